@@ -1,0 +1,42 @@
+# make demo    the walkthrough (the first time it makes .venv and installs the locked dependencies)
+# make test    everything CI runs
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+
+.PHONY: help demo setup test lint types imports unit format lock clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+demo: ## run the walkthrough
+	@$(PYTHON) scripts/bootstrap.py demo
+	@$(BIN)/podrole demo $(ARGS)
+
+setup: ## make .venv with everything that development needs
+	@$(PYTHON) scripts/bootstrap.py dev
+
+test: setup lint types imports unit ## run every check that CI runs
+
+lint: ## ruff: lint and format check
+	$(BIN)/ruff check -q .
+	$(BIN)/ruff format -q --check .
+
+types: ## mypy, strict
+	$(BIN)/mypy
+
+imports: ## the order of the rooms
+	$(BIN)/lint-imports
+
+unit: ## the tests
+	$(BIN)/pytest $(ARGS)
+
+format: setup ## put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: ## resolve the dependencies anew (needs uv; UPGRADE=1 takes newer versions)
+	scripts/lock.sh
+
+clean: ## remove .venv and what tools left
+	rm -rf .venv .podrole .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The local AWS endpoint: each request is parsed, authenticated, authorized, served and recorded."""

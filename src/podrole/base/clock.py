@@ -1,0 +1,17 @@
+"""Time is passed in: whatever depends on it takes a ``Clock``, and tests turn it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+Clock = Callable[[], float]
+"""Returns seconds since 1970-01-01T00:00:00Z, as ``time.time`` does."""
+
+system_clock: Clock = time.time
+
+
+def rfc3339(seconds: float) -> str:
+    """Write a time as both AWS and Kubernetes do: whole seconds, UTC, ``2026-01-31T12:00:00Z``."""
+    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

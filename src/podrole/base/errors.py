@@ -1,0 +1,49 @@
+"""The root of every error that podrole raises on purpose.
+
+::
+
+    PodroleError
+    ├── podrole.base       FileProblem, PortInUse
+    ├── podrole.iam        PolicyError …
+    ├── podrole.oidc       TokenRefused, KeysUnavailable …
+    └── …                  one root for each package, drawn in that package's ``errors`` module
+
+An error here is a fault that a person can do something about; a *decision* that says no is not an error but a value
+(``Decision``, ``Denial``). What is raised carries the whole story: what failed, what was found, what was expected, and
+what to do next. Faces (the CLI, an HTTP layer) render it; nothing below them prints.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class PodroleError(Exception):
+    """A fault with its evidence.
+
+    ``what`` is one sentence. ``got`` and ``expected`` are shown as they are, so the raiser quotes them; never pass a
+    token, a key or a signature. ``next_step`` is what the reader should do now.
+    """
+
+    code: ClassVar[str] = "podrole"
+    """Stable and machine-readable: documented, tested, never reworded."""
+
+    def __init__(
+        self, what: str, *, got: str | None = None, expected: str | None = None, next_step: str | None = None
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.got = got
+        self.expected = expected
+        self.next_step = next_step
+
+    def diagnostics(self) -> str:
+        """Return the explanation for a person, one fact a line, ending with what to do."""
+        lines = [self.what]
+        if self.expected is not None:
+            lines.append(f"  expected: {self.expected}")
+        if self.got is not None:
+            lines.append(f"  got:      {self.got}")
+        if self.next_step is not None:
+            lines.append(f"  next:     {self.next_step}")
+        return "\n".join(lines)

@@ -1,0 +1,117 @@
+"""The event log: one event for each AWS call and each admission, with the explanation of every refusal.
+
+``record`` never blocks on the disk for longer than one small append, and never raises into the request that it
+records. Whoever records keeps tokens, keys and signatures out of it; the log adds nothing and hides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+KEPT_IN_MEMORY = 1_000
+MAX_FILE_BYTES = 32 * 1024 * 1024
+"""At this size the file becomes ``<name>.1``, replacing the one before it: the log never takes more than twice this."""
+
+_log = logging.getLogger(__name__)
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What happened, to whom, and why.
+
+    ``time`` is epoch seconds. ``who`` is an ARN, a Kubernetes user name or ``anonymous``. ``what`` is the action asked
+    for (``ec2:DescribeInstances``) or the admission (``CREATE pods``). ``code`` is the error code that the client saw.
+    ``why`` is one sentence. ``explanation`` is the decision's evidence as JSON-able data.
+    """
+
+    id: str
+    time: float
+    kind: Literal["aws", "admission"]
+    who: str
+    what: str
+    outcome: Literal["allowed", "refused", "failed"]
+    on: str | None = None
+    status: int | None = None
+    code: str | None = None
+    why: str | None = None
+    explanation: dict[str, Any] | None = None
+
+
+class EventLog:
+    """Keeps the last events in memory and, where it has a path, all of them in a file of JSON lines."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
+        self._recent: collections.deque[Event] = collections.deque(maxlen=KEPT_IN_MEMORY)
+        self._encoder = msgspec.json.Encoder()
+        self._unwritten: list[bytes] = []
+        self._descriptor: int | None = None
+        self._written = 0
+
+    def record(self, event: Event) -> None:
+        """Keep ``event``. Called inside an event loop, events of one turn of the loop reach the file in one write."""
+        self._recent.append(event)
+        if self._path is None:
+            return
+        self._unwritten.append(self._encoder.encode(event))
+        if len(self._unwritten) > 1:
+            return  # the write is already on its way
+        try:
+            asyncio.get_running_loop().call_soon(self.flush)
+        except RuntimeError:
+            self.flush()
+
+    def recent(self) -> Iterator[Event]:
+        """Yield the events in memory, newest first."""
+        return reversed(list(self._recent))
+
+    def find(self, event_id: str) -> Event | None:
+        """Return the newest event of that id still in memory."""
+        return next((event for event in self.recent() if event.id == event_id), None)
+
+    def flush(self) -> None:
+        """Write what waits. A disk that is full costs events in the file, never the request."""
+        if not self._unwritten or self._path is None:
+            return
+        data = b"\n".join(self._unwritten) + b"\n"
+        self._unwritten.clear()
+        try:
+            descriptor = self._descriptor
+            if descriptor is None or self._written + len(data) > MAX_FILE_BYTES:
+                descriptor = self._open(self._path)
+            os.write(descriptor, data)
+            self._written += len(data)
+        except OSError as problem:
+            _log.warning("the event log %s cannot be written: %s", self._path, problem.strerror)
+
+    def close(self) -> None:
+        """Write what waits and close the file."""
+        self.flush()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _open(self, path: Path) -> int:
+        if self._descriptor is not None:  # it is full
+            os.close(self._descriptor)
+            self._descriptor = None
+            path.replace(path.with_name(path.name + ".1"))
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._written = path.stat().st_size
+        return self._descriptor
+
+
+def read_events(path: Path) -> Iterator[Event]:
+    """Yield the events of a log file, oldest first; a last line still being written is left out."""
+    decoder = msgspec.json.Decoder(Event)
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield decoder.decode(line)

@@ -1,0 +1,51 @@
+"""Files that hold credentials: written whole or not at all, readable by their owner alone."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from podrole.base.errors import PodroleError
+
+PRIVATE = 0o600
+PRIVATE_DIRECTORY = 0o700
+
+
+class FileProblem(PodroleError):
+    """A file or directory that cannot be made, read or written."""
+
+    code = "file-problem"
+
+
+def make_private_directory(path: Path) -> None:
+    """Make ``path`` and its parents; only the owner may enter ``path``. Raises FileProblem."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=PRIVATE_DIRECTORY)
+    except OSError as problem:
+        raise FileProblem(
+            f"The directory {path} cannot be made: {problem.strerror}.",
+            next_step="choose another place with --dir, or make this one writable",
+        ) from problem
+
+
+def write_private(path: Path, content: bytes | str) -> None:
+    """Replace ``path`` by ``content`` in one step, mode 0600. Raises FileProblem and then leaves nothing behind.
+
+    The content goes to a new file beside the target, which is then renamed over it: a reader sees the old file or the
+    new one, and a crash leaves the old one.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary: str | None = None
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)  # mkstemp made it 0600
+        Path(temporary).replace(path)
+    except OSError as problem:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise FileProblem(
+            f"The file {path} cannot be written: {problem.strerror}.",
+            next_step="make its directory writable, or choose another place with --dir",
+        ) from problem

@@ -1,0 +1,109 @@
+"""A listener: an ASGI application on one loopback socket, plain or TLS, inside the caller's event loop.
+
+uvicorn serves it, on httptools and whatever loop runs. Unlike ``uvicorn.run`` a listener takes no signals: whoever
+starts several of them stops them in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import uvicorn
+
+from podrole.base.errors import PodroleError
+
+LOOPBACK = "127.0.0.1"
+BACKLOG = 2048
+GRACE_SECONDS = 5
+"""How long requests under way may take to finish once a listener is told to stop; then they are cancelled."""
+
+
+class PortInUse(PodroleError):
+    """Another program listens on a port that podrole was told to use."""
+
+    code = "port-in-use"
+
+
+def bind(port: int, *, name: str, option: str) -> socket.socket:
+    """Bind a loopback socket to ``port``, 0 for any free one. ``name`` and ``option`` make the error readable.
+
+    Raises PortInUse where another program has it or the port is not for this user.
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((LOOPBACK, port))
+        # Listening now, not when the server starts, is what makes a second program fail here and not later.
+        sock.listen(BACKLOG)
+    except OSError as problem:
+        sock.close()
+        if problem.errno == errno.EADDRINUSE:
+            what = f"Port {port} is already in use, so {name} cannot listen there."
+        else:
+            what = f"{name} cannot listen on port {port}: {problem.strerror}."
+        raise PortInUse(
+            what, next_step=f"stop what uses it, or choose another: {option} 0 takes any free port"
+        ) from None
+    sock.setblocking(False)
+    return sock
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers, saying when it serves."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+@contextlib.asynccontextmanager
+async def listening(
+    app: Any,  # an ASGI application: uvicorn's own type for it is a union that no caller spells out
+    sock: socket.socket,
+    *,
+    tls: ssl.SSLContext | None = None,
+    websockets: bool = False,
+    grace_seconds: float = GRACE_SECONDS,
+) -> AsyncIterator[None]:
+    """Serve ``app`` on ``sock`` for as long as the context is open; the socket is closed at its end."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="websockets-sansio" if websockets else "none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=max(1, round(grace_seconds)),
+        backlog=BACKLOG,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[sock]))
+    ready = asyncio.create_task(server.ready.wait())
+    try:
+        await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()  # raises what kept it from starting
+            raise RuntimeError("the listener ended before it served")
+        yield
+    finally:
+        ready.cancel()
+        server.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)
+        sock.close()

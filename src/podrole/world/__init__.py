@@ -1,0 +1,1 @@
+"""Starts the local AWS, the cluster and the webhook together, and stops them in order."""

@@ -1,0 +1,60 @@
+"""Certificates of one's own convince a real TLS client, for their names and no other."""
+
+from __future__ import annotations
+
+import ssl
+import time
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from podrole.base.certificates import Authority, server_context, thumbprint
+
+NOW = time.time()
+
+
+def handshake(server: ssl.SSLContext, authority: Authority, name: str) -> None:
+    """Run a TLS handshake in memory; raises what the client raises."""
+    client_context = ssl.create_default_context(cadata=authority.certificate_pem.decode())
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_context.wrap_bio(to_client, to_server, server_hostname=name)
+    peer = server.wrap_bio(to_server, to_client, server_side=True)
+    for _ in range(10):
+        done = 0
+        for side in (client, peer):
+            try:
+                side.do_handshake()
+                done += 1
+            except ssl.SSLWantReadError:
+                continue
+        if done == 2:
+            return
+    raise AssertionError("the handshake did not end")
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "oidc.eks.us-east-1.amazonaws.com"])
+def test_a_client_that_trusts_the_authority_accepts_each_name(name: str) -> None:
+    authority = Authority.create("podrole test", now=NOW)
+    leaf = authority.issue(["oidc.eks.us-east-1.amazonaws.com", "127.0.0.1"], now=NOW)
+    handshake(server_context(leaf), authority, name)
+
+
+def test_a_name_that_is_not_in_the_certificate_is_refused() -> None:
+    authority = Authority.create("podrole test", now=NOW)
+    leaf = authority.issue(["127.0.0.1"], now=NOW)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        handshake(server_context(leaf), authority, "localhost")
+
+
+def test_another_authority_is_refused() -> None:
+    leaf = Authority.create("podrole test", now=NOW).issue(["localhost"], now=NOW)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        handshake(server_context(leaf), Authority.create("other", now=NOW), "localhost")
+
+
+def test_the_thumbprint_is_the_sha1_of_the_der() -> None:
+    authority = Authority.create("podrole test", now=NOW)
+    certificate = x509.load_pem_x509_certificate(authority.certificate_pem)
+    assert thumbprint(authority.certificate_pem) == certificate.fingerprint(hashes.SHA1()).hex()
+    assert len(thumbprint(authority.certificate_pem)) == 40
