@@ -1,8 +1,9 @@
 """One HTTPS GET to an issuer, as distrustful as STS: no redirect, no plain HTTP, bounded in size.
 
 Trust, as IAM does it
-(https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html): the system's authorities first; only where they do not vouch for the server is the chain that it serves compared with the
-provider's thumbprints, and then everything else (names, dates, signatures) is verified against that very certificate.
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html): the system's
+authorities first; only where they do not vouch for the server is the chain that it serves compared with the provider's
+thumbprints, and then everything else (names, dates, signatures) is verified against that very certificate.
 """
 
 from __future__ import annotations

@@ -20,6 +20,8 @@ MAX_KEYS_OF_A_KIND = 100
 # RFC 7518 6.2.2, 6.3.2, 6.4: the members that hold a private or symmetric key.
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
+_MIN_RSA_CHARACTERS = (MIN_RSA_BITS // 8 * 4 + 2) // 3  # what the modulus takes in base64url
+
 Keys = Mapping[str, tuple[VerificationKey, ...]]
 """Verification keys by ``kid``. An issuer may publish several under one name; a key without one goes by ``""``."""
 
@@ -79,6 +81,8 @@ def _read(entry: dict[str, Any]) -> VerificationKey | None:
 
 def _public_key(entry: dict[str, Any]) -> PublicKey | None:
     if entry.get("kty") == "RSA":
+        if len(entry["n"]) < _MIN_RSA_CHARACTERS:
+            return None
         return RSAKey.import_key(_only(entry, "kty", "n", "e")).public_key
     if entry.get("kty") == "EC":
         return ECKey.import_key(_only(entry, "kty", "crv", "x", "y")).public_key
