@@ -1,0 +1,94 @@
+"""What the identity-token code raises.
+
+::
+
+    OIDCError
+    ├── TokenRefused      the token itself says no: its shape, a claim, its signature, its time
+    └── KeysUnavailable   the issuer's keys could not be had, so nothing can be said of the token
+
+The two stay apart everywhere: a check that said no is not a check that could not run.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from podrole.base.errors import PodroleError
+
+
+class OIDCError(PodroleError):
+    """The root of this package's errors."""
+
+    code = "oidc"
+
+
+class TokenFault(StrEnum):
+    """Why a token is refused; STS and the API server each turn these into their own words."""
+
+    NOT_A_JWT = "not-a-jwt"
+    MISSING_CLAIM = "missing-claim"
+    BAD_CLAIM = "bad-claim"
+    BAD_TIMESTAMP = "bad-timestamp"
+    SEVERAL_AUDIENCES = "several-audiences"
+    BAD_SIGNATURE = "bad-signature"
+    WRONG_KEY = "wrong-key"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not-yet-valid"
+    TOO_OLD = "too-old"
+
+
+class TokenRefused(OIDCError):
+    """The token is refused. ``claim`` names the claim at fault where one is."""
+
+    code = "token-refused"
+
+    def __init__(
+        self,
+        fault: TokenFault,
+        what: str,
+        *,
+        claim: str | None = None,
+        got: str | None = None,
+        expected: str | None = None,
+        next_step: str | None = None,
+    ) -> None:
+        super().__init__(what, got=got, expected=expected, next_step=next_step)
+        self.fault = fault
+        self.claim = claim
+
+
+class KeysFault(StrEnum):
+    """Why an issuer's keys cannot be had."""
+
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    UNTRUSTED = "untrusted-certificate"
+    THUMBPRINT = "thumbprint-mismatch"
+    REDIRECT = "redirect"
+    STATUS = "http-status"
+    TOO_LARGE = "too-large"
+    MALFORMED = "malformed"
+    OTHER_ISSUER = "other-issuer"
+    NOT_HTTPS = "not-https"
+    NO_KEYS = "no-keys"
+    TOO_MANY_KEYS = "too-many-keys"
+    PRIVATE_KEY = "private-key-published"
+    UNKNOWN_KEY = "unknown-kid"
+
+
+class KeysUnavailable(OIDCError):
+    """The issuer's discovery document or keys could not be fetched, were refused, or hold no key of that name."""
+
+    code = "keys-unavailable"
+
+    def __init__(
+        self,
+        fault: KeysFault,
+        what: str,
+        *,
+        got: str | None = None,
+        expected: str | None = None,
+        next_step: str | None = None,
+    ) -> None:
+        super().__init__(what, got=got, expected=expected, next_step=next_step)
+        self.fault = fault

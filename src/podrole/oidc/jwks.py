@@ -1,0 +1,93 @@
+"""Reading an issuer's JWK Set: strictly, and never trusting more of it than a public key.
+
+Limits are AWS's: at most 100 RSA and 100 EC keys
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, RSAKey
+
+from podrole.oidc.errors import KeysFault, KeysUnavailable
+from podrole.oidc.keys import MIN_RSA_BITS, PublicKey, VerificationKey
+
+MAX_KEYS_OF_A_KIND = 100
+# RFC 7518 6.2.2, 6.3.2, 6.4: the members that hold a private or symmetric key.
+_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+
+_MIN_RSA_CHARACTERS = (MIN_RSA_BITS // 8 * 4 + 2) // 3  # what the modulus takes in base64url
+
+Keys = Mapping[str, tuple[VerificationKey, ...]]
+"""Verification keys by ``kid``. An issuer may publish several under one name; a key without one goes by ``""``."""
+
+
+def parse_jwks(document: object, *, where: str) -> Keys:
+    """Return the usable keys of a decoded JWK Set; ``where`` is the address for messages. Raises KeysUnavailable.
+
+    Keys of another type, for another use, of a size too small or of a shape that cannot be read are passed over, as
+    RFC 7517 5 asks. A set that publishes private material is refused whole: its issuer is compromised.
+    """
+    if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
+        raise KeysUnavailable(
+            KeysFault.MALFORMED, f"The keys at {where} are no JWK Set.", expected='an object with a list "keys"'
+        )
+    entries = [entry for entry in document["keys"] if isinstance(entry, dict)]
+    if any(_PRIVATE_MEMBERS & entry.keys() for entry in entries):
+        raise KeysUnavailable(
+            KeysFault.PRIVATE_KEY,
+            f"The keys at {where} contain private key material.",
+            next_step="publish the public halves only, and replace these keys: they are no secret any more",
+        )
+    for kind in ("RSA", "EC"):
+        count = sum(entry.get("kty") == kind for entry in entries)
+        if count > MAX_KEYS_OF_A_KIND:
+            raise KeysUnavailable(
+                KeysFault.TOO_MANY_KEYS,
+                f"The keys at {where} are too many.",
+                got=f"{count} {kind} keys",
+                expected=f"at most {MAX_KEYS_OF_A_KIND}",
+            )
+    found: dict[str, tuple[VerificationKey, ...]] = {}
+    for entry in entries:
+        key = _read(entry)
+        if key is not None:
+            found[key.kid] = (*found.get(key.kid, ()), key)
+    if not found:
+        raise KeysUnavailable(
+            KeysFault.NO_KEYS, f"The keys at {where} hold no key that can verify a token.", expected="an RSA or EC key"
+        )
+    return found
+
+
+def _read(entry: dict[str, Any]) -> VerificationKey | None:
+    kid, algorithm = entry.get("kid", ""), entry.get("alg")
+    if not isinstance(kid, str) or not (algorithm is None or isinstance(algorithm, str)):
+        return None
+    if entry.get("use", "sig") != "sig" or "verify" not in entry.get("key_ops", ["verify"]):
+        return None
+    try:
+        public = _public_key(entry)
+    except (JoseError, ValueError, TypeError, KeyError):
+        return None  # a key that cannot be read verifies nothing
+    if public is None or (isinstance(public, rsa.RSAPublicKey) and public.key_size < MIN_RSA_BITS):
+        return None
+    return VerificationKey(kid, public, algorithm)
+
+
+def _public_key(entry: dict[str, Any]) -> PublicKey | None:
+    if entry.get("kty") == "RSA":
+        if len(entry["n"]) < _MIN_RSA_CHARACTERS:
+            return None
+        return RSAKey.import_key(_only(entry, "kty", "n", "e")).public_key
+    if entry.get("kty") == "EC":
+        return ECKey.import_key(_only(entry, "kty", "crv", "x", "y")).public_key
+    return None
+
+
+def _only(entry: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: entry[name] for name in names}

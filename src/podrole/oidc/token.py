@@ -1,0 +1,217 @@
+"""Reading a JWT before anything of it is believed.
+
+``parse_token`` is purely structural (RFC 7519 7.2 steps 1 to 10, RFC 8725): three base64url segments, JSON without
+duplicate members, a header that names one of the allowed algorithms and brings no key of its own. What it returns is
+called unverified until ``podrole.oidc.verify`` has checked the signature.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NewType
+
+from podrole.oidc.errors import TokenFault, TokenRefused
+from podrole.oidc.keys import ALGORITHMS
+
+MAX_TOKEN_CHARACTERS = 20_000
+"""STS takes no longer WebIdentityToken
+(https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html)."""
+
+# Headers that bring a key, or say where to find one, or change how the rest is to be read. None is ever honoured, so a
+# token that carries one is refused rather than read as if it did not (RFC 7515 4.1, RFC 8725 3.10).
+FORBIDDEN_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc"})
+
+_SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
+# The last character of a segment carries only zero bits beyond the last byte (RFC 4648 3.5): one spelling for a token.
+_LAST_OF_TWO, _LAST_OF_THREE = frozenset("AQgw"), frozenset("AEIMQUYcgkosw048")
+_STANDARD_ALPHABET = str.maketrans("-_", "+/")
+_TYPE_NAMES = {
+    str: "a string",
+    int: "an integer",
+    float: "a number",
+    bool: "a boolean",
+    list: "a list",
+    dict: "an object",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """The claims that STS and the API server read, with their types checked and nothing else."""
+
+    issuer: str
+    subject: str
+    audiences: tuple[str, ...]
+    authorized_party: str | None
+    issued_at: int
+    expires_at: int
+    not_before: int | None
+    payload: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def effective_audience(self) -> str:
+        """What AWS compares with a provider's client ids: ``azp`` where there is one, else the only ``aud``."""
+        return self.authorized_party if self.authorized_party is not None else self.audiences[0]
+
+
+UnverifiedClaims = NewType("UnverifiedClaims", Claims)
+VerifiedClaims = NewType("VerifiedClaims", Claims)
+"""Claims whose signature and times hold. Only ``podrole.oidc.verify`` makes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnverifiedToken:
+    """A well-formed token of which nothing is believed yet."""
+
+    algorithm: str
+    kid: str
+    header: Mapping[str, Any]
+    payload: Mapping[str, Any] = field(repr=False)
+    signed: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+
+
+def parse_token(text: str) -> UnverifiedToken:
+    """Return the token's parts. Guarantees form, not truth. Raises TokenRefused (NOT_A_JWT)."""
+    shape = _SHAPE.fullmatch(text) if len(text) <= MAX_TOKEN_CHARACTERS else None
+    if shape is None:
+        raise _not_a_jwt("It does not consist of three base64url segments.", got=f"{len(text)} characters")
+    header = _json_object(shape[1], "header")
+    payload = _json_object(shape[2], "payload")
+    signature = _decode(shape[3], "signature")
+    algorithm, kid = header.get("alg"), header.get("kid", "")
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
+        raise _not_a_jwt(
+            "Its algorithm is not accepted.",
+            got=f"alg {algorithm!r}",
+            expected="one of " + ", ".join(sorted(ALGORITHMS)),
+        )
+    forbidden = FORBIDDEN_HEADERS & header.keys()
+    if forbidden:
+        raise _not_a_jwt(
+            "Its header brings what a verifier must not follow.", got="header " + ", ".join(sorted(forbidden))
+        )
+    if not isinstance(kid, str):
+        raise _not_a_jwt("Its key id is no string.", got=f"kid {_kind(kid)}")
+    signed = text[: shape.end(2)].encode("ascii")
+    return UnverifiedToken(algorithm, kid, header, payload, signed, signature)
+
+
+REQUIRED_CLAIMS = ("iss", "sub", "aud", "iat", "exp")
+"""In the order in which STS names the first one missing."""
+
+
+def read_claims(token: UnverifiedToken) -> UnverifiedClaims:
+    """Return the claims with their presence and types checked, still unverified. Raises TokenRefused.
+
+    Times must be JSON integers: no strings, no fractions, no booleans (AWS reads them as long).
+    """
+    payload = token.payload
+    for name in REQUIRED_CLAIMS:
+        if payload.get(name) is None:
+            raise TokenRefused(
+                TokenFault.MISSING_CLAIM,
+                f"The token has no claim {name!r}.",
+                claim=name,
+                expected="the claims " + ", ".join(REQUIRED_CLAIMS),
+            )
+    return UnverifiedClaims(
+        Claims(
+            issuer=_string(payload, "iss"),
+            subject=_string(payload, "sub"),
+            audiences=_audiences(payload["aud"]),
+            authorized_party=None if payload.get("azp") is None else _string(payload, "azp"),
+            issued_at=_timestamp(payload, "iat"),
+            expires_at=_timestamp(payload, "exp"),
+            not_before=None if payload.get("nbf") is None else _timestamp(payload, "nbf"),
+            payload=payload,
+        )
+    )
+
+
+def _audiences(value: object) -> tuple[str, ...]:
+    values = [value] if isinstance(value, str) else value
+    if (
+        isinstance(values, list)
+        and values
+        and all(isinstance(one, str) and one and one.isprintable() for one in values)
+    ):
+        return tuple(values)
+    raise TokenRefused(
+        TokenFault.BAD_CLAIM,
+        "The claim 'aud' is neither a string nor a list of strings.",
+        claim="aud",
+        got=_kind(value),
+    )
+
+
+def _string(payload: Mapping[str, Any], name: str) -> str:
+    value = payload[name]
+    # What cannot be printed cannot be answered in XML either, and no issuer has a reason to send it.
+    if isinstance(value, str) and value.isprintable() and value:
+        return value
+    raise TokenRefused(TokenFault.BAD_CLAIM, f"The claim {name!r} is no printable text.", claim=name, got=_kind(value))
+
+
+def _timestamp(payload: Mapping[str, Any], name: str) -> int:
+    value = payload[name]
+    if type(value) is int:  # a bool is an int to isinstance
+        return value
+    raise TokenRefused(
+        TokenFault.BAD_TIMESTAMP,
+        f"The claim {name!r} is no whole number of seconds.",
+        claim=name,
+        got=_kind(value),
+        expected="a JSON integer",
+    )
+
+
+def _json_object(segment: str, name: str) -> dict[str, Any]:
+    try:
+        value = json.loads(
+            _decode(segment, name).decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant
+        )
+    except RecursionError:
+        raise _not_a_jwt(f"Its {name} is nested too deeply.") from None
+    except ValueError as problem:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        detail = str(problem) if isinstance(problem, _Refused) else ""
+        raise _not_a_jwt(f"Its {name} is no JSON.", got=detail or None) from None
+    if not isinstance(value, dict):
+        raise _not_a_jwt(f"Its {name} is no JSON object.", got=_kind(value))
+    return value
+
+
+class _Refused(ValueError):
+    pass
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Refused("a member appears twice")
+    return found
+
+
+def _no_constant(name: str) -> object:
+    raise _Refused(f"{name} is no JSON number")
+
+
+def _decode(segment: str, name: str) -> bytes:
+    left_over = len(segment) % 4
+    canonical = {0: True, 1: False, 2: segment[-1] in _LAST_OF_TWO, 3: segment[-1] in _LAST_OF_THREE}[left_over]
+    if not canonical:
+        raise _not_a_jwt(f"Its {name} is no base64url.")
+    return binascii.a2b_base64(segment.translate(_STANDARD_ALPHABET) + "=" * (-len(segment) % 4))
+
+
+def _not_a_jwt(detail: str, *, got: str | None = None, expected: str | None = None) -> TokenRefused:
+    return TokenRefused(TokenFault.NOT_A_JWT, f"The token is no valid JWT. {detail}", got=got, expected=expected)
+
+
+def _kind(value: object) -> str:
+    """Name a JSON type: the value itself may be anything, so it is not repeated."""
+    return "null" if value is None else _TYPE_NAMES.get(type(value), type(value).__name__)

@@ -1,0 +1,1 @@
+"""What several tests share: an issuer, a clock, a world."""
