@@ -28,9 +28,9 @@ class Subresource:
     schema: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Resource:
-    """A kind of object under its path.
+    """A kind of object under its path. There is one instance of each, so they compare by identity.
 
     ``returns_deleted``: a delete answers with the object, not with a Status.
     ``unconditional_update``: an update may leave out the resourceVersion.
