@@ -153,8 +153,11 @@ class Reads:
         after = next((index for index, one in enumerate(items) if _key(one) > _key(last)), len(items))
         return self._chunk(call, options, items, after, self._store.revision)
 
-    def watch(self, call: Call, options: ListOptions) -> Watch:
-        """Begin a watch. Raises StatusError: 410 where it should begin before what is remembered."""
+    def watch(self, call: Call, options: ListOptions, *, patient: bool = False) -> Watch:
+        """Begin a watch. Raises StatusError: 410 where it should begin before what is remembered.
+
+        A ``patient`` one is never ended for being slow: only for those inside this process, who always come back.
+        """
         _check_watch_options(options)
         revision = parse_revision(options.resource_version)
         self._check_reached(revision)
@@ -162,7 +165,10 @@ class Reads:
         from_now = revision == 0 or options.send_initial_events is True
         try:
             watcher = self._store.watch(
-                call.resource, select, after=None if from_now else revision, limit=self._watch_limit
+                call.resource,
+                select,
+                after=None if from_now else revision,
+                limit=None if patient else self._watch_limit,
             )
         except TooOld as problem:
             raise expired(f"too old resource version: {revision} ({problem.oldest})") from None

@@ -24,6 +24,10 @@ _NAME = ("Name", f"@{_META}.ObjectMeta.name")
 _AGE = ("Age", f"@{_META}.ObjectMeta.creationTimestamp")
 _CONTAINERS = ("Containers*", "Names of each container in the template.")
 _IMAGES = ("Images*", "Images referenced by each container in the template.")
+_RESTARTS = (
+    "The number of times the containers in this pod have been restarted and when the last container in this pod has "
+    "restarted."
+)
 _WEBHOOKS = ("Webhooks#", "Webhooks indicates the number of webhooks registered in this configuration")
 
 # Name and description; a star marks a column of the wide form, a number sign one of integers, an at sign a field.
@@ -91,11 +95,7 @@ _COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = {
         _NAME,
         ("Ready", "The aggregate readiness state of this pod for accepting traffic."),
         ("Status", "The aggregate status of the containers in this pod."),
-        (
-            "Restarts",
-            "The number of times the containers in this pod have been restarted and when the last container in this "
-            "pod has restarted.",
-        ),
+        ("Restarts", _RESTARTS),
         _AGE,
         ("IP*", f"@{_CORE}.PodStatus.podIP"),
         ("Node*", f"@{_CORE}.PodSpec.nodeName"),
