@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podrole.iam.document import compile_policy
-from podrole.iam.evaluate import Decision, NamedPolicy, Outcome, PolicySet, evaluate
-from podrole.iam.explain import explain
+from podrole.iam.evaluate import Decision, NamedPolicy, Outcome, PolicySet, consulted, evaluate
+from podrole.iam.explain import examine, explain
 from podrole.iam.policy import PolicyKind
 from podrole.iam.principal import ANONYMOUS, Principal, PrincipalType, principal_of
-from podrole.iam.request import Request
+from podrole.iam.request import Facts, Request
 
 HERE, THERE = "111122223333", "444455556666"
 CALLERS = [
@@ -154,6 +154,16 @@ def test_the_order_of_statements_and_policies_does_not_matter(written: Sets, req
             random.shuffle(found)
     first, second = evaluate(request, policy_set(written)), evaluate(request, policy_set(shuffled))
     assert (first.outcome, first.decided_by, first.grant) == (second.outcome, second.decided_by, second.grant)
+
+
+@given(sets, requests)
+def test_a_statement_has_failures_exactly_when_it_does_not_apply(written: Sets, request: Request) -> None:
+    policies = policy_set(written)
+    facts = Facts(request, has_boundary=policies.boundaries is not None)
+    for _, attached in consulted(policies, facts):
+        for named in attached:
+            for statement in named.policy.statements:
+                assert (not examine(statement, named.policy, facts)) is statement.applies(facts)
 
 
 @given(sets, requests)

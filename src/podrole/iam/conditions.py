@@ -47,8 +47,10 @@ class Condition:
     """
 
     __slots__ = (
+        "_can_hold",
         "_comparison",
         "_key",
+        "_wanted",
         "_when_missing",
         "_when_present",
         "base",
@@ -67,7 +69,7 @@ class Condition:
         self._key = key.lower()
         self.qualifier, self.base, self.if_exists = read_operator(operator)
         self._comparison: Comparison | None = None
-        self._when_present = False
+        self._when_present = self._can_hold = self._wanted = True
         self.negated = False
         if self.base == NULL:
             wanted = {parse_boolean(value) for value in values}
@@ -76,6 +78,9 @@ class Condition:
         known = OPERATORS[self.base]
         self.negated = known.negated
         self._comparison = known.build(self.values, variables)
+        # The operator holds for a value that fits any of the policy's, or, negated, for one that fits none of them.
+        self._wanted = not known.negated
+        self._can_hold = not (known.negated and self._comparison.malformed)
         self._when_missing = self.if_exists or (
             self.negated if self.qualifier is None else self.qualifier is Qualifier.FOR_ALL_VALUES
         )
@@ -89,15 +94,16 @@ class Condition:
         found = facts.context.get(self._key)
         if found is None:
             return self._when_missing
-        if self.base == NULL:
+        comparison = self._comparison
+        if comparison is None:  # Null, which compares nothing
             return self._when_present
         if self.qualifier is None:
             # Several values under an operator for one: AWS matches neither the operator nor its opposite.
-            return len(found) == 1 and self.holds_for(found[0], facts)
+            return len(found) == 1 and comparison.fits(found[0], facts) is self._wanted and self._can_hold
+        held = [comparison.fits(value, facts) is self._wanted and self._can_hold for value in found]
         if self.qualifier is Qualifier.FOR_ALL_VALUES:
-            # A set of nothing but empty strings is a null set, and holds.
-            return not any(found) or all(self.holds_for(value, facts) for value in found)
-        return any(found) and any(self.holds_for(value, facts) for value in found)
+            return all(held) or not any(found)  # a set of nothing but empty strings is a null set, and holds
+        return any(held) and any(found)
 
     @property
     def has_malformed_values(self) -> bool:
@@ -107,16 +113,6 @@ class Condition:
     def cannot_read(self, value: str, facts: Facts) -> bool:
         """Say whether a value of the request is not of the operator's type."""
         return self._comparison is not None and self._comparison.fits(value, facts) is None
-
-    def holds_for(self, value: str, facts: Facts) -> bool:
-        """Say whether the operator holds for one value: it fits any of the policy's, or, negated, none of them."""
-        comparison = self._comparison
-        if comparison is None:  # Null compares no values
-            return False
-        fits = comparison.fits(value, facts)
-        if self.negated:
-            return fits is False and not comparison.malformed
-        return fits is True
 
 
 def read_operator(text: str) -> tuple[Qualifier | None, str, bool]:

@@ -65,7 +65,9 @@ class ResourceElement:
 
     def matches(self, facts: Facts) -> bool:
         """Say whether the statement speaks of the resource asked for."""
-        hit = self._everything or self._whole.matches(facts.resource)
+        if self._everything:
+            return not self.negated
+        hit = self._whole.matches(facts.resource)
         if not hit and self._patterns:
             found = facts.resource_parts
             for pattern in self._patterns:

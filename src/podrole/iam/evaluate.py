@@ -14,12 +14,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from podrole.iam.arn import is_account_id
 from podrole.iam.policy import Policy, PolicyKind, Statement
 from podrole.iam.principal import Grant, PrincipalType
-from podrole.iam.request import Facts, Request
+from podrole.iam.request import NO_RESOURCE, Facts, Request
 
 __all__ = ["Decision", "NamedPolicy", "Outcome", "PolicySet", "Request", "evaluate", "evaluate_trust"]
 
@@ -87,15 +87,15 @@ def _check(policies: Iterable[NamedPolicy], kinds: tuple[PolicyKind, ...]) -> No
             raise ValueError(f"{named.name} was compiled as {named.policy.kind} policy, its place is for {kinds[0]}")
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What was decided, and by which kind of policy.
 
     ``decided_by``, ``policy`` and ``statement`` name what allowed or denied; for an implicit deny ``decided_by`` is the
     kind that should have allowed and did not, and the other two are empty. Where no policy has a say (the root user,
     ``sts:GetCallerIdentity``) ``decided_by`` is ``None``. ``grant`` is how the resource policy names the caller.
 
-    It has no truth value: ``if decision`` would be true for a refusal. Ask ``allowed``.
+    It has no truth value: ``if decision`` would be true for a refusal. Ask ``allowed``. (A named tuple, because one is
+    made for every request and takes a third of the time that a frozen dataclass does.)
     """
 
     outcome: Outcome
@@ -192,14 +192,15 @@ def consulted(policies: PolicySet, facts: Facts) -> list[tuple[PolicyKind, _Leve
 
 def _identity(policies: PolicySet, facts: Facts, granted: Decision) -> Decision:
     """Decide for a user, a role session or a federated user, once nothing denies explicitly."""
+    grant = granted.grant
     same_account = _owner(facts) == facts.principal.account
     if same_account:
-        if not granted.allowed and _needs_resource_policy(facts):
+        if grant is Grant.NONE and _needs_resource_policy(facts):
             return _no_allow(_kind_on_resource(policies, facts))
-        if granted.grant is Grant.CALLER:
+        if grant is Grant.CALLER:
             return granted
     decision = granted
-    if not same_account or granted.grant < Grant.ROLE:
+    if not same_account or grant is not Grant.ROLE:
         allowed = _allowed_by(policies.identity, PolicyKind.IDENTITY, facts)
         if allowed is None:
             return _no_allow(PolicyKind.IDENTITY)
@@ -211,7 +212,7 @@ def _identity(policies: PolicySet, facts: Facts, granted: Decision) -> Decision:
         session = ()  # it has what session policies give; a role session without any is not limited
     if session is not None and _allowed_by(session, PolicyKind.SESSION, facts) is None:
         return _no_allow(PolicyKind.SESSION)
-    if not same_account and not granted.allowed:
+    if not same_account and grant is Grant.NONE:
         return _no_allow(_kind_on_resource(policies, facts))
     return decision
 
@@ -232,6 +233,8 @@ def _owner(facts: Facts) -> str:
     request = facts.request
     if request.resource_account:
         return request.resource_account
+    if facts.resource == NO_RESOURCE:
+        return request.principal.account
     parts = facts.resource_parts
     return parts[4] if parts and is_account_id(parts[4]) else request.principal.account
 
@@ -242,13 +245,13 @@ def _is_assumption(facts: Facts) -> bool:
 
 def _needs_resource_policy(facts: Facts) -> bool:
     """Say whether the resource's own policy must allow even within the account: role trust, and KMS keys."""
+    if facts.service not in ("kms", "sts"):
+        return False
     parts = facts.resource_parts
     if facts.service == "kms":
         return bool(parts) and parts[2] == "kms" and parts[5].startswith("key/")
-    if facts.service == "sts":
-        on_role = bool(parts) and parts[2] == "iam" and parts[5].startswith("role/")
-        return facts.name in _ROLE_ASSUMPTIONS or (facts.name in _WITH_ASSUMPTION and on_role)
-    return False
+    on_role = bool(parts) and parts[2] == "iam" and parts[5].startswith("role/")
+    return facts.name in _ROLE_ASSUMPTIONS or (facts.name in _WITH_ASSUMPTION and on_role)
 
 
 def _kind_on_resource(policies: PolicySet, facts: Facts) -> PolicyKind:

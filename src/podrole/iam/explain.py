@@ -18,8 +18,8 @@ from podrole.iam.principal import Grant, PrincipalType
 from podrole.iam.request import NO_RESOURCE, Facts
 
 _MOST_EVIDENCE = 20
-_MOST_VALUES = 20
-_LONGEST_VALUE = 500
+_MOST_VALUES = 10
+_LONGEST_VALUE = 200
 
 _NAMES = {
     PolicyKind.IDENTITY: ("an", "identity-based policy"),
@@ -142,15 +142,23 @@ def summary(decision: Decision, evidence: Sequence[Evidence], request: Request) 
 
 def render(evidence: Sequence[Evidence]) -> str:
     """Write the evidence as one block for a terminal, without colour and without a line break at its end."""
-    return "\n".join(line for one in evidence for line in _lines(one))
+    lines: list[str] = []
+    heading = ""
+    for one in evidence:
+        if one.policy and heading != (heading := f"{one.policy} ({_NAMES[one.kind][1]})"):
+            lines.append(heading)
+        lines.extend(_lines(one))
+    return "\n".join(lines)
 
 
 def denial_message(request: Request, decision: Decision, *, with_policy: bool = False) -> str:
     """Return AWS's text for a refusal: ``User: … is not authorized to perform: … because …``.
 
     ``with_policy`` adds the ARN of the policy that denies, as AWS does since 2026 where caller and policy are of one
-    account or organization.
+    account or organization. Raises ``ValueError`` for a decision that allows.
     """
+    if decision.allowed:
+        raise ValueError("an allowed request has no denial message")
     action = request.action
     text = f"User: {request.principal} is not authorized to perform: {action}"
     if request.resource != NO_RESOURCE:
@@ -169,20 +177,21 @@ def denial_message(request: Request, decision: Decision, *, with_policy: bool = 
 
 def _near(kind: PolicyKind, named: NamedPolicy, facts: Facts) -> Iterator[Evidence]:
     for statement in named.policy.statements:
-        failures = examine(statement, named.policy, facts)
-        if failures and not _came_near(statement, failures, facts):
+        if not _came_near(statement, facts):
             continue
+        failures = examine(statement, named.policy, facts)
         notes = () if failures else tuple(_notes(statement, facts))
         yield Evidence(kind, named.name, statement.path, statement.sid, statement.effect, not failures, failures, notes)
 
 
-def _came_near(statement: Statement, failures: Sequence[Failure], facts: Facts) -> bool:
+def _came_near(statement: Statement, facts: Facts) -> bool:
+    """Say whether a statement is worth showing, without working out why it does not apply."""
     if statement.effect is Effect.DENY:
-        return False
-    if failures[0].element not in ("Action", "NotAction"):
+        return statement.applies(facts)
+    if statement.actions.matches(facts):
         return True
     services = statement.actions.services
-    return len(failures) == 1 and (services is None or facts.service in services)
+    return (services is None or facts.service in services) and statement.applies_beyond_action(facts)
 
 
 def _notes(statement: Statement, facts: Facts) -> Iterator[str]:
@@ -200,13 +209,15 @@ def _failures(statement: Statement, policy: Policy, facts: Facts) -> Iterator[Fa
     actions, resources, principal = statement.actions, statement.resources, statement.principal
     if not actions.matches(facts):
         name = "NotAction" if actions.negated else "Action"
-        yield Failure(name, _cut(actions.actions), (facts.request.action,), hint=action_hint(statement, facts))
+        yield Failure(
+            name, _cut(_of_service(actions.actions, facts)), (facts.request.action,), hint=action_hint(statement, facts)
+        )
     if principal is not None and principal.grant(facts) is Grant.NONE:
         name = "NotPrincipal" if principal.negated else "Principal"
         yield Failure(name, _cut(principal.listed()), (str(facts.principal),), hint=principal_hint(statement, facts))
     if resources is not None and not resources.matches(facts):
         name = "NotResource" if resources.negated else "Resource"
-        yield Failure(name, _cut(resources.resources), (facts.resource,), hint=resource_hint(statement, facts))
+        yield Failure(name, _cut(resources.resources), (facts.resource,), hint=resource_hint(statement, facts, policy))
     for condition in statement.conditions:
         if not condition.holds(facts):
             found = condition.found(facts)
@@ -218,6 +229,11 @@ def _failures(statement: Statement, policy: Policy, facts: Facts) -> Iterator[Fa
                 condition.key,
                 condition_hint(condition, facts, policy),
             )
+
+
+def _of_service(actions: Sequence[str], facts: Facts) -> Sequence[str]:
+    """Leave out the actions of other services, where a statement has both."""
+    return [action for action in actions if action.lower().startswith(f"{facts.service}:")] or actions
 
 
 def _silence(kind: PolicyKind, attached: Sequence[NamedPolicy], facts: Facts) -> Evidence:
@@ -265,10 +281,9 @@ def _place(decision: Decision) -> str:
 
 def _lines(one: Evidence) -> Iterator[str]:
     if not one.statement:
-        yield from (f"{_NAMES[one.kind][1]}: {note}" for note in one.notes)
+        yield from one.notes
         return
     applies = "applies" if one.applies else "does not apply"
-    yield f"{_NAMES[one.kind][1]} {one.policy}"
     yield f"  {one.effect} {one.reference} {applies}"
     for failure in one.failures:
         got = "nothing: the request has no such key" if failure.got is None else _listed(failure.got)

@@ -11,10 +11,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from podrole.iam.arn import ARN, parse_arn
 from podrole.iam.conditions import Condition
-from podrole.iam.elements import EVERYTHING, ARNPattern
+from podrole.iam.elements import ARNPattern
+from podrole.iam.errors import InvalidARN
 from podrole.iam.patterns import glob, has_wildcard
-from podrole.iam.policy import OLD_VERSION, Policy, Statement
+from podrole.iam.policy import CURRENT_VERSION, OLD_VERSION, Policy, Statement
 from podrole.iam.principal import Principal, PrincipalType
 from podrole.iam.request import NO_RESOURCE, Facts
 from podrole.iam.values import parse_address, parse_network
@@ -23,9 +25,11 @@ from podrole.iam.variables import parts, without_value
 _SERVICE_ACCOUNT = re.compile(r"system:serviceaccount:(?P<namespace>[^:]*):(?P<name>[^:]*)")
 _TOKEN_CLAIMS = ("aud", "sub", "amr", "oaud")
 _ARN_PARTS = ("prefix", "partition", "service", "region", "account", "resource")
+_OLD_VERSION_HINT = f"Version {OLD_VERSION} leaves ${{…}} as literal text; variables need Version {CURRENT_VERSION}"
 _SIMILAR = 0.75
 _LONGEST = 300
 """Comparing for likeness takes time by the square of the length; names are shorter than this."""
+_MOST = 200
 
 
 # Action
@@ -43,22 +47,16 @@ def action_hint(statement: Statement, facts: Facts) -> str:
         return "sts:AssumeRoleWithWebIdentity is for tokens; this caller signs and needs sts:AssumeRole"
     if asked in ("sts:tagsession", "sts:setsourceidentity"):
         return f"the session asks for {facts.request.action}, which has to be allowed beside the assumption itself"
-    similar = _similar(asked, listed)
-    return (
-        f"did you mean {facts.request.action} instead of {_as_written(similar, statement.actions.actions)}?"
-        if similar
-        else ""
-    )
-
-
-def _as_written(lowered: str, actions: tuple[str, ...]) -> str:
-    return next(action for action in actions if action.lower() == lowered)
+    similar = _similar(asked, [action for action in listed if action.startswith(f"{facts.service}:")])
+    if not similar:
+        return ""
+    return f"{statement.actions.actions[listed.index(similar)]} is spelt almost as {facts.request.action}"
 
 
 # Resource
 
 
-def resource_hint(statement: Statement, facts: Facts) -> str:
+def resource_hint(statement: Statement, facts: Facts, policy: Policy) -> str:
     """Say what the statement's resources miss."""
     element = statement.resources
     if element is None:
@@ -67,23 +65,21 @@ def resource_hint(statement: Statement, facts: Facts) -> str:
         return "NotResource lists this resource"
     if facts.resource == NO_RESOURCE:
         return 'this action takes no resource: only "Resource": "*" speaks of it'
-    for text in element.resources:
-        hint = _resource_miss(text, facts)
-        if hint:
-            return hint
-    return ""
+    variables = policy.version == CURRENT_VERSION
+    if not variables and any("${" in text for text in element.resources):
+        return _OLD_VERSION_HINT
+    hints = (_resource_miss(text, facts, variables) for text in element.resources)
+    return next((hint for hint in hints if hint), "")
 
 
-def _resource_miss(text: str, facts: Facts) -> str:
-    never = "" if text == EVERYTHING else ARNPattern(text, variables=True).never
-    if never:
+def _resource_miss(text: str, facts: Facts, variables: bool) -> str:
+    if never := ARNPattern(text, variables=variables).never:
         return f"{text} matches nothing: {never}"
-    missing = without_value(parts(text, wildcards=True, variables=True), facts)
-    if missing:
+    if missing := without_value(parts(text, wildcards=True, variables=variables), facts):
         return f"{', '.join(missing)} has no value in this request"
     if facts.resource.startswith(f"{text}/"):
         return f"{text} does not cover what lies in it; that is {text}/*"
-    if text.endswith("/*") and facts.resource == text.removesuffix("/*"):
+    if text == f"{facts.resource}/*":
         return f"{text} covers what lies in it, not the thing itself; that is {facts.resource}"
     pattern, found = text.split(":", 5), facts.resource_parts
     if len(pattern) < 6 or not found:
@@ -93,8 +89,13 @@ def _resource_miss(text: str, facts: Facts) -> str:
         return ""
     index = differ[0]
     if pattern[index].lower() == found[index].lower():
-        return f"differs only in case: {pattern[index]!r} and {found[index]!r}"
-    return f"differs only in the {_ARN_PARTS[index]}: {pattern[index]!r} and {found[index]!r}" if index < 5 else ""
+        return f"differs only in case: {_against(pattern[index], found[index])}"
+    part = _ARN_PARTS[index]
+    return f"differs only in the {part}: {_against(pattern[index], found[index])}" if part != "resource" else ""
+
+
+def _against(policy: str, request: str) -> str:
+    return f"the policy has {policy!r}, the request {request!r}"
 
 
 # Principal
@@ -110,20 +111,20 @@ def principal_hint(statement: Statement, facts: Facts) -> str:
     if caller.type is PrincipalType.WEB_IDENTITY:
         return _provider_hint(element.federated, caller, bool(element.arns or element.accounts or element.every_aws))
     if caller.type is PrincipalType.SERVICE:
-        similar = _similar(caller.arn, sorted(element.services))
-        return (
-            f"the service is {caller.arn}, not {similar}"
-            if similar
-            else "the caller is a service: it matches only Service"
-        )
+        return _service_hint(element.services, caller)
     if caller.type is PrincipalType.ANONYMOUS:
         return 'the request is not signed: only "*" means everyone'
-    if not (element.arns or element.accounts or element.ids):
-        kinds = " and ".join(
-            name for name, held in (("Federated", element.federated), ("Service", element.services)) if held
-        )
-        return f"the caller is of AWS, the statement names only {kinds}" if kinds else ""
-    return _account_hint(sorted(element.arns), sorted(element.accounts), caller)
+    if element.arns or element.accounts or element.ids:
+        return _account_hint(sorted(element.arns), element.accounts, caller)
+    kinds = [name for name, held in (("Federated", element.federated), ("Service", element.services)) if held]
+    return f"the caller is of AWS, the statement names only {' and '.join(kinds)}" if kinds else ""
+
+
+def _service_hint(services: frozenset[str], caller: Principal) -> str:
+    if not services:
+        return "the caller is a service: it matches only Service"
+    similar = _similar(caller.arn, sorted(services))
+    return f"the caller is {caller.arn}, not {similar}" if similar else ""
 
 
 def _provider_hint(providers: frozenset[str], caller: Principal, names_aws: bool) -> str:
@@ -142,22 +143,34 @@ def _provider_hint(providers: frozenset[str], caller: Principal, names_aws: bool
     return "the token was validated by another provider"
 
 
-def _account_hint(arns: list[str], accounts: list[str], caller: Principal) -> str:
-    mine = caller.role_arn or caller.arn
-    for arn in arns:
-        if arn.lower() == mine.lower():
-            return f"differs only in case: {arn!r} and {mine!r}"
-        if arn.rpartition("/")[2] == mine.rpartition("/")[2] and arn.split(":")[4] == caller.account:
-            if ":assumed-role/" in arn:
-                continue
-            return f"the same name under another path: {arn} and {mine}"
-        if arn.split(":", 5)[5] == mine.split(":", 5)[5]:
-            return f"the same name in another account: {arn.split(':')[4]} instead of {caller.account}"
-    if any(":assumed-role/" in arn and arn.rpartition("/")[0] == caller.arn.rpartition("/")[0] for arn in arns):
-        return f"another session of the role; naming the role, {mine}, means all its sessions"
-    if accounts and not arns:
+def _account_hint(arns: list[str], accounts: frozenset[str], caller: Principal) -> str:
+    try:
+        mine = parse_arn(caller.role_arn or caller.arn)
+    except InvalidARN:  # nobody checked it before; a hint must not be what fails
+        return ""
+    for text in arns:
+        hint = _entity_hint(parse_arn(text), mine, caller)
+        if hint:
+            return hint
+    if any(caller.account != account for account in accounts) and not arns:
         return f"the caller is of account {caller.account}"
     return ""
+
+
+def _entity_hint(named: ARN, mine: ARN, caller: Principal) -> str:
+    if named.is_assumed_role:
+        if str(named).rpartition("/")[0] == caller.arn.rpartition("/")[0]:
+            return f"another session of the role; naming the role, {mine}, means all its sessions"
+        return ""
+    if str(named).lower() == str(mine).lower():
+        return f"differs only in case: {_against(str(named), str(mine))}"
+    if named.resource == mine.resource:
+        return f"the same name in another account: {_against(named.account, mine.account)}"
+    if named.name != mine.name or named.account != mine.account:
+        return ""
+    if named.resource_type != mine.resource_type:
+        return f"that is the {named.resource_type} of this name, the caller is the {mine.resource_type}"
+    return f"the same name under another path: {_against(named.resource, mine.resource)}"
 
 
 # Condition
@@ -180,6 +193,10 @@ class _Miss:
     def one(self) -> str:
         """The request's value, where it has one."""
         return self.found[0] if self.found and len(self.found) == 1 else ""
+
+    @property
+    def old_version(self) -> bool:
+        return self.policy.version == OLD_VERSION
 
     @property
     def positive(self) -> bool:
@@ -206,9 +223,7 @@ def vacuous(condition: Condition, facts: Facts) -> str:
 
 
 def _old_version(miss: _Miss) -> str:
-    if miss.policy.version == OLD_VERSION and any("${" in value for value in miss.expected):
-        return f"Version {OLD_VERSION} leaves ${{…}} as literal text; variables need Version 2012-10-17"
-    return ""
+    return _OLD_VERSION_HINT if miss.old_version and any("${" in value for value in miss.expected) else ""
 
 
 def _spelt_with_scheme(miss: _Miss) -> str:
@@ -257,7 +272,7 @@ def _several_values(miss: _Miss) -> str:
 
 
 def _without_variable(miss: _Miss) -> str:
-    if miss.policy.version == OLD_VERSION or not miss.condition.base.startswith(("String", "Arn")):
+    if miss.old_version or not miss.condition.base.startswith(("String", "Arn")):
         return ""
     for value in miss.expected:
         missing = without_value(parts(value, wildcards=False, variables=True), miss.facts)
@@ -315,9 +330,9 @@ def _service_account(miss: _Miss) -> str:
         same_namespace = _same(wanted["namespace"], asked["namespace"])
         same_name = _same(wanted["name"], asked["name"])
         if same_namespace and not same_name:
-            return f"differs only in the service account: {wanted['name']!r} vs {asked['name']!r}"
+            return f"differs only in the service account: {_against(wanted['name'], asked['name'])}"
         if same_name and not same_namespace:
-            return f"differs only in the namespace: {wanted['namespace']!r} vs {asked['namespace']!r}"
+            return f"differs only in the namespace: {_against(wanted['namespace'], asked['namespace'])}"
     if not any(_SERVICE_ACCOUNT.fullmatch(value) for value in miss.expected):
         return "the subject of a pod's token is system:serviceaccount:NAMESPACE:NAME"
     return ""
@@ -381,5 +396,5 @@ def _similar(word: str, others: list[str]) -> str:
     if len(word) > _LONGEST:
         return ""
     candidates = [other for other in others if other != word and len(other) <= _LONGEST]
-    found = difflib.get_close_matches(word, candidates[:1000], n=1, cutoff=_SIMILAR)
+    found = difflib.get_close_matches(word, candidates[:_MOST], n=1, cutoff=_SIMILAR)
     return found[0] if found else ""

@@ -19,7 +19,7 @@ from typing import Protocol
 from podrole.iam.patterns import Glob, GlobSet, Token
 from podrole.iam.request import Facts
 from podrole.iam.values import parse_address, parse_binary, parse_boolean, parse_network, parse_number, parse_time
-from podrole.iam.variables import Part, expand, fixed, parts
+from podrole.iam.variables import expand, fixed, parts
 
 Order = Callable[[Decimal, Decimal], bool]
 
@@ -49,15 +49,17 @@ class Texts:
         """Compare the whole text."""
         if self._fold:
             value = value.lower()
-        return self._fixed.matches(value) or any(self._varies(pattern, value, facts) for pattern in self._varying)
-
-    def _varies(self, pattern: Sequence[Part], value: str, facts: Facts) -> bool:
-        expanded = expand(pattern, facts)
-        if expanded is None:
-            return False
-        if self._fold:
-            expanded = [token.lower() if isinstance(token, str) else token for token in expanded]
-        return Glob(expanded).matches(value)
+        if self._fixed.matches(value):
+            return True
+        for pattern in self._varying:
+            expanded = expand(pattern, facts)
+            if expanded is None:
+                continue
+            if self._fold:
+                expanded = [token.lower() if isinstance(token, str) else token for token in expanded]
+            if Glob(expanded).matches(value):
+                return True
+        return False
 
 
 class ARNs:
@@ -76,17 +78,18 @@ class ARNs:
         found = value.split(":", 5)
         if len(found) < 6:
             return None
-        if any(_all_match(pattern, found) for pattern in self._fixed):
-            return True
+        for pattern in self._fixed:
+            if _all_match(pattern, found):
+                return True
         well_formed: bool | None = False
         for varying in self._varying:
             expanded = expand(varying, facts)
             if expanded is None:
                 continue
-            pattern = _arn_parts(expanded)
-            if pattern is None:
+            arn = _arn_parts(expanded)
+            if arn is None:
                 well_formed = None
-            elif _all_match(pattern, found):
+            elif _all_match(arn, found):
                 return True
         return well_formed
 
@@ -104,7 +107,10 @@ class Ordered:
     def fits(self, value: str, facts: Facts) -> bool | None:  # noqa: ARG002  # the protocol's
         """Compare by order, the request's value on the left."""
         asked = self._read(value)
-        return None if asked is None else any(self._order(asked, one) for one in self._values)
+        if asked is None:
+            return None
+        order = self._order
+        return True in [order(asked, one) for one in self._values]
 
 
 class Exactly:
@@ -136,7 +142,7 @@ class Addresses:
         if address is None:
             return None
         version, number = address
-        return any(version == one and number & mask == network for one, network, mask in self._networks)
+        return True in [version == one and number & mask == network for one, network, mask in self._networks]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +214,18 @@ def arn_globs(pattern: Sequence[Token]) -> list[Glob]:
     return [Glob(part) for part in found]
 
 
-def _arn_parts(pattern: Sequence[Token]) -> list[Glob] | None:
+_ARNParts = tuple[tuple[int, Glob], ...]
+
+
+def _arn_parts(pattern: Sequence[Token]) -> _ARNParts | None:
+    """Return those of the six parts that have to be looked at: a lone star is anything. ``None`` where parts are
+    missing."""
     globs = arn_globs(pattern)
-    return globs if len(globs) == 6 else None
+    return tuple((index, one) for index, one in enumerate(globs) if one.prefix != "") if len(globs) == 6 else None
 
 
-def _all_match(pattern: Sequence[Glob], found: Sequence[str]) -> bool:
-    return all(glob.matches(part) for glob, part in zip(pattern, found, strict=True))
+def _all_match(pattern: _ARNParts, found: Sequence[str]) -> bool:
+    for index, one in pattern:  # noqa: SIM110  # all() over a generator costs as much again
+        if not one.matches(found[index]):
+            return False
+    return True

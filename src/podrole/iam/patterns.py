@@ -50,7 +50,7 @@ def tokens(pattern: str) -> tuple[Token, ...]:
 class Glob:
     """A compiled pattern. ``exact`` or ``prefix`` is set where the pattern is no more than that."""
 
-    __slots__ = ("_segments", "exact", "prefix")
+    __slots__ = ("_segments", "_start", "_suffix", "_tail", "exact", "prefix")
 
     def __init__(self, pattern: Sequence[Token]) -> None:
         segments: list[list[str]] = [[""]]
@@ -62,9 +62,16 @@ class Glob:
             else:
                 segments[-1][-1] += token
         self._segments: tuple[_Segment, ...] = tuple(map(tuple, segments))
-        plain = all(len(segment) == 1 for segment in self._segments)
-        self.exact = segments[0][0] if plain and len(segments) == 1 else None
-        self.prefix = segments[0][0] if plain and len(segments) > 1 and not any(any(s) for s in segments[1:]) else None
+        first, last = self._segments[0], self._segments[-1]
+        self._start, self._tail = _length(first), _length(last)
+        self.exact = self.prefix = self._suffix = None
+        if all(len(segment) == 1 for segment in self._segments):
+            if len(segments) == 1:
+                self.exact = first[0]
+            elif not any(any(segment) for segment in segments[1:]):
+                self.prefix = first[0]
+            elif not any(any(segment) for segment in segments[:-1]):
+                self._suffix = last[0]
 
     def matches(self, text: str) -> bool:
         """Say whether the whole of ``text`` fits."""
@@ -72,13 +79,13 @@ class Glob:
             return text == self.exact
         if self.prefix is not None:
             return text.startswith(self.prefix)
+        if self._suffix is not None:
+            return text.endswith(self._suffix)
         segments = self._segments
-        first = segments[0]
         if len(segments) == 1:
-            return len(text) == _length(first) and _stands_at(first, text, 0)
-        last = segments[-1]
-        start, end = _length(first), len(text) - _length(last)
-        if end < start or not _stands_at(first, text, 0) or not _stands_at(last, text, end):
+            return len(text) == self._start and _stands_at(segments[0], text, 0)
+        start, end = self._start, len(text) - self._tail
+        if end < start or not _stands_at(segments[0], text, 0) or not _stands_at(segments[-1], text, end):
             return False
         for segment in segments[1:-1]:
             found = _find(segment, text, start, end)
@@ -108,7 +115,7 @@ class GlobSet:
 
     def matches(self, text: str) -> bool:
         """Say whether ``text`` fits one of the patterns."""
-        if text in self._exact or text.startswith(self._prefixes):
+        if text in self._exact or (self._prefixes and text.startswith(self._prefixes)):
             return True
         for one in self._others:  # noqa: SIM110  # any() over a generator costs as much again
             if one.matches(text):

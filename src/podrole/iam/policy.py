@@ -51,9 +51,11 @@ class Statement:
     conditions: tuple[Condition, ...]
 
     def applies(self, facts: Facts) -> bool:
-        """Say whether every element means the request. The order is the order of cost."""
-        if not self.actions.matches(facts):
-            return False
+        """Say whether every element means the request."""
+        return self.actions.matches(facts) and self.applies_beyond_action(facts)
+
+    def applies_beyond_action(self, facts: Facts) -> bool:
+        """Say whether every element but the action means the request. The order is the order of cost."""
         if self.resources is not None and not self.resources.matches(facts):
             return False
         if self.principal is not None and self.principal.grant(facts) is Grant.NONE:
@@ -72,7 +74,7 @@ class Statement:
 class Policy:
     """A compiled policy. ``text`` is the document as it was given."""
 
-    __slots__ = ("_by_service", "_others", "id", "kind", "statements", "text", "version")
+    __slots__ = ("_by_action", "_by_service", "_others", "id", "kind", "statements", "text", "version")
 
     def __init__(
         self, kind: PolicyKind, version: str, identifier: str, statements: Sequence[Statement], text: str
@@ -82,27 +84,27 @@ class Policy:
         self.id = identifier
         self.statements = tuple(statements)
         self.text = text
-        # A look at the service spares asking every statement; which of those found applies, only the statement says.
+        # A look at the service spares asking every statement; which of those found speaks of the action, it says
+        # itself.
         named = {service for statement in statements for service in statement.actions.services or ()}
-        self._others = _by_effect([one for one in statements if one.actions.services is None])
+        self._others = tuple(one for one in statements if one.actions.services is None)
         self._by_service = {
-            service: _by_effect(
-                [one for one in statements if one.actions.services is None or service in one.actions.services]
-            )
+            service: tuple(one for one in statements if one.actions.services is None or service in one.actions.services)
             for service in named
         }
+        self._by_action: dict[str, _ByEffect] = {}
 
     def denying(self, facts: Facts) -> Statement | None:
         """Return the first Deny that applies."""
-        for statement in self._by_service.get(facts.service, self._others)[0]:
-            if statement.applies(facts):
+        for statement in self._about(facts)[0]:
+            if statement.applies_beyond_action(facts):
                 return statement
         return None
 
     def allowing(self, facts: Facts) -> Statement | None:
         """Return the first Allow that applies. It is no grant while a Deny applies too."""
-        for statement in self._by_service.get(facts.service, self._others)[1]:
-            if statement.applies(facts):
+        for statement in self._about(facts)[1]:
+            if statement.applies_beyond_action(facts):
                 return statement
         return None
 
@@ -110,17 +112,28 @@ class Policy:
         """Return how far the Allows carry that apply, by the principals they name, and the one that carries
         farthest."""
         best, by = Grant.NONE, None
-        for statement in self._by_service.get(facts.service, self._others)[1]:
-            if statement.principal is not None and statement.applies(facts):
+        for statement in self._about(facts)[1]:
+            if statement.principal is not None and statement.applies_beyond_action(facts):
                 grant = statement.principal.grant(facts)
                 if grant > best:
                     best, by = grant, statement
         return best, by
 
+    def _about(self, facts: Facts) -> _ByEffect:
+        """Return the statements that speak of the action: Denys and Allows. It depends on nothing else, so it is
+        kept."""
+        found = self._by_action.get(facts.action)
+        if found is None:
+            speaking = [one for one in self._by_service.get(facts.service, self._others) if one.actions.matches(facts)]
+            found = (
+                tuple(one for one in speaking if one.effect is Effect.DENY),
+                tuple(one for one in speaking if one.effect is Effect.ALLOW),
+            )
+            if len(self._by_action) >= _MOST_ACTIONS:  # no caller fills the memory with names that do not exist
+                self._by_action.clear()
+            self._by_action[facts.action] = found
+        return found
+
 
 _ByEffect = tuple[tuple[Statement, ...], tuple[Statement, ...]]
-
-
-def _by_effect(statements: Sequence[Statement]) -> _ByEffect:
-    denies = tuple(one for one in statements if one.effect is Effect.DENY)
-    return denies, tuple(one for one in statements if one.effect is Effect.ALLOW)
+_MOST_ACTIONS = 512

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from podrole.iam.errors import InvalidRequest
-from podrole.iam.patterns import has_wildcard
 from podrole.iam.principal import Principal
 
 NO_RESOURCE = "*"
@@ -34,12 +33,13 @@ class Request:
 class Facts:
     """A request as the matchers read it; what costs time is worked out when it is first asked for."""
 
-    __slots__ = ("_context", "_parts", "has_boundary", "name", "principal", "request", "resource", "service")
+    __slots__ = ("_context", "_parts", "action", "has_boundary", "name", "principal", "request", "resource", "service")
 
     def __init__(self, request: Request, *, has_boundary: bool = False) -> None:
         """Raise :class:`InvalidRequest` for an action that is no ``service:Name``."""
-        service, _, name = request.action.lower().partition(":")
-        if not service or not name or ":" in name or has_wildcard(name):
+        self.action = request.action.lower()
+        service, _, name = self.action.partition(":")
+        if not service or not name or ":" in name or "*" in name or "?" in name:
             raise InvalidRequest(
                 "The action asked for is not one action.",
                 got=repr(request.action),
@@ -57,17 +57,19 @@ class Facts:
     @property
     def context(self) -> dict[str, tuple[str, ...]]:
         """The condition keys in lower case. Raises :class:`InvalidRequest` for a value that is not text."""
-        if self._context is None:
-            self._context = _normalised(self.request.context)
-        return self._context
+        context = self._context
+        if context is None:
+            context = self._context = _normalised(self.request.context)
+        return context
 
     @property
     def resource_parts(self) -> list[str]:
         """The resource's six parts; empty for ``*`` and for anything that is not an ARN."""
-        if self._parts is None:
+        parts = self._parts
+        if parts is None:
             parts = self.resource.split(":", 5)
-            self._parts = parts if len(parts) == 6 else []
-        return self._parts
+            self._parts = parts = parts if len(parts) == 6 else []
+        return parts
 
 
 def _normalised(context: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
@@ -75,6 +77,10 @@ def _normalised(context: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[s
     for key, value in context.items():
         if not isinstance(key, str):
             raise InvalidRequest("A condition key is not text.", got=type(key).__name__, expected="a string")
+        folded = key.lower()
+        if isinstance(value, str) and folded not in found:  # nearly always
+            found[folded] = (value,)
+            continue
         values: list[str] = []
         for one in value if isinstance(value, (list, tuple)) else (value,):
             if not isinstance(one, str):
@@ -86,5 +92,5 @@ def _normalised(context: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[s
             values.append(one)
         if values:
             # Two keys that differ only in case are one key with both values: a tag "Team" beside a tag "team".
-            found[key.lower()] = (*found.get(key.lower(), ()), *values)
+            found[folded] = (*found.get(folded, ()), *values)
     return found
