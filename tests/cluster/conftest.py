@@ -65,6 +65,10 @@ class TurnedTime:
             heapq.heappush(self._sleepers, (moment, next(self._numbers), future))
             await future
 
+    def waiting(self) -> int:
+        """Return how many sleep: work that a turn began is done once all sleep again."""
+        return sum(1 for _, _, future in self._sleepers if not future.done())
+
     def turn(self, seconds: float) -> None:
         self._now += seconds
         while self._sleepers and self._sleepers[0][0] <= self._now:

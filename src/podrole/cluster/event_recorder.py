@@ -9,6 +9,7 @@ import asyncio
 import collections
 import contextlib
 import logging
+import secrets
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -67,7 +68,6 @@ class EventRecorder:
         self._known: collections.OrderedDict[tuple[str, ...], tuple[str, int]] = collections.OrderedDict()
         self._waiting: asyncio.Queue[_Occurrence] = asyncio.Queue(MAX_WAITING)
         self._task: asyncio.Task[None] | None = None
-        self._number = 0
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._work())
@@ -113,8 +113,7 @@ class EventRecorder:
             except StatusError as problem:
                 if problem.reason != "NotFound":
                     raise
-        self._number += 1
-        name = f"{occurrence.subject['name']}.{int(occurrence.time * 1e6):x}{self._number:04x}"
+        name = f"{occurrence.subject['name']}.{secrets.token_hex(8)}"
         source = {"component": self._component} | ({"host": self._host} if self._host else {})
         await self._client.create(
             "events",

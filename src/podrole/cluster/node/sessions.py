@@ -111,6 +111,8 @@ class ExecSession:
         if self._process is not None:
             self._process.hold(False)
             await self._process.kill()
+        if self._ending is not None:
+            await self._ending
 
     def _take(self, stream: str, data: bytes) -> None:
         if data:

@@ -88,7 +88,8 @@ def phase_of(policy: str, containers: Sequence[ContainerView]) -> str:
     if any(isinstance(container.state, Waiting) and container.last is None for container in main):
         return "Pending"
     ended = [container.state for container in main if isinstance(container.state, Terminated)]
-    if len(ended) < len(main) or policy == "Always":  # some wait to be started again
+    sidecar_runs = any(isinstance(container.state, Running) for container in containers)
+    if len(ended) < len(main) or policy == "Always" or sidecar_runs:  # or some wait to be started again
         return "Running"
     if all(state.exit_code == 0 for state in ended):
         return "Succeeded"
