@@ -26,6 +26,7 @@ from podrole.cluster.errors import (
     StatusError,
     already_exists,
     conflict,
+    path_not_found,
     resource_forbidden,
     resource_not_found,
 )
@@ -94,14 +95,14 @@ class MemoryClient:
     async def list(
         self, resource: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""
     ) -> list[Object]:
-        objects = self._objects[resource].values()
+        objects = self._of(resource).values()
         return [copy.deepcopy(each) for each in objects if _selected(each, namespace, label_selector, field_selector)]
 
     async def watch(
         self, resource: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""
     ) -> AsyncIterator[WatchEvent]:
         queue: asyncio.Queue[tuple[str, Object]] = asyncio.Queue()
-        for each in self._objects[resource].values():
+        for each in self._of(resource).values():
             queue.put_nowait(("ADDED", each))
         self._watchers[resource].add(queue)
         try:
@@ -132,6 +133,16 @@ class MemoryClient:
         if resource == "namespaces":
             created["spec"] = {"finalizers": ["kubernetes"]}
             created["status"] = {"phase": "Active"}
+        if resource == "jobs.batch":
+            own = {"batch.kubernetes.io/controller-uid": metadata["uid"]}
+            created["spec"] = {
+                "backoffLimit": 6,
+                "parallelism": 1,
+                "completions": 1,
+                "selector": {"matchLabels": own},
+            } | created["spec"]
+            template = created["spec"]["template"]
+            template["metadata"] = {"labels": own | template.get("metadata", {}).get("labels", {})}
         if resource == "pods":
             created["spec"] = POD_DEFAULTS | created["spec"]
             created["status"] = {"phase": "Pending"}
@@ -212,6 +223,12 @@ class MemoryClient:
             "expirationTimestamp": expires.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         return {"kind": "TokenRequest", "spec": dict(spec), "status": status}
+
+    def _of(self, resource: str) -> dict[tuple[str, str], Object]:
+        try:
+            return self._objects[resource]
+        except KeyError:
+            raise path_not_found() from None
 
     def _stored(self, resource: str, namespace: str | None, name: str) -> Object:
         try:
@@ -298,6 +315,13 @@ class Cluster(MemoryClient):
         return {
             (each["reason"], each["message"]): each["count"] for each in found if each["involvedObject"]["name"] == name
         }
+
+    async def until_event(self, name: str, reason: str, message: str, *, namespace: str = "default") -> None:
+        """Return once there is such an event about an object; fail with those that there are."""
+        until = real_time.monotonic() + 20
+        while (reason, message) not in (found := await self.events_of(name, namespace=namespace)):
+            assert real_time.monotonic() < until, f"there is no event {reason!r} {message!r} in {list(found)}"
+            await asyncio.sleep(0.005)
 
 
 async def eventually(condition: Callable[[], Any], *, seconds: float = 20) -> Any:

@@ -115,11 +115,8 @@ async def test_a_token_that_cannot_be_renewed_stays_and_is_asked_for_again(
     cluster.refuse_tokens = unavailable("no keys today")
     time.turn(3000)
 
-    async def said() -> bool:
-        message = 'MountVolume.SetUp failed for volume "t" : failed to fetch token: no keys today'
-        return ("FailedMount", message) in await cluster.events_of("p")
-
-    await eventually(said)
+    message = 'MountVolume.SetUp failed for volume "t" : failed to fetch token: no keys today'
+    await cluster.until_event("p", "FailedMount", message)
     assert file.read_text() == "token-1"
     cluster.refuse_tokens = None
     time.turn(10)

@@ -76,7 +76,7 @@ async def test_a_program_that_is_not_there_is_a_start_error(
     terminated = state_of(await finished())[1]
     assert (terminated["exitCode"], terminated["reason"]) == (128, "StartError")
     assert terminated["message"] == 'exec: "no-such-program": executable file not found in $PATH'
-    assert ("Failed", f"Error: {terminated['message']}") in await cluster.events_of("p")
+    await cluster.until_event("p", "Failed", f"Error: {terminated['message']}")
 
 
 async def test_the_termination_message_is_what_the_program_left(run_pod: Any, finished: Any, state_of: Any) -> None:
@@ -143,9 +143,7 @@ async def test_a_crashing_container_is_restarted_at_once_and_then_backed_off(
         assert state_of(pod)[2]["lastState"]["terminated"]["exitCode"] == 1
         assert pod["status"]["phase"] == "Running"
         time.turn(delay)
-    assert ("BackOff", f"Back-off restarting failed container c in pod p_default({uid})") in await cluster.events_of(
-        "p"
-    )
+    await cluster.until_event("p", "BackOff", f"Back-off restarting failed container c in pod p_default({uid})")
 
 
 async def test_on_failure_a_container_that_ends_well_is_not_restarted(
@@ -174,8 +172,7 @@ async def test_an_unknown_image_is_an_image_pull_error_with_back_off(
     assert pod["status"]["phase"] == "Pending"
     time.turn(2)
     await cluster.until("pods", "default", "p", waits("ImagePullBackOff"))
-    events = await eventually(lambda: cluster.events_of("p"))
-    assert ("BackOff", 'Back-off pulling image "nginx"') in events
+    await cluster.until_event("p", "BackOff", 'Back-off pulling image "nginx"')
     time.turn(8)
     await cluster.until("pods", "default", "p", waits("ErrImagePull"))
 
@@ -192,7 +189,7 @@ async def test_a_missing_config_map_is_waited_for(
     time.turn(10)
     await finished()
     assert await log_of() == "green\n"
-    assert ("Failed", 'Error: configmap "late" not found') in await cluster.events_of("p")
+    await cluster.until_event("p", "Failed", 'Error: configmap "late" not found')
 
 
 async def test_a_volume_that_cannot_be_made_is_a_mount_failure_and_tried_again(
@@ -203,10 +200,7 @@ async def test_a_volume_that_cannot_be_made_is_a_mount_failure_and_tried_again(
     await run_pod("cat /v/key", container=mount, volumes=[volume])
     message = 'MountVolume.SetUp failed for volume "v" : secret "late" not found'
 
-    async def said() -> bool:
-        return ("FailedMount", message) in await cluster.events_of("p")
-
-    await eventually(said)
+    await cluster.until_event("p", "FailedMount", message)
     pod = await cluster.get("pods", "default", "p")
     assert pod["status"]["phase"] == "Pending"
     assert pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == "ContainerCreating"
@@ -242,7 +236,7 @@ async def test_a_deleted_pod_is_asked_to_end_and_then_gone(
     await running()
     await cluster.delete("pods", "default", "p")
     await cluster.until_gone("pods", "default", "p")
-    assert ("Killing", "Stopping container c") in await cluster.events_of("p")
+    await cluster.until_event("p", "Killing", "Stopping container c")
     uid = pod["metadata"]["uid"]
     await eventually(lambda: not (directory / "pods" / uid).exists())
     await eventually(lambda: not list((directory / "logs").iterdir()))
@@ -257,10 +251,7 @@ async def test_a_process_that_ignores_sigterm_is_killed_after_the_grace(
     await eventually(log_of)
     await cluster.delete("pods", "default", "p")
 
-    async def asked() -> bool:
-        return ("Killing", "Stopping container c") in await cluster.events_of("p")
-
-    await eventually(asked)
+    await cluster.until_event("p", "Killing", "Stopping container c")
     time.turn(19)
     assert (await cluster.get("pods", "default", "p"))["metadata"]["deletionGracePeriodSeconds"] == 20
     time.turn(1)

@@ -183,10 +183,7 @@ async def test_a_pod_is_ready_once_its_readiness_probe_succeeds(
     mount = {"volumeMounts": [{"name": "v", "mountPath": "/data"}], "readinessProbe": probe}
     made = await run_pod("exec sleep 1000", container=mount, volumes=[{"name": "v"}])
 
-    async def unready() -> bool:
-        return ("Unhealthy", "Readiness probe failed: ") in await cluster.events_of("p")
-
-    await eventually(unready)
+    await cluster.until_event("p", "Unhealthy", "Readiness probe failed: ")
     assert not readiness(await cluster.get("pods", "default", "p"))
     file = directory / "pods" / made["metadata"]["uid"] / "volumes/v/ready"
     file.touch()
@@ -210,9 +207,8 @@ async def test_a_failing_liveness_probe_restarts_the_container(node: Any, run_po
         "p",
         lambda pod: (pod["status"].get("containerStatuses") or [{"restartCount": 0}])[0]["restartCount"] > 0,
     )
-    events = await cluster.events_of("p")
-    assert ("Unhealthy", "Liveness probe failed: sick\n") in events
-    assert ("Killing", "Container c failed liveness probe, will be restarted") in events
+    await cluster.until_event("p", "Unhealthy", "Liveness probe failed: sick\n")
+    await cluster.until_event("p", "Killing", "Container c failed liveness probe, will be restarted")
 
 
 async def test_other_probes_wait_for_the_startup_probe(
@@ -275,4 +271,4 @@ async def test_a_failing_post_start_hook_ends_the_container(
     hook = {"postStart": {"exec": {"command": ["sh", "-c", "echo no; exit 1"]}}}
     await run_pod("exec sleep 1000", container={"lifecycle": hook})
     assert (await finished())["status"]["phase"] == "Failed"
-    assert ("FailedPostStartHook", "PostStartHook failed: no\n") in await cluster.events_of("p")
+    await cluster.until_event("p", "FailedPostStartHook", "PostStartHook failed: no\n")

@@ -107,6 +107,8 @@ class Controller(abc.ABC):
                     for key in keys_of(event):
                         self.enqueue(key)
             except StatusError as problem:
+                if problem.reason == "NotFound":  # this API server does not have the resource
+                    return
                 _log.warning("%s lost sight of %s: %s", self.name, resource, problem)
             await asyncio.sleep(WATCH_RETRY_SECONDS)
 

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Self
 
 from podrole.cluster.client import ClusterClient
 from podrole.cluster.controllers.controller import Controller
+from podrole.cluster.controllers.cronjob import CronJobController
+from podrole.cluster.controllers.deployment import DeploymentController
+from podrole.cluster.controllers.garbage_collector import GarbageCollector
+from podrole.cluster.controllers.job import JobController
 from podrole.cluster.controllers.namespace_defaults import RootCertificatePublisher, ServiceAccountController
+from podrole.cluster.controllers.namespace_termination import NamespaceController
+from podrole.cluster.controllers.replicaset import ReplicaSetController
+from podrole.cluster.event_recorder import EventRecorder
 from podrole.cluster.timing import SystemTime, Time
+
+WITH_EVENTS = (ReplicaSetController, DeploymentController, JobController, CronJobController)
 
 
 class Controllers:
@@ -24,13 +34,24 @@ class Controllers:
         self, client_for: Callable[[str], ClusterClient], *, root_ca_pem: str, time: Time | None = None
     ) -> None:
         time = time or SystemTime()
+        self._recorders: list[EventRecorder] = []
         self._controllers: list[Controller] = [
             ServiceAccountController(client_for(ServiceAccountController.name), time),
             RootCertificatePublisher(client_for(RootCertificatePublisher.name), time, root_ca_pem),
+            NamespaceController(client_for(NamespaceController.name), time),
+            GarbageCollector(client_for(GarbageCollector.name), time),
         ]
+        for kind in WITH_EVENTS:
+            client = client_for(kind.name)
+            recorder = EventRecorder(client, kind.name, time.now)
+            self._recorders.append(recorder)
+            self._controllers.append(kind(client, time, recorder))
+        self._stack = contextlib.AsyncExitStack()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
+        for recorder in self._recorders:
+            await self._stack.enter_async_context(recorder)
         self._tasks = [asyncio.create_task(each.run()) for each in self._controllers]
         return self
 
@@ -38,3 +59,4 @@ class Controllers:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._stack.aclose()
