@@ -44,6 +44,11 @@ async def test_a_home_outside_the_pod_is_replaced_by_the_pods_own(
     assert Path(seen["CREDENTIALS"]).is_relative_to(directory)
 
 
+async def test_a_pods_address_is_there_from_the_start(run_pod: Any, finished: Any, log_of: Any) -> None:
+    env = [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]
+    assert (await environment(run_pod, finished, log_of, env=env))["IP"] == "127.0.0.1"
+
+
 async def test_the_nodes_environment_is_there_and_the_containers_own_wins(
     make_node: Any, run_pod: Any, finished: Any, cluster: Any
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -300,6 +301,53 @@ async def test_the_pre_stop_hook_runs_before_the_signal(
     await cluster.until_gone("pods", "default", "p")
     assert (tmp_path / "seen").read_text() == "hook\n"
     assert not witness.exists()
+
+
+async def test_a_pod_deleted_while_it_starts_is_ended_all_the_same(
+    run_pod: Any, cluster: Any, eventually: Any, directory: Any, time: Any
+) -> None:
+    for number in range(8):
+        pod = await run_pod("trap '' TERM; while :; do sleep 0.01; done", name=f"p{number}")
+        await cluster.until("pods", "default", f"p{number}", lambda pod: pod["spec"].get("nodeName"))
+        for _ in range(number * 3):  # at another moment of its start each time
+            await asyncio.sleep(0.001)
+        await cluster.delete("pods", "default", pod["metadata"]["name"], grace_seconds=5)
+
+    def turned() -> bool:
+        time.turn(1)
+        return not list((directory / "pods").iterdir())
+
+    await eventually(turned)
+    assert not list((directory / "processes").iterdir())
+
+
+async def test_a_node_that_cannot_run_a_pod_says_so(
+    run_pod: Any, finished: Any, directory: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("podrole.cluster.node.pod.make_pod_directory", full)
+    await run_pod("true")
+    pod = await finished()
+    assert (pod["status"]["phase"], pod["status"]["reason"]) == ("Failed", "NodeError")
+    assert "No space left on device" in pod["status"]["message"]
+
+
+async def test_a_readiness_gate_of_someone_else_stays_and_counts(run_pod: Any, running: Any, cluster: Any) -> None:
+    await run_pod("exec sleep 1000", readinessGates=[{"conditionType": "example.com/gate"}])
+    pod = await running()
+    ready = next(each for each in pod["status"]["conditions"] if each["type"] == "Ready")
+    assert ready["reason"] == "ReadinessGatesNotReady"
+    gate = {"type": "example.com/gate", "status": "True"}
+    patch = {"status": {"conditions": [*pod["status"]["conditions"], gate]}}
+    await cluster.merge_patch("pods", "default", "p", patch, subresource="status")
+
+    def is_ready(pod: Any) -> bool:
+        found = {each["type"]: each["status"] for each in pod["status"]["conditions"]}
+        return found["Ready"] == found["example.com/gate"] == "True"
+
+    await cluster.until("pods", "default", "p", is_ready)
 
 
 async def test_another_image_restarts_the_container(run_pod: Any, running: Any, cluster: Any, state_of: Any) -> None:

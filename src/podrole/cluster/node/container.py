@@ -82,6 +82,7 @@ class Container:
         self._changed = changed
         self._image_id = ""
         self._stopping = asyncio.Event()
+        self._deadline: Deadline | None = None
         self._up = asyncio.Event()
         self._logs: collections.deque[ContainerLog] = collections.deque()
 
@@ -132,6 +133,7 @@ class Container:
 
     async def stop(self, deadline: Deadline) -> None:
         """End it for good: hook and SIGTERM now, SIGKILL at ``deadline``. ``run`` returns soon after."""
+        self._deadline = deadline
         self._stopping.set()
         if self.running:
             self._record("Normal", "Killing", f"Stopping container {self.name}")
@@ -245,9 +247,8 @@ class Container:
         self._set(Running(started_at))
         if self.started:
             self._up.set()
-        watching = asyncio.create_task(self._watch())
-        if self._stopping.is_set():  # it was stopped while it started
-            process.send_signal(signal.SIGTERM)
+        # A container that was stopped while it started has missed its end.
+        watching = asyncio.create_task(self._watch() if self._deadline is None else self._terminate(self._deadline))
         try:
             code = await process.wait()
         except BaseException:  # podrole gives up on the pod: nothing may keep running

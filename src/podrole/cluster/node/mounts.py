@@ -113,7 +113,7 @@ class PodVolumes:
                 target = _sub_path(
                     target, sub_path, copy, f'volumeMount "{mount["name"]}" of container "{container["name"]}"'
                 )
-            mounts.append(Mount(path, str(target), read_only=bool(mount.get("readOnly"))))
+            mounts.append(Mount(path, str(target)))
         return mounts
 
     def _volume(self, name: str) -> Path:

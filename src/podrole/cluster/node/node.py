@@ -143,7 +143,8 @@ class Node:
         running = tuple(self._running.values())
         for task in running:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        if running:
+            await asyncio.wait(running, timeout=KILL_SECONDS)
         await self._recorder.__aexit__()
         await self._scheduler_recorder.__aexit__()
         await asyncio.to_thread(self._clean_up)

@@ -34,7 +34,6 @@ class Mount:
 
     path: str
     target: str
-    read_only: bool = False
 
 
 def normalise(mount_path: str) -> str:

@@ -15,7 +15,7 @@ from podrole.cluster.event_recorder import EventType
 from podrole.cluster.node.container import Container
 from podrole.cluster.node.host import Host
 from podrole.cluster.node.mounts import PodVolumes, VolumeProblem, make_pod_directory, remove_tree
-from podrole.cluster.node.status import Ended, Kind, Terminated, status_of
+from podrole.cluster.node.status import OWN_CONDITIONS, Ended, Kind, Terminated, status_of
 from podrole.cluster.timing import Deadline, first
 
 MOUNT_RETRY_SECONDS = 0.5
@@ -50,6 +50,7 @@ class Pod:
         self._ended: Ended | None = None
         self._deletion_wanted = asyncio.Event()
         self._has_ip = False
+        self._restarting: set[asyncio.Task[None]] = set()
         self._spec_changed = asyncio.Event()
         self.stopped = asyncio.Event()
         """Set once nothing of the pod runs any more and nothing of it is on disk but its logs."""
@@ -70,7 +71,7 @@ class Pod:
         elif before["spec"] != pod["spec"]:
             self._spec_changed.set()
             self._take_images(pod)
-        if before.get("status", {}).get("conditions") != pod.get("status", {}).get("conditions"):
+        if _conditions_of_others(before) != _conditions_of_others(pod):
             self._dirty.set()
 
     def end(self, moment: float) -> None:
@@ -88,8 +89,11 @@ class Pod:
             make_pod_directory(self._directory)
             await self._run_to_end()
             await self._write_status_surely()
-        except Exception:  # noqa: BLE001 - a fault in one pod is that pod's, and logged
+        except Exception as problem:  # noqa: BLE001 - a fault in one pod is that pod's: a full disk, a bug
             _log.exception("the pod %s failed", self._object["metadata"]["name"])
+            self._ended = Ended("NodeError", f"The node could not run the pod: {problem}")
+            self._record("Warning", "FailedSync", self._ended.message)
+            await self._write_status_surely()
         finally:
             for helper in helpers:
                 helper.cancel()
@@ -157,7 +161,7 @@ class Pod:
         delay = MOUNT_RETRY_SECONDS
         while self._ending is None:
             try:
-                await self._volumes.set_up(self._object)
+                await self._volumes.set_up(self._with_address())
             except VolumeProblem as problem:
                 self._record("Warning", "FailedMount", problem.what)
             else:
@@ -171,7 +175,7 @@ class Pod:
         while (due := self._volumes.next_refresh(self._object)) is not None:
             await self._host.time.sleep_until(due)
             try:
-                await self._volumes.set_up(self._object)
+                await self._volumes.set_up(self._with_address())
             except VolumeProblem as problem:
                 self._record("Warning", "FailedMount", problem.what)
 
@@ -230,7 +234,7 @@ class Pod:
         """Write the status if it is another one; False if that should be tried again."""
         async with self._writing:
             status = status_of(
-                self._object,
+                self._with_own_conditions(),
                 [container.view() for container in self.containers],
                 ip=self._host.settings.address if self._has_ip else None,
                 host_ip=self._host.settings.address,
@@ -256,6 +260,20 @@ class Pod:
             self._object = self._object | {"status": written.get("status") or {}}
             return True
 
+    def _with_own_conditions(self) -> Object:
+        """Return the pod with this node's conditions as last written: what a watch shows may be older."""
+        status = self._object.get("status") or {}
+        if self._written is None:
+            return self._object
+        own = [each for each in self._written["conditions"] if each["type"] in OWN_CONDITIONS]
+        return self._object | {"status": status | {"conditions": [*own, *_conditions_of_others(self._object)]}}
+
+    def _with_address(self) -> Object:
+        """Return the pod as its containers see it: with its address, whether or not that was written yet."""
+        address = self._host.settings.address
+        addresses = {"podIP": address, "podIPs": [{"ip": address}], "hostIP": address, "hostIPs": [{"ip": address}]}
+        return self._object | {"status": (self._object.get("status") or {}) | addresses}
+
     def _take_images(self, pod: Object) -> None:
         """Restart the containers whose image was changed, which is all that a pod update may change of them."""
         specs = {
@@ -267,7 +285,9 @@ class Pod:
                 container.spec = spec
                 if container.kind != "init":
                     why = f"Container {container.name} definition changed, will be restarted"
-                    asyncio.get_running_loop().create_task(container.restart(why, self._grace()))
+                    task = asyncio.create_task(container.restart(why, self._grace()))
+                    self._restarting.add(task)
+                    task.add_done_callback(self._restarting.discard)
 
     def _make_containers(self) -> list[Container]:
         spec = self._object["spec"]
@@ -277,7 +297,7 @@ class Pod:
         ]
         kinds += [(each, "main") for each in spec["containers"]]
         return [
-            Container(self._host, lambda: self._object, each, kind, self._volumes, self._dirty.set)
+            Container(self._host, self._with_address, each, kind, self._volumes, self._dirty.set)
             for each, kind in kinds
         ]
 
@@ -292,6 +312,11 @@ class Pod:
 def is_finished(pod: Object) -> bool:
     """Whether a pod has run to its end: nothing of it runs again."""
     return (pod.get("status") or {}).get("phase") in FINISHED
+
+
+def _conditions_of_others(pod: Object) -> list[Object]:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return [each for each in conditions if each["type"] not in OWN_CONDITIONS]
 
 
 async def _outcome(task: asyncio.Task[None]) -> None:
