@@ -113,7 +113,8 @@ class EventRecorder:
             except StatusError as problem:
                 if problem.reason != "NotFound":
                     raise
-        name = f"{occurrence.subject['name']}.{secrets.token_hex(8)}"
+        # As in client-go the name goes up with time, so that events of one second are listed in their order.
+        name = f"{occurrence.subject['name']}.{int(occurrence.time * 1e6):x}{secrets.token_hex(4)}"
         source = {"component": self._component} | ({"host": self._host} if self._host else {})
         await self._client.create(
             "events",

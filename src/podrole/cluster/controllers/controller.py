@@ -24,6 +24,8 @@ KeysOf = Callable[[WatchEvent], Iterable[Key]]
 FIRST_RETRY_SECONDS = 0.02
 MAX_RETRY_SECONDS = 30.0
 WATCH_RETRY_SECONDS = 0.5
+NO_SUCH_RESOURCE = frozenset({"NotFound", "BadRequest"})
+"""How an API server answers a list or watch of a resource that it does not have."""
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +109,7 @@ class Controller(abc.ABC):
                     for key in keys_of(event):
                         self.enqueue(key)
             except StatusError as problem:
-                if problem.reason == "NotFound":  # this API server does not have the resource
+                if problem.reason in NO_SUCH_RESOURCE:
                     return
                 _log.warning("%s lost sight of %s: %s", self.name, resource, problem)
             await asyncio.sleep(WATCH_RETRY_SECONDS)

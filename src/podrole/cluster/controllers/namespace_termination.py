@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from podrole.cluster.client import ClusterClient, WatchEvent
-from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find, itself, key_of
+from podrole.cluster.controllers.controller import NO_SUCH_RESOURCE, Controller, Key, KeysOf, find, itself, key_of
 from podrole.cluster.controllers.kinds import KINDS
 from podrole.cluster.errors import StatusError
 from podrole.cluster.timing import Time
@@ -56,7 +56,7 @@ class NamespaceController(Controller):
         try:
             found = await self.client.list(resource, namespace)
         except StatusError as problem:
-            if problem.reason == "NotFound":  # this API server does not have the resource
+            if problem.reason in NO_SUCH_RESOURCE:
                 return False
             raise
         for each in found:
