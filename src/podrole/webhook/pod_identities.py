@@ -6,7 +6,51 @@ is left out and named; all others hold.
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
+
 import msgspec
+
+from podrole.webhook.errors import BadSettings
+from podrole.webhook.tls import fingerprint
+
+_log = logging.getLogger(__name__)
+
+
+class PodIdentityList:
+    """The list in a file, read again when the file changes; no file is an empty list."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the file. Raises BadSettings where not even its directory exists."""
+        if not path.parent.is_dir():
+            raise BadSettings(
+                f"The list of EKS Pod Identity cannot be at {path}: there is no such directory.",
+                next_step="correct --watch-container-credentials-config, or mount the directory",
+            )
+        self.pairs: frozenset[tuple[str, str]] = frozenset()
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Read the file again if it changed; return whether the list is another one now. Never raises."""
+        seen = fingerprint(self._path)
+        if seen == self._seen:
+            return False
+        self._seen = seen
+        try:
+            content = self._path.read_bytes() if seen is not None else b""
+        except OSError as problem:
+            _log.warning("the list of EKS Pod Identity cannot be read, the old one stays: %s", problem)
+            return False
+        pairs, faults = parse_pod_identities(content)
+        for fault in faults:
+            _log.warning("%s", fault)
+        if pairs is None or pairs == self.pairs:
+            return False
+        self.pairs = pairs
+        _log.info("the list of EKS Pod Identity has %d service accounts", len(pairs))
+        return True
 
 
 def parse_pod_identities(content: bytes) -> tuple[frozenset[tuple[str, str]] | None, list[str]]:
