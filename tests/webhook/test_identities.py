@@ -40,7 +40,7 @@ async def following(
     client = KubernetesClient(api.connection)
     personality = personality_of(compat, InjectionSettings())
     identities = Identities(
-        client, personality, SourceSettings(**settings), live_lookups=compat != "strict", back_off=QUICK
+        client, personality, SourceSettings(**settings), ask="never" if compat == "strict" else "first", back_off=QUICK
     )
     async with running(identities.run()):
         if wait:
@@ -209,7 +209,7 @@ async def test_a_refusal_is_not_an_absence(api: APIServer, code: int) -> None:
 
 async def test_strict_takes_what_it_does_not_hold_for_absent(api: APIServer) -> None:
     async with following(api, compat="strict") as identities:
-        assert identities.known("demo", "sa") is None
+        assert identities.known("demo", "sa") is UNKNOWN
         assert await identities.find("demo", "sa") == (None, False)
         assert api.asked("/serviceaccounts/sa") == 0
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, Literal, final
 
 import msgspec
 
@@ -42,7 +42,8 @@ class _ConfigMap(msgspec.Struct):
 class Identities:
     """Tells which identity a service account has. ``run`` keeps it current.
 
-    ``live_lookups`` is whether a service account that is not held is asked for before it counts as absent.
+    ``ask`` is when a service account that is not held is asked for: *first*, before anything is decided about it;
+    *last*, as the EKS webhook does, where nothing else binds it; or *never*.
     """
 
     def __init__(
@@ -51,13 +52,13 @@ class Identities:
         personality: Personality,
         settings: SourceSettings,
         *,
-        live_lookups: bool = True,
+        ask: Literal["first", "last", "never"] = "first",
         back_off: BackOff | None = None,
     ) -> None:
         """Raises BadSettings where the list of EKS Pod Identity cannot be where it is said to be."""
         self._personality = personality
         self._settings = settings
-        self._live_lookups = live_lookups
+        self._ask = ask
         self._remembered: dict[tuple[str, str], Identity | None] = {}
         self.service_accounts = ServiceAccounts(
             client,
@@ -87,6 +88,10 @@ class Identities:
         return all(reflector.synced.is_set() for reflector in self._reflectors)
 
     @property
+    def _config_map_synced(self) -> bool:
+        return self._config_map is None or self._config_map.synced.is_set()
+
+    @property
     def connected(self) -> bool:
         """Whether every source is being followed right now."""
         return all(reflector.connected for reflector in self._reflectors)
@@ -114,16 +119,15 @@ class Identities:
             return self._remembered[key]
         except KeyError:
             pass
-        if self._config_map is not None and not self._config_map.synced.is_set() and self._live_lookups:
-            return UNKNOWN
         binding = self.service_accounts.get(namespace, name)
-        if binding is None and self._live_lookups:
+        if self._ask == "first" and (binding is None or not self._config_map_synced):
             return UNKNOWN
         identity = self._resolve(namespace, name, binding)
-        if binding is not None:
-            if len(self._remembered) >= MAX_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[key] = identity
+        if binding is None:
+            return identity or UNKNOWN
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[key] = identity
         return identity
 
     async def find(self, namespace: str, name: str) -> tuple[Identity | None, bool]:
@@ -132,9 +136,9 @@ class Identities:
         Raises LookupFailed where the API server gives no answer within the limit.
         """
         binding = self.service_accounts.get(namespace, name)
-        if binding is None and self._live_lookups:
+        if binding is None and self._ask != "never":
             binding = await self.service_accounts.look_up(namespace, name)
-        if self._config_map is not None and self._live_lookups:
+        if self._config_map is not None and self._ask == "first":
             try:
                 await asyncio.wait_for(self._config_map.synced.wait(), self._settings.lookup_limit)
             except TimeoutError:
