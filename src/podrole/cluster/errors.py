@@ -3,8 +3,7 @@
 ::
 
     PodroleError
-    └── StatusError            every refusal of the API; ``status()`` is the wire form
-        └── StatusError.code   the HTTP status; ``reason`` is what clients branch on
+    └── StatusError    every refusal of the API; ``status()`` is the wire form, ``reason`` what clients branch on
 
 The wording is kube-apiserver's own (k8s.io/apimachinery, ``api/errors``): kubectl, the client libraries and people's
 scripts match on it. https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
@@ -79,7 +78,7 @@ def quoted(value: object) -> str:
 class StatusError(PodroleError):
     """A refusal with its HTTP status, its reason and the details that clients read.
 
-    ``code`` is that of the Status, not podrole's own; ``headers`` are sent beside it.
+    ``http_status`` is the Status's ``code``; ``metadata`` is its ListMeta, nearly always empty.
     """
 
     code = "kubernetes-status"
@@ -97,13 +96,14 @@ class StatusError(PodroleError):
         self.reason = reason
         self.message = message
         self.details = details
+        self.metadata: Mapping[str, Any] = {}
 
     def status(self) -> Object:
         """Return the Status object."""
         status: Object = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": dict(self.metadata),
             "status": "Failure",
             "message": self.message,
         }
