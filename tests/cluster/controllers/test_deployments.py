@@ -349,13 +349,13 @@ def test_every_rollout_of_healthy_pods_ends_and_keeps_its_promises(
 ) -> None:
     if surge == unavailable == 0:
         unavailable = 1
-    new, old = Replicas("new", 0), [Replicas(f"old-{n}", size, size, size) for n, size in enumerate(old_sizes)]
+    new, old = Replicas("new", 0), [Replicas(f"old-{n}", size, size) for n, size in enumerate(old_sizes)]
     started = sum(old_sizes)
     for _ in range(500):
         sizes = next_sizes(replicas, surge, unavailable, new, old)
         if not sizes:
             break
-        new, *old = (Replicas(each.name, size := sizes.get(each.name, each.wanted), size, size) for each in (new, *old))
+        new, *old = (Replicas(each.name, size := sizes.get(each.name, each.wanted), size) for each in (new, *old))
         total = new.wanted + sum(each.wanted for each in old)
         assert total <= max(replicas + surge, started)
         assert total >= min(replicas - unavailable, started)

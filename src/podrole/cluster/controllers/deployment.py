@@ -186,6 +186,5 @@ def _figures(replica_set: Object) -> Replicas:
     return Replicas(
         replica_set["metadata"]["name"],
         replica_set["spec"].get("replicas", 1),
-        status.get("replicas", 0),
         status.get("availableReplicas", 0),
     )

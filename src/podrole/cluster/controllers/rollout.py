@@ -21,11 +21,10 @@ _HASH_LENGTH = 10
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
-    """A ReplicaSet's figures: asked for, there, available."""
+    """A ReplicaSet's figures: pods asked for, pods available."""
 
     name: str
     wanted: int
-    existing: int = 0
     available: int = 0
 
 

@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from podrole.base.files import make_private_directory
 from podrole.cluster.client import ClusterClient, Object
 from podrole.cluster.errors import StatusError
 from podrole.cluster.node.atomic_files import write_volume
@@ -178,11 +177,6 @@ def make_container_directory(pod_directory: Path, name: str) -> Path:
         (own / inside).mkdir(parents=True)
     (own / "termination-log").touch(mode=0o600)
     return own
-
-
-def make_pod_directory(directory: Path) -> None:
-    """Make a pod's directory, which only its owner may enter."""
-    make_private_directory(directory)
 
 
 def remove_tree(directory: Path) -> None:

@@ -130,16 +130,9 @@ class Node:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         await asyncio.gather(*(session.close() for session in tuple(self._sessions)), return_exceptions=True)
-        for grace in (self._settings.stop_grace_seconds, KILL_SECONDS):
-            # A turned clock may stand still: the grace is waited for here, in real time, and then ended by hand.
-            now = self._time.now()
-            for pod in self._pods.values():
-                pod.end(now + grace if grace == self._settings.stop_grace_seconds else now)
-            waiting = [asyncio.create_task(pod.stopped.wait()) for pod in self._pods.values()]
-            if waiting:
-                _, late = await asyncio.wait(waiting, timeout=grace)
-                for each in late:
-                    each.cancel()
+        grace = self._settings.stop_grace_seconds
+        await self._end_pods(self._time.now() + grace, wait_seconds=grace)
+        await self._end_pods(self._time.now(), wait_seconds=KILL_SECONDS)
         running = tuple(self._running.values())
         for task in running:
             task.cancel()
@@ -149,6 +142,16 @@ class Node:
         await self._scheduler_recorder.__aexit__()
         await asyncio.to_thread(self._clean_up)
         self._release_directory()
+
+    async def _end_pods(self, kill_at: float, *, wait_seconds: float) -> None:
+        """End all pods, waiting in real time: the node's own clock may stand still."""
+        for pod in self._pods.values():
+            pod.end(kill_at)
+        waiting = [asyncio.create_task(pod.stopped.wait()) for pod in self._pods.values()]
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=wait_seconds)
+            for each in late:
+                each.cancel()
 
     # What the API asks (node_api.Node).
 

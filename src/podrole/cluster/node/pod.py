@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import logging
 
+from podrole.base.files import make_private_directory
 from podrole.cluster.client import Object
 from podrole.cluster.errors import StatusError
 from podrole.cluster.event_recorder import EventType
 from podrole.cluster.node.container import Container
 from podrole.cluster.node.host import Host
-from podrole.cluster.node.mounts import PodVolumes, VolumeProblem, make_pod_directory, remove_tree
+from podrole.cluster.node.mounts import PodVolumes, VolumeProblem, remove_tree
 from podrole.cluster.node.status import OWN_CONDITIONS, Ended, Kind, Terminated, status_of
 from podrole.cluster.timing import Deadline, first
 
@@ -86,7 +87,7 @@ class Pod:
         """Run the pod to its end. Raises nothing; whatever happens, no process of it is left."""
         helpers = [asyncio.create_task(self._write_statuses()), asyncio.create_task(self._watch_deadline())]
         try:
-            make_pod_directory(self._directory)
+            make_private_directory(self._directory)
             await self._run_to_end()
             await self._write_status_surely()
         except Exception as problem:  # noqa: BLE001 - a fault in one pod is that pod's: a full disk, a bug
