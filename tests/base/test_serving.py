@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from podrole.base.certificates import Authority, server_context
-from podrole.base.serving import LOOPBACK, PortInUse, bind, listening
+from podrole.base.serving import EVERYWHERE, LOOPBACK, PortInUse, bind, listening
 
 
 async def hello(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
@@ -51,3 +51,15 @@ def test_a_port_in_use_is_one_clear_sentence() -> None:
     sock.close()
     assert str(port) in raised.value.what
     assert "--aws-port 0" in (raised.value.next_step or "")
+
+
+async def test_every_interface_includes_loopback() -> None:
+    sock = bind(0, name="the test", option="--port", address=EVERYWHERE)
+    port = sock.getsockname()[1]
+    async with listening(hello, sock), httpx2.AsyncClient() as client:
+        assert (await client.get(f"http://{LOOPBACK}:{port}/")).text == "http"
+
+
+def test_an_address_that_is_not_this_hosts_is_one_clear_sentence() -> None:
+    with pytest.raises(PortInUse, match="The webhook cannot listen on port"):
+        bind(0, name="The webhook", option="--port", address="192.0.2.1")

@@ -1,4 +1,4 @@
-"""A listener: an ASGI application on one loopback socket, plain or TLS, inside the caller's event loop.
+"""A listener: an ASGI application on one socket, plain or TLS, inside the caller's event loop.
 
 uvicorn serves it, on httptools and whatever loop runs. Unlike ``uvicorn.run`` a listener takes no signals: whoever
 starts several of them stops them in order.
@@ -19,6 +19,9 @@ import uvicorn
 from podrole.base.errors import PodroleError
 
 LOOPBACK = "127.0.0.1"
+EVERYWHERE = ""
+"""As an address: every interface, IPv4 and IPv6 alike."""
+
 BACKLOG = 2048
 GRACE_SECONDS = 5
 """How long requests under way may take to finish once a listener is told to stop; then they are cancelled."""
@@ -30,15 +33,20 @@ class PortInUse(PodroleError):
     code = "port-in-use"
 
 
-def bind(port: int, *, name: str, option: str) -> socket.socket:
-    """Bind a loopback socket to ``port``, 0 for any free one. ``name`` and ``option`` make the error readable.
+def bind(port: int, *, name: str, option: str, address: str = LOOPBACK) -> socket.socket:
+    """Bind a socket to ``port``, 0 for any free one. ``name`` and ``option`` make the error readable.
 
-    Raises PortInUse where another program has it or the port is not for this user.
+    ``address`` is an IP address of this host; only what is called from elsewhere listens on more than loopback.
+    Raises PortInUse where another program has the port, it is not for this user, or the address is not this host's.
     """
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if address == EVERYWHERE:
+        address = "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - it is what was asked for
+    sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        sock.bind((LOOPBACK, port))
+        if address == "::":
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        sock.bind((address, port))
         # Listening now, not when the server starts, is what makes a second program fail here and not later.
         sock.listen(BACKLOG)
     except OSError as problem:

@@ -1,0 +1,192 @@
+"""What the webhook counts: Amazon's names as they are, podrole's own beside them.
+
+Counting is a dictionary entry or a list element, so that it costs a review next to nothing; the Prometheus text is made
+when it is asked for. Counts of several processes add up.
+"""
+
+from __future__ import annotations
+
+import bisect
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import HistogramMetricFamily, SummaryMetricFamily
+from prometheus_client.metrics_core import Metric
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+AMAZON_BUCKETS = tuple(125_000.0 * 2**power for power in range(7))
+"""Microseconds, as in the EKS webhook: nothing it measures is ever above the first."""
+
+BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+"""Seconds."""
+
+_OURS = len(BUCKETS) + 1
+"""A request's durations are counted in one list: our buckets and what is above them, then Amazon's likewise."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    kind: Literal["counter", "gauge"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+DESCRIBED = {
+    "http_request_count": _Described("counter", "Requests answered.", ("verb", "path", "code")),
+    "pod_identity_webhook_pod_count": _Described("counter", "Pods bound to an identity, by how.", ("method",)),
+    "pod_identity_webhook_missing_sa_count": _Described("counter", "Pods whose service account was not found."),
+    "pod_identity_webhook_used": _Described("gauge", "1 once a service account has been seen."),
+    "podrole_webhook_reviews_total": _Described("counter", "Reviews, by what became of them.", ("result", "namespace")),
+    "podrole_webhook_warnings_total": _Described("counter", "Warnings given with reviews.", ("namespace",)),
+    "podrole_webhook_lookups_total": _Described(
+        "counter", "Service accounts asked for because they were not held, by outcome.", ("outcome",)
+    ),
+    "podrole_webhook_events_total": _Described("counter", "Events written about pods, by outcome.", ("outcome",)),
+    "podrole_webhook_service_accounts": _Described("gauge", "Service accounts held."),
+    "podrole_webhook_synced": _Described("gauge", "1 once every source has been read in full."),
+    "podrole_webhook_connected": _Described("gauge", "1 while every source is being followed."),
+    "podrole_webhook_pods_without_identity": _Described(
+        "gauge", "Running pods that lack their identity, by the last scan.", ("namespace", "reason")
+    ),
+}
+"""Every counter and gauge. Names and labels of the first four are the EKS webhook's."""
+
+Key = tuple[str, ...]
+"""A name and the values of its labels."""
+
+
+class Snapshot(msgspec.Struct):
+    """What one process has counted, as it goes from a worker to whoever shows it."""
+
+    values: list[tuple[list[str], float]]
+    durations: dict[str, list[int]]
+    seconds: dict[str, float]
+
+
+class Metrics:
+    """Counts of one process. A key is a name and its labels' values: ``("pod_identity_webhook_pod_count", "…")``."""
+
+    def __init__(self) -> None:
+        self.values: defaultdict[Key, float] = defaultdict(float)
+        self._durations: dict[str, list[int]] = {}
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+
+    def count(self, *key: str) -> None:
+        """Add one."""
+        self.values[key] += 1
+
+    def set(self, value: float, *key: str) -> None:
+        """Set a gauge."""
+        self.values[key] = value
+
+    def replace(self, name: str, values: dict[tuple[str, ...], float]) -> None:
+        """Set a gauge for these labels and no others."""
+        for key in [key for key in self.values if key[0] == name]:
+            del self.values[key]
+        for labels, value in values.items():
+            self.values[name, *labels] = value
+
+    def observe(self, request: str, seconds: float) -> None:
+        """Record how long a request took; ``request`` is its method and path: ``POST /mutate``."""
+        counts = self._durations.get(request)
+        if counts is None:
+            counts = self._durations[request] = [0] * (_OURS + len(AMAZON_BUCKETS) + 1)
+        counts[bisect.bisect_left(BUCKETS, seconds)] += 1
+        counts[_OURS + bisect.bisect_left(AMAZON_BUCKETS, seconds * 1e6)] += 1
+        self._seconds[request] += seconds
+
+    def snapshot(self) -> Snapshot:
+        """Return everything counted so far."""
+        values = [(list(key), value) for key, value in self.values.items()]
+        return Snapshot(
+            values, {request: [*counts] for request, counts in self._durations.items()}, dict(self._seconds)
+        )
+
+
+def merged(snapshots: Iterable[Snapshot]) -> Snapshot:
+    """Return what several processes have counted together: counters added, of gauges the lowest.
+
+    A cluster of workers is synced when the last one is.
+    """
+    values: dict[Key, float] = {}
+    durations: dict[str, list[int]] = {}
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for snapshot in snapshots:
+        for parts, value in snapshot.values:
+            key = tuple(parts)
+            if key not in values:
+                values[key] = value
+            elif DESCRIBED[key[0]].kind == "counter":
+                values[key] += value
+            else:
+                values[key] = min(values[key], value)
+        for request, counts in snapshot.durations.items():
+            so_far = durations.get(request)
+            durations[request] = counts if so_far is None else [a + b for a, b in zip(so_far, counts, strict=True)]
+        for request, spent in snapshot.seconds.items():
+            seconds[request] += spent
+    return Snapshot([(list(key), value) for key, value in values.items()], durations, dict(seconds))
+
+
+def render(snapshot: Snapshot) -> bytes:
+    """Write Prometheus' text format, with the figures of this process added."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Collector(snapshot))
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    text = generate_latest(registry)
+    for name, described in DESCRIBED.items():
+        if described.kind == "counter" and not name.endswith("_total"):
+            # The EKS webhook's counters have no such suffix, and the library insists on it.
+            text = text.replace(f"{name}_total ".encode(), f"{name} ".encode())
+    return text
+
+
+class _Collector:
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def describe(self) -> list[Metric]:
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        by_name: defaultdict[str, list[tuple[list[str], float]]] = defaultdict(list)
+        for (name, *labels), value in self._snapshot.values:
+            by_name[name].append((labels, value))
+        for name, samples in by_name.items():
+            described = DESCRIBED[name]
+            family = Metric(name.removesuffix("_total"), described.help, described.kind)
+            for labels, value in samples:
+                family.add_sample(name, dict(zip(described.labels, labels, strict=True)), value)
+            yield family
+        yield from self._histograms()
+
+    def _histograms(self) -> Iterator[Metric]:
+        labels = ["verb", "path"]
+        ours = HistogramMetricFamily("podrole_webhook_request_seconds", "Time to answer, in seconds.", labels=labels)
+        amazons = HistogramMetricFamily("http_request_latencies", "Time to answer, in microseconds.", labels=labels)
+        summary = SummaryMetricFamily(
+            "http_request_duration_microseconds", "Time to answer, in microseconds.", labels=labels
+        )
+        for request, counts in self._snapshot.durations.items():
+            method, _, path = request.partition(" ")
+            seconds = self._snapshot.seconds[request]
+            ours.add_metric([method, path], _cumulated(BUCKETS, counts[:_OURS]), seconds)
+            amazons.add_metric([method, path], _cumulated(AMAZON_BUCKETS, counts[_OURS:]), seconds * 1e6)
+            summary.add_metric([method, path], sum(counts[:_OURS]), seconds * 1e6)
+        yield from (ours, amazons, summary)
+
+
+def _cumulated(bounds: tuple[float, ...], counts: list[int]) -> list[tuple[str, float]]:
+    total = 0
+    buckets: list[tuple[str, float]] = []
+    for bound, count in zip((*map(repr, bounds), "+Inf"), counts, strict=True):
+        total += count
+        buckets.append((bound, total))
+    return buckets

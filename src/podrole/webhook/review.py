@@ -1,0 +1,103 @@
+"""AdmissionReview on the wire: what is read of a request, and how an answer is written.
+
+https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#webhook-request-and-response
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+VERSIONS = frozenset({"admission.k8s.io/v1", "admission.k8s.io/v1beta1"})
+
+MAX_WARNING = 256
+"""Kubernetes advises warnings of at most 256 characters: longer ones may be cut on their way."""
+
+MAX_WARNINGS = 12
+"""All warnings of a response together may be cut at 4096 characters."""
+
+
+class GroupVersionKind(msgspec.Struct, gc=False):
+    """The kind of an object."""
+
+    group: str = ""
+    kind: str = ""
+
+
+class AdmissionRequest(msgspec.Struct, rename="camel"):
+    """A request, as far as it is looked at. ``object`` is raw JSON: it is read once its kind is known."""
+
+    uid: str = ""
+    kind: GroupVersionKind | None = None
+    sub_resource: str | None = None
+    namespace: str | None = None
+    operation: str | None = None
+    dry_run: bool | None = None
+    object: msgspec.Raw = msgspec.Raw(b"null")
+    old_object: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class AdmissionReview(msgspec.Struct, rename="camel"):
+    """A review that asks."""
+
+    api_version: str = ""
+    kind: str = ""
+    request: AdmissionRequest | None = None
+
+
+_decoder = msgspec.json.Decoder(AdmissionReview)
+_encode = msgspec.json.Encoder().encode
+
+
+def decode_review(body: bytes) -> AdmissionReview:
+    """Read a review. Raises msgspec.MsgspecError, UnicodeError or RecursionError where it is none."""
+    return _decoder.decode(body)
+
+
+def is_null(document: msgspec.Raw) -> bool:
+    """Tell whether an object is absent or null."""
+    return bytes(document) in (b"null", b"")
+
+
+def allowed(
+    api_version: str,
+    uid: str,
+    patch: bytes = b"",
+    warnings: Sequence[str] = (),
+    audit_annotations: Mapping[str, str] | None = None,
+) -> bytes:
+    """Write the answer that lets the object in, changed by ``patch`` where there is one."""
+    parts = [
+        b'{"kind":"AdmissionReview","apiVersion":"%b","response":{"uid":%b,"allowed":true'
+        % (api_version.encode(), _encode(uid))
+    ]
+    if patch:
+        parts.append(b',"patch":"%b","patchType":"JSONPatch"' % base64.b64encode(patch))
+    if warnings:
+        parts.append(b',"warnings":%b' % _encode([shortened(warning) for warning in warnings[:MAX_WARNINGS]]))
+    if audit_annotations:
+        parts.append(b',"auditAnnotations":%b' % _encode(audit_annotations))
+    parts.append(b"}}")
+    return b"".join(parts)
+
+
+def denied(api_version: str, uid: str, message: str) -> bytes:
+    """Write the answer that keeps the object out."""
+    status = {"code": 403, "reason": "Forbidden", "message": message}
+    return b'{"kind":"AdmissionReview","apiVersion":"%b","response":{"uid":%b,"allowed":false,"status":%b}}' % (
+        api_version.encode(),
+        _encode(uid),
+        _encode(status),
+    )
+
+
+def shortened(text: str) -> str:
+    """Return one line of at most MAX_WARNING characters."""
+    line = (
+        "".join([character if character.isprintable() else " " for character in text])
+        if not text.isprintable()
+        else text
+    )
+    return line if len(line) <= MAX_WARNING else line[: MAX_WARNING - 1] + "…"

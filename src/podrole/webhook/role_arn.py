@@ -1,0 +1,64 @@
+"""Role ARNs as people write them into annotations: composed from a bare name, and looked at before they reach a pod.
+
+A look finds what cannot be right; that a role exists, or trusts the pod, is for IAM to say.
+Shape: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
+"""
+
+from __future__ import annotations
+
+import re
+
+_PARTITION_BY_REGION_PREFIX = (
+    ("cn-", "aws-cn"),
+    ("us-gov-", "aws-us-gov"),
+    ("us-isob-", "aws-iso-b"),
+    ("us-isof-", "aws-iso-f"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("us-iso-", "aws-iso"),
+    ("eusc-", "aws-eusc"),
+)
+PARTITIONS = frozenset({"aws", *(partition for _, partition in _PARTITION_BY_REGION_PREFIX)})
+
+_RESOURCE = re.compile(r"role/(?:[!-.0-~]+/|/)*[\w+=,.@-]{1,64}", re.ASCII)
+_RELAXED_RESOURCE = re.compile(r"role/[!-~]+", re.ASCII)
+_ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
+_RELAXED_ACCOUNT = re.compile(r"[A-Za-z0-9-]*", re.ASCII)
+
+
+def partition_of(region: str) -> str:
+    """Return the partition that a region's name belongs to: ``aws`` for every prefix that is not a special one."""
+    return next((partition for prefix, partition in _PARTITION_BY_REGION_PREFIX if region.startswith(prefix)), "aws")
+
+
+def compose(value: str, *, account_id: str, partition: str) -> str:
+    """Make an ARN of a role's name, with its path if it has one; what already holds ``arn:`` stays as it is."""
+    return value if "arn:" in value else f"arn:{partition}:iam::{account_id}:role/{value}"
+
+
+def fault(arn: str, *, relaxed: bool = False, partition: str | None = None) -> str | None:
+    """Return why ``arn`` cannot be the ARN of an IAM role, as the end of a sentence, or None where it can be.
+
+    ``relaxed`` is for AWS-shaped clouds: any partition, an account id that is empty or not twelve digits (Ceph, MinIO).
+    ``partition`` is the one the pods run in: no role of another can be assumed from there.
+    """
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or parts[0] != "arn":
+        return "is not an ARN (expected arn:aws:iam::<account>:role/<name>)"
+    _, of_partition, service, region, account, resource = parts
+    if service != "iam" or not resource.startswith("role/"):
+        return "is not the ARN of an IAM role (expected arn:aws:iam::<account>:role/<name>)"
+    if region:
+        return f"names a region ({region}), which an IAM ARN never does"
+    if relaxed:
+        if _RELAXED_ACCOUNT.fullmatch(account) and _RELAXED_RESOURCE.fullmatch(resource):
+            return None
+        return "has characters that no role ARN has"
+    if of_partition not in PARTITIONS:
+        return f"is of partition {of_partition!r}, which does not exist"
+    if _ACCOUNT.fullmatch(account) is None:
+        return "has no account id of twelve digits"
+    if _RESOURCE.fullmatch(resource) is None:
+        return "has a role name that IAM does not allow"
+    if partition is not None and of_partition != partition:
+        return f"is of partition {of_partition}, but pods here run in partition {partition}"
+    return None

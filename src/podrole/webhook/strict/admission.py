@@ -1,0 +1,114 @@
+"""A review answered as the EKS webhook does: everything is 200, garbage is a denial, the answer is called text.
+
+Source: ``Handle`` and ``MutatePod`` in ``pkg/handler/handler.go`` of
+https://github.com/aws/amazon-eks-pod-identity-webhook; texts of Go's decoder are its as far as it has one for the case.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import random
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from podrole.webhook.admission import TEXT, UNREADABLE, Answer, IdentitySource
+from podrole.webhook.identities import Unknown
+from podrole.webhook.metrics import Metrics
+from podrole.webhook.service_accounts import LookupFailed
+from podrole.webhook.settings import POD_IDENTITY_JITTER, InjectionSettings
+from podrole.webhook.strict.go_types import NotDecodable, to_json
+from podrole.webhook.strict.mutation import mutate, read_pod
+
+_log = logging.getLogger(__name__)
+
+
+class StrictAdmission:
+    """Answers reviews as the EKS webhook does."""
+
+    def __init__(
+        self,
+        identities: IdentitySource,
+        settings: InjectionSettings,
+        metrics: Metrics,
+        *,
+        jitter: Callable[[], int] = lambda: random.randint(0, POD_IDENTITY_JITTER),  # noqa: S311 - spread, not secrecy
+    ) -> None:
+        self._identities = identities
+        self._settings = settings
+        self._metrics = metrics
+        self._jitter = jitter
+
+    async def review(self, body: bytes, *, required: bool = False) -> Answer:  # noqa: ARG002 - as Admission has it
+        """Answer one review. The EKS webhook has no pods that must have an identity, so ``required`` means nothing."""
+        try:
+            document = msgspec.json.decode(body) if body.strip() else {}
+        except UNREADABLE as problem:
+            text = str(problem)
+            detail = "unexpected end of JSON input" if "truncated" in text else text
+            return _answer({}, _refusal("", f"couldn't get version/kind; json parse error: {detail}"))
+        if document is None:
+            document = {}
+        if not isinstance(document, dict):
+            kind = {list: "array", str: "string", bool: "bool"}.get(type(document), "number")
+            detail = f"json: cannot unmarshal {kind} into Go value of type struct"
+            return _answer({}, _refusal("", f"couldn't get version/kind; json parse error: {detail}"))
+        request = _field(document, "request")
+        if request is None:
+            return _answer(document, _refusal("", "bad content"))
+        if not isinstance(request, dict):
+            kind = {list: "array", str: "string", bool: "bool"}.get(type(request), "number")
+            where = "struct field AdmissionReview.request of type v1beta1.AdmissionRequest"
+            return _answer({}, _refusal("", f"json: cannot unmarshal {kind} into Go {where}"))
+        return _answer(document, await self._respond(request))
+
+    async def _respond(self, request: dict[str, Any]) -> dict[str, Any]:
+        uid = _text(request, "uid")
+        document = _field(request, "object")
+        if document is None:
+            return _refusal(uid, "unexpected end of JSON input")
+        try:
+            pod = read_pod(document)
+        except (NotDecodable, RecursionError) as problem:
+            # The EKS webhook logs the whole object here, secrets and all.
+            _log.error("Could not unmarshal raw object: %s", problem)
+            return _refusal(uid, str(problem))
+        namespace, name = _text(request, "namespace"), pod.get("spec", {}).get("serviceAccountName", "")
+        identity = self._identities.known(namespace, name)
+        if isinstance(identity, Unknown):
+            try:
+                identity, exists = await self._identities.find(namespace, name)
+            except LookupFailed:
+                identity, exists = None, False
+            if not exists and identity is None:
+                self._metrics.count("pod_identity_webhook_missing_sa_count")
+        if identity is None:
+            return {"uid": uid, "allowed": True}
+        self._metrics.count("pod_identity_webhook_pod_count", identity.method)
+        patch = mutate(pod, identity, self._settings, jitter=self._jitter())
+        return {"uid": uid, "allowed": True, "patch": base64.b64encode(patch).decode(), "patchType": "JSONPatch"}
+
+
+def _answer(asked: dict[str, Any], response: dict[str, Any]) -> Answer:
+    """Wrap a response; kind and version are those of the question, whatever they are."""
+    wrapped = {"kind": _text(asked, "kind"), "apiVersion": _text(asked, "apiVersion")}
+    document = {**{name: text for name, text in wrapped.items() if text}, "response": response}
+    return Answer(200, to_json(document), TEXT)
+
+
+def _refusal(uid: str, message: str) -> dict[str, Any]:
+    return {"uid": uid, "allowed": False, "status": {"metadata": {}, "message": message}}
+
+
+def _field(document: dict[str, Any], name: str) -> Any:
+    """Return a field, its name matched without regard to case as Go does."""
+    if name in document:
+        return document[name]
+    return next((value for key, value in document.items() if key.lower() == name.lower()), None)
+
+
+def _text(document: dict[str, Any], name: str) -> str:
+    value = _field(document, name)
+    return value if isinstance(value, str) else ""

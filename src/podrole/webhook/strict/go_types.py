@@ -1,0 +1,152 @@
+"""JSON read and written as Go's ``encoding/json`` does through types: what a type does not know is lost.
+
+Reading keeps the fields that a struct names and canonicalises quantities; writing leaves out what ``omitempty`` leaves
+out, and writes what it does not: an empty struct, a nil pointer without ``omitempty``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from podrole.webhook.strict.quantity import canonical
+
+
+class NotDecodable(ValueError):
+    """What Go's decoder would say of a value that does not fit its type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A Go type: how a JSON value is read into it, what it is when nothing is there, and how it is written."""
+
+    name: str
+    read: Callable[[Any, str], Any]
+    zero: Callable[[], Any]
+    write: Callable[[Any], Any] = lambda value: value
+
+
+def _mismatch(value: Any, where: str, type_name: str) -> NotDecodable:
+    kinds = {bool: "bool", int: "number", float: "number", str: "string", list: "array", dict: "object"}
+    kind = kinds[type(value)]
+    if kind == "number" and type_name.startswith(("int", "*int")):
+        kind = f"number {json.dumps(value)}"
+    target = f"struct field {where} of type" if where else "value of type"
+    return NotDecodable(f"json: cannot unmarshal {kind} into Go {target} {type_name}")
+
+
+def _scalar(name: str, python: type, zero: Any) -> Type:
+    def read(value: Any, where: str) -> Any:
+        if type(value) is not python:
+            raise _mismatch(value, where, name)
+        return value
+
+    return Type(name, read, lambda: zero)
+
+
+STRING = _scalar("string", str, "")
+BOOL = _scalar("bool", bool, False)
+INT32 = _scalar("int32", int, 0)
+INT64 = _scalar("int64", int, 0)
+
+
+def _read_quantity(value: Any, _where: str) -> str:
+    try:
+        return canonical(value if isinstance(value, str) else json.dumps(value))
+    except ValueError as problem:
+        raise NotDecodable(str(problem)) from problem
+
+
+QUANTITY = Type("resource.Quantity", _read_quantity, lambda: "0")
+
+
+def _read_int_or_string(value: Any, where: str) -> Any:
+    if type(value) not in (int, str):
+        raise _mismatch(value, where, "int32")
+    return value
+
+
+INT_OR_STRING = Type("intstr.IntOrString", _read_int_or_string, lambda: 0)
+
+
+def pointer(to: Type) -> Type:
+    """A Go pointer: null where nothing is there, and then left out by ``omitempty``; written even when zero."""
+    return Type(f"*{to.name}", to.read, lambda: None, lambda value: None if value is None else to.write(value))
+
+
+def slice_of(element: Type) -> Type:
+    """A Go slice. A null element is the element type's zero value."""
+    name = f"[]{element.name}"
+
+    def read(value: Any, where: str) -> list[Any]:
+        if not isinstance(value, list):
+            raise _mismatch(value, where, name)
+        return [element.zero() if item is None else element.read(item, where) for item in value]
+
+    def write(value: list[Any] | None) -> list[Any] | None:
+        return None if value is None else [element.write(item) for item in value]
+
+    return Type(name, read, lambda: None, write)
+
+
+def map_of(element: Type) -> Type:
+    """A Go map from strings, written with its keys in order."""
+    name = f"map[string]{element.name}"
+
+    def read(value: Any, where: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise _mismatch(value, where, name)
+        return {key: element.zero() if item is None else element.read(item, where) for key, item in value.items()}
+
+    def write(value: dict[str, Any] | None) -> dict[str, Any] | None:
+        return None if value is None else {key: element.write(value[key]) for key in sorted(value)}
+
+    return Type(name, read, lambda: None, write)
+
+
+def struct(name: str, /, **fields: Type | tuple[Type]) -> Type:
+    """A Go struct. A field whose type stands in a tuple is always written; any other has ``omitempty``.
+
+    Field names are matched exactly or, as Go does, without regard to case.
+    """
+    types = {key: kind[0] if isinstance(kind, tuple) else kind for key, kind in fields.items()}
+    always = frozenset(key for key, kind in fields.items() if isinstance(kind, tuple))
+    folded = {key.lower(): key for key in fields}
+    structs = frozenset(key for key, kind in types.items() if kind.name in _STRUCTS or kind is QUANTITY)
+    short = name.rpartition(".")[2]
+
+    def read(value: Any, where: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise _mismatch(value, where, name)
+        path = where.partition(".")[2] + "." if where else ""
+        result: dict[str, Any] = {}
+        for key, item in value.items():
+            field = key if key in types else folded.get(key.lower())
+            if field is not None and item is not None:
+                result[field] = types[field].read(item, f"{short}.{path}{field}")
+        return result
+
+    def write(value: dict[str, Any]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, kind in types.items():
+            item = value[key] if key in value else kind.zero()
+            # omitempty leaves out false, 0, "", nil and what has no elements; never a struct, nor what is pointed to.
+            if key in always or key in structs or item or (item is not None and kind.name.startswith("*")):
+                result[key] = kind.write(item)
+        return result
+
+    _STRUCTS.add(name)
+    return Type(name, read, dict, write)
+
+
+_STRUCTS: set[str] = set()
+
+
+def to_json(value: Any) -> bytes:
+    """Write JSON as Go's ``json.Marshal`` does: no spaces, and ``<``, ``>``, ``&`` and two separators escaped."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text.encode()

@@ -1,0 +1,162 @@
+"""Identity resolution as the EKS webhook does it: its defaults, its wildcard, its way with the ConfigMap.
+
+Source: ``pkg/cache/cache.go`` of https://github.com/aws/amazon-eks-pod-identity-webhook
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from podrole.webhook import role_arn
+from podrole.webhook.golang import parse_bool, parse_int64
+from podrole.webhook.identity import Binding, Identity
+from podrole.webhook.settings import DEFAULT_TOKEN_EXPIRATION, MIN_TOKEN_EXPIRATION, InjectionSettings
+
+
+def read_annotations(annotations: Mapping[str, str | None], settings: InjectionSettings) -> Binding:
+    """Read a service account's annotations. Every field is filled: what is absent or not understood is the default."""
+    prefix = settings.annotation_prefix
+    role = annotations.get(f"{prefix}/role-arn")
+    if role is not None and settings.role_composition is not None:
+        composition = settings.role_composition
+        role = role_arn.compose(role, account_id=composition.account_id, partition=composition.partition)
+    audience = annotations.get(f"{prefix}/audience")
+    regional = parse_bool(annotations.get(f"{prefix}/sts-regional-endpoints") or "")
+    expiration = parse_int64(annotations.get(f"{prefix}/token-expiration") or "")
+    return Binding(
+        role_arn=role,
+        audience=settings.token_audience if audience is None else audience,
+        regional_sts=settings.sts_regional_endpoint if regional is None else regional,
+        token_expiration=settings.token_expiration if expiration is None else max(expiration, MIN_TOKEN_EXPIRATION),
+    )
+
+
+class StrictBindings:
+    """The ConfigMap's entries as they come and go. Only a changed ConfigMap changes them; a deleted one does not."""
+
+    def __init__(self, settings: InjectionSettings) -> None:
+        self._settings = settings
+        self._entries: dict[tuple[str, str], Binding] = {}
+        self._previous = ""
+
+    def find(self, namespace: str, name: str) -> tuple[str, Binding] | None:
+        """Return the entry of exactly this service account, else of ``*/name``."""
+        for key in ((namespace, name), ("*", name)):
+            binding = self._entries.get(key)
+            if binding is not None:
+                return "/".join(key), binding
+        return None
+
+    def exact(self, namespace: str, name: str) -> Binding | None:
+        """Return the entry of exactly this service account."""
+        return self._entries.get((namespace, name))
+
+    def update(self, config: str) -> list[str]:
+        """Take over ``data.config``; return in words what was not understood.
+
+        Entries are set one by one, then those whose key was there before and is not now are removed, by the first two
+        parts of the key: so replacing ``a/b`` by ``a/b/c`` ends with no entry.
+        """
+        try:
+            document = _entries_of(config)
+        except ValueError as problem:
+            return [f"the ConfigMap's config is not understood: {problem}"]
+        faults: list[str] = []
+        for key, value in document.items():
+            parts = key.split("/")
+            if len(parts) < 2 or value is None:
+                faults.append(f"entry {key!r} is skipped")  # where the EKS webhook ends with a panic
+                continue
+            self._entries[parts[0], parts[1]] = self._binding(value)
+        previous, self._previous = self._previous, config
+        try:
+            gone = _entries_of(previous).keys() - document.keys() if previous else set()
+        except ValueError:
+            gone = set()
+        for key in gone:
+            namespace, _, rest = key.partition("/")
+            self._entries.pop((namespace, rest.split("/")[0]), None)
+        return faults
+
+    def _binding(self, value: dict[str, Any]) -> Binding:
+        return Binding(
+            role_arn=value.get("rolearn") or "",
+            audience=value.get("audience") or "",
+            regional_sts=value.get("useregionalsts") or False,
+            token_expiration=value.get("tokenexpiration") or self._settings.token_expiration,
+        )
+
+
+_FIELD_TYPES: dict[str, type] = {"rolearn": str, "audience": str, "useregionalsts": bool, "tokenexpiration": int}
+
+
+def _entries_of(config: str) -> dict[str, dict[str, Any] | None]:
+    """Decode the JSON object as Go decodes ``map[string]*Entry``; raises ValueError where it could not."""
+    try:
+        document = msgspec.json.decode(config)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as problem:
+        raise ValueError(str(problem)) from problem
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise ValueError("it is not an object")  # noqa: TRY004 - as a decoder of JSON says it
+    entries: dict[str, dict[str, Any] | None] = {}
+    for key, value in document.items():
+        if value is None:
+            entries[key] = None
+            continue
+        if not isinstance(value, dict):
+            raise ValueError(f"{key!r} is not an object")  # noqa: TRY004 - as above
+        fields = {name.lower(): content for name, content in value.items() if content is not None}
+        for name, wanted in _FIELD_TYPES.items():
+            if name in fields and type(fields[name]) is not wanted:
+                raise ValueError(f"{name} of {key!r} is not of type {wanted.__name__}")
+        entries[key] = fields
+    return entries
+
+
+def resolve(
+    namespace: str,
+    name: str,
+    annotated: Binding | None,
+    bindings: StrictBindings,
+    pod_identities: frozenset[tuple[str, str]],
+    settings: InjectionSettings,
+) -> Identity | None:
+    """Return the identity of a service account; ``annotated`` is None where the cache does not know it."""
+    if (namespace, name) in pod_identities:
+        # The wildcard is not consulted here, and the flags not where nothing is known.
+        common = annotated if annotated is not None else bindings.exact(namespace, name)
+        return Identity(
+            method="container_credentials",
+            role_arn="",
+            audience=settings.container_credentials.audience,
+            token_expiration=(common and common.token_expiration) or DEFAULT_TOKEN_EXPIRATION,
+            explicit_expiration=False,
+            regional_sts=bool(common and common.regional_sts),
+            endpoint_url="",
+            ca_bundle=None,
+            session_name=False,
+            source="the list of EKS Pod Identity",
+        )
+    binding, source = annotated, f"the annotations of service account {namespace}/{name}"
+    if binding is None or not binding.role_arn:
+        found = bindings.find(namespace, name)
+        if found is None or not found[1].role_arn:
+            return None
+        source, binding = f"entry {found[0]!r} of ConfigMap pod-identity-webhook", found[1]
+    return Identity(
+        method="sts_web_identity",
+        role_arn=binding.role_arn or "",
+        audience=binding.audience or "",
+        token_expiration=binding.token_expiration or 0,
+        explicit_expiration=False,
+        regional_sts=bool(binding.regional_sts),
+        endpoint_url="",
+        ca_bundle=None,
+        session_name=False,
+        source=source,
+    )

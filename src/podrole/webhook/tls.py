@@ -1,0 +1,86 @@
+"""The serving certificate: loaded from files, and loaded again when they change.
+
+A file that is being replaced is never half seen: certificate and key are read, tried together, and only then taken. A
+pair that does not fit leaves the old one in place. Only new connections see the new one; those that are open go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+from pathlib import Path
+
+from podrole.webhook.errors import BadSettings
+
+_log = logging.getLogger(__name__)
+
+
+def load_pem_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+    """Load a certificate chain and its key from memory. Raises ssl.SSLError where they do not fit.
+
+    OpenSSL takes files alone: an anonymous one in memory keeps the key off the disk, which may be read-only too.
+    """
+    descriptor = os.memfd_create("podrole-pem", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, key.rstrip() + b"\n" + certificate)
+        # An encrypted key is an error: without a password OpenSSL would ask for one on the terminal.
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password="")
+    finally:
+        os.close(descriptor)
+
+
+class ServingCertificate:
+    """A server context whose certificate follows two files."""
+
+    def __init__(self, context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+        """Load the pair. Raises BadSettings where it cannot be used."""
+        self.context = context
+        self._certificate = certificate
+        self._key = key
+        self._seen = self._fingerprint()
+        self._refused: object = None
+        try:
+            self._load()
+        except (OSError, ValueError) as problem:
+            raise BadSettings(
+                f"The serving certificate {certificate} and key {key} cannot be used: {problem}.",
+                next_step="put a PEM certificate chain and its key there, or run with --self-signed",
+            ) from problem
+
+    def refresh(self) -> bool:
+        """Load the pair again if either file changed; return whether a new one is in use now. Never raises."""
+        seen = self._fingerprint()
+        if seen in (self._seen, self._refused):
+            return False
+        try:
+            self._load()
+        except (OSError, ValueError) as problem:
+            # Perhaps only one of the two is written so far: the next change is looked at again.
+            self._refused = seen
+            _log.warning("the serving certificate changed but cannot be used yet, the old one stays: %s", problem)
+            return False
+        self._seen = seen
+        _log.info("the serving certificate was loaded again")
+        return True
+
+    def _load(self) -> None:
+        certificate, key = self._certificate.read_bytes(), self._key.read_bytes()
+        # A pair that does not fit would leave the context without a key: it is tried on another one first.
+        load_pem_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certificate, key)
+        load_pem_pair(self.context, certificate, key)
+
+    def _fingerprint(self) -> tuple[tuple[int, int, int] | None, ...]:
+        return fingerprint(self._certificate), fingerprint(self._key)
+
+
+def fingerprint(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file's content does, or None where there is none.
+
+    The links of a mounted ConfigMap or Secret are followed, so the swap of its ``..data`` shows as another inode.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size

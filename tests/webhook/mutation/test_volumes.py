@@ -1,0 +1,57 @@
+"""Volumes and mounts that a pod has already."""
+
+from __future__ import annotations
+
+from support.webhook import DIRECTORY, ROLE, TOKEN, after, injection, mutation_of, pod_of, reasons
+
+
+def test_another_volume_at_the_mount_path_would_make_the_pod_invalid() -> None:
+    container = {"name": "app", "volumeMounts": [{"name": "mine", "mountPath": DIRECTORY + "/"}]}
+    pod = pod_of(container, volumes=[{"name": "mine", "emptyDir": {}}])
+    mutation = mutation_of(pod)
+    assert mutation.patch == b""
+    assert reasons(mutation) == [("app", "mount-path-taken")]
+    assert mutation.warnings == [f"container 'app' gets no AWS identity: another volume is mounted at {DIRECTORY}"]
+
+
+def test_a_token_volume_of_another_name_at_the_mount_path_serves() -> None:
+    source = {"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "token"}}
+    container = {"name": "app", "volumeMounts": [{"name": "mine", "mountPath": DIRECTORY}]}
+    pod = pod_of(container, volumes=[{"name": "mine", "projected": {"sources": [source]}}])
+    result = after(pod)
+    assert result["spec"]["volumes"] == pod["spec"]["volumes"]
+    assert result["spec"]["containers"][0] == {**container, "env": [ROLE, TOKEN]}
+
+
+def test_a_volume_of_the_same_name_without_the_token_is_warned_of() -> None:
+    mutation = mutation_of(pod_of(volumes=[{"name": "aws-iam-token", "emptyDir": {}}]))
+    assert mutation.warnings == [
+        "the pod has its own volume 'aws-iam-token' without a service account token at 'token'; it is left as it is"
+    ]
+
+
+def test_a_token_for_another_audience_is_warned_of() -> None:
+    source = {"serviceAccountToken": {"audience": "vault", "path": "token"}}
+    mutation = mutation_of(pod_of(volumes=[{"name": "aws-iam-token", "projected": {"sources": [source]}}]))
+    assert mutation.warnings == [
+        (
+            "the pod has its own volume 'aws-iam-token' whose token has another audience than 'sts.amazonaws.com'; "
+            "it is left as it is"
+        )
+    ]
+
+
+def test_a_mount_elsewhere_is_warned_of() -> None:
+    pod = pod_of({"name": "app", "volumeMounts": [{"name": "aws-iam-token", "mountPath": "/tokens"}]})
+    assert mutation_of(pod).warnings == [
+        (
+            f"container 'app' mounts volume 'aws-iam-token' elsewhere than at {DIRECTORY}, where SDKs are told to look "
+            "for the token"
+        )
+    ]
+
+
+def test_another_mount_path_is_cleaned_for_the_variable_alone() -> None:
+    pod = after(pod_of(), None, injection(token_mount_path="/tokens//aws/"))
+    assert pod["spec"]["containers"][0]["env"][1]["value"] == "/tokens/aws/token"
+    assert pod["spec"]["containers"][0]["volumeMounts"][0]["mountPath"] == "/tokens//aws/"

@@ -1,0 +1,182 @@
+"""Which identity a service account has, and what its annotations mean."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podrole.webhook.bindings import ConfigMapBindings
+from podrole.webhook.identity import NO_BINDINGS, SILENT, Binding, read_annotations, resolve
+from podrole.webhook.settings import CABundle, InjectionSettings, RoleComposition
+from support.webhook import ARN, identity_of, injection, prefixed
+
+DEFAULTS = InjectionSettings()
+OTHER = "arn:aws:iam::111122223333:role/other"
+
+
+def test_an_annotated_role_with_defaults() -> None:
+    identity = identity_of({"role-arn": ARN})
+    assert identity is not None
+    assert identity.role_arn == ARN
+    assert identity.method == "sts_web_identity"
+    assert identity.audience == "sts.amazonaws.com"
+    assert identity.token_expiration == 86_400
+    assert identity.regional_sts is False
+    assert identity.endpoint_url == ""
+    assert identity.ca_bundle is None
+    assert identity.session_name is False
+    assert identity.faults == ()
+    assert identity.source == "the annotations of service account demo/sa"
+
+
+@pytest.mark.parametrize("annotations", [{}, {"role-arn": ""}, {"audience": "x"}, {"token-expiration": "600"}])
+def test_without_a_role_there_is_no_identity(annotations: dict[str, str]) -> None:
+    assert identity_of(annotations) is None
+
+
+def test_a_service_account_that_says_nothing_shares_one_value() -> None:
+    assert read_annotations({"kubectl.kubernetes.io/last-applied-configuration": "{}"}, DEFAULTS) is SILENT
+
+
+def test_annotations_beat_flags() -> None:
+    settings = injection(token_audience="flag", sts_regional_endpoint=True, token_expiration=7200)
+    identity = identity_of(
+        {"role-arn": ARN, "audience": "mine", "sts-regional-endpoints": "f", "token-expiration": "+3600"}, settings
+    )
+    assert identity is not None
+    assert (identity.audience, identity.regional_sts, identity.token_expiration) == ("mine", False, 3600)
+
+
+def test_flags_fill_in() -> None:
+    settings = injection(token_audience="flag", sts_regional_endpoint=True, token_expiration=7200)
+    identity = identity_of({"role-arn": ARN}, settings)
+    assert identity is not None
+    assert (identity.audience, identity.regional_sts, identity.token_expiration) == ("flag", True, 7200)
+
+
+def test_another_prefix_hides_amazons() -> None:
+    settings = injection(annotation_prefix="irsa.example.org")
+    assert read_annotations(prefixed({"role-arn": ARN}), settings) is SILENT
+    assert read_annotations({"irsa.example.org/role-arn": ARN}, settings).role_arn == ARN
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "says"),
+    [
+        ("audience", "", "audience is empty and is ignored"),
+        ("sts-regional-endpoints", "yes", "expected true or false"),
+        ("token-expiration", "1h", "expected a whole number of seconds"),
+        ("token-expiration", "60", "is 60 s, taken as 600 s"),
+        ("token-expiration", str(1 << 40), f"taken as {1 << 32} s"),
+        ("aws-endpoint-url", "ftp://x", "expected an http or https URL"),
+        ("aws-endpoint-url", "http://", "expected an http or https URL"),
+        ("aws-endpoint-url", "http://[", "expected an http or https URL"),
+        ("aws-endpoint-url", "http://user:pw@host", "expected an http or https URL"),
+        ("aws-ca-bundle", "Not A Name", "expected <configmap> or <configmap>/<key>"),
+        ("aws-ca-bundle", "name/..", "expected <configmap> or <configmap>/<key>"),
+        ("role-session-name", "pod", "expected true or false"),
+    ],
+)
+def test_a_value_that_is_not_understood_is_named_and_ignored(annotation: str, value: str, says: str) -> None:
+    identity = identity_of({"role-arn": ARN, annotation: value})
+    assert identity is not None
+    assert len(identity.faults) == 1
+    assert f"eks.amazonaws.com/{annotation}" in identity.faults[0]
+    assert says in identity.faults[0]
+
+
+def test_a_value_that_is_not_understood_is_not_repeated() -> None:
+    identity = identity_of({"role-arn": ARN, "aws-endpoint-url": "http://key:s3cr3t@host"})
+    assert identity is not None
+    assert "s3cr3t" not in repr(identity)
+
+
+def test_a_role_that_cannot_be_right_is_given_all_the_same_and_named() -> None:
+    identity = identity_of({"role-arn": "reader"})
+    assert identity is not None
+    assert identity.role_arn == "reader"
+    assert identity.faults == ("the role 'reader' is not an ARN (expected arn:aws:iam::<account>:role/<name>)",)
+
+
+def test_a_bare_name_becomes_an_arn_where_the_account_is_known() -> None:
+    settings = injection(role_composition=RoleComposition("111122223333", "aws-cn"))
+    identity = identity_of({"role-arn": "team/reader"}, settings)
+    assert identity is not None
+    assert identity.role_arn == "arn:aws-cn:iam::111122223333:role/team/reader"
+
+
+def test_an_endpoint_relaxes_the_look_at_the_role() -> None:
+    ceph = "arn:aws:iam:::role/reader"
+    assert identity_of({"role-arn": ceph}).faults  # type: ignore[union-attr]
+    assert identity_of({"role-arn": ceph, "aws-endpoint-url": "https://rgw.example"}).faults == ()  # type: ignore[union-attr]
+    assert identity_of({"role-arn": ceph}, injection(aws_endpoint_url="https://rgw.example")).faults == ()  # type: ignore[union-attr]
+
+
+def test_an_empty_annotation_takes_the_flags_endpoint_away() -> None:
+    settings = injection(aws_endpoint_url="https://minio.example", aws_ca_bundle=CABundle("aws-ca"))
+    plain = identity_of({"role-arn": ARN}, settings)
+    without = identity_of({"role-arn": ARN, "aws-endpoint-url": "", "aws-ca-bundle": ""}, settings)
+    assert plain is not None
+    assert without is not None
+    assert (plain.endpoint_url, plain.ca_bundle) == ("https://minio.example", CABundle("aws-ca", "ca.crt"))
+    assert (without.endpoint_url, without.ca_bundle) == ("", None)
+
+
+def test_eks_pod_identity_wins_over_a_role() -> None:
+    identity = identity_of({"role-arn": ARN, "token-expiration": "3600"}, pod_identity=True)
+    assert identity is not None
+    assert identity.method == "container_credentials"
+    assert identity.role_arn == ""
+    assert identity.audience == "pods.eks.amazonaws.com"
+    assert identity.token_expiration == 3600
+
+
+def test_eks_pod_identity_follows_flags_and_the_config_map_where_the_service_account_is_silent() -> None:
+    listed = frozenset({("demo", "sa")})
+    settings = injection(sts_regional_endpoint=True, token_expiration=7200)
+    identity = resolve("demo", "sa", SILENT, NO_BINDINGS, listed, settings)
+    assert identity is not None
+    assert (identity.regional_sts, identity.token_expiration) == (True, 7200)
+    bindings = ConfigMapBindings({("*", "sa"): Binding(regional_sts=False, token_expiration=900)})
+    identity = resolve("demo", "sa", SILENT, bindings, listed, settings)
+    assert identity is not None
+    assert (identity.regional_sts, identity.token_expiration) == (False, 900)
+
+
+def test_the_annotated_role_wins_over_the_config_map_and_takes_nothing_from_it() -> None:
+    bindings = ConfigMapBindings({("demo", "sa"): Binding(role_arn=OTHER, audience="theirs")})
+    annotated = read_annotations(prefixed({"role-arn": ARN}), DEFAULTS)
+    identity = resolve("demo", "sa", annotated, bindings, frozenset(), DEFAULTS)
+    assert identity is not None
+    assert (identity.role_arn, identity.audience) == (ARN, "sts.amazonaws.com")
+
+
+def test_an_annotation_without_a_role_adds_nothing_to_the_config_maps_role() -> None:
+    bindings = ConfigMapBindings({("demo", "sa"): Binding(role_arn=OTHER)})
+    annotated = read_annotations(prefixed({"audience": "mine"}), DEFAULTS)
+    identity = resolve("demo", "sa", annotated, bindings, frozenset(), DEFAULTS)
+    assert identity is not None
+    assert (identity.role_arn, identity.audience) == (OTHER, "sts.amazonaws.com")
+    assert identity.source == "entry 'demo/sa' of ConfigMap pod-identity-webhook"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "role-arn",
+                "audience",
+                "sts-regional-endpoints",
+                "token-expiration",
+                "aws-endpoint-url",
+                "aws-ca-bundle",
+                "role-session-name",
+            ]
+        ),
+        st.text(),
+    )
+)
+def test_no_annotation_makes_resolution_raise(annotations: dict[str, str]) -> None:
+    identity = identity_of(annotations)
+    assert (identity is None) == (not annotations.get("role-arn"))
