@@ -135,6 +135,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture
+def make() -> Callable[..., Cluster]:
+    """Return what makes a cluster in this process; its arguments are those of ``Cluster``."""
+    return make_cluster
+
+
+@pytest.fixture
 async def cluster(clock: Clock) -> AsyncIterator[Cluster]:
     """A cluster in this process, with the namespace default and its service account."""
     made = make_cluster(clock=clock)
