@@ -81,10 +81,7 @@ def container(**more: Any) -> dict[str, Any]:
         ({"containers": [container(env=[{"value": "x"}])]}, "spec.containers[0].env[0].name: Required value"),
         (
             {"containers": [container(env=[{"name": "a=b"}])]},
-            (
-                'spec.containers[0].env[0].name: Invalid value: "a=b": a valid environment variable name must consist only '
-                "of printable ASCII characters other than '='"
-            ),
+            'spec.containers[0].env[0].name: Invalid value: "a=b": a valid environment variable name must consist',
         ),
         (
             {
@@ -150,10 +147,7 @@ def container(**more: Any) -> dict[str, Any]:
         ),
         (
             {"containers": [container()], "volumes": [{"name": "v", "configMap": {"name": "c", "defaultMode": 1000}}]},
-            (
-                "spec.volumes[0].configMap.defaultMode: Invalid value: 1000: must be a number between 0 and 0777 (octal), "
-                "both inclusive"
-            ),
+            "spec.volumes[0].configMap.defaultMode: Invalid value: 1000: must be a number between 0 and 0777 (octal)",
         ),
         (
             {
@@ -175,10 +169,7 @@ def container(**more: Any) -> dict[str, Any]:
                 "containers": [container()],
                 "volumes": [{"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "../t"}}]}}],
             },
-            (
-                'spec.volumes[0].projected.sources[0].serviceAccountToken.path: Invalid value: "../t": must not contain '
-                "'..'"
-            ),
+            'spec.volumes[0].projected.sources[0].serviceAccountToken.path: Invalid value: "../t": must not contain',
         ),
         (
             {
