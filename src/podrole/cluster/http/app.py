@@ -41,6 +41,7 @@ class ApiApp:
         self._handlers = handlers
         self._paths = paths
         self._clock = clock
+        self._refusals = streaming.Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -76,6 +77,9 @@ class ApiApp:
             await self._handlers.review_token(request, target, attributes, self._authorize)
             return
         self._authorize(attributes)
+        if verb == "create" and target.subresource in ("exec", "attach"):
+            # kubectl's second try, over SPDY, of what it was refused over WebSocket: it shows this answer to people.
+            raise self._refusals.recall(request) or streaming.NO_SPDY
         await self._handlers.serve(request, target, user, verb)
 
     def _user(self, request: Request) -> User:
@@ -98,6 +102,7 @@ class ApiApp:
         try:
             session, options, protocol = await self._open_session(request)
         except StatusError as refused:
+            self._refusals.remember(request, refused)
             await streaming.refuse_session(request, refused)
             return
         except Exception:  # noqa: BLE001 - as above: nothing is accepted yet, so this can still be an answer

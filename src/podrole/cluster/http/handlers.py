@@ -167,8 +167,6 @@ class Handlers:
 
     async def _create(self, request: Request, call: Call) -> None:
         self._check_options(request, call, "CreateOptions")
-        if call.subresource in ("exec", "attach"):
-            raise bad_request("unable to upgrade: this server streams over WebSocket only, not over SPDY")
         if call.subresource:
             body = await read_subresource(request, call)
         else:
