@@ -175,6 +175,8 @@ def test_from_a_session_arn_the_role_is_taken_to_have_no_path() -> None:
     "text",
     [
         "",
+        "bob.smith",
+        "evil.com",
         "*",
         "bob",
         HERE,

@@ -6,6 +6,7 @@ what a resource-based policy grants, by the principal it names.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
@@ -191,6 +192,9 @@ def _identities(principal: Principal) -> tuple[tuple[str, ...], ...]:
             return ()
 
 
+_SERVICE = re.compile(r"[a-z0-9][a-z0-9.-]*\.(?:amazonaws\.com(?:\.cn)?|amazon\.com)")
+
+
 def principal_of(text: str) -> Principal:
     """Make a caller of what a person writes: an ARN, ``anonymous`` or a service's name.
 
@@ -203,7 +207,7 @@ def principal_of(text: str) -> Principal:
     try:
         arn = parse_arn(text)
     except InvalidARN:
-        if "." in text and not text.startswith("arn:") and not set(text) & set(" /:*?"):
+        if _SERVICE.fullmatch(text):
             return Principal(PrincipalType.SERVICE, arn=text)
         raise _no_principal(text) from None
     account = arn.account
