@@ -59,6 +59,9 @@ def test_what_lets_every_tenant_in_is_refused(policy: Any, condition: Any) -> No
 def test_other_issuers_actions_and_denys_are_not_concerned(policy: Any) -> None:
     check(policy, {}, issuer="oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF")
     check(policy, {}, Action="sts:AssumeRole")
+    check(policy, {}, Principal={"Federated": "arn:aws:iam::111122223333:saml-provider/gitlab.com"})
     check(policy, {}, Effect="Deny")
     with pytest.raises(MalformedPolicyDocument, match=r"api\.pulumi\.com/oidc:aud"):
         check(policy, {}, issuer="api.pulumi.com/oidc")
+    with pytest.raises(MalformedPolicyDocument, match=r"cognito-identity\.amazonaws\.com:aud"):
+        check(policy, {}, Principal={"Federated": "cognito-identity.amazonaws.com"})

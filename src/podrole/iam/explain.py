@@ -279,7 +279,7 @@ def _sentence(decision: Decision, evidence: Sequence[Evidence], request: Request
 
 def _place(decision: Decision) -> str:
     article, name = _NAMES[decision.decided_by] if decision.decided_by else ("", "")
-    statement = f"{decision.statement.reference} of " if decision.statement else ""
+    statement = f"{decision.reference} of " if decision.statement else ""
     return f"{statement}{decision.policy or f'{article} {name}'} ({name})"
 
 

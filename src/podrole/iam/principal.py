@@ -58,7 +58,8 @@ class Principal:
     @property
     def is_service_linked_role(self) -> bool:
         """Whether this is a session of a service-linked role, which no SCP and no RCP limits."""
-        return ":role/aws-service-role/" in self.role_arn
+        # From the fifth colon on: a path may hold colons, and whoever names a role could write one that looks the part.
+        return self.role_arn.split(":", 5)[-1].startswith("role/aws-service-role/")
 
     def __str__(self) -> str:
         return self.arn or "anonymous"

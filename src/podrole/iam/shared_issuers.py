@@ -10,6 +10,7 @@ Source: AWS, "Identity-provider controls for shared OIDC providers".
 
 from __future__ import annotations
 
+from podrole.iam.arn import parse_arn
 from podrole.iam.conditions import Condition, Qualifier
 from podrole.iam.errors import Fault, MalformedPolicyDocument
 from podrole.iam.jsontext import line_and_column, locate
@@ -42,10 +43,18 @@ def check_shared_issuers(policy: Policy) -> None:
         ):
             continue
         for provider in sorted(statement.principal.federated):
-            issuer = provider.rpartition(":oidc-provider/")[2]
+            issuer = _issuer(provider)
             claim = _CLAIMS.get(issuer)
             if claim is not None and not any(_pins(one, f"{issuer}:{claim}") for one in statement.conditions):
                 raise _open_to_all(policy, statement, f"{issuer}:{claim}")
+
+
+def _issuer(provider: str) -> str:
+    """Return what the provider's condition keys begin with; of a SAML provider nothing that is listed here."""
+    if not provider.startswith("arn:"):
+        return provider
+    arn = parse_arn(provider)
+    return arn.issuer if arn.is_oidc_provider else ""
 
 
 def _pins(condition: Condition, key: str) -> bool:
