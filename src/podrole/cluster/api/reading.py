@@ -160,7 +160,9 @@ class Reads:
         """
         _check_watch_options(options)
         revision = parse_revision(options.resource_version)
-        self._check_reached(revision)
+        if revision > self._store.revision:
+            # It was counted by a server before this one: only a new list can help whoever asks.
+            raise expired(f"too large resource version: {revision} ({self._store.revision})")
         select = _selection(call, options)
         from_now = revision == 0 or options.send_initial_events is True
         try:

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 from podrole.base.clock import Clock
 from podrole.cluster.api.calls import Call
-from podrole.cluster.errors import StatusError, method_not_allowed
+from podrole.cluster.errors import StatusError, method_not_allowed, path_not_found
 from podrole.cluster.http import streaming
 from podrole.cluster.http.answers import send_status
 from podrole.cluster.http.handlers import Handlers
-from podrole.cluster.http.paths import Paths, nothing_there
+from podrole.cluster.http.paths import Paths
 from podrole.cluster.http.requests import ClientGone, Receive, Request, Scope, Send, Target, parse_target
 from podrole.cluster.identity.authentication import Authenticator, impersonated
 from podrole.cluster.identity.authorization import Attributes, authorize, refusal
@@ -67,7 +67,7 @@ class ApiApp:
         if target is None:
             self._authorize(Attributes(user, _METHODS.get(request.method, request.method.lower()), path=request.path))
             if request.method not in ("GET", "HEAD") or not await self._paths.serve(request):
-                raise nothing_there()
+                raise path_not_found()
             return
         verb = verb_of(request, target)
         attributes = attributes_of(request, target, user, verb)
@@ -110,7 +110,7 @@ class ApiApp:
         user = self._user(request)
         target = parse_target(_raw_path(request.scope))
         if target is None or target.subresource not in ("exec", "attach"):
-            raise nothing_there()
+            raise path_not_found()
         self._authorize(attributes_of(request, target, user, "get"))
         protocol = streaming.choose_protocol(request)
         call = Call(target.resource, target.namespace, user, "", target.name, target.subresource)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from podrole.cluster.errors import StatusError
 from podrole.cluster.http.answers import send_bytes, send_document, send_object, send_text
 from podrole.cluster.http.requests import Request
 from podrole.cluster.kinds.registry import group_versions
@@ -125,8 +124,3 @@ def _known_paths() -> list[str]:
     paths.extend(("/openapi/v3", "/openid/v1/jwks", "/readyz", "/version"))
     paths.extend(f"/apis/{group}/{version}" if group else f"/api/{version}" for group, version in group_versions())
     return sorted(paths)
-
-
-def nothing_there() -> StatusError:
-    """Return the answer to a path at which there is nothing."""
-    return StatusError(404, "NotFound", "the server could not find the requested resource", details={})

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import replace
+from urllib.parse import unquote
 
 from podrole.cluster.errors import StatusError, unauthorized
 from podrole.cluster.identity.authorization import Attributes, authorize, refusal
@@ -90,7 +91,7 @@ def impersonated(user: User, headers: Sequence[tuple[str, str]]) -> User:
         elif name == "impersonate-uid":
             target = replace(target, uid=value)
         elif name.startswith(_EXTRA):
-            key = name.removeprefix(_EXTRA)
+            key = unquote(name.removeprefix(_EXTRA))
             extra[key] = (*extra.get(key, ()), value)
         else:
             raise StatusError(400, "BadRequest", f"the impersonation header {name} is not known")
