@@ -34,6 +34,14 @@ class FakeIssuer:
     asked: list[str] = field(default_factory=list)
     first_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def behave(self) -> None:
+        """Serve the truth again."""
+        if self.delay is not None:
+            self.delay.set()
+        self.document = self.key_set = self.delay = None
+        self.status, self.headers, self.keys = 200, [], self.keys[:1]
+        self.asked.clear()
+
     @property
     def thumbprints(self) -> list[str]:
         return [thumbprint(self.authority.certificate_pem)]

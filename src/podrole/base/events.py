@@ -76,6 +76,10 @@ class EventLog:
         """Return the newest event of that id still in memory."""
         return next((event for event in self.recent() if event.id == event_id), None)
 
+    def clear(self) -> None:
+        """Forget what is in memory; the file keeps it."""
+        self._recent.clear()
+
     def flush(self) -> None:
         """Write what waits. A disk that is full costs events in the file, never the request."""
         if not self._unwritten or self._path is None:

@@ -90,6 +90,7 @@ async def listening(
     """Serve ``app`` on ``sock`` for as long as the context is open; the socket is closed at its end."""
     config = uvicorn.Config(
         app,
+        interface="asgi3",
         http="httptools",
         ws="websockets-sansio" if websockets else "none",
         lifespan="off",

@@ -1,0 +1,121 @@
+"""The second station: who sent the request, proved by its signature.
+
+The order of the checks is AWS's (podrole.aws.sigv4): the signature's form, its time, its scope, the key and the session
+token, and last the signature itself. Only operations that AWS serves unsigned, and S3's anonymous requests, pass
+without one; they come out as the anonymous caller, whom the next station lets do what a resource policy grants to
+everybody.
+"""
+
+from __future__ import annotations
+
+import re
+
+from podrole.aws import chunked, sigv4
+from podrole.aws.caller import ANONYMOUS, Caller, caller_of_session, caller_of_user
+from podrole.aws.directory import MotoDirectory
+from podrole.aws.receive import ServiceRequest
+from podrole.aws.refusals import refusal
+from podrole.aws.services import model
+from podrole.aws.sigv4 import Fault, Signature, SignatureRefused
+from podrole.iam.directory import Role, User
+from podrole.sts.credentials import Vault
+from podrole.sts.session import Session, SessionKind
+
+_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}|aws-global|global")
+_UNSIGNED_STS = frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"})
+_TEMPORARY = "ASIA"
+
+
+def authenticate(call: ServiceRequest, directory: MotoDirectory, vault: Vault, now: float) -> Caller:
+    """Return who called. Raises AWSError, in the words of the service that was called.
+
+    A body in S3's streaming form is verified chunk by chunk; what the chunks carried becomes the request's body.
+    """
+    if is_unsigned_operation(call):
+        return ANONYMOUS  # whatever credentials came along are not looked at
+    if call.service is not None and call.service.name == "s3" and not sigv4.is_signed(call.http):
+        return ANONYMOUS
+    try:
+        return _authenticated(call, directory, vault, now)
+    except SignatureRefused as refused:
+        raise refusal(refused, call.service, call.protocol) from refused
+
+
+def is_unsigned_operation(call: ServiceRequest) -> bool:
+    """Say whether AWS serves the operation without a signature (its model says ``authtype: none``)."""
+    if call.service is None:
+        return False
+    if call.service.name == "sts":
+        return call.operation in _UNSIGNED_STS
+    if not call.operation or call.service.name in ("iam", "ec2", "s3"):
+        return False
+    operation = model(call.service.name).operation_model(call.operation)
+    return bool(operation.auth_type == "none" or list(operation.auth or []) == ["smithy.api#noAuth"])
+
+
+def _authenticated(call: ServiceRequest, directory: MotoDirectory, vault: Vault, now: float) -> Caller:
+    signature = sigv4.parse_signature(call.http)
+    is_s3 = call.service is not None and call.service.signing == "s3"
+    try:
+        sigv4.check_time(signature, now)
+        if call.service is not None:
+            sigv4.check_scope(signature, service=call.service.signing, region_pattern=_REGION)
+        caller, secret = _principal(signature, directory, vault, now)
+        payload = _payload_hash(call, signature, is_s3=is_s3)
+        sigv4.check_signature(call.http, signature, secret, payload, s3=is_s3)
+    except SignatureRefused as refused:
+        refused.evidence.setdefault("key_id", signature.key_id)
+        refused.evidence.setdefault("timestamp", signature.timestamp)
+        raise
+    if is_s3:
+        chunked.decode(call, signature, secret)
+    return caller
+
+
+def _principal(signature: Signature, directory: MotoDirectory, vault: Vault, now: float) -> tuple[Caller, str]:
+    """Return the caller that the key id stands for, and the secret that it must have signed with."""
+    if signature.session_token is not None:
+        return _session_principal(signature, signature.session_token, directory, vault, now)
+    key = None if signature.key_id.startswith(_TEMPORARY) else directory.access_key(signature.key_id)
+    if key is None or not key.active:
+        raise SignatureRefused(Fault.UNKNOWN_KEY, "The security token included in the request is invalid.")
+    return caller_of_user(key.user, key.id), key.secret
+
+
+def _session_principal(
+    signature: Signature, token: str, directory: MotoDirectory, vault: Vault, now: float
+) -> tuple[Caller, str]:
+    session = vault.open(signature.key_id, token)
+    if session is None:
+        raise SignatureRefused(Fault.BAD_TOKEN, "The security token included in the request is invalid")
+    if now >= session.expires_at:
+        raise SignatureRefused(Fault.EXPIRED_TOKEN, "The security token included in the request is expired")
+    entity = _entity(session, directory)
+    if entity is None:
+        # The role or user is gone. One of the same name, made since, has another id and is not this one.
+        raise SignatureRefused(Fault.BAD_TOKEN, "The security token included in the request is invalid")
+    return caller_of_session(session, entity, signature.key_id), vault.secret_of(signature.key_id)
+
+
+def _entity(session: Session, directory: MotoDirectory) -> Role | User | None:
+    if session.kind is SessionKind.ASSUMED_ROLE:
+        return directory.role_by_id(session.account, session.principal_id, session.partition)
+    return directory.user_by_id(session.account, session.principal_id, session.partition)
+
+
+def _payload_hash(call: ServiceRequest, signature: Signature, *, is_s3: bool) -> str:
+    """Return what the request signed for its body, having made sure that it fits the body."""
+    stated = call.http.header.get("x-amz-content-sha256")
+    if is_s3:
+        return chunked.s3_payload_hash(call, signature, stated)
+    actual = sigv4.body_hash(call.http.body)
+    if stated == sigv4.UNSIGNED_PAYLOAD and _may_be_unsigned(call):
+        return sigv4.UNSIGNED_PAYLOAD
+    return actual
+
+
+def _may_be_unsigned(call: ServiceRequest) -> bool:
+    if call.service is None or not call.operation:
+        return False
+    operation = model(call.service.name).operation_model(call.operation)
+    return bool(operation.auth_type == "v4-unsigned-body" or operation.unsigned_payload)

@@ -1,0 +1,147 @@
+"""The payload of an S3 request: a hash, a word instead of one, or chunks that carry signatures of their own.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html and sigv4-streaming-trailers.html. Each chunk's
+signature covers the one before it, so none can be left out, changed or moved.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import hmac
+import re
+
+from podrole.aws import sigv4
+from podrole.aws.receive import ServiceRequest
+from podrole.aws.sigv4 import Fault, Signature, SignatureRefused
+
+SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+SIGNED_CHUNKS_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+UNSIGNED_CHUNKS_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+_STREAMING = frozenset({SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER, UNSIGNED_CHUNKS_TRAILER})
+_CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})(?:;chunk-signature=([0-9a-f]{64}))?\r\n")
+_TRAILER = re.compile(rb"([A-Za-z0-9-]+):([^\r\n]*)\r?\n")
+_TRAILER_SIGNATURE = "x-amz-trailer-signature"
+_ENDED_EARLY = "The request body terminated unexpectedly"
+
+
+def s3_payload_hash(call: ServiceRequest, signature: Signature, stated: str | None) -> str:
+    """Return what goes into the canonical request for the body. Raises SignatureRefused where it cannot be right."""
+    if signature.presigned:
+        return stated or next(
+            (value for name, value in call.http.query_pairs if name == "X-Amz-Content-Sha256"), sigv4.UNSIGNED_PAYLOAD
+        )
+    if stated is None:
+        raise _refused("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
+    if sigv4.claims_hash(stated):
+        if stated != sigv4.body_hash(call.http.body):
+            raise _refused(
+                "XAmzContentSHA256Mismatch",
+                "The provided 'x-amz-content-sha256' header does not match what was computed.",
+            )
+    elif stated not in _STREAMING and stated != sigv4.UNSIGNED_PAYLOAD:
+        raise _refused(
+            "InvalidArgument",
+            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.",
+        )
+    return stated
+
+
+def decode(call: ServiceRequest, signature: Signature, secret: str) -> None:
+    """Replace a body in chunks by what it carries, verifying every signature in it. Raises SignatureRefused."""
+    form = call.http.header.get("x-amz-content-sha256")
+    if form not in _STREAMING:
+        return
+    reader = _Reader(call.http.body)
+    signer = None if form == UNSIGNED_CHUNKS_TRAILER else _ChunkSigner(signature, secret)
+    content = bytearray()
+    while True:
+        size, chunk_signature = reader.head()
+        data = reader.take(size)
+        if signer is not None:
+            signer.check(data, chunk_signature)
+        if size == 0:
+            break
+        content += data
+        reader.newline()
+    trailers = reader.trailers() if form != SIGNED_CHUNKS else {}
+    if signer is not None and form == SIGNED_CHUNKS_TRAILER:
+        signer.check_trailers(trailers)
+    trailers.pop(_TRAILER_SIGNATURE, None)
+    stated = call.http.header.get("x-amz-decoded-content-length")
+    if stated is not None and stated != str(len(content)):
+        raise _refused("IncompleteBody", "The request body does not have the length that it states.")
+    dropped = {"x-amz-decoded-content-length", "x-amz-trailer", "content-encoding"}
+    encodings = [
+        part.strip()
+        for part in call.http.header.get("content-encoding", "").split(",")
+        if part.strip() not in ("", "aws-chunked")
+    ]
+    headers = [(name, value) for name, value in call.http.headers if name not in dropped]
+    headers += [("content-encoding", ",".join(encodings))] if encodings else []
+    headers += trailers.items()
+    call.http = dataclasses.replace(call.http, headers=headers, body=bytes(content))
+
+
+class _ChunkSigner:
+    """Checks signatures that each cover the one before, the request's own first."""
+
+    def __init__(self, signature: Signature, secret: str) -> None:
+        self._key = sigv4.signing_key(secret, signature)
+        self._previous = signature.value
+        self._scope = f"{signature.timestamp}\n{signature.scope}"
+
+    def check(self, data: bytes, stated: str | None) -> None:
+        hashes = f"{sigv4.body_hash(b'')}\n{sigv4.body_hash(data)}"
+        self._check(f"AWS4-HMAC-SHA256-PAYLOAD\n{self._scope}\n{self._previous}\n{hashes}", stated)
+
+    def check_trailers(self, trailers: dict[str, str]) -> None:
+        lines = "".join(f"{name}:{value}\n" for name, value in trailers.items() if name != _TRAILER_SIGNATURE)
+        text = f"AWS4-HMAC-SHA256-TRAILER\n{self._scope}\n{self._previous}\n{sigv4.body_hash(lines.encode())}"
+        self._check(text, trailers.get(_TRAILER_SIGNATURE))
+
+    def _check(self, to_sign: str, stated: str | None) -> None:
+        expected = hmac.digest(self._key, to_sign.encode(), hashlib.sha256).hex()
+        if stated is None or not hmac.compare_digest(expected, stated):
+            raise SignatureRefused(
+                Fault.MISMATCH, "The signature of a chunk of the body does not match.", string_to_sign=to_sign
+            )
+        self._previous = expected
+
+
+class _Reader:
+    """Reads chunks from a body that is all there."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._at = 0
+
+    def head(self) -> tuple[int, str | None]:
+        found = _CHUNK.match(self._body, self._at)
+        if found is None:
+            raise _refused("IncompleteBody", _ENDED_EARLY)
+        self._at = found.end()
+        return int(found[1], 16), found[2].decode() if found[2] else None
+
+    def take(self, size: int) -> bytes:
+        data = self._body[self._at : self._at + size]
+        if len(data) != size:
+            raise _refused("IncompleteBody", _ENDED_EARLY)
+        self._at += size
+        return data
+
+    def newline(self) -> None:
+        if self.take(2) != b"\r\n":
+            raise _refused("IncompleteBody", _ENDED_EARLY)
+
+    def trailers(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        while (line := _TRAILER.match(self._body, self._at)) is not None:
+            found[line[1].decode().lower()] = line[2].decode("latin-1").strip()
+            self._at = line.end()
+        return found
+
+
+def _refused(code: str, message: str) -> SignatureRefused:
+    return SignatureRefused(Fault.PAYLOAD, message, code=code)

@@ -1,0 +1,114 @@
+"""The endpoint: an ASGI application that takes each request through the stations.
+
+receive → authenticate → authorize → serve → record → response. Whatever a station raises as AWSError is the answer; any
+other exception is podrole's own fault, answered as AWS answers its own, and logged without what the client sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from typing import Any
+
+from podrole.aws.account import Account
+from podrole.aws.authenticate import authenticate
+from podrole.aws.authorize import authorize
+from podrole.aws.caller import ANONYMOUS
+from podrole.aws.directory import MotoDirectory
+from podrole.aws.errors import AWSError, internal_failure
+from podrole.aws.moto import Moto
+from podrole.aws.operations.eks import EKS, ClusterInfo
+from podrole.aws.operations.sts import STS
+from podrole.aws.receive import ServiceRequest, identify
+from podrole.aws.record import record
+from podrole.aws.render import error_response
+from podrole.aws.serve import own_operations, serve
+from podrole.aws.wire import BodyTooLarge, HTTPResponse, Receive, read_request
+from podrole.base.clock import Clock
+from podrole.base.events import EventLog
+from podrole.oidc.keycache import KeySource
+from podrole.sts.credentials import Vault
+
+_log = logging.getLogger(__name__)
+HEALTH_PATH = "/_podrole/health"
+"""Answers without a signature; no bucket can have that name."""
+
+
+class Endpoint:
+    """The local AWS. ``ready`` is set once the account exists; until then calls wait."""
+
+    def __init__(
+        self, account: Account, cluster: ClusterInfo, *, vault: Vault, keys: KeySource, events: EventLog, clock: Clock
+    ) -> None:
+        self._account = account
+        self._vault = vault
+        self._events = events
+        self._clock = clock
+        self._moto = Moto()
+        self._directory = MotoDirectory()
+        self._own = own_operations(STS(self._directory, keys, vault), EKS(cluster))
+        self._ready = asyncio.Event()
+
+    async def open_account(self) -> None:
+        """Make the account with its administrator. Takes the time that moto's IAM takes to import."""
+        await self._moto.run(self._account.create)
+        self._ready.set()
+
+    def close(self) -> None:
+        """Forget the account; moto's state is the process's."""
+        self._moto.close(self._account.forget if self._ready.is_set() else None)
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Any) -> None:
+        """Serve one request."""
+        if scope["path"] == HEALTH_PATH:
+            response = HTTPResponse(200, [(b"content-type", b"application/json")], b'{"status":"ok"}')
+        else:
+            response = await self._answer(scope, receive)
+        length = str(len(response.body)).encode()
+        await send(
+            {
+                "type": "http.response.start",
+                "status": response.status,
+                "headers": [*response.headers, (b"content-length", length)],
+            }
+        )
+        body = b"" if scope["method"] == "HEAD" else response.body
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: dict[str, Any], receive: Receive) -> HTTPResponse:
+        request_id = str(uuid.uuid4())
+        now = self._clock()
+        try:
+            http = await read_request(scope, receive)
+        except BodyTooLarge:
+            error = AWSError("RequestEntityTooLarge", 413, "The request's body is too large for podrole's local AWS.")
+            return error_response(error, None, "query", request_id)
+        call = ServiceRequest(request_id, http, now)
+        try:
+            response = await self._through_the_stations(call, now)
+        except AWSError as error:
+            record(self._events, call, error)
+            return error_response(error, call.service, call.protocol, request_id)
+        except Exception:  # noqa: BLE001 - the last resort: an answer instead of a dropped connection
+            # No traceback of what the client sent: the exception's own, which holds no body and no header.
+            _log.exception("a call to %s failed", call.action)
+            failure = internal_failure()
+            record(self._events, call, failure)
+            return error_response(failure, call.service, call.protocol, request_id)
+        record(self._events, call, response)
+        return response
+
+    async def _through_the_stations(self, call: ServiceRequest, now: float) -> HTTPResponse:
+        identify(call)
+        await self._ready.wait()
+        caller = authenticate(call, self._directory, self._vault, now)
+        call.principal = str(caller.principal)
+        if caller is not ANONYMOUS or not is_own_decision(call):
+            authorize(call, caller, self._directory)
+        return await serve(call, caller, self._own, self._moto, self._account.id)
+
+
+def is_own_decision(call: ServiceRequest) -> bool:
+    """Say whether the operation itself decides who may call it: STS's exchanges weigh the role's trust policy."""
+    return call.service is not None and call.service.name == "sts"

@@ -1,0 +1,46 @@
+"""AWS managed policies: moto ships the whole catalogue as one text, from which one policy is taken when it is asked
+for.
+
+Decoding all of it for an account costs tens of megabytes; finding one policy's name in the text costs a millisecond.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from typing import Any
+
+_ARN = re.compile(r"arn:(?P<partition>aws[a-z0-9-]*):iam::aws:policy/(?P<path>.*)")
+_DECODER = json.JSONDecoder()
+
+
+@functools.lru_cache(maxsize=256)
+def managed_policy_data(path_and_name: str) -> dict[str, Any] | None:
+    """Return moto's entry of one AWS managed policy (``service-role/AWSLambdaRole``), None where there is none."""
+    from moto.iam.aws_managed_policies import aws_managed_policies_data
+
+    path, _, name = path_and_name.rpartition("/")
+    found = re.search(rf"^\s*{re.escape(json.dumps(name))}:\s*(?=\{{)", aws_managed_policies_data, re.MULTILINE)
+    if found is None:
+        return None
+    entry, _ = _DECODER.raw_decode(aws_managed_policies_data, found.end())
+    return entry if entry["Path"] == f"/{path}/".replace("//", "/") else None
+
+
+def ensure_managed_policy(account: str, arn: str) -> None:
+    """Make an AWS managed policy known to moto's IAM of ``account``, if ``arn`` is one's. Runs in moto's thread."""
+    found = _ARN.fullmatch(arn)
+    if found is None:
+        return
+    from moto.iam.models import AWSManagedPolicy, iam_backends
+
+    backend = iam_backends[account][found["partition"]]
+    if arn in backend.managed_policies:
+        return
+    entry = managed_policy_data(found["path"])
+    if entry is None:
+        return
+    name = found["path"].rpartition("/")[2]
+    policy = AWSManagedPolicy.from_data(name, account, backend.region_name, entry)
+    backend.managed_policies[policy.arn] = policy

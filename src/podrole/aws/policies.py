@@ -1,0 +1,61 @@
+"""The policies that have a say in a call, read from the account and compiled.
+
+Compiling is cached by document (podrole.iam.document), so what a request pays for is the reading. A document that
+cannot be compiled has been stored around the checks of IAM's own operations; its statements are unknown, so nothing
+is allowed while it is attached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from podrole.aws.caller import Caller
+from podrole.aws.directory import MotoDirectory
+from podrole.aws.errors import AWSError
+from podrole.iam.directory import PolicyText
+from podrole.iam.document import compile_policy
+from podrole.iam.errors import PolicyError
+from podrole.iam.evaluate import NamedPolicy, PolicySet
+from podrole.iam.policy import Policy, PolicyKind
+from podrole.sts.session import Session
+
+
+def policies_of(caller: Caller, directory: MotoDirectory) -> PolicySet:
+    """Return everything attached to the caller: identity policies, boundary, session policies. Raises AWSError."""
+    if caller.entity is None:
+        return PolicySet()
+    attached = directory.policies_of(caller.entity)
+    boundary = attached.boundary
+    return PolicySet(
+        identity=_compiled(attached.identity, PolicyKind.IDENTITY),
+        boundaries=None if boundary is None else _compiled((boundary,), PolicyKind.BOUNDARY),
+        session=None if caller.session is None else _of_session(caller.session, directory),
+    )
+
+
+def _of_session(session: Session, directory: MotoDirectory) -> tuple[NamedPolicy, ...] | None:
+    if not session.restricted:
+        return None
+    texts: list[PolicyText] = []
+    if session.policy is not None:
+        texts.append(PolicyText("the session's inline policy", session.policy))
+    # A managed policy deleted since the session began grants nothing.
+    texts += [found for arn in session.policy_arns if (found := directory.managed_policy(arn)) is not None]
+    return _compiled(texts, PolicyKind.SESSION)
+
+
+def _compiled(texts: Iterable[PolicyText], kind: PolicyKind) -> tuple[NamedPolicy, ...]:
+    return tuple(NamedPolicy(text.name, compile_stored(text, kind)) for text in texts)
+
+
+def compile_stored(text: PolicyText, kind: PolicyKind) -> Policy:
+    """Compile a stored document. Raises AWSError (AccessDenied) for one that cannot be read."""
+    try:
+        return compile_policy(text.document, kind)
+    except PolicyError as fault:
+        raise AWSError(
+            "AccessDenied",
+            403,
+            "Access Denied",
+            why=f"The stored {text.name} is not a policy that AWS takes, so nothing is allowed: {fault.message}",
+        ) from fault

@@ -1,0 +1,39 @@
+"""The fourth station: podrole's own operations, and moto for everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from podrole.aws.caller import Caller
+from podrole.aws.errors import AWSError
+from podrole.aws.moto import Moto
+from podrole.aws.operations.eks import EKS
+from podrole.aws.operations.sts import STS
+from podrole.aws.receive import ServiceRequest
+from podrole.aws.wire import HTTPResponse
+
+Handler = Callable[[ServiceRequest, Caller], Awaitable[HTTPResponse]]
+
+
+def own_operations(sts: STS, eks: EKS) -> Mapping[tuple[str, str], Handler]:
+    """Return the operations that moto never sees, by service and name."""
+    return {
+        ("sts", "AssumeRoleWithWebIdentity"): sts.assume_role_with_web_identity,
+        ("sts", "GetCallerIdentity"): sts.get_caller_identity,
+        ("eks", "DescribeCluster"): eks.describe_cluster,
+        ("eks", "ListClusters"): eks.list_clusters,
+    }
+
+
+async def serve(
+    call: ServiceRequest, caller: Caller, own: Mapping[tuple[str, str], Handler], moto: Moto, account: str
+) -> HTTPResponse:
+    """Answer an authorized call. Raises AWSError."""
+    name = call.service.name if call.service else ""
+    handler = own.get((name, call.operation))
+    if handler is not None:
+        return await handler(call, caller)
+    if name == "sts":
+        # moto would hand out credentials that stand for nothing here.
+        raise AWSError("NotImplemented", 501, f"podrole's local AWS does not serve sts:{call.operation}.")
+    return await moto.serve(call, caller.account or account)

@@ -1,0 +1,79 @@
+"""HTTP as the stations see it: a request read whole, and a response ready to send."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+MAX_BODY_BYTES = 256 * 1024 * 1024
+"""The largest request body. S3 takes 5 GiB in one request; a local endpoint holds it in memory."""
+
+
+class BodyTooLarge(Exception):
+    """The request's body is over MAX_BODY_BYTES."""
+
+
+@dataclass(frozen=True)
+class HTTPRequest:
+    """One request as it came. ``path`` and ``query`` are raw, percent-encodings and all; header names are
+    lower-case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    client: str
+    scheme: str = "http"
+
+    @functools.cached_property
+    def header(self) -> dict[str, str]:
+        """The headers by name; of a repeated one the values joined with commas (RFC 9110 5.3)."""
+        found: dict[str, str] = {}
+        for name, value in self.headers:
+            found[name] = f"{found[name]},{value}" if name in found else value
+        return found
+
+    @functools.cached_property
+    def query_pairs(self) -> list[tuple[str, str]]:
+        """The query's parameters, decoded, in order. A ``+`` is a plus sign: AWS reads a blank only from ``%20``."""
+        pairs = (part.partition("=") for part in self.query.split("&") if part)
+        return [(unquote(name), unquote(value)) for name, _, value in pairs]
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPResponse:
+    """One response: ``headers`` are what uvicorn takes, lower-case bytes."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+async def read_request(scope: dict[str, Any], receive: Receive) -> HTTPRequest:
+    """Read an ASGI request whole. Raises BodyTooLarge."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            raise BodyTooLarge
+        chunks.append(chunk)
+        if not message.get("more_body"):
+            break
+    return HTTPRequest(
+        method=scope["method"],
+        path=scope["raw_path"].decode("latin-1") or "/",
+        query=scope["query_string"].decode("latin-1"),
+        headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
+        body=chunks[0] if len(chunks) == 1 else b"".join(chunks),
+        client=scope["client"][0] if scope.get("client") else "",
+        scheme=scope["scheme"],
+    )

@@ -1,0 +1,104 @@
+"""The line from defaults to validation, in kube-apiserver's order, and the event that tells of it.
+
+NamespaceLifecycle, ServiceAccount, Priority, DefaultTolerationSeconds, MutatingAdmissionWebhook; then all of them once
+more where a webhook changed something that another one wants to see again.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any, Literal
+
+from podrole.base.clock import Clock
+from podrole.base.events import Event, EventLog
+from podrole.cluster.admission import namespace_lifecycle, pods
+from podrole.cluster.admission.attributes import Attributes
+from podrole.cluster.admission.caller import WebhookCaller
+from podrole.cluster.admission.webhooks import MutatingWebhooks, Redecode, Rounds
+from podrole.cluster.errors import StatusError
+from podrole.cluster.store.store import Store
+
+Object = dict[str, Any]
+
+
+class AdmissionChain:
+    """Admits requests. ``events`` gets one event for each new pod, admitted or not."""
+
+    def __init__(
+        self,
+        store: Store,
+        caller: WebhookCaller,
+        *,
+        redecode: Redecode,
+        suffix: Callable[[], str],
+        clock: Clock,
+        events: EventLog | None,
+    ) -> None:
+        self._store = store
+        self._webhooks = MutatingWebhooks(store, caller, redecode)
+        self._suffix = suffix
+        self._clock = clock
+        self._events = events
+
+    async def admit(self, request: Attributes) -> None:
+        """Run every plugin; what they make of the object is in ``request.object``. Raises StatusError."""
+        try:
+            await self._admit(request)
+        except StatusError as refusal:
+            self._record(request, refusal)
+            raise
+        self._record(request, None)
+
+    async def _admit(self, request: Attributes) -> None:
+        rounds = Rounds()
+        self._built_in(request)
+        await self._webhooks.admit(request, rounds)
+        if rounds.again:
+            rounds.number = 1
+            self._built_in(request)
+            await self._webhooks.admit(request, rounds)
+
+    def _built_in(self, request: Attributes) -> None:
+        namespace_lifecycle.admit(request, self._store)
+        pods.admit(request, self._store, self._suffix)
+
+    def _record(self, request: Attributes, refusal: StatusError | None) -> None:
+        if self._events is None or request.operation != "CREATE" or request.resource.plural != "pods":
+            return
+        if request.subresource:
+            return
+        metadata = (request.object or {}).get("metadata", {})
+        outcome: Literal["allowed", "refused", "failed"] = "allowed"
+        if refusal is not None:
+            outcome = "failed" if refusal.http_status >= 500 else "refused"
+        explanation: Object = {
+            "webhooks": [one.as_dict() for one in request.trace],
+            "serviceAccount": (request.object or {}).get("spec", {}).get("serviceAccountName", ""),
+        }
+        if request.dry_run:
+            explanation["dryRun"] = True
+        if request.audit:
+            explanation["annotations"] = request.audit
+        self._events.record(
+            Event(
+                id=str(uuid.uuid4()),
+                time=self._clock(),
+                kind="admission",
+                who=request.user.name,
+                what="CREATE pods",
+                outcome=outcome,
+                on=f"{request.namespace}/{request.name or metadata.get('generateName', '')}",
+                status=refusal.http_status if refusal is not None else 201,
+                code=refusal.reason if refusal is not None else None,
+                why=refusal.message if refusal is not None else _summary(request),
+                explanation=explanation,
+            )
+        )
+
+
+def _summary(request: Attributes) -> str:
+    """Say in one sentence what the webhooks did."""
+    if not request.trace:
+        return "no webhook is registered for it"
+    return "; ".join(f"{one.webhook}: {one.outcome}" + (f" ({one.why})" if one.why else "") for one in request.trace)

@@ -1,0 +1,90 @@
+"""Which webhooks a request goes to: a pure decision, with its reason.
+
+https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#webhook-request-and-response
+The steps, for each webhook: the namespace's labels, the object's labels, then the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from podrole.cluster.admission.attributes import Attributes
+from podrole.cluster.store.selectors import of_object
+
+Object = dict[str, Any]
+
+EXEMPT = frozenset({"mutatingwebhookconfigurations", "validatingwebhookconfigurations"})
+"""Never sent to any webhook: a broken webhook must not keep one from removing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """One webhook of one configuration."""
+
+    configuration: str
+    webhook: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.webhook["name"])
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.configuration, self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether the webhook is called; ``why`` says why not. ``rules_match`` tells near misses from the unconcerned."""
+
+    called: bool
+    why: str = ""
+    rules_match: bool = False
+
+
+def decide(webhook: Mapping[str, Any], request: Attributes, namespace_labels: Mapping[str, str] | None) -> Decision:
+    """Say whether the webhook is to see the request.
+
+    ``namespace_labels`` are those of the request's namespace, of the object itself where that is a namespace, None for
+    other cluster-scoped objects (which every namespaceSelector lets through).
+    """
+    if request.resource.plural in EXEMPT:
+        return Decision(called=False, why="webhook configurations are never sent to webhooks")
+    if not any(_rule_matches(rule, request) for rule in webhook.get("rules", ())):
+        return Decision(called=False, why="no rule matches the operation and the resource")
+    if namespace_labels is not None and not of_object(webhook["namespaceSelector"]).matches(namespace_labels):
+        return Decision(
+            called=False, why="the namespaceSelector does not select the namespace's labels", rules_match=True
+        )
+    selector = of_object(webhook["objectSelector"])
+    candidates = [one for one in (request.object, request.old) if one is not None]
+    if not any(selector.matches(one["metadata"].get("labels")) for one in candidates):
+        return Decision(called=False, why="the objectSelector does not select the object's labels", rules_match=True)
+    return Decision(called=True, rules_match=True)
+
+
+def _rule_matches(rule: Mapping[str, Any], request: Attributes) -> bool:
+    resource = request.resource
+    scope = rule.get("scope", "*")
+    # A Namespace counts as cluster-scoped.
+    if scope != "*" and (scope == "Namespaced") != resource.namespaced:
+        return False
+    return (
+        _among(rule["operations"], request.operation)
+        and _among(rule["apiGroups"], resource.group)
+        and _among(rule["apiVersions"], resource.version)
+        and any(_resource_matches(one, resource.plural, request.subresource) for one in rule["resources"])
+    )
+
+
+def _among(values: list[str], value: str) -> bool:
+    return "*" in values or value in values
+
+
+def _resource_matches(pattern: str, plural: str, subresource: str) -> bool:
+    main, slash, below = pattern.partition("/")
+    if main not in ("*", plural):
+        return False
+    return below in ("*", subresource) if slash else not subresource

@@ -1,0 +1,136 @@
+"""The AdmissionReview, out and back (admission.k8s.io/v1).
+
+https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#request
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from podrole.cluster.admission.attributes import Attributes
+
+Object = dict[str, Any]
+
+MAX_WARNINGS_BYTES = 4096
+
+
+class ReviewError(ValueError):
+    """The answer is no AdmissionReview that answers this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a webhook said. ``patch`` holds JSON Patch operations, none where it changes nothing."""
+
+    allowed: bool
+    patch: list[Any] = field(default_factory=list)
+    code: int = 0
+    reason: str = ""
+    message: str = ""
+    warnings: tuple[str, ...] = ()
+    audit: dict[str, str] = field(default_factory=dict)
+
+
+def request_body(request: Attributes, uid: str) -> bytes:
+    """Return the review to send; keys stand in the order in which kube-apiserver writes them."""
+    resource = request.resource
+    kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+    path = {"group": resource.group, "version": resource.version, "resource": resource.plural}
+    body: Object = {"uid": uid, "kind": kind, "resource": path}
+    if request.subresource:
+        body["subResource"] = request.subresource
+    body["requestKind"], body["requestResource"] = kind, path
+    if request.subresource:
+        body["requestSubResource"] = request.subresource
+    if request.name:
+        body["name"] = request.name
+    if request.namespace:
+        body["namespace"] = request.namespace
+    body.update(
+        operation=request.operation,
+        userInfo=request.user.user_info(),
+        object=request.object,
+        oldObject=request.old,
+        dryRun=request.dry_run,
+        options=request.options,
+    )
+    return msgspec.json.encode({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": body})
+
+
+def read_verdict(data: bytes, uid: str) -> Verdict:
+    """Read a webhook's answer. Raises ReviewError, in kube-apiserver's words, for one that is not well-formed."""
+    try:
+        review = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
+        raise ReviewError(f"could not decode the answer: {problem}") from None
+    if not isinstance(review, dict):
+        raise ReviewError("expected an AdmissionReview, got no object")
+    version, kind = review.get("apiVersion"), review.get("kind")
+    if (version, kind) != ("admission.k8s.io/v1", "AdmissionReview"):
+        raise ReviewError(
+            f"expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got {version}, Kind={kind}"
+        )
+    response = review.get("response")
+    if not isinstance(response, dict):
+        raise ReviewError("webhook response was absent")
+    if response.get("uid") != uid:
+        raise ReviewError(f"expected response.uid={_go(uid)}, got {_go(response.get('uid', ''))}")
+    allowed = response.get("allowed", False)
+    if not isinstance(allowed, bool):
+        raise ReviewError("response.allowed is no bool")
+    status = response.get("status")
+    status = status if isinstance(status, dict) else {}
+    return Verdict(
+        allowed=allowed,
+        patch=_patch(response),
+        code=status["code"] if isinstance(status.get("code"), int) else 0,
+        reason=str(status.get("reason", "")),
+        message=str(status.get("message", "")),
+        warnings=_warnings(response.get("warnings")),
+        audit=_audit(response.get("auditAnnotations")),
+    )
+
+
+def _patch(response: Object) -> list[Any]:
+    patch, patch_type = response.get("patch"), response.get("patchType")
+    if not patch and patch_type is None:
+        return []
+    if not patch:
+        raise ReviewError("webhook returned response.patchType but not response.patch")
+    if patch_type is None:
+        raise ReviewError("webhook returned response.patch but not response.patchType")
+    if patch_type != "JSONPatch":
+        raise ReviewError(f"webhook returned invalid response.patchType of {_go(patch_type)}")
+    try:
+        operations = msgspec.json.decode(base64.b64decode(patch, validate=True))
+    except (TypeError, ValueError, binascii.Error, RecursionError):
+        raise ReviewError("response.patch is no JSON in base64") from None
+    if not isinstance(operations, list):
+        raise ReviewError("response.patch is no JSON Patch")
+    return operations
+
+
+def _warnings(given: Any) -> tuple[str, ...]:
+    """Return the warnings, cut where they would not fit the headers that they travel in."""
+    texts = []
+    left = MAX_WARNINGS_BYTES
+    for one in given if isinstance(given, list) else ():
+        text = str(one)[:256]
+        left -= len(text)
+        if left < 0:
+            break
+        texts.append(text)
+    return tuple(texts)
+
+
+def _audit(given: Any) -> dict[str, str]:
+    return {str(key): str(value) for key, value in given.items()} if isinstance(given, dict) else {}
+
+
+def _go(value: object) -> str:
+    return f'"{value}"'

@@ -1,0 +1,112 @@
+"""A request after routing: who wants what of which object, with which options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from podrole.cluster.errors import bad_request, invalid, invalid_object, not_supported
+from podrole.cluster.kinds.registry import Resource
+from podrole.cluster.users import User
+
+Object = dict[str, Any]
+Validation = Literal["Strict", "Warn", "Ignore"]
+
+_MAX_MANAGER = 128
+
+
+@dataclass(slots=True)
+class Call:
+    """One request. ``agent`` is the client's program, which names its fields where ``field_manager`` does not.
+
+    ``validation`` says what becomes of unknown fields. ``warnings`` travel back as headers. ``binds`` is set for calls
+    from inside this process only: there the scheduler's part, giving a pod its node, may be done by an update.
+    """
+
+    resource: Resource
+    namespace: str
+    user: User
+    agent: str
+    name: str = ""
+    subresource: str = ""
+    dry_run: bool = False
+    field_manager: str = ""
+    force: bool | None = None
+    validation: Validation = "Warn"
+    validation_given: bool = False
+    binds: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def manager(self) -> str:
+        """The name under which this write's fields are managed."""
+        return self.field_manager or self.agent[:_MAX_MANAGER] or "unknown"
+
+    def options(self, kind: Literal["CreateOptions", "UpdateOptions", "PatchOptions", "DeleteOptions"]) -> Object:
+        """Return the options as a webhook sees them."""
+        options: Object = {"kind": kind, "apiVersion": "meta.k8s.io/v1"}
+        if self.dry_run:
+            options["dryRun"] = ["All"]
+        if kind == "PatchOptions" and self.force is not None:
+            options["force"] = self.force
+        if self.field_manager:
+            options["fieldManager"] = self.field_manager
+        if self.validation_given:
+            options["fieldValidation"] = self.validation
+        return options
+
+
+def check_write_options(
+    kind: Literal["CreateOptions", "UpdateOptions", "PatchOptions"],
+    *,
+    dry_run: list[str],
+    validation: str,
+    field_manager: str,
+) -> None:
+    """Refuse options that no write has (apimachinery ``meta/v1/validation``). Raises StatusError (422)."""
+    errors = []
+    if dry_run and dry_run != ["All"]:
+        errors.append(not_supported("dryRun", dry_run, ("All",)))
+    if validation not in ("", "Strict", "Warn", "Ignore"):
+        errors.append(not_supported("fieldValidation", validation, ("", "Ignore", "Strict", "Warn")))
+    if len(field_manager) > _MAX_MANAGER:
+        errors.append(invalid("fieldManager", field_manager, "may not be more than 128 bytes"))
+    elif not field_manager.isprintable():
+        errors.append(invalid("fieldManager", field_manager, "should only contain printable characters"))
+    if errors:
+        raise invalid_object("meta.k8s.io", kind, "", errors)
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """What a list or a watch is to hold (ListOptions, meta/v1). None and 0 mean that the client did not say."""
+
+    label_selector: str = ""
+    field_selector: str = ""
+    limit: int = 0
+    continue_: str = ""
+    resource_version: str = ""
+    resource_version_match: str = ""
+    send_initial_events: bool | None = None
+    allow_bookmarks: bool = False
+    timeout_seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOptions:
+    """How an object is to go (DeleteOptions, meta/v1)."""
+
+    grace_seconds: int | None = None
+    uid: str | None = None
+    resource_version: str | None = None
+    propagation: Literal["Background", "Foreground", "Orphan"] | None = None
+    dry_run: bool = False
+
+
+def parse_revision(text: str) -> int:
+    """Read a resourceVersion, 0 for none. Raises StatusError (400)."""
+    if not text:
+        return 0
+    if not text.isascii() or not text.isdigit() or len(text) > 19:
+        raise bad_request(f"Invalid value for resourceVersion: {text!r}")
+    return int(text)

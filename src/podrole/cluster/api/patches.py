@@ -1,0 +1,181 @@
+"""PATCH in its four forms (https://kubernetes.io/docs/reference/using-api/api-concepts/#patch-and-apply)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from podrole.base.clock import Clock
+from podrole.cluster.api.calls import Call
+from podrole.cluster.api.decode import redecode
+from podrole.cluster.api.writing import Writes
+from podrole.cluster.errors import (
+    bad_request,
+    forbidden,
+    invalid,
+    invalid_object,
+    required,
+    resource_not_found,
+    unsupported_media_type,
+)
+from podrole.cluster.patching.apply import Writer, apply
+from podrole.cluster.patching.json_patches import json_patch, merge_patch
+from podrole.cluster.patching.strategic import StrategicError, strategic_merge
+from podrole.cluster.schema.decoding import DecodeError
+from podrole.cluster.wire.bodies import BodyError, read_json, read_yaml
+
+Object = dict[str, Any]
+PatchKind = Literal["json", "merge", "strategic", "apply"]
+
+MEDIA_TYPES: dict[str, PatchKind] = {
+    "application/json-patch+json": "json",
+    "application/merge-patch+json": "merge",
+    "application/strategic-merge-patch+json": "strategic",
+    "application/apply-patch+yaml": "apply",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A patch as it was sent, read but not yet applied."""
+
+    kind: PatchKind
+    value: Any
+    duplicates: tuple[str, ...] = ()
+
+
+def read_patch(media_type: str, data: bytes) -> Patch:
+    """Read a patch's body. Raises StatusError: 415 for another media type, 400 for what is not JSON or YAML."""
+    kind = MEDIA_TYPES.get(media_type)
+    if kind is None:
+        raise unsupported_media_type(tuple(MEDIA_TYPES))
+    try:
+        value, duplicates = read_yaml(data) if kind == "apply" else read_json(data)
+    except BodyError as problem:
+        raise bad_request(f"error decoding YAML: {problem}" if kind == "apply" else str(problem)) from None
+    if kind in ("strategic", "merge", "apply") and not isinstance(value, dict):
+        raise bad_request(f"a patch of this type must be an object, got {type(value).__name__}")
+    return Patch(kind, value, tuple(duplicates))
+
+
+def check_patch_options(call: Call, kind: PatchKind) -> None:
+    """Refuse options that go with no patch, or not with this one. Raises StatusError (422)."""
+    errors = []
+    if kind == "apply" and not call.field_manager:
+        errors.append(required("fieldManager", "is required for apply patch"))
+    if kind != "apply" and call.force is not None:
+        errors.append(forbidden("force", "may not be specified for non-apply patch"))
+    if errors:
+        raise invalid_object("meta.k8s.io", "PatchOptions", "", errors)
+
+
+def patched(call: Call, patch: Patch, live: Object) -> Object:
+    """Return ``live`` changed by a patch other than apply, decoded and defaulted. Raises StatusError."""
+    if patch.kind == "json":
+        value = json_patch(live, patch.value)
+    elif patch.kind == "merge":
+        value = merge_patch(live, patch.value)
+    else:
+        try:
+            value = strategic_merge(call.resource.type, live, patch.value)
+        except StrategicError as problem:
+            raise bad_request(str(problem)) from None
+    shown = _go_map(patch.value) if patch.kind == "strategic" else None
+    return decoded(call, value, patch.duplicates, shown)
+
+
+def decoded(call: Call, value: Any, duplicates: tuple[str, ...] = (), shown: str | None = None) -> Object:
+    """Return what a patch left as an object. Raises StatusError (422 on ``patch``); ``shown`` is quoted there."""
+    try:
+        obj, unknown = redecode(call.resource, value)
+    except DecodeError as problem:
+        raise _invalid_patch(value, shown, str(problem)) from None
+    problems = [f'duplicate field "{path}"' for path in duplicates] + [f'unknown field "{path}"' for path in unknown]
+    if problems and call.validation == "Strict":
+        raise _invalid_patch(value, shown, f"strict decoding error: {', '.join(problems)}")
+    if problems and call.validation == "Warn":
+        call.warnings.extend(problems)
+    return obj
+
+
+def _invalid_patch(value: Any, shown: str | None, why: str) -> Exception:
+    text = shown if shown is not None else msgspec.json.encode(value).decode()
+    return invalid_object("", "", "", [invalid("patch", text, why)])
+
+
+def _go_map(value: Any) -> str:
+    """Write a value as Go's ``%+v`` does, which is how kube-apiserver quotes a strategic merge patch."""
+    if isinstance(value, dict):
+        return "map[" + " ".join(f"{key}:{_go_map(value[key])}" for key in sorted(value)) + "]"
+    if isinstance(value, list):
+        return "[" + " ".join(_go_map(one) for one in value) + "]"
+    if value is None:
+        return "<nil>"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class Patches:
+    """Applies patches to objects."""
+
+    def __init__(self, writes: Writes, clock: Clock) -> None:
+        self._writes = writes
+        self._clock = clock
+
+    async def patch(self, call: Call, patch: Patch) -> tuple[Object, bool]:
+        """Change the object and return it; True where it was created (server-side apply). Raises StatusError."""
+        check_patch_options(call, patch.kind)
+        if patch.kind == "apply":
+            return await self._apply(call, patch)
+        return await self._writes.change(
+            call, lambda live: patched(call, patch, live), call.options("PatchOptions")
+        ), False
+
+    async def _apply(self, call: Call, patch: Patch) -> tuple[Object, bool]:
+        body: Object = patch.value
+        metadata = body.get("metadata")
+        if not isinstance(metadata, dict):
+            metadata = {}
+        _check_apply(call, body, metadata)
+        if patch.duplicates:
+            text = "yaml: unmarshal errors:\n" + "\n".join(
+                f'  key "{key}" already set in map' for key in patch.duplicates
+            )
+            if call.validation == "Strict":
+                raise bad_request(f"error strict decoding YAML: {text}")
+            if call.validation == "Warn":
+                call.warnings.append(text)
+        by = Writer(call.resource, call.manager, self._clock(), call.subresource)
+        force = bool(call.force)
+        if self._writes.find(call) is None:
+            if call.subresource or metadata.get("uid"):
+                raise resource_not_found(call.resource.group, call.resource.plural, call.name)
+            obj = decoded(call, apply(None, body, by, force=force))
+            obj["metadata"].update(name=call.name)
+            return await self._writes.create(call, obj, tracked=True), True
+        made = await self._writes.change(
+            call,
+            lambda live: _wanting(decoded(call, apply(live, body, by, force=force)), metadata),
+            call.options("PatchOptions"),
+            tracked=True,
+        )
+        return made, False
+
+
+def _check_apply(call: Call, body: Object, metadata: Object) -> None:
+    if body.get("kind") != call.resource.kind and body.get("kind") is not None:
+        raise bad_request(f"the kind in the data ({body['kind']}) does not match the path ({call.resource.kind})")
+    name = metadata.get("name", call.name)
+    if name != call.name:
+        raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({call.name})")
+    namespace = metadata.get("namespace", call.namespace)
+    if namespace != call.namespace and call.resource.namespaced:
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+
+
+def _wanting(obj: Object, applied_metadata: Object) -> Object:
+    """Leave the resourceVersion only where the applied configuration names one: then it is a precondition."""
+    if not applied_metadata.get("resourceVersion"):
+        obj["metadata"].pop("resourceVersion", None)
+    return obj

@@ -1,0 +1,95 @@
+"""All verbs in one place, for HTTP and for clients inside the process: which path leads to which line of code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from podrole.cluster.api.calls import Call, DeleteOptions
+from podrole.cluster.api.deleting import Deletes
+from podrole.cluster.api.patches import Patch, Patches
+from podrole.cluster.api.pod_subresources import PodSubresources
+from podrole.cluster.api.reading import Reads
+from podrole.cluster.api.scale import Scales
+from podrole.cluster.api.writing import Writes
+from podrole.cluster.errors import StatusError, method_not_supported
+from podrole.cluster.identity.reviews import Reviews
+from podrole.cluster.identity.token_requests import TokenRequests
+
+Object = dict[str, Any]
+
+
+class Verbs:
+    """Dispatches to what does the work. Every method raises StatusError."""
+
+    def __init__(
+        self,
+        *,
+        reads: Reads,
+        writes: Writes,
+        patches: Patches,
+        deletes: Deletes,
+        scales: Scales,
+        pods: PodSubresources,
+        tokens: TokenRequests,
+        reviews: Reviews,
+    ) -> None:
+        self.reads = reads
+        self.deletes = deletes
+        self.writes = writes
+        self._patches = patches
+        self._scales = scales
+        self._pods = pods
+        self._tokens = tokens
+        self._reviews = reviews
+
+    def get(self, call: Call, resource_version: str = "") -> Object:
+        """Return the object, or its scale; the status subresource is the object itself."""
+        if call.subresource == "scale":
+            return self._scales.get(call)
+        return self.reads.get(call, resource_version)
+
+    async def create(self, call: Call, body: Object) -> Object:
+        """Create an object, answer a review, or do what a subresource takes by POST."""
+        if not call.resource.stored:
+            return self._reviews.create(call, body)
+        if not call.subresource:
+            return await self.writes.create(call, body)
+        if call.subresource == "token":
+            return self._tokens.create(call, body)
+        doing: Mapping[str, Callable[[Call, Object], Any]] = {"binding": self._pods.bind, "eviction": self._pods.evict}
+        if call.subresource not in doing:
+            raise method_not_supported(call.resource.group, call.resource.plural, "create")
+        answer: Object = await doing[call.subresource](call, body)
+        return answer
+
+    async def update(self, call: Call, body: Object) -> Object:
+        """Replace an object, its status, its scale, or a namespace's finalizers."""
+        if call.subresource == "scale":
+            return await self._scales.update(call, body)
+        return await self.writes.update(call, body)
+
+    async def patch(self, call: Call, patch: Patch) -> tuple[Object, bool]:
+        """Patch an object, its status or its scale; True where server-side apply has created it."""
+        if call.subresource == "scale":
+            return await self._scales.patch(call, patch), False
+        return await self._patches.patch(call, patch)
+
+    async def delete_all(self, call: Call, objects: list[Object], options: DeleteOptions) -> None:
+        """Delete each of ``objects``; one that is gone already is no fault."""
+        for obj in objects:
+            metadata = obj["metadata"]
+            one = Call(
+                call.resource,
+                metadata.get("namespace", ""),
+                call.user,
+                call.agent,
+                metadata["name"],
+                dry_run=options.dry_run,
+                warnings=call.warnings,
+            )
+            try:
+                await self.deletes.delete(one, options)
+            except StatusError as refused:
+                if refused.reason != "NotFound":
+                    raise

@@ -1,0 +1,360 @@
+"""Create, update and patch: the line that every write takes.
+
+default → managedFields → admission → prepare → validate → store. Everything up to the store may take time (webhooks),
+so a change that another has made meanwhile is found out at the end, and the write starts over or is a conflict.
+https://kubernetes.io/docs/reference/using-api/api-concepts/
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from podrole.base.clock import Clock, rfc3339
+from podrole.cluster.admission import namespace_lifecycle
+from podrole.cluster.admission.attributes import Attributes
+from podrole.cluster.admission.chain import AdmissionChain
+from podrole.cluster.api.calls import Call
+from podrole.cluster.errors import (
+    MODIFIED,
+    FieldError,
+    StatusError,
+    already_exists,
+    bad_request,
+    conflict,
+    invalid,
+    invalid_object,
+    no_unique_name,
+    resource_not_found,
+)
+from podrole.cluster.kinds.strategies import strategy
+from podrole.cluster.patching.apply import Writer, track_update
+from podrole.cluster.store.store import Store
+from podrole.cluster.validation.metadata import validate_metadata, validate_metadata_update
+
+Object = dict[str, Any]
+
+SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+"""No vowels, and nothing that looks like another: what kube-apiserver makes names of."""
+
+ATTEMPTS = 5
+"""How often a write that is no conflict of its own starts over because the object has changed under it."""
+
+_NAME_ATTEMPTS = 8
+_MAX_GENERATED_PREFIX = 58
+_SYSTEM_FIELDS = (
+    "selfLink",
+    "uid",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "generation",
+)
+_CARRIED_OVER = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
+_METADATA_ORDER = (
+    "name",
+    "generateName",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+    "managedFields",
+)
+
+
+class Modified(Exception):
+    """The object is no longer the one that the write set out from."""
+
+
+def random_suffix(source: random.Random) -> str:
+    """Return five random characters for the end of a name."""
+    return "".join(source.choices(SUFFIX_ALPHABET, k=5))
+
+
+class Writes:
+    """Creates and updates objects. It takes decoded, defaulted objects and owns them from then on."""
+
+    def __init__(self, store: Store, admission: AdmissionChain, clock: Clock, source: random.Random) -> None:
+        self._store = store
+        self._admission = admission
+        self._clock = clock
+        self._random = source
+
+    async def create(self, call: Call, obj: Object, *, tracked: bool = False) -> Object:
+        """Store a new object and return it. ``tracked``: its managedFields are already right (server-side apply).
+
+        Raises StatusError.
+        """
+        metadata = obj["metadata"]
+        self._check_namespace(call, metadata)
+        if metadata.pop("resourceVersion", None):
+            raise StatusError(500, "", "resourceVersion should not be set on objects to be created")
+        for name in _SYSTEM_FIELDS:
+            metadata.pop(name, None)
+        if not tracked:
+            track_update(None, obj, self._writer(call))
+        call.name = metadata.get("name", "")
+        request = self._attributes(call, "CREATE", obj, None, call.options("CreateOptions"))
+        obj = await self._admit(request)
+        if request.trace:  # webhooks took their time: the namespace may be going by now, and they may have moved it
+            namespace_lifecycle.admit(request, self._store)
+            self._check_namespace(call, obj["metadata"])
+        return self._store_new(call, obj)
+
+    def store_directly(self, call: Call, obj: Object) -> Object:
+        """Store a new object without admission: what the server itself makes before anybody could ask it anything."""
+        track_update(None, obj, self._writer(call))
+        return self._store_new(call, obj)
+
+    def _check_namespace(self, call: Call, metadata: Object) -> None:
+        if not call.resource.namespaced:
+            metadata.pop("namespace", None)
+        elif metadata.setdefault("namespace", call.namespace) != call.namespace:
+            raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+
+    def _writer(self, call: Call) -> Writer:
+        return Writer(call.resource, call.manager, self._clock(), call.subresource)
+
+    def _attributes(self, call: Call, operation: Any, obj: Object, old: Object | None, options: Object) -> Attributes:
+        return Attributes(
+            operation=operation,
+            resource=call.resource,
+            namespace=call.namespace,
+            name=call.name,
+            user=call.user,
+            object=obj,
+            old=old,
+            subresource=call.subresource,
+            dry_run=call.dry_run,
+            options=options,
+            warnings=call.warnings,
+        )
+
+    async def _admit(self, request: Attributes) -> Object:
+        await self._admission.admit(request)
+        if request.object is None:
+            raise bad_request("admission left no object")
+        obj = request.object
+        return {**obj, "metadata": dict(obj["metadata"])}
+
+    def _store_new(self, call: Call, obj: Object) -> Object:
+        resource, metadata = call.resource, obj["metadata"]
+        self._name(call, metadata)
+        metadata["uid"] = str(uuid.uuid4())
+        metadata["creationTimestamp"] = rfc3339(self._clock())
+        if resource.counts_generations:
+            metadata["generation"] = 1
+        kind = strategy(resource)
+        if metadata.get("name"):
+            kind.prepare(obj)
+        self._raise(call, obj, [*validate_metadata(obj, kind.name_rule), *kind.validate(obj)])
+        name = metadata["name"]
+        if self._store.get(resource, call.namespace, name) is not None:
+            if metadata.get("generateName") and not call.name:
+                raise no_unique_name(resource.group, resource.plural, name)
+            raise already_exists(resource.group, resource.plural, name)
+        obj = ordered(obj)
+        return obj if call.dry_run else self._store.put(resource, obj)
+
+    def _name(self, call: Call, metadata: Object) -> None:
+        prefix = metadata.get("generateName")
+        if metadata.get("name") or not prefix:
+            return
+        for _ in range(_NAME_ATTEMPTS):
+            name = prefix[:_MAX_GENERATED_PREFIX] + random_suffix(self._random)
+            metadata["name"] = name
+            if self._store.get(call.resource, call.namespace, name) is None:
+                return
+
+    def _raise(self, call: Call, obj: Object, errors: list[FieldError]) -> None:
+        if errors:
+            raise invalid_object(call.resource.group, call.resource.kind, obj["metadata"].get("name", ""), errors)
+
+    def find(self, call: Call) -> Object | None:
+        """Return the object as it is, None where there is none."""
+        return self._store.get(call.resource, call.namespace, call.name)
+
+    def live(self, call: Call) -> Object:
+        """Return the object as it is. Raises StatusError (404)."""
+        found = self.find(call)
+        if found is None:
+            raise resource_not_found(call.resource.group, call.resource.plural, call.name)
+        return found
+
+    async def update(self, call: Call, obj: Object) -> Object:
+        """Replace an object by one with, or without, the resourceVersion that it should still have.
+
+        Raises StatusError.
+        """
+        self._check_identity(call, obj)
+        if not obj["metadata"].get("resourceVersion") and not call.resource.unconditional_update:
+            why = invalid("metadata.resourceVersion", 0, "must be specified for an update")
+            raise invalid_object(call.resource.group, call.resource.kind, call.name, [why])
+
+        def replaced(_: Object) -> Object:
+            return {**obj, "metadata": dict(obj["metadata"])}
+
+        return await self.change(call, replaced, call.options("UpdateOptions"))
+
+    def _check_identity(self, call: Call, obj: Object) -> None:
+        metadata = obj["metadata"]
+        name = metadata.setdefault("name", call.name)
+        if name != call.name:
+            raise bad_request(f"the name of the object ({name}) does not match the name on the URL ({call.name})")
+        namespace = metadata.setdefault("namespace", call.namespace) if call.resource.namespaced else call.namespace
+        if namespace != call.namespace:
+            raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        if not call.resource.namespaced:
+            metadata.pop("namespace", None)
+
+    async def change(
+        self, call: Call, make: Callable[[Object], Object], options: Object, *, tracked: bool = False
+    ) -> Object:
+        """Make a new state of the live object and store it; ``make`` gets the live object, which it must not change.
+
+        Where somebody else has changed the object meanwhile, ``make`` is called anew on what there is now, unless the
+        new state names the resourceVersion that it wants to find. Raises StatusError.
+        """
+        for _ in range(ATTEMPTS):
+            live = self.live(call)
+            new = make(live)
+            self._check_preconditions(call, new, live)
+            try:
+                return await self._replace(call, new, live, options, tracked=tracked)
+            except Modified:
+                continue
+        raise self._conflict(call)
+
+    def _conflict(self, call: Call) -> StatusError:
+        return conflict(call.resource.group, call.resource.plural, call.name, MODIFIED)
+
+    def _check_preconditions(self, call: Call, new: Object, live: Object) -> None:
+        metadata = new["metadata"]
+        check_uid(call, metadata.get("uid"), live)
+        wanted = metadata.get("resourceVersion")
+        if wanted and wanted != live["metadata"]["resourceVersion"]:
+            raise self._conflict(call)
+
+    async def _replace(self, call: Call, new: Object, live: Object, options: Object, *, tracked: bool) -> Object:
+        metadata, before = new["metadata"], live["metadata"]
+        conditional = bool(metadata.pop("resourceVersion", None))
+        for name in _CARRIED_OVER:
+            if name in before and not metadata.get(name):
+                metadata[name] = before[name]
+        metadata.pop("selfLink", None)
+        metadata.pop("generation", None)
+        if "generation" in before:
+            metadata["generation"] = before["generation"]
+        if not tracked:
+            track_update(live, new, self._writer(call))
+        request = self._attributes(call, "UPDATE", new, live, options)
+        new = await self._admit(request)
+        if self._store.get(call.resource, call.namespace, call.name) is not live:
+            if conditional:
+                raise self._conflict(call)
+            raise Modified
+        self._settle(call, new, live)
+        return self._store_changed(call, new, live)
+
+    def _settle(self, call: Call, new: Object, live: Object) -> None:
+        """Undo what this path may not change, check the rest, and count the generation. Raises StatusError."""
+        kind = strategy(call.resource)
+        metadata = new["metadata"]
+        if call.subresource == "status":
+            for field in [field for field in {**new, **live} if field not in ("metadata", "status")]:
+                _restore(new, live, field)
+            for field in (*kind.status_keeps, "ownerReferences"):
+                _restore(metadata, live["metadata"], field)
+        else:
+            kept = kind.update_keeps if call.subresource != "finalize" else ()
+            for field in ("status", *kept):
+                _restore(new, live, field)
+        errors = validate_metadata_update(new, live)
+        if call.subresource != "status":
+            old = _bound(live, new) if call.binds else live
+            errors.extend(kind.validate_update(new, old) or kind.validate(new))
+        self._raise(call, new, errors)
+        if call.resource.counts_generations and _specification(new) != _specification(live):
+            metadata["generation"] = live["metadata"].get("generation", 0) + 1
+
+    def _store_changed(self, call: Call, new: Object, live: Object) -> Object:
+        metadata = new["metadata"]
+        metadata["resourceVersion"] = live["metadata"]["resourceVersion"]
+        new = ordered(new)
+        if _same_but_for_times(new, live):
+            return live  # a write that changes nothing is no change: no new revision, no event
+        if call.dry_run:
+            return new
+        if gone(new):
+            return self._store.remove(call.resource, call.namespace, call.name, new)
+        return self._store.put(call.resource, new)
+
+
+def check_uid(call: Call, wanted: str | None, live: Object) -> None:
+    """Raises StatusError (409) where a request means an object that has been replaced by one of the same name."""
+    uid = live["metadata"]["uid"]
+    if wanted and wanted != uid:
+        raise conflict(
+            call.resource.group,
+            call.resource.plural,
+            call.name,
+            f"Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}",
+        )
+
+
+def gone(obj: Object) -> bool:
+    """Whether an object that is being deleted has nothing left to wait for."""
+    metadata = obj["metadata"]
+    if not metadata.get("deletionTimestamp") or metadata.get("finalizers"):
+        return False
+    if obj["kind"] == "Namespace":
+        return not obj["spec"].get("finalizers")
+    return not metadata.get("deletionGracePeriodSeconds")
+
+
+def ordered(obj: Object) -> Object:
+    """Return the object with its metadata in kube-apiserver's order."""
+    metadata = obj["metadata"]
+    return {
+        **obj,
+        "metadata": {key: metadata[key] for key in _METADATA_ORDER if metadata.get(key) not in (None, {}, [])},
+    }
+
+
+def _restore(new: Object, live: Object, field: str) -> None:
+    if field in live:
+        new[field] = live[field]
+    else:
+        new.pop(field, None)
+
+
+def _bound(live: Object, new: Object) -> Object:
+    """Return ``live`` as if it had the node that ``new`` gives it: the scheduler's part, done by an update."""
+    node = new.get("spec", {}).get("nodeName")
+    if live["kind"] != "Pod" or live["spec"].get("nodeName") or not node:
+        return live
+    return {**live, "spec": {**live["spec"], "nodeName": node}}
+
+
+def _specification(obj: Object) -> Object:
+    return {key: value for key, value in obj.items() if key not in ("metadata", "status")}
+
+
+def _same_but_for_times(new: Object, live: Object) -> bool:
+    if new == live:
+        return True
+    left, right = new["metadata"].get("managedFields"), live["metadata"].get("managedFields")
+    if left is None or right is None or len(left) != len(right):
+        return False
+    if any({**one, "time": ""} != {**two, "time": ""} for one, two in zip(left, right, strict=True)):
+        return False
+    return {**new, "metadata": {**new["metadata"], "managedFields": right}} == live

@@ -1,0 +1,190 @@
+"""Deployments: one ReplicaSet for each template, replaced step by step.
+
+``kubectl rollout restart`` and ``undo`` are changes of the template, made by kubectl; this controller only sees those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from podrole.cluster.client import ClusterClient, Object
+from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find, its_controller, itself
+from podrole.cluster.controllers.deployment_status import is_complete, progress_due, status_of
+from podrole.cluster.controllers.rollout import HASH_LABEL, Replicas, limits, next_sizes, template_hash, without_hash
+from podrole.cluster.controllers.workloads import is_finished, owned, owner_reference
+from podrole.cluster.errors import StatusError
+from podrole.cluster.event_recorder import EventRecorder
+from podrole.cluster.timing import Time
+
+REVISION = "deployment.kubernetes.io/revision"
+NOT_COPIED = frozenset(
+    {"kubectl.kubernetes.io/last-applied-configuration", REVISION, "deployment.kubernetes.io/revision-history"}
+)
+
+
+class DeploymentController(Controller):
+    """Rolls a Deployment's template out and keeps its history."""
+
+    name = "deployment-controller"
+
+    def __init__(self, client: ClusterClient, time: Time, recorder: EventRecorder) -> None:
+        super().__init__(client, time)
+        self._recorder = recorder
+
+    def watched(self) -> Mapping[str, KeysOf]:
+        return {"deployments.apps": itself, "replicasets.apps": its_controller("Deployment")}
+
+    async def reconcile(self, key: Key) -> float | None:
+        deployment = await find(self.client, "deployments.apps", key)
+        if deployment is None:
+            return None
+        selector = deployment["spec"]["selector"]
+        sets = await owned(self.client, "replicasets.apps", deployment, selector)
+        new = _of_template(deployment, sets)
+        created = False
+        if not deployment["metadata"].get("deletionTimestamp") and not deployment["spec"].get("paused"):
+            if new is None:
+                new = await self._create(deployment, sets)
+                created = True
+            deployment = await self._number(deployment, new, sets)
+            await self._roll(deployment, new, sets)
+        elif new is not None and [each for each in sets if each["spec"].get("replicas")] in ([], [new]):
+            await self._scale(deployment, new, deployment["spec"].get("replicas", 1))  # even while it is paused
+        sets = await owned(self.client, "replicasets.apps", deployment, selector)
+        new = _of_template(deployment, sets)
+        await self._report(deployment, new, sets, created=created)
+        await self._tidy(deployment, new, sets)
+        deployment = await find(self.client, "deployments.apps", key) or deployment
+        return progress_due(deployment)
+
+    async def _create(self, deployment: Object, sets: list[Object]) -> Object:
+        metadata, spec = deployment["metadata"], deployment["spec"]
+        collisions = (deployment.get("status") or {}).get("collisionCount") or 0
+        label = {HASH_LABEL: template_hash(spec["template"], collisions)}
+        template = without_hash(spec["template"])
+        labels = (template["metadata"].get("labels") or {}) | label
+        selector = spec["selector"] | {"matchLabels": (spec["selector"].get("matchLabels") or {}) | label}
+        body: Object = {
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "metadata": {
+                "name": f"{metadata['name']}-{label[HASH_LABEL]}",
+                "labels": labels,
+                "annotations": _annotations(deployment) | {REVISION: str(_latest(sets) + 1)},
+                "ownerReferences": [owner_reference(deployment)],
+            },
+            "spec": {
+                "replicas": 0,
+                "selector": selector,
+                "template": template | {"metadata": template["metadata"] | {"labels": labels}},
+            },
+        }
+        if spec.get("minReadySeconds"):
+            body["spec"]["minReadySeconds"] = spec["minReadySeconds"]
+        try:
+            return await self.client.create("replicasets.apps", metadata["namespace"], body)
+        except StatusError as problem:
+            if problem.reason == "AlreadyExists":  # another template with the same hash: count it, and hash anew
+                patch = {"status": {"collisionCount": collisions + 1}}
+                await self.client.merge_patch(
+                    "deployments.apps", metadata["namespace"], metadata["name"], patch, subresource="status"
+                )
+            raise
+
+    async def _number(self, deployment: Object, new: Object, sets: list[Object]) -> Object:
+        """Give the new ReplicaSet the highest revision, also an old one that came back, and the Deployment the same."""
+        namespace = deployment["metadata"]["namespace"]
+        others = [each for each in sets if each["metadata"]["uid"] != new["metadata"]["uid"]]
+        revision = str(max(_revision(new), _latest(others) + 1))
+        wanted = _annotations(deployment) | {REVISION: revision}
+        annotations = new["metadata"].get("annotations") or {}
+        if not wanted.items() <= annotations.items():
+            patch = {"metadata": {"annotations": wanted}}
+            await self.client.merge_patch("replicasets.apps", namespace, new["metadata"]["name"], patch)
+        if (deployment["metadata"].get("annotations") or {}).get(REVISION) != revision:
+            patch = {"metadata": {"annotations": {REVISION: revision}}}
+            return await self.client.merge_patch("deployments.apps", namespace, deployment["metadata"]["name"], patch)
+        return deployment
+
+    async def _roll(self, deployment: Object, new: Object, sets: list[Object]) -> None:
+        replicas = deployment["spec"].get("replicas", 1)
+        old = [each for each in sets if each["metadata"]["uid"] != new["metadata"]["uid"]]
+        if (deployment["spec"].get("strategy") or {}).get("type") == "Recreate":
+            for each in old:
+                await self._scale(deployment, each, 0)
+            if not await self._any_pod_of(old):
+                await self._scale(deployment, new, replicas)
+            return
+        surge, unavailable = limits(deployment)
+        sizes = next_sizes(replicas, surge, unavailable, _figures(new), [_figures(each) for each in old])
+        for each in (new, *old):
+            if (size := sizes.get(each["metadata"]["name"])) is not None:
+                await self._scale(deployment, each, size)
+
+    async def _any_pod_of(self, sets: list[Object]) -> bool:
+        for each in sets:
+            pods = await owned(self.client, "pods", each, each["spec"]["selector"])
+            if any(not is_finished(pod) for pod in pods):
+                return True
+        return False
+
+    async def _scale(self, deployment: Object, replica_set: Object, size: int) -> None:
+        before = replica_set["spec"].get("replicas", 1)
+        if before == size:
+            return
+        metadata = replica_set["metadata"]
+        patch = {"metadata": {"uid": metadata["uid"]}, "spec": {"replicas": size}}
+        await self.client.merge_patch("replicasets.apps", metadata["namespace"], metadata["name"], patch)
+        direction = "up" if size > before else "down"
+        text = f"Scaled {direction} replica set {metadata['name']} from {before} to {size}"
+        self._recorder.record(deployment, "Normal", "ScalingReplicaSet", text)
+
+    async def _report(self, deployment: Object, new: Object | None, sets: list[Object], *, created: bool) -> None:
+        status = status_of(deployment, new, sets, created=created, now=self.time.now())
+        old = deployment.get("status") or {}
+        if status != old:
+            metadata = deployment["metadata"]
+            patch = {"metadata": {"uid": metadata["uid"]}, "status": dict.fromkeys(old) | status}
+            await self.client.merge_patch(
+                "deployments.apps", metadata["namespace"], metadata["name"], patch, subresource="status"
+            )
+
+    async def _tidy(self, deployment: Object, new: Object | None, sets: list[Object]) -> None:
+        """Delete old revisions beyond the history's limit, once the rollout is complete."""
+        limit = deployment["spec"].get("revisionHistoryLimit", 10)
+        if new is None or not is_complete(deployment, new, sets):
+            return
+        old = [each for each in sets if each is not new and not each["spec"].get("replicas")]
+        empty = [each for each in old if not (each.get("status") or {}).get("replicas")]
+        for each in sorted(empty, key=_revision)[: max(0, len(empty) - limit)]:
+            metadata = each["metadata"]
+            await self.client.delete("replicasets.apps", metadata["namespace"], metadata["name"], uid=metadata["uid"])
+
+
+def _of_template(deployment: Object, sets: list[Object]) -> Object | None:
+    """Return the ReplicaSet of the Deployment's present template."""
+    template = without_hash(deployment["spec"]["template"])
+    return next((each for each in sets if without_hash(each["spec"]["template"]) == template), None)
+
+
+def _annotations(deployment: Object) -> dict[str, str]:
+    annotations = deployment["metadata"].get("annotations") or {}
+    return {key: value for key, value in annotations.items() if key not in NOT_COPIED}
+
+
+def _revision(replica_set: Object) -> int:
+    text = (replica_set["metadata"].get("annotations") or {}).get(REVISION, "0")
+    return int(text) if text.isdigit() else 0
+
+
+def _latest(sets: list[Object]) -> int:
+    return max((_revision(each) for each in sets), default=0)
+
+
+def _figures(replica_set: Object) -> Replicas:
+    status = replica_set.get("status") or {}
+    return Replicas(
+        replica_set["metadata"]["name"],
+        replica_set["spec"].get("replicas", 1),
+        status.get("availableReplicas", 0),
+    )

@@ -1,0 +1,166 @@
+"""Owner references: what is owned goes when its owners have gone, in the order that the deletion asked for.
+
+- Background: the owner is gone; whoever has no owner left is deleted, whoever has another one only loses the reference.
+- Foreground: the owner stays, with the finalizer ``foregroundDeletion``, until what blocks it is gone.
+- Orphan: the owner stays, with the finalizer ``orphan``, until nothing refers to it any more.
+
+https://kubernetes.io/docs/concepts/architecture/garbage-collection/
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable, Mapping, Sequence
+
+from podrole.cluster.client import ClusterClient, Object, WatchEvent
+from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find
+from podrole.cluster.controllers.kinds import KINDS, resource_of
+from podrole.cluster.errors import StatusError
+from podrole.cluster.timing import Time
+
+FOREGROUND = "foregroundDeletion"
+ORPHAN = "orphan"
+COLLECTED = tuple(each.resource for each in KINDS if each.resource != "events")
+
+Place = tuple[str, str, str]
+"""Resource, namespace and name of an object."""
+
+
+class GarbageCollector(Controller):
+    """Deletes what has lost its owners. A key is ``(resource, namespace/name)``."""
+
+    name = "generic-garbage-collector"
+
+    def __init__(
+        self,
+        client: ClusterClient,
+        time: Time,
+        resources: Sequence[str] = COLLECTED,
+    ) -> None:
+        super().__init__(client, time)
+        self._resources = resources
+        self._dependents: dict[str, set[Place]] = collections.defaultdict(set)
+        self._owners: dict[Place, set[str]] = {}
+
+    def watched(self) -> Mapping[str, KeysOf]:
+        return {resource: self._keys_for(resource) for resource in self._resources}
+
+    async def reconcile(self, key: Key) -> None:
+        place = _place(key)
+        obj = await find(self.client, place[0], place[1:])
+        if obj is None:
+            return
+        finalizers = obj["metadata"].get("finalizers") or []
+        if obj["metadata"].get("deletionTimestamp"):
+            if ORPHAN in finalizers:
+                await self._orphan_dependents(place, obj)
+            elif FOREGROUND in finalizers:
+                await self._delete_dependents(place, obj)
+        elif obj["metadata"].get("ownerReferences"):
+            await self._look_for_owners(place, obj)
+
+    def _keys_for(self, resource: str) -> KeysOf:
+        def keys(event: WatchEvent) -> Iterable[Key]:
+            metadata = event.object["metadata"]
+            place = (resource, metadata.get("namespace") or "", metadata["name"])
+            gone = event.type == "DELETED"
+            before = self._owners.pop(place, set())
+            now = set() if gone else {each["uid"] for each in metadata.get("ownerReferences") or ()}
+            for owner in before - now:
+                self._dependents[owner].discard(place)
+                if not self._dependents[owner]:
+                    del self._dependents[owner]
+            for owner in now:
+                self._dependents[owner].add(place)
+            if now:
+                self._owners[place] = now
+            ending = gone or bool(metadata.get("deletionTimestamp"))
+            concerned: list[Place] = []
+            if ending or (now and (event.type == "ADDED" or now != before)):
+                concerned.append(place)
+                # An owner that waits for this one in the foreground is looked at again.
+                references = metadata.get("ownerReferences") or ()
+                concerned += [found for each in references if (found := _owner(each, place[1]))]
+            if ending:
+                concerned += self._dependents.get(metadata["uid"], ())
+            return [_key(each) for each in concerned]
+
+        return keys
+
+    async def _look_for_owners(self, place: Place, obj: Object) -> None:
+        metadata = obj["metadata"]
+        references = metadata["ownerReferences"]
+        solid, dangling, waiting = [], [], []
+        for reference in references:
+            where = _owner(reference, place[1])
+            if where is None:  # a kind that this cluster does not have: nothing can be said of it
+                solid.append(reference)
+                continue
+            owner = await find(self.client, where[0], where[1:])
+            if owner is None or owner["metadata"]["uid"] != reference["uid"]:
+                dangling.append(reference)
+            elif owner["metadata"].get("deletionTimestamp") and FOREGROUND in (
+                owner["metadata"].get("finalizers") or ()
+            ):
+                waiting.append(reference)
+            else:
+                solid.append(reference)
+        if solid and (dangling or waiting):
+            patch = {"metadata": {"uid": metadata["uid"], "ownerReferences": solid}}
+            await self.client.merge_patch(place[0], place[1] or None, place[2], patch)
+        elif not solid:
+            await self._delete(place, metadata["uid"])
+
+    async def _delete_dependents(self, place: Place, owner: Object) -> None:
+        blocking = False
+        for dependent in tuple(self._dependents.get(owner["metadata"]["uid"], ())):
+            obj = await find(self.client, dependent[0], dependent[1:])
+            reference = _reference_to(obj, owner) if obj else None
+            if obj is None or reference is None:
+                continue
+            blocking = blocking or bool(reference.get("blockOwnerDeletion"))
+            if not obj["metadata"].get("deletionTimestamp"):
+                await self._look_for_owners(dependent, obj)
+        if not blocking:
+            await self._drop_finalizer(place, owner, FOREGROUND)
+
+    async def _orphan_dependents(self, place: Place, owner: Object) -> None:
+        for dependent in tuple(self._dependents.get(owner["metadata"]["uid"], ())):
+            obj = await find(self.client, dependent[0], dependent[1:])
+            if obj is None or _reference_to(obj, owner) is None:
+                continue
+            others = [each for each in obj["metadata"]["ownerReferences"] if each["uid"] != owner["metadata"]["uid"]]
+            patch = {"metadata": {"uid": obj["metadata"]["uid"], "ownerReferences": others or None}}
+            await self.client.merge_patch(dependent[0], dependent[1] or None, dependent[2], patch)
+        await self._drop_finalizer(place, owner, ORPHAN)
+
+    async def _drop_finalizer(self, place: Place, obj: Object, finalizer: str) -> None:
+        left = [each for each in obj["metadata"]["finalizers"] if each != finalizer]
+        body = obj | {"metadata": obj["metadata"] | {"finalizers": left}}
+        await self.client.update(place[0], place[1] or None, place[2], body)
+
+    async def _delete(self, place: Place, uid: str) -> None:
+        try:
+            await self.client.delete(place[0], place[1] or None, place[2], uid=uid)
+        except StatusError as problem:
+            if problem.reason not in {"NotFound", "Conflict"}:
+                raise
+
+
+def _reference_to(obj: Object, owner: Object) -> Mapping[str, object] | None:
+    references = obj["metadata"].get("ownerReferences") or ()
+    return next((each for each in references if each["uid"] == owner["metadata"]["uid"]), None)
+
+
+def _owner(reference: Mapping[str, str], namespace: str) -> Place | None:
+    kind = resource_of(reference["apiVersion"], reference["kind"])
+    return (kind.resource, namespace if kind.namespaced else "", reference["name"]) if kind else None
+
+
+def _key(place: Place) -> Key:
+    return place[0], f"{place[1]}/{place[2]}"
+
+
+def _place(key: Key) -> Place:
+    namespace, _, name = key[1].partition("/")
+    return key[0], namespace, name

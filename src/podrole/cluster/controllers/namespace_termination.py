@@ -1,0 +1,74 @@
+"""A namespace that is being deleted: its contents first, then itself.
+
+https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/namespace-v1/ (spec.finalizers)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from podrole.cluster.client import ClusterClient, WatchEvent
+from podrole.cluster.controllers.controller import NO_SUCH_RESOURCE, Controller, Key, KeysOf, find, itself, key_of
+from podrole.cluster.controllers.kinds import KINDS
+from podrole.cluster.errors import StatusError
+from podrole.cluster.timing import Time
+
+FINALIZER = "kubernetes"
+NAMESPACED = tuple(each.resource for each in KINDS if each.namespaced)
+
+
+class NamespaceController(Controller):
+    """Empties and finalizes namespaces. ``resources`` are all that namespaces can hold."""
+
+    name = "namespace-controller"
+
+    def __init__(
+        self,
+        client: ClusterClient,
+        time: Time,
+        resources: Sequence[str] = NAMESPACED,
+    ) -> None:
+        super().__init__(client, time)
+        self._resources = resources
+        self._terminating: set[str] = set()
+
+    def watched(self) -> Mapping[str, KeysOf]:
+        return {"namespaces": itself} | dict.fromkeys(self._resources, self._emptied)
+
+    async def reconcile(self, key: Key) -> None:
+        name = key[1]
+        namespace = await find(self.client, "namespaces", key)
+        if namespace is None or not namespace["metadata"].get("deletionTimestamp"):
+            self._terminating.discard(name)
+            return
+        self._terminating.add(name)  # from here on its objects' deletions bring us back
+        left = [await self._empty(resource, name) for resource in self._resources]
+        if any(left):
+            return
+        finalizers = namespace["spec"].get("finalizers") or []
+        if FINALIZER in finalizers:
+            others = [each for each in finalizers if each != FINALIZER]
+            body = namespace | {"spec": namespace["spec"] | {"finalizers": others}}
+            await self.client.update("namespaces", None, name, body, subresource="finalize")
+
+    async def _empty(self, resource: str, namespace: str) -> bool:
+        """Delete what there is of a resource; return whether something was there."""
+        try:
+            found = await self.client.list(resource, namespace)
+        except StatusError as problem:
+            if problem.reason in NO_SUCH_RESOURCE:
+                return False
+            raise
+        for each in found:
+            if each["metadata"].get("deletionTimestamp"):
+                continue
+            try:
+                await self.client.delete(resource, namespace, each["metadata"]["name"], uid=each["metadata"]["uid"])
+            except StatusError as problem:
+                if problem.reason not in {"NotFound", "Conflict"}:
+                    raise
+        return bool(found)
+
+    def _emptied(self, event: WatchEvent) -> Iterable[Key]:
+        namespace, _ = key_of(event.object)
+        return [("", namespace)] if namespace in self._terminating else []

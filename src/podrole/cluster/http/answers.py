@@ -1,0 +1,110 @@
+"""Writing answers: JSON or YAML bodies, warnings, errors as Status objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from podrole.cluster.errors import StatusError
+from podrole.cluster.http.requests import Request
+from podrole.cluster.publish.documents import Document
+from podrole.cluster.wire.bodies import JSON, YAML
+
+Object = dict[str, Any]
+Header = tuple[bytes, bytes]
+
+_MAX_WARNINGS, _MAX_WARNING = 4096, 256
+_NO_CACHE: Header = (b"cache-control", b"no-cache, private")
+_JSON: Header = (b"content-type", b"application/json")
+_BROWSERS = ("curl", "Wget", "Mozilla/5.0")
+_encode = msgspec.json.Encoder().encode
+
+
+async def send_bytes(request: Request, status: int, body: bytes, headers: Iterable[Header]) -> None:
+    """Send a whole answer."""
+    await request.send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [*headers, (b"content-length", b"%d" % len(body))],
+        }
+    )
+    await request.send({"type": "http.response.body", "body": body if request.method != "HEAD" else b""})
+
+
+async def send_text(request: Request, status: int, text: str) -> None:
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), _NO_CACHE, (b"x-content-type-options", b"nosniff")]
+    await send_bytes(request, status, text.encode(), headers)
+
+
+async def send_object(
+    request: Request,
+    status: int,
+    value: Any,
+    *,
+    media_type: str = JSON,
+    warnings: Sequence[str] = (),
+    more: Iterable[Header] = (),
+) -> None:
+    """Send a value as JSON or YAML."""
+    headers = [_NO_CACHE, *more]
+    headers.extend((b"warning", one) for one in warning_headers(warnings))
+    if media_type == YAML:
+        import yaml  # rarely asked for
+
+        body = yaml.safe_dump(value, allow_unicode=True, width=float("inf")).encode()
+        headers.append((b"content-type", b"application/yaml"))
+    else:
+        body = _encode(value)
+        if _is_pretty(request):
+            body = msgspec.json.format(body, indent=2)
+        headers.append(_JSON)
+    await send_bytes(request, status, body, headers)
+
+
+def _is_pretty(request: Request) -> bool:
+    """People with curl or a browser get line breaks, as from kube-apiserver."""
+    if b"pretty" in request.query_string:
+        return request.flag("pretty") is True
+    return (request.header(b"user-agent") or "").startswith(_BROWSERS)
+
+
+async def send_status(
+    request: Request, error: StatusError, *, media_type: str = JSON, warnings: Sequence[str] = ()
+) -> None:
+    """Send a refusal."""
+    more: list[Header] = [(b"x-content-type-options", b"nosniff")]
+    if error.http_status == 413:
+        more.append((b"connection", b"close"))  # the rest of the body is not going to be read
+    retry = (error.details or {}).get("retryAfterSeconds")
+    if retry:
+        more.append((b"retry-after", b"%d" % retry))
+    await send_object(request, error.http_status, error.status(), media_type=media_type, warnings=warnings, more=more)
+
+
+async def send_document(request: Request, document: Document, *, cache: bytes = b"public") -> None:
+    """Send a document that does not change; a client that has it already hears only that (304)."""
+    etag: Header = (b"etag", document.etag.encode())
+    headers = [(b"cache-control", cache), etag, (b"vary", b"Accept")]
+    if document.etag in (request.header(b"if-none-match") or ""):
+        await request.send({"type": "http.response.start", "status": 304, "headers": headers})
+        await request.send({"type": "http.response.body", "body": b""})
+        return
+    headers.append((b"content-type", document.content_type.encode()))
+    await send_bytes(request, 200, document.body, headers)
+
+
+def warning_headers(warnings: Sequence[str]) -> list[bytes]:
+    """Return ``299 - "text"`` for each warning, shortened where together they would be too long for headers."""
+    distinct = list(dict.fromkeys(warnings))
+    if sum(map(len, distinct)) > _MAX_WARNINGS:
+        distinct = [one[:_MAX_WARNING] for one in distinct[: _MAX_WARNINGS // _MAX_WARNING]]
+    return [_warning(one) for one in distinct]
+
+
+def _warning(text: str) -> bytes:
+    clean = "".join(character if character.isprintable() else " " for character in text)
+    escaped = clean.replace("\\", "\\\\").replace('"', '\\"')
+    return b'299 - "' + escaped.encode("utf-8", "replace") + b'"'

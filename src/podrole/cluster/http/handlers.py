@@ -1,0 +1,279 @@
+"""One handler for each verb: read the options and the body, do it, send what came of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, Literal, cast
+
+from podrole.base.clock import Clock
+from podrole.cluster.api.calls import Call, ListOptions, Validation, check_write_options
+from podrole.cluster.api.patches import read_patch
+from podrole.cluster.api.verbs import Verbs
+from podrole.cluster.errors import StatusError, bad_request, method_not_supported
+from podrole.cluster.http.answers import send_object, send_status
+from podrole.cluster.http.bodies import delete_options, read_object, read_subresource
+from podrole.cluster.http.requests import Request, Target
+from podrole.cluster.http.streaming import serve_log
+from podrole.cluster.http.watching import WatchStream
+from podrole.cluster.identity.authentication import bearer_token
+from podrole.cluster.identity.authorization import Attributes
+from podrole.cluster.node_api import Node
+from podrole.cluster.tables.tables import IncludeObject, partial, table
+from podrole.cluster.users import User
+from podrole.cluster.wire.bodies import media_type
+from podrole.cluster.wire.negotiation import Answer, choose
+
+Object = dict[str, Any]
+
+WATCH_SECONDS = (1800, 3600)
+"""How long a watch lasts where its client does not say: a random time between these, as in kube-apiserver."""
+
+
+class Handlers:
+    """Serves resources."""
+
+    def __init__(self, verbs: Verbs, clock: Clock, *, bookmark_seconds: float, source: random.Random) -> None:
+        self.node: Node | None = None
+        self._verbs = verbs
+        self._clock = clock
+        self._bookmark_seconds = bookmark_seconds
+        self._random = source
+        self._by_verb: Mapping[str, Callable[[Request, Call], Awaitable[None]]] = {
+            "create": self._create,
+            "delete": self._delete,
+            "deletecollection": self._delete_collection,
+            "get": self._get,
+            "list": self._list,
+            "patch": self._patch,
+            "update": self._update,
+            "watch": self._watch,
+        }
+
+    async def serve(self, request: Request, target: Target, user: User, verb: str) -> None:
+        """Do what the request asks for. Raises StatusError."""
+        below = target.resource.subresource(target.subresource) if target.subresource else None
+        if verb not in (below.verbs if below is not None else target.resource.verbs):
+            raise method_not_supported(target.resource.group, target.resource.plural, verb)
+        call = self._call(request, target, user)
+        try:
+            await self._by_verb[verb](request, call)
+        except StatusError as refused:
+            await send_status(request, refused, warnings=call.warnings)
+
+    def pod(self, call: Call) -> Object:
+        """Return the pod that a stream is for. Raises StatusError (404)."""
+        return self._verbs.reads.get(replace(call, subresource=""))
+
+    def _call(self, request: Request, target: Target, user: User) -> Call:
+        agent = (request.header(b"user-agent") or "").partition("/")[0]
+        call = Call(target.resource, target.namespace, user, agent, target.name, target.subresource)
+        if request.query_string:
+            validation = request.parameter("fieldValidation")
+            call.dry_run = bool(request.query.get("dryRun"))
+            call.field_manager = request.parameter("fieldManager")
+            if validation in ("Strict", "Warn", "Ignore"):
+                call.validation, call.validation_given = cast("Validation", validation), True
+            call.force = request.flag("force")
+        return call
+
+    def _check_options(
+        self, request: Request, call: Call, kind: Literal["CreateOptions", "UpdateOptions", "PatchOptions"]
+    ) -> None:
+        if request.query_string:
+            check_write_options(
+                kind,
+                dry_run=request.query.get("dryRun", []),
+                validation=request.parameter("fieldValidation"),
+                field_manager=call.field_manager,
+            )
+
+    async def _send(self, request: Request, call: Call, obj: Object, status: int = 200) -> None:
+        answer = choose(request.header(b"accept") or "", transforms=call.resource.stored)
+        shaped = self._shape(request, call, answer, obj) if answer.shape != "object" else obj
+        await send_object(request, status, shaped, media_type=answer.media_type, warnings=call.warnings)
+
+    def _shape(self, request: Request, call: Call, answer: Answer, obj: Object) -> Object:
+        if answer.shape == "metadata":
+            return partial(obj)
+        if call.subresource in ("scale", "token", "eviction", "binding") or obj["kind"] == "Status":
+            return obj
+        metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
+        return table(call.resource, [obj], metadata, now=self._clock(), include=_include(request))
+
+    async def _get(self, request: Request, call: Call) -> None:
+        if call.subresource == "log":
+            await serve_log(request, self.node, self.pod(call))
+            return
+        if call.subresource in ("exec", "attach"):
+            raise bad_request("Upgrade request required")
+        await self._send(request, call, self._verbs.get(call, request.parameter("resourceVersion")))
+
+    async def _list(self, request: Request, call: Call) -> None:
+        answer = choose(request.header(b"accept") or "")
+        page = self._verbs.reads.page(call, _list_options(request))
+        metadata, resource = page.metadata(), call.resource
+        value: Object
+        if answer.shape == "table":
+            value = table(resource, page.items, metadata, now=self._clock(), include=_include(request))
+        elif answer.shape == "metadata":
+            value = {
+                "kind": "PartialObjectMetadataList",
+                "apiVersion": "meta.k8s.io/v1",
+                "metadata": metadata,
+                "items": [partial(one) for one in page.items],
+            }
+        else:
+            value = _list_of(call, metadata, page.items)
+        await send_object(request, 200, value, media_type=answer.media_type, warnings=call.warnings)
+
+    async def _watch(self, request: Request, call: Call) -> None:
+        answer = choose(request.header(b"accept") or "")
+        options = _list_options(request)
+        stream = WatchStream(
+            request,
+            call,
+            self._verbs.reads,
+            shape=self._watch_shape(request, call, answer),
+            bookmarks=options.allow_bookmarks,
+            bookmark_seconds=self._bookmark_seconds,
+            seconds=options.timeout_seconds or self._random.uniform(*WATCH_SECONDS),
+        )
+        try:
+            watch = self._verbs.reads.watch(call, options)
+        except StatusError as refused:
+            if refused.reason != "Expired":
+                raise
+            await stream.fail(refused)
+            return
+        await stream.run(watch)
+
+    def _watch_shape(self, request: Request, call: Call, answer: Answer) -> Callable[[Object], Object]:
+        if answer.shape == "object":
+            return lambda obj: obj
+        if answer.shape == "metadata":
+            return partial
+        include = _include(request)
+        first = True
+
+        def shape(obj: Object) -> Object:
+            nonlocal first
+            headers, first = first, False
+            metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
+            return table(call.resource, [obj], metadata, now=self._clock(), include=include, headers=headers)
+
+        return shape
+
+    async def _create(self, request: Request, call: Call) -> None:
+        self._check_options(request, call, "CreateOptions")
+        if call.subresource in ("exec", "attach"):
+            raise bad_request("unable to upgrade: this server streams over WebSocket only, not over SPDY")
+        if call.subresource:
+            body = await read_subresource(request, call)
+        else:
+            body = await read_object(request, call)
+        await self._send(request, call, await self._verbs.create(call, body), 201)
+
+    async def review_token(
+        self,
+        request: Request,
+        target: Target,
+        attributes: Attributes,
+        authorize: Callable[[Attributes], None],
+    ) -> None:
+        """Answer a TokenReview. Raises StatusError."""
+        if attributes.verb != "create":
+            authorize(attributes)
+            raise method_not_supported(target.resource.group, target.resource.plural, attributes.verb)
+        call = self._call(request, target, attributes.user)
+        body = await read_object(request, call)
+        bearer = bearer_token(request.header(b"authorization") or "")
+        own = bearer is not None and body["spec"].get("token") == bearer
+        authorize(replace(attributes, own_token=own))
+        await self._send(request, call, await self._verbs.create(call, body), 201)
+
+    async def _update(self, request: Request, call: Call) -> None:
+        self._check_options(request, call, "UpdateOptions")
+        body = await (read_subresource(request, call) if call.subresource == "scale" else read_object(request, call))
+        await self._send(request, call, await self._verbs.update(call, body))
+
+    async def _patch(self, request: Request, call: Call) -> None:
+        self._check_options(request, call, "PatchOptions")
+        content_type = request.header(b"content-type") or ""
+        patch = read_patch(media_type(content_type) if content_type else "", await request.body())
+        obj, created = await self._verbs.patch(call, patch)
+        await self._send(request, call, obj, 201 if created else 200)
+
+    async def _delete(self, request: Request, call: Call) -> None:
+        options = await delete_options(request)
+        call.dry_run = options.dry_run
+        obj, gone = await self._verbs.deletes.delete(call, options)
+        if gone and not call.resource.returns_deleted:
+            obj = _deleted(call, obj)
+        await self._send(request, call, obj)
+
+    async def _delete_collection(self, request: Request, call: Call) -> None:
+        options = await delete_options(request)
+        call.dry_run = options.dry_run
+        page = self._verbs.reads.page(call, replace(_list_options(request), limit=0, continue_=""))
+        await self._verbs.delete_all(call, page.items, options)
+        await send_object(request, 200, _list_of(call, page.metadata(), page.items), warnings=call.warnings)
+
+
+def _list_of(call: Call, metadata: Object, items: list[Object]) -> Object:
+    """Return a list object; its items need not repeat what they are."""
+    plain = []
+    for one in items:
+        item = dict(one)
+        del item["kind"], item["apiVersion"]
+        plain.append(item)
+    return {
+        "kind": f"{call.resource.kind}List",
+        "apiVersion": call.resource.api_version,
+        "metadata": metadata,
+        "items": plain,
+    }
+
+
+def _deleted(call: Call, obj: Object) -> Object:
+    details = {
+        "name": call.name,
+        "group": call.resource.group,
+        "kind": call.resource.plural,
+        "uid": obj["metadata"]["uid"],
+    }
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": {key: value for key, value in details.items() if value},
+    }
+
+
+def _include(request: Request) -> IncludeObject:
+    wanted = request.parameter("includeObject") or "Metadata"
+    if wanted not in ("None", "Metadata", "Object"):
+        raise bad_request(f'unrecognized includeObject value: "{wanted}"')
+    return cast("IncludeObject", wanted)
+
+
+_NO_OPTIONS = ListOptions()
+
+
+def _list_options(request: Request) -> ListOptions:
+    if not request.query_string:
+        return _NO_OPTIONS
+    seconds = request.number("timeoutSeconds") or 0
+    return ListOptions(
+        label_selector=request.parameter("labelSelector"),
+        field_selector=request.parameter("fieldSelector"),
+        limit=request.number("limit") or 0,
+        continue_=request.parameter("continue"),
+        resource_version=request.parameter("resourceVersion"),
+        resource_version_match=request.parameter("resourceVersionMatch"),
+        send_initial_events=request.flag("sendInitialEvents"),
+        allow_bookmarks=request.flag("allowWatchBookmarks") or False,
+        timeout_seconds=max(seconds, 0),
+    )

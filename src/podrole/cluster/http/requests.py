@@ -1,0 +1,138 @@
+"""A request as it came: its path taken apart, its query, its headers, its body.
+
+https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from podrole.cluster.errors import bad_request, too_large
+from podrole.cluster.kinds.registry import BY_PATH, Resource
+from podrole.cluster.wire.bodies import MAX_BYTES
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_TRUE, _FALSE = (
+    frozenset({"1", "t", "T", "TRUE", "true", "True"}),
+    frozenset({"0", "f", "F", "FALSE", "false", "False"}),
+)
+
+
+class Request:
+    """One HTTP request, or the opening of one WebSocket."""
+
+    __slots__ = ("_headers", "_query", "header_list", "method", "path", "query_string", "receive", "scope", "send")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.method: str = scope.get("method", "GET")
+        self.path: str = scope["path"]
+        self.query_string: bytes = scope.get("query_string", b"")
+        self.header_list: list[tuple[bytes, bytes]] = scope["headers"]
+        self._headers: dict[bytes, bytes] | None = None
+        self._query: dict[str, list[str]] | None = None
+
+    def header(self, name: bytes) -> str | None:
+        """Return a header's value, decoded as latin-1 as HTTP has it; ``name`` is lower case."""
+        if self._headers is None:
+            self._headers = dict(self.header_list)
+        value = self._headers.get(name)
+        return value.decode("latin-1") if value is not None else None
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        if self._query is None:
+            text = self.query_string.decode("utf-8", "replace")
+            self._query = parse_qs(text, keep_blank_values=True, max_num_fields=1000) if text else {}
+        return self._query
+
+    def parameter(self, name: str) -> str:
+        """Return a query parameter, the first of several, '' where there is none."""
+        values = self.query.get(name)
+        return values[0] if values else ""
+
+    def flag(self, name: str) -> bool | None:
+        """Return a boolean parameter, None where it is not given. Raises StatusError (400)."""
+        text = self.parameter(name)
+        if not text:
+            return None if name not in self.query else True
+        if text in _TRUE:
+            return True
+        if text in _FALSE:
+            return False
+        raise bad_request(f'{name}: strconv.ParseBool: parsing "{text}": invalid syntax')
+
+    def number(self, name: str) -> int | None:
+        """Return an integer parameter, None where it is not given. Raises StatusError (400)."""
+        text = self.parameter(name)
+        if not text:
+            return None
+        digits = text.removeprefix("-")
+        if not digits.isascii() or not digits.isdigit() or len(digits) > 18:
+            raise bad_request(f'{name}: strconv.ParseInt: parsing "{text}": invalid syntax')
+        return int(text)
+
+    async def body(self) -> bytes:
+        """Read the whole body. Raises StatusError (413) as soon as it is longer than allowed."""
+        chunks = []
+        size = 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > MAX_BYTES:
+                raise too_large(f"limit is {MAX_BYTES}")
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+class ClientGone(Exception):
+    """The client hung up in the middle of its request: there is nobody to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a resource's path names. ``name`` is empty for a collection."""
+
+    resource: Resource
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+
+def parse_target(raw_path: str) -> Target | None:
+    """Take a path apart; None for one that names no resource of this server."""
+    parts = [unquote(part) for part in raw_path.strip("/").split("/")]
+    if parts[0] == "api" and len(parts) > 2:
+        group, version, rest = "", parts[1], parts[2:]
+    elif parts[0] == "apis" and len(parts) > 3:
+        group, version, rest = parts[1], parts[2], parts[3:]
+    else:
+        return None
+    namespace = ""
+    # /namespaces/n/status is the namespace's own; /namespaces/n/pods is in it.
+    if rest[0] == "namespaces" and len(rest) > 2 and not (group == "" and rest[2] in ("status", "finalize")):
+        namespace, rest = rest[1], rest[2:]
+        if not namespace:
+            return None
+    resource = BY_PATH.get((group, version, rest[0]))
+    if resource is None or len(rest) > 3 or "" in rest:
+        return None
+    name, subresource = (rest[1] if len(rest) > 1 else ""), (rest[2] if len(rest) > 2 else "")
+    # A namespaced object is reached through its namespace; only its collection is there across all of them.
+    if resource.namespaced != bool(namespace) and not (resource.namespaced and not name):
+        return None
+    if subresource and resource.subresource(subresource) is None:
+        return None
+    return Target(resource, namespace, name, subresource)

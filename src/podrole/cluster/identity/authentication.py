@@ -1,0 +1,145 @@
+"""Who makes a request: a bearer token, or nobody (https://kubernetes.io/docs/reference/access-authn-authz/authentication/).
+
+The administrator's token is made with the world; every other token is a service account's. A request without a token is
+anonymous, which may only ask whether the server lives; one with a bad token is refused, never taken for anonymous.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import unquote
+
+from podrole.cluster.errors import StatusError, unauthorized
+from podrole.cluster.identity.authorization import Attributes, authorize, refusal
+from podrole.cluster.identity.service_accounts import ServiceAccountTokens, Unacceptable
+from podrole.cluster.users import (
+    ADMINISTRATOR,
+    ANONYMOUS,
+    AUTHENTICATED,
+    User,
+    service_account_groups,
+    split_service_account,
+)
+
+_PREFIX = "impersonate-"
+_EXTRA = "impersonate-extra-"
+
+
+class Authenticator:
+    """Tells users by their tokens. ``audiences`` are those of the API server itself."""
+
+    def __init__(self, administrator_token: str, tokens: ServiceAccountTokens, audiences: Sequence[str]) -> None:
+        self._administrator = _digest(administrator_token)
+        self._tokens = tokens
+        self._audiences = tuple(audiences)
+
+    def authenticate(self, authorization: str | None) -> User:
+        """Return the user of an Authorization header. Raises StatusError (401)."""
+        if authorization is None:
+            return ANONYMOUS
+        token = bearer_token(authorization)
+        if token is None:
+            return ANONYMOUS  # as kube-apiserver: another scheme is no attempt to authenticate with a token
+        user = self.user_of(token)
+        if user is None:
+            raise unauthorized()
+        return user
+
+    def user_of(self, token: str) -> User | None:
+        """Return whose token it is, for this API server; None for one that is no good."""
+        if self.is_administrator(token):
+            return ADMINISTRATOR
+        try:
+            return self._tokens.authenticate(token, self._audiences).user
+        except Unacceptable:
+            return None
+
+    def is_administrator(self, token: str) -> bool:
+        return hmac.compare_digest(_digest(token), self._administrator)
+
+
+def bearer_token(authorization: str) -> str | None:
+    """Return the token of an Authorization header, None where it holds none."""
+    scheme, _, token = authorization.strip().partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
+
+
+def impersonated(user: User, headers: Sequence[tuple[str, str]]) -> User:
+    """Return the user as whom ``user`` wants to act, by its ``Impersonate-*`` headers; ``user`` where there are none.
+
+    Each part needs the verb ``impersonate`` on what it names. Raises StatusError (400, 403).
+    https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
+    """
+    wanted = [(name.lower(), value) for name, value in headers if name.lower().startswith(_PREFIX)]
+    if not wanted:
+        return user
+    target = User("")
+    groups: list[str] = []
+    extra: dict[str, tuple[str, ...]] = {}
+    for name, value in wanted:
+        if name == "impersonate-user":
+            target = replace(target, name=value)
+        elif name == "impersonate-group":
+            groups.append(value)
+        elif name == "impersonate-uid":
+            target = replace(target, uid=value)
+        elif name.startswith(_EXTRA):
+            key = unquote(name.removeprefix(_EXTRA))
+            extra[key] = (*extra.get(key, ()), value)
+        else:
+            raise StatusError(400, "BadRequest", f"the impersonation header {name} is not known")
+    if not target.name:
+        raise StatusError(
+            500,
+            "InternalError",
+            f"Internal error occurred: requested {_quoted(groups)} without impersonating a user",
+            details={},
+        )
+    _check_allowed(user, target, groups, extra)
+    return replace(target, groups=_groups(target.name, groups), extra=extra)
+
+
+def _check_allowed(user: User, target: User, groups: list[str], extra: dict[str, tuple[str, ...]]) -> None:
+    account = split_service_account(target.name)
+    asked = [
+        Attributes(user, "impersonate", version="v1", resource="serviceaccounts", namespace=account[0], name=account[1])
+        if account is not None
+        else Attributes(user, "impersonate", version="v1", resource="users", name=target.name)
+    ]
+    asked.extend(Attributes(user, "impersonate", version="v1", resource="groups", name=group) for group in groups)
+    authentication = "authentication.k8s.io"
+    if target.uid:
+        asked.append(
+            Attributes(user, "impersonate", group=authentication, version="v1", resource="uids", name=target.uid)
+        )
+    asked.extend(
+        Attributes(
+            user, "impersonate", group=authentication, version="v1", resource="userextras", subresource=key, name=value
+        )
+        for key, values in extra.items()
+        for value in values
+    )
+    for one in asked:
+        decision = authorize(one)
+        if not decision.allowed:
+            raise refusal(one, decision)
+
+
+def _groups(name: str, groups: list[str]) -> tuple[str, ...]:
+    account = split_service_account(name)
+    if account is not None and not groups:
+        return service_account_groups(account[0])
+    if name == ANONYMOUS.name:
+        return tuple(dict.fromkeys((*groups, *ANONYMOUS.groups)))
+    return tuple(dict.fromkeys((*groups, AUTHENTICATED)))
+
+
+def _quoted(groups: list[str]) -> str:
+    return "[" + " ".join(f'"{group}"' for group in groups) + "]"

@@ -1,0 +1,219 @@
+"""Service-account tokens: what goes into one, and whether one is still good.
+
+Claims and checks are those of kube-apiserver (k8s.io/kubernetes ``pkg/serviceaccount``):
+https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#bound-service-account-tokens
+The checks, for a token whose form podrole.oidc has read:
+
+1. the issuer is this cluster's
+2. the key is one of this cluster's, and the signature is its
+3. exp, iat and nbf
+4. an audience is one of those wanted
+5. the service account is there, has the uid of the token, and is not going
+6. what the token is bound to (pod, secret, node) is there, with its uid, and has not been gone for a minute
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from podrole.base.clock import Clock
+from podrole.cluster.kinds.registry import BY_NAME
+from podrole.cluster.store.store import Store
+from podrole.cluster.users import User, service_account_groups, service_account_name, split_service_account
+from podrole.oidc.errors import TokenFault, TokenRefused
+from podrole.oidc.issuer import mint
+from podrole.oidc.keys import SigningKey
+from podrole.oidc.token import UnverifiedClaims, parse_token, read_claims
+from podrole.oidc.verify import TimeRules, verify
+
+Object = dict[str, Any]
+
+API_TIMES = TimeRules(expiry_leeway=60, future_leeway=60, max_age=None)
+"""kube-apiserver's leeway of a minute (go-jose ``DefaultLeeway``)."""
+
+GOING_SECONDS = 60
+"""How long a token stays good once what it is bound to has begun to go: its pod may still want to say goodbye."""
+
+_ACCOUNTS, _PODS, _SECRETS, _NODES = (BY_NAME[name] for name in ("serviceaccounts", "pods", "secrets", "nodes"))
+_REMEMBERED_SIGNATURES = 1024
+
+
+class Unacceptable(Exception):
+    """The token is no good here; the text says why, for a TokenReview. It never holds the token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a token is bound to besides its service account: at most one object, and a pod's node."""
+
+    kind: str
+    obj: Object
+    node: Object | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """A good token's user, and which of the wanted audiences it is for."""
+
+    user: User
+    audiences: tuple[str, ...]
+
+
+class ServiceAccountTokens:
+    """Signs and checks the tokens of one cluster. The first key signs, all of them verify."""
+
+    def __init__(self, store: Store, issuer: str, keys: Sequence[SigningKey], clock: Clock) -> None:
+        self._store = store
+        self.issuer = issuer
+        self.keys = list(keys)
+        self._clock = clock
+        self._verified: dict[str, UnverifiedClaims] = {}
+
+    def mint(
+        self,
+        account: Object,
+        audiences: Sequence[str],
+        *,
+        seconds: int,
+        warn_after: int | None = None,
+        binding: Binding | None = None,
+    ) -> str:
+        """Return a token that is good for ``seconds``; ``warn_after`` marks one whose life was extended."""
+        now = int(self._clock())
+        metadata = account["metadata"]
+        kubernetes: Object = {"namespace": metadata["namespace"]}
+        if binding is not None:
+            if binding.node is not None:
+                kubernetes["node"] = _reference(binding.node)
+            kubernetes[binding.kind.lower()] = _reference(binding.obj)
+        kubernetes["serviceaccount"] = _reference(account)
+        if warn_after is not None:
+            kubernetes["warnafter"] = now + warn_after
+        claims = {
+            "aud": list(audiences),
+            "exp": now + seconds,
+            "iat": now,
+            "iss": self.issuer,
+            "jti": str(uuid.uuid4()),
+            "kubernetes.io": kubernetes,
+            "nbf": now,
+            "sub": service_account_name(metadata["namespace"], metadata["name"]),
+        }
+        return mint(claims, self.keys[0])
+
+    def authenticate(self, text: str, audiences: Sequence[str]) -> Authenticated:
+        """Return the user of a token that is for one of ``audiences``. Raises Unacceptable."""
+        claims = self._signed_claims(text)
+        matching = tuple(one for one in audiences if one in claims.audiences)
+        if not matching:
+            raise Unacceptable(
+                f"token audiences {_quoted(claims.audiences)} is invalid for the target audiences {_quoted(audiences)}"
+            )
+        return Authenticated(self._user(claims), matching)
+
+    def _signed_claims(self, text: str) -> UnverifiedClaims:
+        """Check steps 1 to 3. The signature of a token is checked once; its times are checked each time."""
+        try:
+            claims = self._verified.get(text)
+            if claims is None:
+                token = parse_token(text)
+                claims = read_claims(token)
+                if claims.issuer != self.issuer:
+                    raise Unacceptable("invalid bearer token: it is not from this cluster's issuer")
+                keys = [key.verification_key for key in self.keys if key.kid == token.kid]
+                verify(token, claims, keys, now=self._clock(), times=API_TIMES)
+                if len(self._verified) >= _REMEMBERED_SIGNATURES:
+                    self._verified.clear()
+                self._verified[text] = claims
+            self._check_times(claims)
+        except TokenRefused as refused:
+            if refused.fault is TokenFault.EXPIRED:
+                raise Unacceptable("service account token has expired") from None
+            raise Unacceptable(f"invalid bearer token: {refused.what}") from None
+        return claims
+
+    def _check_times(self, claims: UnverifiedClaims) -> None:
+        if int(self._clock()) > claims.expires_at + API_TIMES.expiry_leeway:
+            raise Unacceptable("service account token has expired")
+
+    def forget_signatures(self) -> None:
+        """Check every signature anew: the keys have changed."""
+        self._verified.clear()
+
+    def _user(self, claims: UnverifiedClaims) -> User:
+        """Check steps 5 and 6."""
+        kubernetes = claims.payload.get("kubernetes.io")
+        named = split_service_account(claims.subject)
+        if named is None or not isinstance(kubernetes, Mapping):
+            raise Unacceptable("invalid bearer token: it is no service account's")
+        namespace, name = named
+        account_claim = kubernetes.get("serviceaccount")
+        if not isinstance(account_claim, Mapping):
+            raise Unacceptable("invalid bearer token: it names no service account")
+        if kubernetes.get("namespace") != namespace or account_claim.get("name") != name:
+            raise Unacceptable("invalid bearer token: its claims contradict its subject")
+        account = self._store.get(_ACCOUNTS, namespace, name)
+        if account is None:
+            raise Unacceptable(f"serviceaccounts {_quote(name)} not found")
+        uid = account["metadata"]["uid"]
+        if self._is_gone(account):
+            raise Unacceptable("service account token has been invalidated")
+        if uid != account_claim.get("uid"):
+            raise Unacceptable(f"service account UID ({uid}) does not match claim ({account_claim.get('uid')})")
+        extra: dict[str, tuple[str, ...]] = {
+            "authentication.kubernetes.io/credential-id": (f"JTI={claims.payload.get('jti')}",)
+        }
+        extra.update(self._bound(kubernetes, namespace))
+        return User(claims.subject, uid, service_account_groups(namespace), extra)
+
+    def _bound(self, kubernetes: Mapping[str, Any], namespace: str) -> dict[str, tuple[str, ...]]:
+        extra: dict[str, tuple[str, ...]] = {}
+        for claim, resource, where in (
+            ("pod", _PODS, namespace),
+            ("secret", _SECRETS, namespace),
+            ("node", _NODES, ""),
+        ):
+            reference = kubernetes.get(claim)
+            if reference is None:
+                continue
+            # A pod's node is told, not checked: the pod itself is what the token lives and dies with.
+            if claim != "node" or "pod" not in kubernetes:
+                self._check_bound(claim, self._store.get(resource, where, reference.get("name", "")), reference)
+            if claim != "secret":
+                extra[f"authentication.kubernetes.io/{claim}-name"] = (reference.get("name", ""),)
+                if reference.get("uid"):
+                    extra[f"authentication.kubernetes.io/{claim}-uid"] = (reference["uid"],)
+        return extra
+
+    def _check_bound(self, kind: str, found: Object | None, reference: Mapping[str, Any]) -> None:
+        if found is None or self._is_gone(found):
+            raise Unacceptable("service account token has been invalidated")
+        uid = found["metadata"]["uid"]
+        if uid != reference.get("uid"):
+            raise Unacceptable(
+                f"{kind} UID ({uid}) does not match service account {kind} ref claim ({reference.get('uid')})"
+            )
+
+    def _is_gone(self, obj: Object) -> bool:
+        when = obj["metadata"].get("deletionTimestamp")
+        return bool(when) and datetime.fromisoformat(when).timestamp() + GOING_SECONDS < self._clock()
+
+
+def _reference(obj: Object) -> Object:
+    metadata = obj["metadata"]
+    reference = {"name": metadata["name"]}
+    if metadata.get("uid"):
+        reference["uid"] = metadata["uid"]
+    return reference
+
+
+def _quote(text: str) -> str:
+    return f'"{text}"'
+
+
+def _quoted(values: Sequence[str]) -> str:
+    return "[" + " ".join(_quote(one) for one in values) + "]"

@@ -1,0 +1,40 @@
+"""What makes ``kubectl cp`` work where a container's path is another one on this machine.
+
+To copy from a pod, kubectl runs ``tar cf - /data/file`` in it and insists on member names that begin with
+``data/file``. The path was rewritten, so the names begin with the pod's own directory; GNU tar is told to write them as
+the container would.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from podrole.cluster.node.paths import PathRule
+
+
+def keep_member_names(asked: Sequence[str], rewritten: list[str], rule: PathRule) -> list[str]:
+    """Return ``rewritten`` with tar told how members are called, if it is a tar that creates an archive."""
+    creates = len(asked) > 2 and asked[0].rpartition("/")[2] == "tar" and "c" in asked[1]
+    if not creates:
+        return rewritten
+    options = [
+        f"--transform=flags=r;s|^/\\{{0,1\\}}{_literal(new.strip('/'))}|{_replacement(rule.restore(new).strip('/'))}|"
+        for old, new in zip(asked[2:], rewritten[2:], strict=True)
+        if old != new
+    ]
+    return [*rewritten[:2], *_with_file(rewritten[2:], asked[1], options)]
+
+
+def _with_file(words: list[str], letters: str, options: list[str]) -> list[str]:
+    """Put ``options`` after the archive's name, which belongs to the ``f`` in ``letters``."""
+    at = 1 if "f" in letters else 0
+    return [*words[:at], *options, *words[at:]]
+
+
+def _literal(text: str) -> str:
+    return re.sub(r"([\\.\[\]*^$|])", r"\\\1", text)
+
+
+def _replacement(text: str) -> str:
+    return re.sub(r"([\\&|])", r"\\\1", text)

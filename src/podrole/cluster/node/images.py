@@ -1,0 +1,158 @@
+"""Which images this node can stand in for, and with which local program.
+
+Nothing is pulled: an image is recognised by its repository, whatever its tag or digest, and its entry point becomes a
+program of this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from podrole.cluster.node.errors import ImageProblem
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+DEFAULT_REGISTRY = "docker.io"
+AWS_MISSING = (
+    "the aws CLI is not installed on this machine; install it beside podrole with: pip install 'podrole[demo]'"
+)
+
+# The grammar of github.com/distribution/reference: a registry has a dot, a port or is localhost.
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+_REFERENCE = re.compile(
+    rf"""
+    (?:(?P<registry>localhost(?::\d+)?|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::\d+)?|[A-Za-z0-9-]+:\d+)/)?
+    (?P<repository>{_COMPONENT}(?:/{_COMPONENT})*)
+    (?::(?P<tag>\w[\w.-]{{0,127}}))?
+    (?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{{32,}}))?
+    """,
+    re.VERBOSE | re.ASCII,
+)
+
+ProgramFinder = Callable[[], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalImage:
+    """What runs in place of an image.
+
+    ``entrypoint`` and ``command`` are the image's ENTRYPOINT and CMD. ``programs`` are names that mean a certain
+    program of this machine wherever the image would have it in a directory for programs (``/usr/local/bin/aws``).
+    """
+
+    entrypoint: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    programs: Mapping[str, str] = field(default_factory=dict)
+    runs: str = "the programs of this machine"
+
+    def command_line(self, command: list[str], args: list[str]) -> list[str]:
+        """Return what to execute: ``command`` replaces ENTRYPOINT and drops CMD, ``args`` replaces CMD."""
+        line = [*command, *args] if command else [*self.entrypoint, *(args or self.command)]
+        if not line:
+            return line
+        directory, _, name = line[0].rpartition("/")
+        if name in self.programs and (line[0] == name or directory in SYSTEM_PATH.split(":")):
+            line[0] = self.programs[name]
+        return line
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A parsed reference: ``docker.io/library/python:3.12`` and ``python:3.12`` are the same."""
+
+    registry: str
+    repository: str
+    tag: str | None
+    digest: str | None
+
+    @property
+    def name(self) -> str:
+        """Return the repository as a person writes it: without Docker Hub's own prefixes."""
+        if self.registry != DEFAULT_REGISTRY:
+            return f"{self.registry}/{self.repository}"
+        return self.repository.removeprefix("library/")
+
+
+def parse(reference: str) -> Image:
+    """Parse an image reference. Raises ImageProblem (InvalidImageName), worded as the kubelet does."""
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
+        raise ImageProblem(
+            f'Failed to apply default image tag "{reference}": couldn\'t parse image name "{reference}": '
+            "invalid reference format",
+            reason="InvalidImageName",
+        )
+    registry = match["registry"] or DEFAULT_REGISTRY
+    if registry in {"index.docker.io", "registry-1.docker.io"}:
+        registry = DEFAULT_REGISTRY
+    return Image(registry, match["repository"], match["tag"], match["digest"])
+
+
+_SHELLS: Mapping[str, tuple[str, ...]] = {
+    "busybox": ("sh",),
+    "alpine": ("sh",),
+    "bash": ("bash",),
+    "debian": ("bash",),
+    "ubuntu": ("bash",),
+    "fedora": ("bash",),
+    "amazonlinux": ("bash",),
+    "public.ecr.aws/amazonlinux/amazonlinux": ("bash",),
+    "public.ecr.aws/docker/library/busybox": ("sh",),
+    "public.ecr.aws/docker/library/alpine": ("sh",),
+    "public.ecr.aws/docker/library/bash": ("bash",),
+    "public.ecr.aws/docker/library/debian": ("bash",),
+}
+_AWS = ("amazon/aws-cli", "public.ecr.aws/aws-cli/aws-cli")
+_PYTHON = ("python", "public.ecr.aws/docker/library/python")
+_PAUSE = ("registry.k8s.io/pause", "public.ecr.aws/eks-distro/kubernetes/pause")
+
+RUNNABLE = ("amazon/aws-cli", "busybox", "alpine", "bash", "debian", "ubuntu", "python", "registry.k8s.io/pause")
+"""Named in the message for an image that is not known."""
+
+
+class Images:
+    """The table of images, bound to this machine's programs."""
+
+    def __init__(self, *, python: str | None = None, find_aws: ProgramFinder | None = None) -> None:
+        self._python = python or sys.executable
+        self._find_aws = find_aws or (lambda: find_beside_python("aws", self._python))
+
+    def resolve(self, reference: str) -> LocalImage:
+        """Return what runs in place of ``reference``. Raises ImageProblem, worded for a person at kubectl."""
+        name = parse(reference).name
+        if name in _SHELLS:
+            return LocalImage(command=_SHELLS[name])
+        if name in _PYTHON:
+            programs = dict.fromkeys(("python", "python3"), self._python)
+            return LocalImage(command=("python3",), programs=programs, runs=self._python)
+        if name in _AWS:
+            aws = self._find_aws()
+            if aws is None:
+                raise ImageProblem(f'failed to pull and unpack image "{reference}": {AWS_MISSING}')
+            return LocalImage(entrypoint=("aws",), programs={"aws": aws}, runs=aws)
+        if name in _PAUSE:
+            return LocalImage(entrypoint=("sleep", "infinity"), runs="sleep infinity")
+        raise ImageProblem(
+            f'failed to pull and unpack image "{reference}": this cluster runs pods as local processes and pulls no '
+            f"images; what it can run: {', '.join(RUNNABLE)} (with any tag)"
+        )
+
+    def path(self) -> str:
+        """Return a process's PATH: podrole's own Python first, then the system, then wherever ``aws`` was found."""
+        directories = [str(Path(self._python).parent), *SYSTEM_PATH.split(":")]
+        if (aws := self._find_aws()) is not None:
+            directories.append(str(Path(aws).parent))
+        return ":".join(dict.fromkeys(directories))
+
+
+def find_beside_python(program: str, python: str) -> str | None:
+    """Return the program installed beside ``python``, else the one on the person's PATH."""
+    beside = Path(python).parent / program
+    if beside.is_file() and os.access(beside, os.X_OK):
+        return str(beside)
+    return shutil.which(program)

@@ -1,0 +1,56 @@
+"""What a container's process runs first: it ties itself to podrole, takes its limits, and becomes the program.
+
+A program of its own, run as ``python -I -S launcher.py``, because the calls here may only be made between fork and
+exec, where a process with threads must not run Python. It imports nothing of podrole.
+
+Arguments: the descriptor to report a failure on, podrole's pid, ``tty`` or ``-``, then the command line. What it writes
+to the descriptor is one JSON list, ``[errno, message]``; a successful exec closes it unwritten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import fcntl
+import json
+import os
+import resource
+import signal
+import sys
+import termios
+
+PR_SET_PDEATHSIG = 1
+MAX_OPEN_FILES = 4096
+
+
+def main(arguments: list[str]) -> None:
+    """Never returns: becomes the program, or reports and exits."""
+    report, parent, tty, program = int(arguments[0]), int(arguments[1]), arguments[2], arguments[3]
+    os.set_inheritable(report, False)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # podrole died before the line above
+        os._exit(1)
+    if tty == "tty":
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):  # Python ignores or handles these
+        with contextlib.suppress(OSError):
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    try:
+        os.execvpe(program, arguments[3:], os.environ)  # noqa: S606 - this is what it is for
+    except OSError as problem:
+        if "/" not in program and problem.errno in {errno.ENOENT, errno.ENOTDIR}:
+            message = f'exec: "{program}": executable file not found in $PATH'
+        else:
+            message = f'exec: "{program}": {(problem.strerror or "cannot be executed").lower()}'
+        os.write(report, json.dumps([problem.errno, message]).encode())
+    os._exit(127)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,84 @@
+"""The path rule: what a path means to a process that has no mount namespace.
+
+A container mounts a volume at ``/var/run/secrets/tokens``; here the files lie in the pod's own directory. So a path
+under a mountPath, wherever it is written in an environment value, the command or an argument, is rewritten to where
+the files are:
+
+- only whole path segments count: with a mount at ``/data``, ``/data`` and ``/data/x`` are rewritten, ``/database``,
+  ``x/data`` and ``$HOME/data`` are not;
+- a path starts at the beginning of the text or after a character that cannot be part of a path before it (a space, a
+  quote, ``=``, ``:``, ``,``, ``@`` …), or after ``://`` as in ``file:///data/x``;
+- the longest mountPath wins; each path is rewritten once;
+- ``..`` and ``.`` are resolved first, as they would be in a container, so no path leads out of its mount.
+
+The rule cannot see paths that a program composes while it runs, nor those inside files. It is no sandbox.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# Before a path: none of these, since then it is the tail of another path or of a variable.
+_NOT_BEFORE = r"\w.\-+~%/})\]*?$\\"
+# After a mountPath that is not followed by a slash: none of these, since then it is the head of another name.
+_NOT_AFTER = r"\w.\-+~%@$*?\[{\\"
+_TAIL = r"(?:/[\w.\-+~%@/]*)?"
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """``path`` is where the container has it, absolute and normalised; ``target`` where it lies on this machine."""
+
+    path: str
+    target: str
+
+
+def normalise(mount_path: str) -> str:
+    """Return a mountPath as the kubelet takes it: absolute, without ``.``, ``..`` and doubled slashes."""
+    return posixpath.normpath("/" + mount_path.lstrip("/"))
+
+
+class PathRule:
+    """The mounts of one container."""
+
+    def __init__(self, mounts: Iterable[Mount]) -> None:
+        self._mounts = sorted(mounts, key=lambda mount: len(mount.path), reverse=True)
+        alternatives = "|".join(re.escape(mount.path) for mount in self._mounts)
+        self._pattern = (
+            re.compile(rf"(?:(?<![{_NOT_BEFORE}])|(?<=://))(?:{alternatives})(?=/|(?![{_NOT_AFTER}])){_TAIL}")
+            if self._mounts
+            else None
+        )
+
+    def locate(self, path: str) -> str | None:
+        """Return where an absolute path of the container lies on this machine, or None if under no mount."""
+        whole = normalise(path)
+        for mount in self._mounts:
+            if whole == mount.path:
+                return mount.target
+            if whole.startswith(mount.path + "/"):
+                return mount.target + whole[len(mount.path) :]
+        return None
+
+    def rewrite(self, text: str) -> str:
+        """Return ``text`` with every path under a mount leading to this machine's file."""
+        if self._pattern is None or "/" not in text:
+            return text
+        return self._pattern.sub(self._replace, text)
+
+    def restore(self, text: str) -> str:
+        """Return the path as the container knows it: the inverse of ``locate``."""
+        for mount in self._mounts:
+            if text == mount.target or text.startswith(mount.target + "/"):
+                return mount.path + text[len(mount.target) :]
+        return text
+
+    def _replace(self, match: re.Match[str]) -> str:
+        found = match.group()
+        located = self.locate(found)
+        if located is None:  # ".." led out of every mount
+            return normalise(found)
+        return located + "/" if found.endswith("/") and not located.endswith("/") else located

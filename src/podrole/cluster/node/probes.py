@@ -1,0 +1,127 @@
+"""Probes: asking a container whether it has started, lives and is ready.
+
+https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from podrole.cluster.timing import Time
+
+ProbeKind = Literal["Startup", "Liveness", "Readiness"]
+MAX_OUTPUT = 10 * 1024
+"""How much of a command's output goes into a message, as in the kubelet."""
+
+RunCommand = Callable[[Sequence[str], float], Awaitable[tuple[int | None, bytes]]]
+"""Runs a command in the container: (command, time limit in seconds) to (exit code or None for too late, output)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a check found; ``message`` says why not."""
+
+    healthy: bool
+    message: str = ""
+
+
+async def check(
+    handler: Mapping[str, Any], container: Mapping[str, Any], *, address: str, seconds: float, run: RunCommand
+) -> Result:
+    """Do one check of a probe or hook ``handler``. Only loopback is asked, whatever ``host`` says."""
+    if command := (handler.get("exec") or {}).get("command"):
+        code, output = await run(command, seconds)
+        if code is None:
+            return Result(False, f'command timed out: "{" ".join(command)}" timed out after {seconds:g}s')
+        return Result(code == 0, output[:MAX_OUTPUT].decode(errors="replace"))
+    if http := handler.get("httpGet"):
+        return await _http(http, container, address, seconds)
+    if tcp := handler.get("tcpSocket"):
+        return await _tcp(tcp, container, address, seconds)
+    kinds = ", ".join(sorted(key for key in handler if isinstance(handler[key], Mapping)))
+    return Result(False, f"this node has no probes of kind {kinds or 'none'}; it has exec, httpGet and tcpSocket")
+
+
+async def watch(
+    probe: Mapping[str, Any],
+    checking: Callable[[float], Awaitable[Result]],
+    time: Time,
+    report: Callable[[bool, Result], None],
+) -> None:
+    """Check again and again. ``report`` gets each result after whether it now counts (the thresholds)."""
+    await time.sleep_until(time.now() + float(probe.get("initialDelaySeconds") or 0))
+    period = float(probe.get("periodSeconds") or 10)
+    seconds = float(probe.get("timeoutSeconds") or 1)
+    successes = failures = 0
+    while True:
+        result = await checking(seconds)
+        if result.healthy:
+            successes, failures = successes + 1, 0
+            report(successes >= int(probe.get("successThreshold") or 1), result)
+        else:
+            successes, failures = 0, failures + 1
+            report(failures >= int(probe.get("failureThreshold") or 3), result)
+        await time.sleep_until(time.now() + period)
+
+
+async def _http(http: Mapping[str, Any], container: Mapping[str, Any], address: str, seconds: float) -> Result:
+    import httpx2  # most pods have no HTTP probe, and it takes a while to import
+
+    host = http.get("host") or address
+    if (refused := _beyond_loopback(host)) is not None:
+        return refused
+    port = _port(http.get("port"), container)
+    scheme = (http.get("scheme") or "HTTP").lower()
+    path = http.get("path") or "/"
+    url = f"{scheme}://{host}:{port}{path if path.startswith('/') else '/' + path}"
+    headers = {"user-agent": "kube-probe/1.36", "accept": "*/*"}
+    headers |= {header["name"].lower(): header["value"] for header in http.get("httpHeaders") or ()}
+    try:
+        # The kubelet does not verify a probed certificate either; and nobody's proxy is to be asked.
+        async with httpx2.AsyncClient(verify=False, trust_env=False, timeout=seconds) as client:
+            response = await client.get(url, headers=headers)
+    except httpx2.TimeoutException:
+        return Result(False, f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)')
+    except (httpx2.HTTPError, httpx2.InvalidURL) as problem:
+        return Result(False, f'Get "{url}": {problem}')
+    if 200 <= response.status_code < 400:
+        return Result(True)
+    return Result(False, f"HTTP probe failed with statuscode: {response.status_code}")
+
+
+async def _tcp(tcp: Mapping[str, Any], container: Mapping[str, Any], address: str, seconds: float) -> Result:
+    host = tcp.get("host") or address
+    if (refused := _beyond_loopback(host)) is not None:
+        return refused
+    port = _port(tcp.get("port"), container)
+    try:
+        async with asyncio.timeout(seconds):
+            _, writer = await asyncio.open_connection(host, port)
+    except TimeoutError:
+        return Result(False, f"dial tcp {host}:{port}: i/o timeout")
+    except OSError as problem:
+        return Result(False, f"dial tcp {host}:{port}: connect: {(problem.strerror or str(problem)).lower()}")
+    writer.close()
+    return Result(True)
+
+
+def _port(port: Any, container: Mapping[str, Any]) -> int:
+    for named in container.get("ports") or ():
+        if named.get("name") == port:
+            return int(named["containerPort"])
+    try:
+        return int(port)
+    except (TypeError, ValueError):
+        return 0  # a name that no port has: refused like any port that nobody listens on
+
+
+def _beyond_loopback(host: str) -> Result | None:
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    return None if loopback else Result(False, f"probes of this node reach loopback only, not {host}")

@@ -1,0 +1,205 @@
+"""OpenAPI v3: an index, and one document for each group and version.
+
+kubectl reads them to learn whether a kind can be patched and validated here, how its lists merge, and for
+``kubectl explain``. https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-v3
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from podrole.cluster.kinds.registry import RESOURCES, Resource, Subresource, group_versions
+from podrole.cluster.publish.documents import Document
+from podrole.cluster.schema.types import META, extract
+
+Json = dict[str, Any]
+
+_PATCH_TYPES = (
+    "application/apply-patch+yaml",
+    "application/json-patch+json",
+    "application/merge-patch+json",
+    "application/strategic-merge-patch+json",
+)
+_WRITE_PARAMETERS = ("dryRun", "fieldManager", "fieldValidation")
+_LIST_PARAMETERS = (
+    "allowWatchBookmarks",
+    "continue",
+    "fieldSelector",
+    "labelSelector",
+    "limit",
+    "resourceVersion",
+    "resourceVersionMatch",
+    "sendInitialEvents",
+    "timeoutSeconds",
+    "watch",
+)
+_TYPES = {
+    "allowWatchBookmarks": "boolean",
+    "force": "boolean",
+    "limit": "integer",
+    "sendInitialEvents": "boolean",
+    "timeoutSeconds": "integer",
+    "watch": "boolean",
+}
+
+
+@functools.cache
+def index() -> Document:
+    """Return ``/openapi/v3``: where each document lies, its hash in the URL so that clients may keep it."""
+    paths = {}
+    for group, version in group_versions():
+        path = f"apis/{group}/{version}" if group else f"api/{version}"
+        document_ = document(group, version)
+        if document_ is not None:
+            paths[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={document_.hash}"}
+    return Document.of({"paths": paths}, "text/plain; charset=utf-8")
+
+
+@functools.cache
+def document(group: str, version: str) -> Document | None:
+    """Return the OpenAPI document of a group and version, None where there is none."""
+    members = [one for one in RESOURCES if (one.group, one.version) == (group, version)]
+    if not members:
+        return None
+    paths: Json = {}
+    for one in members:
+        paths.update(_paths(one))
+    return Document.of(
+        {
+            "openapi": "3.0.0",
+            "info": {"title": "Kubernetes", "version": "v1.36"},
+            "paths": paths,
+            "components": {"schemas": {name: _schema(extract()[name]) for name in _needed(members)}},
+        }
+    )
+
+
+def _needed(members: list[Resource]) -> list[str]:
+    waiting = [f"{META}.DeleteOptions", f"{META}.Status"]
+    for one in members:
+        waiting.append(one.schema)
+        if one.stored:
+            waiting.append(f"{one.schema}List")
+        waiting.extend(below.schema for below in one.subresources if below.schema)
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(_references(extract()[name]))
+    return sorted(found)
+
+
+def _references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        for key, value in schema.items():
+            if key == "$ref" and isinstance(value, str):
+                yield value
+            else:
+                yield from _references(value)
+    elif isinstance(schema, list):
+        for one in schema:
+            yield from _references(one)
+
+
+def _schema(schema: Mapping[str, Any]) -> Json:
+    """Return a definition as kube-apiserver publishes it: a reference with a description stands inside ``allOf``."""
+    result: Json = {}
+    for key, value in schema.items():
+        if key == "$ref":
+            result["allOf"] = [{"$ref": f"#/components/schemas/{value}"}]
+        elif key == "properties":
+            result[key] = {name: _schema(one) for name, one in value.items()}
+        elif key in ("items", "additionalProperties") and isinstance(value, dict):
+            result[key] = _schema(value)
+        else:
+            result[key] = value
+    return result
+
+
+def _paths(one: Resource) -> Json:
+    root = f"/apis/{one.group}/{one.version}" if one.group else f"/api/{one.version}"
+    collection = f"{root}/namespaces/{{namespace}}/{one.plural}" if one.namespaced else f"{root}/{one.plural}"
+    kind = {"group": one.group, "kind": one.kind, "version": one.version}
+    paths: Json = {collection: _collection(one, kind)}
+    if not one.stored:
+        return paths
+    if one.namespaced:
+        paths[f"{root}/{one.plural}"] = {"get": _operation("list", kind, f"{one.schema}List", _LIST_PARAMETERS)}
+    paths[f"{collection}/{{name}}"] = _item(one.schema, kind, one.verbs)
+    for below in one.subresources:
+        paths[f"{collection}/{{name}}/{below.name}"] = _below(one, below)
+    return paths
+
+
+def _collection(one: Resource, kind: Json) -> Json:
+    operations: Json = {"post": _operation("post", kind, one.schema, _WRITE_PARAMETERS, body=one.schema)}
+    if "list" in one.verbs:
+        operations["get"] = _operation("list", kind, f"{one.schema}List", _LIST_PARAMETERS)
+    if "deletecollection" in one.verbs:
+        operations["delete"] = _operation(
+            "deletecollection", kind, f"{META}.Status", _LIST_PARAMETERS, body=f"{META}.DeleteOptions"
+        )
+    return operations
+
+
+def _item(schema: str, kind: Json, verbs: tuple[str, ...]) -> Json:
+    operations: Json = {}
+    if "get" in verbs:
+        operations["get"] = _operation("get", kind, schema, ())
+    if "update" in verbs:
+        operations["put"] = _operation("put", kind, schema, _WRITE_PARAMETERS, body=schema)
+    if "patch" in verbs:
+        operations["patch"] = _operation(
+            "patch", kind, schema, (*_WRITE_PARAMETERS, "force"), body=f"{META}.Patch", media_types=_PATCH_TYPES
+        )
+    if "delete" in verbs:
+        parameters = ("dryRun", "gracePeriodSeconds", "propagationPolicy")
+        operations["delete"] = _operation("delete", kind, f"{META}.Status", parameters, body=f"{META}.DeleteOptions")
+    return operations
+
+
+def _below(one: Resource, below: Subresource) -> Json:
+    kind = {
+        "group": below.group if below.version else one.group,
+        "kind": below.kind,
+        "version": below.version or one.version,
+    }
+    if not below.schema and below.kind != one.kind:
+        return {"get": {"x-kubernetes-action": "connect", "x-kubernetes-group-version-kind": kind, "responses": {}}}
+    schema = below.schema or one.schema
+    if "create" in below.verbs:
+        return {"post": _operation("post", kind, schema, _WRITE_PARAMETERS, body=schema)}
+    return _item(schema, kind, below.verbs)
+
+
+def _operation(
+    action: str,
+    kind: Json,
+    answer: str,
+    parameters: tuple[str, ...],
+    *,
+    body: str = "",
+    media_types: tuple[str, ...] = ("application/json",),
+) -> Json:
+    operation: Json = {
+        "responses": {"200": {"description": "OK", "content": _content(answer, ("application/json",))}},
+        "x-kubernetes-action": action,
+        "x-kubernetes-group-version-kind": kind,
+    }
+    if parameters:
+        operation["parameters"] = [
+            {"in": "query", "name": name, "schema": {"type": _TYPES.get(name, "string"), "uniqueItems": True}}
+            for name in parameters
+        ]
+    if body:
+        operation["requestBody"] = {"content": _content(body, media_types)}
+    return operation
+
+
+def _content(schema: str, media_types: tuple[str, ...]) -> Json:
+    # A patch is any object: its schema is not among the components.
+    content = {"schema": {"$ref": f"#/components/schemas/{schema}"}} if not schema.endswith(".Patch") else {}
+    return dict.fromkeys(media_types, content)

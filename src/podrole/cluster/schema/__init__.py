@@ -1,0 +1,1 @@
+"""What Kubernetes objects look like: their types, how bodies become objects, and how that is published."""

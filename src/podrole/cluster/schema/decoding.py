@@ -1,0 +1,216 @@
+"""From JSON values to objects of a type, as kube-apiserver's decoder does it.
+
+What comes out holds only what the type knows, in canonical form: nulls and empty optional values gone, times and
+quantities written one way, the structs that are always there filled in. Unknown fields are collected, not fatal: the
+request's ``fieldValidation`` decides. Values of a wrong type are fatal, in the words of Go's decoder.
+https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from podrole.cluster.schema.quantity import canonical
+from podrole.cluster.schema.types import Field, ListOf, MapOf, Scalar, Struct, Type
+
+Object = dict[str, Any]
+
+MAX_DEPTH = 50
+"""Levels of nesting in JSON that has no type (FieldsV1): more than any real type has."""
+
+_INDEX = re.compile(r"\[[^\]]*\]")
+_RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|z|[+-]\d\d:\d\d)")
+_RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
+
+
+class DecodeError(ValueError):
+    """A value of a type that its field does not have."""
+
+
+def decode(of: Struct, value: Any, unknown: list[str], path: str = "") -> Object:
+    """Return ``value`` as an object of the type, a new one throughout; append to ``unknown`` the paths not known.
+
+    Raises DecodeError.
+    """
+    if type(value) is not dict:
+        raise _mismatch(value, of, "", path, _go_type(of))
+    result: Object = {}
+    fields = of.fields
+    prefix = f"{path}." if path else ""
+    for key, given in value.items():
+        if given is None:
+            if key not in fields:
+                unknown.append(f"{prefix}{key}")
+            continue
+        field = fields.get(key)
+        if field is None:
+            unknown.append(f"{prefix}{key}")
+            continue
+        kind = field.type
+        if isinstance(kind, Scalar):
+            decoded = _scalar(kind, given, of, f"{prefix}{key}")
+        elif isinstance(kind, Struct):
+            decoded = decode(kind, given, unknown, f"{prefix}{key}")
+        else:
+            decoded = _collection(kind, given, unknown, of, f"{prefix}{key}")
+        if not field.required and _is_nothing(decoded, field):
+            continue
+        result[key] = decoded
+    for key, filler in of.always:
+        if key not in result:
+            result[key] = empty(filler) if type(filler) is Struct else filler
+    return result
+
+
+def empty(of: Struct) -> Object:
+    """Return the object that Go's zero value of the type is written as."""
+    return {key: empty(filler) if type(filler) is Struct else filler for key, filler in of.always}
+
+
+def _is_nothing(value: Any, field: Field) -> bool:
+    if value is False or value == 0:
+        return field.drops_zero
+    return value == "" or (not value and type(field.type) in (ListOf, MapOf))
+
+
+def _collection(kind: ListOf | MapOf, value: Any, unknown: list[str], of: Struct, path: str) -> Any:
+    if isinstance(kind, MapOf):
+        if type(value) is not dict:
+            raise _mismatch(value, of, path, path, _go_type(kind))
+        return {key: _element(kind.value, one, unknown, of, path, f"[{key}]") for key, one in value.items()}
+    if type(value) is not list:
+        raise _mismatch(value, of, path, path, _go_type(kind))
+    return [_element(kind.element, one, unknown, of, path, f"[{index}]") for index, one in enumerate(value)]
+
+
+def _element(kind: Type, value: Any, unknown: list[str], of: Struct, path: str, index: str) -> Any:
+    if isinstance(kind, Scalar):
+        # Go leaves the zero value where an element is null.
+        return _zero(kind) if value is None else _scalar(kind, value, of, path + index)
+    if isinstance(kind, Struct):
+        if type(value) is not dict and value is not None:
+            raise _mismatch(value, of, path, path, _go_type(kind))
+        return decode(kind, value or {}, unknown, path + index)
+    return _collection(kind, value, unknown, of, path + index)
+
+
+def _zero(kind: Scalar) -> Any:
+    return 0 if kind.kind.startswith("int") else False if kind.kind == "boolean" else ""
+
+
+def _scalar(kind: Scalar, value: Any, of: Struct, path: str) -> Any:
+    name = kind.kind
+    if name == "string":
+        if type(value) is str:
+            return value
+    elif name == "int32" or name == "int64":
+        if type(value) is int:
+            low, high = _RANGES[name]
+            if low <= value <= high:
+                return value
+            raise DecodeError(_text(f"number {value}", of, path, name))
+        if type(value) is float:
+            raise DecodeError(_text(f"number {value}", of, path, name))
+    elif name == "boolean":
+        if type(value) is bool:
+            return value
+    else:
+        return _special(name, value, of, path)
+    raise _mismatch(value, of, path, path, {"boolean": "bool"}.get(name, name))
+
+
+def _special(name: str, value: Any, of: Struct, path: str) -> Any:
+    if name == "any":
+        _check_depth(value, MAX_DEPTH)
+        return value
+    if name == "int-or-string":
+        if type(value) is str or (type(value) is int and abs(value) < 2**31):
+            return value
+        raise _mismatch(value, of, path, path, "intstr.IntOrString")
+    if name == "number":
+        if type(value) in (int, float):
+            return value
+        raise _mismatch(value, of, path, path, "float64")
+    if name == "quantity":
+        return _quantity(value, of, path)
+    if type(value) is not str:
+        raise _mismatch(value, of, path, path, "[]uint8" if name == "bytes" else "string")
+    if name == "bytes":
+        return _base64(value)
+    return _time(value, micro=name == "micro-time")
+
+
+def _check_depth(value: Any, left: int) -> None:
+    if not left:
+        raise DecodeError("exceeded max depth")
+    if type(value) is dict:
+        for one in value.values():
+            _check_depth(one, left - 1)
+    elif type(value) is list:
+        for one in value:
+            _check_depth(one, left - 1)
+
+
+def _quantity(value: Any, of: Struct, path: str) -> str:
+    if type(value) not in (str, int, float):
+        raise _mismatch(value, of, path, path, "resource.Quantity")
+    try:
+        return canonical(str(value))
+    except ValueError as problem:
+        raise DecodeError(str(problem)) from None
+
+
+def _base64(value: str) -> str:
+    text = value.replace("\r", "").replace("\n", "")
+    try:
+        base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        good = re.match(r"(?:[A-Za-z0-9+/]{4})*", text)
+        raise DecodeError(f"illegal base64 data at input byte {good.end() if good else 0}") from None
+    return text
+
+
+def _time(value: str, *, micro: bool) -> str:
+    match = _RFC3339.fullmatch(value)
+    if match is None:
+        raise _bad_time(value)
+    zone = match[8].upper()
+    try:
+        moment = datetime.fromisoformat(f"{value[:10]}T{value[11:19]}{'+00:00' if zone == 'Z' else zone}").astimezone(
+            UTC
+        )
+    except ValueError:
+        raise _bad_time(value) from None
+    text = moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
+    return f"{text}.{(match[7] or '')[:6]:0<6}Z" if micro else f"{text}Z"
+
+
+def _bad_time(value: str) -> DecodeError:
+    return DecodeError(f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}" as "2006"')
+
+
+def _mismatch(value: Any, of: Struct, field: str, path: str, go_type: str) -> DecodeError:
+    word = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}.get(
+        type(value), "null"
+    )
+    if not path:
+        return DecodeError(f"json: cannot unmarshal {word} into Go value of type {go_type}")
+    return DecodeError(_text(word, of, field or path, go_type))
+
+
+def _text(word: str, of: Struct, path: str, go_type: str) -> str:
+    return f"json: cannot unmarshal {word} into Go struct field {of.name}.{_INDEX.sub('', path)} of type {go_type}"
+
+
+def _go_type(kind: Type) -> str:
+    if isinstance(kind, Struct):
+        return f"v1.{kind.name}"
+    if isinstance(kind, ListOf):
+        return f"[]{_go_type(kind.element)}"
+    if isinstance(kind, MapOf):
+        return f"map[string]{_go_type(kind.value)}"
+    return {"boolean": "bool", "bytes": "[]uint8", "quantity": "resource.Quantity"}.get(kind.kind, kind.kind)

@@ -1,0 +1,198 @@
+"""The cluster: its state, and the faces that it shows.
+
+A Cluster binds no port: whoever starts it serves ``api`` (over TLS; kubectl sends no token without) and ``issuer_app``
+on the sockets of their choice, and leaves the cluster before closing those, so that open watches end at once.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from podrole.base.clock import Clock, system_clock
+from podrole.base.events import EventLog
+from podrole.cluster.admission.attributes import Attributes
+from podrole.cluster.admission.caller import ServiceResolver, WebhookCaller
+from podrole.cluster.admission.chain import AdmissionChain
+from podrole.cluster.api.calls import Call
+from podrole.cluster.api.decode import decode_body, redecode
+from podrole.cluster.api.deleting import Deletes
+from podrole.cluster.api.patches import Patches
+from podrole.cluster.api.pod_subresources import PodSubresources
+from podrole.cluster.api.reading import Reads
+from podrole.cluster.api.scale import Scales
+from podrole.cluster.api.verbs import Verbs
+from podrole.cluster.api.writing import Writes, random_suffix
+from podrole.cluster.client import ClusterClient
+from podrole.cluster.errors import internal
+from podrole.cluster.http.app import ApiApp
+from podrole.cluster.http.handlers import Handlers
+from podrole.cluster.http.paths import Paths
+from podrole.cluster.identity.authentication import Authenticator
+from podrole.cluster.identity.reviews import Reviews
+from podrole.cluster.identity.service_accounts import ServiceAccountTokens
+from podrole.cluster.identity.token_requests import TokenRequests
+from podrole.cluster.in_process import InProcessClient
+from podrole.cluster.kinds.registry import BY_NAME
+from podrole.cluster.kubeconfig import kubeconfig
+from podrole.cluster.node_api import Node
+from podrole.cluster.publish.issuer import IssuerDocuments
+from podrole.cluster.schema.decoding import DecodeError
+from podrole.cluster.store.store import Store
+from podrole.cluster.users import MASTERS, User
+from podrole.oidc.keys import SigningKey
+
+Object = dict[str, Any]
+
+NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+_SYSTEM = User("system:apiserver", groups=(MASTERS,))
+
+
+def no_services(_namespace: str, _name: str, _port: int) -> None:
+    """Resolve no service: for clusters whose webhooks are all registered by URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """What a cluster is told once.
+
+    ``server``: its https URL, for kubeconfigs. ``issuer``: the ``iss`` of its tokens, https without query or fragment.
+    ``audiences``: whom a token is for when its request does not say; the issuer where empty. ``max_token_seconds``: the
+    longest life that a token may ask for. ``bookmark_seconds``: how often a quiet watch hears that it is up to date.
+    ``watch_limit``: events that may wait for a slow watcher before it is closed. ``history``: changes remembered for
+    each resource, from which a watch may resume.
+    """
+
+    server: str
+    issuer: str
+    audiences: tuple[str, ...] = ()
+    max_token_seconds: int = 1 << 32
+    bookmark_seconds: float = 60.0
+    watch_limit: int = 10_000
+    history: int = 4096
+
+
+class Cluster:
+    """A cluster of one API server. An async context manager: inside it the cluster is up."""
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        *,
+        keys: Sequence[SigningKey],
+        authority_pem: bytes,
+        administrator_token: str | None = None,
+        resolve_service: ServiceResolver = no_services,
+        events: EventLog | None = None,
+        clock: Clock = system_clock,
+        source: random.Random | None = None,
+    ) -> None:
+        """Make a cluster with its four namespaces.
+
+        ``keys``: the first signs tokens, all verify them. ``authority_pem``: the certificate that clients trust.
+        ``administrator_token``: None for a new one. ``resolve_service``: where a webhook's service really listens.
+        ``events``: told of each new pod's admission. ``source``: what names are made of, random where None.
+        """
+        self.settings = settings
+        self.administrator_token = administrator_token or secrets.token_urlsafe(32)
+        self.authority_pem = authority_pem
+        self._random = source or random.Random()  # noqa: S311 - for names, as in kube-apiserver; tokens use secrets
+        self._clock = clock
+        self._up = True
+        self.store = Store(history=settings.history)
+        self.tokens = ServiceAccountTokens(self.store, settings.issuer, keys, clock)
+        self._caller = WebhookCaller(resolve_service)
+        audiences = settings.audiences or (settings.issuer,)
+        authenticator = Authenticator(self.administrator_token, self.tokens, audiences)
+        self._verbs = self._make_verbs(authenticator, audiences, events)
+        self._handlers = Handlers(self._verbs, clock, bookmark_seconds=settings.bookmark_seconds, source=self._random)
+        self._issuer = IssuerDocuments(settings.issuer, lambda: self.tokens.keys)
+        checks = {"ping": lambda: True, "shutdown": lambda: self._up}
+        self._api = ApiApp(authenticator, self._handlers, Paths(self._issuer, checks), clock)
+        self._create_namespaces()
+
+    def _make_verbs(self, authenticator: Authenticator, audiences: Sequence[str], events: EventLog | None) -> Verbs:
+        clock = self._clock
+        admission = AdmissionChain(
+            self.store,
+            self._caller,
+            redecode=_redecode,
+            suffix=lambda: random_suffix(self._random),
+            clock=clock,
+            events=events,
+        )
+        writes = Writes(self.store, admission, clock, self._random)
+        deletes = Deletes(self.store, admission, clock)
+        return Verbs(
+            reads=Reads(self.store, self.settings.watch_limit),
+            writes=writes,
+            patches=Patches(writes, clock),
+            deletes=deletes,
+            scales=Scales(writes),
+            pods=PodSubresources(writes, deletes, clock),
+            tokens=TokenRequests(
+                self.store,
+                self.tokens,
+                audiences=audiences,
+                max_seconds=self.settings.max_token_seconds,
+                clock=clock,
+            ),
+            reviews=Reviews(authenticator, self.tokens, audiences, clock),
+        )
+
+    def _create_namespaces(self) -> None:
+        for name in NAMESPACES:
+            call = Call(BY_NAME["namespaces"], "", _SYSTEM, "kube-apiserver", name)
+            namespace = decode_body(call, {"metadata": {"name": name}}, [], str)
+            self._verbs.writes.store_directly(call, namespace)
+
+    @property
+    def api(self) -> ApiApp:
+        """The ASGI application of the API listener (HTTP and WebSocket)."""
+        return self._api
+
+    @property
+    def issuer_app(self) -> Any:
+        """The ASGI application that publishes the issuer's documents to everyone, below the issuer's own path."""
+        return self._issuer.app
+
+    @property
+    def node(self) -> Node | None:
+        """What logs, exec and attach are passed on to; None while there is no node."""
+        return self._handlers.node
+
+    @node.setter
+    def node(self, node: Node | None) -> None:
+        self._handlers.node = node
+
+    def client(self, user: User, agent: str = "podrole") -> ClusterClient:
+        """Return a client inside this process that acts as ``user``; ``agent`` names the fields that it manages."""
+        return InProcessClient(self._verbs, user, agent)
+
+    def kubeconfig(self, token: str | None = None) -> str:
+        """Return a kubeconfig for the administrator, or for the bearer of ``token``."""
+        return kubeconfig(self.settings.server, self.authority_pem, token or self.administrator_token)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End every watch and close the connections to webhooks."""
+        self._up = False
+        self.store.close()
+        await self._caller.close()
+
+
+def _redecode(request: Attributes, value: Any) -> Object:
+    """Make an object again of what a webhook's patch left; what it added that no type knows is dropped."""
+    try:
+        obj, _ = redecode(request.resource, value)
+    except DecodeError as problem:
+        raise internal(str(problem)) from None
+    return obj

@@ -1,0 +1,235 @@
+"""Label and field selectors.
+
+https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from podrole.cluster.errors import bad_request
+from podrole.cluster.kinds.registry import Resource
+
+Object = dict[str, Any]
+
+_TOKEN = re.compile(r"\s*(?:(==|!=|=|!|,|\(|\)|>|<)|([^\s=!,()<>]+))")
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One condition on one label. ``operator`` is In, NotIn, Exists, DoesNotExist, Gt or Lt."""
+
+    key: str
+    operator: str
+    values: frozenset[str] = frozenset()
+
+    def holds(self, labels: Mapping[str, str]) -> bool:
+        value = labels.get(self.key)
+        match self.operator:
+            case "In":
+                return value is not None and value in self.values
+            case "NotIn":
+                return value is None or value not in self.values
+            case "Exists":
+                return value is not None
+            case "DoesNotExist":
+                return value is None
+            case _:
+                return self._compares(value)
+
+    def _compares(self, value: str | None) -> bool:
+        try:
+            left, right = int(value or ""), int(next(iter(self.values)))
+        except ValueError:
+            return False
+        return left > right if self.operator == "Gt" else left < right
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSelector:
+    """Conditions that must all hold; none of them selects everything."""
+
+    requirements: tuple[Requirement, ...] = ()
+
+    def matches(self, labels: Mapping[str, str] | None) -> bool:
+        return all(one.holds(labels or {}) for one in self.requirements)
+
+
+@functools.lru_cache(maxsize=1024)
+def parse_labels(text: str) -> LabelSelector:
+    """Read the form that ``labelSelector`` has in a URL. Raises StatusError (400)."""
+    tokens = _tokens(text)
+    requirements: list[Requirement] = []
+    while tokens:
+        requirements.append(_requirement(tokens))
+        if tokens and (tokens.pop(0) != "," or not tokens):
+            raise _unparsable("found '', expected: identifier after ','")
+    return LabelSelector(tuple(requirements))
+
+
+def _tokens(text: str) -> list[str]:
+    tokens, position, end = [], 0, len(text.rstrip())
+    while position < end:
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise _unparsable(f"found {text[position]!r}")
+        tokens.append(match[1] or match[2])
+        position = match.end()
+    return tokens
+
+
+def _requirement(tokens: list[str]) -> Requirement:
+    first = tokens.pop(0)
+    if first == "!":
+        return Requirement(_key(tokens.pop(0) if tokens else ""), "DoesNotExist")
+    key = _key(first)
+    if not tokens or tokens[0] == ",":
+        return Requirement(key, "Exists")
+    operator = tokens.pop(0)
+    if operator in ("=", "==", "!="):
+        value = tokens.pop(0) if tokens and tokens[0] != "," else ""
+        return Requirement(key, "NotIn" if operator == "!=" else "In", frozenset((_value(value),)))
+    if operator in (">", "<"):
+        return Requirement(key, "Gt" if operator == ">" else "Lt", frozenset((tokens.pop(0) if tokens else "",)))
+    if operator in ("in", "notin"):
+        return Requirement(key, "In" if operator == "in" else "NotIn", _values(tokens))
+    raise _unparsable(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
+
+
+def _values(tokens: list[str]) -> frozenset[str]:
+    if not tokens or tokens.pop(0) != "(":
+        raise _unparsable("found '', expected: '('")
+    values = set()
+    while tokens and tokens[0] != ")":
+        word = tokens.pop(0)
+        values.add("" if word == "," else _value(word))
+        if tokens and word != "," and tokens[0] == ",":
+            tokens.pop(0)
+    if not tokens:
+        raise _unparsable("found '', expected: ',', ')' or identifier")
+    tokens.pop(0)
+    return frozenset(values or {""})
+
+
+_NAME = re.compile(r"(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+
+
+def _key(text: str) -> str:
+    prefix, slash, name = text.rpartition("/")
+    if not _NAME.fullmatch(name) or len(name) > 63 or (slash and not prefix):
+        raise _unparsable(f"<nil>: Invalid value: {text!r}: not a label key")
+    return text
+
+
+def _value(text: str) -> str:
+    if text and (not _NAME.fullmatch(text) or len(text) > 63):
+        raise _unparsable(f"<nil>: Invalid value: {text!r}: not a label value")
+    return text
+
+
+def _unparsable(why: str) -> Exception:
+    return bad_request(f"unable to parse requirement: {why}")
+
+
+def of_object(selector: Mapping[str, Any] | None) -> LabelSelector:
+    """Return a LabelSelector object (``matchLabels``, ``matchExpressions``) in the same form; None selects nothing."""
+    if selector is None:
+        return LabelSelector((Requirement("", "In"),))
+    requirements = [
+        Requirement(key, "In", frozenset((value,))) for key, value in selector.get("matchLabels", {}).items()
+    ]
+    requirements.extend(
+        Requirement(one["key"], one["operator"], frozenset(one.get("values", ())))
+        for one in selector.get("matchExpressions", ())
+    )
+    return LabelSelector(tuple(requirements))
+
+
+Getter = Callable[[Object], str]
+
+
+def _at(*path: str, default: str = "") -> Getter:
+    def get(obj: Object) -> str:
+        value: Any = obj
+        for key in path:
+            if not isinstance(value, dict):
+                return default
+            value = value.get(key)
+        if value is None:
+            return default
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    return get
+
+
+_METADATA = {"metadata.name": _at("metadata", "name"), "metadata.namespace": _at("metadata", "namespace")}
+_INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+_FIELDS: Mapping[str, Mapping[str, Getter]] = {
+    "pods": {
+        "spec.nodeName": _at("spec", "nodeName"),
+        "spec.restartPolicy": _at("spec", "restartPolicy"),
+        "spec.schedulerName": _at("spec", "schedulerName"),
+        "spec.serviceAccountName": _at("spec", "serviceAccountName"),
+        "spec.hostNetwork": _at("spec", "hostNetwork", default="false"),
+        "status.phase": _at("status", "phase"),
+        "status.podIP": _at("status", "podIP"),
+        "status.nominatedNodeName": _at("status", "nominatedNodeName"),
+    },
+    "secrets": {"type": _at("type")},
+    "namespaces": {"status.phase": _at("status", "phase")},
+    "nodes": {"spec.unschedulable": _at("spec", "unschedulable", default="false")},
+    "services": {"spec.clusterIP": _at("spec", "clusterIP"), "spec.type": _at("spec", "type")},
+    "jobs.batch": {"status.successful": _at("status", "succeeded", default="0")},
+    "replicasets.apps": {"status.replicas": _at("status", "replicas", default="0")},
+    "events": {
+        **{f"involvedObject.{name}": _at("involvedObject", name) for name in _INVOLVED},
+        "reason": _at("reason"),
+        "reportingComponent": _at("reportingComponent"),
+        "source": _at("source", "component"),
+        "type": _at("type"),
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSelector:
+    """Conditions on single fields, all of which must hold: (field, getter, value, equal?)."""
+
+    terms: tuple[tuple[str, Getter, str, bool], ...] = ()
+
+    def matches(self, obj: Object) -> bool:
+        return all((get(obj) == value) is equal for _, get, value, equal in self.terms)
+
+    def exactly(self, field: str) -> str | None:
+        """Return the value that ``field`` must have, None where any will do."""
+        return next((value for name, _, value, equal in self.terms if name == field and equal), None)
+
+
+_TERM = re.compile(r"((?:\\.|[^\\=,!])*)(==|!=|=)((?:\\.|[^\\,=])*)")
+
+
+@functools.lru_cache(maxsize=1024)
+def parse_fields(text: str, resource: Resource) -> FieldSelector:
+    """Read the form that ``fieldSelector`` has in a URL. Raises StatusError (400), also for a field unknown to it."""
+    known = _FIELDS.get(resource.qualified, {})
+    terms = []
+    for part in re.split(r"(?<!\\),", text):
+        if not part.strip():
+            continue
+        match = _TERM.fullmatch(part.strip())
+        if match is None:
+            raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
+        name, operator, value = match.groups()
+        getter = _METADATA.get(name) or known.get(name)
+        if getter is None:
+            raise bad_request(
+                f"field label not supported: {name}"
+                if known
+                else f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+            )
+        terms.append((name, getter, re.sub(r"\\(.)", r"\1", value), operator != "!="))
+    return FieldSelector(tuple(terms))

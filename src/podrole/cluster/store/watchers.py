@@ -1,0 +1,71 @@
+"""One who watches: a queue of events between the store, which never waits, and a client that may be slow."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from podrole.cluster.store.store import Change, ChangeType
+
+Object = dict[str, Any]
+End = Literal["closed", "too slow"]
+
+
+class Watcher:
+    """Collects events until they are fetched. One that lets too many pile up is ended, and gets no more."""
+
+    def __init__(self, select: Callable[[Change], tuple[ChangeType, Object] | None], limit: int | None) -> None:
+        self._select = select
+        self._limit = limit
+        self._waiting: collections.deque[tuple[ChangeType, Object]] = collections.deque()
+        self._wake = asyncio.Event()
+        self._on_close: Callable[[], None] | None = None
+        self.ended: End | None = None
+
+    def on_close(self, call: Callable[[], None]) -> None:
+        self._on_close = call
+
+    def offer(self, change: Change) -> None:
+        """Take a change that has just happened."""
+        if self.ended is not None:
+            return
+        selected = self._select(change)
+        if selected is None:
+            return
+        if self._limit is not None and len(self._waiting) >= self._limit:
+            self.ended = "too slow"
+        else:
+            self._waiting.append(selected)
+        self._wake.set()
+
+    def replay(self, change: Change) -> None:
+        """Take a change of the past: these are bounded by the history, not by the limit."""
+        selected = self._select(change)
+        if selected is not None:
+            self._waiting.append(selected)
+            self._wake.set()
+
+    async def batch(self, seconds: float | None = None) -> list[tuple[ChangeType, Object]]:
+        """Return what waits, at least one event; none where the time is up or the watch has ended (``ended``)."""
+        if not self._waiting and self.ended is None:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._wake.wait()
+            except TimeoutError:
+                return []
+        events = list(self._waiting)
+        self._waiting.clear()
+        if self.ended is None:
+            self._wake.clear()
+        return events
+
+    def close(self) -> None:
+        """End the watch from the server's side."""
+        if self.ended is None:
+            self.ended = "closed"
+        self._wake.set()
+        if self._on_close is not None:
+            self._on_close()

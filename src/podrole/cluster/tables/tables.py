@@ -1,0 +1,202 @@
+"""Tables: which columns each kind has, and lists put into them.
+
+A column's description is the OpenAPI description of the field that it shows, where it shows one.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+from podrole.cluster.kinds.registry import Resource
+from podrole.cluster.schema.types import extract
+from podrole.cluster.tables import core, pods, workloads
+
+Object = dict[str, Any]
+IncludeObject = Literal["None", "Metadata", "Object"]
+Cells = Callable[[Object, float], list[Any]]
+
+_META = "io.k8s.apimachinery.pkg.apis.meta.v1"
+_CORE, _APPS, _BATCH = "io.k8s.api.core.v1", "io.k8s.api.apps.v1", "io.k8s.api.batch.v1"
+
+_NAME = ("Name", f"@{_META}.ObjectMeta.name")
+_AGE = ("Age", f"@{_META}.ObjectMeta.creationTimestamp")
+_CONTAINERS = ("Containers*", "Names of each container in the template.")
+_IMAGES = ("Images*", "Images referenced by each container in the template.")
+_RESTARTS = (
+    "The number of times the containers in this pod have been restarted and when the last container in this pod has "
+    "restarted."
+)
+_WEBHOOKS = ("Webhooks#", "Webhooks indicates the number of webhooks registered in this configuration")
+
+# Name and description; a star marks a column of the wide form, a number sign one of integers, an at sign a field.
+_COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "configmaps": (_NAME, ("Data", f"@{_CORE}.ConfigMap.data"), _AGE),
+    "cronjobs.batch": (
+        _NAME,
+        ("Schedule", f"@{_BATCH}.CronJobSpec.schedule"),
+        ("Timezone", f"@{_BATCH}.CronJobSpec.timeZone"),
+        ("Suspend", f"@{_BATCH}.CronJobSpec.suspend"),
+        ("Active#", f"@{_BATCH}.CronJobStatus.active"),
+        ("Last Schedule", f"@{_BATCH}.CronJobStatus.lastScheduleTime"),
+        _AGE,
+        _CONTAINERS,
+        _IMAGES,
+        ("Selector*", f"@{_BATCH}.JobSpec.selector"),
+    ),
+    "deployments.apps": (
+        _NAME,
+        ("Ready", "Number of the pod with ready state"),
+        ("Up-to-date", f"@{_APPS}.DeploymentStatus.updatedReplicas"),
+        ("Available", f"@{_APPS}.DeploymentStatus.availableReplicas"),
+        _AGE,
+        _CONTAINERS,
+        _IMAGES,
+        ("Selector*", f"@{_APPS}.DeploymentSpec.selector"),
+    ),
+    "events": (
+        ("Last Seen", f"@{_CORE}.Event.lastTimestamp"),
+        ("Type", f"@{_CORE}.Event.type"),
+        ("Reason", f"@{_CORE}.Event.reason"),
+        ("Object", f"@{_CORE}.Event.involvedObject"),
+        ("Subobject*", f"@{_CORE}.ObjectReference.fieldPath"),
+        ("Source*", f"@{_CORE}.Event.source"),
+        ("Message", f"@{_CORE}.Event.message"),
+        ("First Seen*", f"@{_CORE}.Event.firstTimestamp"),
+        ("Count*", f"@{_CORE}.Event.count"),
+        ("Name*", f"@{_META}.ObjectMeta.name"),
+    ),
+    "jobs.batch": (
+        _NAME,
+        ("Status", "Status of the job."),
+        ("Completions", f"@{_BATCH}.JobStatus.succeeded"),
+        ("Duration", "Time required to complete the job."),
+        _AGE,
+        _CONTAINERS,
+        _IMAGES,
+        ("Selector*", f"@{_BATCH}.JobSpec.selector"),
+    ),
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io": (_NAME, _WEBHOOKS, _AGE),
+    "namespaces": (_NAME, ("Status", "The status of the namespace"), _AGE),
+    "nodes": (
+        _NAME,
+        ("Status", "The status of the node"),
+        ("Roles", "The roles of the node"),
+        _AGE,
+        ("Version", f"@{_CORE}.NodeSystemInfo.kubeletVersion"),
+        ("Internal-IP*", f"@{_CORE}.NodeStatus.addresses"),
+        ("External-IP*", f"@{_CORE}.NodeStatus.addresses"),
+        ("OS-Image*", f"@{_CORE}.NodeSystemInfo.osImage"),
+        ("Kernel-Version*", f"@{_CORE}.NodeSystemInfo.kernelVersion"),
+        ("Container-Runtime*", f"@{_CORE}.NodeSystemInfo.containerRuntimeVersion"),
+    ),
+    "pods": (
+        _NAME,
+        ("Ready", "The aggregate readiness state of this pod for accepting traffic."),
+        ("Status", "The aggregate status of the containers in this pod."),
+        ("Restarts", _RESTARTS),
+        _AGE,
+        ("IP*", f"@{_CORE}.PodStatus.podIP"),
+        ("Node*", f"@{_CORE}.PodSpec.nodeName"),
+        ("Nominated Node*", f"@{_CORE}.PodStatus.nominatedNodeName"),
+        ("Readiness Gates*", f"@{_CORE}.PodSpec.readinessGates"),
+    ),
+    "replicasets.apps": (
+        _NAME,
+        ("Desired#", f"@{_APPS}.ReplicaSetSpec.replicas"),
+        ("Current#", f"@{_APPS}.ReplicaSetStatus.replicas"),
+        ("Ready#", f"@{_APPS}.ReplicaSetStatus.readyReplicas"),
+        _AGE,
+        _CONTAINERS,
+        _IMAGES,
+        ("Selector*", f"@{_APPS}.ReplicaSetSpec.selector"),
+    ),
+    "secrets": (_NAME, ("Type", f"@{_CORE}.Secret.type"), ("Data", f"@{_CORE}.Secret.data"), _AGE),
+    "serviceaccounts": (_NAME, _AGE),
+    "services": (
+        _NAME,
+        ("Type", f"@{_CORE}.ServiceSpec.type"),
+        ("Cluster-IP", f"@{_CORE}.ServiceSpec.clusterIP"),
+        ("External-IP", f"@{_CORE}.ServiceSpec.externalIPs"),
+        ("Port(s)", f"@{_CORE}.ServiceSpec.ports"),
+        _AGE,
+        ("Selector*", f"@{_CORE}.ServiceSpec.selector"),
+    ),
+    "validatingwebhookconfigurations.admissionregistration.k8s.io": (_NAME, _WEBHOOKS, _AGE),
+}
+
+_CELLS: Mapping[str, Cells] = {
+    "configmaps": core.config_map_cells,
+    "cronjobs.batch": workloads.cron_job_cells,
+    "deployments.apps": workloads.deployment_cells,
+    "events": core.event_cells,
+    "jobs.batch": workloads.job_cells,
+    "mutatingwebhookconfigurations.admissionregistration.k8s.io": core.webhook_cells,
+    "namespaces": core.namespace_cells,
+    "nodes": core.node_cells,
+    "pods": pods.pod_cells,
+    "replicasets.apps": workloads.replica_set_cells,
+    "secrets": core.secret_cells,
+    "serviceaccounts": core.named_cells,
+    "services": core.service_cells,
+    "validatingwebhookconfigurations.admissionregistration.k8s.io": core.webhook_cells,
+}
+
+
+@functools.cache
+def columns(resource: Resource) -> list[Object]:
+    """Return the column definitions of a kind."""
+    return [_column(name, text) for name, text in _COLUMNS[resource.qualified]]
+
+
+def _column(name: str, text: str) -> Object:
+    if text.startswith("@"):
+        type_name, _, field = text[1:].rpartition(".")
+        text = extract()[type_name]["properties"][field]["description"]
+    plain = name.rstrip("*#")
+    return {
+        "name": plain,
+        "type": "integer" if name.endswith("#") else "string",
+        "format": "name" if plain == "Name" else "",
+        "description": text,
+        "priority": int(name.endswith("*")),
+    }
+
+
+def table(
+    resource: Resource,
+    objects: Iterable[Object],
+    list_metadata: Object,
+    *,
+    now: float,
+    include: IncludeObject = "Metadata",
+    headers: bool = True,
+) -> Object:
+    """Return the objects as a Table; ``headers`` is false for all but the first event of a watch."""
+    cells = _CELLS[resource.qualified]
+    return {
+        "kind": "Table",
+        "apiVersion": "meta.k8s.io/v1",
+        "metadata": list_metadata,
+        "columnDefinitions": columns(resource) if headers else None,
+        "rows": [_row(resource, one, cells(one, now), include) for one in objects],
+    }
+
+
+def _row(resource: Resource, obj: Object, cells: list[Any], include: IncludeObject) -> Object:
+    row: Object = {"cells": cells}
+    if resource.plural == "pods":
+        conditions = pods.row_conditions(obj)
+        if conditions:
+            row["conditions"] = conditions
+    if include == "Metadata":
+        row["object"] = partial(obj)
+    else:
+        row["object"] = obj if include == "Object" else None
+    return row
+
+
+def partial(obj: Object) -> Object:
+    """Return an object's metadata alone (PartialObjectMetadata)."""
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}

@@ -1,0 +1,216 @@
+"""Rules for what makes pods: Deployment, ReplicaSet, Job, CronJob (k8s.io/kubernetes ``pkg/apis/{apps,batch}``)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from podrole.cluster.errors import FieldError, invalid, not_supported, required
+from podrole.cluster.store.selectors import of_object
+from podrole.cluster.validation.metadata import validate_annotations, validate_labels
+from podrole.cluster.validation.names import label_value, qualified_name
+from podrole.cluster.validation.pods import validate_pod_spec
+
+Object = dict[str, Any]
+
+_NEGATIVE = "must be greater than or equal to 0"
+_OPERATORS = ("DoesNotExist", "Exists", "In", "NotIn")
+
+
+def validate_deployment(deployment: Object) -> list[FieldError]:
+    spec = deployment["spec"]
+    errors = list(_counts(spec, "spec", ("replicas", "minReadySeconds", "revisionHistoryLimit")))
+    errors.extend(_selected_template(spec, "spec"))
+    strategy = spec["strategy"]
+    if strategy["type"] not in ("Recreate", "RollingUpdate"):
+        errors.append(not_supported("spec.strategy.type", strategy["type"], ("Recreate", "RollingUpdate")))
+    elif strategy["type"] == "Recreate" and "rollingUpdate" in strategy:
+        errors.append(
+            FieldError(
+                "FieldValueForbidden",
+                "spec.strategy.rollingUpdate",
+                "Forbidden: may not be specified when strategy `type` is 'Recreate'",
+            )
+        )
+    elif strategy["type"] == "RollingUpdate":
+        errors.extend(_rolling(strategy["rollingUpdate"], "spec.strategy.rollingUpdate"))
+    if spec.get("progressDeadlineSeconds", 600) <= spec.get("minReadySeconds", 0):
+        errors.append(
+            invalid(
+                "spec.progressDeadlineSeconds", spec["progressDeadlineSeconds"], "must be greater than minReadySeconds"
+            )
+        )
+    return errors
+
+
+def validate_deployment_update(new: Object, old: Object) -> list[FieldError]:
+    return _immutable(new["spec"], old["spec"], "spec", ("selector",))
+
+
+def validate_replica_set(replica_set: Object) -> list[FieldError]:
+    spec = replica_set["spec"]
+    return [*_counts(spec, "spec", ("replicas", "minReadySeconds")), *_selected_template(spec, "spec")]
+
+
+def validate_job(job: Object) -> list[FieldError]:
+    spec = job["spec"]
+    errors = _job_spec(spec, "spec")
+    if not spec.get("selector"):
+        errors.append(required("spec.selector"))
+    else:
+        errors.extend(_matches_template(spec, "spec"))
+    return errors
+
+
+def _job_spec(spec: Object, field: str) -> list[FieldError]:
+    counts = ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished")
+    errors = list(_counts(spec, field, counts))
+    template = spec["template"]
+    errors.extend(_template(template, f"{field}.template"))
+    policy = template["spec"].get("restartPolicy")
+    if policy == "Always":
+        errors.append(
+            FieldError(
+                "FieldValueRequired",
+                f"{field}.template.spec.restartPolicy",
+                'Required value: valid values: "OnFailure", "Never"',
+            )
+        )
+    mode = spec.get("completionMode")
+    if mode not in ("NonIndexed", "Indexed", None):
+        errors.append(not_supported(f"{field}.completionMode", mode, ("Indexed", "NonIndexed")))
+    return errors
+
+
+def validate_job_update(new: Object, old: Object) -> list[FieldError]:
+    before, after = old["spec"], new["spec"]
+    fields = ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex"]
+    if after.get("completionMode") != "Indexed":
+        fields.append("completions")
+    if not before.get("suspend") or old["status"].get("startTime"):
+        fields.append("template")
+    return _immutable(after, before, "spec", fields)
+
+
+def validate_cron_job(cron_job: Object) -> list[FieldError]:
+    spec = cron_job["spec"]
+    errors: list[FieldError] = []
+    schedule = spec.get("schedule", "")
+    if not schedule:
+        errors.append(required("spec.schedule"))
+    elif not schedule.startswith("@") and len(schedule.split()) != 5:
+        errors.append(
+            invalid(
+                "spec.schedule",
+                schedule,
+                f"expected exactly 5 fields, found {len(schedule.split())}: {schedule.split()}",
+            )
+        )
+    if "TZ" in schedule:
+        errors.append(
+            invalid("spec.schedule", schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead")
+        )
+    if spec["concurrencyPolicy"] not in ("Allow", "Forbid", "Replace"):
+        errors.append(
+            not_supported("spec.concurrencyPolicy", spec["concurrencyPolicy"], ("Allow", "Forbid", "Replace"))
+        )
+    counts = ("successfulJobsHistoryLimit", "failedJobsHistoryLimit", "startingDeadlineSeconds")
+    errors.extend(_counts(spec, "spec", counts))
+    errors.extend(_job_spec(spec["jobTemplate"]["spec"], "spec.jobTemplate.spec"))
+    name = cron_job["metadata"].get("name", "")
+    if len(name) > 52:  # the controller adds eleven characters to name its jobs
+        errors.append(invalid("metadata.name", name, "must be no more than 52 characters"))
+    return errors
+
+
+def _counts(spec: Object, field: str, names: Sequence[str]) -> Iterator[FieldError]:
+    for name in names:
+        if spec.get(name, 0) < 0:
+            yield invalid(f"{field}.{name}", spec[name], _NEGATIVE)
+
+
+def _rolling(rolling: Object, field: str) -> Iterator[FieldError]:
+    amounts = []
+    for name in ("maxUnavailable", "maxSurge"):
+        value = rolling.get(name, 0)
+        number = _amount(value)
+        if number is None:
+            yield invalid(
+                f"{field}.{name}",
+                value,
+                "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', "
+                "regex used for validation is '[0-9]+%')",
+            )
+        elif number < 0:
+            yield invalid(f"{field}.{name}", value, _NEGATIVE)
+        elif name == "maxUnavailable" and isinstance(value, str) and number > 100:
+            yield invalid(f"{field}.{name}", value, "must not be greater than 100%")
+        amounts.append(number)
+    if amounts == [0, 0]:
+        yield invalid(f"{field}.maxUnavailable", rolling.get("maxUnavailable", 0), "may not be 0 when `maxSurge` is 0")
+
+
+def _amount(value: int | str) -> int | None:
+    if isinstance(value, int):
+        return value
+    digits = value.removesuffix("%")
+    return int(digits) if value.endswith("%") and digits.isascii() and digits.isdigit() and len(digits) < 9 else None
+
+
+def _selected_template(spec: Object, field: str) -> list[FieldError]:
+    errors = list(_template(spec["template"], f"{field}.template"))
+    policy = spec["template"]["spec"].get("restartPolicy")
+    if policy != "Always":
+        errors.append(not_supported(f"{field}.template.spec.restartPolicy", policy, ("Always",)))
+    selector = spec.get("selector")
+    if selector is None:
+        errors.append(required(f"{field}.selector"))
+        return errors
+    errors.extend(validate_selector(selector, f"{field}.selector"))
+    if not selector.get("matchLabels") and not selector.get("matchExpressions"):
+        errors.append(invalid(f"{field}.selector", selector, "empty selector is invalid for deployment"))
+    errors.extend(_matches_template(spec, field))
+    return errors
+
+
+def _matches_template(spec: Object, field: str) -> Iterator[FieldError]:
+    labels = spec["template"]["metadata"].get("labels", {})
+    if not of_object(spec["selector"]).matches(labels):
+        yield invalid(f"{field}.template.metadata.labels", labels, "`selector` does not match template `labels`")
+
+
+def _template(template: Object, field: str) -> Iterator[FieldError]:
+    yield from validate_labels(template["metadata"].get("labels", {}), f"{field}.labels")
+    yield from validate_annotations(template["metadata"].get("annotations", {}), f"{field}.annotations")
+    yield from validate_pod_spec(template["spec"], f"{field}.spec")
+
+
+def validate_selector(selector: Object, field: str) -> Iterator[FieldError]:
+    """Check a LabelSelector object."""
+    yield from validate_labels(selector.get("matchLabels", {}), f"{field}.matchLabels")
+    for index, one in enumerate(selector.get("matchExpressions", ())):
+        here = f"{field}.matchExpressions[{index}]"
+        for text in qualified_name(one.get("key", "")):
+            yield invalid(f"{here}.key", one.get("key", ""), text)
+        operator, values = one.get("operator"), one.get("values")
+        if operator not in _OPERATORS:
+            yield invalid(f"{here}.operator", operator, "not a valid selector operator")
+        elif operator in ("In", "NotIn") and not values:
+            yield required(f"{here}.values", "must be specified when `operator` is 'In' or 'NotIn'")
+        elif operator in ("Exists", "DoesNotExist") and values:
+            yield FieldError(
+                "FieldValueForbidden",
+                f"{here}.values",
+                "Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+            )
+        for position, value in enumerate(values or ()):
+            for text in label_value(value):
+                yield invalid(f"{here}.values[{position}]", value, text)
+
+
+def _immutable(new: Object, old: Object, field: str, names: Sequence[str]) -> list[FieldError]:
+    return [
+        invalid(f"{field}.{name}", new.get(name), "field is immutable")
+        for name in names
+        if new.get(name) != old.get(name)
+    ]

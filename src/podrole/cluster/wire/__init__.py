@@ -1,0 +1,1 @@
+"""The forms in which requests and answers travel: JSON, YAML, protobuf, Tables."""

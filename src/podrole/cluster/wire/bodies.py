@@ -1,0 +1,149 @@
+"""From the bytes of a body to plain JSON values, with what is wrong in the words of Go's decoders.
+
+Nothing here knows types: that is ``podrole.cluster.schema.decoding``. Every body ends as dicts, lists, strings,
+numbers, bools and None, or as a BodyError; duplicate fields are reported, the last one counts.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import msgspec
+
+JSON, YAML, PROTOBUF = "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"
+ACCEPTED = (JSON, YAML, PROTOBUF)
+MAX_BYTES = 3 * 1024 * 1024
+"""kube-apiserver's limit on a request's body."""
+
+_MAX_YAML_NODES = 500_000
+"""Values that a YAML body may stand for once its aliases are followed."""
+
+
+class BodyError(ValueError):
+    """The bytes are not in the format that they claim to be in."""
+
+
+def media_type(content_type: str) -> str:
+    """Return a Content-Type without its parameters; a body without one is JSON, as some client libraries mean it."""
+    return content_type.partition(";")[0].strip().lower() or JSON
+
+
+def read_json(data: bytes) -> tuple[Any, list[str]]:
+    """Return the value, and the paths of fields that appear twice. Raises BodyError."""
+    try:
+        value = msgspec.json.decode(data)
+    except RecursionError:
+        raise BodyError("exceeded max depth") from None
+    except UnicodeDecodeError:
+        raise BodyError("invalid UTF-8 in the body") from None
+    except msgspec.MsgspecError as problem:
+        raise BodyError(_go_words(data, str(problem))) from None
+    return value, (_duplicates(data) if _has_duplicates(data) else [])
+
+
+def _has_duplicates(data: bytes) -> bool:
+    found = False
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        nonlocal found
+        if len(pairs) > 1 and len({key for key, _ in pairs}) != len(pairs):
+            found = True
+
+    json.loads(data, object_pairs_hook=note)
+    return found
+
+
+def _duplicates(data: bytes) -> list[str]:
+    class Pairs(list[tuple[str, Any]]):
+        pass
+
+    def walk(value: Any, path: str) -> None:
+        if isinstance(value, Pairs):
+            seen: set[str] = set()
+            for key, below in value:
+                here = f"{path}.{key}" if path else key
+                if key in seen:
+                    paths.append(here)
+                seen.add(key)
+                walk(below, here)
+        elif isinstance(value, list):
+            for index, below in enumerate(value):
+                walk(below, f"{path}[{index}]")
+
+    paths: list[str] = []
+    walk(json.loads(data, object_pairs_hook=Pairs), "")
+    return paths
+
+
+_EXPECTATIONS = {
+    "Expecting value": "looking for beginning of value",
+    "Expecting property name enclosed in double quotes": "looking for beginning of object key string",
+    "Expecting ':' delimiter": "after object key",
+    "Expecting ',' delimiter": "after object key:value pair",
+    "Extra data": "after top-level value",
+    "Invalid control character at": "in string literal",
+    "Invalid \\escape": "in string escape code",
+}
+
+
+def _go_words(data: bytes, fallback: str) -> str:
+    try:
+        text = data.decode()
+        json.loads(text)
+    except json.JSONDecodeError as problem:
+        if problem.pos >= len(text.rstrip()) or problem.msg.startswith("Unterminated"):
+            return "unexpected end of JSON input"
+        expectation = _EXPECTATIONS.get(problem.msg.partition(":")[0] if ":" not in problem.msg[:12] else problem.msg)
+        return f"invalid character {text[problem.pos]!r} {expectation or 'looking for beginning of value'}"
+    except (UnicodeDecodeError, RecursionError):
+        return "invalid UTF-8 in the body"
+    return fallback  # what Python's decoder takes and JSON does not: NaN, a lone surrogate
+
+
+def read_yaml(data: bytes) -> tuple[Any, list[str]]:
+    """Return the value of the one YAML document, and the keys that appear twice. Raises BodyError."""
+    from podrole.cluster.wire.yaml_loader import YamlError, load  # PyYAML takes its time, and few bodies are YAML
+
+    try:
+        value, repeated = load(data)
+        return _as_json(value, [_MAX_YAML_NODES]), repeated
+    except YamlError as problem:
+        raise BodyError(str(problem)) from None
+    except RecursionError:
+        raise BodyError("exceeded max depth") from None
+
+
+def _as_json(value: Any, budget: list[int]) -> Any:
+    """Copy without aliases. What YAML has and JSON has not becomes text, as sigs.k8s.io/yaml makes it."""
+    budget[0] -= 1
+    if budget[0] < 0:
+        raise BodyError("yaml: document contains excessive aliasing")
+    if isinstance(value, dict):
+        return {_key(key): _as_json(one, budget) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_as_json(one, budget) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BodyError(f"json: unsupported value: {value}")
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise BodyError(f"yaml: cannot use a value of type {type(value).__name__}")
+
+
+def _key(key: Any) -> str:
+    if isinstance(key, str):
+        return key
+    if isinstance(key, bool):
+        return "true" if key else "false"
+    if isinstance(key, int | float):
+        return str(key)
+    raise BodyError("yaml: a key is no string")
+
+
+def summary(data: bytes) -> str:
+    """Return the first bytes of a body as kube-apiserver quotes them beside an error."""
+    if not data:
+        return "<empty>"
+    head, more = data[:30], " ..." if len(data) > 30 else ""
+    return (head.decode(errors="replace") if data.startswith(b"{") else head.hex()) + more

@@ -1,0 +1,129 @@
+"""One key of a Condition element: negation, sets of values, and what a key does that is not there.
+
+==========================  ============================
+form                        holds on a missing key
+==========================  ============================
+positive operator           no
+negated operator            **yes**
+any with ``IfExists``       **yes**
+``Null``: true, false       yes, no
+``ForAllValues:`` anything  **yes**, also on an empty set
+``ForAnyValue:`` anything   no, unless with ``IfExists``
+==========================  ============================
+
+Source: AWS, "IAM JSON policy elements: Condition operators" and "Set operators for multivalued context keys". AWS
+does not say what ``ForAnyValue:…IfExists`` does on a missing key; here ``IfExists`` decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from podrole.iam.operators import OPERATORS, Comparison
+from podrole.iam.request import Facts
+from podrole.iam.values import parse_boolean
+
+IF_EXISTS: Final = "IfExists"
+NULL: Final = "Null"
+
+
+class Qualifier(StrEnum):
+    """The set operators."""
+
+    FOR_ALL_VALUES = "ForAllValues"
+    FOR_ANY_VALUE = "ForAnyValue"
+
+
+class UnknownOperator(ValueError):
+    """A condition operator that IAM does not know."""
+
+
+class Condition:
+    """One operator, one key and the policy's values. All conditions of a statement must hold.
+
+    ``operator`` and ``key`` are as written. Raises :class:`UnknownOperator` at construction.
+    """
+
+    __slots__ = (
+        "_can_hold",
+        "_comparison",
+        "_key",
+        "_wanted",
+        "_when_missing",
+        "_when_present",
+        "base",
+        "if_exists",
+        "key",
+        "negated",
+        "operator",
+        "qualifier",
+        "values",
+    )
+
+    def __init__(self, operator: str, key: str, values: Sequence[str], *, variables: bool) -> None:
+        self.operator = operator
+        self.key = key
+        self.values = tuple(values)
+        self._key = key.lower()
+        self.qualifier, self.base, self.if_exists = read_operator(operator)
+        self._comparison: Comparison | None = None
+        self._when_present = self._can_hold = self._wanted = True
+        self.negated = False
+        if self.base == NULL:
+            wanted = {parse_boolean(value) for value in values}
+            self._when_missing, self._when_present = True in wanted, False in wanted
+            return
+        known = OPERATORS[self.base]
+        self.negated = known.negated
+        self._comparison = known.build(self.values, variables)
+        # The operator holds for a value that fits any of the policy's, or, negated, for one that fits none of them.
+        self._wanted = not known.negated
+        self._can_hold = not (known.negated and self._comparison.malformed)
+        self._when_missing = self.if_exists or (
+            self.negated if self.qualifier is None else self.qualifier is Qualifier.FOR_ALL_VALUES
+        )
+
+    def found(self, facts: Facts) -> tuple[str, ...] | None:
+        """Return the request's values of the key, ``None`` where it has none."""
+        return facts.context.get(self._key)
+
+    def holds(self, facts: Facts) -> bool:
+        """Say whether the condition is met."""
+        found = facts.context.get(self._key)
+        if found is None:
+            return self._when_missing
+        comparison = self._comparison
+        if comparison is None:  # Null, which compares nothing
+            return self._when_present
+        if self.qualifier is None:
+            # Several values under an operator for one: AWS matches neither the operator nor its opposite.
+            return len(found) == 1 and comparison.fits(found[0], facts) is self._wanted and self._can_hold
+        held = [comparison.fits(value, facts) is self._wanted and self._can_hold for value in found]
+        if self.qualifier is Qualifier.FOR_ALL_VALUES:
+            return all(held) or not any(found)  # a set of nothing but empty strings is a null set, and holds
+        return any(held) and any(found)
+
+    @property
+    def has_malformed_values(self) -> bool:
+        """Whether a value of the policy is not of the operator's type."""
+        return self._comparison is not None and self._comparison.malformed
+
+    def cannot_read(self, value: str, facts: Facts) -> bool:
+        """Say whether a value of the request is not of the operator's type."""
+        return self._comparison is not None and self._comparison.fits(value, facts) is None
+
+
+def read_operator(text: str) -> tuple[Qualifier | None, str, bool]:
+    """Take an operator apart into set qualifier, name and IfExists.
+
+    Names are compared as documented, case and all. ``Null`` takes neither qualifier nor IfExists. Raises
+    :class:`UnknownOperator`.
+    """
+    prefix, colon, rest = text.rpartition(":")
+    base = rest.removesuffix(IF_EXISTS)
+    known = base in OPERATORS or (base == NULL == text)
+    if not known or (colon and prefix not in set(Qualifier)):
+        raise UnknownOperator(text)
+    return Qualifier(prefix) if colon else None, base, rest != base

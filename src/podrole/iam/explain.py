@@ -1,0 +1,317 @@
+"""Why a request was decided as it was: the evidence, for people and for the event log.
+
+There is one matcher. Evidence is what :class:`podrole.iam.policy.Statement`'s own elements answer when they are asked
+one by one; only the sentences about the nearest miss (:mod:`podrole.iam.nearest`) are added. It is worked out when
+somebody asks, never on the way of a request that is allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from podrole.iam.evaluate import Decision, NamedPolicy, Outcome, PolicySet, Request, consulted
+from podrole.iam.nearest import action_hint, condition_hint, principal_hint, resource_hint, vacuous
+from podrole.iam.policy import Effect, Policy, PolicyKind, Statement
+from podrole.iam.principal import Grant, PrincipalType
+from podrole.iam.request import NO_RESOURCE, Facts
+
+_MOST_EVIDENCE = 20
+_MOST_VALUES = 10
+_LONGEST_VALUE = 200
+
+_NAMES = {
+    PolicyKind.IDENTITY: ("an", "identity-based policy"),
+    PolicyKind.RESOURCE: ("a", "resource-based policy"),
+    PolicyKind.TRUST: ("the", "role trust policy"),
+    PolicyKind.SESSION: ("a", "session policy"),
+    PolicyKind.BOUNDARY: ("a", "permissions boundary"),
+    PolicyKind.SCP: ("a", "service control policy"),
+    PolicyKind.RCP: ("a", "resource control policy"),
+    PolicyKind.ENDPOINT: ("a", "VPC endpoint policy"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One element that does not fit the request.
+
+    ``got`` is ``None`` where the request has no such key. ``hint`` is the nearest miss, or empty.
+    """
+
+    element: str
+    expected: tuple[str, ...]
+    got: tuple[str, ...] | None
+    operator: str = ""
+    key: str = ""
+    hint: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the failure as JSON-able data."""
+        found: dict[str, Any] = {"element": self.element}
+        if self.operator:
+            found |= {"operator": self.operator, "key": self.key}
+        found |= {"expected": list(self.expected), "got": None if self.got is None else list(self.got)}
+        return found | ({"hint": self.hint} if self.hint else {})
+
+    def __str__(self) -> str:
+        what = f"{self.operator} on {self.key}" if self.operator else self.element
+        if self.hint:
+            return f"{what}: {self.hint}"
+        if self.got is None:
+            return f"{what}: the request has no such key"
+        return f"{what} expects {_listed(self.expected)} and got {_listed(self.got)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One statement that applies or came near, or, without ``statement``, a kind of policy that said nothing.
+
+    ``notes`` are facts about it that are no failure: a condition that holds because its key is absent.
+    """
+
+    kind: PolicyKind
+    policy: str = ""
+    statement: str = ""
+    sid: str = ""
+    effect: Effect | None = None
+    applies: bool = False
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the evidence as JSON-able data."""
+        found: dict[str, Any] = {"kind": self.kind.value}
+        if self.statement:
+            found |= {"policy": self.policy, "statement": self.statement}
+            found |= {"sid": self.sid} if self.sid else {}
+            found |= {"effect": self.effect.value if self.effect else None, "applies": self.applies}
+            found |= {"failures": [failure.to_dict() for failure in self.failures]} if self.failures else {}
+        return found | ({"notes": list(self.notes)} if self.notes else {})
+
+    @property
+    def reference(self) -> str:
+        """The statement as a person looks for it."""
+        return f"{self.sid} ({self.statement})" if self.sid else self.statement
+
+
+def explain(request: Request, policies: PolicySet, decision: Decision) -> tuple[Evidence, ...]:
+    """Return what the decision rests on, the nearest first.
+
+    Every statement that applies is there; of those that do not, each Allow that speaks of the action and fails
+    elsewhere, and each that fails by its action alone; and an entry for each kind of policy that should have allowed
+    and says nothing near. For :func:`evaluate_trust` pass ``PolicySet(resource=trust)``. At most twenty entries.
+    """
+    facts = Facts(request, has_boundary=policies.boundaries is not None)
+    found: list[Evidence] = []
+    for kind, attached in consulted(policies, facts):
+        near = [one for named in attached for one in _near(kind, named, facts)]
+        found.extend(near)
+        if decision.decided_by is kind and not decision.allowed and not near:
+            found.append(_silence(kind, attached, facts))
+    kind_at_fault = decision.decided_by if decision.outcome is Outcome.IMPLICITLY_DENIED else None
+    if kind_at_fault and (_is_root_assuming(facts) or not any(one.kind is kind_at_fault for one in found)):
+        found.append(_absence(kind_at_fault, facts))
+    found.sort(key=lambda one: _distance(one, decision))
+    return tuple(found[:_MOST_EVIDENCE])
+
+
+def examine(statement: Statement, policy: Policy, facts: Facts) -> tuple[Failure, ...]:
+    """Ask every element of a statement on its own, and return those that do not fit: none where the statement
+    applies."""
+    return tuple(_failures(statement, policy, facts))
+
+
+def summary(decision: Decision, evidence: Sequence[Evidence], request: Request) -> str:
+    """Put the decision and its nearest evidence into one sentence."""
+    return _plain(_sentence(decision, evidence, request))
+
+
+def render(evidence: Sequence[Evidence]) -> str:
+    """Write the evidence as one block for a terminal, without colour and without a line break at its end."""
+    lines: list[str] = []
+    heading = ""
+    for one in evidence:
+        if one.policy and heading != (heading := f"{one.policy} ({_NAMES[one.kind][1]})"):
+            lines.append(heading)
+        lines.extend(_lines(one))
+    return "\n".join(map(_plain, lines))
+
+
+def denial_message(request: Request, decision: Decision, *, with_policy: bool = False) -> str:
+    """Return AWS's text for a refusal: ``User: … is not authorized to perform: … because …``.
+
+    ``with_policy`` adds the ARN of the policy that denies, as AWS does since 2026 where caller and policy are of one
+    account or organization. Raises ``ValueError`` for a decision that allows.
+    """
+    if decision.allowed:
+        raise ValueError("an allowed request has no denial message")
+    action = request.action
+    text = f"User: {request.principal} is not authorized to perform: {action}"
+    if request.resource != NO_RESOURCE:
+        text += f" on resource: {request.resource}"
+    if decision.decided_by is None:
+        return text
+    article, name = _NAMES[decision.decided_by]
+    if decision.outcome is Outcome.EXPLICITLY_DENIED:
+        policy = f": {decision.policy}" if with_policy and decision.policy.startswith("arn:") else ""
+        return f"{text} with an explicit deny in {article} {name}{policy}"
+    return f"{text} because no {name} allows the {action} action"
+
+
+# Gathering
+
+
+def _near(kind: PolicyKind, named: NamedPolicy, facts: Facts) -> Iterator[Evidence]:
+    for statement in named.policy.statements:
+        if not _came_near(statement, facts):
+            continue
+        failures = examine(statement, named.policy, facts)
+        notes = () if failures else tuple(_notes(statement, facts))
+        yield Evidence(kind, named.name, statement.path, statement.sid, statement.effect, not failures, failures, notes)
+
+
+def _came_near(statement: Statement, facts: Facts) -> bool:
+    """Say whether a statement is worth showing, without working out why it does not apply."""
+    if statement.effect is Effect.DENY:
+        return statement.applies(facts)
+    if statement.actions.matches(facts):
+        return True
+    services = statement.actions.services
+    return (services is None or facts.service in services) and statement.applies_beyond_action(facts)
+
+
+def _notes(statement: Statement, facts: Facts) -> Iterator[str]:
+    """Tell what may surprise about a statement that applies."""
+    principal = statement.principal
+    if principal is not None and principal.negated:
+        if facts.has_boundary and facts.principal.has_account:
+            yield "NotPrincipal spares nobody who has a permissions boundary"
+        elif unlisted := principal.unlisted(facts.principal):
+            yield f"NotPrincipal spares only who is listed whole; not listed: {', '.join(unlisted)}"
+    yield from (note for condition in statement.conditions if (note := vacuous(condition, facts)))
+
+
+def _failures(statement: Statement, policy: Policy, facts: Facts) -> Iterator[Failure]:
+    actions, resources, principal = statement.actions, statement.resources, statement.principal
+    if not actions.matches(facts):
+        name = "NotAction" if actions.negated else "Action"
+        yield Failure(
+            name, _cut(_of_service(actions.actions, facts)), (facts.request.action,), hint=action_hint(statement, facts)
+        )
+    if principal is not None and principal.grant(facts) is Grant.NONE:
+        name = "NotPrincipal" if principal.negated else "Principal"
+        yield Failure(name, _cut(principal.listed()), (str(facts.principal),), hint=principal_hint(statement, facts))
+    if resources is not None and not resources.matches(facts):
+        name = "NotResource" if resources.negated else "Resource"
+        yield Failure(name, _cut(resources.resources), (facts.resource,), hint=resource_hint(statement, facts, policy))
+    for condition in statement.conditions:
+        if not condition.holds(facts):
+            found = condition.found(facts)
+            yield Failure(
+                "Condition",
+                _cut(condition.values),
+                None if found is None else _cut(found),
+                condition.operator,
+                condition.key,
+                condition_hint(condition, facts, policy),
+            )
+
+
+def _of_service(actions: Sequence[str], facts: Facts) -> Sequence[str]:
+    """Leave out the actions of other services, where a statement has both."""
+    return [action for action in actions if action.lower().startswith(f"{facts.service}:")] or actions
+
+
+def _silence(kind: PolicyKind, attached: Sequence[NamedPolicy], facts: Facts) -> Evidence:
+    """Tell of policies none of whose statements comes near."""
+    if not attached:
+        return Evidence(kind, notes=(f"no {_NAMES[kind][1]} is there",))
+    names = ", ".join(named.name for named in attached[:5]) + (", …" if len(attached) > 5 else "")
+    return Evidence(kind, notes=(f"no Allow of {names} speaks of {facts.request.action}",))
+
+
+def _is_root_assuming(facts: Facts) -> bool:
+    return facts.principal.type is PrincipalType.ROOT and facts.service == "sts"
+
+
+def _absence(kind: PolicyKind, facts: Facts) -> Evidence:
+    """Tell of a kind of policy that had to allow, and is not there."""
+    if _is_root_assuming(facts):
+        return Evidence(kind, notes=("the root user of an account cannot assume a role",))
+    if kind is PolicyKind.SESSION:
+        return Evidence(kind, notes=("a federated user has what session policies give, and none was passed",))
+    if facts.principal.has_account:
+        return Evidence(kind, notes=("the resource has no policy, and without one the caller's own do not suffice",))
+    return Evidence(kind, notes=(f"the resource has no policy, and only that could let {facts.principal} in",))
+
+
+def _distance(one: Evidence, decision: Decision) -> tuple[bool, bool, bool, int]:
+    """Order evidence: what decided, then the kind that decided, then by how little is missing."""
+    decided = decision.statement is not None and (one.policy, one.statement) == (
+        decision.policy,
+        decision.statement.path,
+    )
+    denies = one.applies and one.effect is Effect.DENY
+    missing = len(one.failures) + 2 * sum(failure.element != "Condition" for failure in one.failures)
+    return not decided, not denies, one.kind is not decision.decided_by, missing
+
+
+# Wording
+
+
+def _sentence(decision: Decision, evidence: Sequence[Evidence], request: Request) -> str:
+    asked = request.action + ("" if request.resource == NO_RESOURCE else f" on {request.resource}")
+    if decision.allowed:
+        by = f" by {_place(decision)}" if decision.statement else ": no policy is asked"
+        return f"{asked} is allowed{by}."
+    if decision.decided_by is None or decision.outcome is Outcome.EXPLICITLY_DENIED:
+        return f"{asked} is denied by {_place(decision)}."
+    first = next((one for one in evidence if one.kind is decision.decided_by and not one.applies), None)
+    why = ""
+    if first is not None and first.failures:
+        why = f"; nearest is {first.reference} of {first.policy}: {first.failures[0]}"
+    elif first is not None and first.notes:
+        why = f"; {first.notes[0]}"
+    return f"No {_NAMES[decision.decided_by][1]} allows {asked}{why}."
+
+
+def _place(decision: Decision) -> str:
+    article, name = _NAMES[decision.decided_by] if decision.decided_by else ("", "")
+    statement = f"{decision.reference} of " if decision.statement else ""
+    return f"{statement}{decision.policy or f'{article} {name}'} ({name})"
+
+
+def _lines(one: Evidence) -> Iterator[str]:
+    if not one.statement:
+        yield from one.notes
+        return
+    applies = "applies" if one.applies else "does not apply"
+    yield f"  {one.effect} {one.reference} {applies}"
+    for failure in one.failures:
+        got = "nothing: the request has no such key" if failure.got is None else _listed(failure.got)
+        yield f"    {failure.operator} {failure.key}" if failure.operator else f"    {failure.element}"
+        yield f"      expected  {_listed(failure.expected)}"
+        yield f"      got       {got}"
+        if failure.hint:
+            yield f"      hint      {failure.hint}"
+    yield from (f"    note: {note}" for note in one.notes)
+
+
+def _listed(values: Sequence[str]) -> str:
+    return ", ".join(value or "''" for value in values) or "(nothing)"
+
+
+def _plain(text: str) -> str:
+    """Keep control characters, which documents and tags may hold, away from a terminal and out of a log's lines."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def _cut(values: Sequence[str]) -> tuple[str, ...]:
+    short = tuple(
+        value if len(value) <= _LONGEST_VALUE else f"{value[:_LONGEST_VALUE]}…" for value in values[:_MOST_VALUES]
+    )
+    return short if len(values) <= _MOST_VALUES else (*short, f"… and {len(values) - _MOST_VALUES} more")

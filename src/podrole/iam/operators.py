@@ -1,0 +1,240 @@
+"""The condition operators: what each compares, and how.
+
+A *comparison* holds the policy's values, compiled, and answers for one value of the request whether any of them fits.
+Negation, missing keys and sets of values are not its affair: see :mod:`podrole.iam.conditions`.
+
+Source: AWS, "IAM JSON policy elements: Condition operators". AWS leaves open what a value of the wrong type does.
+Here a malformed value in the policy fits nothing, and a negated operator does not hold by it either; a malformed
+value in the request makes the condition false, except for the String operators, to which every text is well-formed.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from podrole.iam.patterns import Glob, GlobSet
+from podrole.iam.request import Facts
+from podrole.iam.values import parse_address, parse_binary, parse_boolean, parse_network, parse_number, parse_time
+from podrole.iam.variables import Part, expand, fixed, parts
+
+Order = Callable[[Decimal, Decimal], bool]
+
+
+class Comparison(Protocol):
+    """The values of one key under one operator, compiled."""
+
+    malformed: bool
+    """Whether a value of the policy is not of the operator's type."""
+
+    def fits(self, value: str, facts: Facts) -> bool | None:
+        """Say whether any of the policy's values fits; ``None`` where ``value`` is not of the operator's type."""
+
+
+class Texts:
+    """The String operators: equal, equal but for case, or like a pattern."""
+
+    malformed = False
+
+    def __init__(self, values: Sequence[str], *, variables: bool, like: bool = False, fold: bool = False) -> None:
+        patterns = [parts(value.lower() if fold else value, wildcards=like, variables=variables) for value in values]
+        self._fold = fold
+        self._fixed = GlobSet(Glob(tokens) for pattern in patterns if (tokens := fixed(pattern)) is not None)
+        self._varying = [pattern for pattern in patterns if fixed(pattern) is None]
+
+    def fits(self, value: str, facts: Facts) -> bool | None:
+        """Compare the whole text."""
+        if self._fold:
+            value = value.lower()
+        if self._fixed.matches(value):
+            return True
+        for pattern in self._varying:
+            expanded = expand(pattern, facts)
+            if expanded is None:
+                continue
+            if self._fold:
+                expanded = [token.lower() if isinstance(token, str) else token for token in expanded]
+            if Glob(expanded).matches(value):
+                return True
+        return False
+
+
+class ARNs:
+    """ArnEquals and ArnLike, which are the same: part by part, a wildcard never crossing one of the first five colons.
+
+    Nor does a variable: where the policy writes all five colons itself, a colon in a value (a tag that the caller
+    chose) is text within its part. Only a pattern with fewer colons of its own takes them from its variables.
+    """
+
+    def __init__(self, values: Sequence[str], *, variables: bool) -> None:
+        patterns = [parts(value, wildcards=True, variables=variables) for value in values]
+        split = [_split(pattern) for pattern in patterns if fixed(pattern) is not None]
+        self._fixed = [_looked_at(globs) for one in split if (globs := _globs(one)) is not None]
+        self.malformed = len(self._fixed) < len(split)
+        self._varying = [(pattern, _split(pattern)) for pattern in patterns if fixed(pattern) is None]
+
+    def fits(self, value: str, facts: Facts) -> bool | None:
+        """Compare an ARN of six parts."""
+        found = value.split(":", 5)
+        if len(found) < 6:
+            return None
+        for pattern in self._fixed:
+            if _all_match(pattern, found):
+                return True
+        well_formed: bool | None = False
+        for whole, split in self._varying:
+            if len(split) < 6:
+                expanded = expand(whole, facts)
+                globs = None if expanded is None else _globs(_split(expanded))
+                if expanded is not None and globs is None:
+                    well_formed = None
+            else:
+                values = [expand(part, facts) for part in split]
+                globs = None if None in values else [Glob(part) for part in values if part is not None]
+            if globs is not None and _all_match(_looked_at(globs), found):
+                return True
+        return well_formed
+
+
+class Ordered:
+    """The Numeric and Date operators."""
+
+    def __init__(self, values: Sequence[str], read: Callable[[str], Decimal | None], order: Order) -> None:
+        found = [read(value) for value in values]
+        self._values = [value for value in found if value is not None]
+        self.malformed = len(self._values) < len(found)
+        self._read = read
+        self._order = order
+
+    def fits(self, value: str, facts: Facts) -> bool | None:  # noqa: ARG002  # the protocol's
+        """Compare by order, the request's value on the left."""
+        asked = self._read(value)
+        if asked is None:
+            return None
+        order = self._order
+        return True in [order(asked, one) for one in self._values]
+
+
+class Exactly:
+    """Bool and BinaryEquals: equal after reading both sides."""
+
+    def __init__(self, values: Sequence[str], read: Callable[[str], bool | bytes | None]) -> None:
+        found = [read(value) for value in values]
+        self._values = frozenset(value for value in found if value is not None)
+        self.malformed = None in found
+        self._read = read
+
+    def fits(self, value: str, facts: Facts) -> bool | None:  # noqa: ARG002  # the protocol's
+        """Compare what both sides say."""
+        asked = self._read(value)
+        return None if asked is None else asked in self._values
+
+
+class Addresses:
+    """IpAddress: the address lies in the block. A block of IPv4 holds no IPv6 address, and the other way round."""
+
+    def __init__(self, values: Sequence[str]) -> None:
+        found = [parse_network(value) for value in values]
+        self._networks = [network for network in found if network is not None]
+        self.malformed = None in found
+
+    def fits(self, value: str, facts: Facts) -> bool | None:  # noqa: ARG002  # the protocol's
+        """Look for the address in the blocks."""
+        address = parse_address(value)
+        if address is None:
+            return None
+        version, number = address
+        return True in [version == one and number & mask == network for one, network, mask in self._networks]
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One operator as the documentation names it, without set qualifier and IfExists."""
+
+    name: str
+    build: Callable[[Sequence[str], bool], Comparison]
+    """Compile the policy's values; the flag says whether policy variables are in force."""
+    negated: bool = False
+
+
+def _texts(*, like: bool = False, fold: bool = False) -> Callable[[Sequence[str], bool], Comparison]:
+    return lambda values, variables: Texts(values, variables=variables, like=like, fold=fold)
+
+
+def _ordered(read: Callable[[str], Decimal | None], order: Order) -> Callable[[Sequence[str], bool], Comparison]:
+    return lambda values, _: Ordered(values, read, order)
+
+
+def _arns(values: Sequence[str], variables: bool) -> Comparison:
+    return ARNs(values, variables=variables)
+
+
+_ORDERS: tuple[tuple[str, Order], ...] = (
+    ("Equals", operator.eq),
+    ("LessThan", operator.lt),
+    ("LessThanEquals", operator.le),
+    ("GreaterThan", operator.gt),
+    ("GreaterThanEquals", operator.ge),
+)
+
+OPERATORS: dict[str, Operator] = {
+    one.name: one
+    for one in (
+        Operator("StringEquals", _texts()),
+        Operator("StringNotEquals", _texts(), negated=True),
+        Operator("StringEqualsIgnoreCase", _texts(fold=True)),
+        Operator("StringNotEqualsIgnoreCase", _texts(fold=True), negated=True),
+        Operator("StringLike", _texts(like=True)),
+        Operator("StringNotLike", _texts(like=True), negated=True),
+        *(Operator(f"Numeric{name}", _ordered(parse_number, order)) for name, order in _ORDERS),
+        Operator("NumericNotEquals", _ordered(parse_number, operator.eq), negated=True),
+        *(Operator(f"Date{name}", _ordered(parse_time, order)) for name, order in _ORDERS),
+        Operator("DateNotEquals", _ordered(parse_time, operator.eq), negated=True),
+        Operator("Bool", lambda values, _: Exactly(values, parse_boolean)),
+        Operator("BinaryEquals", lambda values, _: Exactly(values, parse_binary)),
+        Operator("IpAddress", lambda values, _: Addresses(values)),
+        Operator("NotIpAddress", lambda values, _: Addresses(values), negated=True),
+        Operator("ArnEquals", _arns),
+        Operator("ArnLike", _arns),
+        Operator("ArnNotEquals", _arns, negated=True),
+        Operator("ArnNotLike", _arns, negated=True),
+    )
+}
+"""Every operator but ``Null``, which compares nothing."""
+
+
+def _split(pattern: Sequence[Part]) -> list[list[Part]]:
+    """Cut a pattern at its first five colons: six parts, or fewer where colons are missing."""
+    found: list[list[Part]] = [[]]
+    for part in pattern:
+        if isinstance(part, str):
+            first, *others = part.split(":", 6 - len(found))
+            found[-1].append(first)
+            found.extend([other] for other in others)
+        else:
+            found[-1].append(part)
+    return found
+
+
+def _globs(split: Sequence[Sequence[Part]]) -> list[Glob] | None:
+    """Compile six parts without variables; ``None`` where there are not six."""
+    tokens = [found for part in split if (found := fixed(part)) is not None]
+    return [Glob(one) for one in tokens] if len(tokens) == 6 else None
+
+
+_ARNParts = list[tuple[int, Glob]]
+
+
+def _looked_at(globs: Sequence[Glob]) -> _ARNParts:
+    """Number the parts and leave out those that are a lone star, and so anything."""
+    return [(index, one) for index, one in enumerate(globs) if one.prefix != ""]
+
+
+def _all_match(pattern: _ARNParts, found: Sequence[str]) -> bool:
+    for index, one in pattern:  # noqa: SIM110  # all() over a generator costs as much again
+        if not one.matches(found[index]):
+            return False
+    return True

@@ -1,0 +1,125 @@
+"""Reading the Principal and NotPrincipal elements of a document.
+
+Source: AWS, "AWS JSON policy elements: Principal". That a user or role exists is for the caller to check, and so is the
+replacement of its ARN by its unique id; of an identity provider nobody checks it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from podrole.iam.arn import PARTITIONS, is_account_id, parse_arn
+from podrole.iam.errors import InvalidARN
+from podrole.iam.grammar import Grammar
+from podrole.iam.jsontext import Path
+from podrole.iam.patterns import has_wildcard
+from podrole.iam.principal import PrincipalElement
+
+_TYPES = ("AWS", "Service", "Federated", "CanonicalUser")
+_UNIQUE_ID = re.compile(r"(?:AROA|AIDA)[A-Z0-9]{12,124}")
+_DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+")
+_CANONICAL_USER = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalFault:
+    """What is wrong with a principal. ``path`` is relative to the element."""
+
+    name: str
+    path: Path
+    got: Any
+    expected: str
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_principals(
+    value: Any, grammar: Grammar, *, negated: bool, denies: bool
+) -> tuple[PrincipalElement | None, list[PrincipalFault]]:
+    """Compile the element's value, or say what is wrong with it."""
+    if value == "*":
+        if "star" in grammar.texts:
+            return None, [PrincipalFault("star", (), value, "particular principals")]
+        return PrincipalElement(negated=negated, denies=denies, everyone=True), []
+    if grammar.only_everyone:
+        return None, [PrincipalFault("principal", (), value, '"*", and a condition on who is meant')]
+    if not isinstance(value, dict):
+        return None, [PrincipalFault("principal-type", (), value, f"an object of {', '.join(_TYPES)}")]
+    found: dict[str, set[str]] = {kind: set() for kind in (*_TYPES, "account", "id")}
+    faults: list[PrincipalFault] = []
+    for kind, names in value.items():
+        if kind not in _TYPES:
+            faults.append(PrincipalFault("syntax", (kind,), kind, f"one of {', '.join(_TYPES)}"))
+            continue
+        for index, name in enumerate(names if isinstance(names, list) else [names]):
+            path = (kind, index) if isinstance(names, list) else (kind,)
+            if isinstance(name, str):
+                place, form, fault = _read(kind, name, path, grammar)
+                found[place].add(form)
+                faults.extend(fault)
+            else:
+                faults.append(PrincipalFault("syntax", path, name, "a string or a list of strings"))
+    if not faults and not any(found.values()):
+        faults.append(PrincipalFault("principal-empty", (), value, "at least one principal"))
+    every_aws = "*" in found["AWS"]
+    element = PrincipalElement(
+        negated=negated,
+        denies=denies,
+        every_aws=every_aws,
+        accounts=frozenset(found["account"]),
+        arns=frozenset(found["AWS"] - {"*"}),
+        ids=frozenset(found["id"]),
+        services=frozenset(found["Service"]),
+        federated=frozenset(found["Federated"]),
+        canonical_users=frozenset(found["CanonicalUser"]),
+    )
+    return element, faults
+
+
+def _read(kind: str, name: str, path: Path, grammar: Grammar) -> tuple[str, str, list[PrincipalFault]]:
+    """Return where a principal belongs, in which form, and what is wrong with it."""
+    if kind == "AWS":
+        return _read_aws(name, path)
+    if kind == "Federated":
+        good = _DOMAIN.fullmatch(name) is not None or _is_provider(name)
+        expected = "the ARN of an identity provider, or a domain name as accounts.google.com"
+        return kind, name, [] if good else [PrincipalFault("federated", path, name, expected)]
+    if kind == "Service":
+        good = _DOMAIN.fullmatch(name) is not None
+        fault = PrincipalFault("principal", path, name, "a service as ec2.amazonaws.com", {"type": "SERVICE"})
+        return kind, name, [] if good else [fault]
+    good = grammar.canonical_user and _CANONICAL_USER.fullmatch(name) is not None
+    fault = PrincipalFault(
+        "principal", path, name, "64 hexadecimal digits, in an S3 policy", {"type": "CANONICAL_USER"}
+    )
+    return kind, name, [] if good else [fault]
+
+
+def _read_aws(name: str, path: Path) -> tuple[str, str, list[PrincipalFault]]:
+    if name == "*":
+        return "AWS", name, []
+    if is_account_id(name):
+        return "account", name, []
+    if _UNIQUE_ID.fullmatch(name):
+        return "id", name, []
+    try:
+        arn = parse_arn(name)
+    except InvalidARN:
+        arn = None
+    if arn is not None and arn.partition in PARTITIONS and not has_wildcard(name):
+        if arn.is_account_root and not arn.region:
+            return "account", arn.account, []
+        if arn.is_role or arn.is_user or arn.is_assumed_role or arn.is_federated_user:
+            return "AWS", name, []
+    expected = "*, an account id, or the ARN of an account's root, a user, a role, a role session or a federated user"
+    return "AWS", name, [PrincipalFault("principal", path, name, expected, {"type": "AWS"})]
+
+
+def _is_provider(name: str) -> bool:
+    try:
+        arn = parse_arn(name)
+    except InvalidARN:
+        return False
+    return arn.partition in PARTITIONS and (arn.is_oidc_provider or arn.is_saml_provider)

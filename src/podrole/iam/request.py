@@ -1,0 +1,96 @@
+"""The question put to the evaluator, and what the matchers read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from podrole.iam.errors import InvalidRequest
+from podrole.iam.principal import Principal
+
+NO_RESOURCE = "*"
+"""What a request names as its resource where the action has no resource-level permissions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """May ``principal`` do ``action`` on ``resource``?
+
+    ``action`` is one action with its service prefix (``ec2:DescribeInstances``). ``resource`` is an ARN, or ``*`` for
+    an action without resource-level permissions. ``resource_account`` is the account that owns the resource; empty,
+    it is the account in the resource's ARN, and where there is none, the caller's own. ``context`` holds the
+    condition keys of the request, in any case; a key that is not there is absent, nothing is filled in. An empty list
+    is an absent key.
+    """
+
+    principal: Principal
+    action: str
+    resource: str
+    resource_account: str = ""
+    context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+
+class Facts:
+    """A request as the matchers read it; what costs time is worked out when it is first asked for."""
+
+    __slots__ = ("_context", "_parts", "action", "has_boundary", "name", "principal", "request", "resource", "service")
+
+    def __init__(self, request: Request, *, has_boundary: bool = False) -> None:
+        """Raise :class:`InvalidRequest` for an action that is no ``service:Name``."""
+        self.action = request.action.lower()
+        service, _, name = self.action.partition(":")
+        if not service or not name or ":" in name or "*" in name or "?" in name:
+            raise InvalidRequest(
+                "The action asked for is not one action.",
+                got=repr(request.action),
+                expected="service:Name, without wildcards",
+            )
+        self.request = request
+        self.principal = request.principal
+        self.service = service
+        self.name = name
+        self.resource = request.resource
+        self.has_boundary = has_boundary
+        self._context: dict[str, tuple[str, ...]] | None = None
+        self._parts: list[str] | None = None
+
+    @property
+    def context(self) -> dict[str, tuple[str, ...]]:
+        """The condition keys in lower case. Raises :class:`InvalidRequest` for a value that is not text."""
+        context = self._context
+        if context is None:
+            context = self._context = _normalised(self.request.context)
+        return context
+
+    @property
+    def resource_parts(self) -> list[str]:
+        """The resource's six parts; empty for ``*`` and for anything that is not an ARN."""
+        parts = self._parts
+        if parts is None:
+            parts = self.resource.split(":", 5)
+            self._parts = parts = parts if len(parts) == 6 else []
+        return parts
+
+
+def _normalised(context: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for key, value in context.items():
+        if not isinstance(key, str):
+            raise InvalidRequest("A condition key is not text.", got=type(key).__name__, expected="a string")
+        folded = key.lower()
+        if isinstance(value, str) and folded not in found:  # nearly always
+            found[folded] = (value,)
+            continue
+        values: list[str] = []
+        for one in value if isinstance(value, (list, tuple)) else (value,):
+            if not isinstance(one, str):
+                raise InvalidRequest(
+                    f"The condition key {key} has a value that is not text.",
+                    got=type(one).__name__,
+                    expected="a string or a list of strings",
+                )
+            values.append(one)
+        if values:
+            # Two keys that differ only in case are one key with both values: a tag "Team" beside a tag "team".
+            found[folded] = (*found.get(folded, ()), *values)
+    return found

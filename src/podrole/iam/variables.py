@@ -1,0 +1,111 @@
+"""Policy variables: ``${key}``, ``${key, 'default'}``, and ``${*}``, ``${?}``, ``${$}`` for the characters themselves.
+
+Only under Version 2012-10-17; before it, ``${…}`` is ordinary text. What a variable brings in is literal: a ``*`` in a
+tag's value is an asterisk, never a wildcard. A variable without value, and one that is not written as above, makes the
+whole text null: it matches nothing.
+
+Source: AWS, "IAM policy elements: Variables and tags".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from podrole.iam.patterns import Token, tokens
+from podrole.iam.request import Facts
+
+# Keys that hold a set by definition can have no place in a variable, also when the set has one member. Source: AWS,
+# "AWS global condition context keys".
+_MULTIVALUED = frozenset(
+    {
+        "aws:calledvia",
+        "aws:principalorgpaths",
+        "aws:principalservicenameslist",
+        "aws:resourceorgpaths",
+        "aws:sourceorgpaths",
+        "aws:tagkeys",
+        "aws:vpcesourceorgpaths",
+        "sts:transitivetagkeys",
+    }
+)
+
+
+class Variable:
+    """One ``${…}``. ``key`` is in lower case; it is empty where the variable is not well-formed."""
+
+    __slots__ = ("default", "key", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        key, comma, rest = text[2:-1].partition(",")
+        key, rest = key.strip(), rest.strip()
+        quoted = len(rest) >= 2 and rest[0] == rest[-1] == "'" and "'" not in rest[1:-1]
+        formed = bool(key) and not set(key) & set("${}'") and not any(map(str.isspace, key)) and (quoted or not comma)
+        self.key = key.lower() if formed else ""
+        self.default = rest[1:-1] if formed and quoted else None
+
+    def value(self, facts: Facts) -> str | None:
+        """Return what the variable stands for in this request, or ``None``."""
+        found = facts.context.get(self.key) if self.key else None
+        if found is None:
+            return self.default
+        return found[0] if len(found) == 1 and self.key not in _MULTIVALUED else None
+
+
+Part = Token | Variable
+
+
+def parts(text: str, *, wildcards: bool, variables: bool) -> tuple[Part, ...]:
+    """Read ``text`` as a pattern with variables, either of which may be switched off."""
+    found: list[Part] = []
+    start = 0
+    while variables and (opened := text.find("${", start)) >= 0:
+        closed = _closing(text, opened)
+        if closed < 0:
+            break  # never closed: ordinary text to its end
+        found.extend(_literal(text[start:opened], wildcards))
+        body = text[opened + 2 : closed]
+        found.append(body if body in ("*", "?", "$") else Variable(text[opened : closed + 1]))
+        start = closed + 1
+    found.extend(_literal(text[start:], wildcards))
+    return tuple(found)
+
+
+def expand(pattern: Sequence[Part], facts: Facts) -> list[Token] | None:
+    """Put values in the place of variables; ``None`` where one has no value."""
+    expanded: list[Token] = []
+    for part in pattern:
+        if isinstance(part, Variable):
+            value = part.value(facts)
+            if value is None:
+                return None
+            expanded.append(value)
+        else:
+            expanded.append(part)
+    return expanded
+
+
+def fixed(pattern: Sequence[Part]) -> list[Token] | None:
+    """Return the pattern where it holds no variable, else ``None``."""
+    found = [part for part in pattern if not isinstance(part, Variable)]
+    return found if len(found) == len(pattern) else None
+
+
+def without_value(pattern: Sequence[Part], facts: Facts) -> tuple[str, ...]:
+    """Return the variables, as written, that have no value in this request."""
+    return tuple(part.text for part in pattern if isinstance(part, Variable) and part.value(facts) is None)
+
+
+def _literal(text: str, wildcards: bool) -> tuple[Token, ...]:
+    if wildcards:
+        return tokens(text)
+    return (text,) if text else ()
+
+
+def _closing(text: str, opened: int) -> int:
+    """Return where the variable opened there ends; a brace inside its quoted default does not end it."""
+    closed = text.find("}", opened)
+    quote = text.find("'", opened)
+    if 0 <= quote < closed:
+        closed = text.find("}", text.find("'", quote + 1)) if text.find("'", quote + 1) >= 0 else -1
+    return closed

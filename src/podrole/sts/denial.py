@@ -1,0 +1,86 @@
+"""A denial: the answer no, with AWS's words for the client and the reason for everybody else.
+
+A denial is a value. Inside this package it travels as ``Denied`` so that each check can be written as a sentence; the
+public functions return it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Step(StrEnum):
+    """The checks of an exchange, in the order in which they are made: what stands before the one that failed has
+    held."""
+
+    PARAMETERS = "parameters"
+    TOKEN = "token form"  # noqa: S105 - the name of a step
+    CLAIMS = "required claims"
+    PROVIDER = "identity provider"
+    AUDIENCE = "audience"
+    KEYS = "issuer's keys"
+    SIGNATURE = "signature"
+    TIME = "time"
+    TRUST = "trust policy"
+    DURATION = "duration"
+    SESSION_POLICY = "session policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """What the client is told (``code``, ``status``, ``message``) and what is known beyond that.
+
+    ``why`` is one sentence; ``expected`` and ``got`` its two sides where it has them; ``evidence`` whatever else the
+    deciding function found, JSON-able. None of them holds a token, a key or a signature.
+    """
+
+    code: str
+    status: int
+    message: str
+    step: Step
+    why: str
+    expected: str | None = None
+    got: str | None = None
+    next_step: str | None = None
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def explanation(self) -> dict[str, Any]:
+        """Return the denial's reasons as JSON-able data, what has no value left out."""
+        held = [step.value for step in Step]
+        parts: dict[str, Any] = {
+            "step": self.step.value,
+            "held": held[: held.index(self.step.value)],
+            "why": self.why,
+            "expected": self.expected,
+            "got": self.got,
+            "next": self.next_step,
+            **self.evidence,
+        }
+        return {name: value for name, value in parts.items() if value not in (None, [], {}, "")}
+
+
+class Denied(Exception):
+    """Carries a Denial out of a check."""
+
+    def __init__(self, denial: Denial) -> None:
+        super().__init__(denial.why)
+        self.denial = denial
+
+
+def denied(
+    step: Step,
+    code: str,
+    message: str,
+    why: str,
+    *,
+    status: int = 400,
+    expected: str | None = None,
+    got: str | None = None,
+    next_step: str | None = None,
+    evidence: Mapping[str, Any] | None = None,
+) -> Denied:
+    """Return a Denied to raise."""
+    return Denied(Denial(code, status, message, step, why, expected, got, next_step, evidence or {}))

@@ -1,0 +1,389 @@
+"""AssumeRoleWithWebIdentity: a token and a role become a session, or a denial.
+
+https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html. The checks, each named by its
+``Step`` and made in this order:
+
+1.  PARAMETERS      what the API's model takes
+2.  TOKEN           the token is a JWT of an accepted algorithm
+3.  CLAIMS          iss, sub, aud, iat and exp are there; one audience, or an authorized party
+4.  PROVIDER        the role's account has a provider for that issuer
+5.  AUDIENCE        the audience is one of the provider's client ids
+6.  KEYS            the issuer's keys can be had, and one has the token's id
+7.  SIGNATURE       it is that key's
+8.  TIME            exp, iat, nbf
+9.  TRUST           the role exists and its trust policy allows it (and the tags, and the source identity)
+10. DURATION        no longer than the role allows
+11. SESSION_POLICY  the policies that limit the session are well-formed
+
+Nothing of a token is believed before step 7: its issuer only picks a provider that the account has registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from podrole.iam.directory import Directory, OIDCProvider, Role
+from podrole.iam.document import compile_policy
+from podrole.iam.errors import PolicyError
+from podrole.iam.evaluate import Decision, NamedPolicy, PolicySet, Request, evaluate_trust
+from podrole.iam.explain import explain, summary
+from podrole.iam.policy import Policy, PolicyKind
+from podrole.iam.principal import Principal, PrincipalType
+from podrole.oidc.errors import KeysFault, KeysUnavailable, TokenFault, TokenRefused
+from podrole.oidc.keycache import KeySource
+from podrole.oidc.token import UnverifiedClaims, UnverifiedToken, VerifiedClaims, parse_token, read_claims
+from podrole.oidc.verify import STS_TIME_RULES, verify
+from podrole.sts import parameters as api
+from podrole.sts.circumstances import Circumstances
+from podrole.sts.denial import Denial, Denied, Step, denied
+from podrole.sts.role_arn import RoleName, parse_role_arn
+from podrole.sts.session import Session, SessionKind
+from podrole.sts.session_policy import packed_policy_size, session_policies
+from podrole.sts.tags import SessionTags, source_identity_of_claims, tags_of_claims
+
+ACTION = "sts:AssumeRoleWithWebIdentity"
+_NO_KEY = (
+    "Couldn't retrieve verification key from your identity provider,  "  # two blanks, as AWS writes it
+    "please reference AssumeRoleWithWebIdentity documentation for requirements"
+)
+_NOT_AUTHORIZED = f"Not authorized to perform {ACTION}"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The outcome of an exchange that held: what goes into the response and into the credentials."""
+
+    session: Session
+    role: Role
+    provider: OIDCProvider
+    claims: VerifiedClaims
+    packed_policy_size: int | None
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One exchange under way; what it has found out so far is what a denial can tell."""
+
+    parameters: Mapping[str, str]
+    at: Circumstances
+    name: RoleName | None = None
+    token: UnverifiedToken | None = None
+    provider: OIDCProvider | None = None
+    tags: SessionTags = field(default_factory=SessionTags)
+    source_identity: str | None = None
+
+    def known(self) -> dict[str, Any]:
+        found: dict[str, Any] = {"role": self.parameters.get("RoleArn")}
+        if self.token is not None:
+            found["token"] = {"header": dict(self.token.header), "claims": dict(self.token.payload)}
+        if self.provider is not None:
+            found["provider"] = {
+                "arn": self.provider.arn,
+                "client_ids": list(self.provider.client_ids),
+                "thumbprints": list(self.provider.thumbprints),
+            }
+        return found
+
+
+async def assume_role_with_web_identity(
+    parameters: Mapping[str, str], directory: Directory, keys: KeySource, at: Circumstances
+) -> Granted | Denial:
+    """Make all checks and return the session, or the denial of the first that failed.
+
+    ``parameters`` are the request's, decoded. Waits only for ``keys``, which may fetch. Never raises for what a client
+    sent.
+    """
+    exchange = _Exchange(parameters, at)
+    try:
+        return await _exchange(exchange, directory, keys)
+    except Denied as refused:
+        denial = refused.denial
+        evidence = {**exchange.known(), **denial.evidence}
+        return Denial(
+            denial.code,
+            denial.status,
+            denial.message,
+            denial.step,
+            denial.why,
+            denial.expected,
+            denial.got,
+            denial.next_step,
+            evidence,
+        )
+
+
+async def _exchange(exchange: _Exchange, directory: Directory, keys: KeySource) -> Granted:
+    parameters, at = exchange.parameters, exchange.at
+    # 1. PARAMETERS
+    api.validate(parameters, api.WEB_IDENTITY_PARAMETERS)
+    policy_arns = api.policy_arns(parameters)
+    exchange.name = name = parse_role_arn(parameters["RoleArn"])
+    # 2. TOKEN
+    try:
+        exchange.token = token = parse_token(parameters["WebIdentityToken"])
+        # 3. CLAIMS
+        claims = read_claims(token)
+    except TokenRefused as refused:
+        raise _token_denied(refused, at.now) from refused
+    _require_one_audience(claims)
+    exchange.tags = tags_of_claims(claims.payload)
+    exchange.source_identity = source_identity_of_claims(claims.payload)
+    # 4. PROVIDER, in the account that the role's ARN names, whether or not that role exists
+    provider = directory.oidc_provider(name.account, claims.issuer)
+    if provider is None:
+        raise denied(
+            Step.PROVIDER,
+            "InvalidIdentityToken",
+            f"No OpenIDConnect provider found in your account for {claims.issuer}",
+            f"Account {name.account} has no identity provider for the token's issuer.",
+            got=repr(claims.issuer),
+            expected="the URL of a provider, to the last character",
+            next_step="aws iam create-open-id-connect-provider --client-id-list sts.amazonaws.com "
+            f"--url {claims.issuer}",
+        )
+    exchange.provider = provider
+    # 5. AUDIENCE
+    if claims.effective_audience not in provider.client_ids:
+        raise _audience_denied(claims, provider)
+    # 6. KEYS, 7. SIGNATURE, 8. TIME
+    verified = await _verified(token, claims, provider, keys, at.now)
+    # 9. TRUST
+    role = _trusted_role(exchange, provider, verified, directory)
+    # 10. DURATION
+    seconds = api.duration(parameters)
+    if seconds > role.max_session_seconds:
+        raise denied(
+            Step.DURATION,
+            "ValidationError",
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+            "The session would last longer than the role allows.",
+            got=f"{seconds} s",
+            expected=f"at most {role.max_session_seconds} s",
+        )
+    # 11. SESSION_POLICY
+    policies = session_policies(parameters.get("Policy"), policy_arns, role.account, directory)
+    packed = packed_policy_size(policies, exchange.tags)
+    issued_at = int(at.now)
+    session = Session(
+        kind=SessionKind.ASSUMED_ROLE,
+        account=role.account,
+        principal_arn=role.arn,
+        principal_id=role.id,
+        name=parameters["RoleSessionName"],
+        issued_at=issued_at,
+        expires_at=issued_at + seconds,
+        policy=policies.inline,
+        policy_arns=policies.arns,
+        tags=dict(exchange.tags.tags),
+        transitive_tag_keys=exchange.tags.transitive_keys,
+        source_identity=exchange.source_identity,
+        federated_provider=provider.arn,
+        context=_lasting_context(provider, verified),
+    )
+    return Granted(session, role, provider, verified, packed)
+
+
+def _require_one_audience(claims: UnverifiedClaims) -> None:
+    if len(claims.audiences) > 1 and claims.authorized_party is None:
+        raise denied(
+            Step.CLAIMS,
+            "InvalidIdentityToken",
+            "Token audience contains more than one audience while authorized party is not present",
+            "The token is meant for several audiences, and does not say who may use it.",
+            got=f"aud {list(claims.audiences)!r}",
+            expected="one audience, or a claim azp",
+            next_step="request the token for one audience: sts.amazonaws.com",
+        )
+
+
+def _audience_denied(claims: UnverifiedClaims, provider: OIDCProvider) -> Denied:
+    return denied(
+        Step.AUDIENCE,
+        "InvalidIdentityToken",
+        "Incorrect token audience",
+        "The token's audience is not one of the provider's client ids.",
+        got=repr(claims.effective_audience),
+        expected="one of " + (", ".join(map(repr, provider.client_ids)) or "none: the provider has no client id"),
+        next_step="request the token for one of these, or: aws iam add-client-id-to-open-id-connect-provider "
+        f"--open-id-connect-provider-arn {provider.arn} --client-id {claims.effective_audience}",
+    )
+
+
+async def _verified(
+    token: UnverifiedToken, claims: UnverifiedClaims, provider: OIDCProvider, keys: KeySource, now: float
+) -> VerifiedClaims:
+    try:
+        candidates = await keys.keys(provider.issuer, token.kid, provider.thumbprints)
+        return verify(token, claims, candidates, now=now, times=STS_TIME_RULES)
+    except KeysUnavailable as missing:
+        message = _NO_KEY
+        if missing.fault is KeysFault.THUMBPRINT:
+            message = "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint"
+        raise denied(
+            Step.KEYS,
+            "InvalidIdentityToken",
+            message,
+            missing.what,
+            got=missing.got,
+            expected=missing.expected,
+            next_step=missing.next_step,
+            evidence={"fault": missing.fault.value},
+        ) from missing
+    except TokenRefused as refused:
+        raise _token_denied(refused, now) from refused
+
+
+def _token_denied(refused: TokenRefused, now: float) -> Denied:
+    """Put what the verifier found into STS's words."""
+    step, code, message = Step.CLAIMS, "InvalidIdentityToken", ""
+    match refused.fault:
+        case TokenFault.NOT_A_JWT:
+            step = Step.TOKEN
+            message = "The ID Token provided is not a valid JWT. (You may see this error if you sent an Access Token)"
+        case TokenFault.MISSING_CLAIM:
+            message = f"Missing a required claim: {refused.claim}"
+        case TokenFault.BAD_TIMESTAMP:
+            message = "Invalid timestamp in token claims."
+        case TokenFault.BAD_CLAIM | TokenFault.SEVERAL_AUDIENCES:
+            message = (
+                "The web identity token provided could not be validated. See the AssumeRoleWithWebIdentity "
+                "documentation for requirements."
+            )
+        case TokenFault.WRONG_KEY:
+            step, message = Step.SIGNATURE, _NO_KEY
+        case TokenFault.BAD_SIGNATURE:
+            step, message = Step.SIGNATURE, "Token signature invalid"
+        case TokenFault.EXPIRED:
+            step, code = Step.TIME, "ExpiredTokenException"
+            expiry = (refused.got or "").removeprefix("exp ")
+            message = f"Token expired: current date/time {int(now)} must be before the expiration date/time {expiry}"
+        case TokenFault.TOO_OLD:
+            step, code = Step.TIME, "ExpiredTokenException"
+            message = f"Token too old: {(refused.got or '').removesuffix(' s old')}"
+        case TokenFault.NOT_YET_VALID:
+            step, message = Step.TIME, "Token issued in the future."
+    return denied(
+        step,
+        code,
+        message,
+        refused.what,
+        got=refused.got,
+        expected=refused.expected,
+        next_step=refused.next_step,
+        evidence={"fault": refused.fault.value},
+    )
+
+
+def _trusted_role(exchange: _Exchange, provider: OIDCProvider, claims: VerifiedClaims, directory: Directory) -> Role:
+    """Return the role if its trust policy allows the call and all that the token asks for.
+
+    A role that does not exist is denied in the very words of one that does not trust.
+    """
+    name = exchange.name
+    role = directory.role(name.arn) if name is not None else None
+    if role is None:
+        raise denied(
+            Step.TRUST,
+            "AccessDenied",
+            _NOT_AUTHORIZED,
+            "There is no such role.",
+            status=403,
+            got=repr(exchange.parameters["RoleArn"]),
+            expected="the ARN of a role, with its path",
+            next_step="check the service account's annotation eks.amazonaws.com/role-arn",
+        )
+    principal = Principal(PrincipalType.WEB_IDENTITY, arn=provider.arn)
+    context = _trust_context(exchange, provider, claims, role)
+    actions = [ACTION]
+    if exchange.tags.tags:
+        actions.append("sts:TagSession")
+    if exchange.source_identity is not None:
+        actions.append("sts:SetSourceIdentity")
+    trust = NamedPolicy(f"the trust policy of role {role.name}", _compiled(role))
+    for action in actions:
+        request = Request(principal, action, role.arn, role.account, context)
+        decision = evaluate_trust(request, trust)
+        if not decision.allowed:
+            raise _trust_denied(request, trust, decision)
+    return role
+
+
+def _compiled(role: Role) -> Policy:
+    """A trust policy that cannot be read trusts nobody."""
+    try:
+        return compile_policy(role.trust_policy, PolicyKind.TRUST)
+    except PolicyError as fault:
+        raise denied(
+            Step.TRUST,
+            "AccessDenied",
+            _NOT_AUTHORIZED,
+            f"The trust policy of role {role.name} is not one that AWS takes: {fault.message}",
+            status=403,
+            got=fault.got,
+            expected=fault.expected,
+        ) from fault
+
+
+def _trust_denied(request: Request, trust: NamedPolicy, decision: Decision) -> Denied:
+    policies = PolicySet(resource=trust)
+    evidence = explain(request, policies, decision)
+    return denied(
+        Step.TRUST,
+        "AccessDenied",
+        _NOT_AUTHORIZED,
+        summary(decision, evidence, request),
+        status=403,
+        evidence={
+            "action": request.action,
+            "decision": decision.outcome.value,
+            "policy": trust.name,
+            "evidence": [one.to_dict() for one in evidence],
+        },
+    )
+
+
+def _trust_context(
+    exchange: _Exchange, provider: OIDCProvider, claims: VerifiedClaims, role: Role
+) -> dict[str, str | list[str]]:
+    """Return the condition keys of the exchange.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html: of the token's
+    claims only these; ``iss``, ``kubernetes.io`` and all others are absent.
+    """
+    prefix = provider.key_prefix
+    context: dict[str, str | list[str]] = {
+        **exchange.at.context_keys(),
+        **_lasting_context(provider, claims),
+        f"{prefix}:oaud": claims.audiences[0] if len(claims.audiences) == 1 else list(claims.audiences),
+        "aws:FederatedProvider": provider.arn,
+        "aws:ResourceAccount": role.account,
+        "sts:RoleSessionName": exchange.parameters["RoleSessionName"],
+    }
+    email = claims.payload.get("email")
+    if isinstance(email, str):
+        context[f"{prefix}:email"] = email
+    for key, value in role.tags.items():
+        context[f"aws:ResourceTag/{key}"] = context[f"iam:ResourceTag/{key}"] = value
+    if exchange.tags.tags:
+        context["aws:TagKeys"] = list(exchange.tags.tags)
+        context.update({f"aws:RequestTag/{key}": value for key, value in exchange.tags.tags.items()})
+    if exchange.tags.transitive_keys:
+        context["sts:TransitiveTagKeys"] = list(exchange.tags.transitive_keys)
+    if exchange.source_identity is not None:
+        context["sts:SourceIdentity"] = exchange.source_identity
+    return context
+
+
+def _lasting_context(provider: OIDCProvider, claims: VerifiedClaims) -> dict[str, str | list[str]]:
+    """Return the keys that later requests of the session still carry."""
+    prefix = provider.key_prefix
+    context: dict[str, str | list[str]] = {
+        f"{prefix}:aud": claims.effective_audience,
+        f"{prefix}:sub": claims.subject,
+    }
+    methods = claims.payload.get("amr")
+    if isinstance(methods, list) and all(isinstance(method, str) for method in methods):
+        context[f"{prefix}:amr"] = methods
+    return context

@@ -1,0 +1,97 @@
+"""Namespaces that end, and owners whose dependents go with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("controllers")
+
+
+def owned_by(owner: Any, **more: Any) -> dict[str, Any]:
+    reference = {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": owner["metadata"]["name"]}
+    return reference | {"uid": owner["metadata"]["uid"]} | more
+
+
+@pytest.fixture
+def make(cluster: Any) -> Any:
+    """Return a function that makes a ConfigMap with owners."""
+
+    async def make(name: str, *owners: Any, finalizers: tuple[str, ...] = ()) -> Any:
+        metadata: dict[str, Any] = {"name": name, "ownerReferences": list(owners), "finalizers": list(finalizers)}
+        return await cluster.create("configmaps", "default", {"metadata": metadata})
+
+    return make
+
+
+async def test_a_namespace_ends_after_its_contents(cluster: Any) -> None:
+    await cluster.create("namespaces", None, {"metadata": {"name": "shop"}})
+    await cluster.until("configmaps", "shop", "kube-root-ca.crt", bool)
+    await cluster.create("secrets", "shop", {"metadata": {"name": "s", "finalizers": ["example.com/wait"]}})
+    await cluster.delete("namespaces", None, "shop")
+    held = await cluster.until("secrets", "shop", "s", lambda secret: secret["metadata"].get("deletionTimestamp"))
+    assert (await cluster.get("namespaces", None, "shop"))["status"]["phase"] == "Terminating"
+    held["metadata"]["finalizers"] = []
+    await cluster.update("secrets", "shop", "s", held)
+    await cluster.until_gone("namespaces", None, "shop")
+    assert await cluster.list("configmaps", "shop") == []
+    assert await cluster.list("serviceaccounts", "shop") == []
+
+
+async def test_what_is_owned_goes_with_its_owner(cluster: Any, make: Any) -> None:
+    owner = await make("owner")
+    child = await make("child", owned_by(owner))
+    await make("grandchild", owned_by(child))
+    await cluster.delete("configmaps", "default", "owner")
+    await cluster.until_gone("configmaps", "default", "child")
+    await cluster.until_gone("configmaps", "default", "grandchild")
+
+
+async def test_what_was_made_for_an_owner_that_is_gone_goes_too(cluster: Any, make: Any) -> None:
+    owner = await make("owner")
+    await cluster.delete("configmaps", "default", "owner")
+    await make("owner")  # of the same name, but another
+    await make("late", owned_by(owner))
+    await cluster.until_gone("configmaps", "default", "late")
+
+
+async def test_who_has_another_owner_only_loses_the_reference(cluster: Any, make: Any) -> None:
+    first, second = await make("first"), await make("second")
+    await make("child", owned_by(first), owned_by(second))
+    await cluster.delete("configmaps", "default", "first")
+    child = await cluster.until(
+        "configmaps", "default", "child", lambda found: len(found["metadata"]["ownerReferences"]) == 1
+    )
+    assert child["metadata"]["ownerReferences"] == [owned_by(second)]
+
+
+async def test_an_owner_of_an_unknown_kind_keeps_its_dependents(cluster: Any, make: Any, eventually: Any) -> None:
+    reference = {"apiVersion": "example.com/v1", "kind": "Thing", "name": "t", "uid": "u"}
+    await make("kept", reference)
+    owner = await make("owner")
+    await make("child", owned_by(owner))
+    await cluster.delete("configmaps", "default", "owner")
+    await cluster.until_gone("configmaps", "default", "child")  # so the collector has been past the other
+    assert await cluster.get("configmaps", "default", "kept")
+
+
+async def test_in_the_foreground_the_owner_waits_for_what_blocks_it(cluster: Any, make: Any) -> None:
+    owner = await make("owner", finalizers=("foregroundDeletion",))
+    await make("child", owned_by(owner, blockOwnerDeletion=True), finalizers=("example.com/wait",))
+    await cluster.delete("configmaps", "default", "owner")
+    child = await cluster.until(
+        "configmaps", "default", "child", lambda found: found["metadata"].get("deletionTimestamp")
+    )
+    assert await cluster.get("configmaps", "default", "owner")
+    child["metadata"]["finalizers"] = []
+    await cluster.update("configmaps", "default", "child", child)
+    await cluster.until_gone("configmaps", "default", "owner")
+
+
+async def test_orphans_stay_without_their_reference(cluster: Any, make: Any) -> None:
+    owner = await make("owner", finalizers=("orphan",))
+    await make("child", owned_by(owner))
+    await cluster.delete("configmaps", "default", "owner")
+    await cluster.until_gone("configmaps", "default", "owner")
+    assert not (await cluster.get("configmaps", "default", "child"))["metadata"].get("ownerReferences")

@@ -1,0 +1,111 @@
+"""A node over the cluster in memory, on a clock that the test turns; its processes are real."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podrole.cluster.node.host import NodeSettings
+from podrole.cluster.node.images import Images
+from podrole.cluster.node.node import Node
+from podrole.cluster.node_api import LogOptions
+
+MakeNode = Callable[..., AbstractAsyncContextManager[Node]]
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return tmp_path / "node"
+
+
+@pytest.fixture
+def make_node(cluster: Any, time: Any, directory: Path) -> MakeNode:
+    @asynccontextmanager
+    async def make(**settings: Any) -> AsyncIterator[Node]:
+        images = settings.pop("images", None) or Images(find_aws=lambda: None)
+        given = replace(NodeSettings(stop_grace_seconds=0.5), **settings)
+        async with Node(cluster, directory, given, time=time, images=images, randomness=lambda: 0.0) as node:
+            yield node
+
+    return make
+
+
+@pytest.fixture
+async def node(make_node: MakeNode) -> AsyncIterator[Node]:
+    async with make_node() as node:
+        yield node
+
+
+@pytest.fixture
+def run_pod(cluster: Any) -> Callable[..., Any]:
+    """Return a function that makes a pod: a script for its one container, fields of it, of the spec."""
+
+    async def make(
+        script: str | None = None,
+        *,
+        name: str = "p",
+        container: dict[str, Any] | None = None,
+        annotations: dict[str, str] | None = None,
+        **spec: Any,
+    ) -> Any:
+        only: dict[str, Any] = {"name": "c", "image": "busybox"}
+        if script is not None:
+            only["command"] = ["sh", "-c", script]
+        only |= container or {}
+        metadata = {"name": name, "annotations": annotations or {}}
+        body = {"metadata": metadata, "spec": {"restartPolicy": "Never", "containers": [only], **spec}}
+        return await cluster.create("pods", "default", body)
+
+    return make
+
+
+@pytest.fixture
+def finished(cluster: Any) -> Callable[..., Any]:
+    """Return a function that waits until a pod has run to its end and returns it."""
+
+    async def wait(name: str = "p", *, seconds: float = 20) -> Any:
+        ended = ("Succeeded", "Failed")
+        return await cluster.until(
+            "pods", "default", name, lambda pod: pod["status"]["phase"] in ended, seconds=seconds
+        )
+
+    return wait
+
+
+@pytest.fixture
+def running(cluster: Any) -> Callable[..., Any]:
+    """Return a function that waits until a pod is Running and returns it."""
+
+    async def wait(name: str = "p") -> Any:
+        return await cluster.until("pods", "default", name, lambda pod: pod["status"]["phase"] == "Running")
+
+    return wait
+
+
+@pytest.fixture
+def log_of(node: Node, cluster: Any) -> Callable[..., Any]:
+    """Return a function that reads a container's log to its end."""
+
+    async def read(name: str = "p", container: str = "c", **options: Any) -> str:
+        pod = await cluster.get("pods", "default", name)
+        parts = [part async for part in await node.logs(pod, container, LogOptions(**options))]
+        return b"".join(parts).decode()
+
+    return read
+
+
+@pytest.fixture
+def state_of() -> Callable[..., Any]:
+    """Return a function that gives a container's status: (name of the state, its fields, the whole status)."""
+
+    def state(pod: Any, container: str = "c", *, field: str = "containerStatuses") -> Any:
+        status = next(each for each in pod["status"].get(field, ()) if each["name"] == container)
+        (kind, fields), *_ = status["state"].items()
+        return kind, fields, status
+
+    return state

@@ -1,0 +1,245 @@
+"""What a process of a pod gets to see: its variables, its files, and nothing of the person who started podrole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TOKEN = {"serviceAccountToken": {"path": "token", "audience": "sts.amazonaws.com", "expirationSeconds": 3600}}
+TOKENS = {"name": "t", "projected": {"sources": [TOKEN]}}
+MOUNTED = {"volumeMounts": [{"name": "t", "mountPath": "/var/run/secrets/aws"}]}
+SHOW = "import os, json; print(json.dumps(dict(os.environ)))"
+
+
+async def environment(run_pod: Any, finished: Any, log_of: Any, **container: Any) -> dict[str, str]:
+    command = {"image": "python:3", "command": ["python", "-c", SHOW]}
+    await run_pod(container=command | container)
+    await finished()
+    made: dict[str, str] = json.loads(await log_of())
+    return made
+
+
+async def test_nothing_of_the_persons_shell_reaches_the_process(
+    run_pod: Any, finished: Any, log_of: Any, monkeypatch: pytest.MonkeyPatch, directory: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "KUBECONFIG", "HTTPS_PROXY", "PYTHONPATH", "SSH_AUTH_SOCK"):
+        monkeypatch.setenv(name, "the person's")
+    seen = await environment(run_pod, finished, log_of)
+    # LC_CTYPE is Python's own doing, PEP 538.
+    assert set(seen) - {"LC_CTYPE"} == {"HOME", "HOSTNAME", "LANG", "PATH", "PODROLE_CONTAINER_ID", "TMPDIR"}
+    assert seen["HOSTNAME"] == "p"
+    assert Path(seen["HOME"]).is_relative_to(directory)
+    assert Path(seen["TMPDIR"]).is_relative_to(directory)
+
+
+async def test_a_home_outside_the_pod_is_replaced_by_the_pods_own(
+    run_pod: Any, finished: Any, log_of: Any, directory: Path
+) -> None:
+    env = [{"name": "HOME", "value": "/home/person"}, {"name": "CREDENTIALS", "value": "/root/.aws/credentials"}]
+    seen = await environment(run_pod, finished, log_of, env=env)
+    assert Path(seen["HOME"]).is_relative_to(directory)
+    assert Path(seen["CREDENTIALS"]).is_relative_to(directory)
+
+
+async def test_a_pods_address_is_there_from_the_start(run_pod: Any, finished: Any, log_of: Any) -> None:
+    env = [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]
+    assert (await environment(run_pod, finished, log_of, env=env))["IP"] == "127.0.0.1"
+
+
+async def test_the_nodes_environment_is_there_and_the_containers_own_wins(
+    make_node: Any, run_pod: Any, finished: Any, cluster: Any
+) -> None:
+    from podrole.cluster.node_api import LogOptions
+
+    given = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_REGION": "eu-west-1", "CA": "/tmp/ca.pem"}
+    async with make_node(environment=given) as node:
+        await run_pod(
+            'echo "$AWS_ENDPOINT_URL $AWS_REGION $CA"', container={"env": [{"name": "AWS_REGION", "value": "x"}]}
+        )
+        pod = await finished()
+        text = b"".join([part async for part in await node.logs(pod, "c", LogOptions())])
+    assert text == b"http://127.0.0.1:4566 x /tmp/ca.pem\n"
+
+
+async def test_a_path_under_a_mount_leads_to_the_pods_own_file(
+    run_pod: Any, finished: Any, log_of: Any, directory: Path
+) -> None:
+    env = [{"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/var/run/secrets/aws/token"}]
+    script = "cat $AWS_WEB_IDENTITY_TOKEN_FILE /var/run/secrets/aws/token; echo; echo $AWS_WEB_IDENTITY_TOKEN_FILE"
+    await run_pod(script, container=MOUNTED | {"env": env}, volumes=[TOKENS])
+    pod = await finished()
+    tokens, path = (await log_of()).splitlines()
+    assert tokens == "token-1token-1"
+    assert path == str(directory / "pods" / pod["metadata"]["uid"] / "volumes" / "t" / "token")
+
+
+async def test_a_token_is_asked_for_as_bound_to_the_pod(run_pod: Any, finished: Any, cluster: Any, log_of: Any) -> None:
+    made = await run_pod(
+        "ls -lL /var/run/secrets/aws/token", container=MOUNTED, volumes=[TOKENS], serviceAccountName="sa"
+    )
+    await finished()
+    uid = made["metadata"]["uid"]
+    assert cluster.token_requests == [
+        {
+            "namespace": "default",
+            "account": "sa",
+            "audiences": ["sts.amazonaws.com"],
+            "expirationSeconds": 3600,
+            "boundObjectRef": {"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": uid},
+        }
+    ]
+    assert (await log_of()).startswith("-rw-------")
+
+
+async def test_a_token_is_renewed_at_four_fifths_of_its_life(
+    run_pod: Any, running: Any, time: Any, directory: Path, eventually: Any, cluster: Any, node: Any
+) -> None:
+    made = await run_pod("exec sleep 1000", container=MOUNTED, volumes=[TOKENS])
+    await running()
+    file = directory / "pods" / made["metadata"]["uid"] / "volumes" / "t" / "token"
+    for _ in range(47):  # minute by minute, as the volumes are looked at
+        time.turn(60)
+        await eventually(lambda: time.waiting())
+    assert file.read_text() == "token-1"
+    time.turn(60)
+    await eventually(lambda: file.read_text() == "token-2")
+    assert len(cluster.token_requests) == 2
+
+
+async def test_a_token_that_cannot_be_renewed_stays_and_is_asked_for_again(
+    run_pod: Any, running: Any, time: Any, directory: Path, eventually: Any, cluster: Any, node: Any
+) -> None:
+    from podrole.cluster.errors import unavailable
+
+    made = await run_pod("exec sleep 1000", container=MOUNTED, volumes=[TOKENS])
+    await running()
+    file = directory / "pods" / made["metadata"]["uid"] / "volumes" / "t" / "token"
+    cluster.refuse_tokens = unavailable("no keys today")
+    time.turn(3000)
+
+    message = 'MountVolume.SetUp failed for volume "t" : failed to fetch token: no keys today'
+    await cluster.until_event("p", "FailedMount", message)
+    assert file.read_text() == "token-1"
+    cluster.refuse_tokens = None
+    time.turn(10)
+    await eventually(lambda: file.read_text() == "token-2")
+
+
+async def test_a_changed_config_map_reaches_the_running_pod(
+    run_pod: Any, running: Any, time: Any, directory: Path, eventually: Any, cluster: Any, node: Any
+) -> None:
+    await cluster.create("configmaps", "default", {"metadata": {"name": "cm"}, "data": {"a": "1"}})
+    mount = {"volumeMounts": [{"name": "v", "mountPath": "/v"}, {"name": "v", "mountPath": "/once", "subPath": "a"}]}
+    made = await run_pod("exec sleep 1000", container=mount, volumes=[{"name": "v", "configMap": {"name": "cm"}}])
+    await running()
+    pod = directory / "pods" / made["metadata"]["uid"]
+    await cluster.merge_patch("configmaps", "default", "cm", {"data": {"a": "2"}})
+    time.turn(60)
+    await eventually(lambda: (pod / "volumes/v/a").read_text() == "2")
+    assert (pod / "containers/c/subpaths/1").read_text() == "1"
+
+
+async def test_the_working_directory_is_inside_the_pod(
+    run_pod: Any, finished: Any, log_of: Any, directory: Path
+) -> None:
+    await run_pod("pwd; touch here", container={"workingDir": "/app/src"})
+    pod = await finished()
+    where = (await log_of()).strip()
+    assert where.endswith("/work/app/src")
+    assert Path(where).is_relative_to(directory / "pods" / pod["metadata"]["uid"])
+
+
+async def test_a_working_directory_under_a_mount_is_that_volume(run_pod: Any, finished: Any, log_of: Any) -> None:
+    mount = {"workingDir": "/v/sub", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    await run_pod("pwd", container=mount, volumes=[{"name": "v", "emptyDir": {}}])
+    await finished()
+    assert (await log_of()).strip().endswith("/volumes/v/sub")
+
+
+async def test_the_pods_directory_is_only_its_owners(run_pod: Any, running: Any, directory: Path, node: Any) -> None:
+    made = await run_pod("exec sleep 1000")
+    await running()
+    for path in (directory, directory / "pods" / made["metadata"]["uid"]):
+        assert path.stat().st_mode & 0o777 == 0o700
+
+
+async def waiting(cluster: Any, state_of: Any) -> Any:
+    def stuck(pod: Any) -> bool:
+        return bool(pod["status"].get("containerStatuses")) and "message" in state_of(pod)[1]
+
+    return state_of(await cluster.until("pods", "default", "p", stuck))[1]
+
+
+async def test_another_pods_directory_may_not_be_named(
+    node: Any, run_pod: Any, running: Any, cluster: Any, state_of: Any, directory: Path
+) -> None:
+    victim = await run_pod("exec sleep 1000", name="victim", container=MOUNTED, volumes=[TOKENS])
+    await running("victim")
+    token = directory / "pods" / victim["metadata"]["uid"] / "volumes" / "t" / "token"
+    assert token.exists()
+    await run_pod("cat $FILE", container={"env": [{"name": "FILE", "value": str(token)}]})
+    fields = await waiting(cluster, state_of)
+    assert fields == {"reason": "CreateContainerConfigError", "message": "FILE leads to the directory of another pod"}
+    assert "token-1" not in json.dumps(await cluster.list("events"))
+
+
+async def test_dots_do_not_lead_from_a_mount_to_another_pod(
+    node: Any, run_pod: Any, running: Any, finished: Any, log_of: Any
+) -> None:
+    victim = await run_pod("exec sleep 1000", name="victim", container=MOUNTED, volumes=[TOKENS])
+    await running("victim")
+    path = f"/v/../../../{victim['metadata']['uid']}/volumes/t/token"
+    mount = {"volumeMounts": [{"name": "v", "mountPath": "/v"}], "command": ["cat", path]}
+    await run_pod(container=mount, volumes=[{"name": "v"}])
+    assert (await finished())["status"]["phase"] == "Failed"
+    assert "No such file" in await log_of()
+
+
+@pytest.mark.parametrize("path", ["/", "/a/..", "//"])
+async def test_a_mount_at_the_root_is_refused(node: Any, run_pod: Any, cluster: Any, state_of: Any, path: str) -> None:
+    await run_pod("true", container={"volumeMounts": [{"name": "v", "mountPath": path}]}, volumes=[{"name": "v"}])
+    assert "would stand for every file of this machine" in (await waiting(cluster, state_of))["message"]
+
+
+@pytest.mark.parametrize("sub_path", ["/etc", "../../other", "a/../../b"])
+async def test_a_sub_path_may_not_leave_its_volume(
+    node: Any, run_pod: Any, cluster: Any, state_of: Any, sub_path: str
+) -> None:
+    mount = {"volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": sub_path}]}
+    await run_pod("true", container=mount, volumes=[{"name": "v"}])
+    assert "must be relative and without '..'" in (await waiting(cluster, state_of))["message"]
+
+
+async def test_a_symlink_planted_in_a_volume_is_no_way_out_for_a_sub_path(
+    node: Any, run_pod: Any, cluster: Any, state_of: Any
+) -> None:
+    plant = {
+        "name": "i",
+        "image": "busybox",
+        "command": ["ln", "-s", "/etc", "/v/out"],
+        "volumeMounts": [{"name": "v", "mountPath": "/v"}],
+    }
+    mount = {"volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": "out"}]}
+    await run_pod("ls /v", container=mount, initContainers=[plant], volumes=[{"name": "v"}])
+    assert "leads out of the volume" in (await waiting(cluster, state_of))["message"]
+
+
+async def test_removing_a_pod_does_not_follow_what_it_planted(
+    node: Any, run_pod: Any, running: Any, cluster: Any, tmp_path: Path, eventually: Any, directory: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "keep").write_text("mine")
+    mount = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    script = "mkdir /v/locked; touch /v/locked/x; chmod 0 /v/locked; exec sleep 1000"
+    made = await run_pod(script, container=mount, volumes=[{"name": "v"}])
+    await running()
+    volume = directory / "pods" / made["metadata"]["uid"] / "volumes" / "v"
+    await eventually((volume / "locked").exists)
+    (volume / "out").symlink_to(outside)
+    await cluster.delete("pods", "default", "p")
+    await eventually(lambda: not list((directory / "pods").iterdir()))
+    assert (outside / "keep").read_text() == "mine"

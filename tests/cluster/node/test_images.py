@@ -1,0 +1,116 @@
+"""Which images run, and as what."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from podrole.cluster.node.errors import ImageProblem
+from podrole.cluster.node.images import Images, find_beside_python, parse
+
+AWS = "/opt/bin/aws"
+
+
+@pytest.fixture
+def images() -> Images:
+    return Images(python="/opt/python/bin/python3.11", find_aws=lambda: AWS)
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [
+        ("python", "python"),
+        ("python:3.12", "python"),
+        ("docker.io/library/python:3.12-slim", "python"),
+        ("docker.io/python", "python"),
+        ("index.docker.io/amazon/aws-cli", "amazon/aws-cli"),
+        ("python@sha256:" + "0" * 64, "python"),
+        ("python:3@sha256:" + "0" * 64, "python"),
+        ("localhost:5000/team/app:1", "localhost:5000/team/app"),
+        ("public.ecr.aws/aws-cli/aws-cli:2.15.0", "public.ecr.aws/aws-cli/aws-cli"),
+    ],
+)
+def test_references_of_one_image_have_one_name(reference: str, name: str) -> None:
+    assert parse(reference).name == name
+
+
+@pytest.mark.parametrize(
+    "reference", ["", "Python", "python:", "a//b", "python:tag with space", "/python", "x@sha256:1"]
+)
+def test_what_is_no_reference_is_an_invalid_image_name(reference: str) -> None:
+    with pytest.raises(ImageProblem) as raised:
+        parse(reference)
+    assert raised.value.reason == "InvalidImageName"
+
+
+@pytest.mark.parametrize("reference", ["amazon/aws-cli", "amazon/aws-cli:2.0", "public.ecr.aws/aws-cli/aws-cli:latest"])
+def test_the_aws_cli_images_run_the_local_aws(images: Images, reference: str) -> None:
+    assert images.resolve(reference).command_line([], ["sts", "get-caller-identity"]) == [
+        AWS,
+        "sts",
+        "get-caller-identity",
+    ]
+
+
+@pytest.mark.parametrize("command", ["aws", "/usr/local/bin/aws", "/usr/bin/aws"])
+def test_the_aws_of_the_image_is_the_local_aws_by_any_of_its_names(images: Images, command: str) -> None:
+    assert images.resolve("amazon/aws-cli").command_line([command, "--version"], [])[0] == AWS
+
+
+def test_a_program_elsewhere_in_the_image_is_not_taken_for_it(images: Images) -> None:
+    assert images.resolve("amazon/aws-cli").command_line(["/opt/mine/aws"], [])[0] == "/opt/mine/aws"
+
+
+def test_a_command_replaces_the_entry_point_and_drops_the_images_arguments(images: Images) -> None:
+    assert images.resolve("busybox").command_line([], []) == ["sh"]
+    assert images.resolve("busybox").command_line([], ["echo", "x"]) == ["echo", "x"]
+    assert images.resolve("busybox").command_line(["sleep"], ["1"]) == ["sleep", "1"]
+    assert images.resolve("amazon/aws-cli").command_line(["sleep"], []) == ["sleep"]
+
+
+def test_python_images_run_podroles_own_python(images: Images) -> None:
+    assert images.resolve("python:3.9").command_line([], ["-V"])[0] == "-V"
+    assert images.resolve("python:3.9").command_line(["python", "-V"], []) == ["/opt/python/bin/python3.11", "-V"]
+    assert images.resolve("python:3.9").command_line([], []) == ["/opt/python/bin/python3.11"]
+
+
+def test_a_missing_aws_says_how_to_install_it() -> None:
+    with pytest.raises(ImageProblem, match=r"pip install 'podrole\[demo\]'") as raised:
+        Images(find_aws=lambda: None).resolve("amazon/aws-cli")
+    assert raised.value.reason == "ErrImagePull"
+
+
+def test_an_unknown_image_says_what_can_be_run(images: Images) -> None:
+    with pytest.raises(ImageProblem, match="amazon/aws-cli, busybox, alpine") as raised:
+        images.resolve("nginx:1.27")
+    assert raised.value.reason == "ErrImagePull"
+    assert '"nginx:1.27"' in raised.value.what
+
+
+def test_the_program_beside_python_comes_before_the_one_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside, elsewhere = tmp_path / "venv", tmp_path / "elsewhere"
+    for directory in (beside, elsewhere):
+        directory.mkdir()
+        (directory / "aws").write_text("#!/bin/sh\n")
+        (directory / "aws").chmod(0o755)
+    monkeypatch.setenv("PATH", str(elsewhere))
+    assert find_beside_python("aws", str(beside / "python")) == str(beside / "aws")
+    (beside / "aws").unlink()
+    assert find_beside_python("aws", str(beside / "python")) == str(elsewhere / "aws")
+    (elsewhere / "aws").unlink()
+    assert find_beside_python("aws", str(beside / "python")) is None
+
+
+def test_the_path_begins_with_podroles_python_and_has_nothing_of_the_persons(
+    images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/home/me/secret-tools")
+    path = images.path().split(":")
+    assert path[0] == "/opt/python/bin"
+    assert path[-1] == "/opt/bin"
+    assert "/home/me/secret-tools" not in path
+    assert Images(find_aws=lambda: None).path().split(":")[0] == str(Path(sys.executable).parent)

@@ -1,0 +1,254 @@
+"""What AWS refuses is refused in AWS's words, with the place of the fault; what it takes is taken."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podrole.iam.document import compile_policy, parse_policy
+from podrole.iam.errors import MalformedPolicyDocument, PolicyError
+from podrole.iam.policy import Effect, PolicyKind
+
+MALFORMED = yaml.safe_load((Path(__file__).parent / "data" / "malformed.yaml").read_text())
+
+
+@pytest.mark.parametrize(
+    ("kind", "document", "message", "path"), [pytest.param(*row[1:], id=row[0]) for row in MALFORMED]
+)
+def test_a_malformed_document_is_refused(kind: str, document: Any, message: str, path: str) -> None:
+    text = document if isinstance(document, str) else json.dumps(document)
+    with pytest.raises(MalformedPolicyDocument) as refused:
+        parse_policy(text, PolicyKind(kind))
+    assert refused.value.message == message
+    assert refused.value.faults[0].path == path
+    assert refused.value.status == 400
+    organizations = kind in ("scp", "rcp")
+    assert refused.value.aws_code == (
+        "MalformedPolicyDocumentException" if organizations else "MalformedPolicyDocument"
+    )
+
+
+S3 = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::example_bucket"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"Action": "iam: asdf safdsf af "},  # IAM does not look at names
+        {"Action": "*"},
+        {"Action": "*:*"},
+        {"Action": "aaaaaadsfdsafsadfsadfaaaaa:ListBucket"},
+        {"Action": "s3-s:ListBucket"},
+        {"Action": "s3.s:ListBucket"},
+        {"Resource": ["arn:aws:s3:::example_bucket", "*"]},
+        {"Resource": "arn:aws:iam:::user/example"},
+        {"Resource": "arn:aws:iam::111122223333:root"},
+        {"Resource": "arn:aws:iam::*:*"},
+        {"Resource": "arn:aws:fdsasf"},
+        {"Resource": "arn:aws:s3*"},
+        {"Resource": "arn:*:s3:::example_bucket"},
+        {"Resource": "arn:aws:invalid-service:us-east-1::example_bucket"},
+        {"Resource": "arn:aws:s3:eu-west-1:111122223333:accesspoint/p"},
+        {"Condition": {}},
+        {"Condition": {"DateGreaterThan": {}}},
+        {"Condition": {"DateGreaterThan": {"a": []}}},
+        {"Condition": {"DateGreaterThan": {"a": "01T"}}},
+        {"Condition": {"DateGreaterThan": {"aws:CurrentTime": "2017-07-01T00:00:00Z"}}},
+        {"Condition": {"DateLessThanEquals": {"a": "2016-12-13T21:20:37.593194+00:00"}}},
+        {"Condition": {"DateLessThanEquals": {"a": "2016-12-13t2:00:00.593194+23"}}},
+        {"Condition": {"DateLessThan": {"a": "-292275054"}}},
+        {"Condition": {"DateLessThan": {"a": 1700000000}}},
+        {"Condition": {"ForAnyValue:StringEqualsIfExists": {"a": "asf"}}},
+        {"Condition": {"Bool": {"aws:SecureTransport": True}, "NumericLessThan": {"a": [1, 2.5]}}},
+        {"Sid": "dsfsdfsdfsdfsdfsadfsd"},
+        {"Sid": ""},
+    ],
+)
+def test_what_iam_takes_is_taken(changed: dict[str, Any]) -> None:
+    parse_policy(json.dumps({"Version": "2012-10-17", "Statement": S3 | changed}), PolicyKind.IDENTITY)
+
+
+def test_a_statement_may_stand_alone_or_in_a_list() -> None:
+    alone = parse_policy(json.dumps({"Statement": S3}), PolicyKind.IDENTITY)
+    listed = parse_policy(json.dumps({"Statement": [S3, S3]}), PolicyKind.IDENTITY)
+    assert [one.path for one in alone.statements] == ["$.Statement"]
+    assert [one.path for one in listed.statements] == ["$.Statement[0]", "$.Statement[1]"]
+
+
+def test_a_document_without_version_is_of_the_old_one() -> None:
+    assert parse_policy(json.dumps({"Statement": S3}), PolicyKind.IDENTITY).version == "2008-10-17"
+
+
+@pytest.mark.parametrize(
+    "principal",
+    [
+        {"AWS": "*"},
+        {"AWS": ["111122223333", "arn:aws:iam::111122223333:root", "arn:aws-cn:iam::111122223333:role/p/r"]},
+        {"AWS": "arn:aws:sts::111122223333:assumed-role/r/s"},
+        {"AWS": "arn:aws:sts::111122223333:federated-user/bob"},
+        {"AWS": "AROAEXAMPLEEXAMPLEEXA"},
+        {"Service": ["ec2.amazonaws.com", "pods.eks.amazonaws.com"]},
+        {"Federated": "cognito-identity.amazonaws.com"},
+        {"Federated": "arn:aws:iam::111122223333:oidc-provider/oidc.example.com/id/A/"},
+        {"Federated": "arn:aws:iam::111122223333:saml-provider/corp", "AWS": "111122223333"},
+    ],
+)
+def test_a_trust_policy_may_name(principal: dict[str, Any]) -> None:
+    for action in ("sts:AssumeRole", "sts:AssumeRole*", "STS:assumerolewithwebidentity", "sts:*", "sts:TagSession"):
+        document = {"Statement": {"Effect": "Allow", "Principal": principal, "Action": action}}
+        parse_policy(json.dumps(document), PolicyKind.TRUST)
+
+
+def test_a_resource_policy_may_leave_its_resource_out_and_use_any_sid() -> None:
+    one = {"Sid": "Enable IAM User Permissions", "Effect": "Allow", "Principal": "*", "Action": "ecr:*"}
+    assert parse_policy(json.dumps({"Statement": [one, one]}), PolicyKind.RESOURCE).statements[0].resources is None
+
+
+def test_the_one_rcp_that_allows_is_taken() -> None:
+    full = {"Sid": "RCPFullAWSAccess", "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [full]}
+    assert parse_policy(json.dumps(document), PolicyKind.RCP).statements[0].effect is Effect.ALLOW
+
+
+def test_a_fault_says_where_it_stands_what_stands_there_and_what_should() -> None:
+    text = (
+        '{\n  "Version": "2012-10-17",\n  "Statement": [\n'
+        '    {"Effect": "allow",\n     "Action": "s3:*", "Resource": "*"}\n  ]\n}'
+    )
+    with pytest.raises(MalformedPolicyDocument) as refused:
+        parse_policy(text, PolicyKind.IDENTITY)
+    fault = refused.value.faults[0]
+    assert (fault.path, fault.line, fault.column) == ("$.Statement[0].Effect", 4, 16)
+    shown = refused.value.diagnostics()
+    assert "'allow' at $.Statement[0].Effect (line 4, column 16)" in shown
+    assert "Allow" in shown
+    assert json.loads(json.dumps(fault.to_dict()))["line"] == 4
+
+
+def test_an_unknown_element_is_pointed_at_by_its_name() -> None:
+    with pytest.raises(MalformedPolicyDocument) as refused:
+        parse_policy('{"Statement": [], "Extra": {"a": 1}}', PolicyKind.IDENTITY)
+    assert ("$.Extra", 1, 19) in [(one.path, one.line, one.column) for one in refused.value.faults]
+
+
+def test_all_faults_are_reported_the_one_aws_answers_with_first() -> None:
+    document = {"Statement": [{"Effect": "Allow", "Action": "x", "Resource": "y"}, {"Effect": "no", "Action": "s3:*"}]}
+    with pytest.raises(MalformedPolicyDocument) as refused:
+        parse_policy(json.dumps(document), PolicyKind.IDENTITY)
+    assert [one.path for one in refused.value.faults] == [
+        "$.Statement[1].Effect",
+        "$.Statement[0].Resource",
+        "$.Statement[0].Action",
+        "$.Statement[1]",
+    ]
+
+
+def test_a_document_full_of_faults_is_refused_at_once() -> None:
+    document = {"Statement": [{"Effect": "Allow", "Action": ["x"] * 20_000, "Resource": "*"}]}
+    with pytest.raises(MalformedPolicyDocument) as refused:
+        parse_policy(json.dumps(document), PolicyKind.IDENTITY)
+    assert len(refused.value.faults) == 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"a":' * 20_000,
+        '{"Statement":' + "[" * 900 + "1," * 50_000 + "1" + "]" * 900 + "}",
+        '"' + "\\" * 100_001,
+        '{"Version":' + "9" * 100_000 + "}",
+        '{"Statement":{"Effect":' + '"\\"' * 30_000,
+        "${" * 50_000,
+    ],
+    ids=["brackets", "objects", "deep and broad", "backslashes", "a long number", "quotes", "variables"],
+)
+def test_a_hostile_document_is_refused_at_once(text: str) -> None:
+    for kind in PolicyKind:
+        with pytest.raises(PolicyError):
+            parse_policy(text, kind)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+WORDS = st.sampled_from(
+    [
+        "*",
+        "Allow",
+        "Deny",
+        "2012-10-17",
+        "s3:Get*",
+        "sts:AssumeRole",
+        "arn:aws:s3:::b/${aws:username}",
+        "111122223333",
+        "${",
+        "",
+    ]
+)
+ANYTHING = WORDS | JSON | st.lists(WORDS | JSON, max_size=3)
+STATEMENTS = st.dictionaries(
+    st.sampled_from(
+        [
+            "Sid",
+            "Effect",
+            "Principal",
+            "NotPrincipal",
+            "Action",
+            "NotAction",
+            "Resource",
+            "NotResource",
+            "Condition",
+            "x",
+        ]
+    ),
+    ANYTHING
+    | st.dictionaries(
+        st.sampled_from(["AWS", "Federated", "StringEquals", "DateLessThan", "Null", "ForAnyValue:ArnLike"]),
+        ANYTHING | st.dictionaries(st.text(max_size=5), ANYTHING, max_size=2),
+        max_size=2,
+    ),
+)
+DOCUMENTS = st.fixed_dictionaries(
+    {"Statement": STATEMENTS | st.lists(STATEMENTS, max_size=3)},
+    optional={"Version": ANYTHING, "Id": ANYTHING, "y": JSON},
+)
+
+
+@given(DOCUMENTS | JSON, st.sampled_from(PolicyKind))
+def test_any_document_is_compiled_or_refused(document: Any, kind: PolicyKind) -> None:
+    try:
+        policy = parse_policy(json.dumps(document), kind)
+    except PolicyError:
+        return
+    assert policy.statements
+    assert policy.kind is kind
+
+
+@given(st.text(max_size=200), st.sampled_from(PolicyKind))
+def test_any_text_is_compiled_or_refused(text: str, kind: PolicyKind) -> None:
+    with pytest.raises(PolicyError):
+        parse_policy(text, kind)
+
+
+@given(st.data(), st.sampled_from(PolicyKind))
+def test_a_document_cut_anywhere_is_refused(data: st.DataObject, kind: PolicyKind) -> None:
+    text = json.dumps({"Version": "2012-10-17", "Statement": [S3]})
+    end = data.draw(st.integers(0, len(text) - 1))
+    with pytest.raises(PolicyError):
+        parse_policy(text[:end], kind)
+
+
+def test_the_same_text_is_compiled_once_for_each_kind() -> None:
+    text = json.dumps({"Version": "2012-10-17", "Statement": [S3]})
+    assert compile_policy(text, PolicyKind.IDENTITY) is compile_policy(text, PolicyKind.IDENTITY)
+    assert compile_policy(text, PolicyKind.IDENTITY) is not compile_policy(text, PolicyKind.SESSION)

@@ -1,0 +1,75 @@
+"""Places in JSON are found, and what Python's reader lets pass is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podrole.iam.jsontext import InvalidJSON, Number, Path, line_and_column, locate, read, show
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    max_leaves=15,
+)
+
+
+def every_path(value: Any, path: Path = ()) -> list[tuple[Path, Any]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [(path, value), *(found for step, one in inner for found in every_path(one, (*path, step)))]
+
+
+@given(VALUES, st.sampled_from([None, 1, "\t"]))
+def test_every_value_is_found_where_it_stands(value: Any, indent: Any) -> None:
+    text = json.dumps(value, indent=indent)
+    for path, one in every_path(value):
+        start = locate(text, path)
+        assert json.JSONDecoder().raw_decode(text, start)[0] == one
+
+
+@given(VALUES)
+def test_what_is_read_is_what_was_written(value: Any) -> None:
+    def plain(found: Any) -> Any:
+        if isinstance(found, Number):
+            return int(found.text)
+        if isinstance(found, dict):
+            return {name: plain(one) for name, one in found.items()}
+        return [plain(one) for one in found] if isinstance(found, list) else found
+
+    assert plain(read(json.dumps(value))) == value
+
+
+def test_a_member_given_twice_is_found_at_its_second_place() -> None:
+    text = '{"a": [{"b": 1,\n "c": 2,\n "b": 3}]}'
+    with pytest.raises(InvalidJSON) as refused:
+        read(text)
+    assert refused.value.path == ("a", 0, "b")
+    assert line_and_column(text, refused.value.offset) == (3, 2)
+
+
+def test_members_that_differ_only_by_escapes_are_the_same_member() -> None:
+    with pytest.raises(InvalidJSON, match="given twice"):
+        read('{"a": 1, "\\u0061": 2}')
+
+
+@pytest.mark.parametrize(
+    "text", ["NaN", "-Infinity", "[1,]", "{'a':1}", "01", "1.", '"\t"', '"\\ud800"', '{"\\udfff":1}', "\ufeff1", ""]
+)
+def test_what_is_not_strictly_json_is_refused(text: str) -> None:
+    with pytest.raises(InvalidJSON):
+        read(text)
+
+
+def test_numbers_keep_their_text() -> None:
+    assert read("1.10e1").text == "1.10e1"
+    assert read("[true, 1]")[0] is True
+
+
+def test_paths_are_written_as_jsonpath() -> None:
+    assert (
+        show(("Statement", 0, "Condition", "StringEquals", "aws:x")) == '$.Statement[0].Condition.StringEquals["aws:x"]'
+    )

@@ -1,0 +1,93 @@
+"""Documents over a quota are refused with AWS's code for it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from podrole.iam.document import parse_policy
+from podrole.iam.errors import MalformedPolicyDocument, PolicyNotPrintable, PolicyTooLarge
+from podrole.iam.limits import Owner, check_inline, check_managed, size
+from podrole.iam.policy import PolicyKind
+
+
+def document(characters: int, **changed: object) -> str:
+    """Write an identity policy of exactly that many characters that count, and some white space."""
+    statement = {"Effect": "Allow", "Action": ["s3:Get*"], "Resource": "*"}
+    written = {"Version": "2012-10-17", "Statement": statement, **changed}
+    missing = characters - size(json.dumps(written))
+    statement["Action"] = ["s3:Get*" + "x" * missing]
+    text = json.dumps(written, indent=4)
+    assert size(text) == characters
+    return text
+
+
+TRUST = {"Statement": {"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole"}}
+
+
+def trust(characters: int) -> str:
+    text = json.dumps({"Id": "", **TRUST}, indent=2)
+    return text.replace('"Id": ""', f'"Id": "{"x" * (characters - size(text))}"')
+
+
+def test_a_trust_policy_may_have_2048_characters_without_white_space() -> None:
+    assert len(trust(2048)) > 2048
+    parse_policy(trust(2048), PolicyKind.TRUST)
+    with pytest.raises(PolicyTooLarge, match="Cannot exceed quota for ACLSizePerRole: 2048") as refused:
+        parse_policy(trust(2049), PolicyKind.TRUST)
+    assert (refused.value.aws_code, refused.value.status) == ("LimitExceeded", 409)
+
+
+def test_a_session_policy_may_have_2048_characters_with_white_space() -> None:
+    parse_policy(document(1900), PolicyKind.SESSION)
+    with pytest.raises(PolicyTooLarge, match=r"'policy'.*less than or equal to 2048") as refused:
+        parse_policy(document(2048), PolicyKind.SESSION)
+    assert (refused.value.aws_code, refused.value.status) == ("ValidationError", 400)
+
+
+def test_an_empty_document_is_refused_by_its_length() -> None:
+    with pytest.raises(PolicyTooLarge, match="length greater than or equal to 1"):
+        parse_policy("", PolicyKind.IDENTITY)
+
+
+@pytest.mark.parametrize("kind", PolicyKind)
+def test_a_megabyte_is_refused_before_it_is_read(kind: PolicyKind) -> None:
+    with pytest.raises(PolicyTooLarge, match="length less than or equal to"):
+        parse_policy(document(1_000_000), kind)
+
+
+def test_a_managed_policy_may_have_6144_characters() -> None:
+    check_managed(parse_policy(document(6144), PolicyKind.IDENTITY))
+    with pytest.raises(PolicyTooLarge, match="Cannot exceed quota for PolicySize: 6144"):
+        check_managed(parse_policy(document(6145), PolicyKind.IDENTITY))
+
+
+def test_a_managed_policy_is_of_the_current_version() -> None:
+    old = parse_policy(
+        '{"Version": "2008-10-17", "Statement": {"Effect":"Deny","Action":"*","Resource":"*"}}', PolicyKind.IDENTITY
+    )
+    with pytest.raises(
+        MalformedPolicyDocument, match=r"Policy document must be version 2012-10-17 or greater\."
+    ) as refused:
+        check_managed(old)
+    assert (refused.value.faults[0].path, refused.value.faults[0].column) == ("$.Version", 13)
+
+
+@pytest.mark.parametrize(("owner", "most"), [(Owner.USER, 2048), (Owner.GROUP, 5120), (Owner.ROLE, 10240)])
+def test_inline_policies_share_a_quota(owner: Owner, most: int) -> None:
+    check_inline([document(1000), document(most - 1000)], owner, "X")
+    with pytest.raises(PolicyTooLarge, match=f"Maximum policy size of {most} bytes exceeded for {owner} X"):
+        check_inline([document(1000), document(most - 999)], owner, "X")
+
+
+@pytest.mark.parametrize("character", ["\u4e2d", "\x00", "\x1f", "\u2028"])
+def test_iam_takes_no_characters_beyond_latin_1(character: str) -> None:
+    text = document(200).replace("s3:Get", f"s3:{character}Get")
+    with pytest.raises(PolicyNotPrintable, match=r"It must contain only printable ASCII characters\.") as refused:
+        parse_policy(text, PolicyKind.IDENTITY)
+    assert refused.value.aws_code == "ValidationError"
+
+
+def test_latin_1_and_escapes_are_taken() -> None:
+    parse_policy(document(200).replace("s3:Get", "s3:\u00e9\\u4e2d"), PolicyKind.IDENTITY)

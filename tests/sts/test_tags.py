@@ -1,0 +1,71 @@
+"""Session tags and source identity are read from claims, within AWS's limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from podrole.sts.denial import Denied
+from podrole.sts.tags import SOURCE_IDENTITY_CLAIM, TAGS_CLAIM, source_identity_of_claims, tags_of_claims
+
+
+def nested(principal_tags: Any, transitive: Any = None) -> dict[str, Any]:
+    claim = {"principal_tags": principal_tags}
+    if transitive is not None:
+        claim["transitive_tag_keys"] = transitive
+    return {TAGS_CLAIM: claim}
+
+
+def test_no_claim_is_no_tag() -> None:
+    assert tags_of_claims({}).tags == {}
+
+
+def test_nested_and_flattened_claims_say_the_same() -> None:
+    flat = {f"{TAGS_CLAIM}/principal_tags/Project": "Automation", f"{TAGS_CLAIM}/transitive_tag_keys": ["Project"]}
+    assert tags_of_claims(flat) == tags_of_claims(nested({"Project": ["Automation"]}, ["Project"]))
+    assert tags_of_claims(flat).transitive_keys == ("Project",)
+
+
+def test_letters_of_any_script_are_taken() -> None:
+    assert tags_of_claims(nested({"Straße": ["東京 1/2"]})).tags == {"Straße": "東京 1/2"}
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        ({TAGS_CLAIM: "text"}, "InvalidIdentityToken"),
+        ({TAGS_CLAIM: {"principal_tags": []}}, "InvalidIdentityToken"),
+        (nested({"a": "b"}), "InvalidIdentityToken"),
+        (nested({"a": ["b", "c"]}), "InvalidIdentityToken"),
+        (nested({"a": []}), "InvalidIdentityToken"),
+        (nested({"a": [1]}), "InvalidIdentityToken"),
+        (nested({"": ["b"]}), "InvalidIdentityToken"),
+        (nested({"a" * 129: ["b"]}), "InvalidIdentityToken"),
+        (nested({"a": ["b" * 257]}), "InvalidIdentityToken"),
+        (nested({"a": ["b;c"]}), "InvalidIdentityToken"),
+        (nested({"aws:a": ["b"]}), "InvalidIdentityToken"),
+        (nested({"AWS:a": ["b"]}), "InvalidIdentityToken"),
+        (nested({f"k{n}": ["v"] for n in range(51)}), "InvalidIdentityToken"),
+        (nested({"a": ["b"]}, "a"), "InvalidIdentityToken"),
+        (nested({"a": ["b"]}, [1]), "InvalidIdentityToken"),
+        (nested({"a": ["b"]}, ["c"]), "InvalidParameterValue"),
+        (nested({"team": ["a"], "Team": ["b"]}), "InvalidParameterValue"),
+        ({**nested({"a": ["b"]}), f"{TAGS_CLAIM}/principal_tags/c": "d"}, "InvalidIdentityToken"),
+    ],
+)
+def test_malformed_tags_are_refused(payload: dict[str, Any], code: str) -> None:
+    with pytest.raises(Denied) as raised:
+        tags_of_claims(payload)
+    assert raised.value.denial.code == code
+
+
+@pytest.mark.parametrize("value", ["x", "x" * 65, "a b", "ä", 7, ["alice"], {}, ""])
+def test_a_source_identity_that_aws_would_not_take_is_refused(value: object) -> None:
+    with pytest.raises(Denied):
+        source_identity_of_claims({SOURCE_IDENTITY_CLAIM: value})
+
+
+def test_a_source_identity_is_read() -> None:
+    assert source_identity_of_claims({SOURCE_IDENTITY_CLAIM: "alice@example.com"}) == "alice@example.com"
+    assert source_identity_of_claims({}) is None

@@ -1,0 +1,249 @@
+"""A local AWS on loopback with a cluster's issuer beside it, in a thread, for tests that use real clients."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import boto3
+import httpx2
+from botocore.config import Config
+
+from podrole.aws.account import Account
+from podrole.aws.endpoint import Endpoint
+from podrole.aws.operations.eks import ClusterInfo
+from podrole.base.certificates import Authority, server_context
+from podrole.base.events import Event, EventLog
+from podrole.base.serving import LOOPBACK, bind, listening
+from podrole.oidc.fetch import Fetcher
+from podrole.oidc.issuer import mint
+from podrole.oidc.keycache import KeyCache
+from podrole.oidc.keys import SigningKey
+from podrole.sts.credentials import Vault
+from support.issuer import HOST, ISSUER, FakeIssuer
+
+ACCOUNT = "111122223333"
+REGION = "us-east-1"
+ADMIN_KEY, ADMIN_SECRET = "AKIAQ2YKXS5XEXAMPLE7", "administrator/secret/of/the/tests/000000"
+PREFIX = ISSUER.removeprefix("https://")
+PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{PREFIX}"
+SUBJECT = "system:serviceaccount:shop:inventory"
+READER = f"arn:aws:iam::{ACCOUNT}:role/reader"
+
+T = TypeVar("T")
+
+
+def trust_policy(**condition: Any) -> dict[str, Any]:
+    """The trust policy of the walkthrough; ``condition`` replaces its condition."""
+    equals = {"StringEquals": {f"{PREFIX}:sub": SUBJECT, f"{PREFIX}:aud": "sts.amazonaws.com"}}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": PROVIDER_ARN},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": condition or equals,
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+@dataclass
+class LocalAWS:
+    """A running endpoint. ``offset`` moves its clock (seconds)."""
+
+    port: int
+    issuer: FakeIssuer
+    events: EventLog
+    vault: Vault
+    loop: asyncio.AbstractEventLoop
+    endpoint: Endpoint | None = None
+    keys: KeyCache | None = None
+    offset: float = 0.0
+    http: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=30))
+    _clients: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    def now(self) -> float:
+        return time.time() + self.offset
+
+    def client(self, service: str, credentials: dict[str, str] | None = None, **config: Any) -> Any:
+        """Return a boto3 client, the administrator's by default."""
+        given = credentials or {"AccessKeyId": ADMIN_KEY, "SecretAccessKey": ADMIN_SECRET}
+        name = (service, given["AccessKeyId"], given["SecretAccessKey"], tuple(config.items()))
+        if name not in self._clients:
+            self._clients[name] = self._new_client(service, given, config)
+        return self._clients[name]
+
+    def _new_client(self, service: str, given: dict[str, str], config: dict[str, Any]) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=given["AccessKeyId"],
+            aws_secret_access_key=given["SecretAccessKey"],
+            aws_session_token=given.get("SessionToken"),
+            config=Config(retries={"max_attempts": 0}, **config),
+        )
+
+    def reset(self) -> None:
+        """Begin a test: an empty account, an issuer that behaves, a clock that is right."""
+        self.offset = 0.0
+        self.issuer.behave()
+        self.run(self._reset)
+        self._close_clients()
+
+    async def _reset(self) -> None:
+        if self.endpoint is not None and self.keys is not None:
+            await self.endpoint.open_account()
+            self.keys.forget()
+            self.events.clear()
+
+    def close(self) -> None:
+        """Close every connection that a test opened."""
+        for client in self._clients.values():
+            client.close()
+        self.http.close()
+
+    def _close_clients(self) -> None:
+        for name, client in list(self._clients.items()):
+            if name[1] != ADMIN_KEY:  # the administrator's serve every test
+                client.close()
+                del self._clients[name]
+
+    def token(self, **claims: Any) -> str:
+        """Mint a pod's token; a claim of None is left out."""
+        now = int(self.now())
+        payload = {
+            "iss": ISSUER,
+            "sub": SUBJECT,
+            "aud": ["sts.amazonaws.com"],
+            "iat": now,
+            "nbf": now,
+            "exp": now + 3_600,
+            **claims,
+        }
+        return mint({name: value for name, value in payload.items() if value is not None}, self.issuer.keys[-1])
+
+    def exchange(self, token: str | None = None, **parameters: str) -> httpx2.Response:
+        """Send AssumeRoleWithWebIdentity as raw HTTP."""
+        form = {
+            "Action": "AssumeRoleWithWebIdentity",
+            "Version": "2011-06-15",
+            "RoleArn": READER,
+            "RoleSessionName": "web",
+            "WebIdentityToken": token if token is not None else self.token(),
+            **parameters,
+        }
+        return self.post(urlencode(form))
+
+    def post(self, body: str | bytes, **headers: str) -> httpx2.Response:
+        """Send a form, unsigned."""
+        given = {"content-type": "application/x-www-form-urlencoded", **headers}
+        return self.http.post(self.url, content=body, headers=given)
+
+    def credentials(self, token: str | None = None, role: str = READER, **parameters: Any) -> dict[str, str]:
+        """Exchange a token for credentials, by boto3."""
+        answer = self.client("sts").assume_role_with_web_identity(
+            RoleArn=role, RoleSessionName="web", WebIdentityToken=token or self.token(), **parameters
+        )
+        return dict(answer["Credentials"])
+
+    def last_event(self) -> Event:
+        return next(iter(self.events.recent()))
+
+    def set_up_role(self, trust: dict[str, Any] | None = None, name: str = "reader", **more: Any) -> None:
+        """Make the provider, if it is not there, and a role that trusts it."""
+        iam = self.client("iam")
+        if not iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+            iam.create_open_id_connect_provider(
+                Url=ISSUER, ClientIDList=["sts.amazonaws.com"], ThumbprintList=self.issuer.thumbprints
+            )
+        document = json.dumps(trust or trust_policy())
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=document, **more)
+
+    def run(self, function: Callable[[], Awaitable[T]]) -> T:
+        """Run a coroutine in the endpoint's loop."""
+
+        async def call() -> T:
+            return await function()
+
+        return asyncio.run_coroutine_threadsafe(call(), self.loop).result(30)
+
+
+@contextlib.contextmanager
+def local_aws(signing_key: SigningKey, authority: Authority) -> Iterator[LocalAWS]:
+    """Run an endpoint and an issuer until the context ends."""
+    started: list[LocalAWS] = []
+    failed: list[BaseException] = []
+    ready, stop = threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        issuer = FakeIssuer(authority, [signing_key])
+        issuer_socket, socket = bind(0, name="issuer", option=""), bind(0, name="aws", option="")
+        issuer.port = issuer_socket.getsockname()[1]
+        aws = LocalAWS(socket.getsockname()[1], issuer, EventLog(), Vault(bytes(range(32))), asyncio.get_running_loop())
+        aws.keys = KeyCache(Fetcher(resolve=lambda *_: (LOOPBACK, issuer.port), trust=_nobody), aws.now, cool_down=0.2)
+        aws.endpoint = endpoint = Endpoint(
+            Account(ACCOUNT, REGION, ADMIN_KEY, ADMIN_SECRET),
+            ClusterInfo(
+                name="podrole",
+                arn=f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/podrole",
+                endpoint="https://127.0.0.1:6443",
+                certificate_authority=authority.certificate_pem,
+                issuer=ISSUER,
+                version="1.36",
+                created_at=time.time(),
+            ),
+            vault=aws.vault,
+            keys=aws.keys,
+            events=aws.events,
+            clock=aws.now,
+        )
+        tls = server_context(authority.issue([HOST], now=time.time()))
+        async with (
+            listening(issuer, issuer_socket, tls=tls, grace_seconds=0),
+            listening(endpoint, socket, grace_seconds=0),
+        ):
+            await endpoint.open_account()
+            started.append(aws)
+            ready.set()
+            await asyncio.to_thread(stop.wait)
+            if issuer.delay is not None:
+                issuer.delay.set()
+        endpoint.close()
+
+    def run() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as problem:  # noqa: BLE001 - handed to the test's thread
+            failed.append(problem)
+            ready.set()
+
+    thread = threading.Thread(target=run, name="local aws")
+    thread.start()
+    ready.wait(60)
+    try:
+        if failed:
+            raise failed[0]
+        yield started[0]
+    finally:
+        for running in started:
+            running.close()
+        stop.set()
+        thread.join(60)
+    if failed:
+        raise failed[0]
+
+
+def _nobody() -> Any:
+    import ssl
+
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
