@@ -82,7 +82,7 @@ class Metrics:
 
     def set(self, value: float, *key: str) -> None:
         """Set a gauge."""
-        self.values[key] = value
+        self.values[key] = float(value)
 
     def replace(self, name: str, values: Mapping[tuple[str, str], float]) -> None:
         """Set a gauge for these labels and no others."""
