@@ -69,6 +69,24 @@ def test_the_block_for_a_terminal(policy: Any) -> None:
     )
 
 
+def test_control_characters_do_not_reach_the_terminal(policy: Any) -> None:
+    statement = {
+        "Sid": "\x1b[2J\n",
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Condition": {"Bool": {"a\r": "é"}},
+    }
+    policies = PolicySet(resource=policy(statement, kind=PolicyKind.RESOURCE, name="P\x07"))
+    request = Request(ANONYMOUS, "s3:GetObject", "arn:aws:s3:::b/k\x1b", context={"a\r": "\x1b"})
+    decision = evaluate(request, policies)
+    evidence = explain(request, policies, decision)
+    for text in (*render(evidence).split("\n"), summary(decision, evidence, request)):
+        assert text.isprintable()
+    assert "\\x1b[2J" in render(evidence)
+    assert "é" in render(evidence)
+
+
 def test_only_what_came_near_is_shown_and_the_nearest_first(policy: Any) -> None:
     evidence = on_identity(
         policy,

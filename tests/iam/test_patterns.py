@@ -64,3 +64,10 @@ def test_a_hostile_pattern_is_answered_at_once(pattern: str) -> None:
 def test_a_search_for_question_marks_takes_the_first_place_that_fits() -> None:
     assert glob("*a?c*d").matches("xabbabcd") is True
     assert glob("*a?c*d").matches("xabbabdd") is False
+
+
+def test_beginning_and_end_of_a_pattern_do_not_share_characters() -> None:
+    assert glob("ab*ba").matches("aba") is False
+    assert glob("ab*ba").matches("abba") is True
+    assert glob("a?*?a").matches("aba") is False
+    assert glob("abc*abc").matches("ab") is False

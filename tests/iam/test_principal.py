@@ -175,6 +175,8 @@ def test_from_a_session_arn_the_role_is_taken_to_have_no_path() -> None:
     "text",
     [
         "",
+        "bob.smith",
+        "evil.com",
         "*",
         "bob",
         HERE,
@@ -194,4 +196,5 @@ def test_only_a_role_under_the_reserved_path_is_service_linked() -> None:
     linked = f"arn:aws:iam::{HERE}:role/aws-service-role/eks.amazonaws.com/AWSServiceRoleForEKS"
     assert principal_of(linked).is_service_linked_role
     assert not principal_of(f"arn:aws:iam::{HERE}:role/my/aws-service-role/x").is_service_linked_role
+    assert not principal_of(f"arn:aws:iam::{HERE}:role/x:role/aws-service-role/y").is_service_linked_role
     assert not USER.is_service_linked_role

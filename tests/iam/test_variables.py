@@ -124,6 +124,19 @@ def test_they_are_in_force_in_arn_operators(policy: Any) -> None:
         assert not allowed(policy, BUCKET, context, Condition={"ArnNotLike": {"aws:SourceArn": broken}})
 
 
+def test_a_colon_in_a_value_opens_no_further_part_of_an_arn(policy: Any) -> None:
+    condition = {"ArnLike": {"aws:SourceArn": "arn:aws:sns:${aws:PrincipalTag/r}:111122223333:topic"}}
+    theirs = "arn:aws:sns:eu:444455556666:111122223333:topic"
+    assert not allowed(
+        policy, BUCKET, {"aws:SourceArn": theirs, "aws:PrincipalTag/r": "eu:444455556666"}, Condition=condition
+    )
+    mine = "arn:aws:sns:eu:111122223333:topic"
+    assert allowed(policy, BUCKET, {"aws:SourceArn": mine, "aws:PrincipalTag/r": "eu"}, Condition=condition)
+    whole = {"ArnLike": {"aws:SourceArn": "${aws:PrincipalTag/r}:topic"}}
+    context = {"aws:SourceArn": mine, "aws:PrincipalTag/r": "arn:aws:sns:eu:111122223333"}
+    assert allowed(policy, BUCKET, context, Condition=whole)
+
+
 @pytest.mark.parametrize("family", ["String", "Arn"])
 def test_without_value_a_positive_operator_fails_and_a_negated_one_holds(policy: Any, family: str) -> None:
     context = {"k": "arn:aws:s3:::b"}

@@ -13,9 +13,10 @@ import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from podrole.base.errors import PodroleError
 
@@ -26,6 +27,9 @@ EVERYWHERE = ""
 BACKLOG = 2048
 GRACE_SECONDS = 5
 """How long requests under way may take to finish once a listener is told to stop; then they are cancelled."""
+
+FAREWELL_SECONDS = 0.3
+"""How long a client without a request under way may take to close its connection, once a listener stops."""
 
 
 class PortInUse(PodroleError):
@@ -90,6 +94,24 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        cutting = asyncio.create_task(self._cut_off_idle())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            cutting.cancel()
+
+    async def _cut_off_idle(self) -> None:
+        # Over TLS a connection is closed only when the peer answers the farewell, and an idle client may never read it.
+        while True:
+            await asyncio.sleep(FAREWELL_SECONDS)
+            for connection in list(self.server_state.connections):
+                # A WebSocket is no idle connection: uvicorn takes leave of it in its own way.
+                if isinstance(connection, HttpToolsProtocol):
+                    cycle = cast("RequestResponseCycle | None", connection.cycle)  # None before the first request
+                    if cycle is None or cycle.response_complete:
+                        connection.transport.abort()
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
@@ -108,6 +130,7 @@ async def listening(
     logging.getLogger("uvicorn.error").addFilter(_REFUSALS)
     config = uvicorn.Config(
         app,
+        interface="asgi3",
         http="httptools",
         ws="websockets-sansio" if websockets else "none",
         lifespan="off",

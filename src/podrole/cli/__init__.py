@@ -1,8 +1,30 @@
-"""The ``podrole`` command: it renders; it decides nothing."""
+"""The ``podrole`` command: it renders; it decides nothing.
+
+Each sub-command is a module of its own, imported when it runs: ``podrole --help`` must answer at once.
+"""
 
 from __future__ import annotations
 
+import sys
+
+from podrole.cli.app import app
+
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the command line; ``argv`` is ``sys.argv[1:]`` by default."""
-    raise NotImplementedError
+    """Run the command line; ``argv`` is ``sys.argv[1:]`` by default. Exits with the command's code.
+
+    0 done, 1 a fault that is explained on stderr, 2 wrong usage, 130 interrupted.
+    """
+    from podrole.base.errors import PodroleError
+
+    try:
+        app(args=argv, prog_name="podrole")
+    except PodroleError as fault:
+        print(fault.diagnostics(), file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # Whoever read the output has gone (podrole events | head): nothing is wrong.
+        sys.stderr.close()
+        raise SystemExit(0) from None

@@ -278,7 +278,11 @@ class _Reader:
             if not isinstance(keys, dict):
                 self.fault("syntax", (*here, operator), keys, "a JSON object of condition keys")
                 continue
+            folded: set[str] = set()
             for key, value in keys.items():
+                if key.lower() in folded:
+                    self.fault("syntax", (*here, operator, key), key, "each key once; case does not count", member=True)
+                folded.add(key.lower())
                 values = self.values(value, (*here, operator, key))
                 if not key:
                     self.fault("syntax", (*here, operator, key), key, "a condition key", member=True)

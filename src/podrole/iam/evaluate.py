@@ -109,6 +109,11 @@ class Decision(NamedTuple):
         """Whether the request may go on."""
         return self.outcome is Outcome.ALLOWED
 
+    @property
+    def reference(self) -> str:
+        """The statement that decided, as a person looks for it; empty where none did."""
+        return self.statement.reference if self.statement else ""
+
     def __bool__(self) -> NoReturn:
         raise TypeError("a Decision has no truth value; ask decision.allowed")
 

@@ -125,19 +125,7 @@ def examine(statement: Statement, policy: Policy, facts: Facts) -> tuple[Failure
 
 def summary(decision: Decision, evidence: Sequence[Evidence], request: Request) -> str:
     """Put the decision and its nearest evidence into one sentence."""
-    asked = request.action + ("" if request.resource == NO_RESOURCE else f" on {request.resource}")
-    if decision.allowed:
-        by = f" by {_place(decision)}" if decision.statement else ": no policy is asked"
-        return f"{asked} is allowed{by}."
-    if decision.decided_by is None or decision.outcome is Outcome.EXPLICITLY_DENIED:
-        return f"{asked} is denied by {_place(decision)}."
-    first = next((one for one in evidence if one.kind is decision.decided_by and not one.applies), None)
-    why = ""
-    if first is not None and first.failures:
-        why = f"; nearest is {first.reference} of {first.policy}: {first.failures[0]}"
-    elif first is not None and first.notes:
-        why = f"; {first.notes[0]}"
-    return f"No {_NAMES[decision.decided_by][1]} allows {asked}{why}."
+    return _plain(_sentence(decision, evidence, request))
 
 
 def render(evidence: Sequence[Evidence]) -> str:
@@ -148,7 +136,7 @@ def render(evidence: Sequence[Evidence]) -> str:
         if one.policy and heading != (heading := f"{one.policy} ({_NAMES[one.kind][1]})"):
             lines.append(heading)
         lines.extend(_lines(one))
-    return "\n".join(lines)
+    return "\n".join(map(_plain, lines))
 
 
 def denial_message(request: Request, decision: Decision, *, with_policy: bool = False) -> str:
@@ -273,9 +261,25 @@ def _distance(one: Evidence, decision: Decision) -> tuple[bool, bool, bool, int]
 # Wording
 
 
+def _sentence(decision: Decision, evidence: Sequence[Evidence], request: Request) -> str:
+    asked = request.action + ("" if request.resource == NO_RESOURCE else f" on {request.resource}")
+    if decision.allowed:
+        by = f" by {_place(decision)}" if decision.statement else ": no policy is asked"
+        return f"{asked} is allowed{by}."
+    if decision.decided_by is None or decision.outcome is Outcome.EXPLICITLY_DENIED:
+        return f"{asked} is denied by {_place(decision)}."
+    first = next((one for one in evidence if one.kind is decision.decided_by and not one.applies), None)
+    why = ""
+    if first is not None and first.failures:
+        why = f"; nearest is {first.reference} of {first.policy}: {first.failures[0]}"
+    elif first is not None and first.notes:
+        why = f"; {first.notes[0]}"
+    return f"No {_NAMES[decision.decided_by][1]} allows {asked}{why}."
+
+
 def _place(decision: Decision) -> str:
     article, name = _NAMES[decision.decided_by] if decision.decided_by else ("", "")
-    statement = f"{decision.statement.reference} of " if decision.statement else ""
+    statement = f"{decision.reference} of " if decision.statement else ""
     return f"{statement}{decision.policy or f'{article} {name}'} ({name})"
 
 
@@ -297,6 +301,13 @@ def _lines(one: Evidence) -> Iterator[str]:
 
 def _listed(values: Sequence[str]) -> str:
     return ", ".join(value or "''" for value in values) or "(nothing)"
+
+
+def _plain(text: str) -> str:
+    """Keep control characters, which documents and tags may hold, away from a terminal and out of a log's lines."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
 
 
 def _cut(values: Sequence[str]) -> tuple[str, ...]:

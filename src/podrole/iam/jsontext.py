@@ -101,11 +101,6 @@ def locate(text: str, path: Path, *, member: bool = False) -> int:
     return at
 
 
-def end_of(text: str, offset: int) -> int:
-    """Return the offset behind the value that begins at ``offset`` in valid JSON."""
-    return _skipper.raw_decode(text, offset)[1]
-
-
 def line_and_column(text: str, offset: int) -> tuple[int, int]:
     """Return the line and column of an offset, both from 1."""
     return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)

@@ -23,7 +23,6 @@ from podrole.iam.values import parse_address, parse_network
 from podrole.iam.variables import parts, without_value
 
 _SERVICE_ACCOUNT = re.compile(r"system:serviceaccount:(?P<namespace>[^:]*):(?P<name>[^:]*)")
-_TOKEN_CLAIMS = ("aud", "sub", "amr", "oaud")
 _ARN_PARTS = ("prefix", "partition", "service", "region", "account", "resource")
 _OLD_VERSION_HINT = f"Version {OLD_VERSION} leaves ${{…}} as literal text; variables need Version {CURRENT_VERSION}"
 _SIMILAR = 0.75
@@ -245,16 +244,18 @@ def _slash_before_claim(miss: _Miss) -> str:
 
 def _no_token_key(miss: _Miss) -> str:
     issuer, _, claim = miss.condition.key.rpartition(":")
-    if miss.found is None and f"{issuer}:sub".lower() in miss.facts.context and claim.lower() not in _TOKEN_CLAIMS:
-        return f"{claim} is no condition key of this provider: of a token IAM offers {', '.join(_TOKEN_CLAIMS)}"
-    return ""
+    prefix = f"{issuer}:".lower()
+    if miss.found is not None or f"{prefix}sub" not in miss.facts.context:
+        return ""
+    offered = [key.removeprefix(prefix) for key in miss.facts.context if key.startswith(prefix)]
+    return f"{claim} is not among the condition keys of this token: {', '.join(offered)}"
 
 
 def _other_issuer(miss: _Miss) -> str:
     issuer, _, claim = miss.condition.key.rpartition(":")
     if miss.found is not None or claim.lower() not in ("aud", "sub") or issuer.lower() in ("aws", "sts", ""):
         return ""
-    others = [key.rpartition(":")[0] for key in miss.facts.context if key.endswith(f":{claim.lower()}")]
+    others = [key.rpartition(":")[0] for key in miss.facts.request.context if key.lower().endswith(f":{claim.lower()}")]
     return f"the key is of the issuer {issuer}, the token is of {others[0]}" if others else ""
 
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from podrole.iam.patterns import Glob, GlobSet, Token
+from podrole.iam.patterns import Glob, GlobSet
 from podrole.iam.request import Facts
 from podrole.iam.values import parse_address, parse_binary, parse_boolean, parse_network, parse_number, parse_time
-from podrole.iam.variables import expand, fixed, parts
+from podrole.iam.variables import Part, expand, fixed, parts
 
 Order = Callable[[Decimal, Decimal], bool]
 
@@ -63,15 +63,18 @@ class Texts:
 
 
 class ARNs:
-    """ArnEquals and ArnLike, which are the same: part by part, a wildcard never crossing one of the first five
-    colons."""
+    """ArnEquals and ArnLike, which are the same: part by part, a wildcard never crossing one of the first five colons.
+
+    Nor does a variable: where the policy writes all five colons itself, a colon in a value (a tag that the caller
+    chose) is text within its part. Only a pattern with fewer colons of its own takes them from its variables.
+    """
 
     def __init__(self, values: Sequence[str], *, variables: bool) -> None:
         patterns = [parts(value, wildcards=True, variables=variables) for value in values]
-        self._varying = [pattern for pattern in patterns if fixed(pattern) is None]
-        found = [_arn_parts(tokens) for pattern in patterns if (tokens := fixed(pattern)) is not None]
-        self._fixed = [pattern for pattern in found if pattern is not None]
-        self.malformed = len(self._fixed) < len(found)
+        split = [_split(pattern) for pattern in patterns if fixed(pattern) is not None]
+        self._fixed = [_looked_at(globs) for one in split if (globs := _globs(one)) is not None]
+        self.malformed = len(self._fixed) < len(split)
+        self._varying = [(pattern, _split(pattern)) for pattern in patterns if fixed(pattern) is None]
 
     def fits(self, value: str, facts: Facts) -> bool | None:
         """Compare an ARN of six parts."""
@@ -82,14 +85,16 @@ class ARNs:
             if _all_match(pattern, found):
                 return True
         well_formed: bool | None = False
-        for varying in self._varying:
-            expanded = expand(varying, facts)
-            if expanded is None:
-                continue
-            arn = _arn_parts(expanded)
-            if arn is None:
-                well_formed = None
-            elif _all_match(arn, found):
+        for whole, split in self._varying:
+            if len(split) < 6:
+                expanded = expand(whole, facts)
+                globs = None if expanded is None else _globs(_split(expanded))
+                if expanded is not None and globs is None:
+                    well_formed = None
+            else:
+                values = [expand(part, facts) for part in split]
+                globs = None if None in values else [Glob(part) for part in values if part is not None]
+            if globs is not None and _all_match(_looked_at(globs), found):
                 return True
         return well_formed
 
@@ -201,27 +206,31 @@ OPERATORS: dict[str, Operator] = {
 """Every operator but ``Null``, which compares nothing."""
 
 
-def arn_globs(pattern: Sequence[Token]) -> list[Glob]:
-    """Cut a pattern at its first five colons and compile the parts: six, or fewer where the colons are missing."""
-    found: list[list[Token]] = [[]]
-    for token in pattern:
-        if not isinstance(token, str):
-            found[-1].append(token)
-            continue
-        first, *others = token.split(":", 6 - len(found))
-        found[-1].append(first)
-        found.extend([other] for other in others)
-    return [Glob(part) for part in found]
+def _split(pattern: Sequence[Part]) -> list[list[Part]]:
+    """Cut a pattern at its first five colons: six parts, or fewer where colons are missing."""
+    found: list[list[Part]] = [[]]
+    for part in pattern:
+        if isinstance(part, str):
+            first, *others = part.split(":", 6 - len(found))
+            found[-1].append(first)
+            found.extend([other] for other in others)
+        else:
+            found[-1].append(part)
+    return found
 
 
-_ARNParts = tuple[tuple[int, Glob], ...]
+def _globs(split: Sequence[Sequence[Part]]) -> list[Glob] | None:
+    """Compile six parts without variables; ``None`` where there are not six."""
+    tokens = [found for part in split if (found := fixed(part)) is not None]
+    return [Glob(one) for one in tokens] if len(tokens) == 6 else None
 
 
-def _arn_parts(pattern: Sequence[Token]) -> _ARNParts | None:
-    """Return those of the six parts that have to be looked at: a lone star is anything. ``None`` where parts are
-    missing."""
-    globs = arn_globs(pattern)
-    return tuple((index, one) for index, one in enumerate(globs) if one.prefix != "") if len(globs) == 6 else None
+_ARNParts = list[tuple[int, Glob]]
+
+
+def _looked_at(globs: Sequence[Glob]) -> _ARNParts:
+    """Number the parts and leave out those that are a lone star, and so anything."""
+    return [(index, one) for index, one in enumerate(globs) if one.prefix != ""]
 
 
 def _all_match(pattern: _ARNParts, found: Sequence[str]) -> bool:

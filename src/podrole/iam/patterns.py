@@ -144,6 +144,8 @@ def _find(segment: _Segment, text: str, start: int, end: int) -> int:
     """Return the first place in ``text[start:end]`` where the segment stands, or -1."""
     if len(segment) == 1:
         return text.find(segment[0], start, end)
+    if _length(segment) > end - start:
+        return -1
     # Shift-And (Baeza-Yates and Gonnet 1992): bit i of the state says that the segment's first i+1 characters end here.
     accepts: dict[str, int] = {}
     anything = 0

@@ -6,6 +6,7 @@ what a resource-based policy grants, by the principal it names.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING
@@ -57,7 +58,8 @@ class Principal:
     @property
     def is_service_linked_role(self) -> bool:
         """Whether this is a session of a service-linked role, which no SCP and no RCP limits."""
-        return ":role/aws-service-role/" in self.role_arn
+        # From the fifth colon on: a path may hold colons, and whoever names a role could write one that looks the part.
+        return self.role_arn.split(":", 5)[-1].startswith("role/aws-service-role/")
 
     def __str__(self) -> str:
         return self.arn or "anonymous"
@@ -191,6 +193,9 @@ def _identities(principal: Principal) -> tuple[tuple[str, ...], ...]:
             return ()
 
 
+_SERVICE = re.compile(r"[a-z0-9][a-z0-9.-]*\.(?:amazonaws\.com(?:\.cn)?|amazon\.com)")
+
+
 def principal_of(text: str) -> Principal:
     """Make a caller of what a person writes: an ARN, ``anonymous`` or a service's name.
 
@@ -203,7 +208,7 @@ def principal_of(text: str) -> Principal:
     try:
         arn = parse_arn(text)
     except InvalidARN:
-        if "." in text and not text.startswith("arn:") and not set(text) & set(" /:*?"):
+        if _SERVICE.fullmatch(text):
             return Principal(PrincipalType.SERVICE, arn=text)
         raise _no_principal(text) from None
     account = arn.account

@@ -249,7 +249,7 @@ async def start(
             given = (subprocess.PIPE if stdin else subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE)
         launcher = [sys.executable, "-I", "-S", _LAUNCHER, str(report_out), str(os.getpid())]
         try:
-            popen = subprocess.Popen(  # noqa: S603, ASYNC220 - it returns once the launcher runs, within milliseconds
+            popen = subprocess.Popen(  # noqa: ASYNC220 - it returns once the launcher runs, within milliseconds
                 [*launcher, "tty" if terminal else "-", *command],
                 stdin=given[0],
                 stdout=given[1],

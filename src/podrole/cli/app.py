@@ -1,0 +1,107 @@
+"""The commands and their options. What each does is in the module that it imports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_DIRECTORY = Path(".podrole")
+
+app = typer.Typer(
+    name="podrole",
+    help="How a Kubernetes pod gets an AWS identity: the whole path real, checkable and explained on one machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Directory = Annotated[Path, typer.Option("--dir", envvar="PODROLE_DIR", help="The world's directory.")]
+JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from podrole import __version__
+
+        typer.echo(f"podrole {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def podrole(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """How a Kubernetes pod gets an AWS identity: the whole path real, checkable and explained on one machine."""
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the world running at the end.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Run the walkthrough: a pod without an identity, the set-up, the pod with one, and the refusals."""
+    from podrole.cli.demo.command import run
+
+    raise typer.Exit(run(keep=keep, as_json=as_json))
+
+
+@app.command()
+def up(
+    directory: Directory = DEFAULT_DIRECTORY,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Go on in the background.")] = False,
+    aws_port: Annotated[int, typer.Option(help="Port of the local AWS; 0: any free.", min=0, max=65535)] = 4566,
+    cluster_port: Annotated[int, typer.Option(help="Port of the cluster's API; 0: any free.", min=0, max=65535)] = 6443,
+    webhook_port: Annotated[int, typer.Option(help="Port of the webhook; 0: any free.", min=0, max=65535)] = 0,
+    issuer_port: Annotated[int, typer.Option(help="Port of the cluster's issuer; 0: any free.", min=0, max=65535)] = 0,
+    account: Annotated[str, typer.Option(help="The AWS account id, 12 digits.")] = "111122223333",
+    region: Annotated[str, typer.Option(help="The AWS region.")] = "us-east-1",
+) -> None:
+    """Start the local AWS, the cluster and the webhook, all on loopback."""
+    from podrole.cli.up import Options, run
+
+    options = Options(directory, aws_port, cluster_port, webhook_port, issuer_port, account, region)
+    raise typer.Exit(run(options, detach=detach))
+
+
+@app.command()
+def down(directory: Directory = DEFAULT_DIRECTORY) -> None:
+    """Stop the world of a directory, pods included."""
+    from podrole.cli.down import run
+
+    raise typer.Exit(run(directory))
+
+
+@app.command()
+def status(directory: Directory = DEFAULT_DIRECTORY, as_json: JSON = False) -> None:
+    """Say where the running world is."""
+    from podrole.cli.status import run
+
+    raise typer.Exit(run(directory, as_json=as_json))
+
+
+@app.command()
+def env(directory: Directory = DEFAULT_DIRECTORY) -> None:
+    """Print what a shell needs to use the world: eval "$(podrole env)"."""
+    from podrole.cli.env import run
+
+    raise typer.Exit(run(directory))
+
+
+@app.command()
+def events(
+    directory: Directory = DEFAULT_DIRECTORY,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens.")] = False,
+    refused: Annotated[bool, typer.Option("--refused", help="Only what was refused or failed.")] = False,
+    last: Annotated[int | None, typer.Option("--last", "-n", help="Only the last N.", min=1)] = None,
+    why: Annotated[bool, typer.Option("--why", help="Under each refusal the evidence.")] = False,
+    as_json: JSON = False,
+) -> None:
+    """Show one line for each AWS call and each admission: who, what, allowed or refused, and why not."""
+    from podrole.cli.events import Selection, run
+
+    raise typer.Exit(run(directory, Selection(refused, last), follow=follow, why=why, as_json=as_json))

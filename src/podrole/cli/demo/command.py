@@ -1,0 +1,157 @@
+"""``podrole demo``: a world of its own, the walkthrough over it, and nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from podrole.base.errors import PodroleError
+from podrole.cli import tools
+from podrole.cli.demo.kubernetes import API, Kubectl, Kubernetes
+from podrole.cli.demo.shell import Shell, clean_environment
+from podrole.cli.demo.walkthrough import FIRST, StepFailed, Walkthrough
+from podrole.cli.down import stop
+from podrole.cli.env import variables
+from podrole.world.errors import WorldError
+from podrole.world.state import WorldDirectory
+
+SERVER_MINOR = 36
+_GOES_ON = """
+The world goes on:
+
+  export PODROLE_DIR={directory}
+  eval "$(podrole env)"
+  podrole down
+"""
+
+
+@dataclass(slots=True)
+class _Report:
+    """What happened, for ``--json``."""
+
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    failed: dict[str, Any] | None = None
+    seconds: float = 0.0
+
+    def to_json(self) -> str:
+        parts = {
+            "ok": self.failed is None,
+            "seconds": round(self.seconds, 1),
+            "steps": self.steps,
+            "failed": self.failed,
+        }
+        return json.dumps(parts, indent=2)
+
+
+def run(*, keep: bool, as_json: bool) -> int:
+    """Run the walkthrough; 0 only if every step came out exactly as it must. Raises PodroleError before it begins."""
+    if tools.find_aws() is None:
+        raise tools.ToolMissing(
+            "The walkthrough needs the aws CLI, and there is none.", next_step="pip install 'podrole[demo]'"
+        )
+    kubectl = _kubectl(quiet=as_json)
+    beside = [Path(sys.executable).parent, *([kubectl.parent] if kubectl else [])]
+    place = Path(tempfile.mkdtemp(prefix="podrole-demo-"))
+    directory = WorldDirectory(place / ".podrole")
+    report = _Report()
+    started = time.monotonic()
+    environment = clean_environment({}, [str(path) for path in beside], str(place))
+    shell = Shell({**environment, "PODROLE_DIR": str(directory.path)}, str(place), quiet=as_json)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        shell.show(f"This walkthrough's world lives in {place} (PODROLE_DIR={directory.path}).\n")
+        _walk(shell, directory, report, has_kubectl=kubectl is not None)
+    finally:
+        report.seconds = time.monotonic() - started
+        if keep and report.steps:
+            shell.show(_GOES_ON.format(directory=directory.path))
+        else:
+            _clear_away(directory, place)
+    _conclude(report, shell, as_json=as_json)
+    return 0 if report.failed is None else 1
+
+
+def _walk(shell: Shell, directory: WorldDirectory, report: _Report, *, has_kubectl: bool) -> None:
+    shell.show(f"── 1. {FIRST}")
+    up = shell.run(["podrole", "up", "--detach", "--aws-port", "0", "--cluster-port", "0"])
+    if up.exit_code != 0:
+        raise WorldError(up.output.strip())
+    shell.environment = {**shell.environment, **variables(directory)}
+    shell.show('$ eval "$(podrole env)"')
+    world = directory.running()
+    kubernetes: Kubernetes
+    if has_kubectl:
+        kubernetes = Kubectl(shell)
+    else:
+        shell.show("\nThere is no kubectl for this cluster's version, so the steps go through the Kubernetes API.")
+        kubernetes = API(shell, json.loads(directory.kubeconfig.read_text()))
+    walkthrough = Walkthrough(shell, kubernetes, world.account, world.thumbprint)
+    for number, (title, step) in enumerate(walkthrough.steps, 1):
+        if number > 1:
+            shell.show(f"\n── {number}. {title}")
+        before = len(shell.outcomes)
+        try:
+            step()
+        except StepFailed as failed:
+            report.failed = {"step": number, "title": title, "expected": failed.expected, "saw": failed.saw}
+        except (ValueError, KeyError, IndexError, OSError) as problem:
+            saw = f"{type(problem).__name__}: {problem}"
+            report.failed = {"step": number, "title": title, "expected": "an answer that can be read", "saw": saw}
+        commands = [
+            {"command": one.command, "exit_code": one.exit_code, "output": one.output}
+            for one in shell.outcomes[before:]
+        ]
+        report.steps.append({"number": number, "title": title, "ok": report.failed is None, "commands": commands})
+        if report.failed is not None:
+            return
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """Take a SIGTERM as a Ctrl-C, so that the world is stopped all the same."""
+    raise KeyboardInterrupt
+
+
+def _kubectl(*, quiet: bool) -> Path | None:
+    """Return a kubectl for the cluster, fetched if need be; None where there is none to be had."""
+    found = tools.find_kubectl(SERVER_MINOR)
+    if found is not None:
+        return found
+    if not quiet:
+        print(f"Fetching kubectl {tools.KUBECTL_VERSION} (38 MB, once) …", flush=True)
+    try:
+        return tools.fetch_kubectl()
+    except tools.ToolMissing as missing:
+        print(missing.diagnostics(), file=sys.stderr)
+        return None
+
+
+def _clear_away(directory: WorldDirectory, place: Path) -> None:
+    """Stop the world and remove what it left; whatever happened before."""
+    with contextlib.suppress(PodroleError):  # it had not started, or has stopped by itself
+        stop(directory)
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def _conclude(report: _Report, shell: Shell, *, as_json: bool) -> None:
+    if as_json:
+        print(report.to_json())
+    elif report.failed is None:
+        shell.show(
+            f"\nAll {len(report.steps)} steps came out as they must, in {report.seconds:.0f} s. Next: podrole up"
+        )
+    else:
+        failed = report.failed
+        print(
+            f"\nStep {failed['step']} ({failed['title']}) did not come out as it must.\n"
+            f"  expected: {failed['expected']}\n"
+            f"  saw:      {failed['saw']}",
+            file=sys.stderr,
+        )

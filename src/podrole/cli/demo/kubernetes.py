@@ -1,0 +1,187 @@
+"""What the walkthrough asks of the cluster, through kubectl, or through its API where there is no kubectl."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from podrole.cli.demo.shell import Outcome, Shell
+
+WAIT_SECONDS = 60
+IMAGE = "amazon/aws-cli"
+
+
+class Kubernetes(Protocol):
+    """The steps' verbs. Each shows what it does and returns the outcome."""
+
+    def create_namespace(self, name: str) -> Outcome: ...
+
+    def run_pod(self, namespace: str, name: str, service_account: str | None, *arguments: str) -> Outcome:
+        """Create a pod of the aws CLI's image that runs once."""
+        ...
+
+    def wait_for(self, namespace: str, pod: str, phase: str) -> Outcome: ...
+
+    def logs(self, namespace: str, pod: str) -> Outcome: ...
+
+    def pod(self, namespace: str, name: str, *point_at: str) -> Outcome:
+        """Show the whole pod; of a long answer the lines that hold one of ``point_at``."""
+        ...
+
+    def phase_and_exit_code(self, namespace: str, pod: str) -> Outcome: ...
+
+    def issuer_documents(self) -> Outcome: ...
+
+    def apply_service_account(self, manifest: Mapping[str, Any], file: str, /) -> Outcome:
+        """Create the service account of ``manifest``, which ``file`` holds too."""
+        ...
+
+    def annotate_service_account(self, namespace: str, name: str, key: str, value: str) -> Outcome: ...
+
+    def describe_service_account(self, namespace: str, name: str) -> Outcome: ...
+
+    def create_service_account(self, namespace: str, name: str) -> Outcome: ...
+
+
+class Kubectl:
+    """The real kubectl."""
+
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
+
+    def create_namespace(self, name: str) -> Outcome:
+        return self._run("create", "namespace", name)
+
+    def run_pod(self, namespace: str, name: str, service_account: str | None, *arguments: str) -> Outcome:
+        overrides = []
+        if service_account is not None:
+            overrides = ["--overrides", json.dumps({"spec": {"serviceAccountName": service_account}})]
+        words = ["run", name, "--namespace", namespace, "--image", IMAGE, "--restart", "Never", *overrides]
+        return self._run(*words, "--", *arguments)
+
+    def wait_for(self, namespace: str, pod: str, phase: str) -> Outcome:
+        condition = f"--for=jsonpath={{.status.phase}}={phase}"
+        return self._run("wait", f"pod/{pod}", "--namespace", namespace, condition, f"--timeout={WAIT_SECONDS}s")
+
+    def logs(self, namespace: str, pod: str) -> Outcome:
+        return self._run("logs", pod, "--namespace", namespace, point_at=("InstanceId",))
+
+    def pod(self, namespace: str, name: str, *point_at: str) -> Outcome:
+        return self._run("get", "pod", name, "--namespace", namespace, "--output", "yaml", point_at=point_at)
+
+    def phase_and_exit_code(self, namespace: str, pod: str) -> Outcome:
+        path = "{.status.phase} {.status.containerStatuses[0].state.terminated.exitCode}"
+        return self._run("get", "pod", pod, "--namespace", namespace, "--output", f"jsonpath={path}")
+
+    def issuer_documents(self) -> Outcome:
+        document = self._run("get", "--raw", "/.well-known/openid-configuration")
+        keys = self._run("get", "--raw", "/openid/v1/jwks")
+        return Outcome(keys.command, document.exit_code or keys.exit_code, document.stdout + "\n" + keys.stdout, "")
+
+    def apply_service_account(self, _manifest: Mapping[str, Any], file: str, /) -> Outcome:
+        return self._run("apply", "--filename", file)
+
+    def annotate_service_account(self, namespace: str, name: str, key: str, value: str) -> Outcome:
+        return self._run("annotate", "serviceaccount", name, "--namespace", namespace, f"{key}={value}")
+
+    def describe_service_account(self, namespace: str, name: str) -> Outcome:
+        return self._run("describe", "serviceaccount", name, "--namespace", namespace)
+
+    def create_service_account(self, namespace: str, name: str) -> Outcome:
+        return self._run("create", "serviceaccount", name, "--namespace", namespace)
+
+    def _run(self, *words: str, point_at: tuple[str, ...] = ()) -> Outcome:
+        return self._shell.run(["kubectl", *words], point_at=point_at)
+
+
+class API:
+    """The Kubernetes API over HTTPS, for a machine without kubectl. What it shows are the requests."""
+
+    def __init__(self, shell: Shell, kubeconfig: Mapping[str, Any]) -> None:
+        import base64
+
+        import httpx2
+
+        cluster = kubeconfig["clusters"][0]["cluster"]
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        token = kubeconfig["users"][0]["user"]["token"]
+        self._shell = shell
+        self._server = cluster["server"]
+        self._http = httpx2.Client(
+            base_url=self._server,
+            verify=ssl.create_default_context(cadata=authority),
+            headers={"authorization": f"Bearer {token}"},
+            timeout=30,
+        )
+
+    def create_namespace(self, name: str) -> Outcome:
+        return self._send("POST", "/api/v1/namespaces", _named("Namespace", name))
+
+    def run_pod(self, namespace: str, name: str, service_account: str | None, *arguments: str) -> Outcome:
+        container = {"name": name, "image": IMAGE, "args": list(arguments)}
+        spec: dict[str, Any] = {"containers": [container], "restartPolicy": "Never"}
+        if service_account is not None:
+            spec["serviceAccountName"] = service_account
+        return self._send("POST", f"/api/v1/namespaces/{namespace}/pods", {**_named("Pod", name), "spec": spec})
+
+    def wait_for(self, namespace: str, pod: str, phase: str) -> Outcome:
+        path, deadline = f"/api/v1/namespaces/{namespace}/pods/{pod}", time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            if self._http.get(path).json()["status"].get("phase") == phase:
+                return self._shell.note(f"GET {path} until its phase is {phase}", f"{phase}\n")
+            time.sleep(0.1)
+        return self._shell.note(f"GET {path} until its phase is {phase}", "it is not\n", exit_code=1)
+
+    def logs(self, namespace: str, pod: str) -> Outcome:
+        return self._send("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", point_at=("InstanceId",))
+
+    def pod(self, namespace: str, name: str, *point_at: str) -> Outcome:
+        return self._send("GET", f"/api/v1/namespaces/{namespace}/pods/{name}", point_at=point_at)
+
+    def phase_and_exit_code(self, namespace: str, pod: str) -> Outcome:
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}"
+        status = self._http.get(path).json()["status"]
+        exit_code = status["containerStatuses"][0]["state"]["terminated"]["exitCode"]
+        return self._shell.note(f"GET {path}", f"{status['phase']} {exit_code}\n")
+
+    def issuer_documents(self) -> Outcome:
+        document = self._send("GET", "/.well-known/openid-configuration")
+        keys = self._send("GET", "/openid/v1/jwks")
+        return Outcome(keys.command, document.exit_code or keys.exit_code, document.stdout + "\n" + keys.stdout, "")
+
+    def apply_service_account(self, manifest: Mapping[str, Any], _file: str, /) -> Outcome:
+        namespace = manifest["metadata"]["namespace"]
+        return self._send("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", manifest)
+
+    def annotate_service_account(self, namespace: str, name: str, key: str, value: str) -> Outcome:
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}"
+        return self._send("PATCH", path, {"metadata": {"annotations": {key: value}}})
+
+    def describe_service_account(self, namespace: str, name: str) -> Outcome:
+        return self._send("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}")
+
+    def create_service_account(self, namespace: str, name: str) -> Outcome:
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+        return self._send("POST", path, _named("ServiceAccount", name))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def _send(self, method: str, path: str, body: Any = None, *, point_at: tuple[str, ...] = ()) -> Outcome:
+        content_type = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        content = None if body is None else json.dumps(body)
+        answer = self._http.request(method, path, content=content, headers={"content-type": content_type})
+        try:
+            text = json.dumps(answer.json(), indent=2) + "\n"
+        except ValueError:
+            text = answer.text
+        shown = f"{method} {self._server}{path}" + (f" {content}" if content else "")
+        return self._shell.note(shown, text, exit_code=0 if answer.is_success else 1, point_at=point_at)
+
+
+def _named(kind: str, name: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}}

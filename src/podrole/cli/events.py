@@ -1,0 +1,98 @@
+"""``podrole events``: what happened, a line each."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from podrole.base.events import Event, read_events
+from podrole.cli.explanation import explanation_block
+from podrole.world.errors import NotRunning
+from podrole.world.state import WorldDirectory
+
+POLL_SECONDS = 0.2
+_COLOURS = {"allowed": "32", "refused": "31", "failed": "33"}
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which events are shown."""
+
+    only_refused: bool = False
+    last: int | None = None
+
+    def of(self, events: Iterable[Event]) -> Iterable[Event]:
+        """Pick among events that are there already."""
+        wanted = (event for event in events if self.includes(event))
+        return wanted if self.last is None else deque(wanted, maxlen=self.last)
+
+    def includes(self, event: Event) -> bool:
+        """Say whether an event is shown."""
+        return not self.only_refused or event.outcome != "allowed"
+
+
+def run(path: Path, selection: Selection, *, follow: bool, why: bool, as_json: bool) -> int:
+    """Print the events of a world, running or not. Raises NotRunning where none has ever run."""
+    directory = WorldDirectory(path)
+    if not directory.events.exists() and not follow:
+        raise NotRunning(f"There are no events in {directory.path}.", next_step="start a world with podrole up")
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    start = 0
+    if directory.events.exists():
+        start = directory.events.stat().st_size
+        for event in selection.of(read_events(directory.events)):
+            _print(event, why=why, as_json=as_json, colour=colour)
+    if follow:
+        for event in _appended(directory.events, start):
+            if selection.includes(event):
+                _print(event, why=why, as_json=as_json, colour=colour)
+    return 0
+
+
+def line(event: Event, *, colour: bool = False) -> str:
+    """Return an event as one line: when, the outcome, what, on what, who, and for a refusal the code and why."""
+    moment = time.strftime("%H:%M:%S", time.localtime(event.time))
+    outcome = f"{event.outcome:<7}"
+    if colour:
+        outcome = f"\033[{_COLOURS[event.outcome]}m{outcome}\033[0m"
+    parts = [moment, outcome, event.what, *([f"on {event.on}"] if event.on else []), f"by {event.who}"]
+    text = " ".join(parts)
+    if event.code or event.why:
+        text += f" - {event.code}: {event.why}" if event.code and event.why else f" - {event.code or event.why}"
+    return text
+
+
+def _print(event: Event, *, why: bool, as_json: bool, colour: bool) -> None:
+    if as_json:
+        print(json.dumps(msgspec.to_builtins(event)), flush=True)
+        return
+    print(line(event, colour=colour), flush=True)
+    if why and event.explanation:
+        print(explanation_block(event.explanation), flush=True)
+
+
+def _appended(path: Path, start: int) -> Iterator[Event]:
+    """Yield events as they are written, across the file's turn to a new one."""
+    position, identity, rest = start, None, b""
+    for _ in itertools.count():
+        if path.exists():
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                if identity not in (None, status.st_ino):
+                    position, rest = 0, b""
+                identity = status.st_ino
+                file.seek(position)
+                *lines, rest = (rest + file.read()).split(b"\n")
+                position = file.tell()
+            for text in lines:
+                yield msgspec.json.decode(text, type=Event)
+        time.sleep(POLL_SECONDS)

@@ -1,0 +1,33 @@
+"""An event's explanation as one readable block."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from podrole.iam.explain import Evidence, render
+
+INDENT = "    "
+
+
+def explanation_block(explanation: Mapping[str, Any]) -> str:
+    """Return the block, indented, ending with what to do where the explanation knows it."""
+    return textwrap.indent("\n".join(_lines(explanation)), INDENT)
+
+
+def _lines(explanation: Mapping[str, Any]) -> Iterator[str]:
+    if explanation.get("held"):
+        yield "held      " + ", ".join(explanation["held"])
+    if explanation.get("step"):
+        yield f"failed    {explanation['step']}"
+    for name in ("expected", "got"):
+        if explanation.get(name):
+            yield f"{name:<9} {explanation[name]}"
+    evidence = explanation.get("evidence")
+    if evidence:
+        yield render([msgspec.convert(one, Evidence) for one in evidence])
+    if explanation.get("next"):
+        yield f"next      {explanation['next']}"

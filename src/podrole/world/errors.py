@@ -1,0 +1,38 @@
+"""What keeps a world from starting, or from being found.
+
+::
+
+    PodroleError
+    └── WorldError
+        ├── AlreadyRunning   a world runs in this directory
+        ├── NotRunning       none does
+        └── StartFailed      it could not start, and nothing is left of it
+"""
+
+from __future__ import annotations
+
+from podrole.base.errors import PodroleError
+
+
+class WorldError(PodroleError):
+    """The root of this package's errors."""
+
+    code = "world"
+
+
+class AlreadyRunning(WorldError):
+    """A world runs in this directory already."""
+
+    code = "world-already-running"
+
+
+class NotRunning(WorldError):
+    """No world runs in this directory."""
+
+    code = "world-not-running"
+
+
+class StartFailed(WorldError):
+    """A world could not start; whatever had started of it is gone."""
+
+    code = "world-start-failed"

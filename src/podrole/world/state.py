@@ -1,0 +1,214 @@
+"""A world's directory: what it keeps between runs, and how others find it while it runs.
+
+::
+
+    .podrole/
+    ├── lock            held (flock) by the process that runs the world
+    ├── world.json      where everything is; there only while the world runs
+    ├── secrets.json    keys and credentials; kept, so that a restart voids no credentials
+    ├── ca.crt          the authority of the world's TLS certificates
+    ├── kubeconfig      for kubectl
+    ├── events.jsonl    the event log
+    ├── world.log       what a detached world has to say
+    └── node/           the pods' directories
+
+The directory is for its owner alone (0700), every file in it too (0600).
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from podrole.base.certificates import Authority
+from podrole.base.files import PRIVATE, FileProblem, make_private_directory, write_private
+from podrole.oidc.keys import SigningKey
+from podrole.sts.credentials import KEY_BYTES
+from podrole.world.errors import AlreadyRunning, NotRunning, WorldError
+
+DEFAULT_DIRECTORY = Path(".podrole")
+
+
+class Description(msgspec.Struct, frozen=True):
+    """Where a running world is. ``started_at`` is epoch seconds."""
+
+    pid: int
+    started_at: float
+    account: str
+    region: str
+    cluster: str
+    aws_url: str
+    cluster_url: str
+    webhook_url: str
+    issuer: str
+    issuer_port: int
+    thumbprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What must outlive a restart. ``cluster_id`` ends the issuer's URL; like an EKS cluster's it never changes."""
+
+    cluster_id: str
+    vault_key: bytes = field(repr=False)
+    admin_key_id: str
+    admin_secret: str = field(repr=False)
+    cluster_token: str = field(repr=False)
+    signing_keys: tuple[SigningKey, ...]
+    authority: Authority
+
+
+class _StoredSecrets(msgspec.Struct, frozen=True):
+    cluster_id: str
+    vault_key: bytes
+    admin_key_id: str
+    admin_secret: str
+    cluster_token: str
+    signing_keys: list[str]
+    authority_certificate: str
+    authority_key: str
+
+
+class WorldDirectory:
+    """The files of one world."""
+
+    def __init__(self, path: Path = DEFAULT_DIRECTORY) -> None:
+        self.path = path.absolute()
+
+    @property
+    def kubeconfig(self) -> Path:
+        """kubectl's configuration for the world's cluster."""
+        return self.path / "kubeconfig"
+
+    @property
+    def authority(self) -> Path:
+        """The certificate of the world's authority, PEM."""
+        return self.path / "ca.crt"
+
+    @property
+    def events(self) -> Path:
+        """The event log."""
+        return self.path / "events.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """What a detached world prints."""
+        return self.path / "world.log"
+
+    @property
+    def node(self) -> Path:
+        """Where the pods' directories are."""
+        return self.path / "node"
+
+    def lock(self) -> IO[str]:
+        """Take the directory for this process, until the file is closed or the process ends, however it ends.
+
+        Raises AlreadyRunning where another process has it, FileProblem where the directory cannot be written.
+        """
+        make_private_directory(self.path)
+        try:
+            file = os.fdopen(os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, PRIVATE), "r+")
+        except OSError as problem:
+            raise FileProblem(
+                f"The directory {self.path} cannot be written: {problem.strerror}.",
+                next_step="make it writable, or choose another with --dir",
+            ) from problem
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.close()
+            raise AlreadyRunning(
+                f"A world is already running in {self.path}.",
+                next_step="stop it with podrole down, or choose another directory with --dir",
+            ) from None
+        return file
+
+    def is_running(self) -> bool:
+        """Say whether a process holds the directory."""
+        try:
+            self.lock().close()
+        except AlreadyRunning:
+            return True
+        return False
+
+    def describe(self, description: Description) -> None:
+        """Tell others where the world is."""
+        write_private(self.path / "world.json", msgspec.json.format(msgspec.json.encode(description)))
+
+    def forget(self) -> None:
+        """Tell others that it is gone."""
+        (self.path / "world.json").unlink(missing_ok=True)
+
+    def running(self) -> Description:
+        """Return where the running world is. Raises NotRunning."""
+        if self.path.is_dir() and self.is_running():
+            try:
+                return msgspec.json.decode((self.path / "world.json").read_bytes(), type=Description)
+            except FileNotFoundError:
+                raise NotRunning(
+                    f"The world in {self.path} is still starting.", next_step="try again in a moment"
+                ) from None
+        raise NotRunning(
+            f"No world is running in {self.path}.",
+            next_step="start one with podrole up, or name another directory with --dir",
+        )
+
+    def secrets(self, *, now: float, key_id: Callable[[], str]) -> Secrets:
+        """Return this world's secrets; the first time they are made. ``key_id`` makes an access key id.
+
+        Raises WorldError where the file is there and cannot be read: nothing is replaced that credentials depend on.
+        """
+        path = self.path / "secrets.json"
+        if not path.exists():
+            made = _make_secrets(now, key_id())
+            write_private(path, msgspec.json.encode(made))
+            return _loaded(made)
+        try:
+            return _loaded(msgspec.json.decode(path.read_bytes(), type=_StoredSecrets))
+        except (msgspec.MsgspecError, ValueError, OSError) as problem:
+            raise WorldError(
+                f"The secrets of the world in {self.path} cannot be read.",
+                next_step=f"remove {path} to begin anew; credentials of that world are void then",
+            ) from problem
+
+    def admin_credentials(self) -> tuple[str, str]:
+        """Return the administrator's access key id and secret. Raises NotRunning where there are none yet."""
+        try:
+            stored = msgspec.json.decode((self.path / "secrets.json").read_bytes(), type=_StoredSecrets)
+        except FileNotFoundError:
+            raise NotRunning(f"No world has run in {self.path}.", next_step="start one with podrole up") from None
+        return stored.admin_key_id, stored.admin_secret
+
+
+def _make_secrets(now: float, key_id: str) -> _StoredSecrets:
+    authority = Authority.create("podrole world authority", now=now)
+    return _StoredSecrets(
+        cluster_id=secrets.token_hex(16).upper(),
+        vault_key=os.urandom(KEY_BYTES),
+        admin_key_id=key_id,
+        admin_secret=base64.b64encode(os.urandom(30)).decode(),
+        cluster_token=secrets.token_urlsafe(32),
+        signing_keys=[SigningKey.generate("RS256").to_pem().decode()],
+        authority_certificate=authority.certificate_pem.decode(),
+        authority_key=authority.key_pem.decode(),
+    )
+
+
+def _loaded(stored: _StoredSecrets) -> Secrets:
+    return Secrets(
+        cluster_id=stored.cluster_id,
+        vault_key=stored.vault_key,
+        admin_key_id=stored.admin_key_id,
+        admin_secret=stored.admin_secret,
+        cluster_token=stored.cluster_token,
+        signing_keys=tuple(SigningKey.from_pem(pem.encode()) for pem in stored.signing_keys),
+        authority=Authority(stored.authority_certificate.encode(), stored.authority_key.encode()),
+    )

@@ -1,0 +1,267 @@
+"""A world: the local AWS, the cluster with its node, and the webhook, in one process on loopback.
+
+The parts know each other only by addresses, certificates and tokens, as they would in production. Whatever starts is
+entered on one exit stack, so that a start that fails, or is interrupted, takes everything down again in order: pods
+first, then the webhook, the cluster, and the listeners last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+import secrets as randomness
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from podrole.aws.account import Account
+from podrole.aws.endpoint import Endpoint
+from podrole.aws.operations.eks import ClusterInfo
+from podrole.base.certificates import server_context, thumbprint
+from podrole.base.clock import Clock, system_clock
+from podrole.base.events import EventLog
+from podrole.base.files import write_private
+from podrole.base.serving import LOOPBACK, bind, listening
+from podrole.cluster.controllers.manager import Controllers
+from podrole.cluster.node.host import NodeSettings
+from podrole.cluster.node.node import Node
+from podrole.cluster.server import Cluster, ClusterSettings
+from podrole.cluster.users import ADMINISTRATOR, User, controller
+from podrole.oidc.fetch import Fetcher
+from podrole.oidc.keycache import KeyCache
+from podrole.sts.credentials import Vault, access_key_id
+from podrole.webhook.kubernetes.connection import Connection
+from podrole.webhook.kubernetes.credentials import StaticToken
+from podrole.webhook.server import Webhook
+from podrole.webhook.settings import InjectionSettings, Settings
+from podrole.world.state import Description, Secrets, WorldDirectory
+
+KUBERNETES_VERSION = "1.36"
+CLUSTER_NAME = "podrole"
+WEBHOOK_NAME = "pod-identity-webhook"
+_API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", LOOPBACK)
+
+
+@dataclass(frozen=True, slots=True)
+class WorldSettings:
+    """What a world is told. Ports of 0 take any free one. ``account`` has 12 digits."""
+
+    aws_port: int = 4566
+    cluster_port: int = 6443
+    webhook_port: int = 0
+    issuer_port: int = 0
+    account: str = "111122223333"
+    region: str = "us-east-1"
+
+
+@dataclass(frozen=True, slots=True)
+class _Sockets:
+    """The world's four listeners, bound before anything else starts: a port in use is found out at once."""
+
+    aws: socket.socket
+    cluster: socket.socket
+    issuer: socket.socket
+    webhook: socket.socket
+
+    @classmethod
+    def bound(cls, settings: WorldSettings, stack: contextlib.AsyncExitStack) -> Self:
+        wanted = (
+            (settings.aws_port, "The local AWS", "--aws-port"),
+            (settings.cluster_port, "The cluster", "--cluster-port"),
+            (settings.issuer_port, "The cluster's issuer", "--issuer-port"),
+            (settings.webhook_port, "The webhook", "--webhook-port"),
+        )
+        return cls(*(stack.enter_context(bind(port, name=name, option=option)) for port, name, option in wanted))
+
+
+class World:
+    """An async context manager: inside it the world runs, and ``description`` says where."""
+
+    description: Description
+
+    def __init__(self, directory: WorldDirectory, settings: WorldSettings, *, clock: Clock = system_clock) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._clock = clock
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Start everything. Raises AlreadyRunning, PortInUse or FileProblem, and then nothing is left running."""
+        async with contextlib.AsyncExitStack() as stack:
+            await self._start(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop everything, pods first."""
+        await self._stack.aclose()
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> None:
+        stack.enter_context(self._directory.lock())
+        sockets = _Sockets.bound(self._settings, stack)
+        now = self._clock()
+        secrets = self._directory.secrets(now=now, key_id=self._new_key_id)
+        host = f"oidc.eks.{self._settings.region}.amazonaws.com"
+        issuer = f"https://{host}/id/{secrets.cluster_id}"
+        events = stack.enter_context(contextlib.closing(EventLog(self._directory.events)))
+        authority = secrets.authority
+
+        endpoint = self._endpoint(sockets, secrets, issuer, events)
+        stack.callback(endpoint.close)
+        await stack.enter_async_context(listening(endpoint, sockets.aws))
+
+        cluster = Cluster(
+            ClusterSettings(
+                server=_url("https", sockets.cluster), issuer=issuer, audiences=(issuer, "https://kubernetes")
+            ),
+            keys=secrets.signing_keys,
+            authority_pem=authority.certificate_pem,
+            administrator_token=secrets.cluster_token,
+            events=events,
+            clock=self._clock,
+        )
+        api_tls = server_context(authority.issue(_API_NAMES, now=now))
+        issuer_tls = server_context(authority.issue([host, LOOPBACK], now=now))
+        await stack.enter_async_context(listening(cluster.api, sockets.cluster, tls=api_tls, websockets=True))
+        await stack.enter_async_context(listening(cluster.issuer_app, sockets.issuer, tls=issuer_tls))
+        await stack.enter_async_context(cluster)
+        await self._start_webhook(stack, cluster, sockets, secrets)
+        await self._start_workloads(stack, cluster, sockets)
+
+        self.description = Description(
+            pid=os.getpid(),
+            started_at=now,
+            account=self._settings.account,
+            region=self._settings.region,
+            cluster=CLUSTER_NAME,
+            aws_url=_url("http", sockets.aws),
+            cluster_url=_url("https", sockets.cluster),
+            webhook_url=_url("https", sockets.webhook) + "/mutate",
+            issuer=issuer,
+            issuer_port=_port(sockets.issuer),
+            thumbprint=thumbprint(authority.certificate_pem),
+        )
+        write_private(self._directory.authority, authority.certificate_pem)
+        write_private(self._directory.kubeconfig, cluster.kubeconfig())
+        self._directory.describe(self.description)
+        stack.callback(self._directory.forget)
+        # moto takes a while to import: it does so now that everything answers; calls wait for it.
+        opening = asyncio.create_task(endpoint.open_account())
+        stack.push_async_callback(_finished, opening)
+
+    def _endpoint(self, sockets: _Sockets, secrets: Secrets, issuer: str, events: EventLog) -> Endpoint:
+        settings = self._settings
+        host, port = issuer.split("/")[2], _port(sockets.issuer)
+
+        def resolve(name: str, wanted: int) -> tuple[str, int]:
+            return (LOOPBACK, port) if (name, wanted) == (host, 443) else (name, wanted)
+
+        return Endpoint(
+            Account(settings.account, settings.region, secrets.admin_key_id, secrets.admin_secret),
+            ClusterInfo(
+                name=CLUSTER_NAME,
+                arn=f"arn:aws:eks:{settings.region}:{settings.account}:cluster/{CLUSTER_NAME}",
+                endpoint=_url("https", sockets.cluster),
+                certificate_authority=secrets.authority.certificate_pem,
+                issuer=issuer,
+                version=KUBERNETES_VERSION,
+                created_at=self._clock(),
+            ),
+            vault=Vault(secrets.vault_key),
+            keys=KeyCache(Fetcher(resolve=resolve), self._clock),
+            events=events,
+            clock=self._clock,
+        )
+
+    async def _start_webhook(
+        self, stack: contextlib.AsyncExitStack, cluster: Cluster, sockets: _Sockets, secrets: Secrets
+    ) -> None:
+        """Start the webhook and register it, in this order: no pod meets a webhook that does not answer."""
+        authority = secrets.authority
+        webhook = Webhook(
+            Settings(injection=InjectionSettings(aws_default_region=self._settings.region, sts_regional_endpoint=True)),
+            Connection(
+                server=_url("https", sockets.cluster),
+                ca=authority.certificate_pem,
+                auth=StaticToken(secrets.cluster_token),
+            ),
+            sock=sockets.webhook,
+            tls=server_context(authority.issue([LOOPBACK], now=self._clock())),
+        )
+        await stack.enter_async_context(webhook)
+        await webhook.wait_ready()
+        configuration = webhook_configuration(_url("https", sockets.webhook) + "/mutate", authority.certificate_pem)
+        client = cluster.client(ADMINISTRATOR, "podrole")
+        await client.create("mutatingwebhookconfigurations.admissionregistration.k8s.io", None, configuration)
+
+    async def _start_workloads(self, stack: contextlib.AsyncExitStack, cluster: Cluster, sockets: _Sockets) -> None:
+        def client_for(name: str) -> Any:
+            return cluster.client(controller(name), name)
+
+        root_ca = cluster.authority_pem.decode()
+        await stack.enter_async_context(Controllers(client_for, root_ca_pem=root_ca))
+        environment = node_environment(_url("http", sockets.aws), self._settings.region, _port(sockets.cluster))
+        settings = NodeSettings(kubernetes_version=f"v{KUBERNETES_VERSION}.0", environment=environment)
+        kubelet = cluster.client(User(f"system:node:{settings.name}", groups=("system:nodes",)), "kubelet")
+        scheduler = cluster.client(User("system:kube-scheduler"), "kube-scheduler")
+        node = Node(kubelet, self._directory.node, settings, scheduler=scheduler)
+        await stack.enter_async_context(node)
+        cluster.node = node
+
+    def _new_key_id(self) -> str:
+        return access_key_id("AKIA", self._settings.account, randomness.token_bytes(5))
+
+
+def node_environment(aws_url: str, region: str, cluster_port: int) -> Mapping[str, str]:
+    """Return what every process on the node finds in its environment in place of a network of its own.
+
+    On an EC2 instance names lead to AWS and the metadata service tells the region; here these variables do. The
+    metadata service is turned off, as there is none: no SDK goes looking for the machine's own identity.
+    """
+    return {
+        "AWS_ENDPOINT_URL": aws_url,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "KUBERNETES_SERVICE_HOST": LOOPBACK,
+        "KUBERNETES_SERVICE_PORT": str(cluster_port),
+    }
+
+
+def webhook_configuration(url: str, authority_pem: bytes) -> dict[str, Any]:
+    """Return the registration of the webhook with the API server."""
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": WEBHOOK_NAME},
+        "webhooks": [
+            {
+                "name": "pod-identity-webhook.podrole.dev",
+                "admissionReviewVersions": ["v1"],
+                "clientConfig": {"url": url, "caBundle": base64.b64encode(authority_pem).decode()},
+                "failurePolicy": "Fail",
+                "objectSelector": {
+                    "matchExpressions": [
+                        {"key": "eks.amazonaws.com/skip-pod-identity-webhook", "operator": "DoesNotExist"}
+                    ]
+                },
+                "reinvocationPolicy": "IfNeeded",
+                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+                "sideEffects": "None",
+            }
+        ],
+    }
+
+
+async def _finished(task: asyncio.Task[None]) -> None:
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _port(sock: socket.socket) -> int:
+    return int(sock.getsockname()[1])
+
+
+def _url(scheme: str, sock: socket.socket) -> str:
+    return f"{scheme}://{LOOPBACK}:{_port(sock)}"
