@@ -88,6 +88,8 @@ class Node:
             if options.follow:
                 await self.more.wait()
                 yield b"three\n"
+            if options.limit_bytes == 13:
+                raise RuntimeError("the disk is gone")
         finally:
             self.left.set()
 
@@ -181,6 +183,12 @@ def test_a_log_is_followed_until_one_side_has_enough(node: Node, served: Any, ht
     with served.client() as other, other.stream("GET", f"{PODS}/one/log?follow=1") as answer:
         assert next(answer.iter_lines()) == "one"
     assert node.left.wait(10)
+
+
+def test_a_log_that_breaks_off_is_not_taken_for_a_whole_one(node: Node, http: httpx2.Client) -> None:
+    with pytest.raises(httpx2.RemoteProtocolError):
+        http.get(f"{PODS}/one/log?limitBytes=13")
+    assert http.get(f"{PODS}/one/log").text == "one\ntwo\n"
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,8 @@ class Handlers:
         try:
             await self._by_verb[verb](request, call)
         except StatusError as refused:
+            if request.answered:
+                raise
             await send_status(request, refused, warnings=call.warnings)
 
     def pod(self, call: Call) -> Object:
