@@ -248,7 +248,7 @@ class Writes:
 
     async def _replace(self, call: Call, new: Object, live: Object, options: Object, *, tracked: bool) -> Object:
         metadata, before = new["metadata"], live["metadata"]
-        conditional = bool(metadata.pop("resourceVersion", None))
+        metadata.pop("resourceVersion", None)
         for name in _CARRIED_OVER:
             if name in before and not metadata.get(name):
                 metadata[name] = before[name]
@@ -261,9 +261,7 @@ class Writes:
         request = self._attributes(call, "UPDATE", new, live, options)
         new = await self._admit(request)
         if self._store.get(call.resource, call.namespace, call.name) is not live:
-            if conditional:
-                raise self._conflict(call)
-            raise Modified
+            raise Modified  # a resourceVersion that the client named is compared with what there is now
         self._settle(call, new, live)
         return self._store_changed(call, new, live)
 
