@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import gc
 import logging
 import socket
 from collections.abc import AsyncIterator
@@ -69,7 +70,18 @@ async def open_webhook(
     async with Webhook(
         settings, connection, sock=sock, tls=tls, metrics_sock=metrics_sock, certificate=certificate, scans=scans
     ) as webhook:
-        yield webhook
+        settling = asyncio.create_task(_settle(webhook))
+        try:
+            yield webhook
+        finally:
+            settling.cancel()
+
+
+async def _settle(webhook: Webhook) -> None:
+    """Take what is there for good out of the garbage collector's rounds: they would hold reviews up."""
+    await webhook.wait_ready()
+    gc.collect()
+    gc.freeze()
 
 
 async def until_stopped(webhook: Webhook, settings: Settings, signals: Signals, *others: asyncio.Task[None]) -> None:
