@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import ssl
 import subprocess
 import threading
@@ -19,6 +18,7 @@ import pytest
 
 from podrole.base.certificates import Authority, server_context
 from podrole.base.serving import LOOPBACK, bind, listening
+from podrole.cli.tools import tools_directory
 from podrole.cluster.client import ClusterClient
 from podrole.cluster.server import Cluster, ClusterSettings
 from podrole.cluster.users import ADMINISTRATOR, controller
@@ -167,10 +167,9 @@ def http(served: Served) -> Iterator[httpx2.Client]:
         yield client
 
 
-def find_kubectl() -> str | None:
-    """Return a kubectl of a minor version beside 1.36: the one named, the one of this environment, or none."""
-    named = os.environ.get("PODROLE_TEST_KUBECTL") or shutil.which("kubectl", path=".venv/bin")
-    return str(Path(named).resolve()) if named else None
+def find_kubectl() -> str:
+    """Return the kubectl that ``make setup`` brings; PODROLE_TEST_KUBECTL names another one."""
+    return os.environ.get("PODROLE_TEST_KUBECTL") or str(tools_directory() / "kubectl")
 
 
 class Kubectl:
@@ -210,8 +209,7 @@ class Kubectl:
 def kubectl_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Served], Kubectl]:
     """Return what makes a kubectl for a served cluster, its cache new."""
     binary = find_kubectl()
-    if binary is None:
-        pytest.skip("no kubectl: set PODROLE_TEST_KUBECTL to one")
+    assert Path(binary).exists(), "make setup brings kubectl"
     return lambda served: Kubectl(binary, served, tmp_path_factory.mktemp("kubectl"))
 
 

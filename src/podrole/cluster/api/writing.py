@@ -162,8 +162,10 @@ class Writes:
             if metadata.get("generateName") and not call.name:
                 raise no_unique_name(resource.group, resource.plural, name)
             raise already_exists(resource.group, resource.plural, name)
-        obj = ordered(obj)
-        return obj if call.dry_run else self._store.put(resource, obj)
+        if call.dry_run:
+            return ordered(obj)
+        metadata["resourceVersion"] = "0"  # its place; the store gives the number
+        return self._store.put(resource, ordered(obj))
 
     def _name(self, call: Call, metadata: Object) -> None:
         prefix = metadata.get("generateName")

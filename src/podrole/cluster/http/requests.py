@@ -23,6 +23,8 @@ _TRUE, _FALSE = (
     frozenset({"0", "f", "F", "FALSE", "false", "False"}),
 )
 
+_MAX_DISCARDED = 64 * 1024 * 1024
+
 
 class Request:
     """One HTTP request, or the opening of one WebSocket."""
@@ -81,8 +83,12 @@ class Request:
         return int(text)
 
     async def body(self) -> bytes:
-        """Read the whole body. Raises StatusError (413) as soon as it is longer than allowed."""
-        chunks = []
+        """Read the whole body. Raises StatusError (413) for one that is longer than allowed.
+
+        What is too long is read to its end and thrown away, within reason: a client that is still sending would see a
+        broken connection instead of the answer.
+        """
+        chunks: list[bytes] = []
         size = 0
         while True:
             message = await self.receive()
@@ -90,10 +96,12 @@ class Request:
                 raise ClientGone
             chunk = message.get("body", b"")
             size += len(chunk)
-            if size > MAX_BYTES:
+            if size <= MAX_BYTES:
+                chunks.append(chunk)
+            more = message.get("more_body", False)
+            if size > MAX_BYTES and (not more or size > _MAX_DISCARDED):
                 raise too_large(f"limit is {MAX_BYTES}")
-            chunks.append(chunk)
-            if not message.get("more_body", False):
+            if not more:
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
