@@ -135,11 +135,12 @@ class ApiApp:
         self._authorizer.check(replace(wanted, verb="create"))
         protocol = streaming.choose_protocol(request)
         call = Call(target.resource, target.namespace, user, "", target.name, target.subresource)
-        options = streaming.stream_options(
-            request, "PodExecOptions" if call.subresource == "exec" else "PodAttachOptions"
-        )
+        below = target.resource.subresource(target.subresource)
+        given = streaming.connect_options(request, below.kind if below is not None else "")
         pod = self._handlers.pod(call)
-        return await streaming.open_session(request, call, self._handlers.node, pod, options), options, protocol
+        await self._handlers.verbs.connect(call, given)
+        session = await streaming.open_session(call, self._handlers.node, pod, given)
+        return session, streaming.stream_options(given), protocol
 
 
 _INTERNAL = StatusError(500, "InternalError", "Internal error occurred: see the log of podrole", details={})
