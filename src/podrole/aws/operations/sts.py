@@ -33,7 +33,7 @@ class STS:
             raise denial_error(outcome)
         session = outcome.session
         call.principal = session.arn
-        credentials = self._vault.issue(session)
+        credentials = self._vault.issue(session, minimum_size=outcome.minimum_token_size)
         packed = outcome.packed_policy_size
         source = session.source_identity
         return _answer(
