@@ -22,6 +22,16 @@ from podrole.sts.credentials import Vault
 from podrole.sts.session import Session, SessionKind
 
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}|aws-global|global")
+# https://docs.aws.amazon.com/general/latest/gr/rande.html: the longest prefix first.
+_PARTITIONS = (
+    ("cn-", "aws-cn"),
+    ("us-gov-", "aws-us-gov"),
+    ("us-isob-", "aws-iso-b"),
+    ("us-isof-", "aws-iso-f"),
+    ("us-iso-", "aws-iso"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("eusc-", "aws-eusc"),
+)
 _UNSIGNED_STS = frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"})
 _TEMPORARY = "ASIA"
 
@@ -53,6 +63,11 @@ def is_unsigned_operation(call: ServiceRequest) -> bool:
     return bool(operation.auth_type == "none" or list(operation.auth or []) == ["smithy.api#noAuth"])
 
 
+def partition_of(region: str) -> str:
+    """Return the partition that a region is in."""
+    return next((partition for prefix, partition in _PARTITIONS if region.startswith(prefix)), "aws")
+
+
 def _authenticated(call: ServiceRequest, directory: MotoDirectory, vault: Vault, now: float) -> Caller:
     signature = sigv4.parse_signature(call.http)
     is_s3 = call.service is not None and call.service.signing == "s3"
@@ -61,6 +76,7 @@ def _authenticated(call: ServiceRequest, directory: MotoDirectory, vault: Vault,
         if call.service is not None:
             sigv4.check_scope(signature, service=call.service.signing, region_pattern=_REGION)
         caller, secret = _principal(signature, directory, vault, now)
+        _require_partition(caller, signature)
         payload = _payload_hash(call, signature, is_s3=is_s3)
         sigv4.check_signature(call.http, signature, secret, payload, s3=is_s3)
     except SignatureRefused as refused:
@@ -70,6 +86,12 @@ def _authenticated(call: ServiceRequest, directory: MotoDirectory, vault: Vault,
     if is_s3:
         chunked.decode(call, signature, secret)
     return caller
+
+
+def _require_partition(caller: Caller, signature: Signature) -> None:
+    """Partitions know nothing of each other: a key of one is unknown in another."""
+    if caller.principal.arn.split(":", 2)[1] != partition_of(signature.region):
+        raise SignatureRefused(Fault.UNKNOWN_KEY, "The security token included in the request is invalid.")
 
 
 def _principal(signature: Signature, directory: MotoDirectory, vault: Vault, now: float) -> tuple[Caller, str]:

@@ -14,12 +14,12 @@ from typing import Any
 from podrole.aws.account import Account
 from podrole.aws.authenticate import authenticate
 from podrole.aws.authorize import authorize
-from podrole.aws.caller import ANONYMOUS
+from podrole.aws.caller import Caller
 from podrole.aws.directory import MotoDirectory
 from podrole.aws.errors import AWSError, internal_failure
 from podrole.aws.moto import Moto
 from podrole.aws.operations.eks import EKS, ClusterInfo
-from podrole.aws.operations.sts import STS
+from podrole.aws.operations.sts import STS, denial_error
 from podrole.aws.receive import ServiceRequest, identify
 from podrole.aws.record import record
 from podrole.aws.render import error_response
@@ -29,6 +29,7 @@ from podrole.base.clock import Clock
 from podrole.base.events import EventLog
 from podrole.oidc.keycache import KeySource
 from podrole.sts.credentials import Vault
+from podrole.sts.limits import session_denial
 
 _log = logging.getLogger(__name__)
 HEALTH_PATH = "/_podrole/health"
@@ -47,7 +48,7 @@ class Endpoint:
         self._clock = clock
         self._moto = Moto()
         self._directory = MotoDirectory()
-        self._own = own_operations(STS(self._directory, keys, vault), EKS(cluster))
+        self._own = own_operations(STS(self._directory, keys, vault, account.region), EKS(cluster))
         self._ready = asyncio.Event()
 
     async def open_account(self) -> None:
@@ -104,11 +105,22 @@ class Endpoint:
         await self._ready.wait()
         caller = authenticate(call, self._directory, self._vault, now)
         call.principal = str(caller.principal)
-        if caller is not ANONYMOUS or not is_own_decision(call):
+        refuse_by_session(call, caller)
+        if not is_own_decision(call):
             authorize(call, caller, self._directory)
         return await serve(call, caller, self._own, self._moto, self._account.id)
 
 
 def is_own_decision(call: ServiceRequest) -> bool:
-    """Say whether the operation itself decides who may call it: STS's exchanges weigh the role's trust policy."""
-    return call.service is not None and call.service.name == "sts"
+    """Say whether the operation itself decides who may call it: assuming a role weighs the role's trust policy."""
+    return call.service is not None and call.service.name == "sts" and call.operation in _OWN_DECISIONS
+
+
+_OWN_DECISIONS = frozenset({"AssumeRole", "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"})
+
+
+def refuse_by_session(call: ServiceRequest, caller: Caller) -> None:
+    """Refuse what the caller's temporary credentials may not call, whatever its policies say. Raises AWSError."""
+    denial = session_denial(call.service.name if call.service else "", call.operation, caller.session)
+    if denial is not None:
+        raise denial_error(denial)

@@ -63,7 +63,7 @@ class Vault:
         key_id = access_key_id("ASIA", session.account, random[_NONCE_BYTES:])
         nonce = random[:_NONCE_BYTES]
         plain = self._encode(session)
-        missing = minimum_size * 3 // 4 - len(_MAGIC) - _NONCE_BYTES - len(plain) - _TAG_BYTES
+        missing = -(-minimum_size * 3 // 4) - len(_MAGIC) - _NONCE_BYTES - len(plain) - _TAG_BYTES
         if missing > 0:
             plain = self._encode(msgspec.structs.replace(session, padding="0" * missing))
         sealed = self._cipher.encrypt(nonce, plain, key_id.encode())
