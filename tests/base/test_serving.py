@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import httpx2
@@ -21,6 +22,21 @@ async def test_it_answers_plain_http_as_soon_as_the_context_is_open() -> None:
     port = sock.getsockname()[1]
     async with listening(hello, sock), httpx2.AsyncClient() as client:
         assert (await client.get(f"http://{LOOPBACK}:{port}/")).text == "http"
+
+
+async def test_an_answer_in_two_parts_does_not_wait_for_an_acknowledgement() -> None:
+    options: list[int] = []
+
+    async def app(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
+        connection = receive.__self__.transport.get_extra_info("socket")
+        options.append(connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        await hello(scope, receive, send)
+
+    sock = bind(0, name="the test", option="--port")
+    port = sock.getsockname()[1]
+    async with listening(app, sock), httpx2.AsyncClient() as client:
+        await client.get(f"http://{LOOPBACK}:{port}/")
+    assert options == [1]
 
 
 async def test_it_answers_tls() -> None:
