@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlencode
+from xml.etree import ElementTree
 
 import boto3
 import httpx2
@@ -176,6 +177,21 @@ class LocalAWS:
             return await function()
 
         return asyncio.run_coroutine_threadsafe(call(), self.loop).result(30)
+
+
+def refusal(answer: httpx2.Response) -> tuple[int, str, str]:
+    """Return status, code and message of a query service's error, having made sure that it is well-formed."""
+    root = ElementTree.fromstring(answer.text)
+    kind = "Sender" if answer.status_code < 500 else "Receiver"
+    assert _text(root, "Type") == kind
+    assert _text(root, "RequestId") == answer.headers["x-amzn-requestid"]
+    assert answer.headers["content-type"] == "text/xml"
+    return answer.status_code, _text(root, "Code"), _text(root, "Message")
+
+
+def _text(root: ElementTree.Element, name: str) -> str:
+    found = root.find(f".//{{*}}{name}")
+    return "" if found is None else found.text or ""
 
 
 @contextlib.contextmanager

@@ -34,12 +34,15 @@ class FakeIssuer:
     asked: list[str] = field(default_factory=list)
     first_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def __post_init__(self) -> None:
+        self._own_keys = tuple(self.keys)
+
     def behave(self) -> None:
         """Serve the truth again."""
         if self.delay is not None:
             self.delay.set()
         self.document = self.key_set = self.delay = None
-        self.status, self.headers, self.keys = 200, [], self.keys[:1]
+        self.status, self.headers, self.keys = 200, [], list(self._own_keys)
         self.asked.clear()
 
     @property
