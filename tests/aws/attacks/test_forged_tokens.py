@@ -155,7 +155,7 @@ def _with_claim(**changed: Any) -> Token:
 
 FALSELY_SIGNED: dict[str, Token] = {
     "one bit flipped": _flipped,
-    "a signature cut short": lambda aws: altered(forge(aws), 2, lambda text: text[:-4]),
+    "a signature cut short": lambda aws: altered(forge(aws), 2, lambda text: text[:336]),
     "a signature with zeros before it": lambda aws: forge(aws, sign=lambda s: b"\0\0\0" + aws.issuer.keys[0].sign(s)),
     "a signature of zeros": lambda aws: forge(aws, sign=lambda _: bytes(256)),
     "the signature one": lambda aws: forge(aws, sign=lambda _: bytes(255) + b"\1"),
