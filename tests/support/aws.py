@@ -23,7 +23,6 @@ from podrole.aws.operations.eks import ClusterInfo
 from podrole.base.certificates import Authority, server_context
 from podrole.base.events import Event, EventLog
 from podrole.base.serving import LOOPBACK, bind, listening
-from podrole.oidc.fetch import Fetcher
 from podrole.oidc.issuer import mint
 from podrole.oidc.keycache import KeyCache
 from podrole.oidc.keys import SigningKey
@@ -170,6 +169,15 @@ class LocalAWS:
         document = json.dumps(trust or trust_policy())
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=document, **more)
 
+    def store_trust(self, document: object, name: str = "reader") -> None:
+        """Put a trust policy into the account around IAM's own checks, as one that was stored before there were any."""
+        from moto.iam.models import iam_backends
+
+        text = document if isinstance(document, str) else json.dumps(document)
+        for role in iam_backends[ACCOUNT]["aws"].roles.values():
+            if role.name == name:
+                role.assume_role_policy_document = text
+
     def run(self, function: Callable[[], Awaitable[T]]) -> T:
         """Run a coroutine in the endpoint's loop."""
 
@@ -206,7 +214,7 @@ def local_aws(signing_key: SigningKey, authority: Authority) -> Iterator[LocalAW
         issuer_socket, socket = bind(0, name="issuer", option=""), bind(0, name="aws", option="")
         issuer.port = issuer_socket.getsockname()[1]
         aws = LocalAWS(socket.getsockname()[1], issuer, EventLog(), Vault(bytes(range(32))), asyncio.get_running_loop())
-        aws.keys = KeyCache(Fetcher(resolve=lambda *_: (LOOPBACK, issuer.port), trust=_nobody), aws.now, cool_down=0.2)
+        aws.keys = KeyCache(issuer.fetcher(), aws.now, cool_down=0.2, fetch_limit=0.5)
         aws.endpoint = endpoint = Endpoint(
             Account(ACCOUNT, REGION, ADMIN_KEY, ADMIN_SECRET),
             ClusterInfo(
@@ -224,6 +232,7 @@ def local_aws(signing_key: SigningKey, authority: Authority) -> Iterator[LocalAW
             clock=aws.now,
         )
         tls = server_context(authority.issue([HOST], now=time.time()))
+        tls.sni_callback = issuer.choose_certificate
         async with (
             listening(issuer, issuer_socket, tls=tls, grace_seconds=0),
             listening(endpoint, socket, grace_seconds=0),
@@ -257,9 +266,3 @@ def local_aws(signing_key: SigningKey, authority: Authority) -> Iterator[LocalAW
         thread.join(60)
     if failed:
         raise failed[0]
-
-
-def _nobody() -> Any:
-    import ssl
-
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
