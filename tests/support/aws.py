@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import boto3
 import httpx2
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from podrole.aws.account import Account
 from podrole.aws.endpoint import Endpoint
@@ -50,6 +51,31 @@ def trust_policy(**condition: Any) -> dict[str, Any]:
         "Condition": condition or equals,
     }
     return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    """A policy document of these statements."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allow(action: str | list[str], resource: str | list[str] = "*", **more: Any) -> dict[str, Any]:
+    """An Allow for an identity policy."""
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+def trust_of(principal: str | list[str], action: str | list[str] = "sts:AssumeRole", **more: Any) -> dict[str, Any]:
+    """An Allow for a trust policy that names AWS principals."""
+    return {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": action, **more}
+
+
+def refused(call: Callable[..., Any], **arguments: Any) -> tuple[str, int, str]:
+    """Return code, status and message of the error that a boto3 call ends with."""
+    try:
+        answer = call(**arguments)
+    except ClientError as problem:
+        response = problem.response
+        return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Message"]
+    raise AssertionError(f"it was not refused: {answer}")
 
 
 @dataclass
@@ -168,6 +194,36 @@ class LocalAWS:
             )
         document = json.dumps(trust or trust_policy())
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=document, **more)
+
+    def user(self, name: str, *statements: dict[str, Any], **more: Any) -> dict[str, str]:
+        """Make a user with an inline policy of these statements, and return its access key."""
+        iam = self.client("iam")
+        iam.create_user(UserName=name, **more)
+        if statements:
+            iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=policy(*statements))
+        return dict(iam.create_access_key(UserName=name)["AccessKey"])
+
+    def role(self, name: str, trust: dict[str, Any], *statements: dict[str, Any], **more: Any) -> str:
+        """Make a role with a trust statement and an inline policy, and return its ARN."""
+        iam = self.client("iam")
+        made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust), **more)
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy(*statements))
+        return str(made["Role"]["Arn"])
+
+    def administrator_of(self, account: str) -> dict[str, str]:
+        """Open another account beside the world's own, and return the key of its administrator."""
+        from moto.iam.models import iam_backends
+
+        from podrole.aws.managed import ensure_managed_policy
+
+        administrator_access = "arn:aws:iam::aws:policy/AdministratorAccess"
+        backend = iam_backends[account]["aws"]
+        backend.create_user(REGION, "admin")
+        ensure_managed_policy(account, administrator_access)
+        backend.attach_user_policy(administrator_access, "admin")
+        key = backend.create_access_key("admin")
+        return {"AccessKeyId": key.access_key_id, "SecretAccessKey": key.secret_access_key}
 
     def store_trust(self, document: object, name: str = "reader") -> None:
         """Put a trust policy into the account around IAM's own checks, as one that was stored before there were any."""
