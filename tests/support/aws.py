@@ -24,6 +24,7 @@ from podrole.aws.operations.eks import ClusterInfo
 from podrole.base.certificates import Authority, server_context
 from podrole.base.events import Event, EventLog
 from podrole.base.serving import LOOPBACK, bind, listening
+from podrole.oidc.discovery import TIMEOUT_SECONDS
 from podrole.oidc.issuer import mint
 from podrole.oidc.keycache import KeyCache
 from podrole.oidc.keys import SigningKey
@@ -128,6 +129,7 @@ class LocalAWS:
 
     async def _reset(self) -> None:
         if self.endpoint is not None and self.keys is not None:
+            self.keys.fetch_limit = TIMEOUT_SECONDS
             await self.endpoint.open_account()
             self.keys.forget()
             self.events.clear()
@@ -270,7 +272,7 @@ def local_aws(signing_key: SigningKey, authority: Authority) -> Iterator[LocalAW
         issuer_socket, socket = bind(0, name="issuer", option=""), bind(0, name="aws", option="")
         issuer.port = issuer_socket.getsockname()[1]
         aws = LocalAWS(socket.getsockname()[1], issuer, EventLog(), Vault(bytes(range(32))), asyncio.get_running_loop())
-        aws.keys = KeyCache(issuer.fetcher(), aws.now, cool_down=0.2, fetch_limit=0.5)
+        aws.keys = KeyCache(issuer.fetcher(), aws.now, cool_down=0.2)
         aws.endpoint = endpoint = Endpoint(
             Account(ACCOUNT, REGION, ADMIN_KEY, ADMIN_SECRET),
             ClusterInfo(

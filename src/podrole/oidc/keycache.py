@@ -69,7 +69,7 @@ class KeyCache:
         self._fetcher = fetcher
         self._clock = clock
         self._cool_down = cool_down
-        self._fetch_limit = fetch_limit
+        self.fetch_limit = fetch_limit
         self._entries: dict[tuple[str, tuple[str, ...]], _Entry] = {}
 
     async def keys(self, issuer: str, kid: str, thumbprints: Sequence[str]) -> tuple[VerificationKey, ...]:
@@ -108,7 +108,7 @@ class KeyCache:
         """Fetch, or join the fetch under way. Where it fails, good keys are kept, and it raises only without any."""
         if entry.under_way is None:
             entry.fetches += 1
-            fetch = fetch_keys(issuer, thumbprints=thumbprints, fetcher=self._fetcher, limit_seconds=self._fetch_limit)
+            fetch = fetch_keys(issuer, thumbprints=thumbprints, fetcher=self._fetcher, limit_seconds=self.fetch_limit)
             entry.under_way = asyncio.create_task(fetch)
             entry.under_way.add_done_callback(lambda task: self._fetched(entry, task))
         try:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from podrole.base.certificates import Authority, server_context, thumbprint
+from podrole.oidc.discovery import TIMEOUT_SECONDS
 from podrole.oidc.issuer import discovery_document
 from podrole.oidc.keycache import FRESH_SECONDS, STALE_SECONDS
 from podrole.oidc.keys import SigningKey, jwks
@@ -45,6 +46,8 @@ def _slow(aws: LocalAWS) -> None:
         return asyncio.Event()
 
     aws.issuer.delay = aws.run(make)
+    assert aws.keys is not None
+    aws.keys.fetch_limit = 0.3
 
 
 def _document(**changed: Any) -> Callable[[LocalAWS], None]:
@@ -117,6 +120,8 @@ def test_nobody_gets_credentials_from_an_issuer(aws: LocalAWS, spoil: Callable[[
     assert explanation["fault"] == fault
     assert explanation["step"] == "issuer's keys"
     aws.issuer.behave()
+    assert aws.keys is not None
+    aws.keys.fetch_limit = TIMEOUT_SECONDS
     assert aws.exchange(token).status_code == 200, "once the issuer behaves, the same token is good"
 
 
