@@ -107,4 +107,6 @@ def _s3_error(error: AWSError, request_id: str) -> HTTPResponse:
         f"<RequestId>{request_id}</RequestId><HostId>podrole</HostId></Error>"
     )
     headers = [(b"content-type", b"application/xml"), (b"x-amz-request-id", request_id.encode())]
+    if "Region" in members:  # where SDKs look for the bucket's region, and the only place where a HEAD can say it
+        headers.append((b"x-amz-bucket-region", members["Region"].encode()))
     return HTTPResponse(error.status, headers, body.encode())
