@@ -34,6 +34,7 @@ from podrole.sts import parameters as api
 from podrole.sts.circumstances import Circumstances
 from podrole.sts.claim_keys import check_claims, lasting_keys, trust_keys
 from podrole.sts.denial import WEB_IDENTITY_STEPS, Denial, Denied, Step, denied
+from podrole.sts.evidence import shown
 from podrole.sts.role_arn import RoleName, parse_role_arn
 from podrole.sts.session import Session, SessionKind
 from podrole.sts.session_policy import packed_policy_size, session_policies
@@ -74,7 +75,7 @@ class _Exchange:
     def known(self) -> dict[str, Any]:
         found: dict[str, Any] = {"role": self.parameters.get("RoleArn")}
         if self.token is not None:
-            found["token"] = {"header": _shown(self.token.header), "claims": _shown(self.token.payload)}
+            found["token"] = {"header": shown(self.token.header), "claims": shown(self.token.payload)}
         if self.provider is not None:
             found["provider"] = {
                 "arn": self.provider.arn,
@@ -297,21 +298,3 @@ def _trusting_role(exchange: _Exchange, provider: OIDCProvider, claims: Verified
     candidate = Candidate(Principal(PrincipalType.WEB_IDENTITY, arn=provider.arn), context)
     require_trust(role, candidate, wanted, ACTION, WORDS)
     return role
-
-
-def _shown(value: object, depth: int = 6) -> Any:
-    """Return a part of a token as the event log can hold it: no more than JSON can write, and not without end."""
-    if depth == 0:
-        return "…"
-    if isinstance(value, Mapping):
-        return {_shown(key): _shown(inner, depth - 1) for key, inner in list(value.items())[:_MOST_SHOWN]}
-    if isinstance(value, list):
-        return [_shown(inner, depth - 1) for inner in value[:_MOST_SHOWN]]
-    if isinstance(value, str):
-        return value[:_LONGEST_SHOWN].encode("utf-8", "replace").decode()
-    if isinstance(value, int) and abs(value) >= 1 << 63:
-        return f"an integer of {value.bit_length()} bits"
-    return value
-
-
-_MOST_SHOWN, _LONGEST_SHOWN = 64, 1_024
