@@ -19,6 +19,7 @@ import msgspec
 from podrole.aws.errors import AWSError
 from podrole.aws.parameters import operation_of, parameters, query_name
 from podrole.aws.receive import ServiceRequest, body_of
+from podrole.iam.actions.s3 import copy_source
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel, Shape
@@ -158,11 +159,12 @@ def _rest(call: ServiceRequest, operation: OperationModel, given: Mapping[str, A
         where = member_shape.serialization.get("location")
         name = str(member_shape.serialization.get("name", member))
         if where == "uri":
-            path = path.replace(f"{{{name}}}", _label(call, value, greedy=False)).replace(
-                f"{{{name}+}}", _label(call, value, greedy=True)
-            )
+            greedy = f"{{{name}+}}" in path
+            path = path.replace(f"{{{name}{'+' if greedy else ''}}}", _label(call, value, greedy=greedy))
         elif where == "querystring":
             pairs.extend(_query_of(name, value))
+        elif where == "header" and member == "CopySource":
+            headers[name.lower()] = _copy_source(value)
         elif where == "header":
             headers[name.lower()] = ",".join(map(to_text, value)) if isinstance(value, list) else to_text(value)
         elif where == "headers":
@@ -186,6 +188,17 @@ def _label(call: ServiceRequest, value: Any, *, greedy: bool) -> str:
         # A path that one reader would take for another operation's than the next.
         raise AWSError("InvalidURI", 400, "Couldn't parse the specified URI.", why=f"{text!r} is no part of a path.")
     return quote(text, safe=_UNRESERVED + ("/" if greedy else ""))
+
+
+def _copy_source(value: str) -> str:
+    """Write what a copy is made of so that it can be read in one way."""
+    source = copy_source(value)
+    if source is None:
+        raise AWSError(
+            "InvalidArgument", 400, "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
+        )
+    version = f"?versionId={quote(source.version, safe=_UNRESERVED)}" if source.version else ""
+    return f"/{quote(source.bucket, safe=_UNRESERVED)}/{quote(source.key, safe=_UNRESERVED + '/')}{version}"
 
 
 def _query_of(name: str, value: Any) -> Iterator[tuple[str, str]]:

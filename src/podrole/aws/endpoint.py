@@ -11,11 +11,13 @@ import logging
 import uuid
 from typing import Any
 
+from podrole.aws.access_denied import Refusals
 from podrole.aws.account import Account
-from podrole.aws.authenticate import authenticate
+from podrole.aws.authenticate import authenticate, is_unsigned_operation
 from podrole.aws.authorize import authorize
 from podrole.aws.caller import ANONYMOUS
 from podrole.aws.directory import MotoDirectory
+from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.errors import AWSError, internal_failure
 from podrole.aws.moto import Moto
 from podrole.aws.operations.eks import EKS, ClusterInfo
@@ -47,6 +49,8 @@ class Endpoint:
         self._clock = clock
         self._moto = Moto()
         self._directory = MotoDirectory()
+        messages = EncodedMessages(vault.secret_of("encoded authorization messages"))
+        self._refusals = Refusals(messages)
         self._own = own_operations(STS(self._directory, keys, vault), EKS(cluster))
         self._ready = asyncio.Event()
 
@@ -104,11 +108,6 @@ class Endpoint:
         await self._ready.wait()
         caller = authenticate(call, self._directory, self._vault, now)
         call.principal = str(caller.principal)
-        if caller is not ANONYMOUS or not is_own_decision(call):
-            authorize(call, caller, self._directory)
+        if caller is not ANONYMOUS or not is_unsigned_operation(call):
+            authorize(call, caller, self._directory, self._refusals)
         return await serve(call, caller, self._own, self._moto, self._account.id)
-
-
-def is_own_decision(call: ServiceRequest) -> bool:
-    """Say whether the operation itself decides who may call it: STS's exchanges weigh the role's trust policy."""
-    return call.service is not None and call.service.name == "sts"

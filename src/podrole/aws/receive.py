@@ -37,8 +37,8 @@ class ServiceRequest:
 
     ``parameters`` are the form's or the query's of a query service, flat and decoded; ``path_parameters`` the labels
     of the path, decoded. ``principal`` is who turned out to call, for the event log. ``input`` is the operation's
-    input once podrole.aws.parameters has read it, and ``account`` the account in whose name the service acts, once
-    that is settled.
+    input once podrole.aws.parameters has read it. Authorization fills in ``account``, in which the service acts, and
+    ``refused_keys``: the objects that S3's DeleteObjects must leave, each with the reason.
     """
 
     id: str
@@ -53,6 +53,7 @@ class ServiceRequest:
     principal: str = "unauthenticated"
     input: dict[str, Any] | None = None
     account: str = ""
+    refused_keys: list[tuple[dict[str, Any], str]] = field(default_factory=list)
 
     @property
     def action(self) -> str:

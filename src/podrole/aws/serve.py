@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from podrole.aws.caller import Caller
+from podrole.aws.deleted_objects import nothing_deleted, with_refused_keys
 from podrole.aws.errors import AWSError
 from podrole.aws.moto import Moto
 from podrole.aws.operations.eks import EKS
@@ -36,4 +37,7 @@ async def serve(
     if name == "sts":
         # moto would hand out credentials that stand for nothing here.
         raise AWSError("NotImplemented", 501, f"podrole's local AWS does not serve sts:{call.operation}.")
-    return await moto.serve(call, caller.account or account)
+    if call.refused_keys and not (call.input or {})["Delete"]["Objects"]:
+        return nothing_deleted(call)
+    answer = await moto.serve(call, call.account or caller.account or account)
+    return with_refused_keys(call, answer) if call.refused_keys else answer
