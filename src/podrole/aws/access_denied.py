@@ -73,7 +73,7 @@ def explanation(request: Request, decision: Decision, evidence: Sequence[Evidenc
 def _code(service: str, protocol: str) -> tuple[str, int]:
     if service == "sns":
         return "AuthorizationError", 403
-    if service == "sqs":
+    if service in ("cloudwatch", "sqs"):  # once query services, they kept that protocol's code
         return "AccessDenied", 403
     match protocol:
         case "ec2":

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from podrole.aws.access_denied import Refusals
 from podrole.aws.caller import Caller
 from podrole.aws.directory import MotoDirectory
+from podrole.aws.documents import is_public
 from podrole.aws.errors import AWSError
 from podrole.aws.organizations import Levels, control_policies
 from podrole.aws.parameters import operation_of, parameters
@@ -27,9 +28,10 @@ from podrole.iam.actions.operations import permissions
 from podrole.iam.actions.reference import prefix_of, supports_rcps
 from podrole.iam.actions.s3 import object_arn
 from podrole.iam.arn import is_account_id
+from podrole.iam.directory import PolicyText
 from podrole.iam.evaluate import Decision, NamedPolicy, Outcome, PolicySet, Request, evaluate
 from podrole.iam.explain import explain
-from podrole.iam.policy import Effect, PolicyKind
+from podrole.iam.policy import PolicyKind
 from podrole.iam.principal import PrincipalType
 from podrole.iam.request import NO_RESOURCE
 from podrole.sts.circumstances import Circumstances
@@ -85,6 +87,7 @@ class _Question:
     def __init__(self, call: ServiceRequest, caller: Caller, directory: MotoDirectory) -> None:
         self._call = call
         self._caller = caller
+        self._directory = directory
         self.iam_call = iam_call(call, caller)
         self._attached = policies_of(caller, directory)
         account = caller.account
@@ -107,7 +110,7 @@ class _Question:
         )
         policies = self._policies(permission, owner, account)
         decision = evaluate(request, policies)
-        if decision.allowed and owner.closed and self._is_stranger(account) and _is_public(policies.resource):
+        if decision.allowed and owner.closed and self._is_stranger(account) and self._is_public(policies):
             decision = Decision(Outcome.IMPLICITLY_DENIED, PolicyKind.RESOURCE)
         return Verdict(permission, request, policies, decision)
 
@@ -121,7 +124,9 @@ class _Question:
     def _policies(self, permission: Permission, owner: Owned, account: str) -> PolicySet:
         resource = None
         if owner.policy is not None and permission.exists:
-            resource = NamedPolicy(owner.policy.name, compile_stored(owner.policy, PolicyKind.RESOURCE))
+            resource = NamedPolicy(
+                owner.policy.name, compile_stored(self._bound(permission, owner.policy), PolicyKind.RESOURCE)
+            )
         rcps = None
         if account and supports_rcps(permission.action.partition(":")[0]):
             rcps = _compiled(control_policies(account, "rcp"), PolicyKind.RCP)
@@ -129,6 +134,17 @@ class _Question:
             return self._attached
         attached = self._attached
         return PolicySet(attached.identity, resource, attached.boundaries, attached.session, self._scps, rcps)
+
+    def _bound(self, permission: Permission, policy: PolicyText) -> PolicyText:
+        where = permission.resource
+        if where.split(":", 3)[2] == "s3":
+            where = where.partition("/")[0]
+        document = self._directory.bound.resolve(where, policy.document)
+        return policy if document is policy.document else PolicyText(policy.name, document)
+
+    @staticmethod
+    def _is_public(policies: PolicySet) -> bool:
+        return policies.resource is not None and is_public(policies.resource.policy)
 
     def _is_stranger(self, account: str) -> bool:
         return self._caller.account != account and self._caller.principal.type is not PrincipalType.SERVICE
@@ -234,38 +250,6 @@ def _compiled(levels: Levels | None, kind: PolicyKind) -> tuple[tuple[NamedPolic
     if levels is None:
         return None
     return tuple(tuple(NamedPolicy(one.name, compile_stored(one, kind)) for one in level) for level in levels)
-
-
-def _is_public(resource: NamedPolicy | None) -> bool:
-    """Say whether a bucket policy is public as Block Public Access means it: it lets everybody in without a condition
-    that names somebody."""
-    if resource is None:
-        return False
-    return any(
-        statement.effect is Effect.ALLOW
-        and statement.principal is not None
-        and (statement.principal.everyone or statement.principal.every_aws)
-        and not any(one.key.lower() in _NARROWING and not one.negated for one in statement.conditions)
-        for statement in resource.policy.statements
-    )
-
-
-_NARROWING = frozenset(
-    {
-        "aws:principalaccount",
-        "aws:principalarn",
-        "aws:principalorgid",
-        "aws:sourceaccount",
-        "aws:sourcearn",
-        "aws:sourceip",
-        "aws:sourceowner",
-        "aws:sourcevpc",
-        "aws:sourcevpce",
-        "aws:userid",
-        "s3:dataaccesspointaccount",
-        "s3:dataaccesspointarn",
-    }
-)
 
 
 def _hide_missing(call: ServiceRequest, question: _Question, refusals: Refusals) -> None:

@@ -18,6 +18,7 @@ from podrole.aws.canonical import canonical
 from podrole.aws.errors import AWSError
 from podrole.aws.managed import ensure_managed_policy
 from podrole.aws.receive import ServiceRequest
+from podrole.aws.resolver import bucket_of
 from podrole.aws.wire import HTTPResponse
 
 T = TypeVar("T")
@@ -84,6 +85,8 @@ def _serve(call: ServiceRequest, account: str) -> HTTPResponse:
     if answer is None:
         raise AWSError("NotImplemented", 501, f"podrole's local AWS does not simulate {call.action}.")
     status, response_headers, response_body = answer
+    if (service.name, call.operation) == ("s3", "CreateBucket") and int(status) < 300:
+        _block_public_access(str((call.input or {}).get("Bucket")))
     return HTTPResponse(int(status), list(_returned(response_headers)), _bytes(response_body))
 
 
@@ -93,7 +96,17 @@ def _leave_decisions_to_podrole() -> None:
     from moto.iam.access_control import PermissionResult
     from moto.s3.models import FakeBucket
 
-    FakeBucket.get_permission = lambda *_: PermissionResult.NEUTRAL
+    # Assigned, since moto has no switch for it.
+    FakeBucket.get_permission = lambda *_: PermissionResult.NEUTRAL  # type: ignore[method-assign]  # see above
+
+
+def _block_public_access(name: str) -> None:
+    """Block public access to a new bucket, as S3 does since April 2023."""
+    from moto.s3.models import PublicAccessBlock
+
+    bucket = bucket_of(name)
+    if bucket is not None and bucket.public_access_block is None:
+        bucket.public_access_block = PublicAccessBlock(True, True, True, True)
 
 
 def _agree(call: ServiceRequest, prepared: Any) -> None:

@@ -8,7 +8,9 @@ from podrole.aws.caller import Caller
 from podrole.aws.deleted_objects import nothing_deleted, with_refused_keys
 from podrole.aws.errors import AWSError
 from podrole.aws.moto import Moto
+from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS
+from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS
 from podrole.aws.receive import ServiceRequest
 from podrole.aws.wire import HTTPResponse
@@ -23,6 +25,17 @@ def own_operations(sts: STS, eks: EKS) -> Mapping[tuple[str, str], Handler]:
         ("sts", "GetCallerIdentity"): sts.get_caller_identity,
         ("eks", "DescribeCluster"): eks.describe_cluster,
         ("eks", "ListClusters"): eks.list_clusters,
+    }
+
+
+def policy_operations(simulation: Simulation, decoder: MessageDecoder) -> Mapping[tuple[str, str], Handler]:
+    """Return the operations that podrole's own policy engine answers."""
+    return {
+        ("iam", "GetContextKeysForCustomPolicy"): simulation.get_context_keys_for_custom_policy,
+        ("iam", "GetContextKeysForPrincipalPolicy"): simulation.get_context_keys_for_principal_policy,
+        ("iam", "SimulateCustomPolicy"): simulation.simulate_custom_policy,
+        ("iam", "SimulatePrincipalPolicy"): simulation.simulate_principal_policy,
+        ("sts", "DecodeAuthorizationMessage"): decoder.decode_authorization_message,
     }
 
 
