@@ -29,7 +29,7 @@ imports: ## the order of the rooms
 	$(BIN)/lint-imports
 
 unit: ## the tests
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
 format: setup ## put the code in order
 	$(BIN)/ruff check --fix .

@@ -50,6 +50,10 @@ def main(argv: list[str]) -> int:
     for name in SETS[wanted]:
         subprocess.run([*pip, "install", "-q", "--require-hashes", "-r", f"requirements/{name}"], cwd=ROOT, check=True)
     subprocess.run([*pip, "install", "-q", "--no-deps", "--no-build-isolation", "-e", "."], cwd=ROOT, check=True)
+    if wanted == "dev":  # the tests drive this kubectl and this helm, whatever is on PATH
+        print("Fetching kubectl and helm …", flush=True)
+        fetch = "from podrole.cli.tools import fetch_kubectl; fetch_kubectl()"
+        subprocess.run([str(PYTHON), "-c", fetch], cwd=ROOT, check=True)
     stamp(wanted).write_text(fingerprint(wanted))
     return 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import ssl
 import time
 
 import httpx2
@@ -24,8 +26,6 @@ async def test_it_answers_plain_http_as_soon_as_the_context_is_open() -> None:
 
 
 async def test_it_answers_tls() -> None:
-    import ssl
-
     authority = Authority.create("test", now=time.time())
     tls = server_context(authority.issue([LOOPBACK], now=time.time()))
     sock = bind(0, name="the test", option="--port")
@@ -63,3 +63,16 @@ async def test_every_interface_includes_loopback() -> None:
 def test_an_address_that_is_not_this_hosts_is_one_clear_sentence() -> None:
     with pytest.raises(PortInUse, match="The webhook cannot listen on port"):
         bind(0, name="The webhook", option="--port", address="192.0.2.1")
+
+
+async def test_an_idle_client_does_not_hold_it_up() -> None:
+    authority = Authority.create("test", now=time.time())
+    tls = server_context(authority.issue([LOOPBACK], now=time.time()))
+    sock = bind(0, name="the test", option="--port")
+    trust = ssl.create_default_context(cadata=authority.certificate_pem.decode())
+    async with (
+        httpx2.AsyncClient(verify=trust) as client,
+        asyncio.timeout(5),
+        listening(hello, sock, tls=tls, grace_seconds=3600),
+    ):
+        await client.get(f"https://{LOOPBACK}:{sock.getsockname()[1]}/")  # it keeps the connection and reads nothing

@@ -334,7 +334,7 @@ def _without_dot_segments(path: str) -> str:
                 kept.pop()
         elif segment not in ("", "."):
             kept.append(segment)
-    trailing = "/" if path.endswith(("/", "/.", "/..")) and kept else ""
+    trailing = "/" if path.endswith("/") and kept else ""  # the SDKs give a last "." or ".." no slash
     return "/" + "/".join(kept) + trailing
 
 

@@ -27,7 +27,7 @@ def stop(directory: WorldDirectory) -> None:
     world = directory.running()
     os.kill(world.pid, signal.SIGTERM)
     deadline = time.monotonic() + LIMIT_SECONDS
-    while directory.is_running():
+    while directory.is_running() or _is_alive(world.pid):
         if time.monotonic() > deadline:
             raise WorldError(
                 f"The world in {directory.path} has not stopped within {LIMIT_SECONDS:g} s.",
@@ -35,3 +35,12 @@ def stop(directory: WorldDirectory) -> None:
                 next_step=f"kill -9 {world.pid} ends it; its pods end with it",
             )
         time.sleep(POLL_SECONDS)
+
+
+def _is_alive(pid: int) -> bool:
+    """Say whether a process is there and not merely waiting to be reaped."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False  # it is gone, or went between the two looks

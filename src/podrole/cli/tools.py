@@ -33,7 +33,12 @@ class ToolMissing(PodroleError):
 
 
 def tools_directory() -> Path:
-    """Return where fetched tools are kept: in the virtual environment, or in the user's cache where there is none."""
+    """Return where fetched tools are kept: in the virtual environment, or in the user's cache where there is none.
+
+    PODROLE_TOOLS names another place.
+    """
+    if "PODROLE_TOOLS" in os.environ:
+        return Path(os.environ["PODROLE_TOOLS"])
     if sys.prefix != sys.base_prefix:
         return Path(sys.prefix) / "share" / "podrole"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "podrole"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -82,9 +82,9 @@ class Metrics:
 
     def set(self, value: float, *key: str) -> None:
         """Set a gauge."""
-        self.values[key] = value
+        self.values[key] = float(value)
 
-    def replace(self, name: str, values: dict[tuple[str, ...], float]) -> None:
+    def replace(self, name: str, values: Mapping[tuple[str, str], float]) -> None:
         """Set a gauge for these labels and no others."""
         for key in [key for key in self.values if key[0] == name]:
             del self.values[key]

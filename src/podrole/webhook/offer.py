@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from podrole.webhook.identity import Identity
+from podrole.webhook.identity import Identity, Method
 from podrole.webhook.pod import PodMetadata
 from podrole.webhook.settings import WEB_IDENTITY_TOKEN_PATH, WEB_IDENTITY_VOLUME, InjectionSettings
 
@@ -21,6 +21,7 @@ STS = "AWS_STS_REGIONAL_ENDPOINTS"
 REGION = ("AWS_DEFAULT_REGION", "AWS_REGION")
 WEB_IDENTITY = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
 POD_IDENTITY = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
+CREDENTIALS: dict[Method, tuple[str, str]] = {"sts_web_identity": WEB_IDENTITY, "container_credentials": POD_IDENTITY}
 ENDPOINT = "AWS_ENDPOINT_URL"
 CA_BUNDLE = "AWS_CA_BUNDLE"
 SESSION_NAME = "AWS_ROLE_SESSION_NAME"
@@ -39,7 +40,7 @@ MAX_GENERATED_NAME = 63
 _encode = msgspec.json.Encoder().encode
 
 
-class Group(msgspec.Struct, frozen=True):
+class Group(msgspec.Struct, frozen=True, gc=False):
     """Variables that are given together, or not at all to a container that has one of ``unless``.
 
     ``entries`` are the elements for the container's ``env``, each as JSON.
@@ -50,7 +51,7 @@ class Group(msgspec.Struct, frozen=True):
     entries: tuple[bytes, ...]
 
 
-class Offer(msgspec.Struct, frozen=True):
+class Offer(msgspec.Struct, frozen=True, gc=False):
     """All that an identity offers a container. ``mount`` is the ``volumeMounts`` element as JSON."""
 
     groups: tuple[Group, ...]
@@ -74,11 +75,12 @@ def make_offer(identity: Identity, settings: InjectionSettings, windows: bool) -
     """Return what ``identity`` offers, without the session name, which depends on the pod."""
     if identity.method == "sts_web_identity":
         volume_name, token_path, mount_path = WEB_IDENTITY_VOLUME, WEB_IDENTITY_TOKEN_PATH, settings.token_mount_path
-        names, first = WEB_IDENTITY, identity.role_arn
+        first = identity.role_arn
     else:
         pod_identity = settings.container_credentials
         volume_name, token_path = pod_identity.token_volume_name, pod_identity.token_path
-        mount_path, names, first = pod_identity.token_mount_path, POD_IDENTITY, pod_identity.full_uri
+        mount_path, first = pod_identity.token_mount_path, pod_identity.full_uri
+    names = CREDENTIALS[identity.method]
     credentials = ((names[0], first), (names[1], file_in_container(mount_path, token_path, windows=windows)))
     groups: list[Group] = []
     if identity.regional_sts:
@@ -143,6 +145,7 @@ def file_in_container(directory: str, name: str, *, windows: bool) -> str:
     return f"C:{path}".replace("/", "\\") if windows else path
 
 
+@functools.lru_cache(maxsize=1_024)
 def clean_path(path: str) -> str:
     """Return the shortest path that means the same, as Go's ``filepath.Clean``."""
     cleaned = posixpath.normpath(path)

@@ -147,6 +147,13 @@ class PodMetadata(msgspec.Struct, rename="camel"):
     labels: dict[str, str | None] | None = None
     annotations: dict[str, str | None] | None = None
     owner_references: list[OwnerReference | None] | None = None
+    deletion_timestamp: str | None = None
+
+
+class PodStatus(msgspec.Struct):
+    """A pod's status."""
+
+    phase: str | None = None
 
 
 class Pod(msgspec.Struct):
@@ -154,6 +161,7 @@ class Pod(msgspec.Struct):
 
     metadata: PodMetadata | None = None
     spec: PodSpec | None = None
+    status: PodStatus | None = None
 
 
 def service_account_of(pod: Pod) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import contextlib
 import logging
 import socket
@@ -15,12 +16,14 @@ import msgspec
 from podrole.base.serving import listening
 from podrole.webhook.admission import Admission
 from podrole.webhook.app import MetricsApp, WebhookApp
+from podrole.webhook.errors import WebhookError
 from podrole.webhook.identities import Identities
 from podrole.webhook.kubernetes.client import KubernetesClient
 from podrole.webhook.kubernetes.connection import Connection
 from podrole.webhook.metrics import Metrics, Snapshot
 from podrole.webhook.owner_events import OwnerEvents
 from podrole.webhook.personality import personality_of
+from podrole.webhook.scan import scan_cluster
 from podrole.webhook.settings import Settings
 from podrole.webhook.strict.admission import StrictAdmission
 from podrole.webhook.tls import ServingCertificate
@@ -38,7 +41,7 @@ class Webhook:
     """The webhook within the caller's event loop, on sockets that the caller has bound; both are closed at the end.
 
     It serves as soon as the context is open; reviews should be sent once it is ``ready``. A ``certificate`` that is
-    passed is looked at every second; ``metrics_sock`` may be None.
+    passed is looked at every second; ``metrics_sock`` may be None; ``scans`` lets it scan, if the settings say so too.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class Webhook:
         tls: ssl.SSLContext,
         metrics_sock: socket.socket | None = None,
         certificate: ServingCertificate | None = None,
+        scans: bool = True,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
         """Raises BadSettings or KubeconfigProblem where the settings cannot work."""
@@ -61,6 +65,7 @@ class Webhook:
         self._tls = tls
         self._metrics_sock = metrics_sock
         self._certificate = certificate
+        self._scans = scans and settings.serving.scan_interval > 0
         self._grace_seconds = grace_seconds
         self._client = KubernetesClient(connection)
         strict = settings.compat == "strict"
@@ -89,6 +94,8 @@ class Webhook:
             self._start(self._watch_files())
             if self._events is not None:
                 self._start(self._events.run())
+            if self._scans:
+                self._start(self._scan())
             if self._metrics_sock is not None:
                 metrics_app = MetricsApp(self, debugging=self._settings.serving.debugging_handlers)
                 await stack.enter_async_context(listening(metrics_app, self._metrics_sock, grace_seconds=1))
@@ -149,6 +156,20 @@ class Webhook:
             strict=strict,
             debugging=settings.serving.debugging_handlers,
         )
+
+    async def _scan(self) -> None:
+        await self.identities.wait_synced()
+        while True:
+            try:
+                findings = await scan_cluster(self._client, self.identities, self._settings.injection)
+            except WebhookError as problem:
+                _log.warning("running pods were not scanned: %s", problem.what)
+            else:
+                counts: dict[tuple[str, str], float] = collections.defaultdict(float)
+                for finding in findings:
+                    counts[finding.namespace, finding.reason] += 1
+                self.metrics.replace("podrole_webhook_pods_without_identity", counts)
+            await asyncio.sleep(self._settings.serving.scan_interval)
 
     async def _watch_files(self) -> None:
         while True:

@@ -17,6 +17,12 @@ WEB_IDENTITY_TOKEN_PATH = "token"  # noqa: S105 - a file's name
 POD_IDENTITY_LABEL = "eks.amazonaws.com/pod-identity"
 """Set on pods of EKS Pod Identity. It does not follow the annotation prefix: network policies select by it."""
 
+SKIP_LABEL = "eks.amazonaws.com/skip-pod-identity-webhook"
+"""A pod that has it, whatever its value, is not sent to the webhook: the configuration's object selector sees to it."""
+
+REQUIRE_LABEL = "eks.amazonaws.com/require-pod-identity"
+"""A pod that has it with the value ``true`` is not let in without an identity, where the webhook is so registered."""
+
 MIN_TOKEN_EXPIRATION = 600
 DEFAULT_TOKEN_EXPIRATION = 86_400
 MAX_TOKEN_EXPIRATION = 1 << 32
@@ -170,6 +176,10 @@ class ServingSettings:
 
     max_body_bytes: int = 8 * 1024 * 1024
     """A larger review is answered 413. A pod is stored in at most 1.5 MiB; a review carries it twice at most."""
+
+    shutdown_delay: float = 5.0
+    """Seconds between the word that this replica is about to stop and its stopping: Endpoints take a moment to follow,
+    and until then reviews still come."""
 
     scan_interval: float = 0.0
     """Seconds between two scans for running pods without their identity, shown as a metric; 0 scans never, as a scan

@@ -11,7 +11,9 @@ import os
 import ssl
 from pathlib import Path
 
+from podrole.webhook.ciphers import openssl_ciphers
 from podrole.webhook.errors import BadSettings
+from podrole.webhook.settings import ServingSettings
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +30,22 @@ def load_pem_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> No
         context.load_cert_chain(f"/proc/self/fd/{descriptor}", password="")
     finally:
         os.close(descriptor)
+
+
+def server_context(serving: ServingSettings) -> ssl.SSLContext:
+    """Return a context of the versions and suites asked for, without a certificate. Raises BadSettings."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3 if serving.tls_min_version == "1.3" else ssl.TLSVersion.TLSv1_2
+    if serving.tls_cipher_suites:
+        try:
+            context.set_ciphers(openssl_ciphers(serving.tls_cipher_suites))
+        except ssl.SSLError as problem:
+            raise BadSettings(
+                "None of the cipher suites asked for is offered here.",
+                got=", ".join(serving.tls_cipher_suites),
+                next_step="leave --tls-cipher-suites out, or name a suite of TLS 1.2 with forward secrecy",
+            ) from problem
+    return context
 
 
 class ServingCertificate:

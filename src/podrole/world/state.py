@@ -29,7 +29,7 @@ from typing import IO
 import msgspec
 
 from podrole.base.certificates import Authority
-from podrole.base.files import FileProblem, make_private_directory, write_private
+from podrole.base.files import PRIVATE, FileProblem, make_private_directory, write_private
 from podrole.oidc.keys import SigningKey
 from podrole.sts.credentials import KEY_BYTES
 from podrole.world.errors import AlreadyRunning, NotRunning, WorldError
@@ -115,7 +115,7 @@ class WorldDirectory:
         """
         make_private_directory(self.path)
         try:
-            file = (self.path / "lock").open("a+")
+            file = os.fdopen(os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, PRIVATE), "r+")
         except OSError as problem:
             raise FileProblem(
                 f"The directory {self.path} cannot be written: {problem.strerror}.",

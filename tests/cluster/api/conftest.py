@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import ssl
 import subprocess
 import threading
@@ -19,6 +18,7 @@ import pytest
 
 from podrole.base.certificates import Authority, server_context
 from podrole.base.serving import LOOPBACK, bind, listening
+from podrole.cli.tools import tools_directory
 from podrole.cluster.client import ClusterClient
 from podrole.cluster.server import Cluster, ClusterSettings
 from podrole.cluster.users import ADMINISTRATOR, controller
@@ -129,9 +129,21 @@ def trust() -> ssl.SSLContext:
     return ssl.create_default_context(cadata=AUTHORITY.certificate_pem.decode())
 
 
+@pytest.fixture(scope="session")
+def trusted() -> ssl.SSLContext:
+    """The TLS context of a client that trusts the tests' authority."""
+    return trust()
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def make() -> Callable[..., Cluster]:
+    """Return what makes a cluster in this process; its arguments are those of ``Cluster``."""
+    return make_cluster
 
 
 @pytest.fixture
@@ -167,10 +179,9 @@ def http(served: Served) -> Iterator[httpx2.Client]:
         yield client
 
 
-def find_kubectl() -> str | None:
-    """Return a kubectl of a minor version beside 1.36: the one named, the one of this environment, or none."""
-    named = os.environ.get("PODROLE_TEST_KUBECTL") or shutil.which("kubectl", path=".venv/bin")
-    return str(Path(named).resolve()) if named else None
+def find_kubectl() -> str:
+    """Return the kubectl that ``make setup`` brings; PODROLE_TEST_KUBECTL names another one."""
+    return os.environ.get("PODROLE_TEST_KUBECTL") or str(tools_directory() / "kubectl")
 
 
 class Kubectl:
@@ -210,8 +221,7 @@ class Kubectl:
 def kubectl_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Served], Kubectl]:
     """Return what makes a kubectl for a served cluster, its cache new."""
     binary = find_kubectl()
-    if binary is None:
-        pytest.skip("no kubectl: set PODROLE_TEST_KUBECTL to one")
+    assert Path(binary).exists(), "make setup brings kubectl"
     return lambda served: Kubectl(binary, served, tmp_path_factory.mktemp("kubectl"))
 
 

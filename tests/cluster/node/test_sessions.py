@@ -191,11 +191,12 @@ async def test_a_pod_is_ready_once_its_readiness_probe_succeeds(
     ready = await cluster.until("pods", "default", "p", readiness)
     assert {"type": "Ready", "status": "True"}.items() <= ready["status"]["conditions"][2].items()
     file.unlink()
-    for _ in range(3):  # failureThreshold
-        time.turn(5)
-        await eventually(time.waiting)
-        await asyncio.sleep(0.1)
-    await cluster.until("pods", "default", "p", lambda pod: not readiness(pod))
+
+    async def not_ready_after_another_period() -> bool:
+        time.turn(5)  # while a probe is under way the turn is for the next one: turn until three have failed
+        return not readiness(await cluster.get("pods", "default", "p"))
+
+    await eventually(not_ready_after_another_period)
 
 
 async def test_a_failing_liveness_probe_restarts_the_container(node: Any, run_pod: Any, cluster: Any) -> None:

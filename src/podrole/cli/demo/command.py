@@ -5,18 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import signal
 import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from podrole.base.errors import PodroleError
 from podrole.cli import tools
 from podrole.cli.demo.kubernetes import API, Kubectl, Kubernetes
 from podrole.cli.demo.shell import Shell, clean_environment
-from podrole.cli.demo.walkthrough import StepFailed, Walkthrough
+from podrole.cli.demo.walkthrough import FIRST, StepFailed, Walkthrough
 from podrole.cli.down import stop
 from podrole.cli.env import variables
 from podrole.world.errors import WorldError
@@ -64,6 +65,7 @@ def run(*, keep: bool, as_json: bool) -> int:
     started = time.monotonic()
     environment = clean_environment({}, [str(path) for path in beside], str(place))
     shell = Shell({**environment, "PODROLE_DIR": str(directory.path)}, str(place), quiet=as_json)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         shell.show(f"This walkthrough's world lives in {place} (PODROLE_DIR={directory.path}).\n")
         _walk(shell, directory, report, has_kubectl=kubectl is not None)
@@ -78,7 +80,7 @@ def run(*, keep: bool, as_json: bool) -> int:
 
 
 def _walk(shell: Shell, directory: WorldDirectory, report: _Report, *, has_kubectl: bool) -> None:
-    shell.show("── The world starts")
+    shell.show(f"── 1. {FIRST}")
     up = shell.run(["podrole", "up", "--detach", "--aws-port", "0", "--cluster-port", "0"])
     if up.exit_code != 0:
         raise WorldError(up.output.strip())
@@ -93,7 +95,8 @@ def _walk(shell: Shell, directory: WorldDirectory, report: _Report, *, has_kubec
         kubernetes = API(shell, json.loads(directory.kubeconfig.read_text()))
     walkthrough = Walkthrough(shell, kubernetes, world.account, world.thumbprint)
     for number, (title, step) in enumerate(walkthrough.steps, 1):
-        shell.show(f"\n── {number}. {title}")
+        if number > 1:
+            shell.show(f"\n── {number}. {title}")
         before = len(shell.outcomes)
         try:
             step()
@@ -109,6 +112,11 @@ def _walk(shell: Shell, directory: WorldDirectory, report: _Report, *, has_kubec
         report.steps.append({"number": number, "title": title, "ok": report.failed is None, "commands": commands})
         if report.failed is not None:
             return
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """Take a SIGTERM as a Ctrl-C, so that the world is stopped all the same."""
+    raise KeyboardInterrupt
 
 
 def _kubectl(*, quiet: bool) -> Path | None:

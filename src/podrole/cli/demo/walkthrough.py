@@ -12,6 +12,7 @@ import yaml
 from podrole.cli.demo.kubernetes import Kubernetes
 from podrole.cli.demo.shell import Outcome, Shell
 
+FIRST = "The world starts, and the account's administrator launches two instances"
 NAMESPACE, OTHER_NAMESPACE = "shop", "warehouse"
 ACCOUNT_NAME = "inventory"
 ROLE = "ec2-reader"
@@ -47,7 +48,7 @@ class Walkthrough:
     def steps(self) -> Sequence[tuple[str, Callable[[], None]]]:
         """The steps with their titles, in order."""
         return (
-            ("The account's administrator launches two instances", self.launch_instances),
+            (FIRST, self.launch_instances),
             ("A pod under the namespace's default service account has no AWS identity", self.pod_without_identity),
             ("The cluster is an OpenID Connect issuer", self.look_at_issuer),
             ("IAM learns of the issuer", self.create_provider),
@@ -55,8 +56,7 @@ class Walkthrough:
             ("A role that trusts that service account, and may read EC2", self.create_role),
             ("The service account is annotated with the role", self.annotate),
             ("The pod again, under that service account: it has an identity", self.pod_with_identity),
-            ("What the role does not allow is refused", self.refused_action),
-            ("Another service account, and one of the same name elsewhere, are refused", self.refused_exchanges),
+            ("The refusals: another action, another service account, another namespace", self.refusals),
         )
 
     @property
@@ -171,6 +171,10 @@ class Walkthrough:
         reservations = json.loads(listed.stdout)["Reservations"]
         found = sorted(instance["InstanceId"] for each in reservations for instance in each["Instances"])
         expect(found == sorted(self.instances), f"the instances {', '.join(self.instances)}", listed)
+
+    def refusals(self) -> None:
+        self.refused_action()
+        self.refused_exchanges()
 
     def refused_action(self) -> None:
         arguments = ("ec2", "run-instances", "--image-id", IMAGE_ID)

@@ -162,8 +162,10 @@ class Writes:
             if metadata.get("generateName") and not call.name:
                 raise no_unique_name(resource.group, resource.plural, name)
             raise already_exists(resource.group, resource.plural, name)
-        obj = ordered(obj)
-        return obj if call.dry_run else self._store.put(resource, obj)
+        if call.dry_run:
+            return ordered(obj)
+        metadata["resourceVersion"] = "0"  # its place; the store gives the number
+        return self._store.put(resource, ordered(obj))
 
     def _name(self, call: Call, metadata: Object) -> None:
         prefix = metadata.get("generateName")
@@ -246,7 +248,7 @@ class Writes:
 
     async def _replace(self, call: Call, new: Object, live: Object, options: Object, *, tracked: bool) -> Object:
         metadata, before = new["metadata"], live["metadata"]
-        conditional = bool(metadata.pop("resourceVersion", None))
+        metadata.pop("resourceVersion", None)
         for name in _CARRIED_OVER:
             if name in before and not metadata.get(name):
                 metadata[name] = before[name]
@@ -259,9 +261,7 @@ class Writes:
         request = self._attributes(call, "UPDATE", new, live, options)
         new = await self._admit(request)
         if self._store.get(call.resource, call.namespace, call.name) is not live:
-            if conditional:
-                raise self._conflict(call)
-            raise Modified
+            raise Modified  # a resourceVersion that the client named is compared with what there is now
         self._settle(call, new, live)
         return self._store_changed(call, new, live)
 

@@ -76,8 +76,6 @@ async def send_status(
 ) -> None:
     """Send a refusal."""
     more: list[Header] = [(b"x-content-type-options", b"nosniff")]
-    if error.http_status == 413:
-        more.append((b"connection", b"close"))  # the rest of the body is not going to be read
     retry = (error.details or {}).get("retryAfterSeconds")
     if retry:
         more.append((b"retry-after", b"%d" % retry))

@@ -23,22 +23,41 @@ _TRUE, _FALSE = (
     frozenset({"0", "f", "F", "FALSE", "false", "False"}),
 )
 
+_MAX_DISCARDED = 64 * 1024 * 1024
+
 
 class Request:
     """One HTTP request, or the opening of one WebSocket."""
 
-    __slots__ = ("_headers", "_query", "header_list", "method", "path", "query_string", "receive", "scope", "send")
+    __slots__ = (
+        "_headers",
+        "_query",
+        "_send",
+        "answered",
+        "header_list",
+        "method",
+        "path",
+        "query_string",
+        "receive",
+        "scope",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
         self.receive = receive
-        self.send = send
+        self._send = send
+        self.answered = False
         self.method: str = scope.get("method", "GET")
         self.path: str = scope["path"]
         self.query_string: bytes = scope.get("query_string", b"")
         self.header_list: list[tuple[bytes, bytes]] = scope["headers"]
         self._headers: dict[bytes, bytes] | None = None
         self._query: dict[str, list[str]] | None = None
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """Send an ASGI message; ``answered`` tells afterwards that the answer has begun."""
+        self.answered = True
+        await self._send(message)
 
     def header(self, name: bytes) -> str | None:
         """Return a header's value, decoded as latin-1 as HTTP has it; ``name`` is lower case."""
@@ -81,8 +100,12 @@ class Request:
         return int(text)
 
     async def body(self) -> bytes:
-        """Read the whole body. Raises StatusError (413) as soon as it is longer than allowed."""
-        chunks = []
+        """Read the whole body. Raises StatusError (413) for one that is longer than allowed.
+
+        What is too long is read to its end and thrown away, within reason: a client that is still sending would see a
+        broken connection instead of the answer.
+        """
+        chunks: list[bytes] = []
         size = 0
         while True:
             message = await self.receive()
@@ -90,10 +113,12 @@ class Request:
                 raise ClientGone
             chunk = message.get("body", b"")
             size += len(chunk)
-            if size > MAX_BYTES:
+            if size <= MAX_BYTES:
+                chunks.append(chunk)
+            more = message.get("more_body", False)
+            if size > MAX_BYTES and (not more or size > _MAX_DISCARDED):
                 raise too_large(f"limit is {MAX_BYTES}")
-            chunks.append(chunk)
-            if not message.get("more_body", False):
+            if not more:
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

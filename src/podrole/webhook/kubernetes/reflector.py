@@ -89,13 +89,15 @@ class BackOff:
         return longest * random.uniform(0.5, 1)  # noqa: S311 - spread, not secrecy
 
 
-class _ListMetadata(msgspec.Struct, rename={"resource_version": "resourceVersion", "continue_": "continue"}):
+class ListMetadata(msgspec.Struct, rename={"resource_version": "resourceVersion", "continue_": "continue"}):
+    """The metadata of a list, or of one page of it."""
+
     resource_version: str = ""
     continue_: str = ""
 
 
 class _Page(msgspec.Struct, Generic[Item]):
-    metadata: _ListMetadata
+    metadata: ListMetadata
     items: list[Item] | None = None
 
 

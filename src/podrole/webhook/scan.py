@@ -1,0 +1,122 @@
+"""Running pods that are without the identity their service account is bound to.
+
+A pod's specification is fixed at admission: one that was let in while the webhook was away, or before its service
+account was annotated, never gets an identity, however often its containers restart. Whether a pod lacks something is
+asked of ``mutate``, which would have given it; there is no second opinion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Literal, Protocol
+
+import msgspec
+
+from podrole.webhook.identities import Unknown
+from podrole.webhook.identity import Identity
+from podrole.webhook.kubernetes.client import KubernetesClient
+from podrole.webhook.kubernetes.reflector import ListMetadata
+from podrole.webhook.mutation import mutate
+from podrole.webhook.offer import CREDENTIALS, WEB_IDENTITY, make_offer
+from podrole.webhook.pod import Container, OwnerReference, Pod, runs_on_windows, service_account_of, token_in
+from podrole.webhook.settings import SKIP_LABEL, WEB_IDENTITY_TOKEN_PATH, WEB_IDENTITY_VOLUME, InjectionSettings
+
+PAGE_SIZE = 500
+
+Reason = Literal["without-identity", "other-role", "other-audience"]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One pod and what is wrong with it. ``owner`` is ``<kind>/<name>`` of what made it, empty for a pod of its own."""
+
+    namespace: str
+    pod: str
+    service_account: str
+    reason: Reason
+    detail: str
+    owner: str = ""
+
+
+class KnowsIdentities(Protocol):
+    """Who knows the identities of service accounts."""
+
+    def known(self, namespace: str, name: str, /) -> Identity | Unknown | None:
+        """Return an identity, None where nothing binds the service account, UNKNOWN where it does not exist."""
+        ...
+
+
+def scan(pods: Iterable[Pod], identities: KnowsIdentities, settings: InjectionSettings) -> Iterator[Finding]:
+    """Yield what is wrong with those of ``pods`` that still run and whose service account is bound to an identity.
+
+    Containers that the pod's annotation skips, or that bring an identity of their own, are taken as meant.
+    """
+    for pod in pods:
+        metadata, spec = pod.metadata, pod.spec
+        if metadata is None or spec is None or metadata.deletion_timestamp is not None:
+            continue
+        if metadata.labels and SKIP_LABEL in metadata.labels:
+            continue
+        if pod.status is not None and pod.status.phase in ("Succeeded", "Failed"):
+            continue
+        namespace, account = metadata.namespace or "", service_account_of(pod)
+        identity = identities.known(namespace, account)
+        if not isinstance(identity, Identity):
+            continue
+        fault = _fault(pod, identity, settings)
+        if fault is not None:
+            reason, detail = fault
+            yield Finding(namespace, metadata.name or "", account, reason, detail, _owner(metadata.owner_references))
+
+
+async def scan_cluster(
+    client: KubernetesClient, identities: KnowsIdentities, settings: InjectionSettings
+) -> list[Finding]:
+    """Scan every pod of the cluster, page by page. Raises WebhookError where they cannot be listed."""
+    return [finding async for page in _pages(client) for finding in scan(page, identities, settings)]
+
+
+class _PodPage(msgspec.Struct):
+    metadata: ListMetadata
+    items: list[Pod] | None = None
+
+
+async def _pages(client: KubernetesClient) -> AsyncIterator[list[Pod]]:
+    parameters: dict[str, str | int] = {"limit": PAGE_SIZE}
+    while True:
+        page = await client.get("/api/v1/pods", _PodPage, parameters)
+        yield page.items or []
+        if not page.metadata.continue_:
+            return
+        parameters["continue"] = page.metadata.continue_
+
+
+def _fault(pod: Pod, identity: Identity, settings: InjectionSettings) -> tuple[Reason, str] | None:
+    mutation = mutate(pod, identity, settings)
+    # A region or endpoint that a flag has given since is no lack of identity.
+    lacking = [outcome.name for outcome in mutation.containers if CREDENTIALS[identity.method][0] in outcome.added]
+    if lacking:
+        return "without-identity", f"without identity: {', '.join(lacking)}"
+    spec = pod.spec
+    if spec is None or identity.method != "sts_web_identity":
+        return None
+    token_file = make_offer(identity, settings, runs_on_windows(spec)).credentials[1]
+    for container in (*(spec.containers or ()), *(spec.init_containers or ())):
+        role = None if container is None else _injected_role(container, token_file)
+        if role not in (None, identity.role_arn):
+            return "other-role", f"its role is {role}, and the binding says {identity.role_arn}"
+    for volume in spec.volumes or ():
+        token = token_in(volume, WEB_IDENTITY_TOKEN_PATH) if volume and volume.name == WEB_IDENTITY_VOLUME else None
+        if token is not None and (token.audience or "") != identity.audience:
+            return "other-audience", f"its token is for {token.audience!r}, and the binding says {identity.audience!r}"
+    return None
+
+
+def _injected_role(container: Container, token_file: tuple[str, str]) -> str | None:
+    """Return the role that a webhook gave the container: one that stands beside our token's file."""
+    env = {entry.name: entry.value for entry in container.env or () if entry is not None}
+    return env.get(WEB_IDENTITY[0]) if env.get(token_file[0]) == token_file[1] else None
+
+
+def _owner(owners: list[OwnerReference | None] | None) -> str:
+    owner = next((owner for owner in owners or () if owner is not None and owner.controller), None)
+    return "" if owner is None else f"{owner.kind}/{owner.name}"

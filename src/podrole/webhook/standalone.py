@@ -1,0 +1,104 @@
+"""The webhook as a process of its own: sockets, certificate, signals, and workers where one core is not enough."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import gc
+import logging
+import socket
+from collections.abc import AsyncIterator
+
+import uvloop
+
+from podrole.base.serving import bind
+from podrole.webhook.caretaker import Caretaker
+from podrole.webhook.ec2_host import account_of_host
+from podrole.webhook.kubernetes.client import KubernetesClient
+from podrole.webhook.kubernetes.connection import find_connection
+from podrole.webhook.logs import configure_logging
+from podrole.webhook.server import Webhook
+from podrole.webhook.settings import Settings
+from podrole.webhook.signals import Signals
+from podrole.webhook.tls import ServingCertificate, server_context
+
+_log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, *, ask_host_for_account: bool = False) -> int:
+    """Serve until told to stop by SIGTERM or SIGINT; return the exit code.
+
+    The first signal stops in good order: not ready any more, then no new connections, then out once the reviews under
+    way are answered. A second one ends at once, with code 1. Raises PodroleError where it cannot start.
+    """
+    configure_logging(settings.verbosity)
+    if ask_host_for_account:
+        composition = uvloop.run(account_of_host())
+        injection = dataclasses.replace(settings.injection, role_composition=composition)
+        settings = dataclasses.replace(settings, injection=injection)
+    serving = settings.serving
+    with contextlib.ExitStack() as stack:
+        sock = bind(serving.port, name="The webhook", option="--port", address=serving.address)
+        stack.callback(sock.close)
+        metrics_sock = bind(serving.metrics_port, name="Metrics", option="--metrics-port", address=serving.address)
+        stack.callback(metrics_sock.close)
+        ports = sock.getsockname()[1], metrics_sock.getsockname()[1]
+        _log.info("reviews on port %d over TLS, metrics on port %d", *ports)
+        if serving.workers > 1:
+            # One process has no use for the supervisor.
+            from podrole.webhook.workers import supervise
+
+            return uvloop.run(supervise(settings, sock, metrics_sock))
+        return uvloop.run(serve(settings, sock, metrics_sock))
+
+
+async def serve(settings: Settings, sock: socket.socket, metrics_sock: socket.socket) -> int:
+    """Serve in this process until told to stop; return the exit code. Raises PodroleError where it cannot start."""
+    signals = Signals()
+    async with open_webhook(settings, sock, metrics_sock, scans=True) as webhook:
+        await until_stopped(webhook, settings, signals)
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def open_webhook(
+    settings: Settings, sock: socket.socket, metrics_sock: socket.socket | None, *, scans: bool
+) -> AsyncIterator[Webhook]:
+    """Open the webhook that the settings describe; of several workers one ``scans``. Raises PodroleError."""
+    tls = server_context(settings.serving)
+    connection = find_connection(kubeconfig=settings.sources.kubeconfig, server=settings.sources.kube_api)
+    async with contextlib.AsyncExitStack() as stack:
+        certificate = None
+        if settings.self_signed is None:
+            certificate = ServingCertificate(tls, settings.serving.tls_cert, settings.serving.tls_key)
+        else:
+            client = KubernetesClient(connection)
+            stack.push_async_callback(client.close)
+            caretaker = Caretaker(client, settings.self_signed, settings.sources.namespace, tls)
+            await caretaker.start()
+            stack.callback(asyncio.create_task(caretaker.run()).cancel)
+        webhook = Webhook(
+            settings, connection, sock=sock, tls=tls, metrics_sock=metrics_sock, certificate=certificate, scans=scans
+        )
+        await stack.enter_async_context(webhook)
+        stack.callback(asyncio.create_task(_settle(webhook)).cancel)
+        yield webhook
+
+
+async def _settle(webhook: Webhook) -> None:
+    """Take what is there for good out of the garbage collector's rounds: they would hold reviews up."""
+    await webhook.wait_ready()
+    gc.collect()
+    gc.freeze()
+
+
+async def until_stopped(webhook: Webhook, settings: Settings, signals: Signals, *others: asyncio.Task[None]) -> None:
+    """Wait for a signal, or for the end of one of ``others``; then let clients look for another replica."""
+    signals.serving = True
+    asked = asyncio.create_task(signals.wait())
+    await asyncio.wait([asked, *others], return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    webhook.stopping = True
+    if signals.may_wait and not any(other.done() for other in others):
+        await asyncio.sleep(settings.serving.shutdown_delay)

@@ -1,0 +1,154 @@
+"""What goes wrong at the start is one clear sentence with what to do, and leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from support.world import PODROLE, clean_environment, podrole, processes_of, run, running_world
+
+FREE = ("--aws-port", "0", "--cluster-port", "0")
+
+
+def refused(*words: str, cwd: Path, env: dict[str, str] | None = None) -> str:
+    """Run podrole, which must fail, and return what it says."""
+    done = podrole(*words, cwd=cwd, env=env)
+    assert done.returncode not in (0, 124), done.stdout
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "part"),
+    [
+        ("--aws-port", "The local AWS"),
+        ("--cluster-port", "The cluster"),
+        ("--webhook-port", "The webhook"),
+        ("--issuer-port", "The cluster's issuer"),
+    ],
+)
+@pytest.mark.parametrize("how", [(), ("--detach",)], ids=["foreground", "detached"])
+def test_a_port_in_use(tmp_path: Path, option: str, part: str, how: tuple[str, ...]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        said = refused("up", *how, *FREE, option, port, cwd=tmp_path)
+    assert f"Port {port} is already in use, so {part} cannot listen there." in said
+    assert f"{option} 0 takes any free port" in said
+    assert not (tmp_path / ".podrole" / "world.json").exists()
+    assert processes_of(tmp_path) == []
+
+
+def test_a_world_that_runs_already(tmp_path: Path) -> None:
+    with running_world(tmp_path):
+        for how in ((), ("--detach",)):
+            said = refused("up", *how, *FREE, cwd=tmp_path)
+            assert f"A world is already running in {tmp_path}/.podrole." in said
+            assert "podrole down" in said
+        assert podrole("status", cwd=tmp_path).returncode == 0, "the first one is none the worse"
+    assert processes_of(tmp_path) == []
+
+
+@pytest.mark.parametrize("how", [(), ("--detach",)], ids=["foreground", "detached"])
+def test_a_directory_that_cannot_be_made(tmp_path: Path, how: tuple[str, ...]) -> None:
+    said = refused("up", *how, *FREE, "--dir", "/proc/podrole", cwd=tmp_path)
+    assert "The directory /proc/podrole cannot be made" in said
+    assert "--dir" in said
+
+
+def test_a_directory_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    said = refused("up", *FREE, "--dir", "taken", cwd=tmp_path)
+    assert "cannot be made" in said
+
+
+def test_secrets_that_cannot_be_read_are_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / ".podrole").mkdir()
+    (tmp_path / ".podrole" / "secrets.json").write_text('{"half')
+    said = refused("up", *FREE, cwd=tmp_path)
+    assert "cannot be read" in said
+    assert "to begin anew" in said
+    assert (tmp_path / ".podrole" / "secrets.json").read_text() == '{"half'
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--account", "1234"), "12 digits"),
+        (("--account", "12345678901a"), "12 digits"),
+        (("--region", "mars"), "such as us-east-1"),
+        (("--aws-port", "70000"), "65535"),
+        (("--aws-port", "x"), "--aws-port"),
+        (("--nonsense",), "--nonsense"),
+    ],
+)
+def test_an_option_that_cannot_be_right(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
+    assert told in refused("up", *words, cwd=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["status", "env", "down", "events"])
+def test_no_world(tmp_path: Path, command: str) -> None:
+    said = refused(command, cwd=tmp_path)
+    assert "podrole up" in said
+
+
+def test_a_walkthrough_without_the_aws_cli(tmp_path: Path) -> None:
+    """podrole installed without its demo extra, on a machine without an aws CLI."""
+    script = "import sys\nfrom podrole.cli import main, tools\ntools.find_aws = lambda: None\nmain(['demo'])\n"
+    done = run(str(Path(PODROLE).parent / "python"), "-c", script, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "The walkthrough needs the aws CLI, and there is none." in done.stderr
+    assert "pip install 'podrole[demo]'" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("delay", [0.1, 0.5])
+def test_an_interrupted_start_leaves_nothing(tmp_path: Path, number: signal.Signals, delay: float) -> None:
+    process = subprocess.Popen(
+        [PODROLE, "up", *FREE],
+        cwd=tmp_path,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    time.sleep(delay)  # not for anything to happen: to strike at different moments of the start
+    os.killpg(process.pid, number)
+    _, said = process.communicate(timeout=30)
+    assert "Traceback" not in said
+    assert process.returncode in (0, 130, -number), said
+    assert not (tmp_path / ".podrole" / "world.json").exists()
+    assert processes_of(tmp_path) == []
+    with running_world(tmp_path):
+        pass  # what was left, if anything, does not keep the next world from starting
+
+
+def test_a_world_that_is_stopped_takes_its_pods_along(tmp_path: Path) -> None:
+    with running_world(tmp_path) as world:
+        world.ok("kubectl", "run", "sleeper", "--image", "busybox", "--", "sleep", "1000")
+        world.ok("kubectl", "wait", "pod/sleeper", "--for=condition=Ready", "--timeout=30s")
+        assert any("sleep 1000" in command for command in processes_of(tmp_path))
+    assert processes_of(tmp_path) == []
+    assert not (tmp_path / ".podrole" / "world.json").exists()
+
+
+def test_a_world_that_was_killed_can_be_started_again(tmp_path: Path) -> None:
+    with running_world(tmp_path) as world:
+        world.ok("kubectl", "run", "sleeper", "--image", "busybox", "--", "sleep", "1000")
+        world.ok("kubectl", "wait", "pod/sleeper", "--for=condition=Ready", "--timeout=30s")
+        os.kill(world.pid, signal.SIGKILL)
+        assert "No world is running" in refused("status", cwd=tmp_path)
+    with running_world(tmp_path) as again:
+        assert again.ok("kubectl", "get", "pods") == ""
+        assert not any("sleep 1000" in command for command in processes_of(tmp_path)), "its orphans have ended"

@@ -1,0 +1,125 @@
+"""The commands of everyday use, on a running world."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.world import PODROLE, RunningWorld, podrole, run, running_world
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningWorld]:
+    options = ("--account", "444455556666", "--region", "eu-central-1")
+    with running_world(tmp_path_factory.mktemp("world"), *options) as running:
+        yield running
+
+
+def test_env_leads_a_shell_to_the_world(world: RunningWorld) -> None:
+    script = f'eval "$({PODROLE} env)"; aws sts get-caller-identity --query Account; echo $KUBECONFIG'
+    done = run("sh", "-c", script, cwd=world.directory)
+    assert '"444455556666"' in done.stdout
+    assert f"{world.directory}/.podrole/kubeconfig" in done.stdout
+
+
+def test_the_administrators_key_is_generated(world: RunningWorld) -> None:
+    assert world.environment["AWS_ACCESS_KEY_ID"].startswith("AKIA")
+    assert len(world.environment["AWS_SECRET_ACCESS_KEY"]) == 40
+    assert "EXAMPLE" not in world.environment["AWS_SECRET_ACCESS_KEY"]
+
+
+def test_account_and_region_are_as_asked(world: RunningWorld) -> None:
+    assert json.loads(world.ok("aws", "sts", "get-caller-identity"))["Account"] == "444455556666"
+    issuer = world.ok("aws", "eks", "describe-cluster", "--name", "podrole", "--query", "cluster.identity.oidc.issuer")
+    assert "oidc.eks.eu-central-1.amazonaws.com/id/" in issuer
+    assert str(world.description["issuer"]) in issuer
+
+
+def test_every_file_of_a_world_is_its_owners_alone(world: RunningWorld) -> None:
+    state = world.directory / ".podrole"
+    assert state.stat().st_mode & 0o777 == 0o700
+    for file in state.iterdir():
+        if file.is_file():
+            assert file.stat().st_mode & 0o077 == 0, file.name
+
+
+def test_events_tell_who_did_what(world: RunningWorld) -> None:
+    world.ok("aws", "iam", "list-roles")
+    world.run("aws", "sts", "assume-role-with-web-identity", "--role-arn", "arn:aws:iam::444455556666:role/nobody",
+              "--role-session-name", "x1", "--web-identity-token", "not-a-token")  # fmt: skip
+    lines = podrole("events", cwd=world.directory).stdout.splitlines()
+    assert any(" allowed iam:ListRoles by arn:aws:iam::444455556666:user/admin" in line for line in lines)
+    (refused,) = podrole("events", "--refused", "--last", "1", cwd=world.directory).stdout.splitlines()
+    assert " refused sts:AssumeRoleWithWebIdentity on arn:aws:iam::444455556666:role/nobody" in refused
+    assert "InvalidIdentityToken: The token is no valid JWT." in refused
+    assert "not-a-token" not in refused
+
+
+def test_events_as_json_are_one_object_a_line(world: RunningWorld) -> None:
+    world.ok("aws", "sts", "get-caller-identity")
+    lines = podrole("events", "--json", cwd=world.directory).stdout.splitlines()
+    assert {"id", "time", "kind", "who", "what", "outcome"} <= json.loads(lines[-1]).keys()
+
+
+def test_followed_events_come_as_they_happen(world: RunningWorld) -> None:
+    with subprocess.Popen(
+        [PODROLE, "events", "--follow", "--last", "1"], cwd=world.directory, stdout=subprocess.PIPE, text=True
+    ) as following:
+        assert following.stdout is not None
+        following.stdout.readline()
+        world.ok("aws", "ec2", "describe-vpcs")
+        for line in following.stdout:
+            if "ec2:DescribeVpcs" in line:
+                break
+        following.terminate()
+
+
+def test_a_reader_that_goes_away_is_no_error(world: RunningWorld) -> None:
+    done = run("sh", "-c", f"{PODROLE} events | head -n 1", cwd=world.directory)
+    assert done.stderr == ""
+
+
+def test_nothing_is_coloured_but_on_a_terminal(world: RunningWorld) -> None:
+    assert "\033" not in podrole("events", cwd=world.directory).stdout
+
+
+def test_a_restart_keeps_the_credentials(tmp_path: Path) -> None:
+    with running_world(tmp_path) as first:
+        kept = first.environment["AWS_SECRET_ACCESS_KEY"]
+        issuer = first.description["issuer"]
+    with running_world(tmp_path) as second:
+        assert second.environment["AWS_SECRET_ACCESS_KEY"] == kept
+        assert second.description["issuer"] == issuer
+        assert json.loads(second.ok("aws", "sts", "get-caller-identity"))["Arn"].endswith(":user/admin")
+
+
+def test_the_issuer_is_fetched_by_its_own_name(world: RunningWorld) -> None:
+    """What a person does with ``curl --connect-to``: the name in the certificate is the issuer's."""
+    import http.client
+    import socket
+    import ssl
+
+    issuer = str(world.description["issuer"])
+    host = issuer.split("/")[2]
+    trust = ssl.create_default_context(cafile=world.directory / ".podrole" / "ca.crt")
+    with socket.create_connection(("127.0.0.1", int(str(world.description["issuer_port"])))) as raw:
+        connection = http.client.HTTPSConnection(host, context=trust)
+        connection.sock = trust.wrap_socket(raw, server_hostname=host)
+        connection.request("GET", issuer.removeprefix(f"https://{host}") + "/.well-known/openid-configuration")
+        document = json.loads(connection.getresponse().read())
+        connection.close()
+    assert document["issuer"] == issuer
+
+
+@pytest.mark.parametrize("words", [(), ("--help",), ("up", "--help"), ("demo", "--help"), ("events", "--help")])
+def test_help_is_there_and_tells(tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = podrole(*words, cwd=tmp_path)
+    assert "Usage: podrole" in done.stdout + done.stderr
+
+
+def test_the_version(tmp_path: Path) -> None:
+    assert podrole("--version", cwd=tmp_path).stdout.startswith("podrole ")

@@ -1,0 +1,131 @@
+"""The walkthrough itself: the real aws CLI and the real kubectl against a world of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.world import PODROLE, clean_environment, podrole, processes_of
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """The report of one walkthrough."""
+    directory = tmp_path_factory.mktemp("walkthrough")
+    done = podrole("demo", "--json", cwd=directory, env=clean_environment(TMPDIR=str(directory)))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert list(directory.iterdir()) == [], "nothing is left behind"
+    return json.loads(done.stdout)
+
+
+def outputs(report: dict[str, object], number: int) -> str:
+    (step,) = [step for step in report["steps"] if step["number"] == number]  # type: ignore[attr-defined]
+    return "\n".join(f"$ {one['command']}\n{one['output']}" for one in step["commands"])
+
+
+def test_every_step_comes_out_as_it_must(walked: dict[str, object]) -> None:
+    assert walked["ok"] is True
+    assert [step["ok"] for step in walked["steps"]] == [True] * 9  # type: ignore[attr-defined]
+
+
+def test_without_an_identity_the_pod_fails(walked: dict[str, object]) -> None:
+    text = outputs(walked, 2)
+    assert "Unable to locate credentials" in text
+    assert "Failed 255" in text
+
+
+def test_the_webhook_injects_role_token_and_volume(walked: dict[str, object]) -> None:
+    text = outputs(walked, 8)
+    assert "name: AWS_ROLE_ARN" in text
+    assert "value: /var/run/secrets/eks.amazonaws.com/serviceaccount/token" in text
+    assert "audience: sts.amazonaws.com" in text
+
+
+def test_the_pod_is_the_role(walked: dict[str, object]) -> None:
+    assert ":assumed-role/ec2-reader/botocore-session-" in outputs(walked, 8)
+
+
+def test_running_instances_is_refused_and_explained(walked: dict[str, object]) -> None:
+    text = outputs(walked, 9)
+    assert "UnauthorizedOperation" in text
+    assert "ec2:RunInstances" in text
+    assert "AmazonEC2ReadOnlyAccess (identity-based policy)" in text
+
+
+def test_another_service_account_is_refused_and_explained(walked: dict[str, object]) -> None:
+    text = outputs(walked, 9)
+    assert text.count("Not authorized to perform sts:AssumeRoleWithWebIdentity") == 2
+    for subject in ("system:serviceaccount:shop:checkout", "system:serviceaccount:warehouse:inventory"):
+        assert f"got       {subject}" in text
+    assert text.count("expected  system:serviceaccount:shop:inventory") == 2
+    assert "differs only in the namespace" in text
+
+
+RANDOM = re.compile(
+    r"i-[0-9a-f]{17}|AROA[A-Z0-9]{17}|botocore-session-\d+|[0-9A-F]{32}|[0-9a-f]{40}|podrole-demo-\w+|127\.0\.0\.1:\d+"
+    r"|on port \d+|\d\d:\d\d:\d\d|in \d+ s"
+)
+
+
+def test_the_readme_shows_what_is_really_printed(walked: dict[str, object]) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (shown,) = re.findall(r"<!-- walkthrough -->\n```console\n(.*?)```", readme, re.DOTALL)
+    printed = "\n".join(outputs(walked, number) for number in range(1, 10))
+    known = {RANDOM.sub("…", line.strip()) for line in printed.splitlines()}
+    titles = [f"── {step['number']}. {step['title']}" for step in walked["steps"]]  # type: ignore[attr-defined]
+    unknown = [
+        line
+        for line in shown.splitlines()
+        if line.strip() not in ("", "⋮", "$ make demo", *titles) and RANDOM.sub("…", line.strip()) not in known
+    ]
+    assert unknown == []
+
+
+def test_without_kubectl_the_steps_go_through_the_api_and_say_so(tmp_path: Path) -> None:
+    environment = clean_environment(TMPDIR=str(tmp_path), PATH=_path_without_kubectl(tmp_path))
+    environment["PODROLE_TOOLS"] = str(tmp_path / "no tools here")
+    environment["PIP_NO_INDEX"] = "1"
+    environment["PIP_CONFIG_FILE"] = os.devnull
+    environment.pop("PIP_FIND_LINKS", None)
+    done = podrole("demo", cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "cannot be fetched" in done.stderr
+    assert "the steps go through the Kubernetes API" in done.stdout
+    assert "$ POST https://127.0.0.1:" in done.stdout
+
+
+def _path_without_kubectl(directory: Path) -> str:
+    """The directories of PATH, but those that hold a kubectl."""
+    kept = [each for each in os.environ["PATH"].split(os.pathsep) if not (Path(each) / "kubectl").exists()]
+    tools = directory / "bin"
+    tools.mkdir()
+    for name in ("sh", "env", "bash", "tar"):  # /bin itself may hold a kubectl
+        (tools / name).symlink_to(Path("/bin") / name)
+    return os.pathsep.join([*kept, str(tools)])
+
+
+def test_an_interrupted_walkthrough_leaves_nothing(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [PODROLE, "demo"],
+        cwd=tmp_path,
+        env=clean_environment(TMPDIR=str(tmp_path)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "── 2." in line:  # the world is up and a pod is about to run
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []
+    assert processes_of(tmp_path) == []
