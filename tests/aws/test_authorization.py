@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
+from support.authorization import allow, archive, grant, refused
 from support.aws import ACCOUNT, REGION, LocalAWS
 
 Call = tuple[str, str, dict[str, Any]]
@@ -27,13 +24,6 @@ SERVICE_TRUST = json.dumps(
 
 def arn(service: str, resource: str, region: str = REGION) -> str:
     return f"arn:aws:{service}:{region}:{ACCOUNT}:{resource}"
-
-
-def archive() -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as opened:
-        opened.writestr("app.py", "def handler(event, context): return event")
-    return content.getvalue()
 
 
 @dataclass(frozen=True)
@@ -345,27 +335,6 @@ CASES = [
         ],
     ),
 ]
-
-
-def grant(aws: LocalAWS, *statements: dict[str, Any], name: str = "reader") -> dict[str, str]:
-    """Make a role with these statements, and return credentials of a session of it."""
-    aws.set_up_role(name=name)
-    document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-    aws.client("iam").put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document)
-    return aws.credentials(role=f"arn:aws:iam::{ACCOUNT}:role/{name}")
-
-
-def allow(action: Any, resource: Any, **condition: Any) -> dict[str, Any]:
-    found = {"Effect": "Allow", "Action": action, "Resource": resource}
-    return found | ({"Condition": condition} if condition else {})
-
-
-def refused(call: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
-    """Return the code and the message that a call is refused with."""
-    with pytest.raises(ClientError) as raised:
-        call(**arguments)
-    error = raised.value.response["Error"]
-    return error["Code"], error.get("Message", "")
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])

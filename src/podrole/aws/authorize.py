@@ -19,7 +19,7 @@ from podrole.aws.errors import AWSError
 from podrole.aws.organizations import Levels, control_policies
 from podrole.aws.parameters import operation_of, parameters
 from podrole.aws.policies import compile_stored, policies_of
-from podrole.aws.receive import ServiceRequest
+from podrole.aws.receive import ServiceRequest, partition_of
 from podrole.aws.resolver import MotoResolver, bucket_of
 from podrole.aws.resource_policies import Owned, owned
 from podrole.iam.actions.call import Call, Permission
@@ -206,17 +206,11 @@ def iam_call(call: ServiceRequest, caller: Caller) -> Call:
         given,
         principal.account,
         call.region,
-        _partition(call.region),
+        partition_of(call.region),
         method,
         path,
         principal.arn if principal.type is PrincipalType.USER else "",
     )
-
-
-def _partition(region: str) -> str:
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
 def circumstances(call: ServiceRequest) -> Circumstances:

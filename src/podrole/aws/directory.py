@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from podrole.aws.bound_principals import BoundPrincipals
+from podrole.aws.managed import managed_document
 from podrole.iam.directory import AccessKey, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 
 ROOT_SUFFIX = ":root"
@@ -102,7 +103,8 @@ class MotoDirectory:
             policy = candidate.managed_policies.get(arn)
             if policy is not None:
                 return PolicyText(arn, _default_document(policy))
-        return None
+        document = managed_document(arn) if account == "aws" else None
+        return PolicyText(arn, document) if document is not None else None
 
     def access_key(self, key_id: str) -> AccessKey | None:
         """See Directory."""

@@ -5,6 +5,7 @@ What each service says of a malformed document differs; which documents are malf
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -12,14 +13,16 @@ from podrole.aws.backends import backend
 from podrole.aws.bound_principals import BoundPrincipals, entity_id, is_of_this_world, named_entities
 from podrole.aws.errors import AWSError
 from podrole.aws.parameters import parameters
-from podrole.aws.receive import ServiceRequest
+from podrole.aws.receive import ServiceRequest, partition_of
 from podrole.aws.resolver import bucket_of
+from podrole.aws.resource_policies import function_principal
 from podrole.iam.document import parse_policy
 from podrole.iam.errors import MalformedPolicyDocument, PolicyError
 from podrole.iam.limits import Owner, check_inline, check_managed, size
 from podrole.iam.policy import Effect, Policy, PolicyKind
 from podrole.iam.shared_issuers import check_shared_issuers
 
+_NO_LAMBDA_PRINCIPAL = "The provided principal was invalid. Please check the principal and try again."
 _MOST_OF_BUCKET = 20_480
 """Characters of a bucket policy. Source: AWS, "Bucket policies for Amazon S3"."""
 
@@ -68,14 +71,14 @@ def _identity(_: ServiceRequest, given: Mapping[str, Any], __: str) -> Stored | 
 def _trust(call: ServiceRequest, given: Mapping[str, Any], account: str) -> Stored | None:
     found = given.get("AssumeRolePolicyDocument") or given.get("PolicyDocument")
     path = str(given.get("Path") or "/")
-    arn = f"arn:{_partition(call)}:iam::{account}:role{path}{given.get('RoleName')}"
+    arn = f"arn:{partition_of(call.region)}:iam::{account}:role{path}{given.get('RoleName')}"
     if call.operation == "UpdateAssumeRolePolicy":
         arn = _role_arn(call, account, str(given.get("RoleName"))) or arn
     return _text(found, PolicyKind.TRUST, arn)
 
 
 def _role_arn(call: ServiceRequest, account: str, name: str) -> str | None:
-    found = backend("iam", account, _partition(call))
+    found = backend("iam", account, partition_of(call.region))
     roles = list(found.roles.values()) if found is not None else []
     return next((str(role.arn) for role in roles if role.name == name), None)
 
@@ -86,13 +89,13 @@ def _bucket(_: ServiceRequest, given: Mapping[str, Any], __: str) -> Stored | No
 
 def _queue(call: ServiceRequest, given: Mapping[str, Any], account: str) -> Stored | None:
     name = str(given.get("QueueName") or given.get("QueueUrl") or "").rpartition("/")[2]
-    arn = f"arn:{_partition(call)}:sqs:{call.region}:{call.account or account}:{name}"
+    arn = f"arn:{partition_of(call.region)}:sqs:{call.region}:{call.account or account}:{name}"
     return _text((given.get("Attributes") or {}).get("Policy"), PolicyKind.RESOURCE, arn)
 
 
 def _topic(call: ServiceRequest, given: Mapping[str, Any], account: str) -> Stored | None:
     if call.operation == "CreateTopic":
-        arn = f"arn:{_partition(call)}:sns:{call.region}:{account}:{given.get('Name')}"
+        arn = f"arn:{partition_of(call.region)}:sns:{call.region}:{account}:{given.get('Name')}"
         return _text((given.get("Attributes") or {}).get("Policy"), PolicyKind.RESOURCE, arn)
     found = given.get("AttributeValue") if given.get("AttributeName") == "Policy" else None
     return _text(found, PolicyKind.RESOURCE, str(given.get("TopicArn")))
@@ -100,7 +103,7 @@ def _topic(call: ServiceRequest, given: Mapping[str, Any], account: str) -> Stor
 
 def _key(call: ServiceRequest, given: Mapping[str, Any], account: str) -> Stored | None:
     name = str(given.get("KeyId") or "")
-    arn = name if name.startswith("arn:") else f"arn:{_partition(call)}:kms:{call.region}:{account}:key/{name}"
+    arn = name if name.startswith("arn:") else f"arn:{partition_of(call.region)}:kms:{call.region}:{account}:key/{name}"
     return _text(given.get("Policy"), PolicyKind.RESOURCE, arn if name else "")
 
 
@@ -110,6 +113,13 @@ def _secret(_: ServiceRequest, given: Mapping[str, Any], __: str) -> Stored | No
 
 def _repository(_: ServiceRequest, given: Mapping[str, Any], __: str) -> Stored | None:
     return _text(given.get("policyText"), PolicyKind.RESOURCE)
+
+
+def _permission(_: ServiceRequest, given: Mapping[str, Any], __: str) -> Stored | None:
+    """Return the policy with the one statement that AddPermission makes of its parameters."""
+    principal = function_principal(given.get("Principal"))
+    statement = {"Effect": "Allow", "Principal": principal, "Action": given.get("Action"), "Resource": "*"}
+    return Stored(json.dumps({"Version": "2012-10-17", "Statement": statement}), PolicyKind.RESOURCE)
 
 
 def _control(_: ServiceRequest, given: Mapping[str, Any], __: str) -> Stored | None:
@@ -123,10 +133,6 @@ def _text(found: Any, kind: PolicyKind, where: str = "") -> Stored | None:
     return Stored(found, kind, where) if isinstance(found, str) and found else None
 
 
-def _partition(call: ServiceRequest) -> str:
-    return {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(call.region.rpartition("-")[0].rpartition("-")[0], "aws")
-
-
 _STORING: dict[tuple[str, str], _Finder] = {
     ("ecr", "SetRepositoryPolicy"): _repository,
     ("iam", "CreatePolicy"): _identity,
@@ -138,6 +144,7 @@ _STORING: dict[tuple[str, str], _Finder] = {
     ("iam", "UpdateAssumeRolePolicy"): _trust,
     ("kms", "CreateKey"): _key,
     ("kms", "PutKeyPolicy"): _key,
+    ("lambda", "AddPermission"): _permission,
     ("organizations", "CreatePolicy"): _control,
     ("s3", "PutBucketPolicy"): _bucket,
     ("secretsmanager", "PutResourcePolicy"): _secret,
@@ -173,7 +180,7 @@ _INLINE = {
 def _check_inline(call: ServiceRequest, given: Mapping[str, Any], policy: Policy, account: str) -> None:
     owner, collection, parameter = _INLINE[call.operation]
     name = str(given.get(parameter))
-    found = backend("iam", account, _partition(call))
+    found = backend("iam", account, partition_of(call.region))
     entities = list(getattr(found, collection, {}).values())
     entity = next((one for one in entities if one.name == name), None)
     texts = dict(entity.policies) if entity is not None else {}
@@ -263,9 +270,14 @@ def _in_ecr_words(fault: PolicyError) -> AWSError:
     return _error("InvalidParameterException", 400, text, fault)
 
 
+def _in_lambda_words(fault: PolicyError) -> AWSError:
+    return _error("InvalidParameterValueException", 400, _NO_LAMBDA_PRINCIPAL, fault)
+
+
 _WORDS: dict[str, Callable[[PolicyError], AWSError]] = {
     "ecr": _in_ecr_words,
     "kms": _in_json_words,
+    "lambda": _in_lambda_words,
     "organizations": _in_json_words,
     "s3": _in_s3_words,
     "secretsmanager": _in_json_words,
@@ -290,6 +302,7 @@ def _no_principal(service: str, arn: str) -> AWSError:
             "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Invalid repository policy provided'",
         ),
         "iam": ("MalformedPolicyDocument", text),
+        "lambda": ("InvalidParameterValueException", _NO_LAMBDA_PRINCIPAL),
         "s3": ("MalformedPolicy", "Invalid principal in policy"),
         "sns": ("InvalidParameter", f"Invalid parameter: Policy Error: {text}"),
         "sqs": ("InvalidAttributeValue", "Invalid value for the parameter Policy."),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import functools
 import logging
 from collections.abc import Callable, Iterable
@@ -16,8 +17,8 @@ from typing import Any, TypeVar
 
 from podrole.aws.canonical import canonical
 from podrole.aws.errors import AWSError
-from podrole.aws.managed import ensure_managed_policy
-from podrole.aws.receive import ServiceRequest
+from podrole.aws.managed import ensure_managed_policy, whole_catalogue
+from podrole.aws.receive import ServiceRequest, partition_of
 from podrole.aws.resolver import bucket_of
 from podrole.aws.wire import HTTPResponse
 
@@ -76,8 +77,11 @@ def _serve(call: ServiceRequest, account: str) -> HTTPResponse:
     url = f"https://{host}{request.path}" + (f"?{request.query}" if request.query else "")
     prepared = AWSPreparedRequest(request.method, url, headers, request.body, False)
     _agree(call, prepared)
+    lists_policies = (service.name, call.operation) == ("iam", "ListPolicies")
+    more = whole_catalogue(account, partition_of(call.region)) if lists_policies else contextlib.nullcontext()
     try:
-        answer = BotocoreStubber().process_request(prepared)
+        with more:
+            answer = BotocoreStubber().process_request(prepared)
     except (NotImplementedError, ModuleNotFoundError) as missing:  # some services need packages of their own
         raise AWSError(
             "NotImplemented", 501, f"podrole's local AWS does not simulate {call.action} ({missing})."

@@ -58,5 +58,5 @@ def compile_stored(text: PolicyText, kind: PolicyKind) -> Policy:
             "AccessDenied",
             403,
             "Access Denied",
-            why=f"The stored {text.name} is not a policy that AWS takes, so nothing is allowed: {fault.message}",
+            why=f"Stored as {text.name} is no policy that AWS takes, so nothing is allowed: {fault.message}",
         ) from fault

@@ -81,6 +81,13 @@ def identify(call: ServiceRequest) -> None:
         _from_path(call, candidates or (catalogue.services()["s3"],))
 
 
+def partition_of(region: str) -> str:
+    """Return the partition that a region is in."""
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
 def body_of(http: HTTPRequest) -> bytes:
     """Return the body without the compression that SDKs may put on it."""
     if http.header.get("content-encoding", "").lower() != "gzip" or not http.body:

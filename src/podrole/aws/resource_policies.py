@@ -85,11 +85,19 @@ def _function(arn: _Arn) -> Owned:
         return Owned(arn[3])
     entry = found._lambdas._functions.get(name)
     function = _version(entry, qualifier) if entry is not None else None
-    statements = list(function.policy.statements) if function is not None else []
+    found_there = list(function.policy.statements) if function is not None else []
+    statements = [one | {"Principal": function_principal(one.get("Principal"))} for one in found_there]
     if not statements:
         return Owned(arn[3])
     document = json.dumps({"Version": "2012-10-17", "Id": "default", "Statement": statements})
     return Owned(arn[3], PolicyText(f"the policy of function {name}", document))
+
+
+def function_principal(given: Any) -> Any:
+    """Return the Principal element that AddPermission's parameter stands for."""
+    if not isinstance(given, str) or given == "*":
+        return given
+    return {"Service" if "." in given.rpartition(":")[2] and not given.startswith("arn:") else "AWS": given}
 
 
 def _version(entry: Any, qualifier: str) -> Any | None:

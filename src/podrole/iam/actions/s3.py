@@ -22,10 +22,12 @@ _VERSIONED = {
     "s3:PutObjectTagging": "s3:PutObjectVersionTagging",
 }
 _RENAMED = {
+    "CopyObject": "s3:PutObject",
     "GetObjectAttributes": "s3:GetObject",
     "GetObjectTorrent": "s3:GetObject",
     "HeadObject": "s3:GetObject",
     "SelectObjectContent": "s3:GetObject",
+    "UploadPartCopy": "s3:PutObject",
 }
 _GRANTS = ("ACL", "GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP")
 _WRITING = frozenset({"CopyObject", "CreateMultipartUpload", "PutObject"})
