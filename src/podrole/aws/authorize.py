@@ -8,7 +8,7 @@ podrole.aws.access_denied.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterator, Mapping
 from typing import NamedTuple
 
 from podrole.aws.access_denied import Refusals
@@ -174,6 +174,10 @@ class LazyKeys(Mapping[str, "str | list[str]"]):
         if self._found is None:
             self._found = self._make()
         return self._found
+
+    def items(self) -> ItemsView[str, str | list[str]]:
+        """Return the keys with their values, without a look-up for each."""
+        return self._all().items()
 
     def __getitem__(self, key: str) -> str | list[str]:
         return self._all()[key]

@@ -12,7 +12,7 @@ import binascii
 import functools
 import io
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -260,46 +260,90 @@ def _json_value(value: Any, shape: Shape) -> Any:
 
 
 def _rest(call: ServiceRequest, shape: Shape) -> dict[str, Any]:
-    query: dict[str, list[str]] = {}
-    for name, value in call.http.query_pairs:
-        query.setdefault(name, []).append(value)
+    bindings = _bindings(shape)
     found: dict[str, Any] = {}
-    payload = shape.serialization.get("payload")
-    in_body = {member for member, one in shape.members.items() if "location" not in one.serialization} - {payload}
-    for member, member_shape in shape.members.items():
-        if "location" in member_shape.serialization:
-            value = _located(call, query, member, member_shape, shape)
-            if value is not None:
-                found[member] = value
-    if payload is not None:
-        body = _payload(call, shape.members[payload])
+    for name, (member, one) in bindings.labels.items():
+        if name in call.path_parameters:
+            found[member] = from_text(call.path_parameters[name], one)
+    for name, text in call.http.header.items():
+        if name in bindings.headers:
+            member, one = bindings.headers[name]
+            found[member] = _header_member(text, one)
+    for prefix, member in bindings.prefixes:
+        headers = call.http.header.items()
+        found[member] = {name[len(prefix) :]: text for name, text in headers if name.startswith(prefix)}
+    if call.http.query:
+        _read_query(call, bindings, found)
+    if bindings.payload is not None:
+        body = _payload(call, shape.members[bindings.payload])
         if body is not None:
-            found[payload] = body
-    elif in_body:
+            found[bindings.payload] = body
+    elif bindings.in_body:
         told = _structure_of_json(_json_body(call), shape) if call.protocol == "rest-json" else _xml_body(call, shape)
-        found.update((member, value) for member, value in told.items() if member in in_body)
+        found.update((member, value) for member, value in told.items() if member in bindings.in_body)
     return found
 
 
-def _located(call: ServiceRequest, query: Mapping[str, list[str]], member: str, one: Shape, shape: Shape) -> Any:
-    """Return the value of a member outside the body, None where it is not there."""
-    name = str(one.serialization.get("name", member))
-    match one.serialization["location"]:
-        case "uri":
-            text = call.path_parameters.get(name)
-            return None if text is None else from_text(text, one)
-        case "querystring":
-            if one.type_name == "map":
-                return _open_query(query, shape, one)
-            return _query_member(query[name], one, name) if name in query else None
-        case "header":
-            text = call.http.header.get(name.lower())
-            return None if text is None else _header_member(text, one)
-        case "headers":
-            prefix = name.lower()
-            headers = call.http.header.items()
-            return {header[len(prefix) :]: text for header, text in headers if header.startswith(prefix)}
-    return None
+_Bound = Mapping[str, tuple[str, "Shape"]]
+
+
+class _Bindings(NamedTuple):
+    """Where the members of an input are in a request, by the names they have there
+    (https://smithy.io/2.0/spec/http-bindings.html)."""
+
+    labels: _Bound
+    headers: _Bound
+    query: _Bound
+    prefixes: tuple[tuple[str, str], ...]
+    open_query: tuple[tuple[str, Shape], ...]
+    payload: str | None
+    in_body: frozenset[str]
+
+
+def _bindings(shape: Shape) -> _Bindings:
+    found: _Bindings | None = shape.__dict__.get("_podrole_bindings")
+    if found is not None:
+        return found
+    bound: dict[str, dict[str, tuple[str, Shape]]] = {"uri": {}, "header": {}, "querystring": {}, "headers": {}}
+    open_query: list[tuple[str, Shape]] = []
+    outside = {shape.serialization.get("payload")}
+    for member, one in shape.members.items():
+        where = one.serialization.get("location")
+        name = str(one.serialization.get("name", member))
+        if where is None:
+            continue
+        outside.add(member)
+        if where == "querystring" and one.type_name == "map":
+            open_query.append((member, one))
+        elif where in bound:
+            bound[where][name.lower() if where.startswith("header") else name] = (member, one)
+    found = shape.__dict__["_podrole_bindings"] = _Bindings(
+        bound["uri"],
+        bound["header"],
+        bound["querystring"],
+        tuple((name, member) for name, (member, _) in bound["headers"].items()),
+        tuple(open_query),
+        shape.serialization.get("payload"),
+        frozenset(shape.members) - outside,
+    )
+    return found
+
+
+def _read_query(call: ServiceRequest, bindings: _Bindings, found: dict[str, Any]) -> None:
+    query: dict[str, list[str]] = {}
+    for name, value in call.http.query_pairs:
+        query.setdefault(name, []).append(value)
+    for name, values in query.items():
+        if name in bindings.query:
+            member, one = bindings.query[name]
+            found[member] = _query_member(values, one, name)
+    for member, one in bindings.open_query:
+        as_lists = one.value.type_name == "list"
+        found[member] = {
+            name: values if as_lists else values[0]
+            for name, values in query.items()
+            if name not in bindings.query and not name.startswith("X-Amz-")
+        }
 
 
 def _xml_body(call: ServiceRequest, shape: Shape) -> dict[str, Any]:
@@ -313,20 +357,6 @@ def _query_member(values: list[str], shape: Shape, name: str) -> Any:
     if len(values) > 1:
         raise ValueError(f"the parameter {name!r} is given twice")
     return from_text(values[0], shape)
-
-
-def _open_query(query: Mapping[str, list[str]], shape: Shape, member: Shape) -> dict[str, Any]:
-    taken = {
-        str(one.serialization.get("name", name))
-        for name, one in shape.members.items()
-        if one.serialization.get("location") == "querystring"
-    }
-    as_lists = member.value.type_name == "list"
-    return {
-        name: values if as_lists else values[0]
-        for name, values in query.items()
-        if name not in taken and not name.startswith("X-Amz-")
-    }
 
 
 def _header_member(text: str, shape: Shape) -> Any:

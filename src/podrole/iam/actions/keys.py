@@ -13,34 +13,33 @@ from typing import Any
 
 from podrole.iam.actions import tags
 from podrole.iam.actions.arns import plain
-from podrole.iam.actions.call import Call, Permission, Resolver, Values, find
+from podrole.iam.actions.call import Call, Permission, Resolver, Values
 from podrole.iam.actions.leading_keys import item_keys
 from podrole.iam.actions.reference import service
 from podrole.iam.request import NO_RESOURCE
 
 _S3_PARAMETERS = {
-    "s3:LocationConstraint": "CreateBucketConfiguration.LocationConstraint",
-    "s3:VersionId": "VersionId",
-    "s3:delimiter": "Delimiter",
-    "s3:max-keys": "MaxKeys",
-    "s3:object-lock-legal-hold": "ObjectLockLegalHoldStatus",
-    "s3:object-lock-mode": "ObjectLockMode",
-    "s3:object-lock-retain-until-date": "ObjectLockRetainUntilDate",
-    "s3:prefix": "Prefix",
-    "s3:x-amz-acl": "ACL",
-    "s3:x-amz-copy-source": "CopySource",
-    "s3:x-amz-grant-full-control": "GrantFullControl",
-    "s3:x-amz-grant-read": "GrantRead",
-    "s3:x-amz-grant-read-acp": "GrantReadACP",
-    "s3:x-amz-grant-write": "GrantWrite",
-    "s3:x-amz-grant-write-acp": "GrantWriteACP",
-    "s3:x-amz-metadata-directive": "MetadataDirective",
-    "s3:x-amz-object-ownership": "ObjectOwnership",
-    "s3:x-amz-server-side-encryption": "ServerSideEncryption",
-    "s3:x-amz-server-side-encryption-aws-kms-key-id": "SSEKMSKeyId",
-    "s3:x-amz-server-side-encryption-customer-algorithm": "SSECustomerAlgorithm",
-    "s3:x-amz-storage-class": "StorageClass",
-    "s3:x-amz-website-redirect-location": "WebsiteRedirectLocation",
+    "ACL": "s3:x-amz-acl",
+    "CopySource": "s3:x-amz-copy-source",
+    "Delimiter": "s3:delimiter",
+    "GrantFullControl": "s3:x-amz-grant-full-control",
+    "GrantRead": "s3:x-amz-grant-read",
+    "GrantReadACP": "s3:x-amz-grant-read-acp",
+    "GrantWrite": "s3:x-amz-grant-write",
+    "GrantWriteACP": "s3:x-amz-grant-write-acp",
+    "MaxKeys": "s3:max-keys",
+    "MetadataDirective": "s3:x-amz-metadata-directive",
+    "ObjectLockLegalHoldStatus": "s3:object-lock-legal-hold",
+    "ObjectLockMode": "s3:object-lock-mode",
+    "ObjectLockRetainUntilDate": "s3:object-lock-retain-until-date",
+    "ObjectOwnership": "s3:x-amz-object-ownership",
+    "Prefix": "s3:prefix",
+    "SSECustomerAlgorithm": "s3:x-amz-server-side-encryption-customer-algorithm",
+    "SSEKMSKeyId": "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    "ServerSideEncryption": "s3:x-amz-server-side-encryption",
+    "StorageClass": "s3:x-amz-storage-class",
+    "VersionId": "s3:VersionId",
+    "WebsiteRedirectLocation": "s3:x-amz-website-redirect-location",
 }
 
 
@@ -132,10 +131,13 @@ def _values(value: Any) -> list[str]:
 
 def _s3(call: Call) -> dict[str, Values]:
     found: dict[str, Values] = {}
-    for key, path in _S3_PARAMETERS.items():
-        values = [text for one in find(call.parameters, path.split(".")) for text in _values(one)]
-        if values:
+    for name, value in call.parameters.items():
+        key = _S3_PARAMETERS.get(name)
+        if key is not None and (values := _values(value)):
             found[key] = values[0]
+    configuration = call.parameters.get("CreateBucketConfiguration")
+    if isinstance(configuration, Mapping) and configuration.get("LocationConstraint"):
+        found["s3:LocationConstraint"] = str(configuration["LocationConstraint"])
     return found
 
 
