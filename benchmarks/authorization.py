@@ -1,9 +1,9 @@
 """How long the authorization station takes for one request, and a cold first decision: medians, beside the goals.
 
 Run with the project's Python: ``python benchmarks/authorization.py``. The account is moto's, in this process; each
-request goes through ``podrole.aws.authorize.authorize``, its input read anew, to the decision. The cold figures are of new
-processes that import the engine, compile AmazonEC2ReadOnlyAccess, read EC2's part of the service reference, and decide
-once; the interpreter's own start is taken off.
+request goes through ``podrole.aws.authorize.authorize``, its input read anew, to the decision. The cold figures are of
+new processes that import the engine, compile AmazonEC2ReadOnlyAccess, read EC2's part of the service reference, and
+decide once; the interpreter's own start is taken off.
 """
 
 from __future__ import annotations

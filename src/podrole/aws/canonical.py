@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from podrole.aws.errors import AWSError
-from podrole.aws.parameters import operation_of, parameters, query_name
+from podrole.aws.parameters import constant_query, operation_of, parameters, query_name
 from podrole.aws.receive import ServiceRequest, body_of
 from podrole.iam.actions.s3 import copy_source
 
@@ -147,10 +147,8 @@ def _json_value(value: Any, shape: Shape) -> Any:
 
 def _rest(call: ServiceRequest, operation: OperationModel, given: Mapping[str, Any]) -> Canonical:
     shape = operation.input_shape
-    path, _, constant = operation.http["requestUri"].partition("?")
-    pairs: list[tuple[str, str]] = [
-        (name, value) for name, _, value in (part.partition("=") for part in constant.split("&") if part)
-    ]
+    path = operation.http["requestUri"].partition("?")[0]
+    pairs = list(constant_query(call).items())
     headers: dict[str, str] = {}
     in_body: dict[str, Any] = {}
     payload = shape.serialization.get("payload") if shape is not None else None
@@ -173,7 +171,7 @@ def _rest(call: ServiceRequest, operation: OperationModel, given: Mapping[str, A
             in_body[member] = value
     body, content_type = _body(call, operation, given, in_body, payload)
     if content_type:
-        headers["content-type"] = content_type
+        headers.setdefault("content-type", content_type)
     if not pairs or call.protocol == "rest-xml":
         pairs.append(("x-id", call.operation))
     query = "&".join(f"{quote(name, safe=_UNRESERVED)}={quote(value, safe=_UNRESERVED)}" for name, value in pairs)
@@ -231,7 +229,7 @@ def _body(
             return given[payload].encode(), "text/plain"
         if call.protocol == "rest-json":
             return _escaped(_json_value(given[payload], payload_shape)), "application/json"
-        return _xml(operation, {payload: given[payload]}), "application/xml"
+        return _xml(operation, given), "application/xml"
     if call.protocol == "rest-json":
         if not in_body and operation.http["method"] in ("GET", "HEAD", "DELETE"):
             return b"", ""
@@ -241,10 +239,14 @@ def _body(
 
 def _xml(operation: OperationModel, given: Mapping[str, Any]) -> bytes:
     """Write a body as botocore does, which botocore itself does best. Labels it wants, and gets, are thrown away."""
+    from botocore.exceptions import BotoCoreError
     from botocore.serialize import create_serializer
 
     shape = operation.input_shape
     labels = {member: "-" for member, one in shape.members.items() if one.serialization.get("location") == "uri"}
     serializer = create_serializer("rest-xml", include_validation=False)
-    body = serializer.serialize_to_request({**labels, **given}, operation)["body"]
+    try:
+        body = serializer.serialize_to_request({**labels, **given}, operation)["body"]
+    except (BotoCoreError, KeyError, TypeError, ValueError) as problem:
+        raise AWSError("MalformedXML", 400, "The XML you provided was not well-formed.", why=str(problem)) from problem
     return body.encode() if isinstance(body, str) else bytes(body)

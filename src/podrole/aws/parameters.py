@@ -339,11 +339,19 @@ def _read_query(call: ServiceRequest, bindings: _Bindings, found: dict[str, Any]
             found[member] = _query_member(values, one, name)
     for member, one in bindings.open_query:
         as_lists = one.value.type_name == "list"
+        fixed = constant_query(call)
         found[member] = {
             name: values if as_lists else values[0]
             for name, values in query.items()
-            if name not in bindings.query and not name.startswith("X-Amz-")
+            if name not in bindings.query and name not in fixed and not name.startswith("X-Amz-")
         }
+
+
+def constant_query(call: ServiceRequest) -> dict[str, str]:
+    """Return the query parameters that are part of the operation's address, such as S3's ``list-type=2``."""
+    operation = operation_of(call)
+    constant = operation.http["requestUri"].partition("?")[2] if operation is not None else ""
+    return {name: value for name, _, value in (part.partition("=") for part in constant.split("&") if part)}
 
 
 def _xml_body(call: ServiceRequest, shape: Shape) -> dict[str, Any]:

@@ -32,9 +32,16 @@ def _structure(element: ElementTree.Element, shape: Shape, convert: _Convert) ->
     for child in element:
         children.setdefault(_local(child.tag), []).append(child)
     found: dict[str, Any] = {}
+    lists = {
+        str(one.member.serialization.get("name") or one.serialization.get("name", member))
+        for member, one in shape.members.items()
+        if one.type_name == "list" and one.serialization.get("flattened")
+    }
     for member, member_shape in shape.members.items():
         where = member_shape.serialization
         name = str(where.get("name", member))
+        if name in lists and member_shape.type_name != "list":
+            continue  # S3's older name for the one member of a list that it has since
         if where.get("xmlAttribute"):
             local = name.rpartition(":")[2]
             text = next((value for key, value in element.attrib.items() if _local(key) == local), None)

@@ -165,7 +165,7 @@ def _values(call: Call, kind: ResourceType, variable: str, given: Mapping[str, A
             return [value]
         if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
             return value
-    return []
+    return _usual(call, variable)
 
 
 def _one(call: Call, kind: ResourceType, variable: str, given: Mapping[str, Any]) -> str | None:
@@ -174,7 +174,12 @@ def _one(call: Call, kind: ResourceType, variable: str, given: Mapping[str, Any]
         value = given.get(name)
         if isinstance(value, str) and value:
             return value.rpartition("/")[2] if value.startswith("arn:") else value
-    return None
+    return next(iter(_usual(call, variable)), None)
+
+
+def _usual(call: Call, variable: str) -> list[str]:
+    """Return what a service takes where the call does not say."""
+    return ["default"] if call.client == "ecs" and variable == "ClusterName" else []
 
 
 def _cleaned(kind: ResourceType, variable: str, text: str) -> str:

@@ -10,9 +10,13 @@ from podrole.iam.actions.tables import actions_of
 
 _STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|EXISTS)\b", re.IGNORECASE)
 _PARTIQL = {"SELECT": "Select", "INSERT": "Insert", "UPDATE": "Update", "DELETE": "Delete", "EXISTS": "Select"}
+# One table, and behind it nothing that could be another: what is written otherwise may be on any table.
 _TARGET = re.compile(
-    r"(?:FROM|INTO|UPDATE)\s+(?:\"([^\"]+)\"|([A-Za-z0-9_.-]+))(?:\.(?:\"([^\"]+)\"|([A-Za-z0-9_-]+)))?", re.IGNORECASE
+    r"\b(?:FROM|INTO|UPDATE)\s+(?:\"([^\"]+)\"|([A-Za-z0-9_.-]+?))(?:\.(?:\"([^\"]+)\"|([A-Za-z0-9_-]+)))?"
+    r"\s*(?:$|[;)]|\b(?:WHERE|ORDER|VALUE|SET|REMOVE)\b)",
+    re.IGNORECASE,
 )
+_NAMING = re.compile(r"\b(?:FROM|INTO|UPDATE|JOIN)\b", re.IGNORECASE)
 _WRITES = {"ConditionCheck": "ConditionCheckItem", "Delete": "DeleteItem", "Put": "PutItem", "Update": "UpdateItem"}
 
 
@@ -69,7 +73,7 @@ def _partiql(call: Call, statement: str) -> Permission:
     verb = _STATEMENT.match(statement)
     target = _TARGET.search(statement)
     name = f"dynamodb:PartiQL{_PARTIQL[verb[1].upper()]}" if verb else "dynamodb:PartiQLSelect"
-    if verb is None or target is None or len(_TARGET.findall(statement)) > 1:
+    if verb is None or target is None or len(_NAMING.findall(statement)) != 1:
         return Permission(name, call.arn("dynamodb", "table/*"), partial=True)
     table = table_arn(call, target[1] or target[2])
     index = target[3] or target[4]

@@ -16,24 +16,6 @@ Special = Callable[[Call, Resolver], "Sequence[Permission] | None"]
 # Needs no permission, says AWS, not even the lack of a Deny.
 NO_PERMISSION = frozenset({("sts", "GetCallerIdentity")})
 
-_SPECIAL: dict[str, tuple[Special, ...]] = {
-    "apigateway": (apigateway.permissions,),
-    "apigatewayv2": (apigateway.permissions,),
-    "dynamodb": (data_services.dynamodb,),
-    "ec2": (ec2.permissions,),
-    "ecs": (data_services.ecs,),
-    "events": (data_services.events,),
-    "iam": (identity.iam,),
-    "kms": (identity.kms,),
-    "lambda": (data_services.functions,),
-    "logs": (data_services.logs,),
-    "s3": (s3.permissions,),
-    "secretsmanager": (identity.secretsmanager,),
-    "sns": (messaging.sns,),
-    "sqs": (messaging.sqs,),
-    "sts": (identity.sts,),
-}
-
 
 def permissions(call: Call, resolver: Resolver) -> tuple[Permission, ...]:
     """Return everything that a call needs; all of it must be allowed. Empty for an operation that needs nothing.
@@ -43,18 +25,23 @@ def permissions(call: Call, resolver: Resolver) -> tuple[Permission, ...]:
     """
     if (call.client, call.operation) in NO_PERMISSION:
         return ()
-    needed: list[Permission] = []
-    for special in _SPECIAL.get(call.client, ()):
-        found = special(call, resolver)
-        if found is not None:
-            needed.extend(found)
-            break
-    else:
+    special = _SPECIAL.get(call.client)
+    needed = list((special(call, resolver) or ()) if special is not None else ())
+    if not needed and call.operation != "DeleteObjects":  # also a batch of nothing is a call that someone must allow
         needed.extend(generic(call, resolver))
     needed.extend(_passed(call, resolver))
     if call.client != "s3":
         needed.extend(_tagging(call, needed))
     return tuple(needed)
+
+
+def _s3control(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
+    """Return what a call of S3 Control needs where it names another account than the caller's; None where not."""
+    account = call.parameters.get("AccountId")
+    if account in (None, call.account):
+        return None
+    resource = call.arn("s3", "*", account=str(account))
+    return [Permission(name, resource, partial=True) for name, _ in _plan(call.client, call.prefix, call.operation)]
 
 
 def generic(call: Call, resolver: Resolver) -> list[Permission]:
@@ -123,3 +110,23 @@ def _tagging(call: Call, needed: Sequence[Permission]) -> list[Permission]:
         return []
     own = [one for one in needed if one.action != "iam:PassRole" and one.action.startswith(action.partition(":")[0])]
     return [one._replace(action=action, exists=False) for one in own[:1]]
+
+
+_SPECIAL: dict[str, Special] = {
+    "apigateway": apigateway.permissions,
+    "apigatewayv2": apigateway.permissions,
+    "dynamodb": data_services.dynamodb,
+    "ec2": ec2.permissions,
+    "ecs": data_services.ecs,
+    "events": data_services.events,
+    "iam": identity.iam,
+    "kms": identity.kms,
+    "lambda": data_services.functions,
+    "logs": data_services.logs,
+    "s3": s3.permissions,
+    "s3control": _s3control,
+    "secretsmanager": identity.secretsmanager,
+    "sns": messaging.sns,
+    "sqs": messaging.sqs,
+    "sts": identity.sts,
+}
