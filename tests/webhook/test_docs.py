@@ -12,15 +12,6 @@ from podrole.webhook.flag_table import FLAGS
 from podrole.webhook.metrics import DESCRIBED
 from podrole.webhook.settings import REQUIRE_LABEL, SKIP_LABEL
 
-ENTRY_FIELDS = (
-    "RoleARN",
-    "Audience",
-    "UseRegionalSTS",
-    "TokenExpiration",
-    "AWSEndpointURL",
-    "AWSCABundle",
-    "RoleSessionName",
-)
 DOCS = (Path(__file__).parents[2] / "docs" / "webhook.md").read_text()
 
 

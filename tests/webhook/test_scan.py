@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from podrole.webhook.identities import UNKNOWN, Unknown
 from podrole.webhook.identity import Identity
 from podrole.webhook.mutation import mutate
 from podrole.webhook.pod import read_pod
@@ -21,13 +20,13 @@ OTHER = "arn:aws:iam::111122223333:role/other"
 
 
 class Known:
-    """Service account demo/sa has this identity; demo/plain has none; no other exists."""
+    """Service account demo/sa has this identity, and no other has one."""
 
     def __init__(self, identity: Identity | None) -> None:
         self.identity = identity
 
-    def known(self, namespace: str, name: str, /) -> Identity | Unknown | None:
-        return {"sa": self.identity, "plain": None}.get(name, UNKNOWN) if namespace == "demo" else UNKNOWN
+    def held(self, namespace: str, name: str, /) -> Identity | None:
+        return self.identity if (namespace, name) == ("demo", "sa") else None
 
 
 def pod_of(account: str = "sa", **metadata: Any) -> dict[str, Any]:
@@ -83,8 +82,7 @@ def test_an_audience_that_the_binding_says_no_longer() -> None:
 @pytest.mark.parametrize(
     "pod",
     [
-        pod_of("plain"),
-        pod_of("unknown"),
+        pod_of("unbound"),
         pod_of(labels={"eks.amazonaws.com/skip-pod-identity-webhook": "x"}),
         pod_of(annotations={"eks.amazonaws.com/skip-containers": "app,proxy"}),
         pod_of(deletionTimestamp="2026-01-01T00:00:00Z"),

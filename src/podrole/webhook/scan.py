@@ -12,7 +12,6 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from podrole.webhook.identities import Unknown
 from podrole.webhook.identity import Identity
 from podrole.webhook.kubernetes.client import KubernetesClient
 from podrole.webhook.kubernetes.reflector import ListMetadata
@@ -37,15 +36,15 @@ class Finding(msgspec.Struct, frozen=True):
     owner: str = ""
 
 
-class KnowsIdentities(Protocol):
+class HoldsIdentities(Protocol):
     """Who knows the identities of service accounts."""
 
-    def known(self, namespace: str, name: str, /) -> Identity | Unknown | None:
-        """Return an identity, None where nothing binds the service account, UNKNOWN where it does not exist."""
+    def held(self, namespace: str, name: str, /) -> Identity | None:
+        """Return an identity, None where nothing binds the service account or it is not there."""
         ...
 
 
-def scan(pods: Iterable[Pod], identities: KnowsIdentities, settings: InjectionSettings) -> Iterator[Finding]:
+def scan(pods: Iterable[Pod], identities: HoldsIdentities, settings: InjectionSettings) -> Iterator[Finding]:
     """Yield what is wrong with those of ``pods`` that still run and whose service account is bound to an identity.
 
     Containers that the pod's annotation skips, or that bring an identity of their own, are taken as meant.
@@ -59,8 +58,8 @@ def scan(pods: Iterable[Pod], identities: KnowsIdentities, settings: InjectionSe
         if pod.status is not None and pod.status.phase in ("Succeeded", "Failed"):
             continue
         namespace, account = metadata.namespace or "", service_account_of(pod)
-        identity = identities.known(namespace, account)
-        if not isinstance(identity, Identity):
+        identity = identities.held(namespace, account)
+        if identity is None:
             continue
         fault = _fault(pod, identity, settings)
         if fault is not None:
@@ -69,7 +68,7 @@ def scan(pods: Iterable[Pod], identities: KnowsIdentities, settings: InjectionSe
 
 
 async def scan_cluster(
-    client: KubernetesClient, identities: KnowsIdentities, settings: InjectionSettings
+    client: KubernetesClient, identities: HoldsIdentities, settings: InjectionSettings
 ) -> list[Finding]:
     """Scan every pod of the cluster, page by page. Raises WebhookError where they cannot be listed."""
     return [finding async for page in _pages(client) for finding in scan(page, identities, settings)]
