@@ -112,7 +112,7 @@ class Cluster:
         self._handlers = Handlers(self._verbs, clock, bookmark_seconds=settings.bookmark_seconds, source=self._random)
         self._issuer = IssuerDocuments(settings.issuer, lambda: self.tokens.keys)
         checks = {"ping": lambda: True, "shutdown": lambda: self._up}
-        self._api = ApiApp(authenticator, self._handlers, Paths(self._issuer, checks), clock)
+        self._api = ApiApp(authenticator, self._handlers, Paths(self._issuer, checks))
         self._create_namespaces()
 
     def _make_verbs(self, authenticator: Authenticator, audiences: Sequence[str], events: EventLog | None) -> Verbs:
@@ -133,7 +133,7 @@ class Cluster:
             patches=Patches(writes, clock),
             deletes=deletes,
             scales=Scales(writes),
-            pods=PodSubresources(writes, deletes, clock),
+            pods=PodSubresources(self.store, writes, deletes, clock),
             tokens=TokenRequests(
                 self.store,
                 self.tokens,

@@ -37,6 +37,7 @@ from podrole.webhook.kubernetes.connection import Connection
 from podrole.webhook.kubernetes.credentials import StaticToken
 from podrole.webhook.server import Webhook
 from podrole.webhook.settings import InjectionSettings, Settings
+from podrole.world.errors import StartFailed
 from podrole.world.state import Description, Secrets, WorldDirectory
 
 KUBERNETES_VERSION = "1.36"
@@ -81,6 +82,7 @@ class World:
     """An async context manager: inside it the world runs, and ``description`` says where."""
 
     description: Description
+    _opening: asyncio.Task[None]
 
     def __init__(self, directory: WorldDirectory, settings: WorldSettings, *, clock: Clock = system_clock) -> None:
         self._directory = directory
@@ -98,6 +100,16 @@ class World:
     async def __aexit__(self, *_: object) -> None:
         """Stop everything, pods first."""
         await self._stack.aclose()
+
+    async def until_it_fails(self) -> None:
+        """Wait for ever, unless what works in the background fails. Raises StartFailed then."""
+        try:
+            await self._opening
+        except Exception as problem:
+            raise StartFailed(
+                "The local AWS could not make its account.", got=f"{type(problem).__name__}: {problem}"
+            ) from problem
+        await asyncio.Event().wait()
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         stack.enter_context(self._directory.lock())
@@ -149,8 +161,8 @@ class World:
         self._directory.describe(self.description)
         stack.callback(self._directory.forget)
         # moto takes a while to import: it does so now that everything answers; calls wait for it.
-        opening = asyncio.create_task(endpoint.open_account())
-        stack.push_async_callback(_finished, opening)
+        self._opening = asyncio.create_task(endpoint.open_account())
+        stack.push_async_callback(_finished, self._opening)
 
     def _endpoint(self, sockets: _Sockets, secrets: Secrets, issuer: str, events: EventLog) -> Endpoint:
         settings = self._settings

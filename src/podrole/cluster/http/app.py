@@ -8,9 +8,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from podrole.base.clock import Clock
 from podrole.cluster.api.calls import Call
-from podrole.cluster.errors import StatusError, method_not_allowed, path_not_found
+from podrole.cluster.errors import StatusError, bad_request, method_not_allowed, path_not_found
 from podrole.cluster.http import streaming
 from podrole.cluster.http.answers import send_status
 from podrole.cluster.http.handlers import Handlers
@@ -36,11 +35,11 @@ _METHODS: Mapping[str, str] = {
 class ApiApp:
     """An ASGI application for HTTP and WebSocket."""
 
-    def __init__(self, authenticator: Authenticator, handlers: Handlers, paths: Paths, clock: Clock) -> None:
+    def __init__(self, authenticator: Authenticator, handlers: Handlers, paths: Paths) -> None:
         self._authenticator = authenticator
         self._handlers = handlers
         self._paths = paths
-        self._clock = clock
+        self._refusals = streaming.Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -51,21 +50,27 @@ class ApiApp:
     async def _http(self, request: Request) -> None:
         try:
             await self._serve(request)
-        except StatusError as refused:
-            await send_status(request, refused)
         except ClientGone:
             return
+        except StatusError as refused:
+            await self._fail(request, refused)
         except RecursionError:
-            await send_status(request, StatusError(400, "BadRequest", "the object is nested too deeply"))
+            await self._fail(request, bad_request("the object is nested too deeply"))
         except Exception:  # noqa: BLE001 - a fault of ours must be an answer, too; its trace goes to the log
             _log.exception("%s %s failed", request.method, request.path)
-            await send_status(request, _INTERNAL)
+            await self._fail(request, _INTERNAL)
+
+    async def _fail(self, request: Request, error: StatusError) -> None:
+        if request.answered:
+            # Too late for a Status: only a connection that breaks off tells the client that this was not the end.
+            raise ConnectionAbortedError(error.message)
+        await send_status(request, error)
 
     async def _serve(self, request: Request) -> None:
         user = self._user(request)
         target = parse_target(_raw_path(request.scope))
         if target is None:
-            self._authorize(Attributes(user, _METHODS.get(request.method, request.method.lower()), path=request.path))
+            self._authorize(Attributes(user, request.method.lower(), path=request.path))
             if request.method not in ("GET", "HEAD") or not await self._paths.serve(request):
                 raise path_not_found()
             return
@@ -76,6 +81,9 @@ class ApiApp:
             await self._handlers.review_token(request, target, attributes, self._authorize)
             return
         self._authorize(attributes)
+        if verb == "create" and target.subresource in ("exec", "attach"):
+            # kubectl's second try, over SPDY, of what it was refused over WebSocket: it shows this answer to people.
+            raise self._refusals.recall(request) or streaming.NO_SPDY
         await self._handlers.serve(request, target, user, verb)
 
     def _user(self, request: Request) -> User:
@@ -98,6 +106,7 @@ class ApiApp:
         try:
             session, options, protocol = await self._open_session(request)
         except StatusError as refused:
+            self._refusals.remember(request, refused)
             await streaming.refuse_session(request, refused)
             return
         except Exception:  # noqa: BLE001 - as above: nothing is accepted yet, so this can still be an answer

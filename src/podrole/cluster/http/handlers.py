@@ -60,6 +60,8 @@ class Handlers:
         try:
             await self._by_verb[verb](request, call)
         except StatusError as refused:
+            if request.answered:
+                raise
             await send_status(request, refused, warnings=call.warnings)
 
     def pod(self, call: Call) -> Object:
@@ -167,8 +169,6 @@ class Handlers:
 
     async def _create(self, request: Request, call: Call) -> None:
         self._check_options(request, call, "CreateOptions")
-        if call.subresource in ("exec", "attach"):
-            raise bad_request("unable to upgrade: this server streams over WebSocket only, not over SPDY")
         if call.subresource:
             body = await read_subresource(request, call)
         else:

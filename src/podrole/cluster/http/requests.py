@@ -29,18 +29,35 @@ _MAX_DISCARDED = 64 * 1024 * 1024
 class Request:
     """One HTTP request, or the opening of one WebSocket."""
 
-    __slots__ = ("_headers", "_query", "header_list", "method", "path", "query_string", "receive", "scope", "send")
+    __slots__ = (
+        "_headers",
+        "_query",
+        "_send",
+        "answered",
+        "header_list",
+        "method",
+        "path",
+        "query_string",
+        "receive",
+        "scope",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
         self.receive = receive
-        self.send = send
+        self._send = send
+        self.answered = False
         self.method: str = scope.get("method", "GET")
         self.path: str = scope["path"]
         self.query_string: bytes = scope.get("query_string", b"")
         self.header_list: list[tuple[bytes, bytes]] = scope["headers"]
         self._headers: dict[bytes, bytes] | None = None
         self._query: dict[str, list[str]] | None = None
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """Send an ASGI message; ``answered`` tells afterwards that the answer has begun."""
+        self.answered = True
+        await self._send(message)
 
     def header(self, name: bytes) -> str | None:
         """Return a header's value, decoded as latin-1 as HTTP has it; ``name`` is lower case."""

@@ -72,9 +72,6 @@ class Store:
             for name in sorted(names):
                 yield names[name]
 
-    def count(self, resource: Resource) -> int:
-        return sum(len(names) for names in self._shelves[resource.qualified].objects.values())
-
     def put(self, resource: Resource, obj: Object) -> Object:
         """Keep ``obj``, new or in place of the one of its name, under the next revision, which it is given."""
         shelf = self._shelves[resource.qualified]
