@@ -7,18 +7,29 @@ asked of ``mutate``, which would have given it; there is no second opinion.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Literal, Protocol
 
 import msgspec
 
+from podrole.webhook.errors import APIUnavailable
+from podrole.webhook.identities import Identities
 from podrole.webhook.identity import Identity
 from podrole.webhook.kubernetes.client import KubernetesClient
+from podrole.webhook.kubernetes.connection import Connection
 from podrole.webhook.kubernetes.reflector import ListMetadata
 from podrole.webhook.mutation import mutate
 from podrole.webhook.offer import CREDENTIALS, WEB_IDENTITY, make_offer
+from podrole.webhook.personality import personality_of
 from podrole.webhook.pod import Container, OwnerReference, Pod, runs_on_windows, service_account_of, token_in
-from podrole.webhook.settings import SKIP_LABEL, WEB_IDENTITY_TOKEN_PATH, WEB_IDENTITY_VOLUME, InjectionSettings
+from podrole.webhook.settings import (
+    SKIP_LABEL,
+    WEB_IDENTITY_TOKEN_PATH,
+    WEB_IDENTITY_VOLUME,
+    InjectionSettings,
+    Settings,
+)
 
 PAGE_SIZE = 500
 
@@ -72,6 +83,31 @@ async def scan_cluster(
 ) -> list[Finding]:
     """Scan every pod of the cluster, page by page. Raises WebhookError where they cannot be listed."""
     return [finding async for page in _pages(client) for finding in scan(page, identities, settings)]
+
+
+async def scan_now(settings: Settings, connection: Connection, *, seconds: float = 60.0) -> list[Finding]:
+    """Read every source once and scan the cluster, without serving anything: for a command.
+
+    ``seconds`` is how long the sources may take. Raises WebhookError where they or the pods cannot be read.
+    """
+    client = KubernetesClient(connection)
+    try:
+        personality = personality_of(settings.compat, settings.injection)
+        identities = Identities(client, personality, settings.sources, ask="never")
+        following = asyncio.create_task(identities.run())
+        try:
+            await asyncio.wait_for(identities.wait_synced(), seconds)
+        except TimeoutError:
+            raise APIUnavailable(
+                f"The service accounts of {connection.server} could not be read within {seconds:g} s.",
+                next_step="check that it can be reached, and that service accounts may be listed and watched there",
+            ) from None
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+        return await scan_cluster(client, identities, settings.injection)
+    finally:
+        await client.close()
 
 
 class _PodPage(msgspec.Struct):
