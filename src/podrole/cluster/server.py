@@ -133,7 +133,7 @@ class Cluster:
             patches=Patches(writes, clock),
             deletes=deletes,
             scales=Scales(writes),
-            pods=PodSubresources(writes, deletes, clock),
+            pods=PodSubresources(self.store, writes, deletes, clock),
             tokens=TokenRequests(
                 self.store,
                 self.tokens,

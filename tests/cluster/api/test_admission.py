@@ -525,6 +525,14 @@ async def test_updates_and_deletes_show_the_old_object(client: ClusterClient, ho
     assert delete["oldObject"]["data"] == {"a": "2"}
 
 
+async def test_a_binding_is_no_update_of_the_pod(client: ClusterClient, hook: Hook) -> None:
+    rules = [{"operations": ["UPDATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}]
+    await register(client, webhook(hook, rules=rules))
+    await client.create("pods", "default", pod())
+    await client.update("pods", "default", "p", {"target": {"name": "n1"}}, subresource="binding")
+    assert hook.requests == []
+
+
 async def test_an_object_changed_while_a_webhook_thinks_is_not_overwritten(client: ClusterClient, hook: Hook) -> None:
     rules = [{"operations": ["UPDATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"]}]
     await client.create("configmaps", "default", {"metadata": {"name": "m"}, "data": {"a": "1"}})

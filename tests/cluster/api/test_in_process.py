@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -49,11 +50,37 @@ async def test_it_refuses_as_the_api_does(admin: ClusterClient) -> None:
 async def test_a_scheduler_may_give_a_pod_its_node_by_an_update(admin: ClusterClient) -> None:
     body = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
     pod = await admin.create("pods", "default", body)
+    await admin.merge_patch("pods", "default", "p", {"metadata": {"labels": {"a": "b"}}})
     pod["spec"]["nodeName"] = "n1"
+    with pytest.raises(StatusError, match="the object has been modified"):
+        await admin.update("pods", "default", "p", pod)
+    del pod["metadata"]["resourceVersion"]
     bound = await admin.update("pods", "default", "p", pod)
     assert bound["spec"]["nodeName"] == "n1"
+    assert bound["metadata"]["generation"] == 1
+    assert bound["metadata"]["labels"] == {"a": "b"}
+    assert "f:nodeName" not in json.dumps(bound["metadata"]["managedFields"])
+    assert [one["type"] for one in bound["status"]["conditions"]] == ["PodScheduled"]
     with pytest.raises(StatusError, match="pod updates may not change fields"):
         await admin.merge_patch("pods", "default", "p", {"spec": {"nodeName": "n2"}})
+
+
+async def test_a_name_that_cannot_be_made_unique_is_refused(make: Callable[..., Cluster]) -> None:
+    class Stuck(random.Random):
+        def choices(self, population: Any, *_: Any, k: int = 1, **__: Any) -> list[Any]:
+            return [population[0]] * k
+
+    async with make(source=Stuck()) as cluster:
+        client = cluster.client(ADMINISTRATOR)
+        body = {"metadata": {"generateName": "same-"}}
+        assert (await client.create("configmaps", "default", body))["metadata"]["name"] == "same-bbbbb"
+        with pytest.raises(StatusError) as raised:
+            await client.create("configmaps", "default", body)
+    assert raised.value.message == (
+        'configmaps "same-bbbbb" already exists, the server was not able to generate a unique name for the object'
+    )
+    assert raised.value.details is not None
+    assert raised.value.details["retryAfterSeconds"] == 1
 
 
 async def test_statuses_scales_and_finalizers_have_their_subresources(admin: ClusterClient) -> None:

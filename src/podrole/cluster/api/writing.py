@@ -229,7 +229,7 @@ class Writes:
         for _ in range(ATTEMPTS):
             live = self.live(call)
             new = make(live)
-            self._check_preconditions(call, new, live)
+            self.check_preconditions(call, new, live)
             try:
                 return await self._replace(call, new, live, options, tracked=tracked)
             except Modified:
@@ -239,7 +239,8 @@ class Writes:
     def _conflict(self, call: Call) -> StatusError:
         return conflict(call.resource.group, call.resource.plural, call.name, MODIFIED)
 
-    def _check_preconditions(self, call: Call, new: Object, live: Object) -> None:
+    def check_preconditions(self, call: Call, new: Object, live: Object) -> None:
+        """Raises StatusError (409) where ``new`` names another uid or resourceVersion than ``live`` has."""
         metadata = new["metadata"]
         check_uid(call, metadata.get("uid"), live)
         wanted = metadata.get("resourceVersion")
@@ -280,8 +281,7 @@ class Writes:
                 _restore(new, live, field)
         errors = validate_metadata_update(new, live)
         if call.subresource != "status":
-            old = _bound(live, new) if call.binds else live
-            errors.extend(kind.validate_update(new, old) or kind.validate(new))
+            errors.extend(kind.validate_update(new, live) or kind.validate(new))
         self._raise(call, new, errors)
         if call.resource.counts_generations and _specification(new) != _specification(live):
             metadata["generation"] = live["metadata"].get("generation", 0) + 1
@@ -335,14 +335,6 @@ def _restore(new: Object, live: Object, field: str) -> None:
         new[field] = live[field]
     else:
         new.pop(field, None)
-
-
-def _bound(live: Object, new: Object) -> Object:
-    """Return ``live`` as if it had the node that ``new`` gives it: the scheduler's part, done by an update."""
-    node = new.get("spec", {}).get("nodeName")
-    if live["kind"] != "Pod" or live["spec"].get("nodeName") or not node:
-        return live
-    return {**live, "spec": {**live["spec"], "nodeName": node}}
 
 
 def _specification(obj: Object) -> Object:
