@@ -13,7 +13,7 @@ import re
 from podrole.aws import chunked, sigv4
 from podrole.aws.caller import ANONYMOUS, Caller, caller_of_session, caller_of_user
 from podrole.aws.directory import MotoDirectory
-from podrole.aws.receive import ServiceRequest
+from podrole.aws.receive import ServiceRequest, partition_of
 from podrole.aws.refusals import refusal
 from podrole.aws.s3_region import require_region
 from podrole.aws.services import model
@@ -23,16 +23,6 @@ from podrole.sts.credentials import Vault
 from podrole.sts.session import Session, SessionKind
 
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}|aws-global|global")
-# https://docs.aws.amazon.com/general/latest/gr/rande.html: the longest prefix first.
-_PARTITIONS = (
-    ("cn-", "aws-cn"),
-    ("us-gov-", "aws-us-gov"),
-    ("us-isob-", "aws-iso-b"),
-    ("us-isof-", "aws-iso-f"),
-    ("us-iso-", "aws-iso"),
-    ("eu-isoe-", "aws-iso-e"),
-    ("eusc-", "aws-eusc"),
-)
 _UNSIGNED_STS = frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"})
 _TEMPORARY = "ASIA"
 
@@ -71,11 +61,6 @@ def is_unsigned_operation(call: ServiceRequest) -> bool:
         return False
     operation = model(call.service.name).operation_model(call.operation)
     return bool(operation.auth_type == "none" or list(operation.auth or []) == ["smithy.api#noAuth"])
-
-
-def partition_of(region: str) -> str:
-    """Return the partition that a region is in."""
-    return next((partition for prefix, partition in _PARTITIONS if region.startswith(prefix)), "aws")
 
 
 def _authenticated(call: ServiceRequest, directory: MotoDirectory, vault: Vault, now: float) -> Caller:

@@ -11,19 +11,24 @@ import logging
 import uuid
 from typing import Any
 
+from podrole.aws.access_denied import Refusals
 from podrole.aws.account import Account
-from podrole.aws.authenticate import authenticate
+from podrole.aws.authenticate import authenticate, is_unsigned_operation
 from podrole.aws.authorize import authorize
-from podrole.aws.caller import Caller
+from podrole.aws.caller import ANONYMOUS, Caller
 from podrole.aws.directory import MotoDirectory
+from podrole.aws.documents import check_documents
+from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.errors import AWSError, internal_failure
 from podrole.aws.moto import Moto
+from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS, ClusterInfo
+from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS, denial_error
 from podrole.aws.receive import ServiceRequest, identify
 from podrole.aws.record import record
 from podrole.aws.render import error_response
-from podrole.aws.serve import own_operations, serve
+from podrole.aws.serve import own_operations, policy_operations, serve
 from podrole.aws.wire import BodyTooLarge, HTTPResponse, Receive, read_request
 from podrole.base.clock import Clock
 from podrole.base.events import EventLog
@@ -48,11 +53,17 @@ class Endpoint:
         self._clock = clock
         self._moto = Moto()
         self._directory = MotoDirectory()
-        self._own = own_operations(STS(self._directory, keys, vault, account.region), EKS(cluster))
+        messages = EncodedMessages(vault.secret_of("encoded authorization messages"))
+        self._refusals = Refusals(messages)
+        self._own = {
+            **own_operations(STS(self._directory, keys, vault, account.region), EKS(cluster)),
+            **policy_operations(Simulation(self._directory), MessageDecoder(messages)),
+        }
         self._ready = asyncio.Event()
 
     async def open_account(self) -> None:
         """Make the account with its administrator. Takes the time that moto's IAM takes to import."""
+        self._directory.bound.forget()
         await self._moto.run(self._account.create)
         self._ready.set()
 
@@ -106,17 +117,10 @@ class Endpoint:
         caller = authenticate(call, self._directory, self._vault, now)
         call.principal = str(caller.principal)
         refuse_by_session(call, caller)
-        if not is_own_decision(call):
-            authorize(call, caller, self._directory)
+        if caller is not ANONYMOUS or not is_unsigned_operation(call):
+            authorize(call, caller, self._directory, self._refusals)
+        check_documents(call, caller.account or self._account.id, self._directory.bound)
         return await serve(call, caller, self._own, self._moto, self._account.id)
-
-
-def is_own_decision(call: ServiceRequest) -> bool:
-    """Say whether the operation itself decides who may call it: assuming a role weighs the role's trust policy."""
-    return call.service is not None and call.service.name == "sts" and call.operation in _OWN_DECISIONS
-
-
-_OWN_DECISIONS = frozenset({"AssumeRole", "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"})
 
 
 def refuse_by_session(call: ServiceRequest, caller: Caller) -> None:

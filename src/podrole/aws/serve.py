@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from podrole.aws.caller import Caller
+from podrole.aws.deleted_objects import nothing_deleted, with_refused_keys
 from podrole.aws.errors import AWSError
 from podrole.aws.moto import Moto
+from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS
+from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS
 from podrole.aws.receive import ServiceRequest
 from podrole.aws.wire import HTTPResponse
@@ -29,6 +32,17 @@ def own_operations(sts: STS, eks: EKS) -> Mapping[tuple[str, str], Handler]:
     }
 
 
+def policy_operations(simulation: Simulation, decoder: MessageDecoder) -> Mapping[tuple[str, str], Handler]:
+    """Return the operations that podrole's own policy engine answers."""
+    return {
+        ("iam", "GetContextKeysForCustomPolicy"): simulation.get_context_keys_for_custom_policy,
+        ("iam", "GetContextKeysForPrincipalPolicy"): simulation.get_context_keys_for_principal_policy,
+        ("iam", "SimulateCustomPolicy"): simulation.simulate_custom_policy,
+        ("iam", "SimulatePrincipalPolicy"): simulation.simulate_principal_policy,
+        ("sts", "DecodeAuthorizationMessage"): decoder.decode_authorization_message,
+    }
+
+
 async def serve(
     call: ServiceRequest, caller: Caller, own: Mapping[tuple[str, str], Handler], moto: Moto, account: str
 ) -> HTTPResponse:
@@ -40,4 +54,7 @@ async def serve(
     if name == "sts":
         # moto would hand out credentials that stand for nothing here.
         raise AWSError("NotImplemented", 501, f"podrole's local AWS does not serve sts:{call.operation}.")
-    return await moto.serve(call, caller.account or account)
+    if call.refused_keys and not (call.input or {})["Delete"]["Objects"]:
+        return nothing_deleted(call)
+    answer = await moto.serve(call, call.account or caller.account or account)
+    return with_refused_keys(call, answer) if call.refused_keys else answer

@@ -238,10 +238,10 @@ def test_a_role_that_does_not_allow_a_source_identity_ends_the_chain(aws: LocalA
 
 def test_a_role_of_another_account_needs_both_accounts_word(aws: LocalAWS) -> None:
     role = f"arn:aws:iam::{OTHER_ACCOUNT}:role/foreign"
+    alice = aws.user("alice")
     foreign = aws.administrator_of(OTHER_ACCOUNT)
     iam = aws.client("iam", foreign)
     iam.create_role(RoleName="foreign", AssumeRolePolicyDocument=policy(trust_of(ALICE)))
-    alice = aws.user("alice")
     assert is_refused(aws, alice, role) == denied(ALICE, role=role), "the trust policy alone is not enough"
     aws.client("iam").put_user_policy(
         UserName="alice", PolicyName="own", PolicyDocument=policy(allow("sts:AssumeRole", role))
