@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import hmac
 from collections.abc import Callable
@@ -361,6 +362,14 @@ def test_a_presigned_url_reads_and_writes_as_it_says(aws: LocalAWS) -> None:
     assert aws.http.put(upload, content=b"content").status_code == 200
     download = s3.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "a b/é+&=~"}, ExpiresIn=60)
     assert aws.http.get(download).content == b"content"
+
+
+@pytest.mark.parametrize("body", [gzip.compress(b"text"), b"no gzip at all"], ids=["gzip", "something else"])
+def test_an_objects_own_encoding_is_left_alone(aws: LocalAWS, body: bytes) -> None:
+    s3 = bucket(aws)
+    s3.put_object(Bucket="bucket", Key="key", Body=body, ContentEncoding="gzip")
+    stored = s3.get_object(Bucket="bucket", Key="key")
+    assert (stored["Body"].read(), stored["ContentEncoding"]) == (body, "gzip")
 
 
 def test_an_expired_url_says_when_it_expired(aws: LocalAWS) -> None:
