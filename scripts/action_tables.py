@@ -30,6 +30,9 @@ NO_PASS = frozenset(
         "rds.RemoveRoleFromDBInstance",
     }
 )
+# The role of a pod goes to the pods' own service; its target role is assumed by that role, and handed to nobody.
+PASSED_TO = {"MonitoringRoleArn": "monitoring.rds.amazonaws.com"}
+POD_IDENTITY = re.compile(r"eks\.(Create|Update)PodIdentityAssociation")
 TAG_ACTION = re.compile(r"(CreateTags|AddTags|AddTagsToResource|Tag[A-Z][A-Za-z]*|AddResourceTags)")
 
 
@@ -61,9 +64,10 @@ def passed_roles(table: Mapping[str, Any]) -> dict[str, Any]:
             continue
         client, _, name = operation.partition(".")
         service = entry["passed_to"].partition(" ")[0]
-        found.setdefault(client, {})[name] = {
-            path: "monitoring.rds.amazonaws.com" if path == "MonitoringRoleArn" else service for path in entry["params"]
-        }
+        paths = entry["params"]
+        if POD_IDENTITY.fullmatch(operation):
+            service, paths = "pods.eks.amazonaws.com", ["roleArn"]
+        found.setdefault(client, {})[name] = {path: PASSED_TO.get(path, service) for path in paths}
     return found
 
 

@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 from podrole.aws.account import Account
 from podrole.aws.endpoint import Endpoint
 from podrole.aws.operations.eks import ClusterInfo
+from podrole.aws.pod_identity_agent import PodIdentityAgent
 from podrole.base.certificates import Authority, server_context
 from podrole.base.events import Event, EventLog
 from podrole.base.serving import LOOPBACK, bind, listening
@@ -90,6 +91,7 @@ class LocalAWS:
     loop: asyncio.AbstractEventLoop
     endpoint: Endpoint | None = None
     keys: KeyCache | None = None
+    agent_url: str = ""
     offset: float = 0.0
     http: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=30))
     _clients: dict[Any, Any] = field(default_factory=dict)
@@ -227,12 +229,12 @@ class LocalAWS:
         key = backend.create_access_key("admin")
         return {"AccessKeyId": key.access_key_id, "SecretAccessKey": key.secret_access_key}
 
-    def store_trust(self, document: object, name: str = "reader") -> None:
+    def store_trust(self, document: object, name: str = "reader", account: str = ACCOUNT) -> None:
         """Put a trust policy into the account around IAM's own checks, as one that was stored before there were any."""
         from moto.iam.models import iam_backends
 
         text = document if isinstance(document, str) else json.dumps(document)
-        for role in iam_backends[ACCOUNT]["aws"].roles.values():
+        for role in iam_backends[account]["aws"].roles.values():
             if role.name == name:
                 role.assume_role_policy_document = text
 
@@ -289,11 +291,16 @@ def local_aws(signing_key: SigningKey, authority: Authority) -> Iterator[LocalAW
             events=aws.events,
             clock=aws.now,
         )
+        agent_socket = bind(0, name="agent", option="")
+        aws.agent_url = f"http://{LOOPBACK}:{agent_socket.getsockname()[1]}"
+        agent = PodIdentityAgent(aws.url, "podrole", REGION, endpoint.node_credentials, aws.now)
         tls = server_context(authority.issue([HOST], now=time.time()))
         tls.sni_callback = issuer.choose_certificate
         async with (
             listening(issuer, issuer_socket, tls=tls, grace_seconds=0),
             listening(endpoint, socket, grace_seconds=0),
+            listening(agent, agent_socket, grace_seconds=0),
+            contextlib.aclosing(agent),
         ):
             await endpoint.open_account()
             started.append(aws)

@@ -81,7 +81,7 @@ def _code(service: str, protocol: str) -> tuple[str, int]:
         case "json" | "smithy-rpc-v2-cbor":
             return "AccessDeniedException", 400
         case "rest-json":
-            return "AccessDeniedException", 403
+            return "AccessDeniedException", 400 if service == "eks-auth" else 403
     return "AccessDenied", 403
 
 

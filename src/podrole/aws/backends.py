@@ -19,6 +19,7 @@ _MODULES = {
     "dynamodb": ("moto.dynamodb.models", "dynamodb_backends"),
     "ec2": ("moto.ec2.models", "ec2_backends"),
     "ecr": ("moto.ecr.models", "ecr_backends"),
+    "eks": ("moto.eks.models", "eks_backends"),
     "iam": ("moto.iam.models", "iam_backends"),
     "kms": ("moto.kms.models", "kms_backends"),
     "lambda": ("moto.awslambda.models", "lambda_backends"),

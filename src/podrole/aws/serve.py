@@ -10,6 +10,7 @@ from podrole.aws.errors import AWSError
 from podrole.aws.moto import Moto
 from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS
+from podrole.aws.operations.pod_identity import PodIdentity
 from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS
 from podrole.aws.receive import ServiceRequest
@@ -27,8 +28,38 @@ def own_operations(sts: STS, eks: EKS) -> Mapping[tuple[str, str], Handler]:
         ("sts", "GetCallerIdentity"): sts.get_caller_identity,
         ("sts", "GetFederationToken"): sts.get_federation_token,
         ("sts", "GetSessionToken"): sts.get_session_token,
+        ("eks", "CreateCluster"): eks.create_cluster,
         ("eks", "DescribeCluster"): eks.describe_cluster,
         ("eks", "ListClusters"): eks.list_clusters,
+        ("eks", "ListFargateProfiles"): eks.on_nothing,
+        ("eks", "ListNodegroups"): eks.on_nothing,
+        **{("eks", name): eks.unless_own for name in _OF_MOTOS_CLUSTERS},
+    }
+
+
+_OF_MOTOS_CLUSTERS = (
+    "CreateFargateProfile",
+    "CreateNodegroup",
+    "DeleteCluster",
+    "DeleteFargateProfile",
+    "DeleteNodegroup",
+    "UpdateClusterConfig",
+    "UpdateNodegroupConfig",
+)
+
+
+def pod_identity_operations(pods: PodIdentity) -> Mapping[tuple[str, str], Handler]:
+    """Return the operations of EKS Pod Identity."""
+    return {
+        ("eks", "CreatePodIdentityAssociation"): pods.create,
+        ("eks", "DeletePodIdentityAssociation"): pods.delete,
+        ("eks", "DescribePodIdentityAssociation"): pods.describe,
+        ("eks", "ListPodIdentityAssociations"): pods.list,
+        ("eks", "ListTagsForResource"): pods.tags,
+        ("eks", "TagResource"): pods.tags,
+        ("eks", "UntagResource"): pods.tags,
+        ("eks", "UpdatePodIdentityAssociation"): pods.update,
+        ("eks-auth", "AssumeRoleForPodIdentity"): pods.assume_role,
     }
 
 
