@@ -18,7 +18,7 @@ import msgspec
 
 from podrole.aws.errors import AWSError
 from podrole.aws.parameters import constant_query, operation_of, parameters, query_name
-from podrole.aws.receive import ServiceRequest, body_of
+from podrole.aws.receive import ServiceRequest
 from podrole.iam.actions.s3 import copy_source
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def _body(
     if payload is not None:
         payload_shape = shape.members[payload]
         if payload_shape.type_name == "blob" or payload_shape.serialization.get("streaming"):
-            return body_of(call.http), call.http.header.get("content-type", "")
+            return call.http.body, call.http.header.get("content-type", "")
         if payload not in given:
             return b"", ""
         if payload_shape.type_name == "string":

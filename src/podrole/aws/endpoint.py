@@ -15,7 +15,7 @@ from podrole.aws.access_denied import Refusals
 from podrole.aws.account import Account
 from podrole.aws.authenticate import authenticate, is_unsigned_operation
 from podrole.aws.authorize import authorize
-from podrole.aws.caller import ANONYMOUS
+from podrole.aws.caller import ANONYMOUS, Caller
 from podrole.aws.directory import MotoDirectory
 from podrole.aws.documents import check_documents
 from podrole.aws.encoded_messages import EncodedMessages
@@ -24,7 +24,7 @@ from podrole.aws.moto import Moto
 from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS, ClusterInfo
 from podrole.aws.operations.simulate import Simulation
-from podrole.aws.operations.sts import STS
+from podrole.aws.operations.sts import STS, denial_error
 from podrole.aws.receive import ServiceRequest, identify
 from podrole.aws.record import record
 from podrole.aws.render import error_response
@@ -34,6 +34,7 @@ from podrole.base.clock import Clock
 from podrole.base.events import EventLog
 from podrole.oidc.keycache import KeySource
 from podrole.sts.credentials import Vault
+from podrole.sts.limits import session_denial
 
 _log = logging.getLogger(__name__)
 HEALTH_PATH = "/_podrole/health"
@@ -55,7 +56,7 @@ class Endpoint:
         messages = EncodedMessages(vault.secret_of("encoded authorization messages"))
         self._refusals = Refusals(messages)
         self._own = {
-            **own_operations(STS(self._directory, keys, vault), EKS(cluster)),
+            **own_operations(STS(self._directory, keys, vault, account.region), EKS(cluster)),
             **policy_operations(Simulation(self._directory), MessageDecoder(messages)),
         }
         self._ready = asyncio.Event()
@@ -115,7 +116,15 @@ class Endpoint:
         await self._ready.wait()
         caller = authenticate(call, self._directory, self._vault, now)
         call.principal = str(caller.principal)
+        refuse_by_session(call, caller)
         if caller is not ANONYMOUS or not is_unsigned_operation(call):
             authorize(call, caller, self._directory, self._refusals)
         check_documents(call, caller.account or self._account.id, self._directory.bound)
         return await serve(call, caller, self._own, self._moto, self._account.id)
+
+
+def refuse_by_session(call: ServiceRequest, caller: Caller) -> None:
+    """Refuse what the caller's temporary credentials may not call, whatever its policies say. Raises AWSError."""
+    denial = session_denial(call.service.name if call.service else "", call.operation, caller.session)
+    if denial is not None:
+        raise denial_error(denial)

@@ -375,7 +375,7 @@ def _header_member(text: str, shape: Shape) -> Any:
 
 def _payload(call: ServiceRequest, shape: Shape) -> Any:
     if shape.type_name == "blob" or shape.serialization.get("streaming"):
-        return body_of(call.http)
+        return call.http.body  # whatever encoding it has is the object's own
     body = body_of(call.http)
     if not body:
         return None

@@ -23,8 +23,12 @@ Handler = Callable[[ServiceRequest, Caller], Awaitable[HTTPResponse]]
 def own_operations(sts: STS, eks: EKS) -> Mapping[tuple[str, str], Handler]:
     """Return the operations that moto never sees, by service and name."""
     return {
+        ("sts", "AssumeRole"): sts.assume_role,
         ("sts", "AssumeRoleWithWebIdentity"): sts.assume_role_with_web_identity,
+        ("sts", "GetAccessKeyInfo"): sts.get_access_key_info,
         ("sts", "GetCallerIdentity"): sts.get_caller_identity,
+        ("sts", "GetFederationToken"): sts.get_federation_token,
+        ("sts", "GetSessionToken"): sts.get_session_token,
         ("eks", "DescribeCluster"): eks.describe_cluster,
         ("eks", "ListClusters"): eks.list_clusters,
     }
