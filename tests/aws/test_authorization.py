@@ -355,3 +355,43 @@ def test_a_policy_allows_what_it_names_and_nothing_else(aws: LocalAWS, case: Cas
     assert event.outcome == "refused"
     assert event.explanation is not None
     assert event.explanation["decision"] == "ImplicitlyDenied"
+
+
+def test_a_launch_needs_every_resource_that_it_touches_and_the_right_to_tag(aws: LocalAWS) -> None:
+    ec2 = aws.client("ec2")
+    mine, other = (one["SubnetId"] for one in ec2.describe_subnets()["Subnets"][:2])
+    kinds = [arn("ec2", f"{kind}/*") for kind in ("instance", "volume", "network-interface", "security-group")]
+    resources = [*kinds, f"arn:aws:ec2:{REGION}::image/*", arn("ec2", f"subnet/{mine}")]
+    tagging = allow("ec2:CreateTags", "*", StringEquals={"ec2:CreateAction": "RunInstances", "aws:RequestTag/a": "b"})
+    client = aws.client("ec2", grant(aws, allow("ec2:RunInstances", resources), tagging))
+    launch: dict[str, Any] = {"ImageId": "ami-12c6146b", "MinCount": 1, "MaxCount": 1}
+    assert client.run_instances(**launch, SubnetId=mine)["Instances"]
+    assert f"on resource: {arn('ec2', f'subnet/{other}')}" in refused(client.run_instances, **launch, SubnetId=other)[1]
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "a", "Value": "b"}]}]
+    assert client.run_instances(**launch, SubnetId=mine, TagSpecifications=tags)["Instances"]
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "a", "Value": "c"}]}]
+    assert "ec2:CreateTags" in refused(client.run_instances, **launch, SubnetId=mine, TagSpecifications=tags)[1]
+
+
+def test_a_tag_of_the_resource_decides(aws: LocalAWS) -> None:
+    ec2 = aws.client("ec2")
+    launched = ec2.run_instances(ImageId="ami-12c6146b", MinCount=2, MaxCount=2)["Instances"]
+    mine, other = (one["InstanceId"] for one in launched)
+    ec2.create_tags(Resources=[mine], Tags=[{"Key": "team", "Value": "blue"}])
+    condition = {"StringEquals": {"aws:ResourceTag/team": "blue"}}
+    client = aws.client("ec2", grant(aws, allow("ec2:StopInstances", "*", **condition)))
+    assert client.stop_instances(InstanceIds=[mine])["StoppingInstances"]
+    code, message = refused(client.stop_instances, InstanceIds=[mine, other])
+    assert code == "UnauthorizedOperation"
+    assert f"on resource: {arn('ec2', f'instance/{other}')}" in message
+
+
+def test_only_the_policy_that_is_named_can_be_attached(aws: LocalAWS) -> None:
+    read = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    attach = allow("iam:AttachRolePolicy", "*", ArnEquals={"iam:PolicyARN": read})
+    client = aws.client("iam", grant(aws, attach))
+    client.attach_role_policy(RoleName="reader", PolicyArn=read)
+    code, _ = refused(
+        client.attach_role_policy, RoleName="reader", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
+    )
+    assert code == "AccessDenied"

@@ -12,6 +12,7 @@ from xml.sax.saxutils import escape
 
 import msgspec
 
+from podrole.aws import cbor
 from podrole.aws.errors import AWSError
 from podrole.aws.services import Service
 from podrole.aws.wire import HTTPResponse
@@ -31,7 +32,9 @@ def error_response(error: AWSError, service: Service | None, protocol: str, requ
         return _ec2_error(error, request_id)
     if protocol == "rest-json":
         return _rest_json_error(error, request_id)
-    if protocol in ("json", "smithy-rpc-v2-cbor"):
+    if protocol == cbor.PROTOCOL:
+        return cbor.cbor_error(error.status, f"com.amazonaws#{error.error_code}", error.message, request_id)
+    if protocol == "json":
         return _json_error(error, request_id)
     return _query_error(error, service, request_id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from podrole.aws.caller import Caller
+from podrole.aws.cbor import PROTOCOL, cbor_answer
 from podrole.aws.deleted_objects import nothing_deleted, with_refused_keys
 from podrole.aws.errors import AWSError
 from podrole.aws.moto import Moto
@@ -13,6 +14,7 @@ from podrole.aws.operations.eks import EKS
 from podrole.aws.operations.pod_identity import PodIdentity
 from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS
+from podrole.aws.parameters import operation_of
 from podrole.aws.receive import ServiceRequest
 from podrole.aws.wire import HTTPResponse
 
@@ -88,4 +90,6 @@ async def serve(
     if call.refused_keys and not (call.input or {})["Delete"]["Objects"]:
         return nothing_deleted(call)
     answer = await moto.serve(call, call.account or caller.account or account)
+    if call.protocol == PROTOCOL:
+        return cbor_answer(operation_of(call), answer)
     return with_refused_keys(call, answer) if call.refused_keys else answer

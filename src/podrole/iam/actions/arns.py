@@ -17,10 +17,7 @@ from podrole.iam.actions.reference import Action, ResourceType
 from podrole.iam.actions.tables import parameters_of
 
 # What the call makes has no name yet: AWS asks about "…:instance/*".
-_MAKING = re.compile(
-    r"(Create|Run|Allocate|Register|Import|Copy|Request|Restore|Put|Add|Start|Issue|Generate|Provision|Purchase|Launch"
-    r"|Upload|Enable|Publish|Send|Clone|Submit|Subscribe|Connect|Deploy|Build|Initiate|Schedule|Export)[A-Z]"
-)
+_MAKING = re.compile(r"(Create|Run|Allocate|Register|Import|Copy|Request|Restore|Purchase|Issue|Upload|Clone)[A-Z]")
 # Parameters that say how much to list, not what the call is on.
 _NOT_A_RESOURCE = re.compile(
     r"(max|limit|page|next|marker|token|filter|sort|order|dryrun|client|include|statusfilter|start|end|time|type|owner"
@@ -132,7 +129,7 @@ def _of_type(
         elif not missing or needed:
             arn = kind.fill({**values, main: _cleaned(kind, main, text)})
             # A random part at the end of an ARN of something that is about to be made is not known to anybody.
-            partial = bool(missing) and not (missing == [last] and _MAKING.match(call.operation))
+            partial = bool(missing) and not (missing == [last] and _makes(call, kind))
             yield Permission("", arn, partial=partial)
 
 
@@ -190,7 +187,12 @@ def _cleaned(kind: ResourceType, variable: str, text: str) -> str:
     return text
 
 
+def _makes(call: Call, kind: ResourceType) -> bool:
+    """Say whether the call makes a resource of the type: CreateSubnet a subnet, and no VPC."""
+    return _MAKING.match(call.operation) is not None and plain(kind.name) in plain(call.operation)
+
+
 def _unknown(call: Call, kind: ResourceType, name: str) -> Permission:
     arn = kind.fill({"Partition": call.partition, "Region": call.region, "Account": call.account})
-    making = _MAKING.match(call.operation) is not None
+    making = _makes(call, kind)
     return Permission(name, arn, partial=not making, exists=not making)

