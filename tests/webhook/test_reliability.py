@@ -78,9 +78,8 @@ async def test_through_an_outage_of_the_api_server_and_a_watch_that_has_to_start
         api.service_account("demo", "another", role_arn=ARN)
         api.forget_history()
         await api.start()
+        await until(lambda: client.webhook.identities.service_accounts.reflector.lists >= 2)
         await until(lambda: client.webhook.identities.connected)
-        await load.some_more()
-        assert client.webhook.identities.service_accounts.reflector.lists >= 2
 
 
 async def test_through_a_rotation_of_the_serving_certificate(api: APIServer) -> None:

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator
 import uvloop
 
 from podrole.base.serving import bind
-from podrole.webhook.caretaker import Caretaker
 from podrole.webhook.ec2_host import account_of_host
 from podrole.webhook.kubernetes.client import KubernetesClient
 from podrole.webhook.kubernetes.connection import find_connection
@@ -73,6 +72,8 @@ async def open_webhook(
         if settings.self_signed is None:
             certificate = ServingCertificate(tls, settings.serving.tls_cert, settings.serving.tls_key)
         else:
+            from podrole.webhook.caretaker import Caretaker  # it loads cryptography, which nothing else here needs
+
             client = KubernetesClient(connection)
             stack.push_async_callback(client.close)
             caretaker = Caretaker(client, settings.self_signed, settings.sources.namespace, tls)
