@@ -40,7 +40,7 @@ from podrole.cluster.errors import internal
 from podrole.cluster.http.app import ApiApp
 from podrole.cluster.http.handlers import Handlers
 from podrole.cluster.http.paths import Paths
-from podrole.cluster.identity.authentication import Authenticator
+from podrole.cluster.identity.authentication import Authenticator, TokenAuthenticator
 from podrole.cluster.identity.reviews import Reviews
 from podrole.cluster.identity.service_accounts import ServiceAccountTokens
 from podrole.cluster.identity.token_requests import TokenRequests
@@ -95,6 +95,7 @@ class Cluster:
         keys: Sequence[SigningKey],
         authority_pem: bytes,
         administrator_token: str | None = None,
+        token_authenticators: Sequence[TokenAuthenticator] = (),
         resolve_service: ServiceResolver = no_services,
         events: EventLog | None = None,
         clock: Clock = system_clock,
@@ -103,7 +104,8 @@ class Cluster:
         """Make a cluster with its four namespaces and Kubernetes' default roles.
 
         ``keys``: the first signs tokens, all verify them. ``authority_pem``: the certificate that clients trust.
-        ``administrator_token``: None for a new one. ``resolve_service``: where a webhook's service really listens.
+        ``administrator_token``: None for a new one. ``token_authenticators``: asked, in order, whose a token is that is
+        neither the administrator's nor a service account's. ``resolve_service``: where a webhook's service listens.
         ``events``: told of each new pod's admission. ``source``: what names are made of, random where None.
         """
         self.settings = settings
@@ -116,7 +118,7 @@ class Cluster:
         self.tokens = ServiceAccountTokens(self.store, settings.issuer, keys, clock)
         self._caller = WebhookCaller(resolve_service)
         audiences = settings.audiences or (settings.issuer,)
-        authenticator = Authenticator(self.administrator_token, self.tokens, audiences)
+        authenticator = Authenticator(self.administrator_token, self.tokens, audiences, token_authenticators)
         roles = Roles(self.store)
         authorizer = Authorizer(roles)
         reviews = Reviews(authenticator, authorizer, self.tokens, audiences, clock)

@@ -48,7 +48,7 @@ class ApiApp:
     """An ASGI application for HTTP and WebSocket."""
 
     def __init__(self, authenticator: Authenticator, authorizer: Authorizer, handlers: Handlers, paths: Paths) -> None:
-        self._authenticator = authenticator
+        self.authenticator = authenticator
         self._authorizer = authorizer
         self._handlers = handlers
         self._paths = paths
@@ -98,7 +98,7 @@ class ApiApp:
         await self._handlers.serve(request, target, user, verb)
 
     def _user(self, request: Request) -> User:
-        user = self._authenticator.authenticate(request.header(b"authorization"))
+        user = self.authenticator.authenticate(request.header(b"authorization"))
         for name, _ in request.header_list:
             if name.startswith(b"impersonate-"):
                 headers = [(key.decode("latin-1"), value.decode("latin-1")) for key, value in request.header_list]
