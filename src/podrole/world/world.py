@@ -37,6 +37,7 @@ from podrole.webhook.kubernetes.connection import Connection
 from podrole.webhook.kubernetes.credentials import TokenFile
 from podrole.webhook.server import Webhook
 from podrole.webhook.settings import InjectionSettings, Settings
+from podrole.world import key_rotation
 from podrole.world.errors import StartFailed
 from podrole.world.state import Description, Secrets, WorldDirectory
 from podrole.world.webhook_account import NAME as WEBHOOK_NAME
@@ -136,6 +137,7 @@ class World:
             events=events,
             clock=self._clock,
         )
+        cluster.orders[key_rotation.PATH] = key_rotation.KeyRotation(cluster, self._directory)
         api_tls = server_context(authority.issue(_API_NAMES, now=now))
         issuer_tls = server_context(authority.issue([host, LOOPBACK], now=now))
         await stack.enter_async_context(listening(cluster.api, sockets.cluster, tls=api_tls, websockets=True))
