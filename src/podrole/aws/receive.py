@@ -35,7 +35,7 @@ class ServiceRequest:
     """One call, understood, and filled in by station after station.
 
     ``parameters`` are the form's or the query's of a query service, flat and decoded. ``principal`` is who turned
-    out to call, for the event log.
+    out to call, and ``explanation`` what there is to know about a call that is allowed; both are for the event log.
     """
 
     id: str
@@ -48,6 +48,7 @@ class ServiceRequest:
     parameters: Mapping[str, str] = field(default_factory=dict)
     path_parameters: Mapping[str, str] = field(default_factory=dict)
     principal: str = "unauthenticated"
+    explanation: Mapping[str, Any] | None = None
 
     @property
     def action(self) -> str:

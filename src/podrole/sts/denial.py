@@ -47,6 +47,14 @@ class Denial:
     next_step: str | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def verified_subject(self) -> str | None:
+        """Whose token it was; None as long as the checks had not come to believe it."""
+        if self.step not in _TOKEN_BELIEVED:
+            return None
+        subject: str | None = self.evidence.get("token", {}).get("claims", {}).get("sub")
+        return subject
+
     def explanation(self) -> dict[str, Any]:
         """Return the denial's reasons as JSON-able data, what has no value left out."""
         held = [step.value for step in Step]
@@ -60,6 +68,9 @@ class Denial:
             **self.evidence,
         }
         return {name: value for name, value in parts.items() if value not in (None, [], {}, "")}
+
+
+_TOKEN_BELIEVED = (Step.TRUST, Step.DURATION, Step.SESSION_POLICY)
 
 
 class Denied(Exception):

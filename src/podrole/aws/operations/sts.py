@@ -13,6 +13,7 @@ from podrole.iam.directory import Directory
 from podrole.oidc.keycache import KeySource
 from podrole.sts.credentials import Credentials, Vault
 from podrole.sts.denial import Denial
+from podrole.sts.web_identity import Granted
 from podrole.sts.web_identity import assume_role_with_web_identity as exchange
 
 _NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
@@ -30,9 +31,11 @@ class STS:
         """See podrole.sts.web_identity. Raises AWSError for a denial."""
         outcome = await exchange(call.parameters, self._directory, self._keys, circumstances(call))
         if isinstance(outcome, Denial):
+            call.principal = outcome.verified_subject or call.principal
             raise denial_error(outcome)
         session = outcome.session
         call.principal = session.arn
+        call.explanation = _of_whom(outcome)
         credentials = self._vault.issue(session)
         packed = outcome.packed_policy_size
         source = session.source_identity
@@ -65,6 +68,18 @@ class STS:
 def denial_error(denial: Denial) -> AWSError:
     """Return a denial as the endpoint's error: the client's words, and the reasons for the event log."""
     return AWSError(denial.code, denial.status, denial.message, why=denial.why, explanation=denial.explanation())
+
+
+def _of_whom(granted: Granted) -> dict[str, str]:
+    """Say whose token became the session, so that what the session does later leads back to its pod."""
+    claims = granted.claims
+    found = {"subject": claims.subject, "issuer": claims.issuer, "provider": granted.provider.arn}
+    kubernetes = claims.payload.get("kubernetes.io")
+    pod = kubernetes.get("pod") if isinstance(kubernetes, dict) else None
+    name = pod.get("name") if isinstance(pod, dict) else None
+    if isinstance(name, str) and name.isprintable():
+        found["pod"] = name
+    return found
 
 
 def _answer(call: ServiceRequest, members: str) -> HTTPResponse:
