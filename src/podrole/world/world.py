@@ -34,15 +34,16 @@ from podrole.oidc.fetch import Fetcher
 from podrole.oidc.keycache import KeyCache
 from podrole.sts.credentials import Vault, access_key_id
 from podrole.webhook.kubernetes.connection import Connection
-from podrole.webhook.kubernetes.credentials import StaticToken
+from podrole.webhook.kubernetes.credentials import TokenFile
 from podrole.webhook.server import Webhook
 from podrole.webhook.settings import InjectionSettings, Settings
 from podrole.world.errors import StartFailed
 from podrole.world.state import Description, Secrets, WorldDirectory
+from podrole.world.webhook_account import NAME as WEBHOOK_NAME
+from podrole.world.webhook_account import TokenKeeper, create_account
 
 KUBERNETES_VERSION = "1.36"
 CLUSTER_NAME = "podrole"
-WEBHOOK_NAME = "pod-identity-webhook"
 _API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", LOOPBACK)
 
 
@@ -193,12 +194,16 @@ class World:
     ) -> None:
         """Start the webhook and register it, in this order: no pod meets a webhook that does not answer."""
         authority = secrets.authority
+        client = cluster.client(ADMINISTRATOR, "podrole")
+        await create_account(client)
+        keeper = TokenKeeper(client, self._directory.webhook_token, self._clock)
+        await stack.enter_async_context(keeper)
         webhook = Webhook(
             Settings(injection=InjectionSettings(aws_default_region=self._settings.region, sts_regional_endpoint=True)),
             Connection(
                 server=_url("https", sockets.cluster),
                 ca=authority.certificate_pem,
-                auth=StaticToken(secrets.cluster_token),
+                auth=TokenFile(self._directory.webhook_token, clock=self._clock),
             ),
             sock=sockets.webhook,
             tls=server_context(authority.issue([LOOPBACK], now=self._clock())),
@@ -206,7 +211,6 @@ class World:
         await stack.enter_async_context(webhook)
         await webhook.wait_ready()
         configuration = webhook_configuration(_url("https", sockets.webhook) + "/mutate", authority.certificate_pem)
-        client = cluster.client(ADMINISTRATOR, "podrole")
         await client.create("mutatingwebhookconfigurations.admissionregistration.k8s.io", None, configuration)
 
     async def _start_workloads(self, stack: contextlib.AsyncExitStack, cluster: Cluster, sockets: _Sockets) -> None:

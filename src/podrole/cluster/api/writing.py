@@ -17,6 +17,7 @@ from podrole.cluster.admission import namespace_lifecycle
 from podrole.cluster.admission.attributes import Attributes
 from podrole.cluster.admission.chain import AdmissionChain
 from podrole.cluster.api.calls import Call
+from podrole.cluster.authorization.escalation import Escalation
 from podrole.cluster.errors import (
     MODIFIED,
     FieldError,
@@ -83,9 +84,12 @@ def random_suffix(source: random.Random) -> str:
 class Writes:
     """Creates and updates objects. It takes decoded, defaulted objects and owns them from then on."""
 
-    def __init__(self, store: Store, admission: AdmissionChain, clock: Clock, source: random.Random) -> None:
+    def __init__(
+        self, store: Store, admission: AdmissionChain, escalation: Escalation, clock: Clock, source: random.Random
+    ) -> None:
         self._store = store
         self._admission = admission
+        self._escalation = escalation
         self._clock = clock
         self._random = source
 
@@ -149,6 +153,8 @@ class Writes:
     def _store_new(self, call: Call, obj: Object) -> Object:
         resource, metadata = call.resource, obj["metadata"]
         self._name(call, metadata)
+        for field in _SYSTEM_FIELDS:  # a webhook may have set what no client can
+            metadata.pop(field, None)
         metadata["uid"] = str(uuid.uuid4())
         metadata["creationTimestamp"] = rfc3339(self._clock())
         if resource.counts_generations:
@@ -156,6 +162,7 @@ class Writes:
         kind = strategy(resource)
         if metadata.get("name"):
             kind.prepare(obj)
+            self._escalation.check(resource, call.user, obj, None)
         self._raise(call, obj, [*validate_metadata(obj, kind.name_rule), *kind.validate(obj)])
         name = metadata["name"]
         if self._store.get(resource, call.namespace, name) is not None:
@@ -180,6 +187,10 @@ class Writes:
     def _raise(self, call: Call, obj: Object, errors: list[FieldError]) -> None:
         if errors:
             raise invalid_object(call.resource.group, call.resource.kind, obj["metadata"].get("name", ""), errors)
+
+    def check_may_create(self, call: Call) -> None:
+        """Check a patch that turns out to be a create: it needs that permission, too. Raises StatusError (403)."""
+        self._escalation.check_create(call.resource, call.user, call.namespace, call.name)
 
     def find(self, call: Call) -> Object | None:
         """Return the object as it is, None where there is none."""
@@ -263,6 +274,7 @@ class Writes:
         new = await self._admit(request)
         if self._store.get(call.resource, call.namespace, call.name) is not live:
             raise Modified  # a resourceVersion that the client named is compared with what there is now
+        self._escalation.check(call.resource, call.user, new, live)
         self._settle(call, new, live)
         return self._store_changed(call, new, live)
 
