@@ -31,6 +31,10 @@ KINDS = [
             "apps.v1.ReplicaSet",
             "batch.v1.CronJob",
             "batch.v1.Job",
+            "rbac.v1.ClusterRole",
+            "rbac.v1.ClusterRoleBinding",
+            "rbac.v1.Role",
+            "rbac.v1.RoleBinding",
         )
         for suffix in ("", "List")
     ),

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 from botocore import auth
-from botocore.exceptions import ClientError
 
-from support.aws import ACCOUNT, ADMIN_KEY, ADMIN_SECRET, PREFIX, PROVIDER_ARN, READER, SUBJECT, LocalAWS, trust_policy
+from support.aws import (
+    ACCOUNT,
+    ADMIN_KEY,
+    ADMIN_SECRET,
+    PREFIX,
+    PROVIDER_ARN,
+    READER,
+    SUBJECT,
+    LocalAWS,
+    refused,
+    trust_policy,
+)
 from support.issuer import ISSUER
 
 EC2_READ_ONLY = "arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess"
-
-
-def refused(call: Callable[..., Any], **arguments: Any) -> tuple[str, int, str]:
-    """Return code, status and message of the error that a call ends with."""
-    with pytest.raises(ClientError) as raised:
-        call(**arguments)
-    response = raised.value.response
-    return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Message"]
 
 
 def test_the_administrator_is_an_ordinary_user_with_a_policy(aws: LocalAWS) -> None:

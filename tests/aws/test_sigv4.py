@@ -54,7 +54,8 @@ def _text(value: str | bytes) -> str:
 
 def verify(request: HTTPRequest, *, secret: str = SECRET, s3: bool = False, now: datetime.datetime = NOW) -> None:
     signature = sigv4.parse_signature(request)
-    sigv4.check_time(signature, now.timestamp())
+    sigv4.check_time(signature, now.timestamp(), s3=s3)
+    sigv4.check_scope(signature, service=signature.service, region_pattern=REGION)
     payload = sigv4.body_hash(request.body)
     if s3:
         payload = request.header.get("x-amz-content-sha256", sigv4.UNSIGNED_PAYLOAD)
@@ -131,6 +132,26 @@ def test_a_change_of_anything_signed_is_found_out(change: dict[str, object]) -> 
     assert fault_of(HTTPRequest(**fields)).fault is Fault.MISMATCH
 
 
+def test_a_header_of_other_bytes_than_ascii_is_signed_as_its_bytes() -> None:
+    """``à`` ends in the byte 0xA0, which Python would take for a blank once it is text."""
+    sent = "  voilà \t Å  ".encode().decode("latin-1")
+    signature = sigv4.parse_signature(raw(GOOD.replace("=host", "=host;x-note"), x_amz_date="20260131T120000Z"))
+    request = raw(GOOD, x_note=sent)
+    canonical = sigv4.canonical_request(request, signature, "hash", s3=False)
+    assert canonical.split(b"\n")[4] == "x-note:voilà Å".encode()
+
+
+def test_two_spellings_of_bytes_that_are_no_utf8_are_not_one() -> None:
+    queries = [
+        sigv4.canonical_request(
+            raw(query=f"a={byte}"), sigv4.parse_signature(raw(GOOD, x_amz_date="20260131T120000Z")), "", s3=False
+        )
+        for byte in ("%FF", "%FE", "%ff")
+    ]
+    assert queries[0] != queries[1]
+    assert queries[0] == queries[2]
+
+
 def test_another_secret_is_found_out() -> None:
     assert fault_of(signed(), secret="other").fault is Fault.MISMATCH
 
@@ -160,10 +181,39 @@ def test_an_expired_signature_is_told_in_the_words_of_aws() -> None:
     )
 
 
-def test_a_presigned_url_lasts_as_long_as_it_says() -> None:
-    request = signed("GET", "http://127.0.0.1:4566/?a=b", signer="SigV4QueryAuth", expires=3_600)
-    verify(request, now=NOW + datetime.timedelta(seconds=3_600))
-    assert fault_of(request, now=NOW + datetime.timedelta(seconds=3_601)).fault is Fault.EXPIRED_URL
+def test_a_presigned_url_of_s3_lasts_as_long_as_it_says() -> None:
+    url = "http://127.0.0.1:4566/bucket/key"
+    request = signed("GET", url, service="s3", signer="S3SigV4QueryAuth", expires=3_600)
+    verify(request, s3=True, now=NOW + datetime.timedelta(seconds=3_600))
+    assert fault_of(request, s3=True, now=NOW + datetime.timedelta(seconds=3_601)).fault is Fault.EXPIRED_URL
+
+
+def test_other_services_take_a_presigned_url_for_fifteen_minutes_whatever_it_says() -> None:
+    """Amazon's EKS clusters depend on it: their tokens are such URLs, with a life of a minute."""
+    for expires in (60, 86_400):
+        request = signed("GET", "http://127.0.0.1:4566/?a=b", signer="SigV4QueryAuth", expires=expires)
+        verify(request, now=NOW + datetime.timedelta(minutes=15))
+        assert fault_of(request, now=NOW + datetime.timedelta(minutes=15, seconds=1)).fault is Fault.EXPIRED_SIGNATURE
+
+
+@pytest.mark.parametrize(
+    ("expires", "message"),
+    [
+        ("-1", "X-Amz-Expires must be non-negative"),
+        ("604801", "X-Amz-Expires must be less than a week (in seconds); that is, the given"),
+        ("1e3", "X-Amz-Expires should be a number"),
+        ("", "X-Amz-Expires should be a number"),
+        ("9" * 30, "X-Amz-Expires should be a number"),
+    ],
+)
+def test_a_life_that_no_url_can_have_is_refused(expires: str, message: str) -> None:
+    query = (
+        f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={KEY}/20260131/us-east-1/s3/aws4_request&X-Amz-Signature=0"
+        f"&X-Amz-Date=20260131T120000Z&X-Amz-SignedHeaders=host&X-Amz-Expires={expires}"
+    )
+    refused = fault_of(raw(query=query), s3=True)
+    assert refused.fault is Fault.EXPIRES
+    assert refused.message.startswith(message)
 
 
 def raw(authorization: str | None = None, query: str = "", **headers: str) -> HTTPRequest:
@@ -182,10 +232,16 @@ DIGEST = "[A-Za-z0-9+/]{43}="
     ("request_", "fault", "message"),
     [
         (raw(), Fault.MISSING, "Request is missing Authentication Token"),
-        (raw("Bearer abc"), Fault.INCOMPLETE, "Unsupported AWS 'algorithm': 'Bearer'."),
+        (raw("Bearer abc"), Fault.ALGORITHM, "Unsupported AWS 'algorithm': 'Bearer'."),
+        (raw("eyJhbGciOiJSUzI1NiJ9.e30.c2ln"), Fault.ALGORITHM, r"Unsupported AWS 'algorithm': '\(29 characters\)'."),
+        (
+            raw("AWS4-HMAC-SHA256 Credential=x, " + "0" * 64),
+            Fault.INCOMPLETE,
+            r"'\(64 characters\)' not a valid key=value pair",
+        ),
         (
             raw("AWS4-ECDSA-P256-SHA256 Credential=x"),
-            Fault.INCOMPLETE,
+            Fault.ALGORITHM,
             "Unsupported AWS 'algorithm': 'AWS4-ECDSA-P256-SHA256'.",
         ),
         (
@@ -206,14 +262,14 @@ DIGEST = "[A-Za-z0-9+/]{43}="
         ),
         (
             raw(GOOD, x_amz_date="2026-01-31"),
-            Fault.INCOMPLETE,
+            Fault.DATE,
             "Date must be in ISO-8601 'basic format'. Got '2026-01-31'.",
         ),
-        (raw(GOOD, x_amz_date="20261331T120000Z"), Fault.INCOMPLETE, "Date must be in ISO-8601"),
-        (raw(GOOD, x_amz_date="20260131T250000Z"), Fault.INCOMPLETE, "Date must be in ISO-8601"),
+        (raw(GOOD, x_amz_date="20261331T120000Z"), Fault.DATE, "Date must be in ISO-8601"),
+        (raw(GOOD, x_amz_date="20260131T250000Z"), Fault.DATE, "Date must be in ISO-8601"),
         (
             raw(GOOD.replace("/sts/", "/"), x_amz_date="20260131T120000Z"),
-            Fault.INCOMPLETE,
+            Fault.CREDENTIAL,
             "Credential must have exactly 5",
         ),
         (
@@ -221,8 +277,8 @@ DIGEST = "[A-Za-z0-9+/]{43}="
             Fault.SCOPE,
             "valid terminator: 'aws4_request', not 'aws5'",
         ),
-        (raw(GOOD, "X-Amz-Algorithm=AWS4-HMAC-SHA256"), Fault.MISMATCH, "^$"),
-        (raw(query="X-Amz-Algorithm=AWS3"), Fault.MISSING, "Missing Authentication Token"),
+        (raw(GOOD, "X-Amz-Algorithm=AWS4-HMAC-SHA256"), Fault.TWO_SIGNATURES, "^$"),
+        (raw(query="X-Amz-Algorithm=AWS3"), Fault.ALGORITHM, "Missing Authentication Token"),
         (
             raw(query="X-Amz-Algorithm=AWS4-HMAC-SHA256"),
             Fault.INCOMPLETE,
@@ -245,6 +301,11 @@ def test_what_is_no_signature_is_told_so(request_: HTTPRequest, fault: Fault, me
             GOOD.replace("20260131/", "20260130/"),
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
             + "'20260130' != '20260131', from '20260131T120000Z'.",
+        ),
+        (
+            GOOD.replace("aws4_request", "aws5").replace("/sts/", "/iam/"),
+            "Credential should be scoped to correct service: 'sts'. "
+            + "Credential should be scoped with a valid terminator: 'aws4_request', not 'aws5'. ",
         ),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,20 @@ async def test_events_reach_the_file_as_json_lines_in_order(tmp_path: Path) -> N
         log.record(event(number, explanation={"expected": "a", "got": "b"}))
     log.close()
     assert [one.id for one in read_events(tmp_path / "events.jsonl")] == ["request-0", "request-1", "request-2"]
+
+
+@pytest.mark.parametrize(
+    "explanation", [{"claim": "\ud800"}, {"\ud800": 1}, {"x": object()}], ids=lambda it: repr(it)[:20]
+)
+def test_what_json_cannot_hold_costs_the_explanation_and_nothing_else(tmp_path: Path, explanation: Any) -> None:
+    log = EventLog(tmp_path / "events.jsonl")
+    log.record(event(1, explanation=explanation))
+    log.record(Event(id="2", time=0.0, kind="aws", who="\ud800", what="sts:X", outcome="refused"))
+    log.close()
+    first, second = read_events(tmp_path / "events.jsonl")
+    assert first.id == "request-1"
+    assert "cannot be written as JSON" in str(first.explanation)
+    assert second.who == "?"
 
 
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:

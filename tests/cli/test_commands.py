@@ -123,3 +123,22 @@ def test_help_is_there_and_tells(tmp_path: Path, words: tuple[str, ...]) -> None
 
 def test_the_version(tmp_path: Path) -> None:
     assert podrole("--version", cwd=tmp_path).stdout.startswith("podrole ")
+
+
+def test_policy_simulate_asks_the_running_world(world: RunningWorld) -> None:
+    asked = ("policy", "simulate", "--user", "admin", "--action", "s3:GetObject", "--action", "ec2:RunInstances")
+    done = podrole(*asked, cwd=world.directory)
+    assert done.returncode == 0
+    assert [line.split()[:2] for line in done.stdout.splitlines() if not line.startswith(" ")] == [
+        ["allowed", "s3:GetObject"],
+        ["allowed", "ec2:RunInstances"],
+    ]
+    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": trust})
+    world.ok("aws", "iam", "create-role", "--role-name", "idle", "--assume-role-policy-document", document)
+    done = podrole("policy", "simulate", "--role", "idle", "--action", "s3:GetObject", "--json", cwd=world.directory)
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["EvalDecision"] == "implicitDeny"
+    done = podrole("policy", "simulate", "--role", "nobody", "--action", "s3:GetObject", cwd=world.directory)
+    assert done.returncode == 2
+    assert "nobody" in done.stderr

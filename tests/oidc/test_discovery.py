@@ -39,6 +39,12 @@ async def test_an_authority_of_the_system_makes_thumbprints_irrelevant(issuer: F
     assert await fetch_keys(ISSUER, thumbprints=["0" * 40], fetcher=issuer.fetcher(lambda: trusting))
 
 
+async def test_the_thumbprint_that_a_server_would_be_stored_with_is_its_last_certificates(issuer: FakeIssuer) -> None:
+    assert await issuer.fetcher().served_thumbprint(ISSUER) == issuer.thumbprints[0]
+    with pytest.raises(KeysUnavailable):
+        await Fetcher(resolve=lambda *_: ("127.0.0.1", 1)).served_thumbprint(ISSUER)
+
+
 async def test_another_thumbprint_is_refused_with_the_one_that_was_found(issuer: FakeIssuer) -> None:
     refused = await fault_of(issuer, thumbprints=["0" * 40])
     assert refused.fault is KeysFault.THUMBPRINT
@@ -73,6 +79,18 @@ async def test_a_listed_thumbprint_does_not_excuse_a_certificate_for_another_nam
         ("keys over plain http", discovery_document(ISSUER, f"http://{HOST}/keys", []), KeysFault.NOT_HTTPS),
         ("keys in a file", discovery_document(ISSUER, "file:///etc/passwd", []), KeysFault.NOT_HTTPS),
         ("no address of keys", {"issuer": ISSUER}, KeysFault.NOT_HTTPS),
+        ("a user name in the address", discovery_document(ISSUER, f"https://x@{HOST}/keys", []), KeysFault.NOT_HTTPS),
+        ("a blank in the address", discovery_document(ISSUER, f"https://{HOST}/a b", []), KeysFault.NOT_HTTPS),
+        ("a line end in the address", discovery_document(ISSUER, f"https://{HOST}/\r\nX: y", []), KeysFault.NOT_HTTPS),
+        ("a fragment in the address", discovery_document(ISSUER, f"https://{HOST}/keys#a", []), KeysFault.NOT_HTTPS),
+        ("a port that is none", discovery_document(ISSUER, f"https://{HOST}:a/keys", []), KeysFault.NOT_HTTPS),
+        ("half an IPv6 address", discovery_document(ISSUER, "https://[::1/keys", []), KeysFault.NOT_HTTPS),
+        ("a host in another script", discovery_document(ISSUER, "https://exämple.com/keys", []), KeysFault.NOT_HTTPS),
+        (
+            "a label of 64 letters",
+            discovery_document(ISSUER, f"https://{'a' * 64}.example.com/keys", []),
+            KeysFault.NOT_HTTPS,
+        ),
         ("keys without a host", discovery_document(ISSUER, "https://", []), KeysFault.NOT_HTTPS),
     ],
 )

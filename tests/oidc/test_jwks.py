@@ -30,6 +30,7 @@ SMALL = VerificationKey("small", rsa.generate_private_key(65537, 1024).public_ke
         ({"keys": [{**ENTRY, "kid": str(number)} for number in range(101)]}, KeysFault.TOO_MANY_KEYS),
         ({"keys": [{**ENTRY, "use": "enc"}]}, KeysFault.NO_KEYS),
         ({"keys": [{**ENTRY, "key_ops": ["sign"]}]}, KeysFault.NO_KEYS),
+        ({"keys": [{**ENTRY, "key_ops": 5}]}, KeysFault.NO_KEYS),
         ({"keys": [{**ENTRY, "kid": 7}]}, KeysFault.NO_KEYS),
         ({"keys": [{**ENTRY, "n": "!!!"}]}, KeysFault.NO_KEYS),
         ({"keys": [{**ENTRY, "n": 7}]}, KeysFault.NO_KEYS),

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from podrole.sts.denial import Denied
-from podrole.sts.parameters import WEB_IDENTITY_PARAMETERS, policy_arns, validate
+from podrole.sts.parameters import (
+    ASSUME_ROLE_PARAMETERS,
+    WEB_IDENTITY_PARAMETERS,
+    is_tag_text,
+    policy_arns,
+    tags,
+    transitive_tag_keys,
+    validate,
+)
 from podrole.sts.role_arn import parse_role_arn
 
 GOOD = {
@@ -16,6 +24,11 @@ GOOD = {
 FAILED = "failed to satisfy constraint: Member must"
 LONGER, SHORTER = "have length greater than or equal to", "have length less than or equal to"
 MORE, LESS = "have value greater than or equal to", "have value less than or equal to"
+ANY = (
+    "satisfy regular expression pattern: "
+    r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+"
+)
+LATIN = r"satisfy regular expression pattern: [\u0009\u000A\u000D\u0020-\u00FF]+"
 PATTERN = r"satisfy regular expression pattern: [\w+=,.@-]*"
 
 
@@ -33,7 +46,9 @@ PATTERN = r"satisfy regular expression pattern: [\w+=,.@-]*"
         ({"DurationSeconds": "1e3"}, f"Value '1e3' at 'durationSeconds' {FAILED} be an integer"),
         ({"WebIdentityToken": "abc"}, f"Value at 'webIdentityToken' {FAILED} {LONGER} 4"),
         ({"WebIdentityToken": "a" * 20_001}, f"Value at 'webIdentityToken' {FAILED} {SHORTER} 20000"),
-        ({"Policy": ""}, f"Value '' at 'policy' {FAILED} {LONGER} 1"),
+        ({"MinimumSessionTokenSize": "4097"}, f"Value '4097' at 'minimumSessionTokenSize' {FAILED} {LESS} 4096"),
+        ({"RoleArn": "arn:aws:iam::1:role/\x7fxx"}, f"Value 'arn:aws:iam::1:role/\x7fxx' at 'roleArn' {FAILED} {ANY}"),
+        ({"Policy": "{}\u0100"}, f"Value '{{}}\u0100' at 'policy' {FAILED} {LATIN}"),
     ],
 )
 def test_a_parameter_outside_its_limits_is_named(changed: dict[str, str | None], message: str) -> None:
@@ -62,14 +77,119 @@ def test_policy_arns_come_in_the_order_of_their_numbers() -> None:
     assert [arn[-2:] for arn in policy_arns(arns)] == ["P1", "P2", "10"]
 
 
-ELEVEN = {f"PolicyArns.member.{n}.arn": "arn:aws:iam::aws:policy/P" for n in range(1, 12)}
-
-
-@pytest.mark.parametrize("arns", [ELEVEN, {"PolicyArns.member.1.arn": "short"}])
-def test_too_many_policy_arns_or_one_that_is_none_are_refused(arns: dict[str, str]) -> None:
+def refused(parameters: dict[str, str], *lists: str) -> tuple[str, str]:
     with pytest.raises(Denied) as raised:
-        policy_arns(arns)
-    assert raised.value.denial.code == "ValidationError"
+        validate(parameters, (), lists)
+    return raised.value.denial.code, raised.value.denial.message
+
+
+def test_too_many_policy_arns_or_one_that_is_none_are_refused() -> None:
+    eleven = {f"PolicyArns.member.{n}.arn": "arn:aws:iam::aws:policy/P" for n in range(1, 12)}
+    assert refused(eleven, "PolicyArns")[1].endswith(f"at 'policyArns' {FAILED} {SHORTER} 10")
+    code, message = refused({"PolicyArns.member.1.arn": "short"}, "PolicyArns")
+    assert code == "ValidationError"
+    assert message.endswith(f"Value 'short' at 'policyArns.1.member.arn' {FAILED} {LONGER} 20")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PolicyArns",
+        "PolicyArns.",
+        "PolicyArns.1",
+        "PolicyArns.1.arn",
+        "PolicyArns.member",
+        "PolicyArns.member.0.arn",
+        "PolicyArns.member.01.arn",
+        "PolicyArns.member.-1.arn",
+        "PolicyArns.member.1",
+        "PolicyArns.member.1.Arn",
+        "PolicyArns.member.1.arn.x",
+        "PolicyArns.member.99999.arn",
+        "PolicyArns.Member.1.arn",
+    ],
+)
+def test_a_restriction_that_is_misspelt_is_refused_and_not_lost(name: str) -> None:
+    assert refused({name: "arn:aws:iam::aws:policy/P"}, "PolicyArns")[0] == "MalformedInput"
+
+
+def test_an_empty_list_as_sdks_write_it_is_an_empty_list() -> None:
+    validate({"PolicyArns": ""}, (), ("PolicyArns",))
+    assert policy_arns({"PolicyArns": ""}) == ()
+
+
+def test_tags_and_transitive_keys_are_read_in_order() -> None:
+    given = {
+        "Tags.member.2.Key": "b",
+        "Tags.member.2.Value": "",
+        "Tags.member.1.Key": "a",
+        "Tags.member.1.Value": "1",
+        "TransitiveTagKeys.member.1": "b",
+    }
+    validate(given, (), ("Tags", "TransitiveTagKeys"))
+    assert tags(given) == [("a", "1"), ("b", "")]
+    assert transitive_tag_keys(given) == ("b",)
+
+
+KEYS = r"satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]+"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"Tags.member.1.Key": "a"}, f"Value null at 'tags.1.member.value' {FAILED} not be null"),
+        ({"Tags.member.1.Value": "a"}, f"Value null at 'tags.1.member.key' {FAILED} not be null"),
+        (
+            {"Tags.member.3.Key": "a;b", "Tags.member.3.Value": ""},
+            f"Value 'a;b' at 'tags.3.member.key' {FAILED} {KEYS}",
+        ),
+        (
+            {"Tags.member.1.Key": "a\tb", "Tags.member.1.Value": ""},
+            f"Value 'a\tb' at 'tags.1.member.key' {FAILED} {KEYS}",
+        ),
+        (
+            {"Tags.member.1.Key": "a", "Tags.member.1.Value": "x" * 257},
+            f"Value '{'x' * 257}' at 'tags.1.member.value' {FAILED} {SHORTER} 256",
+        ),
+        ({"TransitiveTagKeys.member.1": ""}, f"Value '' at 'transitiveTagKeys.1.member' {FAILED} {LONGER} 1"),
+    ],
+)
+def test_a_tag_outside_its_limits_is_named(parameters: dict[str, str], message: str) -> None:
+    code, told = refused(parameters, "Tags", "TransitiveTagKeys")
+    assert code == "ValidationError"
+    assert message in told
+
+
+@pytest.mark.parametrize("name", ["Tags.member.1", "Tags.member.1.key", "TransitiveTagKeys.member.1.x", "Tags.1.Key"])
+def test_a_tag_that_is_misspelt_is_refused(name: str) -> None:
+    assert refused({name: "a"}, "Tags", "TransitiveTagKeys")[0] == "MalformedInput"
+
+
+def test_at_most_fifty_tags_are_taken() -> None:
+    many = {f"Tags.member.{n}.{part}": f"k{n}" for n in range(1, 52) for part in ("Key", "Value")}
+    assert refused(many, "Tags")[1].endswith(f"at 'tags' {FAILED} {SHORTER} 50")
+    keys = {f"TransitiveTagKeys.member.{n}": f"k{n}" for n in range(1, 52)}
+    assert refused(keys, "TransitiveTagKeys")[1].endswith(f"at 'transitiveTagKeys' {FAILED} {SHORTER} 50")
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("Project 1", True),
+        ("a_.:/=+-@", True),
+        ("Straße 東京\u3000x\xa0²½Ⅻ", True),
+        ("a\n", False),
+        ("é\t", False),
+        ("€", False),
+    ],
+)
+def test_tags_are_of_letters_blanks_digits_and_some_signs(text: str, fits: bool) -> None:
+    assert is_tag_text(text) is fits
+
+
+def test_a_policy_for_assume_role_has_no_limit_of_its_own() -> None:
+    given = {"RoleArn": GOOD["RoleArn"], "RoleSessionName": "web", "Policy": "x" * 3_000}
+    validate(given, ASSUME_ROLE_PARAMETERS)
 
 
 @pytest.mark.parametrize(

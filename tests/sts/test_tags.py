@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from podrole.sts.denial import Denied
-from podrole.sts.tags import SOURCE_IDENTITY_CLAIM, TAGS_CLAIM, source_identity_of_claims, tags_of_claims
+from podrole.sts.tags import (
+    SOURCE_IDENTITY_CLAIM,
+    TAGS_CLAIM,
+    SessionTags,
+    check_not_inherited,
+    overriding,
+    source_identity_of_claims,
+    tags_of_claims,
+    tags_of_parameters,
+)
 
 
 def nested(principal_tags: Any, transitive: Any = None) -> dict[str, Any]:
@@ -15,6 +24,33 @@ def nested(principal_tags: Any, transitive: Any = None) -> dict[str, Any]:
     if transitive is not None:
         claim["transitive_tag_keys"] = transitive
     return {TAGS_CLAIM: claim}
+
+
+def test_tags_of_a_request_and_of_the_calling_session_are_one_by_case_insensitive_keys() -> None:
+    assert overriding({"Team": "a", "x": "1"}, {"team": "b"}) == {"x": "1", "team": "b"}
+    calling = SessionTags({"Team": "a", "Stage": "prod"}, ("team",))
+    assert calling.inherited() == SessionTags({"Team": "a"}, ("Team",))
+    check_not_inherited(SessionTags({"Stage": "dev"}), calling.inherited())
+    with pytest.raises(Denied) as raised:
+        check_not_inherited(SessionTags({"TEAM": "b"}), calling.inherited())
+    assert raised.value.denial.code == "InvalidParameterValue"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "transitive", "message"),
+    [
+        ([("a", "1"), ("A", "2")], [], "Duplicate tag keys found. Please note that Tag keys are case insensitive."),
+        ([("a", "1"), ("a", "1")], [], "Duplicate tag keys found. Please note that Tag keys are case insensitive."),
+        ([("a", "1")], ["b"], "The specified transitive tag key must be included in the requested tags."),
+        ([("Aws:a", "1")], [], "System tags cannot be added by the requester. Tag keys may not begin with aws:"),
+    ],
+)
+def test_tags_that_contradict_each_other_are_refused(
+    pairs: list[tuple[str, str]], transitive: list[str], message: str
+) -> None:
+    with pytest.raises(Denied) as raised:
+        tags_of_parameters(pairs, transitive)
+    assert (raised.value.denial.code, raised.value.denial.message) == ("InvalidParameterValue", message)
 
 
 def test_no_claim_is_no_tag() -> None:

@@ -11,18 +11,21 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlencode
+from xml.etree import ElementTree
 
 import boto3
 import httpx2
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from podrole.aws.account import Account
 from podrole.aws.endpoint import Endpoint
 from podrole.aws.operations.eks import ClusterInfo
+from podrole.aws.pod_identity_agent import PodIdentityAgent
 from podrole.base.certificates import Authority, server_context
 from podrole.base.events import Event, EventLog
 from podrole.base.serving import LOOPBACK, bind, listening
-from podrole.oidc.fetch import Fetcher
+from podrole.oidc.discovery import TIMEOUT_SECONDS
 from podrole.oidc.issuer import mint
 from podrole.oidc.keycache import KeyCache
 from podrole.oidc.keys import SigningKey
@@ -52,6 +55,31 @@ def trust_policy(**condition: Any) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
+def policy(*statements: dict[str, Any]) -> str:
+    """A policy document of these statements."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allow(action: str | list[str], resource: str | list[str] = "*", **more: Any) -> dict[str, Any]:
+    """An Allow for an identity policy."""
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+def trust_of(principal: str | list[str], action: str | list[str] = "sts:AssumeRole", **more: Any) -> dict[str, Any]:
+    """An Allow for a trust policy that names AWS principals."""
+    return {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": action, **more}
+
+
+def refused(call: Callable[..., Any], **arguments: Any) -> tuple[str, int, str]:
+    """Return code, status and message of the error that a boto3 call ends with."""
+    try:
+        answer = call(**arguments)
+    except ClientError as problem:
+        response = problem.response
+        return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"], response["Error"]["Message"]
+    raise AssertionError(f"it was not refused: {answer}")
+
+
 @dataclass
 class LocalAWS:
     """A running endpoint. ``offset`` moves its clock (seconds)."""
@@ -63,6 +91,7 @@ class LocalAWS:
     loop: asyncio.AbstractEventLoop
     endpoint: Endpoint | None = None
     keys: KeyCache | None = None
+    agent_url: str = ""
     offset: float = 0.0
     http: httpx2.Client = field(default_factory=lambda: httpx2.Client(timeout=30))
     _clients: dict[Any, Any] = field(default_factory=dict)
@@ -102,6 +131,7 @@ class LocalAWS:
 
     async def _reset(self) -> None:
         if self.endpoint is not None and self.keys is not None:
+            self.keys.fetch_limit = TIMEOUT_SECONDS
             await self.endpoint.open_account()
             self.keys.forget()
             self.events.clear()
@@ -169,6 +199,45 @@ class LocalAWS:
         document = json.dumps(trust or trust_policy())
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=document, **more)
 
+    def user(self, name: str, *statements: dict[str, Any], **more: Any) -> dict[str, str]:
+        """Make a user with an inline policy of these statements, and return its access key."""
+        iam = self.client("iam")
+        iam.create_user(UserName=name, **more)
+        if statements:
+            iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=policy(*statements))
+        return dict(iam.create_access_key(UserName=name)["AccessKey"])
+
+    def role(self, name: str, trust: dict[str, Any], *statements: dict[str, Any], **more: Any) -> str:
+        """Make a role with a trust statement and an inline policy, and return its ARN."""
+        iam = self.client("iam")
+        made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust), **more)
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy(*statements))
+        return str(made["Role"]["Arn"])
+
+    def administrator_of(self, account: str) -> dict[str, str]:
+        """Open another account beside the world's own, and return the key of its administrator."""
+        from moto.iam.models import iam_backends
+
+        from podrole.aws.managed import ensure_managed_policy
+
+        administrator_access = "arn:aws:iam::aws:policy/AdministratorAccess"
+        backend = iam_backends[account]["aws"]
+        backend.create_user(REGION, "admin")
+        ensure_managed_policy(account, administrator_access)
+        backend.attach_user_policy(administrator_access, "admin")
+        key = backend.create_access_key("admin")
+        return {"AccessKeyId": key.access_key_id, "SecretAccessKey": key.secret_access_key}
+
+    def store_trust(self, document: object, name: str = "reader", account: str = ACCOUNT) -> None:
+        """Put a trust policy into the account around IAM's own checks, as one that was stored before there were any."""
+        from moto.iam.models import iam_backends
+
+        text = document if isinstance(document, str) else json.dumps(document)
+        for role in iam_backends[account]["aws"].roles.values():
+            if role.name == name:
+                role.assume_role_policy_document = text
+
     def run(self, function: Callable[[], Awaitable[T]]) -> T:
         """Run a coroutine in the endpoint's loop."""
 
@@ -176,6 +245,21 @@ class LocalAWS:
             return await function()
 
         return asyncio.run_coroutine_threadsafe(call(), self.loop).result(30)
+
+
+def refusal(answer: httpx2.Response) -> tuple[int, str, str]:
+    """Return status, code and message of a query service's error, having made sure that it is well-formed."""
+    root = ElementTree.fromstring(answer.text)
+    kind = "Sender" if answer.status_code < 500 else "Receiver"
+    assert _text(root, "Type") == kind
+    assert _text(root, "RequestId") == answer.headers["x-amzn-requestid"]
+    assert answer.headers["content-type"] == "text/xml"
+    return answer.status_code, _text(root, "Code"), _text(root, "Message")
+
+
+def _text(root: ElementTree.Element, name: str) -> str:
+    found = root.find(f".//{{*}}{name}")
+    return "" if found is None else found.text or ""
 
 
 @contextlib.contextmanager
@@ -190,7 +274,7 @@ def local_aws(signing_key: SigningKey, authority: Authority) -> Iterator[LocalAW
         issuer_socket, socket = bind(0, name="issuer", option=""), bind(0, name="aws", option="")
         issuer.port = issuer_socket.getsockname()[1]
         aws = LocalAWS(socket.getsockname()[1], issuer, EventLog(), Vault(bytes(range(32))), asyncio.get_running_loop())
-        aws.keys = KeyCache(Fetcher(resolve=lambda *_: (LOOPBACK, issuer.port), trust=_nobody), aws.now, cool_down=0.2)
+        aws.keys = KeyCache(issuer.fetcher(), aws.now, cool_down=0.2)
         aws.endpoint = endpoint = Endpoint(
             Account(ACCOUNT, REGION, ADMIN_KEY, ADMIN_SECRET),
             ClusterInfo(
@@ -207,10 +291,16 @@ def local_aws(signing_key: SigningKey, authority: Authority) -> Iterator[LocalAW
             events=aws.events,
             clock=aws.now,
         )
+        agent_socket = bind(0, name="agent", option="")
+        aws.agent_url = f"http://{LOOPBACK}:{agent_socket.getsockname()[1]}"
+        agent = PodIdentityAgent(aws.url, "podrole", REGION, endpoint.node_credentials, aws.now)
         tls = server_context(authority.issue([HOST], now=time.time()))
+        tls.sni_callback = issuer.choose_certificate
         async with (
             listening(issuer, issuer_socket, tls=tls, grace_seconds=0),
             listening(endpoint, socket, grace_seconds=0),
+            listening(agent, agent_socket, grace_seconds=0),
+            contextlib.aclosing(agent),
         ):
             await endpoint.open_account()
             started.append(aws)
@@ -241,9 +331,3 @@ def local_aws(signing_key: SigningKey, authority: Authority) -> Iterator[LocalAW
         thread.join(60)
     if failed:
         raise failed[0]
-
-
-def _nobody() -> Any:
-    import ssl
-
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -31,15 +31,21 @@ class FakeIssuer:
     status: int = 200
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     delay: asyncio.Event | None = None
+    down: bool = False
+    tls: ssl.SSLContext | None = None
     asked: list[str] = field(default_factory=list)
     first_asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self._own_keys = tuple(self.keys)
 
     def behave(self) -> None:
         """Serve the truth again."""
         if self.delay is not None:
             self.delay.set()
-        self.document = self.key_set = self.delay = None
-        self.status, self.headers, self.keys = 200, [], self.keys[:1]
+        self.document = self.key_set = self.delay = self.tls = None
+        self.down = False
+        self.status, self.headers, self.keys = 200, [], list(self._own_keys)
         self.asked.clear()
 
     @property
@@ -49,9 +55,18 @@ class FakeIssuer:
     def fetcher(self, trust: Callable[[], ssl.SSLContext] | None = None) -> Fetcher:
         """A fetcher that finds this issuer; by default the system vouches for nobody."""
         return Fetcher(
-            resolve=lambda _host, _port: (LOOPBACK, self.port),
+            resolve=lambda _host, _port: self.place(),
             trust=trust or (lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)),
         )
+
+    def place(self) -> tuple[str, int]:
+        """Where it listens, or, when it is down, where nothing does."""
+        return LOOPBACK, 1 if self.down else self.port
+
+    def choose_certificate(self, connection: Any, _name: str | None, _context: ssl.SSLContext) -> None:
+        """Serve another certificate where a test says so (for ``SSLContext.sni_callback``)."""
+        if self.tls is not None:
+            connection.context = self.tls
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.asked.append(scope["path"])

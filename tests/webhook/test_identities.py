@@ -51,9 +51,9 @@ async def following(
 
 
 def role(identities: Identities, namespace: str, name: str) -> str | None:
-    """The role that is known without asking."""
-    identity = identities.known(namespace, name)
-    return identity.role_arn if isinstance(identity, Identity) else None
+    """The role that was seen last."""
+    identity = identities.held(namespace, name)
+    return identity.role_arn if identity is not None else None
 
 
 async def test_what_was_there_before_is_known(api: APIServer) -> None:
@@ -167,6 +167,56 @@ async def test_a_service_account_that_is_not_held_is_asked_for(api: APIServer) -
         assert identity.role_arn == ARN
 
 
+async def test_while_the_watch_is_interrupted_what_is_held_is_asked_for_anew(api: APIServer) -> None:
+    api.service_account("demo", "sa")
+    api.service_account("demo", "gone", role_arn=ARN)
+    async with following(api) as identities:
+        reflector = identities.service_accounts.reflector
+        reflector._back_off = BackOff(first=60, longest=60)  # the watch does not come back by itself
+        api.end_watches()
+        await until(lambda: not reflector.connected)
+        api.service_account("demo", "sa", role_arn=ARN)
+        api.remove("serviceaccounts", "demo", "gone")
+        assert identities.known("demo", "sa") is UNKNOWN
+        identity, exists = await identities.find("demo", "sa")
+        assert exists
+        assert identity is not None
+        assert identity.role_arn == ARN
+        assert await identities.find("demo", "gone") == (None, False)
+
+
+async def test_where_nobody_tells_what_is_held_counts(api: APIServer) -> None:
+    now = [100.0]
+    api.service_account("demo", "sa", role_arn=ARN)
+    async with following(api, lookup_limit=0.05) as identities:
+        identities.service_accounts._now = lambda: now[0]  # turn the clock
+        api.silent = True
+        api.end_watches()
+        await until(lambda: not identities.connected)
+        for _ in range(3):
+            identity, exists = await identities.find("demo", "sa")
+            assert exists
+            assert identity is not None
+            assert identity.role_arn == ARN
+        assert api.asked("/serviceaccounts/sa") == 1  # and not again at once
+        await until(lambda: not identities.service_accounts._asking)
+        now[0] += 5.1
+        await identities.find("demo", "sa")
+        assert api.asked("/serviceaccounts/sa") == 2
+
+
+async def test_a_review_is_a_sign_that_the_api_server_is_back(api: APIServer) -> None:
+    async with following(api) as identities:
+        reflector = identities.service_accounts.reflector
+        reflector._back_off = BackOff(first=0.01, longest=60)
+        reflector._failures = 20  # it has waited long, and would wait long again
+        await api.stop()
+        await until(lambda: reflector._failures > 20)
+        await api.start()
+        await identities.find("demo", "anybody")
+        await until(lambda: reflector.connected)
+
+
 async def test_reviews_that_wait_for_the_same_ask_once(api: APIServer) -> None:
     async with following(api) as identities:
         found = await asyncio.gather(*[identities.find("demo", "nobody") for _ in range(20)])
@@ -252,11 +302,13 @@ async def test_a_config_map_deleted_during_an_outage_is_gone(api: APIServer) -> 
 async def test_strict_keeps_a_deleted_config_map(api: APIServer) -> None:
     api.config_map("eks", "pod-identity-webhook", {"demo/sa": {"RoleARN": ARN}})
     async with following(api, compat="strict", watch_config_map=True) as identities:
-        assert role(identities, "demo", "sa") == ARN
+        before = identities.known("demo", "sa")
+        assert isinstance(before, Identity)
         api.remove("configmaps", "eks", "pod-identity-webhook")
+        api.config_map("eks", "pod-identity-webhook-2", {})  # comes through the same watch
         api.service_account("demo", "marker", role_arn=OTHER)
         await until(lambda: role(identities, "demo", "marker") == OTHER)
-        assert role(identities, "demo", "sa") == ARN
+        assert identities.known("demo", "sa") == before
 
 
 async def test_without_the_config_map_nothing_is_decided_that_it_could_change(api: APIServer) -> None:

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from podrole.webhook.identities import UNKNOWN, Unknown
+from podrole.webhook.errors import APIUnavailable
 from podrole.webhook.identity import Identity
 from podrole.webhook.mutation import mutate
 from podrole.webhook.pod import read_pod
-from podrole.webhook.scan import Finding, scan
-from podrole.webhook.settings import ServingSettings, Settings
+from podrole.webhook.scan import Finding, scan, scan_now
+from podrole.webhook.settings import ServingSettings, Settings, SourceSettings
 from support.api_server import APIServer, until
 from support.webhook import ARN, DEFAULTS, identity_of, injection, patched
 from support.webhook_client import serving
@@ -21,13 +21,13 @@ OTHER = "arn:aws:iam::111122223333:role/other"
 
 
 class Known:
-    """Service account demo/sa has this identity; demo/plain has none; no other exists."""
+    """Service account demo/sa has this identity, and no other has one."""
 
     def __init__(self, identity: Identity | None) -> None:
         self.identity = identity
 
-    def known(self, namespace: str, name: str, /) -> Identity | Unknown | None:
-        return {"sa": self.identity, "plain": None}.get(name, UNKNOWN) if namespace == "demo" else UNKNOWN
+    def held(self, namespace: str, name: str, /) -> Identity | None:
+        return self.identity if (namespace, name) == ("demo", "sa") else None
 
 
 def pod_of(account: str = "sa", **metadata: Any) -> dict[str, Any]:
@@ -83,8 +83,7 @@ def test_an_audience_that_the_binding_says_no_longer() -> None:
 @pytest.mark.parametrize(
     "pod",
     [
-        pod_of("plain"),
-        pod_of("unknown"),
+        pod_of("unbound"),
         pod_of(labels={"eks.amazonaws.com/skip-pod-identity-webhook": "x"}),
         pod_of(annotations={"eks.amazonaws.com/skip-containers": "app,proxy"}),
         pod_of(deletionTimestamp="2026-01-01T00:00:00Z"),
@@ -137,6 +136,28 @@ async def test_a_server_that_scans_shows_the_number_of_pods() -> None:
             api.remove("pods", "demo", "p-1")
             api.refuse_with = None
             await until(lambda: values.get(key) == 1)
+
+
+async def test_a_scan_by_itself_reads_all_sources_first() -> None:
+    settings = Settings(sources=SourceSettings(watch_config_map=True))
+    async with APIServer() as api:
+        api.service_account("demo", "sa", role_arn=ARN)
+        api.service_account("demo", "mapped")
+        api.config_map("eks", "pod-identity-webhook", {"demo/mapped": {"RoleARN": ARN}})
+        for number, account in enumerate(["sa", "mapped", "plain"] * 300):
+            spec = {"serviceAccountName": account, "containers": [{"name": "app"}]}
+            api.put("pods", "demo", f"p-{number:03}", spec=spec)
+        found = await scan_now(settings, api.connection)
+        assert {finding.service_account for finding in found} == {"sa", "mapped"}
+        assert len(found) == 600
+        assert api.asked("/api/v1/pods?limit=500&continue=500") == 1
+
+
+async def test_a_scan_by_itself_gives_up_where_nothing_can_be_read() -> None:
+    async with APIServer() as api:
+        api.refuse_with = 403
+        with pytest.raises(APIUnavailable, match=r"could not be read within 0\.1 s"):
+            await scan_now(Settings(), api.connection, seconds=0.1)
 
 
 async def test_a_server_scans_only_where_it_is_told_to() -> None:

@@ -1,4 +1,8 @@
-"""The account and its administrator: an ordinary IAM user with AdministratorAccess and a generated access key."""
+"""The account and who is in it from the start.
+
+The administrator is an ordinary IAM user with AdministratorAccess and a generated access key; the embedded cluster's
+node has an ordinary role.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from podrole.aws.managed import ensure_managed_policy
+from podrole.aws.node_role import NODE_POLICIES, NODE_ROLE, NODE_TRUST
 
 ADMINISTRATOR = "admin"
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
@@ -27,7 +32,7 @@ class Account:
             raise ValueError(f"an account id has 12 digits, unlike {self.id!r}")
 
     def create(self) -> None:
-        """Make the administrator, as ``aws iam create-user`` and its siblings would."""
+        """Make the administrator and the cluster's node role, as ``aws iam create-user`` and its siblings would."""
         from moto.iam.models import iam_backends
 
         self.forget()
@@ -40,6 +45,11 @@ class Account:
         del backend.access_keys[key.access_key_id]
         key.access_key_id, key.secret_access_key = self.admin_key_id, self.admin_secret
         backend.access_keys[key.access_key_id] = key
+        node = backend.create_role(NODE_ROLE, NODE_TRUST, "/", None, "The embedded cluster's node", [], "3600")
+        for name in NODE_POLICIES:
+            arn = f"arn:{self.partition}:iam::aws:policy/{name}"
+            ensure_managed_policy(self.id, arn)
+            backend.attach_role_policy(arn, node.name)
 
     def forget(self) -> None:
         """Empty every account: moto keeps its state in modules, so one process holds one world."""

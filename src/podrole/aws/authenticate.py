@@ -13,8 +13,9 @@ import re
 from podrole.aws import chunked, sigv4
 from podrole.aws.caller import ANONYMOUS, Caller, caller_of_session, caller_of_user
 from podrole.aws.directory import MotoDirectory
-from podrole.aws.receive import ServiceRequest
+from podrole.aws.receive import ServiceRequest, partition_of
 from podrole.aws.refusals import refusal
+from podrole.aws.s3_region import require_region
 from podrole.aws.services import model
 from podrole.aws.sigv4 import Fault, Signature, SignatureRefused
 from podrole.iam.directory import Role, User
@@ -34,11 +35,20 @@ def authenticate(call: ServiceRequest, directory: MotoDirectory, vault: Vault, n
     if is_unsigned_operation(call):
         return ANONYMOUS  # whatever credentials came along are not looked at
     if call.service is not None and call.service.name == "s3" and not sigv4.is_signed(call.http):
+        _require_no_old_signature(call)
         return ANONYMOUS
     try:
         return _authenticated(call, directory, vault, now)
     except SignatureRefused as refused:
         raise refusal(refused, call.service, call.protocol) from refused
+
+
+def _require_no_old_signature(call: ServiceRequest) -> None:
+    """A query signed with version 2 is no anonymous request, and no version that is verified here."""
+    if any(name in ("AWSAccessKeyId", "Signature") for name, _ in call.http.query_pairs):
+        raise refusal(
+            SignatureRefused(Fault.ALGORITHM, "The request is signed with signature version 2."), call.service, ""
+        )
 
 
 def is_unsigned_operation(call: ServiceRequest) -> bool:
@@ -57,19 +67,31 @@ def _authenticated(call: ServiceRequest, directory: MotoDirectory, vault: Vault,
     signature = sigv4.parse_signature(call.http)
     is_s3 = call.service is not None and call.service.signing == "s3"
     try:
-        sigv4.check_time(signature, now)
+        sigv4.check_time(signature, now, s3=is_s3)
         if call.service is not None:
             sigv4.check_scope(signature, service=call.service.signing, region_pattern=_REGION)
         caller, secret = _principal(signature, directory, vault, now)
+        _require_partition(caller, signature)
+        sigv4.check_signed_headers(call.http, signature, s3=is_s3)
         payload = _payload_hash(call, signature, is_s3=is_s3)
         sigv4.check_signature(call.http, signature, secret, payload, s3=is_s3)
+        if is_s3:
+            chunked.decode(call, signature, secret)
     except SignatureRefused as refused:
         refused.evidence.setdefault("key_id", signature.key_id)
         refused.evidence.setdefault("timestamp", signature.timestamp)
+        if signature.presigned:
+            refused.evidence["presigned"] = "yes"
         raise
     if is_s3:
-        chunked.decode(call, signature, secret)
+        require_region(call, signature)
     return caller
+
+
+def _require_partition(caller: Caller, signature: Signature) -> None:
+    """Partitions know nothing of each other: a key of one is unknown in another."""
+    if caller.principal.arn.split(":", 2)[1] != partition_of(signature.region):
+        raise SignatureRefused(Fault.UNKNOWN_KEY, "The security token included in the request is invalid.")
 
 
 def _principal(signature: Signature, directory: MotoDirectory, vault: Vault, now: float) -> tuple[Caller, str]:

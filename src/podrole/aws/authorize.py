@@ -1,48 +1,220 @@
 """The third station: may this caller do what the call does?
 
-A call needs one or more permissions, each an action on a resource; all of them must be allowed. The decision is
-``podrole.iam``'s; here it is asked, and a refusal is put into the words of the service
-(https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html).
+A call needs one or more permissions, each an action on a resource (podrole.iam.actions); all of them must be allowed.
+The decision is ``podrole.iam``'s, over everything that has a say: what is attached to the caller, the policy of the
+resource, the control policies of the organizations of both. A refusal is put into the words of the service by
+podrole.aws.access_denied.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, ItemsView, Iterator, Mapping
+from typing import NamedTuple
 
+from podrole.aws.access_denied import Refusals
 from podrole.aws.caller import Caller
 from podrole.aws.directory import MotoDirectory
+from podrole.aws.documents import is_public
 from podrole.aws.errors import AWSError
-from podrole.aws.policies import policies_of
-from podrole.aws.receive import ServiceRequest
-from podrole.iam.evaluate import Decision, PolicySet, Request, evaluate
-from podrole.iam.explain import denial_message, explain, summary
+from podrole.aws.organizations import Levels, control_policies
+from podrole.aws.parameters import operation_of, parameters
+from podrole.aws.policies import compile_stored, policies_of
+from podrole.aws.receive import ServiceRequest, partition_of
+from podrole.aws.resolver import MotoResolver, bucket_of
+from podrole.aws.resource_policies import Owned, owned
+from podrole.iam.actions.call import Call, Permission
+from podrole.iam.actions.keys import condition_keys
+from podrole.iam.actions.operations import permissions
+from podrole.iam.actions.reference import prefix_of, supports_rcps
+from podrole.iam.actions.s3 import object_arn
+from podrole.iam.arn import is_account_id
+from podrole.iam.directory import PolicyText
+from podrole.iam.evaluate import Decision, NamedPolicy, Outcome, PolicySet, Request, evaluate
+from podrole.iam.explain import explain
+from podrole.iam.policy import PolicyKind
+from podrole.iam.principal import PrincipalType
+from podrole.iam.request import NO_RESOURCE
 from podrole.sts.circumstances import Circumstances
 
-
-@dataclass(frozen=True, slots=True)
-class Permission:
-    """One thing that a call needs: an action on a resource, ``*`` where the action has none."""
-
-    action: str
-    resource: str
+_RESOLVER = MotoResolver()
+# STS weighs the role's trust policy and the caller's policies in one go, where the session is made.
+_DECIDED_THERE = frozenset({"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"})
+_READS_OBJECT = frozenset({"GetObject", "HeadObject", "GetObjectAttributes", "GetObjectTagging", "GetObjectAcl"})
 
 
-def authorize(call: ServiceRequest, caller: Caller, directory: MotoDirectory) -> None:
-    """Return if everything that the call does is allowed; raises AWSError otherwise."""
-    policies = policies_of(caller, directory)
-    context = {**circumstances(call).context_keys(), **caller.context_keys()}
-    for permission in permissions(call):
-        request = Request(caller.principal, permission.action, permission.resource, "", context)
+class Verdict(NamedTuple):
+    """One permission, the question put for it, all that had a say, and the answer."""
+
+    permission: Permission
+    request: Request
+    policies: PolicySet
+    decision: Decision
+
+
+def authorize(call: ServiceRequest, caller: Caller, directory: MotoDirectory, refusals: Refusals) -> None:
+    """Return if everything that the call does is allowed; raises AWSError otherwise.
+
+    S3's DeleteObjects is refused key by key: what may not be deleted is taken out of the call and put into
+    ``call.refused_keys``. Afterwards ``call.account`` is the account in which the service acts.
+    """
+    if call.service is None or (call.service.name == "sts" and call.operation in _DECIDED_THERE):
+        return
+    question = _Question(call, caller, directory)
+    needed = permissions(question.iam_call, _RESOLVER)
+    if call.service.name == "s3" and call.operation == "DeleteObjects":
+        _delete_each(call, question, needed, refusals)
+    else:
+        for permission in needed:
+            verdict = question.ask(permission)
+            if not verdict.decision.allowed:
+                raise refused(call, verdict, refusals)
+        if call.operation in _READS_OBJECT and call.service.name == "s3":
+            _hide_missing(call, question, refusals)
+    if call.service.name == "ec2" and parameters(call).get("DryRun") is True:
+        raise AWSError("DryRunOperation", 412, "Request would have succeeded, but DryRun flag is set.")
+    call.account = question.acting_account(needed)
+
+
+def refused(call: ServiceRequest, verdict: Verdict, refusals: Refusals) -> AWSError:
+    """Return the refusal, with the evidence: it is worked out here and nowhere earlier."""
+    evidence = explain(verdict.request, verdict.policies, verdict.decision)
+    return refusals.access_denied(call, verdict.request, verdict.decision, evidence)
+
+
+class _Question:
+    """Everything about a call that its permissions share."""
+
+    def __init__(self, call: ServiceRequest, caller: Caller, directory: MotoDirectory) -> None:
+        self._call = call
+        self._caller = caller
+        self._directory = directory
+        self.iam_call = iam_call(call, caller)
+        self._attached = policies_of(caller, directory)
+        account = caller.account
+        self._scps = _compiled(control_policies(account, "scp"), PolicyKind.SCP) if account else None
+        self._owner = Owned()
+
+    def ask(self, permission: Permission) -> Verdict:
+        """Decide one permission."""
+        owner = owned(permission.resource) if permission.resource != NO_RESOURCE else Owned()
+        account = owner.account if is_account_id(owner.account) else ""
+        if not self._owner.account and account:
+            self._owner = owner
+        request = Request(
+            self._caller.principal,
+            permission.action,
+            permission.resource,
+            account,
+            LazyKeys(lambda: self._keys(permission, account)),
+            permission.partial,
+        )
+        policies = self._policies(permission, owner, account)
         decision = evaluate(request, policies)
-        if not decision.allowed:
-            raise access_denied(call, request, policies, decision)
+        if decision.allowed and owner.closed and self._is_stranger(account) and self._is_public(policies):
+            decision = Decision(Outcome.IMPLICITLY_DENIED, PolicyKind.RESOURCE)
+        return Verdict(permission, request, policies, decision)
+
+    def acting_account(self, needed: tuple[Permission, ...]) -> str:
+        """Return the account in which the service acts: the owner's of the first resource, else the caller's."""
+        mine = self._caller.account
+        if self._owner.account and needed and self._owner.account != mine:
+            return self._owner.account
+        return mine
+
+    def _policies(self, permission: Permission, owner: Owned, account: str) -> PolicySet:
+        resource = None
+        if owner.policy is not None and permission.exists:
+            resource = NamedPolicy(
+                owner.policy.name, compile_stored(self._bound(permission, owner.policy), PolicyKind.RESOURCE)
+            )
+        rcps = None
+        if account and supports_rcps(permission.action.partition(":")[0]):
+            rcps = _compiled(control_policies(account, "rcp"), PolicyKind.RCP)
+        if resource is None and rcps is None and self._scps is None:
+            return self._attached
+        attached = self._attached
+        return PolicySet(attached.identity, resource, attached.boundaries, attached.session, self._scps, rcps)
+
+    def _bound(self, permission: Permission, policy: PolicyText) -> PolicyText:
+        where = permission.resource
+        if where.split(":", 3)[2] == "s3":
+            where = where.partition("/")[0]
+        document = self._directory.bound.resolve(where, policy.document)
+        return policy if document is policy.document else PolicyText(policy.name, document)
+
+    @staticmethod
+    def _is_public(policies: PolicySet) -> bool:
+        return policies.resource is not None and is_public(policies.resource.policy)
+
+    def _is_stranger(self, account: str) -> bool:
+        return self._caller.account != account and self._caller.principal.type is not PrincipalType.SERVICE
+
+    def _keys(self, permission: Permission, account: str) -> dict[str, str | list[str]]:
+        call = self._call
+        keys = {**circumstances(call).context_keys(), **self._caller.context_keys()}
+        owner = account or self._caller.account
+        if owner and permission.resource != NO_RESOURCE:
+            keys["aws:ResourceAccount"] = owner
+        if call.service is not None and call.service.name == "s3":
+            keys.update(_s3_connection(call))
+        keys.update(condition_keys(self.iam_call, permission, _RESOLVER))
+        return keys
 
 
-def permissions(call: ServiceRequest) -> Iterable[Permission]:
-    """Return what the call needs."""
-    if call.service is not None:
-        yield Permission(f"{call.service.signing}:{call.operation}", "*")
+class LazyKeys(Mapping[str, "str | list[str]"]):
+    """Condition keys that are worked out when a policy first reads one: most policies read none."""
+
+    __slots__ = ("_found", "_make")
+
+    def __init__(self, make: Callable[[], dict[str, str | list[str]]]) -> None:
+        self._make = make
+        self._found: dict[str, str | list[str]] | None = None
+
+    def _all(self) -> dict[str, str | list[str]]:
+        if self._found is None:
+            self._found = self._make()
+        return self._found
+
+    def items(self) -> ItemsView[str, str | list[str]]:
+        """Return the keys with their values, without a look-up for each."""
+        return self._all().items()
+
+    def __getitem__(self, key: str) -> str | list[str]:
+        return self._all()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
+def iam_call(call: ServiceRequest, caller: Caller) -> Call:
+    """Return the call as podrole.iam.actions takes it."""
+    service = call.service
+    if service is None:
+        raise ValueError("a call without a service needs no permission, and gets none")
+    given = parameters(call)
+    operation = operation_of(call)
+    method, path = "POST", "/"
+    if operation is not None and service.signing == "apigateway":
+        method = operation.http["method"]
+        path = operation.http["requestUri"].partition("?")[0]
+        for name, value in call.path_parameters.items():
+            path = path.replace(f"{{{name}}}", value).replace(f"{{{name}+}}", value)
+    principal = caller.principal
+    return Call(
+        service.name,
+        prefix_of(service.name, service.signing),
+        call.operation,
+        given,
+        principal.account,
+        call.region,
+        partition_of(call.region),
+        method,
+        path,
+        principal.arn if principal.type is PrincipalType.USER else "",
+    )
 
 
 def circumstances(call: ServiceRequest) -> Circumstances:
@@ -56,29 +228,50 @@ def circumstances(call: ServiceRequest) -> Circumstances:
     )
 
 
-def access_denied(call: ServiceRequest, request: Request, policies: PolicySet, decision: Decision) -> AWSError:
-    """Return the refusal in the protocol's words, with the evidence for the event log."""
-    evidence = explain(request, policies, decision)
-    text = denial_message(request, decision)
-    code, status = {"ec2": ("UnauthorizedOperation", 403), "json": ("AccessDeniedException", 400)}.get(
-        call.protocol, ("AccessDenied", 403)
-    )
-    if call.protocol == "ec2":
-        text = f"You are not authorized to perform this operation. {text}"
-    elif call.protocol == "rest-json":
-        code = "AccessDeniedException"
-    elif call.protocol == "smithy-rpc-v2-cbor":
-        code, status = "AccessDeniedException", 400
-    return AWSError(
-        code,
-        status,
-        text,
-        why=summary(decision, evidence, request),
-        explanation={
-            "action": request.action,
-            "resource": request.resource,
-            "decision": decision.outcome.value,
-            "decided_by": decision.decided_by.value if decision.decided_by else None,
-            "evidence": [one.to_dict() for one in evidence],
-        },
-    )
+def _s3_connection(call: ServiceRequest) -> dict[str, str | list[str]]:
+    """Return the keys that say how a request to S3 was signed
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html)."""
+    in_header = "authorization" in call.http.header
+    in_query = any(name == "X-Amz-Signature" for name, _ in call.http.query_pairs)
+    if not (in_header or in_query):
+        return {}
+    found: dict[str, str | list[str]] = {
+        "s3:authType": "REST-HEADER" if in_header else "REST-QUERY-STRING",
+        "s3:signatureversion": "AWS4-HMAC-SHA256",
+    }
+    if "x-amz-content-sha256" in call.http.header:
+        found["s3:x-amz-content-sha256"] = call.http.header["x-amz-content-sha256"]
+    return found
+
+
+def _compiled(levels: Levels | None, kind: PolicyKind) -> tuple[tuple[NamedPolicy, ...], ...] | None:
+    if levels is None:
+        return None
+    return tuple(tuple(NamedPolicy(one.name, compile_stored(one, kind)) for one in level) for level in levels)
+
+
+def _hide_missing(call: ServiceRequest, question: _Question, refusals: Refusals) -> None:
+    """Refuse a key that is not there to a caller who may not list: whether it is there is not theirs to know."""
+    given = parameters(call)
+    bucket = bucket_of(str(given.get("Bucket", "")))
+    if bucket is None or str(given.get("Key", "")) in bucket.keys:
+        return
+    listing = question.ask(Permission("s3:ListBucket", str(bucket.arn)))
+    if not listing.decision.allowed:
+        raise refused(call, listing, refusals)
+
+
+def _delete_each(call: ServiceRequest, question: _Question, needed: tuple[Permission, ...], refusals: Refusals) -> None:
+    given = parameters(call)
+    verdicts = [question.ask(permission) for permission in needed]
+    denied = {verdict.request.resource: verdict for verdict in verdicts if not verdict.decision.allowed}
+    deleted = given.get("Delete") or {}
+    bucket = str(given.get("Bucket", ""))
+    objects = list(deleted.get("Objects") or ())
+    arns = [object_arn(question.iam_call, bucket, str(one.get("Key", ""))) for one in objects]
+    call.refused_keys = [
+        (one, refusals.text(question.iam_call, denied[arn].request, denied[arn].decision))
+        for one, arn in zip(objects, arns, strict=True)
+        if arn in denied
+    ]
+    deleted["Objects"] = [one for one, arn in zip(objects, arns, strict=True) if arn not in denied]

@@ -8,6 +8,7 @@ from podrole.base.clock import rfc3339
 from podrole.iam.directory import Role, User
 from podrole.iam.principal import Principal, PrincipalType
 from podrole.sts.session import Session, SessionKind
+from podrole.sts.tags import overriding
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,11 @@ class Caller:
             "aws:ViaAWSService": "false",
             "aws:userid": self.principal.id,
         }
-        tags = dict(self.entity.tags)
+        tags = self.entity.tags
         if isinstance(self.entity, User) and self.principal.type is PrincipalType.USER:
             keys["aws:username"] = self.entity.name
         if self.session is not None:
-            tags.update(self.session.tags)  # a session's tag wins over its role's of the same key
+            tags = overriding(tags, self.session.tags)
             keys["aws:TokenIssueTime"] = rfc3339(self.session.issued_at)
             keys["aws:MultiFactorAuthPresent"] = "false"
             keys.update(self.session.context)

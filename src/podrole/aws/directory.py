@@ -10,13 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from podrole.aws.bound_principals import BoundPrincipals
+from podrole.aws.managed import managed_document
 from podrole.iam.directory import AccessKey, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 
 ROOT_SUFFIX = ":root"
 
 
 class MotoDirectory:
-    """See ``podrole.iam.directory.Directory``. Usable once moto's IAM has been imported."""
+    """See ``podrole.iam.directory.Directory``. Usable once moto's IAM has been imported.
+
+    ``bound`` holds the principals that stored policies were bound to.
+    """
+
+    def __init__(self) -> None:
+        self.bound = BoundPrincipals()
 
     def role(self, arn: str) -> Role | None:
         """See Directory."""
@@ -35,6 +43,20 @@ class MotoDirectory:
         backend = _backend(account, partition)
         users = list(backend.users.values()) if backend is not None else []
         return next((self._user(user) for user in users if user.id == user_id), None)
+
+    def user(self, arn: str) -> User | None:
+        """Return the user of that ARN, path and all."""
+        partition, account = _place(arn)
+        backend = _backend(account, partition)
+        users = list(backend.users.values()) if backend is not None else []
+        return next((self._user(user) for user in users if user.arn == arn), None)
+
+    def group_policies(self, arn: str) -> tuple[PolicyText, ...] | None:
+        """Return what is attached to the group of that ARN, None where there is none."""
+        partition, account = _place(arn)
+        backend = _backend(account, partition)
+        groups = list(backend.groups.values()) if backend is not None else []
+        return next((tuple(_attached(one, f"group {one.name}")) for one in groups if one.arn == arn), None)
 
     def oidc_provider(self, account: str, issuer: str, partition: str = "aws") -> OIDCProvider | None:
         """See Directory."""
@@ -81,7 +103,8 @@ class MotoDirectory:
             policy = candidate.managed_policies.get(arn)
             if policy is not None:
                 return PolicyText(arn, _default_document(policy))
-        return None
+        document = managed_document(arn) if account == "aws" else None
+        return PolicyText(arn, document) if document is not None else None
 
     def access_key(self, key_id: str) -> AccessKey | None:
         """See Directory."""
@@ -106,14 +129,13 @@ class MotoDirectory:
         roles = list(backend.roles.values()) if backend is not None else []
         return next((role for role in roles if role.name == name), None)
 
-    @staticmethod
-    def _role(role: Any) -> Role:
+    def _role(self, role: Any) -> Role:
         return Role(
             arn=role.arn,
             id=role.id,
             name=role.name,
             account=role.account_id,
-            trust_policy=role.assume_role_policy_document,
+            trust_policy=self.bound.resolve(role.arn, role.assume_role_policy_document),
             max_session_seconds=int(role.max_session_duration or 3_600),
             tags={tag["Key"]: tag["Value"] for tag in list(role.tags or [])},
         )

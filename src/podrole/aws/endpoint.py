@@ -11,24 +11,34 @@ import logging
 import uuid
 from typing import Any
 
+from podrole.aws.access_denied import Refusals
 from podrole.aws.account import Account
-from podrole.aws.authenticate import authenticate
+from podrole.aws.associations import Associations
+from podrole.aws.authenticate import authenticate, is_unsigned_operation
 from podrole.aws.authorize import authorize
-from podrole.aws.caller import ANONYMOUS
+from podrole.aws.caller import ANONYMOUS, Caller
+from podrole.aws.cluster_tokens import ClusterTokens, Identity
 from podrole.aws.directory import MotoDirectory
+from podrole.aws.documents import check_documents
+from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.errors import AWSError, internal_failure
 from podrole.aws.moto import Moto
+from podrole.aws.node_role import node_credentials
+from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS, ClusterInfo
-from podrole.aws.operations.sts import STS
+from podrole.aws.operations.pod_identity import PodIdentity
+from podrole.aws.operations.simulate import Simulation
+from podrole.aws.operations.sts import STS, denial_error
 from podrole.aws.receive import ServiceRequest, identify
 from podrole.aws.record import record
 from podrole.aws.render import error_response
-from podrole.aws.serve import own_operations, serve
+from podrole.aws.serve import own_operations, pod_identity_operations, policy_operations, serve
 from podrole.aws.wire import BodyTooLarge, HTTPResponse, Receive, read_request
 from podrole.base.clock import Clock
 from podrole.base.events import EventLog
 from podrole.oidc.keycache import KeySource
-from podrole.sts.credentials import Vault
+from podrole.sts.credentials import Credentials, Vault
+from podrole.sts.limits import session_denial
 
 _log = logging.getLogger(__name__)
 HEALTH_PATH = "/_podrole/health"
@@ -39,7 +49,15 @@ class Endpoint:
     """The local AWS. ``ready`` is set once the account exists; until then calls wait."""
 
     def __init__(
-        self, account: Account, cluster: ClusterInfo, *, vault: Vault, keys: KeySource, events: EventLog, clock: Clock
+        self,
+        account: Account,
+        cluster: ClusterInfo,
+        *,
+        vault: Vault,
+        keys: KeySource,
+        events: EventLog,
+        clock: Clock,
+        associations: Associations | None = None,
     ) -> None:
         self._account = account
         self._vault = vault
@@ -47,17 +65,40 @@ class Endpoint:
         self._clock = clock
         self._moto = Moto()
         self._directory = MotoDirectory()
-        self._own = own_operations(STS(self._directory, keys, vault), EKS(cluster))
+        messages = EncodedMessages(vault.secret_of("encoded authorization messages"))
+        self._refusals = Refusals(messages)
+        self._associations = associations or Associations()
+        self._tokens = ClusterTokens(self._directory, vault, cluster.name, clock)
+        eks = EKS(cluster, self._moto)
+        pods = PodIdentity(cluster, eks, self._associations, self._directory, keys, vault)
+        self._own = {
+            **own_operations(STS(self._directory, keys, vault, account.region), eks),
+            **pod_identity_operations(pods),
+            **policy_operations(Simulation(self._directory), MessageDecoder(messages)),
+        }
         self._ready = asyncio.Event()
 
     async def open_account(self) -> None:
         """Make the account with its administrator. Takes the time that moto's IAM takes to import."""
+        self._directory.bound.forget()
+        self._associations.clear()
         await self._moto.run(self._account.create)
         self._ready.set()
 
     def close(self) -> None:
         """Forget the account; moto's state is the process's."""
         self._moto.close(self._account.forget if self._ready.is_set() else None)
+
+    def cluster_identity(self, token: str) -> Identity | None:
+        """Return whose a token of ``aws eks get-token`` is, None for one that is no good."""
+        return self._tokens.identity_of(token) if self._ready.is_set() else None
+
+    def node_credentials(self) -> Credentials | None:
+        """Return credentials for the cluster's node, None where its role is gone."""
+        account = self._account
+        if not self._ready.is_set():
+            return None
+        return node_credentials(self._directory, self._vault, account.id, account.partition, self._clock())
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Any) -> None:
         """Serve one request."""
@@ -104,11 +145,15 @@ class Endpoint:
         await self._ready.wait()
         caller = authenticate(call, self._directory, self._vault, now)
         call.principal = str(caller.principal)
-        if caller is not ANONYMOUS or not is_own_decision(call):
-            authorize(call, caller, self._directory)
+        refuse_by_session(call, caller)
+        if caller is not ANONYMOUS or not is_unsigned_operation(call):
+            authorize(call, caller, self._directory, self._refusals)
+        check_documents(call, caller.account or self._account.id, self._directory.bound)
         return await serve(call, caller, self._own, self._moto, self._account.id)
 
 
-def is_own_decision(call: ServiceRequest) -> bool:
-    """Say whether the operation itself decides who may call it: STS's exchanges weigh the role's trust policy."""
-    return call.service is not None and call.service.name == "sts"
+def refuse_by_session(call: ServiceRequest, caller: Caller) -> None:
+    """Refuse what the caller's temporary credentials may not call, whatever its policies say. Raises AWSError."""
+    denial = session_denial(call.service.name if call.service else "", call.operation, caller.session)
+    if denial is not None:
+        raise denial_error(denial)

@@ -6,9 +6,11 @@ Decoding all of it for an account costs tens of megabytes; finding one policy's 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 _ARN = re.compile(r"arn:(?P<partition>aws[a-z0-9-]*):iam::aws:policy/(?P<path>.*)")
@@ -26,6 +28,37 @@ def managed_policy_data(path_and_name: str) -> dict[str, Any] | None:
         return None
     entry, _ = _DECODER.raw_decode(aws_managed_policies_data, found.end())
     return entry if entry["Path"] == f"/{path}/".replace("//", "/") else None
+
+
+def managed_document(arn: str) -> str | None:
+    """Return the document of an AWS managed policy, None where there is none of that ARN."""
+    found = _ARN.fullmatch(arn)
+    return _document(found["path"]) if found is not None else None
+
+
+@functools.lru_cache(maxsize=256)
+def _document(path_and_name: str) -> str | None:
+    entry = managed_policy_data(path_and_name)
+    return json.dumps(entry["Document"]) if entry is not None else None
+
+
+@contextlib.contextmanager
+def whole_catalogue(account: str, partition: str) -> Iterator[None]:
+    """Make all AWS managed policies known to moto's IAM of ``account`` for one call: kept, they would cost each account
+    megabytes. Runs in moto's thread."""
+    from moto.iam.aws_managed_policies import aws_managed_policies_data
+    from moto.iam.models import AWSManagedPolicy, iam_backends
+
+    backend = iam_backends[account][partition]
+    own = dict(backend.managed_policies)
+    for name, entry in json.loads(aws_managed_policies_data).items():
+        policy = AWSManagedPolicy.from_data(name, account, backend.region_name, entry)
+        backend.managed_policies.setdefault(policy.arn, policy)
+    try:
+        yield
+    finally:
+        backend.managed_policies.clear()
+        backend.managed_policies.update(own)
 
 
 def ensure_managed_policy(account: str, arn: str) -> None:

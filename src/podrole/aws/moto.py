@@ -2,30 +2,29 @@
 
 moto is not thread-safe and imports for a second, so everything that touches it runs in one worker thread, one call
 after the other, and nothing is imported before the first call. By the time a request comes here it has been
-authenticated and authorized; what moto could read differently from the stations before (headers of its own, an
-action in a query string) is taken away.
+authenticated and authorized; what moto sees is written anew from that (podrole.aws.canonical).
 """
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
+import functools
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode
 
+from podrole.aws.canonical import canonical
 from podrole.aws.errors import AWSError
-from podrole.aws.managed import ensure_managed_policy
-from podrole.aws.receive import ServiceRequest, body_of
+from podrole.aws.managed import ensure_managed_policy, whole_catalogue
+from podrole.aws.receive import ServiceRequest, partition_of
+from podrole.aws.resolver import bucket_of
 from podrole.aws.wire import HTTPResponse
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
-# What clients may not decide about: moto's own switches, and headers that moto's dispatcher takes for parameters.
-_WITHHELD_HEADERS = frozenset({"action", "content-encoding", "content-length", "host", "transfer-encoding", "version"})
-_WITHHELD_PREFIXES = ("x-moto-", "x-podrole-")
 # The server sets these itself.
 _NOT_RETURNED = frozenset({"connection", "content-length", "date", "server", "transfer-encoding"})
 
@@ -65,39 +64,69 @@ def _serve(call: ServiceRequest, account: str) -> HTTPResponse:
     if service.name == "iam":
         for value in call.parameters.values():
             ensure_managed_policy(account, value)
+    elif service.name == "s3":
+        _leave_decisions_to_podrole()
+    request = canonical(call)
     host = service.moto.format(region=call.region, account=account)
-    headers = HeadersDict(_forwarded(call.http.headers))
+    headers = HeadersDict(request.headers)
     headers["host"] = host
     headers["x-moto-account-id"] = account
-    query, body = _unambiguous(call)
-    url = f"https://{host}{call.http.path}" + (f"?{query}" if query else "")
-    prepared = AWSPreparedRequest(call.http.method, url, headers, body, False)
+    # moto takes region and, where all else fails, the way to a service from here. It verifies nothing.
+    scope = f"19700101/{call.region}/{service.signing}/aws4_request"
+    headers["authorization"] = f"AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/{scope}, SignedHeaders=, Signature="
+    url = f"https://{host}{request.path}" + (f"?{request.query}" if request.query else "")
+    prepared = AWSPreparedRequest(request.method, url, headers, request.body, False)
+    _agree(call, prepared)
+    lists_policies = (service.name, call.operation) == ("iam", "ListPolicies")
+    more = whole_catalogue(account, partition_of(call.region)) if lists_policies else contextlib.nullcontext()
     try:
-        answer = BotocoreStubber().process_request(prepared)
-    except NotImplementedError as missing:
+        with more:
+            answer = BotocoreStubber().process_request(prepared)
+    except (NotImplementedError, ModuleNotFoundError) as missing:  # some services need packages of their own
         raise AWSError(
             "NotImplemented", 501, f"podrole's local AWS does not simulate {call.action} ({missing})."
         ) from missing
     if answer is None:
         raise AWSError("NotImplemented", 501, f"podrole's local AWS does not simulate {call.action}.")
     status, response_headers, response_body = answer
+    if (service.name, call.operation) == ("s3", "CreateBucket") and int(status) < 300:
+        _block_public_access(str((call.input or {}).get("Bucket")))
     return HTTPResponse(int(status), list(_returned(response_headers)), _bytes(response_body))
 
 
-def _forwarded(headers: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
-    for name, value in headers:
-        if name not in _WITHHELD_HEADERS and not name.startswith(_WITHHELD_PREFIXES):
-            yield name, value
+@functools.cache
+def _leave_decisions_to_podrole() -> None:
+    """Take out moto's own reading of bucket policies: it has already been decided, by all of the policy language."""
+    from moto.iam.access_control import PermissionResult
+    from moto.s3.models import FakeBucket
+
+    # Assigned, since moto has no switch for it.
+    FakeBucket.get_permission = lambda *_: PermissionResult.NEUTRAL  # type: ignore[method-assign]  # see above
 
 
-def _unambiguous(call: ServiceRequest) -> tuple[str, bytes]:
-    """Return query string and body such that moto reads the operation and parameters that were authorized."""
-    if call.protocol in ("query", "ec2"):
-        form = urlencode(call.parameters)
-        return (form, b"") if call.http.method == "GET" else ("", form.encode())
-    pairs = [(name, value) for name, value in call.http.query_pairs if name != "Action"]
-    query = "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in pairs)
-    return query, body_of(call.http)
+def _block_public_access(name: str) -> None:
+    """Block public access to a new bucket, as S3 does since April 2023."""
+    from moto.s3.models import PublicAccessBlock
+
+    bucket = bucket_of(name)
+    if bucket is not None and bucket.public_access_block is None:
+        bucket.public_access_block = PublicAccessBlock(True, True, True, True)
+
+
+def _agree(call: ServiceRequest, prepared: Any) -> None:
+    """Refuse a path that moto's router takes for another operation than the one that was authorized."""
+    if call.protocol != "rest-json" or call.service is None:
+        return
+    from moto.core.request import normalize_request
+    from moto.core.routing import get_service_router
+    from werkzeug.exceptions import HTTPException
+
+    try:
+        operation, _ = get_service_router(call.service.name).match(normalize_request(prepared))
+    except (HTTPException, NotImplementedError):
+        return
+    if operation.name != call.operation:
+        raise AWSError("InvalidURI", 400, "Couldn't parse the specified URI.", why=f"Also read as {operation.name}.")
 
 
 def _returned(headers: Any) -> Iterable[tuple[bytes, bytes]]:

@@ -41,7 +41,8 @@ def _of_session(session: Session, directory: MotoDirectory) -> tuple[NamedPolicy
         texts.append(PolicyText("the session's inline policy", session.policy))
     # A managed policy deleted since the session began grants nothing.
     texts += [found for arn in session.policy_arns if (found := directory.managed_policy(arn)) is not None]
-    return _compiled(texts, PolicyKind.SESSION)
+    # Managed policies may be larger than the inline one; that one's size was looked at when the session was made.
+    return _compiled(texts, PolicyKind.IDENTITY)
 
 
 def _compiled(texts: Iterable[PolicyText], kind: PolicyKind) -> tuple[NamedPolicy, ...]:
@@ -57,5 +58,5 @@ def compile_stored(text: PolicyText, kind: PolicyKind) -> Policy:
             "AccessDenied",
             403,
             "Access Denied",
-            why=f"The stored {text.name} is not a policy that AWS takes, so nothing is allowed: {fault.message}",
+            why=f"Stored as {text.name} is no policy that AWS takes, so nothing is allowed: {fault.message}",
         ) from fault

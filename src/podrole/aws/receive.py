@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_plus
+from urllib.parse import unquote, unquote_plus
 
 from podrole.aws import services as catalogue
 from podrole.aws.errors import AWSError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 DEFAULT_REGION = "us-east-1"
 _FORM = "application/x-www-form-urlencoded"
 _RPC_PATH = re.compile(r"/service/(?P<service>[^/]+)/operation/(?P<operation>[^/]+)")
+_VIRTUAL_HOST = re.compile(r"(.+?)\.(?:s3[.-].*|(?<!s3\.)localhost(?::[0-9]+)?)")
 _SCOPE = re.compile(r"Credential=[^/,\s]+/[^/,]*/(?P<region>[^/,]*)/(?P<service>[^/,]*)/")
 
 
@@ -34,8 +35,11 @@ _SCOPE = re.compile(r"Credential=[^/,\s]+/[^/,]*/(?P<region>[^/,]*)/(?P<service>
 class ServiceRequest:
     """One call, understood, and filled in by station after station.
 
-    ``parameters`` are the form's or the query's of a query service, flat and decoded. ``principal`` is who turned
-    out to call, and ``explanation`` what there is to know about a call that is allowed; both are for the event log.
+    ``parameters`` are the form's or the query's of a query service, flat and decoded; ``path_parameters`` the labels
+    of the path, decoded. ``principal`` is who turned out to call, and ``explanation`` what there is to know about a
+    call that is allowed, both for the event log. ``input`` is the operation's input once podrole.aws.parameters has
+    read it. Authorization fills in ``account``, in which the service acts, and ``refused_keys``: the objects that S3's
+    DeleteObjects must leave, each with the reason.
     """
 
     id: str
@@ -49,6 +53,9 @@ class ServiceRequest:
     path_parameters: Mapping[str, str] = field(default_factory=dict)
     principal: str = "unauthenticated"
     explanation: Mapping[str, Any] | None = None
+    input: dict[str, Any] | None = None
+    account: str = ""
+    refused_keys: list[tuple[dict[str, Any], str]] = field(default_factory=list)
 
     @property
     def action(self) -> str:
@@ -74,6 +81,23 @@ def identify(call: ServiceRequest) -> None:
         _from_query(call, candidates)
     else:
         _from_path(call, candidates or (catalogue.services()["s3"],))
+
+
+def partition_of(region: str) -> str:
+    """Return the partition that a region is in."""
+    return next((partition for prefix, partition in _PARTITIONS if region.startswith(prefix)), "aws")
+
+
+# https://docs.aws.amazon.com/general/latest/gr/rande.html
+_PARTITIONS = (
+    ("cn-", "aws-cn"),
+    ("us-gov-", "aws-us-gov"),
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("us-isof-", "aws-iso-f"),
+    ("eusc-", "aws-eusc"),
+)
 
 
 def body_of(http: HTTPRequest) -> bytes:
@@ -179,12 +203,13 @@ def _query_parameters(http: HTTPRequest) -> dict[str, str]:
 def _from_path(call: ServiceRequest, candidates: tuple[Service, ...]) -> None:
     call.service, call.protocol = candidates[0], candidates[0].protocol
     query = {name: value for name, value in call.http.query_pairs if not name.startswith("X-Amz-")}
+    path = _s3_path(call.http) if candidates[0].name == "s3" else call.http.path
     best: tuple[tuple[object, ...], Service, _Route, re.Match[str]] | None = None
     for service in candidates:
         if not service.protocol.startswith("rest-"):
             continue
         for route in _routes(service.name):
-            match = route.matches(call.http, query)
+            match = route.matches(call.http, path, query)
             rank = (*route.rank, service.moto is not None, service.name == service.signing)
             if match is not None and (best is None or rank > best[0]):
                 best = (rank, service, route, match)
@@ -197,7 +222,14 @@ def _from_path(call: ServiceRequest, candidates: tuple[Service, ...]) -> None:
         )
     _, call.service, route, match = best
     call.protocol, call.operation = call.service.protocol, route.operation
-    call.path_parameters = match.groupdict()
+    call.path_parameters = route.labels(match)
+
+
+def _s3_path(http: HTTPRequest) -> str:
+    """Return the path with the bucket that a virtual host names
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html)."""
+    bucket = _VIRTUAL_HOST.fullmatch(http.header.get("host", ""))
+    return f"/{bucket[1]}{http.path}" if bucket is not None else http.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +239,12 @@ class _Route:
     operation: str
     method: str
     pattern: re.Pattern[str]
+    names: Mapping[str, str]
     required_query: tuple[tuple[str, str | None], ...]
     required_headers: tuple[str, ...]
     rank: tuple[int, int, bool]
 
-    def matches(self, http: HTTPRequest, query: Mapping[str, str]) -> re.Match[str] | None:
+    def matches(self, http: HTTPRequest, path: str, query: Mapping[str, str]) -> re.Match[str] | None:
         if http.method != self.method:
             return None
         for name, value in self.required_query:
@@ -219,7 +252,14 @@ class _Route:
                 return None
         if any(name not in http.header for name in self.required_headers):
             return None
-        return self.pattern.fullmatch(http.path)
+        return self.pattern.fullmatch(path)
+
+    def labels(self, match: re.Match[str]) -> dict[str, str]:
+        """Return the path's labels by the names that the URI template gives them, decoded."""
+        try:
+            return {self.names[group]: unquote(text, errors="strict") for group, text in match.groupdict().items()}
+        except UnicodeDecodeError:
+            raise AWSError("InvalidURI", 400, "Couldn't parse the specified URI.") from None
 
 
 @functools.cache
@@ -248,6 +288,7 @@ def _route(operation: OperationModel) -> _Route:
         operation.name,
         operation.http["method"],
         re.compile("".join(_pattern_parts(path)) + "/?"),
+        {_group(name): name.removesuffix("+") for name in re.findall(r"\{([^}]*)\}", path)},
         tuple(required),
         tuple(headers),
         (literal, len(required) + len(headers), not operation.deprecated),
@@ -258,10 +299,13 @@ def _pattern_parts(path: str) -> Iterable[str]:
     for part in re.split(r"(\{[^}]*\})", path.rstrip("/")):
         if part.startswith("{"):
             name = part.strip("{}")
-            group = re.sub(r"\W", "_", name.removesuffix("+"))
-            yield f"(?P<{group}>.+)" if name.endswith("+") else f"(?P<{group}>[^/]+)"
+            yield f"(?P<{_group(name)}>.+)" if name.endswith("+") else f"(?P<{_group(name)}>[^/]+)"
         else:
             yield re.escape(part)
+
+
+def _group(label: str) -> str:
+    return re.sub(r"\W", "_", label.removesuffix("+"))
 
 
 @functools.cache

@@ -6,17 +6,21 @@ Query and EC2 bodies are as captured from AWS; JSON follows the protocols' defin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from xml.sax.saxutils import escape
 
 import msgspec
 
+from podrole.aws import cbor
 from podrole.aws.errors import AWSError
 from podrole.aws.services import Service
 from podrole.aws.wire import HTTPResponse
 
 _XML = (b"content-type", b"text/xml")
 _REQUEST_ID = b"x-amzn-requestid"
+# What XML 1.0 has no place for, not even escaped (https://www.w3.org/TR/xml/#charsets).
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 FAULT_NAMESPACE = "http://webservices.amazon.com/AWSFault/2005-15-09"
 
 
@@ -28,7 +32,9 @@ def error_response(error: AWSError, service: Service | None, protocol: str, requ
         return _ec2_error(error, request_id)
     if protocol == "rest-json":
         return _rest_json_error(error, request_id)
-    if protocol in ("json", "smithy-rpc-v2-cbor"):
+    if protocol == cbor.PROTOCOL:
+        return cbor.cbor_error(error.status, f"com.amazonaws#{error.error_code}", error.message, request_id)
+    if protocol == "json":
         return _json_error(error, request_id)
     return _query_error(error, service, request_id)
 
@@ -45,8 +51,8 @@ def json_response(value: object, request_id: str, *, content_type: str = "applic
 
 
 def text(value: object) -> str:
-    """Escape a value for XML text."""
-    return escape(str(value))
+    """Escape a value for XML text; a character that XML cannot hold becomes U+FFFD."""
+    return escape(_NO_XML.sub("\ufffd", str(value)))
 
 
 def _query_error(error: AWSError, service: Service | None, request_id: str) -> HTTPResponse:
@@ -104,4 +110,6 @@ def _s3_error(error: AWSError, request_id: str) -> HTTPResponse:
         f"<RequestId>{request_id}</RequestId><HostId>podrole</HostId></Error>"
     )
     headers = [(b"content-type", b"application/xml"), (b"x-amz-request-id", request_id.encode())]
+    if "Region" in members:  # where SDKs look for the bucket's region, and the only place where a HEAD can say it
+        headers.append((b"x-amz-bucket-region", members["Region"].encode()))
     return HTTPResponse(error.status, headers, body.encode())

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from podrole.aws.caller import Caller
+from podrole.aws.cbor import PROTOCOL, cbor_answer
+from podrole.aws.deleted_objects import nothing_deleted, with_refused_keys
 from podrole.aws.errors import AWSError
 from podrole.aws.moto import Moto
+from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS
+from podrole.aws.operations.pod_identity import PodIdentity
+from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS
+from podrole.aws.parameters import operation_of
 from podrole.aws.receive import ServiceRequest
 from podrole.aws.wire import HTTPResponse
 
@@ -18,10 +24,55 @@ Handler = Callable[[ServiceRequest, Caller], Awaitable[HTTPResponse]]
 def own_operations(sts: STS, eks: EKS) -> Mapping[tuple[str, str], Handler]:
     """Return the operations that moto never sees, by service and name."""
     return {
+        ("sts", "AssumeRole"): sts.assume_role,
         ("sts", "AssumeRoleWithWebIdentity"): sts.assume_role_with_web_identity,
+        ("sts", "GetAccessKeyInfo"): sts.get_access_key_info,
         ("sts", "GetCallerIdentity"): sts.get_caller_identity,
+        ("sts", "GetFederationToken"): sts.get_federation_token,
+        ("sts", "GetSessionToken"): sts.get_session_token,
+        ("eks", "CreateCluster"): eks.create_cluster,
         ("eks", "DescribeCluster"): eks.describe_cluster,
         ("eks", "ListClusters"): eks.list_clusters,
+        ("eks", "ListFargateProfiles"): eks.on_nothing,
+        ("eks", "ListNodegroups"): eks.on_nothing,
+        **{("eks", name): eks.unless_own for name in _OF_MOTOS_CLUSTERS},
+    }
+
+
+_OF_MOTOS_CLUSTERS = (
+    "CreateFargateProfile",
+    "CreateNodegroup",
+    "DeleteCluster",
+    "DeleteFargateProfile",
+    "DeleteNodegroup",
+    "UpdateClusterConfig",
+    "UpdateNodegroupConfig",
+)
+
+
+def pod_identity_operations(pods: PodIdentity) -> Mapping[tuple[str, str], Handler]:
+    """Return the operations of EKS Pod Identity."""
+    return {
+        ("eks", "CreatePodIdentityAssociation"): pods.create,
+        ("eks", "DeletePodIdentityAssociation"): pods.delete,
+        ("eks", "DescribePodIdentityAssociation"): pods.describe,
+        ("eks", "ListPodIdentityAssociations"): pods.list,
+        ("eks", "ListTagsForResource"): pods.tags,
+        ("eks", "TagResource"): pods.tags,
+        ("eks", "UntagResource"): pods.tags,
+        ("eks", "UpdatePodIdentityAssociation"): pods.update,
+        ("eks-auth", "AssumeRoleForPodIdentity"): pods.assume_role,
+    }
+
+
+def policy_operations(simulation: Simulation, decoder: MessageDecoder) -> Mapping[tuple[str, str], Handler]:
+    """Return the operations that podrole's own policy engine answers."""
+    return {
+        ("iam", "GetContextKeysForCustomPolicy"): simulation.get_context_keys_for_custom_policy,
+        ("iam", "GetContextKeysForPrincipalPolicy"): simulation.get_context_keys_for_principal_policy,
+        ("iam", "SimulateCustomPolicy"): simulation.simulate_custom_policy,
+        ("iam", "SimulatePrincipalPolicy"): simulation.simulate_principal_policy,
+        ("sts", "DecodeAuthorizationMessage"): decoder.decode_authorization_message,
     }
 
 
@@ -36,4 +87,9 @@ async def serve(
     if name == "sts":
         # moto would hand out credentials that stand for nothing here.
         raise AWSError("NotImplemented", 501, f"podrole's local AWS does not serve sts:{call.operation}.")
-    return await moto.serve(call, caller.account or account)
+    if call.refused_keys and not (call.input or {})["Delete"]["Objects"]:
+        return nothing_deleted(call)
+    answer = await moto.serve(call, call.account or caller.account or account)
+    if call.protocol == PROTOCOL:
+        return cbor_answer(operation_of(call), answer)
+    return with_refused_keys(call, answer) if call.refused_keys else answer

@@ -1,15 +1,22 @@
 """AWS Signature Version 4, on the verifying side. Pure.
 
-What a client signed is rebuilt from the request as it came and compared
-(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html). The order of the
-checks and their texts follow what AWS's query services answer; ``podrole.aws.refusals`` turns each fault into
-another service's words where it has its own.
+What a client signed is rebuilt from the request as it came, byte by byte, and compared
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html). Order and texts of the
+checks are those of AWS's query services; ``podrole.aws.refusals`` turns each fault into another service's words where
+it has its own. The order:
+
+1. ``parse_signature``: the header or the query string, not both; its parts; ``host`` is signed; the date's format
+2. ``check_time``: fifteen minutes around now, or a presigned S3 URL's own life
+3. ``check_scope``: five elements, and each of them
+4. the session token and the access key (podrole.aws.authenticate)
+5. ``check_signature``
 """
 
 from __future__ import annotations
 
 import base64
 import datetime
+import functools
 import hashlib
 import hmac
 import re
@@ -24,22 +31,30 @@ TERMINATOR = "aws4_request"
 WINDOW_SECONDS = 15 * 60
 MAX_PRESIGNED_SECONDS = 604_800
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+QUERY_PARAMETERS = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-Date", "X-Amz-SignedHeaders")
 _EMPTY_HASH = hashlib.sha256(b"").hexdigest()
 _EPOCH_DAY = datetime.date(1970, 1, 1).toordinal()
 _UNRESERVED = "-_.~"
-_DATE = re.compile(r"(\d{8})T(\d{6})Z")
+_DATE = re.compile(r"(\d{8})T(\d{6})Z", re.ASCII)
 _HEX_HASH = re.compile(r"[0-9a-f]{64}")
+_WORD = re.compile(r"[A-Za-z0-9-]{0,32}", re.ASCII)
+_NUMBER = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 class Fault(StrEnum):
     """Why a request is not authenticated."""
 
     MISSING = "missing-authentication"
+    TWO_SIGNATURES = "two-signatures"
+    ALGORITHM = "unsupported-algorithm"
     INCOMPLETE = "incomplete-signature"
+    DATE = "date-format"
     MISMATCH = "signature-mismatch"
     EXPIRED_SIGNATURE = "signature-expired"
     NOT_YET_CURRENT = "signature-not-yet-current"
+    EXPIRES = "presigned-life"
     EXPIRED_URL = "presigned-url-expired"
+    CREDENTIAL = "credential-form"
     SCOPE = "credential-scope"
     UNKNOWN_KEY = "unknown-access-key"
     BAD_TOKEN = "invalid-session-token"  # noqa: S105 - the name of a fault
@@ -60,18 +75,20 @@ class SignatureRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a request says of its own signature. ``expires`` is a presigned URL's life in seconds."""
+    """What a request says of its own signature. ``expires`` is a presigned URL's life in seconds, as written."""
 
+    credential: str
     key_id: str
     date: str
     region: str
     service: str
+    terminator: str
     signed_headers: tuple[str, ...]
     value: str = field(repr=False)
     timestamp: str
     session_token: str | None = field(repr=False)
     presigned: bool
-    expires: int | None = None
+    expires: str | None = None
 
     @property
     def scope(self) -> str:
@@ -80,38 +97,39 @@ class Signature:
 
 
 def is_signed(request: HTTPRequest) -> bool:
-    """Say whether the request carries any SigV4 material."""
-    return "authorization" in request.header or any(name == "X-Amz-Algorithm" for name, _ in request.query_pairs)
+    """Say whether the request carries any SigV4 material, complete or not."""
+    return "authorization" in request.header or any(name in QUERY_PARAMETERS for name, _ in request.query_pairs)
 
 
 def parse_signature(request: HTTPRequest) -> Signature:
     """Read the signature from the Authorization header or the query string. Raises SignatureRefused.
 
-    Checks its form (the required parts, the date's format, five elements of scope), not its truth.
+    Checks its form (the required parts, that ``host`` is signed, the date's format), not its truth.
     """
-    in_query = any(name == "X-Amz-Algorithm" for name, _ in request.query_pairs)
-    in_header = "authorization" in request.header
-    if in_query and in_header:
-        raise SignatureRefused(Fault.MISMATCH, "")
-    if in_header:
-        return _from_header(request)
+    in_query = bool(request.query) and any(name == "X-Amz-Algorithm" for name, _ in request.query_pairs)
+    text = request.header.get("authorization")
+    if in_query and text is not None:
+        raise SignatureRefused(Fault.TWO_SIGNATURES, "")
+    if text is not None:
+        return _from_header(request, text)
     if in_query:
         return _from_query(request)
     raise SignatureRefused(Fault.MISSING, "Request is missing Authentication Token")
 
 
-def _from_header(request: HTTPRequest) -> Signature:
-    text = request.header["authorization"]
+def _from_header(request: HTTPRequest, text: str) -> Signature:
     algorithm, _, rest = text.partition(" ")
     if algorithm != ALGORITHM:
-        raise SignatureRefused(Fault.INCOMPLETE, f"Unsupported AWS 'algorithm': '{_shown(algorithm)}'.")
+        raise SignatureRefused(
+            Fault.ALGORITHM, f"Unsupported AWS 'algorithm': '{_word(algorithm)}'.", algorithm=_word(algorithm)
+        )
     parts: dict[str, str] = {}
     for part in rest.split(","):
         name, equals, value = part.strip().partition("=")
         if not equals:
             raise SignatureRefused(
                 Fault.INCOMPLETE,
-                f"'{_shown(name)}' not a valid key=value pair (missing equal-sign) in Authorization header "
+                f"'{_word(name)}' not a valid key=value pair (missing equal-sign) in Authorization header "
                 f"(hashed with SHA-256 and encoded with Base64): '{_digest(text)}'.",
             )
         parts[name] = value  # of a repeated part the last wins
@@ -142,16 +160,13 @@ def _from_query(request: HTTPRequest) -> Signature:
     for name, value in request.query_pairs:
         query.setdefault(name, value)  # of a repeated parameter the first wins
     if query["X-Amz-Algorithm"] != ALGORITHM:
-        raise SignatureRefused(Fault.MISSING, "Missing Authentication Token")
-    missing = [
-        name
-        for name in ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date")
-        if not query.get(name)
-    ]
+        raise SignatureRefused(
+            Fault.ALGORITHM, "Missing Authentication Token", algorithm=_word(query["X-Amz-Algorithm"]), presigned="yes"
+        )
+    missing = [name for name in QUERY_PARAMETERS if not query.get(name)]
     if missing:
         text = " ".join(f"AWS query-string parameters must include '{name}'." for name in missing)
-        raise SignatureRefused(Fault.INCOMPLETE, f"{text} Re-examine the query-string parameters.")
-    expires = query.get("X-Amz-Expires")
+        raise SignatureRefused(Fault.INCOMPLETE, f"{text} Re-examine the query-string parameters.", presigned="yes")
     return _signature(
         query["X-Amz-Credential"],
         query["X-Amz-SignedHeaders"],
@@ -159,7 +174,7 @@ def _from_query(request: HTTPRequest) -> Signature:
         query["X-Amz-Date"],
         session_token=query.get("X-Amz-Security-Token") or request.header.get("x-amz-security-token"),
         presigned=True,
-        expires=int(expires) if expires is not None and expires.isascii() and expires.isdigit() else None,
+        expires=query.get("X-Amz-Expires"),
     )
 
 
@@ -171,7 +186,7 @@ def _signature(
     *,
     session_token: str | None,
     presigned: bool = False,
-    expires: int | None = None,
+    expires: str | None = None,
 ) -> Signature:
     headers = tuple(signed_headers.lower().split(";"))
     if "host" not in headers and ":authority" not in headers:
@@ -180,42 +195,40 @@ def _signature(
         )
     if not _DATE.fullmatch(timestamp) or _epoch(timestamp) is None:
         raise SignatureRefused(
-            Fault.INCOMPLETE,
+            Fault.DATE,
             f"Date must be in ISO-8601 'basic format'. Got '{_shown(timestamp)}'. "
             "See http://en.wikipedia.org/wiki/ISO_8601",
+            **({"presigned": "yes"} if presigned else {}),
         )
     elements = credential.split("/")
-    if len(elements) != 5:
-        raise SignatureRefused(
-            Fault.INCOMPLETE,
-            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
-            f"got '{_shown(credential)}'",
-        )
-    key_id, date, region, service, terminator = elements
-    if terminator != TERMINATOR:
-        raise SignatureRefused(
-            Fault.SCOPE,
-            f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{_shown(terminator)}'. ",
-        )
-    return Signature(key_id, date, region, service, headers, value, timestamp, session_token, presigned, expires)
+    key_id, date, region, service, terminator = elements if len(elements) == 5 else (elements[0], "", "", "", "")
+    return Signature(
+        credential,
+        key_id,
+        date,
+        region,
+        service,
+        terminator,
+        headers,
+        value,
+        timestamp,
+        session_token,
+        presigned,
+        expires,
+    )
 
 
-def check_time(signature: Signature, now: float) -> None:
-    """Refuse a signature outside the window of fifteen minutes around ``now``, or a presigned URL that is over."""
+def check_time(signature: Signature, now: float, *, s3: bool = False) -> None:
+    """Refuse a signature outside the window of fifteen minutes around ``now``.
+
+    S3 takes a presigned URL for as long as it says; all other services overlook ``X-Amz-Expires``.
+    """
     signed_at = _epoch(signature.timestamp)
     if signed_at is None:
         raise ValueError("the signature's date was checked when it was parsed")
     seconds = int(now)
-    if signature.presigned and signature.expires is not None:
-        if seconds > signed_at + signature.expires:
-            raise SignatureRefused(
-                Fault.EXPIRED_URL,
-                f"Signature expired: {signature.timestamp} is now earlier than {_basic(seconds - signature.expires)} "
-                f"({_basic(seconds)} - {signature.expires} sec.)",
-                expires=str(signature.expires),
-                expired_at=_extended(signed_at + signature.expires),
-                now=_extended(seconds),
-            )
+    if s3 and signature.presigned:
+        _check_life(signature, signed_at, seconds)
     elif seconds - signed_at > WINDOW_SECONDS:
         raise SignatureRefused(
             Fault.EXPIRED_SIGNATURE,
@@ -232,20 +245,81 @@ def check_time(signature: Signature, now: float) -> None:
         )
 
 
+def _check_life(signature: Signature, signed_at: int, now: int) -> None:
+    stated = signature.expires
+    if stated is None:
+        raise SignatureRefused(Fault.INCOMPLETE, "The query string has no X-Amz-Expires.", presigned="yes")
+    if not _NUMBER.fullmatch(stated):
+        raise SignatureRefused(Fault.EXPIRES, "X-Amz-Expires should be a number")
+    life = int(stated)
+    if life < 0:
+        raise SignatureRefused(Fault.EXPIRES, "X-Amz-Expires must be non-negative")
+    if life > MAX_PRESIGNED_SECONDS:
+        raise SignatureRefused(
+            Fault.EXPIRES,
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than "
+            f"{MAX_PRESIGNED_SECONDS} seconds",
+        )
+    if now > signed_at + life:
+        raise SignatureRefused(
+            Fault.EXPIRED_URL,
+            "Request has expired",
+            expires=stated,
+            expired_at=_extended(signed_at + life),
+            now=_extended(now),
+        )
+
+
 def check_scope(signature: Signature, *, service: str, region_pattern: re.Pattern[str]) -> None:
-    """Refuse a credential scope that is for another service or day, or whose region is none."""
-    faults = ""
+    """Refuse a credential scope of another form, for another service or day, or whose region is none."""
+    if not signature.terminator and signature.credential.count("/") != 4:
+        raise SignatureRefused(
+            Fault.CREDENTIAL,
+            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
+            f"got '{_shown(signature.credential)}'",
+        )
+    faults: dict[str, str] = {}
     if not region_pattern.fullmatch(signature.region):
-        faults += f"Credential should be scoped to a valid region, not '{_shown(signature.region)}'. "
+        faults["region"] = f"Credential should be scoped to a valid region, not '{_shown(signature.region)}'. "
     if signature.service != service:
-        faults += f"Credential should be scoped to correct service: '{service}'. "
+        faults["service"] = f"Credential should be scoped to correct service: '{service}'. "
+    if signature.terminator != TERMINATOR:
+        faults["terminator"] = (
+            f"Credential should be scoped with a valid terminator: '{TERMINATOR}', not "
+            f"'{_shown(signature.terminator)}'. "
+        )
     if signature.date != signature.timestamp[:8]:
-        faults += (
+        faults["date"] = (
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
             f"'{_shown(signature.date)}' != '{signature.timestamp[:8]}', from '{signature.timestamp}'."
         )
     if faults:
-        raise SignatureRefused(Fault.SCOPE, faults)
+        raise SignatureRefused(
+            Fault.SCOPE,
+            "".join(faults.values()),
+            element=next(iter(faults)),
+            service=service,
+            got=_shown(getattr(signature, next(iter(faults)))),
+            timestamp=signature.timestamp,
+        )
+
+
+def check_signed_headers(request: HTTPRequest, signature: Signature, *, s3: bool) -> None:
+    """Refuse a header that decides what the request does and is not signed. Raises SignatureRefused.
+
+    Of S3 every ``x-amz-`` header is; of services that name the operation in ``x-amz-target``, that one.
+    """
+    signed = signature.signed_headers
+    if s3:
+        unsigned = [name for name in request.header if name.startswith("x-amz-") and name not in signed]
+        if unsigned:
+            raise SignatureRefused(
+                Fault.UNSIGNED_HEADERS,
+                "There were headers present in the request which were not signed",
+                headers=", ".join(unsigned),
+            )
+    elif "x-amz-target" in request.header and "x-amz-target" not in signed:
+        raise SignatureRefused(Fault.MISMATCH, "'X-Amz-Target' must be a 'SignedHeader' in the AWS Authorization.")
 
 
 def check_signature(request: HTTPRequest, signature: Signature, secret: str, payload_hash: str, *, s3: bool) -> None:
@@ -255,44 +329,52 @@ def check_signature(request: HTTPRequest, signature: Signature, secret: str, pay
     """
     canonical = canonical_request(request, signature, payload_hash, s3=s3)
     to_sign = string_to_sign(signature, canonical)
-    expected = hmac.digest(signing_key(secret, signature), to_sign.encode(), hashlib.sha256).hex()
+    key = signing_key(secret, signature.date, signature.region, signature.service)
+    expected = hmac.digest(key, to_sign.encode("utf-8", "replace"), hashlib.sha256).hex()
     if not hmac.compare_digest(expected.encode(), signature.value.encode("utf-8", "replace")):
         raise SignatureRefused(
             Fault.MISMATCH,
             "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
             "Access Key and signing method. Consult the service documentation for details.",
-            canonical_request=canonical,
+            canonical_request=canonical.decode("utf-8", "replace"),
             string_to_sign=to_sign,
         )
 
 
-def signing_key(secret: str, signature: Signature) -> bytes:
-    """Derive the key for the signature's day, region and service."""
-    key = hmac.digest(b"AWS4" + secret.encode(), signature.date.encode(), hashlib.sha256)
-    for part in (signature.region, signature.service, TERMINATOR):
-        key = hmac.digest(key, part.encode(), hashlib.sha256)
+@functools.lru_cache(maxsize=1024)
+def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+    """Derive the key for a day, a region and a service. The same caller asks for the same one all day."""
+    key = b"AWS4" + secret.encode()
+    for part in (date, region, service, TERMINATOR):
+        key = hmac.digest(key, part.encode("utf-8", "replace"), hashlib.sha256)
     return key
 
 
-def string_to_sign(signature: Signature, canonical: str) -> str:
+def string_to_sign(signature: Signature, canonical: bytes) -> str:
     """Return the string whose HMAC is the signature."""
-    return f"{ALGORITHM}\n{signature.timestamp}\n{signature.scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    return f"{ALGORITHM}\n{signature.timestamp}\n{signature.scope}\n{hashlib.sha256(canonical).hexdigest()}"
 
 
-def canonical_request(request: HTTPRequest, signature: Signature, payload_hash: str, *, s3: bool) -> str:
+def canonical_request(request: HTTPRequest, signature: Signature, payload_hash: str, *, s3: bool) -> bytes:
     """Rebuild the canonical request that the client must have signed.
 
     S3 encodes the path once and leaves it as it is; every other service normalizes dot segments and encodes it twice.
+    Header values are the bytes that came, blanks around them and runs of blanks taken out.
     """
-    headers = _signed_values(request, signature.signed_headers)
-    return "\n".join(
+    header = request.header
+    # A header that was signed and did not come stands here empty: what is rebuilt cannot match, and that is the answer.
+    lines = [
+        f"{name}:".encode("utf-8", "replace") + b" ".join(header.get(name, "").encode("latin-1").split()) + b"\n"
+        for name in signature.signed_headers
+    ]
+    return b"\n".join(
         (
-            request.method,
-            _canonical_path(request.path, s3=s3),
-            _canonical_query(request, presigned=signature.presigned),
-            "".join(f"{name}:{value}\n" for name, value in headers),
-            ";".join(signature.signed_headers),
-            payload_hash,
+            request.method.encode(),
+            _canonical_path(request.path, s3=s3).encode(),
+            _canonical_query(request.query, presigned=signature.presigned).encode(),
+            b"".join(lines),
+            ";".join(signature.signed_headers).encode("utf-8", "replace"),
+            payload_hash.encode("utf-8", "replace"),
         )
     )
 
@@ -307,21 +389,13 @@ def claims_hash(value: str) -> bool:
     return bool(_HEX_HASH.fullmatch(value))
 
 
-def _signed_values(request: HTTPRequest, names: tuple[str, ...]) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    for name in names:
-        value = request.header.get(name)
-        if value is None:
-            # A header that was signed and did not come: what is rebuilt cannot match, and that is the answer.
-            value = ""
-        found.append((name, " ".join(value.split())))
-    return found
-
-
 def _canonical_path(path: str, *, s3: bool) -> str:
+    if path == "/":
+        return path
     if s3:  # segment by segment: an encoded slash is part of a key's name
-        return "/".join(quote(unquote_to_bytes(segment), safe=_UNRESERVED) for segment in path.split("/"))
-    return quote(_without_dot_segments(path), safe="/" + _UNRESERVED)
+        raw = path.encode("latin-1")
+        return "/".join(quote(unquote_to_bytes(segment), safe=_UNRESERVED) for segment in raw.split(b"/"))
+    return quote(_without_dot_segments(path).encode("latin-1"), safe="/" + _UNRESERVED)
 
 
 def _without_dot_segments(path: str) -> str:
@@ -334,17 +408,23 @@ def _without_dot_segments(path: str) -> str:
                 kept.pop()
         elif segment not in ("", "."):
             kept.append(segment)
-    trailing = "/" if path.endswith("/") and kept else ""  # the SDKs give a last "." or ".." no slash
+    trailing = "/" if path.endswith(("/", "/.", "/..")) and kept else ""
     return "/" + "/".join(kept) + trailing
 
 
-def _canonical_query(request: HTTPRequest, *, presigned: bool) -> str:
-    pairs = sorted(
-        (quote(name, safe=_UNRESERVED), quote(value, safe=_UNRESERVED))
-        for name, value in request.query_pairs
-        if not (presigned and name == "X-Amz-Signature")
-    )
-    return "&".join(f"{name}={value}" for name, value in pairs)
+def _canonical_query(query: str, *, presigned: bool) -> str:
+    if not query:
+        return ""
+    pairs: list[tuple[str, str]] = []
+    for part in query.encode("latin-1").split(b"&"):
+        if part:
+            name, _, value = part.partition(b"=")
+            pairs.append((_encoded_once(name), _encoded_once(value)))
+    return "&".join(f"{name}={value}" for name, value in sorted(pairs) if not (presigned and name == "X-Amz-Signature"))
+
+
+def _encoded_once(raw: bytes) -> str:
+    return quote(unquote_to_bytes(raw), safe=_UNRESERVED)
 
 
 def _epoch(timestamp: str) -> int | None:
@@ -370,6 +450,11 @@ def _extended(seconds: int) -> str:
 def _digest(text: str) -> str:
     """AWS shows an Authorization header only as a hash, so that no signature is repeated."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _word(text: str) -> str:
+    """Show a word of an Authorization header, unless it could be a secret that was put into the wrong place."""
+    return text if _WORD.fullmatch(text) else f"({len(text)} characters)"
 
 
 def _shown(text: str) -> str:

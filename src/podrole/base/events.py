@@ -61,13 +61,23 @@ class EventLog:
         self._recent.append(event)
         if self._path is None:
             return
-        self._unwritten.append(self._encoder.encode(event))
+        self._unwritten.append(self._encoded(event))
         if len(self._unwritten) > 1:
             return  # the write is already on its way
         try:
             asyncio.get_running_loop().call_soon(self.flush)
         except RuntimeError:
             self.flush()
+
+    def _encoded(self, event: Event) -> bytes:
+        """Encode an event; one that JSON cannot hold goes into the file without its explanation."""
+        try:
+            return self._encoder.encode(event)
+        except (ValueError, TypeError, OverflowError, RecursionError) as problem:
+            # Explanations repeat what clients sent, lone surrogates and integers of any length included.
+            kept = {name: _printable(getattr(event, name)) for name in event.__struct_fields__}
+            kept["explanation"] = {"left out": f"it cannot be written as JSON ({type(problem).__name__})"}
+            return self._encoder.encode(Event(**kept))
 
     def recent(self) -> Iterator[Event]:
         """Yield the events in memory, newest first."""
@@ -111,6 +121,10 @@ class EventLog:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._written = path.stat().st_size
         return self._descriptor
+
+
+def _printable(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def read_recent(path: Path, limit: int = 4 * 1024 * 1024) -> list[Event]:

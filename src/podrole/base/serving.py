@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
@@ -69,6 +70,19 @@ def bind(port: int, *, name: str, option: str, address: str = LOOPBACK) -> socke
     return sock
 
 
+class _Refusals(logging.Filter):
+    """Keeps uvicorn from complaining of a WebSocket that the application has refused with an HTTP answer.
+
+    Its ``websockets-sansio`` protocol forgets to count such an answer as the end of the handshake.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.msg != "ASGI callable returned without completing handshake."
+
+
+_REFUSALS = _Refusals()
+
+
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers, saying when it serves."""
 
@@ -113,6 +127,7 @@ async def listening(
     grace_seconds: float = GRACE_SECONDS,
 ) -> AsyncIterator[None]:
     """Serve ``app`` on ``sock`` for as long as the context is open; the socket is closed at its end."""
+    logging.getLogger("uvicorn.error").addFilter(_REFUSALS)
     config = uvicorn.Config(
         app,
         interface="asgi3",

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from podrole.cli.policy.commands import policy_app
+
 DEFAULT_DIRECTORY = Path(".podrole")
 
 app = typer.Typer(
@@ -17,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(policy_app)
 
 Directory = Annotated[Path, typer.Option("--dir", envvar="PODROLE_DIR", help="The world's directory.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]

@@ -108,7 +108,11 @@ async def _foreground(options: Options, started: float) -> int:
     try:
         seconds = time.monotonic() - started
         print(f"podrole is up ({seconds:.1f} s). Ctrl-C stops it.\n\n{_told(world.description, directory)}", flush=True)
-        await interrupted
+        failing = asyncio.create_task(world.until_it_fails())
+        await asyncio.wait({interrupted, failing}, return_when=asyncio.FIRST_COMPLETED)
+        if failing.done():
+            failing.result()  # raises what failed
+        failing.cancel()
         print("Stopping …", flush=True)
     finally:
         await world.__aexit__()

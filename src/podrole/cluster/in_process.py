@@ -57,7 +57,6 @@ class InProcessClient:
             name,
             subresource,
             validation="Strict",
-            binds=True,
         )
 
     async def get(self, resource: str, namespace: str | None, name: str) -> Object:
@@ -102,7 +101,22 @@ class InProcessClient:
                 return _copied(await self._verbs.create(call, obj))
         else:
             obj = decode_body(call, body, [], _summary)
+        if resource == "pods" and not subresource and self._binds(call, obj):
+            return _copied(self._verbs.pods.assign(call, obj["spec"]["nodeName"]))
         return _copied(await self._verbs.update(call, obj))
+
+    def _binds(self, call: Call, pod: Object) -> bool:
+        """Say whether the update gives the pod its node: over HTTP that is the binding subresource's alone.
+
+        Raises StatusError (409) for a pod that has changed since the scheduler looked at it.
+        """
+        if not pod["spec"].get("nodeName"):
+            return False
+        live = self._verbs.writes.live(call)
+        if live["spec"].get("nodeName"):
+            return False
+        self._verbs.writes.check_preconditions(call, pod, live)
+        return True
 
     async def merge_patch(
         self, resource: str, namespace: str | None, name: str, patch: Mapping[str, Any], *, subresource: str = ""

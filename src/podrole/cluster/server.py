@@ -27,6 +27,10 @@ from podrole.cluster.api.reading import Reads
 from podrole.cluster.api.scale import Scales
 from podrole.cluster.api.verbs import Verbs
 from podrole.cluster.api.writing import Writes, random_suffix
+from podrole.cluster.authorization.authorizer import Authorizer
+from podrole.cluster.authorization.bootstrap import cluster_role_bindings, cluster_roles
+from podrole.cluster.authorization.escalation import Escalation
+from podrole.cluster.authorization.roles import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, Roles
 from podrole.cluster.client import ClusterClient
 from podrole.cluster.errors import internal
 from podrole.cluster.http.app import ApiApp
@@ -91,7 +95,7 @@ class Cluster:
         clock: Clock = system_clock,
         source: random.Random | None = None,
     ) -> None:
-        """Make a cluster with its four namespaces.
+        """Make a cluster with its four namespaces and Kubernetes' default roles.
 
         ``keys``: the first signs tokens, all verify them. ``authority_pem``: the certificate that clients trust.
         ``administrator_token``: None for a new one. ``resolve_service``: where a webhook's service really listens.
@@ -108,14 +112,19 @@ class Cluster:
         self._caller = WebhookCaller(resolve_service)
         audiences = settings.audiences or (settings.issuer,)
         authenticator = Authenticator(self.administrator_token, self.tokens, audiences)
-        self._verbs = self._make_verbs(authenticator, audiences, events)
+        roles = Roles(self.store)
+        authorizer = Authorizer(roles)
+        reviews = Reviews(authenticator, authorizer, self.tokens, audiences, clock)
+        self._verbs = self._make_verbs(reviews, Escalation(authorizer, roles), audiences, events)
         self._handlers = Handlers(self._verbs, clock, bookmark_seconds=settings.bookmark_seconds, source=self._random)
         self._issuer = IssuerDocuments(settings.issuer, lambda: self.tokens.keys)
         checks = {"ping": lambda: True, "shutdown": lambda: self._up}
-        self._api = ApiApp(authenticator, self._handlers, Paths(self._issuer, checks), clock)
-        self._create_namespaces()
+        self._api = ApiApp(authenticator, authorizer, self._handlers, Paths(self._issuer, checks))
+        self._create_first_objects()
 
-    def _make_verbs(self, authenticator: Authenticator, audiences: Sequence[str], events: EventLog | None) -> Verbs:
+    def _make_verbs(
+        self, reviews: Reviews, escalation: Escalation, audiences: Sequence[str], events: EventLog | None
+    ) -> Verbs:
         clock = self._clock
         admission = AdmissionChain(
             self.store,
@@ -125,7 +134,7 @@ class Cluster:
             clock=clock,
             events=events,
         )
-        writes = Writes(self.store, admission, clock, self._random)
+        writes = Writes(self.store, admission, escalation, clock, self._random)
         deletes = Deletes(self.store, admission, clock)
         return Verbs(
             reads=Reads(self.store, self.settings.watch_limit),
@@ -133,7 +142,7 @@ class Cluster:
             patches=Patches(writes, clock),
             deletes=deletes,
             scales=Scales(writes),
-            pods=PodSubresources(writes, deletes, clock),
+            pods=PodSubresources(self.store, writes, deletes, clock),
             tokens=TokenRequests(
                 self.store,
                 self.tokens,
@@ -141,14 +150,16 @@ class Cluster:
                 max_seconds=self.settings.max_token_seconds,
                 clock=clock,
             ),
-            reviews=Reviews(authenticator, self.tokens, audiences, clock),
+            reviews=reviews,
         )
 
-    def _create_namespaces(self) -> None:
-        for name in NAMESPACES:
-            call = Call(BY_NAME["namespaces"], "", _SYSTEM, "kube-apiserver", name)
-            namespace = decode_body(call, {"metadata": {"name": name}}, [], str)
-            self._verbs.writes.store_directly(call, namespace)
+    def _create_first_objects(self) -> None:
+        objects = [(BY_NAME["namespaces"], {"metadata": {"name": name}}) for name in NAMESPACES]
+        objects.extend((CLUSTER_ROLES, role) for role in cluster_roles())
+        objects.extend((CLUSTER_ROLE_BINDINGS, binding) for binding in cluster_role_bindings())
+        for resource, body in objects:
+            call = Call(resource, "", _SYSTEM, "kube-apiserver", str(body["metadata"]["name"]))
+            self._verbs.writes.store_directly(call, decode_body(call, body, [], str))
 
     @property
     def api(self) -> ApiApp:

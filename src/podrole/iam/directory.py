@@ -83,7 +83,7 @@ class Directory(Protocol):
         """Return the role of that ARN, path and all."""
         ...
 
-    def oidc_provider(self, account: str, issuer: str) -> OIDCProvider | None:
+    def oidc_provider(self, account: str, issuer: str, partition: str = "aws") -> OIDCProvider | None:
         """Return the provider of ``account`` for exactly that issuer URL."""
         ...
 

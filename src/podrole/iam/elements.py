@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from podrole.iam.patterns import Glob, GlobSet, glob
+from podrole.iam.patterns import ANY_RUN, Glob, GlobSet, Token, glob, overlap, tokens
 from podrole.iam.request import Facts
 from podrole.iam.variables import Part, expand, fixed, parts
 
@@ -53,11 +53,12 @@ class ResourceElement:
     Deny.
     """
 
-    __slots__ = ("_everything", "_patterns", "_whole", "negated", "resources")
+    __slots__ = ("_everything", "_patterns", "_variables", "_whole", "negated", "resources")
 
     def __init__(self, resources: Sequence[str], *, variables: bool, negated: bool = False) -> None:
         self.resources = tuple(resources)
         self.negated = negated
+        self._variables = variables
         self._everything = EVERYTHING in resources
         patterns = [ARNPattern(text, variables=variables) for text in resources if text != EVERYTHING]
         self._whole = GlobSet(pattern.whole for pattern in patterns if pattern.whole is not None)
@@ -76,6 +77,37 @@ class ResourceElement:
                     break
         return hit is not self.negated
 
+    def covers(self, facts: Facts) -> bool:
+        """Say whether the statement speaks of all that a partly known resource can be."""
+        return not self._touches(facts) if self.negated else self._covers(facts)
+
+    def touches(self, facts: Facts) -> bool:
+        """Say whether the statement speaks of anything that a partly known resource can be."""
+        return not self._covers(facts) if self.negated else self._touches(facts)
+
+    def _covers(self, facts: Facts) -> bool:
+        if self._everything:
+            return True
+        # A pattern that fits one strange character and many in the place of what is not known fits whatever stands
+        # there.
+        for unknown in ("\uffff", "\uffff" * _LONG):
+            text = facts.resource.replace("*", unknown)
+            found = text.split(":", 5) if text.count(":") >= 5 else []
+            if not self._whole.matches(text) and not any(one.matches(found, facts) for one in self._patterns):
+                return False
+        return True
+
+    def _touches(self, facts: Facts) -> bool:
+        if self._everything:
+            return True
+        found = [tokens(part.replace("?", "*")) for part in facts.resource_parts] or [(ANY_RUN,)] * 6
+        patterns = [ARNPattern(text, variables=self._variables) for text in self.resources if text != EVERYTHING]
+        return any(pattern.touches(found, facts) for pattern in patterns)
+
+
+_LONG = 300
+"""More characters than a policy's question marks ask for anywhere."""
+
 
 class ARNPattern:
     """One ARN of a Resource element.
@@ -84,11 +116,12 @@ class ARNPattern:
     of its last part. ``never`` says why a pattern that cannot match anything cannot.
     """
 
-    __slots__ = ("_head", "_tail", "never", "text", "whole")
+    __slots__ = ("_head", "_tail", "_variables", "never", "text", "whole")
 
     def __init__(self, text: str, *, variables: bool) -> None:
         found = text.split(":", 5)
         self.text = text
+        self._variables = variables
         self.whole: Glob | None = None
         self.never = ""
         self._tail: tuple[Part, ...] | Glob | None = None  # None: whatever follows
@@ -121,3 +154,15 @@ class ARNPattern:
             return tail.matches(found[5])
         expanded = expand(tail, facts)
         return expanded is not None and Glob(expanded).matches(found[5])
+
+    def touches(self, found: Sequence[Sequence[Token]], facts: Facts) -> bool:
+        """Say whether an ARN can have these six parts, each a pattern, and fit."""
+        if self.never:
+            return False
+        head = self.text.split(":", 5)
+        if not all(overlap(tokens(part), other) for part, other in zip(head[:5], found[:5], strict=False)):
+            return False
+        if len(head) < 6:
+            return True
+        tail = expand(parts(head[5], wildcards=True, variables=self._variables), facts)
+        return tail is not None and overlap(tail, found[5])

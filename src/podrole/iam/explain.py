@@ -204,7 +204,7 @@ def _failures(statement: Statement, policy: Policy, facts: Facts) -> Iterator[Fa
     if principal is not None and principal.grant(facts) is Grant.NONE:
         name = "NotPrincipal" if principal.negated else "Principal"
         yield _failure(name, _cut(principal.listed()), (str(facts.principal),), principal_hint(statement, facts))
-    if resources is not None and not resources.matches(facts):
+    if resources is not None and not statement.means_resource(facts):
         name = "NotResource" if resources.negated else "Resource"
         yield _failure(name, _cut(resources.resources), (facts.resource,), resource_hint(statement, facts, policy))
     for condition in statement.conditions:

@@ -56,7 +56,8 @@ class Statement:
 
     def applies_beyond_action(self, facts: Facts) -> bool:
         """Say whether every element but the action means the request. The order is the order of cost."""
-        if self.resources is not None and not self.resources.matches(facts):
+        resources = self.resources
+        if resources is not None and not (self.means_resource(facts) if facts.partial else resources.matches(facts)):
             return False
         if self.principal is not None and self.principal.grant(facts) is Grant.NONE:
             return False
@@ -64,6 +65,14 @@ class Statement:
             if not condition.holds(facts):
                 return False
         return True
+
+    def means_resource(self, facts: Facts) -> bool:
+        """Say whether the Resource element means the request's: all that it can be for an Allow, any for a Deny."""
+        if self.resources is None:
+            return True
+        if not facts.partial:
+            return self.resources.matches(facts)
+        return self.resources.covers(facts) if self.effect is Effect.ALLOW else self.resources.touches(facts)
 
     @property
     def reference(self) -> str:

@@ -21,6 +21,10 @@ class Request:
     it is the account in the resource's ARN, and where there is none, the caller's own. ``context`` holds the
     condition keys of the request, in any case; a key that is not there is absent, nothing is filled in. An empty list
     is an absent key.
+
+    With ``partial`` the resource is one that could not be told exactly: the ARN has a ``*`` where it may be anything.
+    An Allow then counts only where it covers all that the resource can be, and a Deny where it means anything of it.
+    Without ``partial`` an asterisk is an asterisk: AWS itself asks about ``…:instance/*`` before there is an instance.
     """
 
     principal: Principal
@@ -28,12 +32,24 @@ class Request:
     resource: str
     resource_account: str = ""
     context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    partial: bool = False
 
 
 class Facts:
     """A request as the matchers read it; what costs time is worked out when it is first asked for."""
 
-    __slots__ = ("_context", "_parts", "action", "has_boundary", "name", "principal", "request", "resource", "service")
+    __slots__ = (
+        "_context",
+        "_parts",
+        "action",
+        "has_boundary",
+        "name",
+        "partial",
+        "principal",
+        "request",
+        "resource",
+        "service",
+    )
 
     def __init__(self, request: Request, *, has_boundary: bool = False) -> None:
         """Raise :class:`InvalidRequest` for an action that is no ``service:Name``."""
@@ -50,6 +66,7 @@ class Facts:
         self.service = service
         self.name = name
         self.resource = request.resource
+        self.partial = request.partial
         self.has_boundary = has_boundary
         self._context: dict[str, tuple[str, ...]] | None = None
         self._parts: list[str] | None = None

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
+import re
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ from podrole.oidc.errors import KeysFault, KeysUnavailable
 
 MAX_DOCUMENT_BYTES = 512 * 1024
 """Room for 200 keys of 4096 bits with a certificate each, and no more."""
+
+# RFC 3986: no user information, no fragment, nothing outside its characters.
+_URL = re.compile(r"https://[A-Za-z0-9.\-_:\[\]]+(?:[/?][A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]*)?", re.ASCII)
 
 Resolver = Callable[[str, int], tuple[str, int]]
 """Where to connect for a host and port: a world's own names lead to its listeners. TLS is for the name all the same."""
@@ -48,15 +52,7 @@ class Fetcher:
 
     async def get(self, url: str, thumbprints: Sequence[str]) -> bytes:
         """Return the body of a 200 answer. The caller bounds the time. Raises KeysUnavailable."""
-        parts = urlsplit(url)
-        if parts.scheme != "https" or not parts.hostname:
-            raise KeysUnavailable(
-                KeysFault.NOT_HTTPS,
-                "An issuer's documents are read over https only.",
-                got=repr(url),
-                expected="https://…",
-            )
-        host, port = parts.hostname, parts.port or 443
+        host, port = _place(url)
         try:
             try:
                 return await self._exchange(url, host, port, self.trust())
@@ -75,19 +71,25 @@ class Fetcher:
                 next_step="check that the issuer's address answers from outside the cluster",
             ) from None
 
+    async def served_thumbprint(self, url: str) -> str:
+        """Return the SHA-1 of the last certificate that the server of ``url`` sends, lower-case hex, unverified.
+
+        It is what IAM stores for a provider that is created without thumbprints. The caller bounds the time. Raises
+        KeysUnavailable.
+        """
+        host, port = _place(url)
+        try:
+            return hashlib.sha1(await self._last_certificate(host, port), usedforsecurity=False).hexdigest()
+        except OSError as problem:
+            raise KeysUnavailable(
+                KeysFault.UNREACHABLE, f"{host} cannot be reached: {problem.__class__.__name__}.", got=repr(url)
+            ) from None
+
     async def _matching_thumbprint(
         self, host: str, port: int, thumbprints: Sequence[str], untrusted: ssl.SSLCertVerificationError
     ) -> bytes:
         """Return the last certificate of the chain that ``host`` serves, DER, if the provider lists its thumbprint."""
-        unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        unverified.check_hostname = False
-        # Nothing is sent over this connection: it only shows the chain that the thumbprints are compared with.
-        unverified.verify_mode = ssl.CERT_NONE
-        _, writer = await self._connect(host, port, unverified)
-        try:
-            last = _served_chain(writer.get_extra_info("ssl_object"))[-1]
-        finally:
-            writer.transport.abort()
+        last = await self._last_certificate(host, port)
         found = hashlib.sha1(last, usedforsecurity=False).hexdigest()
         if found not in {thumbprint.lower() for thumbprint in thumbprints}:
             raise KeysUnavailable(
@@ -99,6 +101,18 @@ class Fetcher:
                 next_step=f"aws iam update-open-id-connect-provider-thumbprint … --thumbprint-list {found}",
             ) from None
         return last
+
+    async def _last_certificate(self, host: str, port: int) -> bytes:
+        """Return the last certificate that a server sends, DER."""
+        unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        unverified.check_hostname = False
+        # Nothing is sent over this connection: it only shows the chain that thumbprints are compared with.
+        unverified.verify_mode = ssl.CERT_NONE
+        _, writer = await self._connect(host, port, unverified)
+        try:
+            return _served_chain(writer.get_extra_info("ssl_object"))[-1]
+        finally:
+            writer.transport.abort()
 
     async def _exchange(self, url: str, host: str, port: int, trust: ssl.SSLContext) -> bytes:
         reader, writer = await self._connect(host, port, trust)
@@ -112,6 +126,25 @@ class Fetcher:
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         address, actual_port = self.resolve(host, port)
         return await asyncio.open_connection(address, actual_port, ssl=trust, server_hostname=host)
+
+
+def _place(url: str) -> tuple[str, int]:
+    """Return host and port of an https URL. An address that could be read in two ways is refused, whoever wrote it."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:  # a port that is no number, brackets that do not match
+        host = port = None
+    # A label of another length cannot be encoded for the server's certificate (RFC 1035 2.3.4).
+    named = host is not None and len(host) <= 253 and all(0 < len(label) <= 63 for label in host.split("."))
+    if host is None or not named or not _URL.fullmatch(url):
+        raise KeysUnavailable(
+            KeysFault.NOT_HTTPS,
+            "An issuer's documents are read over https only, at an address without user name or fragment.",
+            got=repr(url[:256]),
+            expected="https://…",
+        )
+    return host, port or 443
 
 
 def _only_trusting(anchor_der: bytes) -> ssl.SSLContext:

@@ -68,7 +68,8 @@ def _read(entry: dict[str, Any]) -> VerificationKey | None:
     kid, algorithm = entry.get("kid", ""), entry.get("alg")
     if not isinstance(kid, str) or not (algorithm is None or isinstance(algorithm, str)):
         return None
-    if entry.get("use", "sig") != "sig" or "verify" not in entry.get("key_ops", ["verify"]):
+    operations = entry.get("key_ops", ["verify"])
+    if entry.get("use", "sig") != "sig" or not isinstance(operations, list) or "verify" not in operations:
         return None
     try:
         public = _public_key(entry)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from podrole.base.clock import Clock
-from podrole.oidc.discovery import fetch_keys
+from podrole.oidc.discovery import TIMEOUT_SECONDS, fetch_keys
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 from podrole.oidc.fetch import Fetcher
 from podrole.oidc.jwks import Keys
@@ -57,10 +57,19 @@ class KeyCache:
     used again.
     """
 
-    def __init__(self, fetcher: Fetcher, clock: Clock, *, cool_down: float = COOL_DOWN_SECONDS) -> None:
+    def __init__(
+        self,
+        fetcher: Fetcher,
+        clock: Clock,
+        *,
+        cool_down: float = COOL_DOWN_SECONDS,
+        fetch_limit: float = TIMEOUT_SECONDS,
+    ) -> None:
+        """``cool_down`` and ``fetch_limit`` are in seconds: see COOL_DOWN_SECONDS and ``fetch_keys``."""
         self._fetcher = fetcher
         self._clock = clock
         self._cool_down = cool_down
+        self.fetch_limit = fetch_limit
         self._entries: dict[tuple[str, tuple[str, ...]], _Entry] = {}
 
     async def keys(self, issuer: str, kid: str, thumbprints: Sequence[str]) -> tuple[VerificationKey, ...]:
@@ -99,7 +108,8 @@ class KeyCache:
         """Fetch, or join the fetch under way. Where it fails, good keys are kept, and it raises only without any."""
         if entry.under_way is None:
             entry.fetches += 1
-            entry.under_way = asyncio.create_task(fetch_keys(issuer, thumbprints=thumbprints, fetcher=self._fetcher))
+            fetch = fetch_keys(issuer, thumbprints=thumbprints, fetcher=self._fetcher, limit_seconds=self.fetch_limit)
+            entry.under_way = asyncio.create_task(fetch)
             entry.under_way.add_done_callback(lambda task: self._fetched(entry, task))
         try:
             await asyncio.shield(entry.under_way)

@@ -29,6 +29,7 @@ _SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.
 # The last character of a segment carries only zero bits beyond the last byte (RFC 4648 3.5): one spelling for a token.
 _LAST_OF_TWO, _LAST_OF_THREE = frozenset("AQgw"), frozenset("AEIMQUYcgkosw048")
 _STANDARD_ALPHABET = str.maketrans("-_", "+/")
+_LONG = 1 << 63
 _TYPE_NAMES = {
     str: "a string",
     int: "an integer",
@@ -159,14 +160,14 @@ def _string(payload: Mapping[str, Any], name: str) -> str:
 
 def _timestamp(payload: Mapping[str, Any], name: str) -> int:
     value = payload[name]
-    if type(value) is int:  # a bool is an int to isinstance
+    if type(value) is int and -_LONG <= value < _LONG:  # a bool is an int to isinstance
         return value
     raise TokenRefused(
         TokenFault.BAD_TIMESTAMP,
         f"The claim {name!r} is no whole number of seconds.",
         claim=name,
         got=_kind(value),
-        expected="a JSON integer",
+        expected="a JSON integer of at most 64 bits",
     )
 
 

@@ -27,7 +27,7 @@ KEY_BYTES = 32
 # Regional session tokens begin with these bytes, "IQoJb3JpZ2luX2Vj" in base64. Clients must not depend on it; people do
 # recognize it.
 _MAGIC = b"!\n\torigin_ec"
-_NONCE_BYTES = 12
+_NONCE_BYTES, _TAG_BYTES = 12, 16
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -54,12 +54,19 @@ class Vault:
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Session).decode
 
-    def issue(self, session: Session) -> Credentials:
-        """Make credentials for ``session``, valid until its ``expires_at``."""
+    def issue(self, session: Session, *, minimum_size: int = 0) -> Credentials:
+        """Make credentials for ``session``, valid until its ``expires_at``.
+
+        ``minimum_size``: how many characters the token must have at least (``MinimumSessionTokenSize``).
+        """
         random = self._random_bytes(_NONCE_BYTES + 5)
         key_id = access_key_id("ASIA", session.account, random[_NONCE_BYTES:])
         nonce = random[:_NONCE_BYTES]
-        sealed = self._cipher.encrypt(nonce, self._encode(session), key_id.encode())
+        plain = self._encode(session)
+        missing = -(-minimum_size * 3 // 4) - len(_MAGIC) - _NONCE_BYTES - len(plain) - _TAG_BYTES
+        if missing > 0:
+            plain = self._encode(msgspec.structs.replace(session, padding="0" * missing))
+        sealed = self._cipher.encrypt(nonce, plain, key_id.encode())
         token = base64.b64encode(_MAGIC + nonce + sealed).decode()
         return Credentials(key_id, self.secret_of(key_id), token, session.expires_at)
 

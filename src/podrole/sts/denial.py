@@ -7,16 +7,16 @@ public functions return it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 
 class Step(StrEnum):
-    """The checks of an exchange, in the order in which they are made: what stands before the one that failed has
-    held."""
+    """The checks that an operation makes. Each operation has its own, in its own order."""
 
     PARAMETERS = "parameters"
+    CALLER = "caller"
     TOKEN = "token form"  # noqa: S105 - the name of a step
     CLAIMS = "required claims"
     PROVIDER = "identity provider"
@@ -27,14 +27,44 @@ class Step(StrEnum):
     TRUST = "trust policy"
     DURATION = "duration"
     SESSION_POLICY = "session policy"
+    ASSOCIATION = "pod identity association"
+
+
+WEB_IDENTITY_STEPS = (
+    Step.PARAMETERS,
+    Step.TOKEN,
+    Step.CLAIMS,
+    Step.PROVIDER,
+    Step.AUDIENCE,
+    Step.KEYS,
+    Step.SIGNATURE,
+    Step.TIME,
+    Step.TRUST,
+    Step.DURATION,
+    Step.SESSION_POLICY,
+)
+ASSUME_ROLE_STEPS = (Step.PARAMETERS, Step.CALLER, Step.TRUST, Step.DURATION, Step.SESSION_POLICY)
+POD_IDENTITY_STEPS = (
+    Step.PARAMETERS,
+    Step.TOKEN,
+    Step.CLAIMS,
+    Step.AUDIENCE,
+    Step.KEYS,
+    Step.SIGNATURE,
+    Step.TIME,
+    Step.ASSOCIATION,
+    Step.TRUST,
+    Step.SESSION_POLICY,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Denial:
     """What the client is told (``code``, ``status``, ``message``) and what is known beyond that.
 
-    ``why`` is one sentence; ``expected`` and ``got`` its two sides where it has them; ``evidence`` whatever else the
-    deciding function found, JSON-able. None of them holds a token, a key or a signature.
+    ``steps`` are the operation's checks in their order: those before ``step`` have held. ``why`` is one sentence;
+    ``expected`` and ``got`` its two sides where it has them; ``evidence`` whatever else the deciding function found,
+    JSON-able. None of them holds a token, a key or a signature.
     """
 
     code: str
@@ -46,6 +76,7 @@ class Denial:
     got: str | None = None
     next_step: str | None = None
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
 
     @property
     def verified_subject(self) -> str | None:
@@ -57,10 +88,10 @@ class Denial:
 
     def explanation(self) -> dict[str, Any]:
         """Return the denial's reasons as JSON-able data, what has no value left out."""
-        held = [step.value for step in Step]
+        held = self.steps[: self.steps.index(self.step)] if self.step in self.steps else ()
         parts: dict[str, Any] = {
             "step": self.step.value,
-            "held": held[: held.index(self.step.value)],
+            "held": [step.value for step in held],
             "why": self.why,
             "expected": self.expected,
             "got": self.got,
@@ -68,6 +99,10 @@ class Denial:
             **self.evidence,
         }
         return {name: value for name, value in parts.items() if value not in (None, [], {}, "")}
+
+    def of(self, steps: tuple[Step, ...], known: Mapping[str, Any]) -> Denial:
+        """Return the denial as one of an operation with ``steps``, with what was ``known`` by then."""
+        return replace(self, steps=steps, evidence={**known, **self.evidence})
 
 
 _TOKEN_BELIEVED = (Step.TRUST, Step.DURATION, Step.SESSION_POLICY)

@@ -20,8 +20,9 @@ class Session(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``principal_arn`` and ``principal_id`` are the role's (or user's) own, so that deleting it ends the session and
     re-creating it under the same name does not revive it. Times are epoch seconds. ``context`` holds the condition keys
-    that outlive the exchange (``<issuer>:sub`` and the like). ``policies`` are the inline session policy's text and
-    ``policy_arns`` the managed ones; ``restricted`` says that a session policy was given at all.
+    that outlive the exchange (``<issuer>:sub`` and the like). ``policy`` is the inline session policy's text and
+    ``policy_arns`` the managed ones; ``restricted`` says that a session policy was given at all. ``padding`` only makes
+    the token as long as was asked for.
     """
 
     kind: SessionKind
@@ -38,6 +39,7 @@ class Session(msgspec.Struct, frozen=True, omit_defaults=True):
     source_identity: str | None = None
     federated_provider: str | None = None
     context: dict[str, str | list[str]] = {}
+    padding: str = ""
 
     @property
     def restricted(self) -> bool:

@@ -21,15 +21,10 @@ Nothing of a token is believed before step 7: its issuer only picks a provider t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from podrole.iam.directory import Directory, OIDCProvider, Role
-from podrole.iam.document import compile_policy
-from podrole.iam.errors import PolicyError
-from podrole.iam.evaluate import Decision, NamedPolicy, PolicySet, Request, evaluate_trust
-from podrole.iam.explain import explain, summary
-from podrole.iam.policy import Policy, PolicyKind
 from podrole.iam.principal import Principal, PrincipalType
 from podrole.oidc.errors import KeysFault, KeysUnavailable, TokenFault, TokenRefused
 from podrole.oidc.keycache import KeySource
@@ -37,18 +32,21 @@ from podrole.oidc.token import UnverifiedClaims, UnverifiedToken, VerifiedClaims
 from podrole.oidc.verify import STS_TIME_RULES, verify
 from podrole.sts import parameters as api
 from podrole.sts.circumstances import Circumstances
-from podrole.sts.denial import Denial, Denied, Step, denied
+from podrole.sts.claim_keys import check_claims, lasting_keys, trust_keys
+from podrole.sts.denial import WEB_IDENTITY_STEPS, Denial, Denied, Step, denied
+from podrole.sts.evidence import shown
 from podrole.sts.role_arn import RoleName, parse_role_arn
 from podrole.sts.session import Session, SessionKind
 from podrole.sts.session_policy import packed_policy_size, session_policies
-from podrole.sts.tags import SessionTags, source_identity_of_claims, tags_of_claims
+from podrole.sts.tags import NO_TAGS, SessionTags, source_identity_of_claims, tags_of_claims
+from podrole.sts.trust import Candidate, Wanted, Words, no_such_role, require_trust
 
 ACTION = "sts:AssumeRoleWithWebIdentity"
+WORDS = Words(lambda _: f"Not authorized to perform {ACTION}")
 _NO_KEY = (
     "Couldn't retrieve verification key from your identity provider,  "  # two blanks, as AWS writes it
     "please reference AssumeRoleWithWebIdentity documentation for requirements"
 )
-_NOT_AUTHORIZED = f"Not authorized to perform {ACTION}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +54,10 @@ class Granted:
     """The outcome of an exchange that held: what goes into the response and into the credentials."""
 
     session: Session
-    role: Role
     provider: OIDCProvider
     claims: VerifiedClaims
     packed_policy_size: int | None
+    minimum_token_size: int = 0
 
 
 @dataclass(slots=True)
@@ -71,13 +69,13 @@ class _Exchange:
     name: RoleName | None = None
     token: UnverifiedToken | None = None
     provider: OIDCProvider | None = None
-    tags: SessionTags = field(default_factory=SessionTags)
+    tags: SessionTags = NO_TAGS
     source_identity: str | None = None
 
     def known(self) -> dict[str, Any]:
         found: dict[str, Any] = {"role": self.parameters.get("RoleArn")}
         if self.token is not None:
-            found["token"] = {"header": dict(self.token.header), "claims": dict(self.token.payload)}
+            found["token"] = {"header": shown(self.token.header), "claims": shown(self.token.payload)}
         if self.provider is not None:
             found["provider"] = {
                 "arn": self.provider.arn,
@@ -99,27 +97,15 @@ async def assume_role_with_web_identity(
     try:
         return await _exchange(exchange, directory, keys)
     except Denied as refused:
-        denial = refused.denial
-        evidence = {**exchange.known(), **denial.evidence}
-        return Denial(
-            denial.code,
-            denial.status,
-            denial.message,
-            denial.step,
-            denial.why,
-            denial.expected,
-            denial.got,
-            denial.next_step,
-            evidence,
-        )
+        return refused.denial.of(WEB_IDENTITY_STEPS, exchange.known())
 
 
 async def _exchange(exchange: _Exchange, directory: Directory, keys: KeySource) -> Granted:
     parameters, at = exchange.parameters, exchange.at
     # 1. PARAMETERS
-    api.validate(parameters, api.WEB_IDENTITY_PARAMETERS)
-    policy_arns = api.policy_arns(parameters)
+    api.validate(parameters, api.WEB_IDENTITY_PARAMETERS, ("PolicyArns",))
     exchange.name = name = parse_role_arn(parameters["RoleArn"])
+    _require_no_provider_id(parameters)
     # 2. TOKEN
     try:
         exchange.token = token = parse_token(parameters["WebIdentityToken"])
@@ -128,10 +114,11 @@ async def _exchange(exchange: _Exchange, directory: Directory, keys: KeySource) 
     except TokenRefused as refused:
         raise _token_denied(refused, at.now) from refused
     _require_one_audience(claims)
+    check_claims(claims)
     exchange.tags = tags_of_claims(claims.payload)
     exchange.source_identity = source_identity_of_claims(claims.payload)
     # 4. PROVIDER, in the account that the role's ARN names, whether or not that role exists
-    provider = directory.oidc_provider(name.account, claims.issuer)
+    provider = directory.oidc_provider(name.account, claims.issuer, name.partition)
     if provider is None:
         raise denied(
             Step.PROVIDER,
@@ -150,20 +137,12 @@ async def _exchange(exchange: _Exchange, directory: Directory, keys: KeySource) 
     # 6. KEYS, 7. SIGNATURE, 8. TIME
     verified = await _verified(token, claims, provider, keys, at.now)
     # 9. TRUST
-    role = _trusted_role(exchange, provider, verified, directory)
+    role = _trusting_role(exchange, provider, verified, directory)
     # 10. DURATION
-    seconds = api.duration(parameters)
-    if seconds > role.max_session_seconds:
-        raise denied(
-            Step.DURATION,
-            "ValidationError",
-            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
-            "The session would last longer than the role allows.",
-            got=f"{seconds} s",
-            expected=f"at most {role.max_session_seconds} s",
-        )
+    seconds = api.integer(parameters, "DurationSeconds", api.DEFAULT_DURATION)
+    require_duration(seconds, role.max_session_seconds)
     # 11. SESSION_POLICY
-    policies = session_policies(parameters.get("Policy"), policy_arns, role.account, directory)
+    policies = session_policies(parameters.get("Policy"), api.policy_arns(parameters), role.account, directory)
     packed = packed_policy_size(policies, exchange.tags)
     issued_at = int(at.now)
     session = Session(
@@ -180,9 +159,35 @@ async def _exchange(exchange: _Exchange, directory: Directory, keys: KeySource) 
         transitive_tag_keys=exchange.tags.transitive_keys,
         source_identity=exchange.source_identity,
         federated_provider=provider.arn,
-        context=_lasting_context(provider, verified),
+        context=lasting_keys(provider.key_prefix, verified),
     )
-    return Granted(session, role, provider, verified, packed)
+    return Granted(session, provider, verified, packed, api.integer(parameters, "MinimumSessionTokenSize", 0))
+
+
+def require_duration(seconds: int, maximum: int) -> None:
+    """Raise Denied where a session would last longer than its role allows."""
+    if seconds > maximum:
+        raise denied(
+            Step.DURATION,
+            "ValidationError",
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role.",
+            "The session would last longer than the role allows.",
+            got=f"{seconds} s",
+            expected=f"at most {maximum} s",
+        )
+
+
+def _require_no_provider_id(parameters: Mapping[str, str]) -> None:
+    given = parameters.get("ProviderId")
+    if given is not None:
+        raise denied(
+            Step.PARAMETERS,
+            "InvalidParameterValue",
+            "ProviderId is for OAuth 2.0 access tokens of www.amazon.com and graph.facebook.com, which podrole's local "
+            "AWS does not exchange. Do not specify it for an OpenID Connect ID token.",
+            "The request is for an OAuth 2.0 access token.",
+            got=repr(given[:64]),
+        )
 
 
 def _require_one_audience(claims: UnverifiedClaims) -> None:
@@ -276,114 +281,20 @@ def _token_denied(refused: TokenRefused, now: float) -> Denied:
     )
 
 
-def _trusted_role(exchange: _Exchange, provider: OIDCProvider, claims: VerifiedClaims, directory: Directory) -> Role:
-    """Return the role if its trust policy allows the call and all that the token asks for.
-
-    A role that does not exist is denied in the very words of one that does not trust.
-    """
-    name = exchange.name
-    role = directory.role(name.arn) if name is not None else None
+def _trusting_role(exchange: _Exchange, provider: OIDCProvider, claims: VerifiedClaims, directory: Directory) -> Role:
+    """Return the role if its trust policy allows the call and all that the token asks for."""
+    arn = exchange.parameters["RoleArn"]
+    role = directory.role(arn)
     if role is None:
-        raise denied(
-            Step.TRUST,
-            "AccessDenied",
-            _NOT_AUTHORIZED,
-            "There is no such role.",
-            status=403,
-            got=repr(exchange.parameters["RoleArn"]),
-            expected="the ARN of a role, with its path",
-            next_step="check the service account's annotation eks.amazonaws.com/role-arn",
-        )
-    principal = Principal(PrincipalType.WEB_IDENTITY, arn=provider.arn)
-    context = _trust_context(exchange, provider, claims, role)
-    actions = [ACTION]
-    if exchange.tags.tags:
-        actions.append("sts:TagSession")
-    if exchange.source_identity is not None:
-        actions.append("sts:SetSourceIdentity")
-    trust = NamedPolicy(f"the trust policy of role {role.name}", _compiled(role))
-    for action in actions:
-        request = Request(principal, action, role.arn, role.account, context)
-        decision = evaluate_trust(request, trust)
-        if not decision.allowed:
-            raise _trust_denied(request, trust, decision)
-    return role
-
-
-def _compiled(role: Role) -> Policy:
-    """A trust policy that cannot be read trusts nobody."""
-    try:
-        return compile_policy(role.trust_policy, PolicyKind.TRUST)
-    except PolicyError as fault:
-        raise denied(
-            Step.TRUST,
-            "AccessDenied",
-            _NOT_AUTHORIZED,
-            f"The trust policy of role {role.name} is not one that AWS takes: {fault.message}",
-            status=403,
-            got=fault.got,
-            expected=fault.expected,
-        ) from fault
-
-
-def _trust_denied(request: Request, trust: NamedPolicy, decision: Decision) -> Denied:
-    policies = PolicySet(resource=trust)
-    evidence = explain(request, policies, decision)
-    return denied(
-        Step.TRUST,
-        "AccessDenied",
-        _NOT_AUTHORIZED,
-        summary(decision, evidence, request),
-        status=403,
-        evidence={
-            "action": request.action,
-            "decision": decision.outcome.value,
-            "policy": trust.name,
-            "evidence": [one.to_dict() for one in evidence],
-        },
-    )
-
-
-def _trust_context(
-    exchange: _Exchange, provider: OIDCProvider, claims: VerifiedClaims, role: Role
-) -> dict[str, str | list[str]]:
-    """Return the condition keys of the exchange.
-
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html: of the token's
-    claims only these; ``iss``, ``kubernetes.io`` and all others are absent.
-    """
-    prefix = provider.key_prefix
-    context: dict[str, str | list[str]] = {
+        hint = "check the service account's annotation eks.amazonaws.com/role-arn"
+        raise no_such_role(arn, ACTION, WORDS, hint)
+    context = {
         **exchange.at.context_keys(),
-        **_lasting_context(provider, claims),
-        f"{prefix}:oaud": claims.audiences[0] if len(claims.audiences) == 1 else list(claims.audiences),
+        **lasting_keys(provider.key_prefix, claims),
+        **trust_keys(provider.key_prefix, claims),
         "aws:FederatedProvider": provider.arn,
-        "aws:ResourceAccount": role.account,
-        "sts:RoleSessionName": exchange.parameters["RoleSessionName"],
     }
-    email = claims.payload.get("email")
-    if isinstance(email, str):
-        context[f"{prefix}:email"] = email
-    for key, value in role.tags.items():
-        context[f"aws:ResourceTag/{key}"] = context[f"iam:ResourceTag/{key}"] = value
-    if exchange.tags.tags:
-        context["aws:TagKeys"] = list(exchange.tags.tags)
-        context.update({f"aws:RequestTag/{key}": value for key, value in exchange.tags.tags.items()})
-    if exchange.tags.transitive_keys:
-        context["sts:TransitiveTagKeys"] = list(exchange.tags.transitive_keys)
-    if exchange.source_identity is not None:
-        context["sts:SourceIdentity"] = exchange.source_identity
-    return context
-
-
-def _lasting_context(provider: OIDCProvider, claims: VerifiedClaims) -> dict[str, str | list[str]]:
-    """Return the keys that later requests of the session still carry."""
-    prefix = provider.key_prefix
-    context: dict[str, str | list[str]] = {
-        f"{prefix}:aud": claims.effective_audience,
-        f"{prefix}:sub": claims.subject,
-    }
-    methods = claims.payload.get("amr")
-    if isinstance(methods, list) and all(isinstance(method, str) for method in methods):
-        context[f"{prefix}:amr"] = methods
-    return context
+    wanted = Wanted(exchange.parameters["RoleSessionName"], exchange.tags, exchange.source_identity)
+    candidate = Candidate(Principal(PrincipalType.WEB_IDENTITY, arn=provider.arn), context)
+    require_trust(role, candidate, wanted, ACTION, WORDS)
+    return role

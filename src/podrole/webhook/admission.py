@@ -27,6 +27,7 @@ from podrole.webhook.review import (
     decode_review,
     denied,
     is_null,
+    shortened,
 )
 from podrole.webhook.service_accounts import LookupFailed
 from podrole.webhook.settings import POD_IDENTITY_JITTER, InjectionSettings
@@ -142,7 +143,7 @@ class Admission:
         mutation = self._mutate(request, pod, namespace, identity)
         summary = mutation.summary()
         if _log.isEnabledFor(logging.DEBUG):
-            _log.debug("pod %s of %s/%s: %s", _name(pod), namespace, name, summary)
+            _log.debug("%s", shortened(f"pod {_name(pod)} of {namespace}/{name}: {summary}"))
         if required and not mutation.injected:
             message = f"this pod must have an AWS identity, and no container gets it: {summary}"
             return self._denied(review.api_version, request.uid, message)
@@ -178,8 +179,9 @@ class Admission:
     def _failed(self, problem: LookupFailed) -> Answer:
         self._metrics.count("podrole_webhook_lookups_total", "failed")
         self._metrics.count("podrole_webhook_reviews_total", "failed", "")
-        _log.warning("a review could not be decided: %s", problem.what)
-        return Answer(503, f"{problem.what}\n".encode(), TEXT)
+        what = shortened(problem.what)
+        _log.warning("a review could not be decided: %s", what)
+        return Answer(503, f"{what}\n".encode(), TEXT)
 
     def _denied(self, api_version: str, uid: str, message: str) -> Answer:
         self._metrics.count("podrole_webhook_reviews_total", "denied", "")

@@ -30,6 +30,17 @@ from podrole.webhook.identity import (
 CONFIG_MAP = "pod-identity-webhook"
 CONFIG_KEY = "config"
 
+ENTRY_FIELDS: dict[str, type] = {
+    "RoleARN": str,
+    "Audience": str,
+    "UseRegionalSTS": bool,
+    "TokenExpiration": int,
+    "AWSEndpointURL": str,
+    "AWSCABundle": str,
+    "RoleSessionName": bool,
+}
+"""What an entry may say; the first four are the EKS webhook's."""
+
 _WILDCARDS = frozenset("*?[")
 
 
@@ -99,11 +110,11 @@ def read_entry(value: Any) -> Binding | str:
     if not isinstance(value, dict):
         return "it is not a JSON object"
     fields = {name.lower(): content for name, content in value.items()}
-    for name, wanted in _FIELD_TYPES.items():
-        content = fields.get(name)
+    for name, wanted in ENTRY_FIELDS.items():
+        content = fields.get(name.lower())
         # bool is an int to Python and not to JSON.
         if content is not None and (not isinstance(content, wanted) or (wanted is int and isinstance(content, bool))):
-            return f"{_FIELD_NAMES[name]} is not {_TYPE_NAMES[wanted]}"
+            return f"{name} is not {_TYPE_NAMES[wanted]}"
     faults: list[str] = []
     expiration = fields.get("tokenexpiration") or None
     if expiration is not None and clamp_expiration(expiration) != expiration:
@@ -127,27 +138,6 @@ def read_entry(value: Any) -> Binding | str:
     )
 
 
-_FIELD_NAMES = {
-    name.lower(): name
-    for name in (
-        "RoleARN",
-        "Audience",
-        "UseRegionalSTS",
-        "TokenExpiration",
-        "AWSEndpointURL",
-        "AWSCABundle",
-        "RoleSessionName",
-    )
-}
-_FIELD_TYPES: dict[str, type] = {
-    "rolearn": str,
-    "audience": str,
-    "useregionalsts": bool,
-    "tokenexpiration": int,
-    "awsendpointurl": str,
-    "awscabundle": str,
-    "rolesessionname": bool,
-}
 _TYPE_NAMES = {str: "a string", bool: "true or false", int: "a whole number"}
 
 

@@ -114,6 +114,8 @@ class Identities:
 
     def known(self, namespace: str, name: str) -> Identity | Unknown | None:
         """Return a service account's identity, None where nothing binds it, or UNKNOWN."""
+        if self._ask == "first" and not self.service_accounts.reflector.connected:
+            return UNKNOWN
         key = (namespace, name)
         try:
             return self._remembered[key]
@@ -130,6 +132,11 @@ class Identities:
         self._remembered[key] = identity
         return identity
 
+    def held(self, namespace: str, name: str) -> Identity | None:
+        """Return a service account's identity as it was last seen, None where it is not held or nothing binds it."""
+        binding = self.service_accounts.get(namespace, name)
+        return None if binding is None else self._resolve(namespace, name, binding)
+
     async def find(self, namespace: str, name: str) -> tuple[Identity | None, bool]:
         """Return a service account's identity, and whether the service account exists, asking where it has to.
 
@@ -138,6 +145,8 @@ class Identities:
         binding = self.service_accounts.get(namespace, name)
         if binding is None and self._ask != "never":
             binding = await self.service_accounts.look_up(namespace, name)
+        elif binding is not None and self._ask == "first" and not self.service_accounts.reflector.connected:
+            binding = await self.service_accounts.current(namespace, name, binding)
         if self._config_map is not None and self._ask == "first":
             try:
                 await asyncio.wait_for(self._config_map.synced.wait(), self._settings.lookup_limit)

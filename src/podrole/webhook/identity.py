@@ -22,7 +22,7 @@ from podrole.webhook.settings import MAX_TOKEN_EXPIRATION, MIN_TOKEN_EXPIRATION,
 Method = Literal["sts_web_identity", "container_credentials"]
 
 
-class Identity(msgspec.Struct, frozen=True):
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """What the pods of one service account are given.
 
     ``role_arn`` is empty for EKS Pod Identity, whose agent knows the role. ``source`` says in words where the binding
@@ -42,7 +42,7 @@ class Identity(msgspec.Struct, frozen=True):
     faults: tuple[str, ...] = ()
 
 
-class Binding(msgspec.Struct, frozen=True):
+class Binding(msgspec.Struct, frozen=True, gc=False):
     """One source's word on a service account, None where it is silent. ``faults`` names what was not understood."""
 
     role_arn: str | None = None

@@ -42,7 +42,9 @@ DESCRIBED = {
     "pod_identity_webhook_missing_sa_count": _Described("counter", "Pods whose service account was not found."),
     "pod_identity_webhook_used": _Described("gauge", "1 once a service account has been seen."),
     "podrole_webhook_reviews_total": _Described("counter", "Reviews, by what became of them.", ("result", "namespace")),
-    "podrole_webhook_warnings_total": _Described("counter", "Warnings given with reviews.", ("namespace",)),
+    "podrole_webhook_warnings_total": _Described(
+        "counter", "Reviews answered with warnings about the identity.", ("namespace",)
+    ),
     "podrole_webhook_lookups_total": _Described(
         "counter", "Service accounts asked for because they were not held, by outcome.", ("outcome",)
     ),

@@ -40,7 +40,7 @@ MAX_GENERATED_NAME = 63
 _encode = msgspec.json.Encoder().encode
 
 
-class Group(msgspec.Struct, frozen=True):
+class Group(msgspec.Struct, frozen=True, gc=False):
     """Variables that are given together, or not at all to a container that has one of ``unless``.
 
     ``entries`` are the elements for the container's ``env``, each as JSON.
@@ -51,7 +51,7 @@ class Group(msgspec.Struct, frozen=True):
     entries: tuple[bytes, ...]
 
 
-class Offer(msgspec.Struct, frozen=True):
+class Offer(msgspec.Struct, frozen=True, gc=False):
     """All that an identity offers a container. ``mount`` is the ``volumeMounts`` element as JSON."""
 
     groups: tuple[Group, ...]
@@ -145,6 +145,7 @@ def file_in_container(directory: str, name: str, *, windows: bool) -> str:
     return f"C:{path}".replace("/", "\\") if windows else path
 
 
+@functools.lru_cache(maxsize=1_024)
 def clean_path(path: str) -> str:
     """Return the shortest path that means the same, as Go's ``filepath.Clean``."""
     cleaned = posixpath.normpath(path)

@@ -7,19 +7,29 @@ asked of ``mutate``, which would have given it; there is no second opinion.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Literal, Protocol
 
 import msgspec
 
-from podrole.webhook.identities import Unknown
+from podrole.webhook.errors import APIUnavailable
+from podrole.webhook.identities import Identities
 from podrole.webhook.identity import Identity
 from podrole.webhook.kubernetes.client import KubernetesClient
+from podrole.webhook.kubernetes.connection import Connection
 from podrole.webhook.kubernetes.reflector import ListMetadata
 from podrole.webhook.mutation import mutate
 from podrole.webhook.offer import CREDENTIALS, WEB_IDENTITY, make_offer
+from podrole.webhook.personality import personality_of
 from podrole.webhook.pod import Container, OwnerReference, Pod, runs_on_windows, service_account_of, token_in
-from podrole.webhook.settings import SKIP_LABEL, WEB_IDENTITY_TOKEN_PATH, WEB_IDENTITY_VOLUME, InjectionSettings
+from podrole.webhook.settings import (
+    SKIP_LABEL,
+    WEB_IDENTITY_TOKEN_PATH,
+    WEB_IDENTITY_VOLUME,
+    InjectionSettings,
+    Settings,
+)
 
 PAGE_SIZE = 500
 
@@ -37,15 +47,15 @@ class Finding(msgspec.Struct, frozen=True):
     owner: str = ""
 
 
-class KnowsIdentities(Protocol):
+class HoldsIdentities(Protocol):
     """Who knows the identities of service accounts."""
 
-    def known(self, namespace: str, name: str, /) -> Identity | Unknown | None:
-        """Return an identity, None where nothing binds the service account, UNKNOWN where it does not exist."""
+    def held(self, namespace: str, name: str, /) -> Identity | None:
+        """Return an identity, None where nothing binds the service account or it is not there."""
         ...
 
 
-def scan(pods: Iterable[Pod], identities: KnowsIdentities, settings: InjectionSettings) -> Iterator[Finding]:
+def scan(pods: Iterable[Pod], identities: HoldsIdentities, settings: InjectionSettings) -> Iterator[Finding]:
     """Yield what is wrong with those of ``pods`` that still run and whose service account is bound to an identity.
 
     Containers that the pod's annotation skips, or that bring an identity of their own, are taken as meant.
@@ -59,8 +69,8 @@ def scan(pods: Iterable[Pod], identities: KnowsIdentities, settings: InjectionSe
         if pod.status is not None and pod.status.phase in ("Succeeded", "Failed"):
             continue
         namespace, account = metadata.namespace or "", service_account_of(pod)
-        identity = identities.known(namespace, account)
-        if not isinstance(identity, Identity):
+        identity = identities.held(namespace, account)
+        if identity is None:
             continue
         fault = _fault(pod, identity, settings)
         if fault is not None:
@@ -69,10 +79,35 @@ def scan(pods: Iterable[Pod], identities: KnowsIdentities, settings: InjectionSe
 
 
 async def scan_cluster(
-    client: KubernetesClient, identities: KnowsIdentities, settings: InjectionSettings
+    client: KubernetesClient, identities: HoldsIdentities, settings: InjectionSettings
 ) -> list[Finding]:
     """Scan every pod of the cluster, page by page. Raises WebhookError where they cannot be listed."""
     return [finding async for page in _pages(client) for finding in scan(page, identities, settings)]
+
+
+async def scan_now(settings: Settings, connection: Connection, *, seconds: float = 60.0) -> list[Finding]:
+    """Read every source once and scan the cluster, without serving anything: for a command.
+
+    ``seconds`` is how long the sources may take. Raises WebhookError where they or the pods cannot be read.
+    """
+    client = KubernetesClient(connection)
+    try:
+        personality = personality_of(settings.compat, settings.injection)
+        identities = Identities(client, personality, settings.sources, ask="never")
+        following = asyncio.create_task(identities.run())
+        try:
+            await asyncio.wait_for(identities.wait_synced(), seconds)
+        except TimeoutError:
+            raise APIUnavailable(
+                f"The service accounts of {connection.server} could not be read within {seconds:g} s.",
+                next_step="check that it can be reached, and that service accounts may be listed and watched there",
+            ) from None
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+        return await scan_cluster(client, identities, settings.injection)
+    finally:
+        await client.close()
 
 
 class _PodPage(msgspec.Struct):

@@ -2,7 +2,8 @@
 
 Of a service account only what its annotations say is kept, and nothing for one that says nothing but its name. One that
 is not held is asked for once, by all reviews that wait for it together, within a limit: it may have been made a moment
-ago.
+ago. So is one that is held while the watch is interrupted, as it may have changed; there what is held counts where the
+API server does not answer.
 """
 
 from __future__ import annotations
@@ -21,14 +22,20 @@ from podrole.webhook.kubernetes.reflector import BackOff, PartialObject, Reflect
 ABSENT_SECONDS = 1.0
 """How long a service account that does not exist is not asked for again."""
 
-LIVE_SECONDS = 10.0
+LIVE_SECONDS = 1.0
 """How long an answer of a live look-up holds, unless the watch tells of the service account before."""
+
+SILENT_SECONDS = 5.0
+"""How long an API server that gave no answer is not asked again about service accounts that are held."""
 
 MAX_LIVE = 10_000
 """Live answers kept at most: names come from whoever may ask, and memory must not grow with them."""
 
 MAX_AT_ONCE = 16
 """Live look-ups under way at the same time; others wait their turn, within their limit."""
+
+MAX_WAITING = 1_000
+"""Service accounts that are waited for at most: more at once come from nobody who means well."""
 
 
 class LookupFailed(WebhookError):
@@ -62,6 +69,7 @@ class ServiceAccounts:
         self._live: dict[tuple[str, str], tuple[float, Binding | None]] = {}
         self._asking: dict[tuple[str, str], asyncio.Task[Binding | None]] = {}
         self._turns = asyncio.Semaphore(MAX_AT_ONCE)
+        self._silent_until = 0.0
         self.reflector = Reflector(
             client, "/api/v1/serviceaccounts", self, PartialObject, metadata_only=True, back_off=back_off
         )
@@ -85,21 +93,35 @@ class ServiceAccounts:
 
         Raises LookupFailed where the API server gives no answer within the limit.
         """
+        if not self.reflector.connected:
+            self.reflector.hurry()  # whoever sends a review is an API server that is there
         key = (namespace, name)
         known = self._live.get(key)
         if known is not None and known[0] > self._now():
             return known[1]
         asking = self._asking.get(key)
         if asking is None:
+            if len(self._asking) >= MAX_WAITING:
+                raise LookupFailed(f"Too many service accounts are waited for; {namespace}/{name} is not asked for.")
             asking = self._asking[key] = asyncio.create_task(self._ask(namespace, name))
             asking.add_done_callback(lambda task: self._asked(key, task))
         done, _ = await asyncio.wait({asking}, timeout=self._limit)
         if not done:
-            raise LookupFailed(
-                f"Service account {namespace}/{name} was not found out about within {self._limit:g} s.",
-                next_step="check that the API server answers; the limit is --service-account-lookup-grace-period",
-            )
+            raise self._too_slow(namespace, name)
         return asking.result()
+
+    async def current(self, namespace: str, name: str, held: Binding) -> Binding | None:
+        """Return what a service account that is held says now, or None where it is gone; ``held`` where nobody tells.
+
+        To be asked while the watch is interrupted: what is held may be out of date.
+        """
+        if self._silent_until > self._now():
+            return held
+        try:
+            return await self.look_up(namespace, name)
+        except LookupFailed:
+            self._silent_until = self._now() + SILENT_SECONDS
+            return held
 
     async def start_over(self) -> None:
         """Forget everything and list it anew. Raises WebhookError where the API server does not answer."""
@@ -124,6 +146,7 @@ class ServiceAccounts:
 
     def delete(self, namespace: str, name: str, /) -> None:
         """Forget a service account."""
+        self._live.pop((namespace, name), None)
         names = self._held.get(namespace)
         if names is not None and names.pop(name, None) is not None:
             if not names:
@@ -139,7 +162,8 @@ class ServiceAccounts:
     async def _ask(self, namespace: str, name: str) -> Binding | None:
         path = path_of("api", "v1", "namespaces", namespace, "serviceaccounts", name)
         try:
-            async with self._turns:
+            # Twice the limit of one who waits: who joins late still has his own.
+            async with asyncio.timeout(2 * self._limit), self._turns:
                 item = await self._client.get(path, PartialObject, accept=METADATA)
         except APIRefusal as refusal:
             if refusal.status != 404:
@@ -148,6 +172,8 @@ class ServiceAccounts:
             return None
         except (APIUnavailable, KubeconfigProblem) as problem:
             raise self._failed(namespace, name, problem) from problem
+        except TimeoutError:
+            raise self._too_slow(namespace, name) from None
         binding = self._read(item.metadata.annotations or {})
         self._remember(namespace, name, LIVE_SECONDS, binding)
         return binding
@@ -161,6 +187,12 @@ class ServiceAccounts:
         if len(self._live) >= MAX_LIVE:
             self._live.clear()
         self._live[namespace, name] = (self._now() + seconds, binding)
+
+    def _too_slow(self, namespace: str, name: str) -> LookupFailed:
+        return LookupFailed(
+            f"Service account {namespace}/{name} was not found out about within {self._limit:g} s.",
+            next_step="check that the API server answers; the limit is --service-account-lookup-grace-period",
+        )
 
     def _failed(self, namespace: str, name: str, problem: WebhookError) -> LookupFailed:
         return LookupFailed(f"Service account {namespace}/{name} could not be read: {problem.what}", got=problem.got)

@@ -20,6 +20,9 @@ POD_IDENTITY_LABEL = "eks.amazonaws.com/pod-identity"
 SKIP_LABEL = "eks.amazonaws.com/skip-pod-identity-webhook"
 """A pod that has it, whatever its value, is not sent to the webhook: the configuration's object selector sees to it."""
 
+REQUIRE_LABEL = "eks.amazonaws.com/require-pod-identity"
+"""A pod that has it with the value ``true`` is not let in without an identity, where the webhook is so registered."""
+
 MIN_TOKEN_EXPIRATION = 600
 DEFAULT_TOKEN_EXPIRATION = 86_400
 MAX_TOKEN_EXPIRATION = 1 << 32

@@ -8,10 +8,14 @@ import signal
 
 
 class Signals:
-    """Takes both signals from the moment it is made, within the event loop. ``may_wait`` is False after Ctrl-C."""
+    """Takes both signals from the moment it is made, within the event loop. ``may_wait`` is False after Ctrl-C.
+
+    As long as ``serving`` is not set there is nothing to bring to an end, and the first signal ends the process.
+    """
 
     def __init__(self) -> None:
         self.may_wait = True
+        self.serving = False
         self._asked = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -22,6 +26,8 @@ class Signals:
         await self._asked.wait()
 
     def _take(self, number: int) -> None:
+        if not self.serving:
+            os._exit(0)
         if self._asked.is_set():
             os._exit(1)
         # Who presses Ctrl-C has no Endpoints that must follow first.

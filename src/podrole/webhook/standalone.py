@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import gc
 import logging
 import socket
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ import uvloop
 
 from podrole.base.serving import bind
 from podrole.webhook.ec2_host import account_of_host
+from podrole.webhook.kubernetes.client import KubernetesClient
 from podrole.webhook.kubernetes.connection import find_connection
 from podrole.webhook.logs import configure_logging
 from podrole.webhook.server import Webhook
@@ -64,16 +66,37 @@ async def open_webhook(
 ) -> AsyncIterator[Webhook]:
     """Open the webhook that the settings describe; of several workers one ``scans``. Raises PodroleError."""
     tls = server_context(settings.serving)
-    certificate = ServingCertificate(tls, settings.serving.tls_cert, settings.serving.tls_key)
     connection = find_connection(kubeconfig=settings.sources.kubeconfig, server=settings.sources.kube_api)
-    async with Webhook(
-        settings, connection, sock=sock, tls=tls, metrics_sock=metrics_sock, certificate=certificate, scans=scans
-    ) as webhook:
+    async with contextlib.AsyncExitStack() as stack:
+        certificate = None
+        if settings.self_signed is None:
+            certificate = ServingCertificate(tls, settings.serving.tls_cert, settings.serving.tls_key)
+        else:
+            from podrole.webhook.caretaker import Caretaker  # it loads cryptography, which nothing else here needs
+
+            client = KubernetesClient(connection)
+            stack.push_async_callback(client.close)
+            caretaker = Caretaker(client, settings.self_signed, settings.sources.namespace, tls)
+            await caretaker.start()
+            stack.callback(asyncio.create_task(caretaker.run()).cancel)
+        webhook = Webhook(
+            settings, connection, sock=sock, tls=tls, metrics_sock=metrics_sock, certificate=certificate, scans=scans
+        )
+        await stack.enter_async_context(webhook)
+        stack.callback(asyncio.create_task(_settle(webhook)).cancel)
         yield webhook
+
+
+async def _settle(webhook: Webhook) -> None:
+    """Take what is there for good out of the garbage collector's rounds: they would hold reviews up."""
+    await webhook.wait_ready()
+    gc.collect()
+    gc.freeze()
 
 
 async def until_stopped(webhook: Webhook, settings: Settings, signals: Signals, *others: asyncio.Task[None]) -> None:
     """Wait for a signal, or for the end of one of ``others``; then let clients look for another replica."""
+    signals.serving = True
     asked = asyncio.create_task(signals.wait())
     await asyncio.wait([asked, *others], return_when=asyncio.FIRST_COMPLETED)
     asked.cancel()

@@ -152,12 +152,15 @@ async def supervise(settings: Settings, sock: socket.socket, metrics_sock: socke
     """Serve with several workers until told to stop; return the exit code. Raises PodroleError as one worker would."""
     signals = Signals()
     # What would keep every worker from starting is found here, and said once.
-    ServingCertificate(server_context(settings.serving), settings.serving.tls_cert, settings.serving.tls_key)
+    context = server_context(settings.serving)
+    if settings.self_signed is None:
+        ServingCertificate(context, settings.serving.tls_cert, settings.serving.tls_key)
     find_connection(kubeconfig=settings.sources.kubeconfig, server=settings.sources.kube_api)
     supervisor = Supervisor(settings, sock)
     metrics_app = MetricsApp(supervisor, debugging=settings.serving.debugging_handlers)
     async with listening(metrics_app, metrics_sock, grace_seconds=1):
         workers = [asyncio.create_task(supervisor.run(index)) for index in range(settings.serving.workers)]
+        signals.serving = True
         waits = [asyncio.create_task(signals.wait()), asyncio.create_task(supervisor.failed.wait())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:

@@ -8,6 +8,7 @@
     ├── secrets.json    keys and credentials; kept, so that a restart voids no credentials
     ├── ca.crt          the authority of the world's TLS certificates
     ├── kubeconfig      for kubectl
+    ├── webhook-token   the webhook's token, renewed; there only while the world runs
     ├── events.jsonl    the event log
     ├── world.log       what a detached world has to say
     └── node/           the pods' directories
@@ -102,6 +103,11 @@ class WorldDirectory:
     def log(self) -> Path:
         """What a detached world prints."""
         return self.path / "world.log"
+
+    @property
+    def webhook_token(self) -> Path:
+        """The token that the world's webhook reads."""
+        return self.path / "webhook-token"
 
     @property
     def node(self) -> Path:

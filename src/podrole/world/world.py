@@ -32,11 +32,13 @@ from podrole.oidc.fetch import Fetcher
 from podrole.oidc.keycache import KeyCache
 from podrole.sts.credentials import Vault, access_key_id
 from podrole.webhook.kubernetes.connection import Connection
-from podrole.webhook.kubernetes.credentials import StaticToken
+from podrole.webhook.kubernetes.credentials import TokenFile
 from podrole.webhook.server import Webhook
 from podrole.webhook.settings import Settings
+from podrole.world.errors import StartFailed
 from podrole.world.parts import injection_settings, issuer_resolver, node_environment, webhook_configuration
 from podrole.world.state import Description, Secrets, WorldDirectory
+from podrole.world.webhook_account import TokenKeeper, create_account
 
 KUBERNETES_VERSION = "1.36"
 CLUSTER_NAME = "podrole"
@@ -79,6 +81,7 @@ class World:
     """An async context manager: inside it the world runs, and ``description`` says where."""
 
     description: Description
+    _opening: asyncio.Task[None]
 
     def __init__(self, directory: WorldDirectory, settings: WorldSettings, *, clock: Clock = system_clock) -> None:
         self._directory = directory
@@ -96,6 +99,16 @@ class World:
     async def __aexit__(self, *_: object) -> None:
         """Stop everything, pods first."""
         await self._stack.aclose()
+
+    async def until_it_fails(self) -> None:
+        """Wait for ever, unless what works in the background fails. Raises StartFailed then."""
+        try:
+            await self._opening
+        except Exception as problem:
+            raise StartFailed(
+                "The local AWS could not make its account.", got=f"{type(problem).__name__}: {problem}"
+            ) from problem
+        await asyncio.Event().wait()
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         stack.enter_context(self._directory.lock())
@@ -147,8 +160,8 @@ class World:
         self._directory.describe(self.description)
         stack.callback(self._directory.forget)
         # moto takes a while to import: it does so now that everything answers; calls wait for it.
-        opening = asyncio.create_task(endpoint.open_account())
-        stack.push_async_callback(_finished, opening)
+        self._opening = asyncio.create_task(endpoint.open_account())
+        stack.push_async_callback(_finished, self._opening)
 
     def _endpoint(self, sockets: _Sockets, secrets: Secrets, issuer: str, events: EventLog) -> Endpoint:
         settings = self._settings
@@ -175,12 +188,16 @@ class World:
     ) -> None:
         """Start the webhook and register it, in this order: no pod meets a webhook that does not answer."""
         authority = secrets.authority
+        client = cluster.client(ADMINISTRATOR, "podrole")
+        await create_account(client)
+        keeper = TokenKeeper(client, self._directory.webhook_token, self._clock)
+        await stack.enter_async_context(keeper)
         webhook = Webhook(
             Settings(injection=injection_settings(self._settings.region)),
             Connection(
                 server=_url("https", sockets.cluster),
                 ca=authority.certificate_pem,
-                auth=StaticToken(secrets.cluster_token),
+                auth=TokenFile(self._directory.webhook_token, clock=self._clock),
             ),
             sock=sockets.webhook,
             tls=server_context(authority.issue([LOOPBACK], now=self._clock())),
@@ -188,7 +205,6 @@ class World:
         await stack.enter_async_context(webhook)
         await webhook.wait_ready()
         configuration = webhook_configuration(_url("https", sockets.webhook) + "/mutate", authority.certificate_pem)
-        client = cluster.client(ADMINISTRATOR, "podrole")
         await client.create("mutatingwebhookconfigurations.admissionregistration.k8s.io", None, configuration)
 
     async def _start_workloads(self, stack: contextlib.AsyncExitStack, cluster: Cluster, sockets: _Sockets) -> None:

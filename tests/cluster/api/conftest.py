@@ -129,9 +129,21 @@ def trust() -> ssl.SSLContext:
     return ssl.create_default_context(cadata=AUTHORITY.certificate_pem.decode())
 
 
+@pytest.fixture(scope="session")
+def trusted() -> ssl.SSLContext:
+    """The TLS context of a client that trusts the tests' authority."""
+    return trust()
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def make() -> Callable[..., Cluster]:
+    """Return what makes a cluster in this process; its arguments are those of ``Cluster``."""
+    return make_cluster
 
 
 @pytest.fixture

@@ -114,6 +114,16 @@ def test_an_old_chunk_has_expired_and_says_how_to_go_on(http: httpx2.Client) -> 
     assert names(rest) == ["e2", "e2a", "e3"]
 
 
+def test_a_chunk_belongs_to_its_own_list(http: httpx2.Client) -> None:
+    for number in range(3):
+        put(http, f"own{number}", a="b")
+    token = http.get(f"{MAPS}?limit=1").json()["metadata"]["continue"]
+    for other in ("/api/v1/namespaces/default/configmaps", "/api/v1/configmaps", "/api/v1/namespaces/watched/secrets"):
+        assert http.get(f"{other}?limit=1&continue={token}").status_code == 400
+    assert http.get(f"{MAPS}?limit=1&labelSelector=a&continue={token}").status_code == 400
+    assert http.get(f"{MAPS}?limit=1&continue={token}").status_code == 200
+
+
 @pytest.mark.parametrize("token", ["x", "eyJhIjoxfQ", "%00", "a" * 5000])
 def test_a_token_that_is_none_is_refused(http: httpx2.Client, token: str) -> None:
     answer = http.get(f"{MAPS}?continue={token}")

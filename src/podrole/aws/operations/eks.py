@@ -1,4 +1,4 @@
-"""EKS: the embedded cluster, described as EKS describes one of its own."""
+"""EKS: the embedded cluster, described as EKS describes one of its own; moto's clusters beside it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
+from podrole.aws.backends import backend
 from podrole.aws.caller import Caller
 from podrole.aws.errors import AWSError
+from podrole.aws.moto import Moto
+from podrole.aws.parameters import parameters
 from podrole.aws.receive import ServiceRequest
 from podrole.aws.render import json_response
 from podrole.aws.wire import HTTPResponse
+from podrole.base.certificates import thumbprint
+from podrole.sts.pod_identity import Cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +30,99 @@ class ClusterInfo:
     version: str
     created_at: float
 
+    @property
+    def region(self) -> str:
+        """The region it is in."""
+        return self.arn.split(":", 5)[3]
+
+    @property
+    def account(self) -> str:
+        """The account it belongs to."""
+        return self.arn.split(":", 5)[4]
+
+    def for_pods(self) -> Cluster:
+        """Return what the exchange of EKS Pod Identity needs of it."""
+        return Cluster(self.name, self.arn, self.account, self.issuer, (thumbprint(self.certificate_authority),))
+
 
 class EKS:
-    """EKS's operations for the one cluster of the world."""
+    """EKS's operations on clusters. The embedded cluster is one of its account and region, and cannot be changed."""
 
-    def __init__(self, cluster: ClusterInfo) -> None:
+    def __init__(self, cluster: ClusterInfo, moto: Moto) -> None:
         self._cluster = cluster
+        self._moto = moto
 
-    async def describe_cluster(self, call: ServiceRequest, _: Caller) -> HTTPResponse:
+    async def describe_cluster(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html."""
-        cluster, asked = self._cluster, call.path_parameters["name"]
-        if asked != cluster.name:
-            raise AWSError(
-                "ResourceNotFoundException",
-                404,
-                f"No cluster found for name: {asked}.",
-                why=f"The world's cluster is named {cluster.name}.",
-            )
-        return json_response({"cluster": _description(cluster)}, call.id)
+        asked = parameters(call)["name"]
+        if not self.is_own(call, caller, asked):
+            return await self._moto.serve(call, caller.account)
+        return json_response({"cluster": _description(self._cluster)}, call.id)
 
-    async def list_clusters(self, call: ServiceRequest, _: Caller) -> HTTPResponse:
+    async def list_clusters(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_ListClusters.html."""
-        return json_response({"clusters": [self._cluster.name]}, call.id)
+        names = moto_clusters(caller.account, call.region)
+        if self.is_own(call, caller, self._cluster.name):
+            names = [self._cluster.name, *names]
+        page, following = page_of(names, call)
+        return json_response({"clusters": page} | ({"nextToken": following} if following else {}), call.id)
+
+    async def create_cluster(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+        """Make one of moto's, under another name than the embedded cluster's."""
+        name = parameters(call).get("name", "")
+        if self.is_own(call, caller, name):
+            raise AWSError("ResourceInUseException", 409, f"Cluster already exists with name: {name}")
+        return await self._moto.serve(call, caller.account)
+
+    async def on_nothing(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+        """List what the embedded cluster has none of: node groups, Fargate profiles."""
+        if not self._is_asked(call, caller):
+            return await self._moto.serve(call, caller.account)
+        return json_response({"nodegroups" if "Nodegroup" in call.operation else "fargateProfileNames": []}, call.id)
+
+    async def unless_own(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+        """Leave moto's clusters to moto, and the embedded one as it is."""
+        if not self._is_asked(call, caller):
+            return await self._moto.serve(call, caller.account)
+        raise AWSError(
+            "InvalidRequestException",
+            400,
+            f"{self._cluster.name} is podrole's embedded cluster: it cannot be changed through EKS.",
+        )
+
+    def is_own(self, call: ServiceRequest, caller: Caller, name: str) -> bool:
+        """Say whether the caller means the embedded cluster by ``name``."""
+        cluster = self._cluster
+        return (name, caller.account, call.region) == (cluster.name, cluster.account, cluster.region)
+
+    def _is_asked(self, call: ServiceRequest, caller: Caller) -> bool:
+        given = parameters(call)
+        return self.is_own(call, caller, given.get("clusterName", given.get("name", "")))
+
+
+def moto_clusters(account: str, region: str) -> list[str]:
+    """Return the names of moto's clusters."""
+    found = backend("eks", account, region)
+    return sorted(found.clusters) if found is not None else []
+
+
+def page_of(items: list[Any], call: ServiceRequest) -> tuple[list[Any], str | None]:
+    """Return the page that ``maxResults`` and ``nextToken`` ask for, and the token of the next. Raises AWSError."""
+    given = parameters(call)
+    limit, token = given.get("maxResults", 100), given.get("nextToken", "")
+    if not 1 <= limit <= 100:
+        raise AWSError("InvalidParameterException", 400, "maxResults must be between 1 and 100.")
+    start = 0
+    if token:
+        try:
+            start = int(base64.urlsafe_b64decode(token.encode()).decode())
+        except ValueError:  # binascii.Error and UnicodeError are ValueErrors
+            start = -1
+        if not 0 < start < len(items):
+            raise AWSError("InvalidParameterException", 400, "The nextToken is not one of this list.")
+    end = start + limit
+    following = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(items) else None
+    return items[start:end], following
 
 
 def _description(cluster: ClusterInfo) -> dict[str, Any]:
@@ -60,5 +136,6 @@ def _description(cluster: ClusterInfo) -> dict[str, Any]:
         "status": "ACTIVE",
         "certificateAuthority": {"data": base64.b64encode(cluster.certificate_authority).decode()},
         "platformVersion": "podrole.1",
+        "accessConfig": {"authenticationMode": "API", "bootstrapClusterCreatorAdminPermissions": True},
         "tags": {},
     }

@@ -1,18 +1,25 @@
-"""STS: the exchange of a web identity for a session, and who is calling."""
+"""STS: sessions of roles and users, and who is calling. What is decided, ``podrole.sts`` decides."""
 
 from __future__ import annotations
 
 from podrole.aws.authorize import circumstances
 from podrole.aws.caller import Caller
+from podrole.aws.directory import MotoDirectory
 from podrole.aws.errors import AWSError
+from podrole.aws.policies import policies_of
 from podrole.aws.receive import ServiceRequest
 from podrole.aws.render import text, xml_response
 from podrole.aws.wire import HTTPResponse
 from podrole.base.clock import rfc3339
-from podrole.iam.directory import Directory
+from podrole.iam.directory import User
 from podrole.oidc.keycache import KeySource
-from podrole.sts.credentials import Credentials, Vault
-from podrole.sts.denial import Denial
+from podrole.sts import parameters as api
+from podrole.sts.assume_role import assume_role
+from podrole.sts.credentials import Vault, account_of_key_id
+from podrole.sts.denial import Denial, Denied, Step, denied
+from podrole.sts.session import Session
+from podrole.sts.trust import Candidate
+from podrole.sts.user_sessions import federation_token, session_token
 from podrole.sts.web_identity import Granted
 from podrole.sts.web_identity import assume_role_with_web_identity as exchange
 
@@ -20,15 +27,20 @@ _NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 
 
 class STS:
-    """STS's operations over an account's directory, the issuers' keys and the world's vault."""
+    """STS's operations over an account's directory, the issuers' keys and the world's vault.
 
-    def __init__(self, directory: Directory, keys: KeySource, vault: Vault) -> None:
+    ``region`` is the world's: the one that an exchange, which is not signed, is taken to be made in.
+    """
+
+    def __init__(self, directory: MotoDirectory, keys: KeySource, vault: Vault, region: str) -> None:
         self._directory = directory
         self._keys = keys
         self._vault = vault
+        self._region = region
 
     async def assume_role_with_web_identity(self, call: ServiceRequest, _: Caller) -> HTTPResponse:
         """See podrole.sts.web_identity. Raises AWSError for a denial."""
+        call.region = self._region
         outcome = await exchange(call.parameters, self._directory, self._keys, circumstances(call))
         if isinstance(outcome, Denial):
             call.principal = outcome.verified_subject or call.principal
@@ -36,21 +48,55 @@ class STS:
         session = outcome.session
         call.principal = session.arn
         call.explanation = _of_whom(outcome)
-        credentials = self._vault.issue(session)
-        packed = outcome.packed_policy_size
-        source = session.source_identity
         return _answer(
             call,
             f"    <Audience>{text(outcome.claims.effective_audience)}</Audience>\n"
-            "    <AssumedRoleUser>\n"
-            f"      <AssumedRoleId>{text(session.id)}</AssumedRoleId>\n"
-            f"      <Arn>{text(session.arn)}</Arn>\n"
-            "    </AssumedRoleUser>\n"
-            f"    <Provider>{text(outcome.provider.arn)}</Provider>\n"
-            + _credentials(credentials)
+            + _assumed_role_user(session)
+            + f"    <Provider>{text(outcome.provider.arn)}</Provider>\n"
+            + self._credentials(session, outcome.minimum_token_size)
             + f"    <SubjectFromWebIdentityToken>{text(outcome.claims.subject)}</SubjectFromWebIdentityToken>\n"
-            + ("" if packed is None else f"    <PackedPolicySize>{packed}</PackedPolicySize>\n")
-            + ("" if source is None else f"    <SourceIdentity>{text(source)}</SourceIdentity>\n"),
+            + _packed(outcome.packed_policy_size)
+            + _source_identity(session),
+        )
+
+    async def assume_role(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+        """See podrole.sts.assume_role. Raises AWSError for a denial."""
+        candidate = self._candidate(call, caller)
+        outcome = assume_role(call.parameters, candidate, caller.session, self._directory, circumstances(call))
+        if isinstance(outcome, Denial):
+            raise denial_error(outcome)
+        session = outcome.session
+        return _answer(
+            call,
+            _assumed_role_user(session)
+            + self._credentials(session, outcome.minimum_token_size)
+            + _packed(outcome.packed_policy_size)
+            + _source_identity(session),
+        )
+
+    async def get_session_token(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+        """See podrole.sts.user_sessions. Raises AWSError for a denial."""
+        outcome = session_token(call.parameters, _user(caller), circumstances(call))
+        if isinstance(outcome, Denial):
+            raise denial_error(outcome)
+        return _answer(call, self._credentials(outcome.session, outcome.minimum_token_size))
+
+    async def get_federation_token(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+        """See podrole.sts.user_sessions. Raises AWSError for a denial."""
+        candidate = self._candidate(call, caller)
+        at = circumstances(call)
+        outcome = federation_token(call.parameters, _user(caller), candidate, self._directory, at)
+        if isinstance(outcome, Denial):
+            raise denial_error(outcome)
+        session = outcome.session
+        return _answer(
+            call,
+            self._credentials(session, outcome.minimum_token_size)
+            + "    <FederatedUser>\n"
+            + f"      <FederatedUserId>{text(session.id)}</FederatedUserId>\n"
+            + f"      <Arn>{text(session.arn)}</Arn>\n"
+            + "    </FederatedUser>\n"
+            + _packed(outcome.packed_policy_size),
         )
 
     async def get_caller_identity(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
@@ -62,6 +108,38 @@ class STS:
             f"    <Arn>{text(principal.arn)}</Arn>\n"
             f"    <UserId>{text(principal.id)}</UserId>\n"
             f"    <Account>{text(principal.account)}</Account>\n",
+        )
+
+    async def get_access_key_info(self, call: ServiceRequest, _: Caller) -> HTTPResponse:
+        """Say whose an access key id is: the id itself holds its account
+        (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetAccessKeyInfo.html)."""
+        try:
+            api.validate(call.parameters, api.ACCESS_KEY_INFO_PARAMETERS)
+            account = account_of_key_id(call.parameters["AccessKeyId"])
+            if account is None:
+                raise denied(
+                    Step.PARAMETERS,
+                    "ValidationError",
+                    "The access key ID is not valid.",
+                    "The access key id is not of a form that holds an account.",
+                )
+        except Denied as refused:
+            raise denial_error(refused.denial) from refused
+        return _answer(call, f"    <Account>{account}</Account>\n")
+
+    def _candidate(self, call: ServiceRequest, caller: Caller) -> Candidate:
+        context = {**circumstances(call).context_keys(), **caller.context_keys()}
+        return Candidate(caller.principal, context, policies_of(caller, self._directory))
+
+    def _credentials(self, session: Session, minimum_size: int) -> str:
+        made = self._vault.issue(session, minimum_size=minimum_size)
+        return (
+            "    <Credentials>\n"
+            f"      <AccessKeyId>{made.access_key_id}</AccessKeyId>\n"
+            f"      <SecretAccessKey>{made.secret_access_key}</SecretAccessKey>\n"
+            f"      <SessionToken>{made.session_token}</SessionToken>\n"
+            f"      <Expiration>{rfc3339(made.expires_at)}</Expiration>\n"
+            "    </Credentials>\n"
         )
 
 
@@ -82,6 +160,13 @@ def _of_whom(granted: Granted) -> dict[str, str]:
     return found
 
 
+def _user(caller: Caller) -> User:
+    """Return the user behind the caller: sessions that stand for no user do not come this far."""
+    if not isinstance(caller.entity, User):
+        raise AWSError("AccessDenied", 403, "Only IAM users can call this operation.")
+    return caller.entity
+
+
 def _answer(call: ServiceRequest, members: str) -> HTTPResponse:
     name = call.operation
     return xml_response(
@@ -97,12 +182,19 @@ def _answer(call: ServiceRequest, members: str) -> HTTPResponse:
     )
 
 
-def _credentials(credentials: Credentials) -> str:
+def _assumed_role_user(session: Session) -> str:
     return (
-        "    <Credentials>\n"
-        f"      <AccessKeyId>{credentials.access_key_id}</AccessKeyId>\n"
-        f"      <SecretAccessKey>{text(credentials.secret_access_key)}</SecretAccessKey>\n"
-        f"      <SessionToken>{text(credentials.session_token)}</SessionToken>\n"
-        f"      <Expiration>{rfc3339(credentials.expires_at)}</Expiration>\n"
-        "    </Credentials>\n"
+        "    <AssumedRoleUser>\n"
+        f"      <AssumedRoleId>{text(session.id)}</AssumedRoleId>\n"
+        f"      <Arn>{text(session.arn)}</Arn>\n"
+        "    </AssumedRoleUser>\n"
     )
+
+
+def _packed(percent: int | None) -> str:
+    return "" if percent is None else f"    <PackedPolicySize>{percent}</PackedPolicySize>\n"
+
+
+def _source_identity(session: Session) -> str:
+    given = session.source_identity
+    return "" if given is None else f"    <SourceIdentity>{text(given)}</SourceIdentity>\n"

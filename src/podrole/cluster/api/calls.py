@@ -19,8 +19,7 @@ _MAX_MANAGER = 128
 class Call:
     """One request. ``agent`` is the client's program, which names its fields where ``field_manager`` does not.
 
-    ``validation`` says what becomes of unknown fields. ``warnings`` travel back as headers. ``binds`` is set for calls
-    from inside this process only: there the scheduler's part, giving a pod its node, may be done by an update.
+    ``validation`` says what becomes of unknown fields. ``warnings`` travel back as headers.
     """
 
     resource: Resource
@@ -34,7 +33,6 @@ class Call:
     force: bool | None = None
     validation: Validation = "Warn"
     validation_given: bool = False
-    binds: bool = False
     warnings: list[str] = field(default_factory=list)
 
     @property

@@ -151,6 +151,7 @@ class Patches:
         if self._writes.find(call) is None:
             if call.subresource or metadata.get("uid"):
                 raise resource_not_found(call.resource.group, call.resource.plural, call.name)
+            self._writes.check_may_create(call)
             obj = decoded(call, apply(None, body, by, force=force))
             obj["metadata"].update(name=call.name)
             return await self._writes.create(call, obj, tracked=True), True

@@ -9,7 +9,8 @@ from podrole.base.clock import Clock, rfc3339
 from podrole.cluster.api.calls import Call, DeleteOptions
 from podrole.cluster.api.deleting import Deletes
 from podrole.cluster.api.writing import Writes
-from podrole.cluster.errors import bad_request, conflict
+from podrole.cluster.errors import StatusError, bad_request, conflict
+from podrole.cluster.store.store import Store
 
 Object = dict[str, Any]
 
@@ -19,53 +20,46 @@ _DONE: Object = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status":
 class PodSubresources:
     """Binds and evicts pods."""
 
-    def __init__(self, writes: Writes, deletes: Deletes, clock: Clock) -> None:
+    def __init__(self, store: Store, writes: Writes, deletes: Deletes, clock: Clock) -> None:
+        self._store = store
         self._writes = writes
         self._deletes = deletes
         self._clock = clock
 
     async def bind(self, call: Call, binding: Object) -> Object:
-        """Give the pod its node: what a scheduler does, once. Raises StatusError."""
+        """Give the pod its node, as a Binding says. Raises StatusError."""
         target = binding["target"]
         if target.get("kind", "Node") != "Node" or not target.get("name"):
             raise bad_request("a pod is bound to a Node, by its name")
-        node = target["name"]
-
-        def bound(live: Object) -> Object:
-            taken = live["spec"].get("nodeName")
-            if live["metadata"].get("deletionTimestamp"):
-                raise conflict(
-                    "", "pods/binding", call.name, f"pod {call.name} is being deleted, cannot be assigned to a host"
-                )
-            if taken:
-                raise conflict("", "pods/binding", call.name, f'pod {call.name} is already assigned to node "{taken}"')
-            return {
-                **live,
-                "metadata": {key: value for key, value in live["metadata"].items() if key != "resourceVersion"},
-                "spec": {**live["spec"], "nodeName": node},
-            }
-
-        pod = replace(call, subresource="", binds=True)
-        await self._writes.change(pod, bound, call.options("UpdateOptions"))
-        if not call.dry_run:
-            await self._note_scheduled(replace(pod, subresource="status", binds=False))
+        self.assign(call, target["name"])
         return dict(_DONE)
 
-    async def _note_scheduled(self, call: Call) -> None:
-        condition = {
+    def assign(self, call: Call, node: str) -> Object:
+        """Give the pod its node: what a scheduler does, once. Raises StatusError.
+
+        As in kube-apiserver a binding is no update of the pod: no webhook for pods sees it, nobody manages the field,
+        and the generation stays.
+        """
+        live = self._writes.live(call)
+        taken = live["spec"].get("nodeName")
+        if live["metadata"].get("deletionTimestamp"):
+            raise _not_bound(call, f"pod {call.name} is being deleted, cannot be assigned to a host")
+        if taken:
+            raise _not_bound(call, f'pod {call.name} is already assigned to node "{taken}"')
+        scheduled = {
             "type": "PodScheduled",
             "status": "True",
             "lastProbeTime": None,
             "lastTransitionTime": rfc3339(self._clock()),
         }
-
-        def noted(live: Object) -> Object:
-            others = [one for one in live["status"].get("conditions", ()) if one.get("type") != "PodScheduled"]
-            metadata = {key: value for key, value in live["metadata"].items() if key != "resourceVersion"}
-            status = {**live["status"], "conditions": [*others, condition]}
-            return {**live, "metadata": metadata, "status": status}
-
-        await self._writes.change(call, noted, call.options("UpdateOptions"))
+        others = [one for one in live["status"].get("conditions", ()) if one.get("type") != "PodScheduled"]
+        pod = {
+            **live,
+            "metadata": dict(live["metadata"]),
+            "spec": {**live["spec"], "nodeName": node},
+            "status": {**live["status"], "conditions": [*others, scheduled]},
+        }
+        return pod if call.dry_run else self._store.put(call.resource, pod)
 
     async def evict(self, call: Call, eviction: Object) -> Object:
         """Delete the pod gracefully; there are no disruption budgets here to ask. Raises StatusError."""
@@ -82,3 +76,7 @@ class PodSubresources:
         )
         await self._deletes.delete(replace(call, subresource="", dry_run=options.dry_run), options)
         return dict(_DONE)
+
+
+def _not_bound(call: Call, why: str) -> StatusError:
+    return conflict("", "pods/binding", call.name, why)

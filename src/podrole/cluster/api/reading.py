@@ -57,6 +57,15 @@ class Page:
         return metadata
 
 
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    """A list that is being fetched in chunks: what was asked for, and what there was."""
+
+    query: tuple[str, ...]
+    revision: int
+    items: list[Object]
+
+
 @dataclass(slots=True)
 class Watch:
     """A watch that has begun: what there is already, then a watcher. ``marks_end``: a bookmark ends the first part."""
@@ -73,7 +82,7 @@ class Reads:
     def __init__(self, store: Store, watch_limit: int | None) -> None:
         self._store = store
         self._watch_limit = watch_limit
-        self._snapshots: collections.OrderedDict[str, tuple[int, list[Object]]] = collections.OrderedDict()
+        self._snapshots: collections.OrderedDict[str, _Snapshot] = collections.OrderedDict()
         self._numbers = itertools.count(1)
 
     def get(self, call: Call, resource_version: str = "") -> Object:
@@ -131,7 +140,7 @@ class Reads:
             return Page(items[start:], revision)
         if not snapshot:
             snapshot = str(next(self._numbers))
-            self._snapshots[snapshot] = (revision, items)
+            self._snapshots[snapshot] = _Snapshot(_query(call, options), revision, items)
             if len(self._snapshots) > SNAPSHOTS:
                 self._snapshots.popitem(last=False)
         selects = options.label_selector or options.field_selector
@@ -144,8 +153,9 @@ class Reads:
         snapshot, start, last = _read_continue(options.continue_, call)
         kept = self._snapshots.get(snapshot)
         if kept is not None:
-            revision, items = kept
-            return self._chunk(call, options, items, start, revision, snapshot)
+            if kept.query != _query(call, options):
+                raise bad_request("continue key is not valid: it belongs to another list")
+            return self._chunk(call, options, kept.items, start, kept.revision, snapshot)
         if snapshot:
             # Too late for the same list; the token in the answer goes on with what there is now.
             raise _expired_continue(_continue_token(call, "", self._store.revision, 0, last))
@@ -245,6 +255,10 @@ def _check_watch_options(options: ListOptions) -> None:
         errors.append(forbidden(_MATCH, "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"))
     if errors:
         raise invalid_object("meta.k8s.io", "ListOptions", "", errors)
+
+
+def _query(call: Call, options: ListOptions) -> tuple[str, ...]:
+    return call.resource.qualified, call.namespace, options.label_selector, options.field_selector
 
 
 def _key(obj: Object) -> tuple[str, str]:

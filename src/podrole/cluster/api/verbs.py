@@ -39,7 +39,7 @@ class Verbs:
         self.writes = writes
         self._patches = patches
         self._scales = scales
-        self._pods = pods
+        self.pods = pods
         self._tokens = tokens
         self._reviews = reviews
 
@@ -57,7 +57,7 @@ class Verbs:
             return await self.writes.create(call, body)
         if call.subresource == "token":
             return self._tokens.create(call, body)
-        doing: Mapping[str, Callable[[Call, Object], Any]] = {"binding": self._pods.bind, "eviction": self._pods.evict}
+        doing: Mapping[str, Callable[[Call, Object], Any]] = {"binding": self.pods.bind, "eviction": self.pods.evict}
         if call.subresource not in doing:
             raise method_not_supported(call.resource.group, call.resource.plural, "create")
         answer: Object = await doing[call.subresource](call, body)

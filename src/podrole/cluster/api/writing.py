@@ -17,6 +17,7 @@ from podrole.cluster.admission import namespace_lifecycle
 from podrole.cluster.admission.attributes import Attributes
 from podrole.cluster.admission.chain import AdmissionChain
 from podrole.cluster.api.calls import Call
+from podrole.cluster.authorization.escalation import Escalation
 from podrole.cluster.errors import (
     MODIFIED,
     FieldError,
@@ -83,9 +84,12 @@ def random_suffix(source: random.Random) -> str:
 class Writes:
     """Creates and updates objects. It takes decoded, defaulted objects and owns them from then on."""
 
-    def __init__(self, store: Store, admission: AdmissionChain, clock: Clock, source: random.Random) -> None:
+    def __init__(
+        self, store: Store, admission: AdmissionChain, escalation: Escalation, clock: Clock, source: random.Random
+    ) -> None:
         self._store = store
         self._admission = admission
+        self._escalation = escalation
         self._clock = clock
         self._random = source
 
@@ -149,6 +153,8 @@ class Writes:
     def _store_new(self, call: Call, obj: Object) -> Object:
         resource, metadata = call.resource, obj["metadata"]
         self._name(call, metadata)
+        for field in _SYSTEM_FIELDS:  # a webhook may have set what no client can
+            metadata.pop(field, None)
         metadata["uid"] = str(uuid.uuid4())
         metadata["creationTimestamp"] = rfc3339(self._clock())
         if resource.counts_generations:
@@ -156,6 +162,7 @@ class Writes:
         kind = strategy(resource)
         if metadata.get("name"):
             kind.prepare(obj)
+            self._escalation.check(resource, call.user, obj, None)
         self._raise(call, obj, [*validate_metadata(obj, kind.name_rule), *kind.validate(obj)])
         name = metadata["name"]
         if self._store.get(resource, call.namespace, name) is not None:
@@ -180,6 +187,10 @@ class Writes:
     def _raise(self, call: Call, obj: Object, errors: list[FieldError]) -> None:
         if errors:
             raise invalid_object(call.resource.group, call.resource.kind, obj["metadata"].get("name", ""), errors)
+
+    def check_may_create(self, call: Call) -> None:
+        """Check a patch that turns out to be a create: it needs that permission, too. Raises StatusError (403)."""
+        self._escalation.check_create(call.resource, call.user, call.namespace, call.name)
 
     def find(self, call: Call) -> Object | None:
         """Return the object as it is, None where there is none."""
@@ -229,7 +240,7 @@ class Writes:
         for _ in range(ATTEMPTS):
             live = self.live(call)
             new = make(live)
-            self._check_preconditions(call, new, live)
+            self.check_preconditions(call, new, live)
             try:
                 return await self._replace(call, new, live, options, tracked=tracked)
             except Modified:
@@ -239,7 +250,8 @@ class Writes:
     def _conflict(self, call: Call) -> StatusError:
         return conflict(call.resource.group, call.resource.plural, call.name, MODIFIED)
 
-    def _check_preconditions(self, call: Call, new: Object, live: Object) -> None:
+    def check_preconditions(self, call: Call, new: Object, live: Object) -> None:
+        """Raises StatusError (409) where ``new`` names another uid or resourceVersion than ``live`` has."""
         metadata = new["metadata"]
         check_uid(call, metadata.get("uid"), live)
         wanted = metadata.get("resourceVersion")
@@ -248,7 +260,7 @@ class Writes:
 
     async def _replace(self, call: Call, new: Object, live: Object, options: Object, *, tracked: bool) -> Object:
         metadata, before = new["metadata"], live["metadata"]
-        conditional = bool(metadata.pop("resourceVersion", None))
+        metadata.pop("resourceVersion", None)
         for name in _CARRIED_OVER:
             if name in before and not metadata.get(name):
                 metadata[name] = before[name]
@@ -261,9 +273,8 @@ class Writes:
         request = self._attributes(call, "UPDATE", new, live, options)
         new = await self._admit(request)
         if self._store.get(call.resource, call.namespace, call.name) is not live:
-            if conditional:
-                raise self._conflict(call)
-            raise Modified
+            raise Modified  # a resourceVersion that the client named is compared with what there is now
+        self._escalation.check(call.resource, call.user, new, live)
         self._settle(call, new, live)
         return self._store_changed(call, new, live)
 
@@ -282,8 +293,7 @@ class Writes:
                 _restore(new, live, field)
         errors = validate_metadata_update(new, live)
         if call.subresource != "status":
-            old = _bound(live, new) if call.binds else live
-            errors.extend(kind.validate_update(new, old) or kind.validate(new))
+            errors.extend(kind.validate_update(new, live) or kind.validate(new))
         self._raise(call, new, errors)
         if call.resource.counts_generations and _specification(new) != _specification(live):
             metadata["generation"] = live["metadata"].get("generation", 0) + 1
@@ -337,14 +347,6 @@ def _restore(new: Object, live: Object, field: str) -> None:
         new[field] = live[field]
     else:
         new.pop(field, None)
-
-
-def _bound(live: Object, new: Object) -> Object:
-    """Return ``live`` as if it had the node that ``new`` gives it: the scheduler's part, done by an update."""
-    node = new.get("spec", {}).get("nodeName")
-    if live["kind"] != "Pod" or live["spec"].get("nodeName") or not node:
-        return live
-    return {**live, "spec": {**live["spec"], "nodeName": node}}
 
 
 def _specification(obj: Object) -> Object:

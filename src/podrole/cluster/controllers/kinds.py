@@ -28,6 +28,22 @@ KINDS = (
     KindOf("v1", "Event", "events"),
     KindOf("rbac.authorization.k8s.io/v1", "Role", "roles.rbac.authorization.k8s.io"),
     KindOf("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings.rbac.authorization.k8s.io"),
+    KindOf("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles.rbac.authorization.k8s.io", namespaced=False),
+    KindOf(
+        "rbac.authorization.k8s.io/v1",
+        "ClusterRoleBinding",
+        "clusterrolebindings.rbac.authorization.k8s.io",
+        namespaced=False,
+    ),
+    *(
+        KindOf(
+            "admissionregistration.k8s.io/v1",
+            f"{kind}WebhookConfiguration",
+            f"{kind.lower()}webhookconfigurations.admissionregistration.k8s.io",
+            namespaced=False,
+        )
+        for kind in ("Mutating", "Validating")
+    ),
     KindOf("v1", "Namespace", "namespaces", namespaced=False),
     KindOf("v1", "Node", "nodes", namespaced=False),
 )

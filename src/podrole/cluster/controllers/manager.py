@@ -16,6 +16,7 @@ from podrole.cluster.controllers.job import JobController
 from podrole.cluster.controllers.namespace_defaults import RootCertificatePublisher, ServiceAccountController
 from podrole.cluster.controllers.namespace_termination import NamespaceController
 from podrole.cluster.controllers.replicaset import ReplicaSetController
+from podrole.cluster.controllers.role_aggregation import RoleAggregationController
 from podrole.cluster.event_recorder import EventRecorder
 from podrole.cluster.timing import SystemTime, Time
 
@@ -40,6 +41,7 @@ class Controllers:
             RootCertificatePublisher(client_for(RootCertificatePublisher.name), time, root_ca_pem),
             NamespaceController(client_for(NamespaceController.name), time),
             GarbageCollector(client_for(GarbageCollector.name), time),
+            RoleAggregationController(client_for(RoleAggregationController.name), time),
         ]
         for kind in WITH_EVENTS:
             client = client_for(kind.name)

@@ -7,17 +7,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
-from podrole.base.clock import Clock
 from podrole.cluster.api.calls import Call
-from podrole.cluster.errors import StatusError, method_not_allowed, path_not_found
+from podrole.cluster.authorization.authorizer import Authorizer
+from podrole.cluster.authorization.decisions import Attributes
+from podrole.cluster.errors import StatusError, bad_request, method_not_allowed, path_not_found
 from podrole.cluster.http import streaming
 from podrole.cluster.http.answers import send_status
 from podrole.cluster.http.handlers import Handlers
 from podrole.cluster.http.paths import Paths
-from podrole.cluster.http.requests import ClientGone, Receive, Request, Scope, Send, Target, parse_target
+from podrole.cluster.http.requests import (
+    ClientGone,
+    Named,
+    Receive,
+    Request,
+    Scope,
+    Send,
+    Target,
+    parse_path,
+    target_of,
+)
 from podrole.cluster.identity.authentication import Authenticator, impersonated
-from podrole.cluster.identity.authorization import Attributes, authorize, refusal
 from podrole.cluster.node_api import Session, StreamOptions
 from podrole.cluster.users import User
 
@@ -36,11 +47,12 @@ _METHODS: Mapping[str, str] = {
 class ApiApp:
     """An ASGI application for HTTP and WebSocket."""
 
-    def __init__(self, authenticator: Authenticator, handlers: Handlers, paths: Paths, clock: Clock) -> None:
+    def __init__(self, authenticator: Authenticator, authorizer: Authorizer, handlers: Handlers, paths: Paths) -> None:
         self._authenticator = authenticator
+        self._authorizer = authorizer
         self._handlers = handlers
         self._paths = paths
-        self._clock = clock
+        self._refusals = streaming.Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -51,31 +63,38 @@ class ApiApp:
     async def _http(self, request: Request) -> None:
         try:
             await self._serve(request)
-        except StatusError as refused:
-            await send_status(request, refused)
         except ClientGone:
             return
+        except StatusError as refused:
+            await self._fail(request, refused)
         except RecursionError:
-            await send_status(request, StatusError(400, "BadRequest", "the object is nested too deeply"))
+            await self._fail(request, bad_request("the object is nested too deeply"))
         except Exception:  # noqa: BLE001 - a fault of ours must be an answer, too; its trace goes to the log
             _log.exception("%s %s failed", request.method, request.path)
-            await send_status(request, _INTERNAL)
+            await self._fail(request, _INTERNAL)
+
+    async def _fail(self, request: Request, error: StatusError) -> None:
+        if request.answered:
+            # Too late for a Status: only a connection that breaks off tells the client that this was not the end.
+            raise ConnectionAbortedError(error.message)
+        await send_status(request, error)
 
     async def _serve(self, request: Request) -> None:
         user = self._user(request)
-        target = parse_target(_raw_path(request.scope))
-        if target is None:
-            self._authorize(Attributes(user, _METHODS.get(request.method, request.method.lower()), path=request.path))
+        named = parse_path(_raw_path(request.scope))
+        if named is None:
+            self._authorizer.check(Attributes(user, request.method.lower(), path=request.path))
             if request.method not in ("GET", "HEAD") or not await self._paths.serve(request):
                 raise path_not_found()
             return
+        self._authorizer.check(attributes_of(request, named, user))
+        target = target_of(named)
+        if target is None:
+            raise path_not_found()
         verb = verb_of(request, target)
-        attributes = attributes_of(request, target, user, verb)
-        if target.resource.plural == "tokenreviews":
-            # Whether it is the bearer's own token is in the body, so this one decision comes after decoding.
-            await self._handlers.review_token(request, target, attributes, self._authorize)
-            return
-        self._authorize(attributes)
+        if verb == "create" and target.subresource in ("exec", "attach"):
+            # kubectl's second try, over SPDY, of what it was refused over WebSocket: it shows this answer to people.
+            raise self._refusals.recall(request) or streaming.NO_SPDY
         await self._handlers.serve(request, target, user, verb)
 
     def _user(self, request: Request) -> User:
@@ -83,13 +102,8 @@ class ApiApp:
         for name, _ in request.header_list:
             if name.startswith(b"impersonate-"):
                 headers = [(key.decode("latin-1"), value.decode("latin-1")) for key, value in request.header_list]
-                return impersonated(user, headers)
+                return impersonated(user, headers, self._authorizer)
         return user
-
-    def _authorize(self, attributes: Attributes) -> None:
-        decision = authorize(attributes)
-        if not decision.allowed:
-            raise refusal(attributes, decision)
 
     async def _websocket(self, request: Request) -> None:
         message = await request.receive()
@@ -98,6 +112,7 @@ class ApiApp:
         try:
             session, options, protocol = await self._open_session(request)
         except StatusError as refused:
+            self._refusals.remember(request, refused)
             await streaming.refuse_session(request, refused)
             return
         except Exception:  # noqa: BLE001 - as above: nothing is accepted yet, so this can still be an answer
@@ -108,10 +123,16 @@ class ApiApp:
 
     async def _open_session(self, request: Request) -> tuple[Session, StreamOptions, str]:
         user = self._user(request)
-        target = parse_target(_raw_path(request.scope))
+        named = parse_path(_raw_path(request.scope))
+        if named is None:
+            raise path_not_found()
+        wanted = attributes_of(request, named, user, "get")
+        self._authorizer.check(wanted)
+        target = target_of(named)
         if target is None or target.subresource not in ("exec", "attach"):
             raise path_not_found()
-        self._authorize(attributes_of(request, target, user, "get"))
+        # A WebSocket opens with GET, which must not be enough to run things (as in kube-apiserver since 1.35).
+        self._authorizer.check(replace(wanted, verb="create"))
         protocol = streaming.choose_protocol(request)
         call = Call(target.resource, target.namespace, user, "", target.name, target.subresource)
         options = streaming.stream_options(
@@ -129,41 +150,45 @@ def _raw_path(scope: Scope) -> str:
     return raw.partition(b"?")[0].decode("latin-1")
 
 
-def verb_of(request: Request, target: Target) -> str:
+def verb_of(request: Request, named: Named | Target) -> str:
     """Return the API verb of a request for a resource. Raises StatusError (405)."""
     verb = _METHODS.get(request.method)
     if verb is None or request.method == "HEAD":
         raise method_not_allowed()
-    if target.name:
-        if verb == "create" and not target.subresource:
+    if named.name:
+        if verb == "create" and not named.subresource:
             raise method_not_allowed()
         return verb
+    if verb not in ("get", "delete", "create"):
+        raise method_not_allowed()
+    return _of_collection(request, verb)
+
+
+def _of_collection(request: Request, verb: str) -> str:
     if verb == "get":
         return "watch" if b"watch" in request.query_string and request.flag("watch") else "list"
-    if verb == "delete":
-        return "deletecollection"
-    if verb != "create":
-        raise method_not_allowed()
-    return verb
+    return "deletecollection" if verb == "delete" else verb
 
 
-def attributes_of(request: Request, target: Target, user: User, verb: str) -> Attributes:
-    """Return what is to be authorized."""
-    resource = target.resource
-    name = target.name
+def attributes_of(request: Request, named: Named, user: User, verb: str = "") -> Attributes:
+    """Return what is to be authorized; ``verb`` where the method does not tell."""
+    if not verb:
+        verb = _METHODS.get(request.method, "")
+        if not named.name:
+            verb = _of_collection(request, verb)
+    name = named.name
     if not name and verb in ("list", "watch", "deletecollection") and b"metadata.name" in request.query_string:
         for term in request.parameter("fieldSelector").split(","):
             field, _, value = term.partition("=")
             if field == "metadata.name":
                 name = value.removeprefix("=")
-    namespace = target.name if resource.plural == "namespaces" else target.namespace
     return Attributes(
         user,
         verb,
-        group=resource.group,
-        version=resource.version,
-        resource=resource.plural,
-        subresource=target.subresource,
-        namespace=namespace,
+        group=named.group,
+        version=named.version,
+        resource=named.resource,
+        subresource=named.subresource,
+        namespace=named.namespace,
         name=name,
     )

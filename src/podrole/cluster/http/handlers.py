@@ -17,8 +17,6 @@ from podrole.cluster.http.bodies import delete_options, read_object, read_subres
 from podrole.cluster.http.requests import Request, Target
 from podrole.cluster.http.streaming import serve_log
 from podrole.cluster.http.watching import WatchStream
-from podrole.cluster.identity.authentication import bearer_token
-from podrole.cluster.identity.authorization import Attributes
 from podrole.cluster.node_api import Node
 from podrole.cluster.tables.tables import IncludeObject, partial, table
 from podrole.cluster.users import User
@@ -60,6 +58,8 @@ class Handlers:
         try:
             await self._by_verb[verb](request, call)
         except StatusError as refused:
+            if request.answered:
+                raise
             await send_status(request, refused, warnings=call.warnings)
 
     def pod(self, call: Call) -> Object:
@@ -167,30 +167,10 @@ class Handlers:
 
     async def _create(self, request: Request, call: Call) -> None:
         self._check_options(request, call, "CreateOptions")
-        if call.subresource in ("exec", "attach"):
-            raise bad_request("unable to upgrade: this server streams over WebSocket only, not over SPDY")
         if call.subresource:
             body = await read_subresource(request, call)
         else:
             body = await read_object(request, call)
-        await self._send(request, call, await self._verbs.create(call, body), 201)
-
-    async def review_token(
-        self,
-        request: Request,
-        target: Target,
-        attributes: Attributes,
-        authorize: Callable[[Attributes], None],
-    ) -> None:
-        """Answer a TokenReview. Raises StatusError."""
-        if attributes.verb != "create":
-            authorize(attributes)
-            raise method_not_supported(target.resource.group, target.resource.plural, attributes.verb)
-        call = self._call(request, target, attributes.user)
-        body = await read_object(request, call)
-        bearer = bearer_token(request.header(b"authorization") or "")
-        own = bearer is not None and body["spec"].get("token") == bearer
-        authorize(replace(attributes, own_token=own))
         await self._send(request, call, await self._verbs.create(call, body), 201)
 
     async def _update(self, request: Request, call: Call) -> None:

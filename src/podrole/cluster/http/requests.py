@@ -29,18 +29,35 @@ _MAX_DISCARDED = 64 * 1024 * 1024
 class Request:
     """One HTTP request, or the opening of one WebSocket."""
 
-    __slots__ = ("_headers", "_query", "header_list", "method", "path", "query_string", "receive", "scope", "send")
+    __slots__ = (
+        "_headers",
+        "_query",
+        "_send",
+        "answered",
+        "header_list",
+        "method",
+        "path",
+        "query_string",
+        "receive",
+        "scope",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
         self.receive = receive
-        self.send = send
+        self._send = send
+        self.answered = False
         self.method: str = scope.get("method", "GET")
         self.path: str = scope["path"]
         self.query_string: bytes = scope.get("query_string", b"")
         self.header_list: list[tuple[bytes, bytes]] = scope["headers"]
         self._headers: dict[bytes, bytes] | None = None
         self._query: dict[str, list[str]] | None = None
+
+    async def send(self, message: MutableMapping[str, Any]) -> None:
+        """Send an ASGI message; ``answered`` tells afterwards that the answer has begun."""
+        self.answered = True
+        await self._send(message)
 
     def header(self, name: bytes) -> str | None:
         """Return a header's value, decoded as latin-1 as HTTP has it; ``name`` is lower case."""
@@ -110,8 +127,21 @@ class ClientGone(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """What a path names, whether there is such a resource here or not: it is authorized before it is looked for."""
+
+    group: str
+    version: str
+    resource: str
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+    rest: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """What a resource's path names. ``name`` is empty for a collection."""
+    """A resource of this server, one of its objects, or what is below that. ``name`` is empty for a collection."""
 
     resource: Resource
     namespace: str = ""
@@ -119,8 +149,11 @@ class Target:
     subresource: str = ""
 
 
-def parse_target(raw_path: str) -> Target | None:
-    """Take a path apart; None for one that names no resource of this server."""
+_BELOW_NAMESPACES = ("status", "finalize")
+
+
+def parse_path(raw_path: str) -> Named | None:
+    """Take a path apart; None for one that is not of the form of a resource's."""
     parts = [unquote(part) for part in raw_path.strip("/").split("/")]
     if parts[0] == "api" and len(parts) > 2:
         group, version, rest = "", parts[1], parts[2:]
@@ -128,19 +161,27 @@ def parse_target(raw_path: str) -> Target | None:
         group, version, rest = parts[1], parts[2], parts[3:]
     else:
         return None
+    if "" in (version, *rest):
+        return None
     namespace = ""
-    # /namespaces/n/status is the namespace's own; /namespaces/n/pods is in it.
-    if rest[0] == "namespaces" and len(rest) > 2 and not (group == "" and rest[2] in ("status", "finalize")):
-        namespace, rest = rest[1], rest[2:]
-        if not namespace:
-            return None
-    resource = BY_PATH.get((group, version, rest[0]))
-    if resource is None or len(rest) > 3 or "" in rest:
-        return None
+    if rest[0] == "namespaces" and len(rest) > 1:
+        namespace = rest[1]
+        # /namespaces/n/status is the namespace's own; /namespaces/n/pods is in it.
+        if len(rest) > 2 and rest[2] not in _BELOW_NAMESPACES:
+            rest = rest[2:]
     name, subresource = (rest[1] if len(rest) > 1 else ""), (rest[2] if len(rest) > 2 else "")
+    return Named(group, version, rest[0], namespace, name, subresource, rest=len(rest) > 3)
+
+
+def target_of(named: Named) -> Target | None:
+    """Return what of this server is named; None where there is no such thing."""
+    resource = BY_PATH.get((named.group, named.version, named.resource))
+    if resource is None or named.rest:
+        return None
+    namespace = "" if resource.plural == "namespaces" else named.namespace
     # A namespaced object is reached through its namespace; only its collection is there across all of them.
-    if resource.namespaced != bool(namespace) and not (resource.namespaced and not name):
+    if resource.namespaced != bool(namespace) and not (resource.namespaced and not named.name):
         return None
-    if subresource and resource.subresource(subresource) is None:
+    if named.subresource and resource.subresource(named.subresource) is None:
         return None
-    return Target(resource, namespace, name, subresource)
+    return Target(resource, namespace, named.name, named.subresource)

@@ -7,6 +7,7 @@ first byte names a stream (k8s.io/apimachinery ``util/remotecommand``).
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
@@ -33,6 +34,32 @@ PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
 _STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE, _CLOSE = 0, 1, 2, 3, 4, 255
 _CHANNELS = {"stdout": bytes([_STDOUT]), "stderr": bytes([_STDERR])}
 _LOG_HEADERS = [(b"content-type", b"text/plain"), (b"cache-control", b"no-cache, private")]
+
+
+NO_SPDY = bad_request("unable to upgrade: this server streams over WebSocket only, not over SPDY")
+_REMEMBERED_REFUSALS, _REMEMBERED_SECONDS = 64, 10.0
+
+
+class Refusals:
+    """Remembers why sessions were refused, until their client asks once more over SPDY."""
+
+    def __init__(self) -> None:
+        self._refused: dict[tuple[str, ...], tuple[float, StatusError]] = {}
+
+    def remember(self, request: Request, refused: StatusError) -> None:
+        if len(self._refused) >= _REMEMBERED_REFUSALS:
+            self._refused.pop(next(iter(self._refused)))
+        self._refused[_identity(request)] = (time.monotonic(), refused)
+
+    def recall(self, request: Request) -> StatusError | None:
+        """Return the refusal of the same request by the same client, once."""
+        when, refused = self._refused.pop(_identity(request), (0.0, None))
+        return refused if time.monotonic() - when < _REMEMBERED_SECONDS else None
+
+
+def _identity(request: Request) -> tuple[str, ...]:
+    authorization = request.header(b"authorization") or ""
+    return request.path, request.query_string.decode("latin-1"), authorization
 
 
 def container_of(pod: Object, wanted: str) -> str:

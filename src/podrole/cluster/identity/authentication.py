@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import unquote
 
+from podrole.cluster.authorization.authorizer import Authorizer
+from podrole.cluster.authorization.decisions import Attributes
 from podrole.cluster.errors import StatusError, unauthorized
-from podrole.cluster.identity.authorization import Attributes, authorize, refusal
 from podrole.cluster.identity.service_accounts import ServiceAccountTokens, Unacceptable
 from podrole.cluster.users import (
     ADMINISTRATOR,
@@ -71,7 +72,7 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
 
 
-def impersonated(user: User, headers: Sequence[tuple[str, str]]) -> User:
+def impersonated(user: User, headers: Sequence[tuple[str, str]], authorizer: Authorizer) -> User:
     """Return the user as whom ``user`` wants to act, by its ``Impersonate-*`` headers; ``user`` where there are none.
 
     Each part needs the verb ``impersonate`` on what it names. Raises StatusError (400, 403).
@@ -102,11 +103,12 @@ def impersonated(user: User, headers: Sequence[tuple[str, str]]) -> User:
             f"Internal error occurred: requested {_quoted(groups)} without impersonating a user",
             details={},
         )
-    _check_allowed(user, target, groups, extra)
+    for one in _permissions(user, target, groups, extra):
+        authorizer.check(one)
     return replace(target, groups=_groups(target.name, groups), extra=extra)
 
 
-def _check_allowed(user: User, target: User, groups: list[str], extra: dict[str, tuple[str, ...]]) -> None:
+def _permissions(user: User, target: User, groups: list[str], extra: dict[str, tuple[str, ...]]) -> list[Attributes]:
     account = split_service_account(target.name)
     asked = [
         Attributes(user, "impersonate", version="v1", resource="serviceaccounts", namespace=account[0], name=account[1])
@@ -126,10 +128,7 @@ def _check_allowed(user: User, target: User, groups: list[str], extra: dict[str,
         for key, values in extra.items()
         for value in values
     )
-    for one in asked:
-        decision = authorize(one)
-        if not decision.allowed:
-            raise refusal(one, decision)
+    return asked
 
 
 def _groups(name: str, groups: list[str]) -> tuple[str, ...]:

@@ -11,9 +11,10 @@ from typing import Any
 
 from podrole.base.clock import Clock, rfc3339
 from podrole.cluster.api.calls import Call
+from podrole.cluster.authorization.authorizer import Authorizer, rules_status
+from podrole.cluster.authorization.decisions import Attributes
 from podrole.cluster.errors import FieldError, bad_request, invalid, invalid_object, required
 from podrole.cluster.identity.authentication import Authenticator
-from podrole.cluster.identity.authorization import Attributes, authorize, rules
 from podrole.cluster.identity.service_accounts import ServiceAccountTokens, Unacceptable
 from podrole.cluster.users import ADMINISTRATOR, User
 
@@ -26,11 +27,13 @@ class Reviews:
     def __init__(
         self,
         authenticator: Authenticator,
+        authorizer: Authorizer,
         tokens: ServiceAccountTokens,
         audiences: Sequence[str],
         clock: Clock,
     ) -> None:
         self._authenticator = authenticator
+        self._authorizer = authorizer
         self._tokens = tokens
         self._audiences = tuple(audiences)
         self._clock = clock
@@ -102,18 +105,17 @@ class Reviews:
 
     def _decide(self, review: Object, user: User) -> Object:
         spec = review["spec"]
-        decision = authorize(_attributes(review, user))
+        decision = self._authorizer.decide(_attributes(review, user))
         status: Object = {"allowed": decision.allowed}
         if decision.reason:
             status["reason"] = decision.reason
         return self._answer(review, status, spec=spec)
 
     def _self_rules(self, call: Call, review: Object) -> Object:
-        if not review["spec"].get("namespace"):
+        namespace = review["spec"].get("namespace")
+        if not namespace:
             raise bad_request("no namespace on request")
-        resource_rules, path_rules = rules(call.user)
-        status = {"resourceRules": resource_rules, "nonResourceRules": path_rules, "incomplete": False}
-        return self._answer(review, status, spec={})
+        return self._answer(review, rules_status(self._authorizer.held(call.user, namespace)), spec={})
 
 
 def call_group(review: Object) -> str:

@@ -140,8 +140,9 @@ class ServiceAccountTokens:
         if int(self._clock()) > claims.expires_at + API_TIMES.expiry_leeway:
             raise Unacceptable("service account token has expired")
 
-    def forget_signatures(self) -> None:
-        """Check every signature anew: the keys have changed."""
+    def use_keys(self, keys: Sequence[SigningKey]) -> None:
+        """Sign with the first of ``keys`` from now on, and take the signatures of all of them and of no other."""
+        self.keys = list(keys)
         self._verified.clear()
 
     def _user(self, claims: UnverifiedClaims) -> User:

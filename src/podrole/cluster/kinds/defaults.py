@@ -103,7 +103,19 @@ def default_webhook_configuration(configuration: Object) -> None:
             service.setdefault("port", 443)
 
 
+_RBAC = "rbac.authorization.k8s.io"
+
+
+def default_binding(binding: Object) -> None:
+    if not binding["roleRef"].get("apiGroup"):
+        binding["roleRef"]["apiGroup"] = _RBAC
+    for subject in binding.get("subjects", ()):
+        if subject["kind"] in ("User", "Group"):
+            subject.setdefault("apiGroup", _RBAC)
+
+
 DEFAULTS: Mapping[str, Callable[[Object], None]] = {
+    f"clusterrolebindings.{_RBAC}": default_binding,
     "cronjobs.batch": default_cron_job,
     "deployments.apps": default_deployment,
     "jobs.batch": default_job,
@@ -111,6 +123,7 @@ DEFAULTS: Mapping[str, Callable[[Object], None]] = {
     "namespaces": default_namespace,
     "pods": default_pod,
     "replicasets.apps": default_replica_set,
+    f"rolebindings.{_RBAC}": default_binding,
     "secrets": default_secret,
     "services": default_service,
     "validatingwebhookconfigurations.admissionregistration.k8s.io": default_webhook_configuration,

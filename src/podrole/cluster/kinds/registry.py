@@ -89,7 +89,7 @@ def _core(plural: str, kind: str, **more: object) -> Resource:
 
 
 def _of(group: str, plural: str, kind: str, **more: object) -> Resource:
-    package = group.removesuffix(".k8s.io")
+    package = "rbac" if group == _RBAC else group.removesuffix(".k8s.io")
     return Resource(group, plural, kind, f"io.k8s.api.{package}.v1.{kind}", **more)  # type: ignore[arg-type] # same
 
 
@@ -99,6 +99,7 @@ def _review(group: str, plural: str, kind: str, *, namespaced: bool = False) -> 
 
 _AUTHENTICATION, _AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io"
 _ADMISSION = "admissionregistration.k8s.io"
+_RBAC = "rbac.authorization.k8s.io"
 
 RESOURCES: tuple[Resource, ...] = (
     _core("configmaps", "ConfigMap", short_names=("cm",)),
@@ -206,6 +207,10 @@ RESOURCES: tuple[Resource, ...] = (
         subresources=(_status("Job"),),
         counts_generations=True,
     ),
+    _of(_RBAC, "clusterrolebindings", "ClusterRoleBinding", namespaced=False),
+    _of(_RBAC, "clusterroles", "ClusterRole", namespaced=False),
+    _of(_RBAC, "rolebindings", "RoleBinding"),
+    _of(_RBAC, "roles", "Role"),
     _review(_AUTHENTICATION, "selfsubjectreviews", "SelfSubjectReview"),
     _review(_AUTHENTICATION, "tokenreviews", "TokenReview"),
     _review(_AUTHORIZATION, "localsubjectaccessreviews", "LocalSubjectAccessReview", namespaced=True),

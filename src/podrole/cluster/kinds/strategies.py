@@ -12,8 +12,8 @@ from typing import Any
 
 from podrole.cluster.errors import FieldError
 from podrole.cluster.kinds.registry import Resource
-from podrole.cluster.validation import core, pod_updates, pods, webhooks, workloads
-from podrole.cluster.validation.names import NameRule, label, label_1035, subdomain
+from podrole.cluster.validation import core, pod_updates, pods, rbac, webhooks, workloads
+from podrole.cluster.validation.names import NameRule, label, label_1035, path_segment, subdomain
 
 Object = dict[str, Any]
 
@@ -112,7 +112,13 @@ def _validate_pod(pod: Object) -> list[FieldError]:
 
 _WEBHOOKS = Strategy(validate=webhooks.validate_webhook_configuration)
 
+_BINDINGS = Strategy(
+    name_rule=path_segment, validate=rbac.validate_binding, validate_update=rbac.validate_binding_update
+)
+
 _STRATEGIES: Mapping[str, Strategy] = {
+    "clusterrolebindings.rbac.authorization.k8s.io": _BINDINGS,
+    "clusterroles.rbac.authorization.k8s.io": Strategy(name_rule=path_segment, validate=rbac.validate_cluster_role),
     "configmaps": Strategy(validate=core.validate_config_map, validate_update=core.validate_config_map_update),
     "cronjobs.batch": Strategy(prepare=_prepare_without_status, validate=workloads.validate_cron_job),
     "deployments.apps": Strategy(
@@ -134,6 +140,8 @@ _STRATEGIES: Mapping[str, Strategy] = {
         validate_update=workloads.validate_deployment_update,
         status_keeps=("labels",),
     ),
+    "rolebindings.rbac.authorization.k8s.io": _BINDINGS,
+    "roles.rbac.authorization.k8s.io": Strategy(name_rule=path_segment, validate=rbac.validate_role),
     "secrets": Strategy(validate=core.validate_secret, validate_update=core.validate_secret_update),
     "services": Strategy(
         name_rule=label_1035,

@@ -39,12 +39,6 @@ class FieldSet:
             node = node.children.setdefault(element, FieldSet())
         node.members.add(path[-1])
 
-    def has(self, path: Path) -> bool:
-        node: FieldSet | None = self
-        for element in path[:-1]:
-            node = node.children.get(element) if node is not None else None
-        return node is not None and path[-1] in node.members
-
     def below(self, element: str) -> FieldSet:
         """Return the set of what lies under an element."""
         return self.children.get(element) or FieldSet()

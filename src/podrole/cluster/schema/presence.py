@@ -43,10 +43,12 @@ EMBEDDED: Mapping[str, tuple[str, ...]] = {
     "SubjectAccessReview": ("spec", "status"),
     "SelfSubjectRulesReview": ("spec", "status"),
     "Scale": ("spec", "status"),
+    "RoleBinding": ("roleRef",),
+    "ClusterRoleBinding": ("roleRef",),
 }
 """Structs that are always written; every kind's ``metadata`` is one as well."""
 
-NULL_TIMES: Mapping[str, tuple[str, ...]] = {
+NULLS: Mapping[str, tuple[str, ...]] = {
     "PodCondition": ("lastProbeTime", "lastTransitionTime"),
     "NodeCondition": ("lastHeartbeatTime", "lastTransitionTime"),
     "NamespaceCondition": ("lastTransitionTime",),
@@ -56,8 +58,11 @@ NULL_TIMES: Mapping[str, tuple[str, ...]] = {
     "ContainerStateRunning": ("startedAt",),
     "ContainerStateTerminated": ("startedAt", "finishedAt"),
     "Event": ("firstTimestamp", "lastTimestamp", "eventTime"),
+    "Role": ("rules",),
+    "ClusterRole": ("rules",),
+    "PolicyRule": ("verbs",),
 }
-"""Times that are null rather than absent."""
+"""Times and lists that are null rather than absent."""
 
 _READ_ONLY_SOURCES = (
     "AWSElasticBlockStoreVolumeSource",

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from podrole.cluster.schema.presence import DROPPED_ZEROS, EMBEDDED, NULL_TIMES
+from podrole.cluster.schema.presence import DROPPED_ZEROS, EMBEDDED, NULLS
 
 META = "io.k8s.apimachinery.pkg.apis.meta.v1"
 
@@ -128,7 +128,7 @@ def _always(of: Struct, *, is_kind: bool) -> list[tuple[str, Any]]:
     if is_kind and "metadata" in of.fields:
         embedded = ("metadata", *embedded)
     filled: list[tuple[str, Any]] = [(name, of.fields[name].type) for name in embedded]
-    filled.extend((name, None) for name in NULL_TIMES.get(of.name, ()))
+    filled.extend((name, None) for name in NULLS.get(of.name, ()))
     filled.extend(
         (one.name, _ZEROS[one.type.kind])
         for one in of.fields.values()

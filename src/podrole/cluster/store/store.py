@@ -42,12 +42,13 @@ class TooOld(Exception):
 class _Shelf:
     """All objects of one resource: by namespace ('' for cluster-scoped ones), then by name."""
 
-    __slots__ = ("history", "objects", "oldest", "watchers")
+    __slots__ = ("changed_at", "history", "objects", "oldest", "watchers")
 
     def __init__(self) -> None:
         self.objects: dict[str, dict[str, Object]] = {}
         self.history: collections.deque[Change] = collections.deque()
         self.oldest = 0
+        self.changed_at = 0
         self.watchers: set[Watcher] = set()
 
 
@@ -71,9 +72,6 @@ class Store:
             names = shelf.objects.get(one, {})
             for name in sorted(names):
                 yield names[name]
-
-    def count(self, resource: Resource) -> int:
-        return sum(len(names) for names in self._shelves[resource.qualified].objects.values())
 
     def put(self, resource: Resource, obj: Object) -> Object:
         """Keep ``obj``, new or in place of the one of its name, under the next revision, which it is given."""
@@ -103,7 +101,12 @@ class Store:
         self._record(shelf, Change("DELETED", final, previous, self.revision))
         return final
 
+    def changed_at(self, resource: Resource) -> int:
+        """Return the revision of the last change to any object of the resource, 0 where there was none."""
+        return self._shelves[resource.qualified].changed_at
+
     def _record(self, shelf: _Shelf, change: Change) -> None:
+        shelf.changed_at = change.revision
         shelf.history.append(change)
         if len(shelf.history) > self._history:
             shelf.oldest = shelf.history.popleft().revision

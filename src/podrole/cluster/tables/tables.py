@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from podrole.cluster.kinds.registry import Resource
 from podrole.cluster.schema.types import extract
-from podrole.cluster.tables import core, pods, workloads
+from podrole.cluster.tables import core, pods, rbac, workloads
 
 Object = dict[str, Any]
 IncludeObject = Literal["None", "Metadata", "Object"]
@@ -19,6 +19,7 @@ Cells = Callable[[Object, float], list[Any]]
 
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1"
 _CORE, _APPS, _BATCH = "io.k8s.api.core.v1", "io.k8s.api.apps.v1", "io.k8s.api.batch.v1"
+_RBAC = "io.k8s.api.rbac.v1"
 
 _NAME = ("Name", f"@{_META}.ObjectMeta.name")
 _AGE = ("Age", f"@{_META}.ObjectMeta.creationTimestamp")
@@ -28,10 +29,26 @@ _RESTARTS = (
     "The number of times the containers in this pod have been restarted and when the last container in this pod has "
     "restarted."
 )
+_CREATED_AT = ("Created At^", f"@{_META}.ObjectMeta.creationTimestamp")
 _WEBHOOKS = ("Webhooks#", "Webhooks indicates the number of webhooks registered in this configuration")
 
-# Name and description; a star marks a column of the wide form, a number sign one of integers, an at sign a field.
+
+def _binding_columns(kind: str, word: str) -> tuple[tuple[str, str], ...]:
+    return (
+        _NAME,
+        ("Role", f"@{_RBAC}.{kind}.roleRef"),
+        _AGE,
+        ("Users*", f"Users in the {word}"),
+        ("Groups*", f"Groups in the {word}"),
+        ("ServiceAccounts*", f"ServiceAccounts in the {word}"),
+    )
+
+
+# Name and description; a star marks a column of the wide form, a number sign one of integers, a circumflex one of
+# dates; an at sign before a description names the field that it is taken from.
 _COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "clusterrolebindings.rbac.authorization.k8s.io": _binding_columns("ClusterRoleBinding", "clusterRoleBinding"),
+    "clusterroles.rbac.authorization.k8s.io": (_NAME, _CREATED_AT),
     "configmaps": (_NAME, ("Data", f"@{_CORE}.ConfigMap.data"), _AGE),
     "cronjobs.batch": (
         _NAME,
@@ -112,6 +129,8 @@ _COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = {
         _IMAGES,
         ("Selector*", f"@{_APPS}.ReplicaSetSpec.selector"),
     ),
+    "rolebindings.rbac.authorization.k8s.io": _binding_columns("RoleBinding", "roleBinding"),
+    "roles.rbac.authorization.k8s.io": (_NAME, _CREATED_AT),
     "secrets": (_NAME, ("Type", f"@{_CORE}.Secret.type"), ("Data", f"@{_CORE}.Secret.data"), _AGE),
     "serviceaccounts": (_NAME, _AGE),
     "services": (
@@ -127,6 +146,8 @@ _COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = {
 }
 
 _CELLS: Mapping[str, Cells] = {
+    "clusterrolebindings.rbac.authorization.k8s.io": rbac.binding_cells,
+    "clusterroles.rbac.authorization.k8s.io": rbac.role_cells,
     "configmaps": core.config_map_cells,
     "cronjobs.batch": workloads.cron_job_cells,
     "deployments.apps": workloads.deployment_cells,
@@ -137,11 +158,16 @@ _CELLS: Mapping[str, Cells] = {
     "nodes": core.node_cells,
     "pods": pods.pod_cells,
     "replicasets.apps": workloads.replica_set_cells,
+    "rolebindings.rbac.authorization.k8s.io": rbac.binding_cells,
+    "roles.rbac.authorization.k8s.io": rbac.role_cells,
     "secrets": core.secret_cells,
     "serviceaccounts": core.named_cells,
     "services": core.service_cells,
     "validatingwebhookconfigurations.admissionregistration.k8s.io": core.webhook_cells,
 }
+
+
+_TYPES = {"#": "integer", "^": "date"}
 
 
 @functools.cache
@@ -154,10 +180,10 @@ def _column(name: str, text: str) -> Object:
     if text.startswith("@"):
         type_name, _, field = text[1:].rpartition(".")
         text = extract()[type_name]["properties"][field]["description"]
-    plain = name.rstrip("*#")
+    plain = name.rstrip("*#^")
     return {
         "name": plain,
-        "type": "integer" if name.endswith("#") else "string",
+        "type": _TYPES.get(name[-1], "string"),
         "format": "name" if plain == "Name" else "",
         "description": text,
         "priority": int(name.endswith("*")),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from podrole.cluster.errors import FieldError, forbidden, invalid, not_supported, required, too_long
-from podrole.cluster.validation.names import config_key, port_name
+from podrole.cluster.validation.names import config_key, label, port_name
 
 Object = dict[str, Any]
 
@@ -93,12 +93,14 @@ def validate_service(service: Object) -> list[FieldError]:
         if not name and len(ports) > 1:
             errors.append(required(f"{field}.name"))
         elif name:
-            errors.extend(invalid(f"{field}.name", name, text) for text in port_name(name))
+            errors.extend(invalid(f"{field}.name", name, text) for text in label(name))
         if not 1 <= port.get("port", 0) <= 65535:
             errors.append(invalid(f"{field}.port", port.get("port", 0), _PORT_RANGE))
         target = port.get("targetPort")
         if isinstance(target, int) and not 1 <= target <= 65535:
             errors.append(invalid(f"{field}.targetPort", target, _PORT_RANGE))
+        elif isinstance(target, str):
+            errors.extend(invalid(f"{field}.targetPort", target, text) for text in port_name(target))
     if kind == "ExternalName" and not spec.get("externalName"):
         errors.append(required("spec.externalName"))
     return errors

@@ -139,6 +139,13 @@ def port_name(value: str) -> list[str]:
     return problems
 
 
+def path_segment(value: str) -> list[str]:
+    """What can stand between two slashes of a URL: roles and their bindings."""
+    if value in (".", ".."):
+        return [f"may not be '{value}'"]
+    return [f"may not contain '{one}'" for one in ("/", "%") if one in value]
+
+
 def generated(rule: NameRule) -> NameRule:
     """Return the rule for a ``generateName``, to which characters are yet to be added."""
     return lambda prefix: rule(f"{prefix[:-1]}a" if prefix.endswith("-") else prefix)

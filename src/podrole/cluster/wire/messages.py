@@ -213,6 +213,17 @@ _TABLE: Mapping[str, str] = {
         "7 failedJobsHistoryLimit:int*, 8 timeZone*"
     ),
     "batch.JobTemplateSpec": "1 metadata:meta.ObjectMeta, 2 spec:batch.JobSpec",
+    "policy.Eviction": "1 metadata:meta.ObjectMeta, 2 deleteOptions:meta.DeleteOptions",
+    "rbac.PolicyRule": "1 verbs[], 2 apiGroups[], 3 resources[], 4 resourceNames[], 5 nonResourceURLs[]",
+    "rbac.AggregationRule": "1 clusterRoleSelectors:meta.LabelSelector[]",
+    "rbac.Subject": "1 kind, 2 apiGroup, 3 name, 4 namespace",
+    "rbac.RoleRef": "1 apiGroup, 2 kind, 3 name",
+    "rbac.Role": "1 metadata:meta.ObjectMeta, 2 rules:rbac.PolicyRule[]",
+    "rbac.ClusterRole": (
+        "1 metadata:meta.ObjectMeta, 2 rules:rbac.PolicyRule[], 3 aggregationRule:rbac.AggregationRule"
+    ),
+    "rbac.RoleBinding": "1 metadata:meta.ObjectMeta, 2 subjects:rbac.Subject[], 3 roleRef:rbac.RoleRef",
+    "rbac.ClusterRoleBinding": "1 metadata:meta.ObjectMeta, 2 subjects:rbac.Subject[], 3 roleRef:rbac.RoleRef",
     "authn.TokenRequest": (
         "1 metadata:meta.ObjectMeta, 2 spec:authn.TokenRequestSpec, 3 status:authn.TokenRequestStatus"
     ),
@@ -249,6 +260,8 @@ _GROUPS = {
     "batch": "batch/v1",
     "authn": "authentication.k8s.io/v1",
     "authz": "authorization.k8s.io/v1",
+    "policy": "policy/v1",
+    "rbac": "rbac.authorization.k8s.io/v1",
 }
 
 KINDS: Mapping[tuple[str, str], str] = {
@@ -259,10 +272,18 @@ KINDS: Mapping[tuple[str, str], str] = {
         "batch": ("CronJob", "Job"),
         "authn": ("SelfSubjectReview", "TokenRequest", "TokenReview"),
         "authz": ("SelfSubjectAccessReview", "SelfSubjectRulesReview"),
+        "policy": ("Eviction",),
+        "rbac": ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"),
     }.items()
     for kind in kinds
-} | {("v1", "DeleteOptions"): "meta.DeleteOptions", ("meta.k8s.io/v1", "DeleteOptions"): "meta.DeleteOptions"}
+}
 """The kinds that may be sent as a body, by apiVersion and kind."""
+
+
+def message_name(api_version: str, kind: str) -> str | None:
+    """Return the message that a body of this kind is, None for one that is not decoded here."""
+    # DeleteOptions are of every group: typed clients write the one of what they delete.
+    return "meta.DeleteOptions" if kind == "DeleteOptions" else KINDS.get((api_version, kind))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from podrole.cluster.wire.messages import KINDS, Message, ProtoField, message
+from podrole.cluster.wire.messages import Message, ProtoField, message, message_name
 
 Object = dict[str, Any]
 
@@ -41,7 +41,7 @@ def decode_object(data: bytes) -> Object:
     type_meta = _first(unknown, 1)
     names = _fields(memoryview(type_meta)) if type_meta is not None else []
     api_version, kind = _text(_first(names, 1) or b""), _text(_first(names, 2) or b"")
-    target = KINDS.get((api_version, kind))
+    target = message_name(api_version, kind)
     if target is None:
         raise UnknownMessage(f"{api_version}, Kind={kind}")
     raw = _first(unknown, 2)

@@ -10,6 +10,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Mapping
@@ -148,6 +149,11 @@ class Reflector(Generic[Item]):
         self._version: str | None = None
         self._failures = 0
         self._outage = 0
+        self._hurry = asyncio.Event()
+
+    def hurry(self) -> None:
+        """Try again at once where it waits before another attempt: there is a sign that the API server is back."""
+        self._hurry.set()
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -172,7 +178,15 @@ class Reflector(Generic[Item]):
             finally:
                 self.connected = False
             self._failures += 1
-            await asyncio.sleep(self._back_off.wait(self._failures))
+            await self._wait_before_another_attempt()
+
+    async def _wait_before_another_attempt(self) -> None:
+        shortest = self._back_off.first
+        longest = max(self._back_off.wait(self._failures), shortest)
+        self._hurry.clear()
+        await asyncio.sleep(shortest)  # however great the hurry
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), longest - shortest)
 
     async def list_now(self) -> str:
         """Tell the follower of every object; return the version that a watch starts from. Raises as the client."""

@@ -1,0 +1,101 @@
+"""EC2's encoded authorization failure messages, and what they decode to.
+
+A message is sealed (AES-256-GCM) under a key of the world's: the client cannot read it, nobody can make one, and any
+process of the world can open it. https://docs.aws.amazon.com/STS/latest/APIReference/API_DecodeAuthorizationMessage.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import secrets
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from podrole.iam.evaluate import Decision, Outcome, Request
+from podrole.iam.policy import Statement
+
+_NONCE_BYTES = 12
+_PURPOSE = b"podrole encoded authorization message"
+MOST_CHARACTERS = 10_240
+"""What DecodeAuthorizationMessage takes."""
+
+
+class EncodedMessages:
+    """Seals and opens messages. ``secret`` is one of the world's secrets; the key is derived from it."""
+
+    def __init__(self, secret: str, *, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> None:
+        self._cipher = AESGCM(hashlib.sha256(_PURPOSE + secret.encode()).digest())
+        self._random_bytes = random_bytes
+
+    def seal(self, request: Request, decision: Decision) -> str:
+        """Return the message for a refusal: URL-safe text. Values that would make it too long are left out."""
+        document = message(request, decision)
+        sealed = self._seal(document)
+        if len(sealed) > MOST_CHARACTERS:
+            document["context"]["conditions"]["items"] = []
+            sealed = self._seal(document)
+        return sealed
+
+    def open(self, text: str) -> str | None:
+        """Return the JSON text that was sealed, None where ``text`` is no message of this world's."""
+        try:
+            data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            return zlib.decompress(self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], _PURPOSE)).decode()
+        except (binascii.Error, InvalidTag, ValueError, zlib.error):
+            return None
+
+    def _seal(self, document: Mapping[str, Any]) -> str:
+        nonce = self._random_bytes(_NONCE_BYTES)
+        plain = zlib.compress(json.dumps(document, separators=(",", ":")).encode())
+        return base64.urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, plain, _PURPOSE)).decode().rstrip("=")
+
+
+def message(request: Request, decision: Decision) -> dict[str, Any]:
+    """Return what a message decodes to, in AWS's shape."""
+    matched = [_statement(decision.statement, request)] if decision.statement is not None else []
+    principal = request.principal
+    conditions = [
+        {"key": key, "values": _items([value] if isinstance(value, str) else value)}
+        for key, value in sorted(request.context.items())
+        if not key.startswith("aws:Principal")
+    ]
+    return {
+        "allowed": False,
+        "explicitDeny": decision.outcome is Outcome.EXPLICITLY_DENIED,
+        "matchedStatements": {"items": matched},
+        "failures": {"items": []},
+        "context": {
+            "principal": {"id": principal.id, "arn": principal.arn},
+            "action": request.action,
+            "resource": request.resource,
+            "conditions": {"items": conditions},
+        },
+    }
+
+
+def _statement(statement: Statement, request: Request) -> dict[str, Any]:
+    resources = statement.resources.resources if statement.resources is not None else ()
+    return {
+        "statementId": statement.sid,
+        "effect": statement.effect.value.upper(),
+        "principals": _items([request.principal.id.partition(":")[0]]),
+        "principalGroups": {"items": []},
+        "actions": _items(statement.actions.actions),
+        "resources": _items(resources),
+        "conditions": {
+            "items": [
+                {"key": one.key, "operator": one.operator, "values": _items(one.values)} for one in statement.conditions
+            ]
+        },
+    }
+
+
+def _items(values: Sequence[str]) -> dict[str, Any]:
+    return {"items": [{"value": value} for value in values]}

@@ -1,0 +1,1 @@
+"""``podrole policy``: questions about policies, offline and to the running world."""

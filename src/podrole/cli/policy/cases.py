@@ -1,0 +1,216 @@
+"""A case of ``podrole policy evaluate``: from JSON to a question and the policies that have a say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from podrole.cli.policy.inputs import BadInput, Piece
+from podrole.iam.arn import is_account_id
+from podrole.iam.document import parse_policy
+from podrole.iam.errors import InvalidRequest, MalformedPolicyDocument, PolicyError
+from podrole.iam.evaluate import NamedPolicy, PolicySet, Request
+from podrole.iam.jsontext import Number, Path
+from podrole.iam.policy import PolicyKind
+from podrole.iam.principal import principal_of
+from podrole.iam.request import Facts
+
+_MEMBERS = frozenset(
+    {
+        "id",
+        "request",
+        "identity_policies",
+        "resource_policy",
+        "permission_boundaries",
+        "session_policy",
+        "endpoint_policies",
+        "scps",
+        "rcps",
+    }
+)
+_ASKED = frozenset({"principal", "action", "resource", "resource_account", "context"})
+_ASSUMPTIONS = ("sts:assumerole", "sts:tagsession", "sts:setsourceidentity", "sts:setcontext")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case, ready to be evaluated."""
+
+    id: str
+    request: Request
+    policies: PolicySet
+
+
+def case_id(piece: Piece, number: int) -> str:
+    """Return what a case calls itself, or its number where it does not say."""
+    try:
+        found = piece.read()
+    except BadInput:
+        return f"#{number}"
+    given = found.get("id") if isinstance(found, dict) else None
+    return given if isinstance(given, str) and given else given.text if isinstance(given, Number) else f"#{number}"
+
+
+def read_case(piece: Piece, number: int) -> Case:
+    """Read a case. Raises BadInput with the line of what is wrong."""
+    return _Reader(piece, number).case()
+
+
+class _Reader:
+    def __init__(self, piece: Piece, number: int) -> None:
+        self.piece = piece
+        self.id = case_id(piece, number)
+        found = piece.read()
+        if not isinstance(found, dict):
+            raise self.fault((), "a case is a JSON object")
+        self.found: dict[str, Any] = found
+
+    def fault(self, path: Path, what: str) -> BadInput:
+        return BadInput(f"{self.piece.place(path)}: case {self.id}: {what}.")
+
+    def case(self) -> Case:
+        for name in self.found:
+            if name not in _MEMBERS:
+                raise self.fault((name,), f"unknown member {name!r}; known are {', '.join(sorted(_MEMBERS))}")
+        request = self.request()
+        trusts = request.action.lower().startswith(_ASSUMPTIONS)
+        kind = PolicyKind.TRUST if trusts and not self.names_resources() else PolicyKind.RESOURCE
+        policies = PolicySet(
+            identity=self.several(("identity_policies",), PolicyKind.IDENTITY) or (),
+            resource=self.single("resource_policy", kind),
+            boundaries=self.several(("permission_boundaries",), PolicyKind.BOUNDARY),
+            session=self.session(),
+            scps=self.levels("scps", PolicyKind.SCP),
+            rcps=self.levels("rcps", PolicyKind.RCP),
+            endpoint=self.several(("endpoint_policies",), PolicyKind.ENDPOINT),
+        )
+        return Case(self.id, request, policies)
+
+    def names_resources(self) -> bool:
+        """Say whether the resource policy has a Resource, which a trust policy has not."""
+        policy = self.found.get("resource_policy")
+        statements = policy.get("Statement") if isinstance(policy, dict) else None
+        every = statements if isinstance(statements, list) else [statements]
+        return any(isinstance(one, dict) and ("Resource" in one or "NotResource" in one) for one in every)
+
+    def request(self) -> Request:
+        asked = self.found.get("request")
+        if not isinstance(asked, dict):
+            raise self.fault(("request",), "there is no request, which is a JSON object")
+        for name in asked:
+            if name not in _ASKED:
+                raise self.fault(
+                    ("request", name), f"unknown member {name!r} of request; known are {', '.join(sorted(_ASKED))}"
+                )
+        text = {name: self.text(asked, name) for name in ("principal", "action", "resource")}
+        account = asked.get("resource_account")
+        if account is not None and not (isinstance(account, str) and (not account or is_account_id(account))):
+            raise self.fault(("request", "resource_account"), "resource_account is an account id of 12 digits")
+        try:
+            principal = principal_of(text["principal"])
+            request = Request(principal, text["action"], text["resource"], account or "", self.context(asked))
+            Facts(request)
+        except InvalidRequest as fault:
+            at = "principal" if "caller" in fault.what else "action"
+            raise self.fault(("request", at), f"{fault.what} Got {fault.got}, expected {fault.expected}") from None
+        return request
+
+    def text(self, asked: dict[str, Any], name: str) -> str:
+        found = asked.get(name)
+        if not isinstance(found, str) or not found:
+            what = f"request.{name} is a text" if name in asked else f"request.{name} is missing"
+            raise self.fault(("request", name), what)
+        return found
+
+    def context(self, asked: dict[str, Any]) -> dict[str, str | list[str]]:
+        given = asked.get("context")
+        if given is None:
+            return {}
+        if not isinstance(given, dict):
+            raise self.fault(("request", "context"), "context is a JSON object of condition keys")
+        found: dict[str, str | list[str]] = {}
+        for key, value in given.items():
+            if isinstance(value, list):
+                found[key] = [self.scalar(key, one) for one in value]
+            else:
+                found[key] = self.scalar(key, value)
+        return found
+
+    def scalar(self, key: str, value: Any) -> str:
+        if isinstance(value, str):
+            return value
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, Number):
+            return value.text
+        raise self.fault(("request", "context", key), f"the value of {key} is a text, a number, a boolean or a list")
+
+    # Policies
+
+    def single(self, name: str, kind: PolicyKind) -> NamedPolicy | None:
+        return None if self.found.get(name) is None else self.policy((name,), kind)
+
+    def session(self) -> tuple[NamedPolicy, ...] | None:
+        policy = self.single("session_policy", PolicyKind.SESSION)
+        return None if policy is None else (policy,)
+
+    def several(self, path: Path, kind: PolicyKind) -> tuple[NamedPolicy, ...] | None:
+        given = self.at(path)
+        if given is None:
+            return None
+        if not isinstance(given, list):
+            raise self.fault(path, f"{path[-1]} is a list of policies")
+        return tuple(self.policy((*path, index), kind) for index in range(len(given)))
+
+    def levels(self, name: str, kind: PolicyKind) -> tuple[tuple[NamedPolicy, ...], ...] | None:
+        given = self.found.get(name)
+        if given is None:
+            return None
+        if not isinstance(given, list):
+            raise self.fault((name,), f"{name} is a list of levels from the root to the account")
+        found = []
+        for index, level in enumerate(given):
+            if not isinstance(level, dict) or set(level) - {"target", "policies"} or "policies" not in level:
+                raise self.fault((name, index), f"a level of {name} is an object with target and policies")
+            found.append(self.several((name, index, "policies"), kind) or ())
+        # No level at all is no organization.
+        return tuple(found) or None
+
+    def at(self, path: Path) -> Any:
+        found: Any = self.found
+        for step in path:
+            found = found.get(step) if isinstance(found, dict) else found[step]
+        return found
+
+    def policy(self, path: Path, kind: PolicyKind) -> NamedPolicy:
+        """Return a policy: a document, the text of one, or an object with name and document."""
+        given = self.at(path)
+        name = _shown(path)
+        if isinstance(given, dict) and "document" in given and set(given) <= {"name", "document"}:
+            name = given["name"] if isinstance(given.get("name"), str) else name
+            path = (*path, "document")
+            given = given["document"]
+        if isinstance(given, str):
+            piece = Piece(given, self.piece.source, self.piece.inner(path).line)
+        elif isinstance(given, dict):
+            piece = self.piece.inner(path)
+        else:
+            raise self.fault(path, f"{_shown(path)} is a policy document")
+        try:
+            return NamedPolicy(name, parse_policy(piece.text, kind))
+        except PolicyError as fault:
+            line = piece.line
+            where = ""
+            if isinstance(fault, MalformedPolicyDocument):
+                line += fault.faults[0].line - 1 if isinstance(given, dict) else 0
+                where = f" at {fault.faults[0].path} (got {fault.faults[0].got}, expected {fault.faults[0].expected})"
+            text = f"{fault.message.rstrip('.')}{where}"
+            raise BadInput(f"{piece.source}, line {line}: case {self.id}: {_shown(path)}: {text}.") from None
+
+
+def _shown(path: Sequence[str | int]) -> str:
+    shown = ""
+    for step in path:
+        shown += f"[{step}]" if isinstance(step, int) else f".{step}" if shown else step
+    return shown

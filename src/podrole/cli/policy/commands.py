@@ -1,0 +1,64 @@
+"""The options of ``podrole policy``. Exit codes: 0 all allowed (or valid), 1 something denied (or at fault), 2 bad
+input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+policy_app = typer.Typer(
+    name="policy",
+    help="Decide, simulate and validate IAM policies. Exit codes: 0 all allowed or valid, 1 something denied or at "
+    "fault, 2 bad input.",
+    no_args_is_help=True,
+)
+
+JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+@policy_app.command()
+def evaluate(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="JSON or JSON Lines; - is standard input.")],
+    as_json: JSON = False,
+) -> None:
+    """Decide the cases of files, offline: who asks for what, and every policy that has a say."""
+    from podrole.cli.policy.evaluate import run
+
+    raise typer.Exit(run(files, as_json=as_json))
+
+
+@policy_app.command()
+def validate(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Policy documents; - is standard input.")],
+    kind: Annotated[
+        str, typer.Option(help="identity, resource, trust, session, boundary, scp, rcp, endpoint, or auto.")
+    ] = "auto",
+    as_json: JSON = False,
+) -> None:
+    """Say whether AWS would take a document; if not, each fault with its JSON path and line."""
+    from podrole.cli.policy.validate import run
+
+    raise typer.Exit(run(files, kind=kind, as_json=as_json))
+
+
+@policy_app.command()
+def simulate(
+    action: Annotated[list[str], typer.Option("--action", help="An action, such as s3:GetObject; repeatable.")],
+    role: Annotated[str, typer.Option("--role", help="The role's name or ARN.")] = "",
+    user: Annotated[str, typer.Option("--user", help="The user's name or ARN.")] = "",
+    resource: Annotated[list[str] | None, typer.Option("--resource", help="A resource's ARN; repeatable.")] = None,
+    context: Annotated[
+        list[str] | None, typer.Option("--context", help="A condition key as KEY=VALUE; repeatable.")
+    ] = None,
+    directory: Annotated[Path, typer.Option("--dir", envvar="PODROLE_DIR", help="The world's directory.")] = Path(
+        ".podrole"
+    ),
+    as_json: JSON = False,
+) -> None:
+    """Ask the running world what a role or user may do."""
+    from podrole.cli.policy.simulate import Question, run
+
+    question = Question(role, user, tuple(action), tuple(resource or ()), tuple(context or ()))
+    raise typer.Exit(run(directory, question, as_json=as_json))

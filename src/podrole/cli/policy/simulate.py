@@ -1,0 +1,106 @@
+"""``podrole policy simulate``: IAM's SimulatePrincipalPolicy, asked of the running world."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from podrole.base.errors import PodroleError
+from podrole.world.state import Description, WorldDirectory
+
+ALL_ALLOWED, SOMETHING_DENIED, BAD_INPUT = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: of a role or a user, by name or ARN; ``context`` holds ``KEY=VALUE``."""
+
+    role: str
+    user: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    context: tuple[str, ...]
+
+
+def run(path: Path, question: Question, *, as_json: bool) -> int:
+    """Ask and print one result for each action on each resource. Returns the exit code."""
+    if bool(question.role) == bool(question.user):
+        print("podrole: name whom to ask about, by --role or by --user", file=sys.stderr)
+        return BAD_INPUT
+    wrong = [one for one in question.context if "=" not in one or one.startswith("=")]
+    if wrong:
+        print(f"podrole: --context takes KEY=VALUE, not {wrong[0]!r}", file=sys.stderr)
+        return BAD_INPUT
+    try:
+        directory = WorldDirectory(path)
+        results = list(_ask(directory, directory.running(), question))
+    except PodroleError as fault:
+        print(fault.diagnostics(), file=sys.stderr)
+        return BAD_INPUT
+    except Exception as fault:
+        if type(fault).__module__.partition(".")[0] != "botocore":
+            raise
+        print(f"podrole: {fault}", file=sys.stderr)
+        return BAD_INPUT
+    for result in results:
+        print(msgspec.json.encode(result).decode() if as_json else _shown(result))
+    allowed = all(result["EvalDecision"] == "allowed" for result in results)
+    return ALL_ALLOWED if allowed else SOMETHING_DENIED
+
+
+def _ask(directory: WorldDirectory, world: Description, question: Question) -> Iterator[dict[str, Any]]:
+    import botocore.session
+    from botocore.config import Config
+
+    key_id, secret = directory.admin_credentials()
+    client = botocore.session.Session().create_client(
+        "iam",
+        region_name=world.region,
+        endpoint_url=world.aws_url,
+        aws_access_key_id=key_id,
+        aws_secret_access_key=secret,
+        config=Config(retries={"max_attempts": 0}),
+    )
+    arguments: dict[str, Any] = {"PolicySourceArn": _source(client, question), "ActionNames": list(question.actions)}
+    if question.resources:
+        arguments["ResourceArns"] = list(question.resources)
+    entries: dict[str, list[str]] = {}
+    for one in question.context:
+        key, _, value = one.partition("=")
+        entries.setdefault(key, []).append(value)
+    arguments["ContextEntries"] = [
+        {"ContextKeyName": key, "ContextKeyValues": given, "ContextKeyType": "stringList" if given[1:] else "string"}
+        for key, given in entries.items()
+    ]
+    for page in client.get_paginator("simulate_principal_policy").paginate(**arguments):
+        yield from page["EvaluationResults"]
+
+
+def _source(client: Any, question: Question) -> str:
+    name = question.role or question.user
+    if name.startswith("arn:"):
+        return name
+    if question.role:
+        return str(client.get_role(RoleName=name)["Role"]["Arn"])
+    return str(client.get_user(UserName=name)["User"]["Arn"])
+
+
+def _shown(result: dict[str, Any]) -> str:
+    on = "" if result["EvalResourceName"] == "*" else f" on {result['EvalResourceName']}"
+    lines = [f"{result['EvalDecision']:<13} {result['EvalActionName']}{on}"]
+    for one in result["MatchedStatements"]:
+        start = one["StartPosition"]
+        lines.append(f"  by {one['SourcePolicyId']}, the statement at line {start['Line']}, column {start['Column']}")
+    boundary = result.get("PermissionsBoundaryDecisionDetail")
+    if boundary is not None and not boundary["AllowedByPermissionsBoundary"]:
+        lines.append("  the permissions boundary does not allow it")
+    if result["MissingContextValues"]:
+        lines.append(
+            f"  condition keys without a value: {', '.join(result['MissingContextValues'])} (--context KEY=VALUE)"
+        )
+    return "\n".join(lines)

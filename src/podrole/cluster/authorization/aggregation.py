@@ -1,0 +1,33 @@
+"""ClusterRoles that gather the rules of others.
+
+https://kubernetes.io/docs/reference/access-authn-authz/rbac/#aggregated-clusterroles
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from podrole.cluster.store.selectors import of_object
+
+Object = dict[str, Any]
+
+
+def gathered(role: Object, others: Iterable[Object]) -> list[Object] | None:
+    """Return the rules that ``role`` should have: those of all that its selectors select, each once, by their names.
+
+    None for a role that gathers nothing.
+    """
+    aggregation = role.get("aggregationRule")
+    if aggregation is None:
+        return None
+    by_name = sorted(others, key=lambda one: str(one["metadata"]["name"]))
+    rules: list[Object] = []
+    for selector in aggregation.get("clusterRoleSelectors", ()):
+        matcher = of_object(selector)
+        for one in by_name:
+            metadata = one["metadata"]
+            if metadata["name"] == role["metadata"]["name"] or not matcher.matches(metadata.get("labels")):
+                continue
+            rules.extend(rule for rule in one.get("rules") or () if rule not in rules)
+    return rules

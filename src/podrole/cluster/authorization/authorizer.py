@@ -1,0 +1,82 @@
+"""May this user do this. Nothing that no rule names is allowed.
+
+``system:masters`` may do everything, whatever the roles say; for everybody else the roles and bindings in the cluster
+decide. https://kubernetes.io/docs/reference/access-authn-authz/authorization/
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from podrole.cluster.authorization.decisions import Attributes, Decision, refusal
+from podrole.cluster.authorization.roles import Grant, RoleMissing, Roles
+from podrole.cluster.authorization.rules import Rule, allows
+from podrole.cluster.users import MASTERS, User
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """All rules that a user has in a namespace; ``problems`` say which could not be found."""
+
+    rules: tuple[Rule, ...]
+    problems: tuple[str, ...]
+
+
+class Authorizer:
+    """Decides by RBAC."""
+
+    def __init__(self, roles: Roles) -> None:
+        self._roles = roles
+
+    def decide(self, wanted: Attributes) -> Decision:
+        """Return whether it is allowed, and by which binding."""
+        if MASTERS in wanted.user.groups:
+            return Decision(allowed=True)
+        problems: list[str] = []
+        for grant in self._roles.grants(wanted.user, wanted.namespace):
+            if isinstance(grant, RoleMissing):
+                problems.append(str(grant))
+            elif any(allows(rule, wanted) for rule in grant.rules):
+                return Decision(allowed=True, reason=f"RBAC: allowed by {grant.source}")
+        return Decision(allowed=False, reason=f"RBAC: {aggregated(problems)}" if problems else "")
+
+    def check(self, wanted: Attributes) -> None:
+        """Raises StatusError (403) for what is not allowed."""
+        decision = self.decide(wanted)
+        if not decision.allowed:
+            raise refusal(wanted, decision)
+
+    def held(self, user: User, namespace: str) -> Held:
+        """Return what the user may do in a namespace ('' for the cluster's bindings alone)."""
+        found = list(self._roles.grants(user, namespace))
+        return Held(
+            tuple(rule for grant in found if isinstance(grant, Grant) for rule in grant.rules),
+            tuple(str(problem) for problem in found if isinstance(problem, RoleMissing)),
+        )
+
+
+def rules_status(held: Held) -> dict[str, Any]:
+    """Return the status of a SelfSubjectRulesReview."""
+    status: dict[str, Any] = {
+        "resourceRules": [
+            {key: list(rule[key]) for key in ("verbs", "apiGroups", "resources", "resourceNames") if rule.get(key)}
+            for rule in held.rules
+            if rule.get("resources")
+        ],
+        "nonResourceRules": [
+            {"verbs": list(rule["verbs"]), "nonResourceURLs": list(rule["nonResourceURLs"])}
+            for rule in held.rules
+            if rule.get("nonResourceURLs")
+        ],
+        "incomplete": bool(held.problems),
+    }
+    if held.problems:
+        status["evaluationError"] = aggregated(held.problems)
+    return status
+
+
+def aggregated(problems: Any) -> str:
+    """Write several errors as one, as Go's aggregate of errors does."""
+    texts = list(dict.fromkeys(problems))
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"

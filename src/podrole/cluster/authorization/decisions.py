@@ -1,0 +1,62 @@
+"""The question whether somebody may do something, its answer, and the refusal that a client sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from podrole.cluster.errors import StatusError
+from podrole.cluster.users import User
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What is to be decided. ``path`` is set for requests that concern no resource; then only ``verb`` counts besides.
+
+    ``namespace`` and ``name`` are empty where the request is for all of them, or for none yet.
+    """
+
+    user: User
+    verb: str
+    path: str = ""
+    group: str = ""
+    version: str = ""
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """``reason`` names the binding that allowed it; of a refusal, the roles that bindings name and that are missing."""
+
+    allowed: bool
+    reason: str = ""
+
+
+def refusal(wanted: Attributes, decision: Decision) -> StatusError:
+    """Return the Forbidden answer to a request that is not allowed."""
+    why = f": {decision.reason}" if decision.reason else ""
+    user = _escaped(wanted.user.name)
+    if wanted.path:
+        text = f'User "{user}" cannot {wanted.verb} path "{_escaped(wanted.path)}"'
+        return StatusError(403, "Forbidden", f"forbidden: {text}{why}", details={})
+    resource = f"{wanted.resource}/{wanted.subresource}" if wanted.subresource else wanted.resource
+    scope = f'in the namespace "{_escaped(wanted.namespace)}"' if wanted.namespace else "at the cluster scope"
+    text = (
+        f'User "{user}" cannot {wanted.verb} resource "{_escaped(resource)}" in API group "{_escaped(wanted.group)}" '
+        f"{scope}"
+    )
+    qualified = f"{wanted.resource}.{wanted.group}" if wanted.group else wanted.resource
+    subject = f'{qualified} "{wanted.name}"' if wanted.name else qualified
+    details = {
+        key: value
+        for key, value in (("name", wanted.name), ("group", wanted.group), ("kind", wanted.resource))
+        if value
+    }
+    return StatusError(403, "Forbidden", f"{subject} is forbidden: {text}{why}", details=details)
+
+
+def _escaped(text: str) -> str:
+    # As kube-apiserver: these texts may end in a browser.
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,123 @@
+"""Nobody gives away what they do not have: writes to roles and bindings are checked against the writer's own rules.
+
+https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from podrole.cluster.authorization.authorizer import Authorizer
+from podrole.cluster.authorization.decisions import Attributes
+from podrole.cluster.authorization.roles import CLUSTER_ROLES, GROUP, ROLES, RoleMissing, Roles
+from podrole.cluster.authorization.rules import Rule, described, missing, quoted_list
+from podrole.cluster.errors import resource_forbidden, resource_not_found
+from podrole.cluster.kinds.registry import Resource
+from podrole.cluster.users import MASTERS, User
+
+Object = dict[str, Any]
+
+_EVERYTHING: tuple[Rule, ...] = (
+    {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]},
+    {"nonResourceURLs": ["*"], "verbs": ["*"]},
+)
+_KEPT_FOR_GARBAGE = ("ownerReferences", "finalizers", "managedFields", "resourceVersion")
+_BINDABLE = {"RoleBinding": ("Role", "ClusterRole"), "ClusterRoleBinding": ("ClusterRole",)}
+
+
+class Escalation:
+    """Refuses writes by which a user would give more than it has."""
+
+    def __init__(self, authorizer: Authorizer, roles: Roles) -> None:
+        self._authorizer = authorizer
+        self._roles = roles
+
+    def check(self, resource: Resource, user: User, new: Object, old: Object | None) -> None:
+        """Check a role or binding that is about to be stored; anything else passes. Raises StatusError (403, 404)."""
+        if resource.group != GROUP or MASTERS in user.groups:
+            return
+        if old is not None and _without_garbage(new) == _without_garbage(old):
+            return  # only what the garbage collector needs in order to delete it
+        if resource in (ROLES, CLUSTER_ROLES):
+            self._check_role(resource, user, new, old)
+        else:
+            self._check_binding(resource, user, new)
+
+    def _check_role(self, resource: Resource, user: User, new: Object, old: Object | None) -> None:
+        metadata = new["metadata"]
+        name, namespace = metadata["name"], metadata.get("namespace", "")
+        attributes = Attributes(
+            user,
+            "escalate",
+            group=GROUP,
+            version="v1",
+            resource=resource.plural,
+            namespace=namespace,
+            name=name if old is not None else "",
+        )
+        if self._authorizer.decide(attributes).allowed:
+            return
+        gathers = "aggregationRule" in new or "aggregationRule" in (old or {})
+        # What gathers the rules of roles that do not exist yet stands for everything.
+        if gathers and missing(self._authorizer.held(user, "").rules, _EVERYTHING):
+            why = "must have cluster-admin privileges to use the aggregationRule"
+            raise resource_forbidden(GROUP, resource.plural, name, why)
+        self._confirm(resource, user, name, namespace, new.get("rules") or ())
+
+    def _check_binding(self, resource: Resource, user: User, new: Object) -> None:
+        metadata, role = new["metadata"], new["roleRef"]
+        name, namespace = metadata["name"], metadata.get("namespace", "")
+        if role.get("kind") not in _BINDABLE[resource.kind]:
+            return  # validation says so
+        referred = ROLES if role["kind"] == "Role" else CLUSTER_ROLES
+        attributes = Attributes(
+            user,
+            "bind",
+            group=role.get("apiGroup", ""),
+            version="v1",
+            resource=referred.plural,
+            namespace=namespace,
+            name=role["name"],
+        )
+        if self._authorizer.decide(attributes).allowed:
+            return
+        try:
+            rules = self._roles.rules_of(role, namespace)
+        except RoleMissing:
+            raise resource_not_found(GROUP, referred.plural, role["name"]) from None
+        self._confirm(resource, user, name, namespace, rules)
+
+    def _confirm(self, resource: Resource, user: User, name: str, namespace: str, rules: Sequence[Rule]) -> None:
+        held = self._authorizer.held(user, namespace)
+        lacking = missing(held.rules, rules)
+        if not lacking:
+            return
+        parts = "\n".join(described(lacking))
+        why = (
+            f"user {json.dumps(user.name)} (groups={quoted_list(user.groups)}) is attempting to grant RBAC permissions "
+            f"not currently held:\n{parts}"
+        )
+        if held.problems:
+            why += f"; resolution errors: [{' '.join(held.problems)}]"
+        raise resource_forbidden(GROUP, resource.plural, name, why)
+
+    def check_create(self, resource: Resource, user: User, namespace: str, name: str) -> None:
+        """Check a patch that turns out to create its object: it needs ``create`` as well. Raises StatusError (403)."""
+        self._authorizer.check(
+            Attributes(
+                user,
+                "create",
+                group=resource.group,
+                version=resource.version,
+                resource=resource.plural,
+                namespace=namespace,
+                name=name,
+            )
+        )
+
+
+def _without_garbage(obj: Object) -> Object:
+    metadata = {key: value for key, value in obj["metadata"].items() if key not in _KEPT_FOR_GARBAGE}
+    return {**obj, "metadata": metadata}

@@ -1,0 +1,124 @@
+"""Which rules a user has, through which binding: the RBAC objects in the store, looked up by subject.
+
+https://kubernetes.io/docs/reference/access-authn-authz/rbac/
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from podrole.cluster.authorization.rules import Rule
+from podrole.cluster.kinds.registry import BY_NAME
+from podrole.cluster.store.store import Store
+from podrole.cluster.users import User, split_service_account
+
+Object = dict[str, Any]
+
+GROUP = "rbac.authorization.k8s.io"
+ROLES, CLUSTER_ROLES = BY_NAME[f"roles.{GROUP}"], BY_NAME[f"clusterroles.{GROUP}"]
+ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS = BY_NAME[f"rolebindings.{GROUP}"], BY_NAME[f"clusterrolebindings.{GROUP}"]
+
+_Subject = tuple[str, str, str]
+
+
+class RoleMissing(Exception):
+    """A binding refers to a role that is not there; the text says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role's rules as a binding gives them to one of its subjects."""
+
+    rules: tuple[Rule, ...]
+    binding: Object
+    subject: Mapping[str, Any]
+
+    @property
+    def source(self) -> str:
+        """The binding, its role and its subject, as kube-apiserver names them in a decision's reason."""
+        metadata, role = self.binding["metadata"], self.binding["roleRef"]
+        namespace = metadata.get("namespace", "")
+        name = f"{metadata['name']}/{namespace}" if namespace else metadata["name"]
+        subject = self.subject["name"]
+        if self.subject["kind"] == "ServiceAccount":
+            subject = f"{subject}/{self.subject.get('namespace') or namespace}"
+        return (
+            f"{self.binding['kind']} {_quoted(name)} of {role['kind']} {_quoted(role['name'])} "
+            f"to {self.subject['kind']} {_quoted(subject)}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The bindings of one namespace, or the cluster's, by subject; each with its place among them."""
+
+    revision: int
+    by_subject: Mapping[_Subject, list[tuple[int, Object, Mapping[str, Any]]]]
+
+
+class Roles:
+    """Reads RBAC objects. A change of them counts from the very next question."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._indexes: dict[str, _Index] = {}
+
+    def grants(self, user: User, namespace: str) -> Iterator[Grant | RoleMissing]:
+        """Yield what the bindings of the cluster, then those of ``namespace``, give to ``user``, by binding name."""
+        scopes = ("", namespace) if namespace else ("",)
+        for scope in scopes:
+            for binding, subject in self._bindings(user, scope):
+                try:
+                    yield Grant(self.rules_of(binding["roleRef"], scope), binding, subject)
+                except RoleMissing as problem:
+                    yield problem
+
+    def rules_of(self, role: Mapping[str, str], namespace: str) -> tuple[Rule, ...]:
+        """Return the rules of a role that a binding in ``namespace`` ('' for none) refers to. Raises RoleMissing."""
+        resource = ROLES if role["kind"] == "Role" else CLUSTER_ROLES
+        found = self._store.get(resource, namespace if resource is ROLES else "", role["name"])
+        if found is None:
+            raise RoleMissing(f"{resource.singular}.{GROUP} {_quoted(role['name'])} not found")
+        return tuple(found.get("rules") or ())
+
+    def _bindings(self, user: User, scope: str) -> list[tuple[Object, Mapping[str, Any]]]:
+        found: dict[int, tuple[Object, Mapping[str, Any]]] = {}
+        index = self._index(scope).by_subject
+        for key in _keys(user):
+            for place, binding, subject in index.get(key, ()):
+                found.setdefault(place, (binding, subject))
+        return [found[place] for place in sorted(found)]
+
+    def _index(self, scope: str) -> _Index:
+        resource = ROLE_BINDINGS if scope else CLUSTER_ROLE_BINDINGS
+        revision = self._store.changed_at(resource)
+        index = self._indexes.get(scope)
+        if index is None or index.revision != revision:
+            by_subject: dict[_Subject, list[tuple[int, Object, Mapping[str, Any]]]] = {}
+            for place, binding in enumerate(self._store.list(resource, scope)):
+                for subject in binding.get("subjects", ()):
+                    by_subject.setdefault(_key(subject, scope), []).append((place, binding, subject))
+            index = self._indexes[scope] = _Index(revision, by_subject)
+        return index
+
+
+def _keys(user: User) -> Iterator[_Subject]:
+    account = split_service_account(user.name)
+    if account is not None:
+        yield "ServiceAccount", *account
+    yield "User", "", user.name
+    for group in user.groups:
+        yield "Group", "", group
+
+
+def _key(subject: Mapping[str, Any], namespace: str) -> _Subject:
+    kind = subject["kind"]
+    # A role binding may leave out the namespace of an account of its own namespace.
+    return kind, (subject.get("namespace") or namespace) if kind == "ServiceAccount" else "", subject["name"]
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,25 @@
+"""The rows of roles and of their bindings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from podrole.cluster.tables.cells import age
+
+Object = dict[str, Any]
+
+
+def role_cells(role: Object, _now: float) -> list[Any]:
+    return [role["metadata"]["name"], role["metadata"].get("creationTimestamp", "")]
+
+
+def binding_cells(binding: Object, now: float) -> list[Any]:
+    role = binding["roleRef"]
+    subjects = binding.get("subjects", ())
+    return [
+        binding["metadata"]["name"],
+        f"{role['kind']}/{role['name']}",
+        age(binding, now),
+        *(", ".join(one["name"] for one in subjects if one["kind"] == kind) for kind in ("User", "Group")),
+        ", ".join(f"{one.get('namespace', '')}/{one['name']}" for one in subjects if one["kind"] == "ServiceAccount"),
+    ]

@@ -1,0 +1,1 @@
+"""What a call really needs: operation → actions, resources and condition keys."""

@@ -1,0 +1,198 @@
+"""Which resources a call is on: the variables of a resource type's ARN, filled from the call's parameters.
+
+Services name the same thing in many ways: ``FunctionName``, ``functionArn``, ``Resource``. The names tried here are
+made from the type and the variable; a table holds those that cannot be guessed (podrole.iam.actions.tables). What is
+not found is not assumed to be harmless: see :func:`resources`.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from podrole.iam.actions.call import Call, Permission, Resolver, distinct, find
+from podrole.iam.actions.reference import Action, ResourceType
+from podrole.iam.actions.tables import parameters_of
+
+# What the call makes has no name yet: AWS asks about "…:instance/*".
+_MAKING = re.compile(r"(Create|Run|Allocate|Register|Import|Copy|Request|Restore|Purchase|Issue|Upload|Clone)[A-Z]")
+# Parameters that say how much to list, not what the call is on.
+_NOT_A_RESOURCE = re.compile(
+    r"(max|limit|page|next|marker|token|filter|sort|order|dryrun|client|include|statusfilter|start|end|time|type|owner"
+    r"|scope|pathprefix|all|verbose|status|state|region|only|attributes|tags|description|query|count)",
+)
+# Types whose ARN says more than a name does: the resolver knows.
+_OF_STATE = frozenset(
+    {
+        "autoscaling:autoscalinggroup",
+        "autoscaling:launchconfiguration",
+        "cloudformation:stack",
+        "elasticloadbalancing:loadbalancer",
+        "iam:group",
+        "iam:instance-profile",
+        "iam:mfa",
+        "iam:policy",
+        "iam:role",
+        "iam:server-certificate",
+        "iam:user",
+        "kms:key",
+        "rds:proxy",
+        "secretsmanager:Secret",
+        "secretsmanager:secret",
+    }
+)
+
+
+def plain(name: str) -> str:
+    """Return a name as names are compared: letters and digits, case apart."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+@functools.lru_cache(maxsize=4096)
+def _names(client: str, type_name: str, variable: str, alone: bool) -> tuple[str, ...]:
+    """Return the parameters that a variable may stand in, the likeliest first."""
+    kind, name = plain(type_name), plain(variable)
+    stem = re.sub(r"(name|id|arn|identifier)$", "", name)
+    found = [plain(one) for one in parameters_of(client, variable) if "[]" not in one]
+    found += [name, f"{name}s", f"{stem}arn", f"{stem}arns", f"{stem}name", f"{stem}names", f"{stem}id", f"{stem}ids"]
+    found += [f"{stem}identifier", f"{stem}identifiers", stem, f"{stem}s"]
+    if alone:  # the variable that tells one resource of the type from another
+        found += [f"{kind}arn", f"{kind}arns", f"{kind}name", f"{kind}names", f"{kind}id", f"{kind}ids"]
+        found += [f"{kind}identifier", kind, f"{kind}s", "resourcearn", "resourcearns", "resource", "resourceid"]
+        found += ["resourcearnlist", "resourceidentifier", "arn", "arns", "name", "id", "identifier"]
+    return tuple(dict.fromkeys(one for one in found if one))
+
+
+# Names that mean something else than the resource of that type.
+_NEVER = frozenset({("rds", "dbname"), ("ec2", "name"), ("cloudwatch", "name"), ("ec2", "resources")})
+
+
+def resources(call: Call, action: Action, resolver: Resolver) -> list[Permission]:
+    """Return the action on each resource that the call names.
+
+    All required types of resource must be allowed, and of the others those that the call names. Where the call names
+    none: what it is about to make is ``type/*``, as AWS asks; a call without anything that could be a name is on ``*``;
+    and anything else is a partial resource, which only an Allow on all that it can be covers, and a Deny on any of it
+    hits.
+    """
+    name = f"{call.prefix}:{action.name}"
+    if not action.on:
+        return [Permission(name)]
+    given = {plain(key): value for key, value in call.parameters.items()}
+    wanted: list[Permission] = []
+    for kind, needed in action.on:
+        found = list(_of_type(call, kind, [one for one, _ in action.on], given, resolver, needed=needed))
+        if needed:
+            found = found or [_unknown(call, kind, name)]
+        wanted += [one if one.action else one._replace(action=name) for one in found]
+    if wanted:
+        return distinct(wanted)
+    named = any(not _NOT_A_RESOURCE.search(key) for key, value in given.items() if value not in (None, "", [], {}))
+    return [Permission(name, partial=named)]
+
+
+def _of_type(
+    call: Call,
+    kind: ResourceType,
+    others: Sequence[ResourceType],
+    given: Mapping[str, Any],
+    resolver: Resolver,
+    *,
+    needed: bool,
+) -> Iterator[Permission]:
+    place = {"Partition": call.partition, "Region": call.region, "Account": call.account}
+    if not kind.variables:
+        if needed:
+            yield Permission("", kind.fill(place))
+        return
+    last = kind.variables[-1]
+    main = _main_variable(kind)
+    values = dict(place)
+    for variable in kind.variables:
+        if variable != main:
+            text = _one(call, kind, variable, given)
+            if text is not None:
+                values[variable] = text
+    missing = [variable for variable in kind.variables if variable != main and variable not in values]
+    for text in _values(call, kind, main, given):
+        if text.startswith("arn:"):
+            if kind.is_of(text) and not any(
+                one.literals > kind.literals and one.is_of(text) for one in others if one is not kind
+            ):
+                yield Permission("", text)
+            continue
+        known = resolver.arn_of(call, f"{kind.service}:{kind.name}", text) if _is_of_state(kind) else None
+        if known is not None:
+            yield Permission("", known)
+        elif not missing or needed:
+            arn = kind.fill({**values, main: _cleaned(kind, main, text)})
+            # A random part at the end of an ARN of something that is about to be made is not known to anybody.
+            partial = bool(missing) and not (missing == [last] and _makes(call, kind))
+            yield Permission("", arn, partial=partial)
+
+
+def _main_variable(kind: ResourceType) -> str:
+    """Return the variable that names the resource: the last one, but for an id that AWS makes up behind the name."""
+    variables = kind.variables
+    if len(variables) > 1 and plain(variables[-1]) in ("uuid", "id", "opaqueid"):
+        return variables[-2]
+    if kind.name == "autoscalinggroup":
+        return "GroupFriendlyName"
+    return variables[-1]
+
+
+def _is_of_state(kind: ResourceType) -> bool:
+    return f"{kind.service}:{kind.name}" in _OF_STATE
+
+
+def _values(call: Call, kind: ResourceType, variable: str, given: Mapping[str, Any]) -> list[str]:
+    """Return what the call gives for the variable that names the resource."""
+    for path in parameters_of(call.client, variable):
+        if "[]" in path and (found := [one for one in find(call.parameters, path.split(".")) if isinstance(one, str)]):
+            return found
+    for name in _names(call.client, kind.name, variable, True):
+        if (call.client, name) in _NEVER:
+            continue
+        value = given.get(name)
+        if isinstance(value, str) and value:
+            if value.startswith("arn:") and not kind.is_of(value):
+                continue
+            return [value]
+        if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+            return value
+    return _usual(call, variable)
+
+
+def _one(call: Call, kind: ResourceType, variable: str, given: Mapping[str, Any]) -> str | None:
+    """Return what the call gives for another variable of the ARN."""
+    for name in _names(call.client, kind.name, variable, False):
+        value = given.get(name)
+        if isinstance(value, str) and value:
+            return value.rpartition("/")[2] if value.startswith("arn:") else value
+    return next(iter(_usual(call, variable)), None)
+
+
+def _usual(call: Call, variable: str) -> list[str]:
+    """Return what a service takes where the call does not say."""
+    return ["default"] if call.client == "ecs" and variable == "ClusterName" else []
+
+
+def _cleaned(kind: ResourceType, variable: str, text: str) -> str:
+    if variable.endswith(("WithoutLeadingSlash", "WithPath")):
+        return text.lstrip("/")
+    if kind.service == "route53":
+        return text.rpartition("/")[2]
+    return text
+
+
+def _makes(call: Call, kind: ResourceType) -> bool:
+    """Say whether the call makes a resource of the type: CreateSubnet a subnet, and no VPC."""
+    return _MAKING.match(call.operation) is not None and plain(kind.name) in plain(call.operation)
+
+
+def _unknown(call: Call, kind: ResourceType, name: str) -> Permission:
+    arn = kind.fill({"Partition": call.partition, "Region": call.region, "Account": call.account})
+    making = _makes(call, kind)
+    return Permission(name, arn, partial=not making, exists=not making)

@@ -1,0 +1,103 @@
+"""A call as authorization sees it, what it needs, and who knows the account's state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
+
+from podrole.iam.request import NO_RESOURCE
+
+Values = str | list[str]
+Keys = Mapping[str, Values]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation with its input.
+
+    ``client`` is botocore's name of the service, ``prefix`` the one of its actions. ``parameters`` is the input with
+    member names as in botocore's model. ``account`` is the caller's, ``region`` the one that the request went to.
+    ``method`` and ``path`` are of the operation's HTTP binding, the path with its labels filled in; API Gateway's
+    permissions are made of them. ``user_arn`` is the caller where it is an IAM user.
+    """
+
+    client: str
+    prefix: str
+    operation: str
+    parameters: Mapping[str, Any]
+    account: str
+    region: str
+    partition: str = "aws"
+    method: str = "POST"
+    path: str = "/"
+    user_arn: str = ""
+
+    def arn(self, service: str, resource: str, *, region: str | None = None, account: str | None = None) -> str:
+        """Write an ARN of the caller's place, unless another is given."""
+        region = self.region if region is None else region
+        return f"arn:{self.partition}:{service}:{region}:{self.account if account is None else account}:{resource}"
+
+
+class Permission(NamedTuple):
+    """One thing that a call needs: an action on a resource.
+
+    ``resource`` is an ARN, or ``*`` where the action has none. ``partial`` says that the resource could not be told:
+    see :class:`podrole.iam.request.Request`. ``keys`` are condition keys of this permission alone. ``exists`` is false
+    for what the call is about to make: it has no tags and no policy yet.
+    """
+
+    action: str
+    resource: str = NO_RESOURCE
+    partial: bool = False
+    keys: Keys = MappingProxyType({})
+    exists: bool = True
+
+
+class Resolver(Protocol):
+    """Knows what stands in the account. Every answer is of this moment; a thing that is not there has none."""
+
+    def arn_of(self, call: Call, kind: str, name: str) -> str | None:
+        """Return the ARN of what ``kind`` (``iam:role``, ``secretsmanager:secret``, ``kms:key`` …) and name mean, where
+        the name alone does not give it."""
+        ...
+
+    def tags_of(self, call: Call, arn: str) -> Mapping[str, str]:
+        """Return the tags of a resource."""
+        ...
+
+    def facts_of(self, call: Call, kind: str, arn: str) -> Keys:
+        """Return condition keys that describe a resource as it is now (``ec2:InstanceType``,
+        ``iam:PermissionsBoundary``)."""
+        ...
+
+    def partition_key(self, call: Call, table: str) -> str | None:
+        """Return the name of a DynamoDB table's partition key."""
+        ...
+
+
+def distinct(needed: list[Permission]) -> list[Permission]:
+    """Leave out what is there already."""
+    if len(needed) < 2:
+        return needed
+    found: list[Permission] = []
+    for one in needed:
+        if one not in found:
+            found.append(one)
+    return found
+
+
+def find(parameters: Any, path: Sequence[str]) -> list[Any]:
+    """Return the values at a path; ``name[]`` goes through a list. What is not there gives nothing."""
+    if not path:
+        return [parameters] if parameters not in (None, "") else []
+    name, rest = path[0], path[1:]
+    if not isinstance(parameters, Mapping):
+        return []
+    inner = parameters.get(name.removesuffix("[]"))
+    if inner is None:
+        return []
+    if isinstance(inner, list):
+        return [value for one in inner for value in find(one, rest)]
+    return find(inner, rest)

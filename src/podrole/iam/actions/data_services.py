@@ -1,0 +1,189 @@
+"""DynamoDB, Lambda, Logs, EventBridge and ECS: where a call is on more, or other, than one named resource."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from podrole.iam.actions.call import Call, Permission, Resolver, distinct
+from podrole.iam.actions.tables import actions_of
+
+_STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|EXISTS)\b", re.IGNORECASE)
+_PARTIQL = {"SELECT": "Select", "INSERT": "Insert", "UPDATE": "Update", "DELETE": "Delete", "EXISTS": "Select"}
+# One table, and behind it nothing that could be another: what is written otherwise may be on any table.
+_TARGET = re.compile(
+    r"\b(?:FROM|INTO|UPDATE)\s+(?:\"([^\"]+)\"|([A-Za-z0-9_.-]+?))(?:\.(?:\"([^\"]+)\"|([A-Za-z0-9_-]+)))?"
+    r"\s*(?:$|[;)]|\b(?:WHERE|ORDER|VALUE|SET|REMOVE)\b)",
+    re.IGNORECASE,
+)
+_NAMING = re.compile(r"\b(?:FROM|INTO|UPDATE|JOIN)\b", re.IGNORECASE)
+_WRITES = {"ConditionCheck": "ConditionCheckItem", "Delete": "DeleteItem", "Put": "PutItem", "Update": "UpdateItem"}
+
+
+def dynamodb(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
+    """Return what a DynamoDB call needs; None where its table says it all."""
+    given = call.parameters
+    match call.operation:
+        case "Query" | "Scan":
+            table = table_arn(call, str(given.get("TableName", "*")))
+            index = given.get("IndexName")
+            return [Permission(f"dynamodb:{call.operation}", f"{table}/index/{index}" if index else table)]
+        case "BatchGetItem" | "BatchWriteItem":
+            return _on_tables(call, call.operation, given.get("RequestItems") or {})
+        case "TransactGetItems" | "TransactWriteItems":
+            return _transaction(call)
+        case "ExecuteStatement":
+            return [_partiql(call, str(given.get("Statement", "")))]
+        case "BatchExecuteStatement":
+            return [_partiql(call, str(one.get("Statement", ""))) for one in given.get("Statements") or ()]
+        case "ExecuteTransaction":
+            return [_partiql(call, str(one.get("Statement", ""))) for one in given.get("TransactStatements") or ()]
+        case "CreateTable":
+            table = table_arn(call, str(given.get("TableName", "*")))
+            extra = ["PutResourcePolicy"] if given.get("ResourcePolicy") else []
+            return [Permission(f"dynamodb:{name}", table, exists=False) for name in ("CreateTable", *extra)]
+        case "ListTables" | "DescribeLimits" | "DescribeEndpoints":
+            return [Permission(f"dynamodb:{call.operation}")]
+    if isinstance(given.get("TableName"), str):
+        return [Permission(f"dynamodb:{call.operation}", table_arn(call, given["TableName"]))]
+    return None
+
+
+def table_arn(call: Call, name: str) -> str:
+    """Write a table's ARN; the name may be one."""
+    return name if name.startswith("arn:") else call.arn("dynamodb", f"table/{name}")
+
+
+def _on_tables(call: Call, name: str, tables: Iterable[str]) -> list[Permission]:
+    return [Permission(f"dynamodb:{name}", table_arn(call, table)) for table in tables] or [
+        Permission(f"dynamodb:{name}", call.arn("dynamodb", "table/*"), partial=True)
+    ]
+
+
+def _transaction(call: Call) -> list[Permission]:
+    found: list[Permission] = []
+    for item in call.parameters.get("TransactItems") or ():
+        for kind, one in item.items():
+            name = "GetItem" if kind == "Get" else _WRITES.get(kind, kind)
+            found.append(Permission(f"dynamodb:{name}", table_arn(call, str(one.get("TableName", "*")))))
+    return distinct(found)
+
+
+def _partiql(call: Call, statement: str) -> Permission:
+    verb = _STATEMENT.match(statement)
+    target = _TARGET.search(statement)
+    name = f"dynamodb:PartiQL{_PARTIQL[verb[1].upper()]}" if verb else "dynamodb:PartiQLSelect"
+    if verb is None or target is None or len(_NAMING.findall(statement)) != 1:
+        return Permission(name, call.arn("dynamodb", "table/*"), partial=True)
+    table = table_arn(call, target[1] or target[2])
+    index = target[3] or target[4]
+    return Permission(name, f"{table}/index/{index}" if index else table)
+
+
+_FUNCTION = re.compile(
+    r"(?:arn:[^:]+:lambda:(?P<region>[^:]*):)?(?:(?P<account>[0-9]{12}):)?(?:function:)?"
+    r"(?P<name>[A-Za-z0-9_-]+)(?::(?P<qualifier>[A-Za-z0-9$_-]+))?"
+)
+
+
+def functions(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
+    """Return what a Lambda call needs; None where it is not on a function."""
+    given = call.parameters
+    name = next(iter(actions_of("lambda", call.operation) or ()), f"lambda:{call.operation}")
+    if call.operation == "CreateEventSourceMapping":
+        keys = {"lambda:FunctionArn": function_arn(call, str(given.get("FunctionName", ""))) or ""}
+        return [Permission(name, call.arn("lambda", "event-source-mapping:*"), keys=keys, exists=False)]
+    if call.operation == "ListEventSourceMappings":
+        return [Permission(name)]
+    resource = given.get("Resource")
+    if isinstance(resource, str):
+        return [Permission(name, resource)]
+    if not isinstance(given.get("FunctionName"), str):
+        return None
+    arn = function_arn(call, given["FunctionName"], str(given.get("Qualifier") or ""))
+    if arn is None:
+        return [Permission(name, call.arn("lambda", "function:*"), partial=True)]
+    layers = [Permission("lambda:GetLayerVersion", str(one)) for one in given.get("Layers") or ()]
+    return [Permission(name, arn, exists=call.operation != "CreateFunction"), *layers]
+
+
+def function_arn(call: Call, name: str, qualifier: str = "") -> str | None:
+    """Return the ARN of the function that a name, a partial or a full ARN means."""
+    found = _FUNCTION.fullmatch(name)
+    if found is None:
+        return None
+    qualifier = qualifier or found["qualifier"] or ""
+    resource = f"function:{found['name']}" + (f":{qualifier}" if qualifier else "")
+    return call.arn("lambda", resource, region=found["region"] or call.region, account=found["account"] or call.account)
+
+
+_ON_STREAMS = frozenset({"CreateLogStream", "DeleteLogStream", "GetLogEvents", "PutLogEvents"})
+
+
+def logs(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
+    """Return what a CloudWatch Logs call on groups and streams needs; None for the others."""
+    given = call.parameters
+    names = [
+        given.get("logGroupName"),
+        given.get("logGroupIdentifier"),
+        *(given.get("logGroupNames") or ()),
+        *(given.get("logGroupIdentifiers") or ()),
+    ]
+    groups = [str(name) for name in names if name]
+    if not groups:
+        return None
+    action, stream = f"logs:{call.operation}", given.get("logStreamName")
+    if call.operation in _ON_STREAMS:
+        return [Permission(action, f"{_group(call, one)}:log-stream:{stream or '*'}") for one in groups]
+    # AWS writes a log group's ARN with ":*" behind it where a policy is concerned.
+    return [Permission(action, f"{_group(call, one)}:*", exists=call.operation != "CreateLogGroup") for one in groups]
+
+
+def _group(call: Call, name: str) -> str:
+    return name.removesuffix(":*") if name.startswith("arn:") else call.arn("logs", f"log-group:{name}")
+
+
+def events(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
+    """Return what an EventBridge call on a rule or on buses needs; None for the others."""
+    given = call.parameters
+    if call.operation == "PutEvents":
+        buses = {str(one.get("EventBusName") or "default") for one in given.get("Entries") or ()}
+        return [Permission("events:PutEvents", _bus(call, bus)) for bus in sorted(buses)]
+    rule = given.get("Rule") or (given.get("Name") if call.operation.endswith("Rule") else None)
+    if not isinstance(rule, str):
+        return None
+    bus = str(given.get("EventBusName") or "default").rpartition("/")[2]
+    path = f"rule/{rule}" if bus == "default" else f"rule/{bus}/{rule}"
+    return [Permission(f"events:{call.operation}", call.arn("events", path), exists=call.operation != "PutRule")]
+
+
+def _bus(call: Call, bus: str) -> str:
+    return bus if bus.startswith("arn:") else call.arn("events", f"event-bus/{bus}")
+
+
+def ecs(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
+    """Return what an ECS call on tasks and services needs; None for the others."""
+    given = call.parameters
+    cluster = str(given.get("cluster") or "default")
+    name = cluster.rpartition("/")[2]
+    keys = {"ecs:cluster": cluster if cluster.startswith("arn:") else call.arn("ecs", f"cluster/{name}")}
+    action = f"ecs:{call.operation}"
+    if call.operation in ("RunTask", "StartTask"):
+        return [Permission(action, _definition(call, str(given.get("taskDefinition") or "*")), keys=keys)]
+    if call.operation in ("CreateService", "DeleteService", "UpdateService"):
+        service = str(given.get("serviceName") or given.get("service") or "*")
+        arn = service if service.startswith("arn:") else call.arn("ecs", f"service/{name}/{service}")
+        return [Permission(action, arn, keys=keys, exists=call.operation != "CreateService")]
+    if call.operation == "RegisterTaskDefinition":
+        return [Permission(action, call.arn("ecs", f"task-definition/{given.get('family', '*')}:*"), exists=False)]
+    if call.operation in ("StopTask", "DescribeTasks"):
+        tasks = [str(one) for one in given.get("tasks") or [given.get("task") or "*"]]
+        arns = [one if one.startswith("arn:") else call.arn("ecs", f"task/{name}/{one}") for one in tasks]
+        return [Permission(action, arn, keys=keys) for arn in arns]
+    return None
+
+
+def _definition(call: Call, name: str) -> str:
+    if name.startswith("arn:"):
+        return name
+    return call.arn("ecs", f"task-definition/{name}" + ("" if ":" in name else ":*"))

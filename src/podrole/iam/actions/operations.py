@@ -1,0 +1,132 @@
+"""What an operation needs: the entry of this package."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+
+from podrole.iam.actions import apigateway, data_services, ec2, identity, messaging, s3, tags
+from podrole.iam.actions.arns import resources
+from podrole.iam.actions.call import Call, Keys, Permission, Resolver, distinct, find
+from podrole.iam.actions.reference import Action, service
+from podrole.iam.actions.tables import actions_of, passed_roles, tag_action
+
+Special = Callable[[Call, Resolver], "Sequence[Permission] | None"]
+
+# Needs no permission, says AWS, not even the lack of a Deny.
+NO_PERMISSION = frozenset({("sts", "GetCallerIdentity")})
+
+
+def permissions(call: Call, resolver: Resolver) -> tuple[Permission, ...]:
+    """Return everything that a call needs; all of it must be allowed. Empty for an operation that needs nothing.
+
+    Pure but for what ``resolver`` knows. An operation that neither the tables nor the reference know needs the action
+    of its own name, on a resource that only ``*`` covers.
+    """
+    if (call.client, call.operation) in NO_PERMISSION:
+        return ()
+    special = _SPECIAL.get(call.client)
+    needed = list((special(call, resolver) or ()) if special is not None else ())
+    if not needed and call.operation != "DeleteObjects":  # also a batch of nothing is a call that someone must allow
+        needed.extend(generic(call, resolver))
+    needed.extend(_passed(call, resolver))
+    if call.client != "s3":
+        needed.extend(_tagging(call, needed))
+    return tuple(needed)
+
+
+def _s3control(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
+    """Return what a call of S3 Control needs where it names another account than the caller's; None where not."""
+    account = call.parameters.get("AccountId")
+    if account in (None, call.account):
+        return None
+    resource = call.arn("s3", "*", account=str(account))
+    return [Permission(name, resource, partial=True) for name, _ in _plan(call.client, call.prefix, call.operation)]
+
+
+def generic(call: Call, resolver: Resolver) -> list[Permission]:
+    """Return what the tables and the reference say of the operation."""
+    needed: list[Permission] = []
+    for name, action in _plan(call.client, call.prefix, call.operation):
+        if action is None:
+            needed.append(Permission(name, partial=bool(call.parameters)))
+        else:
+            found = resources(call, action, resolver)
+            needed.extend(one._replace(action=name) for one in found)
+    return needed
+
+
+@functools.lru_cache(maxsize=4096)
+def _plan(client: str, prefix: str, operation: str) -> tuple[tuple[str, Action | None], ...]:
+    names = actions_of(client, operation) or (f"{prefix}:{operation}",)
+    found = []
+    for full_name in names:
+        owner, _, name = full_name.partition(":")
+        reference = service(owner)
+        found.append((full_name, reference.action(name) if reference is not None else None))
+    return tuple(found)
+
+
+def _passed(call: Call, resolver: Resolver) -> list[Permission]:
+    """Return iam:PassRole for every role that the call hands to a service."""
+    needed = []
+    for path, principal in passed_roles(call.client, call.operation).items():
+        for value in find(call.parameters, path.split(".")):
+            needed.extend(_pass_role(call, value, principal, resolver))
+    return distinct(needed)
+
+
+def _pass_role(call: Call, value: object, principal: str, resolver: Resolver) -> list[Permission]:
+    if isinstance(value, dict):  # EC2 hands over an instance profile, which holds the role
+        value = value.get("Arn") or value.get("Name")
+        kind = "iam:instance-profile-role"
+    else:
+        kind = "iam:instance-profile-role" if call.operation == "CreateLaunchConfiguration" else "iam:role"
+    if not isinstance(value, str) or not value:
+        return []
+    keys: Keys = {"iam:PassedToService": principal}
+    if value.startswith("arn:") and ":role/" in value:
+        return [_PassRole(value, keys)]
+    known = resolver.arn_of(call, kind, value)
+    if known is not None:
+        return [_PassRole(known, keys)]
+    if kind == "iam:role":
+        return [_PassRole(call.arn("iam", f"role/{value}", region=""), keys)]
+    return [_PassRole(call.arn("iam", "role/*", region=""), keys)._replace(partial=True)]
+
+
+def _PassRole(arn: str, keys: Keys) -> Permission:  # noqa: N802 - the action's name
+    return Permission("iam:PassRole", arn, keys=keys)
+
+
+def _tagging(call: Call, needed: Sequence[Permission]) -> list[Permission]:
+    """Return what the tags need that the call sends along."""
+    action = tag_action(call.client, call.operation)
+    if action is None or "Tag" in call.operation:
+        return []
+    if call.client == "ec2":
+        return ec2.tags_on_create(call, action)
+    if not tags.request_tags(call):
+        return []
+    own = [one for one in needed if one.action != "iam:PassRole" and one.action.startswith(action.partition(":")[0])]
+    return [one._replace(action=action, exists=False) for one in own[:1]]
+
+
+_SPECIAL: dict[str, Special] = {
+    "apigateway": apigateway.permissions,
+    "apigatewayv2": apigateway.permissions,
+    "dynamodb": data_services.dynamodb,
+    "ec2": ec2.permissions,
+    "ecs": data_services.ecs,
+    "events": data_services.events,
+    "iam": identity.iam,
+    "kms": identity.kms,
+    "lambda": data_services.functions,
+    "logs": data_services.logs,
+    "s3": s3.permissions,
+    "s3control": _s3control,
+    "secretsmanager": identity.secretsmanager,
+    "sns": messaging.sns,
+    "sqs": messaging.sqs,
+    "sts": identity.sts,
+}

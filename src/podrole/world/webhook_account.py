@@ -1,0 +1,88 @@
+"""Who the world's webhook is in the cluster: a service account with the rights that it uses, and a token in a file.
+
+As in any cluster the webhook reads its token from a file that somebody else keeps good. There it is the kubelet; here,
+where the webhook is no pod, it is ``TokenKeeper``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from datetime import datetime
+from pathlib import Path
+from typing import Self
+
+from podrole.base.clock import Clock
+from podrole.base.files import FileProblem, write_private
+from podrole.cluster.client import ClusterClient
+from podrole.cluster.errors import StatusError
+from podrole.cluster.timing import SystemTime
+from podrole.webhook.manifests import Installation, manifests
+
+NAMESPACE, NAME = "kube-system", "pod-identity-webhook"
+TOKEN_SECONDS = 3600
+RENEW_AT = 0.8
+"""After this share of a token's life it is replaced, as the kubelet does."""
+RETRY_SECONDS = 5.0
+
+_RESOURCES = {
+    "ServiceAccount": ("serviceaccounts", NAMESPACE),
+    "ClusterRole": ("clusterroles.rbac.authorization.k8s.io", None),
+    "ClusterRoleBinding": ("clusterrolebindings.rbac.authorization.k8s.io", None),
+}
+_log = logging.getLogger(__name__)
+
+
+async def create_account(client: ClusterClient) -> None:
+    """Create the webhook's service account, ClusterRole and binding: those that its manifests hold."""
+    installation = Installation(name=NAME, namespace=NAMESPACE, certificates="secret")
+    for obj in manifests(installation):
+        if obj["kind"] in _RESOURCES:
+            resource, namespace = _RESOURCES[obj["kind"]]
+            await client.create(resource, namespace, obj)
+
+
+class TokenKeeper:
+    """Keeps a good token in a file (0600). An async context manager: inside it the file is there.
+
+    ``client`` may ask for tokens of the service account.
+    """
+
+    def __init__(self, client: ClusterClient, path: Path, clock: Clock) -> None:
+        self._client = client
+        self._path = path
+        self._time = SystemTime(clock)
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Raises FileProblem where the file cannot be written."""
+        renew_at = await self._renew()
+        self._task = asyncio.create_task(self._keep(renew_at))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        self._path.unlink(missing_ok=True)
+
+    async def _keep(self, renew_at: float) -> None:
+        while True:
+            await self._time.sleep_until(renew_at)
+            try:
+                renew_at = await self._renew()
+            except (StatusError, FileProblem) as problem:
+                # The old token is good for a while yet, and what is missing may come back.
+                _log.warning("the webhook's token cannot be renewed: %s", problem)
+                renew_at = self._time.now() + RETRY_SECONDS
+
+    async def _renew(self) -> float:
+        """Write a new token and return when the next one is due, epoch seconds."""
+        now = self._time.now()
+        spec = {"expirationSeconds": TOKEN_SECONDS}
+        status = (await self._client.create_token(NAMESPACE, NAME, spec))["status"]
+        write_private(self._path, status["token"])
+        expires = datetime.fromisoformat(status["expirationTimestamp"]).timestamp()
+        return now + RENEW_AT * (expires - now)

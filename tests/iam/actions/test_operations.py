@@ -1,0 +1,438 @@
+"""Operation → actions and resources, case by case; and that no input whatever makes the mapping fail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from podrole.aws.services import model, services
+from podrole.iam.actions.call import Call, Keys
+from podrole.iam.actions.keys import condition_keys
+from podrole.iam.actions.operations import permissions
+from podrole.iam.actions.reference import prefix_of, service
+
+ACCOUNT, REGION = "111122223333", "us-east-1"
+
+
+class Account:
+    """A resolver that knows a few things."""
+
+    def __init__(self, **known: str) -> None:
+        self.known = {
+            "kms:key alias/shop": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k1",
+            "kms:key k2": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k2",
+            "iam:role till": f"arn:aws:iam::{ACCOUNT}:role/shop/till",
+            "iam:instance-profile-role web": f"arn:aws:iam::{ACCOUNT}:role/web",
+            "secretsmanager:secret db": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:db-a1B2c3",
+            "ec2:subnet ": f"arn:aws:ec2:{REGION}:{ACCOUNT}:subnet/subnet-1",
+        }
+
+    def arn_of(self, call: Call, kind: str, name: str) -> str | None:
+        return self.known.get(f"{kind} {name}")
+
+    def tags_of(self, call: Call, arn: str) -> Mapping[str, str]:
+        return {"team": "blue"} if arn.endswith("tagged") else {}
+
+    def facts_of(self, call: Call, kind: str, arn: str) -> Keys:
+        return {}
+
+    def partition_key(self, call: Call, table: str) -> str | None:
+        return "id"
+
+
+def call(client: str, operation: str, given: dict[str, Any]) -> Call:
+    return Call(client, prefix_of(client, services()[client].signing), operation, given, ACCOUNT, REGION)
+
+
+def needed(client: str, operation: str, **given: Any) -> list[str]:
+    """Return what an operation needs as texts: the action, the resource, and ``?`` where that is partial."""
+    found = permissions(call(client, operation, given), Account())
+    return [f"{one.action} {short(one.resource)}{'?' if one.partial else ''}" for one in found]
+
+
+def short(arn: str) -> str:
+    return arn.replace(f"{REGION}:{ACCOUNT}", "HERE").replace(ACCOUNT, "ME")
+
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
+
+CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
+    ("s3", "ListObjectsV2", {"Bucket": "b"}, ["s3:ListBucket arn:aws:s3:::b"]),
+    ("s3", "HeadBucket", {"Bucket": "b"}, ["s3:ListBucket arn:aws:s3:::b"]),
+    ("s3", "ListBuckets", {}, ["s3:ListAllMyBuckets *"]),
+    ("s3", "HeadObject", {"Bucket": "b", "Key": "k"}, ["s3:GetObject arn:aws:s3:::b/k"]),
+    ("s3", "GetObject", {"Bucket": "b", "Key": "k", "VersionId": "1"}, ["s3:GetObjectVersion arn:aws:s3:::b/k"]),
+    ("s3", "UploadPart", {"Bucket": "b", "Key": "k"}, ["s3:PutObject arn:aws:s3:::b/k"]),
+    ("s3", "DeleteBucketCors", {"Bucket": "b"}, ["s3:PutBucketCORS arn:aws:s3:::b"]),
+    ("s3", "GetBucketLifecycleConfiguration", {"Bucket": "b"}, ["s3:GetLifecycleConfiguration arn:aws:s3:::b"]),
+    (
+        "s3",
+        "CopyObject",
+        {"Bucket": "b", "Key": "k", "CopySource": "src/a%20b?versionId=3", "ACL": "private"},
+        [
+            "s3:PutObject arn:aws:s3:::b/k",
+            "s3:PutObjectAcl arn:aws:s3:::b/k",
+            "s3:GetObjectVersion arn:aws:s3:::src/a b",
+        ],
+    ),
+    (
+        "s3",
+        "CreateBucket",
+        {"Bucket": "b", "ObjectLockEnabledForBucket": True},
+        [
+            "s3:CreateBucket arn:aws:s3:::b",
+            "s3:PutBucketObjectLockConfiguration arn:aws:s3:::b",
+            "s3:PutBucketVersioning arn:aws:s3:::b",
+        ],
+    ),
+    (
+        "s3",
+        "DeleteObjects",
+        {"Bucket": "b", "Delete": {"Objects": [{"Key": "1"}, {"Key": "2", "VersionId": "v"}]}},
+        ["s3:DeleteObject arn:aws:s3:::b/1", "s3:DeleteObjectVersion arn:aws:s3:::b/2"],
+    ),
+    (
+        "s3",
+        "PutBucketReplication",
+        {"Bucket": "b", "ReplicationConfiguration": {"Role": ROLE}},
+        ["s3:PutReplicationConfiguration arn:aws:s3:::b", "iam:PassRole arn:aws:iam::ME:role/r"],
+    ),
+    ("ec2", "DescribeInstances", {"InstanceIds": ["i-1"]}, ["ec2:DescribeInstances *"]),
+    (
+        "ec2",
+        "TerminateInstances",
+        {"InstanceIds": ["i-1", "i-2"]},
+        [
+            "ec2:TerminateInstances arn:aws:ec2:HERE:instance/i-1",
+            "ec2:TerminateInstances arn:aws:ec2:HERE:instance/i-2",
+        ],
+    ),
+    (
+        "ec2",
+        "CreateTags",
+        {"Resources": ["i-1", "vol-2", "strange"], "Tags": [{"Key": "a", "Value": "b"}]},
+        [
+            "ec2:CreateTags arn:aws:ec2:HERE:instance/i-1",
+            "ec2:CreateTags arn:aws:ec2:HERE:volume/vol-2",
+            "ec2:CreateTags arn:aws:ec2:HERE:*/strange?",
+        ],
+    ),
+    (
+        "ec2",
+        "RunInstances",
+        {
+            "ImageId": "ami-1",
+            "SecurityGroupIds": ["sg-1"],
+            "KeyName": "k",
+            "IamInstanceProfile": {"Name": "web"},
+            "TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": "a", "Value": "b"}]}],
+        },
+        [
+            "ec2:RunInstances arn:aws:ec2:HERE:instance/*",
+            "ec2:RunInstances arn:aws:ec2:HERE:volume/*",
+            f"ec2:RunInstances arn:aws:ec2:{REGION}::image/ami-1",
+            "ec2:RunInstances arn:aws:ec2:HERE:network-interface/*",
+            "ec2:RunInstances arn:aws:ec2:HERE:security-group/sg-1",
+            "ec2:RunInstances arn:aws:ec2:HERE:subnet/subnet-1",
+            "ec2:RunInstances arn:aws:ec2:HERE:key-pair/k",
+            "iam:PassRole arn:aws:iam::ME:role/web",
+            "ec2:CreateTags arn:aws:ec2:HERE:instance/*",
+        ],
+    ),
+    (
+        "ec2",
+        "CreateSubnet",
+        {"VpcId": "vpc-1", "CidrBlock": "10.0.0.0/24"},
+        ["ec2:CreateSubnet arn:aws:ec2:HERE:subnet/*", "ec2:CreateSubnet arn:aws:ec2:HERE:vpc/vpc-1"],
+    ),
+    ("sqs", "SendMessageBatch", {"QueueUrl": f"https://h/{ACCOUNT}/q"}, ["sqs:SendMessage arn:aws:sqs:HERE:q"]),
+    (
+        "sqs",
+        "ReceiveMessage",
+        {"QueueUrl": "https://h/999988887777/q"},
+        [f"sqs:ReceiveMessage arn:aws:sqs:{REGION}:999988887777:q"],
+    ),
+    ("sqs", "ReceiveMessage", {"QueueUrl": "https://h/a/b/c"}, ["sqs:ReceiveMessage arn:aws:sqs:HERE:*?"]),
+    (
+        "sqs",
+        "CreateQueue",
+        {"QueueName": "q", "tags": {"a": "b"}},
+        ["sqs:CreateQueue arn:aws:sqs:HERE:q", "sqs:TagQueue arn:aws:sqs:HERE:q"],
+    ),
+    ("sns", "PublishBatch", {"TopicArn": "arn:aws:sns:r:1:t"}, ["sns:Publish arn:aws:sns:r:1:t"]),
+    (
+        "sns",
+        "Publish",
+        {"TopicArn": "arn:aws:sns:r:1:t", "TargetArn": "arn:aws:sns:r:1:u"},
+        ["sns:Publish arn:aws:sns:r:1:t", "sns:Publish arn:aws:sns:r:1:u"],
+    ),
+    ("sns", "Publish", {"PhoneNumber": "+1"}, ["sns:Publish *"]),
+    ("sns", "Unsubscribe", {"SubscriptionArn": "arn:aws:sns:r:1:t:u-u"}, ["sns:Unsubscribe arn:aws:sns:r:1:t"]),
+    (
+        "dynamodb",
+        "Query",
+        {"TableName": "t", "IndexName": "i"},
+        ["dynamodb:Query arn:aws:dynamodb:HERE:table/t/index/i"],
+    ),
+    (
+        "dynamodb",
+        "BatchGetItem",
+        {"RequestItems": {"a": {}, "b": {}}},
+        ["dynamodb:BatchGetItem arn:aws:dynamodb:HERE:table/a", "dynamodb:BatchGetItem arn:aws:dynamodb:HERE:table/b"],
+    ),
+    (
+        "dynamodb",
+        "TransactWriteItems",
+        {"TransactItems": [{"Put": {"TableName": "a"}}, {"ConditionCheck": {"TableName": "b"}}]},
+        [
+            "dynamodb:PutItem arn:aws:dynamodb:HERE:table/a",
+            "dynamodb:ConditionCheckItem arn:aws:dynamodb:HERE:table/b",
+        ],
+    ),
+    (
+        "dynamodb",
+        "ExecuteStatement",
+        {"Statement": 'SELECT * FROM "t"."i" WHERE a = 1'},
+        ["dynamodb:PartiQLSelect arn:aws:dynamodb:HERE:table/t/index/i"],
+    ),
+    (
+        "dynamodb",
+        "ExecuteStatement",
+        {"Statement": "DELETE FROM t WHERE a = 1"},
+        ["dynamodb:PartiQLDelete arn:aws:dynamodb:HERE:table/t"],
+    ),
+    (
+        "dynamodb",
+        "ExecuteStatement",
+        {"Statement": "SELECT * FROM t, u"},
+        ["dynamodb:PartiQLSelect arn:aws:dynamodb:HERE:table/*?"],
+    ),
+    ("lambda", "Invoke", {"FunctionName": "f"}, ["lambda:InvokeFunction arn:aws:lambda:HERE:function:f"]),
+    (
+        "lambda",
+        "Invoke",
+        {"FunctionName": f"{ACCOUNT}:function:f", "Qualifier": "live"},
+        ["lambda:InvokeFunction arn:aws:lambda:HERE:function:f:live"],
+    ),
+    (
+        "lambda",
+        "CreateFunction",
+        {"FunctionName": "f", "Role": ROLE, "Layers": ["arn:aws:lambda:r:1:layer:l:2"], "Tags": {"a": "b"}},
+        [
+            "lambda:CreateFunction arn:aws:lambda:HERE:function:f",
+            "lambda:GetLayerVersion arn:aws:lambda:r:1:layer:l:2",
+            "iam:PassRole arn:aws:iam::ME:role/r",
+            "lambda:TagResource arn:aws:lambda:HERE:function:f",
+        ],
+    ),
+    ("kms", "Encrypt", {"KeyId": "alias/shop"}, ["kms:Encrypt arn:aws:kms:HERE:key/k1"]),
+    ("kms", "Encrypt", {"KeyId": "alias/none"}, ["kms:Encrypt arn:aws:kms:HERE:key/*?"]),
+    (
+        "kms",
+        "ReEncrypt",
+        {"SourceKeyId": "k2", "DestinationKeyId": "alias/shop"},
+        ["kms:ReEncryptFrom arn:aws:kms:HERE:key/k2", "kms:ReEncryptTo arn:aws:kms:HERE:key/k1"],
+    ),
+    (
+        "kms",
+        "CreateAlias",
+        {"AliasName": "alias/x", "TargetKeyId": "k2"},
+        ["kms:CreateAlias arn:aws:kms:HERE:alias/x", "kms:CreateAlias arn:aws:kms:HERE:key/k2"],
+    ),
+    (
+        "secretsmanager",
+        "GetSecretValue",
+        {"SecretId": "db"},
+        ["secretsmanager:GetSecretValue arn:aws:secretsmanager:HERE:secret:db-a1B2c3"],
+    ),
+    ("iam", "GetRole", {"RoleName": "till"}, ["iam:GetRole arn:aws:iam::ME:role/shop/till"]),
+    ("iam", "CreateRole", {"RoleName": "r", "Path": "/x/"}, ["iam:CreateRole arn:aws:iam::ME:role/x/r"]),
+    (
+        "iam",
+        "PutRolePolicy",
+        {"RoleName": "till", "PolicyName": "p"},
+        ["iam:PutRolePolicy arn:aws:iam::ME:role/shop/till"],
+    ),
+    ("iam", "ListRoles", {}, ["iam:ListRoles *"]),
+    (
+        "iam",
+        "AddRoleToInstanceProfile",
+        {"InstanceProfileName": "p", "RoleName": "till"},
+        [
+            "iam:AddRoleToInstanceProfile arn:aws:iam::ME:instance-profile/p",
+            "iam:PassRole arn:aws:iam::ME:role/shop/till",
+        ],
+    ),
+    ("sts", "GetCallerIdentity", {}, []),
+    ("sts", "GetSessionToken", {}, ["sts:GetSessionToken *"]),
+    (
+        "ssm",
+        "GetParameters",
+        {"Names": ["/a", "b"]},
+        [
+            "ssm:GetParameters arn:aws:ssm:HERE:parameter/a",
+            "ssm:GetParameters arn:aws:ssm:HERE:parameter/b",
+        ],
+    ),
+    ("logs", "DescribeLogGroups", {"logGroupNamePrefix": "/a"}, ["logs:DescribeLogGroups *"]),
+    (
+        "logs",
+        "PutLogEvents",
+        {"logGroupName": "/a", "logStreamName": "s"},
+        ["logs:PutLogEvents arn:aws:logs:HERE:log-group:/a:log-stream:s"],
+    ),
+    (
+        "events",
+        "PutTargets",
+        {"Rule": "r", "EventBusName": "bus", "Targets": [{"RoleArn": ROLE}]},
+        [
+            "events:PutTargets arn:aws:events:HERE:rule/bus/r",
+            "iam:PassRole arn:aws:iam::ME:role/r",
+        ],
+    ),
+    ("ecs", "RunTask", {"taskDefinition": "web:3"}, ["ecs:RunTask arn:aws:ecs:HERE:task-definition/web:3"]),
+    ("route53", "GetHostedZone", {"Id": "/hostedzone/Z1"}, ["route53:GetHostedZone arn:aws:route53:::hostedzone/Z1"]),
+    ("cloudwatch", "DeleteAlarms", {"AlarmNames": ["a"]}, ["cloudwatch:DeleteAlarms arn:aws:cloudwatch:HERE:alarm:a"]),
+    (
+        "stepfunctions",
+        "DescribeStateMachine",
+        {"stateMachineArn": "arn:aws:states:r:1:stateMachine:m"},
+        [
+            "states:DescribeStateMachine arn:aws:states:r:1:stateMachine:m",
+        ],
+    ),
+    ("ecr", "BatchGetImage", {"repositoryName": "a/b"}, ["ecr:BatchGetImage arn:aws:ecr:HERE:repository/a/b"]),
+    ("ecr", "GetAuthorizationToken", {}, ["ecr:GetAuthorizationToken *"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("client", "operation", "given", "expected"), CASES, ids=[f"{one[0]}-{one[1]}-{n}" for n, one in enumerate(CASES)]
+)
+def test_an_operation_needs_these_actions_on_these_resources(
+    client: str, operation: str, given: dict[str, Any], expected: list[str]
+) -> None:
+    assert needed(client, operation, **given) == expected
+
+
+def test_api_gateway_asks_for_the_method_on_the_path() -> None:
+    asked = Call("apigateway", "apigateway", "GetRestApi", {}, ACCOUNT, REGION, method="GET", path="/restapis/a1")
+    (one,) = permissions(asked, Account())
+    assert (one.action, one.resource) == ("apigateway:GET", f"arn:aws:apigateway:{REGION}::/restapis/a1")
+
+
+def test_an_operation_that_nobody_knows_needs_its_own_name_on_everything() -> None:
+    asked = Call("newservice", "newservice", "MakeThing", {"Name": "x"}, ACCOUNT, REGION)
+    (one,) = permissions(asked, Account())
+    assert (one.action, one.resource, one.partial) == ("newservice:MakeThing", "*", True)
+
+
+def keys(client: str, operation: str, **given: Any) -> dict[str, Any]:
+    asked = call(client, operation, given)
+    return condition_keys(asked, permissions(asked, Account())[0], Account())
+
+
+@pytest.mark.parametrize(
+    ("client", "operation", "given", "expected"),
+    [
+        ("s3", "ListObjectsV2", {"Bucket": "b", "Prefix": "p/", "MaxKeys": 5}, {"s3:prefix": "p/", "s3:max-keys": "5"}),
+        ("s3", "PutObject", {"Bucket": "b", "Key": "k", "ACL": "private"}, {"s3:x-amz-acl": "private"}),
+        (
+            "s3",
+            "PutObject",
+            {"Bucket": "b", "Key": "k", "Tagging": "a=b"},
+            {"s3:RequestObjectTag/a": "b", "s3:RequestObjectTagKeys": ["a"]},
+        ),
+        ("sqs", "CreateQueue", {"QueueName": "q", "tags": {"a": "b"}}, {"aws:RequestTag/a": "b", "aws:TagKeys": ["a"]}),
+        ("sqs", "UntagQueue", {"QueueUrl": "q", "TagKeys": ["a"]}, {"aws:TagKeys": ["a"]}),
+        (
+            "kms",
+            "Encrypt",
+            {"KeyId": "k2", "EncryptionContext": {"app": "shop"}},
+            {"kms:EncryptionContext:app": "shop", "kms:EncryptionContextKeys": ["app"], "kms:CallerAccount": ACCOUNT},
+        ),
+        ("iam", "AttachRolePolicy", {"RoleName": "till", "PolicyArn": "arn:p"}, {"iam:PolicyARN": "arn:p"}),
+        ("iam", "CreateRole", {"RoleName": "r", "PermissionsBoundary": "arn:b"}, {"iam:PermissionsBoundary": "arn:b"}),
+        (
+            "dynamodb",
+            "Query",
+            {
+                "TableName": "t",
+                "KeyConditionExpression": "#i = :v AND s > :x",
+                "ExpressionAttributeNames": {"#i": "id"},
+                "ExpressionAttributeValues": {":v": {"S": "me"}, ":x": {"N": "1"}},
+            },
+            {"dynamodb:LeadingKeys": ["me"]},
+        ),
+        (
+            "dynamodb",
+            "BatchWriteItem",
+            {"RequestItems": {"t": [{"PutRequest": {"Item": {"id": {"S": "a"}}}}]}},
+            {"dynamodb:LeadingKeys": ["a"], "dynamodb:Attributes": ["id"]},
+        ),
+        ("sns", "Subscribe", {"TopicArn": "arn:aws:sns:r:1:t", "Protocol": "sqs"}, {"sns:Protocol": "sqs"}),
+        (
+            "ec2",
+            "TerminateInstances",
+            {"InstanceIds": ["tagged"]},
+            {"aws:ResourceTag/team": "blue", "ec2:Region": REGION},
+        ),
+        (
+            "secretsmanager",
+            "GetSecretValue",
+            {"SecretId": "db", "VersionStage": "s"},
+            {"secretsmanager:VersionStage": "s"},
+        ),
+    ],
+)
+def test_a_permission_has_these_condition_keys(
+    client: str, operation: str, given: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    found = keys(client, operation, **given)
+    assert {key: found.get(key) for key in expected} == expected
+
+
+def test_a_scan_has_no_leading_keys() -> None:
+    assert "dynamodb:LeadingKeys" not in keys("dynamodb", "Scan", TableName="t")
+
+
+def made(shape: Any, *, every: bool, depth: int = 0) -> Any:
+    """Make a value of a shape: all members, or those that are required."""
+    kind = shape.type_name
+    if kind == "structure":
+        return {
+            name: made(member, every=every, depth=depth + 1)
+            for name, member in shape.members.items()
+            if depth < 4 and (every or name in shape.required_members)
+        }
+    if kind == "list":
+        return [made(shape.member, every=every, depth=depth + 1)] if depth < 5 else []
+    values: dict[str, Any] = {"map": {}, "boolean": True, "blob": b"x", "integer": 1, "long": 1}
+    return values.get(kind, "x")
+
+
+@pytest.mark.parametrize("client", sorted(name for name, one in services().items() if one.moto is not None))
+def test_no_input_makes_the_mapping_fail_and_nothing_needs_nothing(client: str) -> None:
+    described = model(client)
+    for operation in described.operation_names:
+        shape = described.operation_model(operation).input_shape
+        for every in (False, True):
+            asked = call(client, operation, {} if shape is None else made(shape, every=every))
+            found = permissions(asked, Account())
+            assert found or operation in ("GetCallerIdentity", "DeleteObjects"), operation
+            for one in found:
+                condition_keys(asked, one, Account())
+
+
+def test_every_action_of_the_tables_is_one_of_aws() -> None:
+    from podrole.iam.actions import tables
+
+    for client, operations in tables._operations().items():
+        for actions in operations.values():
+            for full in actions:
+                owner, _, name = full.partition(":")
+                reference = service(owner)
+                assert reference is not None, client
+                assert reference.action(name) is not None, full

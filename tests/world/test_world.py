@@ -1,0 +1,44 @@
+"""A world starts whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from podrole.aws.account import Account
+from podrole.world.errors import AlreadyRunning, NotRunning, StartFailed
+from podrole.world.state import WorldDirectory
+from podrole.world.world import World, WorldSettings
+
+FREE = WorldSettings(aws_port=0, cluster_port=0)
+
+
+async def test_a_world_says_where_it_is_and_no_longer_when_it_has_stopped(tmp_path: Path) -> None:
+    directory = WorldDirectory(tmp_path / "world")
+    async with World(directory, FREE) as world:
+        assert directory.running() == world.description
+        with pytest.raises(AlreadyRunning):
+            directory.lock()
+    with pytest.raises(NotRunning):
+        directory.running()
+    directory.lock().close()
+
+
+async def test_an_account_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Account) -> None:
+        raise OSError("no room")
+
+    monkeypatch.setattr(Account, "create", fail)
+    async with World(WorldDirectory(tmp_path / "world"), FREE) as world:
+        with pytest.raises(StartFailed, match="could not make its account") as raised:
+            await world.until_it_fails()
+    assert raised.value.got == "OSError: no room"
+
+
+async def test_secrets_are_made_once(tmp_path: Path) -> None:
+    directory = WorldDirectory(tmp_path / "world")
+    async with World(directory, FREE) as first:
+        issuer, credentials = first.description.issuer, directory.admin_credentials()
+    async with World(directory, FREE) as second:
+        assert (second.description.issuer, directory.admin_credentials()) == (issuer, credentials)
