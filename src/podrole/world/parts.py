@@ -1,0 +1,71 @@
+"""What a world tells its parts: the node's environment, the webhook's settings and registration, where the issuer is.
+
+Apart from the world that starts them, for whoever looks at a running one.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from podrole.base.serving import LOOPBACK
+from podrole.oidc.fetch import Resolver
+from podrole.webhook.settings import InjectionSettings
+
+WEBHOOK_NAME = "pod-identity-webhook"
+
+
+def node_environment(aws_url: str, region: str, cluster_port: int) -> Mapping[str, str]:
+    """Return what every process on the node finds in its environment in place of a network of its own.
+
+    On an EC2 instance names lead to AWS and the metadata service tells the region; here these variables do. The
+    metadata service is turned off, as there is none: no SDK goes looking for the machine's own identity.
+    """
+    return {
+        "AWS_ENDPOINT_URL": aws_url,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "KUBERNETES_SERVICE_HOST": LOOPBACK,
+        "KUBERNETES_SERVICE_PORT": str(cluster_port),
+    }
+
+
+def injection_settings(region: str) -> InjectionSettings:
+    """Return what the world's webhook gives pods."""
+    return InjectionSettings(aws_default_region=region, sts_regional_endpoint=True)
+
+
+def issuer_resolver(issuer: str, port: int) -> Resolver:
+    """Return a resolver by which the issuer's name leads to the cluster's own listener."""
+    host = issuer.split("/")[2]
+
+    def resolve(name: str, wanted: int) -> tuple[str, int]:
+        return (LOOPBACK, port) if (name, wanted) == (host, 443) else (name, wanted)
+
+    return resolve
+
+
+def webhook_configuration(url: str, authority_pem: bytes) -> dict[str, Any]:
+    """Return the registration of the webhook with the API server."""
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": WEBHOOK_NAME},
+        "webhooks": [
+            {
+                "name": "pod-identity-webhook.podrole.dev",
+                "admissionReviewVersions": ["v1"],
+                "clientConfig": {"url": url, "caBundle": base64.b64encode(authority_pem).decode()},
+                "failurePolicy": "Fail",
+                "objectSelector": {
+                    "matchExpressions": [
+                        {"key": "eks.amazonaws.com/skip-pod-identity-webhook", "operator": "DoesNotExist"}
+                    ]
+                },
+                "reinvocationPolicy": "IfNeeded",
+                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+                "sideEffects": "None",
+            }
+        ],
+    }
