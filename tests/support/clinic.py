@@ -127,7 +127,8 @@ class Clinic:
         """Create a pod that asks who it is, once the clinic is open: what it would say before it is repaired is not
         what is tested, and the aws CLI takes its time. ``more`` goes into its only container, or with a leading ``pod_``
         into its spec, or with ``meta_`` into its metadata."""
-        container: Object = {"name": "main", "image": "amazon/aws-cli", "command": ["sh", "-c", self._whoami]}
+        container: Object = {"name": "main", "image": "amazon/aws-cli"}
+        container["command"] = ["sh", "-c", self._whoami]
         spec: Object = {"restartPolicy": "Never", "containers": [container]}
         metadata: Object = {"name": name}
         for key, value in more.items():
