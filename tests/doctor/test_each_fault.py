@@ -4,7 +4,6 @@ has its identity. One world holds them all, so that it is quick.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from podrole.doctor.findings import Finding, Severity
 from support.ailments import AILMENTS, Ailment
 from support.clinic import Clinic
 
+pytestmark = pytest.mark.timeout(300)  # the fixture runs kubectl and aws some two hundred times
 AT_ONCE = 4
 MOST_REMEDIES = 3
 """An ailment may show a second code once the first is repaired, such as a pod that has to be made anew."""
@@ -28,6 +28,7 @@ class Course:
     last: Diagnosis | None = None
     treated: list[str] = field(default_factory=list)
     problem: BaseException | None = None
+    anew: bool = False
     phase: str = ""
     log: str = ""
 
@@ -36,8 +37,9 @@ def found(diagnosis: Diagnosis, code: str) -> Finding | None:
     return next((one for one in (*diagnosis.faults, *diagnosis.risks) if one.code == code), None)
 
 
-def pod_of(one: Ailment) -> str:
-    return f"{one.name}-after" if one.account else one.name
+def pod_of(one: Ailment, course: Course) -> str:
+    """Return the pod that has to have its identity in the end: where no remedy made it anew, another one like it."""
+    return f"{one.name}-after" if one.account or not course.anew else one.name
 
 
 def treat(clinic: Clinic, one: Ailment, course: Course) -> None:
@@ -49,17 +51,18 @@ def treat(clinic: Clinic, one: Ailment, course: Course) -> None:
         if wanted is None:
             break
         course.treated.append(wanted.code)
-        clinic.treat(wanted)
+        course.anew |= "replace --force" in clinic.treat(wanted)
         diagnosis = clinic.examine(target)
     course.last = diagnosis
 
 
 @pytest.fixture(scope="module")
-def courses(clinic: Clinic) -> Iterator[dict[str, Course]]:
+def courses(clinic: Clinic) -> dict[str, Course]:
     """All ailments made, found and treated."""
     for one in AILMENTS:
         one.make(clinic, one.name)
     clinic.wait_until_ended([one.name for one in AILMENTS if not one.account])
+    clinic.open()
     all_courses = {one.name: Course() for one in AILMENTS}
 
     def follow(one: Ailment) -> None:
@@ -67,17 +70,19 @@ def courses(clinic: Clinic) -> Iterator[dict[str, Course]]:
         try:
             treat(clinic, one, course)
             if one.account:
-                clinic.pod(pod_of(one), one.name)
+                clinic.pod(pod_of(one, course), one.name)
+            elif not course.anew:
+                clinic.copy(one.name, pod_of(one, course))
         except BaseException as problem:  # noqa: BLE001 - it is that ailment's test that fails
             course.problem = problem
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(follow, AILMENTS))
-    phases = clinic.wait_until_ended([pod_of(one) for one in AILMENTS if all_courses[one.name].problem is None])
-    for one in AILMENTS:
-        course = all_courses[one.name]
-        course.phase = phases.get(pod_of(one), "")
-        course.log = clinic.logs(pod_of(one))
+    going = [(one, all_courses[one.name]) for one in AILMENTS if all_courses[one.name].problem is None]
+    phases = clinic.wait_until_ended([pod_of(one, course) for one, course in going])
+    for one, course in going:
+        course.phase = phases.get(pod_of(one, course), "")
+        course.log = clinic.logs(pod_of(one, course))
     return all_courses
 
 

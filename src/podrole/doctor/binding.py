@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,7 @@ class Bound:
     key: str = ""
     value: str = ""
     given_role: str | None = None
+    partition: str | None = None
 
     @property
     def role_arn(self) -> str | None:
@@ -57,13 +58,20 @@ class Bound:
         if self.given_role is not None:
             return self.given_role
         for identity in (self.meant, self.identity):
-            if identity is not None and identity.role_arn and role_arn.fault(identity.role_arn) is None:
+            if identity is not None and self._can_be_role(identity):
                 return identity.role_arn
         return None
+
+    def _can_be_role(self, identity: Identity) -> bool:
+        return bool(identity.role_arn) and role_arn.fault(identity.role_arn, partition=self.partition) is None
 
 
 def bind(case: Case) -> Bound:
     """Resolve the case's service account."""
+    return replace(_bind(case), partition=case.partition)
+
+
+def _bind(case: Case) -> Bound:
     if isinstance(case.service_account, CannotTell):
         return Bound(None, given_role=case.role_arn)
     annotations = annotations_of(case.service_account)

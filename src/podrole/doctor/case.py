@@ -27,6 +27,7 @@ from podrole.oidc.errors import KeysUnavailable
 from podrole.oidc.jwks import Keys
 from podrole.sts.circumstances import Circumstances
 from podrole.webhook.identity import Bindings, Identity
+from podrole.webhook.role_arn import partition_of
 from podrole.webhook.settings import InjectionSettings
 
 
@@ -168,6 +169,12 @@ class Case:
     def role_annotation(self) -> str:
         """The key that binds a service account to a role."""
         return f"{self.settings.annotation_prefix}/{ROLE_ARN}"
+
+    @property
+    def partition(self) -> str | None:
+        """The partition that the pods run in, None where it is not known."""
+        region = self.settings.aws_default_region or self.surroundings.region
+        return self.settings.partition or (partition_of(region) if region else None)
 
     @cached_property
     def bound(self) -> Bound:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from podrole.doctor.changes import Remedy, SetTrustPolicy
 from podrole.doctor.errors import CannotTell
 from podrole.doctor.findings import About, Finding, Severity
-from podrole.doctor.supposition import Judgement, Question, Supposing, ask, supposed_provider
+from podrole.doctor.supposition import STRANGER, Judgement, Question, Supposing, ask, of_stranger, supposed_provider
 from podrole.doctor.trust_documents import trust_document
 from podrole.iam.directory import OIDCProvider, Role
 from podrole.iam.document import compile_policy
@@ -26,7 +26,6 @@ from podrole.sts.web_identity import ACTION, Granted
 if TYPE_CHECKING:
     from podrole.doctor.case import Case
 
-_STRANGER = "podrole-doctor-stranger"
 _SHARED = ("token.actions.githubusercontent.com", "gitlab.com", "accounts.google.com", "app.terraform.io")
 
 
@@ -44,8 +43,7 @@ def too_open(case: Case, role: Role, judgement: Judgement) -> tuple[Finding, ...
         (SetTrustPolicy(role.arn, trust_document(question, provider.arn)),),
     )
     if _may_be_open(policy, question):
-        anybody = replace(question, subject=f"system:serviceaccount:{_STRANGER}:{_STRANGER}")
-        if _granted(anybody, supposing):
+        if _granted(of_stranger(question), supposing):
             found.append(_anybody(role, policy, question, remedy))
         else:
             found += _other_namespaces(role, policy, question, supposing, remedy)
@@ -84,7 +82,7 @@ def _anybody(role: Role, policy: Policy, question: Question, remedy: Remedy) -> 
             f"Any pod of the cluster can take role {role.name}: {vain}.",
             About("Role", "", role.arn, ("Statement",)),
             remedy,
-            expected=f"a condition that is not met by {_STRANGER}",
+            expected=f"a condition that is not met by {STRANGER}",
             got="a condition that holds for everybody",
             severity=Severity.RISK,
         )
@@ -126,9 +124,9 @@ def _other_namespaces(
         namespace = parts[2] if len(parts) > 2 else value
         if not has_wildcard(namespace):
             continue
-        stranger = re.sub(r"\*", _STRANGER, value).replace("?", "x")
-        whole = stranger if stranger.count(":") == 3 else f"system:serviceaccount:{_STRANGER}:{_STRANGER}"
-        if _granted(replace(question, subject=whole), supposing):
+        stranger = re.sub(r"\*", STRANGER, value).replace("?", "x")
+        other = replace(question, subject=stranger) if stranger.count(":") == 3 else of_stranger(question)
+        if _granted(other, supposing):
             return [
                 Finding(
                     "PR652",

@@ -25,6 +25,7 @@ from podrole.sts.denial import Denial, Step
 from podrole.sts.web_identity import Granted, assume_role_with_web_identity
 
 TOKEN_SECONDS = 3_600
+STRANGER = "podrole-doctor-stranger"
 
 T = TypeVar("T")
 
@@ -86,6 +87,11 @@ class Judgement:
     final: Denial | None = None
     granted: Granted | None = None
     evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def of_stranger(question: Question) -> Question:
+    """Return the same question about a service account that nobody has: what is granted to it is granted to anybody."""
+    return replace(question, subject=f"system:serviceaccount:{STRANGER}:{STRANGER}")
 
 
 def ask(question: Question, directory: Directory) -> Granted | Denial:

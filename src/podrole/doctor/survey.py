@@ -118,7 +118,7 @@ async def _row(gatherer: Gatherer, account: Object) -> Row:
 
 
 def _with_use(diagnosis: Diagnosis, case: Case, target: Target) -> Diagnosis:
-    """Add that nobody uses the service account, where no pod runs under it; then nothing inside a pod is missed."""
+    """Add that nobody uses the service account, where no pod runs under it."""
     if isinstance(case.pods, CannotTell) or case.pods:
         return diagnosis
     unused = Finding(
@@ -132,6 +132,5 @@ def _with_use(diagnosis: Diagnosis, case: Case, target: Target) -> Diagnosis:
         ),
         severity=Severity.RISK,
     )  # fmt: skip
-    kept = [one for one in diagnosis.verdicts if one.link is not Link.CONTAINER]
-    first, *rest = kept
+    first, *rest = diagnosis.verdicts
     return replace(diagnosis, verdicts=(Verdict(first.link, first.state, first.why, (*first.findings, unused)), *rest))

@@ -70,15 +70,15 @@ class _Container:
         return About(workload.kind, workload.namespace, workload.name, place)
 
 
-def check(case: Case) -> Verdict:
-    """Say whether an SDK in the pods' containers would take the identity."""
+def check(case: Case) -> Verdict | None:
+    """Say whether an SDK in the pods' containers would take the identity; None where there is no pod to look into."""
     identity = case.identity
     if identity is None:
         return unknown(LINK, "Nothing binds the service account.")
     if isinstance(case.pods, CannotTell):
         return unknown(LINK, f"The pods could not be read: {case.pods.what}")
     if not case.pods:
-        return unknown(LINK, "There is no pod of this service account to look into.")
+        return None
     findings: list[Finding] = []
     unread: list[str] = []
     for facts in case.pods:

@@ -38,6 +38,8 @@ def check(case: Case) -> Verdict:
             return judged(LINK, "the cluster gives a new pod the identity, tried as a dry run", findings)
         alone = _set_up_alone(case)
         return replace(alone, findings=(*alone.findings, *findings))
+    if case.bound.identity is None and not findings:
+        return unknown(LINK, f"{_name(admitted[0])} was made while nothing bound its service account; it is made anew.")
     names = ", ".join(one.name for one in admitted[:3]) + (", …" if len(admitted) > 3 else "")
     return judged(LINK, f"pod {names} has the variables, the token's volume and its mount", findings)
 
@@ -181,16 +183,17 @@ def _volume_taken(facts: PodFacts, admitted: Admitted) -> list[Finding]:
 def _own_variables(facts: PodFacts, admitted: Admitted, kind: str, container: dict[str, Any]) -> list[Finding]:
     """Find variables of the identity that somebody set by hand."""
     offered = dict(admitted.offer.credentials)
-    by_hand = [name for name in offered if is_set(container, name) and value_of(container, name) != offered[name]]
+    own = [name for name in offered if is_set(container, name)]
+    by_hand = [name for name in own if len(own) < len(offered) or value_of(container, name) != offered[name]]
     token_file = CREDENTIALS[admitted.mutation.identity.method][1]
     if not by_hand or _is_injected_role(container, admitted, by_hand):
         return []
     own_file = value_of(container, token_file)
     works = own_file is not None and reads_own_token(admitted.pod, container, own_file) is not None
-    both = all(is_set(container, name) for name in offered)
+    both = len(own) == len(offered)
     name = str(container.get("name", ""))
     # Both go: one alone keeps the webhook from giving either.
-    unset: dict[str, str | None] = dict.fromkeys(one for one in offered if is_set(container, one))
+    unset: dict[str, str | None] = dict.fromkeys(own)
     change: Change = SetEnvironment(facts.workload, name, unset)
     shown = ", ".join(f"{one}={value_of(container, one) or '…'}" for one in by_hand)
     return [
@@ -270,9 +273,9 @@ def _without_identity(case: Case, facts: PodFacts, admitted: Admitted) -> list[F
     if admitted.has_parts:
         return [_undone(case, facts, admitted)]
     set_up = registration.look(case, facts.pod)
+    if case.bound.identity is None:  # the binding's remedy makes the pods anew
+        return list(set_up.findings)
     if set_up.findings:
-        if case.bound.slip is not None:  # the binding's remedy makes the pods anew
-            return list(set_up.findings)
         return [replace(one, remedy=one.remedy.then(restart)) for one in set_up.findings]
     lacking = ", ".join(admitted.lacking)
     told = _told_at_admission(case, facts)

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 from podrole.base.events import Event
 from podrole.doctor.case import Case, IssuerFacts
-from podrole.doctor.changes import Annotate, ByHand, Change, Publish, Remedy, Restart
+from podrole.doctor.changes import Annotate, ByHand, Change, Publish, Remedy
 from podrole.doctor.errors import CannotTell
 from podrole.doctor.findings import About, Finding, Link, Severity, Verdict, holds, judged, unknown
+from podrole.doctor.links.again import anew
 from podrole.oidc.discovery import discovery_url
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 from podrole.oidc.verify import STS_TIME_RULES
@@ -183,8 +184,6 @@ def _audience(case: Case, identity: Identity | None) -> list[Finding]:
         return []  # the provider lacks the usual one: that is the provider's link
     target = case.target
     key = f"{case.settings.annotation_prefix}/audience"
-    pods = () if isinstance(case.pods, CannotTell) else case.pods
-    anew = tuple(Restart(one.workload) for one in pods if one.pod.get("metadata", {}).get("uid"))
     change = Annotate("ServiceAccount", target.namespace, target.service_account, {key: None})
     return [
         Finding(
@@ -192,7 +191,7 @@ def _audience(case: Case, identity: Identity | None) -> list[Finding]:
             f"The tokens of service account {target.namespace}/{target.service_account} are for an audience that the "
             "identity provider does not take.",
             About("ServiceAccount", target.namespace, target.service_account, ("metadata", "annotations", key)),
-            Remedy("take the audience's annotation out", (change, *anew)),
+            Remedy("take the audience's annotation out", (change, *anew(case))),
             expected=judgement.audience.expected,
             got=judgement.audience.got,
             evidence=judgement.audience.explanation(),
@@ -229,15 +228,13 @@ def _expired(case: Case) -> Finding | None:
     event = _last_exchange(case)
     if event is None or event.code != "ExpiredTokenException":
         return None
-    pods = () if isinstance(case.pods, CannotTell) else case.pods
-    anew = tuple(Restart(one.workload) for one in pods if one.pod.get("metadata", {}).get("uid"))
     return Finding(
         "PR406",
         "A pod of this service account sent a token that has expired: it reads a copy that nobody renews, or keeps it.",
         About("Pod", case.target.namespace, case.target.pod or ""),
         Remedy(
             "read the token from AWS_WEB_IDENTITY_TOKEN_FILE at every exchange, as SDKs do; a new pod has a new one",
-            anew,
+            anew(case),
         ),
         expected="the token as the kubelet renews it",
         got=event.why,

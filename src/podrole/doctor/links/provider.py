@@ -12,11 +12,11 @@ from podrole.doctor.changes import (
     CreateProvider,
     DeleteProvider,
     Remedy,
-    Restart,
     SetThumbprints,
 )
 from podrole.doctor.errors import CannotTell
 from podrole.doctor.findings import About, Finding, Link, Verdict, broken, holds, unknown
+from podrole.doctor.links.again import again
 from podrole.doctor.supposition import Judgement, supposed_provider
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import OIDCProvider
@@ -47,16 +47,6 @@ def check(case: Case) -> Verdict:
 
 def _about(arn: str) -> About:
     return About("Provider", "", arn)
-
-
-def again(case: Case) -> tuple[Change, ...]:
-    """Return how pods that gave up are run once more."""
-    pods = () if isinstance(case.pods, CannotTell) else case.pods
-    return tuple(
-        Restart(one.workload)
-        for one in pods
-        if one.workload.kind == "Pod" and one.pod.get("status", {}).get("phase") in ("Failed", "Succeeded")
-    )
 
 
 # PR501, PR504, PR505

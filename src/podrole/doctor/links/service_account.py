@@ -6,11 +6,12 @@ from collections.abc import Iterable
 
 from podrole.doctor.binding import Slip, annotations_of, clean
 from podrole.doctor.case import Case, PodFacts, Target
-from podrole.doctor.changes import Annotate, Apply, ByHand, Change, PatchPods, Remedy, Restart
+from podrole.doctor.changes import Annotate, Apply, ByHand, Change, PatchPods, Remedy
 from podrole.doctor.errors import CannotTell
 from podrole.doctor.findings import About, Finding, Link, Severity, Verdict, broken, holds, unknown
+from podrole.doctor.links.again import anew
 from podrole.doctor.names import nearest
-from podrole.doctor.supposition import Question, ask
+from podrole.doctor.supposition import Question, ask, of_stranger
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import Role
 from podrole.iam.errors import InvalidARN
@@ -41,14 +42,9 @@ def check(case: Case) -> Verdict:
     return holds(LINK, f"{identity.source} name {identity.role_arn}", *faults)
 
 
-def anew(case: Case) -> tuple[Change, ...]:
-    """Return how the pods looked at are made anew, so that they get what is new about their service account."""
-    pods = () if isinstance(case.pods, CannotTell) else case.pods
-    return tuple(Restart(one.workload) for one in pods if one.pod.get("metadata", {}).get("uid"))
-
-
 def trusting_roles(case: Case) -> list[Role]:
-    """Return the roles of the account that the service account's tokens can become; none where that cannot be told."""
+    """Return the roles of the account that the service account's tokens can become, those that not everybody's can
+    before others; none where that cannot be told."""
     issuer = case.issuer.url
     if isinstance(case.account, CannotTell) or isinstance(issuer, CannotTell):
         return []
@@ -57,7 +53,10 @@ def trusting_roles(case: Case) -> list[Role]:
         asked = (
             (role, Question(role.arn, issuer, case.target.subject, audience, case.at)) for role in _web_roles(case)
         )
-        return [role for role, question in asked if isinstance(ask(question, case.account), Granted)]
+        found = [(role, question) for role, question in asked if isinstance(ask(question, case.account), Granted)]
+        # A role that lets in anybody tells nothing of whom it is meant for.
+        own = [role for role, question in found if not isinstance(ask(of_stranger(question), case.account), Granted)]
+        return own or [role for role, _ in found]
     except CannotTell:
         return []
 
@@ -221,13 +220,13 @@ def _other_service_account(case: Case, others: list[str]) -> Finding:
 
 def _wrong_value(case: Case, identity: Identity) -> Finding | None:
     value = identity.role_arn
-    why = role_arn.fault(value, relaxed=bool(identity.endpoint_url), partition=_partition(case))
+    why = role_arn.fault(value, relaxed=bool(identity.endpoint_url), partition=case.partition)
     if why is None:
         return None
     code, what = _classified(case, value, why)
     right = clean(value) if code == "PR108" else _role_meant(case, clean(value))
     remedy = Remedy("annotate it with the role's ARN")
-    if right is not None and role_arn.fault(right, partition=_partition(case)) is None:
+    if right is not None and role_arn.fault(right, partition=case.partition) is None:
         remedy = Remedy(f"annotate it with {right}", (_annotated(case, right), *anew(case)))
     else:
         key = case.role_annotation
@@ -262,14 +261,6 @@ def _classified(case: Case, value: str, why: str) -> tuple[str, str]:
     if "partition" in why:
         return "PR107", f"The role that {place} names {why}."
     return "PR105", f"The role that {place} names {why}."
-
-
-def _partition(case: Case) -> str | None:
-    """Return the partition that pods run in, where it is known."""
-    if case.settings.partition:
-        return case.settings.partition
-    region = case.settings.aws_default_region or case.surroundings.region
-    return role_arn.partition_of(region) if region else None
 
 
 def _role_meant(case: Case, value: str) -> str | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from podrole.doctor.case import Case
-from podrole.doctor.changes import Annotate, CreateRole, Remedy, Restart, SetTrustPolicy
+from podrole.doctor.changes import Annotate, CreateRole, Remedy, SetTrustPolicy
 from podrole.doctor.errors import CannotTell
 from podrole.doctor.findings import About, Finding, Link, Verdict, broken, holds, unknown
-from podrole.doctor.links.provider import again
+from podrole.doctor.links.again import again, anew
 from podrole.doctor.names import nearest
 from podrole.doctor.openness import too_open
 from podrole.doctor.supposition import Judgement, Question, supposed_provider
@@ -112,10 +112,8 @@ def _no_role(case: Case, question: Question) -> Finding:
         meant = next((role.arn for role in roles if role.name == likely), None)
     if meant is not None:
         target = case.target
-        pods = () if isinstance(case.pods, CannotTell) else case.pods
-        anew = tuple(Restart(one.workload) for one in pods if one.pod.get("metadata", {}).get("uid"))
         change = Annotate("ServiceAccount", target.namespace, target.service_account, {case.role_annotation: meant})
-        remedy = Remedy(f"name the role that is there, {meant}", (change, *anew))
+        remedy = Remedy(f"name the role that is there, {meant}", (change, *anew(case)))
     else:
         path = "/" + named.resource.removeprefix("role/").removesuffix(named.name)
         provider = supposed_provider(question).arn

@@ -7,6 +7,7 @@ kept for the one examination that this object serves.
 from __future__ import annotations
 
 import email.utils
+import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ class BotoAccount:
         self._kept: dict[tuple[str, ...], Any] = {}
         try:
             self._session = botocore.session.Session(profile=access.profile)
+            self._session.register_component("data_loader", _loader())
             if access.key_id is not None:
                 self._session.set_credentials(access.key_id, access.secret)
             if self._session.get_credentials() is None:
@@ -281,6 +283,7 @@ class BotoSTS:
         from botocore.exceptions import BotoCoreError, ClientError
 
         session = botocore.session.Session()
+        session.register_component("data_loader", _loader())
         place = {"region_name": self._region, "endpoint_url": self._access.endpoint_url}
         unsigned = session.create_client("sts", **place, config=Config(signature_version=UNSIGNED))
         try:
@@ -313,6 +316,14 @@ def _date(answer: Mapping[str, Any]) -> float | None:
     header = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     parsed = email.utils.parsedate_to_datetime(header) if header else None
     return parsed.timestamp() if parsed is not None else None
+
+
+@functools.cache
+def _loader() -> Any:
+    """Return what reads botocore's models: once in a process, however often an account is examined."""
+    from botocore.loaders import Loader
+
+    return Loader()
 
 
 class _NotThere(CannotTell):
