@@ -35,6 +35,7 @@ from podrole.oidc.keycache import KeyCache
 from podrole.sts.credentials import Vault, access_key_id
 from podrole.webhook.kubernetes.connection import Connection
 from podrole.webhook.kubernetes.credentials import TokenFile
+from podrole.webhook.manifests import mutating_webhook_configuration
 from podrole.webhook.server import Webhook
 from podrole.webhook.settings import InjectionSettings, Settings
 from podrole.world.errors import StartFailed
@@ -210,7 +211,12 @@ class World:
         )
         await stack.enter_async_context(webhook)
         await webhook.wait_ready()
-        configuration = webhook_configuration(_url("https", sockets.webhook) + "/mutate", authority.certificate_pem)
+        ca_bundle = base64.b64encode(authority.certificate_pem).decode()
+        configuration = mutating_webhook_configuration(
+            WEBHOOK_NAME,
+            lambda path: {"url": _url("https", sockets.webhook) + path, "caBundle": ca_bundle},
+            failure_policy="Fail",
+        )
         await client.create("mutatingwebhookconfigurations.admissionregistration.k8s.io", None, configuration)
 
     async def _start_workloads(self, stack: contextlib.AsyncExitStack, cluster: Cluster, sockets: _Sockets) -> None:
@@ -243,31 +249,6 @@ def node_environment(aws_url: str, region: str, cluster_port: int) -> Mapping[st
         "AWS_EC2_METADATA_DISABLED": "true",
         "KUBERNETES_SERVICE_HOST": LOOPBACK,
         "KUBERNETES_SERVICE_PORT": str(cluster_port),
-    }
-
-
-def webhook_configuration(url: str, authority_pem: bytes) -> dict[str, Any]:
-    """Return the registration of the webhook with the API server."""
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": WEBHOOK_NAME},
-        "webhooks": [
-            {
-                "name": "pod-identity-webhook.podrole.dev",
-                "admissionReviewVersions": ["v1"],
-                "clientConfig": {"url": url, "caBundle": base64.b64encode(authority_pem).decode()},
-                "failurePolicy": "Fail",
-                "objectSelector": {
-                    "matchExpressions": [
-                        {"key": "eks.amazonaws.com/skip-pod-identity-webhook", "operator": "DoesNotExist"}
-                    ]
-                },
-                "reinvocationPolicy": "IfNeeded",
-                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
-                "sideEffects": "None",
-            }
-        ],
     }
 
 
