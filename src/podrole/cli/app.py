@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from podrole.cli.policy.commands import policy_app
+from podrole.cli.webhook.commands import webhook_app
 
 DEFAULT_DIRECTORY = Path(".podrole")
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 
 app.add_typer(policy_app)
+app.add_typer(webhook_app)
 
 Directory = Annotated[Path, typer.Option("--dir", envvar="PODROLE_DIR", help="The world's directory.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
