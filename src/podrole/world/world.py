@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import functools
 import os
 import secrets as randomness
 import socket
@@ -39,6 +40,7 @@ from podrole.webhook.kubernetes.connection import Connection
 from podrole.webhook.kubernetes.credentials import TokenFile
 from podrole.webhook.server import Webhook
 from podrole.webhook.settings import ContainerCredentials, InjectionSettings, Settings, SourceSettings
+from podrole.world.aws_users import aws_user
 from podrole.world.errors import StartFailed
 from podrole.world.pod_identities import PodIdentityFile
 from podrole.world.state import Description, Secrets, WorldDirectory
@@ -143,6 +145,7 @@ class World:
             keys=secrets.signing_keys,
             authority_pem=authority.certificate_pem,
             administrator_token=secrets.cluster_token,
+            token_authenticators=[functools.partial(aws_user, endpoint)],
             events=events,
             clock=self._clock,
         )
