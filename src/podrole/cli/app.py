@@ -48,12 +48,15 @@ def podrole(
 @app.command()
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the world running at the end.")] = False,
+    pod_identity: Annotated[
+        bool, typer.Option("--pod-identity", help="With an EKS Pod Identity association instead of an annotation.")
+    ] = False,
     as_json: JSON = False,
 ) -> None:
     """Run the walkthrough: a pod without an identity, the set-up, the pod with one, and the refusals."""
     from podrole.cli.demo.command import run
 
-    raise typer.Exit(run(keep=keep, as_json=as_json))
+    raise typer.Exit(run(keep=keep, pod_identity=pod_identity, as_json=as_json))
 
 
 @app.command()
@@ -64,13 +67,16 @@ def up(
     cluster_port: Annotated[int, typer.Option(help="Port of the cluster's API; 0: any free.", min=0, max=65535)] = 6443,
     webhook_port: Annotated[int, typer.Option(help="Port of the webhook; 0: any free.", min=0, max=65535)] = 0,
     issuer_port: Annotated[int, typer.Option(help="Port of the cluster's issuer; 0: any free.", min=0, max=65535)] = 0,
+    pod_identity_port: Annotated[
+        int, typer.Option(help="Port of the EKS Pod Identity agent; 0: any free.", min=0, max=65535)
+    ] = 0,
     account: Annotated[str, typer.Option(help="The AWS account id, 12 digits.")] = "111122223333",
     region: Annotated[str, typer.Option(help="The AWS region.")] = "us-east-1",
 ) -> None:
     """Start the local AWS, the cluster and the webhook, all on loopback."""
     from podrole.cli.up import Options, run
 
-    options = Options(directory, aws_port, cluster_port, webhook_port, issuer_port, account, region)
+    options = Options(directory, aws_port, cluster_port, webhook_port, issuer_port, pod_identity_port, account, region)
     raise typer.Exit(run(options, detach=detach))
 
 

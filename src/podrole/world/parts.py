@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 from podrole.base.serving import LOOPBACK
 from podrole.oidc.fetch import Resolver
 from podrole.webhook.manifests import mutating_webhook_configuration
-from podrole.webhook.settings import InjectionSettings
+from podrole.webhook.settings import ContainerCredentials, InjectionSettings
 from podrole.world.webhook_account import NAME as WEBHOOK_NAME
 
 
@@ -32,9 +32,13 @@ def node_environment(aws_url: str, region: str, cluster_port: int) -> Mapping[st
     }
 
 
-def injection_settings(region: str) -> InjectionSettings:
-    """Return what the world's webhook gives pods."""
-    return InjectionSettings(aws_default_region=region, sts_regional_endpoint=True)
+def injection_settings(region: str, pod_identity_url: str) -> InjectionSettings:
+    """Return what the world's webhook gives pods. ``pod_identity_url`` is where the Pod Identity agent answers."""
+    return InjectionSettings(
+        aws_default_region=region,
+        sts_regional_endpoint=True,
+        container_credentials=ContainerCredentials(full_uri=pod_identity_url),
+    )
 
 
 def issuer_resolver(issuer: str, port: int) -> Resolver:
