@@ -21,8 +21,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+cluster_app = typer.Typer(name="cluster", help="Operate the running world's cluster.", no_args_is_help=True)
+
 app.add_typer(policy_app)
 app.add_typer(webhook_app)
+app.add_typer(cluster_app)
 
 Directory = Annotated[Path, typer.Option("--dir", envvar="PODROLE_DIR", help="The world's directory.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
@@ -117,6 +120,20 @@ def events(
     from podrole.cli.events import Selection, run
 
     raise typer.Exit(run(directory, Selection(refused, last), follow=follow, why=why, as_json=as_json))
+
+
+@cluster_app.command("rotate-keys")
+def rotate_keys(
+    directory: Directory = DEFAULT_DIRECTORY,
+    publish_for: Annotated[
+        float, typer.Option(help="Seconds for which the new key is published before it signs.", min=0, max=600)
+    ] = 5.0,
+    as_json: JSON = False,
+) -> None:
+    """Sign the tokens of service accounts with a new key; those signed before stay good."""
+    from podrole.cli.rotate_keys import run
+
+    raise typer.Exit(run(directory, published_seconds=publish_for, as_json=as_json))
 
 
 Kubeconfig = Annotated[Path | None, typer.Option("--kubeconfig", help="A real cluster's kubeconfig.")]

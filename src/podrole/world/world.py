@@ -38,6 +38,7 @@ from podrole.webhook.kubernetes.connection import Connection
 from podrole.webhook.kubernetes.credentials import TokenFile
 from podrole.webhook.server import Webhook
 from podrole.webhook.settings import Settings, SourceSettings
+from podrole.world import key_rotation
 from podrole.world.aws_users import aws_user
 from podrole.world.errors import StartFailed
 from podrole.world.parts import injection_settings, issuer_resolver, node_environment, webhook_configuration
@@ -147,6 +148,7 @@ class World:
             events=events,
             clock=self._clock,
         )
+        cluster.orders[key_rotation.PATH] = key_rotation.KeyRotation(cluster, self._directory)
         api_tls = server_context(authority.issue(_API_NAMES, now=now))
         issuer_tls = server_context(authority.issue([host, LOOPBACK], now=now))
         await stack.enter_async_context(listening(cluster.api, sockets.cluster, tls=api_tls, websockets=True))
