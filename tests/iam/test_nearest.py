@@ -8,6 +8,7 @@ import pytest
 
 from podrole.iam.evaluate import PolicySet, evaluate
 from podrole.iam.explain import Evidence, explain
+from podrole.iam.nearest import Near
 from podrole.iam.policy import PolicyKind
 from podrole.iam.principal import ANONYMOUS, Principal, PrincipalType, principal_of
 from podrole.iam.request import Request
@@ -58,6 +59,11 @@ def hints(evidence: tuple[Evidence, ...]) -> str:
             {"StringEquals": {f"https://{ISSUER}:sub": SUBJECT}},
             f"the key is spelt with https://; IAM leaves the scheme out: {ISSUER}:sub",
             id="a scheme in the key",
+        ),
+        pytest.param(
+            {"StringEquals": {f"{ISSUER.replace('/', ':443/', 1)}:sub": SUBJECT}},
+            f"the key is spelt with port 443; IAM's providers have none: {ISSUER}:sub",
+            id="a port in the key",
         ),
         pytest.param(
             {"StringEquals": {f"{ISSUER}/:sub": SUBJECT}},
@@ -167,6 +173,24 @@ def test_the_nearest_miss_of_a_condition(policy: Any, condition: Any, hint: str)
         "aws:PrincipalArn": f"arn:aws:iam::{HERE}:role/a",
     }
     assert hint in hints(of_token(policy, Condition=condition, context=context))
+
+
+@pytest.mark.parametrize(
+    ("elements", "near"),
+    [
+        ({"Action": "sts:AssumeRole"}, Near.ACTION_OF_OTHER_CALLERS),
+        ({"Principal": {"Service": "ec2.amazonaws.com"}}, Near.PRINCIPAL_TYPE),
+        ({"Principal": {"Federated": PROVIDER.replace(HERE, THERE)}}, Near.PRINCIPAL_ACCOUNT),
+        ({"Principal": {"Federated": f"{PROVIDER}0"}}, Near.OTHER_PROVIDER),
+        ({"Condition": {"StringEquals": {f"{ISSUER}:sub": "system:serviceaccount:*:app"}}}, Near.LITERAL_WILDCARD),
+        ({"Condition": {"StringEquals": {f"{ISSUER}:sub": "default:app"}}}, Near.SUBJECT_FORM),
+        ({"Condition": {"StringEquals": {f"{ISSUER}:aud": SUBJECT}}}, Near.SWAPPED_CLAIMS),
+    ],
+)
+def test_a_near_miss_has_a_name_for_programs(policy: Any, elements: Any, near: Near) -> None:
+    (failure,) = of_token(policy, **elements)[0].failures
+    assert failure.near == near
+    assert failure.to_dict()["near"] == near.value
 
 
 def test_the_old_version_is_pointed_out(policy: Any) -> None:

@@ -12,6 +12,7 @@ def record(events: EventLog, call: ServiceRequest, outcome: HTTPResponse | AWSEr
     """Keep what happened. A refusal by a check is ``refused``; an answer that is an error of the service,
     ``failed``."""
     error = outcome if isinstance(outcome, AWSError) else None
+    explanation = call.explanation if error is None else error.explanation
     if error is None:
         kind = "allowed" if outcome.status < 400 else "failed"
     else:
@@ -28,6 +29,6 @@ def record(events: EventLog, call: ServiceRequest, outcome: HTTPResponse | AWSEr
             status=outcome.status,
             code=error.error_code if error else None,
             why=error.why or error.message if error else None,
-            explanation=dict(error.explanation) if error and error.explanation else None,
+            explanation=dict(explanation) if explanation else None,
         )
     )

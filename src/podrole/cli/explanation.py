@@ -19,6 +19,9 @@ def explanation_block(explanation: Mapping[str, Any]) -> str:
 
 
 def _lines(explanation: Mapping[str, Any]) -> Iterator[str]:
+    if explanation.get("subject"):
+        pod = f", pod {explanation['pod']}" if explanation.get("pod") else ""
+        yield f"token of  {explanation['subject']}{pod}"
     if explanation.get("held"):
         yield "held      " + ", ".join(explanation["held"])
     if explanation.get("step"):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.iam.evaluate import Decision, NamedPolicy, Outcome, PolicySet, Request, consulted
-from podrole.iam.nearest import action_hint, condition_hint, principal_hint, resource_hint, vacuous
+from podrole.iam.nearest import Hint, action_hint, condition_hint, principal_hint, resource_hint, vacuous
 from podrole.iam.policy import Effect, Policy, PolicyKind, Statement
 from podrole.iam.principal import Grant, PrincipalType
 from podrole.iam.request import NO_RESOURCE, Facts
@@ -37,7 +37,8 @@ _NAMES = {
 class Failure:
     """One element that does not fit the request.
 
-    ``got`` is ``None`` where the request has no such key. ``hint`` is the nearest miss, or empty.
+    ``got`` is ``None`` where the request has no such key. ``hint`` is the nearest miss in words and ``near`` its name
+    (:class:`podrole.iam.nearest.Near`), both empty where there is none.
     """
 
     element: str
@@ -46,6 +47,7 @@ class Failure:
     operator: str = ""
     key: str = ""
     hint: str = ""
+    near: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the failure as JSON-able data."""
@@ -53,7 +55,7 @@ class Failure:
         if self.operator:
             found |= {"operator": self.operator, "key": self.key}
         found |= {"expected": list(self.expected), "got": None if self.got is None else list(self.got)}
-        return found | ({"hint": self.hint} if self.hint else {})
+        return found | ({"hint": self.hint, "near": self.near} if self.hint else {})
 
     def __str__(self) -> str:
         what = f"{self.operator} on {self.key}" if self.operator else self.element
@@ -197,26 +199,37 @@ def _failures(statement: Statement, policy: Policy, facts: Facts) -> Iterator[Fa
     actions, resources, principal = statement.actions, statement.resources, statement.principal
     if not actions.matches(facts):
         name = "NotAction" if actions.negated else "Action"
-        yield Failure(
-            name, _cut(_of_service(actions.actions, facts)), (facts.request.action,), hint=action_hint(statement, facts)
-        )
+        listed = _cut(_of_service(actions.actions, facts))
+        yield _failure(name, listed, (facts.request.action,), action_hint(statement, facts))
     if principal is not None and principal.grant(facts) is Grant.NONE:
         name = "NotPrincipal" if principal.negated else "Principal"
-        yield Failure(name, _cut(principal.listed()), (str(facts.principal),), hint=principal_hint(statement, facts))
+        yield _failure(name, _cut(principal.listed()), (str(facts.principal),), principal_hint(statement, facts))
     if resources is not None and not statement.means_resource(facts):
         name = "NotResource" if resources.negated else "Resource"
-        yield Failure(name, _cut(resources.resources), (facts.resource,), hint=resource_hint(statement, facts, policy))
+        yield _failure(name, _cut(resources.resources), (facts.resource,), resource_hint(statement, facts, policy))
     for condition in statement.conditions:
         if not condition.holds(facts):
             found = condition.found(facts)
-            yield Failure(
+            yield _failure(
                 "Condition",
                 _cut(condition.values),
                 None if found is None else _cut(found),
+                condition_hint(condition, facts, policy),
                 condition.operator,
                 condition.key,
-                condition_hint(condition, facts, policy),
             )
+
+
+def _failure(
+    element: str,
+    expected: tuple[str, ...],
+    got: tuple[str, ...] | None,
+    hint: Hint | None,
+    operator: str = "",
+    key: str = "",
+) -> Failure:
+    near, text = hint or ("", "")
+    return Failure(element, expected, got, operator, key, text, str(near))
 
 
 def _of_service(actions: Sequence[str], facts: Facts) -> Sequence[str]:

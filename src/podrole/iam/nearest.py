@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
 
 from podrole.iam.arn import ARN, parse_arn
 from podrole.iam.conditions import Condition
@@ -31,44 +33,93 @@ _LONGEST = 300
 _MOST = 200
 
 
+class Near(StrEnum):
+    """What was probably meant, by a name that does not change."""
+
+    ACTION_LISTED_BY_NOT_ACTION = "listed-by-not-action"
+    ACTION_OF_OTHER_CALLERS = "action-of-other-callers"
+    ACTION_BESIDE = "action-beside"
+    ACTION_MISSPELT = "action-misspelt"
+    RESOURCE = "resource"
+    PRINCIPAL_TYPE = "principal-type"
+    PRINCIPAL_ACCOUNT = "principal-account"
+    PRINCIPAL_SPELLING = "principal-spelling"
+    PRINCIPAL_WILDCARD = "principal-wildcard"
+    OTHER_PROVIDER = "other-provider"
+    OTHER_PRINCIPAL = "other-principal"
+    OLD_VERSION = "old-version"
+    SCHEME_IN_KEY = "scheme-in-key"
+    PORT_IN_KEY = "port-in-key"
+    SLASH_IN_KEY = "slash-in-key"
+    NO_SUCH_KEY = "no-such-key"
+    OTHER_ISSUER = "other-issuer"
+    KEY_MISSPELT = "key-misspelt"
+    SEVERAL_VALUES = "several-values"
+    VARIABLE_WITHOUT_VALUE = "variable-without-value"
+    MALFORMED = "malformed"
+    LITERAL_WILDCARD = "literal-wildcard"
+    SWAPPED_CLAIMS = "swapped-claims"
+    OTHER_SERVICE_ACCOUNT = "other-service-account"
+    SUBJECT_FORM = "subject-form"
+    ALMOST_EQUAL = "almost-equal"
+    SESSION_FOR_ROLE = "session-for-role"
+    ADDRESS_FAMILY = "address-family"
+
+
+class Hint(NamedTuple):
+    """The nearest miss, and the sentence that says it."""
+
+    near: Near
+    text: str
+
+
 # Action
 
 
-def action_hint(statement: Statement, facts: Facts) -> str:
+def action_hint(statement: Statement, facts: Facts) -> Hint | None:
     """Say what the statement's actions miss."""
     asked = f"{facts.service}:{facts.name}"
     listed = [action.lower() for action in statement.actions.actions]
     if statement.actions.negated:
-        return "NotAction lists this action"
+        return Hint(Near.ACTION_LISTED_BY_NOT_ACTION, "NotAction lists this action")
     if asked == "sts:assumerolewithwebidentity" and "sts:assumerole" in listed:
-        return "a web identity comes by sts:AssumeRoleWithWebIdentity; sts:AssumeRole is for users, roles and services"
+        return Hint(
+            Near.ACTION_OF_OTHER_CALLERS,
+            "a web identity comes by sts:AssumeRoleWithWebIdentity; sts:AssumeRole is for users, roles and services",
+        )
     if asked == "sts:assumerole" and "sts:assumerolewithwebidentity" in listed:
-        return "sts:AssumeRoleWithWebIdentity is for tokens; this caller signs and needs sts:AssumeRole"
+        return Hint(
+            Near.ACTION_OF_OTHER_CALLERS,
+            "sts:AssumeRoleWithWebIdentity is for tokens; this caller signs and needs sts:AssumeRole",
+        )
     if asked in ("sts:tagsession", "sts:setsourceidentity"):
-        return f"the session asks for {facts.request.action}, which has to be allowed beside the assumption itself"
+        return Hint(
+            Near.ACTION_BESIDE,
+            f"the session asks for {facts.request.action}, which has to be allowed beside the assumption itself",
+        )
     similar = _similar(asked, [action for action in listed if action.startswith(f"{facts.service}:")])
     if not similar:
-        return ""
-    return f"{statement.actions.actions[listed.index(similar)]} is spelt almost as {facts.request.action}"
+        return None
+    written = statement.actions.actions[listed.index(similar)]
+    return Hint(Near.ACTION_MISSPELT, f"{written} is spelt almost as {facts.request.action}")
 
 
 # Resource
 
 
-def resource_hint(statement: Statement, facts: Facts, policy: Policy) -> str:
+def resource_hint(statement: Statement, facts: Facts, policy: Policy) -> Hint | None:
     """Say what the statement's resources miss."""
     element = statement.resources
     if element is None:
-        return ""
+        return None
     if element.negated:
-        return "NotResource lists this resource"
+        return Hint(Near.RESOURCE, "NotResource lists this resource")
     if facts.resource == NO_RESOURCE:
-        return 'this action takes no resource: only "Resource": "*" speaks of it'
+        return Hint(Near.RESOURCE, 'this action takes no resource: only "Resource": "*" speaks of it')
     variables = policy.version == CURRENT_VERSION
     if not variables and any("${" in text for text in element.resources):
-        return _OLD_VERSION_HINT
-    hints = (_resource_miss(text, facts, variables) for text in element.resources)
-    return next((hint for hint in hints if hint), "")
+        return Hint(Near.OLD_VERSION, _OLD_VERSION_HINT)
+    return _first(Near.RESOURCE, (_resource_miss(text, facts, variables) for text in element.resources))
 
 
 def _resource_miss(text: str, facts: Facts, variables: bool) -> str:
@@ -100,60 +151,63 @@ def _against(policy: str, request: str) -> str:
 # Principal
 
 
-def principal_hint(statement: Statement, facts: Facts) -> str:
+def principal_hint(statement: Statement, facts: Facts) -> Hint | None:
     """Say what the statement's principals miss."""
     element, caller = statement.principal, facts.principal
-    if element is None:
-        return ""
-    if element.negated:
-        return ""
+    if element is None or element.negated:
+        return None
     if caller.type is PrincipalType.WEB_IDENTITY:
         return _provider_hint(element.federated, caller, bool(element.arns or element.accounts or element.every_aws))
     if caller.type is PrincipalType.SERVICE:
         return _service_hint(element.services, caller)
     if caller.type is PrincipalType.ANONYMOUS:
-        return 'the request is not signed: only "*" means everyone'
+        return Hint(Near.PRINCIPAL_TYPE, 'the request is not signed: only "*" means everyone')
     if element.arns or element.accounts or element.ids:
         return _account_hint(sorted(element.arns), element.accounts, caller)
     kinds = [name for name, held in (("Federated", element.federated), ("Service", element.services)) if held]
-    return f"the caller is of AWS, the statement names only {' and '.join(kinds)}" if kinds else ""
+    if not kinds:
+        return None
+    return Hint(Near.PRINCIPAL_TYPE, f"the caller is of AWS, the statement names only {' and '.join(kinds)}")
 
 
-def _service_hint(services: frozenset[str], caller: Principal) -> str:
+def _service_hint(services: frozenset[str], caller: Principal) -> Hint | None:
     if not services:
-        return "the caller is a service: it matches only Service"
+        return Hint(Near.PRINCIPAL_TYPE, "the caller is a service: it matches only Service")
     similar = _similar(caller.arn, sorted(services))
-    return f"the caller is {caller.arn}, not {similar}" if similar else ""
+    return Hint(Near.OTHER_PRINCIPAL, f"the caller is {caller.arn}, not {similar}") if similar else None
 
 
-def _provider_hint(providers: frozenset[str], caller: Principal, names_aws: bool) -> str:
+def _provider_hint(providers: frozenset[str], caller: Principal, names_aws: bool) -> Hint:
     if not providers:
-        return "a web identity matches only Federated" + (", never AWS" if names_aws else "")
+        never = ", never AWS" if names_aws else ""
+        return Hint(Near.PRINCIPAL_TYPE, f"a web identity matches only Federated{never}")
     for provider in sorted(providers):
         mine, theirs = caller.arn.split(":", 5), provider.split(":", 5)
         if len(mine) == len(theirs) == 6 and mine[5] == theirs[5] and mine[4] != theirs[4]:
-            return f"the same provider in another account: {theirs[4]} instead of {mine[4]}"
+            return Hint(
+                Near.PRINCIPAL_ACCOUNT, f"the same provider in another account: {theirs[4]} instead of {mine[4]}"
+            )
         if provider.rstrip("/") == caller.arn.rstrip("/"):
-            return "differs only in the slash at its end"
+            return Hint(Near.PRINCIPAL_SPELLING, "differs only in the slash at its end")
         if provider.lower() == caller.arn.lower():
-            return "differs only in case"
+            return Hint(Near.PRINCIPAL_SPELLING, "differs only in case")
         if has_wildcard(provider):
-            return "a wildcard in Federated is an ordinary character; name the provider's whole ARN"
-    return "the token was validated by another provider"
+            return Hint(
+                Near.PRINCIPAL_WILDCARD,
+                "a wildcard in Federated is an ordinary character; name the provider's whole ARN",
+            )
+    return Hint(Near.OTHER_PROVIDER, "the token was validated by another provider")
 
 
-def _account_hint(arns: list[str], accounts: frozenset[str], caller: Principal) -> str:
+def _account_hint(arns: list[str], accounts: frozenset[str], caller: Principal) -> Hint | None:
     try:
         mine = parse_arn(caller.role_arn or caller.arn)
     except InvalidARN:  # nobody checked it before; a hint must not be what fails
-        return ""
-    for text in arns:
-        hint = _entity_hint(parse_arn(text), mine, caller)
-        if hint:
-            return hint
-    if any(caller.account != account for account in accounts) and not arns:
-        return f"the caller is of account {caller.account}"
-    return ""
+        return None
+    hint = _first(Near.OTHER_PRINCIPAL, (_entity_hint(parse_arn(text), mine, caller) for text in arns))
+    if hint is None and not arns and any(caller.account != account for account in accounts):
+        return Hint(Near.PRINCIPAL_ACCOUNT, f"the caller is of account {caller.account}")
+    return hint
 
 
 def _entity_hint(named: ARN, mine: ARN, caller: Principal) -> str:
@@ -202,10 +256,10 @@ class _Miss:
         return not self.condition.negated
 
 
-def condition_hint(condition: Condition, facts: Facts, policy: Policy) -> str:
+def condition_hint(condition: Condition, facts: Facts, policy: Policy) -> Hint | None:
     """Say what the condition misses."""
     miss = _Miss(condition, facts, policy, condition.found(facts))
-    return next((hint for rule in _RULES if (hint := rule(miss))), "")
+    return next((Hint(near, text) for near, rule in _RULES if (text := rule(miss))), None)
 
 
 def vacuous(condition: Condition, facts: Facts) -> str:
@@ -231,6 +285,16 @@ def _spelt_with_scheme(miss: _Miss) -> str:
         return (
             f"the key is spelt with {key.partition('://')[0]}://; IAM leaves the scheme out: {key.partition('://')[2]}"
         )
+    return ""
+
+
+def _port_in_key(miss: _Miss) -> str:
+    issuer, _, claim = miss.condition.key.rpartition(":")
+    host, slash, path = issuer.partition("/")
+    name, colon, port = host.partition(":")
+    key = f"{name}{slash}{path}:{claim}"
+    if miss.found is None and colon and port.isdigit() and key.lower() in miss.facts.context:
+        return f"the key is spelt with port {port}; IAM's providers have none: {key}"
     return ""
 
 
@@ -334,6 +398,12 @@ def _service_account(miss: _Miss) -> str:
             return f"differs only in the service account: {_against(wanted['name'], asked['name'])}"
         if same_name and not same_namespace:
             return f"differs only in the namespace: {_against(wanted['namespace'], asked['namespace'])}"
+    return ""
+
+
+def _subject_form(miss: _Miss) -> str:
+    if not miss.positive or not _SERVICE_ACCOUNT.fullmatch(miss.one):
+        return ""
     if not any(_SERVICE_ACCOUNT.fullmatch(value) for value in miss.expected):
         return "the subject of a pod's token is system:serviceaccount:NAMESPACE:NAME"
     return ""
@@ -374,23 +444,29 @@ def _other_family(miss: _Miss) -> str:
     return ""
 
 
-_RULES: tuple[Callable[[_Miss], str], ...] = (
-    _old_version,
-    _spelt_with_scheme,
-    _slash_before_claim,
-    _no_token_key,
-    _other_issuer,
-    _misspelt_key,
-    _several_values,
-    _without_variable,
-    _malformed,
-    _literal_wildcard,
-    _swapped_claims,
-    _service_account,
-    _almost_equal,
-    _session_for_role,
-    _other_family,
+_RULES: tuple[tuple[Near, Callable[[_Miss], str]], ...] = (
+    (Near.OLD_VERSION, _old_version),
+    (Near.SCHEME_IN_KEY, _spelt_with_scheme),
+    (Near.PORT_IN_KEY, _port_in_key),
+    (Near.SLASH_IN_KEY, _slash_before_claim),
+    (Near.NO_SUCH_KEY, _no_token_key),
+    (Near.OTHER_ISSUER, _other_issuer),
+    (Near.KEY_MISSPELT, _misspelt_key),
+    (Near.SEVERAL_VALUES, _several_values),
+    (Near.VARIABLE_WITHOUT_VALUE, _without_variable),
+    (Near.MALFORMED, _malformed),
+    (Near.LITERAL_WILDCARD, _literal_wildcard),
+    (Near.SWAPPED_CLAIMS, _swapped_claims),
+    (Near.OTHER_SERVICE_ACCOUNT, _service_account),
+    (Near.SUBJECT_FORM, _subject_form),
+    (Near.ALMOST_EQUAL, _almost_equal),
+    (Near.SESSION_FOR_ROLE, _session_for_role),
+    (Near.ADDRESS_FAMILY, _other_family),
 )
+
+
+def _first(near: Near, texts: Iterable[str]) -> Hint | None:
+    return next((Hint(near, text) for text in texts if text), None)
 
 
 def _similar(word: str, others: list[str]) -> str:

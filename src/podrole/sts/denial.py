@@ -78,6 +78,14 @@ class Denial:
     evidence: Mapping[str, Any] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
 
+    @property
+    def verified_subject(self) -> str | None:
+        """Whose token it was; None as long as the checks had not come to believe it."""
+        if self.step not in _TOKEN_BELIEVED:
+            return None
+        subject: str | None = self.evidence.get("token", {}).get("claims", {}).get("sub")
+        return subject
+
     def explanation(self) -> dict[str, Any]:
         """Return the denial's reasons as JSON-able data, what has no value left out."""
         held = self.steps[: self.steps.index(self.step)] if self.step in self.steps else ()
@@ -95,6 +103,9 @@ class Denial:
     def of(self, steps: tuple[Step, ...], known: Mapping[str, Any]) -> Denial:
         """Return the denial as one of an operation with ``steps``, with what was ``known`` by then."""
         return replace(self, steps=steps, evidence={**known, **self.evidence})
+
+
+_TOKEN_BELIEVED = (Step.TRUST, Step.DURATION, Step.SESSION_POLICY)
 
 
 class Denied(Exception):

@@ -15,6 +15,7 @@ from podrole.webhook.bindings import CONFIG_MAP
 from podrole.webhook.identity import Binding, Identity
 from podrole.webhook.kubernetes.client import KubernetesClient, path_of
 from podrole.webhook.kubernetes.reflector import BackOff, Metadata, Reflector
+from podrole.webhook.logs import log_faults
 from podrole.webhook.personality import Personality
 from podrole.webhook.pod_identities import PodIdentityList
 from podrole.webhook.service_accounts import LookupFailed, ServiceAccounts
@@ -107,6 +108,11 @@ class Identities:
             for reflector in self._reflectors:
                 tasks.create_task(reflector.run())
 
+    async def read_once(self) -> None:
+        """Read all sources as they are now, for whoever needs no more. Raises WebhookError where one cannot be read."""
+        for reflector in self._reflectors:
+            await reflector.read_once()
+
     def refresh_files(self) -> None:
         """Look whether the list of EKS Pod Identity has changed. To be called every second or so."""
         if self._list is not None and self._list.refresh():
@@ -165,8 +171,7 @@ class Identities:
         self._remembered.pop((namespace, name), None)
 
     def _take_config_map(self, data: Mapping[str, str | None] | None) -> None:
-        for fault in self._personality.take_config_map(data):
-            _log.warning("%s", fault)
+        log_faults(_log, self._personality.take_config_map(data))
         self._remembered.clear()
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import gc
 import logging
+import resource
 import socket
 from collections.abc import AsyncIterator
 
 import uvloop
 
 from podrole.base.serving import bind
-from podrole.webhook.ec2_host import account_of_host
+from podrole.webhook.ec2_host import with_account_of_host
 from podrole.webhook.kubernetes.client import KubernetesClient
 from podrole.webhook.kubernetes.connection import find_connection
 from podrole.webhook.logs import configure_logging
@@ -32,10 +32,9 @@ def run(settings: Settings, *, ask_host_for_account: bool = False) -> int:
     way are answered. A second one ends at once, with code 1. Raises PodroleError where it cannot start.
     """
     configure_logging(settings.verbosity)
+    _allow_many_connections()
     if ask_host_for_account:
-        composition = uvloop.run(account_of_host())
-        injection = dataclasses.replace(settings.injection, role_composition=composition)
-        settings = dataclasses.replace(settings, injection=injection)
+        settings = uvloop.run(with_account_of_host(settings))
     serving = settings.serving
     with contextlib.ExitStack() as stack:
         sock = bind(serving.port, name="The webhook", option="--port", address=serving.address)
@@ -50,6 +49,13 @@ def run(settings: Settings, *, ask_host_for_account: bool = False) -> int:
 
             return uvloop.run(supervise(settings, sock, metrics_sock))
         return uvloop.run(serve(settings, sock, metrics_sock))
+
+
+def _allow_many_connections() -> None:
+    """Take as many file descriptors as the system gives, as a Go program does: the usual 1,024 are soon taken up."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def serve(settings: Settings, sock: socket.socket, metrics_sock: socket.socket) -> int:

@@ -9,6 +9,7 @@
     ├── ca.crt          the authority of the world's TLS certificates
     ├── kubeconfig      for kubectl
     ├── webhook-token   the webhook's token, renewed; there only while the world runs
+    ├── pod-identities.json  the service accounts of EKS Pod Identity; there only while the world runs
     ├── events.jsonl    the event log
     ├── world.log       what a detached world has to say
     └── node/           the pods' directories
@@ -52,6 +53,7 @@ class Description(msgspec.Struct, frozen=True):
     issuer: str
     issuer_port: int
     thumbprint: str
+    pod_identity_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,11 @@ class WorldDirectory:
     def webhook_token(self) -> Path:
         """The token that the world's webhook reads."""
         return self.path / "webhook-token"
+
+    @property
+    def pod_identities(self) -> Path:
+        """The list of service accounts of EKS Pod Identity that the webhook reads."""
+        return self.path / "pod-identities.json"
 
     @property
     def node(self) -> Path:

@@ -20,6 +20,7 @@ from podrole.sts.denial import Denial, Denied, Step, denied
 from podrole.sts.session import Session
 from podrole.sts.trust import Candidate
 from podrole.sts.user_sessions import federation_token, session_token
+from podrole.sts.web_identity import Granted
 from podrole.sts.web_identity import assume_role_with_web_identity as exchange
 
 _NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
@@ -42,9 +43,11 @@ class STS:
         call.region = self._region
         outcome = await exchange(call.parameters, self._directory, self._keys, circumstances(call))
         if isinstance(outcome, Denial):
+            call.principal = outcome.verified_subject or call.principal
             raise denial_error(outcome)
         session = outcome.session
         call.principal = session.arn
+        call.explanation = _of_whom(outcome)
         return _answer(
             call,
             f"    <Audience>{text(outcome.claims.effective_audience)}</Audience>\n"
@@ -143,6 +146,18 @@ class STS:
 def denial_error(denial: Denial) -> AWSError:
     """Return a denial as the endpoint's error: the client's words, and the reasons for the event log."""
     return AWSError(denial.code, denial.status, denial.message, why=denial.why, explanation=denial.explanation())
+
+
+def _of_whom(granted: Granted) -> dict[str, str]:
+    """Say whose token became the session, so that what the session does later leads back to its pod."""
+    claims = granted.claims
+    found = {"subject": claims.subject, "issuer": claims.issuer, "provider": granted.provider.arn}
+    kubernetes = claims.payload.get("kubernetes.io")
+    pod = kubernetes.get("pod") if isinstance(kubernetes, dict) else None
+    name = pod.get("name") if isinstance(pod, dict) else None
+    if isinstance(name, str) and name.isprintable():
+        found["pod"] = name
+    return found
 
 
 def _user(caller: Caller) -> User:
