@@ -281,7 +281,7 @@ async def test_a_pod_that_may_not_be_created_is_told_in_events_and_conditions(
         "deployments.apps",
         "default",
         "web",
-        lambda found: condition(found, "ReplicaFailure") if "status" in found else None,
+        lambda found: condition(found, "ReplicaFailure") if "conditions" in found["status"] else None,
     )
     assert condition(failed, "ReplicaFailure")["reason"] == "FailedCreate"
     monkeypatch.undo()
