@@ -62,12 +62,13 @@ class WorldSettings:
 
 @dataclass(frozen=True, slots=True)
 class _Sockets:
-    """The world's four listeners, bound before anything else starts: a port in use is found out at once."""
+    """The world's listeners, bound before anything else starts: a port in use is found out at once."""
 
     aws: socket.socket
     cluster: socket.socket
     issuer: socket.socket
     webhook: socket.socket
+    metrics: socket.socket
 
     @classmethod
     def bound(cls, settings: WorldSettings, stack: contextlib.AsyncExitStack) -> Self:
@@ -76,6 +77,7 @@ class _Sockets:
             (settings.cluster_port, "The cluster", "--cluster-port"),
             (settings.issuer_port, "The cluster's issuer", "--issuer-port"),
             (settings.webhook_port, "The webhook", "--webhook-port"),
+            (0, "The webhook's metrics", "--webhook-port"),
         )
         return cls(*(stack.enter_context(bind(port, name=name, option=option)) for port, name, option in wanted))
 
@@ -154,6 +156,7 @@ class World:
             aws_url=_url("http", sockets.aws),
             cluster_url=_url("https", sockets.cluster),
             webhook_url=_url("https", sockets.webhook) + "/mutate",
+            webhook_metrics_url=_url("http", sockets.metrics) + "/metrics",
             issuer=issuer,
             issuer_port=_port(sockets.issuer),
             thumbprint=thumbprint(authority.certificate_pem),
@@ -208,6 +211,7 @@ class World:
             ),
             sock=sockets.webhook,
             tls=server_context(authority.issue([LOOPBACK], now=self._clock())),
+            metrics_sock=sockets.metrics,
         )
         await stack.enter_async_context(webhook)
         await webhook.wait_ready()
