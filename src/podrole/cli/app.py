@@ -21,8 +21,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+cluster_app = typer.Typer(name="cluster", help="Operate the running world's cluster.", no_args_is_help=True)
+
 app.add_typer(policy_app)
 app.add_typer(webhook_app)
+app.add_typer(cluster_app)
 
 Directory = Annotated[Path, typer.Option("--dir", envvar="PODROLE_DIR", help="The world's directory.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
@@ -48,12 +51,15 @@ def podrole(
 @app.command()
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the world running at the end.")] = False,
+    pod_identity: Annotated[
+        bool, typer.Option("--pod-identity", help="With an EKS Pod Identity association instead of an annotation.")
+    ] = False,
     as_json: JSON = False,
 ) -> None:
     """Run the walkthrough: a pod without an identity, the set-up, the pod with one, and the refusals."""
     from podrole.cli.demo.command import run
 
-    raise typer.Exit(run(keep=keep, as_json=as_json))
+    raise typer.Exit(run(keep=keep, pod_identity=pod_identity, as_json=as_json))
 
 
 @app.command()
@@ -64,13 +70,16 @@ def up(
     cluster_port: Annotated[int, typer.Option(help="Port of the cluster's API; 0: any free.", min=0, max=65535)] = 6443,
     webhook_port: Annotated[int, typer.Option(help="Port of the webhook; 0: any free.", min=0, max=65535)] = 0,
     issuer_port: Annotated[int, typer.Option(help="Port of the cluster's issuer; 0: any free.", min=0, max=65535)] = 0,
+    pod_identity_port: Annotated[
+        int, typer.Option(help="Port of the EKS Pod Identity agent; 0: any free.", min=0, max=65535)
+    ] = 0,
     account: Annotated[str, typer.Option(help="The AWS account id, 12 digits.")] = "111122223333",
     region: Annotated[str, typer.Option(help="The AWS region.")] = "us-east-1",
 ) -> None:
     """Start the local AWS, the cluster and the webhook, all on loopback."""
     from podrole.cli.up import Options, run
 
-    options = Options(directory, aws_port, cluster_port, webhook_port, issuer_port, account, region)
+    options = Options(directory, aws_port, cluster_port, webhook_port, issuer_port, pod_identity_port, account, region)
     raise typer.Exit(run(options, detach=detach))
 
 
@@ -111,3 +120,50 @@ def events(
     from podrole.cli.events import Selection, run
 
     raise typer.Exit(run(directory, Selection(refused, last), follow=follow, why=why, as_json=as_json))
+
+
+@cluster_app.command("rotate-keys")
+def rotate_keys(
+    directory: Directory = DEFAULT_DIRECTORY,
+    publish_for: Annotated[
+        float, typer.Option(help="Seconds for which the new key is published before it signs.", min=0, max=600)
+    ] = 5.0,
+    as_json: JSON = False,
+) -> None:
+    """Sign the tokens of service accounts with a new key; those signed before stay good."""
+    from podrole.cli.rotate_keys import run
+
+    raise typer.Exit(run(directory, published_seconds=publish_for, as_json=as_json))
+
+
+Kubeconfig = Annotated[Path | None, typer.Option("--kubeconfig", help="A real cluster's kubeconfig.")]
+Context = Annotated[str | None, typer.Option("--context", help="A context of it.")]
+Profile = Annotated[str | None, typer.Option("--profile", help="A profile of a real AWS account.")]
+Region = Annotated[str | None, typer.Option("--region", help="The AWS region of a real account.")]
+
+
+@app.command()
+def doctor(
+    target: Annotated[
+        str | None, typer.Argument(metavar="[NAMESPACE/POD | NAMESPACE/serviceaccount/NAME]", show_default=False)
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every service account, in one table.")] = False,
+    can: Annotated[str | None, typer.Option("--can", help="May it do this? Such as s3:GetObject.")] = None,
+    resource: Annotated[str | None, typer.Option("--resource", help="… on this ARN.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Try it with a real token, thrown away at once.")] = False,
+    directory: Directory = DEFAULT_DIRECTORY,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    profile: Profile = None,
+    region: Region = None,
+    role: Annotated[str | None, typer.Option("--role", help="The role's ARN, where no cluster can tell.")] = None,
+    issuer: Annotated[str | None, typer.Option("--issuer", help="The issuer, where no cluster can tell.")] = None,
+    as_json: JSON = False,
+) -> None:
+    """Say why a pod has no AWS identity, link by link, and what repairs it. Exit code 0: sound, 1: broken, 2: could
+    not tell."""
+    from podrole.cli.doctor import Asked, run
+    from podrole.cli.place import PlaceOptions
+
+    options = PlaceOptions(directory, kubeconfig, context, profile, region, role, issuer)
+    raise typer.Exit(run(Asked(target, everything, can, resource, live), options, as_json=as_json))
