@@ -36,10 +36,10 @@ class ServiceRequest:
     """One call, understood, and filled in by station after station.
 
     ``parameters`` are the form's or the query's of a query service, flat and decoded; ``path_parameters`` the labels
-    of the path, decoded. ``principal`` is who turned out to call, for the event log. ``input`` is the operation's
-    input once podrole.aws.parameters has read it. Authorization fills in ``account``, in which the service acts, and
-    ``refused_keys``: the objects that S3's DeleteObjects must leave, each with the reason. ``explanation`` is what
-    there is to know about a call that is allowed, for the event log.
+    of the path, decoded. ``principal`` is who turned out to call, and ``explanation`` what there is to know about a
+    call that is allowed, both for the event log. ``input`` is the operation's input once podrole.aws.parameters has
+    read it. Authorization fills in ``account``, in which the service acts, and ``refused_keys``: the objects that S3's
+    DeleteObjects must leave, each with the reason.
     """
 
     id: str
@@ -52,10 +52,10 @@ class ServiceRequest:
     parameters: Mapping[str, str] = field(default_factory=dict)
     path_parameters: Mapping[str, str] = field(default_factory=dict)
     principal: str = "unauthenticated"
+    explanation: Mapping[str, Any] | None = None
     input: dict[str, Any] | None = None
     account: str = ""
     refused_keys: list[tuple[dict[str, Any], str]] = field(default_factory=list)
-    explanation: Mapping[str, Any] | None = None
 
     @property
     def action(self) -> str:

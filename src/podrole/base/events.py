@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import contextlib
 import logging
 import os
 from collections.abc import Iterator
@@ -124,6 +125,27 @@ class EventLog:
 
 def _printable(value: Any) -> Any:
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
+
+def read_recent(path: Path, limit: int = 4 * 1024 * 1024) -> list[Event]:
+    """Return the events in the last ``limit`` bytes of a log file, newest first; none where there is no file.
+
+    A line that is not whole, or not an event's, is left out.
+    """
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            start = max(0, size - limit)
+            file.seek(start)
+            lines = file.read().split(b"\n")
+    except FileNotFoundError:
+        return []
+    decoder = msgspec.json.Decoder(Event)
+    found: list[Event] = []
+    for line in reversed(lines[1 if start else 0 : -1]):
+        with contextlib.suppress(msgspec.MsgspecError):
+            found.append(decoder.decode(line))
+    return found
 
 
 def read_events(path: Path) -> Iterator[Event]:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from podrole.cli.policy.commands import policy_app
+from podrole.cli.webhook.commands import webhook_app
 
 DEFAULT_DIRECTORY = Path(".podrole")
 
@@ -20,7 +21,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+cluster_app = typer.Typer(name="cluster", help="Operate the running world's cluster.", no_args_is_help=True)
+
 app.add_typer(policy_app)
+app.add_typer(webhook_app)
+app.add_typer(cluster_app)
 
 Directory = Annotated[Path, typer.Option("--dir", envvar="PODROLE_DIR", help="The world's directory.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
@@ -115,3 +120,50 @@ def events(
     from podrole.cli.events import Selection, run
 
     raise typer.Exit(run(directory, Selection(refused, last), follow=follow, why=why, as_json=as_json))
+
+
+@cluster_app.command("rotate-keys")
+def rotate_keys(
+    directory: Directory = DEFAULT_DIRECTORY,
+    publish_for: Annotated[
+        float, typer.Option(help="Seconds for which the new key is published before it signs.", min=0, max=600)
+    ] = 5.0,
+    as_json: JSON = False,
+) -> None:
+    """Sign the tokens of service accounts with a new key; those signed before stay good."""
+    from podrole.cli.rotate_keys import run
+
+    raise typer.Exit(run(directory, published_seconds=publish_for, as_json=as_json))
+
+
+Kubeconfig = Annotated[Path | None, typer.Option("--kubeconfig", help="A real cluster's kubeconfig.")]
+Context = Annotated[str | None, typer.Option("--context", help="A context of it.")]
+Profile = Annotated[str | None, typer.Option("--profile", help="A profile of a real AWS account.")]
+Region = Annotated[str | None, typer.Option("--region", help="The AWS region of a real account.")]
+
+
+@app.command()
+def doctor(
+    target: Annotated[
+        str | None, typer.Argument(metavar="[NAMESPACE/POD | NAMESPACE/serviceaccount/NAME]", show_default=False)
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every service account, in one table.")] = False,
+    can: Annotated[str | None, typer.Option("--can", help="May it do this? Such as s3:GetObject.")] = None,
+    resource: Annotated[str | None, typer.Option("--resource", help="… on this ARN.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Try it with a real token, thrown away at once.")] = False,
+    directory: Directory = DEFAULT_DIRECTORY,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    profile: Profile = None,
+    region: Region = None,
+    role: Annotated[str | None, typer.Option("--role", help="The role's ARN, where no cluster can tell.")] = None,
+    issuer: Annotated[str | None, typer.Option("--issuer", help="The issuer, where no cluster can tell.")] = None,
+    as_json: JSON = False,
+) -> None:
+    """Say why a pod has no AWS identity, link by link, and what repairs it. Exit code 0: sound, 1: broken, 2: could
+    not tell."""
+    from podrole.cli.doctor import Asked, run
+    from podrole.cli.place import PlaceOptions
+
+    options = PlaceOptions(directory, kubeconfig, context, profile, region, role, issuer)
+    raise typer.Exit(run(Asked(target, everything, can, resource, live), options, as_json=as_json))

@@ -8,13 +8,11 @@ first, then the webhook, the cluster, and the listeners last.
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import functools
 import os
 import secrets as randomness
 import socket
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -39,12 +37,13 @@ from podrole.sts.credentials import Vault, access_key_id
 from podrole.webhook.kubernetes.connection import Connection
 from podrole.webhook.kubernetes.credentials import TokenFile
 from podrole.webhook.server import Webhook
-from podrole.webhook.settings import ContainerCredentials, InjectionSettings, Settings, SourceSettings
+from podrole.webhook.settings import Settings, SourceSettings
+from podrole.world import key_rotation
 from podrole.world.aws_users import aws_user
 from podrole.world.errors import StartFailed
+from podrole.world.parts import injection_settings, issuer_resolver, node_environment, webhook_configuration
 from podrole.world.pod_identities import PodIdentityFile
 from podrole.world.state import Description, Secrets, WorldDirectory
-from podrole.world.webhook_account import NAME as WEBHOOK_NAME
 from podrole.world.webhook_account import TokenKeeper, create_account
 
 KUBERNETES_VERSION = "1.36"
@@ -149,6 +148,7 @@ class World:
             events=events,
             clock=self._clock,
         )
+        cluster.orders[key_rotation.PATH] = key_rotation.KeyRotation(cluster, self._directory)
         api_tls = server_context(authority.issue(_API_NAMES, now=now))
         issuer_tls = server_context(authority.issue([host, LOOPBACK], now=now))
         await stack.enter_async_context(listening(cluster.api, sockets.cluster, tls=api_tls, websockets=True))
@@ -183,11 +183,7 @@ class World:
         self, sockets: _Sockets, secrets: Secrets, issuer: str, events: EventLog, pods: PodIdentityFile
     ) -> Endpoint:
         settings = self._settings
-        host, port = issuer.split("/")[2], _port(sockets.issuer)
-
-        def resolve(name: str, wanted: int) -> tuple[str, int]:
-            return (LOOPBACK, port) if (name, wanted) == (host, 443) else (name, wanted)
-
+        resolve = issuer_resolver(issuer, _port(sockets.issuer))
         return Endpoint(
             Account(settings.account, settings.region, secrets.admin_key_id, secrets.admin_secret),
             ClusterInfo(
@@ -229,12 +225,8 @@ class World:
         await stack.enter_async_context(keeper)
         webhook = Webhook(
             Settings(
-                injection=InjectionSettings(
-                    aws_default_region=self._settings.region,
-                    sts_regional_endpoint=True,
-                    container_credentials=ContainerCredentials(
-                        full_uri=_url("http", sockets.pod_identity) + CREDENTIALS_PATH
-                    ),
+                injection=injection_settings(
+                    self._settings.region, _url("http", sockets.pod_identity) + CREDENTIALS_PATH
                 ),
                 sources=SourceSettings(container_credentials_config=str(self._directory.pod_identities)),
             ),
@@ -268,46 +260,6 @@ class World:
 
     def _new_key_id(self) -> str:
         return access_key_id("AKIA", self._settings.account, randomness.token_bytes(5))
-
-
-def node_environment(aws_url: str, region: str, cluster_port: int) -> Mapping[str, str]:
-    """Return what every process on the node finds in its environment in place of a network of its own.
-
-    On an EC2 instance names lead to AWS and the metadata service tells the region; here these variables do. The
-    metadata service is turned off, as there is none: no SDK goes looking for the machine's own identity.
-    """
-    return {
-        "AWS_ENDPOINT_URL": aws_url,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "KUBERNETES_SERVICE_HOST": LOOPBACK,
-        "KUBERNETES_SERVICE_PORT": str(cluster_port),
-    }
-
-
-def webhook_configuration(url: str, authority_pem: bytes) -> dict[str, Any]:
-    """Return the registration of the webhook with the API server."""
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": WEBHOOK_NAME},
-        "webhooks": [
-            {
-                "name": "pod-identity-webhook.podrole.dev",
-                "admissionReviewVersions": ["v1"],
-                "clientConfig": {"url": url, "caBundle": base64.b64encode(authority_pem).decode()},
-                "failurePolicy": "Fail",
-                "objectSelector": {
-                    "matchExpressions": [
-                        {"key": "eks.amazonaws.com/skip-pod-identity-webhook", "operator": "DoesNotExist"}
-                    ]
-                },
-                "reinvocationPolicy": "IfNeeded",
-                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
-                "sideEffects": "None",
-            }
-        ],
-    }
 
 
 async def _finished(task: asyncio.Task[None]) -> None:

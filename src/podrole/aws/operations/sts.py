@@ -148,13 +148,6 @@ def denial_error(denial: Denial) -> AWSError:
     return AWSError(denial.code, denial.status, denial.message, why=denial.why, explanation=denial.explanation())
 
 
-def _user(caller: Caller) -> User:
-    """Return the user behind the caller: sessions that stand for no user do not come this far."""
-    if not isinstance(caller.entity, User):
-        raise AWSError("AccessDenied", 403, "Only IAM users can call this operation.")
-    return caller.entity
-
-
 def _of_whom(granted: Granted) -> dict[str, str]:
     """Say whose token became the session, so that what the session does later leads back to its pod."""
     claims = granted.claims
@@ -165,6 +158,13 @@ def _of_whom(granted: Granted) -> dict[str, str]:
     if isinstance(name, str) and name.isprintable():
         found["pod"] = name
     return found
+
+
+def _user(caller: Caller) -> User:
+    """Return the user behind the caller: sessions that stand for no user do not come this far."""
+    if not isinstance(caller.entity, User):
+        raise AWSError("AccessDenied", 403, "Only IAM users can call this operation.")
+    return caller.entity
 
 
 def _answer(call: ServiceRequest, members: str) -> HTTPResponse:

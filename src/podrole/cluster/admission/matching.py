@@ -19,6 +19,11 @@ EXEMPT = frozenset({"mutatingwebhookconfigurations", "validatingwebhookconfigura
 """Never sent to any webhook: a broken webhook must not keep one from removing it."""
 
 
+NO_RULE = "no rule matches the operation and the resource"
+NAMESPACE_NOT_SELECTED = "the namespaceSelector does not select the namespace's labels"
+OBJECT_NOT_SELECTED = "the objectSelector does not select the object's labels"
+
+
 @dataclass(frozen=True, slots=True)
 class Registered:
     """One webhook of one configuration."""
@@ -53,15 +58,13 @@ def decide(webhook: Mapping[str, Any], request: Attributes, namespace_labels: Ma
     if request.resource.plural in EXEMPT:
         return Decision(called=False, why="webhook configurations are never sent to webhooks")
     if not any(_rule_matches(rule, request) for rule in webhook.get("rules", ())):
-        return Decision(called=False, why="no rule matches the operation and the resource")
+        return Decision(called=False, why=NO_RULE)
     if namespace_labels is not None and not of_object(webhook["namespaceSelector"]).matches(namespace_labels):
-        return Decision(
-            called=False, why="the namespaceSelector does not select the namespace's labels", rules_match=True
-        )
+        return Decision(called=False, why=NAMESPACE_NOT_SELECTED, rules_match=True)
     selector = of_object(webhook["objectSelector"])
     candidates = [one for one in (request.object, request.old) if one is not None]
     if not any(selector.matches(one.get("metadata", {}).get("labels")) for one in candidates):
-        return Decision(called=False, why="the objectSelector does not select the object's labels", rules_match=True)
+        return Decision(called=False, why=OBJECT_NOT_SELECTED, rules_match=True)
     return Decision(called=True, rules_match=True)
 
 

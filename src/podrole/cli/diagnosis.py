@@ -1,0 +1,191 @@
+"""A diagnosis as a readable tree, and as JSON."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from podrole.doctor.chain import Diagnosis
+from podrole.doctor.changes import ByHand, Publish
+from podrole.doctor.codes import CODES
+from podrole.doctor.commands import Command, Tools, commands_of
+from podrole.doctor.findings import Finding, Severity, State, Verdict
+
+WIDTH = 100
+_MARKS = {State.HOLDS: "✓", State.BROKEN: "✗", State.UNKNOWN: "?"}
+_COLOURS = {State.HOLDS: "32", State.BROKEN: "31", State.UNKNOWN: "33"}
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How it is shown: ``colour`` only on a terminal."""
+
+    colour: bool = False
+
+    def paint(self, text: str, code: str) -> str:
+        """Return the text in a colour, or as it is."""
+        return f"\033[{code}m{text}\033[0m" if self.colour else text
+
+
+def tree(diagnosis: Diagnosis, tools: Tools, preamble: Sequence[str], style: Style) -> str:
+    """Return the whole tree: the chain in one line, what is broken first, and at the end what to do next."""
+    lines = [_heading(diagnosis, style), _chain(diagnosis, style), ""]
+    if diagnosis.faults and preamble:
+        lines += ["In this shell first, so that the commands below lead there:"]
+        lines += [*(f"  $ {line}" for line in preamble), ""]
+    ordered = sorted(diagnosis.verdicts, key=lambda one: (_rank(one), one.link))
+    for position, verdict in enumerate(ordered):
+        lines += _branch(verdict, tools, style, last=position == len(ordered) - 1)
+    lines += ["", *_next(diagnosis, style)]
+    return "\n".join(printable(line) for line in lines)
+
+
+def to_dict(diagnosis: Diagnosis, tools: Tools, preamble: Sequence[str]) -> dict[str, Any]:
+    """Return the diagnosis as JSON-able data."""
+    first = _first(diagnosis)
+    return {
+        "target": str(diagnosis.target),
+        "namespace": diagnosis.target.namespace,
+        "serviceAccount": diagnosis.service_account,
+        "pod": diagnosis.target.pod,
+        "roleArn": diagnosis.role_arn,
+        "exitCode": diagnosis.exit_code,
+        "links": [
+            {
+                "link": int(verdict.link),
+                "title": verdict.link.title,
+                "state": verdict.state.name.lower(),
+                "why": verdict.why,
+                "findings": [finding_to_dict(one, tools) for one in verdict.findings],
+            }
+            for verdict in diagnosis.verdicts
+        ],
+        "first": list(preamble),
+        "next": None if first is None else first.code,
+    }
+
+
+def finding_to_dict(finding: Finding, tools: Tools) -> dict[str, Any]:
+    """Return a finding as JSON-able data. ``remedy.commands`` are to be run in their order."""
+    found: dict[str, Any] = {
+        "code": finding.code,
+        "title": CODES[finding.code].title,
+        "severity": finding.severity.value,
+        "what": finding.what,
+        "about": {
+            "kind": finding.about.kind,
+            "namespace": finding.about.namespace,
+            "name": finding.about.name,
+            "path": list(finding.about.path),
+        },
+        "expected": finding.expected,
+        "got": finding.got,
+        "evidence": dict(finding.evidence),
+        "remedy": {
+            "what": finding.remedy.what,
+            "automatic": finding.remedy.automatic,
+            "commands": [one.to_dict() for one in commands_of(finding.remedy.changes, tools)],
+            "publish": [
+                {"url": one.url, "content": one.content} for one in finding.remedy.changes if isinstance(one, Publish)
+            ],
+            "byHand": [one.text for one in finding.remedy.changes if isinstance(one, ByHand)],
+        },
+    }
+    return found
+
+
+def _rank(verdict: Verdict) -> int:
+    if verdict.state is State.HOLDS:
+        return 2 if verdict.findings else 3
+    return 0 if verdict.state is State.BROKEN else 1
+
+
+def _heading(diagnosis: Diagnosis, style: Style) -> str:
+    role = diagnosis.role_arn or "no role"
+    account = f"service account {diagnosis.service_account}, " if diagnosis.target.pod is not None else ""
+    return f"{style.paint(str(diagnosis.target), '1')}  {account}{role}"
+
+
+def _chain(diagnosis: Diagnosis, style: Style) -> str:
+    return "  ".join(
+        style.paint(f"{_MARKS[one.state]} {one.link.title}", _COLOURS[one.state]) for one in diagnosis.verdicts
+    )
+
+
+def _branch(verdict: Verdict, tools: Tools, style: Style, *, last: bool) -> Iterator[str]:
+    corner, trunk = ("└─", "   ") if last else ("├─", "│  ")
+    mark = style.paint(_MARKS[verdict.state], _COLOURS[verdict.state])
+    title = f"{corner} {mark} {int(verdict.link)} {verdict.link.title}"
+    if verdict.state is State.BROKEN:
+        yield title
+    else:
+        yield from _wrapped(f"{title}: ", verdict.why, trunk + "    ")
+    for finding in verdict.findings:
+        for line in _finding(finding, tools, style):
+            yield f"{trunk}  {line}" if line else trunk.rstrip()
+
+
+def _finding(finding: Finding, tools: Tools, style: Style) -> Iterator[str]:
+    colour = "31" if finding.severity is Severity.FAULT else "33"
+    risk = "" if finding.severity is Severity.FAULT else "risk: "
+    yield from _wrapped(f"{style.paint(finding.code, colour)} ", risk + finding.what, "      ")
+    for name, value in (("expected", finding.expected), ("got", finding.got)):
+        if value is not None:
+            yield from _wrapped(f"  {name:<9} ", value, "            ")
+    yield from _wrapped("  repair    ", finding.remedy.what, "            ")
+    for line in remedy_lines(finding, tools):
+        yield f"    {line}"
+
+
+def remedy_lines(finding: Finding, tools: Tools) -> Iterator[str]:
+    """Yield the commands of a remedy as a person types them, and what only a person can do."""
+    for command in commands_of(finding.remedy.changes, tools):
+        yield from _shell(command)
+    for change in finding.remedy.changes:
+        if isinstance(change, ByHand):
+            yield f"# {change.text}"
+        elif isinstance(change, Publish):
+            yield f"# serve this at {change.url}:"
+            yield from (f"#   {line}" for line in change.content.splitlines())
+
+
+def _shell(command: Command) -> list[str]:
+    first, *rest = command.shell().splitlines()
+    return [f"$ {first}", *rest]
+
+
+def _first(diagnosis: Diagnosis) -> Finding | None:
+    """Return the finding to begin with: the first that somebody can act on."""
+    faults = diagnosis.faults
+    return next((one for one in faults if one.remedy.changes), faults[0] if faults else None)
+
+
+def _next(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
+    first = _first(diagnosis)
+    label = style.paint("do this next:", "1")
+    if first is None:
+        unknown = [one for one in diagnosis.verdicts if one.state is State.UNKNOWN]
+        if unknown:
+            titles = ", ".join(one.link.title for one in unknown)
+            yield f"{label} see why {titles} could not be checked; everything else holds"
+        elif diagnosis.risks:
+            yield f"{label} nothing has to be done; look at {', '.join(sorted({one.code for one in diagnosis.risks}))}"
+        else:
+            yield f"{label} nothing; every link holds"
+        return
+    more = len({one.code for one in diagnosis.faults}) - 1
+    yield f"{label} {first.remedy.what} ({first.code}" + (f"; {more} more behind it)" if more else ")")
+    yield f"then again:   podrole doctor {diagnosis.target}"
+
+
+def _wrapped(start: str, text: str, indent: str) -> Iterable[str]:
+    plain = len(start.replace("\033[31m", "").replace("\033[33m", "").replace("\033[32m", "").replace("\033[0m", ""))
+    lines = textwrap.wrap(text, max(WIDTH - plain, 40), break_long_words=False, break_on_hyphens=False) or [""]
+    return [start + lines[0], *(indent + line for line in lines[1:])]
+
+
+def printable(line: str) -> str:
+    """Keep control characters, which documents and annotations may hold, away from a terminal."""
+    return "".join(one if one.isprintable() or one == "\033" else one.encode("unicode_escape").decode() for one in line)

@@ -1,0 +1,81 @@
+"""``podrole doctor``: why a pod has no AWS identity, and what repairs it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+
+from podrole.base.errors import PodroleError
+from podrole.cli.diagnosis import Style, to_dict, tree
+from podrole.cli.place import PlaceOptions, open_place
+from podrole.doctor.case import Wish
+from podrole.doctor.chain import COULD_NOT_TELL, Diagnosis, diagnose
+from podrole.doctor.errors import BadTarget
+from podrole.doctor.gather import Gatherer, find
+from podrole.doctor.places import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked: a target, or everything."""
+
+    target: str | None = None
+    everything: bool = False
+    can: str | None = None
+    resource: str | None = None
+    live: bool = False
+
+
+def run(asked: Asked, options: PlaceOptions, *, as_json: bool) -> int:
+    """Examine and print. Returns 0 sound, 1 broken, 2 could not tell."""
+    try:
+        return _run(asked, options, as_json=as_json)
+    except PodroleError as fault:
+        print(fault.diagnostics(), file=sys.stderr)
+        return COULD_NOT_TELL
+
+
+def _run(asked: Asked, options: PlaceOptions, *, as_json: bool) -> int:
+    if (asked.target is None) is not asked.everything:
+        raise BadTarget(
+            "Name what to examine, or everything.",
+            expected="NAMESPACE/POD, NAMESPACE/serviceaccount/NAME, or --all",
+            next_step="podrole doctor --all",
+        )
+    if asked.resource is not None and asked.can is None:
+        raise BadTarget(
+            "--resource says what --can is about.", next_step="podrole doctor … --can ACTION --resource ARN"
+        )
+    if asked.everything:
+        from podrole.cli.survey import run as survey
+
+        return survey(options, as_json=as_json, style=style())
+    return asyncio.run(_examine(asked, options, as_json=as_json))
+
+
+async def _examine(asked: Asked, options: PlaceOptions, *, as_json: bool) -> int:
+    async with open_place(options) as place:
+        diagnosis = await diagnosed(asked, place)
+    if as_json:
+        print(json.dumps(to_dict(diagnosis, place.tools, place.preamble), indent=2))
+    else:
+        print(tree(diagnosis, place.tools, place.preamble, style()))
+    return diagnosis.exit_code
+
+
+async def diagnosed(asked: Asked, place: Place) -> Diagnosis:
+    """Gather the facts about one target and look at every link."""
+    target = await find(asked.target or "", place)
+    gatherer = Gatherer(place, wish=None if asked.can is None else Wish(asked.can, asked.resource))
+    try:
+        return diagnose(await gatherer.case(target, live=asked.live))
+    finally:
+        await gatherer.close()
+
+
+def style() -> Style:
+    """Return how standard output is to be written to."""
+    return Style(colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)

@@ -1,0 +1,167 @@
+"""Which place a command looks at: a running world, or a real cluster and a real account, as the options say."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from podrole.base.events import read_recent
+from podrole.base.serving import LOOPBACK
+from podrole.doctor.account import Account
+from podrole.doctor.case import Surroundings
+from podrole.doctor.cluster import Cluster
+from podrole.doctor.commands import Tools
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.places import Exchange, Place
+from podrole.doctor.sources.boto import Access, BotoAccount, BotoSTS
+from podrole.doctor.sources.kubernetes import KubernetesCluster
+from podrole.oidc.fetch import Fetcher
+from podrole.webhook.errors import WebhookError
+from podrole.webhook.kubernetes.connection import Connection, find_connection, from_kubeconfig
+from podrole.world.parts import injection_settings, issuer_resolver, node_environment, webhook_configuration
+from podrole.world.state import DEFAULT_DIRECTORY, Description, WorldDirectory
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOptions:
+    """The options that lead to a place. ``directory`` is a world's; the next three name a real place instead."""
+
+    directory: Path = DEFAULT_DIRECTORY
+    kubeconfig: Path | None = None
+    context: str | None = None
+    profile: str | None = None
+    region: str | None = None
+    role: str | None = None
+    issuer: str | None = None
+
+
+def find_world(options: PlaceOptions) -> WorldDirectory | None:
+    """Return the world that the options, KUBECONFIG or the current directory lead to; None where none runs there."""
+    if options.kubeconfig is not None or options.context is not None or options.profile is not None:
+        return None
+    candidates = [options.directory]
+    if options.directory == DEFAULT_DIRECTORY:
+        candidates += [Path(path).parent for path in os.environ.get("KUBECONFIG", "").split(os.pathsep) if path]
+    for path in candidates:
+        directory = WorldDirectory(path)
+        if (directory.path / "world.json").exists() and directory.is_running():
+            return directory
+    return None
+
+
+@contextlib.asynccontextmanager
+async def open_place(options: PlaceOptions) -> AsyncIterator[Place]:
+    """Give the place, and close its connections at the end."""
+    world = find_world(options)
+    cluster, account, place = _real(options) if world is None else _of_world(world, options)
+    try:
+        yield place
+    finally:
+        if isinstance(cluster, KubernetesCluster):
+            await cluster.close()
+        if isinstance(account, BotoAccount):
+            account.close()
+
+
+def access_to(directory: WorldDirectory, world: Description) -> Access:
+    """Return the administrator's access to a world's AWS."""
+    key_id, secret = directory.admin_credentials()
+    return Access(world.aws_url, world.region, None, key_id, secret)
+
+
+def _of_world(
+    directory: WorldDirectory, options: PlaceOptions
+) -> tuple[KubernetesCluster, Account | CannotTell, Place]:
+    world = directory.running()
+    cluster = KubernetesCluster(
+        from_kubeconfig([directory.kubeconfig]), what=f"the cluster of the world in {directory.path}"
+    )
+    access = access_to(directory, world)
+    account = _account(access)
+    authority = directory.authority.read_bytes()
+    surroundings = Surroundings(
+        node_environment=node_environment(world.aws_url, world.region, 0),
+        registration=webhook_configuration(world.webhook_url, authority),
+        source_ip=LOOPBACK,
+        calls_webhooks=True,
+        region=world.region,
+    )
+    place = Place(
+        cluster=cluster,
+        account=account,
+        fetcher=Fetcher(resolve=issuer_resolver(world.issuer, world.issuer_port)),
+        sts=BotoSTS(access, world.region),
+        settings=injection_settings(world.region, world.pod_identity_url),
+        surroundings=surroundings,
+        log=lambda: read_recent(directory.events),
+        role_arn=options.role,
+        issuer=options.issuer,
+        preamble=_preamble(directory, world),
+    )
+    return cluster, account, place
+
+
+def _preamble(directory: WorldDirectory, world: Description) -> tuple[str, ...]:
+    """Return what leads a shell to the world, unless it is led there already."""
+    environment = os.environ
+    if (
+        environment.get("KUBECONFIG") == str(directory.kubeconfig)
+        and environment.get("AWS_ENDPOINT_URL") == world.aws_url
+    ):
+        return ()
+    where = "" if directory.path == DEFAULT_DIRECTORY.absolute() else f" --dir {directory.path}"
+    return (f'eval "$(podrole env{where})"',)
+
+
+def _real(options: PlaceOptions) -> tuple[Cluster | CannotTell, Account | CannotTell, Place]:
+    cluster = _cluster(options)
+    access = Access(region=options.region, profile=options.profile)
+    account = _account(access)
+    region = account.region if isinstance(account, BotoAccount) else options.region or ""
+    sts: Exchange | CannotTell = BotoSTS(access, region or "us-east-1")
+    kubectl: tuple[str, ...] = ("kubectl",)
+    if options.kubeconfig is not None:
+        kubectl = (*kubectl, "--kubeconfig", str(options.kubeconfig))
+    if options.context is not None:
+        kubectl = (*kubectl, "--context", options.context)
+    aws: tuple[str, ...] = ("aws",) if options.profile is None else ("aws", "--profile", options.profile)
+    place = Place(
+        cluster=cluster,
+        account=account,
+        fetcher=Fetcher(),
+        sts=sts,
+        surroundings=Surroundings(region=region),
+        role_arn=options.role,
+        issuer=options.issuer,
+        tools=Tools(kubectl, aws),
+    )
+    return cluster, account, place
+
+
+def _cluster(options: PlaceOptions) -> Cluster | CannotTell:
+    try:
+        connection = _connection(options)
+        return KubernetesCluster(connection)
+    except WebhookError as problem:
+        return CannotTell(
+            f"There is no cluster: {problem.what}", got=problem.got, next_step="podrole up, KUBECONFIG, or --kubeconfig"
+        )
+
+
+def _connection(options: PlaceOptions) -> Connection:
+    if options.kubeconfig is not None or options.context is not None:
+        home = Path(os.environ.get("HOME", "")) / ".kube" / "config"
+        listed = [Path(path) for path in os.environ.get("KUBECONFIG", "").split(os.pathsep) if path] or [home]
+        paths = listed if options.kubeconfig is None else [options.kubeconfig]
+        return from_kubeconfig(paths, context=options.context)
+    return find_connection()
+
+
+def _account(access: Access) -> Account | CannotTell:
+    try:
+        return BotoAccount(access)
+    except CannotTell as why:
+        return why

@@ -1,0 +1,107 @@
+"""``podrole doctor --all``: every service account in one table."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+
+from podrole.cli.diagnosis import Style, finding_to_dict, printable
+from podrole.cli.place import PlaceOptions, open_place
+from podrole.doctor.codes import CODES
+from podrole.doctor.commands import Tools
+from podrole.doctor.survey import Progress, Row, Standing, Survey, survey
+
+_COLOURS = {Standing.SOUND: "32", Standing.BROKEN: "31", Standing.UNKNOWN: "33", Standing.UNBOUND: "2"}
+_HEADINGS = ("NAMESPACE", "SERVICE ACCOUNT", "ROLE", "STATE", "FINDINGS", "PODS")
+
+
+def run(options: PlaceOptions, *, as_json: bool, style: Style) -> int:
+    """Examine everything and print. Raises CannotTell where the service accounts cannot be listed."""
+    return asyncio.run(_survey(options, as_json=as_json, style=style))
+
+
+async def _survey(options: PlaceOptions, *, as_json: bool, style: Style) -> int:
+    async with open_place(options) as place:
+        with _progress_bar() as progress:
+            found = await survey(place, progress)
+        tools = place.tools
+    print(json.dumps(to_dict(found, tools), indent=2) if as_json else table(found, style))
+    return found.exit_code
+
+
+def table(found: Survey, style: Style) -> str:
+    """Return the table, what is too open, what the codes mean, and what to do next."""
+    cells = [_cells(row) for row in found.rows]
+    widths = [max(map(len, column)) for column in zip(_HEADINGS, *cells, strict=True)]
+    lines = ["  ".join(text.ljust(width) for text, width in zip(_HEADINGS, widths, strict=True)).rstrip()]
+    for row, texts in zip(found.rows, cells, strict=True):
+        padded = [text.ljust(width) for text, width in zip(texts, widths, strict=True)]
+        padded[3] = style.paint(padded[3], _COLOURS[row.standing])
+        lines.append("  ".join(padded).rstrip())
+    if found.too_open:
+        lines += ["", "Too open:", *(f"  {one.code} {one.what}" for one in found.too_open)]
+    codes = sorted({code for row in found.rows for code in row.codes})
+    if codes:
+        lines += ["", *(f"  {code}  {CODES[code].title}" for code in codes)]
+    lines += ["", *_next(found, style)]
+    return "\n".join(map(printable, lines))
+
+
+def to_dict(found: Survey, tools: Tools) -> dict[str, object]:
+    """Return the survey as JSON-able data."""
+    return {
+        "exitCode": found.exit_code,
+        "serviceAccounts": [
+            {
+                "namespace": row.target.namespace,
+                "name": row.target.service_account,
+                "roleArn": row.role_arn,
+                "state": row.standing.value,
+                "pods": row.pods,
+                "findings": []
+                if row.diagnosis is None
+                else [finding_to_dict(one, tools) for one in (*row.diagnosis.faults, *row.diagnosis.risks)],
+            }
+            for row in found.rows
+        ],
+    }
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    target = row.target
+    role = row.role_arn or "-"
+    return (
+        target.namespace,
+        target.service_account,
+        role,
+        row.standing.value,
+        ",".join(row.codes) or "-",
+        str(row.pods),
+    )
+
+
+def _next(found: Survey, style: Style) -> list[str]:
+    counts = {standing: sum(row.standing is standing for row in found.rows) for standing in Standing}
+    told = ", ".join(f"{count} {standing.value}" for standing, count in counts.items() if count)
+    worst = next((row for row in found.rows if row.standing is Standing.BROKEN), None)
+    worst = worst or next((row for row in found.rows if row.standing is Standing.UNKNOWN), None)
+    what = "nothing is broken" if worst is None else f"podrole doctor {worst.target}"
+    return [f"{len(found.rows)} service accounts: {told}", f"{style.paint('do this next:', '1')} {what}"]
+
+
+@contextlib.contextmanager
+def _progress_bar() -> Iterator[Progress]:
+    """Show how far it is, where somebody looks at standard error."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _of: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("service accounts"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)

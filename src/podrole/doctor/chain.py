@@ -1,0 +1,70 @@
+"""The chain: every link looked at in its order, and what follows from all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from podrole.doctor.case import Case, Target
+from podrole.doctor.findings import Finding, Severity, State, Verdict
+from podrole.doctor.links import (
+    container,
+    injection,
+    issuer,
+    live,
+    permissions,
+    provider,
+    service_account,
+    trust,
+)
+
+Check = Callable[[Case], Verdict | None]
+
+LINKS: tuple[Check, ...] = (
+    service_account.check,
+    injection.check,
+    container.check,
+    issuer.check,
+    provider.check,
+    trust.check,
+    permissions.check,
+    live.check,
+)
+
+SOUND, BROKEN, COULD_NOT_TELL = 0, 1, 2
+"""Exit codes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What was found about one service account and its pods."""
+
+    target: Target
+    service_account: str
+    role_arn: str | None
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def faults(self) -> tuple[Finding, ...]:
+        """What breaks the chain, the first link first: what comes later cannot be had before it is repaired."""
+        return tuple(one for verdict in self.verdicts for one in verdict.faults)
+
+    @property
+    def risks(self) -> tuple[Finding, ...]:
+        """What is wrong without breaking the chain."""
+        return tuple(one for verdict in self.verdicts for one in verdict.findings if one.severity is Severity.RISK)
+
+    @property
+    def exit_code(self) -> int:
+        """0 sound, 1 broken, 2 could not tell."""
+        states = {verdict.state for verdict in self.verdicts}
+        if State.BROKEN in states:
+            return BROKEN
+        return COULD_NOT_TELL if State.UNKNOWN in states else SOUND
+
+
+def diagnose(case: Case) -> Diagnosis:
+    """Look at every link. Pure but for what the case's account answers; a link is never left out because an earlier one
+    is broken."""
+    verdicts = tuple(verdict for check in LINKS if (verdict := check(case)) is not None)
+    return Diagnosis(case.target, case.target.service_account, case.bound.role_arn, verdicts)

@@ -1,0 +1,236 @@
+"""What repairs a fault: changes to the objects of a cluster and of an account, before they are put into commands.
+
+A change says what has to be different, not how a person does it: ``podrole.doctor.commands`` turns it into the
+commands of kubectl and aws, ``podrole.doctor.sources.edits`` into an edit of the file that holds the object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Object = dict[str, Any]
+Operation = Mapping[str, Any]
+"""One operation of a JSON Patch (RFC 6902)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What a pod comes from: a controller with a template, or the pod itself."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def template(self) -> tuple[str, ...]:
+        """The path to the pod's metadata and spec in it; empty for a pod."""
+        if self.kind == "Pod":
+            return ()
+        if self.kind == "CronJob":
+            return ("spec", "jobTemplate", "spec", "template")
+        return ("spec", "template")
+
+    def __str__(self) -> str:
+        return f"{self.kind.lower()} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Annotate:
+    """Set annotations of an object; a value of None removes one."""
+
+    kind: str
+    namespace: str
+    name: str
+    annotations: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Set labels of an object; a value of None removes one."""
+
+    kind: str
+    namespace: str
+    name: str
+    labels: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class SetEnvironment:
+    """Set variables of a workload's container; a value of None removes one. The pods are made anew by it."""
+
+    workload: Workload
+    container: str
+    variables: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class PatchPods:
+    """Change a workload's pods: JSON Patch operations on the pod, whose paths begin at its root. They are made anew."""
+
+    workload: Workload
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Make a workload's pods anew as they are. ``operations`` first take out of a bare pod what was injected before."""
+
+    workload: Workload
+    operations: tuple[Operation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Change an object: JSON Patch operations."""
+
+    kind: str
+    namespace: str
+    name: str
+    operations: tuple[Operation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Have an object as it is here."""
+
+    manifest: Object
+
+
+@dataclass(frozen=True, slots=True)
+class SetTrustPolicy:
+    """Replace a role's trust policy."""
+
+    role_arn: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRole:
+    """Create a role. ``path`` begins and ends with a slash."""
+
+    name: str
+    path: str
+    trust_policy: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateProvider:
+    """Create an OpenID Connect provider; ``thumbprints`` only where the system's authorities do not vouch for it."""
+
+    issuer: str
+    client_ids: tuple[str, ...]
+    thumbprints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteProvider:
+    """Delete an OpenID Connect provider."""
+
+    arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddClientID:
+    """Let a provider take tokens for one more audience."""
+
+    provider_arn: str
+    client_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetThumbprints:
+    """Replace a provider's thumbprints."""
+
+    provider_arn: str
+    thumbprints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PutRolePolicy:
+    """Have an inline policy on a role."""
+
+    role_name: str
+    policy_name: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetManagedPolicy:
+    """Make a document the default version of a customer managed policy."""
+
+    arn: str
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Serve a document at an address of the issuer."""
+
+    url: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveKey:
+    """Take a key out of a ConfigMap or Secret."""
+
+    kind: str
+    namespace: str
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Run commands of which each reads what the one before it prints."""
+
+    commands: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ByHand:
+    """What only a person can do or decide."""
+
+    text: str
+
+
+Change = (
+    Annotate
+    | Label
+    | SetEnvironment
+    | PatchPods
+    | Restart
+    | Patch
+    | Apply
+    | SetTrustPolicy
+    | CreateRole
+    | CreateProvider
+    | DeleteProvider
+    | AddClientID
+    | SetThumbprints
+    | PutRolePolicy
+    | SetManagedPolicy
+    | Publish
+    | RemoveKey
+    | Pipeline
+    | ByHand
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """``what`` says in one sentence what has to be done, ``changes`` exactly how."""
+
+    what: str
+    changes: tuple[Change, ...] = field(default=())
+
+    @property
+    def automatic(self) -> bool:
+        """Whether nothing is left for a person to decide."""
+        return bool(self.changes) and not any(isinstance(one, ByHand) for one in self.changes)
+
+    def then(self, *more: Change) -> Remedy:
+        """Return this remedy with more changes at its end, none of them twice."""
+        return Remedy(self.what, (*self.changes, *(one for one in more if one not in self.changes)))

@@ -1,0 +1,68 @@
+"""The identity webhook among those that a cluster has registered, and whether it is asked about a pod.
+
+Whether it is asked is the API server's own decision (``podrole.cluster.admission.matching``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from podrole.cluster.admission.attributes import Attributes
+from podrole.cluster.admission.matching import Decision, Registered, decide
+from podrole.cluster.kinds.defaults import default_webhook_configuration
+from podrole.cluster.kinds.registry import BY_NAME
+from podrole.cluster.store.selectors import of_object
+from podrole.cluster.users import User
+
+Object = dict[str, Any]
+
+_PODS = BY_NAME["pods"]
+_SOMEBODY = User("system:serviceaccount:kube-system:replicaset-controller")
+# EKS's own, the one that Amazon publishes, podrole's, and what others call theirs.
+_MARKS = ("pod-identity-webhook", "iam-for-pods", "irsa", "aws-pod-identity")
+
+
+def registered(configurations: Iterable[Object]) -> tuple[Registered, ...]:
+    """Return the webhooks in the order in which the API server asks them. Fills in what manifests may leave out."""
+    found: list[Registered] = []
+    for configuration in sorted(configurations, key=lambda one: str(one["metadata"]["name"])):
+        filled = {"kind": "MutatingWebhookConfiguration", **configuration}
+        default_webhook_configuration(filled)
+        found.extend(Registered(configuration["metadata"]["name"], hook) for hook in filled.get("webhooks") or ())
+    return tuple(found)
+
+
+def is_identity_webhook(hook: Registered) -> bool:
+    """Say whether this webhook is one that gives pods their AWS identity: by the names that such webhooks have."""
+    service = hook.webhook.get("clientConfig", {}).get("service") or {}
+    names = f"{hook.configuration} {hook.name} {service.get('name', '')}".lower()
+    return any(mark in names for mark in _MARKS)
+
+
+def is_asked(hook: Registered, pod: Object, namespace: str, labels: Mapping[str, str]) -> Decision:
+    """Say whether the API server asks this webhook about the creation of a pod."""
+    return decide(hook.webhook, attributes_of(pod, namespace), labels)
+
+
+def attributes_of(pod: Object, namespace: str) -> Attributes:
+    """Return the creation of a pod as admission sees it, as a dry run."""
+    metadata = pod.get("metadata", {})
+    return Attributes(
+        operation="CREATE",
+        resource=_PODS,
+        namespace=namespace,
+        name=str(metadata.get("name", "")),
+        user=_SOMEBODY,
+        object={"apiVersion": "v1", "kind": "Pod", **pod, "metadata": {**metadata, "namespace": namespace}},
+        dry_run=True,
+    )
+
+
+def unmet(selector: Mapping[str, Any], labels: Mapping[str, str]) -> list[Mapping[str, Any]]:
+    """Return the parts of a LabelSelector that these labels do not meet, each as an element of matchExpressions."""
+    parts: list[Mapping[str, Any]] = [
+        {"key": key, "operator": "In", "values": [value]} for key, value in (selector.get("matchLabels") or {}).items()
+    ]
+    parts += selector.get("matchExpressions") or []
+    return [part for part in parts if not of_object({"matchExpressions": [part]}).matches(labels)]

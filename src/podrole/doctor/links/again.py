@@ -1,0 +1,32 @@
+"""Pods that have to be made once more, so that they get what a repair gives them."""
+
+from __future__ import annotations
+
+from podrole.doctor.case import Case
+from podrole.doctor.changes import Change, Restart
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.pods import Admitted, without_identity
+
+
+def anew(case: Case) -> tuple[Change, ...]:
+    """Return how the pods looked at are made anew, without what they were given by the binding as it was."""
+    if isinstance(case.pods, CannotTell):
+        return ()
+    found: list[Change] = []
+    for one in case.pods:
+        if one.pod.get("metadata", {}).get("uid"):
+            identity = case.bound.identity
+            offer = None if identity is None else Admitted.of(one.pod, identity, case.settings).offer
+            operations = () if offer is None else without_identity(one.pod, offer)
+            found.append(Restart(one.workload, operations))
+    return tuple(found)
+
+
+def again(case: Case) -> tuple[Change, ...]:
+    """Return how pods that gave up are run once more, with what they were given."""
+    pods = () if isinstance(case.pods, CannotTell) else case.pods
+    return tuple(
+        Restart(one.workload)
+        for one in pods
+        if one.workload.kind == "Pod" and one.pod.get("status", {}).get("phase") in ("Failed", "Succeeded")
+    )

@@ -1,0 +1,406 @@
+"""Link 2: the webhook is asked about the pods, and what it gives them is still there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from podrole.doctor import registration
+from podrole.doctor.binding import annotations_of
+from podrole.doctor.case import Case, PodFacts
+from podrole.doctor.changes import Change, Patch, PatchPods, Remedy, Restart, SetEnvironment
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.findings import About, Finding, Link, Severity, Verdict, broken, holds, judged, unknown
+from podrole.doctor.hooks import is_asked, is_identity_webhook
+from podrole.doctor.pods import Admitted, containers, is_set, reads_own_token, value_of, without_identity
+from podrole.webhook.identity import Identity
+from podrole.webhook.offer import CREDENTIALS
+
+LINK = Link.INJECTION
+
+
+def check(case: Case) -> Verdict:
+    """Say whether the pods have what the webhook gives them, and whether a new pod would."""
+    identity = case.identity
+    if identity is None:
+        return unknown(LINK, "Nothing binds the service account, so there is nothing to inject.")
+    if isinstance(case.pods, CannotTell):
+        return _set_up_alone(case)
+    admitted = [one for one in case.pods if one.pod.get("metadata", {}).get("uid")]
+    findings = _tried(case, identity)
+    for facts in case.pods:
+        for finding in of_pod(case, facts, identity):
+            if finding not in findings:
+                findings.append(finding)
+    if not admitted and not any(one.severity is Severity.FAULT for one in findings):
+        if case.live is not None and isinstance(case.live.admitted, dict):
+            return judged(LINK, "the cluster gives a new pod the identity, tried as a dry run", findings)
+        alone = _set_up_alone(case)
+        return replace(alone, findings=(*alone.findings, *findings))
+    if case.bound.identity is None and not findings:
+        return unknown(LINK, f"{_name(admitted[0])} was made while nothing bound its service account; it is made anew.")
+    names = ", ".join(one.name for one in admitted[:3]) + (", …" if len(admitted) > 3 else "")
+    return judged(LINK, f"pod {names} has the variables, the token's volume and its mount", findings)
+
+
+def _tried(case: Case, identity: Identity) -> list[Finding]:
+    """Return what a real try found: what the cluster made of a new pod."""
+    made = None if case.live is None else case.live.admitted
+    if made is None or case.bound.identity is None:
+        return []
+    hooks = () if isinstance(case.webhooks, CannotTell) else case.webhooks
+    ours = next((one for one in hooks if is_identity_webhook(one)), None)
+    if isinstance(made, CannotTell):
+        problem = made.what.partition("failed calling webhook")[2]
+        if ours is None or ours.name not in problem:
+            return []
+        return [registration.unreachable(case, ours, problem.partition(": ")[2])]
+    if ours is None or not Admitted.of(made, identity, case.settings).lacking:
+        return []
+    return [
+        Finding(
+            "PR212",
+            f"A new pod is let in without its identity (tried as a dry run): webhook {ours.name} was not asked, or did "
+            "not answer.",
+            About(registration.KIND, "", ours.configuration),
+            Remedy(
+                "see that the webhook answers, and have pods wait for it",
+                (registration.patch(case, ours, "failurePolicy", "Fail"),),
+            ),
+            expected="variables and token in the new pod",
+            got=f"none (failurePolicy {ours.webhook.get('failurePolicy')})",
+        )
+    ]
+
+
+def _set_up_alone(case: Case) -> Verdict:
+    """Judge by the webhook's registration, where there is no pod to look at."""
+    facts = case.pods[0] if not isinstance(case.pods, CannotTell) and case.pods else None
+    pod = {"metadata": {}, "spec": {"containers": []}} if facts is None else facts.pod
+    set_up = registration.look(case, pod)
+    if set_up.findings:
+        return broken(LINK, *set_up.findings)
+    if set_up.unknown:
+        return unknown(LINK, set_up.unknown)
+    return holds(LINK, f"a new pod is sent to webhook {set_up.webhook}, which gives it the identity")
+
+
+def of_pod(case: Case, facts: PodFacts, identity: Identity) -> list[Finding]:
+    """Return what is wrong with one pod, or with the manifest of pods to come."""
+    admitted = Admitted.of(facts.pod, identity, case.settings)
+    exists = bool(facts.pod.get("metadata", {}).get("uid"))
+    findings = _of_containers(case, facts, admitted)
+    if exists and admitted.lacking and not any(one.severity is Severity.FAULT for one in findings):
+        findings = [*_without_identity(case, facts, admitted), *findings]
+    elif exists:
+        findings += _stale(facts, admitted)
+    return findings
+
+
+# The containers: PR209, PR210, PR213
+
+
+def _of_containers(case: Case, facts: PodFacts, admitted: Admitted) -> list[Finding]:
+    found: list[Finding] = []
+    outcomes: dict[tuple[str, str], str] = {(one.kind, one.name): one.reason for one in admitted.mutation.containers}
+    has_identity = any(
+        one.reason in ("injected", "complete") for one in admitted.mutation.containers if one.kind == "containers"
+    )
+    for kind, position, container in containers(facts.pod):
+        reason = outcomes.get((kind, str(container.get("name", ""))))
+        if reason == "skipped":
+            found.append(_skipped(case, facts, container, alone=has_identity))
+        elif reason == "mount-path-taken":
+            found.append(_place_taken(facts, admitted, kind, position, container))
+        else:
+            found += _own_variables(facts, admitted, kind, container)
+    found += _volume_taken(facts, admitted)
+    return found
+
+
+def _skipped(case: Case, facts: PodFacts, container: Mapping[str, Any], *, alone: bool) -> Finding:
+    key = f"{case.settings.annotation_prefix}/skip-containers"
+    name = container.get("name", "")
+    listed = [one.strip() for one in (annotations_of(facts.pod).get(key) or "").split(",")]
+    kept = ",".join(one for one in listed if one != name)
+    pointer = f"/metadata/annotations/{_escaped(key)}"
+    operation = {"op": "replace", "path": pointer, "value": kept} if kept else {"op": "remove", "path": pointer}
+    return Finding(
+        "PR209",
+        f"Container {name!r} of {_name(facts)} gets no identity: the pod's annotation asks to skip it.",
+        _about(facts, "metadata", "annotations", key),
+        Remedy(
+            "take the container out of the annotation, unless it is meant", (PatchPods(facts.workload, (operation,)),)
+        ),
+        expected=f"no {name!r} in {key}",
+        got=repr(annotations_of(facts.pod).get(key)),
+        severity=Severity.RISK if alone else Severity.FAULT,
+    )
+
+
+def _place_taken(
+    facts: PodFacts, admitted: Admitted, kind: str, position: int, container: Mapping[str, Any]
+) -> Finding:
+    mounts = list(enumerate(container.get("volumeMounts") or ()))
+    path = admitted.offer.mount_path
+    taken = [index for index, one in mounts if str(one.get("mountPath", "")).rstrip("/") == path]
+    operations = tuple(
+        {"op": "remove", "path": f"/spec/{kind}/{position}/volumeMounts/{index}"} for index in taken[::-1]
+    )
+    volume = next((one.get("name") for index, one in mounts if index in taken), "")
+    return Finding(
+        "PR213",
+        f"Container {container.get('name')!r} of {_name(facts)} mounts volume {volume!r} where the token belongs.",
+        _about(facts, "spec", kind, str(position), "volumeMounts"),
+        Remedy("mount it elsewhere, or not at all", (PatchPods(facts.workload, operations),)),
+        expected=f"nothing else at {path}",
+        got=f"volume {volume!r} at {path}",
+    )
+
+
+def _volume_taken(facts: PodFacts, admitted: Admitted) -> list[Finding]:
+    """Find a volume of the pod's own under the name of the token's volume, that holds no such token."""
+    warning = next((one for one in admitted.mutation.warnings if "has its own volume" in one), None)
+    if warning is None or "another audience" in warning:
+        return []
+    name = admitted.offer.volume_name
+    return [
+        Finding(
+            "PR213",
+            f"{_name(facts).capitalize()} has a volume of its own under the name of the token's volume, {name!r}.",
+            _about(facts, "spec", "volumes"),
+            Remedy(
+                "give that volume another name, or take it out",
+                (PatchPods(facts.workload, without_identity(facts.pod, admitted.offer)),),
+            ),
+            expected=f"no volume {name!r}, or one with the token",
+            got=f"volume {name!r} without the token",
+        )
+    ]
+
+
+def _own_variables(facts: PodFacts, admitted: Admitted, kind: str, container: dict[str, Any]) -> list[Finding]:
+    """Find variables of the identity that somebody set by hand."""
+    offered = dict(admitted.offer.credentials)
+    own = [name for name in offered if is_set(container, name)]
+    by_hand = [name for name in own if len(own) < len(offered) or value_of(container, name) != offered[name]]
+    token_file = CREDENTIALS[admitted.mutation.identity.method][1]
+    if not by_hand or _is_injected_role(container, admitted, by_hand):
+        return []
+    own_file = value_of(container, token_file)
+    works = own_file is not None and reads_own_token(admitted.pod, container, own_file) is not None
+    both = len(own) == len(offered)
+    name = str(container.get("name", ""))
+    # Both go: one alone keeps the webhook from giving either.
+    unset: dict[str, str | None] = dict.fromkeys(own)
+    change: Change = SetEnvironment(facts.workload, name, unset)
+    shown = ", ".join(f"{one}={value_of(container, one) or '…'}" for one in by_hand)
+    return [
+        Finding(
+            "PR210",
+            f"Container {name!r} of {_name(facts)} sets {' and '.join(by_hand)} by hand, so the webhook gives it none.",
+            _about(facts, "spec", kind, name, "env"),
+            Remedy("leave these variables to the webhook", (change,)),
+            expected=" and ".join(f"{one} not set" for one in by_hand),
+            got=shown,
+            severity=Severity.RISK if works and both else Severity.FAULT,
+        )
+    ]
+
+
+def _is_injected_role(container: dict[str, Any], admitted: Admitted, by_hand: list[str]) -> bool:
+    """Say whether the role stands beside our token's file: then a webhook wrote it, by a binding of that time."""
+    role, token_file = (name for name, _ in admitted.offer.credentials)
+    return by_hand == [role] and value_of(container, token_file) == admitted.offer.credentials[1][1]
+
+
+# A pod that carries another identity: PR208
+
+
+def _stale(facts: PodFacts, admitted: Admitted) -> list[Finding]:
+    identity = admitted.mutation.identity
+    if identity.method != "sts_web_identity":
+        return []
+    role_name, token_file = CREDENTIALS[identity.method]
+    change = Restart(facts.workload, without_identity(facts.pod, admitted.offer))
+    remedy = Remedy("make the pod anew: what a pod has is fixed when it is made", (change,))
+    for _, _, container in containers(facts.pod):
+        role = value_of(container, role_name)
+        injected = value_of(container, token_file) == admitted.offer.credentials[1][1]
+        if injected and role is not None and role != identity.role_arn:
+            return [
+                Finding(
+                    "PR208",
+                    f"{_name(facts).capitalize()} carries another role than its service account names now.",
+                    _about(facts, "spec"),
+                    remedy,
+                    expected=identity.role_arn,
+                    got=role,
+                )
+            ]
+    audience = _injected_audience(admitted)
+    if audience is not None and audience != identity.audience:
+        return [
+            Finding(
+                "PR208",
+                f"The token of {_name(facts)} is for another audience than its service account says now.",
+                _about(facts, "spec", "volumes"),
+                remedy,
+                expected=repr(identity.audience),
+                got=repr(audience),
+            )
+        ]
+    return []
+
+
+def _injected_audience(admitted: Admitted) -> str | None:
+    for volume in (admitted.manifest.get("spec") or {}).get("volumes") or ():
+        if volume.get("name") != admitted.offer.volume_name:
+            continue
+        for source in (volume.get("projected") or {}).get("sources") or ():
+            token = source.get("serviceAccountToken")
+            if token is not None and token.get("path") == admitted.offer.token_path:
+                return str(token.get("audience") or "")
+    return None
+
+
+# A pod without its identity: PR201 to PR207, PR211, PR212
+
+
+def _without_identity(case: Case, facts: PodFacts, admitted: Admitted) -> list[Finding]:
+    restart = Restart(facts.workload)
+    if admitted.has_parts:
+        return [_undone(case, facts, admitted)]
+    set_up = registration.look(case, facts.pod)
+    if case.bound.identity is None:  # the binding's remedy makes the pods anew
+        return list(set_up.findings)
+    if set_up.findings:
+        return [replace(one, remedy=one.remedy.then(restart)) for one in set_up.findings]
+    lacking = ", ".join(admitted.lacking)
+    told = _told_at_admission(case, facts)
+    made = facts.pod["metadata"].get("creationTimestamp", "")
+    bound_at, what = _bound_at(case)
+    why = f" ({set_up.unknown})" if set_up.unknown and not bound_at and not told else f" ({told})" if told else ""
+    older = bound_at and made and made <= bound_at
+    if older or (not bound_at and "failed" not in told):
+        times = f"made {made}" + (f", {what} {bound_at}" if bound_at else "")
+        return [
+            Finding(
+                "PR207",
+                f"{_name(facts).capitalize()} was made before its service account had this role, and a pod's identity "
+                f"is fixed when it is made{why}.",
+                _about(facts, "metadata"),
+                Remedy("make the pod anew", (restart,)),
+                expected=f"variables and token in {lacking}",
+                got=times,
+            )
+        ]
+    return [
+        Finding(
+            "PR212",
+            f"{_name(facts).capitalize()} was let in without its identity, though its service account had the role: "
+            f"the webhook was not asked, or did not answer{why}.",
+            _about(facts, "metadata"),
+            Remedy("make the pod anew, now that the webhook answers", (restart,)),
+            expected=f"variables and token in {lacking}",
+            got=f"made {made}, {what} {bound_at}" if bound_at else f"made {made}",
+        )
+    ]
+
+
+def _bound_at(case: Case) -> tuple[str, str]:
+    """Return when the service account was last known to be bound, RFC 3339, and by what that is known."""
+    account = case.service_account if isinstance(case.service_account, dict) else {}
+    metadata = account.get("metadata", {})
+    wanted = f"f:{case.role_annotation}"
+    times = [
+        str(entry.get("time", ""))
+        for entry in metadata.get("managedFields") or ()
+        if wanted in ((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get("f:annotations", {})
+    ]
+    if times:
+        return max(times), "annotated"
+    return "", ""
+
+
+def _told_at_admission(case: Case, facts: PodFacts) -> str:
+    """Return what the world's event log tells of the pod's admission."""
+    where = f"{case.target.namespace}/{facts.name}"
+    made = facts.pod["metadata"].get("creationTimestamp", "")
+    for event in case.log:
+        if event.kind == "admission" and event.on == where and event.outcome == "allowed" and event.why:
+            return f"its admission at {made}: {event.why}"
+    return ""
+
+
+def _undone(case: Case, facts: PodFacts, admitted: Admitted) -> Finding:
+    hooks = () if isinstance(case.webhooks, CannotTell) else case.webhooks
+    labels = {} if isinstance(case.namespace_labels, CannotTell) else case.namespace_labels
+    asked = [one for one in hooks if is_asked(one, facts.pod, case.target.namespace, labels).called]
+    ours = next((one for one in asked if is_identity_webhook(one)), None)
+    others = [one for one in asked if not is_identity_webhook(one)]
+    culprits = [one for one in others if _changed(case, facts, one.configuration, one.name)] or others
+    restart = Restart(facts.workload, without_identity(facts.pod, admitted.offer))
+    changes: list[Change] = []
+    if ours is not None and ours.webhook.get("reinvocationPolicy") != "IfNeeded":
+        changes.append(registration.patch(case, ours, "reinvocationPolicy", "IfNeeded"))
+    else:
+        changes += [_keep_away(case, one.configuration, one.name) for one in culprits]
+    names = ", ".join(one.name for one in culprits) or "something"
+    lacking = ", ".join(admitted.lacking)
+    return Finding(
+        "PR211",
+        f"{_name(facts).capitalize()} has only part of what the webhook gives: {names} changed the pod after it.",
+        _about(facts, "spec"),
+        Remedy(
+            "have the identity webhook look again" if changes and ours is not None
+            and ours.webhook.get("reinvocationPolicy") != "IfNeeded" else f"keep {names} away from this namespace",
+            (*changes, restart),
+        ),
+        expected=f"all of it, in {lacking} too",
+        got=f"the volume, a mount or a variable, but not all in {lacking}",
+    )  # fmt: skip
+
+
+def _changed(case: Case, facts: PodFacts, configuration: str, name: str) -> bool:
+    where = f"{case.target.namespace}/{facts.name}"
+    for event in case.log:
+        if event.kind == "admission" and event.on == where and event.explanation:
+            traces = event.explanation.get("webhooks", [])
+            return any(
+                one.get("configuration") == configuration
+                and one.get("webhook") == name
+                and one.get("outcome") == "mutated"
+                for one in traces
+            )
+    return False
+
+
+def _keep_away(case: Case, configuration: str, name: str) -> Patch:
+    hooks = () if isinstance(case.webhooks, CannotTell) else case.webhooks
+    index, hook = next(
+        (index, one)
+        for index, one in enumerate(one for one in hooks if one.configuration == configuration)
+        if one.name == name
+    )
+    selector = hook.webhook.get("namespaceSelector") or {}
+    away = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [case.target.namespace]}
+    value = {**selector, "matchExpressions": [*(selector.get("matchExpressions") or ()), away]}
+    operation = {"op": "add", "path": f"/webhooks/{index}/namespaceSelector", "value": value}
+    return Patch("MutatingWebhookConfiguration", "", configuration, (operation,))
+
+
+def _name(facts: PodFacts) -> str:
+    return f"pod {facts.name}"
+
+
+def _about(facts: PodFacts, *path: str) -> About:
+    kind = facts.workload.kind if not facts.pod.get("metadata", {}).get("uid") else "Pod"
+    name = facts.workload.name if kind != "Pod" else facts.name
+    prefix = facts.workload.template if kind != "Pod" else ()
+    return About(kind, facts.workload.namespace, name, (*prefix, *path))
+
+
+def _escaped(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,253 @@
+"""Link 4: the cluster is an issuer that AWS can read, and its tokens are for the audience that the provider takes."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from urllib.parse import urlsplit
+
+from podrole.base.events import Event
+from podrole.doctor.case import Case, IssuerFacts
+from podrole.doctor.changes import Annotate, ByHand, Change, Publish, Remedy
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.findings import About, Finding, Link, Severity, Verdict, holds, judged, unknown
+from podrole.doctor.links.again import anew
+from podrole.oidc.discovery import discovery_url
+from podrole.oidc.errors import KeysFault, KeysUnavailable
+from podrole.oidc.verify import STS_TIME_RULES
+from podrole.webhook.identity import Identity
+
+LINK = Link.ISSUER
+STS_AUDIENCE = "sts.amazonaws.com"
+_INSIDE = (".svc", ".local", ".internal", ".localdomain", ".localhost", ".lan", ".home.arpa")
+_WRONG_CONTENT = frozenset(
+    {
+        KeysFault.MALFORMED,
+        KeysFault.NO_KEYS,
+        KeysFault.TOO_MANY_KEYS,
+        KeysFault.TOO_LARGE,
+        KeysFault.PRIVATE_KEY,
+        KeysFault.NOT_HTTPS,
+    }
+)
+
+
+def check(case: Case) -> Verdict:
+    """Say whether AWS could verify the cluster's tokens, and whether they are for it."""
+    identity = case.identity
+    if identity is not None and identity.method == "container_credentials":
+        return holds(LINK, "EKS Pod Identity verifies the cluster's tokens itself")
+    facts = case.issuer
+    findings = [*_audience(case, identity), *_times(case)]
+    if isinstance(facts.url, CannotTell):
+        if findings:
+            return judged(LINK, "", findings)
+        return unknown(LINK, f"The cluster's issuer could not be found out: {facts.url.what}")
+    inside = _address(facts.url)
+    if inside is not None:
+        return judged(LINK, "", [inside, *findings])
+    published = facts.published
+    if isinstance(published, CannotTell):
+        if findings:
+            return judged(LINK, "", findings)
+        return unknown(LINK, f"The issuer's documents could not be read from here: {published.what}")
+    if isinstance(published, KeysUnavailable):
+        return judged(LINK, "", [_documents(facts, facts.url, published), *findings])
+    missing = _missing_key(case, facts, facts.url, published.keys())
+    findings = [*missing, *findings]
+    return judged(LINK, f"{facts.url} publishes its documents, with the cluster's keys", findings)
+
+
+def _about(url: str) -> About:
+    return About("Issuer", "", url)
+
+
+# PR401
+
+
+def _address(url: str) -> Finding | None:
+    """Find an issuer that nobody outside the cluster can ask, by its address alone."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    why = ""
+    if parts.scheme != "https" or not host:
+        why = "it is no https address"
+    elif parts.port is not None:
+        why = f"it names port {parts.port}, and IAM takes no provider with one"
+    elif _is_inside(host):
+        why = f"{host} is a name or address that only the cluster's network knows"
+    if not why:
+        return None
+    flags = "--service-account-issuer=https://… --service-account-jwks-uri=https://…/keys"
+    return Finding(
+        "PR401",
+        f"The cluster's issuer cannot be an identity provider of AWS: {why}.",
+        _about(url),
+        Remedy(
+            "give the API server an issuer that AWS can reach, first in the list, the old one behind it",
+            (ByHand(f"kube-apiserver {flags} --service-account-issuer={url}, then publish its two documents there"),),
+        ),
+        expected="https://, a public name, no port",
+        got=repr(url),
+    )
+
+
+def _is_inside(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return "." not in host or host.endswith(_INSIDE)
+
+
+# PR402, PR403, PR408
+
+
+def _documents(facts: IssuerFacts, url: str, why: KeysUnavailable) -> Finding:
+    code, what = "PR402", f"The documents of issuer {url} cannot be had: {why.what}"
+    if why.fault is KeysFault.OTHER_ISSUER:
+        code, what = "PR403", "The issuer's discovery document names another issuer, and AWS compares to the letter."
+    elif why.fault in _WRONG_CONTENT:
+        code, what = "PR408", f"The issuer's documents are not what AWS takes: {why.what}"
+    return Finding(
+        code,
+        what,
+        _about(url),
+        Remedy("publish the cluster's own documents at the issuer's address", publishing(facts, url)),
+        expected=why.expected,
+        got=why.got,
+        evidence={"fault": why.fault.value},
+    )
+
+
+def publishing(facts: IssuerFacts, url: str) -> tuple[Change, ...]:
+    """Return the two documents as they have to be served at ``url``; by hand where the cluster would not show them."""
+    if facts.own_documents is None:
+        return (ByHand(f"publish the cluster's discovery document and keys under {url}: kubectl get --raw shows both"),)
+    document, keys = facts.own_documents
+    base = url.removesuffix("/")
+    jwks_uri = str(document.get("jwks_uri", ""))
+    if not jwks_uri.startswith(f"{base}/"):
+        jwks_uri = f"{base}/keys"
+    public = {**document, "issuer": url, "jwks_uri": jwks_uri}
+    return (
+        Publish(discovery_url(url), json.dumps(public, indent=2)),
+        Publish(jwks_uri, json.dumps(keys, indent=2)),
+    )
+
+
+# PR404
+
+
+def _missing_key(case: Case, facts: IssuerFacts, url: str, published: object) -> list[Finding]:
+    names = set(published)  # type: ignore[call-overload]
+    used = _key_of_live_token(case)
+    if used is not None:
+        missing = set() if used in names else {used}
+        of = "the token"
+    elif isinstance(facts.own_keys, CannotTell):
+        return []
+    else:
+        missing = set(facts.own_keys) - names
+        of = "the cluster"
+    if not missing:
+        return []
+    # The API server signs with one of its keys and lists all; which one, only a token tells.
+    some_are_there = used is None and not isinstance(facts.own_keys, CannotTell) and bool(set(facts.own_keys) & names)
+    return [
+        Finding(
+            "PR404",
+            f"The issuer does not publish {'all keys' if some_are_there else 'the key'} of {of}.",
+            _about(url),
+            Remedy("publish the cluster's own keys at the issuer's address", publishing(facts, url)),
+            expected="key " + ", ".join(sorted(map(repr, missing))),
+            got="keys " + ", ".join(sorted(map(repr, names))),
+            severity=Severity.RISK if some_are_there else Severity.FAULT,
+        )
+    ]
+
+
+def _key_of_live_token(case: Case) -> str | None:
+    if case.live is None or isinstance(case.live.token, CannotTell):
+        return None
+    kid = case.live.token.get("header", {}).get("kid", "")
+    return str(kid)
+
+
+# PR405
+
+
+def _audience(case: Case, identity: Identity | None) -> list[Finding]:
+    judgement = case.judgement
+    if identity is None or isinstance(judgement, CannotTell) or judgement.audience is None:
+        return []
+    if identity.audience == case.settings.token_audience:
+        return []  # the provider lacks the usual one: that is the provider's link
+    target = case.target
+    key = f"{case.settings.annotation_prefix}/audience"
+    change = Annotate("ServiceAccount", target.namespace, target.service_account, {key: None})
+    return [
+        Finding(
+            "PR405",
+            f"The tokens of service account {target.namespace}/{target.service_account} are for an audience that the "
+            "identity provider does not take.",
+            About("ServiceAccount", target.namespace, target.service_account, ("metadata", "annotations", key)),
+            Remedy("take the audience's annotation out", (change, *anew(case))),
+            expected=judgement.audience.expected,
+            got=judgement.audience.got,
+            evidence=judgement.audience.explanation(),
+        )
+    ]
+
+
+# PR406, PR407
+
+
+def _times(case: Case) -> list[Finding]:
+    """Find clocks that are apart, by a token made just now, and expired tokens, by what STS has answered lately."""
+    found: list[Finding] = []
+    skew = None if case.live is None else case.live.skew
+    if skew is not None and abs(skew) > STS_TIME_RULES.future_leeway:
+        direction = "ahead of" if skew > 0 else "behind"
+        found.append(
+            Finding(
+                "PR407",
+                f"The cluster's clock is {abs(skew):.0f} s {direction} AWS's.",
+                About("Cluster", "", "clock"),
+                Remedy("set the clock of the control plane's machines", (ByHand("chronyc makestep, or timedatectl"),)),
+                expected=f"at most {STS_TIME_RULES.future_leeway} s apart",
+                got=f"{skew:+.0f} s",
+            )
+        )
+    expired = _expired(case)
+    if expired is not None and not found:
+        found.append(expired)
+    return found
+
+
+def _expired(case: Case) -> Finding | None:
+    event = _last_exchange(case)
+    if event is None or event.code != "ExpiredTokenException":
+        return None
+    return Finding(
+        "PR406",
+        "A pod of this service account sent a token that has expired: it reads a copy that nobody renews, or keeps it.",
+        About("Pod", case.target.namespace, case.target.pod or ""),
+        Remedy(
+            "read the token from AWS_WEB_IDENTITY_TOKEN_FILE at every exchange, as SDKs do; a new pod has a new one",
+            anew(case),
+        ),
+        expected="the token as the kubelet renews it",
+        got=event.why,
+        evidence={"request": event.id},
+    )
+
+
+def _last_exchange(case: Case) -> Event | None:
+    """Return the last exchange of a token of this service account in the event log."""
+    for event in case.log:
+        if event.kind != "aws" or event.what != "sts:AssumeRoleWithWebIdentity" or not event.explanation:
+            continue
+        claims = event.explanation.get("token", {}).get("claims", {})
+        if case.target.subject in (claims.get("sub"), event.explanation.get("subject")):
+            return event
+    return None

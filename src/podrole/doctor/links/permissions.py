@@ -1,0 +1,297 @@
+"""Link 7: the role's policies allow what the pod wants to do.
+
+Asked with ``--can``, or taken from the calls of the role's sessions that were refused lately. What is asked is decided
+by ``podrole.iam``; service and resource control policies of an organization, and the policies of resources, are not
+read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from podrole.base.events import Event
+from podrole.doctor.case import Case, Wish
+from podrole.doctor.changes import ByHand, Change, PutRolePolicy, Remedy, SetManagedPolicy
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.findings import About, Finding, Link, Verdict, broken, holds, unknown
+from podrole.iam.arn import assumed_role_arn
+from podrole.iam.directory import PolicyText, PrincipalPolicies, Role
+from podrole.iam.document import compile_policy
+from podrole.iam.errors import InvalidRequest, PolicyError
+from podrole.iam.evaluate import Decision, NamedPolicy, Outcome, PolicySet, Request, evaluate
+from podrole.iam.explain import Evidence, explain, summary
+from podrole.iam.policy import PolicyKind
+from podrole.iam.principal import Principal, PrincipalType
+from podrole.iam.request import NO_RESOURCE
+
+LINK = Link.PERMISSIONS
+_CODES = {PolicyKind.IDENTITY: "PR701", PolicyKind.BOUNDARY: "PR703"}
+_MOST_REFUSALS = 5
+
+
+def check(case: Case) -> Verdict | None:
+    """Say whether the role may do what was asked about, or was refused lately; None where nothing was."""
+    refused = [] if case.wish is not None else _refusals(case)
+    if case.wish is None and not refused:
+        return None
+    role = case.role
+    if isinstance(role, CannotTell):
+        return unknown(LINK, role.what)
+    if role is None or isinstance(case.account, CannotTell):
+        return unknown(LINK, "There is no role whose policies could be read.")
+    try:
+        attached = case.account.policies_of(role)
+    except CannotTell as why:
+        return unknown(LINK, why.what)
+    if case.wish is not None:
+        return _judged(case, role, attached, case.wish)
+    return _of_events(case, role, attached, refused)
+
+
+def _of_events(case: Case, role: Role, attached: PrincipalPolicies, refused: list[Event]) -> Verdict:
+    """Ask again about what was refused: it may be allowed by now."""
+    findings: list[Finding] = []
+    for event in refused:
+        explanation = event.explanation or {}
+        wish = Wish(str(explanation["action"]), str(explanation.get("resource", NO_RESOURCE)))
+        if explanation.get("decided_by") in (PolicyKind.IDENTITY, PolicyKind.BOUNDARY):
+            findings += _judged(case, role, attached, wish).findings
+        else:
+            findings.append(_of_another_policy(role, wish, event))
+    if findings:
+        return broken(LINK, *findings)
+    names = ", ".join(sorted({str((event.explanation or {})["action"]) for event in refused}))
+    return holds(LINK, f"{names}, refused before, is allowed now")
+
+
+def _judged(case: Case, role: Role, attached: PrincipalPolicies, wish: Wish) -> Verdict:
+    request = _request(case, role, wish)
+    try:
+        policies = _policies(attached)
+        decision = evaluate(request, policies)
+    except PolicyError as fault:
+        return broken(LINK, _unreadable(role, fault))
+    except InvalidRequest as fault:
+        return unknown(LINK, f"{wish.action!r} cannot be asked about: {fault.what}")
+    evidence = explain(request, policies, decision)
+    if decision.allowed:
+        on = "" if wish.resource is None else f" on {wish.resource}"
+        return holds(LINK, f"{decision.reference} of {decision.policy} allows {wish.action}{on}")
+    if wish.resource is None and _only_resource_fails(evidence):
+        fits = sorted({one for each in evidence for failure in each.failures for one in failure.expected})
+        return unknown(LINK, f"{wish.action} is allowed on {', '.join(fits[:5])}: name a resource with --resource.")
+    return broken(LINK, _finding(role, attached, request, decision, evidence))
+
+
+def _request(case: Case, role: Role, wish: Wish) -> Request:
+    session = assumed_role_arn(role.arn, case.session_name or "podrole-doctor")
+    principal = Principal(
+        PrincipalType.ASSUMED_ROLE,
+        account=role.account,
+        arn=session,
+        id=f"{role.id}:{case.session_name or 'podrole-doctor'}",
+        role_arn=role.arn,
+        role_id=role.id,
+    )
+    context: dict[str, str | list[str]] = {
+        **case.at.context_keys(),
+        "aws:PrincipalAccount": role.account,
+        "aws:PrincipalArn": role.arn,
+        "aws:PrincipalType": PrincipalType.ASSUMED_ROLE.value,
+        "aws:userid": principal.id,
+        **{f"aws:PrincipalTag/{key}": value for key, value in role.tags.items()},
+    }
+    granted = None if isinstance(case.judgement, CannotTell) else case.judgement.granted
+    if granted is not None:
+        context.update(granted.session.context)
+    return Request(principal, wish.action, wish.resource or NO_RESOURCE, "", context)
+
+
+def _policies(attached: PrincipalPolicies) -> PolicySet:
+    boundary = attached.boundary
+    return PolicySet(
+        identity=tuple(_compiled(one, PolicyKind.IDENTITY) for one in attached.identity),
+        boundaries=None if boundary is None else (_compiled(boundary, PolicyKind.BOUNDARY),),
+    )
+
+
+def _compiled(text: PolicyText, kind: PolicyKind) -> NamedPolicy:
+    return NamedPolicy(text.name, compile_policy(text.document, kind))
+
+
+def _only_resource_fails(evidence: tuple[Evidence, ...]) -> bool:
+    near = [one for one in evidence if one.failures]
+    return bool(near) and any(all(failure.element == "Resource" for failure in one.failures) for one in near)
+
+
+# PR701 to PR706
+
+
+def _finding(
+    role: Role,
+    attached: PrincipalPolicies,
+    request: Request,
+    decision: Decision,
+    evidence: tuple[Evidence, ...],
+) -> Finding:
+    denied = decision.outcome is Outcome.EXPLICITLY_DENIED
+    code = "PR702" if denied else _CODES.get(decision.decided_by or PolicyKind.RESOURCE, "PR705")
+    wanted = smallest_statement(request.action, request.resource)
+    remedy = _allowing(role, attached, code, wanted, decision)
+    return Finding(
+        code,
+        summary(decision, evidence, request),
+        About("Policy", "", decision.policy or role.arn, ("Statement",)),
+        remedy,
+        expected=f"an Allow of {request.action}" if not denied else f"no Deny of {request.action}",
+        got=_got(evidence, decision),
+        evidence={"evidence": [one.to_dict() for one in evidence]},
+    )
+
+
+def _got(evidence: tuple[Evidence, ...], decision: Decision) -> str:
+    if decision.outcome is Outcome.EXPLICITLY_DENIED:
+        return f"Deny {decision.reference} of {decision.policy}"
+    for one in evidence:
+        if one.failures:
+            return f"{one.reference} of {one.policy}: {one.failures[0]}"
+        if one.notes:
+            return one.notes[0]
+    return "nothing"
+
+
+def smallest_statement(action: str, resource: str) -> dict[str, Any]:
+    """Return the statement that allows just this."""
+    return {"Effect": "Allow", "Action": action, "Resource": resource}
+
+
+def _allowing(role: Role, attached: PrincipalPolicies, code: str, wanted: dict[str, Any], decision: Decision) -> Remedy:
+    match code:
+        case "PR701":
+            document = json.dumps({"Version": "2012-10-17", "Statement": [wanted]})
+            name = "Allow-" + wanted["Action"].replace(":", "-").replace("*", "all")
+            narrower = "; --resource makes it narrower" if wanted["Resource"] == NO_RESOURCE else ""
+            return Remedy(
+                f"allow it by the smallest statement that does{narrower}",
+                (PutRolePolicy(role.name, name[:128], document),),
+            )
+        case "PR702":
+            return _without_deny(role, attached, decision, wanted["Action"])
+        case "PR703" if attached.boundary is not None and ":iam::aws:" not in attached.boundary.name:
+            document = _plus(attached.boundary.document, wanted)
+            return Remedy("allow it in the boundary too", (SetManagedPolicy(attached.boundary.name, document),))
+        case _:
+            return Remedy("allow it there", (ByHand(f"the statement that is missing: {json.dumps(wanted)}"),))
+
+
+def _plus(document: str, statement: dict[str, Any]) -> str:
+    parsed = json.loads(document)
+    statements = parsed.get("Statement", [])
+    statements = statements if isinstance(statements, list) else [statements]
+    return json.dumps({**parsed, "Statement": [*statements, statement]})
+
+
+def _without_deny(role: Role, attached: PrincipalPolicies, decision: Decision, action: str) -> Remedy:
+    what = f"take {action} out of the statement that denies it, if the denial is not meant"
+    text = next((one for one in _all(attached) if one.name == decision.policy), None)
+    if text is None or decision.statement is None:
+        return Remedy(what, (ByHand(f"{decision.reference} of {decision.policy or 'the policy'}"),))
+    changed = _not_denying(text.document, decision.statement.index, action)
+    change: Change = ByHand(
+        f"{decision.reference} of {text.name}: it denies by a wildcard, so only a person can narrow it"
+    )
+    if changed is not None:
+        inline = _inline_name(text.name, role)
+        if inline is not None:
+            change = PutRolePolicy(role.name, inline, changed)
+        elif text.name.startswith("arn:") and ":iam::aws:" not in text.name:
+            change = SetManagedPolicy(text.name, changed)
+    return Remedy(what, (change,))
+
+
+def _all(attached: PrincipalPolicies) -> tuple[PolicyText, ...]:
+    return (*attached.identity, *((attached.boundary,) if attached.boundary is not None else ()))
+
+
+def _inline_name(name: str, role: Role) -> str | None:
+    """Return the name of an inline policy of the role from the name that explanations use."""
+    start, end = "inline policy ", f" of role {role.name}"
+    return name.removeprefix(start).removesuffix(end) if name.startswith(start) and name.endswith(end) else None
+
+
+def _not_denying(document: str, index: int, action: str) -> str | None:
+    """Return the document without ``action`` in one statement's list; None where a wildcard denies it."""
+    parsed = json.loads(document)
+    statements = parsed["Statement"] if isinstance(parsed["Statement"], list) else [parsed["Statement"]]
+    actions = statements[index].get("Action", [])
+    listed = [actions] if isinstance(actions, str) else list(actions)
+    kept = [one for one in listed if one.lower() != action.lower()]
+    if kept == listed or any("*" in one or "?" in one for one in kept):
+        return None
+    if kept:
+        statements[index]["Action"] = kept
+    else:
+        del statements[index]
+    return json.dumps({**parsed, "Statement": statements}) if statements else None
+
+
+def _unreadable(role: Role, fault: PolicyError) -> Finding:
+    return Finding(
+        "PR706",
+        f"A policy attached to role {role.name} is not one that AWS takes, so it allows nothing: {fault.message}",
+        About("Role", "", role.arn),
+        Remedy("write the policy anew", (ByHand("podrole policy validate says where"),)),
+        expected=fault.expected,
+        got=fault.got,
+    )
+
+
+# Calls that were refused lately
+
+
+def _refusals(case: Case) -> list[Event]:
+    """Return the last refused calls of sessions of the role that began with this service account's token."""
+    arn = case.bound.role_arn
+    if not arn or not case.log:
+        return []
+    sessions = {
+        event.who
+        for event in case.log
+        if event.what == "sts:AssumeRoleWithWebIdentity"
+        and event.outcome == "allowed"
+        and event.on == arn
+        and (event.explanation or {}).get("subject") == case.target.subject
+        and _of_this_pod(case, event.explanation or {})
+    }
+    found: dict[tuple[str, str], Event] = {}
+    for event in case.log:  # newest first
+        explanation = event.explanation or {}
+        if event.kind == "aws" and event.who in sessions and event.outcome == "refused" and explanation.get("action"):
+            found.setdefault((explanation["action"], explanation.get("resource", "*")), event)
+    return list(found.values())[:_MOST_REFUSALS]
+
+
+def _of_this_pod(case: Case, explanation: Mapping[str, Any]) -> bool:
+    return case.target.pod is None or explanation.get("pod") in (None, case.target.pod)
+
+
+def _of_another_policy(role: Role, wish: Wish, event: Event) -> Finding:
+    """A refusal by a session policy or a resource's own, as it was decided: neither can be read here."""
+    explanation = event.explanation or {}
+    kind = explanation.get("decided_by")
+    code = "PR704" if kind == PolicyKind.SESSION else "PR705"
+    wanted = json.dumps(smallest_statement(wish.action, wish.resource or NO_RESOURCE))
+    who = (
+        "the session policy that the session was begun with" if code == "PR704" else f"the {kind or 'resource'} policy"
+    )
+    return Finding(
+        code,
+        event.why or f"{wish.action} was refused.",
+        About("Policy", "", role.arn, ("Statement",)),
+        Remedy(f"allow it in {who}", (ByHand(f"the statement that is missing: {wanted}"),)),
+        expected=f"an Allow of {wish.action} in {who}",
+        got=f"refused in request {event.id}",
+        evidence={"request": event.id, "evidence": explanation.get("evidence", [])},
+    )

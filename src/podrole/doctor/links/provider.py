@@ -1,0 +1,168 @@
+"""Link 5: the role's account has an identity provider for the cluster's issuer, and it takes the tokens."""
+
+from __future__ import annotations
+
+import re
+
+from podrole.doctor.case import Case
+from podrole.doctor.changes import (
+    AddClientID,
+    ByHand,
+    Change,
+    CreateProvider,
+    DeleteProvider,
+    Remedy,
+    SetThumbprints,
+)
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.findings import About, Finding, Link, Verdict, broken, holds, unknown
+from podrole.doctor.links.again import again
+from podrole.doctor.supposition import Judgement, supposed_provider
+from podrole.iam.arn import parse_arn
+from podrole.iam.directory import OIDCProvider
+from podrole.sts.denial import Denial
+
+LINK = Link.PROVIDER
+_EKS = re.compile(r"https://oidc\.eks\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/id/[0-9A-F]{32}")
+
+
+def check(case: Case) -> Verdict:
+    """Say whether the provider is there, and would take the tokens of the service account."""
+    identity = case.identity
+    if identity is not None and identity.method == "container_credentials":
+        return holds(LINK, "EKS Pod Identity needs no identity provider")
+    judgement = case.judgement
+    if isinstance(judgement, CannotTell):
+        return unknown(LINK, judgement.what)
+    if judgement.provider is not None:
+        return broken(LINK, _missing(case, judgement, judgement.provider))
+    provider = case.provider
+    if provider is None or isinstance(provider, CannotTell):  # it was there a moment ago
+        return unknown(LINK, "The provider could not be read.")
+    findings = [*_audience(case, judgement, provider), *_thumbprint(case, provider)]
+    if findings:
+        return broken(LINK, *findings)
+    return holds(LINK, f"{provider.arn} takes tokens for {', '.join(provider.client_ids)}")
+
+
+def _about(arn: str) -> About:
+    return About("Provider", "", arn)
+
+
+# PR501, PR504, PR505
+
+
+def _missing(case: Case, judgement: Judgement, denial: Denial) -> Finding:
+    question = judgement.question
+    wanted = supposed_provider(question)
+    owner = parse_arn(question.role_arn).account
+    others = _others(case)
+    thumbprints = () if case.issuer.thumbprint is None else (case.issuer.thumbprint,)
+    create = CreateProvider(question.issuer, (question.audience,), thumbprints)
+    told = {"expected": wanted.arn, "evidence": denial.explanation()}
+    spelt = next((one for one in others if _plain(one.issuer) == _plain(question.issuer)), None)
+    if spelt is not None:
+        return Finding(
+            "PR505",
+            f"Account {owner} has a provider whose URL is almost the cluster's issuer; AWS compares to the letter.",
+            _about(spelt.arn),
+            Remedy("create it anew under the very name", (create, DeleteProvider(spelt.arn))),
+            got=spelt.arn,
+            **told,  # type: ignore[arg-type]
+        )
+    before = _of_the_cluster_before(case, question.issuer, others)
+    if before is not None:
+        return Finding(
+            "PR504",
+            f"Account {owner} has no provider for this cluster; the one that the role trusts is of another, as if the "
+            "cluster had been made anew.",
+            _about(wanted.arn),
+            Remedy("create the provider for this cluster's issuer", (create,)),
+            got=before,
+            **told,  # type: ignore[arg-type]
+        )
+    return Finding(
+        "PR501",
+        f"Account {owner}, which the role is of, has no identity provider for the cluster's issuer.",
+        _about(wanted.arn),
+        Remedy("create the provider", (create, *again(case))),
+        got=", ".join(one.arn for one in others) or "no provider at all",
+        **told,  # type: ignore[arg-type]
+    )
+
+
+def _others(case: Case) -> tuple[OIDCProvider, ...]:
+    if isinstance(case.account, CannotTell):
+        return ()
+    try:
+        return tuple(case.account.oidc_providers())
+    except CannotTell:
+        return ()
+
+
+def _plain(issuer: str) -> str:
+    """Return an issuer without what people get wrong in it: the scheme, a port, a slash at its end, case."""
+    text = re.sub(r"^https?://", "", issuer.lower()).rstrip("/")
+    host, slash, path = text.partition("/")
+    return host.partition(":")[0] + slash + path
+
+
+def _of_the_cluster_before(case: Case, issuer: str, others: tuple[OIDCProvider, ...]) -> str | None:
+    """Return the provider of another EKS cluster that the role's trust policy names, in words."""
+    role = case.role
+    mine = _EKS.fullmatch(issuer)
+    if role is None or isinstance(role, CannotTell) or mine is None:
+        return None
+    for other in others:
+        if _EKS.fullmatch(other.issuer) and other.arn in role.trust_policy:
+            return other.arn
+    named = re.search(
+        r"oidc-provider/(oidc\.eks\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?/id/[0-9A-F]{32})", role.trust_policy
+    )
+    if named is not None and f"https://{named[1]}" != issuer:
+        return f"{named[1]}, which the role trusts and the account does not have"
+    return None
+
+
+# PR502
+
+
+def _audience(case: Case, judgement: Judgement, provider: OIDCProvider) -> list[Finding]:
+    denial, audience = judgement.audience, judgement.question.audience
+    if denial is None or (case.identity is not None and audience != case.settings.token_audience):
+        return []  # an audience that somebody chose is the token's link
+    return [
+        Finding(
+            "PR502",
+            f"The provider does not take tokens for {audience}.",
+            _about(provider.arn),
+            Remedy("add the client id", (AddClientID(provider.arn, audience), *again(case))),
+            expected=f"client id {audience!r}",
+            got=", ".join(map(repr, provider.client_ids)) or "no client id",
+            evidence=denial.explanation(),
+        )
+    ]
+
+
+# PR503
+
+
+def _thumbprint(case: Case, provider: OIDCProvider) -> list[Finding]:
+    distrust = case.issuer.distrust
+    if distrust is None:
+        return []
+    found = case.issuer.thumbprint
+    change: Change = ByHand("list the thumbprint of the last certificate that the issuer's server sends")
+    if found is not None:
+        change = SetThumbprints(provider.arn, (found,))
+    return [
+        Finding(
+            "PR503",
+            "No public authority vouches for the issuer's server, and the provider lists another thumbprint.",
+            _about(provider.arn),
+            Remedy("list the thumbprint that is served", (change, *again(case))),
+            expected=f"thumbprint {found}" if found else distrust.expected,
+            got=", ".join(provider.thumbprints) or "no thumbprint",
+            evidence={"fault": distrust.fault.value},
+        )
+    ]

@@ -1,0 +1,304 @@
+"""Link 1: the pod's service account exists, and is bound to what can be a role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from podrole.doctor.binding import Slip, annotations_of, clean
+from podrole.doctor.case import Case, PodFacts, Target
+from podrole.doctor.changes import Annotate, Apply, ByHand, Change, PatchPods, Remedy
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.findings import About, Finding, Link, Severity, Verdict, broken, holds, unknown
+from podrole.doctor.links.again import anew
+from podrole.doctor.names import nearest
+from podrole.doctor.supposition import Question, ask, of_stranger
+from podrole.iam.arn import parse_arn
+from podrole.iam.directory import Role
+from podrole.iam.errors import InvalidARN
+from podrole.sts.web_identity import Granted
+from podrole.webhook import role_arn
+from podrole.webhook.identity import Identity
+
+LINK = Link.SERVICE_ACCOUNT
+_KIND = "ServiceAccount"
+
+
+def check(case: Case) -> Verdict:
+    """Say whether the service account binds its pods to a role."""
+    account = case.service_account
+    if isinstance(account, CannotTell):
+        return unknown(LINK, f"The service account could not be read: {account.what}")
+    if account is None:
+        return broken(LINK, _missing(case))
+    identity = case.bound.identity
+    if identity is None:
+        return broken(LINK, _unbound(case))
+    faults = _not_understood(case, identity)
+    if identity.method == "container_credentials":
+        return holds(LINK, f"{_place(case.target)} has an EKS Pod Identity association", *faults)
+    wrong = _wrong_value(case, identity)
+    if wrong is not None:
+        return broken(LINK, wrong, *faults)
+    return holds(LINK, f"{identity.source} name {identity.role_arn}", *faults)
+
+
+def trusting_roles(case: Case) -> list[Role]:
+    """Return the roles of the account that the service account's tokens can become, those that not everybody's can
+    before others; none where that cannot be told."""
+    issuer = case.issuer.url
+    if isinstance(case.account, CannotTell) or isinstance(issuer, CannotTell):
+        return []
+    audience = case.settings.token_audience
+    try:
+        asked = (
+            (role, Question(role.arn, issuer, case.target.subject, audience, case.at)) for role in _web_roles(case)
+        )
+        found = [(role, question) for role, question in asked if isinstance(ask(question, case.account), Granted)]
+        # A role that lets in anybody tells nothing of whom it is meant for.
+        own = [role for role, question in found if not isinstance(ask(of_stranger(question), case.account), Granted)]
+        return own or [role for role, _ in found]
+    except CannotTell:
+        return []
+
+
+def _web_roles(case: Case) -> Iterable[Role]:
+    if isinstance(case.account, CannotTell):
+        return ()
+    return (role for role in case.account.roles() if "AssumeRoleWithWebIdentity" in role.trust_policy)
+
+
+def _place(target: Target) -> str:
+    return f"service account {target.namespace}/{target.service_account}"
+
+
+def _about(case: Case, *path: str) -> About:
+    return About(_KIND, case.target.namespace, case.target.service_account, path)
+
+
+def _annotated(case: Case, value: str, **others: str | None) -> Annotate:
+    annotations = {case.role_annotation: value, **others}
+    return Annotate(_KIND, case.target.namespace, case.target.service_account, annotations)
+
+
+# PR101
+
+
+def _missing(case: Case) -> Finding:
+    target = case.target
+    names = [] if isinstance(case.neighbours, CannotTell) else [one["metadata"]["name"] for one in case.neighbours]
+    meant = nearest(target.service_account, names)
+    metadata = {"namespace": target.namespace, "name": target.service_account}
+    create: tuple[Change, ...] = (Apply({"apiVersion": "v1", "kind": _KIND, "metadata": metadata}),)
+    candidates = trusting_roles(case)
+    what = "create it"
+    if len(candidates) == 1:
+        create = (*create, _annotated(case, candidates[0].arn), *anew(case))
+        what = f"create it, and annotate it with the role that trusts it, {candidates[0].name}"
+    return Finding(
+        "PR101",
+        f"There is no {_place(target)}.",
+        _about(case),
+        Remedy(what, create),
+        expected=f"a service account of that name (did you mean {meant}?)" if meant else "a service account",
+        got="none" if not names else "the namespace has " + ", ".join(sorted(names)[:10]),
+    )
+
+
+# PR102, PR103, PR104, PR109
+
+
+def _unbound(case: Case) -> Finding:
+    bound, target = case.bound, case.target
+    key = case.role_annotation
+    if bound.slip is Slip.KEY:
+        right = _right_value(case, bound.value)
+        return Finding(
+            "PR103",
+            f"The annotation of {_place(target)} that should name its role has another key.",
+            _about(case, "metadata", "annotations", bound.key),
+            Remedy("give the annotation its right key", (_annotated(case, right, **{bound.key: None}), *anew(case))),
+            expected=repr(key),
+            got=repr(bound.key),
+        )
+    if bound.slip is Slip.ON_POD:
+        facts = _carrier(case, bound.key)
+        right = _right_value(case, bound.value)
+        return Finding(
+            "PR104",
+            f"The role's annotation is on {_pod_name(facts)}; the webhook reads it from the service account.",
+            About("Pod", target.namespace, facts.name if facts else "", ("metadata", "annotations", bound.key)),
+            Remedy("annotate the service account", (_annotated(case, right), *anew(case))),
+            expected=f"{key} on {_place(target)}",
+            got=f"{bound.key} on {_pod_name(facts)}",
+        )
+    candidates = trusting_roles(case)
+    others = _bound_neighbours(case)
+    if not candidates and others and target.pod is not None:
+        return _other_service_account(case, others)
+    if len(candidates) == 1:
+        remedy = Remedy(
+            f"annotate it with the one role that trusts it, {candidates[0].name}",
+            (_annotated(case, candidates[0].arn), *anew(case)),
+        )
+    else:
+        named = ", ".join(role.arn for role in candidates[:5]) or "arn:aws:iam::<account>:role/<name>"
+        remedy = Remedy(
+            "annotate it with the ARN of its role" + (", one of those that trust it" if candidates else ""),
+            (ByHand(f"kubectl annotate serviceaccount {target.service_account} --namespace {target.namespace} "
+                    f"{key}=ARN   # {named}"),),
+        )  # fmt: skip
+    return Finding(
+        "PR102",
+        f"Nothing binds {_place(target)} to a role.",
+        _about(case, "metadata", "annotations"),
+        remedy,
+        expected=f"annotation {key} with a role's ARN",
+        got=_annotations_in_words(case),
+    )
+
+
+def _right_value(case: Case, value: str) -> str:
+    """Return a role's ARN for what was written, where it can be made out."""
+    if role_arn.fault(value) is None:
+        return value
+    return _role_meant(case, value) or value
+
+
+def _carrier(case: Case, key: str) -> PodFacts | None:
+    pods = () if isinstance(case.pods, CannotTell) else case.pods
+    return next((one for one in pods if annotations_of(one.pod).get(key)), None)
+
+
+def _pod_name(facts: PodFacts | None) -> str:
+    return f"pod {facts.name}" if facts is not None else "the pod"
+
+
+def _annotations_in_words(case: Case) -> str:
+    account = case.service_account
+    keys = sorted(annotations_of(account)) if isinstance(account, dict) else []
+    return f"the annotations {', '.join(keys)}" if keys else "no annotations"
+
+
+def _bound_neighbours(case: Case) -> list[str]:
+    """Return the service accounts of the namespace that are bound to a role."""
+    if isinstance(case.neighbours, CannotTell):
+        return []
+    found = []
+    for one in case.neighbours:
+        name = one["metadata"]["name"]
+        if name == case.target.service_account:
+            continue
+        if case.of_neighbour(one).bound.identity is not None:
+            found.append(name)
+    return found
+
+
+def _other_service_account(case: Case, others: list[str]) -> Finding:
+    facts = None if isinstance(case.pods, CannotTell) or not case.pods else case.pods[0]
+    target = case.target
+    hints = [] if facts is None else [facts.workload.name, facts.name]
+    meant = others[0] if len(others) == 1 else next((found for hint in hints if (found := nearest(hint, others))), None)
+    changes: tuple[Change, ...] = (ByHand(f"choose among the service accounts {', '.join(others)}"),)
+    if facts is not None and meant is not None:
+        operations = tuple(
+            {"op": "add", "path": f"/spec/{member}", "value": meant}
+            for member in ("serviceAccountName", "serviceAccount")
+        )
+        changes = (PatchPods(facts.workload, operations),)
+    return Finding(
+        "PR109",
+        f"Pod {target} runs under service account {target.service_account}, which nothing binds to a role.",
+        About("Pod", target.namespace, target.pod or "", ("spec", "serviceAccountName")),
+        Remedy(f"run it under {meant or 'the service account that has the role'}", changes),
+        expected=f"a service account that has a role: {', '.join(others)}",
+        got=repr(target.service_account),
+    )
+
+
+# PR105, PR106, PR107, PR108
+
+
+def _wrong_value(case: Case, identity: Identity) -> Finding | None:
+    value = identity.role_arn
+    why = role_arn.fault(value, relaxed=bool(identity.endpoint_url), partition=case.partition)
+    if why is None:
+        return None
+    code, what = _classified(case, value, why)
+    right = clean(value) if code == "PR108" else _role_meant(case, clean(value))
+    remedy = Remedy("annotate it with the role's ARN")
+    if right is not None and role_arn.fault(right, partition=case.partition) is None:
+        remedy = Remedy(f"annotate it with {right}", (_annotated(case, right), *anew(case)))
+    else:
+        key = case.role_annotation
+        target = case.target
+        remedy = Remedy(
+            "annotate it with a role's ARN",
+            (ByHand(f"kubectl annotate serviceaccount {target.service_account} --namespace {target.namespace} "
+                    f"--overwrite {key}=arn:aws:iam::<account>:role/<name>"),),
+        )  # fmt: skip
+    return Finding(
+        code,
+        what,
+        _about(case, "metadata", "annotations", case.role_annotation),
+        remedy,
+        expected="arn:<partition>:iam::<account>:role/<name>",
+        got=repr(value),
+        evidence={"fault": why},
+    )
+
+
+def _classified(case: Case, value: str, why: str) -> tuple[str, str]:
+    place = _place(case.target)
+    if case.bound.slip is Slip.CHARACTERS:
+        return "PR108", f"The annotation of {place} has characters in it that no ARN has: a blank, a quote or worse."
+    try:
+        named = parse_arn(value)
+    except InvalidARN:
+        return "PR105", f"The annotation of {place} holds no ARN."
+    if not named.is_role and named.resource_type != "role":
+        kind = "session" if named.is_assumed_role else named.resource_type
+        return "PR106", f"The annotation of {place} names something of IAM that is no role: a {named.service} {kind}."
+    if "partition" in why:
+        return "PR107", f"The role that {place} names {why}."
+    return "PR105", f"The role that {place} names {why}."
+
+
+def _role_meant(case: Case, value: str) -> str | None:
+    """Return the ARN of the role that a wrong value probably means: by its name, by likeness, or by its trust."""
+    if isinstance(case.account, CannotTell):
+        return None
+    name = value.split("/")[1] if ":assumed-role/" in value else value.rpartition("/")[2]
+    try:
+        roles = {role.name: role.arn for role in case.account.roles()}
+    except CannotTell:
+        return None
+    if name in roles:
+        return roles[name]
+    trusting = trusting_roles(case)
+    if len(trusting) == 1:
+        return trusting[0].arn
+    meant = nearest(name, roles)
+    return roles[meant] if meant else None
+
+
+# PR110
+
+
+def _not_understood(case: Case, identity: Identity) -> list[Finding]:
+    prefix = case.settings.annotation_prefix
+    found = []
+    for fault in identity.faults:
+        if fault.startswith("the role "):
+            continue  # PR105 to PR108 say it
+        key = next((word for word in fault.split() if word.startswith(f"{prefix}/")), f"{prefix}/…")
+        remove = Annotate(_KIND, case.target.namespace, case.target.service_account, {key: None})
+        found.append(
+            Finding(
+                "PR110",
+                f"{fault[0].upper()}{fault[1:]}.",
+                _about(case, "metadata", "annotations", key),
+                Remedy("write a value that is understood, or take the annotation out", (remove,)),
+                severity=Severity.RISK,
+            )
+        )
+    return found

@@ -1,0 +1,269 @@
+"""Link 6: the role is there, and its trust policy lets this service account in; and nobody else whom it should not."""
+
+from __future__ import annotations
+
+from podrole.doctor.case import Case
+from podrole.doctor.changes import Annotate, CreateRole, Remedy, SetTrustPolicy
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.findings import About, Finding, Link, Verdict, broken, holds, unknown
+from podrole.doctor.links.again import again, anew
+from podrole.doctor.names import nearest
+from podrole.doctor.openness import too_open
+from podrole.doctor.supposition import Judgement, Question, supposed_provider
+from podrole.doctor.trust_documents import evidence_of, repaired, trust_document
+from podrole.iam.arn import parse_arn
+from podrole.iam.directory import Role
+from podrole.iam.explain import Evidence, Failure
+from podrole.iam.nearest import Near
+from podrole.iam.policy import Effect
+from podrole.sts.denial import Denial, Step
+from podrole.webhook.role_arn import fault
+
+LINK = Link.TRUST
+
+_BY_NEAR = {
+    Near.LITERAL_WILDCARD: "PR602",
+    Near.OTHER_SERVICE_ACCOUNT: "PR603",
+    Near.SUBJECT_FORM: "PR604",
+    Near.SCHEME_IN_KEY: "PR605",
+    Near.PORT_IN_KEY: "PR605",
+    Near.SLASH_IN_KEY: "PR605",
+    Near.SWAPPED_CLAIMS: "PR606",
+    Near.OTHER_ISSUER: "PR607",
+    Near.OTHER_PROVIDER: "PR607",
+    Near.PRINCIPAL_SPELLING: "PR607",
+    Near.PRINCIPAL_WILDCARD: "PR607",
+    Near.PRINCIPAL_ACCOUNT: "PR608",
+    Near.PRINCIPAL_TYPE: "PR609",
+    Near.ACTION_OF_OTHER_CALLERS: "PR610",
+    Near.ACTION_MISSPELT: "PR610",
+    Near.OLD_VERSION: "PR613",
+    Near.ALMOST_EQUAL: "PR616",
+    Near.NO_SUCH_KEY: "PR617",
+    Near.KEY_MISSPELT: "PR617",
+}
+# What only the pod's own request has, and nobody beside it can know.
+OF_THE_REQUEST = frozenset(
+    {
+        "aws:referer",
+        "aws:sourceip",
+        "aws:sourcevpc",
+        "aws:sourcevpce",
+        "aws:useragent",
+        "aws:vpcsourceip",
+        "sts:rolesessionname",
+    }
+)
+
+
+def check(case: Case) -> Verdict:
+    """Say whether the role lets the service account in."""
+    identity = case.identity
+    if identity is not None and identity.method == "container_credentials":
+        return _pod_identity(case)
+    judgement, role = case.judgement, case.role
+    if isinstance(role, CannotTell):
+        return unknown(LINK, role.what)
+    if isinstance(judgement, CannotTell):
+        return unknown(LINK, judgement.what)
+    if role is None:
+        return broken(LINK, _no_role(case, judgement.question))
+    denial = judgement.final
+    if denial is None:
+        return holds(LINK, _caveat(case, role, judgement), *too_open(case, role, judgement))
+    if denial.step is not Step.TRUST:
+        return broken(LINK, _other(role, denial))
+    return _refused(case, role, judgement, denial)
+
+
+def _pod_identity(case: Case) -> Verdict:
+    return unknown(LINK, f"The trust policy of {case.bound.role_arn or 'the role'} is EKS Pod Identity's to check.")
+
+
+def _caveat(case: Case, role: Role, judgement: Judgement) -> str:
+    who = judgement.question.subject
+    keys = _of_the_request(case, role.trust_policy)
+    depends = f", as far as {', '.join(keys)} of the pod's request allow" if keys else ""
+    return f"{role.arn} lets in {who}{depends}"
+
+
+def _of_the_request(case: Case, document: str) -> list[str]:
+    known = {"aws:sourceip"} if case.surroundings.source_ip else set()
+    known |= {"sts:rolesessionname"} if case.session_name else set()
+    folded = document.lower()
+    return sorted(key for key in OF_THE_REQUEST - known if f'"{key}"' in folded)
+
+
+def _about(role_arn: str, *path: str | int) -> About:
+    return About("Role", "", role_arn, path)
+
+
+# PR601
+
+
+def _no_role(case: Case, question: Question) -> Finding:
+    arn = question.role_arn
+    named = parse_arn(arn)
+    roles = _roles(case)
+    same = next((role for role in roles if role.name == named.name), None)
+    meant = same.arn if same is not None else None
+    if meant is None:
+        likely = nearest(named.name, [role.name for role in roles])
+        meant = next((role.arn for role in roles if role.name == likely), None)
+    if meant is not None:
+        target = case.target
+        change = Annotate("ServiceAccount", target.namespace, target.service_account, {case.role_annotation: meant})
+        remedy = Remedy(f"name the role that is there, {meant}", (change, *anew(case)))
+    else:
+        path = "/" + named.resource.removeprefix("role/").removesuffix(named.name)
+        provider = supposed_provider(question).arn
+        create = CreateRole(named.name, path, trust_document(question, provider))
+        remedy = Remedy("create the role", (create, *again(case)))
+    return Finding(
+        "PR601",
+        f"There is no role {arn}.",
+        _about(arn),
+        remedy,
+        expected=f"a role of that ARN, path and all (did you mean {meant}?)" if meant else "a role of that ARN",
+        got=f"{len(roles)} roles of other names in the account",
+    )
+
+
+def _roles(case: Case) -> tuple[Role, ...]:
+    if isinstance(case.account, CannotTell):
+        return ()
+    try:
+        return tuple(role for role in case.account.roles() if fault(role.arn) is None)
+    except CannotTell:
+        return ()
+
+
+# PR602 to PR618
+
+
+def _refused(case: Case, role: Role, judgement: Judgement, denial: Denial) -> Verdict:
+    question = judgement.question
+    evidence = evidence_of(denial)
+    if not evidence:
+        return broken(LINK, _malformed(case, role, question, denial))
+    denying = [one for one in evidence if one.applies and one.effect is Effect.DENY]
+    if denying:
+        return broken(LINK, *(_denied(case, role, question, one) for one in denying))
+    nearest_statement = evidence[0]
+    unknowable = set(_of_the_request(case, role.trust_policy))
+    failures = nearest_statement.failures
+    if failures and all(failure.key.lower() in unknowable for failure in failures):
+        keys = ", ".join(failure.key for failure in failures)
+        return unknown(LINK, f"{role.arn} decides by {keys}, which only the pod's own request has.")
+    remedy = _trusting(case, role, question)
+    if not failures:
+        return broken(LINK, _no_statement(role, question, nearest_statement, remedy))
+    findings = [_failed(role, question, nearest_statement, failure, remedy) for failure in failures]
+    return broken(LINK, *findings)
+
+
+def _trusting(case: Case, role: Role, question: Question) -> Remedy:
+    """Return the whole trust policy put right: one document for all that is wrong with it."""
+    assert not isinstance(case.account, CannotTell)  # noqa: S101 - there would be no denial
+    document = repaired(role, question, case.account, case.existing)
+    if document is None:
+        return Remedy(f"write a trust policy that lets in {question.subject}")
+    meant = f"let in {question.subject}, if this service account is meant to have the role"
+    return Remedy(meant, (SetTrustPolicy(role.arn, document), *again(case)))
+
+
+def _failed(role: Role, question: Question, evidence: Evidence, failure: Failure, remedy: Remedy) -> Finding:
+    code = _code(failure, question)
+    where = f"{evidence.reference} of the trust policy of role {role.name}"
+    what = f"{failure.operator} on {failure.key}" if failure.operator else failure.element
+    return Finding(
+        code,
+        f"{where} does not let the service account in: {what}" + (f": {failure.hint}." if failure.hint else "."),
+        _about(role.arn, *_path(evidence, failure)),
+        remedy,
+        expected=", ".join(failure.expected) or "nothing",
+        got="nothing: the request has no such key" if failure.got is None else ", ".join(failure.got),
+        evidence={"statement": evidence.to_dict()},
+    )
+
+
+def _code(failure: Failure, question: Question) -> str:
+    found = _BY_NEAR.get(Near(failure.near)) if failure.near else None
+    if found is not None:
+        return found
+    key = failure.key.lower()
+    prefix = question.issuer.removeprefix("https://").lower()
+    if failure.element == "Principal":
+        return "PR607"
+    if failure.element == "Action":
+        return "PR610"
+    if key == f"{prefix}:sub":
+        return "PR603"
+    return "PR618" if key == f"{prefix}:aud" else "PR614"
+
+
+def _path(evidence: Evidence, failure: Failure) -> tuple[str | int, ...]:
+    statement = _statement(evidence)
+    if failure.element == "Condition":
+        return (*statement, "Condition", failure.operator, failure.key)
+    return (*statement, failure.element)
+
+
+def _statement(evidence: Evidence) -> tuple[str | int, ...]:
+    digits = "".join(character for character in evidence.statement if character.isdigit())
+    return ("Statement", int(digits)) if digits else ("Statement",)
+
+
+def _no_statement(role: Role, question: Question, evidence: Evidence, remedy: Remedy) -> Finding:
+    return Finding(
+        "PR609",
+        f"Nothing in the trust policy of role {role.name} speaks of a web identity: {'; '.join(evidence.notes)}.",
+        _about(role.arn, "Statement"),
+        remedy,
+        expected=f"a statement for {supposed_provider(question).arn}",
+        got="no such statement",
+        evidence={"statement": evidence.to_dict()},
+    )
+
+
+# PR611
+
+
+def _denied(case: Case, role: Role, question: Question, evidence: Evidence) -> Finding:
+    return Finding(
+        "PR611",
+        f"{evidence.reference} of the trust policy of role {role.name} denies it, whatever else allows it.",
+        _about(role.arn, *_statement(evidence)),
+        _trusting(case, role, question),
+        expected="no Deny that applies",
+        got=f"Deny {evidence.reference}" + (f" ({'; '.join(evidence.notes)})" if evidence.notes else ""),
+        evidence={"statement": evidence.to_dict()},
+    )
+
+
+# PR615
+
+
+def _malformed(case: Case, role: Role, question: Question, denial: Denial) -> Finding:
+    return Finding(
+        "PR615",
+        denial.why,
+        _about(role.arn),
+        _trusting(case, role, question),
+        expected=denial.expected,
+        got=denial.got,
+        evidence=denial.explanation(),
+    )
+
+
+def _other(role: Role, denial: Denial) -> Finding:
+    """A refusal by another step than those that a pod's token meets: an issuer or a subject that no token can have."""
+    return Finding(
+        "PR614",
+        f"STS refuses the exchange at its step {denial.step.value!r}: {denial.why}",
+        _about(role.arn),
+        Remedy(denial.next_step or "see the explanation"),
+        expected=denial.expected,
+        got=denial.got,
+        evidence=denial.explanation(),
+    )

@@ -1,0 +1,185 @@
+"""Roles that let in more than they should: found by asking STS's function about strangers.
+
+A stranger is a service account that nobody has: if the exchange is granted to it, it is granted to anybody of its kind.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from podrole.doctor.changes import Remedy, SetTrustPolicy
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.findings import About, Finding, Severity
+from podrole.doctor.supposition import STRANGER, Judgement, Question, Supposing, ask, of_stranger, supposed_provider
+from podrole.doctor.trust_documents import trust_document
+from podrole.iam.directory import OIDCProvider, Role
+from podrole.iam.document import compile_policy
+from podrole.iam.nearest import vacuous
+from podrole.iam.patterns import has_wildcard
+from podrole.iam.policy import Effect, Policy, PolicyKind
+from podrole.iam.principal import Principal, PrincipalType
+from podrole.iam.request import Facts, Request
+from podrole.sts.web_identity import ACTION, Granted
+
+if TYPE_CHECKING:
+    from podrole.doctor.case import Case
+
+_SHARED = ("token.actions.githubusercontent.com", "gitlab.com", "accounts.google.com", "app.terraform.io")
+
+
+def too_open(case: Case, role: Role, judgement: Judgement) -> tuple[Finding, ...]:
+    """Return what lets in more than this service account. ``role`` lets it in, by ``judgement``."""
+    if isinstance(case.account, CannotTell):
+        return ()
+    question = judgement.question
+    policy = compile_policy(role.trust_policy, PolicyKind.TRUST)  # STS has compiled it for this judgement
+    provider = supposed_provider(question)
+    supposing = Supposing(case.account, provider, role)
+    found: list[Finding] = []
+    remedy = Remedy(
+        "name the service account",
+        (SetTrustPolicy(role.arn, trust_document(question, provider.arn)),),
+    )
+    if _may_be_open(policy, question):
+        if _granted(of_stranger(question), supposing):
+            found.append(_anybody(role, policy, question, remedy))
+        else:
+            found += _other_namespaces(role, policy, question, supposing, remedy)
+    found += _other_clusters(role, policy, question, case, remedy)
+    return tuple(found)
+
+
+def _granted(question: Question, supposing: Supposing) -> bool:
+    return isinstance(ask(question, supposing), Granted)
+
+
+def _may_be_open(policy: Policy, question: Question) -> bool:
+    """Say whether it is worth asking about strangers: a policy that names every subject in full lets in no other."""
+    key = f"{question.issuer.removeprefix('https://')}:sub".lower()
+    for statement in policy.statements:
+        if statement.effect is not Effect.ALLOW:
+            continue
+        named = [
+            one
+            for one in statement.conditions
+            if one.key.lower() == key and one.base == "StringEquals" and not one.if_exists and one.qualifier is None
+        ]
+        if not named:
+            return True
+    return False
+
+
+# PR651, PR612
+
+
+def _anybody(role: Role, policy: Policy, question: Question, remedy: Remedy) -> Finding:
+    vain = _in_vain(policy, question)
+    if vain:
+        return Finding(
+            "PR612",
+            f"Any pod of the cluster can take role {role.name}: {vain}.",
+            About("Role", "", role.arn, ("Statement",)),
+            remedy,
+            expected=f"a condition that is not met by {STRANGER}",
+            got="a condition that holds for everybody",
+            severity=Severity.RISK,
+        )
+    return Finding(
+        "PR651",
+        f"Any pod of the cluster can take role {role.name}: no condition looks at who asks.",
+        About("Role", "", role.arn, ("Statement",)),
+        remedy,
+        expected=f"StringEquals on {question.issuer.removeprefix('https://')}:sub",
+        got="no such condition, or one that everybody meets",
+        severity=Severity.RISK,
+    )
+
+
+def _in_vain(policy: Policy, question: Question) -> str:
+    """Return, in words, a condition that holds only because its key is absent."""
+    prefix = question.issuer.removeprefix("https://")
+    context = {f"{prefix}:sub": question.subject, f"{prefix}:aud": question.audience}
+    principal = Principal(PrincipalType.WEB_IDENTITY, arn=supposed_provider(question).arn)
+    facts = Facts(Request(principal, ACTION, question.role_arn, "", context))
+    for statement in policy.statements:
+        if statement.effect is Effect.ALLOW and statement.actions.matches(facts):
+            for condition in statement.conditions:
+                note = vacuous(condition, facts)
+                if note:
+                    return note
+    return ""
+
+
+# PR652
+
+
+def _other_namespaces(
+    role: Role, policy: Policy, question: Question, supposing: Supposing, remedy: Remedy
+) -> list[Finding]:
+    """Put to STS a subject of another namespace for each value that has a wildcard there."""
+    for value in _subjects(policy, question):
+        parts = value.split(":")
+        namespace = parts[2] if len(parts) > 2 else value
+        if not has_wildcard(namespace):
+            continue
+        stranger = re.sub(r"\*", STRANGER, value).replace("?", "x")
+        other = replace(question, subject=stranger) if stranger.count(":") == 3 else of_stranger(question)
+        if _granted(other, supposing):
+            return [
+                Finding(
+                    "PR652",
+                    f"Role {role.name} can be taken from other namespaces too: a wildcard stands for the namespace.",
+                    About("Role", "", role.arn, ("Statement",)),
+                    remedy,
+                    expected=question.subject,
+                    got=value,
+                    severity=Severity.RISK,
+                )
+            ]
+    return []
+
+
+def _subjects(policy: Policy, question: Question) -> list[str]:
+    key = f"{question.issuer.removeprefix('https://')}:sub".lower()
+    return [
+        value
+        for statement in policy.statements
+        if statement.effect is Effect.ALLOW
+        for condition in statement.conditions
+        if condition.key.lower() == key and condition.base == "StringLike"
+        for value in condition.values
+    ]
+
+
+# PR653
+
+
+def _other_clusters(role: Role, policy: Policy, question: Question, case: Case, remedy: Remedy) -> list[Finding]:
+    """Put to STS the same subject, from every other issuer that the trust policy names."""
+    assert not isinstance(case.account, CannotTell)  # noqa: S101 - the caller has looked
+    mine = supposed_provider(question)
+    others: list[str] = []
+    for arn in sorted({named for one in policy.statements if one.principal for named in one.principal.federated}):
+        issuer = arn.partition(":oidc-provider/")[2]
+        if not issuer or arn == mine.arn or issuer.startswith(_SHARED):
+            continue
+        other = replace(question, issuer=f"https://{issuer}")
+        supposing = Supposing(case.account, OIDCProvider(arn, other.issuer, (question.audience,), ()), role)
+        if _granted(other, supposing):
+            others.append(issuer)
+    if not others:
+        return []
+    return [
+        Finding(
+            "PR653",
+            f"Role {role.name} can be taken from {len(others)} other cluster{'s' if len(others) > 1 else ''} too, by "
+            "whoever has a service account of this name there.",
+            About("Role", "", role.arn, ("Statement",)),
+            Remedy(f"{remedy.what} of this cluster alone, unless several are meant", remedy.changes),
+            expected=f"only {question.issuer.removeprefix('https://')}",
+            got=", ".join(others),
+            severity=Severity.RISK,
+        )
+    ]

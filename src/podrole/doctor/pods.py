@@ -1,0 +1,115 @@
+"""A pod as it was admitted, against what the webhook would give it: asked of ``mutate``, which gives it."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from podrole.doctor.changes import Operation
+from podrole.webhook.identity import Identity
+from podrole.webhook.mutation import Mutation, mutate
+from podrole.webhook.offer import CREDENTIALS, Offer, make_offer
+from podrole.webhook.pod import Pod, read_pod, runs_on_windows, token_in
+from podrole.webhook.settings import InjectionSettings
+
+Object = dict[str, Any]
+Kind = str
+CONTAINER_LISTS = ("containers", "initContainers")
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A pod with what ``mutate`` says of it now."""
+
+    manifest: Object
+    pod: Pod
+    offer: Offer
+    mutation: Mutation
+
+    @classmethod
+    def of(cls, manifest: Object, identity: Identity, settings: InjectionSettings) -> Admitted:
+        """Ask ``mutate`` about a pod. Raises msgspec.ValidationError where it is none."""
+        pod = read_pod(manifest)
+        windows = pod.spec is not None and runs_on_windows(pod.spec)
+        return cls(manifest, pod, make_offer(identity, settings, windows), mutate(pod, identity, settings))
+
+    @property
+    def lacking(self) -> list[str]:
+        """The containers that would be given the identity's variables, and so do not have them."""
+        role = CREDENTIALS[self.mutation.identity.method][0]
+        return [one.name for one in self.mutation.containers if role in one.added]
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether some of what the webhook gives is there: the volume, a mount of it, or a variable."""
+        spec = self.manifest.get("spec", {})
+        volumes = {one.get("name") for one in spec.get("volumes") or ()}
+        mounts = {
+            mount.get("name") for _, _, one in containers(self.manifest) for mount in one.get("volumeMounts") or ()
+        }
+        given = {name for name, value in self.offer.credentials if value}
+        variables = {one.get("name") for _, _, each in containers(self.manifest) for one in each.get("env") or ()}
+        return self.offer.volume_name in volumes | mounts or bool(given & variables)
+
+
+def containers(manifest: Object) -> Iterator[tuple[Kind, int, Object]]:
+    """Yield a pod's containers with the list they stand in and their place in it."""
+    spec = manifest.get("spec") or {}
+    for kind in CONTAINER_LISTS:
+        for position, container in enumerate(spec.get(kind) or ()):
+            if isinstance(container, dict):
+                yield kind, position, container
+
+
+def value_of(container: Object, name: str) -> str | None:
+    """Return the value that a container's environment gives a variable by itself; None for none, or one from
+    elsewhere."""
+    for variable in container.get("env") or ():
+        if isinstance(variable, dict) and variable.get("name") == name:
+            value = variable.get("value")
+            return None if value is None else str(value)
+    return None
+
+
+def is_set(container: Object, name: str) -> bool:
+    """Say whether a container's environment has a variable, wherever its value comes from."""
+    return any(isinstance(one, dict) and one.get("name") == name for one in container.get("env") or ())
+
+
+def reads_own_token(pod: Pod, container: Object, path: str) -> str | None:
+    """Return the audience of the projected token that a container finds at ``path``; None where none is there."""
+    spec = pod.spec
+    volumes = {} if spec is None else {one.name: one for one in spec.volumes or () if one is not None}
+    for mount in container.get("volumeMounts") or ():
+        directory = posixpath.normpath(str(mount.get("mountPath") or "/"))
+        volume = volumes.get(mount.get("name"))
+        if volume is not None and path.startswith(f"{directory}/"):
+            token = token_in(volume, path[len(directory) + 1 :])
+            if token is not None:
+                return token.audience or ""
+    return None
+
+
+def without_identity(manifest: Object, offer: Offer) -> tuple[Operation, ...]:
+    """Return the JSON Patch that takes what was injected out of a pod, so that it is injected anew."""
+    operations: list[Operation] = []
+    names = {name for name, _ in offer.credentials}
+    for kind, position, container in containers(manifest):
+        path = f"/spec/{kind}/{position}"
+        for member, is_ours in (
+            ("env", lambda one: one.get("name") in names),
+            ("volumeMounts", lambda one: one.get("name") == offer.volume_name),
+        ):
+            entries = list(enumerate(container.get(member) or ()))
+            operations += [
+                {"op": "remove", "path": f"{path}/{member}/{index}"} for index, one in reversed(entries) if is_ours(one)
+            ]
+    volumes = list(enumerate((manifest.get("spec") or {}).get("volumes") or ()))
+    operations += [
+        {"op": "remove", "path": f"/spec/volumes/{index}"}
+        for index, one in reversed(volumes)
+        if one.get("name") == offer.volume_name
+    ]
+    return tuple(operations)

@@ -1,0 +1,247 @@
+"""The webhook's registration: whether a new pod is sent to it, and whether it can be reached there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from podrole.cluster.admission.matching import NAMESPACE_NOT_SELECTED, NO_RULE, OBJECT_NOT_SELECTED, Registered
+from podrole.doctor.case import Case
+from podrole.doctor.changes import Apply, ByHand, Change, Label, Object, Patch, PatchPods, Remedy, Workload
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.findings import About, Finding
+from podrole.doctor.hooks import is_asked, is_identity_webhook, unmet
+
+KIND = "MutatingWebhookConfiguration"
+_RULES = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]
+# The API server's words, which are Go's.
+_OF_CERTIFICATE = ("x509:", "tls:", "caBundle")
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """``findings`` are what keeps a new pod from its identity; ``unknown`` says what could not be told; ``webhook`` is
+    the one that is asked."""
+
+    findings: tuple[Finding, ...] = ()
+    unknown: str = ""
+    webhook: str = ""
+
+
+def look(case: Case, pod: Object) -> SetUp:
+    """Follow a new pod like ``pod`` to the identity webhook."""
+    if isinstance(case.webhooks, CannotTell):
+        return SetUp(unknown=f"The registered webhooks could not be read: {case.webhooks.what}")
+    hooks = [one for one in case.webhooks if is_identity_webhook(one)]
+    if not hooks:
+        return SetUp((_not_registered(case),))
+    if isinstance(case.namespace_labels, CannotTell):
+        return SetUp(unknown=f"The namespace could not be read: {case.namespace_labels.what}")
+    decisions = [(one, is_asked(one, pod, case.target.namespace, case.namespace_labels)) for one in hooks]
+    asked = [one for one, decision in decisions if decision.called]
+    if not asked:
+        hook, decision = max(decisions, key=lambda each: each[1].rules_match)
+        return SetUp((_not_asked(case, hook, decision.why, pod),))
+    return _reached(case, asked[0])
+
+
+def patch(case: Case, hook: Registered, member: str, value: Any) -> Patch:
+    """Return the change of one member of a registered webhook."""
+    operation = {"op": "add", "path": f"/webhooks/{_index(case, hook)}/{member}", "value": value}
+    return Patch(KIND, "", hook.configuration, (operation,))
+
+
+def _index(case: Case, hook: Registered) -> int:
+    hooks = () if isinstance(case.webhooks, CannotTell) else case.webhooks
+    return [one.name for one in hooks if one.configuration == hook.configuration].index(hook.name)
+
+
+def _about(hook: Registered, *path: str) -> About:
+    return About(KIND, "", hook.configuration, ("webhooks", hook.name, *path))
+
+
+# PR201
+
+
+def _not_registered(case: Case) -> Finding:
+    registration = case.surroundings.registration
+    changes: tuple[Change, ...] = (ByHand("install the webhook: docs/webhook.md says how"),)
+    if registration is not None:
+        changes = (Apply(registration),)
+    others = () if isinstance(case.webhooks, CannotTell) else case.webhooks
+    return Finding(
+        "PR201",
+        "No webhook is registered that gives pods their AWS identity.",
+        About(KIND, "", "pod-identity-webhook"),
+        Remedy("register it", changes),
+        expected="a MutatingWebhookConfiguration such as pod-identity-webhook",
+        got=", ".join(sorted({one.configuration for one in others})) or "none at all",
+    )
+
+
+# PR202, PR203, PR204
+
+
+def _not_asked(case: Case, hook: Registered, why: str, pod: Object) -> Finding:
+    labels = {} if isinstance(case.namespace_labels, CannotTell) else case.namespace_labels
+    if why == NAMESPACE_NOT_SELECTED:
+        selector = hook.webhook["namespaceSelector"]
+        missed = unmet(selector, labels)
+        return Finding(
+            "PR203",
+            f"Webhook {hook.name} is not asked about pods of namespace {case.target.namespace}: its namespaceSelector "
+            "leaves the namespace out.",
+            _about(hook, "namespaceSelector"),
+            Remedy("let the selector take the namespace in", _selecting_namespace(case, hook, missed)),
+            expected="; ".join(map(_in_words, missed)),
+            got=_labels(labels),
+        )
+    if why == OBJECT_NOT_SELECTED:
+        own = pod.get("metadata", {}).get("labels") or {}
+        missed = unmet(hook.webhook["objectSelector"], own)
+        return Finding(
+            "PR204",
+            f"Webhook {hook.name} is not asked about this pod: its objectSelector leaves out the pod's labels.",
+            _about(hook, "objectSelector"),
+            Remedy("give the pod labels that the selector takes in", _selecting_pod(case, missed, own)),
+            expected="; ".join(map(_in_words, missed)),
+            got=_labels(own),
+        )
+    rules = hook.webhook.get("rules") or []
+    return Finding(
+        "PR202",
+        f"Webhook {hook.name} is not asked about the creation of pods: none of its rules speaks of it.",
+        _about(hook, "rules"),
+        Remedy("give it the rule", (patch(case, hook, "rules", _RULES),)),
+        expected="a rule for CREATE of pods, API group '' and version v1",
+        got="; ".join(_rule(one) for one in rules) or f"no rule ({NO_RULE})",
+    )
+
+
+def _selecting_namespace(case: Case, hook: Registered, missed: list[Mapping[str, Any]]) -> tuple[Change, ...]:
+    labels = {part["key"]: _label_for(part) for part in missed}
+    if not any(key.startswith("kubernetes.io/") for key in labels):
+        return (Label("Namespace", "", case.target.namespace, labels),)
+    # The label of a namespace's name cannot be changed, so the selector has to.
+    selector = hook.webhook["namespaceSelector"]
+    kept = [one for one in selector.get("matchExpressions") or () if one not in missed]
+    for part in missed:
+        others = [one for one in part.get("values") or () if one != case.target.namespace]
+        if part["operator"] == "NotIn" and others:
+            kept.append({**part, "values": others})
+        elif part["operator"] == "In" and part in (selector.get("matchExpressions") or ()):
+            kept.append({**part, "values": [*part["values"], case.target.namespace]})
+    value: dict[str, Any] = {"matchExpressions": kept} if kept else {}
+    names = {part["key"] for part in missed}
+    matched = {key: one for key, one in (selector.get("matchLabels") or {}).items() if key not in names}
+    return (patch(case, hook, "namespaceSelector", {**value, **({"matchLabels": matched} if matched else {})}),)
+
+
+def _selecting_pod(case: Case, missed: list[Mapping[str, Any]], own: Mapping[str, str]) -> tuple[Change, ...]:
+    pods = () if isinstance(case.pods, CannotTell) else case.pods
+    operations: list[dict[str, Any]] = [] if own else [{"op": "add", "path": "/metadata/labels", "value": {}}]
+    for part in missed:
+        value = _label_for(part)
+        path = f"/metadata/labels/{part['key'].replace('~', '~0').replace('/', '~1')}"
+        operations.append(
+            {"op": "remove", "path": path} if value is None else {"op": "add", "path": path, "value": value}
+        )
+    if not pods:
+        wanted = ", ".join(map(_in_words, missed))
+        return (ByHand(f"give the pods of this service account labels such that: {wanted}"),)
+    workloads: list[Workload] = []
+    for one in pods:
+        if one.workload not in workloads:
+            workloads.append(one.workload)
+    return tuple(PatchPods(one, tuple(operations)) for one in workloads)
+
+
+def _label_for(part: Mapping[str, Any]) -> str | None:
+    """Return the value that meets a requirement; None where the label has to go."""
+    if part["operator"] in ("NotIn", "DoesNotExist"):
+        return None
+    return str((part.get("values") or ["true"])[0])
+
+
+def _in_words(part: Mapping[str, Any]) -> str:
+    values = part.get("values") or []
+    match part["operator"]:
+        case "In":
+            return f"label {part['key']} is {' or '.join(values)}"
+        case "NotIn":
+            return f"label {part['key']} is not {' or '.join(values)}"
+        case "Exists":
+            return f"label {part['key']} is there"
+        case _:
+            return f"no label {part['key']}"
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in sorted(labels.items())) or "no labels"
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    return f"{','.join(rule.get('operations', ()))} of {','.join(rule.get('resources', ()))}"
+
+
+# PR205, PR206
+
+
+def _reached(case: Case, hook: Registered) -> SetUp:
+    if hook.webhook.get("matchConditions"):
+        return SetUp(unknown=f"Webhook {hook.name} has matchConditions, which only the API server evaluates.")
+    probe = case.probes.get(hook.key)
+    if probe is None or isinstance(probe, CannotTell):
+        why = "its address means nothing from here" if probe is None else probe.what
+        return SetUp(
+            unknown=f"Webhook {hook.name} is to be asked; whether it answers could not be checked: {why}",
+            webhook=hook.name,
+        )
+    if not probe.problem:
+        return SetUp(webhook=hook.name)
+    return SetUp((unreachable(case, hook, probe.problem),), webhook=hook.name)
+
+
+def unreachable(case: Case, hook: Registered, problem: str) -> Finding:
+    """Return that the API server cannot call the webhook; ``problem`` is in its words."""
+    fails_open = hook.webhook.get("failurePolicy") == "Ignore"
+    effect = "pods are let in without their identity" if fails_open else "no pod that it is asked about can be made"
+    wanted = _registered_as(case, hook)
+    if any(mark in problem for mark in _OF_CERTIFICATE):
+        bundle = (wanted or {}).get("clientConfig", {}).get("caBundle")
+        by_hand = ByHand(
+            f"put the authority of the webhook's serving certificate into caBundle of {hook.configuration}; where "
+            "cert-manager makes it, annotate the configuration with cert-manager.io/inject-ca-from"
+        )
+        change: Change = by_hand if bundle is None else patch(case, hook, "clientConfig/caBundle", bundle)
+        return Finding(
+            "PR205",
+            f"The API server does not trust webhook {hook.name}, so {effect}.",
+            _about(hook, "clientConfig", "caBundle"),
+            Remedy("register the authority of the certificate that it serves", (change,)),
+            expected="a caBundle that verifies the served certificate",
+            got=problem,
+        )
+    config = (wanted or {}).get("clientConfig")
+    service = hook.webhook.get("clientConfig", {}).get("service") or {}
+    look_at = f"kubectl get pods,endpoints --namespace {service.get('namespace', 'kube-system')}"
+    change = (
+        ByHand(f"bring the webhook back: {look_at}") if config is None else patch(case, hook, "clientConfig", config)
+    )
+    return Finding(
+        "PR206",
+        f"The API server cannot reach webhook {hook.name}, so {effect}.",
+        _about(hook, "clientConfig"),
+        Remedy("register it where it answers, or start it", (change,)),
+        expected="an answer to an AdmissionReview",
+        got=problem,
+    )
+
+
+def _registered_as(case: Case, hook: Registered) -> Mapping[str, Any] | None:
+    """Return the webhook as the world would register it, where there is a world."""
+    registration = case.surroundings.registration
+    if registration is None:
+        return None
+    return next((one for one in registration["webhooks"] if one["name"] == hook.name), None)

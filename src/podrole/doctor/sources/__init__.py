@@ -1,0 +1,1 @@
+"""Where what is known comes from: a Kubernetes API, an AWS account, files."""

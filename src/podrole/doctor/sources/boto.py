@@ -1,0 +1,361 @@
+"""An AWS account through its API, by boto3's usual credentials: read-only, but for the exchange of ``--live``.
+
+Every operation that is called stands in ``OPERATIONS``; docs/doctor.md shows them as a policy to copy. What was read is
+kept for the one examination that this object serves.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import functools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from podrole.doctor.account import Association
+from podrole.doctor.errors import CannotTell
+from podrole.iam.arn import parse_arn
+from podrole.iam.directory import AccessKey, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
+from podrole.iam.errors import InvalidARN
+
+OPERATIONS = (
+    "eks:DescribeCluster",
+    "eks:DescribePodIdentityAssociation",
+    "eks:ListClusters",
+    "eks:ListPodIdentityAssociations",
+    "iam:GetOpenIDConnectProvider",
+    "iam:GetPolicy",
+    "iam:GetPolicyVersion",
+    "iam:GetRole",
+    "iam:GetRolePolicy",
+    "iam:ListAttachedRolePolicies",
+    "iam:ListOpenIDConnectProviders",
+    "iam:ListRolePolicies",
+    "iam:ListRoles",
+)
+"""What is called, as actions. ``sts:GetCallerIdentity`` is called too, and needs no permission."""
+
+_NOT_THERE = frozenset({"NoSuchEntity", "ResourceNotFoundException", "404"})
+_MOST_CLUSTERS = 20
+
+
+def read_policy() -> dict[str, Any]:
+    """Return the IAM policy that lets somebody examine an account."""
+    statement = {"Sid": "PodroleDoctor", "Effect": "Allow", "Action": list(OPERATIONS), "Resource": "*"}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How the account is reached. What is None is what boto3 finds by itself."""
+
+    endpoint_url: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    key_id: str | None = None
+    secret: str | None = None
+
+
+class BotoAccount:
+    """See ``podrole.doctor.account.Account``."""
+
+    def __init__(self, access: Access) -> None:
+        """Find credentials and ask whose they are. Raises CannotTell where there are none, or they are not taken."""
+        import botocore.session
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
+
+        self._access = access
+        self._clients: dict[str, Any] = {}
+        self._kept: dict[tuple[str, ...], Any] = {}
+        try:
+            self._session = botocore.session.Session(profile=access.profile)
+            self._session.register_component("data_loader", _loader())
+            if access.key_id is not None:
+                self._session.set_credentials(access.key_id, access.secret)
+            if self._session.get_credentials() is None:
+                raise _no_credentials()
+            self.region = access.region or self._session.get_config_variable("region") or "us-east-1"
+            self._config = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5, read_timeout=20)
+        except BotoCoreError as problem:
+            raise CannotTell(f"The AWS credentials cannot be used: {problem}") from problem
+        caller = self._call("sts", "get_caller_identity")
+        self._id, self.partition = str(caller["Account"]), str(caller["Arn"]).split(":")[1]
+
+    @property
+    def what(self) -> str:
+        """See Account."""
+        return f"AWS account {self._id}"
+
+    @property
+    def id(self) -> str:
+        """See Account."""
+        return self._id
+
+    def close(self) -> None:
+        """Close all connections."""
+        for client in self._clients.values():
+            client.close()
+
+    # Directory
+
+    def role(self, arn: str) -> Role | None:
+        """See Directory."""
+        self._require_own(arn)
+        name = arn.rpartition("/")[2]
+        listed: Mapping[str, Role] | None = self._kept.get(("roles",))
+        if listed is not None:
+            known = listed.get(arn)
+            # A list tells no tags; where the trust policy looks at them, the role itself is asked for.
+            if known is None or "ResourceTag" not in known.trust_policy:
+                return known
+        answer = self._found("iam", "get_role", RoleName=name)
+        found = None if answer is None else _role(answer["Role"])
+        return found if found is not None and found.arn == arn else None
+
+    def oidc_provider(self, account: str, issuer: str, partition: str = "") -> OIDCProvider | None:
+        """See Directory."""
+        if account != self._id:
+            raise _other_account(account, self._id)
+        of = partition or self.partition
+        return self._provider(f"arn:{of}:iam::{account}:oidc-provider/{issuer.removeprefix('https://')}", issuer)
+
+    def _provider(self, arn: str, issuer: str | None = None) -> OIDCProvider | None:
+        answer = self._found("iam", "get_open_id_connect_provider", OpenIDConnectProviderArn=arn)
+        if answer is None:
+            return None
+        url = "https://" + str(answer["Url"]).removeprefix("https://")
+        if issuer is not None and url != issuer:
+            return None
+        return OIDCProvider(arn, url, tuple(answer.get("ClientIDList", ())), tuple(answer.get("ThumbprintList", ())))
+
+    def policies_of(self, principal: Role | User) -> PrincipalPolicies:
+        """See Directory. Of roles only: sessions of users are nobody's pods."""
+        if isinstance(principal, User):
+            raise CannotTell("The policies of users are not read.")
+        name = principal.name
+        boundary = (self._call("iam", "get_role", RoleName=name)["Role"].get("PermissionsBoundary") or {}).get(
+            "PermissionsBoundaryArn"
+        )
+        identity = [
+            self._managed(one["PolicyArn"])
+            for one in self._pages("list_attached_role_policies", "AttachedPolicies", RoleName=name)
+        ]
+        for inline in self._pages("list_role_policies", "PolicyNames", RoleName=name):
+            answer = self._call("iam", "get_role_policy", RoleName=name, PolicyName=inline)
+            text = _document(answer["PolicyDocument"])
+            identity.append(PolicyText(f"inline policy {inline} of role {name}", text))
+        return PrincipalPolicies(tuple(identity), None if boundary is None else self._managed(boundary))
+
+    def _managed(self, arn: str) -> PolicyText:
+        return self.managed_policy(arn) or PolicyText(arn, '{"Version":"2012-10-17","Statement":[]}')
+
+    def managed_policy(self, arn: str) -> PolicyText | None:
+        """See Directory."""
+        answer = self._found("iam", "get_policy", PolicyArn=arn)
+        if answer is None:
+            return None
+        version = self._call("iam", "get_policy_version", PolicyArn=arn, VersionId=answer["Policy"]["DefaultVersionId"])
+        return PolicyText(arn, _document(version["PolicyVersion"]["Document"]))
+
+    def access_key(self, key_id: str) -> AccessKey | None:
+        """See Directory. A key's secret is never told."""
+        raise CannotTell(f"The secret of access key {key_id} is not for anybody to read.")
+
+    # Lists
+
+    def oidc_providers(self) -> Sequence[OIDCProvider]:
+        """See Account."""
+        if ("providers",) not in self._kept:
+            listed = self._call("iam", "list_open_id_connect_providers")["OpenIDConnectProviderList"]
+            read = (self._provider(one["Arn"]) for one in listed)
+            self._kept["providers",] = tuple(one for one in read if one is not None)
+        known: tuple[OIDCProvider, ...] = self._kept["providers",]
+        return known
+
+    def roles(self) -> Sequence[Role]:
+        """See Account."""
+        if ("roles",) not in self._kept:
+            found = (_role(one) for one in self._pages("list_roles", "Roles"))
+            self._kept["roles",] = {role.arn: role for role in found}
+        return tuple(self._kept["roles",].values())
+
+    def associations(self, issuer: str) -> Sequence[Association]:
+        """See Account."""
+        cluster = self._cluster_of(issuer)
+        if cluster is None:
+            return ()
+        found = []
+        listed = self._found("eks", "list_pod_identity_associations", clusterName=cluster)
+        for one in (listed or {}).get("associations", ()):
+            answer = self._call(
+                "eks", "describe_pod_identity_association", clusterName=cluster, associationId=one["associationId"]
+            )
+            association = answer["association"]
+            found.append(Association(association["namespace"], association["serviceAccount"], association["roleArn"]))
+        return tuple(found)
+
+    def _cluster_of(self, issuer: str) -> str | None:
+        """Return the name of the EKS cluster that has this issuer."""
+        if ".eks." not in issuer:
+            return None
+        for name in self._call("eks", "list_clusters")["clusters"][:_MOST_CLUSTERS]:
+            described = self._found("eks", "describe_cluster", name=name)
+            if described and described["cluster"].get("identity", {}).get("oidc", {}).get("issuer") == issuer:
+                return str(name)
+        return None
+
+    # Calls
+
+    def _require_own(self, arn: str) -> None:
+        try:
+            account = parse_arn(arn).account
+        except InvalidARN:
+            return
+        if account and account != self._id:
+            raise _other_account(account, self._id)
+
+    def _found(self, service: str, operation: str, **parameters: Any) -> dict[str, Any] | None:
+        """Call; None where the thing asked for is not there. Answers are kept."""
+        key = (service, operation, json.dumps(parameters, sort_keys=True))
+        if key not in self._kept:
+            try:
+                self._kept[key] = self._call(service, operation, **parameters)
+            except _NotThere:
+                self._kept[key] = None
+        answer: dict[str, Any] | None = self._kept[key]
+        return answer
+
+    def _pages(self, operation: str, member: str, **parameters: Any) -> Iterator[Any]:
+        marker: dict[str, Any] = {}
+        while True:
+            answer = self._call("iam", operation, **parameters, **marker, MaxItems=1_000)
+            yield from answer.get(member, ())
+            if not answer.get("IsTruncated"):
+                return
+            marker = {"Marker": answer["Marker"]}
+
+    def _call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            answer: dict[str, Any] = getattr(self.client(service), operation)(**parameters)
+        except ClientError as refused:
+            error = refused.response.get("Error", {})
+            code, message = str(error.get("Code", "")), str(error.get("Message", ""))
+            if code in _NOT_THERE:
+                raise _NotThere(f"{service}: {message}") from refused
+            name = "".join(part.capitalize() for part in operation.split("_"))
+            step = "the rights it takes are in docs/doctor.md" if "AccessDenied" in code else None
+            raise CannotTell(f"AWS refused {service}:{name}: {code}: {message}", next_step=step) from refused
+        except BotoCoreError as problem:
+            raise CannotTell(f"AWS gave no answer to {service}:{operation}: {problem}") from problem
+        return answer
+
+    def client(self, service: str, *, unsigned: bool = False) -> Any:
+        """Return a client of botocore's."""
+        name = f"{service} unsigned" if unsigned else service
+        if name not in self._clients:
+            from botocore import UNSIGNED
+            from botocore.config import Config
+
+            config = self._config.merge(Config(signature_version=UNSIGNED)) if unsigned else self._config
+            self._clients[name] = self._session.create_client(
+                service, region_name=self.region, endpoint_url=self._access.endpoint_url, config=config
+            )
+        return self._clients[name]
+
+
+class BotoSTS:
+    """The real exchange (``podrole.doctor.places.Exchange``). What it gives is used once and dropped."""
+
+    def __init__(self, access: Access, region: str) -> None:
+        self._access = access
+        self._region = access.region or region
+
+    def assume(self, role_arn: str, token: str, session_name: str) -> tuple[Mapping[str, Any], float | None]:
+        """See Exchange."""
+        import botocore.session
+        from botocore import UNSIGNED
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        session = botocore.session.Session()
+        session.register_component("data_loader", _loader())
+        place = {"region_name": self._region, "endpoint_url": self._access.endpoint_url}
+        unsigned = session.create_client("sts", **place, config=Config(signature_version=UNSIGNED))
+        try:
+            answer = unsigned.assume_role_with_web_identity(
+                RoleArn=role_arn, RoleSessionName=session_name, WebIdentityToken=token, DurationSeconds=900
+            )
+            given = answer["Credentials"]
+            signed = session.create_client(
+                "sts",
+                **place,
+                aws_access_key_id=given["AccessKeyId"],
+                aws_secret_access_key=given["SecretAccessKey"],
+                aws_session_token=given["SessionToken"],
+            )
+            try:
+                caller = signed.get_caller_identity()
+            finally:
+                signed.close()
+        except ClientError as refused:
+            error = refused.response.get("Error", {})
+            raise CannotTell(f"{error.get('Code')}: {error.get('Message')}", got=str(error.get("Code"))) from refused
+        except BotoCoreError as problem:
+            raise CannotTell(f"STS gave no answer: {problem}") from problem
+        finally:
+            unsigned.close()
+        return {"arn": caller["Arn"], "provider": answer.get("Provider", "")}, _date(answer)
+
+
+def _date(answer: Mapping[str, Any]) -> float | None:
+    header = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    parsed = email.utils.parsedate_to_datetime(header) if header else None
+    return parsed.timestamp() if parsed is not None else None
+
+
+@functools.cache
+def _loader() -> Any:
+    """Return what reads botocore's models: once in a process, however often an account is examined."""
+    from botocore.loaders import Loader
+
+    return Loader()
+
+
+class _NotThere(CannotTell):
+    """The thing asked for does not exist."""
+
+
+def _no_credentials() -> CannotTell:
+    return CannotTell(
+        "There are no AWS credentials here.", next_step="aws configure, AWS_PROFILE, or --profile; reading is enough"
+    )
+
+
+def _other_account(account: str, mine: str) -> CannotTell:
+    return CannotTell(
+        f"The role is of account {account}, and the credentials here are of {mine}.",
+        next_step=f"use credentials of {account}: --profile",
+    )
+
+
+def _role(found: Mapping[str, Any]) -> Role:
+    arn = str(found["Arn"])
+    return Role(
+        arn=arn,
+        id=str(found["RoleId"]),
+        name=str(found["RoleName"]),
+        account=parse_arn(arn).account,
+        trust_policy=_document(found.get("AssumeRolePolicyDocument", "")),
+        max_session_seconds=int(found.get("MaxSessionDuration") or 3_600),
+        tags={tag["Key"]: tag["Value"] for tag in found.get("Tags") or ()},
+    )
+
+
+def _document(value: Any) -> str:
+    """Return a policy document's text: botocore decodes most of them, and has them as text where it could not."""
+    return unquote(value) if isinstance(value, str) else json.dumps(value)

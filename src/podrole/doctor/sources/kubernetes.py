@@ -1,0 +1,160 @@
+"""A cluster through its API, by a kubeconfig: read-only, but for the token and the dry run of ``--live``.
+
+The rights it takes are in docs/doctor.md; one that is missing is told where its answer would have mattered.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from podrole.doctor.cluster import IssuedToken, Object
+from podrole.doctor.errors import CannotTell
+from podrole.webhook.errors import APIRefusal, APIUnavailable, WebhookError
+from podrole.webhook.kubernetes.client import KubernetesClient, path_of
+from podrole.webhook.kubernetes.connection import Connection
+
+PAGE_SIZE = 500
+TOKEN_SECONDS = 600
+"""The shortest life that Kubernetes gives a token."""
+
+Objects = list[Object]  # inside the class `list` is the method
+
+_PATHS = {
+    "": ("api", "v1"),
+    "admissionregistration.k8s.io": ("apis", "admissionregistration.k8s.io", "v1"),
+    "apps": ("apis", "apps", "v1"),
+    "batch": ("apis", "batch", "v1"),
+}
+
+
+class KubernetesCluster:
+    """See ``podrole.doctor.cluster.Cluster``. What was listed as a whole is not asked for one by one: a survey of all
+    service accounts reads each kind once."""
+
+    def __init__(self, connection: Connection, *, what: str = "") -> None:
+        """Raises podrole.webhook.errors.KubeconfigProblem where the connection's certificates cannot be used."""
+        self._client = KubernetesClient(connection)
+        self._what = what or f"the cluster at {connection.server}"
+        self._listed: dict[tuple[str, str], Objects] = {}
+        self._index: dict[tuple[str, str], dict[tuple[str, str], Object]] = {}
+
+    @property
+    def what(self) -> str:
+        """See Cluster."""
+        return self._what
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    async def read_all(self, *resources: str) -> None:
+        """List kinds over all namespaces, so that nothing of them has to be asked for again."""
+        for resource in resources:
+            items = await self._pages(resource, "")
+            self._listed[resource, ""] = items
+            of_namespace: dict[str, Objects] = {}
+            index: dict[tuple[str, str], Object] = {}
+            for item in items:
+                metadata = item["metadata"]
+                namespace = metadata.get("namespace", "")
+                of_namespace.setdefault(namespace, []).append(item)
+                index[namespace, metadata["name"]] = item
+            self._index[resource, ""] = index
+            self._listed.update({(resource, namespace): found for namespace, found in of_namespace.items()})
+
+    async def get(self, resource: str, namespace: str, name: str) -> Object | None:
+        """See Cluster."""
+        index = self._index.get((resource, ""))
+        if index is not None:
+            return index.get((namespace, name))
+        try:
+            return await self._ask(self._path(resource, namespace, name))
+        except _NotFound:
+            return None
+
+    async def list(self, resource: str, namespace: str = "") -> Objects:
+        """See Cluster."""
+        known = self._listed.get((resource, namespace))
+        if known is None and (resource, "") in self._index:
+            return []
+        return known if known is not None else await self._pages(resource, namespace)
+
+    async def discovery_document(self) -> Object:
+        """See Cluster."""
+        return await self._ask("/.well-known/openid-configuration", _NOT_SHOWN)
+
+    async def keys(self) -> Object:
+        """See Cluster."""
+        return await self._ask("/openid/v1/jwks", _NOT_SHOWN)
+
+    async def request_token(self, namespace: str, service_account: str, audience: str) -> IssuedToken:
+        """See Cluster."""
+        body = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenRequest",
+            "spec": {"audiences": [audience], "expirationSeconds": TOKEN_SECONDS},
+        }
+        path = path_of("api", "v1", "namespaces", namespace, "serviceaccounts", service_account, "token")
+        answer = await self._send(path, body)
+        return IssuedToken(str(answer.get("status", {}).get("token", "")))
+
+    async def admit(self, pod: Object) -> Object:
+        """See Cluster."""
+        namespace = str(pod["metadata"]["namespace"])
+        return await self._send(path_of("api", "v1", "namespaces", namespace, "pods") + "?dryRun=All", pod)
+
+    async def _pages(self, resource: str, namespace: str) -> Objects:
+        path = self._path(resource, namespace)
+        found: Objects = []
+        parameters: dict[str, str | int] = {"limit": PAGE_SIZE}
+        while True:
+            try:
+                page = await self._ask(path, parameters=parameters)
+            except _NotFound:
+                return []
+            found += page.get("items") or []
+            token = page.get("metadata", {}).get("continue")
+            if not token:
+                return found
+            parameters["continue"] = token
+
+    def _path(self, resource: str, namespace: str, name: str = "") -> str:
+        plural, _, group = resource.partition(".")
+        place = ("namespaces", namespace) if namespace else ()
+        return path_of(*_PATHS[group], *place, plural, *([name] if name else []))
+
+    async def _ask(
+        self, path: str, next_step: str | None = None, *, parameters: dict[str, str | int] | None = None
+    ) -> Object:
+        try:
+            return await self._client.get(path, dict[str, Any], parameters)
+        except WebhookError as problem:
+            raise _told(problem, next_step) from problem
+
+    async def _send(self, path: str, body: Object) -> Object:
+        try:
+            answer = msgspec.json.decode(await self._client.send("POST", path, body))
+        except WebhookError as problem:
+            raise _told(problem, None) from problem
+        return answer if isinstance(answer, dict) else {}
+
+
+_NOT_SHOWN = (
+    "kubectl create clusterrolebinding issuer-discovery --clusterrole system:service-account-issuer-discovery "
+    "--user YOU; or name the issuer with --issuer"
+)
+
+
+class _NotFound(CannotTell):
+    """There is no such object."""
+
+
+def _told(problem: WebhookError, next_step: str | None) -> CannotTell:
+    if isinstance(problem, APIRefusal):
+        kind = _NotFound if problem.status == 404 else CannotTell
+        return kind(problem.what, got=problem.got, next_step=next_step)
+    if isinstance(problem, APIUnavailable):
+        return CannotTell(problem.what, got=problem.got, next_step=problem.next_step)
+    return CannotTell(problem.what, got=problem.got, expected=problem.expected, next_step=problem.next_step)

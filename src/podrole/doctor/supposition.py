@@ -1,0 +1,170 @@
+"""What STS would say to a token that the cluster does not have to make.
+
+The exchange itself decides, all its steps: it is given a token with the claims that a pod's would have, signed by a key
+of our own, and that key as the issuer's. So nothing is asked of the cluster, and there is one opinion: STS's. Where a
+step refuses, what is missing there is supposed (a provider, a client id) and the exchange asked again, so that one look
+shows every step that refuses.
+
+Whether the issuer's real keys can be had, and verify the cluster's real tokens, is another question
+(``podrole.doctor.links.issuer``).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from podrole.iam.arn import oidc_provider_arn, parse_arn
+from podrole.iam.directory import AccessKey, Directory, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
+from podrole.oidc.issuer import mint
+from podrole.oidc.keys import SigningKey, VerificationKey
+from podrole.sts.circumstances import Circumstances
+from podrole.sts.denial import Denial, Step
+from podrole.sts.web_identity import Granted, assume_role_with_web_identity
+
+TOKEN_SECONDS = 3_600
+STRANGER = "podrole-doctor-stranger"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """May a pod's token become a session of this role? ``subject`` is ``system:serviceaccount:NAMESPACE:NAME``."""
+
+    role_arn: str
+    issuer: str
+    subject: str
+    audience: str
+    at: Circumstances
+    session_name: str = "podrole-doctor"
+
+
+@dataclass(slots=True)
+class Supposing:
+    """A directory in which some things are as we suppose, and everything else as it is."""
+
+    real: Directory
+    provider: OIDCProvider | None = None
+    supposed_role: Role | None = None
+
+    def role(self, arn: str) -> Role | None:
+        """See Directory."""
+        if self.supposed_role is not None and self.supposed_role.arn == arn:
+            return self.supposed_role
+        return self.real.role(arn)
+
+    def oidc_provider(self, account: str, issuer: str, partition: str = "aws") -> OIDCProvider | None:  # noqa: ARG002 - the Protocol's
+        """See Directory."""
+        return self.provider if self.provider is not None else self.real.oidc_provider(account, issuer)
+
+    def policies_of(self, principal: Role | User) -> PrincipalPolicies:
+        """See Directory."""
+        return self.real.policies_of(principal)
+
+    def managed_policy(self, arn: str) -> PolicyText | None:
+        """See Directory."""
+        return self.real.managed_policy(arn)
+
+    def access_key(self, key_id: str) -> AccessKey | None:
+        """See Directory."""
+        return self.real.access_key(key_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the exchange says: the denial of each step that refuses, or the session.
+
+    ``provider`` and ``audience`` are denials of those steps, which were then supposed to hold; ``final`` is the denial
+    of a later one. ``granted`` is the session, where everything else holds.
+    """
+
+    question: Question
+    provider: Denial | None = None
+    audience: Denial | None = None
+    final: Denial | None = None
+    granted: Granted | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def of_stranger(question: Question) -> Question:
+    """Return the same question about a service account that nobody has: what is granted to it is granted to anybody."""
+    return replace(question, subject=f"system:serviceaccount:{STRANGER}:{STRANGER}")
+
+
+def ask(question: Question, directory: Directory) -> Granted | Denial:
+    """Put one exchange to STS's function. Raises what the directory raises."""
+    key = _key()
+    now = int(question.at.now)
+    claims = {
+        "iss": question.issuer,
+        "sub": question.subject,
+        "aud": [question.audience],
+        "iat": now,
+        "nbf": now,
+        "exp": now + TOKEN_SECONDS,
+    }
+    parameters = {
+        "RoleArn": question.role_arn,
+        "RoleSessionName": question.session_name,
+        "WebIdentityToken": mint(claims, key),
+    }
+    return at_once(assume_role_with_web_identity(parameters, directory, _OurKey(), question.at))
+
+
+def judge(question: Question, directory: Directory) -> Judgement:
+    """Put the exchange, and put it again with what was missing supposed, until it is granted or a later step refuses.
+
+    Raises what the directory raises, CannotTell first of all.
+    """
+    supposing = Supposing(directory)
+    provider: Denial | None = None
+    audience: Denial | None = None
+    while True:
+        outcome = ask(question, supposing)
+        if isinstance(outcome, Granted):
+            return Judgement(question, provider, audience, granted=outcome)
+        if outcome.step is Step.PROVIDER and provider is None:
+            provider = outcome
+            supposing.provider = supposed_provider(question)
+        elif outcome.step is Step.AUDIENCE and audience is None:
+            audience = outcome
+            known = supposing.oidc_provider(parse_arn(question.role_arn).account, question.issuer)
+            accepted = known or supposed_provider(question)
+            supposing.provider = replace(accepted, client_ids=(*accepted.client_ids, question.audience))
+        else:
+            return Judgement(question, provider, audience, final=outcome)
+
+
+def supposed_provider(question: Question) -> OIDCProvider:
+    """Return the provider that the role's account should have."""
+    role = parse_arn(question.role_arn)
+    arn = oidc_provider_arn(role.account, question.issuer, partition=role.partition)
+    return OIDCProvider(arn, question.issuer, (question.audience,), ())
+
+
+def at_once(waiting: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that has nothing to wait for. Raises RuntimeError for one that has."""
+    try:
+        waiting.send(None)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    waiting.close()
+    raise RuntimeError("the exchange waited for something; nothing here makes it wait")
+
+
+class _OurKey:
+    """A KeySource whose every key is ours."""
+
+    async def keys(self, issuer: str, kid: str, thumbprints: Sequence[str]) -> tuple[VerificationKey, ...]:  # noqa: ARG002 - the Protocol's
+        """Return our key."""
+        return (_key().verification_key,)
+
+
+@functools.cache
+def _key() -> SigningKey:
+    # Elliptic: a key is made in a fraction of a millisecond.
+    return SigningKey.generate("ES256")

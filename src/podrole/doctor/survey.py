@@ -1,0 +1,136 @@
+"""Every service account of a cluster, each with its diagnosis in one line, and what is too open."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from podrole.doctor.case import Case, Target
+from podrole.doctor.chain import BROKEN, COULD_NOT_TELL, SOUND, Diagnosis, diagnose
+from podrole.doctor.changes import ByHand, Remedy
+from podrole.doctor.cluster import Object
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.findings import About, Finding, Link, Severity, Verdict
+from podrole.doctor.gather import Gatherer
+from podrole.doctor.places import Place
+from podrole.doctor.sources.kubernetes import KubernetesCluster
+
+Progress = Callable[[int, int], None]
+"""Told how many service accounts are done, and of how many."""
+
+_READ_AT_ONCE = ("namespaces", "pods", "serviceaccounts")
+
+
+class Standing(StrEnum):
+    """How a service account stands."""
+
+    SOUND = "sound"
+    BROKEN = "broken"
+    UNKNOWN = "could not tell"
+    UNBOUND = "no role"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One service account. ``diagnosis`` is None for one that nothing binds, which is how most are."""
+
+    target: Target
+    standing: Standing
+    pods: int
+    diagnosis: Diagnosis | None = None
+
+    @property
+    def role_arn(self) -> str | None:
+        """The role, where it is known."""
+        return None if self.diagnosis is None else self.diagnosis.role_arn
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes of all findings, each once, faults first."""
+        if self.diagnosis is None:
+            return ()
+        return tuple(dict.fromkeys(one.code for one in (*self.diagnosis.faults, *self.diagnosis.risks)))
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All rows, by namespace and name."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where every bound service account is sound, 1 where one is broken, 2 where something could not be told."""
+        standings = {row.standing for row in self.rows}
+        if Standing.BROKEN in standings:
+            return BROKEN
+        return COULD_NOT_TELL if Standing.UNKNOWN in standings else SOUND
+
+    @property
+    def too_open(self) -> tuple[Finding, ...]:
+        """What lets in more than it should, each once."""
+        found: dict[tuple[str, str], Finding] = {}
+        for row in self.rows:
+            for finding in () if row.diagnosis is None else row.diagnosis.risks:
+                if finding.link is Link.TRUST:
+                    found.setdefault((finding.code, str(finding.about)), finding)
+        return tuple(found.values())
+
+
+async def survey(place: Place, progress: Progress) -> Survey:
+    """Examine every service account. Raises CannotTell where they cannot be listed."""
+    cluster = place.cluster
+    if isinstance(cluster, CannotTell):
+        raise cluster
+    if isinstance(cluster, KubernetesCluster):
+        await cluster.read_all(*_READ_AT_ONCE)
+    if not isinstance(place.account, CannotTell):
+        with contextlib.suppress(CannotTell):  # then they are read one by one
+            place.account.roles()
+    accounts = sorted(await cluster.list("serviceaccounts"), key=_place_of)
+    gatherer = Gatherer(place, follow_owners=False)
+    rows: list[Row] = []
+    try:
+        for number, account in enumerate(accounts, 1):
+            rows.append(await _row(gatherer, account))
+            progress(number, len(accounts))
+    finally:
+        await gatherer.close()
+    return Survey(tuple(rows))
+
+
+def _place_of(account: Object) -> tuple[str, str]:
+    return account["metadata"].get("namespace", ""), account["metadata"]["name"]
+
+
+async def _row(gatherer: Gatherer, account: Object) -> Row:
+    target = Target(*_place_of(account))
+    case = await gatherer.case(target)
+    pods = () if isinstance(case.pods, CannotTell) else case.pods
+    bound = case.bound
+    if bound.identity is None and bound.slip is None:
+        return Row(target, Standing.UNBOUND, len(pods))
+    diagnosis = _with_use(diagnose(case), case, target)
+    standing = {SOUND: Standing.SOUND, BROKEN: Standing.BROKEN}.get(diagnosis.exit_code, Standing.UNKNOWN)
+    return Row(target, standing, len(pods), diagnosis)
+
+
+def _with_use(diagnosis: Diagnosis, case: Case, target: Target) -> Diagnosis:
+    """Add that nobody uses the service account, where no pod runs under it."""
+    if isinstance(case.pods, CannotTell) or case.pods:
+        return diagnosis
+    unused = Finding(
+        "PR654",
+        f"No pod runs under service account {target.namespace}/{target.service_account}, and it can take a role.",
+        About("ServiceAccount", target.namespace, target.service_account),
+        Remedy(
+            "take the role from it, if nothing needs it any more",
+            (ByHand(f"kubectl annotate serviceaccount {target.service_account} --namespace {target.namespace} "
+                    f"{case.role_annotation}-"),),
+        ),
+        severity=Severity.RISK,
+    )  # fmt: skip
+    first, *rest = diagnosis.verdicts
+    return replace(diagnosis, verdicts=(Verdict(first.link, first.state, first.why, (*first.findings, unused)), *rest))

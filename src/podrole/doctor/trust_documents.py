@@ -1,0 +1,206 @@
+"""A trust policy with its near misses put right, proven by asking STS's function about the result."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from podrole.doctor.supposition import Question, Supposing, ask, supposed_provider
+from podrole.iam.directory import Directory, OIDCProvider, Role
+from podrole.iam.explain import Evidence, Failure
+from podrole.iam.nearest import Near
+from podrole.iam.patterns import has_wildcard
+from podrole.iam.policy import Effect
+from podrole.sts.denial import Denial
+from podrole.sts.web_identity import ACTION, Granted
+
+Document = dict[str, Any]
+
+_MOST_PASSES = 4
+
+_KEY_NEARS = frozenset(
+    {
+        Near.SCHEME_IN_KEY,
+        Near.PORT_IN_KEY,
+        Near.SLASH_IN_KEY,
+        Near.OTHER_ISSUER,
+        Near.KEY_MISSPELT,
+        Near.NO_SUCH_KEY,
+    }
+)
+
+
+def trust_statement(question: Question, provider_arn: str) -> Document:
+    """Return the statement that lets in this service account and nobody else."""
+    prefix = question.issuer.removeprefix("https://")
+    return {
+        "Effect": "Allow",
+        "Principal": {"Federated": provider_arn},
+        "Action": ACTION,
+        "Condition": {"StringEquals": {f"{prefix}:sub": question.subject, f"{prefix}:aud": question.audience}},
+    }
+
+
+def trust_document(question: Question, provider_arn: str) -> str:
+    """Return a whole trust policy with that one statement."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [trust_statement(question, provider_arn)]}, indent=2)
+
+
+def repaired(
+    role: Role, question: Question, directory: Directory, existing: frozenset[str] = frozenset()
+) -> str | None:
+    """Return the role's trust policy changed so that it lets the service account in; the least change that does.
+
+    ``existing`` are subjects that keep what they have. Each candidate is put to the exchange, which has the say. None
+    where no change helps.
+    """
+    provider = supposed_provider(question)
+    for candidate in _candidates(role, question, provider, directory, existing):
+        text = json.dumps(candidate, indent=2)
+        if isinstance(_asked(role, text, question, provider, directory), Granted):
+            return text
+    return None
+
+
+def evidence_of(denial: Denial) -> tuple[Evidence, ...]:
+    """Return what the trust policy's evaluation found, the nearest statement first."""
+    return tuple(msgspec.convert(one, Evidence) for one in denial.evidence.get("evidence", ()))
+
+
+def _asked(role: Role, text: str, question: Question, provider: OIDCProvider, directory: Directory) -> Granted | Denial:
+    return ask(question, Supposing(directory, provider, replace(role, trust_policy=text)))
+
+
+def _candidates(
+    role: Role, question: Question, provider: OIDCProvider, directory: Directory, existing: frozenset[str]
+) -> Iterator[Document]:
+    statement = trust_statement(question, provider.arn)
+    fresh: Document = {"Version": "2012-10-17", "Statement": [statement]}
+    try:
+        document = json.loads(role.trust_policy)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or not isinstance(document.get("Statement"), (dict, list)):
+        yield fresh
+        return
+    document = _with_list(document)
+    changed = document
+    evidence: tuple[Evidence, ...] = ()
+    for _ in range(_MOST_PASSES):  # one fault may hide another: a wrong value behind a wrong key
+        outcome = _asked(role, json.dumps(changed), question, provider, directory)
+        if isinstance(outcome, Granted):
+            yield changed
+            break
+        evidence = evidence_of(outcome)
+        nearest = next((one for one in evidence if one.statement and not one.applies), None)
+        better = None if nearest is None else _with_fixes(changed, nearest, question, provider, existing)
+        if better is None or better == changed:
+            break
+        changed = better
+    yield {**document, "Statement": [*document["Statement"], statement]}
+    denying = {_index(one) for one in evidence if one.applies and one.effect == Effect.DENY}
+    kept = [one for index, one in enumerate(changed["Statement"]) if index not in denying]
+    if denying and kept:
+        yield {**changed, "Statement": kept}
+        yield {**changed, "Statement": [*kept, statement]}
+    yield fresh
+
+
+def _with_list(document: Document) -> Document:
+    statements = document["Statement"]
+    return {**document, "Statement": list(statements) if isinstance(statements, list) else [statements]}
+
+
+def _index(evidence: Evidence) -> int:
+    digits = "".join(character for character in evidence.statement if character.isdigit())
+    return int(digits) if digits else 0
+
+
+def _with_fixes(
+    document: Document, nearest: Evidence, question: Question, provider: OIDCProvider, existing: frozenset[str]
+) -> Document | None:
+    changed = copy.deepcopy(document)
+    try:
+        statement = changed["Statement"][_index(nearest)]
+    except IndexError:
+        return None
+    for failure in nearest.failures:
+        if failure.near == Near.OLD_VERSION:
+            changed["Version"] = "2012-10-17"
+        elif not _fix(statement, failure, question, provider, existing):
+            return None
+    return changed
+
+
+def _fix(
+    statement: Document, failure: Failure, question: Question, provider: OIDCProvider, existing: frozenset[str]
+) -> bool:
+    """Put one element right, in place. Return whether there is a way."""
+    if failure.element == "Action":
+        return _fix_action(statement, failure)
+    if failure.element == "Principal":
+        return _fix_principal(statement, failure, provider)
+    return failure.element == "Condition" and _fix_condition(statement, failure, question, existing)
+
+
+def _fix_action(statement: Document, failure: Failure) -> bool:
+    if set(statement.get("Principal", {})) != {"Federated"}:
+        return False  # it means others, who keep what they have
+    if failure.near not in (Near.ACTION_OF_OTHER_CALLERS, Near.ACTION_MISSPELT):
+        return False
+    statement["Action"] = ACTION
+    return True
+
+
+def _fix_principal(statement: Document, failure: Failure, provider: OIDCProvider) -> bool:
+    principal = statement.get("Principal")
+    if failure.near == Near.PRINCIPAL_TYPE or not isinstance(principal, dict) or "Federated" not in principal:
+        return False
+    named = principal["Federated"]
+    listed = [named] if isinstance(named, str) else list(named)
+    kept = [one for one in listed if "oidc-provider/" not in one] if len(listed) > 1 else []
+    principal["Federated"] = [*kept, provider.arn] if kept else provider.arn
+    return True
+
+
+def _fix_condition(statement: Document, failure: Failure, question: Question, existing: frozenset[str]) -> bool:
+    conditions = statement.get("Condition", {})
+    keys = conditions.get(failure.operator)
+    if not isinstance(keys, dict) or failure.key not in keys:
+        return False
+    prefix = question.issuer.removeprefix("https://")
+    claims = {"sub": question.subject, "aud": question.audience}
+    claim = failure.key.rpartition(":")[2].lower()
+    if failure.near == Near.LITERAL_WILDCARD:
+        values = keys.pop(failure.key)
+        if not keys:
+            del conditions[failure.operator]
+        operator = failure.operator.replace("StringEquals", "StringLike")
+        conditions.setdefault(operator, {})[failure.key] = values
+        return True
+    if failure.near in _KEY_NEARS:
+        values = keys.pop(failure.key)
+        if failure.near == Near.NO_SUCH_KEY:  # a claim that is no condition key can only go; sub says as much
+            keys.setdefault(f"{prefix}:sub", question.subject)
+            return True
+        if claim not in claims:
+            return False
+        # Values and key may be wrong at once: the values are looked at by the next question.
+        keys[f"{prefix}:{claim}"] = values
+        return True
+    if claim not in claims or not failure.operator.startswith("String"):
+        return False
+    keys[failure.key] = _with_value(keys[failure.key], claims[claim], existing)
+    return True
+
+
+def _with_value(values: Any, wanted: str, existing: frozenset[str]) -> Any:
+    """Return a condition's values with the one that was meant; those of service accounts that exist stay."""
+    listed = values if isinstance(values, list) else [values]
+    kept = [value for value in listed if value in existing or has_wildcard(str(value))]
+    return [*kept, wanted] if kept else wanted

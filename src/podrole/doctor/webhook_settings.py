@@ -1,0 +1,67 @@
+"""How the webhook of a real cluster is set: read from the arguments of the Deployment behind its Service.
+
+Where it cannot be found (EKS runs its own out of sight) the settings are the EKS webhook's defaults.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from podrole.cluster.admission.matching import Registered
+from podrole.doctor.cluster import Cluster, Object
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.hooks import is_identity_webhook
+from podrole.webhook.errors import BadFlag
+from podrole.webhook.flags import parse_flags
+from podrole.webhook.settings import Settings
+
+_FLAG = re.compile(r"--?[a-z]")
+
+
+async def find_settings(cluster: Cluster, hooks: Iterable[Registered]) -> tuple[Settings, str]:
+    """Return the webhook's settings and the namespace that it runs in, empty where it was not found."""
+    for hook in hooks:
+        service = (hook.webhook.get("clientConfig") or {}).get("service")
+        if service is None or not is_identity_webhook(hook):
+            continue
+        namespace = str(service.get("namespace", ""))
+        try:
+            found = await cluster.get("services", namespace, str(service.get("name", "")))
+            selector = ((found or {}).get("spec") or {}).get("selector") or {}
+            deployments = await cluster.list("deployments.apps", namespace) if selector else []
+        except CannotTell:
+            continue
+        for deployment in deployments:
+            if _is_behind(deployment, selector):
+                return _read(deployment), namespace
+        return Settings(), namespace
+    return Settings(), ""
+
+
+def _is_behind(deployment: Object, selector: Mapping[str, str]) -> bool:
+    template = (deployment.get("spec") or {}).get("template") or {}
+    labels: Mapping[str, Any] = (template.get("metadata") or {}).get("labels") or {}
+    return all(labels.get(key) == value for key, value in selector.items())
+
+
+def _read(deployment: Object) -> Settings:
+    for container in deployment["spec"]["template"]["spec"].get("containers") or ():
+        words = [str(one) for one in (*(container.get("command") or ()), *(container.get("args") or ()))]
+        arguments = list(_flags(words))
+        try:
+            if arguments:
+                return parse_flags(arguments).settings
+        except BadFlag:
+            continue  # a sidecar's, or flags of a webhook that is neither Amazon's nor podrole's
+    return Settings()
+
+
+def _flags(words: list[str]) -> Iterator[str]:
+    """Yield the flags with their values, leaving out the program and its sub-command."""
+    started = False
+    for word in words:
+        started = started or _FLAG.match(word) is not None
+        if started:
+            yield word

@@ -1,0 +1,21 @@
+"""Fixtures of the doctor's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.clinic import NAMESPACE, Clinic
+from support.world import running_world
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+    """A running world with a provider for its cluster, and a namespace."""
+    with running_world(tmp_path_factory.mktemp("clinic")) as world:
+        found = Clinic(world)
+        found.provider()
+        found.create_namespace(NAMESPACE)
+        yield found
+        found.close()

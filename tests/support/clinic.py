@@ -1,0 +1,264 @@
+"""A running world in which tests break one thing after another, and do what the doctor says.
+
+What a test sets up goes through boto3 and the Kubernetes API, which is quick; what the doctor says is run as it says
+it: by the real kubectl and the real aws.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import httpx2
+
+from podrole.cli.diagnosis import to_dict
+from podrole.cli.place import PlaceOptions, open_place
+from podrole.doctor.case import Case, Wish
+from podrole.doctor.chain import Diagnosis, diagnose
+from podrole.doctor.commands import Command, commands_of
+from podrole.doctor.findings import Finding
+from podrole.doctor.gather import Gatherer, find
+from support.world import LIMIT_SECONDS, RunningWorld
+
+Object = dict[str, Any]
+NAMESPACE = "ward"
+ROLE_ARN = "eks.amazonaws.com/role-arn"
+
+
+@dataclass
+class Clinic:
+    """The world with clients of its own."""
+
+    world: RunningWorld
+    namespace: str = NAMESPACE
+    _http: httpx2.Client | None = None
+    _boto: dict[str, Any] = field(default_factory=dict)
+
+    # Clients
+
+    @property
+    def account(self) -> str:
+        return str(self.world.description["account"])
+
+    @property
+    def issuer(self) -> str:
+        return str(self.world.description["issuer"])
+
+    @property
+    def prefix(self) -> str:
+        """What condition keys begin with."""
+        return self.issuer.removeprefix("https://")
+
+    @property
+    def provider_arn(self) -> str:
+        return f"arn:aws:iam::{self.account}:oidc-provider/{self.prefix}"
+
+    @property
+    def directory(self) -> Path:
+        return self.world.directory / ".podrole"
+
+    @property
+    def iam(self) -> Any:
+        return self.boto("iam")
+
+    def boto(self, service: str) -> Any:
+        """Return a boto3 client, the administrator's."""
+        if service not in self._boto:
+            given = self.world.environment
+            self._boto[service] = boto3.client(
+                service,
+                endpoint_url=given["AWS_ENDPOINT_URL"],
+                region_name=given["AWS_DEFAULT_REGION"],
+                aws_access_key_id=given["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=given["AWS_SECRET_ACCESS_KEY"],
+            )
+        return self._boto[service]
+
+    @property
+    def http(self) -> httpx2.Client:
+        """The Kubernetes API, as the administrator."""
+        if self._http is None:
+            config = json.loads((self.directory / "kubeconfig").read_text())
+            trust = ssl.create_default_context(cafile=self.directory / "ca.crt")
+            token = config["users"][0]["user"]["token"]
+            self._http = httpx2.Client(
+                base_url=config["clusters"][0]["cluster"]["server"],
+                verify=trust,
+                headers={"authorization": f"Bearer {token}"},
+                timeout=30,
+            )
+        return self._http
+
+    def close(self) -> None:
+        for client in self._boto.values():
+            client.close()
+        if self._http is not None:
+            self._http.close()
+
+    # Kubernetes
+
+    def call(self, method: str, path: str, body: Any = None, *, patch: str = "merge") -> Any:
+        """Call the Kubernetes API, which must answer well."""
+        content_type = f"application/{patch}-patch+json" if method == "PATCH" else "application/json"
+        content = None if body is None else json.dumps(body)
+        answer = self.http.request(method, path, content=content, headers={"content-type": content_type})
+        assert answer.is_success, f"{method} {path}: {answer.text}"
+        return answer.json()
+
+    def of(self, plural: str, name: str = "", namespace: str | None = None) -> str:
+        """Return a path in the namespace."""
+        return f"/api/v1/namespaces/{namespace or self.namespace}/{plural}" + (f"/{name}" if name else "")
+
+    def create_namespace(self, name: str, **labels: str) -> None:
+        self.call("POST", "/api/v1/namespaces", {"metadata": {"name": name, "labels": labels}})
+
+    def service_account(self, name: str, annotations: dict[str, str] | None = None, **more: Any) -> None:
+        metadata = {"name": name, "annotations": annotations or {}}
+        self.call("POST", self.of("serviceaccounts"), {"metadata": metadata, **more})
+
+    def pod(self, name: str, account: str | None = None, **more: Any) -> None:
+        """Create a pod that asks who it is, once the clinic is open: what it would say before it is repaired is not
+        what is tested, and the aws CLI takes its time. ``more`` goes into its only container, or with a leading ``pod_``
+        into its spec, or with ``meta_`` into its metadata."""
+        container: Object = {"name": "main", "image": "amazon/aws-cli"}
+        container["command"] = ["sh", "-c", self._whoami]
+        spec: Object = {"restartPolicy": "Never", "containers": [container]}
+        metadata: Object = {"name": name}
+        for key, value in more.items():
+            part, _, member = key.partition("_")
+            {"pod": spec, "meta": metadata}.get(part, container)[member if part in ("pod", "meta") else key] = value
+        if account is not None:
+            spec["serviceAccountName"] = account
+        self.call("POST", self.of("pods"), {"metadata": metadata, "spec": spec})
+
+    @property
+    def _gate(self) -> Path:
+        return self.directory / "open"
+
+    @property
+    def _whoami(self) -> str:
+        # A process of a pod works in .podrole/node/pods/UID/containers/NAME/work.
+        return f"test -e {'../' * 6}{self._gate.name} && exec aws sts get-caller-identity --query Arn --output text"
+
+    def open(self) -> None:
+        """From now on pods do what they are for."""
+        self._gate.touch()
+
+    def copy(self, name: str, copy: str) -> None:
+        """Create a pod once more, under another name."""
+        made = self.call("GET", self.of("pods", name))
+        kept = {key: made["metadata"][key] for key in ("labels", "annotations") if key in made["metadata"]}
+        self.call("POST", self.of("pods"), {"metadata": {"name": copy, **kept}, "spec": made["spec"]})
+
+    def phase(self, pod: str) -> str:
+        return str(self.call("GET", self.of("pods", pod)).get("status", {}).get("phase", ""))
+
+    def wait_until_ended(self, pods: list[str]) -> dict[str, str]:
+        """Wait until pods have succeeded or failed; return their phases."""
+        deadline = time.monotonic() + LIMIT_SECONDS
+        while True:
+            listed = self.call("GET", self.of("pods"))["items"]
+            phases = {one["metadata"]["name"]: one.get("status", {}).get("phase", "") for one in listed}
+            if all(phases.get(pod) in ("Succeeded", "Failed") for pod in pods) or time.monotonic() > deadline:
+                return {pod: phases.get(pod, "") for pod in pods}
+            time.sleep(0.1)  # a watch would not be quicker; the end is awaited, not a time
+
+    def logs(self, pod: str) -> str:
+        return self.http.get(self.of("pods", pod) + "/log").text
+
+    # AWS
+
+    def trust(self, name: str, **elements: Any) -> Object:
+        """Return the trust policy that lets in service account ``name``; ``elements`` replace its statement's."""
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Federated": self.provider_arn},
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Condition": {
+                "StringEquals": {
+                    f"{self.prefix}:sub": f"system:serviceaccount:{self.namespace}:{name}",
+                    f"{self.prefix}:aud": "sts.amazonaws.com",
+                }
+            },
+            **elements,
+        }
+        return {"Version": "2012-10-17", "Statement": [statement]}
+
+    def arn(self, role: str) -> str:
+        return f"arn:aws:iam::{self.account}:role/{role}"
+
+    def role(self, name: str, trust: Object | None = None, **more: Any) -> str:
+        document = json.dumps(self.trust(name) if trust is None else trust)
+        return str(self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=document, **more)["Role"]["Arn"])
+
+    def provider(self, **more: Any) -> None:
+        given = {
+            "Url": self.issuer,
+            "ClientIDList": ["sts.amazonaws.com"],
+            "ThumbprintList": [self.world.description["thumbprint"]],
+            **more,
+        }
+        self.iam.create_open_id_connect_provider(**given)
+
+    # The doctor
+
+    def examine(self, target: str, *, can: Wish | None = None, live: bool = False) -> Diagnosis:
+        """Let the doctor look at a target, in this process."""
+
+        async def look() -> Diagnosis:
+            async with open_place(PlaceOptions(directory=self.directory)) as place:
+                gatherer = Gatherer(place, wish=can)
+                try:
+                    case: Case = await gatherer.case(await find(target, place), live=live)
+                    found = diagnose(case)
+                    json.dumps(to_dict(found, place.tools, place.preamble))  # whatever is found can be written
+                    return found
+                finally:
+                    await gatherer.close()
+
+        return asyncio.run(look())
+
+    def examine_pod(self, name: str, **more: Any) -> Diagnosis:
+        return self.examine(f"{self.namespace}/{name}", **more)
+
+    # Doing what it says
+
+    def treat(self, finding: Finding) -> str:
+        """Run the commands of a finding's remedy, as they are. Returns them."""
+        tools_commands = commands_of(finding.remedy.changes, _TOOLS)
+        assert finding.remedy.automatic, f"{finding.code}: {finding.remedy}"
+        assert tools_commands, finding.remedy
+        for command in tools_commands:
+            self.run(command)
+        return "\n".join(command.shell() for command in tools_commands)
+
+    def run(self, command: Command) -> str:
+        """Run one command line in a shell of the world."""
+        done = subprocess.run(
+            ["sh", "-c", command.shell()],
+            cwd=self.world.directory,
+            env=self.world.environment,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_SECONDS,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command.shell()}\n{done.stdout}{done.stderr}"
+        assert "rror" not in done.stderr, f"{command.shell()}\n{done.stderr}"
+        return done.stdout
+
+
+def _tools() -> Any:
+    from podrole.doctor.commands import Tools
+
+    return Tools()
+
+
+_TOOLS = _tools()
