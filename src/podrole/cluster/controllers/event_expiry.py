@@ -42,5 +42,8 @@ class EventExpiry(Controller):
 def _written(event: Object) -> float:
     """Return when the server last stored it: the times that an event tells of itself are its writer's."""
     metadata = event["metadata"]
-    times = [metadata["creationTimestamp"], *(one["time"] for one in metadata.get("managedFields", ()) if "time" in one)]
+    times = [
+        metadata["creationTimestamp"],
+        *(one["time"] for one in metadata.get("managedFields", ()) if "time" in one),
+    ]
     return max(map(parse_time, times))
