@@ -84,7 +84,9 @@ async def defaults_only(cluster: Cluster) -> AsyncIterator[None]:
 async def controllers_only(cluster: Cluster) -> AsyncIterator[None]:
     """The controllers work; there is no node, so pods stay Pending."""
     root_ca = cluster.authority_pem.decode()
-    async with Controllers(lambda name: cluster.client(controller(name), "kube-controller-manager"), root_ca_pem=root_ca):
+    async with Controllers(
+        lambda name: cluster.client(controller(name), "kube-controller-manager"), root_ca_pem=root_ca
+    ):
         yield
 
 
