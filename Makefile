@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo setup test lint types imports unit format lock clean
+.PHONY: help demo setup test lint types imports unit soak format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -30,6 +30,9 @@ imports: ## the order of the rooms
 
 unit: ## the tests
 	$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
+
+soak: setup ## the long versions of tests of reliability (some five minutes)
+	$(BIN)/pytest -m soak --timeout 600 $(ARGS)
 
 format: setup ## put the code in order
 	$(BIN)/ruff check --fix .
