@@ -31,7 +31,7 @@ imports: ## the order of the rooms
 unit: ## the tests
 	$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
 
-soak: setup ## the long versions of tests of reliability (some five minutes)
+soak: setup ## the long versions of tests of reliability (three minutes)
 	$(BIN)/pytest -m soak --timeout 600 $(ARGS)
 
 format: setup ## put the code in order
