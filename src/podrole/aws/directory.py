@@ -75,6 +75,14 @@ class MotoDirectory:
             thumbprints=tuple(provider.thumbprint_list),
         )
 
+    def client_ids(self, provider_arn: str) -> list[str] | None:
+        """Return a provider's own list of audiences, to be changed in place; None where there is no such provider."""
+        partition, account = _place(provider_arn)
+        backend = _backend(account, partition)
+        provider = backend.open_id_providers.get(provider_arn) if backend is not None else None
+        listed: list[str] | None = provider.client_id_list if provider is not None else None
+        return listed
+
     def policies_of(self, principal: Role | User) -> PrincipalPolicies:
         """See Directory. The account's root user has none, and needs none."""
         partition, account = _place(principal.arn)

@@ -24,6 +24,7 @@ from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.errors import AWSError, internal_failure
 from podrole.aws.moto import Moto
 from podrole.aws.node_role import node_credentials
+from podrole.aws.operations.client_ids import ClientIDs
 from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS, ClusterInfo
 from podrole.aws.operations.pod_identity import PodIdentity
@@ -32,7 +33,7 @@ from podrole.aws.operations.sts import STS, denial_error
 from podrole.aws.receive import ServiceRequest, identify
 from podrole.aws.record import record
 from podrole.aws.render import error_response
-from podrole.aws.serve import own_operations, pod_identity_operations, policy_operations, serve
+from podrole.aws.serve import own_operations, pod_identity_operations, policy_operations, provider_operations, serve
 from podrole.aws.wire import BodyTooLarge, HTTPResponse, Receive, read_request
 from podrole.base.clock import Clock
 from podrole.base.events import EventLog
@@ -75,6 +76,7 @@ class Endpoint:
             **own_operations(STS(self._directory, keys, vault, account.region), eks),
             **pod_identity_operations(pods),
             **policy_operations(Simulation(self._directory), MessageDecoder(messages)),
+            **provider_operations(ClientIDs(self._directory)),
         }
         self._ready = asyncio.Event()
 

@@ -9,6 +9,7 @@ from podrole.aws.cbor import PROTOCOL, cbor_answer
 from podrole.aws.deleted_objects import nothing_deleted, with_refused_keys
 from podrole.aws.errors import AWSError
 from podrole.aws.moto import Moto
+from podrole.aws.operations.client_ids import ClientIDs
 from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS
 from podrole.aws.operations.pod_identity import PodIdentity
@@ -73,6 +74,14 @@ def policy_operations(simulation: Simulation, decoder: MessageDecoder) -> Mappin
         ("iam", "SimulateCustomPolicy"): simulation.simulate_custom_policy,
         ("iam", "SimulatePrincipalPolicy"): simulation.simulate_principal_policy,
         ("sts", "DecodeAuthorizationMessage"): decoder.decode_authorization_message,
+    }
+
+
+def provider_operations(client_ids: ClientIDs) -> Mapping[tuple[str, str], Handler]:
+    """Return the operations on identity providers that moto does not have."""
+    return {
+        ("iam", "AddClientIDToOpenIDConnectProvider"): client_ids.add,
+        ("iam", "RemoveClientIDFromOpenIDConnectProvider"): client_ids.remove,
     }
 
 
