@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 import time
+from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx2
 import pytest
 
 from podrole.base.certificates import Authority, server_context
-from podrole.base.serving import EVERYWHERE, LOOPBACK, PortInUse, bind, listening
+from podrole.base.serving import EVERYWHERE, LOOPBACK, MAX_HEAD_BYTES, PortInUse, bind, listening
 
 
 async def hello(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
@@ -76,3 +79,129 @@ async def test_an_idle_client_does_not_hold_it_up() -> None:
         listening(hello, sock, tls=tls, grace_seconds=3600),
     ):
         await client.get(f"https://{LOOPBACK}:{sock.getsockname()[1]}/")  # it keeps the connection and reads nothing
+
+
+@contextlib.asynccontextmanager
+async def served(app: Any, **limits: float) -> AsyncIterator[int]:
+    sock = bind(0, name="the test", option="--port")
+    port = sock.getsockname()[1]
+    async with asyncio.timeout(10), listening(app, sock, grace_seconds=1, **limits):
+        yield port
+
+
+@contextlib.asynccontextmanager
+async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection(LOOPBACK, port)
+    try:
+        yield reader, writer
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body, more = body + message.get("body", b""), message.get("more_body", False)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
+
+
+REQUEST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody"
+
+
+async def answer_to(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    return head.partition(b"\r\n")[0] + b" " + await reader.readexactly(4)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"POST / HT", id="half a line"),
+        pytest.param(REQUEST[:-2], id="half a body"),
+        pytest.param(REQUEST + REQUEST[:30], id="half of a second request"),
+    ],
+)
+async def test_who_takes_too_long_to_send_a_request_is_cut_off(sent: bytes) -> None:
+    async with served(echo, exchange_seconds=0.2) as port, connected(port) as (reader, writer):
+        writer.write(sent)
+        assert (await reader.read(1 << 20)).count(b"200 OK") == sent.count(b"body")
+        assert await reader.read(1) == b""
+
+
+async def test_who_does_not_read_an_answer_is_cut_off() -> None:
+    over = asyncio.Event()
+
+    async def large(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(2):  # the second waits until the first is taken
+            await send({"type": "http.response.body", "body": b"x" * 20_000_000, "more_body": True})
+        over.set()
+
+    async with served(large, exchange_seconds=0.2) as port, connected(port) as (_, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await over.wait()
+
+
+async def test_a_connection_between_two_requests_is_kept_for_longer_than_one_may_take() -> None:
+    async with served(echo, exchange_seconds=0.2, keep_alive_seconds=60) as port, connected(port) as (reader, writer):
+        for _ in range(2):
+            writer.write(REQUEST)
+            assert await answer_to(reader) == b"HTTP/1.1 200 OK body"
+            await asyncio.sleep(0.5)  # longer than an exchange may take: nothing happens, which is the point
+
+
+async def test_an_idle_connection_is_closed_in_the_end() -> None:
+    async with served(echo, keep_alive_seconds=0.05) as port, connected(port) as (reader, writer):
+        writer.write(REQUEST)
+        assert await answer_to(reader) == b"HTTP/1.1 200 OK body"
+        assert await reader.read() == b""
+
+
+async def test_an_answer_before_the_end_of_the_request_leaves_no_connection_behind() -> None:
+    """uvicorn waits for the next request without a limit then."""
+    async with served(hello, keep_alive_seconds=0.05) as port, connected(port) as (reader, writer):
+        writer.write(REQUEST[:-2])
+        assert (await reader.readuntil(b"http")).startswith(b"HTTP/1.1 200 OK")
+        writer.write(REQUEST[-2:])
+        assert (await reader.read())[-7:] in (b"", b"0\r\n\r\n", b"\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        pytest.param((b"GET /" + b"x" * 1_000, b"x" * 10_000), id="path"),
+        pytest.param((b"GET / HTTP/1.1\r\nX: ", b"x" * 10_000), id="one header"),
+        pytest.param((b"GET / HTTP/1.1\r\n", b"X: y\r\n" * 1_000), id="headers"),
+        pytest.param(
+            (
+                b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n",
+                b"X: y\r\n" * 1_000,
+            ),
+            id="trailers",
+        ),
+    ],
+)
+async def test_a_head_without_an_end_is_refused(endless: tuple[bytes, bytes]) -> None:
+    first, again = endless
+    async with served(echo) as port, connected(port) as (reader, writer):
+        writer.write(first)
+        sent = 0
+        with contextlib.suppress(OSError):
+            while not reader.at_eof() and sent < 100 * MAX_HEAD_BYTES:
+                writer.write(again)
+                sent += len(again)
+                await writer.drain()
+                await asyncio.sleep(0)
+        assert sent < 100 * MAX_HEAD_BYTES
+
+
+async def test_a_large_body_is_no_large_head() -> None:
+    body = b"x" * 1_000_000
+    async with served(echo) as port, httpx2.AsyncClient() as client:
+        headers = {"X-Large": "y" * 30_000}
+        assert (await client.post(f"http://{LOOPBACK}:{port}/", content=body, headers=headers)).content == body

@@ -164,7 +164,7 @@ async def client(api: APIServer) -> AsyncIterator[Client]:
         (b"x" * 10_000_000, 413),
         (json.dumps(review_of({**pod_of(), "filler": "x" * 10_000_000})).encode(), 413),
         (json.dumps(review_of({**pod_of(), "filler": "x" * 3_000_000})).encode(), 200),
-        (b"[" * 5_000_000, 400),
+        (b"[" * 3_000_000, 400),
         (b'{"apiVersion":"\xff\xff"}', 400),
         (b"\x00" * 1_000, 400),
     ],

@@ -236,10 +236,22 @@ async def test_what_does_not_exist_is_not_asked_for_again_at_once(api: APIServer
         assert api.asked("/serviceaccounts/nobody") == 2
 
 
-async def test_names_cannot_leave_their_place_in_the_path(api: APIServer) -> None:
+@pytest.mark.parametrize(
+    ("namespace", "name"),
+    [
+        ("../secrets", "a"),
+        ("demo", "a/b?c"),
+        ("demo", ".."),
+        ("demo", "x" * 254),
+        ("demo", "sa\n"),
+        ("", "sa"),
+        ("demo", ""),
+    ],
+)
+async def test_a_name_that_no_service_account_has_is_not_asked_for(api: APIServer, namespace: str, name: str) -> None:
     async with following(api) as identities:
-        await identities.find("../secrets", "a/b?c")
-        assert api.asked("/api/v1/namespaces/..%2Fsecrets/serviceaccounts/a%2Fb%3Fc?") == 1
+        assert await identities.find(namespace, name) == (None, False)
+        assert api.asked("/serviceaccounts/") == 0
 
 
 async def test_a_live_look_up_has_a_limit(api: APIServer) -> None:

@@ -31,6 +31,12 @@ GRACE_SECONDS = 5
 FAREWELL_SECONDS = 0.3
 """How long a client without a request under way may take to close its connection, once a listener stops."""
 
+KEEP_ALIVE_SECONDS = 5.0
+"""How long a connection without a request under way is kept."""
+
+MAX_HEAD_BYTES = 64 * 1024
+"""What a request may hold besides its body. No client here needs a tenth of it."""
+
 
 class PortInUse(PodroleError):
     """Another program listens on a port that podrole was told to use."""
@@ -83,12 +89,65 @@ class _Refusals(logging.Filter):
 _REFUSALS = _Refusals()
 
 
+class _Protocol(HttpToolsProtocol):
+    """Bounds what uvicorn and httptools leave open: the size of a request's head, and the time that an exchange takes.
+
+    ``began`` is when the exchange under way did, by the loop's clock; None between two exchanges.
+    """
+
+    began: float | None = None
+    _receiving = False
+    _unseen = 0
+    """Bytes since the parser has last passed on a part of the body: of a head, or of the trailers of a chunked body."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        self.began = self.loop.time()
+        super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._unseen += len(data)
+        super().data_received(data)
+        if self._unseen > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        self.began = self.loop.time()
+        self._receiving = True
+        super().on_message_begin()
+
+    def on_body(self, body: bytes) -> None:
+        self._unseen = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._receiving = False
+        self._unseen = 0
+        super().on_message_complete()
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
+        if cycle is not None and cycle.response_complete:
+            # The answer came before the whole request did; uvicorn then forgets to wait for the next one with a limit.
+            self.began = None
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.cycle.response_complete:
+            self.began = self.loop.time()  # another request had come already
+        elif not self._receiving:
+            self.began = None
+
+
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers, saying when it serves."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, exchange_seconds: float | None) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
+        self._exchange_seconds = exchange_seconds
+        self._cutting_slow: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -100,6 +159,8 @@ class _Server(uvicorn.Server):
             await super().shutdown(sockets)
         finally:
             cutting.cancel()
+            if self._cutting_slow is not None:
+                self._cutting_slow.cancel()
 
     async def _cut_off_idle(self) -> None:
         # Over TLS a connection is closed only when the peer answers the farewell, and an idle client may never read it.
@@ -112,8 +173,18 @@ class _Server(uvicorn.Server):
                     if cycle is None or cycle.response_complete:
                         connection.transport.abort()
 
+    async def _cut_off_slow(self, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds / 4)
+            latest = asyncio.get_running_loop().time() - seconds
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, _Protocol) and connection.began is not None and connection.began < latest:
+                    connection.transport.abort()
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        if self._exchange_seconds is not None:
+            self._cutting_slow = asyncio.create_task(self._cut_off_slow(self._exchange_seconds))
         self.ready.set()
 
 
@@ -125,24 +196,32 @@ async def listening(
     tls: ssl.SSLContext | None = None,
     websockets: bool = False,
     grace_seconds: float = GRACE_SECONDS,
+    keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+    exchange_seconds: float | None = None,
 ) -> AsyncIterator[None]:
-    """Serve ``app`` on ``sock`` for as long as the context is open; the socket is closed at its end."""
+    """Serve ``app`` on ``sock`` for as long as the context is open; the socket is closed at its end.
+
+    ``keep_alive_seconds`` should be more than clients keep an idle connection for: one that is closed while a request
+    is on its way fails that request. ``exchange_seconds`` is how long a client may take to send a request and to take
+    its answer (a quarter more at most), and to begin; None sets no limit, as for watches.
+    """
     logging.getLogger("uvicorn.error").addFilter(_REFUSALS)
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        http="httptools",
+        http=_Protocol,
         ws="websockets-sansio" if websockets else "none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=cast("int", keep_alive_seconds),  # uvicorn only hands it to the event loop
         timeout_graceful_shutdown=max(1, round(grace_seconds)),
         backlog=BACKLOG,
         ssl_context_factory=None if tls is None else lambda _config, _default: tls,
     )
-    server = _Server(config)
+    server = _Server(config, exchange_seconds)
     task = asyncio.create_task(server.serve(sockets=[sock]))
     ready = asyncio.create_task(server.ready.wait())
     try:

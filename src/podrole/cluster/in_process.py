@@ -95,8 +95,7 @@ class InProcessClient:
             return _copied(await self._verbs.create(call, body))
         below = call.resource.subresource(subresource)
         if below is not None and below.schema:
-            version = f"{below.group}/{below.version}" if below.group else below.version
-            obj = decode_as(call, struct(below.schema), version, below.kind, body, [], _summary)
+            obj = decode_as(call, struct(below.schema), below.api_version, below.kind, body, [], _summary)
             if "update" not in below.verbs:
                 return _copied(await self._verbs.create(call, obj))
         else:
@@ -143,9 +142,7 @@ class InProcessClient:
         if below is None:
             raise bad_request("service accounts have no tokens")
         body = {"spec": dict(spec)}
-        request = decode_as(
-            call, struct(below.schema), f"{below.group}/{below.version}", below.kind, body, [], _summary
-        )
+        request = decode_as(call, struct(below.schema), below.api_version, below.kind, body, [], _summary)
         return await self._verbs.create(call, request)
 
 

@@ -18,8 +18,12 @@ from podrole.base.events import EventLog
 from podrole.cluster.admission.attributes import Attributes
 from podrole.cluster.admission.caller import ServiceResolver, WebhookCaller
 from podrole.cluster.admission.chain import AdmissionChain
+from podrole.cluster.admission.conditions import Conditions
+from podrole.cluster.admission.dispatch import Dispatch
+from podrole.cluster.admission.mutating import MutatingWebhooks
+from podrole.cluster.admission.validating import ValidatingWebhooks
 from podrole.cluster.api.calls import Call
-from podrole.cluster.api.decode import decode_body, redecode
+from podrole.cluster.api.decode import decode_body, finish, redecode
 from podrole.cluster.api.deleting import Deletes
 from podrole.cluster.api.patches import Patches
 from podrole.cluster.api.pod_subresources import PodSubresources
@@ -36,7 +40,7 @@ from podrole.cluster.errors import internal
 from podrole.cluster.http.app import ApiApp
 from podrole.cluster.http.handlers import Handlers
 from podrole.cluster.http.paths import Paths
-from podrole.cluster.identity.authentication import Authenticator
+from podrole.cluster.identity.authentication import Authenticator, TokenAuthenticator
 from podrole.cluster.identity.reviews import Reviews
 from podrole.cluster.identity.service_accounts import ServiceAccountTokens
 from podrole.cluster.identity.token_requests import TokenRequests
@@ -45,7 +49,8 @@ from podrole.cluster.kinds.registry import BY_NAME
 from podrole.cluster.kubeconfig import kubeconfig
 from podrole.cluster.node_api import Node
 from podrole.cluster.publish.issuer import IssuerDocuments
-from podrole.cluster.schema.decoding import DecodeError
+from podrole.cluster.schema.decoding import DecodeError, decode
+from podrole.cluster.schema.types import struct
 from podrole.cluster.store.store import Store
 from podrole.cluster.users import MASTERS, User
 from podrole.oidc.keys import SigningKey
@@ -90,6 +95,7 @@ class Cluster:
         keys: Sequence[SigningKey],
         authority_pem: bytes,
         administrator_token: str | None = None,
+        token_authenticators: Sequence[TokenAuthenticator] = (),
         resolve_service: ServiceResolver = no_services,
         events: EventLog | None = None,
         clock: Clock = system_clock,
@@ -98,7 +104,8 @@ class Cluster:
         """Make a cluster with its four namespaces and Kubernetes' default roles.
 
         ``keys``: the first signs tokens, all verify them. ``authority_pem``: the certificate that clients trust.
-        ``administrator_token``: None for a new one. ``resolve_service``: where a webhook's service really listens.
+        ``administrator_token``: None for a new one. ``token_authenticators``: asked, in order, whose a token is that is
+        neither the administrator's nor a service account's. ``resolve_service``: where a webhook's service listens.
         ``events``: told of each new pod's admission. ``source``: what names are made of, random where None.
         """
         self.settings = settings
@@ -111,11 +118,11 @@ class Cluster:
         self.tokens = ServiceAccountTokens(self.store, settings.issuer, keys, clock)
         self._caller = WebhookCaller(resolve_service)
         audiences = settings.audiences or (settings.issuer,)
-        authenticator = Authenticator(self.administrator_token, self.tokens, audiences)
+        authenticator = Authenticator(self.administrator_token, self.tokens, audiences, token_authenticators)
         roles = Roles(self.store)
         authorizer = Authorizer(roles)
         reviews = Reviews(authenticator, authorizer, self.tokens, audiences, clock)
-        self._verbs = self._make_verbs(reviews, Escalation(authorizer, roles), audiences, events)
+        self._verbs = self._make_verbs(reviews, authorizer, Escalation(authorizer, roles), audiences, events)
         self._handlers = Handlers(self._verbs, clock, bookmark_seconds=settings.bookmark_seconds, source=self._random)
         self._issuer = IssuerDocuments(settings.issuer, lambda: self.tokens.keys)
         checks = {"ping": lambda: True, "shutdown": lambda: self._up}
@@ -123,13 +130,22 @@ class Cluster:
         self._create_first_objects()
 
     def _make_verbs(
-        self, reviews: Reviews, escalation: Escalation, audiences: Sequence[str], events: EventLog | None
+        self,
+        reviews: Reviews,
+        authorizer: Authorizer,
+        escalation: Escalation,
+        audiences: Sequence[str],
+        events: EventLog | None,
     ) -> Verbs:
         clock = self._clock
+        conditions = Conditions(authorizer)
+        mutating, validating = (
+            Dispatch(kind, self.store, self._caller, conditions) for kind in ("mutating", "validating")
+        )
         admission = AdmissionChain(
             self.store,
-            self._caller,
-            redecode=_redecode,
+            mutating=MutatingWebhooks(mutating, _redecode),
+            validating=ValidatingWebhooks(validating),
             suffix=lambda: random_suffix(self._random),
             clock=clock,
             events=events,
@@ -151,6 +167,7 @@ class Cluster:
                 clock=clock,
             ),
             reviews=reviews,
+            admission=admission,
         )
 
     def _create_first_objects(self) -> None:
@@ -202,7 +219,12 @@ class Cluster:
 
 def _redecode(request: Attributes, value: Any) -> Object:
     """Make an object again of what a webhook's patch left; what it added that no type knows is dropped."""
+    below = request.resource.subresource(request.subresource) if request.subresource else None
     try:
+        if below is not None and below.schema:
+            return finish(decode(struct(below.schema), value, []), below.api_version, below.kind, None)
+        if below is not None and below.kind != request.resource.kind:
+            raise internal(f"a webhook may not change a {below.kind}")
         obj, _ = redecode(request.resource, value)
     except DecodeError as problem:
         raise internal(str(problem)) from None

@@ -260,7 +260,7 @@ class Gatherer:
         uid = "podrole-doctor"
         try:
             answer = await self._caller.call(config, request_body(attributes, uid), PROBE_SECONDS)
-            read_verdict(answer, uid)
+            read_verdict(answer, uid, mutating=True)
         except (CallError, ReviewError) as problem:
             return Probe(str(problem))
         return Probe()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -18,11 +18,10 @@ from podrole.webhook.identities import Unknown
 from podrole.webhook.identity import Identity
 from podrole.webhook.metrics import Metrics
 from podrole.webhook.mutation import Mutation, mutate, mutate_ephemeral
-from podrole.webhook.pod import Pod, decode_pod, service_account_of
+from podrole.webhook.pod import Pod, decode_pod, is_mirror, service_account_of
 from podrole.webhook.review import (
     VERSIONS,
     AdmissionRequest,
-    AdmissionReview,
     allowed,
     decode_review,
     denied,
@@ -50,6 +49,16 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     body: bytes
     content_type: bytes = JSON
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """What a review asks; ``account`` is the pod's service account."""
+
+    api_version: str
+    request: AdmissionRequest
+    namespace: str
+    account: str
+    required: bool
 
 
 class IdentitySource(Protocol):
@@ -110,59 +119,62 @@ class Admission:
             pod = decode_pod(request.object)
         except UNREADABLE as problem:
             return self._malformed(f"the object is no Pod: {problem}")
-        return await self._decide(review, request, pod, required)
-
-    async def _decide(self, review: AdmissionReview, request: AdmissionRequest, pod: Pod, required: bool) -> Answer:
         namespace = request.namespace or (pod.metadata.namespace if pod.metadata is not None else None) or ""
-        name = service_account_of(pod)
-        identity = self._identities.known(namespace, name)
-        warnings: list[str] = []
-        exists = True
+        asked = _Asked(review.api_version, request, namespace, service_account_of(pod), required)
+        if is_mirror(pod):
+            return self._nothing(asked, "Kubernetes refuses a mirror pod that has a token", "ignored")
+        identity, exists = self._identities.known(namespace, asked.account), True
         if isinstance(identity, Unknown):
+            del pod  # it takes ten times the memory of its JSON, and many may wait
             try:
-                identity, exists = await self._identities.find(namespace, name)
+                identity, exists = await self._identities.find(namespace, asked.account)
             except LookupFailed as problem:
                 return self._failed(problem)
             self._metrics.count("podrole_webhook_lookups_total", "found" if exists else "absent")
-            if not exists:
-                self._metrics.count("pod_identity_webhook_missing_sa_count")
-                warnings.append(f"service account {namespace}/{name} does not exist")
+            pod = decode_pod(request.object)
+        return self._decide(asked, pod, identity, exists=exists)
+
+    def _decide(self, asked: _Asked, pod: Pod, identity: Identity | None, *, exists: bool) -> Answer:
+        namespace, account = asked.namespace, asked.account
+        warnings: list[str] = []
+        if not exists:
+            self._metrics.count("pod_identity_webhook_missing_sa_count")
+            warnings.append(f"service account {namespace}/{account} does not exist")
         if identity is None:
-            if required:
-                prefix = self._settings.annotation_prefix
-                return self._denied(
-                    review.api_version,
-                    request.uid,
-                    f"this pod must have an AWS identity, and nothing binds service account {namespace}/{name} to one: "
-                    f"annotate it with {prefix}/role-arn",
-                )
-            self._metrics.count("podrole_webhook_reviews_total", "unbound", "")
-            return Answer(200, allowed(review.api_version, request.uid, warnings=warnings))
+            annotation = f"{self._settings.annotation_prefix}/role-arn"
+            why = f"nothing binds service account {namespace}/{account} to one: annotate it with {annotation}"
+            return self._nothing(asked, why, "unbound", warnings)
 
         self._metrics.count("pod_identity_webhook_pod_count", identity.method)
-        mutation = self._mutate(request, pod, namespace, identity)
+        mutation = self._mutate(asked.request, pod, namespace, identity)
         summary = mutation.summary()
         if _log.isEnabledFor(logging.DEBUG):
-            _log.debug("%s", shortened(f"pod {_name(pod)} of {namespace}/{name}: {summary}"))
-        if required and not mutation.injected:
-            message = f"this pod must have an AWS identity, and no container gets it: {summary}"
-            return self._denied(review.api_version, request.uid, message)
+            _log.debug("%s", shortened(f"pod {_name(pod)} of {namespace}/{account}: {summary}"))
+        if asked.required and not mutation.injected:
+            return self._nothing(asked, f"no container gets it: {summary}", "left-alone")
         if mutation.warnings:
             self._metrics.count("podrole_webhook_warnings_total", namespace if exists else "")
-            if not request.dry_run:
+            if not asked.request.dry_run:
                 self._remark(pod, namespace, mutation)
         result = ("injected" if mutation.patch else "complete") if mutation.injected else "left-alone"
         self._metrics.count("podrole_webhook_reviews_total", result, namespace if exists else "")
-        return Answer(
-            200,
-            allowed(
-                review.api_version,
-                request.uid,
-                mutation.patch,
-                warnings + mutation.warnings,
-                {AUDIT_ANNOTATION: summary},
-            ),
+        body = allowed(
+            asked.api_version,
+            asked.request.uid,
+            mutation.patch,
+            warnings + mutation.warnings,
+            {AUDIT_ANNOTATION: summary},
         )
+        return Answer(200, body)
+
+    def _nothing(self, asked: _Asked, why: str, result: str, warnings: Sequence[str] = ()) -> Answer:
+        """Let a pod in without an identity, or refuse it where it must have one."""
+        if asked.required:
+            self._metrics.count("podrole_webhook_reviews_total", "denied", "")
+            message = f"this pod must have an AWS identity, and {why}"
+            return Answer(200, denied(asked.api_version, asked.request.uid, message))
+        self._metrics.count("podrole_webhook_reviews_total", result, "")
+        return Answer(200, allowed(asked.api_version, asked.request.uid, warnings=warnings))
 
     def _mutate(self, request: AdmissionRequest, pod: Pod, namespace: str, identity: Identity) -> Mutation:
         if pod.metadata is not None:
@@ -182,10 +194,6 @@ class Admission:
         what = shortened(problem.what)
         _log.warning("a review could not be decided: %s", what)
         return Answer(503, f"{what}\n".encode(), TEXT)
-
-    def _denied(self, api_version: str, uid: str, message: str) -> Answer:
-        self._metrics.count("podrole_webhook_reviews_total", "denied", "")
-        return Answer(200, denied(api_version, uid, message))
 
 
 def _concerns_a_new_container(request: AdmissionRequest) -> bool:

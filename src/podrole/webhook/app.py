@@ -60,6 +60,7 @@ class WebhookApp:
         state: State,
         *,
         max_body_bytes: int,
+        max_held_bytes: int,
         strict: bool = False,
         debugging: bool = False,
     ) -> None:
@@ -67,6 +68,8 @@ class WebhookApp:
         self._metrics = metrics
         self._state = state
         self._max_body_bytes = max_body_bytes
+        self._max_held_bytes = max_held_bytes
+        self._held_bytes = 0
         self._strict = strict
         self._debugging = debugging
 
@@ -93,21 +96,36 @@ class WebhookApp:
         if refusal is not None:
             return refusal
         message = await receive()
-        body: bytes = message.get("body", b"")
+        body: bytes | Answer = message.get("body", b"")
         if message.get("more_body", False):
-            parts, size = [body], len(body)
-            while message.get("more_body", False):
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    return Answer(400, b"the body ended early\n", TEXT)
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > self._max_body_bytes:
-                    return self._too_large()
-            body = b"".join(parts)
+            body = await self._rest_of(message, receive)
+        if isinstance(body, Answer):
+            return body
         if len(body) > self._max_body_bytes:
             return self._too_large()
         return await self._reviewer.review(body, required=required)
+
+    async def _rest_of(self, message: Message, receive: Receive) -> bytes | Answer:
+        """Return a body that comes in parts, or why it is not taken."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while True:
+                if message["type"] == "http.disconnect":
+                    return Answer(400, b"the body ended early\n", TEXT)
+                part: bytes = message.get("body", b"")
+                parts.append(part)
+                size += len(part)
+                self._held_bytes += len(part)
+                if size > self._max_body_bytes:
+                    return self._too_large()
+                if not message.get("more_body", False):
+                    return b"".join(parts)
+                if self._held_bytes > self._max_held_bytes:
+                    return Answer(503, b"too many large reviews at once\n", TEXT)
+                message = await receive()
+        finally:
+            self._held_bytes -= size
 
     def _refusal(self, scope: Scope) -> Answer | None:
         """Return why a request is not worth reading, or None."""

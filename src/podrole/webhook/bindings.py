@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 
 from podrole.webhook.identity import (
+    MAX_VALUE,
     NO_BINDINGS,
     Binding,
     Bindings,
@@ -42,13 +43,33 @@ ENTRY_FIELDS: dict[str, type] = {
 """What an entry may say; the first four are the EKS webhook's."""
 
 _WILDCARDS = frozenset("*?[")
+_UNTIL_WILDCARD = re.compile(r"[^*?\[]*")
+
+
+class _Glob:
+    """One half of a key. Its regular expression is made when it is needed: there may be thousands."""
+
+    __slots__ = ("_pattern", "_prefix", "_suffix", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._prefix = _UNTIL_WILDCARD.match(text)[0]  # type: ignore[index] # it matches nothing, too
+        self._suffix = "" if "[" in text else text[max(text.rfind("*"), text.rfind("?")) + 1 :]
+        self._pattern: re.Pattern[str] | None = None
+
+    def matches(self, name: str) -> bool:
+        if not name.startswith(self._prefix) or not name.endswith(self._suffix):
+            return False
+        if self._pattern is None:
+            self._pattern = re.compile(fnmatch.translate(self._text))
+        return self._pattern.match(name) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class _Pattern:
     key: str
-    namespace: re.Pattern[str]
-    name: re.Pattern[str]
+    namespace: _Glob
+    name: _Glob
     binding: Binding
 
 
@@ -59,7 +80,7 @@ class ConfigMapBindings:
         self._exact = {key: binding for key, binding in entries.items() if not _WILDCARDS.intersection("/".join(key))}
         patterns = [key for key in entries if key not in self._exact]
         patterns.sort(key=_specificity)
-        self._patterns = [_Pattern("/".join(key), _compile(key[0]), _compile(key[1]), entries[key]) for key in patterns]
+        self._patterns = [_Pattern("/".join(key), _Glob(key[0]), _Glob(key[1]), entries[key]) for key in patterns]
 
     def __len__(self) -> int:
         return len(self._exact) + len(self._patterns)
@@ -70,7 +91,7 @@ class ConfigMapBindings:
         if binding is not None:
             return f"{namespace}/{name}", binding
         for pattern in self._patterns:
-            if pattern.namespace.match(namespace) and pattern.name.match(name):
+            if pattern.namespace.matches(namespace) and pattern.name.matches(name):
                 return pattern.key, pattern.binding
         return None
 
@@ -112,6 +133,8 @@ def read_entry(value: Any) -> Binding | str:
     fields = {name.lower(): content for name, content in value.items()}
     for name, wanted in ENTRY_FIELDS.items():
         content = fields.get(name.lower())
+        if isinstance(content, str) and len(content) > MAX_VALUE:
+            return f"{name} is longer than {MAX_VALUE} characters"
         # bool is an int to Python and not to JSON.
         if content is not None and (not isinstance(content, wanted) or (wanted is int and isinstance(content, bool))):
             return f"{name} is not {_TYPE_NAMES[wanted]}"
@@ -139,10 +162,6 @@ def read_entry(value: Any) -> Binding | str:
 
 
 _TYPE_NAMES = {str: "a string", bool: "true or false", int: "a whole number"}
-
-
-def _compile(glob: str) -> re.Pattern[str]:
-    return re.compile(fnmatch.translate(glob))
 
 
 def _specificity(key: tuple[str, str]) -> tuple[bool, bool, int, tuple[str, str]]:

@@ -15,6 +15,7 @@ from podrole.webhook.bindings import CONFIG_MAP
 from podrole.webhook.identity import Binding, Identity
 from podrole.webhook.kubernetes.client import KubernetesClient, path_of
 from podrole.webhook.kubernetes.reflector import BackOff, Metadata, Reflector
+from podrole.webhook.logs import log_faults
 from podrole.webhook.personality import Personality
 from podrole.webhook.pod_identities import PodIdentityList
 from podrole.webhook.service_accounts import LookupFailed, ServiceAccounts
@@ -165,8 +166,7 @@ class Identities:
         self._remembered.pop((namespace, name), None)
 
     def _take_config_map(self, data: Mapping[str, str | None] | None) -> None:
-        for fault in self._personality.take_config_map(data):
-            _log.warning("%s", fault)
+        log_faults(_log, self._personality.take_config_map(data))
         self._remembered.clear()
 
 

@@ -9,6 +9,7 @@ for the token's lifetime and the STS endpoint.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
@@ -18,6 +19,9 @@ import msgspec
 from podrole.webhook import role_arn
 from podrole.webhook.golang import parse_bool, parse_int64
 from podrole.webhook.settings import MAX_TOKEN_EXPIRATION, MIN_TOKEN_EXPIRATION, CABundle, InjectionSettings
+
+MAX_VALUE = role_arn.MAX_LENGTH
+"""Characters of an annotation's value that is used: what is given to containers must not blow up a pod."""
 
 Method = Literal["sts_web_identity", "container_credentials"]
 
@@ -82,7 +86,7 @@ def read_annotations(annotations: Mapping[str, str | None], settings: InjectionS
     """Read a service account's annotations. What cannot be understood counts as absent and is named in ``faults``."""
     read = _AnnotationReader(annotations, settings.annotation_prefix)
     binding = Binding(
-        role_arn=read.text("role-arn"),
+        role_arn=read.role("role-arn"),
         audience=read.audience("audience"),
         regional_sts=read.boolean("sts-regional-endpoints"),
         token_expiration=read.expiration("token-expiration"),
@@ -157,6 +161,9 @@ def _pod_identity(binding: Binding, settings: InjectionSettings) -> Identity:
     )
 
 
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
+
+
 def clamp_expiration(seconds: int) -> int:
     """Return the nearest lifetime that Kubernetes takes for a projected token."""
     return min(max(seconds, MIN_TOKEN_EXPIRATION), MAX_TOKEN_EXPIRATION)
@@ -168,10 +175,10 @@ def parse_endpoint(text: str) -> str | None:
         return ""
     try:
         parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        usable = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.netloc) and (parts.port or 1) > 0
     except ValueError:
         return None
-    return text if usable and not parts.username and text.isprintable() and " " not in text else None
+    return text if usable and text.isprintable() and " " not in text else None
 
 
 def parse_ca_bundle(text: str) -> CABundle | Literal[False] | None:
@@ -208,18 +215,23 @@ class _AnnotationReader:
         self._prefix = prefix
         self.faults: list[str] = []
 
-    def text(self, name: str) -> str | None:
-        return self._annotations.get(f"{self._prefix}/{name}") or None
+    def role(self, name: str) -> str | None:
+        text = self._annotations.get(f"{self._prefix}/{name}") or None
+        if text is not None and len(text) > MAX_VALUE:
+            # Given all the same, like any role that cannot be right: whoever looks into the pod sees what is wrong.
+            self.faults.append(f"annotation {self._prefix}/{name} is cut: it is longer than {MAX_VALUE} characters")
+            return text[:MAX_VALUE]
+        return text
 
     def audience(self, name: str) -> str | None:
-        text = self._annotations.get(f"{self._prefix}/{name}")
+        text = self._value(name)
         if text == "":
             # Kubernetes would make the token for the API server itself, which no STS takes.
             self.faults.append(f"annotation {self._prefix}/{name} is empty and is ignored")
         return text or None
 
     def boolean(self, name: str) -> bool | None:
-        text = self._annotations.get(f"{self._prefix}/{name}")
+        text = self._value(name)
         if text is None:
             return None
         value = parse_bool(text)
@@ -228,7 +240,7 @@ class _AnnotationReader:
         return value
 
     def expiration(self, name: str) -> int | None:
-        text = self._annotations.get(f"{self._prefix}/{name}")
+        text = self._value(name)
         if text is None:
             return None
         seconds = parse_int64(text)
@@ -241,7 +253,7 @@ class _AnnotationReader:
         return clamped
 
     def endpoint(self, name: str) -> str | None:
-        text = self._annotations.get(f"{self._prefix}/{name}")
+        text = self._value(name)
         if text is None:
             return None
         endpoint = parse_endpoint(text)
@@ -250,13 +262,20 @@ class _AnnotationReader:
         return endpoint
 
     def ca_bundle(self, name: str) -> CABundle | Literal[False] | None:
-        text = self._annotations.get(f"{self._prefix}/{name}")
+        text = self._value(name)
         if text is None:
             return None
         bundle = parse_ca_bundle(text)
         if bundle is None:
             self._not_understood(name, "<configmap> or <configmap>/<key>")
         return bundle
+
+    def _value(self, name: str) -> str | None:
+        text = self._annotations.get(f"{self._prefix}/{name}")
+        if text is not None and len(text) > MAX_VALUE:
+            self.faults.append(f"annotation {self._prefix}/{name} is ignored: it is longer than {MAX_VALUE} characters")
+            return None
+        return text
 
     def _not_understood(self, name: str, expected: str) -> None:
         # The value stays out of it: it may be anything, and warnings reach audit logs.

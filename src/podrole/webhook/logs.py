@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
+
+from podrole.webhook.review import shortened
+
+MAX_FAULTS = 20
 
 
 def configure_logging(verbosity: int) -> None:
@@ -15,3 +20,11 @@ def configure_logging(verbosity: int) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("podrole").setLevel(logging.DEBUG if verbosity >= 5 else logging.INFO)
     logging.getLogger("podrole.webhook.admission").setLevel(logging.DEBUG if verbosity >= 3 else logging.INFO)
+
+
+def log_faults(log: logging.Logger, faults: Sequence[str]) -> None:
+    """Log what was not understood of a document, a line each; of many only the first and their number."""
+    for fault in faults[:MAX_FAULTS]:
+        log.warning("%s", shortened(fault))
+    if len(faults) > MAX_FAULTS:
+        log.warning("and %d more", len(faults) - MAX_FAULTS)

@@ -27,8 +27,10 @@ from podrole.webhook.pod import (
     runs_on_windows,
     token_in,
 )
+from podrole.webhook.review import shortened
 from podrole.webhook.settings import (
     DEFAULT_TOKEN_EXPIRATION,
+    MAX_CONTAINERS,
     POD_IDENTITY_JITTER,
     POD_IDENTITY_LABEL,
     InjectionSettings,
@@ -48,6 +50,12 @@ Reason = Literal[
 
 MOUNT = "volumeMount"
 """Stands among the names of environment variables in ``ContainerOutcome.added``."""
+
+MAX_NAME = 63
+"""A longer container's name is refused by Kubernetes later on, and is not repeated in full before."""
+
+MAX_SKIP = 64 * 1024
+"""Characters that name more containers than are looked at."""
 
 _LABEL_POINTER = POD_IDENTITY_LABEL.replace("~", "~0").replace("/", "~1")
 
@@ -101,6 +109,10 @@ def mutate(pod: Pod, identity: Identity, settings: InjectionSettings, *, jitter:
     spec = pod.spec
     if spec is None or not spec.containers:
         return Mutation(identity, b"", [], list(identity.faults))
+    number = len(spec.containers) + len(spec.init_containers or ())
+    if number > MAX_CONTAINERS:
+        excuse = f"the pod has {number} containers and gets no AWS identity: at most {MAX_CONTAINERS} are looked at"
+        return Mutation(identity, b"", [], [*identity.faults, excuse])
     work = _Work.on(pod, identity, settings)
     work.visit("containers", spec.containers)
     if spec.init_containers:
@@ -131,6 +143,8 @@ def mutate_ephemeral(
     spec = pod.spec
     if spec is None or not spec.ephemeral_containers:
         return Mutation(identity, b"", [], [])
+    if len(spec.ephemeral_containers) > MAX_CONTAINERS + len(existing):
+        return Mutation(identity, b"", [], [f"at most {MAX_CONTAINERS} ephemeral containers are looked at"])
     work = _Work.on(pod, identity, settings)
     work.visit("ephemeralContainers", spec.ephemeral_containers, besides=existing)
     return work.result(work.operations)
@@ -150,6 +164,8 @@ class _Work:
     operations: list[bytes] = field(default_factory=list)
     outcomes: list[ContainerOutcome] = field(default_factory=list)
     volume_is_used: bool = False
+    token_volumes: frozenset[str | None] | None = None
+    """The volumes that hold such a token, by name, once that has been asked."""
 
     @classmethod
     def on(cls, pod: Pod, identity: Identity, settings: InjectionSettings) -> _Work:
@@ -187,7 +203,9 @@ class _Work:
             name = container.name or ""
             if name in besides:
                 continue
-            if name in self.skip:
+            skipped = name in self.skip
+            name = shortened(name, MAX_NAME)
+            if skipped:
                 reason: Reason = "skipped"
                 added: tuple[str, ...] = ()
             elif kind == "ephemeralContainers" and self.volume is None:
@@ -256,10 +274,11 @@ class _Work:
         return None, in_its_place
 
     def _holds_token(self, volume_name: str | None) -> bool:
-        return any(
-            volume is not None and volume.name == volume_name and token_in(volume, self.offer.token_path) is not None
-            for volume in self.volumes
-        )
+        if self.token_volumes is None:
+            self.token_volumes = frozenset(
+                [volume.name for volume in self.volumes if volume and token_in(volume, self.offer.token_path)]
+            )
+        return volume_name in self.token_volumes
 
 
 def _brings_its_own(present: dict[str, str | None], offer: Offer) -> bool:
@@ -276,7 +295,7 @@ def _containers_to_skip(pod: Pod, settings: InjectionSettings, warnings: list[st
     text = annotations.get(key) if annotations else None
     if not text:
         return frozenset()
-    record = first_csv_record(text)
+    record = first_csv_record(text) if len(text) <= MAX_SKIP else None
     if record is None:
         warnings.append(f"annotation {key} is not a line of comma-separated names; no container is skipped")
         return frozenset()

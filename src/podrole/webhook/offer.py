@@ -75,7 +75,7 @@ def make_offer(identity: Identity, settings: InjectionSettings, windows: bool) -
     """Return what ``identity`` offers, without the session name, which depends on the pod."""
     if identity.method == "sts_web_identity":
         volume_name, token_path, mount_path = WEB_IDENTITY_VOLUME, WEB_IDENTITY_TOKEN_PATH, settings.token_mount_path
-        first = identity.role_arn
+        first = literal(identity.role_arn)
     else:
         pod_identity = settings.container_credentials
         volume_name, token_path = pod_identity.token_volume_name, pod_identity.token_path
@@ -89,7 +89,7 @@ def make_offer(identity: Identity, settings: InjectionSettings, windows: bool) -
         groups.append(_group(*((name, settings.aws_default_region) for name in REGION)))
     groups.append(_group(*credentials))
     if identity.endpoint_url:
-        groups.append(_group((ENDPOINT, identity.endpoint_url)))
+        groups.append(_group((ENDPOINT, literal(identity.endpoint_url))))
     if identity.ca_bundle is not None:
         groups.append(_group((CA_BUNDLE, file_in_container(mount_path, CA_FILE, windows=windows))))
     return Offer(
@@ -137,6 +137,16 @@ def session_name_group(metadata: PodMetadata) -> Group:
 def _prefixed(namespace: str, name: str, length: int) -> str:
     room = MAX_SESSION_NAME - 1 - length
     return f"{namespace[:room]}.{name}" if namespace and room > 0 else name
+
+
+def literal(text: str) -> str:
+    """Return what a container's environment has to say for a variable to be ``text``.
+
+    Kubernetes expands ``$(NAME)`` there, and takes ``$$`` for a dollar: whoever may annotate a service account must not
+    be able to have a pod's other variables sent to an endpoint of their choice.
+    https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+    """
+    return text.replace("$", "$$")
 
 
 def file_in_container(directory: str, name: str, *, windows: bool) -> str:

@@ -17,6 +17,7 @@ from podrole.webhook.kubernetes.client import KubernetesClient, path_of
 from podrole.webhook.metrics import Metrics
 from podrole.webhook.mutation import Mutation
 from podrole.webhook.pod import OwnerReference, Pod
+from podrole.webhook.review import shortened
 
 COMPONENT = "podrole-webhook"
 REPEAT_SECONDS = 600
@@ -26,6 +27,10 @@ QUEUE = 200
 REMEMBERED = 5_000
 MAX_MESSAGE = 1_024
 """Kubernetes refuses a longer message."""
+
+MAX_REFERENCE = 317
+"""Characters of the longest thing that a reference can hold: a group with its version. A pod's owners are not validated
+yet, and must not fill our memory."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +50,7 @@ class OwnerEvents:
         subject = _subject(pod)
         if subject is None:
             return
-        message = "; ".join(mutation.warnings)[:MAX_MESSAGE]
+        message = shortened("; ".join(mutation.warnings), MAX_MESSAGE)
         now = self._clock()
         key = (namespace, subject.get("uid") or subject["name"], message)
         if self._said.get(key, -REPEAT_SECONDS) + REPEAT_SECONDS > now:
@@ -101,11 +106,8 @@ def _subject(pod: Pod) -> dict[str, str] | None:
         return None
     owners = [owner for owner in metadata.owner_references or () if owner is not None and owner.name and owner.kind]
     owner = next((owner for owner in owners if owner.controller), owners[0] if owners else None)
-    if owner is not None:
-        return _reference(owner)
-    return {"apiVersion": "v1", "kind": "Pod", "name": metadata.name} if metadata.name else None
-
-
-def _reference(owner: OwnerReference) -> dict[str, str]:
+    if owner is None:
+        owner = OwnerReference(api_version="v1", kind="Pod", name=metadata.name)
     reference = {"apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid}
-    return {name: value for name, value in reference.items() if value}
+    told = {name: value for name, value in reference.items() if value}
+    return told if "name" in told and max(map(len, told.values())) <= MAX_REFERENCE else None

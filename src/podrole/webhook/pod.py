@@ -176,6 +176,12 @@ def service_account_of(pod: Pod) -> str:
     return spec.service_account_name or spec.service_account or "default"
 
 
+def is_mirror(pod: Pod) -> bool:
+    """Tell whether the pod only shows a static pod of a kubelet. Kubernetes refuses one that has a token."""
+    metadata = pod.metadata
+    return metadata is not None and bool(metadata.annotations) and _MIRROR in (metadata.annotations or ())
+
+
 def runs_on_windows(spec: PodSpec) -> bool:
     """Tell whether the pod can run on Windows alone: by ``os``, node selector or required node affinity."""
     if spec.os is not None and spec.os.name == "windows":
@@ -215,6 +221,7 @@ def _sources(volume: Volume) -> list[Projection]:
     return [source for source in volume.projected.sources or () if source is not None]
 
 
+_MIRROR = "kubernetes.io/config.mirror"
 _OS_LABELS = ("kubernetes.io/os", "beta.kubernetes.io/os")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from podrole.webhook.errors import BadSettings
+from podrole.webhook.logs import log_faults
 from podrole.webhook.tls import fingerprint
 
 _log = logging.getLogger(__name__)
@@ -44,8 +45,7 @@ class PodIdentityList:
             _log.warning("the list of EKS Pod Identity cannot be read, the old one stays: %s", problem)
             return False
         pairs, faults = parse_pod_identities(content)
-        for fault in faults:
-            _log.warning("%s", fault)
+        log_faults(_log, faults)
         if pairs is None or pairs == self.pairs:
             return False
         self.pairs = pairs

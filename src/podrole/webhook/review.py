@@ -18,6 +18,9 @@ MAX_WARNING = 256
 MAX_WARNINGS = 12
 """All warnings of a response together may be cut at 4096 characters."""
 
+MAX_MESSAGE = 1_024
+"""A denial is a sentence, an audit annotation a line: names in both are anybody's text, and not validated yet."""
+
 
 class GroupVersionKind(msgspec.Struct, gc=False):
     """The kind of an object."""
@@ -78,14 +81,15 @@ def allowed(
     if warnings:
         parts.append(b',"warnings":%b' % _encode([shortened(warning) for warning in warnings[:MAX_WARNINGS]]))
     if audit_annotations:
-        parts.append(b',"auditAnnotations":%b' % _encode(audit_annotations))
+        told = {key: shortened(value, MAX_MESSAGE) for key, value in audit_annotations.items()}
+        parts.append(b',"auditAnnotations":%b' % _encode(told))
     parts.append(b"}}")
     return b"".join(parts)
 
 
 def denied(api_version: str, uid: str, message: str) -> bytes:
     """Write the answer that keeps the object out."""
-    status = {"code": 403, "reason": "Forbidden", "message": message}
+    status = {"code": 403, "reason": "Forbidden", "message": shortened(message, MAX_MESSAGE)}
     return b'{"kind":"AdmissionReview","apiVersion":"%b","response":{"uid":%b,"allowed":false,"status":%b}}' % (
         api_version.encode(),
         _encode(uid),
@@ -93,11 +97,9 @@ def denied(api_version: str, uid: str, message: str) -> bytes:
     )
 
 
-def shortened(text: str) -> str:
-    """Return one line of at most MAX_WARNING characters."""
-    line = (
-        "".join([character if character.isprintable() else " " for character in text])
-        if not text.isprintable()
-        else text
-    )
-    return line if len(line) <= MAX_WARNING else line[: MAX_WARNING - 1] + "…"
+def shortened(text: str, limit: int = MAX_WARNING) -> str:
+    """Return one line of at most ``limit`` characters, all of them printable."""
+    line = text if len(text) <= limit else text[: limit - 1] + "…"
+    if line.isprintable():
+        return line
+    return "".join([character if character.isprintable() else " " for character in line])

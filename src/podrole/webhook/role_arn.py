@@ -19,6 +19,9 @@ _PARTITION_BY_REGION_PREFIX = (
 )
 PARTITIONS = frozenset({"aws", *(partition for _, partition in _PARTITION_BY_REGION_PREFIX)})
 
+MAX_LENGTH = 2_048
+"""Characters of an ARN: STS refuses a longer one. https://docs.aws.amazon.com/STS/latest/APIReference/"""
+
 _RESOURCE = re.compile(r"role/(?:[!-.0-~]+/|/)*[\w+=,.@-]{1,64}", re.ASCII)
 _RELAXED_RESOURCE = re.compile(r"role/[!-~]+", re.ASCII)
 _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)

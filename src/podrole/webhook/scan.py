@@ -22,7 +22,7 @@ from podrole.webhook.kubernetes.reflector import ListMetadata
 from podrole.webhook.mutation import mutate
 from podrole.webhook.offer import CREDENTIALS, WEB_IDENTITY, make_offer
 from podrole.webhook.personality import personality_of
-from podrole.webhook.pod import Container, OwnerReference, Pod, runs_on_windows, service_account_of, token_in
+from podrole.webhook.pod import Container, OwnerReference, Pod, is_mirror, runs_on_windows, service_account_of, token_in
 from podrole.webhook.settings import (
     SKIP_LABEL,
     WEB_IDENTITY_TOKEN_PATH,
@@ -64,7 +64,7 @@ def scan(pods: Iterable[Pod], identities: HoldsIdentities, settings: InjectionSe
         metadata, spec = pod.metadata, pod.spec
         if metadata is None or spec is None or metadata.deletion_timestamp is not None:
             continue
-        if metadata.labels and SKIP_LABEL in metadata.labels:
+        if is_mirror(pod) or (metadata.labels and SKIP_LABEL in metadata.labels):
             continue
         if pod.status is not None and pod.status.phase in ("Succeeded", "Failed"):
             continue
@@ -134,10 +134,10 @@ def _fault(pod: Pod, identity: Identity, settings: InjectionSettings) -> tuple[R
     spec = pod.spec
     if spec is None or identity.method != "sts_web_identity":
         return None
-    token_file = make_offer(identity, settings, runs_on_windows(spec)).credentials[1]
+    wanted, token_file = make_offer(identity, settings, runs_on_windows(spec)).credentials
     for container in (*(spec.containers or ()), *(spec.init_containers or ())):
         role = None if container is None else _injected_role(container, token_file)
-        if role not in (None, identity.role_arn):
+        if role not in (None, wanted[1]):
             return "other-role", f"its role is {role}, and the binding says {identity.role_arn}"
     for volume in spec.volumes or ():
         token = token_in(volume, WEB_IDENTITY_TOKEN_PATH) if volume and volume.name == WEB_IDENTITY_VOLUME else None

@@ -34,6 +34,13 @@ FILES_SECONDS = 1.0
 GRACE_SECONDS = 10.0
 """How long reviews under way may take to end: what the API server waits for one by default."""
 
+KEEP_ALIVE_SECONDS = 120.0
+"""How long an idle connection is kept. An API server keeps its end for 90 s, as every Go program does by default; it
+does not repeat a review whose connection was closed at the moment it was sent."""
+
+EXCHANGE_SECONDS = 30.0
+"""How long a review may take from its first byte to the last of its answer: an API server waits no longer for any."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -98,9 +105,18 @@ class Webhook:
                 self._start(self._scan())
             if self._metrics_sock is not None:
                 metrics_app = MetricsApp(self, debugging=self._settings.serving.debugging_handlers)
-                await stack.enter_async_context(listening(metrics_app, self._metrics_sock, grace_seconds=1))
+                await stack.enter_async_context(
+                    listening(metrics_app, self._metrics_sock, grace_seconds=1, exchange_seconds=EXCHANGE_SECONDS)
+                )
             await stack.enter_async_context(
-                listening(self._app(), self._sock, tls=self._tls, grace_seconds=self._grace_seconds)
+                listening(
+                    self._app(),
+                    self._sock,
+                    tls=self._tls,
+                    grace_seconds=self._grace_seconds,
+                    keep_alive_seconds=KEEP_ALIVE_SECONDS,
+                    exchange_seconds=EXCHANGE_SECONDS,
+                )
             )
             self._stack = stack.pop_all()
         return self
@@ -153,6 +169,7 @@ class Webhook:
             self.metrics,
             self,
             max_body_bytes=settings.serving.max_body_bytes,
+            max_held_bytes=settings.serving.max_held_bytes,
             strict=strict,
             debugging=settings.serving.debugging_handlers,
         )

@@ -9,6 +9,7 @@ API server does not answer.
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -36,6 +37,10 @@ MAX_AT_ONCE = 16
 
 MAX_WAITING = 1_000
 """Service accounts that are waited for at most: more at once come from nobody who means well."""
+
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
+"""A DNS subdomain. https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
 
 
 class LookupFailed(WebhookError):
@@ -93,6 +98,8 @@ class ServiceAccounts:
 
         Raises LookupFailed where the API server gives no answer within the limit.
         """
+        if not _NAME.fullmatch(namespace) or not _NAME.fullmatch(name):
+            return None  # no service account can be called so, and the name is not put into a path
         if not self.reflector.connected:
             self.reflector.hurry()  # whoever sends a review is an API server that is there
         key = (namespace, name)

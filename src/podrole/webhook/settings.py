@@ -28,6 +28,10 @@ DEFAULT_TOKEN_EXPIRATION = 86_400
 MAX_TOKEN_EXPIRATION = 1 << 32
 """Seconds. Kubernetes refuses a projected token below ten minutes or above 2^32 seconds."""
 
+MAX_CONTAINERS = 1_000
+"""A pod with more, init containers included, is given nothing: no kubelet runs one, and what each is given makes an
+answer a hundred times as long as the question."""
+
 POD_IDENTITY_JITTER = 7_200
 """Seconds that may be taken off the default lifetime of an EKS Pod Identity token, so that renewals spread."""
 
@@ -174,8 +178,12 @@ class ServingSettings:
     debugging_handlers: bool = False
     """Whether ``/debug/alpha/…`` answers. Off: its handlers show the cache and empty it."""
 
-    max_body_bytes: int = 8 * 1024 * 1024
+    max_body_bytes: int = 4 * 1024 * 1024
     """A larger review is answered 413. A pod is stored in at most 1.5 MiB; a review carries it twice at most."""
+
+    max_held_bytes: int = 64 * 1024 * 1024
+    """What reviews that come in parts may hold together while they are not complete; further ones are answered 503. An
+    ordinary review comes in one part and does not count."""
 
     shutdown_delay: float = 5.0
     """Seconds between the word that this replica is about to stop and its stopping: Endpoints take a moment to follow,

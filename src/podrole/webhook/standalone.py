@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import gc
 import logging
+import resource
 import socket
 from collections.abc import AsyncIterator
 
@@ -32,6 +33,7 @@ def run(settings: Settings, *, ask_host_for_account: bool = False) -> int:
     way are answered. A second one ends at once, with code 1. Raises PodroleError where it cannot start.
     """
     configure_logging(settings.verbosity)
+    _allow_many_connections()
     if ask_host_for_account:
         composition = uvloop.run(account_of_host())
         injection = dataclasses.replace(settings.injection, role_composition=composition)
@@ -50,6 +52,13 @@ def run(settings: Settings, *, ask_host_for_account: bool = False) -> int:
 
             return uvloop.run(supervise(settings, sock, metrics_sock))
         return uvloop.run(serve(settings, sock, metrics_sock))
+
+
+def _allow_many_connections() -> None:
+    """Take as many file descriptors as the system gives, as a Go program does: the usual 1,024 are soon taken up."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def serve(settings: Settings, sock: socket.socket, metrics_sock: socket.socket) -> int:

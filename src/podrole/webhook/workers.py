@@ -26,6 +26,7 @@ from podrole.webhook.app import MetricsApp
 from podrole.webhook.kubernetes.connection import find_connection
 from podrole.webhook.kubernetes.reflector import BackOff
 from podrole.webhook.metrics import Snapshot, merged
+from podrole.webhook.server import EXCHANGE_SECONDS
 from podrole.webhook.settings import Settings
 from podrole.webhook.signals import Signals
 from podrole.webhook.tls import ServingCertificate, server_context
@@ -158,7 +159,7 @@ async def supervise(settings: Settings, sock: socket.socket, metrics_sock: socke
     find_connection(kubeconfig=settings.sources.kubeconfig, server=settings.sources.kube_api)
     supervisor = Supervisor(settings, sock)
     metrics_app = MetricsApp(supervisor, debugging=settings.serving.debugging_handlers)
-    async with listening(metrics_app, metrics_sock, grace_seconds=1):
+    async with listening(metrics_app, metrics_sock, grace_seconds=1, exchange_seconds=EXCHANGE_SECONDS):
         workers = [asyncio.create_task(supervisor.run(index)) for index in range(settings.serving.workers)]
         signals.serving = True
         waits = [asyncio.create_task(signals.wait()), asyncio.create_task(supervisor.failed.wait())]

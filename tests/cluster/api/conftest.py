@@ -17,12 +17,14 @@ import httpx2
 import pytest
 
 from podrole.base.certificates import Authority, server_context
+from podrole.base.events import EventLog
 from podrole.base.serving import LOOPBACK, bind, listening
 from podrole.cli.tools import tools_directory
 from podrole.cluster.client import ClusterClient
 from podrole.cluster.server import Cluster, ClusterSettings
 from podrole.cluster.users import ADMINISTRATOR, controller
 from podrole.oidc.keys import SigningKey
+from support.hooks import NOW, Hook
 
 ISSUER = "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
 KEY = SigningKey.generate()
@@ -228,3 +230,33 @@ def kubectl_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Served], 
 @pytest.fixture(scope="module")
 def kubectl(served: Served, kubectl_for: Callable[[Served], Kubectl]) -> Kubectl:
     return kubectl_for(served)
+
+
+@pytest.fixture
+def events() -> EventLog:
+    return EventLog()
+
+
+@pytest.fixture
+async def hook(events: EventLog, clock: Any) -> AsyncIterator[Hook]:
+    made = Hook()
+    async with made.running("hook.infra.svc", LOOPBACK):
+        yield made
+
+
+@pytest.fixture
+async def world(hook: Hook, events: EventLog, make: Callable[..., Cluster]) -> AsyncIterator[Cluster]:
+    """A cluster that knows the service ``hook`` in the namespace ``infra``."""
+
+    def resolve(namespace: str, name: str, port: int) -> tuple[str, int] | None:
+        return (LOOPBACK, hook.port) if (namespace, name, port) == ("infra", "hook", 443) else None
+
+    cluster = make(resolve_service=resolve, events=events, clock=lambda: NOW)
+    async with cluster:
+        await cluster.client(ADMINISTRATOR).create("serviceaccounts", "default", {"metadata": {"name": "default"}})
+        yield cluster
+
+
+@pytest.fixture
+def client(world: Cluster) -> ClusterClient:
+    return world.client(ADMINISTRATOR, "test")

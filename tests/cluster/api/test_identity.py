@@ -441,6 +441,51 @@ def review(http: httpx2.Client, kind: str, **spec: Any) -> Any:
     return http.post(f"{path}/{kind}", json={"spec": spec})
 
 
+def test_a_token_of_another_kind_is_told_by_who_knows_it(serve: Callable[..., Any]) -> None:
+    asked: list[str] = []
+
+    def cloud(token: str) -> User | None:
+        asked.append(token)
+        return User("arn:jane", groups=("developers",)) if token == "cloud.jane" else None
+
+    with serve(token_authenticators=[lambda _: None, cloud]) as served:
+        with served.client("cloud.jane") as http:
+            me = {"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1"}
+            answer = http.post("/apis/authentication.k8s.io/v1/selfsubjectreviews", json=me).json()
+            assert answer["status"]["userInfo"] == {
+                "username": "arn:jane",
+                "groups": ["developers", "system:authenticated"],
+            }
+            assert http.get(PODS).json()["message"] == (
+                'pods is forbidden: User "arn:jane" cannot list resource "pods" in API group "" in the namespace '
+                '"default"'
+            )
+        with served.client("cloud.john") as http:
+            assert http.get(PODS).status_code == 401
+        assert asked.count("cloud.john") == 1
+        asked.clear()
+        with served.client() as http:
+            review = {"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1", "spec": {"token": "cloud.jane"}}
+            answer = http.post("/apis/authentication.k8s.io/v1/tokenreviews", json=review).json()
+            assert answer["status"]["user"]["username"] == "arn:jane"
+        assert asked == ["cloud.jane"]  # and not the administrator's
+
+
+async def test_no_other_authenticator_sees_a_service_accounts_token(make: Callable[..., Cluster], clock: Any) -> None:
+    asked: list[str] = []
+    cluster = make(token_authenticators=[asked.append], clock=clock)
+    authenticator = cluster.api.authenticator
+    async with cluster:
+        admin = cluster.client(ADMINISTRATOR)
+        await admin.create("serviceaccounts", "default", {"metadata": {"name": "default"}})
+        token = await token_of(admin)
+        clock.now += 4000
+        assert authenticator.user_of(token) is None
+        forged = token.rpartition(".")[0] + "." + "A" * len(token.rpartition(".")[2])
+        assert authenticator.user_of(forged) is None
+    assert asked == []
+
+
 def test_access_reviews_ask_the_same_decision(served: Any, http: httpx2.Client, account_token: str) -> None:
     wanted = {"verb": "list", "resource": "pods", "namespace": "default"}
     assert review(http, "selfsubjectaccessreviews", resourceAttributes=wanted).json()["status"]["allowed"] is True

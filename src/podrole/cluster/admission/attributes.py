@@ -24,7 +24,7 @@ class WebhookTrace:
 
     configuration: str
     webhook: str
-    outcome: Literal["mutated", "unchanged", "not called", "denied", "failed", "failed open"]
+    outcome: Literal["mutated", "unchanged", "allowed", "not called", "denied", "failed", "failed open"]
     why: str = ""
     round: int = 0
     patch: list[Any] | None = None

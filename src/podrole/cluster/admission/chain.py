@@ -1,7 +1,8 @@
 """The line from defaults to validation, in kube-apiserver's order, and the event that tells of it.
 
 NamespaceLifecycle, ServiceAccount, Priority, DefaultTolerationSeconds, MutatingAdmissionWebhook; then all of them once
-more where a webhook changed something that another one wants to see again.
+more where a webhook changed something that another one wants to see again. ValidatingAdmissionWebhook comes after the
+object's own validation.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from podrole.base.clock import Clock
 from podrole.base.events import Event, EventLog
 from podrole.cluster.admission import namespace_lifecycle, pods
 from podrole.cluster.admission.attributes import Attributes
-from podrole.cluster.admission.caller import WebhookCaller
-from podrole.cluster.admission.webhooks import MutatingWebhooks, Redecode, Rounds
+from podrole.cluster.admission.mutating import MutatingWebhooks, Rounds
+from podrole.cluster.admission.validating import ValidatingWebhooks
 from podrole.cluster.errors import StatusError
 from podrole.cluster.store.store import Store
 
@@ -23,47 +24,48 @@ Object = dict[str, Any]
 
 
 class AdmissionChain:
-    """Admits requests. ``events`` gets one event for each new pod, admitted or not."""
+    """Admits requests. ``events`` gets one event for each new pod, stored or not."""
 
     def __init__(
         self,
         store: Store,
-        caller: WebhookCaller,
         *,
-        redecode: Redecode,
+        mutating: MutatingWebhooks,
+        validating: ValidatingWebhooks,
         suffix: Callable[[], str],
         clock: Clock,
         events: EventLog | None,
     ) -> None:
         self._store = store
-        self._webhooks = MutatingWebhooks(store, caller, redecode)
+        self._mutating = mutating
+        self._validating = validating
         self._suffix = suffix
         self._clock = clock
         self._events = events
 
     async def admit(self, request: Attributes) -> None:
-        """Run every plugin; what they make of the object is in ``request.object``. Raises StatusError."""
-        try:
-            await self._admit(request)
-        except StatusError as refusal:
-            self._record(request, refusal)
-            raise
-        self._record(request, None)
-
-    async def _admit(self, request: Attributes) -> None:
+        """Run every plugin that may change the object; it is then in ``request.object``. Raises StatusError."""
         rounds = Rounds()
         self._built_in(request)
-        await self._webhooks.admit(request, rounds)
+        await self._mutating.admit(request, rounds)
         if rounds.again:
             rounds.number = 1
             self._built_in(request)
-            await self._webhooks.admit(request, rounds)
+            await self._mutating.admit(request, rounds)
+
+    async def validate(self, request: Attributes) -> bool:
+        """Ask the validating webhooks about the object as it is to be stored, and return whether any was asked.
+
+        Raises StatusError.
+        """
+        return await self._validating.validate(request)
 
     def _built_in(self, request: Attributes) -> None:
         namespace_lifecycle.admit(request, self._store)
         pods.admit(request, self._store, self._suffix)
 
-    def _record(self, request: Attributes, refusal: StatusError | None) -> None:
+    def record(self, request: Attributes, refusal: StatusError | None) -> None:
+        """Write the event of a new pod: ``refusal`` says why it is not stored, None that it is."""
         if self._events is None or request.operation != "CREATE" or request.resource.plural != "pods":
             return
         if request.subresource:

@@ -63,7 +63,7 @@ def decide(webhook: Mapping[str, Any], request: Attributes, namespace_labels: Ma
         return Decision(called=False, why=NAMESPACE_NOT_SELECTED, rules_match=True)
     selector = of_object(webhook["objectSelector"])
     candidates = [one for one in (request.object, request.old) if one is not None]
-    if not any(selector.matches(one["metadata"].get("labels")) for one in candidates):
+    if not any(selector.matches(one.get("metadata", {}).get("labels")) for one in candidates):
         return Decision(called=False, why=OBJECT_NOT_SELECTED, rules_match=True)
     return Decision(called=True, rules_match=True)
 

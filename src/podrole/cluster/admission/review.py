@@ -36,12 +36,16 @@ class Verdict:
     audit: dict[str, str] = field(default_factory=dict)
 
 
-def request_body(request: Attributes, uid: str) -> bytes:
-    """Return the review to send; keys stand in the order in which kube-apiserver writes them."""
+def described(request: Attributes) -> Object:
+    """Return the AdmissionRequest but for its uid and objects; keys stand in kube-apiserver's order."""
     resource = request.resource
+    below = resource.subresource(request.subresource) if request.subresource else None
     kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
+    if below is not None and below.kind != resource.kind:
+        group, _, version = below.api_version.rpartition("/")
+        kind = {"group": group, "version": version, "kind": below.kind}
     path = {"group": resource.group, "version": resource.version, "resource": resource.plural}
-    body: Object = {"uid": uid, "kind": kind, "resource": path}
+    body: Object = {"kind": kind, "resource": path}
     if request.subresource:
         body["subResource"] = request.subresource
     body["requestKind"], body["requestResource"] = kind, path
@@ -51,18 +55,24 @@ def request_body(request: Attributes, uid: str) -> bytes:
         body["name"] = request.name
     if request.namespace:
         body["namespace"] = request.namespace
-    body.update(
-        operation=request.operation,
-        userInfo=request.user.user_info(),
-        object=request.object,
-        oldObject=request.old,
-        dryRun=request.dry_run,
-        options=request.options,
-    )
+    return {
+        **body,
+        "operation": request.operation,
+        "userInfo": request.user.user_info(),
+        "dryRun": request.dry_run,
+        "options": request.options,
+    }
+
+
+def request_body(request: Attributes, uid: str) -> bytes:
+    """Return the review to send."""
+    about = described(request)
+    last = {key: about.pop(key) for key in ("dryRun", "options")}
+    body = {"uid": uid, **about, "object": request.object, "oldObject": request.old, **last}
     return msgspec.json.encode({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": body})
 
 
-def read_verdict(data: bytes, uid: str) -> Verdict:
+def read_verdict(data: bytes, uid: str, *, mutating: bool) -> Verdict:
     """Read a webhook's answer. Raises ReviewError, in kube-apiserver's words, for one that is not well-formed."""
     try:
         review = msgspec.json.decode(data)
@@ -87,7 +97,7 @@ def read_verdict(data: bytes, uid: str) -> Verdict:
     status = status if isinstance(status, dict) else {}
     return Verdict(
         allowed=allowed,
-        patch=_patch(response),
+        patch=_patch(response) if mutating else _no_patch(response),
         code=status["code"] if isinstance(status.get("code"), int) else 0,
         reason=str(status.get("reason", "")),
         message=str(status.get("message", "")),
@@ -113,6 +123,13 @@ def _patch(response: Object) -> list[Any]:
     if not isinstance(operations, list):
         raise ReviewError("response.patch is no JSON Patch")
     return operations
+
+
+def _no_patch(response: Object) -> list[Any]:
+    for key in ("patch", "patchType"):
+        if response.get(key):
+            raise ReviewError(f"validating webhook may not return response.{key}")
+    return []
 
 
 def _warnings(given: Any) -> tuple[str, ...]:

@@ -40,7 +40,9 @@ class Deletes:
             if live is None:
                 raise resource_not_found(resource.group, resource.plural, call.name)
             _check_preconditions(call, options, live)
-            await self._admission.admit(self._attributes(call, live))
+            request = self._attributes(call, live)
+            await self._admission.admit(request)
+            await self._admission.validate(request)
             if self._store.get(resource, call.namespace, call.name) is live:
                 return self._delete(call, options, live)
         raise conflict(resource.group, resource.plural, call.name, MODIFIED)

@@ -6,7 +6,7 @@ from typing import Any
 
 from podrole.cluster.api.calls import Call
 from podrole.cluster.api.patches import Patch, check_patch_options
-from podrole.cluster.api.writing import Writes
+from podrole.cluster.api.writing import Face, Writes
 from podrole.cluster.errors import bad_request, invalid, invalid_object, unsupported_media_type
 from podrole.cluster.patching.json_patches import json_patch, merge_patch
 from podrole.cluster.patching.strategic import StrategicError, strategic_merge
@@ -67,7 +67,14 @@ class Scales:
                 metadata["resourceVersion"] = wanted
             return {**live, "metadata": metadata, "spec": {**live["spec"], "replicas": replicas}}
 
-        return scale_of(await self._writes.change(call, scaled, call.options(options)))
+        return scale_of(await self._writes.change(call, scaled, call.options(options), face=_FACE))
+
+
+def _take(workload: Object, scale: Object) -> Object:
+    return {**workload, "spec": {**workload["spec"], "replicas": scale["spec"].get("replicas", 0)}}
+
+
+_FACE = Face(scale_of, _take)
 
 
 def _patched(scale: Object, patch: Patch) -> Object:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal
 
+from podrole.cluster.admission.attributes import Attributes
+from podrole.cluster.admission.chain import AdmissionChain
 from podrole.cluster.api.calls import Call, DeleteOptions
 from podrole.cluster.api.deleting import Deletes
 from podrole.cluster.api.patches import Patch, Patches
@@ -33,6 +35,7 @@ class Verbs:
         pods: PodSubresources,
         tokens: TokenRequests,
         reviews: Reviews,
+        admission: AdmissionChain,
     ) -> None:
         self.reads = reads
         self.deletes = deletes
@@ -42,6 +45,7 @@ class Verbs:
         self.pods = pods
         self._tokens = tokens
         self._reviews = reviews
+        self._admission = admission
 
     def get(self, call: Call, resource_version: str = "") -> Object:
         """Return the object, or its scale; the status subresource is the object itself."""
@@ -55,13 +59,35 @@ class Verbs:
             return self._reviews.create(call, body)
         if not call.subresource:
             return await self.writes.create(call, body)
-        if call.subresource == "token":
-            return self._tokens.create(call, body)
-        doing: Mapping[str, Callable[[Call, Object], Any]] = {"binding": self.pods.bind, "eviction": self.pods.evict}
+        doing: Mapping[str, Callable[[Call, Object], Awaitable[Object]]] = {
+            "binding": self.pods.bind,
+            "eviction": self.pods.evict,
+            "token": self._tokens.create,
+        }
         if call.subresource not in doing:
             raise method_not_supported(call.resource.group, call.resource.plural, "create")
-        answer: Object = await doing[call.subresource](call, body)
-        return answer
+        return await doing[call.subresource](call, await self._admitted(call, "CREATE", body))
+
+    async def connect(self, call: Call, options: Object) -> None:
+        """Ask admission whether a connection to the pod may be made; ``options`` are its PodExecOptions or the like."""
+        await self._admitted(call, "CONNECT", options)
+
+    async def _admitted(self, call: Call, operation: Literal["CREATE", "CONNECT"], body: Object) -> Object:
+        request = Attributes(
+            operation=operation,
+            resource=call.resource,
+            namespace=call.namespace,
+            name=call.name,
+            user=call.user,
+            object=body,
+            subresource=call.subresource,
+            dry_run=call.dry_run,
+            options=call.options("CreateOptions") if operation == "CREATE" else None,
+            warnings=call.warnings,
+        )
+        await self._admission.admit(request)
+        await self._admission.validate(request)
+        return request.object or body
 
     async def update(self, call: Call, body: Object) -> Object:
         """Replace an object, its status, its scale, or a namespace's finalizers."""

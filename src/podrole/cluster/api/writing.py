@@ -1,7 +1,8 @@
 """Create, update and patch: the line that every write takes.
 
-default → managedFields → admission → prepare → validate → store. Everything up to the store may take time (webhooks),
-so a change that another has made meanwhile is found out at the end, and the write starts over or is a conflict.
+default → managedFields → admission → prepare → validate → validating admission → store. Everything up to the store may
+take time (webhooks), so a change that another has made meanwhile is found out at the end, and the write starts over or
+is a conflict.
 https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from podrole.base.clock import Clock, rfc3339
@@ -72,6 +74,14 @@ _METADATA_ORDER = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Face:
+    """An object as another kind: how it is shown so, and how it takes what became of that; both leave it as it is."""
+
+    show: Callable[[Object], Object]
+    take: Callable[[Object, Object], Object]
+
+
 class Modified(Exception):
     """The object is no longer the one that the write set out from."""
 
@@ -108,15 +118,29 @@ class Writes:
             track_update(None, obj, self._writer(call))
         call.name = metadata.get("name", "")
         request = self._attributes(call, "CREATE", obj, None, call.options("CreateOptions"))
+        try:
+            stored = await self._create(call, request)
+        except StatusError as refusal:
+            self._admission.record(request, refusal)
+            raise
+        self._admission.record(request, None)
+        return stored
+
+    async def _create(self, call: Call, request: Attributes) -> Object:
         obj = await self._admit(request)
         if request.trace:  # webhooks took their time: the namespace may be going by now, and they may have moved it
             namespace_lifecycle.admit(request, self._store)
             self._check_namespace(call, obj["metadata"])
+        self._complete(call, obj)
+        request.object, request.name = obj, obj["metadata"]["name"]
+        if await self._admission.validate(request):
+            namespace_lifecycle.admit(request, self._store)
         return self._store_new(call, obj)
 
     def store_directly(self, call: Call, obj: Object) -> Object:
         """Store a new object without admission: what the server itself makes before anybody could ask it anything."""
         track_update(None, obj, self._writer(call))
+        self._complete(call, obj)
         return self._store_new(call, obj)
 
     def _check_namespace(self, call: Call, metadata: Object) -> None:
@@ -150,7 +174,8 @@ class Writes:
         obj = request.object
         return {**obj, "metadata": dict(obj["metadata"])}
 
-    def _store_new(self, call: Call, obj: Object) -> Object:
+    def _complete(self, call: Call, obj: Object) -> None:
+        """Give a new object its name, uid and time, and check it. Raises StatusError."""
         resource, metadata = call.resource, obj["metadata"]
         self._name(call, metadata)
         for field in _SYSTEM_FIELDS:  # a webhook may have set what no client can
@@ -164,6 +189,9 @@ class Writes:
             kind.prepare(obj)
             self._escalation.check(resource, call.user, obj, None)
         self._raise(call, obj, [*validate_metadata(obj, kind.name_rule), *kind.validate(obj)])
+
+    def _store_new(self, call: Call, obj: Object) -> Object:
+        resource, metadata = call.resource, obj["metadata"]
         name = metadata["name"]
         if self._store.get(resource, call.namespace, name) is not None:
             if metadata.get("generateName") and not call.name:
@@ -230,9 +258,17 @@ class Writes:
             metadata.pop("namespace", None)
 
     async def change(
-        self, call: Call, make: Callable[[Object], Object], options: Object, *, tracked: bool = False
+        self,
+        call: Call,
+        make: Callable[[Object], Object],
+        options: Object,
+        *,
+        tracked: bool = False,
+        face: Face | None = None,
     ) -> Object:
         """Make a new state of the live object and store it; ``make`` gets the live object, which it must not change.
+
+        ``face`` is what admission sees instead of the object, where the request is for another kind (a Scale).
 
         Where somebody else has changed the object meanwhile, ``make`` is called anew on what there is now, unless the
         new state names the resourceVersion that it wants to find. Raises StatusError.
@@ -242,7 +278,7 @@ class Writes:
             new = make(live)
             self.check_preconditions(call, new, live)
             try:
-                return await self._replace(call, new, live, options, tracked=tracked)
+                return await self._replace(call, new, live, options, tracked=tracked, face=face)
             except Modified:
                 continue
         raise self._conflict(call)
@@ -258,7 +294,9 @@ class Writes:
         if wanted and wanted != live["metadata"]["resourceVersion"]:
             raise self._conflict(call)
 
-    async def _replace(self, call: Call, new: Object, live: Object, options: Object, *, tracked: bool) -> Object:
+    async def _replace(
+        self, call: Call, new: Object, live: Object, options: Object, *, tracked: bool, face: Face | None
+    ) -> Object:
         metadata, before = new["metadata"], live["metadata"]
         metadata.pop("resourceVersion", None)
         for name in _CARRIED_OVER:
@@ -270,13 +308,22 @@ class Writes:
             metadata["generation"] = before["generation"]
         if not tracked:
             track_update(live, new, self._writer(call))
-        request = self._attributes(call, "UPDATE", new, live, options)
-        new = await self._admit(request)
-        if self._store.get(call.resource, call.namespace, call.name) is not live:
-            raise Modified  # a resourceVersion that the client named is compared with what there is now
+        show = face.show if face is not None else _itself
+        request = self._attributes(call, "UPDATE", show(new), show(live), options)
+        admitted = await self._admit(request)
+        new = face.take(new, admitted) if face is not None else admitted
+        self._check_unmodified(call, live)
         self._escalation.check(call.resource, call.user, new, live)
         self._settle(call, new, live)
+        request.object = show(new)
+        if await self._admission.validate(request):
+            self._check_unmodified(call, live)
         return self._store_changed(call, new, live)
+
+    def _check_unmodified(self, call: Call, live: Object) -> None:
+        """Raises Modified; a resourceVersion that the client named is then compared with what there is."""
+        if self._store.get(call.resource, call.namespace, call.name) is not live:
+            raise Modified
 
     def _settle(self, call: Call, new: Object, live: Object) -> None:
         """Undo what this path may not change, check the rest, and count the generation. Raises StatusError."""
@@ -340,6 +387,10 @@ def ordered(obj: Object) -> Object:
         **obj,
         "metadata": {key: metadata[key] for key in _METADATA_ORDER if metadata.get(key) not in (None, {}, [])},
     }
+
+
+def _itself(obj: Object) -> Object:
+    return obj
 
 
 def _restore(new: Object, live: Object, field: str) -> None:

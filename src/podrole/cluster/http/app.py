@@ -48,7 +48,7 @@ class ApiApp:
     """An ASGI application for HTTP and WebSocket."""
 
     def __init__(self, authenticator: Authenticator, authorizer: Authorizer, handlers: Handlers, paths: Paths) -> None:
-        self._authenticator = authenticator
+        self.authenticator = authenticator
         self._authorizer = authorizer
         self._handlers = handlers
         self._paths = paths
@@ -98,7 +98,7 @@ class ApiApp:
         await self._handlers.serve(request, target, user, verb)
 
     def _user(self, request: Request) -> User:
-        user = self._authenticator.authenticate(request.header(b"authorization"))
+        user = self.authenticator.authenticate(request.header(b"authorization"))
         for name, _ in request.header_list:
             if name.startswith(b"impersonate-"):
                 headers = [(key.decode("latin-1"), value.decode("latin-1")) for key, value in request.header_list]
@@ -135,11 +135,12 @@ class ApiApp:
         self._authorizer.check(replace(wanted, verb="create"))
         protocol = streaming.choose_protocol(request)
         call = Call(target.resource, target.namespace, user, "", target.name, target.subresource)
-        options = streaming.stream_options(
-            request, "PodExecOptions" if call.subresource == "exec" else "PodAttachOptions"
-        )
+        below = target.resource.subresource(target.subresource)
+        given = streaming.connect_options(request, below.kind if below is not None else "")
         pod = self._handlers.pod(call)
-        return await streaming.open_session(request, call, self._handlers.node, pod, options), options, protocol
+        await self._handlers.verbs.connect(call, given)
+        session = await streaming.open_session(call, self._handlers.node, pod, given)
+        return session, streaming.stream_options(given), protocol
 
 
 _INTERNAL = StatusError(500, "InternalError", "Internal error occurred: see the log of podrole", details={})

@@ -45,8 +45,9 @@ async def read_subresource(request: Request, call: Call) -> Object:
     value, duplicates = _read(request, data, below.kind)
     if below.kind == "Binding":
         return _binding(value)
-    version = f"{below.group}/{below.version}" if below.group else below.version
-    return decode_as(call, struct(below.schema), version, below.kind, value, duplicates, lambda: summary(data))
+    return decode_as(
+        call, struct(below.schema), below.api_version, below.kind, value, duplicates, lambda: summary(data)
+    )
 
 
 def _binding(value: Any) -> Object:

@@ -34,7 +34,7 @@ class Handlers:
 
     def __init__(self, verbs: Verbs, clock: Clock, *, bookmark_seconds: float, source: random.Random) -> None:
         self.node: Node | None = None
-        self._verbs = verbs
+        self.verbs = verbs
         self._clock = clock
         self._bookmark_seconds = bookmark_seconds
         self._random = source
@@ -64,7 +64,7 @@ class Handlers:
 
     def pod(self, call: Call) -> Object:
         """Return the pod that a stream is for. Raises StatusError (404)."""
-        return self._verbs.reads.get(replace(call, subresource=""))
+        return self.verbs.reads.get(replace(call, subresource=""))
 
     def _call(self, request: Request, target: Target, user: User) -> Call:
         agent = (request.header(b"user-agent") or "").partition("/")[0]
@@ -108,11 +108,11 @@ class Handlers:
             return
         if call.subresource in ("exec", "attach"):
             raise bad_request("Upgrade request required")
-        await self._send(request, call, self._verbs.get(call, request.parameter("resourceVersion")))
+        await self._send(request, call, self.verbs.get(call, request.parameter("resourceVersion")))
 
     async def _list(self, request: Request, call: Call) -> None:
         answer = choose(request.header(b"accept") or "")
-        page = self._verbs.reads.page(call, _list_options(request))
+        page = self.verbs.reads.page(call, _list_options(request))
         metadata, resource = page.metadata(), call.resource
         value: Object
         if answer.shape == "table":
@@ -134,14 +134,14 @@ class Handlers:
         stream = WatchStream(
             request,
             call,
-            self._verbs.reads,
+            self.verbs.reads,
             shape=self._watch_shape(request, call, answer),
             bookmarks=options.allow_bookmarks,
             bookmark_seconds=self._bookmark_seconds,
             seconds=options.timeout_seconds or self._random.uniform(*WATCH_SECONDS),
         )
         try:
-            watch = self._verbs.reads.watch(call, options)
+            watch = self.verbs.reads.watch(call, options)
         except StatusError as refused:
             if refused.reason != "Expired":
                 raise
@@ -171,24 +171,24 @@ class Handlers:
             body = await read_subresource(request, call)
         else:
             body = await read_object(request, call)
-        await self._send(request, call, await self._verbs.create(call, body), 201)
+        await self._send(request, call, await self.verbs.create(call, body), 201)
 
     async def _update(self, request: Request, call: Call) -> None:
         self._check_options(request, call, "UpdateOptions")
         body = await (read_subresource(request, call) if call.subresource == "scale" else read_object(request, call))
-        await self._send(request, call, await self._verbs.update(call, body))
+        await self._send(request, call, await self.verbs.update(call, body))
 
     async def _patch(self, request: Request, call: Call) -> None:
         self._check_options(request, call, "PatchOptions")
         content_type = request.header(b"content-type") or ""
         patch = read_patch(media_type(content_type) if content_type else "", await request.body())
-        obj, created = await self._verbs.patch(call, patch)
+        obj, created = await self.verbs.patch(call, patch)
         await self._send(request, call, obj, 201 if created else 200)
 
     async def _delete(self, request: Request, call: Call) -> None:
         options = await delete_options(request)
         call.dry_run = options.dry_run
-        obj, gone = await self._verbs.deletes.delete(call, options)
+        obj, gone = await self.verbs.deletes.delete(call, options)
         if gone and not call.resource.returns_deleted:
             obj = _deleted(call, obj)
         await self._send(request, call, obj)
@@ -196,8 +196,8 @@ class Handlers:
     async def _delete_collection(self, request: Request, call: Call) -> None:
         options = await delete_options(request)
         call.dry_run = options.dry_run
-        page = self._verbs.reads.page(call, replace(_list_options(request), limit=0, continue_=""))
-        await self._verbs.delete_all(call, page.items, options)
+        page = self.verbs.reads.page(call, replace(_list_options(request), limit=0, continue_=""))
+        await self.verbs.delete_all(call, page.items, options)
         await send_object(request, 200, _list_of(call, page.metadata(), page.items), warnings=call.warnings)
 
 

@@ -153,9 +153,9 @@ async def _disconnect(request: Request) -> None:
         pass
 
 
-def stream_options(request: Request, kind: str) -> StreamOptions:
-    """Read PodExecOptions or PodAttachOptions from the query. Raises StatusError (400, 422)."""
-    given = {name: request.flag(name) or False for name in ("stdin", "stdout", "stderr", "tty")}
+def connect_options(request: Request, kind: str) -> Object:
+    """Return the PodExecOptions or PodAttachOptions of the query. Raises StatusError (400, 422)."""
+    given: Object = {name: request.flag(name) or False for name in ("stdin", "stdout", "stderr", "tty")}
     errors: list[FieldError] = []
     if not (given["stdin"] or given["stdout"] or given["stderr"]):
         errors.append(required("", "at least one of `stdin`, `stdout` or `stderr` must be specified"))
@@ -165,12 +165,22 @@ def stream_options(request: Request, kind: str) -> StreamOptions:
         errors.append(required("command"))
     if errors:
         raise invalid_object("", kind, "", errors)
-    return StreamOptions(**given)
+    options: Object = {"kind": kind, "apiVersion": "v1", **{name: flag for name, flag in given.items() if flag}}
+    if container := request.parameter("container"):
+        options["container"] = container
+    if kind == "PodExecOptions":
+        options["command"] = request.query.get("command", [])
+    return options
 
 
-async def open_session(request: Request, call: Call, node: Node | None, pod: Object, options: StreamOptions) -> Session:
+def stream_options(options: Object) -> StreamOptions:
+    """Return which ends the client wants."""
+    return StreamOptions(**{name: options.get(name, False) for name in ("stdin", "stdout", "stderr", "tty")})
+
+
+async def open_session(call: Call, node: Node | None, pod: Object, given: Object) -> Session:
     """Begin an exec or attach. Raises StatusError: the WebSocket is not accepted yet, so it is an ordinary answer."""
-    container = container_of(pod, request.parameter("container"))
+    container, options = container_of(pod, given.get("container", "")), stream_options(given)
     if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
         raise bad_request(
             f"cannot exec or attach to a container in a completed pod; current phase is {pod['status']['phase']}"
@@ -178,7 +188,7 @@ async def open_session(request: Request, call: Call, node: Node | None, pod: Obj
     if not pod["spec"].get("nodeName"):
         raise bad_request(f"pod {call.name} does not have a host assigned")
     if call.subresource == "exec":
-        return await _node(node).exec(pod, container, request.query.get("command", []), options)
+        return await _node(node).exec(pod, container, given["command"], options)
     return await _node(node).attach(pod, container, options)
 
 

@@ -1,7 +1,8 @@
 """Who makes a request: a bearer token, or nobody (https://kubernetes.io/docs/reference/access-authn-authz/authentication/).
 
-The administrator's token is made with the world; every other token is a service account's. A request without a token is
-anonymous, which may only ask whether the server lives; one with a bad token is refused, never taken for anonymous.
+The administrator's token is made with the world; a service account's is signed by the cluster; whose any other token is
+may be told by authenticators that the cluster was given. A request without a token is anonymous, which may only ask
+whether the server lives; one with a bad token is refused, never taken for anonymous.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 from urllib.parse import unquote
 
 from podrole.cluster.authorization.authorizer import Authorizer
@@ -29,13 +31,34 @@ _PREFIX = "impersonate-"
 _EXTRA = "impersonate-extra-"
 
 
-class Authenticator:
-    """Tells users by their tokens. ``audiences`` are those of the API server itself."""
+class TokenAuthenticator(Protocol):
+    """Tells whose a bearer token is that is neither the administrator's nor a service account's.
 
-    def __init__(self, administrator_token: str, tokens: ServiceAccountTokens, audiences: Sequence[str]) -> None:
+    What ``--authentication-token-webhook-config-file`` is to kube-apiserver, in the same process: it is asked for each
+    request with such a token, on the event loop, so it must be quick. Every authenticated user is also made a member of
+    ``system:authenticated``. It is not asked for the tokens of service accounts, good or bad, and must not answer with
+    their names.
+    """
+
+    def __call__(self, token: str, /) -> User | None:
+        """Return the token's user, None for a token that is no good or of another kind. Raises nothing."""
+        ...
+
+
+class Authenticator:
+    """Tells users by their tokens. ``audiences`` are those of the API server itself; ``others`` are asked in order."""
+
+    def __init__(
+        self,
+        administrator_token: str,
+        tokens: ServiceAccountTokens,
+        audiences: Sequence[str],
+        others: Sequence[TokenAuthenticator] = (),
+    ) -> None:
         self._administrator = _digest(administrator_token)
         self._tokens = tokens
         self._audiences = tuple(audiences)
+        self._others = tuple(others)
 
     def authenticate(self, authorization: str | None) -> User:
         """Return the user of an Authorization header. Raises StatusError (401)."""
@@ -51,15 +74,24 @@ class Authenticator:
 
     def user_of(self, token: str) -> User | None:
         """Return whose token it is, for this API server; None for one that is no good."""
-        if self.is_administrator(token):
-            return ADMINISTRATOR
+        found = self.holder(token)
+        if found is not None:
+            return found
         try:
             return self._tokens.authenticate(token, self._audiences).user
         except Unacceptable:
             return None
 
-    def is_administrator(self, token: str) -> bool:
-        return hmac.compare_digest(_digest(token), self._administrator)
+    def holder(self, token: str) -> User | None:
+        """Return whose token it is where it is no service account's: such a token has no audiences of its own."""
+        if hmac.compare_digest(_digest(token), self._administrator):
+            return ADMINISTRATOR
+        if self._others and not self._tokens.issued(token):
+            for authenticator in self._others:
+                user = authenticator(token)
+                if user is not None:
+                    return replace(user, groups=tuple(dict.fromkeys((*user.groups, AUTHENTICATED))))
+        return None
 
 
 def bearer_token(authorization: str) -> str | None:

@@ -16,7 +16,7 @@ from podrole.cluster.authorization.decisions import Attributes
 from podrole.cluster.errors import FieldError, bad_request, invalid, invalid_object, required
 from podrole.cluster.identity.authentication import Authenticator
 from podrole.cluster.identity.service_accounts import ServiceAccountTokens, Unacceptable
-from podrole.cluster.users import ADMINISTRATOR, User
+from podrole.cluster.users import User
 
 Object = dict[str, Any]
 
@@ -72,14 +72,15 @@ class Reviews:
         return self._answer(review, status, spec=spec)
 
     def _reviewed(self, token: str, audiences: tuple[str, ...]) -> tuple[User, tuple[str, ...]]:
-        if not self._authenticator.is_administrator(token):
+        user = self._authenticator.holder(token)
+        if user is None:
             found = self._tokens.authenticate(token, audiences)
             return found.user, found.audiences
         # A token without audiences is good for those of the API server.
         matching = tuple(one for one in audiences if one in self._audiences)
         if not matching:
             raise Unacceptable("the token is for the API server only")
-        return ADMINISTRATOR, matching
+        return user, matching
 
     def _self_access(self, call: Call, review: Object) -> Object:
         return self._decide(review, call.user)

@@ -56,7 +56,7 @@ class TokenRequests:
         self._max_seconds = max_seconds
         self._clock = clock
 
-    def create(self, call: Call, request: Object) -> Object:
+    async def create(self, call: Call, request: Object) -> Object:
         """Return the request with its token. ``call`` names the service account. Raises StatusError."""
         account = self._account(call, request)
         spec = request["spec"]

@@ -27,6 +27,10 @@ class Subresource:
     version: str = ""
     schema: str = ""
 
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version or "v1"
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resource:

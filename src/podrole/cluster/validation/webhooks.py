@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from podrole.cluster.admission.conditions import available, problem_of
 from podrole.cluster.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
-from podrole.cluster.validation.names import subdomain
+from podrole.cluster.validation.names import qualified_name, subdomain
 
 Object = dict[str, Any]
 
 REVIEW_VERSION = "v1"
 """The only AdmissionReview version that this server sends."""
 
+MAX_CONDITIONS = 64
 _OPERATIONS = ("*", "CONNECT", "CREATE", "DELETE", "UPDATE")
 _SCOPES = ("*", "Cluster", "Namespaced")
 
@@ -67,9 +69,33 @@ def _webhook(webhook: Object, field: str) -> Iterator[FieldError]:
     for index, rule in enumerate(webhook.get("rules", ())):
         yield from _rule(rule, f"{field}.rules[{index}]")
     yield from _client(webhook["clientConfig"], f"{field}.clientConfig")
-    if webhook.get("matchConditions"):
+    yield from _conditions(webhook.get("matchConditions", ()), f"{field}.matchConditions")
+
+
+def _conditions(conditions: Sequence[Object], field: str) -> Iterator[FieldError]:
+    if conditions and not available():
         # Honest rather than half right: without CEL the condition could neither be checked nor be left out.
-        yield forbidden(f"{field}.matchConditions", "this server evaluates no CEL; leave out matchConditions")
+        why = "this server evaluates no CEL: install podrole[cel], or leave out matchConditions"
+        yield forbidden(field, why)
+        return
+    if len(conditions) > MAX_CONDITIONS:
+        text = f"Too many: {len(conditions)}: must have at most {MAX_CONDITIONS} items"
+        yield FieldError("FieldValueTooMany", field, text)
+    names: set[str] = set()
+    for index, condition in enumerate(conditions):
+        at = f"{field}[{index}]"
+        expression, name = condition["expression"].strip(), condition["name"]
+        if not expression:
+            yield required(f"{at}.expression")
+        elif (problem := problem_of(expression)) is not None:
+            yield invalid(f"{at}.expression", condition["expression"], problem)
+        if not name:
+            yield required(f"{at}.name")
+        else:
+            yield from (invalid(f"{at}.name", name, text) for text in qualified_name(name))
+        if name and name in names:
+            yield duplicate(f"{at}.name", name)
+        names.add(name)
 
 
 def _rule(rule: Object, field: str) -> Iterator[FieldError]:

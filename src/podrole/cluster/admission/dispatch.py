@@ -1,0 +1,151 @@
+"""What mutating and validating webhooks have in common: which of them see a request, and how one is asked.
+
+https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from podrole.cluster.admission.attributes import Attributes, WebhookTrace
+from podrole.cluster.admission.caller import CallError, WebhookCaller
+from podrole.cluster.admission.conditions import ConditionFailed, Conditions
+from podrole.cluster.admission.matching import Registered, decide
+from podrole.cluster.admission.review import ReviewError, Verdict, read_verdict, request_body
+from podrole.cluster.errors import StatusError, bad_request, internal, resource_forbidden
+from podrole.cluster.kinds.registry import BY_NAME, Resource
+from podrole.cluster.store.store import Store
+
+Object = dict[str, Any]
+Kind = Literal["mutating", "validating"]
+
+_NAMESPACES = BY_NAME["namespaces"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook that is to be called, and its place among all that are registered."""
+
+    registered: Registered
+    index: int
+
+    @property
+    def name(self) -> str:
+        return self.registered.name
+
+    @property
+    def webhook(self) -> Mapping[str, Any]:
+        return self.registered.webhook
+
+
+class Dispatch:
+    """Finds and asks the webhooks of one kind."""
+
+    def __init__(self, kind: Kind, store: Store, caller: WebhookCaller, conditions: Conditions) -> None:
+        self._kind = kind
+        self._configurations: Resource = BY_NAME[f"{kind}webhookconfigurations.admissionregistration.k8s.io"]
+        self._store = store
+        self._caller = caller
+        self._conditions = conditions
+
+    def registered(self) -> list[Hook]:
+        """Return every webhook, configurations by name, each one's webhooks in order."""
+        every = [
+            Registered(configuration["metadata"]["name"], webhook)
+            for configuration in self._store.list(self._configurations)
+            for webhook in configuration.get("webhooks", ())
+        ]
+        return [Hook(one, index) for index, one in enumerate(every)]
+
+    def namespace_labels(self, request: Attributes) -> Mapping[str, str] | None:
+        """Return the labels that namespaceSelectors look at, None for cluster-scoped objects."""
+        if request.resource is _NAMESPACES:
+            namespace = request.object or request.old
+        elif request.resource.namespaced:
+            namespace = self._store.get(_NAMESPACES, "", request.namespace)
+        else:
+            return None
+        labels: Mapping[str, str] = (namespace or {}).get("metadata", {}).get("labels", {})
+        return labels
+
+    def is_called(
+        self, hook: Hook, request: Attributes, labels: Mapping[str, str] | None, *, explain: bool = True
+    ) -> bool:
+        """Say whether the webhook sees the request; the trace says why not, where only little is missing.
+
+        Raises StatusError (403) where a condition cannot be evaluated and the webhook must not be passed over.
+        """
+        decision = decide(hook.webhook, request, labels)
+        why = decision.why
+        if decision.called:
+            try:
+                unmet = self._conditions.unmet(hook.webhook, request)
+            except ConditionFailed as problem:
+                self._trace(hook, request, "failed").why = str(problem)
+                resource = request.resource
+                raise resource_forbidden(resource.group, resource.plural, request.name, str(problem)) from None
+            if unmet is None:
+                return True
+            why = unmet
+        if explain and (decision.called or decision.rules_match):
+            self._trace(hook, request, "not called").why = why
+        return False
+
+    def _trace(self, hook: Hook, request: Attributes, outcome: Any, round_: int = 0) -> WebhookTrace:
+        trace = WebhookTrace(hook.registered.configuration, hook.name, outcome, round=round_)
+        request.trace.append(trace)
+        return trace
+
+    async def ask(self, hook: Hook, request: Attributes, round_: int = 0) -> tuple[WebhookTrace, Verdict | None]:
+        """Ask one webhook whether it allows the request; what it says besides is noted in the request.
+
+        The verdict is None where the call failed and its failurePolicy is to go on without. Raises StatusError.
+        """
+        trace = self._trace(hook, request, "failed", round_)
+        if request.dry_run and hook.webhook.get("sideEffects") not in ("None", "NoneOnDryRun"):
+            trace.why = "it does not support dry run"
+            raise bad_request(f'admission webhook "{hook.name}" does not support dry run')
+        verdict = await self._call(hook, request, trace)
+        if verdict is None:
+            return trace, None
+        request.warnings.extend(verdict.warnings)
+        for key, value in verdict.audit.items():
+            request.audit[f"{hook.name}/{key}"] = value
+        if not verdict.allowed:
+            refusal = _denial(hook.name, verdict)
+            trace.outcome, trace.why = "denied", refusal.message
+            raise refusal
+        trace.outcome = "unchanged" if self._kind == "mutating" else "allowed"
+        return trace, verdict
+
+    async def _call(self, hook: Hook, request: Attributes, trace: WebhookTrace) -> Verdict | None:
+        uid = str(uuid.uuid4())
+        started = time.perf_counter()
+        try:
+            answer = await self._caller.call(
+                hook.webhook["clientConfig"], request_body(request, uid), hook.webhook.get("timeoutSeconds", 10)
+            )
+            return read_verdict(answer, uid, mutating=self._kind == "mutating")
+        except (CallError, ReviewError) as problem:
+            why = f"received invalid webhook response: {problem}" if isinstance(problem, ReviewError) else str(problem)
+            trace.why = why
+            if hook.webhook.get("failurePolicy") != "Ignore":
+                raise internal(f'failed calling webhook "{hook.name}": {why}') from None
+            trace.outcome = "failed open"
+            word = "mutation.webhook" if self._kind == "mutating" else "validating.webhook"
+            request.audit[f"failed-open.{word}.admission.k8s.io/round_{trace.round}_index_{hook.index}"] = hook.name
+            return None
+        finally:
+            trace.milliseconds = (time.perf_counter() - started) * 1000
+
+
+def _denial(name: str, verdict: Verdict) -> StatusError:
+    """Return the refusal of a webhook: its own words and, from 400 on, its own code."""
+    text = verdict.message or verdict.reason
+    why = f"denied the request: {text}" if text else "denied the request without explanation"
+    code = verdict.code if 400 <= verdict.code <= 599 else 400
+    return StatusError(code, verdict.reason, f'admission webhook "{name}" {why}')

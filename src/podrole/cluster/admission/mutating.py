@@ -1,0 +1,115 @@
+"""MutatingAdmissionWebhook: each registered webhook in turn, every one seeing what those before it did.
+
+https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from podrole.cluster.admission.attributes import Attributes, WebhookTrace
+from podrole.cluster.admission.dispatch import Dispatch, Hook
+from podrole.cluster.errors import StatusError, internal
+from podrole.cluster.patching.json_patches import MAX_OPERATIONS, apply_json_patch
+
+Object = dict[str, Any]
+Redecode = Callable[[Attributes, Any], Object]
+"""Makes an object of what a webhook's patch left: decoded strictly, defaulted. Raises StatusError."""
+
+
+@dataclass(slots=True)
+class Rounds:
+    """What is remembered between the first round and the one that reinvokes.
+
+    ``reinvocable`` are the webhooks called so far that ask for it; ``due`` those to be called once more; ``output`` is
+    the object as the last webhook left it.
+    """
+
+    number: int = 0
+    reinvocable: set[tuple[str, str]] = field(default_factory=set)
+    due: set[tuple[str, str]] = field(default_factory=set)
+    again: bool = False
+    output: Object | None = None
+
+    def something_changed(self) -> None:
+        """Make those called so far due again."""
+        self.due |= self.reinvocable
+        self.reinvocable = set()
+        self.again = True
+
+
+class MutatingWebhooks:
+    """Calls the webhooks that MutatingWebhookConfigurations register."""
+
+    def __init__(self, dispatch: Dispatch, redecode: Redecode) -> None:
+        self._dispatch = dispatch
+        self._redecode = redecode
+
+    async def admit(self, request: Attributes, rounds: Rounds) -> None:
+        """Call those that match; in a second round only those that are due. Raises StatusError."""
+        if rounds.number and request.object != rounds.output:
+            rounds.something_changed()  # the built-in plugins did
+        labels = self._dispatch.namespace_labels(request)
+        for hook in self._dispatch.registered():
+            key = hook.registered.key
+            if rounds.number and key not in rounds.due:
+                continue
+            if not self._dispatch.is_called(hook, request, labels, explain=not rounds.number):
+                continue
+            if await self._call(request, hook, rounds.number):
+                rounds.something_changed()
+            rounds.due.discard(key)
+            if hook.webhook.get("reinvocationPolicy") == "IfNeeded":
+                rounds.reinvocable.add(key)
+        rounds.output = request.object
+
+    async def _call(self, request: Attributes, hook: Hook, round_: int) -> bool:
+        """Call one webhook and do as it says. Return whether it changed the object."""
+        trace, verdict = await self._dispatch.ask(hook, request, round_)
+        if verdict is None:
+            return False
+        changed = bool(verdict.patch) and self._patch(request, hook, trace, verdict.patch)
+        _audit(request, hook, trace, mutated=changed)
+        return changed
+
+    def _patch(self, request: Attributes, hook: Hook, trace: WebhookTrace, patch: list[Any]) -> bool:
+        """Apply a webhook's patch. What it asked for but cannot be done is an error whatever its failurePolicy."""
+        trace.patch = patch
+        trace.outcome = "failed"
+        if request.operation == "CONNECT":
+            trace.why = "it patches a connection"
+            raise internal(f'admission webhook "{hook.name}" attempted to modify a connection, which is not supported')
+        if request.object is None:
+            trace.why = "it patches an object that is being deleted"
+            raise internal(f'admission webhook "{hook.name}" attempted to modify the object, which is not supported')
+        try:
+            changed = self._redecode(request, _patched(request.object, patch))
+        except (ValueError, StatusError) as problem:
+            trace.why = f"its patch does not apply: {problem}"
+            raise (problem if isinstance(problem, StatusError) else internal(str(problem))) from None
+        if changed == request.object:
+            trace.outcome = "unchanged"
+            return False
+        request.object = changed
+        trace.outcome = "mutated"
+        return True
+
+
+def _patched(obj: Object, patch: list[Any]) -> Any:
+    """Raises ValueError. A patch takes time on the event loop, so it is bounded as a client's own is."""
+    if len(patch) > MAX_OPERATIONS:
+        raise ValueError(f"the patch has {len(patch)} operations, more than {MAX_OPERATIONS}")
+    return apply_json_patch(obj, patch)
+
+
+def _audit(request: Attributes, hook: Hook, trace: WebhookTrace, *, mutated: bool) -> None:
+    said = {"configuration": hook.registered.configuration, "webhook": hook.name}
+    key = f"webhook.admission.k8s.io/round_{trace.round}_index_{hook.index}"
+    request.audit[f"mutation.{key}"] = json.dumps({**said, "mutated": mutated}, separators=(",", ":"))
+    if mutated:
+        request.audit[f"patch.{key}"] = json.dumps(
+            {**said, "patch": trace.patch, "patchType": "JSONPatch"}, separators=(",", ":")
+        )

@@ -1,0 +1,28 @@
+"""ValidatingAdmissionWebhook: all registered webhooks at once, on the object as it would be stored.
+
+https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from podrole.cluster.admission.attributes import Attributes
+from podrole.cluster.admission.dispatch import Dispatch
+
+
+class ValidatingWebhooks:
+    """Calls the webhooks that ValidatingWebhookConfigurations register."""
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        self._dispatch = dispatch
+
+    async def validate(self, request: Attributes) -> bool:
+        """Ask all that match and return whether any did. Raises StatusError: the first one's in their order."""
+        labels = self._dispatch.namespace_labels(request)
+        hooks = [one for one in self._dispatch.registered() if self._dispatch.is_called(one, request, labels)]
+        answers = await asyncio.gather(*(self._dispatch.ask(one, request) for one in hooks), return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return bool(hooks)
