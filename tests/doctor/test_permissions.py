@@ -1,4 +1,4 @@
-"""Link 7: what a role may not do, asked with --can or found in the event log, and the smallest change that allows it."""
+"""Link 7: what a role may not do, asked with --can or found in the event log, and the least change that allows it."""
 
 from __future__ import annotations
 
