@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from podrole.webhook.errors import APIUnavailable
+from podrole.webhook.errors import APIRefusal
 from podrole.webhook.identity import Identity
 from podrole.webhook.mutation import mutate
 from podrole.webhook.pod import read_pod
@@ -58,6 +58,13 @@ def test_a_pod_that_was_let_in_without_its_identity() -> None:
     assert findings(pod_of(ownerReferences=owners)) == [
         Finding("demo", "web", "sa", "without-identity", "without identity: app, proxy", "ReplicaSet/web-7d9f")
     ]
+
+
+def test_a_pod_of_a_deployment_is_made_anew_by_that() -> None:
+    owners = [{"kind": "ReplicaSet", "name": "web-7d9f", "controller": True}]
+    for template, owner in (("7d9f", "Deployment/web"), ("other", "ReplicaSet/web-7d9f")):
+        (finding,) = findings(pod_of(ownerReferences=owners, labels={"pod-template-hash": template}))
+        assert finding.owner == owner
 
 
 def test_a_container_that_was_added_later() -> None:
@@ -156,8 +163,8 @@ async def test_a_scan_by_itself_reads_all_sources_first() -> None:
 async def test_a_scan_by_itself_gives_up_where_nothing_can_be_read() -> None:
     async with APIServer() as api:
         api.refuse_with = 403
-        with pytest.raises(APIUnavailable, match=r"could not be read within 0\.1 s"):
-            await scan_now(Settings(), api.connection, seconds=0.1)
+        with pytest.raises(APIRefusal, match="refused GET /api/v1/serviceaccounts"):
+            await scan_now(Settings(), api.connection)
 
 
 async def test_a_server_scans_only_where_it_is_told_to() -> None:

@@ -42,3 +42,11 @@ async def test_secrets_are_made_once(tmp_path: Path) -> None:
         issuer, credentials = first.description.issuer, directory.admin_credentials()
     async with World(directory, FREE) as second:
         assert (second.description.issuer, directory.admin_credentials()) == (issuer, credentials)
+
+
+async def test_the_list_of_pod_identity_is_there_while_the_world_runs(tmp_path: Path) -> None:
+    directory = WorldDirectory(tmp_path / "world")
+    async with World(directory, FREE) as world:
+        assert directory.pod_identities.read_text() == '{"identities": []}'
+        assert world.description.pod_identity_url.startswith("http://127.0.0.1:")
+    assert not directory.pod_identities.exists()

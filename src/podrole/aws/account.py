@@ -31,13 +31,16 @@ class Account:
         if not _ACCOUNT_ID.fullmatch(self.id):
             raise ValueError(f"an account id has 12 digits, unlike {self.id!r}")
 
-    def create(self) -> None:
-        """Make the administrator and the cluster's node role, as ``aws iam create-user`` and its siblings would."""
+    def create(self) -> str:
+        """Make the administrator and the cluster's node role, as ``aws iam create-user`` and its siblings would.
+
+        Returns the administrator's unique id.
+        """
         from moto.iam.models import iam_backends
 
         self.forget()
         backend = iam_backends[self.id][self.partition]
-        backend.create_user(self.region, ADMINISTRATOR)
+        administrator = backend.create_user(self.region, ADMINISTRATOR)
         policy = f"arn:{self.partition}:iam::aws:policy/AdministratorAccess"
         ensure_managed_policy(self.id, policy)
         backend.attach_user_policy(policy, ADMINISTRATOR)
@@ -50,6 +53,7 @@ class Account:
             arn = f"arn:{self.partition}:iam::aws:policy/{name}"
             ensure_managed_policy(self.id, arn)
             backend.attach_role_policy(arn, node.name)
+        return str(administrator.id)
 
     def forget(self) -> None:
         """Empty every account: moto keeps its state in modules, so one process holds one world."""

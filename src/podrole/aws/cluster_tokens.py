@@ -46,6 +46,7 @@ class Identity:
 
     arn: str
     caller_arn: str
+    account: str
     id: str
     access_key_id: str
     session: str = ""
@@ -77,7 +78,7 @@ class ClusterTokens:
         principal = caller.principal
         arn = principal.role_arn or principal.arn
         session = parse_arn(principal.arn).session[1] if principal.role_arn else ""
-        return Identity(arn, principal.arn, principal.id, caller.access_key_id or "", session)
+        return Identity(arn, principal.arn, principal.account, principal.id, caller.access_key_id or "", session)
 
     def _request(self, token: str) -> HTTPRequest | None:
         """Return the request that the token stands for, as it would reach STS; None where it is not such a one."""

@@ -47,7 +47,7 @@ HEALTH_PATH = "/_podrole/health"
 
 
 class Endpoint:
-    """The local AWS. ``ready`` is set once the account exists; until then calls wait."""
+    """The local AWS. Calls wait until the account exists; ``administrator_id`` is its first user's unique id then."""
 
     def __init__(
         self,
@@ -78,13 +78,14 @@ class Endpoint:
             **policy_operations(Simulation(self._directory), MessageDecoder(messages)),
             **provider_operations(ClientIDs(self._directory)),
         }
+        self.administrator_id = ""
         self._ready = asyncio.Event()
 
     async def open_account(self) -> None:
         """Make the account with its administrator. Takes the time that moto's IAM takes to import."""
         self._directory.bound.forget()
         self._associations.clear()
-        await self._moto.run(self._account.create)
+        self.administrator_id = await self._moto.run(self._account.create)
         self._ready.set()
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from podrole.cli.policy.commands import policy_app
+from podrole.cli.webhook.commands import webhook_app
 
 DEFAULT_DIRECTORY = Path(".podrole")
 
@@ -20,7 +21,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+cluster_app = typer.Typer(name="cluster", help="Operate the running world's cluster.", no_args_is_help=True)
+
 app.add_typer(policy_app)
+app.add_typer(webhook_app)
+app.add_typer(cluster_app)
 
 Directory = Annotated[Path, typer.Option("--dir", envvar="PODROLE_DIR", help="The world's directory.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
@@ -46,12 +51,15 @@ def podrole(
 @app.command()
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the world running at the end.")] = False,
+    pod_identity: Annotated[
+        bool, typer.Option("--pod-identity", help="With an EKS Pod Identity association instead of an annotation.")
+    ] = False,
     as_json: JSON = False,
 ) -> None:
     """Run the walkthrough: a pod without an identity, the set-up, the pod with one, and the refusals."""
     from podrole.cli.demo.command import run
 
-    raise typer.Exit(run(keep=keep, as_json=as_json))
+    raise typer.Exit(run(keep=keep, pod_identity=pod_identity, as_json=as_json))
 
 
 @app.command()
@@ -62,13 +70,16 @@ def up(
     cluster_port: Annotated[int, typer.Option(help="Port of the cluster's API; 0: any free.", min=0, max=65535)] = 6443,
     webhook_port: Annotated[int, typer.Option(help="Port of the webhook; 0: any free.", min=0, max=65535)] = 0,
     issuer_port: Annotated[int, typer.Option(help="Port of the cluster's issuer; 0: any free.", min=0, max=65535)] = 0,
+    pod_identity_port: Annotated[
+        int, typer.Option(help="Port of the EKS Pod Identity agent; 0: any free.", min=0, max=65535)
+    ] = 0,
     account: Annotated[str, typer.Option(help="The AWS account id, 12 digits.")] = "111122223333",
     region: Annotated[str, typer.Option(help="The AWS region.")] = "us-east-1",
 ) -> None:
     """Start the local AWS, the cluster and the webhook, all on loopback."""
     from podrole.cli.up import Options, run
 
-    options = Options(directory, aws_port, cluster_port, webhook_port, issuer_port, account, region)
+    options = Options(directory, aws_port, cluster_port, webhook_port, issuer_port, pod_identity_port, account, region)
     raise typer.Exit(run(options, detach=detach))
 
 
@@ -109,6 +120,20 @@ def events(
     from podrole.cli.events import Selection, run
 
     raise typer.Exit(run(directory, Selection(refused, last), follow=follow, why=why, as_json=as_json))
+
+
+@cluster_app.command("rotate-keys")
+def rotate_keys(
+    directory: Directory = DEFAULT_DIRECTORY,
+    publish_for: Annotated[
+        float, typer.Option(help="Seconds for which the new key is published before it signs.", min=0, max=600)
+    ] = 5.0,
+    as_json: JSON = False,
+) -> None:
+    """Sign the tokens of service accounts with a new key; those signed before stay good."""
+    from podrole.cli.rotate_keys import run
+
+    raise typer.Exit(run(directory, published_seconds=publish_for, as_json=as_json))
 
 
 Kubeconfig = Annotated[Path | None, typer.Option("--kubeconfig", help="A real cluster's kubeconfig.")]

@@ -94,7 +94,7 @@ def _of_world(
         account=account,
         fetcher=Fetcher(resolve=issuer_resolver(world.issuer, world.issuer_port)),
         sts=BotoSTS(access, world.region),
-        settings=injection_settings(world.region),
+        settings=injection_settings(world.region, world.pod_identity_url),
         surroundings=surroundings,
         log=lambda: read_recent(directory.events),
         role_arn=options.role,

@@ -29,6 +29,7 @@ def describe(world: Description, directory: WorldDirectory) -> str:
             f"Webhook     {world.webhook_url}",
             f"Issuer      {world.issuer}",
             f"            on port {world.issuer_port}, thumbprint {world.thumbprint}",
+            f"Agent       {world.pod_identity_url}  for EKS Pod Identity",
             f"Events      {directory.events}",
         )
     )

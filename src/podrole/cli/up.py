@@ -44,6 +44,7 @@ class Options:
     cluster_port: int
     webhook_port: int
     issuer_port: int
+    pod_identity_port: int
     account: str
     region: str
 
@@ -62,6 +63,7 @@ class Options:
             "--cluster-port": self.cluster_port,
             "--webhook-port": self.webhook_port,
             "--issuer-port": self.issuer_port,
+            "--pod-identity-port": self.pod_identity_port,
             "--account": self.account,
             "--region": self.region,
         }
@@ -91,6 +93,7 @@ async def _foreground(options: Options, started: float) -> int:
         options.cluster_port,
         options.webhook_port,
         options.issuer_port,
+        options.pod_identity_port,
         options.account,
         options.region,
     )

@@ -37,7 +37,7 @@ from podrole.cluster.authorization.escalation import Escalation
 from podrole.cluster.authorization.roles import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, Roles
 from podrole.cluster.client import ClusterClient
 from podrole.cluster.errors import internal
-from podrole.cluster.http.app import ApiApp
+from podrole.cluster.http.app import ApiApp, Order
 from podrole.cluster.http.handlers import Handlers
 from podrole.cluster.http.paths import Paths
 from podrole.cluster.identity.authentication import Authenticator, TokenAuthenticator
@@ -196,6 +196,15 @@ class Cluster:
     @node.setter
     def node(self, node: Node | None) -> None:
         self._handlers.node = node
+
+    @property
+    def orders(self) -> dict[str, Order]:
+        """What whoever runs the cluster does on a POST to a path of their own, below ``/podrole/``.
+
+        An order gets the body and returns what is to be the JSON answer, or raises StatusError. RBAC decides who may
+        ``post`` to the path.
+        """
+        return self._api.orders
 
     def client(self, user: User, agent: str = "podrole") -> ClusterClient:
         """Return a client inside this process that acts as ``user``; ``agent`` names the fields that it manages."""

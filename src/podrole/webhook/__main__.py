@@ -6,18 +6,20 @@ Exits with 0 once it was told to stop, 1 for a fault that is explained on standa
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from podrole import __version__
 from podrole.base.errors import PodroleError
 from podrole.webhook.errors import BadFlag
-from podrole.webhook.flag_table import FLAGS
+from podrole.webhook.flag_table import FLAGS, Flag
 from podrole.webhook.flags import parse_flags
+
+HELP = frozenset({"-h", "-help", "--help"})
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the webhook with these flags; return the exit code."""
-    if {"-h", "-help", "--help"}.intersection(arguments):
+    if HELP.intersection(arguments):
         sys.stdout.write(help_text())
         return 0
     try:
@@ -40,14 +42,18 @@ def help_text() -> str:
     lines = ["The mutating webhook that gives Kubernetes pods their AWS identity.", ""]
     for title, origin in (("Flags of the EKS webhook", "amazon"), ("Flags of podrole's own", "podrole")):
         lines.append(f"{title}:")
-        for flag in FLAGS:
-            if flag.origin == origin:
-                default = f" (default {flag.default})" if flag.default not in ("", "false") else ""
-                dashes = "-" if len(flag.name) == 1 else "--"
-                lines += [f"  {dashes}{flag.name}", f"        {flag.effect}{default}"]
-        lines.append("")
+        lines += [*flag_lines([flag for flag in FLAGS if flag.origin == origin]), ""]
     ignored = ", ".join([f"--{flag.name}" for flag in FLAGS if flag.origin == "no effect"])
     return "\n".join([*lines, f"Taken, and without effect: {ignored}", ""])
+
+
+def flag_lines(flags: Iterable[Flag]) -> list[str]:
+    """Return each flag with its default and effect, as lines of a help text."""
+    lines: list[str] = []
+    for flag in flags:
+        default = f" (default {flag.default})" if flag.default not in ("", "false") else ""
+        lines += [f"  {'-' if len(flag.name) == 1 else '--'}{flag.name}", f"        {flag.effect}{default}"]
+    return lines
 
 
 if __name__ == "__main__":

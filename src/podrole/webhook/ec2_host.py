@@ -6,12 +6,14 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.
 
 from __future__ import annotations
 
+import dataclasses
+
 import httpx2
 import msgspec
 
 from podrole.webhook.errors import BadSettings
 from podrole.webhook.role_arn import partition_of
-from podrole.webhook.settings import RoleComposition
+from podrole.webhook.settings import RoleComposition, Settings
 
 ADDRESS = "http://169.254.169.254"
 LIMIT_SECONDS = 5.0
@@ -20,6 +22,12 @@ LIMIT_SECONDS = 5.0
 class _Document(msgspec.Struct, rename="camel"):
     account_id: str
     region: str
+
+
+async def with_account_of_host(settings: Settings) -> Settings:
+    """Return the settings with roles of this host's account. Raises BadSettings where it cannot be found out."""
+    injection = dataclasses.replace(settings.injection, role_composition=await account_of_host())
+    return dataclasses.replace(settings, injection=injection)
 
 
 async def account_of_host(address: str = ADDRESS) -> RoleComposition:

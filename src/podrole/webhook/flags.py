@@ -7,17 +7,16 @@ file or the environment, and nothing is printed.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 from podrole.webhook import role_arn
 from podrole.webhook.ciphers import KNOWN_SUITES
 from podrole.webhook.errors import BadFlag
 from podrole.webhook.flag_table import FLAGS
-from podrole.webhook.golang import parse_bool, parse_duration
+from podrole.webhook.flag_values import FlagValues, collect
 from podrole.webhook.identity import parse_ca_bundle, parse_endpoint
 from podrole.webhook.settings import (
     MIN_TOKEN_EXPIRATION,
@@ -33,7 +32,6 @@ from podrole.webhook.settings import (
 )
 
 _GRACE = "service-account-lookup-grace-period"
-_BY_NAME = {flag.name: flag for flag in FLAGS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +47,8 @@ class CommandLine:
 
 def parse_flags(arguments: Sequence[str]) -> CommandLine:
     """Read a command line. Raises BadFlag with a sentence that says what to write instead."""
-    values, notes = _collect(arguments)
-    read = _Reader(values)
+    values, notes = collect(arguments, FLAGS)
+    read = FlagValues(values, FLAGS)
     if values.get("in-cluster") is not None and read.boolean("in-cluster"):
         raise BadFlag(
             "--in-cluster=true asks for a certificate from an API that Kubernetes removed in 1.22.",
@@ -129,86 +127,6 @@ def parse_flags(arguments: Sequence[str]) -> CommandLine:
         verbosity=read.integer("v"),
     )
     return CommandLine(settings, read.boolean("version"), composes and not account, notes)
-
-
-def _collect(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Return each flag's last value as text, and notes."""
-    values: dict[str, str] = {}
-    notes: list[str] = []
-    rest = list(arguments)
-    while rest:
-        argument = rest.pop(0)
-        if not argument.startswith("-") or argument in ("-", "--"):
-            notes.append(f"the argument {argument!r} belongs to no flag and is ignored; write --flag=value")
-            continue
-        name, equals, value = argument.lstrip("-").partition("=")
-        if not argument.startswith("--") and name != "v" and name.startswith("v") and name[1:].isdecimal():
-            name, equals, value = "v", "=", name[1:]
-        flag = _BY_NAME.get(name.replace("-", "_") if name.replace("-", "_") in _BY_NAME else name)
-        if flag is None:
-            near = difflib.get_close_matches(name, _BY_NAME, 1)
-            raise BadFlag(
-                f"There is no flag --{name}.",
-                got=argument.partition("=")[0],
-                next_step=f"perhaps --{near[0]} is meant" if near else "run with --help for all flags",
-            )
-        if not equals:
-            if flag.kind == "bool":
-                value = "true"
-            elif rest:
-                value = rest.pop(0)
-            else:
-                raise BadFlag(f"--{flag.name} needs a value.", expected=f"--{flag.name}=…: {flag.effect}")
-        if flag.origin == "no effect" and flag.name != "in-cluster":
-            notes.append(f"--{flag.name} has no effect here: {flag.effect}")
-        values[flag.name] = value
-    return values, notes
-
-
-class _Reader:
-    """Reads values by their flags' kinds, defaults included."""
-
-    def __init__(self, values: dict[str, str]) -> None:
-        self._values = values
-
-    def text(self, name: str) -> str:
-        return self._values.get(name, _BY_NAME[name].default)
-
-    def boolean(self, name: str) -> bool:
-        value = parse_bool(self.text(name))
-        if value is None:
-            raise self._bad(name, "true or false")
-        return value
-
-    def integer(self, name: str, least: int = -(1 << 31), most: int = 1 << 32) -> int:
-        text = self.text(name)
-        try:
-            value = int(text, 0)
-        except ValueError:
-            raise self._bad(name, "a whole number") from None
-        if not least <= value <= most:
-            raise self._bad(name, f"between {least} and {most}")
-        return value
-
-    def seconds(self, name: str) -> float:
-        value = parse_duration(self.text(name))
-        if value is None or value < 0:
-            raise self._bad(name, "a duration such as 500ms, 1.5s or 2m")
-        return value
-
-    def choice(self, name: str, choices: tuple[str, ...]) -> str:
-        if self.text(name) not in choices:
-            raise self._bad(name, " or ".join(choices))
-        return self.text(name)
-
-    def parsed(self, name: str, parse: Callable[[str], Any], expected: str) -> Any:
-        value = parse(self.text(name))
-        if value is None:
-            raise self._bad(name, expected)
-        return value
-
-    def _bad(self, name: str, expected: str) -> BadFlag:
-        return BadFlag(f"The value of --{name} is not understood.", got=repr(self.text(name)), expected=expected)
 
 
 def _tls_version(text: str) -> tuple[Literal["1.2", "1.3"], list[str]]:

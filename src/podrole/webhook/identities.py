@@ -108,6 +108,11 @@ class Identities:
             for reflector in self._reflectors:
                 tasks.create_task(reflector.run())
 
+    async def read_once(self) -> None:
+        """Read all sources as they are now, for whoever needs no more. Raises WebhookError where one cannot be read."""
+        for reflector in self._reflectors:
+            await reflector.read_once()
+
     def refresh_files(self) -> None:
         """Look whether the list of EKS Pod Identity has changed. To be called every second or so."""
         if self._list is not None and self._list.refresh():

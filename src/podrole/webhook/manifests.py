@@ -6,8 +6,9 @@ never waits for itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from podrole import __version__
 from podrole.webhook.bindings import CONFIG_MAP
@@ -18,7 +19,13 @@ Object = dict[str, Any]
 CONTAINER_PORT = 8443
 METRICS_PORT = 9999
 USER = 65_532
-CERTIFICATES = "/etc/webhook/certs"
+WEBHOOK = "pod-identity-webhook.podrole.dev"
+CERTIFICATES_PATH = "/etc/webhook/certs"
+
+Certificates = Literal["self-signed", "cert-manager", "secret"]
+CERTIFICATES: tuple[Certificates, ...] = get_args(Certificates)
+FailurePolicy = Literal["Ignore", "Fail"]
+FAILURE_POLICIES: tuple[FailurePolicy, ...] = get_args(FailurePolicy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +44,17 @@ class Installation:
     replicas: int = 2
     """How many pods answer. With one, a rolling update leaves a gap in which pods get no identity."""
 
-    certificates: Literal["self-signed", "cert-manager", "secret"] = "self-signed"
+    certificates: Certificates = "self-signed"
     """Who makes the serving certificate. ``secret`` takes one that is there, of type kubernetes.io/tls, under ``name``;
-    its CA then has to be put into the caBundle by hand."""
+    it needs ``ca_bundle``."""
+
+    ca_bundle: str = ""
+    """With ``certificates`` ``secret``: the CA that signed the certificate, PEM in base64."""
 
     watch_config_map: bool = False
     """Whether the ConfigMap ``pod-identity-webhook`` of the namespace binds roles too."""
 
-    failure_policy: Literal["Ignore", "Fail"] = "Ignore"
+    failure_policy: FailurePolicy = "Ignore"
     """What becomes of a pod while no replica answers: let in without its identity, or refused."""
 
     require_label: bool = False
@@ -214,7 +224,7 @@ def _container(chosen: Installation) -> Object:
         },
     }
     if chosen.certificates != "self-signed":
-        container["volumeMounts"] = [{"name": "certificates", "mountPath": CERTIFICATES, "readOnly": True}]
+        container["volumeMounts"] = [{"name": "certificates", "mountPath": CERTIFICATES_PATH, "readOnly": True}]
     return container
 
 
@@ -249,44 +259,55 @@ def _cert_manager(chosen: Installation) -> list[Object]:
 
 
 def _configuration(chosen: Installation) -> Object:
-    expressions: list[Object] = [{"key": SKIP_LABEL, "operator": "DoesNotExist"}]
-    if chosen.require_label:
-        expressions.append({"key": REQUIRE_LABEL, "operator": "NotIn", "values": ["true"]})
-    unless = {"matchExpressions": expressions}
-    create = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
-    debug = {**create, "operations": ["UPDATE"], "resources": ["pods/ephemeralcontainers"]}
-    name = "pod-identity-webhook.podrole.dev"
-    webhooks = [_webhook(chosen, name, "/mutate", chosen.failure_policy, unless, [create, debug])]
-    if chosen.require_label:
-        only = {"matchLabels": {REQUIRE_LABEL: "true"}}
-        webhooks.append(_webhook(chosen, f"required.{name}", "/require", "Fail", only, [create]))
-    configuration = _object(
-        chosen,
-        "admissionregistration.k8s.io/v1",
-        "MutatingWebhookConfiguration",
-        namespaced=False,
-        webhooks=webhooks,
+    def through_service(path: str) -> Object:
+        service = {"name": chosen.name, "namespace": chosen.namespace, "path": path, "port": 443}
+        return {"service": service, **({"caBundle": chosen.ca_bundle} if chosen.ca_bundle else {})}
+
+    configuration = mutating_webhook_configuration(
+        chosen.name, through_service, failure_policy=chosen.failure_policy, require_label=chosen.require_label
     )
+    configuration["metadata"]["labels"] = _labels(chosen)
     if chosen.certificates == "cert-manager":
         source = {"cert-manager.io/inject-ca-from": f"{chosen.namespace}/{chosen.name}"}
         configuration["metadata"]["annotations"] = source
     return configuration
 
 
-def _webhook(chosen: Installation, name: str, path: str, policy: str, selector: Object, rules: list[Object]) -> Object:
-    service = {"name": chosen.name, "namespace": chosen.namespace, "path": path, "port": 443}
+def mutating_webhook_configuration(
+    name: str, client_config: Callable[[str], Object], *, failure_policy: FailurePolicy, require_label: bool = False
+) -> Object:
+    """Return what tells an API server which pods to send. ``client_config`` says where a path of the webhook is."""
+    expressions: list[Object] = [{"key": SKIP_LABEL, "operator": "DoesNotExist"}]
+    if require_label:
+        expressions.append({"key": REQUIRE_LABEL, "operator": "NotIn", "values": ["true"]})
+    create = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    debug = {**create, "operations": ["UPDATE"], "resources": ["pods/ephemeralcontainers"]}
+
+    def webhook(name: str, path: str, policy: FailurePolicy, selector: Object, rules: list[Object]) -> Object:
+        return {
+            "name": name,
+            "admissionReviewVersions": ["v1", "v1beta1"],
+            "clientConfig": client_config(path),
+            "failurePolicy": policy,
+            "matchPolicy": "Equivalent",
+            "objectSelector": selector,
+            # Containers that another webhook adds afterwards get their identity too.
+            "reinvocationPolicy": "IfNeeded",
+            "rules": rules,
+            "sideEffects": "NoneOnDryRun",
+            "timeoutSeconds": 5,
+        }
+
+    unless = {"matchExpressions": expressions}
+    webhooks = [webhook(WEBHOOK, "/mutate", failure_policy, unless, [create, debug])]
+    if require_label:
+        only = {"matchLabels": {REQUIRE_LABEL: "true"}}
+        webhooks.append(webhook(f"required.{WEBHOOK}", "/require", "Fail", only, [create]))
     return {
-        "name": name,
-        "admissionReviewVersions": ["v1", "v1beta1"],
-        "clientConfig": {"service": service},
-        "failurePolicy": policy,
-        "matchPolicy": "Equivalent",
-        "objectSelector": selector,
-        # Containers that another webhook adds afterwards get their identity too.
-        "reinvocationPolicy": "IfNeeded",
-        "rules": rules,
-        "sideEffects": "NoneOnDryRun",
-        "timeoutSeconds": 5,
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": name},
+        "webhooks": webhooks,
     }
 
 

@@ -7,13 +7,11 @@ asked of ``mutate``, which would have given it; there is no second opinion.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Literal, Protocol
 
 import msgspec
 
-from podrole.webhook.errors import APIUnavailable
 from podrole.webhook.identities import Identities
 from podrole.webhook.identity import Identity
 from podrole.webhook.kubernetes.client import KubernetesClient
@@ -22,7 +20,7 @@ from podrole.webhook.kubernetes.reflector import ListMetadata
 from podrole.webhook.mutation import mutate
 from podrole.webhook.offer import CREDENTIALS, WEB_IDENTITY, make_offer
 from podrole.webhook.personality import personality_of
-from podrole.webhook.pod import Container, OwnerReference, Pod, is_mirror, runs_on_windows, service_account_of, token_in
+from podrole.webhook.pod import Container, Pod, PodMetadata, is_mirror, runs_on_windows, service_account_of, token_in
 from podrole.webhook.settings import (
     SKIP_LABEL,
     WEB_IDENTITY_TOKEN_PATH,
@@ -37,7 +35,11 @@ Reason = Literal["without-identity", "other-role", "other-audience"]
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One pod and what is wrong with it. ``owner`` is ``<kind>/<name>`` of what made it, empty for a pod of its own."""
+    """One pod and what is wrong with it.
+
+    ``owner`` is ``<kind>/<name>`` of what makes it anew, empty for a pod of its own: its controller, or the Deployment
+    of that.
+    """
 
     namespace: str
     pod: str
@@ -75,7 +77,7 @@ def scan(pods: Iterable[Pod], identities: HoldsIdentities, settings: InjectionSe
         fault = _fault(pod, identity, settings)
         if fault is not None:
             reason, detail = fault
-            yield Finding(namespace, metadata.name or "", account, reason, detail, _owner(metadata.owner_references))
+            yield Finding(namespace, metadata.name or "", account, reason, detail, _owner(metadata))
 
 
 async def scan_cluster(
@@ -85,26 +87,16 @@ async def scan_cluster(
     return [finding async for page in _pages(client) for finding in scan(page, identities, settings)]
 
 
-async def scan_now(settings: Settings, connection: Connection, *, seconds: float = 60.0) -> list[Finding]:
+async def scan_now(settings: Settings, connection: Connection) -> list[Finding]:
     """Read every source once and scan the cluster, without serving anything: for a command.
 
-    ``seconds`` is how long the sources may take. Raises WebhookError where they or the pods cannot be read.
+    Raises WebhookError where the sources or the pods cannot be read.
     """
     client = KubernetesClient(connection)
     try:
         personality = personality_of(settings.compat, settings.injection)
         identities = Identities(client, personality, settings.sources, ask="never")
-        following = asyncio.create_task(identities.run())
-        try:
-            await asyncio.wait_for(identities.wait_synced(), seconds)
-        except TimeoutError:
-            raise APIUnavailable(
-                f"The service accounts of {connection.server} could not be read within {seconds:g} s.",
-                next_step="check that it can be reached, and that service accounts may be listed and watched there",
-            ) from None
-        finally:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+        await identities.read_once()
         return await scan_cluster(client, identities, settings.injection)
     finally:
         await client.close()
@@ -152,6 +144,12 @@ def _injected_role(container: Container, token_file: tuple[str, str]) -> str | N
     return env.get(WEB_IDENTITY[0]) if env.get(token_file[0]) == token_file[1] else None
 
 
-def _owner(owners: list[OwnerReference | None] | None) -> str:
-    owner = next((owner for owner in owners or () if owner is not None and owner.controller), None)
-    return "" if owner is None else f"{owner.kind}/{owner.name}"
+def _owner(metadata: PodMetadata) -> str:
+    owner = next((owner for owner in metadata.owner_references or () if owner is not None and owner.controller), None)
+    if owner is None:
+        return ""
+    # https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#pod-template-hash-label
+    template = (metadata.labels or {}).get("pod-template-hash")
+    if owner.kind == "ReplicaSet" and template and (owner.name or "").endswith(f"-{template}"):
+        return f"Deployment/{(owner.name or '').removesuffix(f'-{template}')}"
+    return f"{owner.kind}/{owner.name}"

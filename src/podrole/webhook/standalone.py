@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
 import gc
 import logging
 import resource
@@ -14,7 +13,7 @@ from collections.abc import AsyncIterator
 import uvloop
 
 from podrole.base.serving import bind
-from podrole.webhook.ec2_host import account_of_host
+from podrole.webhook.ec2_host import with_account_of_host
 from podrole.webhook.kubernetes.client import KubernetesClient
 from podrole.webhook.kubernetes.connection import find_connection
 from podrole.webhook.logs import configure_logging
@@ -35,9 +34,7 @@ def run(settings: Settings, *, ask_host_for_account: bool = False) -> int:
     configure_logging(settings.verbosity)
     _allow_many_connections()
     if ask_host_for_account:
-        composition = uvloop.run(account_of_host())
-        injection = dataclasses.replace(settings.injection, role_composition=composition)
-        settings = dataclasses.replace(settings, injection=injection)
+        settings = uvloop.run(with_account_of_host(settings))
     serving = settings.serving
     with contextlib.ExitStack() as stack:
         sock = bind(serving.port, name="The webhook", option="--port", address=serving.address)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urljoin
 
 from podrole.base.serving import LOOPBACK
 from podrole.oidc.fetch import Resolver
-from podrole.webhook.settings import InjectionSettings
-
-WEBHOOK_NAME = "pod-identity-webhook"
+from podrole.webhook.manifests import mutating_webhook_configuration
+from podrole.webhook.settings import ContainerCredentials, InjectionSettings
+from podrole.world.webhook_account import NAME as WEBHOOK_NAME
 
 
 def node_environment(aws_url: str, region: str, cluster_port: int) -> Mapping[str, str]:
@@ -31,9 +32,13 @@ def node_environment(aws_url: str, region: str, cluster_port: int) -> Mapping[st
     }
 
 
-def injection_settings(region: str) -> InjectionSettings:
-    """Return what the world's webhook gives pods."""
-    return InjectionSettings(aws_default_region=region, sts_regional_endpoint=True)
+def injection_settings(region: str, pod_identity_url: str) -> InjectionSettings:
+    """Return what the world's webhook gives pods. ``pod_identity_url`` is where the Pod Identity agent answers."""
+    return InjectionSettings(
+        aws_default_region=region,
+        sts_regional_endpoint=True,
+        container_credentials=ContainerCredentials(full_uri=pod_identity_url),
+    )
 
 
 def issuer_resolver(issuer: str, port: int) -> Resolver:
@@ -47,25 +52,11 @@ def issuer_resolver(issuer: str, port: int) -> Resolver:
 
 
 def webhook_configuration(url: str, authority_pem: bytes) -> dict[str, Any]:
-    """Return the registration of the webhook with the API server."""
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": WEBHOOK_NAME},
-        "webhooks": [
-            {
-                "name": "pod-identity-webhook.podrole.dev",
-                "admissionReviewVersions": ["v1"],
-                "clientConfig": {"url": url, "caBundle": base64.b64encode(authority_pem).decode()},
-                "failurePolicy": "Fail",
-                "objectSelector": {
-                    "matchExpressions": [
-                        {"key": "eks.amazonaws.com/skip-pod-identity-webhook", "operator": "DoesNotExist"}
-                    ]
-                },
-                "reinvocationPolicy": "IfNeeded",
-                "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
-                "sideEffects": "None",
-            }
-        ],
-    }
+    """Return the registration of the webhook with the API server: what the chart has, but for where the webhook is.
+
+    ``url`` leads to the webhook's ``/mutate``; ``authority_pem`` is who signed the certificate that it shows there.
+    """
+    ca_bundle = base64.b64encode(authority_pem).decode()
+    return mutating_webhook_configuration(
+        WEBHOOK_NAME, lambda path: {"url": urljoin(url, path), "caBundle": ca_bundle}, failure_policy="Fail"
+    )

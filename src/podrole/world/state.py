@@ -9,6 +9,7 @@
     ├── ca.crt          the authority of the world's TLS certificates
     ├── kubeconfig      for kubectl
     ├── webhook-token   the webhook's token, renewed; there only while the world runs
+    ├── pod-identities.json  the service accounts of EKS Pod Identity; there only while the world runs
     ├── events.jsonl    the event log
     ├── world.log       what a detached world has to say
     └── node/           the pods' directories
@@ -22,7 +23,7 @@ import base64
 import fcntl
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -52,6 +53,7 @@ class Description(msgspec.Struct, frozen=True):
     issuer: str
     issuer_port: int
     thumbprint: str
+    pod_identity_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,11 @@ class WorldDirectory:
     def webhook_token(self) -> Path:
         """The token that the world's webhook reads."""
         return self.path / "webhook-token"
+
+    @property
+    def pod_identities(self) -> Path:
+        """The list of service accounts of EKS Pod Identity that the webhook reads."""
+        return self.path / "pod-identities.json"
 
     @property
     def node(self) -> Path:
@@ -185,13 +192,26 @@ class WorldDirectory:
                 next_step=f"remove {path} to begin anew; credentials of that world are void then",
             ) from problem
 
+    def keep_signing_keys(self, keys: Sequence[SigningKey]) -> None:
+        """Replace the kept keys of the cluster's tokens; the first one signs. Raises FileProblem."""
+        path = self.path / "secrets.json"
+        changed = msgspec.structs.replace(self._stored(), signing_keys=[key.to_pem().decode() for key in keys])
+        write_private(path, msgspec.json.encode(changed))
+
+    def administrator_token(self) -> str:
+        """Return the bearer token of the cluster's administrator. Raises NotRunning where there is none yet."""
+        return self._stored().cluster_token
+
     def admin_credentials(self) -> tuple[str, str]:
         """Return the administrator's access key id and secret. Raises NotRunning where there are none yet."""
+        stored = self._stored()
+        return stored.admin_key_id, stored.admin_secret
+
+    def _stored(self) -> _StoredSecrets:
         try:
-            stored = msgspec.json.decode((self.path / "secrets.json").read_bytes(), type=_StoredSecrets)
+            return msgspec.json.decode((self.path / "secrets.json").read_bytes(), type=_StoredSecrets)
         except FileNotFoundError:
             raise NotRunning(f"No world has run in {self.path}.", next_step="start one with podrole up") from None
-        return stored.admin_key_id, stored.admin_secret
 
 
 def _make_secrets(now: float, key_id: str) -> _StoredSecrets:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import secrets as randomness
 import socket
@@ -18,6 +19,8 @@ from typing import Any, Self
 from podrole.aws.account import Account
 from podrole.aws.endpoint import Endpoint
 from podrole.aws.operations.eks import ClusterInfo
+from podrole.aws.pod_identity_agent import PATH as CREDENTIALS_PATH
+from podrole.aws.pod_identity_agent import PodIdentityAgent
 from podrole.base.certificates import server_context, thumbprint
 from podrole.base.clock import Clock, system_clock
 from podrole.base.events import EventLog
@@ -34,9 +37,12 @@ from podrole.sts.credentials import Vault, access_key_id
 from podrole.webhook.kubernetes.connection import Connection
 from podrole.webhook.kubernetes.credentials import TokenFile
 from podrole.webhook.server import Webhook
-from podrole.webhook.settings import Settings
+from podrole.webhook.settings import Settings, SourceSettings
+from podrole.world import key_rotation
+from podrole.world.aws_users import aws_user
 from podrole.world.errors import StartFailed
 from podrole.world.parts import injection_settings, issuer_resolver, node_environment, webhook_configuration
+from podrole.world.pod_identities import PodIdentityFile
 from podrole.world.state import Description, Secrets, WorldDirectory
 from podrole.world.webhook_account import TokenKeeper, create_account
 
@@ -53,18 +59,20 @@ class WorldSettings:
     cluster_port: int = 6443
     webhook_port: int = 0
     issuer_port: int = 0
+    pod_identity_port: int = 0
     account: str = "111122223333"
     region: str = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)
 class _Sockets:
-    """The world's four listeners, bound before anything else starts: a port in use is found out at once."""
+    """The world's listeners, bound before anything else starts: a port in use is found out at once."""
 
     aws: socket.socket
     cluster: socket.socket
     issuer: socket.socket
     webhook: socket.socket
+    pod_identity: socket.socket
 
     @classmethod
     def bound(cls, settings: WorldSettings, stack: contextlib.AsyncExitStack) -> Self:
@@ -73,6 +81,7 @@ class _Sockets:
             (settings.cluster_port, "The cluster", "--cluster-port"),
             (settings.issuer_port, "The cluster's issuer", "--issuer-port"),
             (settings.webhook_port, "The webhook", "--webhook-port"),
+            (settings.pod_identity_port, "The EKS Pod Identity agent", "--pod-identity-port"),
         )
         return cls(*(stack.enter_context(bind(port, name=name, option=option)) for port, name, option in wanted))
 
@@ -120,9 +129,13 @@ class World:
         events = stack.enter_context(contextlib.closing(EventLog(self._directory.events)))
         authority = secrets.authority
 
-        endpoint = self._endpoint(sockets, secrets, issuer, events)
+        pods = stack.enter_context(
+            PodIdentityFile(self._directory.pod_identities, self._settings.account, self._settings.region, CLUSTER_NAME)
+        )
+        endpoint = self._endpoint(sockets, secrets, issuer, events, pods)
         stack.callback(endpoint.close)
         await stack.enter_async_context(listening(endpoint, sockets.aws))
+        await self._start_agent(stack, endpoint, sockets)
 
         cluster = Cluster(
             ClusterSettings(
@@ -131,15 +144,17 @@ class World:
             keys=secrets.signing_keys,
             authority_pem=authority.certificate_pem,
             administrator_token=secrets.cluster_token,
+            token_authenticators=[functools.partial(aws_user, endpoint)],
             events=events,
             clock=self._clock,
         )
+        cluster.orders[key_rotation.PATH] = key_rotation.KeyRotation(cluster, self._directory)
         api_tls = server_context(authority.issue(_API_NAMES, now=now))
         issuer_tls = server_context(authority.issue([host, LOOPBACK], now=now))
         await stack.enter_async_context(listening(cluster.api, sockets.cluster, tls=api_tls, websockets=True))
         await stack.enter_async_context(listening(cluster.issuer_app, sockets.issuer, tls=issuer_tls))
         await stack.enter_async_context(cluster)
-        await self._start_webhook(stack, cluster, sockets, secrets)
+        await self._start_webhook(stack, cluster, sockets, secrets, pods)
         await self._start_workloads(stack, cluster, sockets)
 
         self.description = Description(
@@ -153,6 +168,7 @@ class World:
             webhook_url=_url("https", sockets.webhook) + "/mutate",
             issuer=issuer,
             issuer_port=_port(sockets.issuer),
+            pod_identity_url=_url("http", sockets.pod_identity) + CREDENTIALS_PATH,
             thumbprint=thumbprint(authority.certificate_pem),
         )
         write_private(self._directory.authority, authority.certificate_pem)
@@ -163,7 +179,9 @@ class World:
         self._opening = asyncio.create_task(endpoint.open_account())
         stack.push_async_callback(_finished, self._opening)
 
-    def _endpoint(self, sockets: _Sockets, secrets: Secrets, issuer: str, events: EventLog) -> Endpoint:
+    def _endpoint(
+        self, sockets: _Sockets, secrets: Secrets, issuer: str, events: EventLog, pods: PodIdentityFile
+    ) -> Endpoint:
         settings = self._settings
         resolve = issuer_resolver(issuer, _port(sockets.issuer))
         return Endpoint(
@@ -181,10 +199,23 @@ class World:
             keys=KeyCache(Fetcher(resolve=resolve), self._clock),
             events=events,
             clock=self._clock,
+            associations=pods.associations,
         )
 
+    async def _start_agent(self, stack: contextlib.AsyncExitStack, endpoint: Endpoint, sockets: _Sockets) -> None:
+        """Start the EKS Pod Identity agent, which asks EKS Auth as the node, by a signed request like any other."""
+        region, url = self._settings.region, _url("http", sockets.aws)
+        agent = PodIdentityAgent(url, CLUSTER_NAME, region, endpoint.node_credentials, self._clock)
+        stack.push_async_callback(agent.aclose)
+        await stack.enter_async_context(listening(agent, sockets.pod_identity))
+
     async def _start_webhook(
-        self, stack: contextlib.AsyncExitStack, cluster: Cluster, sockets: _Sockets, secrets: Secrets
+        self,
+        stack: contextlib.AsyncExitStack,
+        cluster: Cluster,
+        sockets: _Sockets,
+        secrets: Secrets,
+        pods: PodIdentityFile,
     ) -> None:
         """Start the webhook and register it, in this order: no pod meets a webhook that does not answer."""
         authority = secrets.authority
@@ -193,7 +224,12 @@ class World:
         keeper = TokenKeeper(client, self._directory.webhook_token, self._clock)
         await stack.enter_async_context(keeper)
         webhook = Webhook(
-            Settings(injection=injection_settings(self._settings.region)),
+            Settings(
+                injection=injection_settings(
+                    self._settings.region, _url("http", sockets.pod_identity) + CREDENTIALS_PATH
+                ),
+                sources=SourceSettings(container_credentials_config=str(self._directory.pod_identities)),
+            ),
             Connection(
                 server=_url("https", sockets.cluster),
                 ca=authority.certificate_pem,
@@ -204,6 +240,7 @@ class World:
         )
         await stack.enter_async_context(webhook)
         await webhook.wait_ready()
+        pods.told = webhook.identities.refresh_files
         configuration = webhook_configuration(_url("https", sockets.webhook) + "/mutate", authority.certificate_pem)
         await client.create("mutatingwebhookconfigurations.admissionregistration.k8s.io", None, configuration)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from podrole.cluster.errors import bad_request
 from podrole.cluster.node_api import LogOptions, Output, StreamOptions
 
 PODS = "/api/v1/namespaces/default/pods"
+CHUNK, FLOOD = os.urandom(256 * 1024), 200  # random: it cannot be compressed away
 V5, V4 = Subprotocol("v5.channel.k8s.io"), Subprotocol("v4.channel.k8s.io")
 
 
@@ -32,6 +34,7 @@ class Session:
         self.sizes: list[tuple[int, int]] = []
         self._queue: asyncio.Queue[Output | None] = asyncio.Queue()
         self.code = 0
+        self.written = 0
         match self.command:
             case ["fail", code]:
                 self.code = int(code)
@@ -45,6 +48,10 @@ class Session:
                     self._queue.put_nowait(None)
 
     async def output(self) -> AsyncIterator[Output]:
+        if self.command == ["flood"]:
+            for self.written in range(1, FLOOD + 1):
+                yield Output("stdout", CHUNK)
+            return
         while (one := await self._queue.get()) is not None:
             yield one
 
@@ -282,6 +289,26 @@ def test_in_v4_the_closing_channel_means_nothing(node: Node, dial: Callable[...,
     connection.send(b"\xff\x00")
     connection.send(b"\x00still here")
     assert connection.recv() == b"\x01still here"
+
+
+def test_a_command_that_writes_faster_than_its_client_reads_is_held_up(
+    node: Node, served: Any, dial: Callable[..., ClientConnection]
+) -> None:
+    connection = dial(f"{PODS}/one/exec?command=flood&stdout=true")
+    assert connection.recv() == b"\x01"
+    (session,) = node.sessions
+
+    async def settled() -> int:
+        """Without flow control nothing would suspend the sender, and all would be in memory by now."""
+        while session.written < 1:  # noqa: ASYNC110 - until it has begun
+            await asyncio.sleep(0.001)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        return session.written
+
+    assert served.do(settled()) < FLOOD // 2
+    received = sum(len(frame) - 1 for frame in connection if isinstance(frame, bytes) and frame[0] == 1)
+    assert (received, session.written) == (FLOOD * len(CHUNK), FLOOD)
 
 
 def test_a_client_that_goes_ends_the_session(node: Node, dial: Callable[..., ClientConnection]) -> None:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from podrole.base.errors import PodroleError
 from podrole.cli import tools
+from podrole.cli.demo.association import AssociationWalkthrough
 from podrole.cli.demo.kubernetes import API, Kubectl, Kubernetes
 from podrole.cli.demo.shell import Shell, clean_environment
 from podrole.cli.demo.walkthrough import FIRST, StepFailed, Walkthrough
@@ -51,8 +52,11 @@ class _Report:
         return json.dumps(parts, indent=2)
 
 
-def run(*, keep: bool, as_json: bool) -> int:
-    """Run the walkthrough; 0 only if every step came out exactly as it must. Raises PodroleError before it begins."""
+def run(*, keep: bool, pod_identity: bool, as_json: bool) -> int:
+    """Run the walkthrough, by EKS Pod Identity if so told; 0 only if every step came out exactly as it must.
+
+    Raises PodroleError before it begins.
+    """
     if tools.find_aws() is None:
         raise tools.ToolMissing(
             "The walkthrough needs the aws CLI, and there is none.", next_step="pip install 'podrole[demo]'"
@@ -68,7 +72,8 @@ def run(*, keep: bool, as_json: bool) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         shell.show(f"This walkthrough's world lives in {place} (PODROLE_DIR={directory.path}).\n")
-        _walk(shell, directory, report, has_kubectl=kubectl is not None)
+        kind = AssociationWalkthrough if pod_identity else Walkthrough
+        _walk(shell, directory, report, kind, has_kubectl=kubectl is not None)
     finally:
         report.seconds = time.monotonic() - started
         if keep and report.steps:
@@ -79,7 +84,9 @@ def run(*, keep: bool, as_json: bool) -> int:
     return 0 if report.failed is None else 1
 
 
-def _walk(shell: Shell, directory: WorldDirectory, report: _Report, *, has_kubectl: bool) -> None:
+def _walk(
+    shell: Shell, directory: WorldDirectory, report: _Report, kind: type[Walkthrough], *, has_kubectl: bool
+) -> None:
     shell.show(f"── 1. {FIRST}")
     up = shell.run(["podrole", "up", "--detach", "--aws-port", "0", "--cluster-port", "0"])
     if up.exit_code != 0:
@@ -93,7 +100,7 @@ def _walk(shell: Shell, directory: WorldDirectory, report: _Report, *, has_kubec
     else:
         shell.show("\nThere is no kubectl for this cluster's version, so the steps go through the Kubernetes API.")
         kubernetes = API(shell, json.loads(directory.kubeconfig.read_text()))
-    walkthrough = Walkthrough(shell, kubernetes, world.account, world.thumbprint)
+    walkthrough = kind(shell, kubernetes, world.account, world.thumbprint)
     for number, (title, step) in enumerate(walkthrough.steps, 1):
         if number > 1:
             shell.show(f"\n── {number}. {title}")

@@ -1,4 +1,4 @@
-"""The walkthrough's nine steps, each with what must come of it."""
+"""The walkthrough's steps, each with what must come of it: by an annotation and a web identity."""
 
 from __future__ import annotations
 
@@ -115,8 +115,9 @@ class Walkthrough:
         self._file("service-account.yaml", yaml.safe_dump(manifest, sort_keys=False))
         done(self.kubernetes.apply_service_account(manifest, "service-account.yaml"))
 
-    def create_role(self) -> None:
-        statement = {
+    def trust_statement(self) -> dict[str, object]:
+        """Return whom the role trusts."""
+        return {
             "Effect": "Allow",
             "Principal": {"Federated": f"arn:aws:iam::{self.account}:oidc-provider/{self.issuer_path}"},
             "Action": "sts:AssumeRoleWithWebIdentity",
@@ -127,7 +128,10 @@ class Walkthrough:
                 }
             },
         }
-        self._file("trust.json", json.dumps({"Version": "2012-10-17", "Statement": [statement]}, indent=2) + "\n")
+
+    def create_role(self) -> None:
+        document = {"Version": "2012-10-17", "Statement": [self.trust_statement()]}
+        self._file("trust.json", json.dumps(document, indent=2) + "\n")
         created = self._aws(
             "iam",
             "create-role",
@@ -148,10 +152,14 @@ class Walkthrough:
         described = self.kubernetes.describe_service_account(NAMESPACE, ACCOUNT_NAME)
         expect(self.role_arn in described.stdout, "the description shows the annotation", described)
 
-    def pod_with_identity(self) -> None:
+    def run_pods_with_identity(self) -> None:
+        """Run the two pods: one that asks who it is, one that lists the instances."""
         done(self.kubernetes.run_pod(NAMESPACE, "whoami", ACCOUNT_NAME, "sts", "get-caller-identity"))
         done(self.kubernetes.run_pod(NAMESPACE, "after", ACCOUNT_NAME, "ec2", "describe-instances"))
         done(self.kubernetes.wait_for(NAMESPACE, "whoami", "Succeeded"))
+
+    def pod_with_identity(self) -> None:
+        self.run_pods_with_identity()
         injected = (
             "AWS_ROLE_ARN",
             self.role_arn,
@@ -163,8 +171,11 @@ class Walkthrough:
         pod = self.kubernetes.pod(NAMESPACE, "whoami", *injected, *projected)
         for text in injected:
             expect(text in pod.stdout, f"the pod has {text}", pod)
+        self.check_identity(f"arn:aws:sts::{self.account}:assumed-role/{ROLE}/")
+
+    def check_identity(self, session: str) -> None:
+        """Make sure that one pod was a session whose ARN begins so, and that the other saw the instances."""
         identity = self.kubernetes.logs(NAMESPACE, "whoami")
-        session = f"arn:aws:sts::{self.account}:assumed-role/{ROLE}/"
         expect(session in identity.stdout, f"a session {session}…", identity)
         done(self.kubernetes.wait_for(NAMESPACE, "after", "Succeeded"))
         listed = self.kubernetes.logs(NAMESPACE, "after")

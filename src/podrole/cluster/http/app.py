@@ -6,15 +6,16 @@ authenticate → impersonate → authorize → route → decode → the verb →
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from podrole.cluster.api.calls import Call
 from podrole.cluster.authorization.authorizer import Authorizer
 from podrole.cluster.authorization.decisions import Attributes
 from podrole.cluster.errors import StatusError, bad_request, method_not_allowed, path_not_found
 from podrole.cluster.http import streaming
-from podrole.cluster.http.answers import send_status
+from podrole.cluster.http.answers import send_object, send_status
 from podrole.cluster.http.handlers import Handlers
 from podrole.cluster.http.paths import Paths
 from podrole.cluster.http.requests import (
@@ -44,6 +45,9 @@ _METHODS: Mapping[str, str] = {
 }
 
 
+Order = Callable[[bytes], Awaitable[Mapping[str, Any]]]
+
+
 class ApiApp:
     """An ASGI application for HTTP and WebSocket."""
 
@@ -53,6 +57,7 @@ class ApiApp:
         self._handlers = handlers
         self._paths = paths
         self._refusals = streaming.Refusals()
+        self.orders: dict[str, Order] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -84,6 +89,9 @@ class ApiApp:
         named = parse_path(_raw_path(request.scope))
         if named is None:
             self._authorizer.check(Attributes(user, request.method.lower(), path=request.path))
+            if request.method == "POST" and request.path in self.orders:
+                await send_object(request, 200, await self.orders[request.path](await request.body()))
+                return
             if request.method not in ("GET", "HEAD") or not await self._paths.serve(request):
                 raise path_not_found()
             return

@@ -91,6 +91,8 @@ def find_connection(
     """
     environment = os.environ if environment is None else environment
     if kubeconfig:
+        if not Path(kubeconfig).is_file():
+            raise KubeconfigProblem("The kubeconfig is not there.", got=kubeconfig, next_step="name one that is")
         connection = from_kubeconfig([Path(kubeconfig)], clock=clock)
     elif "KUBERNETES_SERVICE_HOST" in environment and (in_cluster / "token").exists():
         connection = from_pod(environment, in_cluster, clock=clock)

@@ -188,6 +188,15 @@ class Reflector(Generic[Item]):
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), longest - shortest)
 
+    async def read_once(self) -> None:
+        """Tell the follower of every object as of now, and follow nothing. Raises as the client."""
+        try:
+            await self.list_now()
+        except _Forgotten as problem:
+            raise APIUnavailable(
+                f"{self._path} could not be listed.", got=str(problem), next_step="try again"
+            ) from None
+
     async def list_now(self) -> str:
         """Tell the follower of every object; return the version that a watch starts from. Raises as the client."""
         listed: dict[str, set[str]] = {}

@@ -1,0 +1,57 @@
+"""``podrole cluster rotate-keys``: a new key for the tokens of a running world's cluster."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from podrole.world.errors import WorldError
+from podrole.world.key_rotation import PATH
+from podrole.world.state import WorldDirectory
+
+_ANSWER_SECONDS = 30.0
+
+
+def run(path: Path, *, published_seconds: float, as_json: bool) -> int:
+    """Order the rotation and say how it went. Raises NotRunning, WorldError."""
+    done = order(WorldDirectory(path), published_seconds)
+    if as_json:
+        print(json.dumps(done, indent=2))
+        return 0
+    others = len(done["published"]) - 1
+    print(f"New tokens are signed with the key {done['signing']}.")
+    print(f"Still published, for the tokens that they signed: {others} older key{'s' if others != 1 else ''}.")
+    for kid in done["dropped"]:
+        print(f"No longer published: {kid}. Its tokens are refused from now on.")
+    print("Pods go on with the tokens they have, and get new ones when those are renewed.")
+    return 0
+
+
+def order(directory: WorldDirectory, published_seconds: float) -> dict[str, list[str]]:
+    """Send the order to the world's API server, as its administrator, and return the answer."""
+    world = directory.running()
+    address = urlsplit(world.cluster_url)
+    trust = ssl.create_default_context(cafile=directory.authority)
+    connection = http.client.HTTPSConnection(
+        address.hostname or "", address.port, context=trust, timeout=published_seconds + _ANSWER_SECONDS
+    )
+    try:
+        headers = {"Authorization": f"Bearer {directory.administrator_token()}", "Content-Type": "application/json"}
+        connection.request("POST", PATH, json.dumps({"published_seconds": published_seconds}), headers)
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+    except (OSError, http.client.HTTPException, ValueError) as problem:
+        raise WorldError(
+            "The world did not answer whether the keys are rotated.",
+            got=f"{type(problem).__name__}: {problem}",
+            next_step="see whether it still runs with podrole status, and what it says in its log",
+        ) from problem
+    finally:
+        connection.close()
+    if answer.status != http.client.OK:
+        raise WorldError("The keys are not rotated.", got=f"{answer.status}: {body.get('message')}")
+    rotated: dict[str, list[str]] = body
+    return rotated

@@ -1,0 +1,53 @@
+"""``podrole webhook manifests``: what installs the webhook, as YAML. Exit codes: 0 printed, 2 a wrong flag."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+
+from podrole.webhook.__main__ import HELP, flag_lines
+from podrole.webhook.errors import BadFlag
+from podrole.webhook.manifest_flags import INSTALLATION_FLAGS, read_installation
+from podrole.webhook.manifests import Installation, manifests
+
+PRINTED, WRONG_FLAG = 0, 2
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Print every object of the installation that the flags describe. Returns the exit code."""
+    if HELP.intersection(arguments):
+        print(_help())
+        return PRINTED
+    try:
+        installation, notes = read_installation(arguments)
+    except BadFlag as problem:
+        print(problem.diagnostics(), file=sys.stderr)
+        return WRONG_FLAG
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    print(yaml.safe_dump_all(documents(installation), sort_keys=False, default_flow_style=False), end="")
+    return PRINTED
+
+
+def documents(installation: Installation) -> list[dict[str, Any]]:
+    """Return the objects, with the namespace before them where it is our own."""
+    objects = manifests(installation)
+    if installation.namespace == Installation().namespace:
+        objects.insert(0, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": installation.namespace}})
+    return objects
+
+
+def _help() -> str:
+    return "\n".join(
+        [
+            "Print what installs the webhook:  podrole webhook manifests --image=… | kubectl apply -f -",
+            "",
+            "Flags:",
+            *flag_lines(INSTALLATION_FLAGS),
+            "",
+            "Any other flag is the webhook's, and the container is started with it: podrole webhook --help",
+        ]
+    )

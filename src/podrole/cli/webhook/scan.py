@@ -1,0 +1,93 @@
+"""``podrole webhook scan``: which running pods lack the identity their service account is bound to.
+
+Exit codes: 0 none does, 1 some do, 2 it could not be found out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+import msgspec
+
+from podrole.base.errors import PodroleError
+from podrole.webhook.__main__ import HELP
+from podrole.webhook.ec2_host import with_account_of_host
+from podrole.webhook.flag_table import FLAGS, Flag
+from podrole.webhook.flag_values import FlagValues, collect
+from podrole.webhook.flags import CommandLine, parse_flags
+from podrole.webhook.kubernetes.connection import find_connection
+from podrole.webhook.logs import configure_logging
+from podrole.webhook.scan import Finding, scan_now
+
+NOTHING, FOUND, NOT_KNOWN = 0, 1, 2
+RESTARTABLE = ("Deployment", "StatefulSet", "DaemonSet")
+
+_JSON = Flag("json", "false", "print JSON, for machines", "bool")
+
+_HELP = """List running pods that lack the identity their service account is bound to.
+
+Flags:
+  --json
+        print JSON, for machines
+
+Any other flag is the webhook's: give those that it runs with, so that the same ones count (podrole webhook --help).
+The cluster is that of --kubeconfig, else of $KUBECONFIG, else of the pod that this runs in.
+Exit codes: 0 no pod lacks it, 1 some do, 2 it could not be found out."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Scan and print. Returns the exit code."""
+    if HELP.intersection(arguments):
+        print(_HELP)
+        return NOTHING
+    try:
+        values, _ = collect(arguments, (*FLAGS, _JSON))
+        as_json = FlagValues(values, (_JSON,)).boolean("json")
+        line = parse_flags([f"--{name}={value}" for name, value in values.items() if name != "json"])
+        configure_logging(line.settings.verbosity)
+        findings = asyncio.run(_scan(line))
+    except PodroleError as problem:
+        print(problem.diagnostics(), file=sys.stderr)
+        return NOT_KNOWN
+    findings.sort(key=lambda finding: (finding.namespace, finding.owner, finding.pod))
+    print(msgspec.json.encode({"findings": findings}).decode() if as_json else describe(findings))
+    return FOUND if findings else NOTHING
+
+
+def describe(findings: Sequence[Finding]) -> str:
+    """Return a table of the pods, and what heals them."""
+    if not findings:
+        return "Every running pod has the identity that its service account is bound to."
+    rows = [("NAMESPACE", "POD", "SERVICE ACCOUNT", "WHAT IS WRONG")]
+    rows += [(finding.namespace, finding.pod, finding.service_account, finding.detail) for finding in findings]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    table = ["  ".join([*map(str.ljust, row, widths), row[3]]) for row in rows]
+    heading = f"{len(findings)} of the running pods. A pod is given its identity when it is made:"
+    return "\n".join([*table, "", heading, *_next(findings)])
+
+
+def _next(findings: Sequence[Finding]) -> list[str]:
+    """Return what makes each of the pods anew, once for all pods of an owner."""
+    steps: dict[str, None] = {}
+    for finding in findings:
+        kind, _, name = finding.owner.partition("/")
+        namespace = f"kubectl -n {finding.namespace}"
+        if kind in RESTARTABLE:
+            steps[f"  {namespace} rollout restart {kind.lower()}/{name}"] = None
+        elif kind in ("ReplicaSet", "ReplicationController"):
+            steps[f"  {namespace} delete pod {finding.pod}"] = None
+        elif kind:
+            steps[f"  {kind.lower()}/{name} in {finding.namespace}: its next pod will have it"] = None
+        else:
+            steps[f"  {namespace} get pod {finding.pod} -o yaml  # save it, delete the pod, and create it again"] = None
+    return list(steps)
+
+
+async def _scan(line: CommandLine) -> list[Finding]:
+    settings = line.settings
+    if line.ask_host_for_account:
+        settings = await with_account_of_host(settings)
+    sources = settings.sources
+    return await scan_now(settings, find_connection(kubeconfig=sources.kubeconfig, server=sources.kube_api))

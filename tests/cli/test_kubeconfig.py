@@ -1,0 +1,66 @@
+"""``aws eks update-kubeconfig`` leads the real kubectl to the cluster, as the principal whose credentials are set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.world import RunningWorld, running_world
+
+ADMIN = "arn:aws:iam::111122223333:user/admin"
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningWorld]:
+    with running_world(tmp_path_factory.mktemp("world")) as running:
+        config = str(running.directory / "eks-kubeconfig")
+        running.ok("aws", "eks", "update-kubeconfig", "--name", "podrole", "--kubeconfig", config)
+        assert "k8s-aws-v1" not in Path(config).read_text(), "tokens are made anew each time"
+        yield RunningWorld(running.directory, {**running.environment, "KUBECONFIG": config}, running.description)
+
+
+def as_user(world: RunningWorld, key: dict[str, str]) -> RunningWorld:
+    credentials = {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": key.get("SessionToken", ""),
+    }
+    return RunningWorld(world.directory, {**world.environment, **credentials}, world.description)
+
+
+def test_the_accounts_administrator_may_do_everything_in_the_cluster(world: RunningWorld) -> None:
+    assert "kube-system" in world.ok("kubectl", "get", "namespaces")
+    assert world.ok("kubectl", "auth", "can-i", "*", "*").strip() == "yes"
+    who = json.loads(world.ok("kubectl", "auth", "whoami", "--output", "json"))["status"]["userInfo"]
+    assert who["username"] == ADMIN
+    assert "system:authenticated" in who["groups"]
+    assert who["extra"]["arn"] == [ADMIN]
+
+
+def test_temporary_credentials_of_the_administrator_count_too(world: RunningWorld) -> None:
+    session = json.loads(world.ok("aws", "sts", "get-session-token"))["Credentials"]
+    assert "default" in as_user(world, session).ok("kubectl", "get", "namespaces")
+
+
+def test_a_user_without_an_access_entry_is_nobody_in_the_cluster(world: RunningWorld) -> None:
+    world.ok("aws", "iam", "create-user", "--user-name", "guest")
+    world.ok("aws", "iam", "attach-user-policy", "--user-name", "guest", "--policy-arn",
+             "arn:aws:iam::aws:policy/AdministratorAccess")  # fmt: skip
+    key = json.loads(world.ok("aws", "iam", "create-access-key", "--user-name", "guest"))["AccessKey"]
+    done = as_user(world, key).run("kubectl", "get", "namespaces")
+    assert done.returncode != 0
+    assert "You must be logged in to the server" in done.stderr
+
+
+def test_an_access_key_that_is_switched_off_no_longer_opens_the_cluster(world: RunningWorld) -> None:
+    key = json.loads(world.ok("aws", "iam", "create-access-key", "--user-name", "admin"))["AccessKey"]
+    holder = as_user(world, key)
+    holder.ok("kubectl", "get", "namespaces")
+    world.ok("aws", "iam", "update-access-key", "--user-name", "admin", "--access-key-id", key["AccessKeyId"],
+             "--status", "Inactive")  # fmt: skip
+    done = holder.run("kubectl", "get", "namespaces")
+    assert done.returncode != 0
+    assert "You must be logged in to the server" in done.stderr
