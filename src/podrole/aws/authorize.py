@@ -68,11 +68,25 @@ def authorize(call: ServiceRequest, caller: Caller, directory: MotoDirectory, re
             verdict = question.ask(permission)
             if not verdict.decision.allowed:
                 raise refused(call, verdict, refusals)
+            _say_by_what(call, verdict)
         if call.operation in _READS_OBJECT and call.service.name == "s3":
             _hide_missing(call, question, refusals)
     if call.service.name == "ec2" and parameters(call).get("DryRun") is True:
         raise AWSError("DryRunOperation", 412, "Request would have succeeded, but DryRun flag is set.")
     call.account = question.acting_account(needed)
+
+
+def _say_by_what(call: ServiceRequest, verdict: Verdict) -> None:
+    """Keep which statement allowed the call, for the event log; the root user needs none."""
+    decision = verdict.decision
+    if decision.policy:
+        call.explanation = {
+            "action": verdict.request.action,
+            "resource": verdict.request.resource,
+            "decision": decision.outcome.value,
+            "policy": decision.policy,
+            "statement": decision.reference,
+        }
 
 
 def refused(call: ServiceRequest, verdict: Verdict, refusals: Refusals) -> AWSError:
