@@ -31,6 +31,7 @@ KINDS = [
             "apps.v1.ReplicaSet",
             "batch.v1.CronJob",
             "batch.v1.Job",
+            "policy.v1.PodDisruptionBudget",
             "rbac.v1.ClusterRole",
             "rbac.v1.ClusterRoleBinding",
             "rbac.v1.Role",

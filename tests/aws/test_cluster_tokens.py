@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from podrole.aws.cluster_tokens import Identity
-from support.aws import ACCOUNT, ADMIN_KEY, ADMIN_SECRET, LocalAWS, trust_of
+from podrole.world.aws_users import aws_user
+from support.aws import ACCOUNT, ADMIN_KEY, ADMIN_SECRET, LocalAWS, allow, trust_of
 from support.signing import Signed, sign
 
 ADMIN = f"arn:aws:iam::{ACCOUNT}:user/admin"
@@ -104,3 +105,33 @@ BAD: dict[str, Callable[[LocalAWS], str]] = {
 @pytest.mark.parametrize("token", BAD.values(), ids=BAD.keys())
 def test_a_token_is_no_good(aws: LocalAWS, token: Callable[[LocalAWS], str]) -> None:
     assert identity(aws, token(aws)) is None
+
+
+def test_the_clusters_administrator_is_a_user_and_not_a_name(aws: LocalAWS) -> None:
+    assert aws.endpoint is not None
+    token = token_of(presigned(aws).url)
+    user = aws_user(aws.endpoint, token)
+    assert user is not None
+    assert (user.name, user.groups) == (ADMIN, ("system:masters",))
+    other = aws.client("iam", aws.user("second", allow("*")))
+    other.delete_access_key(UserName="admin", AccessKeyId=ADMIN_KEY)
+    assert aws_user(aws.endpoint, token) is None
+    other.detach_user_policy(UserName="admin", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    other.delete_user(UserName="admin")
+    other.create_user(UserName="admin")
+    key = other.create_access_key(UserName="admin")["AccessKey"]
+    again = token_of(presigned(aws, credentials=key).url)
+    assert identity(aws, again) is not None
+    assert aws_user(aws.endpoint, again) is None
+
+
+def test_nobody_else_is_known_to_the_cluster_whatever_they_may_do_in_aws(aws: LocalAWS) -> None:
+    assert aws.endpoint is not None
+    key = aws.user("second", allow("*"))
+    role = aws.role("deployer", trust_of(ADMIN), allow("*"))
+    session = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="admin")["Credentials"]
+    federated = aws.client("sts").get_federation_token(Name="admin")["Credentials"]
+    for credentials in (key, session, federated):
+        token = token_of(presigned(aws, credentials=credentials).url)
+        assert identity(aws, token) is not None
+        assert aws_user(aws.endpoint, token) is None

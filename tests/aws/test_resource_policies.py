@@ -259,5 +259,5 @@ def test_aws_managed_policies_are_there_by_arn_and_in_the_list(aws: LocalAWS) ->
     listed = [one for page in iam.get_paginator("list_policies").paginate(Scope="AWS") for one in page["Policies"]]
     assert len(listed) > 1_500
     assert iam.list_policies(Scope="Local")["Policies"] == []
-    with pytest.raises(ClientError, match="NoSuchPolicy not found"):
+    with pytest.raises(ClientError, match="NoSuchPolicy was not found"):
         iam.get_policy(PolicyArn="arn:aws:iam::aws:policy/NoSuchPolicy")

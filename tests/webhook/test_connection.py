@@ -61,6 +61,14 @@ async def test_a_pod_uses_its_service_account(api: APIServer, tmp_path: Path) ->
     assert await ask(connection) == "sa"
 
 
+async def test_a_pods_service_account_may_be_elsewhere(api: APIServer, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    (tmp_path / "ca.crt").write_bytes(AUTHORITY.certificate_pem)
+    where = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(api.port)}
+    connection = find_connection(environment={**where, "PODROLE_SERVICE_ACCOUNT": str(tmp_path)})
+    assert await ask(connection) == "sa"
+
+
 async def test_an_ipv6_service_address_is_bracketed(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("t")
     environment = {"KUBERNETES_SERVICE_HOST": "fd00::1"}

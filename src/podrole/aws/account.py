@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 from podrole.aws.managed import ensure_managed_policy
+from podrole.aws.moto_ids import give_ids_as_aws_does
 from podrole.aws.node_role import NODE_POLICIES, NODE_ROLE, NODE_TRUST
 
 ADMINISTRATOR = "admin"
@@ -39,6 +40,7 @@ class Account:
         from moto.iam.models import iam_backends
 
         self.forget()
+        give_ids_as_aws_does()
         backend = iam_backends[self.id][self.partition]
         administrator = backend.create_user(self.region, ADMINISTRATOR)
         policy = f"arn:{self.partition}:iam::aws:policy/AdministratorAccess"

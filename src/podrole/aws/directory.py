@@ -14,7 +14,8 @@ from podrole.aws.bound_principals import BoundPrincipals
 from podrole.aws.managed import managed_document
 from podrole.iam.directory import AccessKey, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 
-ROOT_SUFFIX = ":root"
+MOST_REMEMBERED = 10_000
+"""ARNs of roles whose unique ids are remembered."""
 
 
 class MotoDirectory:
@@ -25,12 +26,24 @@ class MotoDirectory:
 
     def __init__(self) -> None:
         self.bound = BoundPrincipals()
+        self._role_ids: dict[str, str] = {}
 
     def role(self, arn: str) -> Role | None:
         """See Directory."""
         partition, account = _place(arn)
-        found = self._moto_role(partition, account, arn.rpartition("/")[2])
-        return self._role(found) if found is not None and found.arn == arn else None
+        backend = _backend(account, partition)
+        if backend is None:
+            return None
+        # Where the role was found last time; an id that is another's by now, or nobody's, is no answer.
+        found = backend.roles.get(self._role_ids.get(arn))
+        if found is None or found.arn != arn:
+            found = next((role for role in list(backend.roles.values()) if role.arn == arn), None)
+            if found is None:
+                return None
+            if len(self._role_ids) >= MOST_REMEMBERED:
+                self._role_ids.clear()
+            self._role_ids[arn] = found.id
+        return self._role(found)
 
     def role_by_id(self, account: str, role_id: str, partition: str = "aws") -> Role | None:
         """Return the role of that unique id: None once it is deleted, whatever has its name now."""
@@ -74,14 +87,6 @@ class MotoDirectory:
             client_ids=tuple(provider.client_id_list),
             thumbprints=tuple(provider.thumbprint_list),
         )
-
-    def client_ids(self, provider_arn: str) -> list[str] | None:
-        """Return a provider's own list of audiences, to be changed in place; None where there is no such provider."""
-        partition, account = _place(provider_arn)
-        backend = _backend(account, partition)
-        provider = backend.open_id_providers.get(provider_arn) if backend is not None else None
-        listed: list[str] | None = provider.client_id_list if provider is not None else None
-        return listed
 
     def policies_of(self, principal: Role | User) -> PrincipalPolicies:
         """See Directory. The account's root user has none, and needs none."""
@@ -130,12 +135,6 @@ class MotoDirectory:
             return None
         # A boundary whose policy is gone allows nothing (and must not be taken for no boundary).
         return self.managed_policy(arn) or PolicyText(arn, '{"Version":"2012-10-17","Statement":[]}')
-
-    @staticmethod
-    def _moto_role(partition: str, account: str, name: str) -> Any | None:
-        backend = _backend(account, partition)
-        roles = list(backend.roles.values()) if backend is not None else []
-        return next((role for role in roles if role.name == name), None)
 
     def _role(self, role: Any) -> Role:
         return Role(

@@ -24,20 +24,21 @@ from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.errors import AWSError, internal_failure
 from podrole.aws.moto import Moto
 from podrole.aws.node_role import node_credentials
-from podrole.aws.operations.client_ids import ClientIDs
 from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS, ClusterInfo
+from podrole.aws.operations.iam import IAM, name_the_caller
+from podrole.aws.operations.oidc_providers import OIDCProviders
 from podrole.aws.operations.pod_identity import PodIdentity
 from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS, denial_error
 from podrole.aws.receive import ServiceRequest, identify
 from podrole.aws.record import record
 from podrole.aws.render import error_response
-from podrole.aws.serve import own_operations, pod_identity_operations, policy_operations, provider_operations, serve
+from podrole.aws.serve import iam_operations, own_operations, pod_identity_operations, policy_operations, serve
 from podrole.aws.wire import BodyTooLarge, HTTPResponse, Receive, read_request
 from podrole.base.clock import Clock
 from podrole.base.events import EventLog
-from podrole.oidc.keycache import KeySource
+from podrole.oidc.keycache import Issuers
 from podrole.sts.credentials import Credentials, Vault
 from podrole.sts.limits import session_denial
 
@@ -55,7 +56,7 @@ class Endpoint:
         cluster: ClusterInfo,
         *,
         vault: Vault,
-        keys: KeySource,
+        keys: Issuers,
         events: EventLog,
         clock: Clock,
         associations: Associations | None = None,
@@ -75,8 +76,8 @@ class Endpoint:
         self._own = {
             **own_operations(STS(self._directory, keys, vault, account.region), eks),
             **pod_identity_operations(pods),
+            **iam_operations(IAM(self._moto, OIDCProviders(self._moto, keys))),
             **policy_operations(Simulation(self._directory), MessageDecoder(messages)),
-            **provider_operations(ClientIDs(self._directory)),
         }
         self.administrator_id = ""
         self._ready = asyncio.Event()
@@ -149,6 +150,7 @@ class Endpoint:
         caller = authenticate(call, self._directory, self._vault, now)
         call.principal = str(caller.principal)
         refuse_by_session(call, caller)
+        name_the_caller(call, caller)
         if caller is not ANONYMOUS or not is_unsigned_operation(call):
             authorize(call, caller, self._directory, self._refusals)
         check_documents(call, caller.account or self._account.id, self._directory.bound)

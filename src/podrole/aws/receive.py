@@ -191,13 +191,18 @@ def _query_parameters(http: HTTPRequest) -> dict[str, str]:
     found: dict[str, str] = {}
     for raw_name, _, raw_value in pairs:
         try:
-            name, value = unquote_plus(raw_name, errors="strict"), unquote_plus(raw_value, errors="strict")
+            name, value = _unquoted(raw_name), _unquoted(raw_value)
         except UnicodeDecodeError:
             raise AWSError("MalformedQueryString", 400, "A parameter is not UTF-8.") from None
         if name in found:
             raise AWSError("MalformedQueryString", 400, f"The parameter {name!r} is given twice.")
         found[name] = value
     return found
+
+
+def _unquoted(text: str) -> str:
+    """Decode a name or value of a form. Most, tokens above all, have nothing to decode."""
+    return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
 
 
 def _from_path(call: ServiceRequest, candidates: tuple[Service, ...]) -> None:

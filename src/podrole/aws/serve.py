@@ -9,9 +9,9 @@ from podrole.aws.cbor import PROTOCOL, cbor_answer
 from podrole.aws.deleted_objects import nothing_deleted, with_refused_keys
 from podrole.aws.errors import AWSError
 from podrole.aws.moto import Moto
-from podrole.aws.operations.client_ids import ClientIDs
 from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS
+from podrole.aws.operations.iam import IAM
 from podrole.aws.operations.pod_identity import PodIdentity
 from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS
@@ -20,6 +20,7 @@ from podrole.aws.receive import ServiceRequest
 from podrole.aws.wire import HTTPResponse
 
 Handler = Callable[[ServiceRequest, Caller], Awaitable[HTTPResponse]]
+_ANY = "*"
 
 
 def own_operations(sts: STS, eks: EKS) -> Mapping[tuple[str, str], Handler]:
@@ -66,6 +67,11 @@ def pod_identity_operations(pods: PodIdentity) -> Mapping[tuple[str, str], Handl
     }
 
 
+def iam_operations(iam: IAM) -> Mapping[tuple[str, str], Handler]:
+    """Return who answers every operation of IAM that nobody else does."""
+    return {("iam", _ANY): iam.serve}
+
+
 def policy_operations(simulation: Simulation, decoder: MessageDecoder) -> Mapping[tuple[str, str], Handler]:
     """Return the operations that podrole's own policy engine answers."""
     return {
@@ -77,20 +83,12 @@ def policy_operations(simulation: Simulation, decoder: MessageDecoder) -> Mappin
     }
 
 
-def provider_operations(client_ids: ClientIDs) -> Mapping[tuple[str, str], Handler]:
-    """Return the operations on identity providers that moto does not have."""
-    return {
-        ("iam", "AddClientIDToOpenIDConnectProvider"): client_ids.add,
-        ("iam", "RemoveClientIDFromOpenIDConnectProvider"): client_ids.remove,
-    }
-
-
 async def serve(
     call: ServiceRequest, caller: Caller, own: Mapping[tuple[str, str], Handler], moto: Moto, account: str
 ) -> HTTPResponse:
     """Answer an authorized call. Raises AWSError."""
     name = call.service.name if call.service else ""
-    handler = own.get((name, call.operation))
+    handler = own.get((name, call.operation)) or own.get((name, _ANY))
     if handler is not None:
         return await handler(call, caller)
     if name == "sts":

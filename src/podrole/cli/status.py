@@ -26,7 +26,7 @@ def describe(world: Description, directory: WorldDirectory) -> str:
         (
             f"AWS         {world.aws_url}  account {world.account}, region {world.region}",
             f"Cluster     {world.cluster_url}  named {world.cluster}, kubeconfig {directory.kubeconfig}",
-            f"Webhook     {world.webhook_url}",
+            f"Webhook     {world.webhook_url}  metrics {world.webhook_metrics_url}",
             f"Issuer      {world.issuer}",
             f"            on port {world.issuer_port}, thumbprint {world.thumbprint}",
             f"Agent       {world.pod_identity_url}  for EKS Pod Identity",

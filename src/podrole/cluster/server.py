@@ -51,6 +51,7 @@ from podrole.cluster.node_api import Node
 from podrole.cluster.publish.issuer import IssuerDocuments
 from podrole.cluster.schema.decoding import DecodeError, decode
 from podrole.cluster.schema.types import struct
+from podrole.cluster.services import ServiceEndpoints
 from podrole.cluster.store.store import Store
 from podrole.cluster.users import MASTERS, User
 from podrole.oidc.keys import SigningKey
@@ -59,10 +60,6 @@ Object = dict[str, Any]
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 _SYSTEM = User("system:apiserver", groups=(MASTERS,))
-
-
-def no_services(_namespace: str, _name: str, _port: int) -> None:
-    """Resolve no service: for clusters whose webhooks are all registered by URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +93,7 @@ class Cluster:
         authority_pem: bytes,
         administrator_token: str | None = None,
         token_authenticators: Sequence[TokenAuthenticator] = (),
-        resolve_service: ServiceResolver = no_services,
+        resolve_service: ServiceResolver | None = None,
         events: EventLog | None = None,
         clock: Clock = system_clock,
         source: random.Random | None = None,
@@ -105,8 +102,9 @@ class Cluster:
 
         ``keys``: the first signs tokens, all verify them. ``authority_pem``: the certificate that clients trust.
         ``administrator_token``: None for a new one. ``token_authenticators``: asked, in order, whose a token is that is
-        neither the administrator's nor a service account's. ``resolve_service``: where a webhook's service listens.
-        ``events``: told of each new pod's admission. ``source``: what names are made of, random where None.
+        neither the administrator's nor a service account's. ``resolve_service``: where a webhook's service listens;
+        None for the ready pods that it selects. ``events``: told of each new pod's admission. ``source``: what names
+        are made of, random where None.
         """
         self.settings = settings
         self.administrator_token = administrator_token or secrets.token_urlsafe(32)
@@ -116,7 +114,7 @@ class Cluster:
         self._up = True
         self.store = Store(history=settings.history)
         self.tokens = ServiceAccountTokens(self.store, settings.issuer, keys, clock)
-        self._caller = WebhookCaller(resolve_service)
+        self._caller = WebhookCaller(resolve_service or ServiceEndpoints(self.store))
         audiences = settings.audiences or (settings.issuer,)
         authenticator = Authenticator(self.administrator_token, self.tokens, audiences, token_authenticators)
         roles = Roles(self.store)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from podrole.base.clock import Clock
-from podrole.oidc.discovery import TIMEOUT_SECONDS, fetch_keys
+from podrole.oidc.discovery import TIMEOUT_SECONDS, discovery_url, fetch_keys
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 from podrole.oidc.fetch import Fetcher
 from podrole.oidc.jwks import Keys
@@ -37,6 +37,14 @@ class KeySource(Protocol):
 
     async def keys(self, issuer: str, kid: str, thumbprints: Sequence[str]) -> tuple[VerificationKey, ...]:
         """Return the issuer's keys of that id, at least one. Raises KeysUnavailable."""
+        ...
+
+
+class Issuers(KeySource, Protocol):
+    """What can be asked of issuers' servers: their keys, and the certificate that stands for them."""
+
+    async def served_thumbprint(self, issuer: str) -> str:
+        """Return the SHA-1 of the last certificate that the issuer's server sends. Raises KeysUnavailable."""
         ...
 
 
@@ -84,6 +92,18 @@ class KeyCache:
         if kid in entry.keys:
             return entry.keys[kid]
         raise _unknown(issuer, kid, entry.keys)
+
+    async def served_thumbprint(self, issuer: str) -> str:
+        """See Issuers."""
+        try:
+            async with asyncio.timeout(self.fetch_limit):
+                return await self._fetcher.served_thumbprint(discovery_url(issuer))
+        except TimeoutError:
+            raise KeysUnavailable(
+                KeysFault.TIMEOUT,
+                f"The server of {issuer} did not answer in time.",
+                expected=f"a certificate within {self.fetch_limit:g} s",
+            ) from None
 
     def forget(self) -> None:
         """Drop what is known, so that the next use fetches."""

@@ -28,7 +28,7 @@ FORBIDDEN_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip",
 _SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
 # The last character of a segment carries only zero bits beyond the last byte (RFC 4648 3.5): one spelling for a token.
 _LAST_OF_TWO, _LAST_OF_THREE = frozenset("AQgw"), frozenset("AEIMQUYcgkosw048")
-_STANDARD_ALPHABET = str.maketrans("-_", "+/")
+_STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _LONG = 1 << 63
 _TYPE_NAMES = {
     str: "a string",
@@ -206,7 +206,8 @@ def _decode(segment: str, name: str) -> bytes:
     canonical = {0: True, 1: False, 2: segment[-1] in _LAST_OF_TWO, 3: segment[-1] in _LAST_OF_THREE}[left_over]
     if not canonical:
         raise _not_a_jwt(f"Its {name} is no base64url.")
-    return binascii.a2b_base64(segment.translate(_STANDARD_ALPHABET) + "=" * (-len(segment) % 4))
+    padded = segment.encode("ascii") + b"=" * (-len(segment) % 4)
+    return binascii.a2b_base64(padded.translate(_STANDARD_ALPHABET))
 
 
 def _not_a_jwt(detail: str, *, got: str | None = None, expected: str | None = None) -> TokenRefused:

@@ -21,7 +21,7 @@ from podrole.webhook.self_signed import Material, first_material, next_material,
 from podrole.webhook.settings import SelfSignedSettings
 from podrole.webhook.tls import load_pem_pair
 
-LOOK_SECONDS = 30.0
+LOOK_SECONDS = 10.0
 """How often the Secret and the webhook configuration are looked at. Much shorter than SPREAD_SECONDS, on which it
 rests that every replica has seen a new authority before anything is signed by it."""
 

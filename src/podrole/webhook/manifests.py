@@ -84,6 +84,9 @@ def manifests(installation: Installation) -> list[Object]:
         _service(chosen),
         _disruption_budget(chosen),
     ]
+    if chosen.certificates == "self-signed":
+        # Empty: the webhook fills it. It is here so that it goes when the installation goes.
+        objects.insert(1, _object(chosen, "v1", "Secret"))
     if chosen.certificates == "cert-manager":
         objects += _cert_manager(chosen)
     objects.append(_configuration(chosen))
@@ -197,7 +200,7 @@ def _deployment(chosen: Installation) -> Object:
         spec={
             "replicas": chosen.replicas,
             "selector": {"matchLabels": labels},
-            "strategy": {"rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
             "template": {"metadata": {"labels": {**labels, SKIP_LABEL: "true"}}, "spec": spec},
         },
     )

@@ -50,6 +50,7 @@ class Description(msgspec.Struct, frozen=True):
     aws_url: str
     cluster_url: str
     webhook_url: str
+    webhook_metrics_url: str
     issuer: str
     issuer_port: int
     thumbprint: str

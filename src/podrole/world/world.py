@@ -72,6 +72,7 @@ class _Sockets:
     cluster: socket.socket
     issuer: socket.socket
     webhook: socket.socket
+    metrics: socket.socket
     pod_identity: socket.socket
 
     @classmethod
@@ -81,6 +82,7 @@ class _Sockets:
             (settings.cluster_port, "The cluster", "--cluster-port"),
             (settings.issuer_port, "The cluster's issuer", "--issuer-port"),
             (settings.webhook_port, "The webhook", "--webhook-port"),
+            (0, "The webhook's metrics", "--webhook-port"),
             (settings.pod_identity_port, "The EKS Pod Identity agent", "--pod-identity-port"),
         )
         return cls(*(stack.enter_context(bind(port, name=name, option=option)) for port, name, option in wanted))
@@ -166,6 +168,7 @@ class World:
             aws_url=_url("http", sockets.aws),
             cluster_url=_url("https", sockets.cluster),
             webhook_url=_url("https", sockets.webhook) + "/mutate",
+            webhook_metrics_url=_url("http", sockets.metrics) + "/metrics",
             issuer=issuer,
             issuer_port=_port(sockets.issuer),
             pod_identity_url=_url("http", sockets.pod_identity) + CREDENTIALS_PATH,
@@ -237,6 +240,7 @@ class World:
             ),
             sock=sockets.webhook,
             tls=server_context(authority.issue([LOOPBACK], now=self._clock())),
+            metrics_sock=sockets.metrics,
         )
         await stack.enter_async_context(webhook)
         await webhook.wait_ready()

@@ -29,6 +29,7 @@ def test_the_older_forms_are_given_to_everyone_else(http: httpx2.Client) -> None
         "authentication.k8s.io",
         "authorization.k8s.io",
         "batch",
+        "policy",
         "rbac.authorization.k8s.io",
     }
     assert http.get("/apis/apps").json()["preferredVersion"]["groupVersion"] == "apps/v1"

@@ -8,7 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podrole.cluster.client import WatchEvent
+from podrole.cluster.controllers.deployment import DeploymentController
 from podrole.cluster.controllers.rollout import Replicas, limits, next_sizes, template_hash, without_hash
+from podrole.cluster.event_recorder import EventRecorder
 
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
 
@@ -222,6 +225,20 @@ async def test_recreate_ends_the_old_pods_before_the_new(
         if event.type != "DELETED" and images == {"v2"} and len(await pods_of()) == 3:
             break
     await complete()
+
+
+async def test_the_end_of_a_pod_is_about_its_deployment(
+    cluster: Any, deploy: Any, complete: Any, pods_of: Any, time: Any
+) -> None:
+    """One that recreates waits for the last, and no ReplicaSet shows when a pod that is being deleted is gone."""
+    await deploy(replicas=1)
+    await complete()
+    (pod,) = await pods_of()
+    about = DeploymentController(cluster, time, EventRecorder(cluster, "test", time.now)).watched()["pods"]
+    assert about(WatchEvent("DELETED", pod)) == [("default", "web")]
+    assert about(WatchEvent("MODIFIED", pod)) == []
+    pod["metadata"]["labels"].pop("pod-template-hash")
+    assert about(WatchEvent("DELETED", pod)) == []
 
 
 async def test_a_paused_deployment_only_scales(

@@ -54,6 +54,15 @@ def test_the_aws_cli_images_run_the_local_aws(images: Images, reference: str) ->
     ]
 
 
+def test_podroles_own_image_runs_the_webhook_with_the_same_python(images: Images) -> None:
+    image = images.resolve("podrole:0.1.0")
+    webhook = ["/opt/python/bin/python3.11", "-m", "podrole.webhook"]
+    assert image.command_line([], ["--port=8443"]) == [*webhook, "--port=8443"]
+    assert image.command_line(["/webhook", "-v=3"], []) == [*webhook, "-v=3"]
+    assert image.command_line(["webhook"], []) == ["webhook"]
+    assert image.environment == {"PODROLE_SERVICE_ACCOUNT": "/var/run/secrets/kubernetes.io/serviceaccount"}
+
+
 @pytest.mark.parametrize("command", ["aws", "/usr/local/bin/aws", "/usr/bin/aws"])
 def test_the_aws_of_the_image_is_the_local_aws_by_any_of_its_names(images: Images, command: str) -> None:
     assert images.resolve("amazon/aws-cli").command_line([command, "--version"], [])[0] == AWS

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import httpx2
 
 ServiceResolver = Callable[[str, str, int], tuple[str, int] | None]
-"""Where a service's port is really listening: (namespace, name, port) -> (host, port), None for no such service."""
+"""Where a service's port is really listening: (namespace, name, port) -> (host, port), None for no such service.
+Raises NoEndpoints where no pod is ready to answer."""
 
 MAX_ANSWER_BYTES = 3 * 1024 * 1024
 _HEADERS = {
@@ -29,6 +30,10 @@ _HEADERS = {
 
 class CallError(Exception):
     """The webhook could not be asked; the text is what stands after ``failed calling webhook "name": ``."""
+
+
+class NoEndpoints(Exception):
+    """A service has no pod that is ready, or does not have the port; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,10 @@ class WebhookCaller:
         port = service.get("port", 443)
         path = f"{service.get('path') or '/'}?timeout={seconds}s"
         url_text = f"https://{name}:{port}{path}"
-        found = self._resolve(service["namespace"], service["name"], port)
+        try:
+            found = self._resolve(service["namespace"], service["name"], port)
+        except NoEndpoints as problem:
+            raise CallError(f'failed to call webhook: Post "{url_text}": {problem}') from None
         if found is None:
             raise CallError(f'failed to call webhook: Post "{url_text}": service "{service["name"]}" not found')
         return _Target(url_text, f"https://{found[0]}:{found[1]}{path}", f"{name}:{port}", name)

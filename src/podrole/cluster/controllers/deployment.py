@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from podrole.cluster.client import ClusterClient, Object
-from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find, its_controller, itself
+from podrole.cluster.client import ClusterClient, Object, WatchEvent
+from podrole.cluster.controllers.controller import Controller, Key, KeysOf, controller_of, find, its_controller, itself
 from podrole.cluster.controllers.deployment_status import is_complete, progress_due, status_of
 from podrole.cluster.controllers.rollout import HASH_LABEL, Replicas, limits, next_sizes, template_hash, without_hash
 from podrole.cluster.controllers.workloads import is_finished, owned, owner_reference
@@ -32,7 +32,11 @@ class DeploymentController(Controller):
         self._recorder = recorder
 
     def watched(self) -> Mapping[str, KeysOf]:
-        return {"deployments.apps": itself, "replicasets.apps": its_controller("Deployment")}
+        return {
+            "deployments.apps": itself,
+            "replicasets.apps": its_controller("Deployment"),
+            "pods": _deployment_of_gone,
+        }
 
     async def reconcile(self, key: Key) -> float | None:
         deployment = await find(self.client, "deployments.apps", key)
@@ -188,3 +192,13 @@ def _figures(replica_set: Object) -> Replicas:
         replica_set["spec"].get("replicas", 1),
         status.get("availableReplicas", 0),
     )
+
+
+def _deployment_of_gone(event: WatchEvent) -> Iterable[Key]:
+    """Be about the Deployment of a pod that is gone: one that recreates waits for that, and no ReplicaSet shows it."""
+    metadata = event.object["metadata"]
+    replica_set = controller_of(event.object, "ReplicaSet")
+    template = (metadata.get("labels") or {}).get(HASH_LABEL)
+    if event.type != "DELETED" or replica_set is None or not template:
+        return []
+    return [(metadata["namespace"], replica_set["name"].removesuffix(f"-{template}"))]

@@ -128,6 +128,7 @@ _STRATEGIES: Mapping[str, Strategy] = {
         status_keeps=("labels",),
     ),
     "events": Strategy(validate=core.validate_event),
+    "poddisruptionbudgets.policy": Strategy(prepare=_prepare_without_status),
     "jobs.batch": Strategy(
         prepare=_prepare_job, validate=workloads.validate_job, validate_update=workloads.validate_job_update
     ),

@@ -41,13 +41,15 @@ ProgramFinder = Callable[[], str | None]
 class LocalImage:
     """What runs in place of an image.
 
-    ``entrypoint`` and ``command`` are the image's ENTRYPOINT and CMD. ``programs`` are names that mean a certain
-    program of this machine wherever the image would have it in a directory for programs (``/usr/local/bin/aws``).
+    ``entrypoint``, ``command`` and ``environment`` are the image's ENTRYPOINT, CMD and ENV. ``programs`` are names that
+    mean a certain program of this machine wherever the image would have it in a directory for programs
+    (``/usr/local/bin/aws``), or paths.
     """
 
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
-    programs: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    programs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     runs: str = "the programs of this machine"
 
     def command_line(self, command: list[str], args: list[str]) -> list[str]:
@@ -56,8 +58,7 @@ class LocalImage:
         if not line:
             return line
         directory, _, name = line[0].rpartition("/")
-        if name in self.programs and (line[0] == name or directory in SYSTEM_PATH.split(":")):
-            line[0] = self.programs[name]
+        line[:1] = self.programs.get(name if directory in SYSTEM_PATH.split(":") else line[0], line[:1])
         return line
 
 
@@ -109,9 +110,22 @@ _SHELLS: Mapping[str, tuple[str, ...]] = {
 }
 _AWS = ("amazon/aws-cli", "public.ecr.aws/aws-cli/aws-cli")
 _PYTHON = ("python", "public.ecr.aws/docker/library/python")
+_WEBHOOK = "podrole"
+"""The image that podrole's own Dockerfile makes."""
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _PAUSE = ("registry.k8s.io/pause", "public.ecr.aws/eks-distro/kubernetes/pause")
 
-RUNNABLE = ("amazon/aws-cli", "busybox", "alpine", "bash", "debian", "ubuntu", "python", "registry.k8s.io/pause")
+RUNNABLE = (
+    "amazon/aws-cli",
+    "busybox",
+    "alpine",
+    "bash",
+    "debian",
+    "ubuntu",
+    "python",
+    "podrole",
+    "registry.k8s.io/pause",
+)
 """Named in the message for an image that is not known."""
 
 
@@ -128,13 +142,21 @@ class Images:
         if name in _SHELLS:
             return LocalImage(command=_SHELLS[name])
         if name in _PYTHON:
-            programs = dict.fromkeys(("python", "python3"), self._python)
+            programs = dict.fromkeys(("python", "python3"), (self._python,))
             return LocalImage(command=("python3",), programs=programs, runs=self._python)
         if name in _AWS:
             aws = self._find_aws()
             if aws is None:
                 raise ImageProblem(f'failed to pull and unpack image "{reference}": {AWS_MISSING}')
-            return LocalImage(entrypoint=("aws",), programs={"aws": aws}, runs=aws)
+            return LocalImage(entrypoint=("aws",), programs={"aws": (aws,)}, runs=aws)
+        if name == _WEBHOOK:
+            program = (self._python, "-m", "podrole.webhook")
+            return LocalImage(
+                entrypoint=("/webhook",),
+                environment={"PODROLE_SERVICE_ACCOUNT": SERVICE_ACCOUNT},
+                programs={"/webhook": program},
+                runs=" ".join(program),
+            )
         if name in _PAUSE:
             return LocalImage(entrypoint=("sleep", "infinity"), runs="sleep infinity")
         raise ImageProblem(

@@ -45,7 +45,8 @@ class Prepared:
 async def prepare(host: Host, pod: Object, spec: Mapping[str, Any], image: LocalImage, volumes: PodVolumes) -> Prepared:
     """Make the container's directories and work out its environment and command.
 
-    Raises ConfigProblem or MountProblem. The environment is a minimal one, then the node's, then the container's own.
+    Raises ConfigProblem or MountProblem. The environment is a minimal one, then the node's, then the image's, then the
+    container's own.
     """
     uid, namespace = pod["metadata"]["uid"], pod["metadata"]["namespace"]
     try:
@@ -76,7 +77,7 @@ async def prepare(host: Host, pod: Object, spec: Mapping[str, Any], image: Local
         "HOSTNAME": pod["metadata"]["name"],
         "TMPDIR": str(own / "tmp"),
         **host.settings.environment,
-        **{name: rule.rewrite(value) for name, value in asked.items()},
+        **{name: rule.rewrite(value) for name, value in {**image.environment, **asked}.items()},
     }
     # A home outside the pod would be the person's, with the person's credentials in it.
     environment["HOME"] = rule.locate(asked.get("HOME") or "/root") or str(own / "home")

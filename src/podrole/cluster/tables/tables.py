@@ -19,6 +19,7 @@ Cells = Callable[[Object, float], list[Any]]
 
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1"
 _CORE, _APPS, _BATCH = "io.k8s.api.core.v1", "io.k8s.api.apps.v1", "io.k8s.api.batch.v1"
+_POLICY = "io.k8s.api.policy.v1"
 _RBAC = "io.k8s.api.rbac.v1"
 
 _NAME = ("Name", f"@{_META}.ObjectMeta.name")
@@ -119,6 +120,13 @@ _COLUMNS: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("Nominated Node*", f"@{_CORE}.PodStatus.nominatedNodeName"),
         ("Readiness Gates*", f"@{_CORE}.PodSpec.readinessGates"),
     ),
+    "poddisruptionbudgets.policy": (
+        _NAME,
+        ("Min Available", f"@{_POLICY}.PodDisruptionBudgetSpec.minAvailable"),
+        ("Max Unavailable", f"@{_POLICY}.PodDisruptionBudgetSpec.maxUnavailable"),
+        ("Allowed Disruptions#", f"@{_POLICY}.PodDisruptionBudgetStatus.disruptionsAllowed"),
+        _AGE,
+    ),
     "replicasets.apps": (
         _NAME,
         ("Desired#", f"@{_APPS}.ReplicaSetSpec.replicas"),
@@ -157,6 +165,7 @@ _CELLS: Mapping[str, Cells] = {
     "namespaces": core.namespace_cells,
     "nodes": core.node_cells,
     "pods": pods.pod_cells,
+    "poddisruptionbudgets.policy": workloads.disruption_budget_cells,
     "replicasets.apps": workloads.replica_set_cells,
     "rolebindings.rbac.authorization.k8s.io": rbac.binding_cells,
     "roles.rbac.authorization.k8s.io": rbac.role_cells,

@@ -1,4 +1,4 @@
-"""The rows of Deployment, ReplicaSet, Job and CronJob."""
+"""The rows of Deployment, ReplicaSet, PodDisruptionBudget, Job and CronJob."""
 
 from __future__ import annotations
 
@@ -35,6 +35,17 @@ def replica_set_cells(replica_set: Object, now: float) -> list[Any]:
         status.get("readyReplicas", 0),
         age(replica_set, now),
         *_template_cells(spec),
+    ]
+
+
+def disruption_budget_cells(budget: Object, now: float) -> list[Any]:
+    spec = budget.get("spec", {})
+    return [
+        budget["metadata"]["name"],
+        str(spec.get("minAvailable", "N/A")),
+        str(spec.get("maxUnavailable", "N/A")),
+        budget.get("status", {}).get("disruptionsAllowed", 0),
+        age(budget, now),
     ]
 
 

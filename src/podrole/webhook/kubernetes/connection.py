@@ -29,6 +29,8 @@ from podrole.webhook.kubernetes.credentials import ExecPlugin, StaticToken, Toke
 from podrole.webhook.tls import load_pem_pair
 
 IN_CLUSTER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+DIRECTORY_VARIABLE = "PODROLE_SERVICE_ACCOUNT"
+"""Where else the pod's token and CA are: for nodes whose pods have no file system of their own, as podrole's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,7 @@ def find_connection(
     ``server`` overrides the address that was found. Raises KubeconfigProblem.
     """
     environment = os.environ if environment is None else environment
+    in_cluster = Path(environment.get(DIRECTORY_VARIABLE) or in_cluster)
     if kubeconfig:
         if not Path(kubeconfig).is_file():
             raise KubeconfigProblem("The kubeconfig is not there.", got=kubeconfig, next_step="name one that is")

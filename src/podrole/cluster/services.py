@@ -1,0 +1,62 @@
+"""Where a Service leads: to the pods that are ready of those that its selector names, one after the other.
+
+There is no cluster IP and no kube-proxy here. Whoever calls a Service by its name within the cluster, as the API server
+calls webhooks, asks for a pod.
+https://kubernetes.io/docs/concepts/services-networking/service/
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from podrole.cluster.admission.caller import NoEndpoints
+from podrole.cluster.kinds.registry import BY_NAME
+from podrole.cluster.store.store import Object, Store
+
+_SERVICES, _PODS = BY_NAME["services"], BY_NAME["pods"]
+
+
+class ServiceEndpoints:
+    """Resolves services by what the store holds now."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._turn = itertools.count()
+
+    def __call__(self, namespace: str, name: str, port: int) -> tuple[str, int] | None:
+        """Return host and port of a ready pod, None where there is no such service. Raises NoEndpoints."""
+        service = self._store.get(_SERVICES, namespace, name)
+        if service is None:
+            return None
+        spec = service.get("spec") or {}
+        wanted = next((item for item in spec.get("ports") or () if item["port"] == port), None)
+        if wanted is None:
+            raise NoEndpoints(f'no service port {port} found for service "{name}"')
+        pods = [pod for pod in self._store.list(_PODS, namespace) if _answers(pod, spec.get("selector") or {})]
+        found = [(pod["status"]["podIP"], number) for pod in pods if (number := _port_of(pod, wanted)) is not None]
+        if not found:
+            raise NoEndpoints(f'no endpoints available for service "{name}"')
+        return found[next(self._turn) % len(found)]
+
+
+def _answers(pod: Object, selector: dict[str, str]) -> bool:
+    metadata, status = pod["metadata"], pod.get("status") or {}
+    return (
+        bool(selector)
+        and selector.items() <= (metadata.get("labels") or {}).items()
+        and "deletionTimestamp" not in metadata
+        and bool(status.get("podIP"))
+        and any(item["type"] == "Ready" and item["status"] == "True" for item in status.get("conditions") or ())
+    )
+
+
+def _port_of(pod: Object, wanted: dict[str, Any]) -> int | None:
+    target = wanted.get("targetPort") or wanted["port"]
+    if isinstance(target, int):
+        return target
+    for container in pod["spec"].get("containers") or ():
+        for port in container.get("ports") or ():
+            if port.get("name") == target:
+                return int(port["containerPort"])
+    return None
