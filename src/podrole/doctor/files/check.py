@@ -104,7 +104,7 @@ async def check(paths: list[Path], options: Options) -> Checked:
         if role.name not in files.used and role.trust is not None and "oidc-provider/" in role.trust.text:
             found += _located(await _of_role(files, role), files)
     found += _unreadable(files)
-    unique = {(one.finding.code, one.path, one.line, one.finding.got): one for one in found}
+    unique = {(one.finding.code, one.path, one.line, one.finding.what): one for one in found}
     ordered = sorted(unique.values(), key=lambda one: (str(one.path), one.line, one.finding.code))
     return Checked(tuple(ordered), tuple(files.notes), checked, len(files.account.listed))
 
@@ -121,6 +121,7 @@ def _read(paths: list[Path], options: Options) -> _Files:
         except BadFile as fault:
             notes.append(" ".join(filter(None, (fault.what, fault.next_step))))
     manifests = Manifests(documents, options.namespace)
+    notes += manifests.notes
     annotations = list(manifests.annotations())
     account = options.account or _only(match[1] for value in annotations for match in _ACCOUNT.finditer(value))
     items: list[Item] = [item for one in documents for item in read_policies(one, account, options.region)]

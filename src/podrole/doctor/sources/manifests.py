@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from podrole.doctor.changes import Workload
 from podrole.doctor.cluster import IssuedToken, Object
 from podrole.doctor.errors import CannotTell
 from podrole.doctor.files.documents import Document
 from podrole.doctor.files.policies import Origin
 from podrole.doctor.names import nearest
+from podrole.webhook.pod import read_pod
 
 Key = tuple[str, str, str]
 _PLURALS = {
@@ -37,6 +40,7 @@ class Manifests:
         self._namespace = namespace
         self._objects: dict[Key, Object] = {}
         self.origins: dict[Key, Origin] = {}
+        self.notes: list[str] = []
         for document in documents:
             for value, origin in _objects(document):
                 self._add(value, origin)
@@ -49,6 +53,10 @@ class Manifests:
     def _add(self, value: Object, origin: Origin) -> None:
         metadata = value["metadata"]
         kind = str(value["kind"])
+        why = _misshapen(kind, value)
+        if why:
+            self.notes.append(f"{origin.document.path}:{origin.line()}: {kind} {metadata.get('name')}: {why}.")
+            return
         namespace = "" if kind in _WITHOUT_NAMESPACE else str(metadata.get("namespace") or self._namespace)
         key = (kind, namespace, str(metadata.get("name") or metadata.get("generateName") or ""))
         self._objects[key] = {**value, "metadata": {**metadata, "namespace": namespace, "name": key[2]}}
@@ -129,6 +137,20 @@ def _objects(document: Document) -> Iterator[tuple[Object, Origin]]:
             pending += [(one, origin.at("items", position)) for position, one in enumerate(value["items"])]
         elif isinstance(value.get("metadata"), dict):
             yield value, origin
+
+
+def _misshapen(kind: str, value: Object) -> str:
+    """Say why an object cannot be looked into; empty where it can."""
+    annotations = value["metadata"].get("annotations")
+    if annotations is not None and not isinstance(annotations, dict):
+        return "its annotations are no map"
+    if kind != "Pod" and kind not in _TEMPLATED:
+        return ""
+    try:
+        read_pod(_pod_of(kind, {**value, "metadata": {"namespace": "", "name": "", **value["metadata"]}}))
+    except msgspec.ValidationError as problem:
+        return f"this is no pod that a cluster would take: {problem}"
+    return ""
 
 
 def _pod_of(kind: str, value: Object) -> Object:
