@@ -125,8 +125,8 @@ class Clinic:
 
     def pod(self, name: str, account: str | None = None, **more: Any) -> None:
         """Create a pod that asks who it is, once the clinic is open: what it would say before it is repaired is not
-        what is tested, and the aws CLI takes its time. ``more`` goes into its only container, or with a leading ``pod_``
-        into its spec, or with ``meta_`` into its metadata."""
+        what is tested, and the aws CLI takes its time. ``more`` goes into its only container, or with a leading
+        ``pod_`` into its spec, or with ``meta_`` into its metadata."""
         container: Object = {"name": "main", "image": "amazon/aws-cli"}
         container["command"] = ["sh", "-c", self._whoami]
         spec: Object = {"restartPolicy": "Never", "containers": [container]}

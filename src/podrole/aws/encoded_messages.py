@@ -52,7 +52,8 @@ class EncodedMessages:
             return None
 
     def _seal(self, document: Mapping[str, Any]) -> str:
-        nonce = self._random_bytes(_NONCE_BYTES)
+        first, *others = self._random_bytes(_NONCE_BYTES)
+        nonce = bytes([first & 0x7F, *others])  # or a message may begin with "-", and be taken for an option
         plain = zlib.compress(json.dumps(document, separators=(",", ":")).encode())
         return base64.urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, plain, _PURPOSE)).decode().rstrip("=")
 

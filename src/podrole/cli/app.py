@@ -167,3 +167,69 @@ def doctor(
 
     options = PlaceOptions(directory, kubeconfig, context, profile, region, role, issuer)
     raise typer.Exit(run(Asked(target, everything, can, resource, live), options, as_json=as_json))
+
+
+@app.command()
+def explain(
+    what: Annotated[str, typer.Argument(metavar="[REQUEST-ID|last|MESSAGE|-]")] = "last",
+    directory: Directory = DEFAULT_DIRECTORY,
+    as_json: JSON = False,
+) -> None:
+    """Tell the whole story of a call: pod, token, each step of the check, each policy. "last" is the last refusal; an
+    encoded authorization failure message is opened."""
+    from podrole.cli.explain import Asked, run
+
+    raise typer.Exit(run(directory, Asked(what), as_json=as_json))
+
+
+token_app = typer.Typer(name="token", help="Look at a service account's token.", no_args_is_help=True)
+app.add_typer(token_app)
+
+
+@token_app.callback()
+def token() -> None:
+    """Look at a service account's token."""
+
+
+@token_app.command()
+def decode(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="A file with the token, or - for standard input.")],
+    verify: Annotated[bool, typer.Option("--verify", help="Check it as STS would, step by step.")] = False,
+    audience: Annotated[
+        str, typer.Option("--audience", help="The audience that is expected, where no provider tells.")
+    ] = "sts.amazonaws.com",
+    directory: Directory = DEFAULT_DIRECTORY,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    profile: Profile = None,
+    region: Region = None,
+    role: Annotated[str | None, typer.Option("--role", help="Ask for this role too: its ARN.")] = None,
+    issuer: Annotated[str | None, typer.Option("--issuer", help="Verify with what this issuer publishes.")] = None,
+    as_json: JSON = False,
+) -> None:
+    """Show a token's header and claims, never its signature; with --verify say what STS would say to it: in the world,
+    to an issuer's published keys, or to a cluster's own. Exit code 0: good, 1: refused, 2: could not tell."""
+    from podrole.cli.place import PlaceOptions
+    from podrole.cli.token import Asked, run
+
+    options = PlaceOptions(directory, kubeconfig, context, profile, region, role, issuer)
+    raise typer.Exit(run(Asked(file, verify, audience), options, as_json=as_json))
+
+
+@app.command()
+def check(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files, or folders of YAML and JSON.")],
+    output: Annotated[str, typer.Option("--format", "-f", help="text, json, sarif or github.")] = "text",
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="Of manifests that name no namespace.")
+    ] = "default",
+    account: Annotated[str, typer.Option("--account", help="The AWS account's number, where the files vary.")] = "",
+    issuer: Annotated[str, typer.Option("--issuer", help="The cluster's issuer, where the files do not tell.")] = "",
+    region: Annotated[str, typer.Option("--region", help="The region that templates are for.")] = "",
+) -> None:
+    """Check files before they are applied: manifests (render Helm and Kustomize first), trust and permission policies,
+    terraform show -json, CloudFormation. Exit code 0: nothing wrong, 1: a fault, 2: could not read."""
+    from podrole.cli.check import run
+    from podrole.doctor.files.check import Options
+
+    raise typer.Exit(run(paths, Options(namespace, account, issuer, region), output))

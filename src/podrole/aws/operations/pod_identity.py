@@ -185,6 +185,12 @@ class PodIdentity:
         if isinstance(outcome, Denial):
             raise denial_error(outcome)
         session, pod, association = outcome.session, outcome.pod, outcome.association
+        call.explanation = {
+            "subject": f"system:serviceaccount:{pod.namespace}:{pod.service_account}",
+            "pod": pod.name,
+            "association": association.id,
+            "session": session.arn,
+        }
         made = self._vault.issue(session)
         answer = {
             "subject": {"namespace": pod.namespace, "serviceAccount": pod.service_account},

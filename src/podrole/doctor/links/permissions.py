@@ -16,6 +16,7 @@ from podrole.doctor.case import Case, Wish
 from podrole.doctor.changes import ByHand, Change, PutRolePolicy, Remedy, SetManagedPolicy
 from podrole.doctor.errors import CannotTell
 from podrole.doctor.findings import About, Finding, Link, Verdict, broken, holds, unknown
+from podrole.doctor.story import began
 from podrole.iam.arn import assumed_role_arn
 from podrole.iam.directory import PolicyText, PrincipalPolicies, Role
 from podrole.iam.document import compile_policy
@@ -256,13 +257,13 @@ def _refusals(case: Case) -> list[Event]:
     arn = case.bound.role_arn
     if not arn or not case.log:
         return []
+    of_role = assumed_role_arn(arn, "x").rpartition("/")[0]
     sessions = {
-        event.who
+        arn_of_session
         for event in case.log
-        if event.what == "sts:AssumeRoleWithWebIdentity"
-        and event.outcome == "allowed"
-        and event.on == arn
-        and (event.explanation or {}).get("subject") == case.target.subject
+        if (event.explanation or {}).get("subject") == case.target.subject
+        and (arn_of_session := began(event)) is not None
+        and arn_of_session.rpartition("/")[0] == of_role
         and _of_this_pod(case, event.explanation or {})
     }
     found: dict[tuple[str, str], Event] = {}

@@ -66,7 +66,7 @@ def _missing(case: Case, judgement: Judgement, denial: Denial) -> Finding:
             "PR505",
             f"Account {owner} has a provider whose URL is almost the cluster's issuer; AWS compares to the letter.",
             _about(spelt.arn),
-            Remedy("create it anew under the very name", (create, DeleteProvider(spelt.arn))),
+            Remedy("create it anew under the very name", (create, DeleteProvider(spelt.arn), *again(case))),
             got=spelt.arn,
             **told,  # type: ignore[arg-type]
         )
@@ -77,7 +77,7 @@ def _missing(case: Case, judgement: Judgement, denial: Denial) -> Finding:
             f"Account {owner} has no provider for this cluster; the one that the role trusts is of another, as if the "
             "cluster had been made anew.",
             _about(wanted.arn),
-            Remedy("create the provider for this cluster's issuer", (create,)),
+            Remedy("create the provider for this cluster's issuer", (create, *again(case))),
             got=before,
             **told,  # type: ignore[arg-type]
         )

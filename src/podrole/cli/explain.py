@@ -1,0 +1,217 @@
+"""``podrole explain``: the whole story of one call, or of one encoded authorization message."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from podrole.base.errors import PodroleError
+from podrole.base.events import read_recent
+from podrole.cli.diagnosis import Style, printable
+from podrole.cli.doctor import style
+from podrole.cli.place import access_to
+from podrole.doctor.errors import BadTarget, CannotTell
+from podrole.doctor.story import EXCHANGES, Story, pick, tell
+from podrole.iam.explain import Evidence, render
+from podrole.world.errors import NotRunning
+from podrole.world.state import WorldDirectory
+
+FAILED = 2
+_MESSAGE_LENGTH = 100
+"""A request id is far shorter; an encoded message is far longer."""
+WIDTH = 96
+_MARKS = {True: "✓", False: "✗", None: "·"}
+_COLOURS = {"allowed": "32", "refused": "31", "failed": "33"}
+_WHOLE_LOG = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be explained: a request id, ``last``, an encoded message, or ``-`` for one on standard input."""
+
+    what: str
+
+    def message(self) -> str | None:
+        """Return the encoded message that was given, None where it is an event's id."""
+        text = sys.stdin.read() if self.what == "-" else self.what
+        joined = "".join(text.split())
+        return joined if self.what == "-" or len(joined) >= _MESSAGE_LENGTH else None
+
+
+def run(directory: Path, asked: Asked, *, as_json: bool) -> int:
+    """Print the story. Returns 0, or 2 where there is none to tell."""
+    try:
+        world = WorldDirectory(directory)
+        message = asked.message()
+        if message is not None:
+            decoded = decode(world, message)
+            print(json.dumps(decoded, indent=2) if as_json else message_block(decoded))
+            return 0
+        if not world.events.exists():
+            raise NotRunning(f"There are no events in {world.path}.", next_step="start a world with podrole up")
+        log = read_recent(world.events, _WHOLE_LOG)
+        story = tell(log, pick(log, asked.what))
+    except PodroleError as fault:
+        print(fault.diagnostics(), file=sys.stderr)
+        return FAILED
+    print(json.dumps(to_dict(story), indent=2) if as_json else block(story, style()))
+    return 0
+
+
+def decode(world: WorldDirectory, message: str) -> dict[str, Any]:
+    """Have the world's STS open an encoded message, as its administrator. Raises CannotTell."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from podrole.doctor.sources.boto import BotoAccount
+
+    account = BotoAccount(access_to(world, world.running()))
+    try:
+        answer = account.client("sts").decode_authorization_message(EncodedMessage=message)
+    except ClientError as refused:
+        raise BadTarget(
+            "This is neither a request id nor a message of this world's.",
+            got=str(refused.response.get("Error", {}).get("Message", refused)),
+            next_step="podrole events",
+        ) from refused
+    except BotoCoreError as problem:
+        raise CannotTell(f"The world's AWS gave no answer: {problem}") from problem
+    finally:
+        account.close()
+    decoded: dict[str, Any] = json.loads(answer["DecodedMessage"])
+    return decoded
+
+
+def message_block(decoded: Mapping[str, Any]) -> str:
+    """Return what a decoded message says, for people."""
+    context = decoded.get("context", {})
+    lines = [
+        "explicitly denied" if decoded.get("explicitDeny") else "denied, because nothing allows it",
+        f"  who       {context.get('principal', {}).get('arn', '')}",
+        f"  action    {context.get('action', '')}",
+        f"  resource  {context.get('resource', '')}",
+    ]
+    conditions = context.get("conditions", {}).get("items", ())
+    lines += [f"  with      {one.get('key')} = {_values(one)}" for one in conditions]
+    lines += [f"  by        {json.dumps(one)}" for one in decoded.get("matchedStatements", {}).get("items", ())]
+    lines += ["", "next: podrole explain last"]
+    return "\n".join(map(printable, lines))
+
+
+def _values(item: Mapping[str, Any]) -> str:
+    return ", ".join(str(one.get("value")) for one in item.get("values", {}).get("items", ()))
+
+
+def block(story: Story, style: Style) -> str:
+    """Return the story for people."""
+    return "\n".join(printable(line) for line in _lines(story, style)).rstrip()
+
+
+def _lines(story: Story, style: Style) -> Iterator[str]:
+    event = story.event
+    moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.time))
+    outcome = style.paint(event.outcome, _COLOURS[event.outcome])
+    yield f"{style.paint(event.what, '1')} {outcome}, {moment}, request {event.id}"
+    yield from _field("who", event.who)
+    yield from _field("on", event.on)
+    told = " ".join(str(one) for one in (event.status, event.code) if one is not None)
+    yield from _field("answer", told)
+    yield from _field("why", event.why)
+    yield from _pod(story)
+    yield from _exchange(story)
+    if event.kind == "aws":
+        yield from _policies(event.explanation or {})
+    yield ""
+    yield f"{style.paint('next:', '1')} {_next(story)}"
+
+
+def _field(name: str, value: object, indent: str = "") -> Iterator[str]:
+    if value not in (None, "", []):
+        start = f"{indent}  {name:<10} "
+        lines = textwrap.wrap(str(value), WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
+        yield start + lines[0]
+        yield from (" " * len(start) + line for line in lines[1:])
+
+
+def _pod(story: Story) -> Iterator[str]:
+    if story.pod:
+        yield from _field("pod", f"{story.namespace}/{story.pod}" if story.namespace else story.pod)
+    if story.namespace:
+        yield from _field("account", f"service account {story.namespace}/{story.service_account}")
+    if story.admission is not None:
+        yield from _field("admission", story.admission.why)
+        noted = (story.admission.explanation or {}).get("annotations") or {}
+        yield from (line for key, value in noted.items() if key.endswith("/identity") for line in _field("", value))
+
+
+def _exchange(story: Story) -> Iterator[str]:
+    """Tell the exchange: the token, the provider and each step."""
+    exchange = story.event if story.event.what in EXCHANGES else story.exchange
+    if exchange is None:
+        return
+    explanation = exchange.explanation or {}
+    token = explanation.get("token", {})
+    if token.get("header"):
+        yield from _field("token", "header " + json.dumps(token["header"]))
+        yield from _field("", "claims " + json.dumps(token.get("claims", {})))
+    provider = explanation.get("provider")
+    if isinstance(provider, Mapping):
+        ids = ", ".join(provider.get("client_ids", ())) or "none"
+        yield from _field("provider", f"{provider.get('arn')}, client ids {ids}")
+    else:
+        yield from _field("provider", provider)
+    if exchange is not story.event:
+        role = f" on {exchange.on}" if exchange.on else ""
+        yield from _field("session", f"by {exchange.what}{role}, where every step held (request {exchange.id})")
+        return
+    yield "  steps"
+    for name, held in story.steps():
+        yield f"    {_MARKS[held]} {name}"
+        if held is False:
+            for side in ("expected", "got"):
+                yield from _field(side, explanation.get(side), "    ")
+
+
+def _policies(explanation: Mapping[str, Any]) -> Iterator[str]:
+    """Tell what the policies said, statement by statement."""
+    if explanation.get("policy") and not explanation.get("evidence"):
+        yield from _field("allowed by", f"{explanation.get('statement', '')} of {explanation['policy']}")
+    if explanation.get("action"):
+        yield from _field("action", explanation["action"])
+        yield from _field("resource", explanation.get("resource"))
+    evidence = explanation.get("evidence")
+    if evidence:
+        yield "  policies"
+        yield from textwrap.indent(render([msgspec.convert(one, Evidence) for one in evidence]), "    ").splitlines()
+    for fault in explanation.get("faults", ()):
+        yield f"    {fault}"
+
+
+def _next(story: Story) -> str:
+    step = (story.event.explanation or {}).get("next")
+    if story.target and story.event.outcome != "allowed":
+        return f"podrole doctor {story.target}"
+    if step:
+        return str(step)
+    return f"podrole doctor {story.target}" if story.target else "podrole events --refused"
+
+
+def to_dict(story: Story) -> dict[str, Any]:
+    """Return the story as JSON-able data."""
+    event = story.event
+    return {
+        "event": msgspec.to_builtins(event),
+        "pod": f"{story.namespace}/{story.pod}" if story.pod and story.namespace else None,
+        "serviceAccount": f"{story.namespace}/{story.service_account}" if story.namespace else None,
+        "steps": [{"step": name, "held": held} for name, held in story.steps()],
+        "exchange": None if story.exchange is None else msgspec.to_builtins(story.exchange),
+        "admission": None if story.admission is None else msgspec.to_builtins(story.admission),
+        "next": _next(story),
+    }

@@ -1,0 +1,167 @@
+"""``podrole token decode``: a token's header and claims, and with ``--verify`` what STS would say to it."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from podrole.base.clock import system_clock
+from podrole.base.errors import PodroleError
+from podrole.cli.diagnosis import Style, printable
+from podrole.cli.doctor import style
+from podrole.cli.place import PlaceOptions, find_world, open_place
+from podrole.doctor.errors import BadFile, CannotTell
+from podrole.doctor.places import Place
+from podrole.doctor.tokens import NO_ACCOUNT, Checked, KeysOfCluster, OneProvider, check_token
+from podrole.oidc.errors import TokenRefused
+from podrole.oidc.fetch import Fetcher
+from podrole.oidc.keycache import KeyCache, KeySource
+from podrole.oidc.token import MAX_TOKEN_CHARACTERS, UnverifiedToken, parse_token
+from podrole.sts.circumstances import Circumstances
+from podrole.sts.denial import Step
+
+VERIFIED, REFUSED, CANNOT_TELL = 0, 1, 2
+_MARKS = {True: "✓", False: "✗", None: "·"}
+_TIMES = ("iat", "nbf", "exp")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """``file`` is a path, or ``-`` for standard input."""
+
+    file: str
+    verify: bool = False
+    audience: str = "sts.amazonaws.com"
+
+
+def run(asked: Asked, options: PlaceOptions, *, as_json: bool) -> int:
+    """Print. Returns 0 decoded or verified, 1 no token or refused, 2 could not tell."""
+    try:
+        text = _read(asked.file)
+        token = parse_token(text)
+        checked = asyncio.run(_check(text, asked, options)) if asked.verify else None
+    except TokenRefused as refused:
+        print(refused.diagnostics(), file=sys.stderr)
+        return REFUSED
+    except PodroleError as fault:
+        print(fault.diagnostics(), file=sys.stderr)
+        return CANNOT_TELL
+    if as_json:
+        print(json.dumps(to_dict(token, checked), indent=2))
+    else:
+        print("\n".join(printable(line) for line in _lines(token, checked, style())))
+    return VERIFIED if checked is None or checked.denial is None else REFUSED
+
+
+def _read(name: str) -> str:
+    try:
+        # One character more than a token may have: what is longer is told to be none.
+        text = sys.stdin.read(MAX_TOKEN_CHARACTERS + 2) if name == "-" else Path(name).read_text("ascii", "replace")
+    except OSError as problem:
+        raise BadFile(
+            f"The token cannot be read: {problem.strerror}.", got=name, next_step="a path, or - "
+        ) from problem
+    return text.strip()
+
+
+async def _check(text: str, asked: Asked, options: PlaceOptions) -> Checked:
+    """Verify against a world, an issuer, or a cluster, in this order of what was named."""
+    role = options.role
+    if options.issuer is not None and find_world(options) is None:
+        at = Circumstances(now=system_clock(), source_ip="0.0.0.0", region="us-east-1", secure_transport=True)  # noqa: S104 - unknown
+        keys: KeySource = KeyCache(Fetcher(), system_clock)
+        directory = OneProvider(options.issuer, asked.audience)
+        return await check_token(text, directory, keys, at, account=NO_ACCOUNT, role_arn=role)
+    async with open_place(options) as place:
+        return await _check_at(text, place, asked, role)
+
+
+async def _check_at(text: str, place: Place, asked: Asked, role: str | None) -> Checked:
+    region = place.surroundings.region or "us-east-1"
+    source = place.surroundings.source_ip or "0.0.0.0"  # noqa: S104 - stands for an address that nobody knows
+    at = Circumstances(now=place.clock(), source_ip=source, region=region, secure_transport=True)
+    is_world = place.surroundings.registration is not None
+    if not isinstance(place.account, CannotTell) and (is_world or role is not None) and place.fetcher is not None:
+        published = KeyCache(place.fetcher, place.clock)
+        return await check_token(text, place.account, published, at, account=place.account.id, role_arn=role)
+    if isinstance(place.cluster, CannotTell):
+        raise place.cluster
+    issuer = str((await place.cluster.discovery_document()).get("issuer", ""))
+    directory = OneProvider(issuer, asked.audience)
+    keys = KeysOfCluster(place.cluster)
+    return await check_token(text, directory, keys, at, account=NO_ACCOUNT, role_arn=role)
+
+
+def to_dict(token: UnverifiedToken, checked: Checked | None) -> dict[str, Any]:
+    """Return header and claims, never the signature, and how each step went."""
+    found: dict[str, Any] = {"header": dict(token.header), "claims": dict(token.payload)}
+    if checked is not None:
+        found["verified"] = checked.denial is None
+        found["steps"] = [{"step": step.value, "held": held} for step, held in checked.steps]
+        denial = checked.denial
+        found["denial"] = (
+            None if denial is None else {"code": denial.code, "message": denial.message, **_sides(checked)}
+        )
+    return found
+
+
+def _sides(checked: Checked) -> dict[str, Any]:
+    denial = checked.denial
+    if denial is None:
+        return {}
+    return {"why": denial.why, "expected": denial.expected, "got": denial.got, "next": denial.next_step}
+
+
+def _lines(token: UnverifiedToken, checked: Checked | None, style: Style) -> Iterator[str]:
+    believed = "" if checked is not None and (Step.TIME, True) in checked.steps else " (not verified)"
+    yield f"header{believed}"
+    yield from _members(token.header)
+    yield f"claims{believed}"
+    yield from _members(token.payload)
+    yield "The signature is not shown."
+    if checked is None:
+        yield ""
+        yield f"{style.paint('next:', '1')} podrole token decode --verify …, to have it checked as STS would"
+        return
+    yield ""
+    for step, held in checked.steps:
+        yield f"  {_MARKS[held]} {step.value}"
+    denial = checked.denial
+    if denial is None:
+        yield f"{style.paint('verified', '32')}: every step holds"
+        return
+    yield f"{style.paint('refused', '31')}: {denial.why}"
+    for name, value in (
+        ("expected", denial.expected),
+        ("got", denial.got),
+        ("STS says", f"{denial.code}: {denial.message}"),
+    ):
+        if value:
+            yield f"  {name:<9} {value}"
+    if denial.next_step:
+        yield f"{style.paint('next:', '1')} {denial.next_step}"
+
+
+def _members(values: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in values.items():
+        shown = value if isinstance(value, str) else json.dumps(value)
+        yield f"  {name:<14} {shown}{_moment(value) if name in _TIMES else ''}"
+
+
+def _moment(value: object) -> str:
+    """Return a time for people, and how far it is from now."""
+    if not isinstance(value, int):
+        return ""
+    try:
+        moment = datetime.datetime.fromtimestamp(value, datetime.UTC)
+    except (OverflowError, ValueError, OSError):
+        return ""
+    seconds = int(value - system_clock())
+    distance = datetime.timedelta(seconds=abs(seconds))
+    return f"  {moment:%Y-%m-%d %H:%M:%S} UTC, " + (f"in {distance}" if seconds > 0 else f"{distance} ago")

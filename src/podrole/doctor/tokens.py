@@ -1,0 +1,104 @@
+"""A token put to STS's own checks, with whatever is known of the account: all of it, or an issuer and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from podrole.doctor.cluster import Cluster
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.supposition import Supposing
+from podrole.iam.arn import oidc_provider_arn
+from podrole.iam.directory import AccessKey, Directory, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
+from podrole.oidc.errors import KeysFault, KeysUnavailable
+from podrole.oidc.jwks import parse_jwks
+from podrole.oidc.keycache import KeySource
+from podrole.oidc.keys import VerificationKey
+from podrole.sts.circumstances import Circumstances
+from podrole.sts.denial import WEB_IDENTITY_STEPS, Denial, Step
+from podrole.sts.web_identity import Granted, assume_role_with_web_identity
+
+NO_ACCOUNT = "000000000000"
+_OF_THE_TOKEN: tuple[Step, ...] = WEB_IDENTITY_STEPS[1 : WEB_IDENTITY_STEPS.index(Step.TRUST)]
+_OF_THE_EXCHANGE: tuple[Step, ...] = WEB_IDENTITY_STEPS[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How each step went, None where it was not come to, and the denial of the one that failed."""
+
+    steps: tuple[tuple[Step, bool | None], ...]
+    denial: Denial | None
+
+
+async def check_token(
+    token: str, directory: Directory, keys: KeySource, at: Circumstances, *, account: str, role_arn: str | None = None
+) -> Checked:
+    """Put an exchange of ``token`` to STS's function. Without ``role_arn`` only the steps about the token are made,
+    with the providers of ``account``. Raises what the directory raises."""
+    asked, steps = directory, _OF_THE_EXCHANGE
+    if role_arn is None:
+        steps = _OF_THE_TOKEN
+        role_arn = f"arn:aws:iam::{account}:role/podrole-doctor"
+        nobodys = Role(role_arn, "AROAPODROLEDOCTOR", "podrole-doctor", account, "{}")
+        asked = Supposing(directory, supposed_role=nobodys)
+    parameters = {"RoleArn": role_arn, "RoleSessionName": "podrole-doctor", "WebIdentityToken": token}
+    outcome = await assume_role_with_web_identity(parameters, asked, keys, at)
+    if isinstance(outcome, Granted):
+        return Checked(tuple((step, True) for step in steps), None)
+    if outcome.step is Step.PARAMETERS:  # the role's ARN, or a token that is too long to be one
+        return Checked(tuple((step, None) for step in steps), outcome)
+    if outcome.step not in steps:  # the supposed role trusts nobody: the token has come as far as it can
+        return Checked(tuple((step, True) for step in steps), None)
+    failed = steps.index(outcome.step)
+    results = tuple((step, True if i < failed else False if i == failed else None) for i, step in enumerate(steps))
+    return Checked(results, outcome)
+
+
+class OneProvider:
+    """A Directory with a provider for one issuer, in whatever account is asked, and nothing else."""
+
+    def __init__(self, issuer: str, audience: str) -> None:
+        self._issuer = issuer
+        self._audience = audience
+
+    def role(self, arn: str) -> Role | None:
+        """See Directory. Raises CannotTell."""
+        raise CannotTell(f"There is no account here to look for {arn} in.")
+
+    def oidc_provider(self, account: str, issuer: str, partition: str = "aws") -> OIDCProvider | None:
+        """See Directory."""
+        if issuer != self._issuer:
+            return None
+        return OIDCProvider(oidc_provider_arn(account, issuer, partition=partition), issuer, (self._audience,), ())
+
+    def policies_of(self, principal: Role | User) -> PrincipalPolicies:
+        """See Directory. Raises CannotTell."""
+        raise CannotTell(f"There is no account here to read {principal.arn} in.")
+
+    def managed_policy(self, arn: str) -> PolicyText | None:
+        """See Directory. Raises CannotTell."""
+        raise CannotTell(f"There is no account here to read {arn} in.")
+
+    def access_key(self, key_id: str) -> AccessKey | None:
+        """See Directory. Raises CannotTell."""
+        raise CannotTell(f"There is no account here to look for {key_id} in.")
+
+
+class KeysOfCluster:
+    """A KeySource: the keys by which a cluster itself verifies its tokens, whatever its issuer publishes."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    async def keys(self, issuer: str, kid: str, thumbprints: Sequence[str]) -> tuple[VerificationKey, ...]:  # noqa: ARG002 - the Protocol's
+        """See KeySource. Raises CannotTell where the cluster does not show them."""
+        known = parse_jwks(await self._cluster.keys(), where=self._cluster.what)
+        if kid not in known:
+            raise KeysUnavailable(
+                KeysFault.UNKNOWN_KEY,
+                "The cluster has no key of the token's id.",
+                got=repr(kid),
+                expected=", ".join(map(repr, sorted(known))),
+            )
+        return known[kid]
