@@ -82,7 +82,8 @@ def test_a_rollout_is_watched_restarted_and_undone(run: Run) -> None:
     before = run("get pods -l app=web -o name").split()
     run("rollout restart deploy/web")
     run("rollout status deploy/web --timeout=30s")
-    assert not set(before) & set(run("get pods -l app=web --field-selector=status.phase=Running -o name").split()[:2])
+    run(f"wait --for=delete {' '.join(before)} --timeout=30s")
+    assert len(run("get pods -l app=web -o name").split()) == 2
     run("set image deploy/web busybox=alpine")
     run("rollout status deploy/web --timeout=30s")
     assert [line.split()[0] for line in run("rollout history deploy/web").splitlines()[2:] if line] == ["1", "2", "3"]
