@@ -203,3 +203,10 @@ def test_a_list_is_applied_as_kubectl_prints_one(run: Any) -> None:
     assert applied.stdout == "configmap/a created\nserviceaccount/b created\n", applied.stderr
     wrong = run("apply -f -", printed.replace("  data:", "  dada:"))
     assert 'strict decoding error: unknown field "dada"' in wrong.stderr
+
+
+def test_a_disruption_budget_is_created_from_the_command_line(run: Any) -> None:
+    created = run("create poddisruptionbudget web --selector=app=web --min-available=50%")
+    assert created.stdout == "poddisruptionbudget.policy/web created\n", created.stderr
+    spec = json.loads(run("get pdb web -o json").stdout)["spec"]
+    assert spec == {"minAvailable": "50%", "selector": {"matchLabels": {"app": "web"}}}
