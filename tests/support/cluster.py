@@ -135,6 +135,9 @@ class Served:
         self.port: int = sock.getsockname()[1]
         self.cluster = make_cluster(self.port, **self._more)
         tls = server_context(CERTIFICATE)
+        # A client that reads and writes from two threads, as that of the tests does, may lose what it writes while it
+        # reads such a ticket: OpenSSL allows no two threads on one connection.
+        tls.num_tickets = 0
         async with (
             listening(self._wrap(self.cluster.api), sock, tls=tls, websockets=True, grace_seconds=1),
             self.cluster,

@@ -211,6 +211,7 @@ async def listening(
         interface="asgi3",
         http=_Protocol,
         ws="websockets-sansio" if websockets else "none",
+        ws_per_message_deflate=False,  # as kube-apiserver: what a client asks to be compressed would hold up the loop
         lifespan="off",
         log_config=None,
         access_log=False,

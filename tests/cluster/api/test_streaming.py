@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
@@ -20,7 +19,7 @@ from podrole.cluster.errors import bad_request
 from podrole.cluster.node_api import LogOptions, Output, StreamOptions
 
 PODS = "/api/v1/namespaces/default/pods"
-CHUNK, FLOOD = os.urandom(256 * 1024), 200  # random: it cannot be compressed away
+CHUNK, FLOOD = bytes(256 * 1024), 200
 V5, V4 = Subprotocol("v5.channel.k8s.io"), Subprotocol("v4.channel.k8s.io")
 
 
