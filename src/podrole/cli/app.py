@@ -214,3 +214,22 @@ def decode(
 
     options = PlaceOptions(directory, kubeconfig, context, profile, region, role, issuer)
     raise typer.Exit(run(Asked(file, verify, audience), options, as_json=as_json))
+
+
+@app.command()
+def check(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files, or folders of YAML and JSON.")],
+    output: Annotated[str, typer.Option("--format", "-f", help="text, json, sarif or github.")] = "text",
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="Of manifests that name no namespace.")
+    ] = "default",
+    account: Annotated[str, typer.Option("--account", help="The AWS account's number, where the files vary.")] = "",
+    issuer: Annotated[str, typer.Option("--issuer", help="The cluster's issuer, where the files do not tell.")] = "",
+    region: Annotated[str, typer.Option("--region", help="The region that templates are for.")] = "",
+) -> None:
+    """Check files before they are applied: manifests (render Helm and Kustomize first), trust and permission policies,
+    terraform show -json, CloudFormation. Exit code 0: nothing wrong, 1: a fault, 2: could not read."""
+    from podrole.cli.check import run
+    from podrole.doctor.files.check import Options
+
+    raise typer.Exit(run(paths, Options(namespace, account, issuer, region), output))

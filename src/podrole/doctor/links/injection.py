@@ -114,7 +114,7 @@ def _of_containers(case: Case, facts: PodFacts, admitted: Admitted) -> list[Find
         elif reason == "mount-path-taken":
             found.append(_place_taken(facts, admitted, kind, position, container))
         else:
-            found += _own_variables(facts, admitted, kind, container)
+            found += _own_variables(facts, admitted, kind, position, container)
     found += _volume_taken(facts, admitted)
     return found
 
@@ -180,7 +180,9 @@ def _volume_taken(facts: PodFacts, admitted: Admitted) -> list[Finding]:
     ]
 
 
-def _own_variables(facts: PodFacts, admitted: Admitted, kind: str, container: dict[str, Any]) -> list[Finding]:
+def _own_variables(
+    facts: PodFacts, admitted: Admitted, kind: str, position: int, container: dict[str, Any]
+) -> list[Finding]:
     """Find variables of the identity that somebody set by hand."""
     offered = dict(admitted.offer.credentials)
     own = [name for name in offered if is_set(container, name)]
@@ -200,7 +202,7 @@ def _own_variables(facts: PodFacts, admitted: Admitted, kind: str, container: di
         Finding(
             "PR210",
             f"Container {name!r} of {_name(facts)} sets {' and '.join(by_hand)} by hand, so the webhook gives it none.",
-            _about(facts, "spec", kind, name, "env"),
+            _about(facts, "spec", kind, str(position), "env"),
             Remedy("leave these variables to the webhook", (change,)),
             expected=" and ".join(f"{one} not set" for one in by_hand),
             got=shown,

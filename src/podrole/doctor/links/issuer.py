@@ -170,7 +170,7 @@ def _key_of_live_token(case: Case) -> str | None:
     if case.live is None or isinstance(case.live.token, CannotTell):
         return None
     kid = case.live.token.get("header", {}).get("kid", "")
-    return str(kid)
+    return str(kid) or None
 
 
 # PR405

@@ -1,0 +1,33 @@
+"""Write the codes' sections of docs/doctor.md from the catalogue. Run after a change of podrole/doctor/codes.py."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from podrole.doctor.codes import CODES
+from podrole.doctor.findings import Link
+
+PAGE = Path(__file__).parents[1] / "docs" / "doctor.md"
+MARK = "## The codes\n"
+
+
+def sections() -> str:
+    """Return the sections of all codes, link by link."""
+    parts: list[str] = []
+    for link in Link:
+        parts.append(f"\n### {int(link)}: {link.title}\n")
+        of_link = (code for code in CODES.values() if code.link is link)
+        parts += [f"\n#### {one.code}\n\n**{one.title}.** {one.meaning}\n\nFound by: {one.found}\n" for one in of_link]
+    return "".join(parts)
+
+
+def written() -> str:
+    """Return the whole page with its sections anew."""
+    before, mark, _ = PAGE.read_text().partition(MARK)
+    return f"{before}{mark}{sections()}"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(written())
+    sys.exit(0)

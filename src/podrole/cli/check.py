@@ -1,0 +1,173 @@
+"""``podrole check``: the faults of files, with file and line, for people, CI and code review."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from podrole import __version__
+from podrole.base.errors import PodroleError
+from podrole.cli.diagnosis import Style, finding_to_dict, printable
+from podrole.cli.doctor import style
+from podrole.doctor.chain import BROKEN, COULD_NOT_TELL, SOUND
+from podrole.doctor.codes import CODES
+from podrole.doctor.commands import Tools
+from podrole.doctor.errors import BadTarget
+from podrole.doctor.files.check import Checked, FileFinding, Options, check
+from podrole.doctor.files.documents import SUFFIXES
+from podrole.doctor.findings import Severity
+
+SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_LEVELS = {Severity.FAULT: "error", Severity.RISK: "warning"}
+
+
+def run(paths: list[Path], options: Options, output: str) -> int:
+    """Check and print. Returns 0 where nothing is wrong, 1 for a fault, 2 where a file could not be read."""
+    try:
+        render = _FORMATS.get(output)
+        if render is None:
+            raise BadTarget("There is no such format.", got=repr(output), expected=", ".join(_FORMATS))
+        checked = asyncio.run(check(paths, options))
+    except PodroleError as fault:
+        print(fault.diagnostics(), file=sys.stderr)
+        return COULD_NOT_TELL
+    print("\n".join(render(checked)))
+    if checked.faults:
+        return BROKEN
+    return COULD_NOT_TELL if checked.notes else SOUND
+
+
+def text(checked: Checked) -> Iterator[str]:
+    """Yield lines for people."""
+    look = style()
+    for one in checked.findings:
+        yield from (printable(line) for line in _block(one, look))
+    for note in checked.notes:
+        yield printable(f"not checked: {note}")
+    if checked.findings or checked.notes:
+        yield ""
+    risks = len(checked.findings) - checked.faults
+    yield (
+        f"{checked.service_accounts} service accounts with a role and {checked.roles} roles checked: "
+        f"{checked.faults} faults, {risks} risks"
+    )
+    if checked.service_accounts + checked.roles == 0:
+        yield f"next: name files or folders with manifests or policies ({', '.join(sorted(SUFFIXES))})"
+    elif checked.findings:
+        yield f"next: {checked.findings[0].finding.remedy.what} ({checked.findings[0].finding.code})"
+
+
+def _block(one: FileFinding, look: Style) -> Iterator[str]:
+    finding = one.finding
+    code = look.paint(finding.code, "31" if finding.severity is Severity.FAULT else "33")
+    risk = "" if finding.severity is Severity.FAULT else "risk: "
+    yield f"{one.path}:{one.line}: {code} {risk}{finding.what}"
+    for name, value in (("expected", finding.expected), ("got", finding.got), ("repair", finding.remedy.what)):
+        if value is not None:
+            yield f"  {name:<9} {value}"
+    for edit in one.edits:
+        for operation in edit.operations:
+            yield f"            {operation['op']} {operation['path'] or '/'} in {edit.path}{_content(operation)}"
+
+
+def _content(operation: Mapping[str, Any]) -> str:
+    return f": {json.dumps(operation['value'])}" if "value" in operation else ""
+
+
+def as_json(checked: Checked) -> Iterator[str]:
+    """Yield one JSON object."""
+    found = {
+        "findings": [
+            {
+                "file": str(one.path),
+                "line": one.line,
+                **finding_to_dict(one.finding, Tools()),
+                "edits": [
+                    {
+                        "file": str(edit.path),
+                        "document": edit.index,
+                        "operations": [dict(each) for each in edit.operations],
+                    }
+                    for edit in one.edits
+                ],
+            }
+            for one in checked.findings
+        ],
+        "notes": list(checked.notes),
+        "serviceAccounts": checked.service_accounts,
+        "roles": checked.roles,
+    }
+    yield json.dumps(found, indent=2)
+
+
+def sarif(checked: Checked) -> Iterator[str]:
+    """Yield a SARIF 2.1.0 log (https://docs.oasis-open.org/sarif/sarif/v2.1.0/)."""
+    codes = sorted({one.finding.code for one in checked.findings})
+    rules = [
+        {
+            "id": code,
+            "shortDescription": {"text": CODES[code].title},
+            "fullDescription": {"text": CODES[code].meaning},
+            "help": {"text": f"docs/doctor.md, section {code}"},
+        }
+        for code in codes
+    ]
+    driver = {"name": "podrole", "version": __version__, "rules": rules}
+    results = [
+        {
+            "ruleId": one.finding.code,
+            "ruleIndex": codes.index(one.finding.code),
+            "level": _LEVELS[one.finding.severity],
+            "message": {"text": _message(one)},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": one.path.as_posix()},
+                        "region": {"startLine": one.line},
+                    }
+                }
+            ],
+        }
+        for one in checked.findings
+    ]
+    notes = [{"level": "note", "message": {"text": note}} for note in checked.notes]
+    invocation = {"executionSuccessful": not checked.notes, "toolExecutionNotifications": notes}
+    run_of_it = {"tool": {"driver": driver}, "results": results, "invocations": [invocation]}
+    yield json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run_of_it]}, indent=2)
+
+
+def github(checked: Checked) -> Iterator[str]:
+    """Yield workflow commands of GitHub Actions
+    (https://docs.github.com/actions/reference/workflow-commands-for-github-actions)."""
+    for one in checked.findings:
+        place = f"file={_property(one.path.as_posix())},line={one.line}"
+        title = _property(f"{one.finding.code} {CODES[one.finding.code].title}")
+        yield f"::{_LEVELS[one.finding.severity]} {place},title={title}::{_data(_message(one))}"
+    for note in checked.notes:
+        yield f"::warning title=podrole check::{_data(note)}"
+
+
+def _message(one: FileFinding) -> str:
+    finding = one.finding
+    sides = [f"{name}: {value}" for name, value in (("expected", finding.expected), ("got", finding.got)) if value]
+    return "\n".join([finding.what, *sides, f"repair: {finding.remedy.what}"])
+
+
+def _data(text_: str) -> str:
+    return text_.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text_: str) -> str:
+    return _data(text_).replace(":", "%3A").replace(",", "%2C")
+
+
+_FORMATS: Mapping[str, Callable[[Checked], Iterator[str]]] = {
+    "text": text,
+    "json": as_json,
+    "sarif": sarif,
+    "github": github,
+}

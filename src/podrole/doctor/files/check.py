@@ -1,0 +1,283 @@
+"""The links that files can tell of, checked for every service account and every role in them.
+
+Nothing here decides: each case is put to the same links as a living pod's, with files in the place of cluster and
+account.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from podrole.doctor.binding import Slip
+from podrole.doctor.case import Case, Target
+from podrole.doctor.chain import diagnose
+from podrole.doctor.changes import ByHand, Remedy
+from podrole.doctor.errors import BadFile, CannotTell
+from podrole.doctor.files.documents import Document, find_files, read_documents
+from podrole.doctor.files.edits import Edit, edits_of
+from podrole.doctor.files.policies import Item, Origin, PolicyFile, ProviderFile, RoleFile, read_policies
+from podrole.doctor.findings import About, Finding, Severity
+from podrole.doctor.gather import Gatherer
+from podrole.doctor.places import Place
+from podrole.doctor.sources.files import FilesAccount
+from podrole.doctor.sources.manifests import Manifests
+from podrole.doctor.supposition import STRANGER
+from podrole.iam.document import compile_policy
+from podrole.iam.errors import MalformedPolicyDocument, PolicyError
+from podrole.iam.policy import PolicyKind
+from podrole.webhook.settings import InjectionSettings
+
+_ACCOUNT = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):")
+_PROVIDER = re.compile(r":oidc-provider/([^\"\s]+)")
+_SUBJECT = re.compile(r"system:serviceaccount:([a-z0-9-]+):([a-z0-9.-]+)(?![a-z0-9.*?-])")
+_STEP = re.compile(r"\.([A-Za-z]\w*)|\[(\d+)\]|\[(\"(?:[^\"\\]|\\.)*\")\]")
+_LINE_AND_COLUMN = re.compile(r" \(line \d+, column \d+\)")
+_NO_ACCOUNT = "000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """``namespace`` is that of manifests that name none. ``account``, ``issuer`` and ``region`` are what files do not
+    tell; the first two are taken from the files where only one is named in them."""
+
+    namespace: str = "default"
+    account: str = ""
+    issuer: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFinding:
+    """A finding with its place in a file, and the edits of that file that repair it."""
+
+    finding: Finding
+    path: Path
+    line: int
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """``notes`` say what could not be read or checked; ``service_accounts`` and ``roles`` count what was."""
+
+    findings: tuple[FileFinding, ...]
+    notes: tuple[str, ...]
+    service_accounts: int
+    roles: int
+
+    @property
+    def faults(self) -> int:
+        """How many findings are faults."""
+        return sum(one.finding.severity is Severity.FAULT for one in self.findings)
+
+
+@dataclass
+class _Files:
+    """All that was read."""
+
+    manifests: Manifests
+    account: FilesAccount
+    policies: list[PolicyFile]
+    issuer: str
+    notes: list[str]
+    used: set[str] = field(default_factory=set)
+
+
+async def check(paths: list[Path], options: Options) -> Checked:
+    """Check files and folders. Raises BadFile where one that was named is not there."""
+    files = _read(paths, options)
+    found: list[FileFinding] = []
+    checked = 0
+    for namespace, name in files.manifests.service_accounts():
+        case = await _case(files, Target(namespace, name))
+        if _is_meant_to_have_a_role(case):
+            checked += 1
+            found += _located(_of_account(case), files)
+        if case.bound.role_arn:
+            role = files.account.role_file(case.bound.role_arn)
+            files.used.update({role.name} if role is not None else ())
+    for role in files.account.listed:
+        if role.name not in files.used and role.trust is not None and "oidc-provider/" in role.trust.text:
+            found += _located(await _of_role(files, role), files)
+    found += _unreadable(files)
+    unique = {(one.finding.code, one.path, one.line, one.finding.what): one for one in found}
+    ordered = sorted(unique.values(), key=lambda one: (str(one.path), one.line, one.finding.code))
+    return Checked(tuple(ordered), tuple(files.notes), checked, len(files.account.listed))
+
+
+# Reading
+
+
+def _read(paths: list[Path], options: Options) -> _Files:
+    documents: list[Document] = []
+    notes: list[str] = []
+    for path in find_files(paths):
+        try:
+            documents += read_documents(path)
+        except BadFile as fault:
+            notes.append(" ".join(filter(None, (fault.what, fault.next_step))))
+    manifests = Manifests(documents, options.namespace)
+    notes += manifests.notes
+    annotations = list(manifests.annotations())
+    account = options.account or _only(match[1] for value in annotations for match in _ACCOUNT.finditer(value))
+    items: list[Item] = [item for one in documents for item in read_policies(one, account, options.region)]
+    roles = [item for item in items if isinstance(item, RoleFile)]
+    providers = [item for item in items if isinstance(item, ProviderFile)]
+    notes += [
+        f"{one.origin.document.path}:{one.origin.line()}: the trust policy of {one.name or 'a role'} is known only "
+        "when it is deployed."
+        for one in roles
+        if one.trust is None
+    ]
+    audiences = ("sts.amazonaws.com", *(value for value in annotations if "/" not in value and ":" not in value))
+    files_account = FilesAccount(roles, providers, audiences, account)
+    issuer = options.issuer or _only(one.issuer for one in providers)
+    policies = [item for item in items if isinstance(item, PolicyFile)]
+    return _Files(manifests, files_account, policies, issuer, notes)
+
+
+def _only(values: Iterable[str]) -> str:
+    """Return the one value that there is; empty for none or several."""
+    found = set(values)
+    return found.pop() if len(found) == 1 else ""
+
+
+# Cases
+
+
+async def _case(files: _Files, target: Target, role_arn: str | None = None, issuer: str = "") -> Case:
+    place = Place(
+        cluster=files.manifests,
+        account=files.account,
+        settings=InjectionSettings(),
+        issuer=files.issuer or issuer or None,
+        role_arn=role_arn,
+    )
+    gatherer = Gatherer(place)
+    try:
+        case = await gatherer.case(target)
+    finally:
+        await gatherer.close()
+    if place.issuer is None and case.bound.role_arn:
+        # Without an issuer the role's own word is taken for whose tokens it means.
+        role = files.account.role_file(case.bound.role_arn)
+        named = _issuer_of(role)
+        if named:
+            return replace(case, issuer=replace(case.issuer, url=named))
+    return case
+
+
+def _issuer_of(role: RoleFile | None) -> str:
+    text = "" if role is None or role.trust is None else role.trust.text
+    found = _only(match[1] for match in _PROVIDER.finditer(text))
+    return f"https://{found}" if found else ""
+
+
+def _is_meant_to_have_a_role(case: Case) -> bool:
+    """Say whether the service account is bound, or was meant to be: most are not, and rightly."""
+    bound = case.bound
+    if bound.identity is not None or bound.slip is not None or case.service_account is None:
+        return True
+    if isinstance(case.service_account, CannotTell):
+        return False
+    return any(one.code == "PR102" and one.remedy.automatic for one in diagnose(case).faults)
+
+
+def _of_account(case: Case) -> Iterator[Finding]:
+    diagnosis = diagnose(case)
+    for finding in (*diagnosis.faults, *diagnosis.risks):
+        # That pods were not made yet says nothing of them.
+        if finding.code == "PR304" or (finding.code == "PR102" and case.bound.slip is Slip.ON_POD):
+            continue
+        yield finding
+
+
+async def _of_role(files: _Files, role: RoleFile) -> list[Finding]:
+    """Check a role that no service account of the files names: by the service account that its trust policy names."""
+    text = role.trust.text if role.trust is not None else ""
+    named = _SUBJECT.search(text)
+    target = Target(named[1], named[2]) if named else Target(STRANGER, STRANGER)
+    arn = f"arn:aws:iam::{_account_of(files, text)}:role{role.path or '/'}{role.name or 'unnamed'}"
+    case = await _case(files, target, arn, _issuer_of(role))
+    bare = replace(case, service_account=CannotTell("No service account of these files names the role."), pods=())
+    diagnosis = diagnose(bare)
+    return [one for one in (*diagnosis.faults, *diagnosis.risks) if one.code.startswith("PR6")]
+
+
+def _account_of(files: _Files, text: str) -> str:
+    return files.account.id or _only(match[1] for match in _ACCOUNT.finditer(text)) or _NO_ACCOUNT
+
+
+def _unreadable(files: _Files) -> Iterator[FileFinding]:
+    """Find policies that AWS would not take."""
+    for policy in files.policies:
+        try:
+            compile_policy(policy.text, PolicyKind.IDENTITY)
+        except PolicyError as fault:
+            where = _steps(fault.faults[0].path) if isinstance(fault, MalformedPolicyDocument) else ()
+            finding = Finding(
+                "PR706",
+                f"This policy is not one that AWS takes, so it allows nothing: {fault.message}",
+                About("Policy", "", policy.name, where),
+                Remedy("write the policy anew", (ByHand(f"podrole policy validate {policy.origin.document.path}"),)),
+                expected=fault.expected,
+                got=_placeless(fault.got),
+            )
+            line = policy.origin.line(*(where if policy.inside else ()))
+            yield FileFinding(finding, policy.origin.document.path, line)
+
+
+def _steps(path: str) -> tuple[str | int, ...]:
+    """Return the steps of a fault's path: ``$.Statement[0].Action``."""
+    return tuple(
+        int(index) if index else json.loads(quoted) if quoted else name for name, index, quoted in _STEP.findall(path)
+    )
+
+
+def _placeless(text: str | None) -> str | None:
+    """Leave out a line and column that are those of a policy's text by itself, not of the file that holds it."""
+    return None if text is None else _LINE_AND_COLUMN.sub("", text)
+
+
+# Places
+
+
+def _located(findings: Iterable[Finding], files: _Files) -> Iterator[FileFinding]:
+    for finding in findings:
+        origin, path = _place(finding.about, files)
+        line = origin.line(*path)
+        shown = replace(finding, got=_placeless(finding.got))
+        yield FileFinding(shown, origin.document.path, line, edits_of(finding.remedy.changes, _origins(files)))
+
+
+def _place(about: About, files: _Files) -> tuple[Origin, tuple[str | int, ...]]:
+    if about.kind == "Role":
+        role = files.account.role_file(about.name)
+        if role is not None and role.trust is not None:
+            return role.trust.origin, about.path if role.trust.inside else ()
+    if about.kind == "Provider":
+        provider = next((one for one in files.account.providers if about.name.endswith(one.issuer[8:])), None)
+        if provider is not None:
+            return provider.origin, ()
+    found = files.manifests.origins.get((about.kind, about.namespace, about.name))
+    if found is not None:
+        return found, tuple(int(step) if isinstance(step, str) and step.isdigit() else step for step in about.path)
+    naming = files.manifests.origin_of_user(about.namespace, about.name)
+    if naming is not None:
+        return naming, ()
+    anything = next(iter(files.manifests.origins.values()), None) or files.account.listed[0].origin
+    return anything, ()
+
+
+def _origins(files: _Files) -> dict[tuple[str, str, str], Origin]:
+    """Return where each thing that an edit may be about was written."""
+    roles = {
+        ("Role", "", one.name): one.trust.origin
+        for one in files.account.listed
+        if one.trust is not None and one.trust.inside and one.name
+    }
+    return {**files.manifests.origins, **roles}

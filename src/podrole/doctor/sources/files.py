@@ -1,0 +1,98 @@
+"""An account as far as files tell of it: trust policies, Terraform plans, CloudFormation templates.
+
+A role is found by its name, whatever account an ARN names: a plan knows no account numbers. What is not in the files is
+not known; a provider that is not is taken to be there, and to take every audience that the manifests ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from podrole.doctor.account import Association
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.files.policies import ProviderFile, RoleFile
+from podrole.doctor.names import nearest
+from podrole.iam.arn import oidc_provider_arn, parse_arn
+from podrole.iam.directory import AccessKey, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
+from podrole.iam.errors import InvalidARN
+
+
+@dataclass
+class FilesAccount:
+    """See ``podrole.doctor.account.Account``. ``id`` is the account's number, where it is known."""
+
+    listed: Sequence[RoleFile]
+    providers: Sequence[ProviderFile]
+    audiences: tuple[str, ...]
+    id: str = ""
+    _by_name: dict[str, RoleFile] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._by_name = {one.name: one for one in self.listed if one.name and one.trust is not None}
+
+    @property
+    def what(self) -> str:
+        """See Account."""
+        return "the files"
+
+    def role_file(self, arn: str) -> RoleFile | None:
+        """Return the role that an ARN means, None where the files have none of that name."""
+        return self._by_name.get(arn.rpartition("/")[2])
+
+    def role(self, arn: str) -> Role | None:
+        """See Directory. Raises CannotTell for a role that the files do not have; None where its path is another."""
+        found = self.role_file(arn)
+        if found is None or found.trust is None:
+            meant = nearest(arn.rpartition("/")[2], self._by_name)
+            hint = f" (did you mean {meant}?)" if meant else ""
+            raise CannotTell(f"Role {arn} is not in these files{hint}.")
+        if found.path and not arn.endswith(f":role{found.path}{found.name}"):
+            return None
+        return _role(arn, found)
+
+    def oidc_provider(self, account: str, issuer: str, partition: str = "aws") -> OIDCProvider | None:
+        """See Directory."""
+        arn = oidc_provider_arn(account, issuer, partition=partition or "aws")
+        known = next((one for one in self.providers if one.issuer == issuer), None)
+        return OIDCProvider(arn, issuer, self.audiences if known is None else known.client_ids, ())
+
+    def policies_of(self, principal: Role | User) -> PrincipalPolicies:
+        """See Directory. Raises CannotTell."""
+        raise CannotTell(f"The files do not tell all that is attached to {principal.name}.")
+
+    def managed_policy(self, arn: str) -> PolicyText | None:
+        """See Directory. Raises CannotTell."""
+        raise CannotTell(f"Policy {arn} is not in these files.")
+
+    def access_key(self, key_id: str) -> AccessKey | None:
+        """See Directory. Raises CannotTell."""
+        raise CannotTell(f"Access key {key_id} is not in these files.")
+
+    def oidc_providers(self) -> Sequence[OIDCProvider]:
+        """See Account."""
+        owner = self.id or "000000000000"
+        return [
+            OIDCProvider(oidc_provider_arn(owner, one.issuer, partition="aws"), one.issuer, one.client_ids, ())
+            for one in self.providers
+        ]
+
+    def roles(self) -> Sequence[Role]:
+        """See Account. Raises CannotTell where no account's number is known, and so no ARN."""
+        if not self.id:
+            raise CannotTell("The files do not tell the account's number.", next_step="--account")
+        prefix = f"arn:aws:iam::{self.id}:role"
+        return [_role(f"{prefix}{one.path or '/'}{one.name}", one) for one in self._by_name.values()]
+
+    def associations(self, issuer: str) -> Sequence[Association]:  # noqa: ARG002 - the Protocol's
+        """See Account: files have none."""
+        return ()
+
+
+def _role(arn: str, found: RoleFile) -> Role:
+    trust = "" if found.trust is None else found.trust.text
+    try:
+        account = parse_arn(arn).account
+    except InvalidARN:
+        account = ""
+    return Role(arn, "AROAOFTHEFILES", found.name, account, trust)

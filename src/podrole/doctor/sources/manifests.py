@@ -1,0 +1,173 @@
+"""A cluster as far as manifests tell of it: rendered Helm and Kustomize output, or plain files.
+
+Files are never the whole cluster: what is not in them may be there all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from podrole.doctor.changes import Workload
+from podrole.doctor.cluster import IssuedToken, Object
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.files.documents import Document
+from podrole.doctor.files.policies import Origin
+from podrole.doctor.names import nearest
+from podrole.webhook.pod import read_pod
+
+Key = tuple[str, str, str]
+_PLURALS = {
+    "serviceaccounts": "ServiceAccount",
+    "configmaps": "ConfigMap",
+    "secrets": "Secret",
+    "namespaces": "Namespace",
+}
+_TEMPLATED = frozenset(
+    {"CronJob", "DaemonSet", "Deployment", "Job", "ReplicaSet", "ReplicationController", "StatefulSet"}
+)
+_WITHOUT_NAMESPACE = frozenset({"Namespace", "MutatingWebhookConfiguration"})
+Objects = list[Object]  # inside the class `list` is the method
+
+
+class Manifests:
+    """See ``podrole.doctor.cluster.Cluster``. Pods are made from the templates of workloads, one for each."""
+
+    def __init__(self, documents: list[Document], namespace: str) -> None:
+        """``namespace`` is that of objects that name none."""
+        self._namespace = namespace
+        self._objects: dict[Key, Object] = {}
+        self.origins: dict[Key, Origin] = {}
+        self.notes: list[str] = []
+        for document in documents:
+            for value, origin in _objects(document):
+                self._add(value, origin)
+
+    @property
+    def what(self) -> str:
+        """See Cluster."""
+        return "the manifests"
+
+    def _add(self, value: Object, origin: Origin) -> None:
+        metadata = value["metadata"]
+        kind = str(value["kind"])
+        why = _misshapen(kind, value)
+        if why:
+            self.notes.append(f"{origin.document.path}:{origin.line()}: {kind} {metadata.get('name')}: {why}.")
+            return
+        namespace = "" if kind in _WITHOUT_NAMESPACE else str(metadata.get("namespace") or self._namespace)
+        key = (kind, namespace, str(metadata.get("name") or metadata.get("generateName") or ""))
+        self._objects[key] = {**value, "metadata": {**metadata, "namespace": namespace, "name": key[2]}}
+        self.origins[key] = origin
+
+    def service_accounts(self) -> list[tuple[str, str]]:
+        """Return the service accounts that the files have, or that a pod of theirs runs under."""
+        named = {(namespace, name) for kind, namespace, name in self._objects if kind == "ServiceAccount"}
+        used = {(pod["metadata"]["namespace"], _account_of(pod)) for pod in self._pods("")}
+        return sorted(named | {one for one in used if one[1] != "default"})
+
+    def annotations(self) -> Iterator[str]:
+        """Yield the values of all annotations of service accounts."""
+        for (kind, _, _), value in self._objects.items():
+            if kind == "ServiceAccount":
+                yield from map(str, (value["metadata"].get("annotations") or {}).values())
+
+    def origin_of_user(self, namespace: str, service_account: str) -> Origin | None:
+        """Return a workload whose pods run under a service account."""
+        for (kind, where, name), value in self._objects.items():
+            makes_pods = where == namespace and (kind == "Pod" or kind in _TEMPLATED)
+            if makes_pods and _account_of(_pod_of(kind, value)) == service_account:
+                return self.origins[kind, where, name]
+        return None
+
+    async def get(self, resource: str, namespace: str, name: str) -> Object | None:
+        """See Cluster. A service account whose name is almost one of the files' is taken for misspelt: None."""
+        kind = _PLURALS.get(resource, "")
+        found = self._objects.get((kind, namespace, name))
+        if found is None:
+            others = [other for of, where, other in self._objects if (of, where) == (kind, namespace)]
+            if kind == "ServiceAccount" and nearest(name, others) is not None:
+                return None
+            raise CannotTell(f"{kind or resource} {namespace}/{name} is not in these files.")
+        return found
+
+    async def list(self, resource: str, namespace: str = "") -> Objects:
+        """See Cluster."""
+        if resource == "pods":
+            return self._pods(namespace)
+        if resource not in _PLURALS:
+            raise CannotTell(f"Files do not tell what {resource} a cluster has.")
+        kind = _PLURALS[resource]
+        return [one for (of, where, _), one in self._objects.items() if of == kind and namespace in ("", where)]
+
+    def _pods(self, namespace: str) -> Objects:
+        return [
+            _pod_of(kind, one)
+            for (kind, where, _), one in self._objects.items()
+            if (kind == "Pod" or kind in _TEMPLATED) and namespace in ("", where)
+        ]
+
+    async def discovery_document(self) -> Object:
+        """See Cluster. Raises CannotTell."""
+        raise CannotTell("Files do not tell a cluster's issuer.", next_step="--issuer URL")
+
+    async def keys(self) -> Object:
+        """See Cluster. Raises CannotTell."""
+        raise CannotTell("Files do not tell a cluster's keys.")
+
+    async def request_token(self, namespace: str, service_account: str, audience: str) -> IssuedToken:  # noqa: ARG002 - the Protocol's
+        """See Cluster. Raises CannotTell."""
+        raise CannotTell("Files give no tokens.")
+
+    async def admit(self, pod: Object) -> Object:  # noqa: ARG002 - the Protocol's
+        """See Cluster. Raises CannotTell."""
+        raise CannotTell("Files admit no pods.")
+
+
+def _objects(document: Document) -> Iterator[tuple[Object, Origin]]:
+    """Yield the Kubernetes objects of a document; a List is what it holds."""
+    pending = [(document.value, Origin(document))]
+    while pending:
+        value, origin = pending.pop(0)
+        if not isinstance(value, dict) or not isinstance(value.get("kind"), str) or "apiVersion" not in value:
+            continue
+        if value["kind"].endswith("List") and isinstance(value.get("items"), list):
+            pending += [(one, origin.at("items", position)) for position, one in enumerate(value["items"])]
+        elif isinstance(value.get("metadata"), dict):
+            yield value, origin
+
+
+def _misshapen(kind: str, value: Object) -> str:
+    """Say why an object cannot be looked into; empty where it can."""
+    annotations = value["metadata"].get("annotations")
+    if annotations is not None and not isinstance(annotations, dict):
+        return "its annotations are no map"
+    if kind != "Pod" and kind not in _TEMPLATED:
+        return ""
+    try:
+        read_pod(_pod_of(kind, {**value, "metadata": {"namespace": "", "name": "", **value["metadata"]}}))
+    except msgspec.ValidationError as problem:
+        return f"this is no pod that a cluster would take: {problem}"
+    return ""
+
+
+def _pod_of(kind: str, value: Object) -> Object:
+    """Return a pod as a workload's template makes it."""
+    if kind == "Pod":
+        return value
+    metadata = value["metadata"]
+    template: Any = value
+    for step in Workload(kind, "", "").template:
+        template = template.get(step) if isinstance(template, dict) else None
+    template = template if isinstance(template, dict) else {}
+    own = template.get("metadata") if isinstance(template.get("metadata"), dict) else {}
+    owner = {"controller": True, "kind": kind, "name": metadata["name"]}
+    made = {**own, "name": metadata["name"], "namespace": metadata["namespace"], "ownerReferences": [owner]}
+    return {"kind": "Pod", "metadata": made, "spec": template.get("spec") or {}}
+
+
+def _account_of(pod: Object) -> str:
+    spec = pod.get("spec") or {}
+    return str(spec.get("serviceAccountName") or spec.get("serviceAccount") or "default")

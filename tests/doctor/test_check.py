@@ -1,0 +1,388 @@
+"""``podrole check``: faults of files by code, file and line; the edits repair them; sound files are left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonpatch
+import pytest
+import yaml
+
+from podrole.cli.check import as_json, github, run, sarif, text
+from podrole.doctor.errors import BadFile
+from podrole.doctor.files.check import Checked, Options, check
+
+ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
+PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
+ROLE = "arn:aws:iam::111122223333:role/web-reader"
+KEY = "eks.amazonaws.com/role-arn"
+Object = dict[str, Any]
+
+
+def account(name: str = "web", **annotations: str) -> Object:
+    noted = annotations.get("all") or {KEY: ROLE}
+    metadata = {"name": name, "namespace": "shop", "annotations": noted}
+    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
+
+
+def pod_spec(**container: Any) -> Object:
+    main = {"name": "main", "image": "amazon/aws-cli:2.15.0", **container}
+    return {"serviceAccountName": "web", "containers": [main]}
+
+
+def deployment(**container: Any) -> Object:
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": pod_spec(**container)}
+    spec = {"selector": {"matchLabels": {"app": "web"}}, "template": template}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": spec,
+    }
+
+
+def trust(condition: Object | None = None, **elements: Any) -> Object:
+    claims = {f"{ISSUER}:aud": "sts.amazonaws.com", f"{ISSUER}:sub": "system:serviceaccount:shop:web"}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": PROVIDER},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": condition if condition is not None else {"StringEquals": claims},
+        **elements,
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def plan(document: Object, *more: Object, name: str = "web-reader") -> Object:
+    role = {"name": name, "path": "/", "assume_role_policy": json.dumps(document)}
+    resources = [{"type": "aws_iam_role", "address": "aws_iam_role.web", "values": role}, *more]
+    return {"format_version": "1.2", "planned_values": {"root_module": {"child_modules": [{"resources": resources}]}}}
+
+
+def template(document: Object | str) -> Object:
+    return {
+        "Resources": {
+            "Provider": {
+                "Type": "AWS::IAM::OIDCProvider",
+                "Properties": {"Url": f"https://{ISSUER}", "ClientIdList": ["sts.amazonaws.com"]},
+            },
+            "Web": {
+                "Type": "AWS::IAM::Role",
+                "Properties": {"RoleName": "web-reader", "AssumeRolePolicyDocument": document},
+            },
+        }
+    }
+
+
+def write(folder: Path, **files: Any) -> None:
+    """Write files; a ``__`` in a name is its dot."""
+    for name, content in files.items():
+        path = folder / name.replace("__", ".").replace("_", "-")
+        if isinstance(content, str):
+            path.write_text(content)
+        elif path.suffix == ".json":
+            path.write_text(json.dumps(content, indent=2))
+        else:
+            documents = content if isinstance(content, list) else [content]
+            path.write_text(yaml.safe_dump_all(documents, sort_keys=False))
+
+
+def look(*paths: Path, **options: str) -> Checked:
+    return asyncio.run(check(list(paths), Options(**options)))
+
+
+def codes(checked: Checked) -> list[str]:
+    return [one.finding.code for one in checked.findings]
+
+
+def line_of(path: Path, part: str) -> int:
+    return next(number for number, line in enumerate(path.read_text().splitlines(), 1) if part in line)
+
+
+def apply(checked: Checked) -> None:
+    """Do what the edits of the first finding say."""
+    for edit in checked.findings[0].edits:
+        raw = edit.path.read_text()
+        is_json = edit.path.suffix == ".json"
+        documents = [json.loads(raw)] if is_json else list(yaml.safe_load_all(raw))
+        patch = jsonpatch.JsonPatch([dict(one) for one in edit.operations])
+        documents[edit.index] = patch.apply(documents[edit.index])
+        edit.path.write_text(json.dumps(documents[0]) if is_json else yaml.safe_dump_all(documents, sort_keys=False))
+
+
+# Sound files
+
+
+def test_sound_files_are_left_alone(tmp_path: Path) -> None:
+    write(tmp_path, app__yaml=[account(), deployment()], web_reader_trust__json=trust())
+    found = look(tmp_path)
+    assert codes(found) == []
+    assert (found.service_accounts, found.roles, found.notes) == (1, 1, ())
+
+
+def test_service_accounts_without_a_role_and_files_of_other_kinds_are_left_alone(tmp_path: Path) -> None:
+    plain = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "plain", "namespace": "shop"}}
+    values = {"image": {"tag": "1.2"}, "replicas": 2}
+    bucket = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}}
+    write(tmp_path, app__yaml=[plain, deployment()], values__yaml=values, bucket__json=bucket)
+    assert codes(look(tmp_path)) == []
+
+
+def test_a_role_of_another_team_that_trusts_ec2_is_left_alone(tmp_path: Path) -> None:
+    document = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    write(tmp_path, node_trust__json={"Version": "2012-10-17", "Statement": [document]})
+    assert codes(look(tmp_path)) == []
+
+
+@pytest.mark.parametrize("like", ["system:serviceaccount:shop:*", "system:serviceaccount:shop:we?"])
+def test_all_service_accounts_of_one_namespace_may_share_a_role(tmp_path: Path, like: str) -> None:
+    condition = {"StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com"}, "StringLike": {f"{ISSUER}:sub": like}}
+    write(tmp_path, app__yaml=[account(), deployment()], web_reader_trust__json=trust(condition))
+    assert codes(look(tmp_path)) == []
+
+
+# Faults, their lines, their edits
+
+
+def claims(**changed: str) -> Object:
+    given = {"aud": "sts.amazonaws.com", "sub": "system:serviceaccount:shop:web", **changed}
+    return {f"{ISSUER}:{name}": value for name, value in given.items()}
+
+
+TRUST_FAULTS = {
+    "PR602": {"StringEquals": claims(sub="system:serviceaccount:shop:*")},
+    "PR603": {"StringEquals": claims(sub="system:serviceaccount:shop:website")},
+    "PR604": {"StringEquals": claims(sub="shop:web")},
+    "PR605": {"StringEquals": {f"https://{name}": value for name, value in claims().items()}},
+    "PR606": {"StringEquals": claims(sub="sts.amazonaws.com", aud="system:serviceaccount:shop:web")},
+    "PR617": {"StringEquals": {**claims(), f"{ISSUER}:namespace": "shop"}},
+    "PR618": {"StringEquals": claims(aud="vault")},
+}
+
+
+@pytest.mark.parametrize("code", TRUST_FAULTS)
+@pytest.mark.parametrize("kind", ["policy", "template"])
+def test_a_fault_of_a_trust_policy_has_its_line_and_its_edit(tmp_path: Path, code: str, kind: str) -> None:
+    document = trust(TRUST_FAULTS[code])
+    write(tmp_path, app__yaml=[account(), deployment()])
+    if kind == "policy":
+        write(tmp_path, web_reader_trust__json=document)
+        path = tmp_path / "web-reader-trust.json"
+    else:
+        write(tmp_path, stack__yaml=template(document))
+        path = tmp_path / "stack.yaml"
+    found = look(tmp_path)
+    assert set(codes(found)) == {code}
+    place = {"PR606": "aud", "PR617": "namespace", "PR618": "aud", "PR605": "https://"}.get(code, "sub")
+    mark = f"https://{ISSUER}:" if place == "https://" else f"{ISSUER}:{place}"
+    assert (found.findings[0].path, found.findings[0].line) == (path, line_of(path, mark))
+    apply(found)
+    assert codes(look(tmp_path)) == []
+
+
+def test_a_terraform_plan_is_matched_by_the_roles_name(tmp_path: Path) -> None:
+    write(tmp_path, app__yaml=[account(), deployment()], plan__json=plan(trust(TRUST_FAULTS["PR602"])))
+    found = look(tmp_path)
+    assert codes(found) == ["PR602"]
+    assert found.findings[0].line == line_of(tmp_path / "plan.json", "assume_role_policy")
+
+
+def test_a_terraform_policy_that_is_none_and_a_provider_without_the_audience_are_found(tmp_path: Path) -> None:
+    policy = {
+        "type": "aws_iam_policy",
+        "address": "aws_iam_policy.bad",
+        "values": {"name": "bad", "policy": '{"a": 1}'},
+    }
+    values = {"url": ISSUER, "client_id_list": ["vault"]}
+    provider = {"type": "aws_iam_openid_connect_provider", "address": "provider", "values": values}
+    write(tmp_path, app__yaml=[account(), deployment()], plan__json=plan(trust(), policy, provider))
+    assert codes(look(tmp_path)) == ["PR706", "PR502"]
+
+
+def test_a_role_by_itself_is_checked_too(tmp_path: Path) -> None:
+    write(tmp_path, plan__json=plan(trust({})))
+    assert codes(look(tmp_path)) == ["PR651"]
+    write(tmp_path, plan__json=plan(trust(TRUST_FAULTS["PR605"])))
+    assert codes(look(tmp_path)) == ["PR605"] * 2
+
+
+def test_templates_in_short_forms_are_understood(tmp_path: Path) -> None:
+    body = json.dumps(trust(TRUST_FAULTS["PR604"])).replace("111122223333", "${AWS::AccountId}")
+    text_ = yaml.safe_dump(template("DOCUMENT")).replace("DOCUMENT", f"!Sub '{body}'")
+    write(tmp_path, stack__yaml=text_, app__yaml=[account(), deployment()])
+    assert codes(look(tmp_path)) == ["PR604"]
+    joined = yaml.safe_dump(template(trust())).replace(PROVIDER, "!GetAtt Provider.Arn")
+    write(tmp_path, stack__yaml=joined)
+    assert codes(look(tmp_path)) == []
+
+
+def test_what_is_known_only_once_it_is_deployed_is_told(tmp_path: Path) -> None:
+    write(tmp_path, stack__yaml=yaml.safe_dump(template("DOCUMENT")).replace("DOCUMENT", "!ImportValue trust"))
+    found = look(tmp_path)
+    assert codes(found) == []
+    assert "known only when it is deployed" in found.notes[0]
+
+
+MANIFEST_FAULTS = {
+    "PR103": ([account(all={"eks.amazonaws.com/rolearn": ROLE}), deployment()], "rolearn"),
+    "PR105": ([account(all={KEY: "web-reader"}), deployment()], "role-arn"),
+    "PR106": ([account(all={KEY: "arn:aws:iam::111122223333:policy/web-reader"}), deployment()], "role-arn"),
+    "PR108": ([account(all={KEY: f"'{ROLE}' "}), deployment()], "role-arn"),
+    "PR301": ([account(), deployment(env=[{"name": "AWS_ACCESS_KEY_ID", "value": "AKIA"}])], "env:"),
+    "PR302": ([account(), deployment(env=[{"name": "AWS_PROFILE", "value": "prod"}])], "env:"),
+    "PR306": ([account(), deployment(env=[{"name": "AWS_ENDPOINT_URL", "value": "http://localhost"}])], "env:"),
+    "PR308": ([account(), deployment(image="amazon/aws-cli:1.16.100")], "image:"),
+    "PR210": ([account(), deployment(env=[{"name": "AWS_ROLE_ARN", "value": ROLE}])], "env:"),
+}
+
+
+@pytest.mark.parametrize("code", MANIFEST_FAULTS)
+def test_a_fault_of_a_manifest_has_its_line_and_its_edit(tmp_path: Path, code: str) -> None:
+    documents, mark = MANIFEST_FAULTS[code]
+    write(tmp_path, app__yaml=documents, web_reader_trust__json=trust())
+    found = look(tmp_path, account="111122223333")
+    assert codes(found) == [code]
+    assert found.findings[0].line == line_of(tmp_path / "app.yaml", mark)
+    apply(found)
+    assert codes(look(tmp_path, account="111122223333")) == []
+
+
+def test_an_annotation_on_the_pods_template_is_found(tmp_path: Path) -> None:
+    made = deployment()
+    made["spec"]["template"]["metadata"]["annotations"] = {KEY: ROLE}
+    plain = account()
+    del plain["metadata"]["annotations"]
+    write(tmp_path, app__yaml=[plain, made], web_reader_trust__json=trust())
+    found = look(tmp_path)
+    assert codes(found) == ["PR104"]
+    apply(found)
+    assert codes(look(tmp_path)) == []
+
+
+def test_a_misspelt_service_account_of_a_pod_is_found_at_the_pod(tmp_path: Path) -> None:
+    made = deployment()
+    made["spec"]["template"]["spec"]["serviceAccountName"] = "frontent"
+    write(tmp_path, app__yaml=[account("frontend"), made])
+    found = look(tmp_path)
+    assert codes(found) == ["PR101"]
+    assert "did you mean frontend" in (found.findings[0].finding.expected or "")
+
+
+def test_manifests_without_a_namespace_are_of_the_one_that_is_named(tmp_path: Path) -> None:
+    documents = [account(), deployment()]
+    for one in documents:
+        del one["metadata"]["namespace"]
+    write(tmp_path, app__yaml=documents, web_reader_trust__json=trust())
+    assert codes(look(tmp_path, namespace="shop")) == []
+    assert codes(look(tmp_path)) == ["PR603"]
+
+
+def test_a_list_of_objects_is_read_as_what_it_holds(tmp_path: Path) -> None:
+    listed = {"apiVersion": "v1", "kind": "List", "items": [account(all={"eks.amazonaws.com/rolearn": ROLE})]}
+    write(tmp_path, app__json=listed)
+    found = look(tmp_path)
+    assert codes(found) == ["PR103"]
+    assert found.findings[0].line == line_of(tmp_path / "app.json", "rolearn")
+
+
+def test_two_roles_of_one_name_and_several_issuers_do_not_confuse(tmp_path: Path) -> None:
+    other = ISSUER[:-4] + "0000"
+    second = json.loads(json.dumps(trust()).replace(ISSUER, other).replace("shop:web", "shop:jobs"))
+    jobs = account("jobs", all={KEY: "arn:aws:iam::111122223333:role/jobs"})
+    write(tmp_path, app__yaml=[account(), jobs], web_reader_trust__json=trust(), jobs_trust__json=second)
+    assert codes(look(tmp_path)) == []
+
+
+# Files that cannot be read
+
+
+def test_an_unrendered_chart_is_told_to_be_rendered_and_the_rest_is_checked(tmp_path: Path) -> None:
+    chart = "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {{ .Values.name }}-x\n{{- with .Values.a }}\n"
+    write(tmp_path, chart__yaml=chart, app__yaml=[account(), deployment()], broken__json='{"a": \n]')
+    found = look(tmp_path)
+    assert found.service_accounts == 1
+    assert any("chart.yaml:4" in note and "helm template" in note for note in found.notes)
+    assert any("broken.json:2" in note for note in found.notes)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(BadFile):
+        look(tmp_path / "nothing.yaml")
+    assert run([tmp_path / "nothing.yaml"], Options(), "text") == 2
+    assert "There is no such file" in capsys.readouterr().err
+    assert run([tmp_path], Options(), "xml") == 2
+
+
+@pytest.mark.parametrize("content", ["", "---\n", "[]", "- 1\n- 2\n", "kind: [", "a: &a [*a]\n", "\x00", "{" * 5_000])
+def test_whatever_a_file_holds_nothing_breaks(tmp_path: Path, content: str) -> None:
+    write(tmp_path, odd__yaml=content, odd__json=content)
+    assert codes(look(tmp_path)) == []
+
+
+@pytest.mark.parametrize("member", ["metadata", "spec", "Resources", "planned_values", "Statement"])
+@pytest.mark.parametrize("value", [None, 1, "text", [], [1], {"a": None}])
+def test_members_of_odd_types_break_nothing(tmp_path: Path, member: str, value: object) -> None:
+    write(tmp_path, odd__json={"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, member: value})
+    look(tmp_path)
+
+
+# Formats
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Checked:
+    write(
+        tmp_path,
+        app__yaml=[account(), deployment(env=[{"name": "AWS_PROFILE", "value": "a,b: 100%\nc"}])],
+        web_reader_trust__json=trust({"StringLike": claims(sub="system:serviceaccount:*:web")}),
+        broken__json="{",
+    )
+    return look(tmp_path)
+
+
+def test_text_has_file_line_and_code_and_ends_with_what_to_do(faulty: Checked) -> None:
+    lines = list(text(faulty))
+    assert any(line.startswith(f"{faulty.findings[0].path}:{faulty.findings[0].line}: PR302 ") for line in lines)
+    assert any("PR652 risk:" in line for line in lines)
+    assert lines[-1] == "next: take the variable out (PR302)"
+
+
+def test_json_has_everything(faulty: Checked) -> None:
+    found = json.loads("".join(as_json(faulty)))
+    assert [one["code"] for one in found["findings"]] == ["PR302", "PR652"]
+    assert found["findings"][0]["edits"][0]["operations"][0]["op"] == "remove"
+
+
+def test_sarif_names_rules_levels_and_lines(faulty: Checked) -> None:
+    log = json.loads("".join(sarif(faulty)))
+    assert log["version"] == "2.1.0"
+    only = log["runs"][0]
+    assert [rule["id"] for rule in only["tool"]["driver"]["rules"]] == ["PR302", "PR652"]
+    assert [(one["ruleId"], one["ruleIndex"], one["level"]) for one in only["results"]] == [
+        ("PR302", 0, "error"),
+        ("PR652", 1, "warning"),
+    ]
+    region = only["results"][0]["locations"][0]["physicalLocation"]["region"]
+    assert region["startLine"] == faulty.findings[0].line
+    assert only["invocations"][0]["executionSuccessful"] is False
+
+
+def test_github_annotations_are_escaped(faulty: Checked) -> None:
+    first, second, note = github(faulty)
+    assert first.startswith("::error file=")
+    assert "\n" not in first
+    assert "100%25%0Ac" in first
+    assert second.startswith("::warning file=")
+    assert note.startswith("::warning title=podrole check::")
+
+
+def test_exit_codes_tell_faults_from_what_could_not_be_read(tmp_path: Path) -> None:
+    write(tmp_path, app__yaml=[account(), deployment()])
+    assert run([tmp_path], Options(), "text") == 0
+    write(tmp_path, broken__json="{")
+    assert run([tmp_path], Options(), "text") == 2
+    write(tmp_path, app__yaml=[account(), deployment(env=[{"name": "AWS_PROFILE", "value": "x"}])])
+    assert run([tmp_path], Options(), "github") == 1

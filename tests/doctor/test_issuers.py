@@ -1,0 +1,304 @@
+"""Link 4 and what only a real place has: a cluster whose issuer is served elsewhere, and can be wrong in many ways."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from podrole.base.certificates import Authority, server_context
+from podrole.base.events import Event
+from podrole.base.serving import bind, listening
+from podrole.doctor.case import Case, LiveFacts, Surroundings, Target
+from podrole.doctor.chain import Diagnosis, diagnose
+from podrole.doctor.changes import ByHand, Publish, Remedy
+from podrole.doctor.cluster import Object
+from podrole.doctor.files.documents import Document
+from podrole.doctor.files.policies import Origin, PolicyFile, ProviderFile, RoleFile
+from podrole.doctor.findings import Finding, Severity, State
+from podrole.doctor.gather import Gatherer
+from podrole.doctor.places import Place
+from podrole.doctor.sources.files import FilesAccount
+from podrole.doctor.sources.manifests import Manifests
+from podrole.iam.directory import OIDCProvider, PolicyText, PrincipalPolicies, Role, User
+from podrole.iam.policy import PolicyKind
+from podrole.oidc.issuer import discovery_document
+from podrole.oidc.keys import SigningKey, jwks
+from podrole.webhook.settings import InjectionSettings
+from support.issuer import HOST, ISSUER, FakeIssuer
+
+ROLE = "arn:aws:iam::111122223333:role/web"
+ACCOUNT = {"kind": "ServiceAccount", "metadata": {"annotations": {"eks.amazonaws.com/role-arn": ROLE}}}
+
+
+class Cluster(Manifests):
+    """Manifests of a cluster that tells its issuer and its keys, and has no other pods."""
+
+    def __init__(self, documents: list[Document], key: SigningKey, issuer: str = ISSUER) -> None:
+        super().__init__(documents, "shop")
+        self.issuer, self.key = issuer, key
+
+    async def discovery_document(self) -> Object:
+        return dict(discovery_document(self.issuer, f"{self.issuer}/openid/v1/jwks", ["RS256"]))
+
+    async def keys(self) -> Object:
+        return dict(jwks([self.key.verification_key]))
+
+
+class Account(FilesAccount):
+    """An account of files whose provider lists thumbprints, and whose role has the policies that a test gives it."""
+
+    thumbprints: tuple[str, ...] = ()
+    policies: tuple[PolicyText, ...] = ()
+
+    def oidc_provider(self, account: str, issuer: str, partition: str = "aws") -> OIDCProvider | None:
+        found = super().oidc_provider(account, issuer, partition)
+        return None if found is None else replace(found, thumbprints=self.thumbprints)
+
+    def policies_of(self, principal: Role | User) -> PrincipalPolicies:
+        return PrincipalPolicies(self.policies)
+
+
+def documents(*values: Object) -> list[Document]:
+    named = {"apiVersion": "v1"}
+    return [
+        Document(Path("app.yaml"), index, {**named, **one, "metadata": {"name": "web", **one["metadata"]}}, lambda _: 1)
+        for index, one in enumerate(values)
+    ]
+
+
+def trust(issuer: str = ISSUER) -> str:
+    prefix = issuer.removeprefix("https://")
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": f"arn:aws:iam::111122223333:oidc-provider/{prefix}"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {f"{prefix}:sub": "system:serviceaccount:shop:web", f"{prefix}:aud": "sts.amazonaws.com"}
+        },
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def account(text: str, issuer: str = ISSUER) -> Account:
+    origin = Origin(documents(ACCOUNT)[0])
+    role = RoleFile("web", "/", PolicyFile(text, PolicyKind.TRUST, origin, "web"), origin)
+    provider = ProviderFile(issuer, ("sts.amazonaws.com",), origin)
+    return Account([role], [provider], (), "111122223333")
+
+
+@pytest.fixture(scope="module")
+def key() -> SigningKey:
+    return SigningKey.generate("RS256")
+
+
+@pytest.fixture
+async def issuer(key: SigningKey) -> AsyncIterator[FakeIssuer]:
+    authority = Authority.create("test authority", now=time.time())
+    fake = FakeIssuer(authority, [key])
+    sock = bind(0, name="the issuer", option="--port")
+    fake.port = sock.getsockname()[1]
+    async with listening(fake, sock, tls=server_context(authority.issue([HOST], now=time.time())), grace_seconds=0):
+        yield fake
+
+
+@pytest.fixture
+def place(issuer: FakeIssuer, key: SigningKey) -> Place:
+    known = account(trust())
+    known.thumbprints = tuple(issuer.thumbprints)
+    return Place(
+        cluster=Cluster(documents(ACCOUNT), key),
+        account=known,
+        fetcher=issuer.fetcher(),
+        settings=InjectionSettings(),
+        surroundings=Surroundings(region="us-east-1"),
+    )
+
+
+async def gathered(place: Place) -> Case:
+    gatherer = Gatherer(place)
+    try:
+        return await gatherer.case(Target("shop", "web"))
+    finally:
+        await gatherer.close()
+
+
+async def examined(place: Place) -> Diagnosis:
+    return diagnose(await gathered(place))
+
+
+def only(diagnosis: Diagnosis, code: str) -> Finding:
+    assert [one.code for one in (*diagnosis.faults, *diagnosis.risks)] == [code]
+    return (*diagnosis.faults, *diagnosis.risks)[0]
+
+
+def publish(issuer: FakeIssuer, remedy: Remedy) -> None:
+    """Serve the documents that the remedy says, where it says so."""
+    assert remedy.automatic
+    for change in remedy.changes:
+        assert isinstance(change, Publish)
+        if urlsplit(change.url).path.endswith("openid-configuration"):
+            issuer.document = json.loads(change.content)
+        else:
+            issuer.key_set = json.loads(change.content)
+
+
+async def test_an_issuer_that_serves_the_clusters_documents_holds(place: Place) -> None:
+    found = await examined(place)
+    assert (found.faults, found.risks) == ((), ())
+    # The pods and the webhook cannot be seen in files: that is said, and nothing else is unknown.
+    assert [one.link.title for one in found.verdicts if one.state is State.UNKNOWN] == ["injection"]
+
+
+async def test_another_issuer_in_the_document_is_found_and_the_right_one_published(
+    place: Place, issuer: FakeIssuer
+) -> None:
+    issuer.document = discovery_document(f"{ISSUER}/", f"{ISSUER}/keys", ["RS256"])
+    found = only(await examined(place), "PR403")
+    assert found.got is not None
+    assert found.got.strip("'\"").endswith(f"{ISSUER}/")
+    publish(issuer, found.remedy)
+    assert (await examined(place)).faults == ()
+
+
+async def test_keys_that_were_rotated_and_not_published_are_found(place: Place, issuer: FakeIssuer) -> None:
+    issuer.keys = [SigningKey.generate("ES256")]
+    found = only(await examined(place), "PR404")
+    assert found.severity is Severity.FAULT
+    publish(issuer, found.remedy)
+    assert (await examined(place)).faults == ()
+
+
+@pytest.mark.parametrize("body", [b"no json", {"keys": []}, {"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "a"}]}])
+async def test_documents_that_aws_does_not_take_are_replaced(place: Place, issuer: FakeIssuer, body: Any) -> None:
+    issuer.key_set = body
+    found = only(await examined(place), "PR408")
+    publish(issuer, found.remedy)
+    assert (await examined(place)).faults == ()
+
+
+async def test_an_issuer_that_is_down_is_told(place: Place, issuer: FakeIssuer) -> None:
+    issuer.down = True
+    assert "cannot be had" in only(await examined(place), "PR402").what
+    issuer.down = False
+    issuer.status = 500
+    only(await examined(place), "PR402")
+    issuer.behave()
+    assert (await examined(place)).faults == ()
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_not_held_against_the_documents(
+    place: Place, issuer: FakeIssuer
+) -> None:
+    assert isinstance(place.account, Account)
+    place.account.thumbprints = ("0" * 40,)
+    assert only(await examined(place), "PR503").expected == f"thumbprint {issuer.thumbprints[0]}"
+
+
+async def test_a_certificate_that_the_system_trusts_needs_no_thumbprint(place: Place, issuer: FakeIssuer) -> None:
+    assert isinstance(place.account, Account)
+    place.account.thumbprints = ()
+    pem = issuer.authority.certificate_pem.decode()
+    trusting = replace(place, fetcher=issuer.fetcher(lambda: ssl.create_default_context(cadata=pem)))
+    assert (await examined(trusting)).faults == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://issuer.example.com", "no https address"),
+        ("https://issuer.example.com:8443", "port 8443"),
+        ("https://kubernetes.default.svc.cluster.local", "only the cluster's network knows"),
+        ("https://10.0.0.1", "only the cluster's network knows"),
+        ("https://localhost", "only the cluster's network knows"),
+        ("kubernetes/serviceaccount", "no https address"),
+    ],
+)
+async def test_an_issuer_that_aws_cannot_ask_is_told_to_be_replaced(
+    place: Place, key: SigningKey, url: str, why: str
+) -> None:
+    inside = replace(place, cluster=Cluster(documents(ACCOUNT), key, url), account=account(trust(url), url))
+    diagnosis = await examined(inside)
+    found = next(one for one in diagnosis.faults if one.code == "PR401")
+    assert why in found.what
+    assert "--service-account-issuer=" in str(found.remedy.changes)
+
+
+async def test_an_issuer_with_a_public_name_is_taken(place: Place) -> None:
+    assert not [one for one in (await examined(place)).faults if one.code == "PR401"]
+
+
+async def test_a_token_that_expired_is_found_in_the_log(place: Place) -> None:
+    expired = Event(
+        "id", 1.0, "aws", "anonymous", "sts:AssumeRoleWithWebIdentity", "refused", code="ExpiredTokenException",
+        why="The token has expired.", explanation={"token": {"claims": {"sub": "system:serviceaccount:shop:web"}}},
+    )  # fmt: skip
+    found = only(await examined(replace(place, log=lambda: [expired])), "PR406")
+    assert "AWS_WEB_IDENTITY_TOKEN_FILE" in found.remedy.what
+    since = Event(
+        "id", 2.0, "aws", ROLE, "sts:AssumeRoleWithWebIdentity", "allowed",
+        explanation={"subject": "system:serviceaccount:shop:web"},
+    )  # fmt: skip
+    assert (await examined(replace(place, log=lambda: [since, expired]))).faults == ()
+
+
+@pytest.mark.parametrize("skew", [-3600.0, 3600.0])
+async def test_clocks_that_are_apart_are_found_by_a_real_try(place: Place, key: SigningKey, skew: float) -> None:
+    case = await gathered(place)
+    shown = {"header": {"kid": key.verification_key.kid}, "claims": {}}
+    identity = "arn:aws:sts::111122223333:assumed-role/web/x"
+    tried = replace(case, live=LiveFacts(shown, {"arn": identity}, identity, skew=skew))
+    found = only(diagnose(tried), "PR407")
+    assert ("ahead of" if skew > 0 else "behind") in found.what
+    assert diagnose(replace(tried, live=LiveFacts(shown, {"arn": identity}, identity, skew=1.0))).faults == ()
+
+
+async def test_credentials_of_another_role_are_told(place: Place) -> None:
+    case = await gathered(place)
+    other = "arn:aws:sts::111122223333:assumed-role/other/x"
+    tried = replace(case, live=LiveFacts({}, {"arn": other}, other))
+    assert only(diagnose(tried), "PR803").got == other
+
+
+async def test_a_trust_policy_that_cannot_be_read_is_written_anew(place: Place) -> None:
+    broken = account('{"Statement": [{"Effect": "Permit"}]}')
+    broken.thumbprints = place.account.thumbprints  # type: ignore[union-attr]
+    found = only(await examined(replace(place, account=broken)), "PR615")
+    assert found.remedy.automatic
+    written = account(found.remedy.changes[0].document)  # type: ignore[union-attr]
+    written.thumbprints = broken.thumbprints
+    assert (await examined(replace(place, account=written))).faults == ()
+
+
+async def test_a_refusal_by_a_resources_policy_names_the_statement_that_is_missing(place: Place) -> None:
+    session = "arn:aws:sts::111122223333:assumed-role/web/x"
+    began = Event(
+        "a", 1.0, "aws", session, "sts:AssumeRoleWithWebIdentity", "allowed", on=ROLE,
+        explanation={"subject": "system:serviceaccount:shop:web"},
+    )  # fmt: skip
+    denied = {"action": "s3:GetObject", "resource": "arn:aws:s3:::theirs/a", "decided_by": "resource"}
+    refused = Event("b", 2.0, "aws", session, "s3:GetObject", "refused", why="No policy.", explanation=denied)
+    found = only(await examined(replace(place, log=lambda: [refused, began])), "PR705")
+    assert isinstance(found.remedy.changes[0], ByHand)
+    assert '"Resource": "arn:aws:s3:::theirs/a"' in found.remedy.changes[0].text
+
+
+async def test_a_container_that_may_take_the_nodes_role_is_a_risk(place: Place, key: SigningKey) -> None:
+    container = {"name": "main", "image": "busybox"}
+    made = {
+        "kind": "Pod",
+        "metadata": {"uid": "1", "annotations": {"eks.amazonaws.com/skip-containers": "main"}},
+        "spec": {"serviceAccountName": "web", "containers": [container]},
+    }
+    found = await examined(replace(place, cluster=Cluster(documents(ACCOUNT, made), key)))
+    assert [one.code for one in found.risks] == ["PR304"]
+    container["env"] = [{"name": "AWS_EC2_METADATA_DISABLED", "value": "true"}]  # type: ignore[assignment]
+    found = await examined(replace(place, cluster=Cluster(documents(ACCOUNT, made), key)))
+    assert found.risks == ()

@@ -1,0 +1,174 @@
+"""A real cluster by its kubeconfig and a real account by boto3's credentials: the world's own, seen from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podrole.base.serving import LOOPBACK
+from podrole.cli.doctor import Asked, diagnosed
+from podrole.cli.place import PlaceOptions, open_place
+from podrole.doctor.chain import Diagnosis
+from podrole.doctor.findings import Link, State, Verdict
+from podrole.doctor.places import Place
+from podrole.doctor.sources.boto import OPERATIONS, read_policy
+from podrole.oidc.fetch import Fetcher
+from support.ailments import an_account_misspelt, healthy
+from support.clinic import Clinic
+from support.world import running_world
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A world with a sound pod and a user who may read, and nothing else."""
+    with running_world(tmp_path_factory.mktemp("real")) as world:
+        found = Clinic(world)
+        found.provider()
+        found.create_namespace(found.namespace)
+        healthy(found, "sound")
+        policy = found.iam.create_policy(PolicyName="sound", PolicyDocument=ALLOWS)["Policy"]["Arn"]
+        found.iam.attach_role_policy(RoleName="sound", PolicyArn=policy)
+        found.iam.put_role_policy(RoleName="sound", PolicyName="inline", PolicyDocument=ALLOWS)
+        found.pod("sound", "sound", command=["sleep", "600"])
+        an_account_misspelt(found, "misspelt")
+        found.service_account("associated")
+        role = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}}
+        actions = {"Action": ["sts:AssumeRole", "sts:TagSession"]}
+        found.role("associated", {"Version": "2012-10-17", "Statement": [{**role, **actions}]})
+        name = found.boto("eks").list_clusters()["clusters"][0]
+        found.boto("eks").create_pod_identity_association(
+            clusterName=name, namespace=found.namespace, serviceAccount="associated", roleArn=found.arn("associated")
+        )
+        found.pod("associated", "associated", command=["sleep", "600"])
+        found.iam.create_user(UserName="reader")
+        found.iam.put_user_policy(UserName="reader", PolicyName="doctor", PolicyDocument=json.dumps(read_policy()))
+        yield found
+        found.close()
+
+
+ALLOWS = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]})
+
+
+@pytest.fixture(scope="module")
+def made(clinic: Clinic) -> dict[str, str]:
+    """The reader's access key."""
+    return dict(clinic.iam.create_access_key(UserName="reader")["AccessKey"])
+
+
+@pytest.fixture
+def options(clinic: Clinic, made: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> PlaceOptions:
+    """Lead boto3 to the world as the user who may read."""
+    variables = {
+        "AWS_ENDPOINT_URL": clinic.world.environment["AWS_ENDPOINT_URL"],
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": made["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"],
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    return PlaceOptions(directory=Path("nowhere"), kubeconfig=clinic.directory / "kubeconfig")
+
+
+def from_here(clinic: Clinic, place: Place) -> Place:
+    """The issuer's name leads to the world; nothing goes to the real one."""
+    port = int(str(clinic.world.description["issuer_port"]))
+    return replace(place, fetcher=Fetcher(resolve=lambda _host, _port: (LOOPBACK, port)))
+
+
+def examine(clinic: Clinic, options: PlaceOptions, target: str, **asked: Any) -> Diagnosis:
+    async def look() -> Diagnosis:
+        async with open_place(options) as place:
+            return await diagnosed(Asked(target, **asked), from_here(clinic, place))
+
+    return asyncio.run(look())
+
+
+def state(diagnosis: Diagnosis, link: Link) -> Verdict:
+    return next(one for one in diagnosis.verdicts if one.link is link)
+
+
+def test_a_sound_pod_is_found_sound_by_somebody_who_may_only_read(clinic: Clinic, options: PlaceOptions) -> None:
+    found = examine(clinic, options, f"{clinic.namespace}/sound", can="s3:GetObject")
+    assert found.exit_code == 0, [(one.link.title, one.why) for one in found.verdicts]
+    assert {one.state for one in found.verdicts} == {State.HOLDS}
+
+
+def test_a_fault_is_found_as_in_the_world_and_the_commands_lead_to_the_cluster(
+    clinic: Clinic, options: PlaceOptions
+) -> None:
+    found = examine(clinic, options, f"{clinic.namespace}/misspelt")
+    assert [one.code for one in found.faults] == ["PR603"]
+
+
+def test_what_is_called_is_what_the_policy_to_copy_allows(clinic: Clinic, options: PlaceOptions) -> None:
+    for target in ("sound", "misspelt", "associated"):
+        examine(clinic, options, f"{clinic.namespace}/{target}", can="s3:GetObject")
+    examine(clinic, options, f"{clinic.namespace}/serviceaccount/default")
+    elsewhere = replace(options, issuer="https://issuer.example.com")
+    assert "PR501" in [one.code for one in examine(clinic, elsewhere, f"{clinic.namespace}/sound").faults]
+    log = [json.loads(line) for line in (clinic.directory / "events.jsonl").read_text().splitlines()]
+    calls = [event for event in log if event["who"].endswith(":user/reader")]
+    assert {event.get("code") for event in calls} <= {None, "NoSuchEntity"}
+    assert {event["what"] for event in calls} - {"sts:GetCallerIdentity"} == set(OPERATIONS)
+
+
+def test_a_right_that_is_missing_is_told_where_it_matters(
+    clinic: Clinic, options: PlaceOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = read_policy()
+    policy["Statement"][0]["Action"].remove("iam:GetRole")
+    clinic.iam.create_user(UserName="half")
+    clinic.iam.put_user_policy(UserName="half", PolicyName="doctor", PolicyDocument=json.dumps(policy))
+    made = clinic.iam.create_access_key(UserName="half")["AccessKey"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", made["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", made["SecretAccessKey"])
+    found = examine(clinic, options, f"{clinic.namespace}/sound")
+    assert found.exit_code == 2
+    assert state(found, Link.TRUST).state is State.UNKNOWN
+    assert "iam:GetRole" in state(found, Link.TRUST).why
+    assert state(found, Link.PROVIDER).state is State.HOLDS or "iam:GetRole" in state(found, Link.PROVIDER).why
+
+
+def test_pod_identity_is_no_fault(clinic: Clinic, options: PlaceOptions) -> None:
+    found = examine(clinic, options, f"{clinic.namespace}/associated")
+    assert found.faults == ()
+    assert found.risks == ()
+
+
+def test_without_an_account_the_cluster_is_checked_and_the_rest_is_said_to_be_unknown(
+    clinic: Clinic, options: PlaceOptions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = examine(clinic, options, f"{clinic.namespace}/sound")
+    assert found.exit_code == 2
+    assert state(found, Link.INJECTION).state is State.HOLDS
+    assert "no AWS credentials" in state(found, Link.TRUST).why
+
+
+def test_without_a_cluster_a_role_is_checked_for_a_service_account_that_is_named(
+    clinic: Clinic, options: PlaceOptions
+) -> None:
+    def ask(role: str) -> Diagnosis:
+        given = replace(options, kubeconfig=Path("nowhere"), role=clinic.arn(role), issuer=clinic.issuer)
+        return examine(clinic, given, f"{clinic.namespace}/serviceaccount/{role}")
+
+    found = ask("sound")
+    assert state(found, Link.TRUST).state is State.HOLDS
+    assert state(found, Link.PROVIDER).state is State.HOLDS
+    assert state(found, Link.SERVICE_ACCOUNT).state is State.UNKNOWN
+    assert [one.code for one in ask("misspelt").faults] == ["PR603"]
+
+
+def test_a_real_token_is_tried_and_thrown_away(clinic: Clinic, options: PlaceOptions) -> None:
+    found = examine(clinic, options, f"{clinic.namespace}/sound", live=True)
+    assert found.verdicts[-1].link is Link.LIVE
+    assert found.verdicts[-1].state is State.HOLDS
