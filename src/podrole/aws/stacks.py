@@ -78,8 +78,8 @@ def read_template(text: str) -> Mapping[str, Any]:
         raise AWSError(
             "ValidationError",
             400,
-            "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have length "
-            f"less than or equal to {MOST_CHARACTERS}",
+            "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have "
+            f"length less than or equal to {MOST_CHARACTERS}",
         )
     try:
         found = yaml.load(text, _loader())  # noqa: S506 - a SafeLoader
