@@ -246,10 +246,12 @@ def test_a_deployment_is_repaired_in_its_template(clinic: Clinic) -> None:
     target = f"{clinic.namespace}/{name}"
     found = clinic.examine(target)
     assert codes(found) == ["PR302"]
+    before = str(found.target)
     commands = clinic.treat(found.faults[0])
     assert f"set env deployment/{name}" in commands
     clinic.world.ok("kubectl", "rollout", "status", f"deployment/{name}", "-n", clinic.namespace, "--timeout=30s")
     assert clinic.examine(f"{clinic.namespace}/serviceaccount/{name}").exit_code == 0
+    assert clinic.examine(before).exit_code == 0  # the pod that has come in its place
     clinic.call("DELETE", f"{path}/{name}")
 
 

@@ -22,6 +22,7 @@ from podrole.doctor.files.edits import Edit, edits_of
 from podrole.doctor.files.policies import Item, Origin, PolicyFile, ProviderFile, RoleFile, read_policies
 from podrole.doctor.findings import About, Finding, Severity
 from podrole.doctor.gather import Gatherer
+from podrole.doctor.links.service_account import trusting_roles
 from podrole.doctor.places import Place
 from podrole.doctor.sources.files import FilesAccount
 from podrole.doctor.sources.manifests import Manifests
@@ -184,7 +185,7 @@ def _is_meant_to_have_a_role(case: Case) -> bool:
         return True
     if isinstance(case.service_account, CannotTell):
         return False
-    return any(one.code == "PR102" and one.remedy.automatic for one in diagnose(case).faults)
+    return bool(trusting_roles(case))
 
 
 def _of_account(case: Case) -> Iterator[Finding]:
