@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
 
-.PHONY: help demo setup test lint types imports unit format lock clean
+.PHONY: help demo setup test lint types imports unit soak kubectl-versions format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -30,6 +30,12 @@ imports: ## the order of the rooms
 
 unit: ## the tests
 	$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
+
+soak: setup ## the long versions of tests of reliability (three minutes)
+	$(BIN)/pytest -m soak --timeout 600 $(ARGS)
+
+kubectl-versions: setup ## the tests of kubectl with kubectl 1.30 and 1.34, too
+	$(BIN)/python scripts/kubectl_versions.py $(ARGS)
 
 format: setup ## put the code in order
 	$(BIN)/ruff check --fix .

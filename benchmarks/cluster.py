@@ -16,8 +16,12 @@ import ssl
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -176,10 +180,53 @@ def startup_seconds() -> float:
     return statistics.median(runs)
 
 
+async def whole_cluster(pods: int) -> dict[str, float]:
+    """Return how long a whole cluster takes to begin, and to bring up a Deployment of simulated pods."""
+    from podrole.base.certificates import Authority
+    from podrole.cluster.controllers.manager import Controllers
+    from podrole.cluster.node.host import NodeSettings
+    from podrole.cluster.node.node import Node
+    from podrole.cluster.server import Cluster, ClusterSettings
+    from podrole.cluster.users import ADMINISTRATOR, User, controller
+    from podrole.oidc.keys import SigningKey
+
+    key, pem = SigningKey.generate(), Authority.create("benchmark", now=time.time()).certificate_pem
+    started = time.perf_counter()
+    cluster = Cluster(ClusterSettings("https://127.0.0.1:1", ISSUER), keys=[key], authority_pem=pem)
+    admin = cluster.client(ADMINISTRATOR)
+
+    async def seen(resource: str, namespace: str | None, good: Callable[[dict[str, Any]], bool]) -> None:
+        async for event in admin.watch(resource, namespace):
+            if good(event.object):
+                return
+
+    with tempfile.TemporaryDirectory() as directory:
+        kubelet = cluster.client(User("system:node:podrole-node", groups=("system:nodes",)), "kubelet")
+        scheduler = cluster.client(User("system:kube-scheduler"), "kube-scheduler")
+        async with (
+            cluster,
+            Controllers(lambda name: cluster.client(controller(name)), root_ca_pem=pem.decode()),
+            Node(kubelet, Path(directory), NodeSettings(), scheduler=scheduler),
+        ):
+            await seen("serviceaccounts", "default", bool)
+            await seen("nodes", None, bool)
+            begun = time.perf_counter() - started
+            template = {
+                "metadata": {"labels": {"app": "web"}, "annotations": {"podrole.dev/simulate": "true"}},
+                "spec": {"containers": [{"name": "c", "image": "busybox"}]},
+            }
+            spec = {"replicas": pods, "selector": {"matchLabels": {"app": "web"}}, "template": template}
+            started = time.perf_counter()
+            await admin.create("deployments.apps", "default", {"metadata": {"name": "web"}, "spec": spec})
+            await seen("deployments.apps", "default", lambda one: one["status"].get("availableReplicas") == pods)
+            return {"whole_start_s": begun, f"{pods}_simulated_pods_s": time.perf_counter() - started}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--size", type=int, default=10_000, help="service accounts to create, and to list")
+    parser.add_argument("--pods", type=int, default=500, help="simulated pods to bring up")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     ours, theirs = multiprocessing.get_context("spawn").Pipe()
@@ -191,6 +238,7 @@ def main() -> int:
     results["memory_mb"] = ours.recv()
     process.join()
     results["startup_s"] = startup_seconds()
+    results.update(uvloop.run(whole_cluster(arguments.pods)))
     if arguments.json:
         print(json.dumps(results))
     else:

@@ -241,14 +241,23 @@ async def memory(directory: Path) -> None:
             print(f"{number:7,} service accounts: {running.memory():6.1f} MB resident, ready after {took:.1f} s")
 
 
+def containers(number: int) -> bytes:
+    """Return the review with a pod of so many containers."""
+    document = json.loads(review())
+    document["request"]["object"]["spec"]["containers"] = [{"name": f"c-{index}"} for index in range(number)]
+    return json.dumps(document).encode()
+
+
 async def bad_input(directory: Path) -> None:
     bodies = {
         "10 MB of letters": b"x" * 10_000_000,
-        "7 MB of letters": b"x" * 7_000_000,
-        "7 MB of brackets": b"[" * 7_000_000,
+        "4 MB of letters": b"x" * 4_000_000,
+        "4 MB of brackets": b"[" * 4_000_000,
         "a review of 3 MB": review().replace(b'"spec":{', b'"spec":{"filler":"' + b"x" * 3_000_000 + b'",', 1),
         "no UTF-8": b"\xff" * 1_000,
         "truncated": review()[:-10],
+        "1,000 containers": containers(1_000),
+        "40,000 containers": containers(40_000),
     }
     async with webhook(ServiceAccounts(10), directory) as running:
         for name, body in bodies.items():

@@ -225,3 +225,8 @@ def test_what_makes_pods_anew_is_said_once_for_each_owner() -> None:
         "  kubectl -n demo delete pod old-x",
         "  job/night in demo: its next pod will have it",
     ]
+
+
+def test_what_a_pod_says_cannot_write_on_the_terminal() -> None:
+    odd = Finding("demo", "web", "sa", "other-role", "its role is \x1b[2J\n, and the binding says " + ARN)
+    assert describe([odd]).splitlines()[1].isprintable()

@@ -40,6 +40,8 @@ PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{PREFIX}"
 SUBJECT = "system:serviceaccount:shop:inventory"
 READER = f"arn:aws:iam::{ACCOUNT}:role/reader"
 
+_KEY_PARTS = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+
 T = TypeVar("T")
 
 
@@ -106,7 +108,7 @@ class LocalAWS:
     def client(self, service: str, credentials: dict[str, str] | None = None, **config: Any) -> Any:
         """Return a boto3 client, the administrator's by default."""
         given = credentials or {"AccessKeyId": ADMIN_KEY, "SecretAccessKey": ADMIN_SECRET}
-        name = (service, given["AccessKeyId"], given["SecretAccessKey"], tuple(config.items()))
+        name = (service, *(given.get(part) for part in _KEY_PARTS), tuple(config.items()))
         if name not in self._clients:
             self._clients[name] = self._new_client(service, given, config)
         return self._clients[name]

@@ -80,16 +80,25 @@ async def defaults_only(cluster: Cluster) -> AsyncIterator[None]:
         await task
 
 
+@contextlib.asynccontextmanager
+async def controllers_only(cluster: Cluster) -> AsyncIterator[None]:
+    """The controllers work; there is no node, so pods stay Pending."""
+    root_ca = cluster.authority_pem.decode()
+    async with Controllers(
+        lambda name: cluster.client(controller(name), "kube-controller-manager"), root_ca_pem=root_ca
+    ):
+        yield
+
+
 def everything(directory: Path) -> Callable[[Cluster], contextlib.AbstractAsyncContextManager[None]]:
     """Return what runs the controllers and a node, whose pods are processes that live in ``directory``."""
 
     @contextlib.asynccontextmanager
     async def run(cluster: Cluster) -> AsyncIterator[None]:
-        root_ca = cluster.authority_pem.decode()
         kubelet = cluster.client(User("system:node:podrole-node", groups=("system:nodes",)), "kubelet")
         scheduler = cluster.client(User("system:kube-scheduler"), "kube-scheduler")
         async with (
-            Controllers(lambda name: cluster.client(controller(name), name), root_ca_pem=root_ca),
+            controllers_only(cluster),
             Node(kubelet, directory, NodeSettings(stop_grace_seconds=0.5), scheduler=scheduler) as node,
         ):
             cluster.node = node

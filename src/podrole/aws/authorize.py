@@ -22,6 +22,7 @@ from podrole.aws.policies import compile_stored, policies_of
 from podrole.aws.receive import ServiceRequest, partition_of
 from podrole.aws.resolver import MotoResolver, bucket_of
 from podrole.aws.resource_policies import Owned, owned
+from podrole.aws.stacks import permissions_of_stack
 from podrole.iam.actions.call import Call, Permission
 from podrole.iam.actions.keys import condition_keys
 from podrole.iam.actions.operations import permissions
@@ -71,9 +72,14 @@ def authorize(call: ServiceRequest, caller: Caller, directory: MotoDirectory, re
             _say_by_what(call, verdict)
         if call.operation in _READS_OBJECT and call.service.name == "s3":
             _hide_missing(call, question, refusals)
+    call.account = question.acting_account(needed)
+    if call.service.name == "cloudformation":
+        for permission in permissions_of_stack(call):
+            verdict = question.ask(permission)
+            if not verdict.decision.allowed:
+                raise refused(call, verdict, refusals)
     if call.service.name == "ec2" and parameters(call).get("DryRun") is True:
         raise AWSError("DryRunOperation", 412, "Request would have succeeded, but DryRun flag is set.")
-    call.account = question.acting_account(needed)
 
 
 def _say_by_what(call: ServiceRequest, verdict: Verdict) -> None:

@@ -126,7 +126,9 @@ class MotoDirectory:
             if key is None:
                 continue
             user = backend.users.get(key.user_name)
-            if user is not None and key in list(user.access_keys):
+            if user is None or key not in list(user.access_keys):  # it may have another name by now
+                user = next((one for one in list(backend.users.values()) if key in list(one.access_keys)), None)
+            if user is not None:
                 return AccessKey(key_id, key.secret_access_key, self._user(user), key.status == "Active")
         return None
 

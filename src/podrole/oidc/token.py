@@ -173,9 +173,7 @@ def _timestamp(payload: Mapping[str, Any], name: str) -> int:
 
 def _json_object(segment: str, name: str) -> dict[str, Any]:
     try:
-        value = json.loads(
-            _decode(segment, name).decode("utf-8"), object_pairs_hook=_no_duplicates, parse_constant=_no_constant
-        )
+        value = _STRICT.decode(_decode(segment, name).decode("utf-8"))
     except RecursionError:
         raise _not_a_jwt(f"Its {name} is nested too deeply.") from None
     except ValueError as problem:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
@@ -199,6 +197,9 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> object:
     raise _Refused(f"{name} is no JSON number")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
 
 
 def _decode(segment: str, name: str) -> bytes:

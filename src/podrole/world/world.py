@@ -250,7 +250,7 @@ class World:
 
     async def _start_workloads(self, stack: contextlib.AsyncExitStack, cluster: Cluster, sockets: _Sockets) -> None:
         def client_for(name: str) -> Any:
-            return cluster.client(controller(name), name)
+            return cluster.client(controller(name), "kube-controller-manager")  # one program in a real cluster
 
         root_ca = cluster.authority_pem.decode()
         await stack.enter_async_context(Controllers(client_for, root_ca_pem=root_ca))

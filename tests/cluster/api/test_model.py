@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -184,3 +188,65 @@ async def test_what_a_client_is_given_is_its_own(cluster: Cluster) -> None:
         event.object["data"]["a"] = "changed"
         break
     assert (await client.get("configmaps", "default", "own"))["data"] == {"a": "1"}
+
+
+MAPS = "/api/v1/namespaces/default/configmaps"
+MERGE = {"Content-Type": "application/merge-patch+json"}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_clients_at_once_over_http_leave_every_watch_and_a_list_in_agreement(serve: Any, seed: int) -> None:
+    with serve() as served, ThreadPoolExecutor() as threads:
+        watching = [threads.submit(replayed, served, selector) for selector in ("", "team=red")]
+        list(threads.map(lambda number: work(served, random.Random(f"{seed}/{number}")), range(4)))
+        with served.client() as http:
+            http.post(MAPS, json={"metadata": {"name": "end", "labels": {"team": "red"}}})
+            for selector, watch in zip(("", "team=red"), watching, strict=True):
+                listed = http.get(MAPS, params={"labelSelector": selector}).json()["items"]
+                assert {one["metadata"]["name"]: one for one in listed} == watch.result(20)
+
+
+def work(served: Any, source: random.Random) -> None:
+    """Do what comes to mind; every answer is one that a race may bring about."""
+    with served.client() as http:
+        for _ in range(60):
+            name, team, value = source.choice("abcdef"), source.choice(("red", "blue")), str(source.random())
+            body = {"metadata": {"name": name, "labels": {"team": team}}, "data": {"value": value}}
+            match source.randrange(4):
+                case 0:
+                    status = http.post(MAPS, json=body).status_code
+                    assert status in (201, 409)
+                case 1:
+                    status = http.patch(f"{MAPS}/{name}", json=body, headers=MERGE).status_code
+                    assert status in (200, 404, 409)
+                case 2:
+                    found = http.get(f"{MAPS}/{name}").json()
+                    if found["kind"] == "ConfigMap":
+                        status = http.put(f"{MAPS}/{name}", json={**found, "data": {"value": value}}).status_code
+                        assert status in (200, 404, 409)
+                case _:
+                    assert http.delete(f"{MAPS}/{name}").status_code in (200, 404)
+
+
+def replayed(served: Any, selector: str) -> dict[str, Any]:
+    """Return what a watch makes one believe, until ``end`` appears; each event must fit those before it."""
+    with served.client() as http:
+        first = http.get(MAPS, params={"labelSelector": selector}).json()
+        view = {one["metadata"]["name"]: one for one in first["items"]}
+        last = int(first["metadata"]["resourceVersion"])
+        query = {"watch": "true", "labelSelector": selector, "resourceVersion": str(last)}
+        with http.stream("GET", MAPS, params=query) as events:
+            for line in events.iter_lines():
+                event = json.loads(line)
+                name, version = event["object"]["metadata"]["name"], int(event["object"]["metadata"]["resourceVersion"])
+                assert version > last
+                last = version
+                if event["type"] == "DELETED":
+                    del view[name]
+                    continue
+                assert (event["type"] == "ADDED") == (name not in view)
+                view[name] = event["object"]
+                view[name].pop("kind"), view[name].pop("apiVersion")  # a list's items have none
+                if name == "end":
+                    return view
+    raise AssertionError("the watch ended")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from podrole.cluster.client import WatchEvent
 from podrole.cluster.controllers.deployment import DeploymentController
-from podrole.cluster.controllers.rollout import Replicas, limits, next_sizes, template_hash, without_hash
+from podrole.cluster.controllers.rollout import Replicas, limits, next_sizes, rescaled, template_hash, without_hash
 from podrole.cluster.event_recorder import EventRecorder
 
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
@@ -204,7 +204,8 @@ async def test_a_broken_image_stops_the_rollout_and_is_called_failed_at_the_dead
         return len(await pods_of("broken")) == 2 and len(await pods_of("v1")) == 3
 
     await eventually(stuck)
-    await eventually(lambda: time.waiting() > 0)
+    await cluster.until("deployments.apps", "default", "web", lambda found: found["status"].get("updatedReplicas") == 2)
+    await eventually(lambda: time.waiting() > 1)  # for the rollout's deadline, and for events to expire
     time.turn(62)
     failed = await cluster.until(
         "deployments.apps", "default", "web", lambda found: condition(found, "Progressing")["status"] == "False"
@@ -298,7 +299,7 @@ async def test_a_pod_that_may_not_be_created_is_told_in_events_and_conditions(
         "deployments.apps",
         "default",
         "web",
-        lambda found: condition(found, "ReplicaFailure") if "status" in found else None,
+        lambda found: condition(found, "ReplicaFailure") if "conditions" in found["status"] else None,
     )
     assert condition(failed, "ReplicaFailure")["reason"] == "FailedCreate"
     monkeypatch.undo()
@@ -378,3 +379,51 @@ def test_every_rollout_of_healthy_pods_ends_and_keeps_its_promises(
         assert total >= min(replicas - unavailable, started)
     assert new.wanted == replicas
     assert sum(each.wanted for each in old) == 0
+
+
+@pytest.mark.parametrize(
+    ("replicas", "surge", "new", "old", "sizes"),
+    [
+        # Kubernetes' own example: of 10 pods a rollout is stuck at 8 old and 5 new; then 15 are wanted.
+        (15, 3, Replicas("new", 5, 0, 10, 13), [Replicas("old", 8, 8, 10, 13)], {"old": 11, "new": 7}),
+        (5, 1, Replicas("new", 5, 0, 10, 13), [Replicas("old", 8, 8, 10, 13)], {"old": 4, "new": 2}),
+        (0, 0, Replicas("new", 5, 0, 10, 13), [Replicas("old", 8, 8, 10, 13)], {"old": 0, "new": 0}),
+        (4, 1, Replicas("new", 2, 0, 2, 3), [], {"new": 4}),
+        (4, 1, Replicas("new", 0, 0, 2, 3), [Replicas("old", 2, 2, 2, 3)], {"old": 4}),
+        (3, 1, Replicas("new", 3, 3, 3, 4), [Replicas("old", 1, 1, 3, 4)], {"old": 0}),
+        (4, 1, None, [Replicas("old", 0, 0, 2, 3)], {"old": 4}),
+        (4, 1, None, [], {}),
+    ],
+)
+def test_scaling_in_the_middle_of_a_rollout_is_shared_in_proportion(
+    replicas: int, surge: int, new: Replicas | None, old: list[Replicas], sizes: dict[str, int]
+) -> None:
+    assert rescaled(replicas, surge, new, old) == sizes
+
+
+@given(
+    st.integers(0, 50),
+    st.integers(0, 10),
+    st.lists(st.builds(Replicas, st.uuids().map(str), st.integers(1, 30), st.just(0), st.just(0), st.integers(0, 60)),
+             min_size=2, max_size=5),
+)  # fmt: skip
+def test_a_shared_scaling_ends_at_what_is_allowed(replicas: int, surge: int, sets: list[Replicas]) -> None:
+    sizes = rescaled(replicas, surge, sets[-1], sets[:-1])
+    assert all(size >= 0 for size in sizes.values())
+    allowed = replicas + surge if replicas else 0
+    assert sum(sizes.values()) == allowed or 0 in sizes.values()
+
+
+async def test_a_deployment_scaled_while_its_rollout_is_stuck_grows_on_both_sides(
+    cluster: Any, deploy: Any, complete: Any, pods_of: Any, eventually: Any
+) -> None:
+    await deploy(replicas=10, strategy={"rollingUpdate": {"maxSurge": 3, "maxUnavailable": 2}})
+    await complete()
+    await set_image(cluster, "broken")
+
+    async def are(old: int, new: int) -> bool:
+        return (len(await pods_of("v1")), len(await pods_of("broken"))) == (old, new)
+
+    await eventually(lambda: are(8, 5))
+    await cluster.merge_patch("deployments.apps", "default", "web", {"spec": {"replicas": 15}})
+    await eventually(lambda: are(11, 7))

@@ -95,3 +95,22 @@ async def test_orphans_stay_without_their_reference(cluster: Any, make: Any) -> 
     await cluster.delete("configmaps", "default", "owner")
     await cluster.until_gone("configmaps", "default", "owner")
     assert not (await cluster.get("configmaps", "default", "child"))["metadata"].get("ownerReferences")
+
+
+async def test_an_event_lasts_an_hour_after_it_was_last_written(cluster: Any, time: Any, eventually: Any) -> None:
+    about = {"kind": "Pod", "namespace": "default", "name": "p"}
+    for name in ("old", "counted"):
+        await cluster.create("events", "default", {"metadata": {"name": name}, "involvedObject": about, "count": 1})
+    time.turn(3599)
+    await cluster.merge_patch("events", "default", "counted", {"count": 2})
+    await eventually(lambda: time.waiting())
+    assert {one["metadata"]["name"] for one in await cluster.list("events", "default")} == {"old", "counted"}
+    time.turn(60)
+
+    async def names() -> list[str]:
+        return [one["metadata"]["name"] for one in await cluster.list("events", "default")]
+
+    async def is_gone() -> bool:
+        return await names() == ["counted"]
+
+    await eventually(is_gone)

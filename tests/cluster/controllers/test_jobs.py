@@ -9,6 +9,7 @@ import pytest
 
 from podrole.cluster.controllers.job_status import ranges
 from podrole.cluster.controllers.schedule import BadSchedule, Due, due
+from podrole.cluster.errors import StatusError
 
 TEMPLATE = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox"}]}}
 
@@ -219,8 +220,13 @@ async def test_a_suspended_cron_job_makes_nothing(cluster: Any, make_cron_job: A
     assert await cluster.list("jobs.batch") == []
 
 
-async def test_a_schedule_that_is_none_is_told(cluster: Any, make_cron_job: Any, eventually: Any) -> None:
-    await make_cron_job("every day")
+async def test_a_schedule_that_is_none_is_refused(make_cron_job: Any) -> None:
+    with pytest.raises(StatusError, match=r"spec\.schedule: Invalid value"):
+        await make_cron_job("every day")
+
+
+async def test_a_schedule_that_never_comes_is_told(cluster: Any, make_cron_job: Any, eventually: Any) -> None:
+    await make_cron_job("61 * * * *")
 
     async def told() -> bool:
         return any(reason == "UnparseableSchedule" for reason, _ in await cluster.events_of("cj"))

@@ -24,6 +24,13 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+async def cluster(cluster: Any) -> Any:
+    """The cluster with what a pod's own token volume needs."""
+    await cluster.create("configmaps", "default", {"metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": "CA"}})
+    return cluster
+
+
+@pytest.fixture
 def make_node(cluster: Any, time: Any, directory: Path) -> MakeNode:
     @asynccontextmanager
     async def make(**settings: Any) -> AsyncIterator[Node]:

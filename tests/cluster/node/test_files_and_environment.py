@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from podrole.cluster.errors import StatusError
+
 TOKEN = {"serviceAccountToken": {"path": "token", "audience": "sts.amazonaws.com", "expirationSeconds": 3600}}
 TOKENS = {"name": "t", "projected": {"sources": [TOKEN]}}
+ONLY_THOSE = {"automountServiceAccountToken": False}
 MOUNTED = {"volumeMounts": [{"name": "t", "mountPath": "/var/run/secrets/aws"}]}
 SHOW = "import os, json; print(json.dumps(dict(os.environ)))"
 
@@ -65,21 +68,21 @@ async def test_the_nodes_environment_is_there_and_the_containers_own_wins(
 
 
 async def test_a_path_under_a_mount_leads_to_the_pods_own_file(
-    run_pod: Any, finished: Any, log_of: Any, directory: Path
+    run_pod: Any, finished: Any, log_of: Any, directory: Path, cluster: Any
 ) -> None:
     env = [{"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/var/run/secrets/aws/token"}]
     script = "cat $AWS_WEB_IDENTITY_TOKEN_FILE /var/run/secrets/aws/token; echo; echo $AWS_WEB_IDENTITY_TOKEN_FILE"
-    await run_pod(script, container=MOUNTED | {"env": env}, volumes=[TOKENS])
+    await run_pod(script, container=MOUNTED | {"env": env}, volumes=[TOKENS], **ONLY_THOSE)
     pod = await finished()
     tokens, path = (await log_of()).splitlines()
-    assert tokens == "token-1token-1"
+    assert tokens == cluster.tokens[0] * 2
     assert path == str(directory / "pods" / pod["metadata"]["uid"] / "volumes" / "t" / "token")
 
 
 async def test_a_token_is_asked_for_as_bound_to_the_pod(run_pod: Any, finished: Any, cluster: Any, log_of: Any) -> None:
-    made = await run_pod(
-        "ls -lL /var/run/secrets/aws/token", container=MOUNTED, volumes=[TOKENS], serviceAccountName="sa"
-    )
+    await cluster.create("serviceaccounts", "default", {"metadata": {"name": "sa"}})
+    more = {"volumes": [TOKENS], "serviceAccountName": "sa", **ONLY_THOSE}
+    made = await run_pod("ls -lL /var/run/secrets/aws/token", container=MOUNTED, **more)
     await finished()
     uid = made["metadata"]["uid"]
     assert cluster.token_requests == [
@@ -97,15 +100,16 @@ async def test_a_token_is_asked_for_as_bound_to_the_pod(run_pod: Any, finished: 
 async def test_a_token_is_renewed_at_four_fifths_of_its_life(
     run_pod: Any, running: Any, time: Any, directory: Path, eventually: Any, cluster: Any, node: Any
 ) -> None:
-    made = await run_pod("exec sleep 1000", container=MOUNTED, volumes=[TOKENS])
+    made = await run_pod("exec sleep 1000", container=MOUNTED, volumes=[TOKENS], **ONLY_THOSE)
     await running()
     file = directory / "pods" / made["metadata"]["uid"] / "volumes" / "t" / "token"
+    first = file.read_text()
     for _ in range(47):  # minute by minute, as the volumes are looked at
         time.turn(60)
         await eventually(lambda: time.waiting())
-    assert file.read_text() == "token-1"
+    assert file.read_text() == cluster.tokens[0]
     time.turn(60)
-    await eventually(lambda: file.read_text() == "token-2")
+    await eventually(lambda: file.read_text() == cluster.tokens[-1] != first)
     assert len(cluster.token_requests) == 2
 
 
@@ -114,18 +118,19 @@ async def test_a_token_that_cannot_be_renewed_stays_and_is_asked_for_again(
 ) -> None:
     from podrole.cluster.errors import unavailable
 
-    made = await run_pod("exec sleep 1000", container=MOUNTED, volumes=[TOKENS])
+    made = await run_pod("exec sleep 1000", container=MOUNTED, volumes=[TOKENS], **ONLY_THOSE)
     await running()
     file = directory / "pods" / made["metadata"]["uid"] / "volumes" / "t" / "token"
+    first = file.read_text()
     cluster.refuse_tokens = unavailable("no keys today")
     time.turn(3000)
 
     message = 'MountVolume.SetUp failed for volume "t" : failed to fetch token: no keys today'
     await cluster.until_event("p", "FailedMount", message)
-    assert file.read_text() == "token-1"
+    assert file.read_text() == cluster.tokens[0]
     cluster.refuse_tokens = None
     time.turn(10)
-    await eventually(lambda: file.read_text() == "token-2")
+    await eventually(lambda: file.read_text() == cluster.tokens[-1] != first)
 
 
 async def test_a_changed_config_map_reaches_the_running_pod(
@@ -183,7 +188,7 @@ async def test_another_pods_directory_may_not_be_named(
     await run_pod("cat $FILE", container={"env": [{"name": "FILE", "value": str(token)}]})
     fields = await waiting(cluster, state_of)
     assert fields == {"reason": "CreateContainerConfigError", "message": "FILE leads to the directory of another pod"}
-    assert "token-1" not in json.dumps(await cluster.list("events"))
+    assert token.read_text() not in json.dumps(await cluster.list("events"))
 
 
 async def test_dots_do_not_lead_from_a_mount_to_another_pod(
@@ -206,9 +211,13 @@ async def test_a_mount_at_the_root_is_refused(node: Any, run_pod: Any, cluster: 
 
 @pytest.mark.parametrize("sub_path", ["/etc", "../../other", "a/../../b"])
 async def test_a_sub_path_may_not_leave_its_volume(
-    node: Any, run_pod: Any, cluster: Any, state_of: Any, sub_path: str
+    node: Any, run_pod: Any, cluster: Any, state_of: Any, sub_path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mount = {"volumeMounts": [{"name": "v", "mountPath": "/v", "subPath": sub_path}]}
+    with pytest.raises(StatusError, match="subPath: Invalid value"):
+        await run_pod("true", container=mount, volumes=[{"name": "v"}])
+    # Nor does the node rely on what the API has checked.
+    monkeypatch.setattr("podrole.cluster.validation.pods._mounts", lambda *_: [])
     await run_pod("true", container=mount, volumes=[{"name": "v"}])
     assert "must be relative and without '..'" in (await waiting(cluster, state_of))["message"]
 

@@ -50,7 +50,7 @@ async def test_the_events_are_those_of_a_scheduler_and_a_kubelet(run_pod: Any, f
         ("Scheduled", "default-scheduler")
     ]
     by_kubelet = {each["reason"]: each for each in events if each["source"]["component"] == "kubelet"}
-    assert list(by_kubelet) == ["Pulled", "Created", "Started"]
+    assert by_kubelet.keys() == {"Pulled", "Created", "Started"}  # all of one moment of the test's clock
     assert by_kubelet["Started"]["involvedObject"]["fieldPath"] == "spec.containers{c}"
     assert "nothing was pulled" in by_kubelet["Pulled"]["message"]
 

@@ -117,7 +117,10 @@ class IAM:
         if own is not None:
             await self._moto.run(lambda: own(given, entities))
             return _empty(call)
+        before = entities["UserName"].arn if call.operation == "UpdateUser" else ""
         answer = await self._moto.serve(call, account)
+        if before and answer.status == 200:
+            await self._moto.run(lambda: _move_tags(stored, before, entities["UserName"].arn))
         if call.operation == "CreateUser" and answer.status == 200 and given.get("PermissionsBoundary"):
             return await self._with_boundary(call, account, partition, answer)
         return answer
@@ -319,6 +322,13 @@ def _delete_boundary(_: _Given, entities: _Entities) -> None:
         raise _missing(f"User {user.name} does not have a permissions boundary")
     user.permissions_boundary_arn = None
     del user.permissions_boundary
+
+
+def _move_tags(stored: Any, before: str, after: str) -> None:
+    """Take a user's tags along to its new ARN: moto would leave them to whoever gets the old one."""
+    if before != after:
+        stored.tagger.copy_tags(before, after)
+        stored.tagger.delete_all_tags_for_resource(before)
 
 
 _OWN: dict[str, Callable[[_Given, _Entities], None]] = {

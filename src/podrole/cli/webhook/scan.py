@@ -19,6 +19,7 @@ from podrole.webhook.flag_values import FlagValues, collect
 from podrole.webhook.flags import CommandLine, parse_flags
 from podrole.webhook.kubernetes.connection import find_connection
 from podrole.webhook.logs import configure_logging
+from podrole.webhook.review import shortened
 from podrole.webhook.scan import Finding, scan_now
 
 NOTHING, FOUND, NOT_KNOWN = 0, 1, 2
@@ -33,7 +34,7 @@ Flags:
         print JSON, for machines
 
 Any other flag is the webhook's: give those that it runs with, so that the same ones count (podrole webhook --help).
-The cluster is that of --kubeconfig, else of $KUBECONFIG, else of the pod that this runs in.
+The cluster is that of --kubeconfig, else of the pod that this runs in, else kubectl's.
 Exit codes: 0 no pod lacks it, 1 some do, 2 it could not be found out."""
 
 
@@ -61,7 +62,7 @@ def describe(findings: Sequence[Finding]) -> str:
     if not findings:
         return "Every running pod has the identity that its service account is bound to."
     rows = [("NAMESPACE", "POD", "SERVICE ACCOUNT", "WHAT IS WRONG")]
-    rows += [(finding.namespace, finding.pod, finding.service_account, finding.detail) for finding in findings]
+    rows += [(found.namespace, found.pod, found.service_account, shortened(found.detail)) for found in findings]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     table = ["  ".join([*map(str.ljust, row, widths), row[3]]) for row in rows]
     heading = f"{len(findings)} of the running pods. A pod is given its identity when it is made:"

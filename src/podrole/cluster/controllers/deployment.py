@@ -10,15 +10,32 @@ from collections.abc import Iterable, Mapping
 from podrole.cluster.client import ClusterClient, Object, WatchEvent
 from podrole.cluster.controllers.controller import Controller, Key, KeysOf, controller_of, find, its_controller, itself
 from podrole.cluster.controllers.deployment_status import is_complete, progress_due, status_of
-from podrole.cluster.controllers.rollout import HASH_LABEL, Replicas, limits, next_sizes, template_hash, without_hash
+from podrole.cluster.controllers.rollout import (
+    HASH_LABEL,
+    Replicas,
+    limits,
+    next_sizes,
+    rescaled,
+    surge_of,
+    template_hash,
+    without_hash,
+)
 from podrole.cluster.controllers.workloads import is_finished, owned, owner_reference
 from podrole.cluster.errors import StatusError
 from podrole.cluster.event_recorder import EventRecorder
 from podrole.cluster.timing import Time
 
 REVISION = "deployment.kubernetes.io/revision"
+DESIRED = "deployment.kubernetes.io/desired-replicas"
+MAXIMUM = "deployment.kubernetes.io/max-replicas"
 NOT_COPIED = frozenset(
-    {"kubectl.kubernetes.io/last-applied-configuration", REVISION, "deployment.kubernetes.io/revision-history"}
+    {
+        "kubectl.kubernetes.io/last-applied-configuration",
+        REVISION,
+        "deployment.kubernetes.io/revision-history",
+        DESIRED,
+        MAXIMUM,
+    }
 )
 
 
@@ -45,18 +62,20 @@ class DeploymentController(Controller):
         selector = deployment["spec"]["selector"]
         sets = await owned(self.client, "replicasets.apps", deployment, selector)
         new = _of_template(deployment, sets)
-        created = False
-        if not deployment["metadata"].get("deletionTimestamp") and not deployment["spec"].get("paused"):
+        created, revision = False, ""
+        if deployment["metadata"].get("deletionTimestamp"):
+            pass
+        elif deployment["spec"].get("paused") or _is_rescaled(deployment, sets):
+            await self._rescale(deployment, new, sets)  # even while it is paused
+        else:
             if new is None:
                 new = await self._create(deployment, sets)
                 created = True
-            deployment = await self._number(deployment, new, sets)
+            revision = await self._number(deployment, new, sets)
             await self._roll(deployment, new, sets)
-        elif new is not None and [each for each in sets if each["spec"].get("replicas")] in ([], [new]):
-            await self._scale(deployment, new, deployment["spec"].get("replicas", 1))  # even while it is paused
         sets = await owned(self.client, "replicasets.apps", deployment, selector)
         new = _of_template(deployment, sets)
-        await self._report(deployment, new, sets, created=created)
+        await self._report(deployment, new, sets, created=created, revision=revision)
         await self._tidy(deployment, new, sets)
         deployment = await find(self.client, "deployments.apps", key) or deployment
         return progress_due(deployment)
@@ -74,11 +93,11 @@ class DeploymentController(Controller):
             "metadata": {
                 "name": f"{metadata['name']}-{label[HASH_LABEL]}",
                 "labels": labels,
-                "annotations": _annotations(deployment) | {REVISION: str(_latest(sets) + 1)},
+                "annotations": _annotations(deployment) | {REVISION: str(_latest(sets) + 1)} | _sizes(deployment),
                 "ownerReferences": [owner_reference(deployment)],
             },
             "spec": {
-                "replicas": 0,
+                "replicas": self._first_size(deployment, sets),
                 "selector": selector,
                 "template": template | {"metadata": template["metadata"] | {"labels": labels}},
             },
@@ -86,7 +105,7 @@ class DeploymentController(Controller):
         if spec.get("minReadySeconds"):
             body["spec"]["minReadySeconds"] = spec["minReadySeconds"]
         try:
-            return await self.client.create("replicasets.apps", metadata["namespace"], body)
+            made = await self.client.create("replicasets.apps", metadata["namespace"], body)
         except StatusError as problem:
             if problem.reason == "AlreadyExists":  # another template with the same hash: count it, and hash anew
                 patch = {"status": {"collisionCount": collisions + 1}}
@@ -94,9 +113,12 @@ class DeploymentController(Controller):
                     "deployments.apps", metadata["namespace"], metadata["name"], patch, subresource="status"
                 )
             raise
+        if body["spec"]["replicas"]:
+            self._record_scaling(deployment, made, 0, body["spec"]["replicas"])
+        return made
 
-    async def _number(self, deployment: Object, new: Object, sets: list[Object]) -> Object:
-        """Give the new ReplicaSet the highest revision, also an old one that came back, and the Deployment the same."""
+    async def _number(self, deployment: Object, new: Object, sets: list[Object]) -> str:
+        """Give the new ReplicaSet the highest revision, also an old one that came back, and return it."""
         namespace = deployment["metadata"]["namespace"]
         others = [each for each in sets if each["metadata"]["uid"] != new["metadata"]["uid"]]
         revision = str(max(_revision(new), _latest(others) + 1))
@@ -105,10 +127,14 @@ class DeploymentController(Controller):
         if not wanted.items() <= annotations.items():
             patch = {"metadata": {"annotations": wanted}}
             await self.client.merge_patch("replicasets.apps", namespace, new["metadata"]["name"], patch)
-        if (deployment["metadata"].get("annotations") or {}).get(REVISION) != revision:
-            patch = {"metadata": {"annotations": {REVISION: revision}}}
-            return await self.client.merge_patch("deployments.apps", namespace, deployment["metadata"]["name"], patch)
-        return deployment
+        return revision
+
+    def _first_size(self, deployment: Object, sets: list[Object]) -> int:
+        replicas, surge, unavailable = deployment["spec"].get("replicas", 1), *limits(deployment)
+        if (deployment["spec"].get("strategy") or {}).get("type") == "Recreate":
+            return 0 if sets else replicas
+        sizes = next_sizes(replicas, surge, unavailable, Replicas("", 0), [_figures(each) for each in sets])
+        return sizes.get("", 0)
 
     async def _roll(self, deployment: Object, new: Object, sets: list[Object]) -> None:
         replicas = deployment["spec"].get("replicas", 1)
@@ -125,6 +151,16 @@ class DeploymentController(Controller):
             if (size := sizes.get(each["metadata"]["name"])) is not None:
                 await self._scale(deployment, each, size)
 
+    async def _rescale(self, deployment: Object, new: Object | None, sets: list[Object]) -> None:
+        old = [each for each in sets if each is not new]
+        figures = _figures(new) if new is not None else None
+        sizes = rescaled(
+            deployment["spec"].get("replicas", 1), surge_of(deployment), figures, [_figures(each) for each in old]
+        )
+        for each in sets:
+            if (size := sizes.get(each["metadata"]["name"])) is not None:
+                await self._scale(deployment, each, size)
+
     async def _any_pod_of(self, sets: list[Object]) -> bool:
         for each in sets:
             pods = await owned(self.client, "pods", each, each["spec"]["selector"])
@@ -133,22 +169,31 @@ class DeploymentController(Controller):
         return False
 
     async def _scale(self, deployment: Object, replica_set: Object, size: int) -> None:
-        before = replica_set["spec"].get("replicas", 1)
-        if before == size:
+        before, metadata = replica_set["spec"].get("replicas", 1), replica_set["metadata"]
+        if before == size and _sizes(deployment).items() <= (metadata.get("annotations") or {}).items():
             return
-        metadata = replica_set["metadata"]
-        patch = {"metadata": {"uid": metadata["uid"]}, "spec": {"replicas": size}}
+        about = {"uid": metadata["uid"], "annotations": _sizes(deployment)}
+        patch = {"metadata": about, "spec": {"replicas": size}}
         await self.client.merge_patch("replicasets.apps", metadata["namespace"], metadata["name"], patch)
-        direction = "up" if size > before else "down"
-        text = f"Scaled {direction} replica set {metadata['name']} from {before} to {size}"
+        if before != size:
+            self._record_scaling(deployment, replica_set, before, size)
+
+    def _record_scaling(self, deployment: Object, replica_set: Object, before: int, size: int) -> None:
+        direction, name = "up" if size > before else "down", replica_set["metadata"]["name"]
+        text = f"Scaled {direction} replica set {name} from {before} to {size}"
         self._recorder.record(deployment, "Normal", "ScalingReplicaSet", text)
 
-    async def _report(self, deployment: Object, new: Object | None, sets: list[Object], *, created: bool) -> None:
+    async def _report(
+        self, deployment: Object, new: Object | None, sets: list[Object], *, created: bool, revision: str
+    ) -> None:
+        """Write the status, and with it the revision, as kube-controller-manager does."""
         status = status_of(deployment, new, sets, created=created, now=self.time.now())
         old = deployment.get("status") or {}
-        if status != old:
-            metadata = deployment["metadata"]
-            patch = {"metadata": {"uid": metadata["uid"]}, "status": dict.fromkeys(old) | status}
+        metadata = deployment["metadata"]
+        told = not revision or (metadata.get("annotations") or {}).get(REVISION) == revision
+        if status != old or not told:
+            about = {"uid": metadata["uid"]} | ({} if told else {"annotations": {REVISION: revision}})
+            patch = {"metadata": about, "status": dict.fromkeys(old) | status}
             await self.client.merge_patch(
                 "deployments.apps", metadata["namespace"], metadata["name"], patch, subresource="status"
             )
@@ -177,8 +222,12 @@ def _annotations(deployment: Object) -> dict[str, str]:
 
 
 def _revision(replica_set: Object) -> int:
-    text = (replica_set["metadata"].get("annotations") or {}).get(REVISION, "0")
-    return int(text) if text.isdigit() else 0
+    return _number(replica_set, REVISION)
+
+
+def _number(replica_set: Object, annotation: str) -> int:
+    text = (replica_set["metadata"].get("annotations") or {}).get(annotation, "0")
+    return int(text) if text.isdigit() and text.isascii() else 0
 
 
 def _latest(sets: list[Object]) -> int:
@@ -191,7 +240,26 @@ def _figures(replica_set: Object) -> Replicas:
         replica_set["metadata"]["name"],
         replica_set["spec"].get("replicas", 1),
         status.get("availableReplicas", 0),
+        _number(replica_set, DESIRED),
+        _number(replica_set, MAXIMUM),
     )
+
+
+def _sizes(deployment: Object) -> dict[str, str]:
+    """Return what a ReplicaSet remembers of the Deployment that it was scaled for."""
+    replicas = deployment["spec"].get("replicas", 1)
+    return {DESIRED: str(replicas), MAXIMUM: str(replicas + surge_of(deployment))}
+
+
+def _is_rescaled(deployment: Object, sets: list[Object]) -> bool:
+    """Whether the Deployment was scaled since its ReplicaSets were."""
+    wanted = str(deployment["spec"].get("replicas", 1))
+    remembered = [
+        (each["metadata"].get("annotations") or {}).get(DESIRED, wanted)
+        for each in sets
+        if each["spec"].get("replicas")
+    ]
+    return any(each != wanted for each in remembered)
 
 
 def _deployment_of_gone(event: WatchEvent) -> Iterable[Key]:

@@ -15,7 +15,9 @@ def status_of(deployment: Object, new: Object | None, sets: list[Object], *, cre
     old = deployment.get("status") or {}
     figures = _figures(new, sets)
     conditions = list(old.get("conditions") or ())
-    conditions = replace_condition(conditions, _availability(deployment, figures, now))
+    availability, before = _availability(deployment, figures, now), condition_of(deployment, "Available")
+    if before is None or before["status"] != availability["status"]:
+        conditions = replace_condition(conditions, availability)
     progress = _progress(deployment, new, sets, figures, created=created, now=now)
     if progress is not None:
         conditions = replace_condition(conditions, progress)
@@ -23,7 +25,7 @@ def status_of(deployment: Object, new: Object | None, sets: list[Object], *, cre
     conditions = [each for each in conditions if each["type"] != "ReplicaFailure"]
     if failure is not None:
         conditions.append(failure | {"lastUpdateTime": failure["lastTransitionTime"]})
-    status: Object = {key: value for key, value in figures.items() if value}
+    status: Object = {key: value for key, value in figures.items() if value or key == "terminatingReplicas"}
     status |= {"observedGeneration": deployment["metadata"].get("generation", 0), "conditions": conditions}
     if collisions := old.get("collisionCount"):
         status["collisionCount"] = collisions
@@ -58,6 +60,7 @@ def _figures(new: Object | None, sets: list[Object]) -> dict[str, int]:
         "readyReplicas": total("readyReplicas"),
         "availableReplicas": available,
         "unavailableReplicas": max(0, wanted - available),
+        "terminatingReplicas": total("terminatingReplicas"),
     }
 
 
@@ -70,9 +73,7 @@ def _availability(deployment: Object, figures: dict[str, int], now: float) -> Ob
         "reason": "MinimumReplicasAvailable" if available else "MinimumReplicasUnavailable",
         "message": f"Deployment {'has' if available else 'does not have'} minimum availability.",
         "lastTransitionTime": rfc3339(now),
-        "lastUpdateTime": rfc3339(now)
-        if not _same(deployment, "Available", available)
-        else _updated(deployment, "Available"),
+        "lastUpdateTime": rfc3339(now),
     }
 
 
@@ -123,13 +124,3 @@ def _progressing(status: str, reason: str, message: str, now: float) -> Object:
         "lastTransitionTime": rfc3339(now),
         "lastUpdateTime": rfc3339(now),
     }
-
-
-def _same(deployment: Object, kind: str, fulfilled: bool) -> bool:
-    condition = condition_of(deployment, kind)
-    return condition is not None and (condition["status"] == "True") == fulfilled
-
-
-def _updated(deployment: Object, kind: str) -> str:
-    condition = condition_of(deployment, kind)
-    return str((condition or {}).get("lastUpdateTime", ""))

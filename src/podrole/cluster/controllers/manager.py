@@ -11,6 +11,7 @@ from podrole.cluster.client import ClusterClient
 from podrole.cluster.controllers.controller import Controller
 from podrole.cluster.controllers.cronjob import CronJobController
 from podrole.cluster.controllers.deployment import DeploymentController
+from podrole.cluster.controllers.event_expiry import EventExpiry
 from podrole.cluster.controllers.garbage_collector import GarbageCollector
 from podrole.cluster.controllers.job import JobController
 from podrole.cluster.controllers.namespace_defaults import RootCertificatePublisher, ServiceAccountController
@@ -41,6 +42,7 @@ class Controllers:
             RootCertificatePublisher(client_for(RootCertificatePublisher.name), time, root_ca_pem),
             NamespaceController(client_for(NamespaceController.name), time),
             GarbageCollector(client_for(GarbageCollector.name), time),
+            EventExpiry(client_for(EventExpiry.name), time),
             RoleAggregationController(client_for(RoleAggregationController.name), time),
         ]
         for kind in WITH_EVENTS:

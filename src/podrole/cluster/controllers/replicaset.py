@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from podrole.base.clock import rfc3339
 from podrole.cluster.client import ClusterClient, Object
 from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find, its_controller, itself
-from podrole.cluster.controllers.workloads import is_active, owned, pod_from, ready_since, replace_condition
+from podrole.cluster.controllers.workloads import (
+    is_active,
+    is_finished,
+    owned,
+    pod_from,
+    ready_since,
+    replace_condition,
+)
 from podrole.cluster.errors import StatusError
 from podrole.cluster.event_recorder import EventRecorder
 from podrole.cluster.timing import Time
@@ -34,7 +41,7 @@ class ReplicaSetController(Controller):
         if not replica_set["metadata"].get("deletionTimestamp"):
             problem = await self._scale(replica_set, [pod for pod in pods if is_active(pod)])
             pods = await owned(self.client, "pods", replica_set, replica_set["spec"]["selector"])
-        again = await self._report(replica_set, [pod for pod in pods if is_active(pod)], problem)
+        again = await self._report(replica_set, pods, problem)
         if problem is not None:
             raise problem  # tried again, ever less often
         return again
@@ -60,8 +67,10 @@ class ReplicaSetController(Controller):
             self._recorder.record(replica_set, "Normal", "SuccessfulDelete", f"Deleted pod: {name}")
         return None
 
-    async def _report(self, replica_set: Object, active: list[Object], problem: StatusError | None) -> float | None:
+    async def _report(self, replica_set: Object, pods: list[Object], problem: StatusError | None) -> float | None:
         """Write the status; return when the next pod becomes available."""
+        active = [pod for pod in pods if is_active(pod)]
+        terminating = [pod for pod in pods if not is_active(pod) and not is_finished(pod)]
         now, minimum = self.time.now(), replica_set["spec"].get("minReadySeconds") or 0
         ready = [since for pod in active if (since := ready_since(pod)) is not None]
         available = [since for since in ready if since + minimum <= now]
@@ -83,10 +92,11 @@ class ReplicaSetController(Controller):
             "fullyLabeledReplicas": len(labelled),
             "readyReplicas": len(ready),
             "availableReplicas": len(available),
+            "terminatingReplicas": len(terminating),
             "observedGeneration": replica_set["metadata"].get("generation", 0),
             "conditions": conditions,
         }
-        status = {key: value for key, value in status.items() if value or key == "replicas"}
+        status = {key: value for key, value in status.items() if value or key in ("replicas", "terminatingReplicas")}
         if status != old:
             patch = {
                 "metadata": {"uid": replica_set["metadata"]["uid"]},

@@ -21,11 +21,16 @@ _HASH_LENGTH = 10
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
-    """A ReplicaSet's figures: pods asked for, pods available."""
+    """A ReplicaSet's figures: pods asked for, pods available.
+
+    ``of`` and ``maximum`` are what the Deployment asked for and allowed (with the surge) when it was last scaled.
+    """
 
     name: str
     wanted: int
     available: int = 0
+    of: int = 0
+    maximum: int = 0
 
 
 def template_hash(template: Mapping[str, Any], collisions: int) -> str:
@@ -54,6 +59,12 @@ def limits(deployment: Object) -> tuple[int, int]:
     surge = _amount(rolling.get("maxSurge", "25%"), replicas, math.ceil)
     unavailable = _amount(rolling.get("maxUnavailable", "25%"), replicas, math.floor)
     return surge, min(replicas, 1 if surge == unavailable == 0 else unavailable)
+
+
+def surge_of(deployment: Object) -> int:
+    """Return by how many pods the Deployment may be exceeded."""
+    recreated = (deployment["spec"].get("strategy") or {}).get("type") == "Recreate"
+    return 0 if recreated else limits(deployment)[0]
 
 
 def _amount(value: int | str, of: int, rounding: Any) -> int:
@@ -91,3 +102,39 @@ def next_sizes(replicas: int, surge: int, unavailable: int, new: Replicas, old: 
         left[each.name] -= taken
         spare -= taken
     return {each.name: left[each.name] for each in old if left[each.name] != each.wanted}
+
+
+def rescaled(replicas: int, surge: int, new: Replicas | None, old: Sequence[Replicas]) -> dict[str, int]:
+    """Return each ReplicaSet's size after the Deployment itself was scaled. ``old`` is oldest first.
+
+    In the middle of a rollout what is added or taken away is shared in proportion to the sizes, so that the risk stays
+    what it was; what rounding leaves over goes to the largest.
+    https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#proportional-scaling
+    """
+    sets = [*old, *([new] if new is not None else [])]
+    active = [each for each in sets if each.wanted]
+    if len(active) <= 1:
+        only = active[0] if active else new or (old[-1] if old else None)
+        return {only.name: replicas} if only is not None else {}
+    if new is not None and new.wanted == new.available == new.of == replicas:
+        return {each.name: 0 for each in active if each is not new}
+    allowed = replicas + surge if replicas else 0
+    to_add = allowed - sum(each.wanted for each in active)
+    # Of sets of one size the newer grows first, the older shrinks first.
+    ordered = sorted(reversed(active) if to_add > 0 else active, key=lambda each: -each.wanted)
+    sizes, added = {}, 0
+    for each in ordered:
+        part = _part(each, replicas, surge)
+        left = to_add - added
+        part = max(0, min(part, left)) if to_add > 0 else min(0, max(part, left))
+        sizes[each.name] = each.wanted + part
+        added += part
+    sizes[ordered[0].name] = max(0, sizes[ordered[0].name] + to_add - added)
+    return sizes
+
+
+def _part(each: Replicas, replicas: int, surge: int) -> int:
+    if not replicas:
+        return -each.wanted
+    before = each.maximum or replicas + surge
+    return math.floor(each.wanted * (replicas + surge) / before + 0.5) - each.wanted

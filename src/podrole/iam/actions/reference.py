@@ -89,6 +89,10 @@ class Service:
             self._known[folded] = None if entry is None else self._action(entry)
         return self._known[folded]
 
+    def action_names(self) -> list[str]:
+        """Return the names of all its actions."""
+        return [str(entry["name"]) for entry in self._actions.values()]
+
     def resource_type(self, name: str) -> ResourceType | None:
         """Return a type of resource."""
         return self._types.get(name)
