@@ -441,7 +441,7 @@ async def _own_issuer(
     return str(document.get("issuer", "")), names, (document, keys)
 
 
-async def _associations(place: Place, issuer: str | CannotTell) -> Mapping[tuple[str, str], str]:
+async def _associations(place: Place, issuer: str | CannotTell) -> Mapping[tuple[str, str], Association]:
     if isinstance(place.account, CannotTell) or isinstance(issuer, CannotTell):
         return {}
     account: Account = place.account
@@ -449,7 +449,7 @@ async def _associations(place: Place, issuer: str | CannotTell) -> Mapping[tuple
         found: Iterable[Association] = account.associations(issuer)
     except CannotTell:
         return {}
-    return {(one.namespace, one.service_account): one.role_arn for one in found}
+    return {(one.namespace, one.service_account): one for one in found}
 
 
 async def _published(
