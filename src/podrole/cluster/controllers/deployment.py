@@ -222,10 +222,10 @@ def _annotations(deployment: Object) -> dict[str, str]:
 
 
 def _revision(replica_set: Object) -> int:
-    return _number(replica_set, REVISION)
+    return _annotated(replica_set, REVISION)
 
 
-def _number(replica_set: Object, annotation: str) -> int:
+def _annotated(replica_set: Object, annotation: str) -> int:
     text = (replica_set["metadata"].get("annotations") or {}).get(annotation, "0")
     return int(text) if text.isdigit() and text.isascii() else 0
 
@@ -240,8 +240,8 @@ def _figures(replica_set: Object) -> Replicas:
         replica_set["metadata"]["name"],
         replica_set["spec"].get("replicas", 1),
         status.get("availableReplicas", 0),
-        _number(replica_set, DESIRED),
-        _number(replica_set, MAXIMUM),
+        _annotated(replica_set, DESIRED),
+        _annotated(replica_set, MAXIMUM),
     )
 
 
