@@ -113,6 +113,11 @@ def apply(checked: Checked) -> None:
         edit.path.write_text(json.dumps(documents[0]) if is_json else yaml.safe_dump_all(documents, sort_keys=False))
 
 
+def claims(**changed: str) -> Object:
+    given = {"aud": "sts.amazonaws.com", "sub": "system:serviceaccount:shop:web", **changed}
+    return {f"{ISSUER}:{name}": value for name, value in given.items()}
+
+
 # Sound files
 
 
@@ -144,12 +149,51 @@ def test_all_service_accounts_of_one_namespace_may_share_a_role(tmp_path: Path, 
     assert codes(look(tmp_path)) == []
 
 
+# The kinds of trust policy that AWS's user guides show, in our words.
+OTHERS = {
+    "the pods of EKS Pod Identity": {
+        "Effect": "Allow",
+        "Principal": {"Service": "pods.eks.amazonaws.com"},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+    },
+    "a role of another account, for a chain": {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::444455556666:role/web-reader"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"sts:ExternalId": "a1b2"}},
+    },
+    "a workflow on GitHub": {
+        "Effect": "Allow",
+        "Principal": {"Federated": "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com"},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {"token.actions.githubusercontent.com:aud": "sts.amazonaws.com"},
+            "StringLike": {"token.actions.githubusercontent.com:sub": "repo:example/shop:*"},
+        },
+    },
+    "people, by SAML": {
+        "Effect": "Allow",
+        "Principal": {"Federated": "arn:aws:iam::111122223333:saml-provider/people"},
+        "Action": "sts:AssumeRoleWithSAML",
+        "Condition": {"StringEquals": {"SAML:aud": "https://signin.aws.amazon.com/saml"}},
+    },
+}
+
+
+@pytest.mark.parametrize("statement", OTHERS.values(), ids=OTHERS)
+def test_roles_that_are_not_for_web_identities_of_pods_are_left_alone(tmp_path: Path, statement: Object) -> None:
+    write(tmp_path, other_trust__json={"Version": "2012-10-17", "Statement": [statement]})
+    assert codes(look(tmp_path)) == []
+
+
+def test_two_service_accounts_may_be_listed_in_one_condition(tmp_path: Path) -> None:
+    both = {**claims(), f"{ISSUER}:sub": ["system:serviceaccount:shop:web", "system:serviceaccount:shop:jobs"]}
+    jobs = account("jobs")
+    write(tmp_path, app__yaml=[account(), jobs, deployment()], web_reader_trust__json=trust({"StringEquals": both}))
+    assert codes(look(tmp_path)) == []
+
+
 # Faults, their lines, their edits
-
-
-def claims(**changed: str) -> Object:
-    given = {"aud": "sts.amazonaws.com", "sub": "system:serviceaccount:shop:web", **changed}
-    return {f"{ISSUER}:{name}": value for name, value in given.items()}
 
 
 TRUST_FAULTS = {

@@ -42,7 +42,7 @@ def pod_of(one: Ailment, course: Course) -> str:
     return f"{one.name}-after" if one.account or not course.anew else one.name
 
 
-TREATED = list({one.code: one for one in reversed(AILMENTS)}.values())
+TREATED = [*{one.code: one for one in reversed(AILMENTS)}.values(), *(one for one in AILMENTS if one.treated)]
 
 
 def treat(clinic: Clinic, one: Ailment, course: Course) -> None:

@@ -5,6 +5,7 @@ after another, found, and repaired by what the remedy says; the pod then has its
 from __future__ import annotations
 
 import base64
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -215,6 +216,49 @@ def test_a_provider_with_a_slash_at_its_end_is_created_anew(clinic: Clinic) -> N
     repaired(clinic, "almost", "PR505")
 
 
+# EKS Pod Identity
+
+
+def associate(clinic: Clinic, name: str) -> None:
+    """Associate a service account with a role that EKS takes at the time."""
+    clinic.service_account(name)
+    statement = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}}
+    actions = {"Action": ["sts:AssumeRole", "sts:TagSession"]}
+    role = clinic.role(name, {"Version": "2012-10-17", "Statement": [{**statement, **actions}]})
+    cluster = clinic.boto("eks").list_clusters()["clusters"][0]
+    clinic.boto("eks").create_pod_identity_association(
+        clusterName=cluster, namespace=clinic.namespace, serviceAccount=name, roleArn=role
+    )
+
+
+def trusting(clinic: Clinic, name: str, document: Object) -> None:
+    clinic.iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+
+
+def test_a_role_that_trusts_pod_identity_no_more_is_made_to(clinic: Clinic) -> None:
+    associate(clinic, "associated")
+    trusting(clinic, "associated", clinic.trust("associated"))
+    clinic.pod("associated", "associated")
+    repaired(clinic, "associated", "PR619")
+    kept = clinic.iam.get_role(RoleName="associated")["Role"]["AssumeRolePolicyDocument"]["Statement"]
+    assert len(kept) == 2, "whom it trusted before it trusts still"
+
+
+def test_a_role_that_lets_pod_identity_in_without_its_tags_is_made_to_let_them_in(clinic: Clinic) -> None:
+    associate(clinic, "untagged")
+    statement = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trusting(clinic, "untagged", {"Version": "2012-10-17", "Statement": [statement]})
+    clinic.pod("untagged", "untagged")
+    repaired(clinic, "untagged", "PR619")
+
+
+def test_an_association_with_a_role_that_is_gone_gets_it_back(clinic: Clinic) -> None:
+    associate(clinic, "gone")
+    clinic.iam.delete_role(RoleName="gone")
+    clinic.pod("gone", "gone")
+    repaired(clinic, "gone", "PR601")
+
+
 # Several pods, several namespaces
 
 
@@ -246,10 +290,12 @@ def test_a_deployment_is_repaired_in_its_template(clinic: Clinic) -> None:
     target = f"{clinic.namespace}/{name}"
     found = clinic.examine(target)
     assert codes(found) == ["PR302"]
+    before = str(found.target)
     commands = clinic.treat(found.faults[0])
     assert f"set env deployment/{name}" in commands
     clinic.world.ok("kubectl", "rollout", "status", f"deployment/{name}", "-n", clinic.namespace, "--timeout=30s")
     assert clinic.examine(f"{clinic.namespace}/serviceaccount/{name}").exit_code == 0
+    assert clinic.examine(before).exit_code == 0  # the pod that has come in its place
     clinic.call("DELETE", f"{path}/{name}")
 
 

@@ -22,17 +22,19 @@ class Ailment:
     also: frozenset[str] = frozenset()
     account: bool = False
     """Whether the service account is examined instead of the pod."""
+    treated: bool = False
+    """Whether it is treated though another of its code is too: its remedy is another."""
 
 
 AILMENTS: list[Ailment] = []
 
 
-def ailment(code: str, *also: str, account: bool = False) -> Callable[[Break], Break]:
+def ailment(code: str, *also: str, account: bool = False, treated: bool = False) -> Callable[[Break], Break]:
     """Register an ailment under its function's name."""
 
     def register(make: Break) -> Break:
         name = make.__name__.replace("_", "-")
-        AILMENTS.append(Ailment(name, code, make, frozenset(also), account))
+        AILMENTS.append(Ailment(name, code, make, frozenset(also), account, treated))
         return make
 
     return register
@@ -49,6 +51,12 @@ def healthy(c: Clinic, name: str) -> None:
 @ailment("PR102")
 def no_annotation(c: Clinic, name: str) -> None:
     c.role(name)
+    c.service_account(name)
+    c.pod(name, name)
+
+
+@ailment("PR102", treated=True)
+def no_role_at_all(c: Clinic, name: str) -> None:
     c.service_account(name)
     c.pod(name, name)
 

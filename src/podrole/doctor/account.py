@@ -15,11 +15,15 @@ from podrole.iam.directory import Directory, OIDCProvider, Role
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """An EKS Pod Identity association."""
+    """An EKS Pod Identity association, with the EKS cluster's name and ARN."""
 
     namespace: str
     service_account: str
     role_arn: str
+    cluster_name: str
+    cluster_arn: str
+    session_tags: bool = True
+    target_role_arn: str | None = None
 
 
 class Account(Directory, Protocol):

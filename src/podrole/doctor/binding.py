@@ -77,7 +77,7 @@ def _bind(case: Case) -> Bound:
     annotations = annotations_of(case.service_account)
     identity = _resolve(case, annotations)
     if identity is not None and identity.method == "container_credentials":
-        return Bound(identity, given_role=case.associations.get((case.target.namespace, case.target.service_account)))
+        return Bound(identity, given_role=None if case.association is None else case.association.role_arn)
     prefix = case.settings.annotation_prefix
     if identity is not None:
         cleaned = clean(identity.role_arn)

@@ -14,7 +14,7 @@ from typing import Any
 from podrole.base.events import Event
 from podrole.cluster.admission.matching import Registered
 from podrole.cluster.node.environment import Reference
-from podrole.doctor.account import Account
+from podrole.doctor.account import Account, Association
 from podrole.doctor.binding import ROLE_ARN, Bound, bind
 from podrole.doctor.changes import Object, Workload
 from podrole.doctor.commands import Tools
@@ -155,8 +155,8 @@ class Case:
     live: LiveFacts | None = None
     wish: Wish | None = None
     tools: Tools = field(default_factory=Tools)
-    associations: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    """The roles of EKS Pod Identity associations, by namespace and service account."""
+    associations: Mapping[tuple[str, str], Association] = field(default_factory=dict)
+    """The EKS Pod Identity associations, by namespace and service account."""
     existing: frozenset[str] = frozenset()
     """Of the subjects that the role's trust policy names, those whose service accounts exist."""
 
@@ -164,6 +164,11 @@ class Case:
         """Return the same case for another service account of the namespace, without its pods."""
         target = Target(self.target.namespace, str(account["metadata"]["name"]))
         return replace(self, target=target, service_account=account, pods=())
+
+    @property
+    def association(self) -> Association | None:
+        """The service account's EKS Pod Identity association."""
+        return self.associations.get((self.target.namespace, self.target.service_account))
 
     @property
     def role_annotation(self) -> str:

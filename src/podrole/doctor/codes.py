@@ -421,6 +421,12 @@ _ALL = (
         "The trust policy's evaluation.",
     ),
     Code(
+        "PR619",
+        "The trust policy does not let in EKS Pod Identity",
+        "A role of an association trusts the service pods.eks.amazonaws.com, with sts:AssumeRole and sts:TagSession.",
+        "The exchange of EKS Pod Identity, asked about a token of the service account.",
+    ),
+    Code(
         "PR651",
         "Any pod of the cluster can take the role",
         "The trust policy has no condition on the subject, or one that everybody meets.",

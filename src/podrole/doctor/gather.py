@@ -40,6 +40,8 @@ MOST_PODS = 5
 PROBE_SECONDS = 3
 _UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 - stands for a source address that nobody knows
 _SUBJECT = re.compile(r"system:serviceaccount:([a-z0-9.-]+):([a-z0-9.-]+)(?![a-z0-9.*?-])")
+# What a ReplicaSet or Job appends, and before that a Deployment.
+_APPENDED = re.compile(r"(?:-[a-z0-9]{5,10})?-[a-z0-9]{5}$")
 _MOST_SUBJECTS = 20
 _DEEPEST_OWNER = 2  # Deployment, ReplicaSet, pod
 _OWNERS = {
@@ -52,7 +54,8 @@ _OWNERS = {
 async def find(text: str, place: Place) -> Target:
     """Read ``NAMESPACE/POD`` or ``NAMESPACE/serviceaccount/NAME``. Raises BadTarget or, without a cluster, CannotTell.
 
-    A pod's name may lack what a controller appended to it: the newest such pod is meant.
+    A pod's name may lack what a controller appended to it, or be that of a pod that its controller has replaced: the
+    newest such pod is meant.
     """
     parts = text.split("/")
     if len(parts) == 3 and parts[1].lower() in ("serviceaccount", "serviceaccounts", "sa") and all(parts):
@@ -71,7 +74,9 @@ async def find(text: str, place: Place) -> Target:
     pod = await place.cluster.get("pods", namespace, name)
     if pod is None:
         pods = await place.cluster.list("pods", namespace)
-        pod = _newest([one for one in pods if one["metadata"]["name"].startswith(f"{name}-")])
+        beginnings = (f"{name}-", *(f"{name[: found.start()]}-" for found in _APPENDED.finditer(name)))
+        alike = ([one for one in pods if one["metadata"]["name"].startswith(start)] for start in beginnings)
+        pod = _newest(next(filter(None, alike), []))
         if pod is None:
             raise await _no_such_pod(place.cluster, namespace, name, pods)
     account = pod.get("spec", {}).get("serviceAccountName") or "default"
@@ -436,7 +441,7 @@ async def _own_issuer(
     return str(document.get("issuer", "")), names, (document, keys)
 
 
-async def _associations(place: Place, issuer: str | CannotTell) -> Mapping[tuple[str, str], str]:
+async def _associations(place: Place, issuer: str | CannotTell) -> Mapping[tuple[str, str], Association]:
     if isinstance(place.account, CannotTell) or isinstance(issuer, CannotTell):
         return {}
     account: Account = place.account
@@ -444,7 +449,7 @@ async def _associations(place: Place, issuer: str | CannotTell) -> Mapping[tuple
         found: Iterable[Association] = account.associations(issuer)
     except CannotTell:
         return {}
-    return {(one.namespace, one.service_account): one.role_arn for one in found}
+    return {(one.namespace, one.service_account): one for one in found}
 
 
 async def _published(

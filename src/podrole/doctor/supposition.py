@@ -16,12 +16,18 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from podrole.doctor.account import Association
 from podrole.iam.arn import oidc_provider_arn, parse_arn
 from podrole.iam.directory import AccessKey, Directory, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey, VerificationKey
 from podrole.sts.circumstances import Circumstances
 from podrole.sts.denial import Denial, Step
+from podrole.sts.pod_identity import AUDIENCE, Cluster, assume_role_for_pod_identity
+from podrole.sts.pod_identity import Association as OfEKS
+from podrole.sts.pod_identity import Granted as GrantedToPod
+from podrole.sts.session import Session
+from podrole.sts.trust import Candidate
 from podrole.sts.web_identity import Granted, assume_role_with_web_identity
 
 TOKEN_SECONDS = 3_600
@@ -112,6 +118,44 @@ def ask(question: Question, directory: Directory) -> Granted | Denial:
         "WebIdentityToken": mint(claims, key),
     }
     return at_once(assume_role_with_web_identity(parameters, directory, _OurKey(), question.at))
+
+
+def ask_for_pod(
+    association: Association, issuer: str, pod: str, directory: Directory, at: Circumstances
+) -> GrantedToPod | Denial:
+    """Put one exchange of EKS Pod Identity to its function: for the association's own role, not one behind it. Raises
+    what the directory raises."""
+    key, now = _key(), int(at.now)
+    account = {"name": association.service_account, "uid": STRANGER}
+    bound = {"namespace": association.namespace, "serviceaccount": account, "pod": {"name": pod, "uid": STRANGER}}
+    claims = {
+        "iss": issuer,
+        "sub": f"system:serviceaccount:{association.namespace}:{association.service_account}",
+        "aud": [AUDIENCE],
+        "iat": now,
+        "nbf": now,
+        "exp": now + TOKEN_SECONDS,
+        "kubernetes.io": bound,
+    }
+    arn = association.cluster_arn
+    cluster = Cluster(association.cluster_name, arn, parse_arn(arn).account, issuer, ())
+    known = OfEKS(STRANGER, "", association.role_arn, session_tags=association.session_tags)
+
+    def no_chain(_session: Session, role: Role) -> Candidate:
+        raise RuntimeError(f"the exchange went on from {role.arn}; no role behind it was given")
+
+    return at_once(
+        assume_role_for_pod_identity(
+            mint(claims, key),
+            cluster,
+            lambda _namespace, _name: known,
+            directory,
+            _OurKey(),
+            at,
+            candidate_of=no_chain,
+            new_id=lambda: STRANGER,
+        )
+    )
 
 
 def judge(question: Question, directory: Directory) -> Judgement:

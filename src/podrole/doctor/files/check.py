@@ -22,6 +22,7 @@ from podrole.doctor.files.edits import Edit, edits_of
 from podrole.doctor.files.policies import Item, Origin, PolicyFile, ProviderFile, RoleFile, read_policies
 from podrole.doctor.findings import About, Finding, Severity
 from podrole.doctor.gather import Gatherer
+from podrole.doctor.links.service_account import trusting_roles
 from podrole.doctor.places import Place
 from podrole.doctor.sources.files import FilesAccount
 from podrole.doctor.sources.manifests import Manifests
@@ -101,7 +102,7 @@ async def check(paths: list[Path], options: Options) -> Checked:
             role = files.account.role_file(case.bound.role_arn)
             files.used.update({role.name} if role is not None else ())
     for role in files.account.listed:
-        if role.name not in files.used and role.trust is not None and "oidc-provider/" in role.trust.text:
+        if role.name not in files.used and _is_for_pods(role, files.issuer):
             found += _located(await _of_role(files, role), files)
     found += _unreadable(files)
     unique = {(one.finding.code, one.path, one.line, one.finding.what): one for one in found}
@@ -184,7 +185,7 @@ def _is_meant_to_have_a_role(case: Case) -> bool:
         return True
     if isinstance(case.service_account, CannotTell):
         return False
-    return any(one.code == "PR102" and one.remedy.automatic for one in diagnose(case).faults)
+    return bool(trusting_roles(case))
 
 
 def _of_account(case: Case) -> Iterator[Finding]:
@@ -194,6 +195,13 @@ def _of_account(case: Case) -> Iterator[Finding]:
         if finding.code == "PR304" or (finding.code == "PR102" and case.bound.slip is Slip.ON_POD):
             continue
         yield finding
+
+
+def _is_for_pods(role: RoleFile, issuer: str) -> bool:
+    """Say whether a role is meant for a cluster's pods; there are other identity providers."""
+    text = "" if role.trust is None else role.trust.text
+    named = bool(issuer) and f":oidc-provider/{issuer.removeprefix('https://')}" in text
+    return named or "system:serviceaccount:" in text or ":oidc-provider/oidc.eks." in text
 
 
 async def _of_role(files: _Files, role: RoleFile) -> list[Finding]:

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 from podrole.doctor.binding import Slip, annotations_of, clean
 from podrole.doctor.case import Case, PodFacts, Target
-from podrole.doctor.changes import Annotate, Apply, ByHand, Change, PatchPods, Remedy
+from podrole.doctor.changes import Annotate, Apply, ByHand, Change, CreateProvider, CreateRole, PatchPods, Remedy
 from podrole.doctor.errors import CannotTell
 from podrole.doctor.findings import About, Finding, Link, Severity, Verdict, broken, holds, unknown
 from podrole.doctor.links.again import anew
 from podrole.doctor.names import nearest
-from podrole.doctor.supposition import Question, ask, of_stranger
+from podrole.doctor.supposition import Question, ask, of_stranger, supposed_provider
+from podrole.doctor.trust_documents import trust_document
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import Role
 from podrole.iam.errors import InvalidARN
@@ -20,6 +21,7 @@ from podrole.webhook import role_arn
 from podrole.webhook.identity import Identity
 
 LINK = Link.SERVICE_ACCOUNT
+_LONGEST_NAME = 64  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 _KIND = "ServiceAccount"
 
 
@@ -135,26 +137,73 @@ def _unbound(case: Case) -> Finding:
     others = _bound_neighbours(case)
     if not candidates and others and target.pod is not None:
         return _other_service_account(case, others)
-    if len(candidates) == 1:
-        remedy = Remedy(
-            f"annotate it with the one role that trusts it, {candidates[0].name}",
-            (_annotated(case, candidates[0].arn), *anew(case)),
-        )
-    else:
-        named = ", ".join(role.arn for role in candidates[:5]) or "arn:aws:iam::<account>:role/<name>"
-        remedy = Remedy(
-            "annotate it with the ARN of its role" + (", one of those that trust it" if candidates else ""),
-            (ByHand(f"kubectl annotate serviceaccount {target.service_account} --namespace {target.namespace} "
-                    f"{key}=ARN   # {named}"),),
-        )  # fmt: skip
     return Finding(
         "PR102",
         f"Nothing binds {_place(target)} to a role.",
         _about(case, "metadata", "annotations"),
-        remedy,
+        _binding(case, candidates),
         expected=f"annotation {key} with a role's ARN",
         got=_annotations_in_words(case),
     )
+
+
+def _binding(case: Case, candidates: list[Role]) -> Remedy:
+    """Return how it is bound: to the one role that trusts it, to one that is named like it, or to a new one."""
+    if len(candidates) == 1:
+        return Remedy(
+            f"annotate it with the one role that trusts it, {candidates[0].name}",
+            (_annotated(case, candidates[0].arn), *anew(case)),
+        )
+    target = case.target
+    if not candidates:
+        named = _named_like_it(case)
+        if named is not None:
+            return Remedy(
+                f"annotate it with its role: is it {named.name}? (its trust policy is looked at next)",
+                (_annotated(case, named.arn), *anew(case)),
+            )
+        created = _new_role(case)
+        if created:
+            return Remedy("create a role for it and name that; or name one that is there", (*created, *anew(case)))
+    listed = ", ".join(role.arn for role in candidates[:5]) or "arn:aws:iam::<account>:role/<name>"
+    command = f"kubectl annotate serviceaccount {target.service_account} --namespace {target.namespace}"
+    return Remedy(
+        "annotate it with the ARN of its role" + (", one of those that trust it" if candidates else ""),
+        (ByHand(f"{command} {case.role_annotation}=ARN   # {listed}"),),
+    )
+
+
+def _named_like_it(case: Case) -> Role | None:
+    if isinstance(case.account, CannotTell):
+        return None
+    try:
+        roles = {role.name: role for role in _web_roles(case)}
+    except CannotTell:
+        return None
+    name = case.target.service_account
+    meant = name if name in roles else nearest(name, roles)
+    return roles[meant] if meant else None
+
+
+def _new_role(case: Case) -> tuple[Change, ...]:
+    """Return what makes a role for the service account, and the provider where the account has none; nothing where the
+    account or the issuer is not known."""
+    if isinstance(case.account, CannotTell) or not case.account.id or isinstance(case.issuer.url, CannotTell):
+        return ()
+    target = case.target
+    name = f"{target.namespace}-{target.service_account}"[:_LONGEST_NAME]
+    arn = f"arn:{case.partition or 'aws'}:iam::{case.account.id}:role/{name}"
+    question = Question(arn, case.issuer.url, target.subject, case.settings.token_audience, case.at)
+    provider = supposed_provider(question)
+    try:
+        if any(role.name == name for role in case.account.roles()):
+            return ()
+        known = case.account.oidc_provider(case.account.id, question.issuer)
+    except CannotTell:
+        return ()
+    thumbprints = () if case.issuer.thumbprint is None else (case.issuer.thumbprint,)
+    missing = () if known is not None else (CreateProvider(question.issuer, (question.audience,), thumbprints),)
+    return (*missing, CreateRole(name, "/", trust_document(question, provider.arn)), _annotated(case, arn))
 
 
 def _right_value(case: Case, value: str) -> str:

@@ -6,6 +6,7 @@ from podrole.doctor.case import Case
 from podrole.doctor.changes import Annotate, CreateRole, Remedy, SetTrustPolicy
 from podrole.doctor.errors import CannotTell
 from podrole.doctor.findings import About, Finding, Link, Verdict, broken, holds, unknown
+from podrole.doctor.links import pod_identity_trust
 from podrole.doctor.links.again import again, anew
 from podrole.doctor.names import nearest
 from podrole.doctor.openness import too_open
@@ -60,7 +61,7 @@ def check(case: Case) -> Verdict:
     """Say whether the role lets the service account in."""
     identity = case.identity
     if identity is not None and identity.method == "container_credentials":
-        return _pod_identity(case)
+        return pod_identity_trust.check(case)
     judgement, role = case.judgement, case.role
     if isinstance(role, CannotTell):
         return unknown(LINK, role.what)
@@ -74,10 +75,6 @@ def check(case: Case) -> Verdict:
     if denial.step is not Step.TRUST:
         return broken(LINK, _other(role, denial))
     return _refused(case, role, judgement, denial)
-
-
-def _pod_identity(case: Case) -> Verdict:
-    return unknown(LINK, f"The trust policy of {case.bound.role_arn or 'the role'} is EKS Pod Identity's to check.")
 
 
 def _caveat(case: Case, role: Role, judgement: Judgement) -> str:

@@ -188,23 +188,37 @@ class BotoAccount:
         if cluster is None:
             return ()
         found = []
-        listed = self._found("eks", "list_pod_identity_associations", clusterName=cluster)
+        listed = self._found("eks", "list_pod_identity_associations", clusterName=cluster["name"])
         for one in (listed or {}).get("associations", ()):
             answer = self._call(
-                "eks", "describe_pod_identity_association", clusterName=cluster, associationId=one["associationId"]
+                "eks",
+                "describe_pod_identity_association",
+                clusterName=cluster["name"],
+                associationId=one["associationId"],
             )
             association = answer["association"]
-            found.append(Association(association["namespace"], association["serviceAccount"], association["roleArn"]))
+            found.append(
+                Association(
+                    namespace=association["namespace"],
+                    service_account=association["serviceAccount"],
+                    role_arn=association["roleArn"],
+                    cluster_name=cluster["name"],
+                    cluster_arn=cluster["arn"],
+                    session_tags=not association.get("disableSessionTags"),
+                    target_role_arn=association.get("targetRoleArn"),
+                )
+            )
         return tuple(found)
 
-    def _cluster_of(self, issuer: str) -> str | None:
-        """Return the name of the EKS cluster that has this issuer."""
+    def _cluster_of(self, issuer: str) -> dict[str, Any] | None:
+        """Return the EKS cluster that has this issuer."""
         if ".eks." not in issuer:
             return None
         for name in self._call("eks", "list_clusters")["clusters"][:_MOST_CLUSTERS]:
             described = self._found("eks", "describe_cluster", name=name)
             if described and described["cluster"].get("identity", {}).get("oidc", {}).get("issuer") == issuer:
-                return str(name)
+                cluster: dict[str, Any] = described["cluster"]
+                return cluster
         return None
 
     # Calls

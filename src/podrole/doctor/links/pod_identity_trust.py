@@ -1,0 +1,95 @@
+"""Link 6 for a service account with an EKS Pod Identity association: the role lets in EKS."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from podrole.doctor.account import Association
+from podrole.doctor.case import Case
+from podrole.doctor.changes import ByHand, CreateRole, Remedy, SetTrustPolicy
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.findings import About, Finding, Link, Verdict, broken, holds, unknown
+from podrole.doctor.links.again import again
+from podrole.doctor.supposition import Supposing, ask_for_pod
+from podrole.doctor.trust_documents import evidence_of
+from podrole.iam.arn import parse_arn
+from podrole.iam.directory import Role
+from podrole.sts.denial import Denial
+from podrole.sts.pod_identity import AUDIENCE
+
+LINK = Link.TRUST
+STATEMENT = {
+    "Effect": "Allow",
+    "Principal": {"Service": AUDIENCE},
+    "Action": ["sts:AssumeRole", "sts:TagSession"],
+}
+
+
+def check(case: Case) -> Verdict:
+    """Say whether the association's role lets in EKS, on behalf of the pod."""
+    association, role, issuer = case.association, case.role, case.issuer.url
+    if association is None:
+        return unknown(LINK, "The association could not be read.")
+    if isinstance(role, CannotTell):
+        return unknown(LINK, role.what)
+    if role is None:
+        return broken(LINK, _no_role(case, association))
+    if isinstance(issuer, CannotTell) or isinstance(case.account, CannotTell):
+        return unknown(LINK, "The cluster's issuer, or the account, could not be read.")
+    outcome = ask_for_pod(association, issuer, _pod(case), case.account, case.at)
+    if isinstance(outcome, Denial):
+        return broken(LINK, _refused(case, association, issuer, role, outcome))
+    behind = f"; {association.target_role_arn} behind it is not looked at" if association.target_role_arn else ""
+    return holds(LINK, f"{role.arn} lets in EKS Pod Identity{behind}")
+
+
+def _pod(case: Case) -> str:
+    pods = () if isinstance(case.pods, CannotTell) else case.pods
+    return case.target.pod or (pods[0].name if pods else "podrole-doctor")
+
+
+def _no_role(case: Case, association: Association) -> Finding:
+    named = parse_arn(association.role_arn)
+    path = "/" + named.resource.removeprefix("role/").removesuffix(named.name)
+    return Finding(
+        "PR601",
+        f"There is no role {association.role_arn}, which the EKS Pod Identity association names.",
+        About("Role", "", association.role_arn),
+        Remedy("create the role", (CreateRole(named.name, path, _document([STATEMENT])), *again(case))),
+        expected="a role of that ARN",
+        got="none",
+    )
+
+
+def _refused(case: Case, association: Association, issuer: str, role: Role, denial: Denial) -> Finding:
+    nearest = next(iter(evidence_of(denial)), None)
+    failure = nearest.failures[0] if nearest is not None and nearest.failures else None
+    return Finding(
+        "PR619",
+        f"Role {role.name} does not let in EKS Pod Identity: {denial.why}",
+        About("Role", "", role.arn, ("Statement",)),
+        _trusting(case, association, issuer, role),
+        expected=f"sts:AssumeRole and sts:TagSession for {AUDIENCE}",
+        got=denial.got if failure is None else f"{failure.element}: {', '.join(failure.expected)}",
+        evidence=denial.explanation(),
+    )
+
+
+def _trusting(case: Case, association: Association, issuer: str, role: Role) -> Remedy:
+    """Return the trust policy with a statement for EKS more, or alone; whichever the exchange takes first."""
+    assert not isinstance(case.account, CannotTell)  # noqa: S101 - there would be no denial
+    try:
+        found = json.loads(role.trust_policy).get("Statement", [])
+    except (ValueError, AttributeError):
+        found = []
+    kept = found if isinstance(found, list) else [found]
+    for document in (_document([*kept, STATEMENT]), _document([STATEMENT])):
+        supposing = Supposing(case.account, supposed_role=replace(role, trust_policy=document))
+        if not isinstance(ask_for_pod(association, issuer, _pod(case), supposing, case.at), Denial):
+            return Remedy("let in EKS Pod Identity", (SetTrustPolicy(role.arn, document), *again(case)))
+    return Remedy("let in EKS Pod Identity", (ByHand(f"a statement such as {json.dumps(STATEMENT)}"),))
+
+
+def _document(statements: list[object]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements}, indent=2)
