@@ -25,13 +25,15 @@ class Load:
         self._send = send
         self._sent = 0
         self.answered = 0
+        self.answers = [0] * SENDERS
         self.wrong: list[str] = []
 
-    async def run(self) -> None:
+    async def run(self, sender: int) -> None:
         while True:
             self._sent += 1
             fault = await self._send(self._sent)
             self.answered += 1
+            self.answers[sender] += 1
             if fault is not None:
                 self.wrong.append(fault)
 
@@ -40,12 +42,17 @@ class Load:
         goal = self.answered + number
         await until(lambda: self.answered >= goal, seconds=20)
 
+    async def all_under_way(self) -> None:
+        """Wait until all that has been sent until now is answered."""
+        before = list(self.answers)
+        await until(lambda: all(now > then for now, then in zip(self.answers, before, strict=True)), seconds=20)
+
 
 @contextlib.asynccontextmanager
 async def under_load(send: Send) -> AsyncIterator[Load]:
     """Send all the while, and before and after. Every answer must come, and be right."""
     load = Load(send)
-    senders = [asyncio.create_task(load.run()) for _ in range(SENDERS)]
+    senders = [asyncio.create_task(load.run(sender)) for sender in range(SENDERS)]
     try:
         await load.some_more()
         yield load
@@ -56,7 +63,7 @@ async def under_load(send: Send) -> AsyncIterator[Load]:
             sender.cancel()
         results = await asyncio.gather(*senders, return_exceptions=True)
     assert [result for result in results if not isinstance(result, asyncio.CancelledError)] == []
-    assert load.wrong == []
+    assert load.wrong == [], load.wrong[:3]
 
 
 @contextlib.asynccontextmanager

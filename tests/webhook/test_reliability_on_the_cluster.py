@@ -184,6 +184,7 @@ async def test_through_a_rolling_restart_of_two_replicas(kubernetes: Kubernetes)
         webhook.stopping = True
         await load.some_more(20)
         kubernetes.ports.remove(port)
+        await load.all_under_way()  # it goes on serving for its shutdown delay, which is longer than a connection takes
         await stack.aclose()
 
     async with contextlib.AsyncExitStack() as first, contextlib.AsyncExitStack() as second:
