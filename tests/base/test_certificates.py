@@ -14,8 +14,8 @@ from podrole.base.certificates import Authority, server_context, thumbprint
 NOW = time.time()
 
 
-def handshake(server: ssl.SSLContext, authority: Authority, name: str) -> None:
-    """Run a TLS handshake in memory; raises what the client raises."""
+def handshake(server: ssl.SSLContext, authority: Authority, name: str) -> ssl.MemoryBIO:
+    """Run a TLS handshake in memory; return what the client has not read yet. Raises what the client raises."""
     client_context = ssl.create_default_context(cadata=authority.certificate_pem.decode())
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = client_context.wrap_bio(to_client, to_server, server_hostname=name)
@@ -29,7 +29,7 @@ def handshake(server: ssl.SSLContext, authority: Authority, name: str) -> None:
             except ssl.SSLWantReadError:
                 continue
         if done == 2:
-            return
+            return to_client
     raise AssertionError("the handshake did not end")
 
 
@@ -38,6 +38,15 @@ def test_a_client_that_trusts_the_authority_accepts_each_name(name: str) -> None
     authority = Authority.create("podrole test", now=NOW)
     leaf = authority.issue(["oidc.eks.us-east-1.amazonaws.com", "127.0.0.1"], now=NOW)
     handshake(server_context(leaf), authority, name)
+
+
+def test_nothing_follows_the_handshake_unasked() -> None:
+    """A session ticket would: it meets what the client writes first, in another thread perhaps."""
+    authority = Authority.create("podrole test", now=NOW)
+    context = server_context(authority.issue(["127.0.0.1"], now=NOW))
+    assert handshake(context, authority, "127.0.0.1").pending == 0
+    context.num_tickets = 2
+    assert handshake(context, authority, "127.0.0.1").pending > 0
 
 
 def test_a_name_that_is_not_in_the_certificate_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,10 @@ async def test_the_list_of_pod_identity_is_there_while_the_world_runs(tmp_path: 
         assert directory.pod_identities.read_text() == '{"identities": []}'
         assert world.description.pod_identity_url.startswith("http://127.0.0.1:")
     assert not directory.pod_identities.exists()
+
+
+def test_who_only_looks_whether_a_world_runs_keeps_none_from_starting(tmp_path: Path) -> None:
+    directory = WorldDirectory(tmp_path / "world")
+    looking = directory.lock()
+    threading.Timer(0.05, looking.close).start()
+    directory.lock().close()

@@ -39,8 +39,10 @@ def record(events: EventLog, call: ServiceRequest, outcome: HTTPResponse | AWSEr
     )
 
 
-# A JSON Web Token, in whichever parameter it came by mistake: what is refused is often told of in its own words.
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}")
+# A JSON Web Token, in whichever parameter it came by mistake: what is refused is often told of in its own words. It
+# begins where its letters do and gives nothing back, so that reading takes time linear in the text.
+_PART = r"[A-Za-z0-9_-]{16,}+"
+_TOKEN = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}\.{_PART}\.{_PART}")
 
 
 def without_tokens(value: Any) -> Any:

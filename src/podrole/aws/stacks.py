@@ -22,6 +22,8 @@ from podrole.aws.receive import ServiceRequest
 from podrole.iam.actions.call import Permission
 from podrole.iam.actions.reference import service
 
+MOST_CHARACTERS = 51_200
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 _MAKING = frozenset({"CreateChangeSet", "CreateStack", "DeleteStack", "ExecuteChangeSet", "UpdateStack"})
 _ELSEWHERE = frozenset(
     {
@@ -72,6 +74,13 @@ def read_template(text: str) -> Mapping[str, Any]:
     """
     import yaml
 
+    if len(text) > MOST_CHARACTERS:
+        raise AWSError(
+            "ValidationError",
+            400,
+            "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have "
+            f"length less than or equal to {MOST_CHARACTERS}",
+        )
     try:
         found = yaml.load(text, _loader())  # noqa: S506 - a SafeLoader
     except (yaml.parser.ParserError, yaml.scanner.ScannerError):  # as moto goes on
@@ -91,7 +100,11 @@ def _loader() -> Any:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        pass
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            # CloudFormation has no aliases, and a few lines of them can mean gigabytes.
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("aliases are not supported")
+            return super().compose_node(parent, index)
 
     def short_form(loader: Any, _: str, node: Any) -> Any:
         if isinstance(node, yaml.MappingNode):

@@ -84,6 +84,9 @@ def server_context(certificate: Certificate) -> ssl.SSLContext:
     """Return a TLS 1.2+ server context. The key touches the disk only for the moment that OpenSSL reads it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # Nobody resumes a session on loopback; and a client that writes in one thread while another reads, as Python's
+    # WebSocket clients do, may lose its first words where tickets follow the handshake: OpenSSL is not made for that.
+    context.num_tickets = 0
     with tempfile.NamedTemporaryFile(prefix="podrole-", suffix=".pem") as file:
         file.write(certificate.key_pem + certificate.chain_pem)
         file.flush()

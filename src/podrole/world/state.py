@@ -23,6 +23,7 @@ import base64
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,9 @@ from podrole.sts.credentials import KEY_BYTES
 from podrole.world.errors import AlreadyRunning, NotRunning, WorldError
 
 DEFAULT_DIRECTORY = Path(".podrole")
+_ATTEMPTS, _ATTEMPT_SECONDS = 25, 0.01
+"""Who only looks whether a world runs holds its lock for a moment too: a world that starts then must not take that for
+another world."""
 
 
 class Description(msgspec.Struct, frozen=True):
@@ -127,6 +131,9 @@ class WorldDirectory:
 
         Raises AlreadyRunning where another process has it, FileProblem where the directory cannot be written.
         """
+        return self._locked(attempts=_ATTEMPTS)
+
+    def _locked(self, *, attempts: int) -> IO[str]:
         make_private_directory(self.path)
         try:
             file = os.fdopen(os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, PRIVATE), "r+")
@@ -135,20 +142,24 @@ class WorldDirectory:
                 f"The directory {self.path} cannot be written: {problem.strerror}.",
                 next_step="make it writable, or choose another with --dir",
             ) from problem
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.close()
-            raise AlreadyRunning(
-                f"A world is already running in {self.path}.",
-                next_step="stop it with podrole down, or choose another directory with --dir",
-            ) from None
-        return file
+        for attempt in range(attempts):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if attempt + 1 < attempts:
+                    time.sleep(_ATTEMPT_SECONDS)
+            else:
+                return file
+        file.close()
+        raise AlreadyRunning(
+            f"A world is already running in {self.path}.",
+            next_step="stop it with podrole down, or choose another directory with --dir",
+        )
 
     def is_running(self) -> bool:
         """Say whether a process holds the directory."""
         try:
-            self.lock().close()
+            self._locked(attempts=1).close()
         except AlreadyRunning:
             return True
         return False

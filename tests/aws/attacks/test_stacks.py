@@ -148,3 +148,29 @@ def test_a_template_runs_no_program(aws: LocalAWS, operation: str, tmp_path: Pat
     answer = refused(getattr(aws.client("cloudformation"), operation), TemplateBody=body, **given)
     assert answer == ("ValidationError", 400, "Template format error: unsupported structure.")
     assert not touched.exists()
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "\n".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]" for before, name in zip("abcdefghi", "bcdefghij", strict=True)
+)
+NO_TEMPLATE = {
+    "a few lines that mean gigabytes": BOMB,
+    "a list": "[]",
+    "a word": "template",
+    "nothing": " ",
+    "half of one": "{",
+    "one without end": "[" * 20_000,
+}
+
+
+@pytest.mark.parametrize("body", NO_TEMPLATE.values(), ids=NO_TEMPLATE.keys())
+def test_what_is_no_template_is_refused(aws: LocalAWS, body: str) -> None:
+    answer = refused(aws.client("cloudformation").create_stack, StackName="own", TemplateBody=body)
+    assert answer == ("ValidationError", 400, "Template format error: unsupported structure.")
+
+
+def test_a_template_has_a_largest_size(aws: LocalAWS) -> None:
+    body = template(QUEUE, Description="x" * 51_200)
+    code, status, text = refused(aws.client("cloudformation").create_stack, StackName="own", TemplateBody=body)
+    assert (code, status) == ("ValidationError", 400)
+    assert text.endswith("Member must have length less than or equal to 51200")

@@ -165,7 +165,7 @@ async def _create_as_recorded(cluster: Cluster, theirs: dict[str, Any], manager:
     user = ADMINISTRATOR
     call = Call(BY_NAME["pods"], theirs["namespace"], user, manager, dry_run=theirs["dryRun"])
     call.field_manager = theirs["options"].get("fieldManager", "")
-    await cluster._verbs.create(call, decode_body(call, {"metadata": metadata, "spec": spec}, [], str))
+    await cluster.verbs.create(call, decode_body(call, {"metadata": metadata, "spec": spec}, [], str))
 
 
 def _review(request: dict[str, Any]) -> dict[str, Any]:

@@ -191,3 +191,22 @@ def test_a_pods_own_token_is_no_administrators(served: Any, kubectl: Any) -> Non
     refused = kubectl.shell(f"KUBECONFIG=/dev/null kubectl --server={served.url} --insecure-skip-tls-verify "
                             f"--token={token} get secrets")  # fmt: skip
     assert 'User "system:serviceaccount:default:caller" cannot list resource "secrets"' in refused.stderr
+
+
+def test_a_list_is_applied_as_kubectl_prints_one(run: Any) -> None:
+    run("create configmap a --from-literal=k=1")
+    run("create serviceaccount b")
+    printed = run("get configmap/a serviceaccount/b -o yaml").stdout
+    assert "kind: List\n" in printed
+    run("delete configmap/a serviceaccount/b")
+    applied = run("apply -f -", printed)
+    assert applied.stdout == "configmap/a created\nserviceaccount/b created\n", applied.stderr
+    wrong = run("apply -f -", printed.replace("  data:", "  dada:"))
+    assert 'strict decoding error: unknown field "dada"' in wrong.stderr
+
+
+def test_a_disruption_budget_is_created_from_the_command_line(run: Any) -> None:
+    created = run("create poddisruptionbudget web --selector=app=web --min-available=50%")
+    assert created.stdout == "poddisruptionbudget.policy/web created\n", created.stderr
+    spec = json.loads(run("get pdb web -o json").stdout)["spec"]
+    assert spec == {"minAvailable": "50%", "selector": {"matchLabels": {"app": "web"}}}

@@ -436,7 +436,7 @@ def test_a_job_selects_its_pods_by_its_own_uid(http: httpx2.Client) -> None:
         ("POST", "/api/v1/nothing", 404),
         ("GET", "/api/v1/namespaces/default/nodes", 404),
         ("GET", "/api/v1/pods/a", 404),
-        ("GET", f"{PODS}/a/portforward", 404),
+        ("GET", f"{PODS}/a/portforward", 400),
         ("GET", f"{MAPS}/a/status", 404),
         ("GET", f"{MAPS}/a/b/c/d", 404),
     ],

@@ -95,6 +95,18 @@ def test_no_document_refers_to_a_schema_that_it_lacks(http: httpx2.Client) -> No
         assert references(document) <= known
 
 
-@pytest.mark.parametrize("path", ["/openapi/v3/apis/nothing/v1", "/openapi/v3/api", "/openapi/v2"])
+@pytest.mark.parametrize("path", ["/openapi/v3/apis/nothing/v1", "/openapi/v3/api"])
 def test_there_is_no_other_document(http: httpx2.Client, path: str) -> None:
     assert http.get(path).status_code == 404
+
+
+def test_version_2_is_an_envelope_in_either_form(http: httpx2.Client) -> None:
+    assert http.get("/openapi/v2").json() == {
+        "swagger": "2.0",
+        "info": {"title": "Kubernetes", "version": "v1.36.2+podrole"},
+        "paths": {},
+    }
+    accept = {"Accept": "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"}
+    answer = http.get("/openapi/v2", headers=accept)
+    assert answer.headers["content-type"] == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+    assert answer.content == b"\x0a\x032.0\x12\x1d\x0a\x0aKubernetes\x12\x0fv1.36.2+podrole"

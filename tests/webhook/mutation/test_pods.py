@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from podrole.webhook.mutation import mutate
 from podrole.webhook.pod import Pod, read_pod, service_account_of
 from podrole.webhook.settings import InjectionSettings
-from support.webhook import ARN, identity_of, pod_of
+from podrole.webhook.strict import mutation as strict
+from support.webhook import ARN, identity_of, injection, mutation_of, patched, pod_of, reasons, strict_identity_of
 
 
 @pytest.mark.parametrize(
@@ -37,3 +39,16 @@ def test_a_pod_that_was_read_is_not_changed() -> None:
     mutate(pod, identity, InjectionSettings())
     assert isinstance(pod, Pod)
     assert pod == before
+
+
+@pytest.mark.parametrize("pod_identity", [False, True])
+def test_beside_amazons_own_webhook_it_finds_all_there(pod_identity: bool) -> None:
+    """On EKS that one is asked too; it is given a region and an STS setting, and here neither is."""
+    pod = pod_of({"name": "app"}, {"name": "proxy"})
+    amazons = injection(aws_default_region="eu-west-1", sts_regional_endpoint=True)
+    theirs = strict_identity_of({"role-arn": ARN}, amazons, pod_identity=pod_identity)
+    assert theirs is not None
+    operations = json.loads(strict.mutate(strict.read_pod(pod), theirs, amazons, jitter=0))
+    mutation = mutation_of(patched(pod, operations), {"role-arn": ARN}, pod_identity=pod_identity)
+    assert (mutation.patch, mutation.warnings) == (b"", [])
+    assert reasons(mutation) == [("app", "complete"), ("proxy", "complete")]

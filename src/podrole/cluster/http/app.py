@@ -98,7 +98,7 @@ class ApiApp:
         self._authorizer.check(attributes_of(request, named, user))
         target = target_of(named)
         if target is None:
-            raise path_not_found()
+            raise _not_there(named)
         verb = verb_of(request, target)
         if verb == "create" and target.subresource in ("exec", "attach"):
             # kubectl's second try, over SPDY, of what it was refused over WebSocket: it shows this answer to people.
@@ -138,7 +138,7 @@ class ApiApp:
         self._authorizer.check(wanted)
         target = target_of(named)
         if target is None or target.subresource not in ("exec", "attach"):
-            raise path_not_found()
+            raise _not_there(named)
         # A WebSocket opens with GET, which must not be enough to run things (as in kube-apiserver since 1.35).
         self._authorizer.check(replace(wanted, verb="create"))
         protocol = streaming.choose_protocol(request)
@@ -149,6 +149,12 @@ class ApiApp:
         await self._handlers.verbs.connect(call, given)
         session = await streaming.open_session(call, self._handlers.node, pod, given)
         return session, streaming.stream_options(given), protocol
+
+
+def _not_there(named: Named) -> StatusError:
+    if (named.group, named.resource, named.subresource) == ("", "pods", "portforward"):
+        return bad_request("this cluster forwards no ports: its pods listen on 127.0.0.1 already")
+    return path_not_found()
 
 
 _INTERNAL = StatusError(500, "InternalError", "Internal error occurred: see the log of podrole", details={})

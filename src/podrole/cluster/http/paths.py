@@ -47,6 +47,10 @@ class Paths:
         if path == "/openapi/v3":
             await send_document(request, openapi.index(), cache=b"no-cache, private")
             return True
+        if path == "/openapi/v2":
+            accept = request.header(b"accept") or ""
+            await send_document(request, openapi.version_2(protobuf=openapi.V2_PROTOBUF in accept), cache=b"public")
+            return True
         if path.startswith("/openapi/v3/"):
             document = _openapi(path.removeprefix("/openapi/v3/"))
             cache = IMMUTABLE
@@ -121,6 +125,6 @@ def _wants_aggregated(request: Request) -> bool:
 
 def _known_paths() -> list[str]:
     paths: list[Any] = ["/.well-known/openid-configuration", "/api", "/apis", "/healthz", "/livez"]
-    paths.extend(("/openapi/v3", "/openid/v1/jwks", "/readyz", "/version"))
+    paths.extend(("/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/readyz", "/version"))
     paths.extend(f"/apis/{group}/{version}" if group else f"/api/{version}" for group, version in group_versions())
     return sorted(paths)

@@ -1,4 +1,4 @@
-"""OpenAPI v3: an index, and one document for each group and version.
+"""OpenAPI v3: an index, and one document for each group and version; of v2 only the envelope.
 
 kubectl reads them to learn whether a kind can be patched and validated here, how its lists merge, and for
 ``kubectl explain``. https://kubernetes.io/docs/concepts/overview/kubernetes-api/#openapi-v3
@@ -7,11 +7,13 @@ kubectl reads them to learn whether a kind can be patched and validated here, ho
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from podrole.cluster.kinds.registry import RESOURCES, Resource, Subresource, group_versions
 from podrole.cluster.publish.documents import Document
+from podrole.cluster.publish.version import GIT_VERSION
 from podrole.cluster.schema.types import META, extract
 
 Json = dict[str, Any]
@@ -55,6 +57,31 @@ def index() -> Document:
         if document_ is not None:
             paths[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={document_.hash}"}
     return Document.of({"paths": paths}, "text/plain; charset=utf-8")
+
+
+V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+"""As clients ask for it. It is answered with a dot for the @, which no media type may contain."""
+
+
+@functools.cache
+def version_2(*, protobuf: bool) -> Document:
+    """Return ``/openapi/v2``: a document that describes nothing.
+
+    kubectl asks for it before it applies objects of kind List, and checks them by what it says; what is not in it,
+    kubectl leaves to the server, whose own validation every object meets anyway.
+    """
+    title, version = "Kubernetes", GIT_VERSION
+    if not protobuf:
+        return Document.of({"swagger": "2.0", "info": {"title": title, "version": version}, "paths": {}})
+    # openapi.v2.Document of gnostic (1 swagger, 2 info) and its Info (1 title, 2 version).
+    info = _text(1, title) + _text(2, version)
+    body = _text(1, "2.0") + b"\x12" + bytes([len(info)]) + info
+    return Document(body, hashlib.sha512(body).hexdigest().upper(), V2_PROTOBUF.replace("@", "."))
+
+
+def _text(number: int, value: str) -> bytes:
+    """Write a protobuf field that is a string of less than 128 bytes."""
+    return bytes([number << 3 | 2, len(value)]) + value.encode()
 
 
 @functools.cache

@@ -213,6 +213,10 @@ _TABLE: Mapping[str, str] = {
         "7 failedJobsHistoryLimit:int*, 8 timeZone*"
     ),
     "batch.JobTemplateSpec": "1 metadata:meta.ObjectMeta, 2 spec:batch.JobSpec",
+    # Its status is the server's to write.
+    "policy.PodDisruptionBudget": "1 metadata:meta.ObjectMeta, 2 spec:policy.PodDisruptionBudgetSpec",
+    "policy.PodDisruptionBudgetSpec": "1 minAvailable:intstr.IntOrString, 2 selector:meta.LabelSelector, "
+    "3 maxUnavailable:intstr.IntOrString, 4 unhealthyPodEvictionPolicy",
     "policy.Eviction": "1 metadata:meta.ObjectMeta, 2 deleteOptions:meta.DeleteOptions",
     "rbac.PolicyRule": "1 verbs[], 2 apiGroups[], 3 resources[], 4 resourceNames[], 5 nonResourceURLs[]",
     "rbac.AggregationRule": "1 clusterRoleSelectors:meta.LabelSelector[]",
@@ -272,7 +276,7 @@ KINDS: Mapping[tuple[str, str], str] = {
         "batch": ("CronJob", "Job"),
         "authn": ("SelfSubjectReview", "TokenRequest", "TokenReview"),
         "authz": ("SelfSubjectAccessReview", "SelfSubjectRulesReview"),
-        "policy": ("Eviction",),
+        "policy": ("Eviction", "PodDisruptionBudget"),
         "rbac": ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"),
     }.items()
     for kind in kinds
