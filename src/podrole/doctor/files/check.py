@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from podrole.doctor.binding import Slip
 from podrole.doctor.case import Case, Target
 from podrole.doctor.chain import diagnose
 from podrole.doctor.changes import ByHand, Remedy
@@ -97,7 +96,8 @@ async def check(paths: list[Path], options: Options) -> Checked:
         case = await _case(files, Target(namespace, name))
         if _is_meant_to_have_a_role(case):
             checked += 1
-            found += _located(_of_account(case), files)
+            diagnosis = diagnose(case)
+            found += _located((*diagnosis.faults, *diagnosis.risks), files)
         if case.bound.role_arn:
             role = files.account.role_file(case.bound.role_arn)
             files.used.update({role.name} if role is not None else ())
@@ -134,7 +134,7 @@ def _read(paths: list[Path], options: Options) -> _Files:
         for one in roles
         if one.trust is None
     ]
-    audiences = ("sts.amazonaws.com", *(value for value in annotations if "/" not in value and ":" not in value))
+    audiences = ("sts.amazonaws.com", *annotations)  # whatever a pod may ask for
     files_account = FilesAccount(roles, providers, audiences, account)
     issuer = options.issuer or _only(one.issuer for one in providers)
     policies = [item for item in items if isinstance(item, PolicyFile)]
@@ -186,15 +186,6 @@ def _is_meant_to_have_a_role(case: Case) -> bool:
     if isinstance(case.service_account, CannotTell):
         return False
     return bool(trusting_roles(case))
-
-
-def _of_account(case: Case) -> Iterator[Finding]:
-    diagnosis = diagnose(case)
-    for finding in (*diagnosis.faults, *diagnosis.risks):
-        # That pods were not made yet says nothing of them.
-        if finding.code == "PR304" or (finding.code == "PR102" and case.bound.slip is Slip.ON_POD):
-            continue
-        yield finding
 
 
 def _is_for_pods(role: RoleFile, issuer: str) -> bool:
