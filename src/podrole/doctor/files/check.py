@@ -62,12 +62,19 @@ class FileFinding:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """``notes`` say what could not be read or checked; ``service_accounts`` and ``roles`` count what was."""
+    """``unread`` says what could not be read, ``unknown`` what only a deployment tells; ``service_accounts`` and
+    ``roles`` count what was checked."""
 
     findings: tuple[FileFinding, ...]
-    notes: tuple[str, ...]
+    unread: tuple[str, ...]
+    unknown: tuple[str, ...]
     service_accounts: int
     roles: int
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All that was not checked, and why."""
+        return (*self.unread, *self.unknown)
 
     @property
     def faults(self) -> int:
@@ -83,7 +90,8 @@ class _Files:
     account: FilesAccount
     policies: list[PolicyFile]
     issuer: str
-    notes: list[str]
+    unread: list[str]
+    unknown: list[str]
     used: set[str] = field(default_factory=set)
 
 
@@ -107,7 +115,7 @@ async def check(paths: list[Path], options: Options) -> Checked:
     found += _unreadable(files)
     unique = {(one.finding.code, one.path, one.line, one.finding.what): one for one in found}
     ordered = sorted(unique.values(), key=lambda one: (str(one.path), one.line, one.finding.code))
-    return Checked(tuple(ordered), tuple(files.notes), checked, len(files.account.listed))
+    return Checked(tuple(ordered), tuple(files.unread), tuple(files.unknown), checked, len(files.account.listed))
 
 
 # Reading
@@ -115,20 +123,20 @@ async def check(paths: list[Path], options: Options) -> Checked:
 
 def _read(paths: list[Path], options: Options) -> _Files:
     documents: list[Document] = []
-    notes: list[str] = []
+    unread: list[str] = []
     for path in find_files(paths):
         try:
             documents += read_documents(path)
         except BadFile as fault:
-            notes.append(" ".join(filter(None, (fault.what, fault.next_step))))
+            unread.append(" ".join(filter(None, (fault.what, fault.next_step))))
     manifests = Manifests(documents, options.namespace)
-    notes += manifests.notes
+    unread += manifests.notes
     annotations = list(manifests.annotations())
     account = options.account or _only(match[1] for value in annotations for match in _ACCOUNT.finditer(value))
     items: list[Item] = [item for one in documents for item in read_policies(one, account, options.region)]
     roles = [item for item in items if isinstance(item, RoleFile)]
     providers = [item for item in items if isinstance(item, ProviderFile)]
-    notes += [
+    unknown = [
         f"{one.origin.document.path}:{one.origin.line()}: the trust policy of {one.name or 'a role'} is known only "
         "when it is deployed."
         for one in roles
@@ -138,7 +146,7 @@ def _read(paths: list[Path], options: Options) -> _Files:
     files_account = FilesAccount(roles, providers, audiences, account)
     issuer = options.issuer or _only(one.issuer for one in providers)
     policies = [item for item in items if isinstance(item, PolicyFile)]
-    return _Files(manifests, files_account, policies, issuer, notes)
+    return _Files(manifests, files_account, policies, issuer, unread, unknown)
 
 
 def _only(values: Iterable[str]) -> str:
