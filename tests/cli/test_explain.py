@@ -98,6 +98,14 @@ def test_what_is_no_event_and_no_message_is_told_so(clinic: Clinic, what: str) -
     assert "podrole events" in done.stderr
 
 
+def test_allowed_calls_say_by_which_statement(clinic: Clinic) -> None:
+    allowed = next(one for one in events(clinic, "iam:CreateRole") if one["outcome"] == "allowed")
+    assert f"$.Statement[0] of {allowed['explanation']['policy']}" in explain(clinic, allowed["id"])
+    told = clinic.world.ok("podrole", "events", "--why")
+    assert f"by        $.Statement[0] of {allowed['explanation']['policy']}" in told
+    assert "\n\n" not in told
+
+
 # Tokens
 
 

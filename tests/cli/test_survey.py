@@ -70,6 +70,7 @@ def test_a_sound_pod_ends_with_zero_and_a_broken_one_with_one(clinic: Clinic) ->
     code, told, _ = doctor(clinic, f"{NAMESPACE}/sound")
     assert code == 0
     assert "do this next: nothing; every link holds" in told
+    assert f"in the cluster of the world in {clinic.directory} and AWS account {clinic.account}" in told
     code, told, _ = doctor(clinic, f"{NAMESPACE}/broken")
     assert code == 1
     assert "PR302" in told

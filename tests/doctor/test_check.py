@@ -268,6 +268,7 @@ def test_what_is_known_only_once_it_is_deployed_is_told(tmp_path: Path) -> None:
     found = look(tmp_path)
     assert codes(found) == []
     assert "known only when it is deployed" in found.notes[0]
+    assert run([tmp_path], Options(), "text") == 0
 
 
 MANIFEST_FAULTS = {

@@ -218,7 +218,7 @@ class Clinic:
                 try:
                     case: Case = await gatherer.case(await find(target, place), live=live)
                     found = diagnose(case)
-                    json.dumps(to_dict(found, place.tools, place.preamble))  # whatever is found can be written
+                    json.dumps(to_dict(found, place))  # whatever is found can be written
                     return found
                 finally:
                     await gatherer.close()

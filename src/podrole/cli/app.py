@@ -113,7 +113,7 @@ def events(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens.")] = False,
     refused: Annotated[bool, typer.Option("--refused", help="Only what was refused or failed.")] = False,
     last: Annotated[int | None, typer.Option("--last", "-n", help="Only the last N.", min=1)] = None,
-    why: Annotated[bool, typer.Option("--why", help="Under each refusal the evidence.")] = False,
+    why: Annotated[bool, typer.Option("--why", help="Under each event the evidence.")] = False,
     as_json: JSON = False,
 ) -> None:
     """Show one line for each AWS call and each admission: who, what, allowed or refused, and why not."""

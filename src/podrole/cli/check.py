@@ -38,7 +38,7 @@ def run(paths: list[Path], options: Options, output: str) -> int:
     print("\n".join(render(checked)))
     if checked.faults:
         return BROKEN
-    return COULD_NOT_TELL if checked.notes else SOUND
+    return COULD_NOT_TELL if checked.unread else SOUND
 
 
 def text(checked: Checked) -> Iterator[str]:
@@ -135,7 +135,7 @@ def sarif(checked: Checked) -> Iterator[str]:
         for one in checked.findings
     ]
     notes = [{"level": "note", "message": {"text": note}} for note in checked.notes]
-    invocation = {"executionSuccessful": not checked.notes, "toolExecutionNotifications": notes}
+    invocation = {"executionSuccessful": not checked.unread, "toolExecutionNotifications": notes}
     run_of_it = {"tool": {"driver": driver}, "results": results, "invocations": [invocation]}
     yield json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run_of_it]}, indent=2)
 

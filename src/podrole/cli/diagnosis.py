@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,9 @@ from podrole.doctor.chain import Diagnosis
 from podrole.doctor.changes import ByHand, Publish
 from podrole.doctor.codes import CODES
 from podrole.doctor.commands import Command, Tools, commands_of
+from podrole.doctor.errors import CannotTell
 from podrole.doctor.findings import Finding, Severity, State, Verdict
+from podrole.doctor.places import Place
 
 WIDTH = 100
 _MARKS = {State.HOLDS: "✓", State.BROKEN: "✗", State.UNKNOWN: "?"}
@@ -29,12 +31,13 @@ class Style:
         return f"\033[{code}m{text}\033[0m" if self.colour else text
 
 
-def tree(diagnosis: Diagnosis, tools: Tools, preamble: Sequence[str], style: Style) -> str:
-    """Return the whole tree: the chain in one line, what is broken first, and at the end what to do next."""
-    lines = [_heading(diagnosis, style), _chain(diagnosis, style), ""]
-    if diagnosis.faults and preamble:
+def tree(diagnosis: Diagnosis, place: Place, style: Style) -> str:
+    """Return the whole tree: where, the chain in one line, what is broken first, and at the end what to do next."""
+    lines = [_heading(diagnosis, style), f"in {' and '.join(_where(place))}", _chain(diagnosis, style), ""]
+    tools = place.tools
+    if diagnosis.faults and place.preamble:
         lines += ["In this shell first, so that the commands below lead there:"]
-        lines += [*(f"  $ {line}" for line in preamble), ""]
+        lines += [*(f"  $ {line}" for line in place.preamble), ""]
     ordered = sorted(diagnosis.verdicts, key=lambda one: (_rank(one), one.link))
     for position, verdict in enumerate(ordered):
         lines += _branch(verdict, tools, style, last=position == len(ordered) - 1)
@@ -42,10 +45,13 @@ def tree(diagnosis: Diagnosis, tools: Tools, preamble: Sequence[str], style: Sty
     return "\n".join(printable(line) for line in lines)
 
 
-def to_dict(diagnosis: Diagnosis, tools: Tools, preamble: Sequence[str]) -> dict[str, Any]:
+def to_dict(diagnosis: Diagnosis, place: Place) -> dict[str, Any]:
     """Return the diagnosis as JSON-able data."""
     first = _first(diagnosis)
+    cluster, account = _where(place)
     return {
+        "cluster": cluster,
+        "account": account,
         "target": str(diagnosis.target),
         "namespace": diagnosis.target.namespace,
         "serviceAccount": diagnosis.service_account,
@@ -58,11 +64,11 @@ def to_dict(diagnosis: Diagnosis, tools: Tools, preamble: Sequence[str]) -> dict
                 "title": verdict.link.title,
                 "state": verdict.state.name.lower(),
                 "why": verdict.why,
-                "findings": [finding_to_dict(one, tools) for one in verdict.findings],
+                "findings": [finding_to_dict(one, place.tools) for one in verdict.findings],
             }
             for verdict in diagnosis.verdicts
         ],
-        "first": list(preamble),
+        "first": list(place.preamble),
         "next": None if first is None else first.code,
     }
 
@@ -94,6 +100,13 @@ def finding_to_dict(finding: Finding, tools: Tools) -> dict[str, Any]:
         },
     }
     return found
+
+
+def _where(place: Place) -> tuple[str, str]:
+    """Return where was looked: the cluster and the account, or that there is none."""
+    cluster = "no cluster" if isinstance(place.cluster, CannotTell) else place.cluster.what
+    account = "no AWS account" if isinstance(place.account, CannotTell) else place.account.what
+    return cluster, account
 
 
 def _rank(verdict: Verdict) -> int:

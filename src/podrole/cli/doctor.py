@@ -60,9 +60,9 @@ async def _examine(asked: Asked, options: PlaceOptions, *, as_json: bool) -> int
     async with open_place(options) as place:
         diagnosis = await diagnosed(asked, place)
     if as_json:
-        print(json.dumps(to_dict(diagnosis, place.tools, place.preamble), indent=2))
+        print(json.dumps(to_dict(diagnosis, place), indent=2))
     else:
-        print(tree(diagnosis, place.tools, place.preamble, style()))
+        print(tree(diagnosis, place, style()))
     return diagnosis.exit_code
 
 

@@ -76,8 +76,9 @@ def _print(event: Event, *, why: bool, as_json: bool, colour: bool) -> None:
         print(json.dumps(msgspec.to_builtins(event)), flush=True)
         return
     print(line(event, colour=colour), flush=True)
-    if why and event.explanation:
-        print(explanation_block(event.explanation), flush=True)
+    block = explanation_block(event.explanation) if why and event.explanation else ""
+    if block:
+        print(block, flush=True)
 
 
 def _appended(path: Path, start: int) -> Iterator[Event]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from podrole.iam.evaluate import Outcome
 from podrole.iam.explain import Evidence, render
 
 INDENT = "    "
@@ -22,6 +23,8 @@ def _lines(explanation: Mapping[str, Any]) -> Iterator[str]:
     if explanation.get("subject"):
         pod = f", pod {explanation['pod']}" if explanation.get("pod") else ""
         yield f"token of  {explanation['subject']}{pod}"
+    if explanation.get("policy") and explanation.get("decision") == Outcome.ALLOWED.value:
+        yield f"by        {explanation.get('statement', '')} of {explanation['policy']}"
     if explanation.get("held"):
         yield "held      " + ", ".join(explanation["held"])
     if explanation.get("step"):

@@ -101,7 +101,13 @@ async def _no_such_pod(cluster: Cluster, namespace: str, name: str, pods: list[O
 
 
 def _newest(pods: Iterable[Object]) -> Object | None:
-    return max(pods, key=lambda one: str(one["metadata"].get("creationTimestamp", "")), default=None)
+    return max(pods, key=_age, default=None)
+
+
+def _age(pod: Object) -> tuple[bool, str]:
+    """Order pods: those that are being deleted first, then the oldest first."""
+    metadata = pod["metadata"]
+    return "deletionTimestamp" not in metadata, str(metadata.get("creationTimestamp", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +217,8 @@ class Gatherer:
             found = [pod] if pod is not None else []
         else:
             listed = await cluster.list("pods", target.namespace)
-            found = [one for one in listed if _account_of(one) == target.service_account]
+            of_account = [one for one in listed if _account_of(one) == target.service_account]
+            found = [one for one in of_account if "deletionTimestamp" not in one["metadata"]]
         depth = _DEEPEST_OWNER if self._follow_owners else 0
         facts = [
             PodFacts(one, await workload_of(one, cluster, depth), await _references(one, cluster)) for one in found
@@ -380,7 +387,7 @@ async def _found(cluster: Cluster, resource: str, namespace: str, name: str) -> 
 def _representatives(facts: list[PodFacts]) -> list[PodFacts]:
     """Return the newest pod of each workload: its others come from the same template."""
     newest: dict[Workload, PodFacts] = {}
-    for one in sorted(facts, key=lambda each: str(each.pod["metadata"].get("creationTimestamp", ""))):
+    for one in sorted(facts, key=lambda each: _age(each.pod)):
         newest[one.workload] = one
     return list(newest.values())[-MOST_PODS:]
 
@@ -457,6 +464,12 @@ async def _published(
 ) -> tuple[Keys | KeysUnavailable, str | None]:
     """Return the issuer's keys or why there are none, and the thumbprint that is served where it is not trusted."""
     try:
+        try:
+            return await fetch_keys(issuer, thumbprints=thumbprints, fetcher=fetcher), None
+        except KeysUnavailable as why:
+            if why.fault is not KeysFault.TIMEOUT:
+                raise
+        # Once more: one slow answer is no fault of the issuer's, and STS would be asked again too.
         return await fetch_keys(issuer, thumbprints=thumbprints, fetcher=fetcher), None
     except KeysUnavailable as why:
         served = (why.got or "").removeprefix("thumbprint ") if why.fault is KeysFault.THUMBPRINT else None

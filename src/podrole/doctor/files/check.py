@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from podrole.doctor.binding import Slip
 from podrole.doctor.case import Case, Target
 from podrole.doctor.chain import diagnose
 from podrole.doctor.changes import ByHand, Remedy
@@ -63,12 +62,19 @@ class FileFinding:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """``notes`` say what could not be read or checked; ``service_accounts`` and ``roles`` count what was."""
+    """``unread`` says what could not be read, ``unknown`` what only a deployment tells; ``service_accounts`` and
+    ``roles`` count what was checked."""
 
     findings: tuple[FileFinding, ...]
-    notes: tuple[str, ...]
+    unread: tuple[str, ...]
+    unknown: tuple[str, ...]
     service_accounts: int
     roles: int
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All that was not checked, and why."""
+        return (*self.unread, *self.unknown)
 
     @property
     def faults(self) -> int:
@@ -84,7 +90,8 @@ class _Files:
     account: FilesAccount
     policies: list[PolicyFile]
     issuer: str
-    notes: list[str]
+    unread: list[str]
+    unknown: list[str]
     used: set[str] = field(default_factory=set)
 
 
@@ -97,7 +104,8 @@ async def check(paths: list[Path], options: Options) -> Checked:
         case = await _case(files, Target(namespace, name))
         if _is_meant_to_have_a_role(case):
             checked += 1
-            found += _located(_of_account(case), files)
+            diagnosis = diagnose(case)
+            found += _located((*diagnosis.faults, *diagnosis.risks), files)
         if case.bound.role_arn:
             role = files.account.role_file(case.bound.role_arn)
             files.used.update({role.name} if role is not None else ())
@@ -107,7 +115,7 @@ async def check(paths: list[Path], options: Options) -> Checked:
     found += _unreadable(files)
     unique = {(one.finding.code, one.path, one.line, one.finding.what): one for one in found}
     ordered = sorted(unique.values(), key=lambda one: (str(one.path), one.line, one.finding.code))
-    return Checked(tuple(ordered), tuple(files.notes), checked, len(files.account.listed))
+    return Checked(tuple(ordered), tuple(files.unread), tuple(files.unknown), checked, len(files.account.listed))
 
 
 # Reading
@@ -115,30 +123,30 @@ async def check(paths: list[Path], options: Options) -> Checked:
 
 def _read(paths: list[Path], options: Options) -> _Files:
     documents: list[Document] = []
-    notes: list[str] = []
+    unread: list[str] = []
     for path in find_files(paths):
         try:
             documents += read_documents(path)
         except BadFile as fault:
-            notes.append(" ".join(filter(None, (fault.what, fault.next_step))))
+            unread.append(" ".join(filter(None, (fault.what, fault.next_step))))
     manifests = Manifests(documents, options.namespace)
-    notes += manifests.notes
+    unread += manifests.notes
     annotations = list(manifests.annotations())
     account = options.account or _only(match[1] for value in annotations for match in _ACCOUNT.finditer(value))
     items: list[Item] = [item for one in documents for item in read_policies(one, account, options.region)]
     roles = [item for item in items if isinstance(item, RoleFile)]
     providers = [item for item in items if isinstance(item, ProviderFile)]
-    notes += [
+    unknown = [
         f"{one.origin.document.path}:{one.origin.line()}: the trust policy of {one.name or 'a role'} is known only "
         "when it is deployed."
         for one in roles
         if one.trust is None
     ]
-    audiences = ("sts.amazonaws.com", *(value for value in annotations if "/" not in value and ":" not in value))
+    audiences = ("sts.amazonaws.com", *annotations)  # whatever a pod may ask for
     files_account = FilesAccount(roles, providers, audiences, account)
     issuer = options.issuer or _only(one.issuer for one in providers)
     policies = [item for item in items if isinstance(item, PolicyFile)]
-    return _Files(manifests, files_account, policies, issuer, notes)
+    return _Files(manifests, files_account, policies, issuer, unread, unknown)
 
 
 def _only(values: Iterable[str]) -> str:
@@ -186,15 +194,6 @@ def _is_meant_to_have_a_role(case: Case) -> bool:
     if isinstance(case.service_account, CannotTell):
         return False
     return bool(trusting_roles(case))
-
-
-def _of_account(case: Case) -> Iterator[Finding]:
-    diagnosis = diagnose(case)
-    for finding in (*diagnosis.faults, *diagnosis.risks):
-        # That pods were not made yet says nothing of them.
-        if finding.code == "PR304" or (finding.code == "PR102" and case.bound.slip is Slip.ON_POD):
-            continue
-        yield finding
 
 
 def _is_for_pods(role: RoleFile, issuer: str) -> bool:

@@ -45,8 +45,8 @@ def check(case: Case) -> Verdict:
 
 
 def trusting_roles(case: Case) -> list[Role]:
-    """Return the roles of the account that the service account's tokens can become, those that not everybody's can
-    before others; none where that cannot be told."""
+    """Return the roles of the account that are meant for the service account: its tokens can become them, and not
+    everybody's can, or there is no other; none where that cannot be told."""
     issuer = case.issuer.url
     if isinstance(case.account, CannotTell) or isinstance(issuer, CannotTell):
         return []
@@ -58,7 +58,7 @@ def trusting_roles(case: Case) -> list[Role]:
         found = [(role, question) for role, question in asked if isinstance(ask(question, case.account), Granted)]
         # A role that lets in anybody tells nothing of whom it is meant for.
         own = [role for role, question in found if not isinstance(ask(of_stranger(question), case.account), Granted)]
-        return own or [role for role, _ in found]
+        return own or [role for role, _ in found if len(found) == 1]
     except CannotTell:
         return []
 
@@ -135,7 +135,7 @@ def _unbound(case: Case) -> Finding:
         )
     candidates = trusting_roles(case)
     others = _bound_neighbours(case)
-    if not candidates and others and target.pod is not None:
+    if not candidates and target.pod is not None and _looks_mistaken(case, others):
         return _other_service_account(case, others)
     return Finding(
         "PR102",
@@ -242,11 +242,28 @@ def _bound_neighbours(case: Case) -> list[str]:
     return found
 
 
+def _looks_mistaken(case: Case, others: list[str]) -> bool:
+    """Say whether a pod seems to run under another service account than was meant: under ``default``, or under one of
+    another name than its own while there is one like it."""
+    name = case.target.service_account
+    hints = _hints(case)
+    return bool(others) and (name == "default" or (name not in hints and any(nearest(hint, others) for hint in hints)))
+
+
+def _hints(case: Case) -> list[str]:
+    """Return the names of the pod and of what makes it: service accounts are often named like that."""
+    facts = None if isinstance(case.pods, CannotTell) or not case.pods else case.pods[0]
+    return [] if facts is None else [facts.workload.name, facts.name]
+
+
 def _other_service_account(case: Case, others: list[str]) -> Finding:
     facts = None if isinstance(case.pods, CannotTell) or not case.pods else case.pods[0]
     target = case.target
-    hints = [] if facts is None else [facts.workload.name, facts.name]
-    meant = others[0] if len(others) == 1 else next((found for hint in hints if (found := nearest(hint, others))), None)
+    meant = (
+        others[0]
+        if len(others) == 1
+        else next((found for hint in _hints(case) if (found := nearest(hint, others))), None)
+    )
     changes: tuple[Change, ...] = (ByHand(f"choose among the service accounts {', '.join(others)}"),)
     if facts is not None and meant is not None:
         operations = tuple(
