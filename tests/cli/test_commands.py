@@ -26,6 +26,32 @@ def test_env_leads_a_shell_to_the_world(world: RunningWorld) -> None:
     assert f"{world.directory}/.podrole/kubeconfig" in done.stdout
 
 
+def test_env_leads_to_the_tools_that_path_does_not_have(world: RunningWorld, tmp_path: Path) -> None:
+    mine = tmp_path / "kubectl"
+    mine.write_text("#!/bin/sh\necho mine\n")
+    mine.chmod(0o755)
+    script = f'eval "$({PODROLE} env)"; command -v podrole && aws --version && kubectl version --client'
+    bare = {"PATH": "/usr/bin:/bin"}
+    done = run("sh", "-c", script, cwd=world.directory, env=bare)
+    assert done.returncode == 0, done.stderr
+    assert "aws-cli/" in done.stdout
+    assert "Client Version" in done.stdout
+    own = run("sh", "-c", script, cwd=world.directory, env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    assert own.stdout.endswith("mine\n")  # the person's own comes first
+
+
+def test_what_to_type_next_can_be_typed_from_here(world: RunningWorld) -> None:
+    bare = {"PATH": "/usr/bin:/bin"}
+    free = ("--aws-port", "0", "--cluster-port", "0")
+    done = run(PODROLE, "up", "--detach", *free, cwd=world.directory.parent, env=bare)
+    try:
+        line = next(line for line in done.stdout.splitlines() if "env)" in line)
+        told = run("sh", "-c", f"{line}; echo $KUBECONFIG", cwd=world.directory.parent, env=bare)
+        assert told.stdout.strip().endswith("/.podrole/kubeconfig")
+    finally:
+        run(PODROLE, "down", cwd=world.directory.parent, env=bare)
+
+
 def test_the_administrators_key_is_generated(world: RunningWorld) -> None:
     assert world.environment["AWS_ACCESS_KEY_ID"].startswith("AKIA")
     assert len(world.environment["AWS_SECRET_ACCESS_KEY"]) == 40

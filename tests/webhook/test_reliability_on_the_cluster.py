@@ -164,9 +164,9 @@ async def test_through_an_outage_of_the_api_server(history: int, seconds: float)
             metadata = {"name": f"meanwhile-{number}", "annotations": {"eks.amazonaws.com/role-arn": ARN}}
             await inside.create("serviceaccounts", "default", {"metadata": metadata})
         await kubernetes.listen()
-        await until(lambda: webhook.identities.connected, seconds=10)
+        await until(lambda: isinstance(webhook.identities.known("default", "meanwhile-9"), Identity), seconds=10)
+        assert webhook.identities.connected
         assert reflector.lists == (1 if history > 10 else 2)
-        await until(lambda: isinstance(webhook.identities.known("default", "meanwhile-9"), Identity))
 
 
 async def test_through_a_rolling_restart_of_two_replicas(kubernetes: Kubernetes) -> None:

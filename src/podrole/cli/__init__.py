@@ -7,23 +7,27 @@ from __future__ import annotations
 
 import sys
 
-from podrole.cli.app import app
-
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line; ``argv`` is ``sys.argv[1:]`` by default. Exits with the command's code.
 
     0 done, 1 a fault that is explained on stderr, 2 wrong usage, 130 interrupted.
     """
+    try:  # whatever is imported may be interrupted too
+        _run(argv)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _run(argv: list[str] | None) -> None:
     from podrole.base.errors import PodroleError
+    from podrole.cli.app import app
 
     try:
         app(args=argv, prog_name="podrole")
     except PodroleError as fault:
         print(fault.diagnostics(), file=sys.stderr)
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
     except BrokenPipeError:
         # Whoever read the output has gone (podrole events | head): nothing is wrong.
         sys.stderr.close()

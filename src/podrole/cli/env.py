@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from pathlib import Path
 
+from podrole.cli.tools import tools_directory
 from podrole.world.state import WorldDirectory
 
 
@@ -26,4 +29,14 @@ def run(path: Path) -> int:
     for name, value in variables(WorldDirectory(path)).items():
         print(f"export {name}={shlex.quote(value)}")
     print("unset AWS_SESSION_TOKEN AWS_PROFILE")
+    behind = ":".join(shlex.quote(str(place)) for place in _places_of_tools())
+    if behind:
+        print(f'export PATH="$PATH":{behind}')
     return 0
+
+
+def _places_of_tools() -> list[Path]:
+    """Return where the commands are that PATH does not lead to: a fetched kubectl, what was installed along."""
+    beside = Path(sys.executable).parent
+    places = {"podrole": beside, "aws": beside, "kubectl": tools_directory()}
+    return list(dict.fromkeys(at for name, at in places.items() if shutil.which(name) is None and (at / name).exists()))

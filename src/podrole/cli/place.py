@@ -10,6 +10,7 @@ from pathlib import Path
 
 from podrole.base.events import read_recent
 from podrole.base.serving import LOOPBACK
+from podrole.cli.tools import podrole_command
 from podrole.doctor.account import Account
 from podrole.doctor.case import Surroundings
 from podrole.doctor.cluster import Cluster
@@ -113,7 +114,7 @@ def _preamble(directory: WorldDirectory, world: Description) -> tuple[str, ...]:
     ):
         return ()
     where = "" if directory.path == DEFAULT_DIRECTORY.absolute() else f" --dir {directory.path}"
-    return (f'eval "$(podrole env{where})"',)
+    return (f'eval "$({podrole_command()} env{where})"',)
 
 
 def _real(options: PlaceOptions) -> tuple[Cluster | CannotTell, Account | CannotTell, Place]:

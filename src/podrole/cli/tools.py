@@ -56,6 +56,11 @@ def find_kubectl(server_minor: int) -> Path | None:
     return fetched if fetched.exists() else None
 
 
+def podrole_command() -> str:
+    """Return how to call this podrole from here: by its path where PATH does not lead to it."""
+    return "podrole" if shutil.which("podrole") else os.path.relpath(Path(sys.executable).parent / "podrole")
+
+
 def find_aws() -> Path | None:
     """Return the aws CLI: the one beside the running Python first, as ``podrole[demo]`` installs it, then PATH's."""
     beside = Path(sys.executable).parent / "aws"

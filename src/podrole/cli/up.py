@@ -14,6 +14,7 @@ from pathlib import Path
 
 from podrole.base.errors import PodroleError
 from podrole.cli.status import describe
+from podrole.cli.tools import podrole_command
 from podrole.world.errors import NotRunning, StartFailed
 from podrole.world.state import Description, WorldDirectory
 
@@ -22,7 +23,7 @@ POLL_SECONDS = 0.02
 _NEXT = """\
 In another terminal:
 
-  eval "$(podrole env{option})"
+  eval "$({podrole} env{option})"
   aws sts get-caller-identity
   kubectl get serviceaccounts --all-namespaces
   podrole events{option} --follow
@@ -160,7 +161,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _told(world: Description, directory: WorldDirectory) -> str:
-    return f"{describe(world, directory)}\n\n{_NEXT.format(option=_option(directory))}"
+    return f"{describe(world, directory)}\n\n{_NEXT.format(podrole=podrole_command(), option=_option(directory))}"
 
 
 def _option(directory: WorldDirectory) -> str:

@@ -24,6 +24,9 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources import core_v1
 from lightkube.types import CascadeType, PatchType
 
+# Some of these clients leave the sockets of watches and of exec to the garbage collector, which warns of each.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 ROLE = "eks.amazonaws.com/role-arn"
 TALKING = {
     "apiVersion": "v1",
@@ -31,6 +34,12 @@ TALKING = {
     "metadata": {"name": "talking"},
     "spec": {"containers": [{"name": "c", "image": "busybox", "command": ["sh", "-c", "echo hello; exec sleep 60"]}]},
 }
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    yield
+    gc.collect()  # here, and not in a later test that has nothing to do with it
 
 
 # --- kubernetes
@@ -83,8 +92,10 @@ def test_the_official_client_reads_logs_and_runs_commands(
     for event in watch.stream(core.list_namespaced_pod, namespace, timeout_seconds=20):
         if event["object"].status.phase == "Running":
             watch.stop()
-    lines = kubernetes.watch.Watch().stream(core.read_namespaced_pod_log, "talking", namespace, follow=True)
-    assert next(lines) == "hello"
+    with contextlib.closing(
+        kubernetes.watch.Watch().stream(core.read_namespaced_pod_log, "talking", namespace, follow=True)
+    ) as lines:
+        assert next(lines) == "hello"
     with contextlib.closing(
         stream(
             core.connect_get_namespaced_pod_exec,
@@ -121,9 +132,6 @@ def test_the_official_dynamic_client_applies_on_the_servers_side(
 # --- lightkube
 
 
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # it leaves exec's socket to the collector
 def test_lightkube(kubeconfig: Path, namespace: str) -> None:
     with Client(config=KubeConfig.from_file(kubeconfig), namespace=namespace, field_manager="tests") as client:
         client.create(core_v1.ServiceAccount(metadata=ObjectMeta(name="app")))
@@ -146,7 +154,6 @@ def test_lightkube(kubeconfig: Path, namespace: str) -> None:
             client.get(core_v1.Pod, "missing")
         assert raised.value.status.message == 'pods "missing" not found'
         client.delete(core_v1.Pod, "p", grace_period=0, cascade=CascadeType.BACKGROUND)
-    gc.collect()
 
 
 async def test_lightkube_watches(kubeconfig: Path, namespace: str) -> None:

@@ -29,7 +29,7 @@ _GOES_ON = """
 The world goes on:
 
   export PODROLE_DIR={directory}
-  eval "$(podrole env)"
+  eval "$({podrole} env)"
   podrole down
 """
 
@@ -77,7 +77,7 @@ def run(*, keep: bool, pod_identity: bool, as_json: bool) -> int:
     finally:
         report.seconds = time.monotonic() - started
         if keep and report.steps:
-            shell.show(_GOES_ON.format(directory=directory.path))
+            shell.show(_GOES_ON.format(directory=directory.path, podrole=tools.podrole_command()))
         else:
             _clear_away(directory, place)
     _conclude(report, shell, as_json=as_json)
@@ -152,7 +152,8 @@ def _conclude(report: _Report, shell: Shell, *, as_json: bool) -> None:
         print(report.to_json())
     elif report.failed is None:
         shell.show(
-            f"\nAll {len(report.steps)} steps came out as they must, in {report.seconds:.0f} s. Next: podrole up"
+            f"\nAll {len(report.steps)} steps came out as they must, in {report.seconds:.0f} s. "
+            f"Next: {tools.podrole_command()} up"
         )
     else:
         failed = report.failed
