@@ -2,6 +2,8 @@
 # make test    everything CI runs
 PYTHON ?= python3
 BIN := .venv/bin
+# One more than there are cores: tests wait for processes that they start.
+WORKERS := $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
 .DEFAULT_GOAL := help
 
 .PHONY: help demo setup test lint types imports unit soak kubectl-versions format lock clean
@@ -29,7 +31,7 @@ imports: ## the order of the rooms
 	$(BIN)/lint-imports
 
 unit: ## the tests
-	$(BIN)/pytest --numprocesses auto --dist loadfile $(ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 soak: setup ## the long versions of tests of reliability (three minutes)
 	$(BIN)/pytest -m soak --timeout 600 $(ARGS)
