@@ -12,7 +12,8 @@ from typing import Any
 
 from podrole.cluster.admission.caller import NoEndpoints
 from podrole.cluster.kinds.registry import BY_NAME
-from podrole.cluster.store.store import Object, Store
+from podrole.cluster.store.change import Object
+from podrole.cluster.store.store import Store
 
 _SERVICES, _PODS = BY_NAME["services"], BY_NAME["pods"]
 

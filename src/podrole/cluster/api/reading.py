@@ -20,8 +20,9 @@ from podrole.cluster.errors import (
     required,
     resource_not_found,
 )
+from podrole.cluster.store.change import Change, ChangeType
 from podrole.cluster.store.selectors import parse_fields, parse_labels
-from podrole.cluster.store.store import Change, ChangeType, Store, TooOld
+from podrole.cluster.store.store import Store, TooOld
 from podrole.cluster.store.watchers import Watcher
 
 Object = dict[str, Any]

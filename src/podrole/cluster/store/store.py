@@ -8,27 +8,13 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Callable, Iterator
-from typing import Any, Literal
-
-import msgspec
 
 from podrole.cluster.kinds.registry import Resource
+from podrole.cluster.store.change import Change, ChangeType, Object
 from podrole.cluster.store.watchers import Watcher
-
-Object = dict[str, Any]
-ChangeType = Literal["ADDED", "MODIFIED", "DELETED"]
 
 HISTORY = 4096
 """Changes remembered for each resource: a watch that resumes from before them is told that it is too late (410)."""
-
-
-class Change(msgspec.Struct, frozen=True, gc=False):
-    """One write. ``previous`` is the object before it; of a deletion, ``object`` is the last state."""
-
-    type: ChangeType
-    object: Object
-    previous: Object | None
-    revision: int
 
 
 class TooOld(Exception):

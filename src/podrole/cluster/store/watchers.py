@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import collections
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from podrole.cluster.store.store import Change, ChangeType
+from podrole.cluster.store.change import Change, ChangeType, Object
 
-Object = dict[str, Any]
 End = Literal["closed", "too slow"]
 
 
