@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+
 from hypothesis import HealthCheck, settings
+
+# Started in the background by a shell, tests would ignore an interrupt, and so would every process that they interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Speed is measured in benchmarks/; a busy machine must not fail a test.
 settings.register_profile("podrole", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -80,15 +80,17 @@ def end_recorded(directory: Path, mark_name: str) -> int:
 def end_marked(mark: str, session: int | None) -> int:
     """Kill every process with ``mark`` (``NAME=value``) in its environment or of ``session``; return how many.
 
-    Looks again until none is left, since a process may have started another meanwhile. ``session`` is trusted: pass it
+    Looks again until none is left and none can have been missed: one that started another behind the look's back, and
+    ended, would leave it unseen. ``session`` is trusted: pass it
     only while its leader has not been waited for, or is known to be the recorded one.
     """
     needle = mark.encode()
     ended: set[int] = set()
     until = time.monotonic() + END_SECONDS
     while time.monotonic() < until:
+        newest = _newest_pid()
         alive = [pid for pid in _pids() if _is_ours(pid, needle, session)]
-        if not alive:
+        if not alive and _newest_pid() == newest:
             break
         for pid in alive:
             _kill(pid, needle, session)
@@ -125,6 +127,14 @@ def _is_ours(pid: int, mark: bytes, session: int | None) -> bool:
 
 def _pids() -> list[int]:
     return [int(name) for name in os.listdir(PROC) if name.isdigit()]  # noqa: PTH208 - names are all that is needed
+
+
+def _newest_pid() -> str:
+    """Return the pid that was given last, by proc(5)'s loadavg: while it stays, nothing has been started."""
+    try:
+        return (PROC / "loadavg").read_text().split()[4]
+    except (OSError, IndexError):
+        return ""
 
 
 def _stat(pid: int) -> list[str] | None:
