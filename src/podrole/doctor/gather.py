@@ -74,8 +74,9 @@ async def find(text: str, place: Place) -> Target:
     pod = await place.cluster.get("pods", namespace, name)
     if pod is None:
         pods = await place.cluster.list("pods", namespace)
+        made = [one for one in pods if one["metadata"].get("ownerReferences")]  # a controller appended to their names
         beginnings = (f"{name}-", *(f"{name[: found.start()]}-" for found in _APPENDED.finditer(name)))
-        alike = ([one for one in pods if one["metadata"]["name"].startswith(start)] for start in beginnings)
+        alike = ([one for one in made if one["metadata"]["name"].startswith(start)] for start in beginnings)
         pod = _newest(next(filter(None, alike), []))
         if pod is None:
             raise await _no_such_pod(place.cluster, namespace, name, pods)

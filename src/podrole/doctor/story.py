@@ -92,7 +92,7 @@ def tell(log: Sequence[Event], event: Event) -> Story:
         return Story(event, admission=event, subject=f"system:serviceaccount:{namespace}:{account}", pod=pod)
     exchange = None if event.what in EXCHANGES else _beginning(log, event)
     subject, pod = whose(exchange or event)
-    admission = _admission(log, subject, pod)
+    admission = _admission(log, subject, pod, (exchange or event).time)
     return Story(event, exchange, admission, subject, pod)
 
 
@@ -128,9 +128,11 @@ def began(event: Event) -> str | None:
     return str((event.explanation or {}).get("session") or event.who)
 
 
-def _admission(log: Sequence[Event], subject: str, pod: str) -> Event | None:
+def _admission(log: Sequence[Event], subject: str, pod: str, before: float) -> Event | None:
+    """Return how the pod came in: the last of its name before the call, as a later one may have taken its place."""
     parts = subject.split(":")
     if not pod or len(parts) != 4:
         return None
     where = f"{parts[2]}/{pod}"
-    return next((event for event in log if event.kind == "admission" and event.on == where), None)
+    came = (event for event in log if event.kind == "admission" and event.on == where and event.time <= before)
+    return next(came, None)
