@@ -153,7 +153,7 @@ async def test_the_working_directory_is_inside_the_pod(
     await run_pod("pwd; touch here", container={"workingDir": "/app/src"})
     pod = await finished()
     where = (await log_of()).strip()
-    assert where.endswith("/work/app/src")
+    assert Path(where).parts[-3:] == ("work", "app", "src")
     assert Path(where).is_relative_to(directory / "pods" / pod["metadata"]["uid"])
 
 
