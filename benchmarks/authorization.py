@@ -16,14 +16,14 @@ import time
 from collections.abc import Callable
 
 from podrole.aws.access_denied import Refusals
-from podrole.aws.account import Account
 from podrole.aws.authorize import authorize
 from podrole.aws.caller import Caller, caller_of_session
-from podrole.aws.directory import MotoDirectory
+from podrole.aws.emulator.account import Account
+from podrole.aws.emulator.directory import MotoDirectory
+from podrole.aws.emulator.managed import ensure_managed_policy
 from podrole.aws.encoded_messages import EncodedMessages
-from podrole.aws.managed import ensure_managed_policy
-from podrole.aws.receive import ServiceRequest, identify
-from podrole.aws.wire import HTTPRequest
+from podrole.aws.protocol.receive import ServiceRequest, identify
+from podrole.aws.protocol.wire import HTTPRequest
 from podrole.sts.session import Session, SessionKind
 from policy import Figure, managed, measure
 

@@ -36,7 +36,7 @@ def serve(pipe: Connection) -> None:
 async def _serve(pipe: Connection) -> None:
     from podrole.base.certificates import Authority, server_context
     from podrole.base.serving import bind, listening
-    from podrole.cluster.server import Cluster, ClusterSettings
+    from podrole.cluster.assembly.server import Cluster, ClusterSettings
     from podrole.oidc.keys import SigningKey
 
     now = time.time()
@@ -160,7 +160,7 @@ def startup_seconds() -> float:
     """Return the median time that a new interpreter takes to import and construct a cluster, without its own start."""
     code = (
         "import time; started = time.perf_counter()\n"
-        "from podrole.cluster.server import Cluster, ClusterSettings\n"
+        "from podrole.cluster.assembly.server import Cluster, ClusterSettings\n"
         "from podrole.oidc.keys import SigningKey\n"
         "pem = open(0).read()\n"
         "imported = time.perf_counter()\n"
@@ -183,11 +183,11 @@ def startup_seconds() -> float:
 async def whole_cluster(pods: int) -> dict[str, float]:
     """Return how long a whole cluster takes to begin, and to bring up a Deployment of simulated pods."""
     from podrole.base.certificates import Authority
+    from podrole.cluster.assembly.server import Cluster, ClusterSettings
     from podrole.cluster.controllers.manager import Controllers
+    from podrole.cluster.core.users import ADMINISTRATOR, User, controller
     from podrole.cluster.node.host import NodeSettings
     from podrole.cluster.node.node import Node
-    from podrole.cluster.server import Cluster, ClusterSettings
-    from podrole.cluster.users import ADMINISTRATOR, User, controller
     from podrole.oidc.keys import SigningKey
 
     key, pem = SigningKey.generate(), Authority.create("benchmark", now=time.time()).certificate_pem

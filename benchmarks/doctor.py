@@ -19,8 +19,8 @@ from typing import Any
 
 from podrole.cli.place import access_to
 from podrole.doctor.sources.boto import BotoAccount
-from podrole.webhook.kubernetes.client import KubernetesClient
-from podrole.webhook.kubernetes.connection import from_kubeconfig
+from podrole.kube.client import KubernetesClient
+from podrole.kube.connection import from_kubeconfig
 from podrole.world.state import WorldDirectory
 
 PODROLE = str(Path(sys.executable).parent / "podrole")

@@ -36,8 +36,8 @@ REVIEW_BYTES = 3_400
 ROLE = "arn:aws:iam::111122223333:role/application-"
 WEBHOOK = """
 import sys
-from podrole.webhook.flags import parse_flags
-from podrole.webhook.standalone import run
+from podrole.webhook.flags.parse import parse_flags
+from podrole.webhook.serving.standalone import run
 sys.exit(run(parse_flags(sys.argv[1:]).settings))
 """
 PORT = re.compile(rb"reviews on port (\d+) over TLS")

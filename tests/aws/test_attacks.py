@@ -11,11 +11,11 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from podrole.aws.canonical import canonical
 from podrole.aws.errors import AWSError
-from podrole.aws.parameters import parameters
-from podrole.aws.receive import ServiceRequest, identify
-from podrole.aws.wire import HTTPRequest
+from podrole.aws.protocol.canonical import canonical
+from podrole.aws.protocol.parameters import parameters
+from podrole.aws.protocol.receive import ServiceRequest, identify
+from podrole.aws.protocol.wire import HTTPRequest
 from support.authorization import allow, archive, grant
 from support.aws import ACCOUNT, REGION, LocalAWS
 

@@ -13,8 +13,8 @@ from botocore.credentials import Credentials
 from botocore.parsers import RpcV2CBORParser
 from botocore.serialize import create_serializer
 
-from podrole.aws.cbor import cbor_error
-from podrole.aws.services import model
+from podrole.aws.protocol.catalogue import model
+from podrole.aws.protocol.cbor import cbor_error
 from support.authorization import allow, grant
 from support.aws import ACCOUNT, REGION, LocalAWS
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from podrole.aws.cluster_tokens import Identity
+from podrole.aws.eks.cluster_tokens import Identity
 from podrole.world.aws_users import aws_user
 from support.aws import ACCOUNT, ADMIN_KEY, ADMIN_SECRET, LocalAWS, allow, trust_of
 from support.signing import Signed, sign

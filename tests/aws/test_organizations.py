@@ -11,12 +11,12 @@ import pytest
 from podrole.aws.access_denied import Refusals
 from podrole.aws.authorize import authorize
 from podrole.aws.caller import Caller
-from podrole.aws.directory import MotoDirectory
+from podrole.aws.emulator.directory import MotoDirectory
+from podrole.aws.emulator.organizations import control_policies
 from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.errors import AWSError
-from podrole.aws.organizations import control_policies
-from podrole.aws.receive import ServiceRequest, identify
-from podrole.aws.wire import HTTPRequest
+from podrole.aws.protocol.receive import ServiceRequest, identify
+from podrole.aws.protocol.wire import HTTPRequest
 from podrole.iam.directory import User
 from podrole.iam.principal import Principal, PrincipalType
 from support.aws import ACCOUNT, REGION, LocalAWS

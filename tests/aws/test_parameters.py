@@ -10,11 +10,11 @@ from urllib.parse import parse_qsl, quote, urlencode
 import pytest
 from botocore.serialize import create_serializer
 
-from podrole.aws.canonical import Canonical, canonical
-from podrole.aws.parameters import parameters
-from podrole.aws.receive import ServiceRequest, _query_parameters
-from podrole.aws.services import Service, model, services
-from podrole.aws.wire import HTTPRequest
+from podrole.aws.protocol.canonical import Canonical, canonical
+from podrole.aws.protocol.catalogue import Service, model, services
+from podrole.aws.protocol.parameters import parameters
+from podrole.aws.protocol.receive import ServiceRequest, _query_parameters
+from podrole.aws.protocol.wire import HTTPRequest
 
 SIMULATED = sorted(name for name, one in services().items() if one.moto is not None)
 TIME = "2026-01-31T12:00:00Z"

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from botocore.session import get_session
 
-from podrole.aws.node_role import NODE_ROLE
+from podrole.aws.eks.node_role import NODE_ROLE
 from support.aws import ACCOUNT, LocalAWS
 from support.pods import associate, pod_token
 

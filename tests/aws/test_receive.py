@@ -10,9 +10,9 @@ import pytest
 from botocore.serialize import create_serializer
 
 from podrole.aws.errors import AWSError
-from podrole.aws.receive import ServiceRequest, identify
-from podrole.aws.services import Service, model, services
-from podrole.aws.wire import HTTPRequest
+from podrole.aws.protocol.catalogue import Service, model, services
+from podrole.aws.protocol.receive import ServiceRequest, identify
+from podrole.aws.protocol.wire import HTTPRequest
 
 # Operations that share their whole HTTP form with one of another service under the same signing name. On AWS the host
 # name tells them apart; at one address nothing does. In each case the IAM action is the same.

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from podrole.aws import services
+from podrole.aws.protocol import catalogue as services
 
 
 def test_the_table_is_up_to_date() -> None:

@@ -14,9 +14,9 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podrole.aws import sigv4
-from podrole.aws.sigv4 import Fault, SignatureRefused
-from podrole.aws.wire import HTTPRequest
+from podrole.aws.protocol.wire import HTTPRequest
+from podrole.aws.signature import sigv4
+from podrole.aws.signature.sigv4 import Fault, SignatureRefused
 
 NOW = datetime.datetime(2026, 1, 31, 12, 0, 0, tzinfo=datetime.UTC)
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

@@ -15,10 +15,10 @@ from botocore.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from podrole.aws import chunked, sigv4
-from podrole.aws.receive import ServiceRequest
-from podrole.aws.sigv4 import Fault, SignatureRefused
-from podrole.aws.wire import HTTPRequest
+from podrole.aws.protocol.receive import ServiceRequest
+from podrole.aws.protocol.wire import HTTPRequest
+from podrole.aws.signature import chunked, sigv4
+from podrole.aws.signature.sigv4 import Fault, SignatureRefused
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 REGION = re.compile(r"[a-z]{2}-[a-z]+-\d")

@@ -14,12 +14,12 @@ import yaml
 from podrole import __version__
 from podrole.cli import main
 from podrole.cli.webhook.scan import describe
-from podrole.webhook import standalone
-from podrole.webhook.flag_table import FLAGS
-from podrole.webhook.flags import parse_flags
-from podrole.webhook.manifest_flags import INSTALLATION_FLAGS
-from podrole.webhook.manifests import Installation, manifests
+from podrole.webhook.flags.parse import parse_flags
+from podrole.webhook.flags.table import FLAGS
+from podrole.webhook.install.flags import INSTALLATION_FLAGS
+from podrole.webhook.install.manifests import Installation, manifests
 from podrole.webhook.scan import Finding
+from podrole.webhook.serving import standalone
 from podrole.webhook.settings import Settings
 from support.api_server import AUTHORITY, TOKEN, APIServer
 from support.webhook import ARN

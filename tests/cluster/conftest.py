@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from podrole.cluster.client import Object
-from podrole.cluster.errors import StatusError
-from podrole.cluster.in_process import InProcessClient
-from podrole.cluster.server import Cluster
-from podrole.cluster.users import ADMINISTRATOR
+from podrole.cluster.assembly.in_process import InProcessClient
+from podrole.cluster.assembly.server import Cluster
+from podrole.cluster.core.client import Object
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.users import ADMINISTRATOR
 from support.cluster import make_cluster
 
 
 class TurnedTime:
-    """A clock that stands still until it is turned; implements ``podrole.cluster.timing.Time``."""
+    """A clock that stands still until it is turned; implements ``podrole.cluster.core.timing.Time``."""
 
     def __init__(self, now: float = 1_800_000_000.0) -> None:
         self._now = now

@@ -15,8 +15,8 @@ from urllib.parse import parse_qs
 
 from podrole.base.certificates import Authority, server_context
 from podrole.base.serving import LOOPBACK, bind, listening
-from podrole.webhook.kubernetes.connection import Connection
-from podrole.webhook.kubernetes.credentials import StaticToken
+from podrole.kube.connection import Connection
+from podrole.kube.credentials import StaticToken
 
 Object = dict[str, Any]
 Key = tuple[str, str, str]

@@ -18,10 +18,10 @@ import httpx2
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from podrole.aws.account import Account
+from podrole.aws.eks.pod_identity_agent import PodIdentityAgent
+from podrole.aws.emulator.account import Account
 from podrole.aws.endpoint import Endpoint
 from podrole.aws.operations.eks import ClusterInfo
-from podrole.aws.pod_identity_agent import PodIdentityAgent
 from podrole.base.certificates import Authority, server_context
 from podrole.base.events import Event, EventLog
 from podrole.base.serving import LOOPBACK, bind, listening
@@ -221,7 +221,7 @@ class LocalAWS:
         """Open another account beside the world's own, and return the key of its administrator."""
         from moto.iam.models import iam_backends
 
-        from podrole.aws.managed import ensure_managed_policy
+        from podrole.aws.emulator.managed import ensure_managed_policy
 
         administrator_access = "arn:aws:iam::aws:policy/AdministratorAccess"
         backend = iam_backends[account]["aws"]

@@ -18,12 +18,12 @@ import httpx2
 from podrole.base.certificates import Authority, server_context
 from podrole.base.serving import LOOPBACK, bind, listening
 from podrole.cli.tools import tools_directory
-from podrole.cluster.client import ClusterClient
+from podrole.cluster.assembly.server import Cluster, ClusterSettings
 from podrole.cluster.controllers.manager import Controllers
+from podrole.cluster.core.client import ClusterClient
+from podrole.cluster.core.users import User, controller
 from podrole.cluster.node.host import NodeSettings
 from podrole.cluster.node.node import Node
-from podrole.cluster.server import Cluster, ClusterSettings
-from podrole.cluster.users import User, controller
 from podrole.oidc.keys import SigningKey
 
 ISSUER = "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"

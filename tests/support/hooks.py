@@ -12,7 +12,7 @@ from typing import Any
 
 from podrole.base.certificates import Authority, server_context
 from podrole.base.serving import bind, listening
-from podrole.cluster.client import ClusterClient
+from podrole.cluster.core.client import ClusterClient
 
 NOW = 1_800_000_000.0
 

@@ -8,10 +8,10 @@ from typing import Any
 import jsonpatch
 import yaml
 
-from podrole.webhook import identity as surgical_identity
-from podrole.webhook.identity import NO_BINDINGS, SILENT, Identity
-from podrole.webhook.mutation import Mutation, mutate
-from podrole.webhook.pod import read_pod
+from podrole.webhook.identity import resolution as surgical_identity
+from podrole.webhook.identity.resolution import NO_BINDINGS, SILENT, Identity
+from podrole.webhook.patch.mutation import Mutation, mutate
+from podrole.webhook.patch.pod import read_pod
 from podrole.webhook.settings import ContainerCredentials, InjectionSettings
 from podrole.webhook.strict import identity as strict_identity
 from podrole.webhook.strict.identity import StrictBindings

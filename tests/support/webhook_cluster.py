@@ -13,16 +13,16 @@ import httpx2
 
 from podrole.base.certificates import Authority, server_context
 from podrole.base.serving import LOOPBACK, bind, listening
-from podrole.cluster.server import Cluster, ClusterSettings
+from podrole.cluster.assembly.server import Cluster, ClusterSettings
+from podrole.kube.client import KubernetesClient
+from podrole.kube.connection import Connection
+from podrole.kube.credentials import StaticToken
 from podrole.oidc.keys import SigningKey
-from podrole.webhook.caretaker import Caretaker
-from podrole.webhook.kubernetes.client import KubernetesClient
-from podrole.webhook.kubernetes.connection import Connection
-from podrole.webhook.kubernetes.credentials import StaticToken
-from podrole.webhook.manifests import Installation, manifests
-from podrole.webhook.server import Webhook
+from podrole.webhook.install.certificate_keeper import Caretaker
+from podrole.webhook.install.manifests import Installation, manifests
+from podrole.webhook.serving.server import Webhook
+from podrole.webhook.serving.tls import ServingCertificate
 from podrole.webhook.settings import SelfSignedSettings, Settings
-from podrole.webhook.tls import ServingCertificate
 from support.clock import Turned
 from support.webhook import ARN
 

@@ -14,9 +14,9 @@ import pytest_asyncio
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from podrole.webhook.admission import Admission, Answer
-from podrole.webhook.identity import Identity
-from podrole.webhook.metrics import Metrics
+from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.serving.admission import Admission, Answer
+from podrole.webhook.serving.metrics import Metrics
 from podrole.webhook.settings import InjectionSettings
 from podrole.webhook.strict.admission import StrictAdmission
 from support.api_server import APIServer

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podrole.webhook.bindings import parse_bindings
-from podrole.webhook.identity import Bindings
-from podrole.webhook.pod_identities import parse_pod_identities
+from podrole.webhook.identity.config_map import parse_bindings
+from podrole.webhook.identity.resolution import Bindings
 from podrole.webhook.settings import CABundle
+from podrole.webhook.sources.pod_identities import parse_pod_identities
 
 
 def bindings_of(entries: Any) -> tuple[Bindings, list[str]]:

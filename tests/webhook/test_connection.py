@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 from podrole.base.certificates import Authority
-from podrole.webhook.errors import APIRefusal, APIUnavailable, KubeconfigProblem
-from podrole.webhook.kubernetes.client import KubernetesClient
-from podrole.webhook.kubernetes.connection import Connection, find_connection
-from podrole.webhook.kubernetes.credentials import ExecPlugin, StaticToken, TokenFile
-from podrole.webhook.kubernetes.reflector import PartialObject
+from podrole.kube.client import KubernetesClient
+from podrole.kube.connection import Connection, find_connection
+from podrole.kube.credentials import ExecPlugin, StaticToken, TokenFile
+from podrole.kube.errors import APIRefusal, APIUnavailable, KubeconfigProblem
+from podrole.kube.reflector import PartialObject
 from support.api_server import AUTHORITY, TOKEN, APIServer
 from support.clock import Turned
 

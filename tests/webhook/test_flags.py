@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from podrole.webhook.errors import BadFlag
-from podrole.webhook.flag_table import FLAGS
-from podrole.webhook.flags import parse_flags
+from podrole.webhook.flags.parse import parse_flags
+from podrole.webhook.flags.table import FLAGS
 from podrole.webhook.settings import CABundle, RoleComposition, SelfSignedSettings, Settings
 
 # What the manifests of the EKS webhook, of its charts and of kOps pass.

@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
+from podrole.kube.client import KubernetesClient
+from podrole.kube.reflector import PAGE_SIZE, BackOff
+from podrole.webhook.compat import personality_of
 from podrole.webhook.errors import BadSettings
-from podrole.webhook.identities import UNKNOWN, Identities
-from podrole.webhook.identity import Identity
-from podrole.webhook.kubernetes.client import KubernetesClient
-from podrole.webhook.kubernetes.reflector import PAGE_SIZE, BackOff
-from podrole.webhook.personality import personality_of
-from podrole.webhook.service_accounts import LookupFailed
+from podrole.webhook.identity.resolution import Identity
 from podrole.webhook.settings import InjectionSettings, SourceSettings
+from podrole.webhook.sources.identities import UNKNOWN, Identities
+from podrole.webhook.sources.service_accounts import LookupFailed
 from support.api_server import APIServer, running, until
 from support.webhook import ARN
 

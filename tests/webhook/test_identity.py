@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podrole.webhook.bindings import ConfigMapBindings
-from podrole.webhook.identity import NO_BINDINGS, SILENT, Binding, read_annotations, resolve
+from podrole.webhook.identity.config_map import ConfigMapBindings
+from podrole.webhook.identity.resolution import NO_BINDINGS, SILENT, Binding, read_annotations, resolve
 from podrole.webhook.settings import CABundle, InjectionSettings, RoleComposition
 from support.webhook import ARN, identity_of, injection, prefixed
 

@@ -16,8 +16,8 @@ import yaml
 
 from podrole import __version__
 from podrole.cli.tools import tools_directory
-from podrole.webhook.flags import parse_flags
-from podrole.webhook.manifests import Installation, arguments, manifests
+from podrole.webhook.flags.parse import parse_flags
+from podrole.webhook.install.manifests import Installation, arguments, manifests
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "podrole"
@@ -179,7 +179,8 @@ def test_pods_that_must_have_an_identity_meet_one_of_the_two_webhooks() -> None:
 
 def test_the_image_holds_what_the_webhook_imports() -> None:
     program = (
-        "import sys, podrole.webhook.__main__, podrole.webhook.standalone, podrole.webhook.workers, yaml, typer, rich\n"
+        "import sys, yaml, typer, rich\n"
+        "import podrole.webhook.__main__, podrole.webhook.serving.standalone, podrole.webhook.serving.workers\n"
         "print('\\n'.join(sorted({name.partition('.')[0] for name in sys.modules})))"
     )
     imported = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from podrole.webhook.caretaker import Caretaker
-from podrole.webhook.kubernetes.client import KubernetesClient
-from podrole.webhook.kubernetes.connection import Connection
+from podrole.kube.client import KubernetesClient
+from podrole.kube.connection import Connection
+from podrole.webhook.install.certificate_keeper import Caretaker
 from support.webhook import ARN
 from support.webhook_cluster import (
     AUTHORITY,

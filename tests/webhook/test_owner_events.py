@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from podrole.webhook.kubernetes.client import KubernetesClient
-from podrole.webhook.metrics import Metrics
-from podrole.webhook.mutation import mutate
-from podrole.webhook.owner_events import QUEUE, OwnerEvents
-from podrole.webhook.pod import read_pod
+from podrole.kube.client import KubernetesClient
+from podrole.webhook.patch.mutation import mutate
+from podrole.webhook.patch.pod import read_pod
+from podrole.webhook.serving.metrics import Metrics
+from podrole.webhook.serving.owner_events import QUEUE, OwnerEvents
 from podrole.webhook.settings import InjectionSettings
 from support.api_server import APIServer, running, until
 from support.clock import Turned

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from podrole.webhook.mutation import mutate
-from podrole.webhook.pod import read_pod
+from podrole.webhook.patch.mutation import mutate
+from podrole.webhook.patch.pod import read_pod
 from podrole.webhook.strict import mutation as strict
 from support.webhook import identity_of, injection, load_vectors, patched, strict_identity_of
 

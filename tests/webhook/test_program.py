@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from podrole import __version__
-from podrole.webhook.flag_table import FLAGS
+from podrole.webhook.flags.table import FLAGS
 
 
 def program(*arguments: str) -> subprocess.CompletedProcess[str]:

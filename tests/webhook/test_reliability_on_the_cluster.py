@@ -18,10 +18,9 @@ import pytest
 
 from podrole.base.certificates import Authority, server_context
 from podrole.base.serving import LOOPBACK
-from podrole.cluster.users import ADMINISTRATOR
-from podrole.webhook import server
-from podrole.webhook.identity import Identity
-from podrole.webhook.self_signed import (
+from podrole.cluster.core.users import ADMINISTRATOR
+from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.install.self_signed import (
     AUTHORITY_DAYS,
     RENEW_SERVING_DAYS,
     SERVING_DAYS,
@@ -29,8 +28,9 @@ from podrole.webhook.self_signed import (
     SUCCEED_AUTHORITY_DAYS,
     service_names,
 )
-from podrole.webhook.server import Webhook
-from podrole.webhook.tls import ServingCertificate
+from podrole.webhook.serving import server
+from podrole.webhook.serving.server import Webhook
+from podrole.webhook.serving.tls import ServingCertificate
 from support import webhook_client
 from support.api_server import until
 from support.clock import Turned

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podrole.webhook import role_arn
+from podrole.webhook.identity import role_arn
 
 
 @pytest.mark.parametrize(

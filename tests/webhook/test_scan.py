@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from podrole.webhook.errors import APIRefusal
-from podrole.webhook.identity import Identity
-from podrole.webhook.mutation import mutate
-from podrole.webhook.pod import read_pod
+from podrole.kube.errors import APIRefusal
+from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.patch.mutation import mutate
+from podrole.webhook.patch.pod import read_pod
 from podrole.webhook.scan import Finding, scan, scan_now
 from podrole.webhook.settings import ServingSettings, Settings, SourceSettings
 from support.api_server import APIServer, until

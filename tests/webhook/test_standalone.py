@@ -26,8 +26,8 @@ from support.webhook_client import JSON, TRUST, pod_of, review_of
 PROGRAM = """
 import sys
 from podrole.base.errors import PodroleError
-from podrole.webhook.flags import parse_flags
-from podrole.webhook.standalone import run
+from podrole.webhook.flags.parse import parse_flags
+from podrole.webhook.serving.standalone import run
 try:
     sys.exit(run(parse_flags(sys.argv[1:]).settings))
 except PodroleError as problem:

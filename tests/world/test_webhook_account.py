@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from podrole.cluster.server import Cluster, ClusterSettings
-from podrole.cluster.users import ADMINISTRATOR
+from podrole.cluster.assembly.server import Cluster, ClusterSettings
+from podrole.cluster.core.users import ADMINISTRATOR
 from podrole.oidc.keys import SigningKey
 from podrole.world.state import WorldDirectory
 from podrole.world.webhook_account import NAME, NAMESPACE, TokenKeeper, create_account
@@ -54,7 +54,7 @@ def clock() -> Turned:
 async def test_the_token_is_renewed_when_four_fifths_of_its_life_have_passed(
     tmp_path: Path, clock: Turned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("podrole.cluster.timing.LONGEST_NAP_SECONDS", 0.01)
+    monkeypatch.setattr("podrole.cluster.core.timing.LONGEST_NAP_SECONDS", 0.01)
     path = tmp_path / "token"
     settings = ClusterSettings("https://127.0.0.1:1", "https://issuer.example")
     async with Cluster(settings, keys=[SigningKey.generate("ES256")], authority_pem=b"", clock=clock) as cluster:
@@ -74,7 +74,7 @@ async def test_the_token_is_renewed_when_four_fifths_of_its_life_have_passed(
 async def test_a_token_that_cannot_be_renewed_is_asked_for_again(
     tmp_path: Path, clock: Turned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("podrole.cluster.timing.LONGEST_NAP_SECONDS", 0.01)
+    monkeypatch.setattr("podrole.cluster.core.timing.LONGEST_NAP_SECONDS", 0.01)
     path = tmp_path / "token"
     settings = ClusterSettings("https://127.0.0.1:1", "https://issuer.example")
     async with Cluster(settings, keys=[SigningKey.generate("ES256")], authority_pem=b"", clock=clock) as cluster:

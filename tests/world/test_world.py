@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from podrole.aws.account import Account
+from podrole.aws.emulator.account import Account
 from podrole.world.errors import AlreadyRunning, NotRunning, StartFailed
 from podrole.world.state import WorldDirectory
 from podrole.world.world import World, WorldSettings

@@ -1,8 +1,8 @@
 """The second station: who sent the request, proved by its signature.
 
-The order of the checks is AWS's (podrole.aws.sigv4): the signature's form, its time, its scope, the key and the session
-token, and last the signature itself. Only operations that AWS serves unsigned, and S3's anonymous requests, pass
-without one; they come out as the anonymous caller, whom the next station lets do what a resource policy grants to
+The order of the checks is AWS's (podrole.aws.signature.sigv4): the signature's form, its time, its scope, the key and
+the session token, and last the signature itself. Only operations that AWS serves unsigned, and S3's anonymous requests,
+pass without one; they come out as the anonymous caller, whom the next station lets do what a resource policy grants to
 everybody.
 """
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import re
 
-from podrole.aws import chunked, sigv4
 from podrole.aws.caller import ANONYMOUS, Caller, caller_of_session, caller_of_user
-from podrole.aws.directory import MotoDirectory
-from podrole.aws.receive import ServiceRequest, partition_of
-from podrole.aws.refusals import refusal
-from podrole.aws.s3_region import require_region
-from podrole.aws.services import model
-from podrole.aws.sigv4 import Fault, Signature, SignatureRefused
+from podrole.aws.emulator.directory import MotoDirectory
+from podrole.aws.protocol.catalogue import model
+from podrole.aws.protocol.receive import ServiceRequest, partition_of
+from podrole.aws.services.s3_region import require_region
+from podrole.aws.signature import chunked, sigv4
+from podrole.aws.signature.refusals import refusal
+from podrole.aws.signature.sigv4 import Fault, Signature, SignatureRefused
 from podrole.iam.directory import Role, User
 from podrole.sts.credentials import Vault
 from podrole.sts.session import Session, SessionKind

@@ -13,16 +13,16 @@ from typing import NamedTuple
 
 from podrole.aws.access_denied import Refusals
 from podrole.aws.caller import Caller
-from podrole.aws.directory import MotoDirectory
 from podrole.aws.documents import is_public
+from podrole.aws.emulator.directory import MotoDirectory
+from podrole.aws.emulator.organizations import Levels, control_policies
+from podrole.aws.emulator.resolver import MotoResolver, bucket_of
+from podrole.aws.emulator.resource_policies import Owned, owned
 from podrole.aws.errors import AWSError
-from podrole.aws.organizations import Levels, control_policies
-from podrole.aws.parameters import operation_of, parameters
 from podrole.aws.policies import compile_stored, policies_of
-from podrole.aws.receive import ServiceRequest, partition_of
-from podrole.aws.resolver import MotoResolver, bucket_of
-from podrole.aws.resource_policies import Owned, owned
-from podrole.aws.stacks import permissions_of_stack
+from podrole.aws.protocol.parameters import operation_of, parameters
+from podrole.aws.protocol.receive import ServiceRequest, partition_of
+from podrole.aws.services.cloudformation import permissions_of_stack
 from podrole.iam.actions.call import Call, Permission
 from podrole.iam.actions.keys import condition_keys
 from podrole.iam.actions.operations import permissions

@@ -9,13 +9,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from podrole.aws.backends import backend
-from podrole.aws.bound_principals import BoundPrincipals, entity_id, is_of_this_world, named_entities
+from podrole.aws.emulator.backends import backend
+from podrole.aws.emulator.bound_principals import BoundPrincipals, entity_id, is_of_this_world, named_entities
+from podrole.aws.emulator.resolver import bucket_of
+from podrole.aws.emulator.resource_policies import function_principal
 from podrole.aws.errors import AWSError
-from podrole.aws.parameters import parameters
-from podrole.aws.receive import ServiceRequest, partition_of
-from podrole.aws.resolver import bucket_of
-from podrole.aws.resource_policies import function_principal
+from podrole.aws.protocol.parameters import parameters
+from podrole.aws.protocol.receive import ServiceRequest, partition_of
 from podrole.iam.document import parse_policy
 from podrole.iam.errors import MalformedPolicyDocument, PolicyError
 from podrole.iam.limits import Owner, check_inline, check_managed, size

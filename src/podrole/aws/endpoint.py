@@ -12,19 +12,19 @@ import traceback
 import uuid
 from typing import Any
 
+from podrole.account.associations import Associations
 from podrole.aws.access_denied import Refusals
-from podrole.aws.account import Account
-from podrole.aws.associations import Associations
 from podrole.aws.authenticate import authenticate, is_unsigned_operation
 from podrole.aws.authorize import authorize
 from podrole.aws.caller import ANONYMOUS, Caller
-from podrole.aws.cluster_tokens import ClusterTokens, Identity
-from podrole.aws.directory import MotoDirectory
 from podrole.aws.documents import check_documents
+from podrole.aws.eks.cluster_tokens import ClusterTokens, Identity
+from podrole.aws.eks.node_role import node_credentials
+from podrole.aws.emulator.account import Account
+from podrole.aws.emulator.directory import MotoDirectory
+from podrole.aws.emulator.moto import Moto
 from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.errors import AWSError, internal_failure
-from podrole.aws.moto import Moto
-from podrole.aws.node_role import node_credentials
 from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS, ClusterInfo
 from podrole.aws.operations.iam import IAM, name_the_caller
@@ -32,11 +32,11 @@ from podrole.aws.operations.oidc_providers import OIDCProviders
 from podrole.aws.operations.pod_identity import PodIdentity
 from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS, denial_error
-from podrole.aws.receive import ServiceRequest, identify
+from podrole.aws.protocol.receive import ServiceRequest, identify
+from podrole.aws.protocol.render import error_response
+from podrole.aws.protocol.wire import BodyTooLarge, HTTPResponse, Receive, read_request
 from podrole.aws.record import record
-from podrole.aws.render import error_response
 from podrole.aws.serve import iam_operations, own_operations, pod_identity_operations, policy_operations, serve
-from podrole.aws.wire import BodyTooLarge, HTTPResponse, Receive, read_request
 from podrole.base.clock import Clock
 from podrole.base.events import EventLog
 from podrole.oidc.keycache import Issuers

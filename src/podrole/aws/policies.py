@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from podrole.aws.caller import Caller
-from podrole.aws.directory import MotoDirectory
+from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.errors import AWSError
 from podrole.iam.directory import PolicyText
 from podrole.iam.document import compile_policy

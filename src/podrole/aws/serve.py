@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from podrole.aws.caller import Caller
-from podrole.aws.cbor import PROTOCOL, cbor_answer
-from podrole.aws.deleted_objects import nothing_deleted, with_refused_keys
+from podrole.aws.emulator.moto import Moto
 from podrole.aws.errors import AWSError
-from podrole.aws.moto import Moto
 from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS
 from podrole.aws.operations.iam import IAM
 from podrole.aws.operations.pod_identity import PodIdentity
 from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS
-from podrole.aws.parameters import operation_of
-from podrole.aws.receive import ServiceRequest
-from podrole.aws.wire import HTTPResponse
+from podrole.aws.protocol.cbor import PROTOCOL, cbor_answer
+from podrole.aws.protocol.parameters import operation_of
+from podrole.aws.protocol.receive import ServiceRequest
+from podrole.aws.protocol.wire import HTTPResponse
+from podrole.aws.services.s3_deleted_objects import nothing_deleted, with_refused_keys
 
 Handler = Callable[[ServiceRequest, Caller], Awaitable[HTTPResponse]]
 _ANY = "*"

@@ -19,9 +19,9 @@ from podrole.doctor.errors import CannotTell
 from podrole.doctor.places import Exchange, Place
 from podrole.doctor.sources.boto import Access, BotoAccount, BotoSTS
 from podrole.doctor.sources.kubernetes import KubernetesCluster
+from podrole.kube.connection import Connection, find_connection, from_kubeconfig
+from podrole.kube.errors import KubeError
 from podrole.oidc.fetch import Fetcher
-from podrole.webhook.errors import WebhookError
-from podrole.webhook.kubernetes.connection import Connection, find_connection, from_kubeconfig
 from podrole.world.parts import injection_settings, issuer_resolver, node_environment, webhook_configuration
 from podrole.world.state import DEFAULT_DIRECTORY, Description, WorldDirectory
 
@@ -146,7 +146,7 @@ def _cluster(options: PlaceOptions) -> Cluster | CannotTell:
     try:
         connection = _connection(options)
         return KubernetesCluster(connection)
-    except WebhookError as problem:
+    except KubeError as problem:
         return CannotTell(
             f"There is no cluster: {problem.what}", got=problem.got, next_step="podrole up, KUBECONFIG, or --kubeconfig"
         )

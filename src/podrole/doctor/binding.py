@@ -15,8 +15,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from podrole.doctor.errors import CannotTell
-from podrole.webhook import role_arn
-from podrole.webhook.identity import SILENT, Identity, read_annotations, resolve
+from podrole.webhook.identity import role_arn
+from podrole.webhook.identity.resolution import SILENT, Identity, read_annotations, resolve
 
 if TYPE_CHECKING:
     from podrole.doctor.case import Case

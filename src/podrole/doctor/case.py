@@ -26,8 +26,8 @@ from podrole.iam.errors import InvalidARN
 from podrole.oidc.errors import KeysUnavailable
 from podrole.oidc.jwks import Keys
 from podrole.sts.circumstances import Circumstances
-from podrole.webhook.identity import Bindings, Identity
-from podrole.webhook.role_arn import partition_of
+from podrole.webhook.identity.resolution import Bindings, Identity
+from podrole.webhook.identity.role_arn import partition_of
 from podrole.webhook.settings import InjectionSettings
 
 

@@ -29,8 +29,8 @@ from podrole.oidc.fetch import Fetcher
 from podrole.oidc.jwks import Keys
 from podrole.oidc.token import parse_token
 from podrole.sts.circumstances import Circumstances
-from podrole.webhook.bindings import CONFIG_MAP, parse_bindings
-from podrole.webhook.identity import NO_BINDINGS, Bindings
+from podrole.webhook.identity.config_map import CONFIG_MAP, parse_bindings
+from podrole.webhook.identity.resolution import NO_BINDINGS, Bindings
 from podrole.webhook.settings import InjectionSettings
 
 T = TypeVar("T")

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.doctor.changes import Operation
-from podrole.webhook.identity import Identity
-from podrole.webhook.mutation import Mutation, mutate
-from podrole.webhook.offer import CREDENTIALS, Offer, make_offer
-from podrole.webhook.pod import Pod, read_pod, runs_on_windows, token_in
+from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.patch.mutation import Mutation, mutate
+from podrole.webhook.patch.offer import CREDENTIALS, Offer, make_offer
+from podrole.webhook.patch.pod import Pod, read_pod, runs_on_windows, token_in
 from podrole.webhook.settings import InjectionSettings
 
 Object = dict[str, Any]

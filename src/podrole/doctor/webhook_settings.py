@@ -14,7 +14,7 @@ from podrole.doctor.cluster import Cluster, Object
 from podrole.doctor.errors import CannotTell
 from podrole.doctor.hooks import is_identity_webhook
 from podrole.webhook.errors import BadFlag
-from podrole.webhook.flags import parse_flags
+from podrole.webhook.flags.parse import parse_flags
 from podrole.webhook.settings import Settings
 
 _FLAG = re.compile(r"--?[a-z]")

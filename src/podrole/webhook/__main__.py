@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from podrole import __version__
 from podrole.base.errors import PodroleError
 from podrole.webhook.errors import BadFlag
-from podrole.webhook.flag_table import FLAGS, Flag
-from podrole.webhook.flags import parse_flags
+from podrole.webhook.flags.parse import parse_flags
+from podrole.webhook.flags.table import FLAGS, Flag
 
 HELP = frozenset({"-h", "-help", "--help"})
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         for note in line.notes:
             sys.stderr.write(f"note: {note}\n")
-        from podrole.webhook.standalone import run  # not for --help: it loads the server
+        from podrole.webhook.serving.standalone import run  # not for --help: it loads the server
 
         return run(line.settings, ask_host_for_account=line.ask_host_for_account)
     except PodroleError as problem:

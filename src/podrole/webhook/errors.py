@@ -4,10 +4,7 @@
 
     WebhookError
     ├── BadFlag                 a command-line flag that is unknown, malformed or no longer has a meaning
-    ├── BadSettings             settings that contradict each other, or name a file that cannot be used
-    ├── KubeconfigProblem       no way to reach a Kubernetes API was found, or its description is unusable
-    ├── APIUnavailable          the Kubernetes API did not answer: connection, TLS, timeout
-    └── APIRefusal              the Kubernetes API answered with a Status that is not a success
+    └── BadSettings             settings that contradict each other, or name a file that cannot be used
 
 A pod that gets no identity is not an error but a ``Mutation`` that says why.
 """
@@ -33,26 +30,3 @@ class BadSettings(WebhookError):
     """Settings that contradict each other, or name a file that cannot be used."""
 
     code = "bad-settings"
-
-
-class KubeconfigProblem(WebhookError):
-    """No way to reach a Kubernetes API was found, or its description is unusable."""
-
-    code = "kubeconfig-problem"
-
-
-class APIUnavailable(WebhookError):
-    """The Kubernetes API gave no answer."""
-
-    code = "api-unavailable"
-
-
-class APIRefusal(WebhookError):
-    """The Kubernetes API answered, and not with a success. ``status`` is the HTTP status, ``reason`` the Status's."""
-
-    code = "api-refusal"
-
-    def __init__(self, what: str, *, status: int, reason: str = "") -> None:
-        super().__init__(what, got=f"HTTP {status} {reason}".rstrip())
-        self.status = status
-        self.reason = reason

@@ -12,15 +12,22 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from podrole.webhook.identities import Identities
-from podrole.webhook.identity import Identity
-from podrole.webhook.kubernetes.client import KubernetesClient
-from podrole.webhook.kubernetes.connection import Connection
-from podrole.webhook.kubernetes.reflector import ListMetadata
-from podrole.webhook.mutation import mutate
-from podrole.webhook.offer import CREDENTIALS, WEB_IDENTITY, make_offer
-from podrole.webhook.personality import personality_of
-from podrole.webhook.pod import Container, Pod, PodMetadata, is_mirror, runs_on_windows, service_account_of, token_in
+from podrole.kube.client import KubernetesClient
+from podrole.kube.connection import Connection
+from podrole.kube.reflector import ListMetadata
+from podrole.webhook.compat import personality_of
+from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.patch.mutation import mutate
+from podrole.webhook.patch.offer import CREDENTIALS, WEB_IDENTITY, make_offer
+from podrole.webhook.patch.pod import (
+    Container,
+    Pod,
+    PodMetadata,
+    is_mirror,
+    runs_on_windows,
+    service_account_of,
+    token_in,
+)
 from podrole.webhook.settings import (
     SKIP_LABEL,
     WEB_IDENTITY_TOKEN_PATH,
@@ -28,6 +35,7 @@ from podrole.webhook.settings import (
     InjectionSettings,
     Settings,
 )
+from podrole.webhook.sources.identities import Identities
 
 PAGE_SIZE = 500
 
@@ -83,14 +91,14 @@ def scan(pods: Iterable[Pod], identities: HoldsIdentities, settings: InjectionSe
 async def scan_cluster(
     client: KubernetesClient, identities: HoldsIdentities, settings: InjectionSettings
 ) -> list[Finding]:
-    """Scan every pod of the cluster, page by page. Raises WebhookError where they cannot be listed."""
+    """Scan every pod of the cluster, page by page. Raises KubeError where they cannot be listed."""
     return [finding async for page in _pages(client) for finding in scan(page, identities, settings)]
 
 
 async def scan_now(settings: Settings, connection: Connection) -> list[Finding]:
     """Read every source once and scan the cluster, without serving anything: for a command.
 
-    Raises WebhookError where the sources or the pods cannot be read.
+    Raises KubeError where the sources or the pods cannot be read.
     """
     client = KubernetesClient(connection)
     try:

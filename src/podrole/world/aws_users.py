@@ -8,7 +8,7 @@ by itself: its creator's, the account's first administrator, who may do everythi
 from __future__ import annotations
 
 from podrole.aws.endpoint import Endpoint
-from podrole.cluster.users import MASTERS, User
+from podrole.cluster.core.users import MASTERS, User
 
 
 def aws_user(endpoint: Endpoint, token: str) -> User | None:

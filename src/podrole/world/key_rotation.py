@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from podrole.base.files import FileProblem
-from podrole.cluster.errors import bad_request, internal
-from podrole.cluster.server import Cluster
+from podrole.cluster.assembly.server import Cluster
+from podrole.cluster.core.errors import bad_request, internal
 from podrole.oidc.keys import SigningKey
 from podrole.world.state import WorldDirectory
 

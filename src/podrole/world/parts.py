@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 from podrole.base.serving import LOOPBACK
 from podrole.oidc.fetch import Resolver
-from podrole.webhook.manifests import mutating_webhook_configuration
+from podrole.webhook.install.manifests import mutating_webhook_configuration
 from podrole.webhook.settings import ContainerCredentials, InjectionSettings
 from podrole.world.webhook_account import NAME as WEBHOOK_NAME
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from podrole.aws.associations import Associations
+from podrole.account.associations import Associations
 from podrole.base.files import write_private
 
 

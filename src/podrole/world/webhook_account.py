@@ -15,10 +15,10 @@ from typing import Self
 
 from podrole.base.clock import Clock
 from podrole.base.files import FileProblem, write_private
-from podrole.cluster.client import ClusterClient
-from podrole.cluster.errors import StatusError
-from podrole.cluster.timing import SystemTime
-from podrole.webhook.manifests import Installation, manifests
+from podrole.cluster.core.client import ClusterClient
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.timing import SystemTime
+from podrole.webhook.install.manifests import Installation, manifests
 
 NAMESPACE, NAME = "kube-system", "pod-identity-webhook"
 TOKEN_SECONDS = 3600

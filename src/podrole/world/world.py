@@ -16,27 +16,27 @@ import socket
 from dataclasses import dataclass
 from typing import Any, Self
 
-from podrole.aws.account import Account
+from podrole.aws.eks.pod_identity_agent import PATH as CREDENTIALS_PATH
+from podrole.aws.eks.pod_identity_agent import PodIdentityAgent
+from podrole.aws.emulator.account import Account
 from podrole.aws.endpoint import Endpoint
 from podrole.aws.operations.eks import ClusterInfo
-from podrole.aws.pod_identity_agent import PATH as CREDENTIALS_PATH
-from podrole.aws.pod_identity_agent import PodIdentityAgent
 from podrole.base.certificates import server_context, thumbprint
 from podrole.base.clock import Clock, system_clock
 from podrole.base.events import EventLog
 from podrole.base.files import write_private
 from podrole.base.serving import LOOPBACK, bind, listening
+from podrole.cluster.assembly.server import Cluster, ClusterSettings
 from podrole.cluster.controllers.manager import Controllers
+from podrole.cluster.core.users import ADMINISTRATOR, User, controller
 from podrole.cluster.node.host import NodeSettings
 from podrole.cluster.node.node import Node
-from podrole.cluster.server import Cluster, ClusterSettings
-from podrole.cluster.users import ADMINISTRATOR, User, controller
+from podrole.kube.connection import Connection
+from podrole.kube.credentials import TokenFile
 from podrole.oidc.fetch import Fetcher
 from podrole.oidc.keycache import KeyCache
 from podrole.sts.credentials import Vault, access_key_id
-from podrole.webhook.kubernetes.connection import Connection
-from podrole.webhook.kubernetes.credentials import TokenFile
-from podrole.webhook.server import Webhook
+from podrole.webhook.serving.server import Webhook
 from podrole.webhook.settings import Settings, SourceSettings
 from podrole.world import key_rotation
 from podrole.world.aws_users import aws_user

@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from podrole.aws.account import Account
-from podrole.aws.moto import Moto
+from podrole.aws.emulator.account import Account
+from podrole.aws.emulator.moto import Moto
 from podrole.base.events import EventLog
 from podrole.sts.credentials import Credentials
 from support.aws import ADMIN_SECRET, LocalAWS, allow, refused, trust_of

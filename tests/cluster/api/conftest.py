@@ -12,9 +12,9 @@ import pytest
 
 from podrole.base.events import EventLog
 from podrole.base.serving import LOOPBACK
-from podrole.cluster.client import ClusterClient
-from podrole.cluster.server import Cluster
-from podrole.cluster.users import ADMINISTRATOR
+from podrole.cluster.assembly.server import Cluster
+from podrole.cluster.core.client import ClusterClient
+from podrole.cluster.core.users import ADMINISTRATOR
 from support.cluster import Clock, Kubectl, Served, find_kubectl, make_cluster, trust
 from support.hooks import NOW, Hook
 

@@ -18,11 +18,11 @@ from podrole.base.events import EventLog
 from podrole.base.serving import LOOPBACK
 from podrole.cluster.admission.attributes import Attributes
 from podrole.cluster.admission.matching import decide
-from podrole.cluster.client import ClusterClient
-from podrole.cluster.errors import StatusError
+from podrole.cluster.assembly.server import Cluster
+from podrole.cluster.core.client import ClusterClient
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.users import ADMINISTRATOR
 from podrole.cluster.kinds.registry import BY_NAME
-from podrole.cluster.server import Cluster
-from podrole.cluster.users import ADMINISTRATOR
 from support.hooks import NOW, Hook, label, patch, pod, register, webhook
 
 RECORDED = [

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podrole.cluster.schema.decoding import DecodeError, decode, empty
-from podrole.cluster.schema.quantity import canonical
 from podrole.cluster.schema.types import ListOf, MapOf, Struct, struct
+from podrole.kube.quantity import canonical
 
 POD = struct("io.k8s.api.core.v1.Pod")
 

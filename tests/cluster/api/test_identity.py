@@ -10,15 +10,15 @@ from typing import Any
 import httpx2
 import pytest
 
+from podrole.cluster.assembly.server import Cluster
 from podrole.cluster.authorization.authorizer import Authorizer
 from podrole.cluster.authorization.roles import Roles
-from podrole.cluster.client import ClusterClient
-from podrole.cluster.errors import StatusError
+from podrole.cluster.core.client import ClusterClient
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.users import ADMINISTRATOR, User, service_account_groups
 from podrole.cluster.identity.authentication import impersonated
 from podrole.cluster.identity.service_accounts import Unacceptable
-from podrole.cluster.server import Cluster
 from podrole.cluster.store.store import Store
-from podrole.cluster.users import ADMINISTRATOR, User, service_account_groups
 from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from podrole.cluster.client import ClusterClient
-from podrole.cluster.errors import StatusError
-from podrole.cluster.server import NAMESPACES, Cluster
-from podrole.cluster.users import ADMINISTRATOR, controller
+from podrole.cluster.assembly.server import NAMESPACES, Cluster
+from podrole.cluster.core.client import ClusterClient
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.users import ADMINISTRATOR, controller
 
 
 async def test_a_new_cluster_has_its_namespaces(make: Callable[..., Cluster]) -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from podrole.base.events import EventLog
 from podrole.cluster.admission import conditions
-from podrole.cluster.client import ClusterClient
-from podrole.cluster.errors import StatusError
-from podrole.cluster.server import Cluster
-from podrole.cluster.users import User, controller
+from podrole.cluster.assembly.server import Cluster
+from podrole.cluster.core.client import ClusterClient
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.users import User, controller
 from support.hooks import Hook, pod, register, webhook
 
 
@@ -156,7 +156,7 @@ def test_the_library_is_not_imported_before_it_is_needed() -> None:
     import subprocess
     import sys
 
-    code = "import sys, podrole.cluster.server; print([one for one in sys.modules if 'cel_expr' in one])"
+    code = "import sys, podrole.cluster.assembly.server; print([one for one in sys.modules if 'cel_expr' in one])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "[]\n"
     assert conditions.available()

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podrole.cluster.client import ClusterClient
-from podrole.cluster.errors import StatusError
-from podrole.cluster.server import Cluster, ClusterSettings
-from podrole.cluster.users import ADMINISTRATOR
+from podrole.cluster.assembly.server import Cluster, ClusterSettings
+from podrole.cluster.core.client import ClusterClient
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.users import ADMINISTRATOR
 from podrole.oidc.keys import SigningKey
 
 KEY = SigningKey.generate("ES256")

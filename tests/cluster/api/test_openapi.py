@@ -33,7 +33,7 @@ def test_the_extract_is_what_the_script_writes_from_its_source() -> None:
 
 def test_importing_the_server_reads_no_schema() -> None:
     code = (
-        "import podrole.cluster.server\n"
+        "import podrole.cluster.assembly.server\n"
         "from podrole.cluster.schema.types import extract\n"
         "assert extract.cache_info().currsize == 0"
     )

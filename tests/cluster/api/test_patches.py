@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podrole.cluster.errors import StatusError
+from podrole.cluster.core.errors import StatusError
 from podrole.cluster.patching.json_patches import PatchError, apply_json_patch, json_patch, merge_patch
 from podrole.cluster.patching.strategic import StrategicError, strategic_merge
 from podrole.cluster.schema.types import struct

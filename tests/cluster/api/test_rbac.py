@@ -7,12 +7,12 @@ from typing import Any
 import httpx2
 import pytest
 
+from podrole.cluster.assembly.server import Cluster
 from podrole.cluster.authorization.authorizer import Authorizer
 from podrole.cluster.authorization.decisions import Attributes
 from podrole.cluster.authorization.roles import Roles
-from podrole.cluster.client import ClusterClient
-from podrole.cluster.server import Cluster
-from podrole.cluster.users import ADMINISTRATOR, ANONYMOUS, User, service_account_groups
+from podrole.cluster.core.client import ClusterClient
+from podrole.cluster.core.users import ADMINISTRATOR, ANONYMOUS, User, service_account_groups
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 GROUP = "rbac.authorization.k8s.io"

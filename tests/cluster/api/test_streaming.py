@@ -15,8 +15,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from podrole.cluster.errors import bad_request
-from podrole.cluster.node_api import LogOptions, Output, StreamOptions
+from podrole.cluster.core.errors import bad_request
+from podrole.cluster.core.node_api import LogOptions, Output, StreamOptions
 
 PODS = "/api/v1/namespaces/default/pods"
 CHUNK, FLOOD = bytes(256 * 1024), 200

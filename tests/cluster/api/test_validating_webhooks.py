@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from podrole.base.events import EventLog
-from podrole.cluster.client import ClusterClient
-from podrole.cluster.errors import StatusError
-from podrole.cluster.server import Cluster
-from podrole.cluster.users import ADMINISTRATOR
+from podrole.cluster.assembly.server import Cluster
+from podrole.cluster.core.client import ClusterClient
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.users import ADMINISTRATOR
 from support.hooks import Hook, label, patch, pod, register, webhook
 
 
@@ -284,7 +284,7 @@ async def test_a_patch_without_end_is_refused_soon(client: ClusterClient, hook: 
 
 async def test_a_webhook_cannot_give_its_user_more_rights(world: Cluster, client: ClusterClient, hook: Hook) -> None:
     """Escalation is checked on what a webhook made of a role, against the user who asked."""
-    from podrole.cluster.users import User
+    from podrole.cluster.core.users import User
 
     group = "rbac.authorization.k8s.io"
     rule = {"operations": ["CREATE"], "apiGroups": [group], "apiVersions": ["v1"], "resources": ["roles"]}

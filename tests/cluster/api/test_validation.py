@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from podrole.cluster.client import ClusterClient
-from podrole.cluster.errors import StatusError
-from podrole.cluster.validation.names import label, label_value, qualified_name, subdomain
+from podrole.cluster.core.client import ClusterClient
+from podrole.cluster.core.errors import StatusError
+from podrole.kube.names import label, label_value, qualified_name, subdomain
 
 SUBDOMAIN = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "

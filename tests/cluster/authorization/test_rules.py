@@ -13,7 +13,7 @@ from podrole.cluster.authorization.aggregation import gathered
 from podrole.cluster.authorization.bootstrap import cluster_roles
 from podrole.cluster.authorization.decisions import Attributes
 from podrole.cluster.authorization.rules import allows, described, missing
-from podrole.cluster.users import User
+from podrole.cluster.core.users import User
 
 JANE = User("jane", groups=("system:authenticated",))
 

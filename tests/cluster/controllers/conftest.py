@@ -11,7 +11,7 @@ import pytest
 
 from podrole.base.clock import rfc3339
 from podrole.cluster.controllers.manager import Controllers
-from podrole.cluster.errors import StatusError
+from podrole.cluster.core.errors import StatusError
 
 ROOT_CA = "-----BEGIN CERTIFICATE-----\nroot\n-----END CERTIFICATE-----\n"
 

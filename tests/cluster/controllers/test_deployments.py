@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podrole.cluster.client import WatchEvent
 from podrole.cluster.controllers.deployment import DeploymentController
 from podrole.cluster.controllers.rollout import Replicas, limits, next_sizes, rescaled, template_hash, without_hash
-from podrole.cluster.event_recorder import EventRecorder
+from podrole.cluster.core.client import WatchEvent
+from podrole.cluster.core.event_recorder import EventRecorder
 
 RESTARTED = "kubectl.kubernetes.io/restartedAt"
 
@@ -283,7 +283,7 @@ async def test_the_history_is_kept_to_its_limit(cluster: Any, deploy: Any, compl
 async def test_a_pod_that_may_not_be_created_is_told_in_events_and_conditions(
     cluster: Any, deploy: Any, monkeypatch: pytest.MonkeyPatch, complete: Any
 ) -> None:
-    from podrole.cluster.errors import resource_forbidden
+    from podrole.cluster.core.errors import resource_forbidden
 
     create = cluster.create
 

@@ -9,7 +9,7 @@ import pytest
 
 from podrole.cluster.controllers.job_status import ranges
 from podrole.cluster.controllers.schedule import BadSchedule, Due, due
-from podrole.cluster.errors import StatusError
+from podrole.cluster.core.errors import StatusError
 
 TEMPLATE = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox"}]}}
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from podrole.cluster.core.node_api import LogOptions
 from podrole.cluster.node.host import NodeSettings
 from podrole.cluster.node.images import Images
 from podrole.cluster.node.node import Node
-from podrole.cluster.node_api import LogOptions
 
 MakeNode = Callable[..., AbstractAsyncContextManager[Node]]
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podrole.cluster.client import Object
+from podrole.cluster.core.client import Object
 from podrole.cluster.node.environment import environment_of, expand, references_of
 from podrole.cluster.node.errors import ConfigProblem
 from podrole.cluster.node.quantity import in_units_of, parse_quantity

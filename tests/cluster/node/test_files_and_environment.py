@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from podrole.cluster.errors import StatusError
+from podrole.cluster.core.errors import StatusError
 
 TOKEN = {"serviceAccountToken": {"path": "token", "audience": "sts.amazonaws.com", "expirationSeconds": 3600}}
 TOKENS = {"name": "t", "projected": {"sources": [TOKEN]}}
@@ -55,7 +55,7 @@ async def test_a_pods_address_is_there_from_the_start(run_pod: Any, finished: An
 async def test_the_nodes_environment_is_there_and_the_containers_own_wins(
     make_node: Any, run_pod: Any, finished: Any, cluster: Any
 ) -> None:
-    from podrole.cluster.node_api import LogOptions
+    from podrole.cluster.core.node_api import LogOptions
 
     given = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_REGION": "eu-west-1", "CA": "/tmp/ca.pem"}
     async with make_node(environment=given) as node:
@@ -116,7 +116,7 @@ async def test_a_token_is_renewed_at_four_fifths_of_its_life(
 async def test_a_token_that_cannot_be_renewed_stays_and_is_asked_for_again(
     run_pod: Any, running: Any, time: Any, directory: Path, eventually: Any, cluster: Any, node: Any
 ) -> None:
-    from podrole.cluster.errors import unavailable
+    from podrole.cluster.core.errors import unavailable
 
     made = await run_pod("exec sleep 1000", container=MOUNTED, volumes=[TOKENS], **ONLY_THOSE)
     await running()

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podrole.cluster.errors import StatusError
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.node_api import LogOptions
 from podrole.cluster.node.logs import ContainerLog, read_log
-from podrole.cluster.node_api import LogOptions
 
 
 @pytest.fixture

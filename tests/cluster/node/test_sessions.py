@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from podrole.cluster.errors import StatusError
-from podrole.cluster.node_api import StreamOptions
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.node_api import StreamOptions
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from podrole.cluster.client import Object
+from podrole.cluster.core.client import Object
 from podrole.cluster.node.backoff import Backoff
 from podrole.cluster.node.scheduler import Fits, Unschedulable, decide, is_ours, processes_of
 from podrole.cluster.node.status import (

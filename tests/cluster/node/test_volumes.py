@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from podrole.cluster.client import Object
+from podrole.cluster.core.client import Object
 from podrole.cluster.node.atomic_files import write_volume
 from podrole.cluster.node.errors import MountProblem
 from podrole.cluster.node.volumes import File, TokenWanted, files_of, kind_of, references_of, refresh_due, tokens_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from podrole.aws.services import model, services
+from podrole.aws.protocol.catalogue import model, services
 from podrole.iam.actions.call import Call, Keys
 from podrole.iam.actions.keys import condition_keys
 from podrole.iam.actions.operations import permissions

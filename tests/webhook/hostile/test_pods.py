@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from podrole.webhook.kubernetes.client import KubernetesClient
-from podrole.webhook.metrics import Metrics
-from podrole.webhook.mutation import mutate, mutate_ephemeral
-from podrole.webhook.owner_events import MAX_REFERENCE, OwnerEvents
-from podrole.webhook.pod import read_pod
+from podrole.kube.client import KubernetesClient
+from podrole.webhook.patch.mutation import mutate, mutate_ephemeral
+from podrole.webhook.patch.pod import read_pod
+from podrole.webhook.serving.metrics import Metrics
+from podrole.webhook.serving.owner_events import MAX_REFERENCE, OwnerEvents
 from podrole.webhook.settings import MAX_CONTAINERS
 from podrole.webhook.strict.admission import StrictAdmission
 from support.api_server import APIServer, running, until

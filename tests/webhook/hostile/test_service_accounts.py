@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from podrole.cluster.node.environment import expand
-from podrole.webhook.identity import MAX_VALUE, parse_endpoint
-from podrole.webhook.offer import literal
+from podrole.webhook.identity.resolution import MAX_VALUE, parse_endpoint
+from podrole.webhook.patch.offer import literal
 from support.webhook import ARN, after, injection, mutation_of, pod_of
 
 

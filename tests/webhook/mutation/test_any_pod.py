@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from podrole.webhook.identity import Identity
-from podrole.webhook.mutation import mutate
-from podrole.webhook.pod import read_pod
+from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.patch.mutation import mutate
+from podrole.webhook.patch.pod import read_pod
 from podrole.webhook.settings import CABundle, InjectionSettings
 from podrole.webhook.strict import mutation as strict
 from podrole.webhook.strict.go_types import NotDecodable

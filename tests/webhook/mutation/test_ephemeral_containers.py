@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from podrole.webhook.mutation import Mutation, mutate_ephemeral
-from podrole.webhook.pod import read_pod
+from podrole.webhook.patch.mutation import Mutation, mutate_ephemeral
+from podrole.webhook.patch.pod import read_pod
 from podrole.webhook.settings import InjectionSettings
 from support.webhook import ARN, MOUNT, ROLE, TOKEN, after, identity_of, pod_of, reasons
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from podrole.webhook.mutation import mutate
-from podrole.webhook.pod import Pod, read_pod, service_account_of
+from podrole.webhook.patch.mutation import mutate
+from podrole.webhook.patch.pod import Pod, read_pod, service_account_of
 from podrole.webhook.settings import InjectionSettings
 from podrole.webhook.strict import mutation as strict
 from support.webhook import ARN, identity_of, injection, mutation_of, patched, pod_of, reasons, strict_identity_of

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from podrole.webhook.identity import Binding, Identity
+from podrole.webhook.identity.resolution import Binding, Identity
 from podrole.webhook.settings import InjectionSettings, RoleComposition
 from podrole.webhook.strict.identity import StrictBindings, read_annotations, resolve
 from support.webhook import ARN, injection, prefixed, strict_identity_of

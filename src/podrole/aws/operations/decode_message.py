@@ -5,10 +5,10 @@ from __future__ import annotations
 from podrole.aws.caller import Caller
 from podrole.aws.encoded_messages import MOST_CHARACTERS, EncodedMessages
 from podrole.aws.errors import AWSError
-from podrole.aws.parameters import parameters
-from podrole.aws.receive import ServiceRequest
-from podrole.aws.render import text, xml_response
-from podrole.aws.wire import HTTPResponse
+from podrole.aws.protocol.parameters import parameters
+from podrole.aws.protocol.receive import ServiceRequest
+from podrole.aws.protocol.render import text, xml_response
+from podrole.aws.protocol.wire import HTTPResponse
 
 
 class MessageDecoder:

@@ -6,14 +6,14 @@ import base64
 from dataclasses import dataclass
 from typing import Any
 
-from podrole.aws.backends import backend
 from podrole.aws.caller import Caller
+from podrole.aws.emulator.backends import backend
+from podrole.aws.emulator.moto import Moto
 from podrole.aws.errors import AWSError
-from podrole.aws.moto import Moto
-from podrole.aws.parameters import parameters
-from podrole.aws.receive import ServiceRequest
-from podrole.aws.render import json_response
-from podrole.aws.wire import HTTPResponse
+from podrole.aws.protocol.parameters import parameters
+from podrole.aws.protocol.receive import ServiceRequest
+from podrole.aws.protocol.render import json_response
+from podrole.aws.protocol.wire import HTTPResponse
 from podrole.base.certificates import thumbprint
 from podrole.sts.pod_identity import Cluster
 

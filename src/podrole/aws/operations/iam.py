@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from podrole.aws.backends import backend
 from podrole.aws.caller import Caller
+from podrole.aws.emulator.backends import backend
+from podrole.aws.emulator.managed import managed_document
+from podrole.aws.emulator.moto import Moto
 from podrole.aws.errors import AWSError
-from podrole.aws.managed import managed_document
-from podrole.aws.moto import Moto
 from podrole.aws.operations.oidc_providers import OIDCProviders
-from podrole.aws.parameters import operation_of, parameters
-from podrole.aws.receive import ServiceRequest
-from podrole.aws.render import xml_response
-from podrole.aws.validation import message, violations
-from podrole.aws.wire import HTTPResponse
+from podrole.aws.protocol.parameters import operation_of, parameters
+from podrole.aws.protocol.receive import ServiceRequest
+from podrole.aws.protocol.render import xml_response
+from podrole.aws.protocol.validation import message, violations
+from podrole.aws.protocol.wire import HTTPResponse
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import User
 from podrole.iam.errors import InvalidARN

@@ -10,14 +10,14 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
-from podrole.aws.backends import backend
 from podrole.aws.caller import Caller
+from podrole.aws.emulator.backends import backend
+from podrole.aws.emulator.moto import Moto
 from podrole.aws.errors import AWSError
-from podrole.aws.moto import Moto
-from podrole.aws.parameters import parameters
-from podrole.aws.receive import ServiceRequest
-from podrole.aws.render import text, xml_response
-from podrole.aws.wire import HTTPResponse
+from podrole.aws.protocol.parameters import parameters
+from podrole.aws.protocol.receive import ServiceRequest
+from podrole.aws.protocol.render import text, xml_response
+from podrole.aws.protocol.wire import HTTPResponse
 from podrole.iam.arn import parse_arn
 from podrole.iam.errors import InvalidARN
 from podrole.oidc.errors import KeysUnavailable

@@ -14,19 +14,19 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from podrole.aws.associations import MAX_OF_A_CLUSTER, Associations, Stored
+from podrole.account.associations import MAX_OF_A_CLUSTER, Associations, Stored
 from podrole.aws.authorize import circumstances
 from podrole.aws.caller import Caller, caller_of_session
-from podrole.aws.directory import MotoDirectory
+from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.errors import AWSError
 from podrole.aws.operations.eks import EKS, ClusterInfo, moto_clusters, page_of
 from podrole.aws.operations.sts import denial_error
-from podrole.aws.parameters import operation_of, parameters
 from podrole.aws.policies import policies_of
-from podrole.aws.receive import ServiceRequest
-from podrole.aws.render import json_response
-from podrole.aws.validation import message, violations
-from podrole.aws.wire import HTTPResponse
+from podrole.aws.protocol.parameters import operation_of, parameters
+from podrole.aws.protocol.receive import ServiceRequest
+from podrole.aws.protocol.render import json_response
+from podrole.aws.protocol.validation import message, violations
+from podrole.aws.protocol.wire import HTTPResponse
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import Role
 from podrole.iam.document import parse_policy

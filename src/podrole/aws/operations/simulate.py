@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podrole.aws.caller import Caller, caller_of_user
-from podrole.aws.directory import MotoDirectory
+from podrole.aws.emulator.directory import MotoDirectory
+from podrole.aws.emulator.organizations import control_policies
 from podrole.aws.errors import AWSError
-from podrole.aws.organizations import control_policies
-from podrole.aws.parameters import parameters
-from podrole.aws.receive import ServiceRequest
-from podrole.aws.render import text, xml_response
-from podrole.aws.wire import HTTPResponse
+from podrole.aws.protocol.parameters import parameters
+from podrole.aws.protocol.receive import ServiceRequest
+from podrole.aws.protocol.render import text, xml_response
+from podrole.aws.protocol.wire import HTTPResponse
 from podrole.iam.arn import ARN, is_account_id, parse_arn
 from podrole.iam.context_keys import context_keys
 from podrole.iam.directory import PolicyText, Role, User

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from podrole.aws.authorize import circumstances
 from podrole.aws.caller import Caller
-from podrole.aws.directory import MotoDirectory
+from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.errors import AWSError
 from podrole.aws.policies import policies_of
-from podrole.aws.receive import ServiceRequest
-from podrole.aws.render import text, xml_response
-from podrole.aws.wire import HTTPResponse
+from podrole.aws.protocol.receive import ServiceRequest
+from podrole.aws.protocol.render import text, xml_response
+from podrole.aws.protocol.wire import HTTPResponse
 from podrole.base.clock import rfc3339
 from podrole.iam.directory import User
 from podrole.oidc.keycache import KeySource

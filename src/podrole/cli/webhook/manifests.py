@@ -10,8 +10,8 @@ import yaml
 
 from podrole.webhook.__main__ import HELP, flag_lines
 from podrole.webhook.errors import BadFlag
-from podrole.webhook.manifest_flags import INSTALLATION_FLAGS, read_installation
-from podrole.webhook.manifests import Installation, manifests
+from podrole.webhook.install.flags import INSTALLATION_FLAGS, read_installation
+from podrole.webhook.install.manifests import Installation, manifests
 
 PRINTED, WRONG_FLAG = 0, 2
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from podrole.cluster.core.users import User
 from podrole.cluster.kinds.registry import Resource
-from podrole.cluster.users import User
 
 Object = dict[str, Any]
 Operation = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]

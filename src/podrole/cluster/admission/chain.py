@@ -17,7 +17,7 @@ from podrole.cluster.admission import namespace_lifecycle, pods
 from podrole.cluster.admission.attributes import Attributes
 from podrole.cluster.admission.mutating import MutatingWebhooks, Rounds
 from podrole.cluster.admission.validating import ValidatingWebhooks
-from podrole.cluster.errors import StatusError
+from podrole.cluster.core.errors import StatusError
 from podrole.cluster.store.store import Store
 
 Object = dict[str, Any]

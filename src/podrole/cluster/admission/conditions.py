@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from podrole.cluster.admission.attributes import Attributes as Request
 from podrole.cluster.admission.review import described
 from podrole.cluster.authorization.decisions import Attributes, Decision
-from podrole.cluster.users import User, service_account_groups, service_account_name
+from podrole.cluster.core.users import User, service_account_groups, service_account_name
 
 if TYPE_CHECKING:
     from podrole.cluster.authorization.authorizer import Authorizer

@@ -16,7 +16,7 @@ from podrole.cluster.admission.caller import CallError, WebhookCaller
 from podrole.cluster.admission.conditions import ConditionFailed, Conditions
 from podrole.cluster.admission.matching import Registered, decide
 from podrole.cluster.admission.review import ReviewError, Verdict, read_verdict, request_body
-from podrole.cluster.errors import StatusError, bad_request, internal, resource_forbidden
+from podrole.cluster.core.errors import StatusError, bad_request, internal, resource_forbidden
 from podrole.cluster.kinds.registry import BY_NAME, Resource
 from podrole.cluster.store.store import Store
 

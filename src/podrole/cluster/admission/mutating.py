@@ -12,7 +12,7 @@ from typing import Any
 
 from podrole.cluster.admission.attributes import Attributes, WebhookTrace
 from podrole.cluster.admission.dispatch import Dispatch, Hook
-from podrole.cluster.errors import StatusError, internal
+from podrole.cluster.core.errors import StatusError, internal
 from podrole.cluster.patching.json_patches import MAX_OPERATIONS, apply_json_patch
 
 Object = dict[str, Any]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from podrole.cluster.admission.attributes import Attributes
-from podrole.cluster.errors import resource_forbidden, resource_not_found
+from podrole.cluster.core.errors import resource_forbidden, resource_not_found
 from podrole.cluster.kinds.registry import BY_NAME
 from podrole.cluster.store.store import Store
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from podrole.cluster.admission.attributes import Attributes
-from podrole.cluster.errors import resource_forbidden
+from podrole.cluster.core.errors import resource_forbidden
 from podrole.cluster.kinds.registry import BY_NAME
 from podrole.cluster.store.store import Store
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from podrole.cluster.errors import bad_request, invalid, invalid_object, not_supported
+from podrole.cluster.core.errors import bad_request, invalid, invalid_object, not_supported
+from podrole.cluster.core.users import User
 from podrole.cluster.kinds.registry import Resource
-from podrole.cluster.users import User
 
 Object = dict[str, Any]
 Validation = Literal["Strict", "Warn", "Ignore"]

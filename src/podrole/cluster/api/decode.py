@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from podrole.cluster.api.calls import Call
-from podrole.cluster.errors import StatusError, bad_request
+from podrole.cluster.core.errors import StatusError, bad_request
 from podrole.cluster.kinds.defaults import DEFAULTS
 from podrole.cluster.kinds.registry import BY_KIND, Resource
 from podrole.cluster.schema.decoding import DecodeError, decode

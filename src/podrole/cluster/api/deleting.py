@@ -14,7 +14,7 @@ from podrole.cluster.admission.attributes import Attributes
 from podrole.cluster.admission.chain import AdmissionChain
 from podrole.cluster.api.calls import Call, DeleteOptions
 from podrole.cluster.api.writing import ATTEMPTS, check_uid, ordered
-from podrole.cluster.errors import MODIFIED, conflict, resource_not_found
+from podrole.cluster.core.errors import MODIFIED, conflict, resource_not_found
 from podrole.cluster.store.store import Store
 
 Object = dict[str, Any]

@@ -11,7 +11,7 @@ from podrole.base.clock import Clock
 from podrole.cluster.api.calls import Call
 from podrole.cluster.api.decode import redecode
 from podrole.cluster.api.writing import Writes
-from podrole.cluster.errors import (
+from podrole.cluster.core.errors import (
     bad_request,
     forbidden,
     invalid,

@@ -9,7 +9,7 @@ from podrole.base.clock import Clock, rfc3339
 from podrole.cluster.api.calls import Call, DeleteOptions
 from podrole.cluster.api.deleting import Deletes
 from podrole.cluster.api.writing import Writes
-from podrole.cluster.errors import StatusError, bad_request, conflict
+from podrole.cluster.core.errors import StatusError, bad_request, conflict
 from podrole.cluster.store.store import Store
 
 Object = dict[str, Any]

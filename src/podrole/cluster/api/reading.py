@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from podrole.cluster.api.calls import Call, ListOptions, parse_revision
-from podrole.cluster.errors import (
+from podrole.cluster.core.errors import (
     StatusError,
     bad_request,
     expired,

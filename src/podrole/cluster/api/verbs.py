@@ -14,7 +14,7 @@ from podrole.cluster.api.pod_subresources import PodSubresources
 from podrole.cluster.api.reading import Reads
 from podrole.cluster.api.scale import Scales
 from podrole.cluster.api.writing import Writes
-from podrole.cluster.errors import StatusError, method_not_supported
+from podrole.cluster.core.errors import StatusError, method_not_supported
 from podrole.cluster.identity.reviews import Reviews
 from podrole.cluster.identity.token_requests import TokenRequests
 

@@ -20,7 +20,7 @@ from podrole.cluster.admission.attributes import Attributes
 from podrole.cluster.admission.chain import AdmissionChain
 from podrole.cluster.api.calls import Call
 from podrole.cluster.authorization.escalation import Escalation
-from podrole.cluster.errors import (
+from podrole.cluster.core.errors import (
     MODIFIED,
     FieldError,
     StatusError,

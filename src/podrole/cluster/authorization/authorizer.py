@@ -12,7 +12,7 @@ from typing import Any
 from podrole.cluster.authorization.decisions import Attributes, Decision, refusal
 from podrole.cluster.authorization.roles import Grant, RoleMissing, Roles
 from podrole.cluster.authorization.rules import Rule, allows
-from podrole.cluster.users import MASTERS, User
+from podrole.cluster.core.users import MASTERS, User
 
 
 @dataclass(frozen=True, slots=True)

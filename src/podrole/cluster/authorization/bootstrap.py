@@ -11,7 +11,7 @@ from typing import Any
 
 from podrole.cluster.authorization.aggregation import gathered
 from podrole.cluster.authorization.roles import GROUP
-from podrole.cluster.users import AUTHENTICATED, MASTERS, SERVICE_ACCOUNTS, UNAUTHENTICATED
+from podrole.cluster.core.users import AUTHENTICATED, MASTERS, SERVICE_ACCOUNTS, UNAUTHENTICATED
 
 Object = dict[str, Any]
 

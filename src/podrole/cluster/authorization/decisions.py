@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from podrole.cluster.errors import StatusError
-from podrole.cluster.users import User
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.users import User
 
 
 @dataclass(frozen=True, slots=True)

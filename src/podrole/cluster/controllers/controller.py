@@ -12,9 +12,9 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
-from podrole.cluster.client import ClusterClient, Object, WatchEvent
-from podrole.cluster.errors import StatusError
-from podrole.cluster.timing import Time
+from podrole.cluster.core.client import ClusterClient, Object, WatchEvent
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.timing import Time
 
 Key = tuple[str, str]
 """Namespace (empty for what has none) and name."""

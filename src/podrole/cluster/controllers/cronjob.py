@@ -6,14 +6,14 @@ import copy
 from collections.abc import Mapping
 
 from podrole.base.clock import rfc3339
-from podrole.cluster.client import ClusterClient, Object
 from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find, its_controller, itself
 from podrole.cluster.controllers.job_status import finished
 from podrole.cluster.controllers.schedule import COUNTED, BadSchedule, due
 from podrole.cluster.controllers.workloads import controlled_by, owner_reference, parse_time
-from podrole.cluster.errors import StatusError
-from podrole.cluster.event_recorder import EventRecorder, reference
-from podrole.cluster.timing import Time
+from podrole.cluster.core.client import ClusterClient, Object
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.event_recorder import EventRecorder, reference
+from podrole.cluster.core.timing import Time
 
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from podrole.cluster.client import ClusterClient, Object, WatchEvent
 from podrole.cluster.controllers.controller import Controller, Key, KeysOf, controller_of, find, its_controller, itself
 from podrole.cluster.controllers.deployment_status import is_complete, progress_due, status_of
 from podrole.cluster.controllers.rollout import (
@@ -21,9 +20,10 @@ from podrole.cluster.controllers.rollout import (
     without_hash,
 )
 from podrole.cluster.controllers.workloads import is_finished, owned, owner_reference
-from podrole.cluster.errors import StatusError
-from podrole.cluster.event_recorder import EventRecorder
-from podrole.cluster.timing import Time
+from podrole.cluster.core.client import ClusterClient, Object, WatchEvent
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.event_recorder import EventRecorder
+from podrole.cluster.core.timing import Time
 
 REVISION = "deployment.kubernetes.io/revision"
 DESIRED = "deployment.kubernetes.io/desired-replicas"

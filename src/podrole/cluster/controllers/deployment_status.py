@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from podrole.base.clock import rfc3339
-from podrole.cluster.client import Object
 from podrole.cluster.controllers.rollout import limits
 from podrole.cluster.controllers.workloads import condition_of, parse_time, replace_condition
+from podrole.cluster.core.client import Object
 
 DEFAULT_PROGRESS_SECONDS = 600
 

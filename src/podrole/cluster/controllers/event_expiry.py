@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from podrole.cluster.client import Object
 from podrole.cluster.controllers.controller import Controller, Key, KeysOf
 from podrole.cluster.controllers.workloads import parse_time
-from podrole.cluster.errors import StatusError
+from podrole.cluster.core.client import Object
+from podrole.cluster.core.errors import StatusError
 
 LIFE_SECONDS = 3600.0
 SWEEP_SECONDS = 60.0

@@ -12,11 +12,11 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterable, Mapping, Sequence
 
-from podrole.cluster.client import ClusterClient, Object, WatchEvent
 from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find
 from podrole.cluster.controllers.kinds import KINDS, resource_of
-from podrole.cluster.errors import StatusError
-from podrole.cluster.timing import Time
+from podrole.cluster.core.client import ClusterClient, Object, WatchEvent
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.timing import Time
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from podrole.cluster.client import ClusterClient, Object
 from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find, its_controller, itself
 from podrole.cluster.controllers.job_status import (
     INDEX,
@@ -21,9 +20,10 @@ from podrole.cluster.controllers.job_status import (
     wanted,
 )
 from podrole.cluster.controllers.workloads import is_active, owned, parse_time, pod_from
-from podrole.cluster.errors import StatusError
-from podrole.cluster.event_recorder import EventRecorder
-from podrole.cluster.timing import Time
+from podrole.cluster.core.client import ClusterClient, Object
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.event_recorder import EventRecorder
+from podrole.cluster.core.timing import Time
 
 INDEX_VARIABLE = {
     "name": "JOB_COMPLETION_INDEX",

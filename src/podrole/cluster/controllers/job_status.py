@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from podrole.base.clock import rfc3339
-from podrole.cluster.client import Object
 from podrole.cluster.controllers.workloads import condition_of, is_active, parse_time, ready_since
+from podrole.cluster.core.client import Object
 
 INDEX = "batch.kubernetes.io/job-completion-index"
 FIRST_BACKOFF_SECONDS = 10.0

@@ -7,7 +7,6 @@ import contextlib
 from collections.abc import Callable
 from typing import Self
 
-from podrole.cluster.client import ClusterClient
 from podrole.cluster.controllers.controller import Controller
 from podrole.cluster.controllers.cronjob import CronJobController
 from podrole.cluster.controllers.deployment import DeploymentController
@@ -18,8 +17,9 @@ from podrole.cluster.controllers.namespace_defaults import RootCertificatePublis
 from podrole.cluster.controllers.namespace_termination import NamespaceController
 from podrole.cluster.controllers.replicaset import ReplicaSetController
 from podrole.cluster.controllers.role_aggregation import RoleAggregationController
-from podrole.cluster.event_recorder import EventRecorder
-from podrole.cluster.timing import SystemTime, Time
+from podrole.cluster.core.client import ClusterClient
+from podrole.cluster.core.event_recorder import EventRecorder
+from podrole.cluster.core.timing import SystemTime, Time
 
 WITH_EVENTS = (ReplicaSetController, DeploymentController, JobController, CronJobController)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from podrole.cluster.client import ClusterClient, Object, WatchEvent
 from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find, itself
-from podrole.cluster.errors import StatusError
-from podrole.cluster.timing import Time
+from podrole.cluster.core.client import ClusterClient, Object, WatchEvent
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.timing import Time
 
 DEFAULT_ACCOUNT = "default"
 ROOT_CA = "kube-root-ca.crt"

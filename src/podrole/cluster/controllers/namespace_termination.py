@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from podrole.cluster.client import ClusterClient, WatchEvent
 from podrole.cluster.controllers.controller import NO_SUCH_RESOURCE, Controller, Key, KeysOf, find, itself, key_of
 from podrole.cluster.controllers.kinds import KINDS
-from podrole.cluster.errors import StatusError
-from podrole.cluster.timing import Time
+from podrole.cluster.core.client import ClusterClient, WatchEvent
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.timing import Time
 
 FINALIZER = "kubernetes"
 NAMESPACED = tuple(each.resource for each in KINDS if each.namespaced)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from podrole.base.clock import rfc3339
-from podrole.cluster.client import ClusterClient, Object
 from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find, its_controller, itself
 from podrole.cluster.controllers.workloads import (
     is_active,
@@ -15,9 +14,10 @@ from podrole.cluster.controllers.workloads import (
     ready_since,
     replace_condition,
 )
-from podrole.cluster.errors import StatusError
-from podrole.cluster.event_recorder import EventRecorder
-from podrole.cluster.timing import Time
+from podrole.cluster.core.client import ClusterClient, Object
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.event_recorder import EventRecorder
+from podrole.cluster.core.timing import Time
 
 
 class ReplicaSetController(Controller):

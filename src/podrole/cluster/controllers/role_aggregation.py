@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from podrole.cluster.authorization.aggregation import gathered
 from podrole.cluster.authorization.bootstrap import AGGREGATION_CONTROLLER
-from podrole.cluster.client import WatchEvent
 from podrole.cluster.controllers.controller import Controller, Key, KeysOf
+from podrole.cluster.core.client import WatchEvent
 
 _ROLES = "clusterroles.rbac.authorization.k8s.io"
 

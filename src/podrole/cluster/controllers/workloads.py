@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from podrole.cluster.client import ClusterClient, Object
+from podrole.cluster.core.client import ClusterClient, Object
 
 FINISHED = ("Succeeded", "Failed")
 

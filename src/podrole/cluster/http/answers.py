@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from podrole.cluster.errors import StatusError
+from podrole.cluster.core.errors import StatusError
 from podrole.cluster.http.requests import Request
 from podrole.cluster.publish.documents import Document
 from podrole.cluster.wire.bodies import JSON, YAML

@@ -13,7 +13,9 @@ from typing import Any
 from podrole.cluster.api.calls import Call
 from podrole.cluster.authorization.authorizer import Authorizer
 from podrole.cluster.authorization.decisions import Attributes
-from podrole.cluster.errors import StatusError, bad_request, method_not_allowed, path_not_found
+from podrole.cluster.core.errors import StatusError, bad_request, method_not_allowed, path_not_found
+from podrole.cluster.core.node_api import Session, StreamOptions
+from podrole.cluster.core.users import User
 from podrole.cluster.http import streaming
 from podrole.cluster.http.answers import send_object, send_status
 from podrole.cluster.http.handlers import Handlers
@@ -30,8 +32,6 @@ from podrole.cluster.http.requests import (
     target_of,
 )
 from podrole.cluster.identity.authentication import Authenticator, impersonated
-from podrole.cluster.node_api import Session, StreamOptions
-from podrole.cluster.users import User
 
 _log = logging.getLogger(__name__)
 

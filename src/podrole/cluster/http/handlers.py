@@ -11,15 +11,15 @@ from podrole.base.clock import Clock
 from podrole.cluster.api.calls import Call, ListOptions, Validation, check_write_options
 from podrole.cluster.api.patches import read_patch
 from podrole.cluster.api.verbs import Verbs
-from podrole.cluster.errors import StatusError, bad_request, method_not_supported
+from podrole.cluster.core.errors import StatusError, bad_request, method_not_supported
+from podrole.cluster.core.node_api import Node
+from podrole.cluster.core.users import User
 from podrole.cluster.http.answers import send_object, send_status
 from podrole.cluster.http.bodies import delete_options, read_object, read_subresource
 from podrole.cluster.http.requests import Request, Target
 from podrole.cluster.http.streaming import serve_log
 from podrole.cluster.http.watching import WatchStream
-from podrole.cluster.node_api import Node
 from podrole.cluster.tables.tables import IncludeObject, partial, table
-from podrole.cluster.users import User
 from podrole.cluster.wire.bodies import media_type
 from podrole.cluster.wire.negotiation import Answer, choose
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from podrole.cluster.errors import bad_request, too_large
+from podrole.cluster.core.errors import bad_request, too_large
 from podrole.cluster.kinds.registry import BY_PATH, Resource
 from podrole.cluster.wire.bodies import MAX_BYTES
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from podrole.cluster.api.calls import Call
-from podrole.cluster.errors import (
+from podrole.cluster.core.errors import (
     FieldError,
     StatusError,
     bad_request,
@@ -25,8 +25,8 @@ from podrole.cluster.errors import (
     required,
     unavailable,
 )
+from podrole.cluster.core.node_api import LogOptions, Node, Session, StreamOptions
 from podrole.cluster.http.requests import Request
-from podrole.cluster.node_api import LogOptions, Node, Session, StreamOptions
 
 Object = dict[str, Any]
 

@@ -15,7 +15,7 @@ import msgspec
 
 from podrole.cluster.api.calls import Call
 from podrole.cluster.api.reading import Reads, Watch
-from podrole.cluster.errors import StatusError, expired
+from podrole.cluster.core.errors import StatusError, expired
 from podrole.cluster.http.requests import Request
 
 Object = dict[str, Any]

@@ -16,9 +16,8 @@ from urllib.parse import unquote
 
 from podrole.cluster.authorization.authorizer import Authorizer
 from podrole.cluster.authorization.decisions import Attributes
-from podrole.cluster.errors import StatusError, unauthorized
-from podrole.cluster.identity.service_accounts import ServiceAccountTokens, Unacceptable
-from podrole.cluster.users import (
+from podrole.cluster.core.errors import StatusError, unauthorized
+from podrole.cluster.core.users import (
     ADMINISTRATOR,
     ANONYMOUS,
     AUTHENTICATED,
@@ -26,6 +25,7 @@ from podrole.cluster.users import (
     service_account_groups,
     split_service_account,
 )
+from podrole.cluster.identity.service_accounts import ServiceAccountTokens, Unacceptable
 
 _PREFIX = "impersonate-"
 _EXTRA = "impersonate-extra-"

@@ -10,7 +10,7 @@ from typing import Any
 
 from podrole.base.clock import Clock, rfc3339
 from podrole.cluster.api.calls import Call
-from podrole.cluster.errors import (
+from podrole.cluster.core.errors import (
     FieldError,
     bad_request,
     conflict,

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from podrole.cluster.errors import FieldError
+from podrole.cluster.core.errors import FieldError
 from podrole.cluster.kinds.registry import Resource
 from podrole.cluster.validation import core, pod_updates, pods, rbac, webhooks, workloads
-from podrole.cluster.validation.names import NameRule, label, label_1035, path_segment, subdomain
+from podrole.kube.names import NameRule, label, label_1035, path_segment, subdomain
 
 Object = dict[str, Any]
 

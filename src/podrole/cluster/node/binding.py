@@ -7,13 +7,13 @@ import logging
 from collections.abc import Callable
 
 from podrole.base.clock import rfc3339
-from podrole.cluster.client import ClusterClient, Object
-from podrole.cluster.errors import StatusError
-from podrole.cluster.event_recorder import EventRecorder
+from podrole.cluster.core.client import ClusterClient, Object
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.event_recorder import EventRecorder
+from podrole.cluster.core.timing import Time
 from podrole.cluster.node.host import NodeSettings
 from podrole.cluster.node.node_object import labels
 from podrole.cluster.node.scheduler import Fits, Unschedulable, decide, is_ours
-from podrole.cluster.timing import Time
 
 RETRY_SECONDS = 1.0
 _log = logging.getLogger(__name__)

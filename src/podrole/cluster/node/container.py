@@ -13,8 +13,9 @@ import signal
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from podrole.cluster.client import Object
-from podrole.cluster.event_recorder import EventType
+from podrole.cluster.core.client import Object
+from podrole.cluster.core.event_recorder import EventType
+from podrole.cluster.core.timing import Deadline, first
 from podrole.cluster.node import probes, processes
 from podrole.cluster.node.backoff import Backoff
 from podrole.cluster.node.errors import ContainerProblem, ImageProblem, StartProblem
@@ -23,7 +24,6 @@ from podrole.cluster.node.logs import ContainerLog
 from podrole.cluster.node.mounts import PodVolumes
 from podrole.cluster.node.prepare import Prepared, prepare
 from podrole.cluster.node.status import ContainerView, Kind, Running, State, Terminated, Waiting, should_restart
-from podrole.cluster.timing import Deadline, first
 
 PULL_ERROR_SECONDS = 2.0
 """How long ErrImagePull shows before ImagePullBackOff does."""

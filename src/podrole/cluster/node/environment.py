@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from podrole.cluster.client import Object
+from podrole.cluster.core.client import Object
 from podrole.cluster.node.errors import ConfigProblem
 from podrole.cluster.node.quantity import in_units_of
 

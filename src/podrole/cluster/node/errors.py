@@ -10,7 +10,7 @@
         ├── MountProblem       a volume or mount that cannot be made
         └── StartProblem       the program cannot be executed (StartError, exit code 128)
 
-A log, exec or attach that cannot be served is a ``podrole.cluster.errors.StatusError``: the client is told.
+A log, exec or attach that cannot be served is a ``podrole.cluster.core.errors.StatusError``: the client is told.
 """
 
 from __future__ import annotations

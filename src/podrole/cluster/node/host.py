@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from podrole.cluster.client import ClusterClient
-from podrole.cluster.event_recorder import EventRecorder
+from podrole.cluster.core.client import ClusterClient
+from podrole.cluster.core.event_recorder import EventRecorder
+from podrole.cluster.core.timing import Time
 from podrole.cluster.node.images import Images
 from podrole.cluster.node.logs import MAX_LOG_BYTES
-from podrole.cluster.timing import Time
 
 
 @dataclass(frozen=True, slots=True)

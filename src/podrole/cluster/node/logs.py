@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from podrole.base.clock import Clock
-from podrole.cluster.node_api import LogOptions
+from podrole.cluster.core.node_api import LogOptions
 
 MAX_LOG_BYTES = 10 * 1024 * 1024
 """The kubelet's containerLogMaxSize."""

@@ -14,8 +14,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from podrole.cluster.client import ClusterClient, Object
-from podrole.cluster.errors import StatusError
+from podrole.cluster.core.client import ClusterClient, Object
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.timing import Time
 from podrole.cluster.node.atomic_files import write_volume
 from podrole.cluster.node.environment import Reference, expand
 from podrole.cluster.node.errors import MountProblem
@@ -30,7 +31,6 @@ from podrole.cluster.node.volumes import (
     refresh_due,
     tokens_of,
 )
-from podrole.cluster.timing import Time
 
 RESYNC_SECONDS = 60.0
 """How often ConfigMaps, Secrets and labels in volumes are looked at again; the kubelet's period is about the same."""

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from podrole.base.files import make_private_directory
-from podrole.cluster.client import ClusterClient, Object
-from podrole.cluster.errors import StatusError, bad_request
-from podrole.cluster.event_recorder import EventRecorder
+from podrole.cluster.core.client import ClusterClient, Object
+from podrole.cluster.core.errors import StatusError, bad_request
+from podrole.cluster.core.event_recorder import EventRecorder
+from podrole.cluster.core.node_api import LogOptions, Session, StreamOptions
+from podrole.cluster.core.timing import SystemTime, Time
 from podrole.cluster.node.binding import Binder
 from podrole.cluster.node.container import Container, Instance
 from podrole.cluster.node.errors import NodeBusy
@@ -34,8 +36,6 @@ from podrole.cluster.node.scheduler import SCHEDULER, is_simulated, processes_of
 from podrole.cluster.node.sessions import AttachSession, ExecSession
 from podrole.cluster.node.simulated import SimulatedPod
 from podrole.cluster.node.status import Waiting
-from podrole.cluster.node_api import LogOptions, Session, StreamOptions
-from podrole.cluster.timing import SystemTime, Time
 
 HEARTBEAT_SECONDS = 300.0
 """How often the Node's status is renewed though nothing changed; the kubelet's nodeStatusReportFrequency."""

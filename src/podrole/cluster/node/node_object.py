@@ -9,7 +9,7 @@ from pathlib import Path
 
 from podrole import __version__
 from podrole.base.clock import rfc3339
-from podrole.cluster.client import Object
+from podrole.cluster.core.client import Object
 from podrole.cluster.node.host import NodeSettings
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}

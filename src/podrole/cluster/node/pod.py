@@ -10,14 +10,14 @@ import contextlib
 import logging
 
 from podrole.base.files import make_private_directory
-from podrole.cluster.client import Object
-from podrole.cluster.errors import StatusError
-from podrole.cluster.event_recorder import EventType
+from podrole.cluster.core.client import Object
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.event_recorder import EventType
+from podrole.cluster.core.timing import Deadline, first
 from podrole.cluster.node.container import Container
 from podrole.cluster.node.host import Host
 from podrole.cluster.node.mounts import PodVolumes, VolumeProblem, remove_tree
 from podrole.cluster.node.status import OWN_CONDITIONS, Ended, Kind, Terminated, status_of
-from podrole.cluster.timing import Deadline, first
 
 MOUNT_RETRY_SECONDS = 0.5
 MAX_MOUNT_RETRY_SECONDS = 122.0

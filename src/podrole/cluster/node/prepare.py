@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from podrole.cluster.client import Object
+from podrole.cluster.core.client import Object
 from podrole.cluster.node.archive_names import keep_member_names
 from podrole.cluster.node.environment import environment_of, expand, references_of
 from podrole.cluster.node.errors import ConfigProblem, MountProblem

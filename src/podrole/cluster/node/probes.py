@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from podrole.cluster.timing import Time
+from podrole.cluster.core.timing import Time
 
 ProbeKind = Literal["Startup", "Liveness", "Readiness"]
 MAX_OUTPUT = 10 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from podrole.cluster.client import Object
+from podrole.cluster.core.client import Object
 
 SCHEDULER = "default-scheduler"
 SIMULATE = "podrole.dev/simulate"

@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Literal
 
-from podrole.cluster.errors import internal
+from podrole.cluster.core.errors import internal
+from podrole.cluster.core.node_api import Output, StreamOptions
 from podrole.cluster.node.container import Container, Instance
 from podrole.cluster.node.errors import ContainerProblem
 from podrole.cluster.node.processes import Process
-from podrole.cluster.node_api import Output, StreamOptions
 
 HOLD_AT_BYTES = 1024 * 1024
 """At this backlog a command that a client execs is held up; it goes on at half of it."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from podrole.cluster.client import Object
-from podrole.cluster.errors import StatusError
+from podrole.cluster.core.client import Object
+from podrole.cluster.core.errors import StatusError
 from podrole.cluster.node.container import Container
 from podrole.cluster.node.host import Host
 from podrole.cluster.node.status import ContainerView, Kind, Running, Terminated, status_of

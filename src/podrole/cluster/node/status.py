@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from podrole.base.clock import rfc3339
-from podrole.cluster.client import Object
+from podrole.cluster.core.client import Object
 
 Kind = Literal["init", "sidecar", "main"]
 """A sidecar is an init container with ``restartPolicy: Always``."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from podrole.cluster.client import Object
+from podrole.cluster.core.client import Object
 from podrole.cluster.node.environment import Reference, References, data_of, field_of, resource_of
 from podrole.cluster.node.errors import ConfigProblem, MountProblem
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from podrole.base.clock import rfc3339
-from podrole.cluster.errors import StatusError, bad_request
+from podrole.cluster.core.errors import StatusError, bad_request
 from podrole.cluster.kinds.registry import Resource
 from podrole.cluster.patching import typed
 from podrole.cluster.patching.fieldset import FieldSet, Path, describe

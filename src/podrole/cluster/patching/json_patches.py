@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from podrole.cluster.errors import StatusError, bad_request, too_large, unprocessable
+from podrole.cluster.core.errors import StatusError, bad_request, too_large, unprocessable
 
 MAX_OPERATIONS = 10_000
 MAX_COPIED_BYTES = 3 * 1024 * 1024

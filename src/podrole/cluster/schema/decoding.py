@@ -14,8 +14,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from podrole.cluster.schema.quantity import canonical
 from podrole.cluster.schema.types import Field, ListOf, MapOf, Scalar, Struct, Type
+from podrole.kube.quantity import canonical
 
 Object = dict[str, Any]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from podrole.cluster.errors import bad_request
+from podrole.cluster.core.errors import bad_request
 from podrole.cluster.kinds.registry import Resource
 
 Object = dict[str, Any]

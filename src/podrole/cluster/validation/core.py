@@ -6,8 +6,8 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from podrole.cluster.errors import FieldError, forbidden, invalid, not_supported, required, too_long
-from podrole.cluster.validation.names import config_key, label, port_name
+from podrole.cluster.core.errors import FieldError, forbidden, invalid, not_supported, required, too_long
+from podrole.kube.names import config_key, label, port_name
 
 Object = dict[str, Any]
 

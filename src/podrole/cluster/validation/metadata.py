@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from podrole.cluster.errors import FieldError, forbidden, invalid, quoted, required, too_long
-from podrole.cluster.validation.names import NameRule, generated, label_value, qualified_name
+from podrole.cluster.core.errors import FieldError, forbidden, invalid, quoted, required, too_long
+from podrole.kube.names import NameRule, generated, label_value, qualified_name
 
 Object = dict[str, Any]
 

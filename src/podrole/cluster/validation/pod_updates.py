@@ -10,7 +10,7 @@ import difflib
 import json
 from typing import Any
 
-from podrole.cluster.errors import FieldError, forbidden, invalid, required
+from podrole.cluster.core.errors import FieldError, forbidden, invalid, required
 
 Object = dict[str, Any]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from podrole.cluster.errors import FieldError, duplicate, invalid, not_found, not_supported, required
-from podrole.cluster.validation.names import config_key, environment_name, label, port_name, subdomain
+from podrole.cluster.core.errors import FieldError, duplicate, invalid, not_found, not_supported, required
 from podrole.cluster.validation.volumes import validate_volumes
+from podrole.kube.names import config_key, environment_name, label, port_name, subdomain
 
 Object = dict[str, Any]
 

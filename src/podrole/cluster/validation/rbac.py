@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from podrole.cluster.errors import FieldError, invalid, not_supported, required
-from podrole.cluster.validation.names import path_segment, subdomain
+from podrole.cluster.core.errors import FieldError, invalid, not_supported, required
 from podrole.cluster.validation.workloads import validate_selector
+from podrole.kube.names import path_segment, subdomain
 
 Object = dict[str, Any]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from podrole.cluster.errors import FieldError, duplicate, forbidden, invalid, required
-from podrole.cluster.validation.names import config_key, label
+from podrole.cluster.core.errors import FieldError, duplicate, forbidden, invalid, required
+from podrole.kube.names import config_key, label
 
 Object = dict[str, Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from podrole.cluster.admission.conditions import available, problem_of
-from podrole.cluster.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
-from podrole.cluster.validation.names import qualified_name, subdomain
+from podrole.cluster.core.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
+from podrole.kube.names import qualified_name, subdomain
 
 Object = dict[str, Any]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from podrole.cluster.errors import FieldError, invalid, not_supported, required
+from podrole.cluster.core.errors import FieldError, invalid, not_supported, required
 from podrole.cluster.store.selectors import of_object
 from podrole.cluster.validation.metadata import validate_annotations, validate_labels
-from podrole.cluster.validation.names import label_value, qualified_name
 from podrole.cluster.validation.pods import validate_pod_spec
+from podrole.kube.names import label_value, qualified_name
 
 Object = dict[str, Any]
 

@@ -9,7 +9,7 @@ import functools
 from dataclasses import dataclass
 from typing import Literal
 
-from podrole.cluster.errors import not_acceptable
+from podrole.cluster.core.errors import not_acceptable
 from podrole.cluster.wire.bodies import JSON, YAML
 
 Shape = Literal["object", "table", "metadata"]

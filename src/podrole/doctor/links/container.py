@@ -22,10 +22,10 @@ from podrole.doctor.images import too_old
 from podrole.doctor.names import nearest
 from podrole.doctor.pods import Admitted, containers
 from podrole.doctor.regions import regions
-from podrole.webhook.identity import Identity
-from podrole.webhook.offer import CREDENTIALS, POD_IDENTITY, REGION, WEB_IDENTITY
-from podrole.webhook.pod import token_in
-from podrole.webhook.role_arn import partition_of
+from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.identity.role_arn import partition_of
+from podrole.webhook.patch.offer import CREDENTIALS, POD_IDENTITY, REGION, WEB_IDENTITY
+from podrole.webhook.patch.pod import token_in
 
 LINK = Link.CONTAINER
 STATIC = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")

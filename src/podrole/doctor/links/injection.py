@@ -14,8 +14,8 @@ from podrole.doctor.errors import CannotTell
 from podrole.doctor.findings import About, Finding, Link, Severity, Verdict, broken, holds, judged, unknown
 from podrole.doctor.hooks import is_asked, is_identity_webhook
 from podrole.doctor.pods import Admitted, containers, is_set, reads_own_token, value_of, without_identity
-from podrole.webhook.identity import Identity
-from podrole.webhook.offer import CREDENTIALS
+from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.patch.offer import CREDENTIALS
 
 LINK = Link.INJECTION
 

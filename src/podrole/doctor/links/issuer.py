@@ -15,7 +15,7 @@ from podrole.doctor.links.again import anew
 from podrole.oidc.discovery import discovery_url
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 from podrole.oidc.verify import STS_TIME_RULES
-from podrole.webhook.identity import Identity
+from podrole.webhook.identity.resolution import Identity
 
 LINK = Link.ISSUER
 STS_AUDIENCE = "sts.amazonaws.com"

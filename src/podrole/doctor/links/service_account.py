@@ -17,8 +17,8 @@ from podrole.iam.arn import parse_arn
 from podrole.iam.directory import Role
 from podrole.iam.errors import InvalidARN
 from podrole.sts.web_identity import Granted
-from podrole.webhook import role_arn
-from podrole.webhook.identity import Identity
+from podrole.webhook.identity import role_arn
+from podrole.webhook.identity.resolution import Identity
 
 LINK = Link.SERVICE_ACCOUNT
 _LONGEST_NAME = 64  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html

@@ -18,7 +18,7 @@ from podrole.iam.explain import Evidence, Failure
 from podrole.iam.nearest import Near
 from podrole.iam.policy import Effect
 from podrole.sts.denial import Denial, Step
-from podrole.webhook.role_arn import fault
+from podrole.webhook.identity.role_arn import fault
 
 LINK = Link.TRUST
 

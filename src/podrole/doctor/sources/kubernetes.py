@@ -11,9 +11,9 @@ import msgspec
 
 from podrole.doctor.cluster import IssuedToken, Object
 from podrole.doctor.errors import CannotTell
-from podrole.webhook.errors import APIRefusal, APIUnavailable, WebhookError
-from podrole.webhook.kubernetes.client import KubernetesClient, path_of
-from podrole.webhook.kubernetes.connection import Connection
+from podrole.kube.client import KubernetesClient, path_of
+from podrole.kube.connection import Connection
+from podrole.kube.errors import APIRefusal, APIUnavailable, KubeError
 
 PAGE_SIZE = 500
 TOKEN_SECONDS = 600
@@ -34,7 +34,7 @@ class KubernetesCluster:
     service accounts reads each kind once."""
 
     def __init__(self, connection: Connection, *, what: str = "") -> None:
-        """Raises podrole.webhook.errors.KubeconfigProblem where the connection's certificates cannot be used."""
+        """Raises podrole.kube.errors.KubeconfigProblem where the connection's certificates cannot be used."""
         self._client = KubernetesClient(connection)
         self._what = what or f"the cluster at {connection.server}"
         self._listed: dict[tuple[str, str], Objects] = {}
@@ -130,13 +130,13 @@ class KubernetesCluster:
     ) -> Object:
         try:
             return await self._client.get(path, dict[str, Any], parameters)
-        except WebhookError as problem:
+        except KubeError as problem:
             raise _told(problem, next_step) from problem
 
     async def _send(self, path: str, body: Object) -> Object:
         try:
             answer = msgspec.json.decode(await self._client.send("POST", path, body))
-        except WebhookError as problem:
+        except KubeError as problem:
             raise _told(problem, None) from problem
         return answer if isinstance(answer, dict) else {}
 
@@ -151,7 +151,7 @@ class _NotFound(CannotTell):
     """There is no such object."""
 
 
-def _told(problem: WebhookError, next_step: str | None) -> CannotTell:
+def _told(problem: KubeError, next_step: str | None) -> CannotTell:
     if isinstance(problem, APIRefusal):
         kind = _NotFound if problem.status == 404 else CannotTell
         return kind(problem.what, got=problem.got, next_step=next_step)

@@ -16,7 +16,7 @@ from podrole.doctor.errors import CannotTell
 from podrole.doctor.files.documents import Document
 from podrole.doctor.files.policies import Origin
 from podrole.doctor.names import nearest
-from podrole.webhook.pod import read_pod
+from podrole.webhook.patch.pod import read_pod
 
 Key = tuple[str, str, str]
 _PLURALS = {

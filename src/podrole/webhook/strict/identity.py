@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from podrole.webhook import role_arn
 from podrole.webhook.golang import parse_bool, parse_int64
-from podrole.webhook.identity import Binding, Identity
+from podrole.webhook.identity import role_arn
+from podrole.webhook.identity.resolution import Binding, Identity
 from podrole.webhook.settings import DEFAULT_TOKEN_EXPIRATION, MIN_TOKEN_EXPIRATION, InjectionSettings
 
 

@@ -1,0 +1,1 @@
+"""AWS's wire protocols: a request received and understood, its parameters, and how an answer is written."""

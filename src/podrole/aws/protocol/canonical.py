@@ -1,0 +1,252 @@
+"""The request that the service sees: written anew from the operation and its input.
+
+moto reads requests loosely. It takes an action from a query string, a header or a form, a parameter from whichever of
+them has it, several spellings for one, and S3's operation from the mere presence of a word. So it never sees what the
+client sent: only what an SDK would have sent for the operation and the input that were authorized. An unknown member,
+header or query parameter does not survive.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from podrole.aws.errors import AWSError
+from podrole.aws.protocol.parameters import constant_query, operation_of, parameters, query_name
+from podrole.aws.protocol.receive import ServiceRequest
+from podrole.iam.actions.s3 import copy_source
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel, Shape
+
+_FORM = "application/x-www-form-urlencoded; charset=utf-8"
+_UNRESERVED = "-_.~"
+
+
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """One request. ``path`` and ``query`` are percent-encoded."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+
+
+def canonical(call: ServiceRequest) -> Canonical:
+    """Write the request. Raises AWSError where the input cannot be written in one way."""
+    operation = operation_of(call)
+    if operation is None:
+        raise AWSError("UnknownOperationException", 404, "", why="The call names no operation.")
+    given = parameters(call)
+    if call.protocol in ("query", "ec2"):
+        pairs = {"Action": call.operation, "Version": operation.service_model.api_version}
+        if operation.input_shape is not None:
+            pairs.update(_query_pairs(given, operation.input_shape, ec2=call.protocol == "ec2"))
+        return Canonical("POST", "/", "", {"content-type": _FORM}, urlencode(pairs).encode())
+    if call.protocol in ("json", "smithy-rpc-v2-cbor"):
+        metadata = operation.metadata
+        headers = {
+            "x-amz-target": f"{metadata['targetPrefix']}.{call.operation}",
+            "content-type": f"application/x-amz-json-{metadata.get('jsonVersion', '1.0')}",
+        }
+        return Canonical("POST", "/", _marker(call), headers, _json(given, operation.input_shape))
+    return _rest(call, operation, given)
+
+
+def _marker(call: ServiceRequest) -> str:
+    # moto takes the body, then the headers, for a query string where there is none. SDKs send this one to S3.
+    return f"x-id={call.operation}"
+
+
+# Query
+
+
+def _query_pairs(given: Mapping[str, Any], shape: Shape, *, ec2: bool, prefix: str = "") -> Iterator[tuple[str, str]]:
+    for member, value in given.items():
+        member_shape = shape.members[member]
+        name = query_name(member, member_shape, ec2=ec2)
+        yield from _query_value(value, member_shape, f"{prefix}.{name}" if prefix else name, ec2=ec2)
+
+
+def _query_value(value: Any, shape: Shape, name: str, *, ec2: bool) -> Iterator[tuple[str, str]]:
+    kind = shape.type_name
+    if kind == "structure":
+        yield from _query_pairs(value, shape, ec2=ec2, prefix=name)
+    elif kind == "list":
+        if not value and not ec2:
+            yield name, ""
+        flat = ec2 or shape.serialization.get("flattened")
+        stem = name if flat else f"{name}.{shape.member.serialization.get('name', 'member')}"
+        for number, one in enumerate(value, 1):
+            yield from _query_value(one, shape.member, f"{stem}.{number}", ec2=ec2)
+    elif kind == "map":
+        stem = name if shape.serialization.get("flattened") else f"{name}.entry"
+        key_name, value_name = (
+            part.serialization.get("name", default) for part, default in ((shape.key, "key"), (shape.value, "value"))
+        )
+        for number, (key, one) in enumerate(value.items(), 1):
+            yield f"{stem}.{number}.{key_name}", key
+            yield from _query_value(one, shape.value, f"{stem}.{number}.{value_name}", ec2=ec2)
+    else:
+        yield name, to_text(value)
+
+
+def to_text(value: Any) -> str:
+    """Write a value as a query, a header or XML has it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return str(value)
+
+
+# JSON
+
+
+def _json(given: Mapping[str, Any], shape: Shape | None) -> bytes:
+    return _escaped({} if shape is None else _json_structure(given, shape))
+
+
+def _escaped(value: Any) -> bytes:
+    # Valid JSON either way; and no reader that tries the body as a form finds a second parameter in it.
+    return msgspec.json.encode(value).replace(b"&", b"\\u0026")
+
+
+def _json_structure(given: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+    return {
+        str(shape.members[member].serialization.get("name", member)): _json_value(value, shape.members[member])
+        for member, value in given.items()
+    }
+
+
+def _json_value(value: Any, shape: Shape) -> Any:
+    if value is None:
+        return None
+    if shape.type_name == "structure":
+        return value if shape.metadata.get("document") else _json_structure(value, shape)
+    if shape.type_name == "list":
+        return [_json_value(one, shape.member) for one in value]
+    if shape.type_name == "map":
+        return {key: _json_value(one, shape.value) for key, one in value.items()}
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if shape.type_name == "timestamp" and hasattr(value, "timestamp"):  # CBOR has a type for times
+        return value.timestamp()
+    return value
+
+
+# REST
+
+
+def _rest(call: ServiceRequest, operation: OperationModel, given: Mapping[str, Any]) -> Canonical:
+    shape = operation.input_shape
+    path = operation.http["requestUri"].partition("?")[0]
+    pairs = list(constant_query(call).items())
+    headers: dict[str, str] = {}
+    in_body: dict[str, Any] = {}
+    payload = shape.serialization.get("payload") if shape is not None else None
+    for member, value in given.items():
+        member_shape = shape.members[member]
+        where = member_shape.serialization.get("location")
+        name = str(member_shape.serialization.get("name", member))
+        if where == "uri":
+            greedy = f"{{{name}+}}" in path
+            path = path.replace(f"{{{name}{'+' if greedy else ''}}}", _label(call, value, greedy=greedy))
+        elif where == "querystring":
+            pairs.extend(_query_of(name, value))
+        elif where == "header" and member == "CopySource":
+            headers[name.lower()] = _copy_source(value)
+        elif where == "header":
+            headers[name.lower()] = ",".join(map(to_text, value)) if isinstance(value, list) else to_text(value)
+        elif where == "headers":
+            headers.update((f"{name.lower()}{key}", text) for key, text in value.items())
+        elif member != payload:
+            in_body[member] = value
+    body, content_type = _body(call, operation, given, in_body, payload)
+    if content_type:
+        headers.setdefault("content-type", content_type)
+    if not pairs or call.protocol == "rest-xml":
+        pairs.append(("x-id", call.operation))
+    query = "&".join(f"{quote(name, safe=_UNRESERVED)}={quote(value, safe=_UNRESERVED)}" for name, value in pairs)
+    return Canonical(operation.http["method"], path, query, headers, body)
+
+
+def _label(call: ServiceRequest, value: Any, *, greedy: bool) -> str:
+    text = to_text(value)
+    parts = text.split("/")
+    is_s3 = call.service is not None and call.service.name == "s3"
+    if (len(parts) > 1 and not greedy) if is_s3 else any(part in (".", "..", "") for part in parts):
+        # A path that one reader would take for another operation's than the next.
+        raise AWSError("InvalidURI", 400, "Couldn't parse the specified URI.", why=f"{text!r} is no part of a path.")
+    return quote(text, safe=_UNRESERVED + ("/" if greedy else ""))
+
+
+def _copy_source(value: str) -> str:
+    """Write what a copy is made of so that it can be read in one way."""
+    source = copy_source(value)
+    if source is None:
+        raise AWSError(
+            "InvalidArgument", 400, "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
+        )
+    version = f"?versionId={quote(source.version, safe=_UNRESERVED)}" if source.version else ""
+    return f"/{quote(source.bucket, safe=_UNRESERVED)}/{quote(source.key, safe=_UNRESERVED + '/')}{version}"
+
+
+def _query_of(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from _query_of(key, one)
+    elif isinstance(value, list):
+        yield from ((name, to_text(one)) for one in value)
+    else:
+        yield name, to_text(value)
+
+
+def _body(
+    call: ServiceRequest,
+    operation: OperationModel,
+    given: Mapping[str, Any],
+    in_body: Mapping[str, Any],
+    payload: str | None,
+) -> tuple[bytes, str]:
+    shape = operation.input_shape
+    if shape is None:
+        return b"", ""
+    if payload is not None:
+        payload_shape = shape.members[payload]
+        if payload_shape.type_name == "blob" or payload_shape.serialization.get("streaming"):
+            return call.http.body, call.http.header.get("content-type", "")
+        if payload not in given:
+            return b"", ""
+        if payload_shape.type_name == "string":
+            return given[payload].encode(), "text/plain"
+        if call.protocol == "rest-json":
+            return _escaped(_json_value(given[payload], payload_shape)), "application/json"
+        return _xml(operation, given), "application/xml"
+    if call.protocol == "rest-json":
+        if not in_body and operation.http["method"] in ("GET", "HEAD", "DELETE"):
+            return b"", ""
+        return _escaped(_json_structure(in_body, shape)), "application/json"
+    return (_xml(operation, given), "application/xml") if in_body else (b"", "")
+
+
+def _xml(operation: OperationModel, given: Mapping[str, Any]) -> bytes:
+    """Write a body as botocore does, which botocore itself does best. Labels it wants, and gets, are thrown away."""
+    from botocore.exceptions import BotoCoreError
+    from botocore.serialize import create_serializer
+
+    shape = operation.input_shape
+    labels = {member: "-" for member, one in shape.members.items() if one.serialization.get("location") == "uri"}
+    serializer = create_serializer("rest-xml", include_validation=False)
+    try:
+        body = serializer.serialize_to_request({**labels, **given}, operation)["body"]
+    except (BotoCoreError, KeyError, TypeError, ValueError) as problem:
+        raise AWSError("MalformedXML", 400, "The XML you provided was not well-formed.", why=str(problem)) from problem
+    return body.encode() if isinstance(body, str) else bytes(body)

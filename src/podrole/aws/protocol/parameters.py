@@ -1,0 +1,401 @@
+"""The input of a call, in the shape that botocore's model gives it: what authorization sees.
+
+Every protocol is read into the same nested dict, member names as SDKs spell them. What the model does not know is left
+out, and what could be read in two ways is refused. podrole.aws.protocol.canonical writes the request that the service
+sees from this very dict, so nothing can be asked for that was not looked at.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import io
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from podrole.aws.errors import AWSError
+from podrole.aws.protocol.catalogue import model
+from podrole.aws.protocol.receive import ServiceRequest, body_of
+from podrole.aws.protocol.xml_input import read_xml
+
+if TYPE_CHECKING:
+    from botocore.model import OperationModel, Shape
+
+_MOST_STEPS = 64
+"""How deep a query parameter's name may go; the deepest that a model has is far less."""
+
+
+def parameters(call: ServiceRequest) -> dict[str, Any]:
+    """Return the operation's input, read once. Raises AWSError for one that cannot be read.
+
+    Blobs are bytes, numbers and booleans of a query are converted, times stay as they were sent.
+    """
+    if call.input is None:
+        operation = operation_of(call)
+        call.input = _read(call, operation) if operation is not None else {}
+    return call.input
+
+
+@functools.cache
+def _operation(service: str, name: str) -> OperationModel:
+    return model(service).operation_model(name)
+
+
+def operation_of(call: ServiceRequest) -> OperationModel | None:
+    """Return the model of the operation called; None where it is none that the model knows."""
+    if call.service is None or not call.operation:
+        return None
+    return _operation(call.service.name, call.operation)
+
+
+def _read(call: ServiceRequest, operation: OperationModel) -> dict[str, Any]:
+    shape = operation.input_shape
+    if shape is None:
+        return {}
+    try:
+        if call.protocol in ("query", "ec2"):
+            return _structure_of_query(_tree(call.parameters), shape, ec2=call.protocol == "ec2")
+        if call.protocol == "json":
+            return _structure_of_json(_json_body(call), shape)
+        if call.protocol == "smithy-rpc-v2-cbor":
+            return _structure_of_json(_cbor_body(call), shape)
+        return _rest(call, shape)
+    except (TypeError, ValueError, KeyError, RecursionError) as problem:
+        raise _unreadable(call, str(problem)) from problem
+
+
+# Query: names with steps in them, "Filter.1.Value.2"
+
+_Tree = dict[str, Any]
+
+
+def _tree(flat: Mapping[str, str]) -> _Tree:
+    root: _Tree = {}
+    for name, value in flat.items():
+        steps = name.split(".")
+        if len(steps) > _MOST_STEPS:
+            raise ValueError(f"the parameter name {name[:40]!r}… has too many parts")
+        node = root
+        for step in steps[:-1]:
+            node = node.setdefault(step, {})
+            if not isinstance(node, dict):
+                raise ValueError(f"{name!r} is both a value and a structure")  # noqa: TRY004 - the client's data
+        if steps[-1] in node:
+            raise ValueError(f"{name!r} is both a value and a structure")
+        node[steps[-1]] = value
+    return root
+
+
+def _structure_of_query(tree: Any, shape: Shape, *, ec2: bool) -> dict[str, Any]:
+    if tree == "":
+        return {}
+    if not isinstance(tree, dict):
+        raise ValueError("a structure is given as a value")  # noqa: TRY004 - the client's data
+    found: dict[str, Any] = {}
+    names = query_names(shape, ec2)
+    for token, node in tree.items():
+        for member, member_shape in names.get(token, ()):
+            found[member] = _query_value(node, member_shape, ec2=ec2)
+    return found
+
+
+def query_names(shape: Shape, ec2: bool) -> dict[str, tuple[tuple[str, Any], ...]]:
+    """Return the members of a structure by the names that they have in a query."""
+    cache: dict[bool, dict[str, tuple[tuple[str, Any], ...]]] = shape.__dict__.setdefault("_podrole_names", {})
+    if ec2 not in cache:
+        names: dict[str, tuple[tuple[str, Any], ...]] = {}
+        for member, member_shape in shape.members.items():
+            token = query_name(member, member_shape, ec2=ec2)
+            names[token] = (*names.get(token, ()), (member, member_shape))
+        cache[ec2] = names
+    return cache[ec2]
+
+
+def query_name(member: str, shape: Shape, *, ec2: bool) -> str:
+    """Return the name of a member in a query (https://smithy.io/2.0/aws/protocols/aws-query-protocol.html, and
+    aws-ec2-query-protocol.html)."""
+    where = shape.serialization
+    if ec2:
+        name = where.get("queryName") or where.get("name")
+        return str(where["queryName"] if "queryName" in where else _capital(name) if name else _capital(member))
+    if shape.type_name == "list" and where.get("flattened"):
+        return str(shape.member.serialization.get("name") or where.get("name") or member)
+    return str(where.get("name") or member)
+
+
+def _capital(name: str) -> str:
+    return name[0].upper() + name[1:]
+
+
+def _query_value(node: Any, shape: Shape, *, ec2: bool) -> Any:
+    kind = shape.type_name
+    if kind == "structure":
+        return _structure_of_query(node, shape, ec2=ec2)
+    if kind == "list":
+        if not (ec2 or shape.serialization.get("flattened")) and isinstance(node, dict):
+            node = node.get(shape.member.serialization.get("name", "member"), {})
+        return [_query_value(one, shape.member, ec2=ec2) for one in _numbered(node)]
+    if kind == "map":
+        if not shape.serialization.get("flattened") and isinstance(node, dict):
+            node = node.get("entry", {})
+        key_name = shape.key.serialization.get("name", "key")
+        value_name = shape.value.serialization.get("name", "value")
+        entries: dict[str, Any] = {}
+        for entry in _numbered(node):
+            key = entry[key_name]
+            if not isinstance(key, str) or key in entries:
+                raise ValueError("a key of a map is no text, or given twice")
+            entries[key] = _query_value(entry.get(value_name, ""), shape.value, ec2=ec2)
+        return entries
+    if not isinstance(node, str):
+        raise ValueError("a value is given as a structure")  # noqa: TRY004 - the client's data
+    return from_text(node, shape)
+
+
+def _numbered(node: Any) -> list[Any]:
+    if node in ("", {}):
+        return []
+    if not isinstance(node, dict) or not all(
+        step.isascii() and step.isdigit() and not step.startswith("0") and len(step) < 7 for step in node
+    ):
+        raise ValueError("the members of a list are not numbered 1, 2, 3 …")
+    return [node[step] for step in sorted(node, key=int)]
+
+
+def from_text(text: str, shape: Shape) -> Any:
+    """Convert a value of a query, a header or XML by its type. Raises ValueError."""
+    match shape.type_name:
+        case "integer" | "long":
+            return int(text)
+        case "float" | "double":
+            return float(text)
+        case "boolean":
+            if text.lower() not in ("true", "false"):
+                raise ValueError(f"{text!r} is not true or false")
+            return text.lower() == "true"
+        case "blob":
+            return _bytes(text)
+    return text
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("a binary value is not base64") from None
+
+
+# JSON and CBOR
+
+
+def _json_body(call: ServiceRequest) -> Any:
+    body = body_of(call.http)
+    if not body.strip():
+        return {}
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError) as problem:
+        raise AWSError("SerializationException", 400, "", why=f"The request's body is not JSON: {problem}") from problem
+
+
+def _cbor_body(call: ServiceRequest) -> Any:
+    body = body_of(call.http)
+    if not body:
+        return {}
+    from botocore.parsers import BaseCBORParser
+
+    try:
+        return BaseCBORParser().parse_data_item(io.BufferedReader(io.BytesIO(body)))
+    except Exception as problem:
+        raise AWSError("SerializationException", 400, "", why=f"The request's body is not CBOR: {problem}") from problem
+
+
+def _structure_of_json(found: Any, shape: Shape) -> dict[str, Any]:
+    if not isinstance(found, dict):
+        raise ValueError("a structure is not a JSON object")  # noqa: TRY004 - the client's data
+    names = _json_names(shape)
+    return {
+        names[token][0]: _json_value(value, names[token][1])
+        for token, value in found.items()
+        if token in names and value is not None
+    }
+
+
+def _json_names(shape: Shape) -> dict[str, tuple[str, Any]]:
+    names: dict[str, tuple[str, Any]] | None = shape.__dict__.get("_podrole_json")
+    if names is None:
+        names = {
+            str(member_shape.serialization.get("name", member)): (member, member_shape)
+            for member, member_shape in shape.members.items()
+        }
+        shape.__dict__["_podrole_json"] = names
+    return names
+
+
+def _json_value(value: Any, shape: Shape) -> Any:
+    kind = shape.type_name
+    if kind == "structure":
+        if shape.metadata.get("document"):
+            return value
+        return _structure_of_json(value, shape)
+    if kind == "list":
+        if not isinstance(value, list):
+            raise ValueError("a list is not a JSON array")
+        return [None if one is None else _json_value(one, shape.member) for one in value]
+    if kind == "map":
+        if not isinstance(value, dict):
+            raise ValueError("a map is not a JSON object")
+        return {key: None if one is None else _json_value(one, shape.value) for key, one in value.items()}
+    if kind == "blob":
+        return _bytes(value) if isinstance(value, str) else bytes(value)
+    if kind in ("string", "character") and not isinstance(value, str):
+        raise ValueError(f"a text is a {type(value).__name__}")
+    return value
+
+
+# REST: labels, query, headers and body
+
+
+def _rest(call: ServiceRequest, shape: Shape) -> dict[str, Any]:
+    bindings = _bindings(shape)
+    found: dict[str, Any] = {}
+    for name, (member, one) in bindings.labels.items():
+        if name in call.path_parameters:
+            found[member] = from_text(call.path_parameters[name], one)
+    for name, text in call.http.header.items():
+        if name in bindings.headers:
+            member, one = bindings.headers[name]
+            found[member] = _header_member(text, one)
+    for prefix, member in bindings.prefixes:
+        headers = call.http.header.items()
+        found[member] = {name[len(prefix) :]: text for name, text in headers if name.startswith(prefix)}
+    if call.http.query:
+        _read_query(call, bindings, found)
+    if bindings.payload is not None:
+        body = _payload(call, shape.members[bindings.payload])
+        if body is not None:
+            found[bindings.payload] = body
+    elif bindings.in_body:
+        told = _structure_of_json(_json_body(call), shape) if call.protocol == "rest-json" else _xml_body(call, shape)
+        found.update((member, value) for member, value in told.items() if member in bindings.in_body)
+    return found
+
+
+_Bound = Mapping[str, tuple[str, "Shape"]]
+
+
+class _Bindings(NamedTuple):
+    """Where the members of an input are in a request, by the names they have there
+    (https://smithy.io/2.0/spec/http-bindings.html)."""
+
+    labels: _Bound
+    headers: _Bound
+    query: _Bound
+    prefixes: tuple[tuple[str, str], ...]
+    open_query: tuple[tuple[str, Shape], ...]
+    payload: str | None
+    in_body: frozenset[str]
+
+
+def _bindings(shape: Shape) -> _Bindings:
+    found: _Bindings | None = shape.__dict__.get("_podrole_bindings")
+    if found is not None:
+        return found
+    bound: dict[str, dict[str, tuple[str, Shape]]] = {"uri": {}, "header": {}, "querystring": {}, "headers": {}}
+    open_query: list[tuple[str, Shape]] = []
+    outside = {shape.serialization.get("payload")}
+    for member, one in shape.members.items():
+        where = one.serialization.get("location")
+        name = str(one.serialization.get("name", member))
+        if where is None:
+            continue
+        outside.add(member)
+        if where == "querystring" and one.type_name == "map":
+            open_query.append((member, one))
+        elif where in bound:
+            bound[where][name.lower() if where.startswith("header") else name] = (member, one)
+    found = shape.__dict__["_podrole_bindings"] = _Bindings(
+        bound["uri"],
+        bound["header"],
+        bound["querystring"],
+        tuple((name, member) for name, (member, _) in bound["headers"].items()),
+        tuple(open_query),
+        shape.serialization.get("payload"),
+        frozenset(shape.members) - outside,
+    )
+    return found
+
+
+def _read_query(call: ServiceRequest, bindings: _Bindings, found: dict[str, Any]) -> None:
+    query: dict[str, list[str]] = {}
+    for name, value in call.http.query_pairs:
+        query.setdefault(name, []).append(value)
+    for name, values in query.items():
+        if name in bindings.query:
+            member, one = bindings.query[name]
+            found[member] = _query_member(values, one, name)
+    for member, one in bindings.open_query:
+        as_lists = one.value.type_name == "list"
+        fixed = constant_query(call)
+        found[member] = {
+            name: values if as_lists else values[0]
+            for name, values in query.items()
+            if name not in bindings.query and name not in fixed and not name.startswith("X-Amz-")
+        }
+
+
+def constant_query(call: ServiceRequest) -> dict[str, str]:
+    """Return the query parameters that are part of the operation's address, such as S3's ``list-type=2``."""
+    operation = operation_of(call)
+    constant = operation.http["requestUri"].partition("?")[2] if operation is not None else ""
+    return {name: value for name, _, value in (part.partition("=") for part in constant.split("&") if part)}
+
+
+def _xml_body(call: ServiceRequest, shape: Shape) -> dict[str, Any]:
+    body = body_of(call.http)
+    return read_xml(body, shape, from_text) if body else {}
+
+
+def _query_member(values: list[str], shape: Shape, name: str) -> Any:
+    if shape.type_name == "list":
+        return [from_text(one, shape.member) for one in values]
+    if len(values) > 1:
+        raise ValueError(f"the parameter {name!r} is given twice")
+    return from_text(values[0], shape)
+
+
+def _header_member(text: str, shape: Shape) -> Any:
+    if shape.type_name == "list":
+        return [one.strip() for one in text.split(",")]
+    return from_text(text, shape)
+
+
+def _payload(call: ServiceRequest, shape: Shape) -> Any:
+    if shape.type_name == "blob" or shape.serialization.get("streaming"):
+        return call.http.body  # whatever encoding it has is the object's own
+    body = body_of(call.http)
+    if not body:
+        return None
+    if shape.type_name == "string":
+        return body.decode()
+    if call.protocol == "rest-json":
+        return _json_value(_json_body(call), shape)
+    return read_xml(body, shape, from_text)
+
+
+def _unreadable(call: ServiceRequest, problem: str) -> AWSError:
+    why = f"The parameters of {call.action} cannot be read: {problem}."
+    if call.protocol in ("query", "ec2"):
+        code = "InvalidParameterValue" if call.protocol == "ec2" else "MalformedInput"
+        return AWSError(code, 400, f"The request's parameters cannot be read: {problem}.", why=why)
+    if call.protocol == "rest-xml":
+        return AWSError(
+            "MalformedXML",
+            400,
+            "The XML you provided was not well-formed or did not validate against our published schema",
+            why=why,
+        )
+    return AWSError("SerializationException", 400, "", why=why)

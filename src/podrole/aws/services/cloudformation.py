@@ -1,0 +1,173 @@
+"""CloudFormation makes what a template holds with its caller's own rights, and moto with none at all.
+
+What each resource of a template needs is not worked out here. A caller who makes, changes or deletes a stack must be
+allowed *every* action of the services whose resources it holds, on everything: that is more than AWS asks, and never
+less. What would escape the question (a template that is not in the call, nested stacks, macros, a role to act as,
+stacks in other accounts) is not simulated.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/security-iam.html
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from podrole.aws.emulator.backends import backend
+from podrole.aws.errors import AWSError
+from podrole.aws.protocol.parameters import parameters
+from podrole.aws.protocol.receive import ServiceRequest
+from podrole.iam.actions.call import Permission
+from podrole.iam.actions.reference import service
+
+MOST_CHARACTERS = 51_200
+"""https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+_MAKING = frozenset({"CreateChangeSet", "CreateStack", "DeleteStack", "ExecuteChangeSet", "UpdateStack"})
+_ELSEWHERE = frozenset(
+    {
+        "CreateStackInstances",
+        "CreateStackSet",
+        "DeleteStackInstances",
+        "DeleteStackSet",
+        "UpdateStackInstances",
+        "UpdateStackSet",
+    }
+)
+# Where a service's name in types of resources is not the prefix of its actions.
+_PREFIXES = {
+    "apigatewayv2": "apigateway",
+    "applicationautoscaling": "application-autoscaling",
+    "certificatemanager": "acm",
+    "efs": "elasticfilesystem",
+    "elasticloadbalancingv2": "elasticloadbalancing",
+    "emr": "elasticmapreduce",
+    "kinesisfirehose": "firehose",
+    "opensearchservice": "es",
+    "stepfunctions": "states",
+}
+
+
+def permissions_of_stack(call: ServiceRequest) -> Iterator[Permission]:
+    """Yield what a call of CloudFormation needs beside its own action. Raises AWSError for what is not simulated."""
+    given = parameters(call)
+    if call.operation in _ELSEWHERE:
+        raise _not_simulated(call, "stacks in other accounts and regions")
+    body = given.get("TemplateBody")
+    template = read_template(body) if isinstance(body, str) else {}
+    if call.operation not in _MAKING:
+        return
+    if given.get("TemplateURL"):
+        raise _not_simulated(call, "templates that are read from S3; pass the template itself")
+    if given.get("RoleARN"):
+        raise _not_simulated(call, "a role that CloudFormation acts as")
+    for prefix in sorted({*_prefixes(call, template), *_prefixes_of_stored(call, given)}):
+        for action in _actions(prefix):
+            yield Permission(action, partial=True)
+
+
+def read_template(text: str) -> Mapping[str, Any]:
+    """Return a template, JSON or YAML with CloudFormation's short forms. Raises AWSError for anything else.
+
+    No tag makes anything but data: moto's own reader would call whatever Python function a tag names.
+    """
+    import yaml
+
+    if len(text) > MOST_CHARACTERS:
+        raise AWSError(
+            "ValidationError",
+            400,
+            "1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member must have "
+            f"length less than or equal to {MOST_CHARACTERS}",
+        )
+    try:
+        found = yaml.load(text, _loader())  # noqa: S506 - a SafeLoader
+    except (yaml.parser.ParserError, yaml.scanner.ScannerError):  # as moto goes on
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            found = None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise AWSError("ValidationError", 400, "Template format error: unsupported structure.")
+    return found
+
+
+@functools.cache
+def _loader() -> Any:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            # CloudFormation has no aliases, and a few lines of them can mean gigabytes.
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("aliases are not supported")
+            return super().compose_node(parent, index)
+
+    def short_form(loader: Any, _: str, node: Any) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            return loader.construct_mapping(node, deep=True)
+        if isinstance(node, yaml.SequenceNode):
+            return loader.construct_sequence(node, deep=True)
+        return {"short form": loader.construct_scalar(node)}
+
+    Loader.add_multi_constructor("!", short_form)
+    return Loader
+
+
+def _prefixes(call: ServiceRequest, template: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the services whose resources a template holds, by the prefixes of their actions."""
+    if "Transform" in template or _anywhere(template, "Fn::Transform"):
+        raise _not_simulated(call, "macros")
+    resources = template.get("Resources")
+    for resource in resources.values() if isinstance(resources, dict) else ():
+        kind = resource.get("Type") if isinstance(resource, dict) else None
+        parts = kind.split("::") if isinstance(kind, str) else []
+        if len(parts) != 3 or parts[0] != "AWS" or parts[1] == "CloudFormation":
+            raise _not_simulated(call, f"resources of type {kind!r}"[:100])
+        name = parts[1].lower()
+        prefix = _PREFIXES.get(name, name)
+        if service(prefix) is None:
+            raise _not_simulated(call, f"resources of type {kind!r}"[:100])
+        yield prefix
+
+
+def _anywhere(value: Any, name: str) -> bool:
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if name in one:
+                return True
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+    return False
+
+
+def _prefixes_of_stored(call: ServiceRequest, given: Mapping[str, Any]) -> Iterator[str]:
+    """Yield those of what is already there: a stack that is changed or deleted, a change set that is carried out."""
+    stored = backend("cloudformation", call.account, call.region)
+    if stored is None:
+        return
+    stack, change_set = given.get("StackName"), given.get("ChangeSetName")
+    known: list[tuple[list[Any], Callable[[Any], bool]]] = [
+        (list(stored.stacks.values()), lambda one: stack in (one.name, one.stack_id)),
+        (list(stored.change_sets.values()), lambda one: change_set in (one.change_set_name, one.change_set_id)),
+    ]
+    for several, is_meant in known:
+        for one in several:
+            if is_meant(one) and isinstance(one.template, str) and one.template:
+                yield from _prefixes(call, read_template(one.template))
+
+
+@functools.cache
+def _actions(prefix: str) -> tuple[str, ...]:
+    found = service(prefix)
+    return tuple(f"{prefix}:{name}" for name in found.action_names()) if found is not None else ()
+
+
+def _not_simulated(call: ServiceRequest, what: str) -> AWSError:
+    return AWSError("NotImplemented", 501, f"podrole's local AWS does not simulate {call.action} with {what}.")

@@ -1,0 +1,1 @@
+"""Signature Version 4: verified, and refused in the words of each service."""

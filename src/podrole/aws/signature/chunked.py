@@ -1,0 +1,190 @@
+"""The payload of an S3 request: a hash, a word instead of one, or chunks that carry signatures of their own.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html and sigv4-streaming-trailers.html. Each chunk's
+signature covers the one before it, so none can be left out, changed or moved.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import hmac
+import re
+
+from podrole.aws.protocol.receive import ServiceRequest
+from podrole.aws.signature import sigv4
+from podrole.aws.signature.sigv4 import Fault, Signature, SignatureRefused
+
+SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+SIGNED_CHUNKS_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+UNSIGNED_CHUNKS_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+_STREAMING = frozenset({SIGNED_CHUNKS, SIGNED_CHUNKS_TRAILER, UNSIGNED_CHUNKS_TRAILER})
+_CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})(?:;chunk-signature=([0-9a-f]{64}))?\r\n")
+_TRAILER = re.compile(rb"([A-Za-z0-9-]+):([^\r\n]*)\r?\n")
+_TRAILER_SIGNATURE = "x-amz-trailer-signature"
+MIN_CHUNK_BYTES = 8_192
+"""Of all chunks but the last (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html)."""
+_ENDED_EARLY = "The request body terminated unexpectedly"
+
+
+def s3_payload_hash(call: ServiceRequest, signature: Signature, stated: str | None) -> str:
+    """Return what goes into the canonical request for the body, having made sure that it fits the body.
+
+    ``stated`` is the header ``x-amz-content-sha256``. Raises SignatureRefused where it cannot be right.
+    """
+    if stated is None and signature.presigned:
+        stated = next(
+            (value for name, value in call.http.query_pairs if name == "X-Amz-Content-Sha256"), sigv4.UNSIGNED_PAYLOAD
+        )
+    if stated is None:
+        raise _refused("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
+    if sigv4.claims_hash(stated):
+        if stated != sigv4.body_hash(call.http.body):
+            raise _refused(
+                "XAmzContentSHA256Mismatch",
+                "The provided 'x-amz-content-sha256' header does not match what was computed.",
+            )
+    elif (stated not in _STREAMING or signature.presigned) and stated != sigv4.UNSIGNED_PAYLOAD:
+        raise _refused(
+            "InvalidArgument",
+            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value.",
+        )
+    return stated
+
+
+def decode(call: ServiceRequest, signature: Signature, secret: str) -> None:
+    """Replace a body in chunks by what it carries, verifying every signature in it. Raises SignatureRefused.
+
+    Trailers become headers, but only checksums that ``x-amz-trailer`` announced: what the request does was settled by
+    its headers, and nothing that comes after them can change it.
+    """
+    form = call.http.header.get("x-amz-content-sha256")
+    if form not in _STREAMING:
+        return
+    length = _decoded_length(call)
+    reader = _Reader(call.http.body)
+    signer = None if form == UNSIGNED_CHUNKS_TRAILER else _ChunkSigner(signature, secret)
+    content = bytearray()
+    small = False
+    while True:
+        size, chunk_signature = reader.head()
+        if size and small:
+            raise _refused(
+                "InvalidChunkSizeError",
+                "Only the last chunk is allowed to have a size less than 8192 bytes",
+                status="403",
+            )
+        small = size < MIN_CHUNK_BYTES
+        data = reader.take(size)
+        if signer is not None:
+            signer.check(data, chunk_signature)
+        if size == 0:
+            break
+        content += data
+        reader.newline()
+    trailers = reader.trailers() if form != SIGNED_CHUNKS else {}
+    if signer is not None and form == SIGNED_CHUNKS_TRAILER:
+        signer.check_trailers(trailers)
+    trailers.pop(_TRAILER_SIGNATURE, None)
+    reader.newline()
+    reader.end()
+    _require_announced(call, trailers)
+    if length != len(content):
+        raise _refused("IncompleteBody", "The request body does not have the length that it states.")
+    # What is left is a plain body, so nothing may say that it is in chunks.
+    dropped = {"x-amz-content-sha256", "x-amz-decoded-content-length", "x-amz-trailer", "content-encoding"}
+    encodings = [
+        part.strip()
+        for part in call.http.header.get("content-encoding", "").split(",")
+        if part.strip() not in ("", "aws-chunked")
+    ]
+    headers = [(name, value) for name, value in call.http.headers if name not in dropped]
+    headers += [("content-encoding", ",".join(encodings))] if encodings else []
+    headers += trailers.items()
+    call.http = dataclasses.replace(call.http, headers=headers, body=bytes(content))
+
+
+def _decoded_length(call: ServiceRequest) -> int:
+    stated = call.http.header.get("x-amz-decoded-content-length", "")
+    if not (stated.isascii() and stated.isdigit() and len(stated) < 16):
+        raise _refused("MissingContentLength", "You must provide the Content-Length HTTP header.", status="411")
+    return int(stated)
+
+
+def _require_announced(call: ServiceRequest, trailers: dict[str, str]) -> None:
+    announced = {name.strip().lower() for name in call.http.header.get("x-amz-trailer", "").split(",")}
+    for name in trailers:
+        if name not in announced or not name.startswith("x-amz-checksum-"):
+            raise _refused("MalformedTrailerError", "The request contained trailing data that was not well-formed.")
+
+
+class _ChunkSigner:
+    """Checks signatures that each cover the one before, the request's own first."""
+
+    def __init__(self, signature: Signature, secret: str) -> None:
+        self._key = sigv4.signing_key(secret, signature.date, signature.region, signature.service)
+        self._previous = signature.value
+        self._scope = f"{signature.timestamp}\n{signature.scope}"
+
+    def check(self, data: bytes, stated: str | None) -> None:
+        hashes = f"{sigv4.body_hash(b'')}\n{sigv4.body_hash(data)}"
+        self._check(f"AWS4-HMAC-SHA256-PAYLOAD\n{self._scope}\n{self._previous}\n{hashes}", stated)
+
+    def check_trailers(self, trailers: dict[str, str]) -> None:
+        lines = "".join(f"{name}:{value}\n" for name, value in trailers.items() if name != _TRAILER_SIGNATURE)
+        text = f"AWS4-HMAC-SHA256-TRAILER\n{self._scope}\n{self._previous}\n{sigv4.body_hash(lines.encode())}"
+        self._check(text, trailers.get(_TRAILER_SIGNATURE))
+
+    def _check(self, to_sign: str, stated: str | None) -> None:
+        expected = hmac.digest(self._key, to_sign.encode(), hashlib.sha256).hex()
+        if stated is None or not hmac.compare_digest(expected, stated):
+            raise SignatureRefused(
+                Fault.MISMATCH, "The signature of a chunk of the body does not match.", string_to_sign=to_sign
+            )
+        self._previous = expected
+
+
+class _Reader:
+    """Reads chunks from a body that is all there."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._at = 0
+
+    def head(self) -> tuple[int, str | None]:
+        found = _CHUNK.match(self._body, self._at)
+        if found is None:
+            raise _refused("IncompleteBody", _ENDED_EARLY)
+        self._at = found.end()
+        return int(found[1], 16), found[2].decode() if found[2] else None
+
+    def take(self, size: int) -> bytes:
+        data = self._body[self._at : self._at + size]
+        if len(data) != size:
+            raise _refused("IncompleteBody", _ENDED_EARLY)
+        self._at += size
+        return data
+
+    def newline(self) -> None:
+        if self.take(2) != b"\r\n":
+            raise _refused("IncompleteBody", _ENDED_EARLY)
+
+    def trailers(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        while (line := _TRAILER.match(self._body, self._at)) is not None:
+            name = line[1].decode().lower()
+            if name in found:
+                raise _refused("MalformedTrailerError", "The request contained trailing data that was not well-formed.")
+            found[name] = line[2].decode("latin-1").strip()
+            self._at = line.end()
+        return found
+
+    def end(self) -> None:
+        """Nothing follows the last chunk: it would be covered by no signature."""
+        if self._at != len(self._body):
+            raise _refused("IncompleteBody", "The request body goes on after its last chunk.")
+
+
+def _refused(code: str, message: str, **evidence: str) -> SignatureRefused:
+    return SignatureRefused(Fault.PAYLOAD, message, code=code, **evidence)

@@ -1,0 +1,238 @@
+"""The cluster: its state, and the faces that it shows.
+
+A Cluster binds no port: whoever starts it serves ``api`` (over TLS; kubectl sends no token without) and ``issuer_app``
+on the sockets of their choice, and leaves the cluster before closing those, so that open watches end at once.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from podrole.base.clock import Clock, system_clock
+from podrole.base.events import EventLog
+from podrole.cluster.admission.attributes import Attributes
+from podrole.cluster.admission.caller import ServiceResolver, WebhookCaller
+from podrole.cluster.admission.chain import AdmissionChain
+from podrole.cluster.admission.conditions import Conditions
+from podrole.cluster.admission.dispatch import Dispatch
+from podrole.cluster.admission.mutating import MutatingWebhooks
+from podrole.cluster.admission.validating import ValidatingWebhooks
+from podrole.cluster.api.calls import Call
+from podrole.cluster.api.decode import decode_body, finish, redecode
+from podrole.cluster.api.deleting import Deletes
+from podrole.cluster.api.patches import Patches
+from podrole.cluster.api.pod_subresources import PodSubresources
+from podrole.cluster.api.reading import Reads
+from podrole.cluster.api.scale import Scales
+from podrole.cluster.api.verbs import Verbs
+from podrole.cluster.api.writing import Writes, random_suffix
+from podrole.cluster.assembly.in_process import InProcessClient
+from podrole.cluster.assembly.services import ServiceEndpoints
+from podrole.cluster.authorization.authorizer import Authorizer
+from podrole.cluster.authorization.bootstrap import cluster_role_bindings, cluster_roles
+from podrole.cluster.authorization.escalation import Escalation
+from podrole.cluster.authorization.roles import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, Roles
+from podrole.cluster.core.client import ClusterClient
+from podrole.cluster.core.errors import internal
+from podrole.cluster.core.node_api import Node
+from podrole.cluster.core.users import MASTERS, User
+from podrole.cluster.http.app import ApiApp, Order
+from podrole.cluster.http.handlers import Handlers
+from podrole.cluster.http.paths import Paths
+from podrole.cluster.identity.authentication import Authenticator, TokenAuthenticator
+from podrole.cluster.identity.reviews import Reviews
+from podrole.cluster.identity.service_accounts import ServiceAccountTokens
+from podrole.cluster.identity.token_requests import TokenRequests
+from podrole.cluster.kinds.registry import BY_NAME
+from podrole.cluster.publish.issuer import IssuerDocuments
+from podrole.cluster.schema.decoding import DecodeError, decode
+from podrole.cluster.schema.types import struct
+from podrole.cluster.store.store import Store
+from podrole.kube.kubeconfig import kubeconfig
+from podrole.oidc.keys import SigningKey
+
+Object = dict[str, Any]
+
+NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+_SYSTEM = User("system:apiserver", groups=(MASTERS,))
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """What a cluster is told once.
+
+    ``server``: its https URL, for kubeconfigs. ``issuer``: the ``iss`` of its tokens, https without query or fragment.
+    ``audiences``: whom a token is for when its request does not say; the issuer where empty. ``max_token_seconds``: the
+    longest life that a token may ask for. ``bookmark_seconds``: how often a quiet watch hears that it is up to date.
+    ``watch_limit``: events that may wait for a slow watcher before it is closed. ``history``: changes remembered for
+    each resource, from which a watch may resume.
+    """
+
+    server: str
+    issuer: str
+    audiences: tuple[str, ...] = ()
+    max_token_seconds: int = 1 << 32
+    bookmark_seconds: float = 60.0
+    watch_limit: int = 10_000
+    history: int = 4096
+
+
+class Cluster:
+    """A cluster of one API server. An async context manager: inside it the cluster is up."""
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        *,
+        keys: Sequence[SigningKey],
+        authority_pem: bytes,
+        administrator_token: str | None = None,
+        token_authenticators: Sequence[TokenAuthenticator] = (),
+        resolve_service: ServiceResolver | None = None,
+        events: EventLog | None = None,
+        clock: Clock = system_clock,
+        source: random.Random | None = None,
+    ) -> None:
+        """Make a cluster with its four namespaces and Kubernetes' default roles.
+
+        ``keys``: the first signs tokens, all verify them. ``authority_pem``: the certificate that clients trust.
+        ``administrator_token``: None for a new one. ``token_authenticators``: asked, in order, whose a token is that is
+        neither the administrator's nor a service account's. ``resolve_service``: where a webhook's service listens;
+        None for the ready pods that it selects. ``events``: told of each new pod's admission. ``source``: what names
+        are made of, random where None.
+        """
+        self.settings = settings
+        self.administrator_token = administrator_token or secrets.token_urlsafe(32)
+        self.authority_pem = authority_pem
+        self._random = source or random.Random()  # noqa: S311 - for names, as in kube-apiserver; tokens use secrets
+        self._clock = clock
+        self._up = True
+        self.store = Store(history=settings.history)
+        self.tokens = ServiceAccountTokens(self.store, settings.issuer, keys, clock)
+        self._caller = WebhookCaller(resolve_service or ServiceEndpoints(self.store))
+        audiences = settings.audiences or (settings.issuer,)
+        authenticator = Authenticator(self.administrator_token, self.tokens, audiences, token_authenticators)
+        roles = Roles(self.store)
+        authorizer = Authorizer(roles)
+        reviews = Reviews(authenticator, authorizer, self.tokens, audiences, clock)
+        self.verbs = self._make_verbs(reviews, authorizer, Escalation(authorizer, roles), audiences, events)
+        self._handlers = Handlers(self.verbs, clock, bookmark_seconds=settings.bookmark_seconds, source=self._random)
+        self._issuer = IssuerDocuments(settings.issuer, lambda: self.tokens.keys)
+        checks = {"ping": lambda: True, "shutdown": lambda: self._up}
+        self._api = ApiApp(authenticator, authorizer, self._handlers, Paths(self._issuer, checks))
+        self._create_first_objects()
+
+    def _make_verbs(
+        self,
+        reviews: Reviews,
+        authorizer: Authorizer,
+        escalation: Escalation,
+        audiences: Sequence[str],
+        events: EventLog | None,
+    ) -> Verbs:
+        clock = self._clock
+        conditions = Conditions(authorizer)
+        mutating, validating = (
+            Dispatch(kind, self.store, self._caller, conditions) for kind in ("mutating", "validating")
+        )
+        admission = AdmissionChain(
+            self.store,
+            mutating=MutatingWebhooks(mutating, _redecode),
+            validating=ValidatingWebhooks(validating),
+            suffix=lambda: random_suffix(self._random),
+            clock=clock,
+            events=events,
+        )
+        writes = Writes(self.store, admission, escalation, clock, self._random)
+        deletes = Deletes(self.store, admission, clock)
+        return Verbs(
+            reads=Reads(self.store, self.settings.watch_limit),
+            writes=writes,
+            patches=Patches(writes, clock),
+            deletes=deletes,
+            scales=Scales(writes),
+            pods=PodSubresources(self.store, writes, deletes, clock),
+            tokens=TokenRequests(
+                self.store,
+                self.tokens,
+                audiences=audiences,
+                max_seconds=self.settings.max_token_seconds,
+                clock=clock,
+            ),
+            reviews=reviews,
+            admission=admission,
+        )
+
+    def _create_first_objects(self) -> None:
+        objects = [(BY_NAME["namespaces"], {"metadata": {"name": name}}) for name in NAMESPACES]
+        objects.extend((CLUSTER_ROLES, role) for role in cluster_roles())
+        objects.extend((CLUSTER_ROLE_BINDINGS, binding) for binding in cluster_role_bindings())
+        for resource, body in objects:
+            call = Call(resource, "", _SYSTEM, "kube-apiserver", str(body["metadata"]["name"]))
+            self.verbs.writes.store_directly(call, decode_body(call, body, [], str))
+
+    @property
+    def api(self) -> ApiApp:
+        """The ASGI application of the API listener (HTTP and WebSocket)."""
+        return self._api
+
+    @property
+    def issuer_app(self) -> Any:
+        """The ASGI application that publishes the issuer's documents to everyone, below the issuer's own path."""
+        return self._issuer.app
+
+    @property
+    def node(self) -> Node | None:
+        """What logs, exec and attach are passed on to; None while there is no node."""
+        return self._handlers.node
+
+    @node.setter
+    def node(self, node: Node | None) -> None:
+        self._handlers.node = node
+
+    @property
+    def orders(self) -> dict[str, Order]:
+        """What whoever runs the cluster does on a POST to a path of their own, below ``/podrole/``.
+
+        An order gets the body and returns what is to be the JSON answer, or raises StatusError. RBAC decides who may
+        ``post`` to the path.
+        """
+        return self._api.orders
+
+    def client(self, user: User, agent: str = "podrole") -> ClusterClient:
+        """Return a client inside this process that acts as ``user``; ``agent`` names the fields that it manages."""
+        return InProcessClient(self.verbs, user, agent)
+
+    def kubeconfig(self, token: str | None = None) -> str:
+        """Return a kubeconfig for the administrator, or for the bearer of ``token``."""
+        return kubeconfig(self.settings.server, self.authority_pem, token or self.administrator_token)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End every watch and close the connections to webhooks."""
+        self._up = False
+        self.store.close()
+        await self._caller.close()
+
+
+def _redecode(request: Attributes, value: Any) -> Object:
+    """Make an object again of what a webhook's patch left; what it added that no type knows is dropped."""
+    below = request.resource.subresource(request.subresource) if request.subresource else None
+    try:
+        if below is not None and below.schema:
+            return finish(decode(struct(below.schema), value, []), below.api_version, below.kind, None)
+        if below is not None and below.kind != request.resource.kind:
+            raise internal(f"a webhook may not change a {below.kind}")
+        obj, _ = redecode(request.resource, value)
+    except DecodeError as problem:
+        raise internal(str(problem)) from None
+    return obj

@@ -1,0 +1,86 @@
+"""What the API asks of the node: the output of a container, and a command run inside it.
+
+The API knows the protocols (HTTP, WebSocket, Status); the node knows processes. A node says no by raising
+``podrole.cluster.core.errors.StatusError`` *before* it returns, so that the refusal is still an ordinary HTTP answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LogOptions:
+    """How much of a log is wanted (PodLogOptions, v1).
+
+    ``since_time`` is epoch seconds; ``since_seconds`` counts back from now; at most one of them is set.
+    ``tail_lines`` and ``limit_bytes`` of None mean all.
+    """
+
+    follow: bool = False
+    previous: bool = False
+    timestamps: bool = False
+    tail_lines: int | None = None
+    limit_bytes: int | None = None
+    since_seconds: int | None = None
+    since_time: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """Which ends of a command the client wants. With ``tty``, standard error comes mixed into standard output."""
+
+    stdin: bool = False
+    stdout: bool = True
+    stderr: bool = True
+    tty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Bytes that a command wrote."""
+
+    stream: Literal["stdout", "stderr"]
+    data: bytes
+
+
+class Session(Protocol):
+    """A command under way, or a container that one is attached to."""
+
+    def output(self) -> AsyncIterator[Output]:
+        """Yield what is written, until both streams are at their end."""
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """Pass ``data`` to standard input; silently dropped once the command does not read any more."""
+        ...
+
+    async def close_input(self) -> None:
+        """End standard input."""
+        ...
+
+    async def resize(self, width: int, height: int) -> None:
+        """Set the terminal's size in characters; nothing happens without a tty."""
+        ...
+
+    async def wait(self) -> int:
+        """Return the exit code, once there is one; 128 + n for a command ended by signal n. 0 after an attach."""
+        ...
+
+    async def close(self) -> None:
+        """The client has gone: end the command (an attached container runs on) and free what it held."""
+        ...
+
+
+class Node(Protocol):
+    """``pod`` is the stored object; ``container`` names one of its containers, which the API has checked."""
+
+    async def logs(self, pod: Object, container: str, options: LogOptions) -> AsyncIterator[bytes]: ...
+
+    async def exec(self, pod: Object, container: str, command: Sequence[str], options: StreamOptions) -> Session: ...
+
+    async def attach(self, pod: Object, container: str, options: StreamOptions) -> Session: ...

@@ -1,0 +1,1 @@
+"""The client side of the Kubernetes API: connecting, asking, following a resource; names and quantities."""

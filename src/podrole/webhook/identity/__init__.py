@@ -1,0 +1,1 @@
+"""Which identity a service account has."""

@@ -1,0 +1,170 @@
+"""The ``pod-identity-webhook`` ConfigMap: roles for service accounts that carry no annotation.
+
+``data.config`` is a JSON object from ``<namespace>/<service account>`` to what it is bound to. Both halves of a key may
+hold ``*``, ``?`` and ``[…]``. Of several entries that match, the most specific decides: first one without wildcards,
+then one whose namespace has none, then one whose service account has none, then the one with more literal characters.
+
+An entry without ``RoleARN`` binds nothing, and so exempts a service account from the wildcards that also match it.
+An entry that cannot be read is left out and named; all others hold.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from podrole.webhook.identity.resolution import (
+    MAX_VALUE,
+    NO_BINDINGS,
+    Binding,
+    Bindings,
+    clamp_expiration,
+    parse_ca_bundle,
+    parse_endpoint,
+)
+
+CONFIG_MAP = "pod-identity-webhook"
+CONFIG_KEY = "config"
+
+ENTRY_FIELDS: dict[str, type] = {
+    "RoleARN": str,
+    "Audience": str,
+    "UseRegionalSTS": bool,
+    "TokenExpiration": int,
+    "AWSEndpointURL": str,
+    "AWSCABundle": str,
+    "RoleSessionName": bool,
+}
+"""What an entry may say; the first four are the EKS webhook's."""
+
+_WILDCARDS = frozenset("*?[")
+_UNTIL_WILDCARD = re.compile(r"[^*?\[]*")
+
+
+class _Glob:
+    """One half of a key. Its regular expression is made when it is needed: there may be thousands."""
+
+    __slots__ = ("_pattern", "_prefix", "_suffix", "_text")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._prefix = _UNTIL_WILDCARD.match(text)[0]  # type: ignore[index] # it matches nothing, too
+        self._suffix = "" if "[" in text else text[max(text.rfind("*"), text.rfind("?")) + 1 :]
+        self._pattern: re.Pattern[str] | None = None
+
+    def matches(self, name: str) -> bool:
+        if not name.startswith(self._prefix) or not name.endswith(self._suffix):
+            return False
+        if self._pattern is None:
+            self._pattern = re.compile(fnmatch.translate(self._text))
+        return self._pattern.match(name) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    key: str
+    namespace: _Glob
+    name: _Glob
+    binding: Binding
+
+
+class ConfigMapBindings:
+    """The entries of one ConfigMap, ready to be searched."""
+
+    def __init__(self, entries: Mapping[tuple[str, str], Binding]) -> None:
+        self._exact = {key: binding for key, binding in entries.items() if not _WILDCARDS.intersection("/".join(key))}
+        patterns = [key for key in entries if key not in self._exact]
+        patterns.sort(key=_specificity)
+        self._patterns = [_Pattern("/".join(key), _Glob(key[0]), _Glob(key[1]), entries[key]) for key in patterns]
+
+    def __len__(self) -> int:
+        return len(self._exact) + len(self._patterns)
+
+    def find(self, namespace: str, name: str) -> tuple[str, Binding] | None:
+        """Return the entry that fits best, with its key."""
+        binding = self._exact.get((namespace, name))
+        if binding is not None:
+            return f"{namespace}/{name}", binding
+        for pattern in self._patterns:
+            if pattern.namespace.matches(namespace) and pattern.name.matches(name):
+                return pattern.key, pattern.binding
+        return None
+
+
+def parse_bindings(data: Mapping[str, str | None] | None) -> tuple[Bindings | None, list[str]]:
+    """Read a ConfigMap's ``data``. Returns its bindings and, in words, every entry that was left out.
+
+    The bindings are None where ``config`` is no JSON object at all: the caller keeps those it has.
+    """
+    text = (data or {}).get(CONFIG_KEY)
+    if not text:
+        return NO_BINDINGS, [f"ConfigMap {CONFIG_MAP} has no key {CONFIG_KEY!r}"]
+    try:
+        document = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as problem:
+        return None, [f"key {CONFIG_KEY!r} of ConfigMap {CONFIG_MAP} is not JSON: {problem}"]
+    if not isinstance(document, dict):
+        return None, [f"key {CONFIG_KEY!r} of ConfigMap {CONFIG_MAP} is not a JSON object"]
+    entries: dict[tuple[str, str], Binding] = {}
+    faults: list[str] = []
+    for key, value in document.items():
+        namespace, _, name = key.partition("/")
+        if not namespace or not name or "/" in name:
+            faults.append(f"entry {key!r} of ConfigMap {CONFIG_MAP} is skipped: expected <namespace>/<service account>")
+            continue
+        binding = read_entry(value)
+        if isinstance(binding, str):
+            faults.append(f"entry {key!r} of ConfigMap {CONFIG_MAP} is skipped: {binding}")
+            continue
+        entries[namespace, name] = binding
+        faults.extend(f"entry {key!r} of ConfigMap {CONFIG_MAP}: {fault}" for fault in binding.faults)
+    return ConfigMapBindings(entries), faults
+
+
+def read_entry(value: Any) -> Binding | str:
+    """Return one entry's binding, or why it is none. Field names are matched without regard to case, as Go does."""
+    if not isinstance(value, dict):
+        return "it is not a JSON object"
+    fields = {name.lower(): content for name, content in value.items()}
+    for name, wanted in ENTRY_FIELDS.items():
+        content = fields.get(name.lower())
+        if isinstance(content, str) and len(content) > MAX_VALUE:
+            return f"{name} is longer than {MAX_VALUE} characters"
+        # bool is an int to Python and not to JSON.
+        if content is not None and (not isinstance(content, wanted) or (wanted is int and isinstance(content, bool))):
+            return f"{name} is not {_TYPE_NAMES[wanted]}"
+    faults: list[str] = []
+    expiration = fields.get("tokenexpiration") or None
+    if expiration is not None and clamp_expiration(expiration) != expiration:
+        faults.append(f"TokenExpiration is {expiration} s, taken as {clamp_expiration(expiration)} s")
+        expiration = clamp_expiration(expiration)
+    endpoint = fields.get("awsendpointurl")
+    if endpoint is not None and (endpoint := parse_endpoint(endpoint)) is None:
+        return "AWSEndpointURL is not an http or https URL"
+    bundle = fields.get("awscabundle")
+    if bundle is not None and (bundle := parse_ca_bundle(bundle)) is None:
+        return "AWSCABundle is neither <configmap> nor <configmap>/<key>"
+    return Binding(
+        role_arn=fields.get("rolearn") or None,
+        audience=fields.get("audience") or None,
+        regional_sts=fields.get("useregionalsts"),
+        token_expiration=expiration,
+        endpoint_url=endpoint,
+        ca_bundle=bundle,
+        session_name=fields.get("rolesessionname"),
+        faults=tuple(faults),
+    )
+
+
+_TYPE_NAMES = {str: "a string", bool: "true or false", int: "a whole number"}
+
+
+def _specificity(key: tuple[str, str]) -> tuple[bool, bool, int, tuple[str, str]]:
+    namespace, name = key
+    literals = sum(character not in _WILDCARDS for character in namespace + name)
+    return bool(_WILDCARDS.intersection(namespace)), bool(_WILDCARDS.intersection(name)), -literals, key

@@ -1,0 +1,319 @@
+"""What it takes to run the webhook in a cluster, as Kubernetes objects. The Helm chart renders the same.
+
+The rights are those that are used and no others. The webhook's own pods carry the label that keeps them from it: it
+never waits for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from podrole import __version__
+from podrole.webhook.identity.config_map import CONFIG_MAP
+from podrole.webhook.settings import REQUIRE_LABEL, SKIP_LABEL
+
+Object = dict[str, Any]
+
+CONTAINER_PORT = 8443
+METRICS_PORT = 9999
+USER = 65_532
+WEBHOOK = "pod-identity-webhook.podrole.dev"
+CERTIFICATES_PATH = "/etc/webhook/certs"
+
+Certificates = Literal["self-signed", "cert-manager", "secret"]
+CERTIFICATES: tuple[Certificates, ...] = get_args(Certificates)
+FailurePolicy = Literal["Ignore", "Fail"]
+FAILURE_POLICIES: tuple[FailurePolicy, ...] = get_args(FailurePolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What can be chosen about an installation."""
+
+    name: str = "pod-identity-webhook"
+    """The name of every object, and of the MutatingWebhookConfiguration."""
+
+    namespace: str = "pod-identity-webhook"
+    """Where it runs; the namespace must exist."""
+
+    image: str = f"podrole:{__version__}"
+    """The image, as the project's Dockerfile builds it."""
+
+    replicas: int = 2
+    """How many pods answer. With one, a rolling update leaves a gap in which pods get no identity."""
+
+    certificates: Certificates = "self-signed"
+    """Who makes the serving certificate. ``secret`` takes one that is there, of type kubernetes.io/tls, under ``name``;
+    it needs ``ca_bundle``."""
+
+    ca_bundle: str = ""
+    """With ``certificates`` ``secret``: the CA that signed the certificate, PEM in base64."""
+
+    watch_config_map: bool = False
+    """Whether the ConfigMap ``pod-identity-webhook`` of the namespace binds roles too."""
+
+    failure_policy: FailurePolicy = "Ignore"
+    """What becomes of a pod while no replica answers: let in without its identity, or refused."""
+
+    require_label: bool = False
+    """Whether pods labelled ``eks.amazonaws.com/require-pod-identity=true`` are refused where they get no identity."""
+
+    events: bool = True
+    """Whether Events on a pod's owner say what was wrong."""
+
+    scan_interval: str = ""
+    """How often running pods are scanned, as a duration; empty never."""
+
+    service_monitor: bool = False
+    """Whether the Prometheus operator is told of the metrics."""
+
+    arguments: tuple[str, ...] = ()
+    """Further flags."""
+
+
+def manifests(installation: Installation) -> list[Object]:
+    """Return every object of an installation, in the order in which they can be applied."""
+    chosen = installation
+    objects = [
+        _object(chosen, "v1", "ServiceAccount"),
+        *_cluster_rights(chosen),
+        *_namespace_rights(chosen),
+        _deployment(chosen),
+        _service(chosen),
+        _disruption_budget(chosen),
+    ]
+    if chosen.certificates == "self-signed":
+        # Empty: the webhook fills it. It is here so that it goes when the installation goes.
+        objects.insert(1, _object(chosen, "v1", "Secret"))
+    if chosen.certificates == "cert-manager":
+        objects += _cert_manager(chosen)
+    objects.append(_configuration(chosen))
+    if chosen.service_monitor:
+        objects.append(_service_monitor(chosen))
+    return objects
+
+
+def arguments(chosen: Installation) -> list[str]:
+    """Return the flags that the container is started with."""
+    flags = [f"--port={CONTAINER_PORT}", f"--metrics-port={METRICS_PORT}", f"--namespace={chosen.namespace}"]
+    if chosen.certificates == "self-signed":
+        flags += [
+            "--self-signed",
+            f"--tls-secret={chosen.name}",
+            f"--service-name={chosen.name}",
+            f"--webhook-configuration={chosen.name}",
+        ]
+    if chosen.watch_config_map:
+        flags.append("--watch-config-map")
+    if not chosen.events:
+        flags.append("--events=false")
+    if chosen.scan_interval:
+        flags.append(f"--scan-interval={chosen.scan_interval}")
+    return [*flags, *chosen.arguments]
+
+
+def _labels(chosen: Installation) -> dict[str, str]:
+    return {"app.kubernetes.io/name": "podrole-webhook", "app.kubernetes.io/instance": chosen.name}
+
+
+def _object(chosen: Installation, api_version: str, kind: str, *, namespaced: bool = True, **fields: Any) -> Object:
+    metadata: Object = {"name": chosen.name, "labels": _labels(chosen)}
+    if namespaced:
+        metadata["namespace"] = chosen.namespace
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **fields}
+
+
+def _cluster_rights(chosen: Installation) -> list[Object]:
+    rules = [_rule("", "serviceaccounts", "get", "list", "watch")]
+    if chosen.events:
+        rules.append(_rule("", "events", "create"))
+    if chosen.scan_interval:
+        rules.append(_rule("", "pods", "list"))
+    if chosen.certificates == "self-signed":
+        resource = "mutatingwebhookconfigurations"
+        rules.append(_rule("admissionregistration.k8s.io", resource, "get", "patch", name=chosen.name))
+    rbac = "rbac.authorization.k8s.io/v1"
+    return [
+        _object(chosen, rbac, "ClusterRole", namespaced=False, rules=rules),
+        _object(chosen, rbac, "ClusterRoleBinding", namespaced=False, **_binding(chosen, "ClusterRole")),
+    ]
+
+
+def _namespace_rights(chosen: Installation) -> list[Object]:
+    rules: list[Object] = []
+    if chosen.certificates == "self-signed":
+        rules += [_rule("", "secrets", "create"), _rule("", "secrets", "get", "update", name=chosen.name)]
+    if chosen.watch_config_map:
+        rules.append(_rule("", "configmaps", "list", "watch", name=CONFIG_MAP))
+    if not rules:
+        return []
+    rbac = "rbac.authorization.k8s.io/v1"
+    return [
+        _object(chosen, rbac, "Role", rules=rules),
+        _object(chosen, rbac, "RoleBinding", **_binding(chosen, "Role")),
+    ]
+
+
+def _rule(group: str, resource: str, *verbs: str, name: str = "") -> Object:
+    rule: Object = {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}
+    return {**rule, "resourceNames": [name]} if name else rule
+
+
+def _binding(chosen: Installation, kind: str) -> Object:
+    return {
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": chosen.name},
+        "subjects": [{"kind": "ServiceAccount", "name": chosen.name, "namespace": chosen.namespace}],
+    }
+
+
+def _deployment(chosen: Installation) -> Object:
+    labels = _labels(chosen)
+    spec: Object = {
+        "serviceAccountName": chosen.name,
+        "terminationGracePeriodSeconds": 30,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": key,
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": labels},
+            }
+            for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+        ],
+        "containers": [_container(chosen)],
+    }
+    if chosen.certificates != "self-signed":
+        spec["volumes"] = [{"name": "certificates", "secret": {"secretName": chosen.name}}]
+    return _object(
+        chosen,
+        "apps/v1",
+        "Deployment",
+        spec={
+            "replicas": chosen.replicas,
+            "selector": {"matchLabels": labels},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+            "template": {"metadata": {"labels": {**labels, SKIP_LABEL: "true"}}, "spec": spec},
+        },
+    )
+
+
+def _container(chosen: Installation) -> Object:
+    container: Object = {
+        "name": "webhook",
+        "image": chosen.image,
+        "imagePullPolicy": "IfNotPresent",
+        "args": arguments(chosen),
+        "ports": [
+            {"name": "https", "containerPort": CONTAINER_PORT},
+            {"name": "metrics", "containerPort": METRICS_PORT},
+        ],
+        "startupProbe": {**_probe("/healthz"), "periodSeconds": 1, "failureThreshold": 120},
+        "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10, "failureThreshold": 3},
+        "readinessProbe": {**_probe("/readyz"), "periodSeconds": 2, "failureThreshold": 1},
+        "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+    }
+    if chosen.certificates != "self-signed":
+        container["volumeMounts"] = [{"name": "certificates", "mountPath": CERTIFICATES_PATH, "readOnly": True}]
+    return container
+
+
+def _probe(path: str) -> Object:
+    return {"httpGet": {"path": path, "port": "https", "scheme": "HTTPS"}, "timeoutSeconds": 2}
+
+
+def _service(chosen: Installation) -> Object:
+    ports = [
+        {"name": "https", "port": 443, "targetPort": "https"},
+        {"name": "metrics", "port": METRICS_PORT, "targetPort": "metrics"},
+    ]
+    return _object(chosen, "v1", "Service", spec={"selector": _labels(chosen), "ports": ports})
+
+
+def _disruption_budget(chosen: Installation) -> Object:
+    spec = {"maxUnavailable": 1, "selector": {"matchLabels": _labels(chosen)}}
+    return _object(chosen, "policy/v1", "PodDisruptionBudget", spec=spec)
+
+
+def _cert_manager(chosen: Installation) -> list[Object]:
+    base = f"{chosen.name}.{chosen.namespace}"
+    certificate = {
+        "secretName": chosen.name,
+        "dnsNames": [f"{base}.svc", f"{base}.svc.cluster.local"],
+        "issuerRef": {"kind": "Issuer", "name": chosen.name},
+    }
+    return [
+        _object(chosen, "cert-manager.io/v1", "Issuer", spec={"selfSigned": {}}),
+        _object(chosen, "cert-manager.io/v1", "Certificate", spec=certificate),
+    ]
+
+
+def _configuration(chosen: Installation) -> Object:
+    def through_service(path: str) -> Object:
+        service = {"name": chosen.name, "namespace": chosen.namespace, "path": path, "port": 443}
+        return {"service": service, **({"caBundle": chosen.ca_bundle} if chosen.ca_bundle else {})}
+
+    configuration = mutating_webhook_configuration(
+        chosen.name, through_service, failure_policy=chosen.failure_policy, require_label=chosen.require_label
+    )
+    configuration["metadata"]["labels"] = _labels(chosen)
+    if chosen.certificates == "cert-manager":
+        source = {"cert-manager.io/inject-ca-from": f"{chosen.namespace}/{chosen.name}"}
+        configuration["metadata"]["annotations"] = source
+    return configuration
+
+
+def mutating_webhook_configuration(
+    name: str, client_config: Callable[[str], Object], *, failure_policy: FailurePolicy, require_label: bool = False
+) -> Object:
+    """Return what tells an API server which pods to send. ``client_config`` says where a path of the webhook is."""
+    expressions: list[Object] = [{"key": SKIP_LABEL, "operator": "DoesNotExist"}]
+    if require_label:
+        expressions.append({"key": REQUIRE_LABEL, "operator": "NotIn", "values": ["true"]})
+    create = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    debug = {**create, "operations": ["UPDATE"], "resources": ["pods/ephemeralcontainers"]}
+
+    def webhook(name: str, path: str, policy: FailurePolicy, selector: Object, rules: list[Object]) -> Object:
+        return {
+            "name": name,
+            "admissionReviewVersions": ["v1", "v1beta1"],
+            "clientConfig": client_config(path),
+            "failurePolicy": policy,
+            "matchPolicy": "Equivalent",
+            "objectSelector": selector,
+            # Containers that another webhook adds afterwards get their identity too.
+            "reinvocationPolicy": "IfNeeded",
+            "rules": rules,
+            "sideEffects": "NoneOnDryRun",
+            "timeoutSeconds": 5,
+        }
+
+    unless = {"matchExpressions": expressions}
+    webhooks = [webhook(WEBHOOK, "/mutate", failure_policy, unless, [create, debug])]
+    if require_label:
+        only = {"matchLabels": {REQUIRE_LABEL: "true"}}
+        webhooks.append(webhook(f"required.{WEBHOOK}", "/require", "Fail", only, [create]))
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": name},
+        "webhooks": webhooks,
+    }
+
+
+def _service_monitor(chosen: Installation) -> Object:
+    spec = {"selector": {"matchLabels": _labels(chosen)}, "endpoints": [{"port": "metrics"}]}
+    return _object(chosen, "monitoring.coreos.com/v1", "ServiceMonitor", spec=spec)

@@ -1,0 +1,1 @@
+"""What a pod is given, as a JSON Patch. Pure functions."""

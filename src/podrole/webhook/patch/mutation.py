@@ -1,0 +1,345 @@
+"""The mutation: what a pod must be given to have its identity, as single-entry JSON Patch operations.
+
+Nothing is replaced but the label of EKS Pod Identity; a container's list grows by the entries it lacks. A pod that has
+all it needs gets no patch at all, so a second pass changes nothing. Which entries, in which order and under which
+conditions is as in Amazon's EKS pod identity webhook; what that webhook does silently is said here in ``warnings``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from podrole.webhook.golang import first_csv_record, parse_int64
+from podrole.webhook.identity.resolution import Identity, clamp_expiration
+from podrole.webhook.patch import remarks
+from podrole.webhook.patch.offer import (
+    CA_FILE,
+    REGION,
+    STS,
+    Offer,
+    clean_path,
+    make_offer,
+    session_name_group,
+    volume_of,
+)
+from podrole.webhook.patch.pod import (
+    Container,
+    Pod,
+    PodMetadata,
+    Volume,
+    VolumeMount,
+    holds_config_map_file,
+    runs_on_windows,
+    token_in,
+)
+from podrole.webhook.serving.review import shortened
+from podrole.webhook.settings import (
+    DEFAULT_TOKEN_EXPIRATION,
+    MAX_CONTAINERS,
+    POD_IDENTITY_JITTER,
+    POD_IDENTITY_LABEL,
+    InjectionSettings,
+)
+
+Kind = Literal["containers", "initContainers", "ephemeralContainers"]
+
+Reason = Literal[
+    "injected",  # what it lacked was added
+    "complete",  # it had everything already
+    "skipped",  # the pod's annotation names it
+    "own-credentials",  # it brings its own identity, region and STS setting, and is left alone
+    "mount-path-taken",  # something else is mounted where the token would be
+    "no-volume",  # an ephemeral container of a pod that was admitted without the volume
+    "not-a-container",  # null stands in the list
+]
+
+MOUNT = "volumeMount"
+"""Stands among the names of environment variables in ``ContainerOutcome.added``."""
+
+MAX_NAME = 63
+"""A longer container's name is refused by Kubernetes later on, and is not repeated in full before."""
+
+MAX_SKIP = 64 * 1024
+"""Characters that name more containers than are looked at."""
+
+_LABEL_POINTER = POD_IDENTITY_LABEL.replace("~", "~0").replace("/", "~1")
+
+
+class ContainerOutcome(msgspec.Struct, frozen=True):
+    """What one container was given, and why or why not."""
+
+    name: str
+    kind: Kind
+    reason: Reason
+    added: tuple[str, ...] = ()
+
+
+class Mutation(msgspec.Struct, frozen=True):
+    """What to change in a pod, and the account of it.
+
+    ``patch`` is a JSON Patch (RFC 6902) as JSON, empty where nothing has to change. ``warnings`` are sentences for the
+    person who made the pod.
+    """
+
+    identity: Identity
+    patch: bytes
+    containers: list[ContainerOutcome]
+    warnings: list[str]
+
+    @property
+    def operations(self) -> list[dict[str, Any]]:
+        """The patch's operations."""
+        operations: list[dict[str, Any]] = msgspec.json.decode(self.patch) if self.patch else []
+        return operations
+
+    @property
+    def injected(self) -> bool:
+        """Whether at least one container has the identity now."""
+        return any(outcome.reason in ("injected", "complete") for outcome in self.containers)
+
+    def summary(self) -> str:
+        """Say in one line what was done: for audit annotations and logs."""
+        subject = self.identity.role_arn or "EKS Pod Identity"
+        told = ", ".join([f"{outcome.name}: {outcome.reason}" for outcome in self.containers])
+        return f"{subject} ({self.identity.source}); {told or 'no containers'}"
+
+
+def mutate(pod: Pod, identity: Identity, settings: InjectionSettings, *, jitter: int = 0) -> Mutation:
+    """Return what a pod that is being created must be given to have ``identity``.
+
+    ``jitter`` is taken off the lifetime of an EKS Pod Identity token that nobody chose, 0 to POD_IDENTITY_JITTER
+    seconds: tokens of pods made together are then not renewed together. Every patch applies to the pod that was passed.
+    Does not look at ``envFrom``, which always yields to ``env``, nor at what an image sets for itself.
+    """
+    spec = pod.spec
+    if spec is None or not spec.containers:
+        return Mutation(identity, b"", [], list(identity.faults))
+    number = len(spec.containers) + len(spec.init_containers or ())
+    if number > MAX_CONTAINERS:
+        excuse = f"the pod has {number} containers and gets no AWS identity: at most {MAX_CONTAINERS} are looked at"
+        return Mutation(identity, b"", [], [*identity.faults, excuse])
+    work = _Work.on(pod, identity, settings)
+    work.visit("containers", spec.containers)
+    if spec.init_containers:
+        work.visit("initContainers", spec.init_containers)
+    operations: list[bytes] = []
+    if identity.method == "container_credentials" and any(
+        outcome.reason in ("injected", "complete", "own-credentials") for outcome in work.outcomes
+    ):
+        operations += _label(pod)
+    if work.volume is None and work.volume_is_used:
+        expiration = _expiration(pod, identity, settings, jitter, work.warnings)
+        volume = volume_of(identity, work.offer, expiration)
+        if spec.volumes is None:
+            operations.append(b'{"op":"add","path":"/spec/volumes","value":[%b]}' % volume)
+        else:
+            operations.append(b'{"op":"add","path":"/spec/volumes/0","value":%b}' % volume)
+    return work.result([*operations, *work.operations])
+
+
+def mutate_ephemeral(
+    pod: Pod, identity: Identity, settings: InjectionSettings, *, existing: frozenset[str] = frozenset()
+) -> Mutation:
+    """Return what new ephemeral containers of a running pod must be given to have ``identity``.
+
+    Kubernetes allows changes to the containers that the request adds and to nothing else: those named in ``existing``
+    are left alone, and without the token's volume in the pod none can be helped.
+    """
+    spec = pod.spec
+    if spec is None or not spec.ephemeral_containers:
+        return Mutation(identity, b"", [], [])
+    if len(spec.ephemeral_containers) > MAX_CONTAINERS + len(existing):
+        return Mutation(identity, b"", [], [f"at most {MAX_CONTAINERS} ephemeral containers are looked at"])
+    work = _Work.on(pod, identity, settings)
+    work.visit("ephemeralContainers", spec.ephemeral_containers, besides=existing)
+    return work.result(work.operations)
+
+
+@dataclass(slots=True)
+class _Work:
+    """One mutation in the making."""
+
+    identity: Identity
+    offer: Offer
+    volumes: Sequence[Volume | None]
+    volume: Volume | None
+    """The volume that the pod has under the token volume's name."""
+    skip: frozenset[str]
+    warnings: list[str]
+    operations: list[bytes] = field(default_factory=list)
+    outcomes: list[ContainerOutcome] = field(default_factory=list)
+    volume_is_used: bool = False
+    token_volumes: frozenset[str | None] | None = None
+    """The volumes that hold such a token, by name, once that has been asked."""
+
+    @classmethod
+    def on(cls, pod: Pod, identity: Identity, settings: InjectionSettings) -> _Work:
+        spec = pod.spec
+        assert spec is not None  # noqa: S101 - both callers have returned where it is
+        warnings = list(identity.faults)
+        offer = make_offer(identity, settings, runs_on_windows(spec))
+        volumes: Sequence[Volume | None] = spec.volumes or ()
+        volume = None
+        for candidate in volumes:
+            if candidate is not None and candidate.name == offer.volume_name:
+                volume = candidate
+        if volume is not None:
+            warnings += remarks.on_volume(volume, identity, offer)
+            if identity.ca_bundle is not None and not holds_config_map_file(volume, CA_FILE):
+                # A bundle that is no file would break every call, not only those to AWS.
+                offer = offer.without_ca_bundle()
+                warnings.append(f"volume {offer.volume_name!r} of the pod holds no {CA_FILE}; AWS_CA_BUNDLE is not set")
+        if identity.session_name:
+            offer = offer.plus(session_name_group(pod.metadata or PodMetadata()))
+        return cls(identity, offer, volumes, volume, _containers_to_skip(pod, settings, warnings), warnings)
+
+    def result(self, operations: list[bytes]) -> Mutation:
+        patch = b"[%b]" % b",".join(operations) if operations else b""
+        return Mutation(self.identity, patch, self.outcomes, self.warnings)
+
+    def visit(
+        self, kind: Kind, containers: Sequence[Container | None], *, besides: frozenset[str] = frozenset()
+    ) -> None:
+        """Give each container what it lacks, but those named in ``besides``."""
+        for position, container in enumerate(containers):
+            if container is None:
+                self.outcomes.append(ContainerOutcome("", kind, "not-a-container"))
+                continue
+            name = container.name or ""
+            if name in besides:
+                continue
+            skipped = name in self.skip
+            name = shortened(name, MAX_NAME)
+            if skipped:
+                reason: Reason = "skipped"
+                added: tuple[str, ...] = ()
+            elif kind == "ephemeralContainers" and self.volume is None:
+                reason, added = "no-volume", ()
+                self.warnings.append(
+                    f"container {name!r} gets no AWS identity: the pod was admitted without volume "
+                    f"{self.offer.volume_name!r}, and a running pod cannot be given one; make the pod anew"
+                )
+            else:
+                reason, added = self._give(name, container, b"/spec/%b/%d" % (kind.encode(), position))
+            self.outcomes.append(ContainerOutcome(name, kind, reason, added))
+
+    def _give(self, name: str, container: Container, path: bytes) -> tuple[Reason, tuple[str, ...]]:
+        offer = self.offer
+        present: dict[str, str | None] = {}
+        if container.env:
+            present = {entry.name: entry.value for entry in container.env if entry is not None and entry.name}
+            self.warnings += remarks.on_environment(name, present, self.identity, offer)
+        mount, in_its_place = self._mounts(container)
+        if mount is not None:
+            self.volume_is_used = True
+            self.warnings += remarks.on_mount(name, mount, offer)
+        if present and _brings_its_own(present, offer):
+            # As the EKS webhook has it: the container gets not even a mount, and the pod the volume all the same.
+            self.volume_is_used = True
+            complete = mount is not None and all(present.get(key) == value for key, value in offer.credentials)
+            return ("complete" if complete else "own-credentials"), ()
+        if in_its_place == "other":
+            self.warnings.append(
+                f"container {name!r} gets no AWS identity: another volume is mounted at {offer.mount_path}"
+            )
+            return "mount-path-taken", ()
+        added = self._add_variables(container, present, path)
+        if mount is None and in_its_place is None:
+            self.volume_is_used = True
+            added = (*added, MOUNT)
+            if container.volume_mounts is None:
+                self.operations.append(b'{"op":"add","path":"%b/volumeMounts","value":[%b]}' % (path, offer.mount))
+            else:
+                self.operations.append(b'{"op":"add","path":"%b/volumeMounts/-","value":%b}' % (path, offer.mount))
+        return ("injected" if added else "complete"), added
+
+    def _add_variables(self, container: Container, present: dict[str, str | None], path: bytes) -> tuple[str, ...]:
+        entries: list[bytes] = []
+        names: list[str] = []
+        for group in self.offer.groups:
+            if not present or group.unless.isdisjoint(present):
+                entries += group.entries
+                names += group.names
+        if container.env is None and entries:
+            self.operations.append(b'{"op":"add","path":"%b/env","value":[%b]}' % (path, b",".join(entries)))
+        else:
+            self.operations += [b'{"op":"add","path":"%b/env/-","value":%b}' % (path, entry) for entry in entries]
+        return tuple(names)
+
+    def _mounts(self, container: Container) -> tuple[VolumeMount | None, Literal["token", "other"] | None]:
+        """Return the mount of the token's volume, or what kind of volume is mounted in its place."""
+        in_its_place: Literal["token", "other"] | None = None
+        for mount in container.volume_mounts or ():
+            if mount is None:
+                continue
+            if mount.name == self.offer.volume_name:
+                return mount, None
+            if mount.mount_path and clean_path(mount.mount_path) == self.offer.mount_path:
+                in_its_place = "token" if self._holds_token(mount.name) else "other"
+        return None, in_its_place
+
+    def _holds_token(self, volume_name: str | None) -> bool:
+        if self.token_volumes is None:
+            self.token_volumes = frozenset(
+                [volume.name for volume in self.volumes if volume and token_in(volume, self.offer.token_path)]
+            )
+        return volume_name in self.token_volumes
+
+
+def _brings_its_own(present: dict[str, str | None], offer: Offer) -> bool:
+    return (
+        STS in present
+        and any(name in present for name in REGION)
+        and any(name in present for name, _ in offer.credentials)
+    )
+
+
+def _containers_to_skip(pod: Pod, settings: InjectionSettings, warnings: list[str]) -> frozenset[str]:
+    annotations = None if pod.metadata is None else pod.metadata.annotations
+    key = f"{settings.annotation_prefix}/skip-containers"
+    text = annotations.get(key) if annotations else None
+    if not text:
+        return frozenset()
+    record = first_csv_record(text) if len(text) <= MAX_SKIP else None
+    if record is None:
+        warnings.append(f"annotation {key} is not a line of comma-separated names; no container is skipped")
+        return frozenset()
+    # No container's name has a space, so one beside a comma is a slip.
+    return frozenset([name.strip() for name in record])
+
+
+def _expiration(pod: Pod, identity: Identity, settings: InjectionSettings, jitter: int, warnings: list[str]) -> int:
+    """Return the token's lifetime: what the pod's annotation says, else the binding's or the default."""
+    annotations = None if pod.metadata is None else pod.metadata.annotations
+    key = f"{settings.annotation_prefix}/token-expiration"
+    text = annotations.get(key) if annotations else None
+    if text is not None:
+        seconds = parse_int64(text)
+        if seconds is not None:
+            clamped = clamp_expiration(seconds)
+            if clamped != seconds:
+                warnings.append(f"annotation {key} is {seconds} s, taken as {clamped} s")
+            return clamped
+        warnings.append(f"annotation {key} is not a whole number of seconds and is ignored")
+    if (
+        identity.method == "container_credentials"
+        and not identity.explicit_expiration
+        and identity.token_expiration == DEFAULT_TOKEN_EXPIRATION
+    ):
+        return DEFAULT_TOKEN_EXPIRATION - min(max(jitter, 0), POD_IDENTITY_JITTER)
+    return identity.token_expiration
+
+
+def _label(pod: Pod) -> list[bytes]:
+    metadata = pod.metadata
+    if metadata is None:
+        return [b'{"op":"add","path":"/metadata","value":{"labels":{"%b":"enabled"}}}' % POD_IDENTITY_LABEL.encode()]
+    if metadata.labels is None:
+        return [b'{"op":"add","path":"/metadata/labels","value":{"%b":"enabled"}}' % POD_IDENTITY_LABEL.encode()]
+    if metadata.labels.get(POD_IDENTITY_LABEL) == "enabled":
+        return []
+    return [b'{"op":"add","path":"/metadata/labels/%b","value":"enabled"}' % _LABEL_POINTER.encode()]

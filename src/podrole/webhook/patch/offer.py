@@ -1,0 +1,171 @@
+"""What an identity offers each container of a pod: variables and a mount, ready to be written into a patch.
+
+An offer depends on the identity, the settings and the operating system, not on the pod, so it is made once for all pods
+of a service account.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import posixpath
+from typing import Any
+
+import msgspec
+
+from podrole.webhook.identity.resolution import Identity, Method
+from podrole.webhook.patch.pod import PodMetadata
+from podrole.webhook.settings import WEB_IDENTITY_TOKEN_PATH, WEB_IDENTITY_VOLUME, InjectionSettings
+
+STS = "AWS_STS_REGIONAL_ENDPOINTS"
+REGION = ("AWS_DEFAULT_REGION", "AWS_REGION")
+WEB_IDENTITY = ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE")
+POD_IDENTITY = ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")
+CREDENTIALS: dict[Method, tuple[str, str]] = {"sts_web_identity": WEB_IDENTITY, "container_credentials": POD_IDENTITY}
+ENDPOINT = "AWS_ENDPOINT_URL"
+CA_BUNDLE = "AWS_CA_BUNDLE"
+SESSION_NAME = "AWS_ROLE_SESSION_NAME"
+POD_NAME = "PODROLE_POD_NAME"
+"""Holds the pod's name for ``AWS_ROLE_SESSION_NAME`` where it is not known at admission."""
+
+CA_FILE = "ca.crt"
+"""The CA bundle's file name, beside the token."""
+
+MAX_SESSION_NAME = 64
+"""STS refuses a longer role session name."""
+
+MAX_GENERATED_NAME = 63
+"""The length of a name made from ``generateName``: at most 58 characters of it, and five more."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Group(msgspec.Struct, frozen=True, gc=False):
+    """Variables that are given together, or not at all to a container that has one of ``unless``.
+
+    ``entries`` are the elements for the container's ``env``, each as JSON.
+    """
+
+    unless: frozenset[str]
+    names: tuple[str, ...]
+    entries: tuple[bytes, ...]
+
+
+class Offer(msgspec.Struct, frozen=True, gc=False):
+    """All that an identity offers a container. ``mount`` is the ``volumeMounts`` element as JSON."""
+
+    groups: tuple[Group, ...]
+    credentials: tuple[tuple[str, str], tuple[str, str]]
+    volume_name: str
+    token_path: str
+    mount_path: str
+    mount: bytes
+
+    def plus(self, group: Group) -> Offer:
+        """Return this offer with one more group at its end."""
+        return msgspec.structs.replace(self, groups=(*self.groups, group))
+
+    def without_ca_bundle(self) -> Offer:
+        """Return this offer without ``AWS_CA_BUNDLE``."""
+        return msgspec.structs.replace(self, groups=tuple([g for g in self.groups if g.names != (CA_BUNDLE,)]))
+
+
+@functools.lru_cache(maxsize=4_096)
+def make_offer(identity: Identity, settings: InjectionSettings, windows: bool) -> Offer:
+    """Return what ``identity`` offers, without the session name, which depends on the pod."""
+    if identity.method == "sts_web_identity":
+        volume_name, token_path, mount_path = WEB_IDENTITY_VOLUME, WEB_IDENTITY_TOKEN_PATH, settings.token_mount_path
+        first = literal(identity.role_arn)
+    else:
+        pod_identity = settings.container_credentials
+        volume_name, token_path = pod_identity.token_volume_name, pod_identity.token_path
+        mount_path, first = pod_identity.token_mount_path, pod_identity.full_uri
+    names = CREDENTIALS[identity.method]
+    credentials = ((names[0], first), (names[1], file_in_container(mount_path, token_path, windows=windows)))
+    groups: list[Group] = []
+    if identity.regional_sts:
+        groups.append(_group((STS, "regional")))
+    if settings.aws_default_region:
+        groups.append(_group(*((name, settings.aws_default_region) for name in REGION)))
+    groups.append(_group(*credentials))
+    if identity.endpoint_url:
+        groups.append(_group((ENDPOINT, literal(identity.endpoint_url))))
+    if identity.ca_bundle is not None:
+        groups.append(_group((CA_BUNDLE, file_in_container(mount_path, CA_FILE, windows=windows))))
+    return Offer(
+        groups=tuple(groups),
+        credentials=credentials,
+        volume_name=volume_name,
+        token_path=token_path,
+        mount_path=clean_path(mount_path),
+        mount=_encode({"name": volume_name, "readOnly": True, "mountPath": mount_path}),
+    )
+
+
+def volume_of(identity: Identity, offer: Offer, expiration: int) -> bytes:
+    """Return the volume that holds the token, and the CA bundle if there is one, as JSON."""
+    token = {"audience": identity.audience, "expirationSeconds": expiration, "path": offer.token_path}
+    sources: list[dict[str, Any]] = [{"serviceAccountToken": token}]
+    if identity.ca_bundle is not None:
+        items = [{"key": identity.ca_bundle.key, "path": CA_FILE}]
+        sources.append({"configMap": {"name": identity.ca_bundle.config_map, "items": items}})
+    return _encode({"name": offer.volume_name, "projected": {"sources": sources}})
+
+
+def session_name_group(metadata: PodMetadata) -> Group:
+    """Return the variables that make the session name ``<namespace>.<pod>``, at most 64 characters long.
+
+    A generated name is not known yet, so the container's environment puts it together. Where both do not fit, the
+    namespace gives way: a generated pod name always fits. A longer one is cut, and ends with a digest of the whole.
+    """
+    namespace = metadata.namespace or ""
+    if metadata.name:
+        name = metadata.name
+        if len(name) > MAX_SESSION_NAME:
+            name = f"{name[: MAX_SESSION_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+        return _group((SESSION_NAME, _prefixed(namespace, name, len(name))))
+    length = min(len(metadata.generate_name or "") + 5, MAX_GENERATED_NAME)
+    pod_name = {"name": POD_NAME, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    session_name = {"name": SESSION_NAME, "value": _prefixed(namespace, f"$({POD_NAME})", length)}
+    return Group(
+        unless=frozenset((POD_NAME, SESSION_NAME)),
+        names=(POD_NAME, SESSION_NAME),
+        entries=(_encode(pod_name), _encode(session_name)),
+    )
+
+
+def _prefixed(namespace: str, name: str, length: int) -> str:
+    room = MAX_SESSION_NAME - 1 - length
+    return f"{namespace[:room]}.{name}" if namespace and room > 0 else name
+
+
+def literal(text: str) -> str:
+    """Return what a container's environment has to say for a variable to be ``text``.
+
+    Kubernetes expands ``$(NAME)`` there, and takes ``$$`` for a dollar: whoever may annotate a service account must not
+    be able to have a pod's other variables sent to an endpoint of their choice.
+    https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
+    """
+    return text.replace("$", "$$")
+
+
+def file_in_container(directory: str, name: str, *, windows: bool) -> str:
+    """Return the path of a mounted file as a program in the container opens it."""
+    path = clean_path(f"{directory}/{name}")
+    return f"C:{path}".replace("/", "\\") if windows else path
+
+
+@functools.lru_cache(maxsize=1_024)
+def clean_path(path: str) -> str:
+    """Return the shortest path that means the same, as Go's ``filepath.Clean``."""
+    cleaned = posixpath.normpath(path)
+    return cleaned[1:] if cleaned.startswith("//") else cleaned
+
+
+def _group(*variables: tuple[str, str]) -> Group:
+    names = tuple([name for name, _ in variables])
+    return Group(
+        unless=frozenset(names),
+        names=names,
+        entries=tuple([_encode({"name": name, "value": value}) for name, value in variables]),
+    )

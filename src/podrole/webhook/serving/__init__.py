@@ -1,0 +1,1 @@
+"""The running webhook: HTTP, certificates, metrics, processes."""

@@ -1,0 +1,224 @@
+"""One review: from the body of a request to the body of an answer.
+
+Two things are kept apart, as the API server keeps them apart. A *no* is an answer, and binds whatever the failure
+policy says; only a pod that must have an identity and cannot get one is told it. That a question *could not be decided*
+is an HTTP error, and the failure policy says what becomes of the pod.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.patch.mutation import Mutation, mutate, mutate_ephemeral
+from podrole.webhook.patch.pod import Pod, decode_pod, is_mirror, service_account_of
+from podrole.webhook.serving.metrics import Metrics
+from podrole.webhook.serving.review import (
+    VERSIONS,
+    AdmissionRequest,
+    allowed,
+    decode_review,
+    denied,
+    is_null,
+    shortened,
+)
+from podrole.webhook.settings import POD_IDENTITY_JITTER, InjectionSettings
+from podrole.webhook.sources.identities import Unknown
+from podrole.webhook.sources.service_accounts import LookupFailed
+
+JSON = b"application/json"
+TEXT = b"text/plain; charset=utf-8"
+
+AUDIT_ANNOTATION = "identity"
+"""Stands in the audit log as ``<webhook's name>/identity`` for every pod that is bound to an identity."""
+
+UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""What decoding raises for a document that is not what it should be."""
+
+_log = logging.getLogger(__name__)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """An HTTP answer."""
+
+    status: int
+    body: bytes
+    content_type: bytes = JSON
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """What a review asks; ``account`` is the pod's service account."""
+
+    api_version: str
+    request: AdmissionRequest
+    namespace: str
+    account: str
+    required: bool
+
+
+class IdentitySource(Protocol):
+    """Who knows the identities of service accounts."""
+
+    def known(self, namespace: str, name: str, /) -> Identity | Unknown | None:
+        """Return an identity, None for a service account that nothing binds, or UNKNOWN where ``find`` must tell."""
+        ...
+
+    async def find(self, namespace: str, name: str, /) -> tuple[Identity | None, bool]:
+        """Return an identity and whether the service account exists. Raises LookupFailed."""
+        ...
+
+
+class Remark(Protocol):
+    """Who tells a pod's owner what was wrong. Must neither block nor raise."""
+
+    def __call__(self, pod: Pod, namespace: str, mutation: Mutation, /) -> None: ...
+
+
+def _keep_quiet(_pod: Pod, _namespace: str, _mutation: Mutation) -> None:
+    pass
+
+
+class Admission:
+    """Answers reviews as podrole does."""
+
+    def __init__(
+        self,
+        identities: IdentitySource,
+        settings: InjectionSettings,
+        metrics: Metrics,
+        *,
+        remark: Remark = _keep_quiet,
+        jitter: Callable[[], int] = lambda: random.randint(0, POD_IDENTITY_JITTER),  # noqa: S311 - spread, not secrecy
+    ) -> None:
+        self._identities = identities
+        self._settings = settings
+        self._metrics = metrics
+        self._remark = remark
+        self._jitter = jitter
+
+    async def review(self, body: bytes, *, required: bool = False) -> Answer:
+        """Answer one review; ``required`` denies a pod that gets no identity."""
+        try:
+            review = decode_review(body)
+        except UNREADABLE as problem:
+            return self._malformed(f"the body is no AdmissionReview: {problem}")
+        request = review.request
+        if review.kind != "AdmissionReview" or review.api_version not in VERSIONS:
+            return self._malformed("expected an AdmissionReview of admission.k8s.io/v1 or v1beta1")
+        if request is None or not request.uid:
+            return self._malformed("the AdmissionReview has no request with a uid")
+        if not _concerns_a_new_container(request):
+            self._metrics.count("podrole_webhook_reviews_total", "ignored", "")
+            return Answer(200, allowed(review.api_version, request.uid))
+        try:
+            pod = decode_pod(request.object)
+        except UNREADABLE as problem:
+            return self._malformed(f"the object is no Pod: {problem}")
+        namespace = request.namespace or (pod.metadata.namespace if pod.metadata is not None else None) or ""
+        asked = _Asked(review.api_version, request, namespace, service_account_of(pod), required)
+        if is_mirror(pod):
+            return self._nothing(asked, "Kubernetes refuses a mirror pod that has a token", "ignored")
+        identity, exists = self._identities.known(namespace, asked.account), True
+        if isinstance(identity, Unknown):
+            del pod  # it takes ten times the memory of its JSON, and many may wait
+            try:
+                identity, exists = await self._identities.find(namespace, asked.account)
+            except LookupFailed as problem:
+                return self._failed(problem)
+            self._metrics.count("podrole_webhook_lookups_total", "found" if exists else "absent")
+            pod = decode_pod(request.object)
+        return self._decide(asked, pod, identity, exists=exists)
+
+    def _decide(self, asked: _Asked, pod: Pod, identity: Identity | None, *, exists: bool) -> Answer:
+        namespace, account = asked.namespace, asked.account
+        warnings: list[str] = []
+        if not exists:
+            self._metrics.count("pod_identity_webhook_missing_sa_count")
+            warnings.append(f"service account {namespace}/{account} does not exist")
+        if identity is None:
+            annotation = f"{self._settings.annotation_prefix}/role-arn"
+            why = f"nothing binds service account {namespace}/{account} to one: annotate it with {annotation}"
+            return self._nothing(asked, why, "unbound", warnings)
+
+        self._metrics.count("pod_identity_webhook_pod_count", identity.method)
+        mutation = self._mutate(asked.request, pod, namespace, identity)
+        summary = mutation.summary()
+        if _log.isEnabledFor(logging.DEBUG):
+            _log.debug("%s", shortened(f"pod {_name(pod)} of {namespace}/{account}: {summary}"))
+        if asked.required and not mutation.injected:
+            return self._nothing(asked, f"no container gets it: {summary}", "left-alone")
+        if mutation.warnings:
+            self._metrics.count("podrole_webhook_warnings_total", namespace if exists else "")
+            if not asked.request.dry_run:
+                self._remark(pod, namespace, mutation)
+        result = ("injected" if mutation.patch else "complete") if mutation.injected else "left-alone"
+        self._metrics.count("podrole_webhook_reviews_total", result, namespace if exists else "")
+        body = allowed(
+            asked.api_version,
+            asked.request.uid,
+            mutation.patch,
+            warnings + mutation.warnings,
+            {AUDIT_ANNOTATION: summary},
+        )
+        return Answer(200, body)
+
+    def _nothing(self, asked: _Asked, why: str, result: str, warnings: Sequence[str] = ()) -> Answer:
+        """Let a pod in without an identity, or refuse it where it must have one."""
+        if asked.required:
+            self._metrics.count("podrole_webhook_reviews_total", "denied", "")
+            message = f"this pod must have an AWS identity, and {why}"
+            return Answer(200, denied(asked.api_version, asked.request.uid, message))
+        self._metrics.count("podrole_webhook_reviews_total", result, "")
+        return Answer(200, allowed(asked.api_version, asked.request.uid, warnings=warnings))
+
+    def _mutate(self, request: AdmissionRequest, pod: Pod, namespace: str, identity: Identity) -> Mutation:
+        if pod.metadata is not None:
+            pod.metadata.namespace = namespace  # API servers before 1.24 leave it empty in the object
+        if request.sub_resource:
+            return mutate_ephemeral(pod, identity, self._settings, existing=_ephemeral_names(request.old_object))
+        jitter = self._jitter() if identity.method == "container_credentials" else 0
+        return mutate(pod, identity, self._settings, jitter=jitter)
+
+    def _malformed(self, message: str) -> Answer:
+        self._metrics.count("podrole_webhook_reviews_total", "malformed", "")
+        return Answer(400, f"{message}\n".encode(), TEXT)
+
+    def _failed(self, problem: LookupFailed) -> Answer:
+        self._metrics.count("podrole_webhook_lookups_total", "failed")
+        self._metrics.count("podrole_webhook_reviews_total", "failed", "")
+        what = shortened(problem.what)
+        _log.warning("a review could not be decided: %s", what)
+        return Answer(503, f"{what}\n".encode(), TEXT)
+
+
+def _concerns_a_new_container(request: AdmissionRequest) -> bool:
+    """Tell whether the request makes a pod, or adds ephemeral containers to one: nothing else can be given anything.
+
+    What does not say what it is counts as the making of a pod: it comes from no API server, and asks for just that.
+    """
+    if request.kind is not None and (request.kind.group or request.kind.kind not in ("Pod", "")):
+        return False
+    if request.sub_resource:
+        return request.sub_resource == "ephemeralcontainers" and request.operation == "UPDATE"
+    return request.operation not in ("UPDATE", "DELETE", "CONNECT")
+
+
+def _ephemeral_names(document: msgspec.Raw) -> frozenset[str]:
+    if is_null(document):
+        return frozenset()
+    try:
+        spec = decode_pod(document).spec
+    except UNREADABLE:
+        return frozenset()
+    containers = spec.ephemeral_containers if spec is not None else None
+    return frozenset([container.name for container in containers or () if container is not None and container.name])
+
+
+def _name(pod: Pod) -> str:
+    metadata = pod.metadata
+    return "" if metadata is None else metadata.name or metadata.generate_name or ""

@@ -1,0 +1,212 @@
+"""The two HTTP faces: reviews and probes over TLS, metrics in plain HTTP. Plain ASGI callables, for their speed."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from typing import Any, Protocol, TypeAlias
+
+from podrole.webhook.serving.admission import JSON, TEXT, Answer
+from podrole.webhook.serving.metrics import CONTENT_TYPE, Metrics, Snapshot, render
+
+Message: TypeAlias = MutableMapping[str, Any]
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+NOT_FOUND = Answer(404, b"404 page not found\n", TEXT)
+OK = Answer(200, b"ok", TEXT)
+
+_KNOWN_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})|;")
+
+
+class Reviewer(Protocol):
+    """Who answers reviews."""
+
+    async def review(self, body: bytes, *, required: bool = False) -> Answer: ...
+
+
+class State(Protocol):
+    """What the probes ask."""
+
+    @property
+    def healthy(self) -> bool:
+        """Whether everything that should run does; a process that is not healthy is better replaced."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether reviews should be sent here."""
+        ...
+
+    @property
+    def stopping(self) -> bool:
+        """Whether clients should look for another replica."""
+        ...
+
+
+class WebhookApp:
+    """``/mutate``, the probes, and ``/require`` for pods that must have an identity.
+
+    ``strict`` takes and refuses requests as the EKS webhook does; its ``/healthz`` is always well.
+    """
+
+    def __init__(
+        self,
+        reviewer: Reviewer,
+        metrics: Metrics,
+        state: State,
+        *,
+        max_body_bytes: int,
+        max_held_bytes: int,
+        strict: bool = False,
+        debugging: bool = False,
+    ) -> None:
+        self._reviewer = reviewer
+        self._metrics = metrics
+        self._state = state
+        self._max_body_bytes = max_body_bytes
+        self._max_held_bytes = max_held_bytes
+        self._held_bytes = 0
+        self._strict = strict
+        self._debugging = debugging
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        path = scope["path"]
+        if path == "/mutate" or path == "/require":
+            started = time.perf_counter()
+            answer = await self._review(scope, receive, required=path == "/require")
+            self._measure(scope["method"], path, answer, time.perf_counter() - started)
+        elif path == "/healthz":
+            answer = OK if self._strict or self._state.healthy else Answer(500, b"a part of the webhook ended", TEXT)
+        elif path == "/readyz":
+            answer = OK if self._state.ready else Answer(503, b"not ready: sources are not synced", TEXT)
+        elif self._debugging and path.startswith("/debug/alpha/"):
+            answer = _DEBUG.get(path, NOT_FOUND)
+            self._measure(scope["method"], path, answer, 0.0)
+        else:
+            answer = NOT_FOUND
+        await send_answer(send, answer, close=self._state.stopping)
+
+    async def _review(self, scope: Scope, receive: Receive, *, required: bool) -> Answer:
+        refusal = self._refusal_strict(scope) if self._strict else self._refusal(scope)
+        if refusal is not None:
+            return refusal
+        message = await receive()
+        body: bytes | Answer = message.get("body", b"")
+        if message.get("more_body", False):
+            body = await self._rest_of(message, receive)
+        if isinstance(body, Answer):
+            return body
+        if len(body) > self._max_body_bytes:
+            return self._too_large()
+        return await self._reviewer.review(body, required=required)
+
+    async def _rest_of(self, message: Message, receive: Receive) -> bytes | Answer:
+        """Return a body that comes in parts, or why it is not taken."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while True:
+                if message["type"] == "http.disconnect":
+                    return Answer(400, b"the body ended early\n", TEXT)
+                part: bytes = message.get("body", b"")
+                parts.append(part)
+                size += len(part)
+                self._held_bytes += len(part)
+                if size > self._max_body_bytes:
+                    return self._too_large()
+                if not message.get("more_body", False):
+                    return b"".join(parts)
+                if self._held_bytes > self._max_held_bytes:
+                    return Answer(503, b"too many large reviews at once\n", TEXT)
+                message = await receive()
+        finally:
+            self._held_bytes -= size
+
+    def _refusal(self, scope: Scope) -> Answer | None:
+        """Return why a request is not worth reading, or None."""
+        if scope["method"] != "POST":
+            return Answer(405, b"expected POST\n", TEXT)
+        content_type = b""
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                content_type = value
+            elif name == b"content-length" and value.isdigit() and int(value[:20]) > self._max_body_bytes:
+                return self._too_large()
+        if content_type != JSON and content_type.partition(b";")[0].strip().lower() != JSON:
+            return Answer(415, b"expected Content-Type application/json\n", TEXT)
+        return None
+
+    def _refusal_strict(self, scope: Scope) -> Answer | None:
+        if _BAD_ESCAPE.search(scope["query_string"]):
+            return Answer(400, b'{"error": "error parsing form"}\n', TEXT)
+        if next((value for name, value in scope["headers"] if name == b"content-type"), b"") != JSON:
+            return Answer(415, b"Invalid Content-Type, expected `application/json`\n", TEXT)
+        return None
+
+    def _too_large(self) -> Answer:
+        return Answer(413, f"expected at most {self._max_body_bytes} bytes\n".encode(), TEXT)
+
+    def _measure(self, method: str, path: str, answer: Answer, seconds: float) -> None:
+        # A method is anybody's text, and every new label takes memory.
+        verb = method if method in _KNOWN_METHODS else "OTHER"
+        self._metrics.count("http_request_count", verb, path, str(answer.status))
+        self._metrics.observe(f"{verb} {path}", seconds)
+
+
+_DEBUG: Mapping[str, Answer] = {
+    "/debug/alpha/deny": Answer(
+        200, b'{"response":{"uid":"","allowed":false,"status":{"metadata":{},"message":"Test deny message"}}}', TEXT
+    ),
+    "/debug/alpha/500": Answer(500, b"test error\n", TEXT),
+}
+
+
+class Insight(Protocol):
+    """What the metrics port shows, of one process or of all workers together."""
+
+    async def snapshot(self) -> Snapshot:
+        """Return what has been counted."""
+        ...
+
+    async def cache(self) -> bytes:
+        """Return the service accounts held, as JSON."""
+        ...
+
+    async def clear(self) -> None:
+        """Forget them and read them again."""
+        ...
+
+
+class MetricsApp:
+    """``/metrics``, and with debugging the cache."""
+
+    def __init__(self, insight: Insight, *, debugging: bool = False) -> None:
+        self._insight = insight
+        self._debugging = debugging
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
+        """Serve one request."""
+        path = scope["path"]
+        answer = NOT_FOUND
+        if path == "/metrics":
+            answer = Answer(200, render(await self._insight.snapshot()), CONTENT_TYPE.encode())
+        elif self._debugging and path == "/debug/alpha/cache":
+            answer = Answer(200, await self._insight.cache(), JSON)
+        elif self._debugging and path == "/debug/alpha/cache/clear":
+            await self._insight.clear()
+            answer = Answer(200, b"", TEXT)
+        await send_answer(send, answer)
+
+
+async def send_answer(send: Send, answer: Answer, *, close: bool = False) -> None:
+    """Send an answer; ``close`` asks the client to open another connection for its next request."""
+    headers = [(b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body))]
+    if close:
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})

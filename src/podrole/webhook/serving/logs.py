@@ -1,0 +1,30 @@
+"""The log of a webhook process: lines on standard error."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from podrole.webhook.serving.review import shortened
+
+MAX_FAULTS = 20
+
+
+def configure_logging(verbosity: int) -> None:
+    """Log what needs attention; from ``-v=3`` on every review, from ``-v=5`` on all there is."""
+    formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%SZ")
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler()
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger("podrole").setLevel(logging.DEBUG if verbosity >= 5 else logging.INFO)
+    logging.getLogger("podrole.webhook.serving.admission").setLevel(logging.DEBUG if verbosity >= 3 else logging.INFO)
+
+
+def log_faults(log: logging.Logger, faults: Sequence[str]) -> None:
+    """Log what was not understood of a document, a line each; of many only the first and their number."""
+    for fault in faults[:MAX_FAULTS]:
+        log.warning("%s", shortened(fault))
+    if len(faults) > MAX_FAULTS:
+        log.warning("and %d more", len(faults) - MAX_FAULTS)

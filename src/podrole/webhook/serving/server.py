@@ -1,0 +1,212 @@
+"""The running webhook: sources followed, reviews answered, files watched, from start to orderly stop."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import logging
+import socket
+import ssl
+from collections.abc import Coroutine
+from typing import Any, Self
+
+import msgspec
+
+from podrole.base.serving import listening
+from podrole.kube.client import KubernetesClient
+from podrole.kube.connection import Connection
+from podrole.kube.errors import KubeError
+from podrole.webhook.compat import personality_of
+from podrole.webhook.scan import scan_cluster
+from podrole.webhook.serving.admission import Admission
+from podrole.webhook.serving.app import MetricsApp, WebhookApp
+from podrole.webhook.serving.metrics import Metrics, Snapshot
+from podrole.webhook.serving.owner_events import OwnerEvents
+from podrole.webhook.serving.tls import ServingCertificate
+from podrole.webhook.settings import Settings
+from podrole.webhook.sources.identities import Identities
+from podrole.webhook.strict.admission import StrictAdmission
+
+FILES_SECONDS = 1.0
+"""How often the certificate and the list of EKS Pod Identity are looked at: four ``stat`` calls."""
+
+GRACE_SECONDS = 10.0
+"""How long reviews under way may take to end: what the API server waits for one by default."""
+
+KEEP_ALIVE_SECONDS = 120.0
+"""How long an idle connection is kept. An API server keeps its end for 90 s, as every Go program does by default; it
+does not repeat a review whose connection was closed at the moment it was sent."""
+
+EXCHANGE_SECONDS = 30.0
+"""How long a review may take from its first byte to the last of its answer: an API server waits no longer for any."""
+
+_log = logging.getLogger(__name__)
+
+
+class Webhook:
+    """The webhook within the caller's event loop, on sockets that the caller has bound; both are closed at the end.
+
+    It serves as soon as the context is open; reviews should be sent once it is ``ready``. A ``certificate`` that is
+    passed is looked at every second; ``metrics_sock`` may be None; ``scans`` lets it scan, if the settings say so too.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        connection: Connection,
+        *,
+        sock: socket.socket,
+        tls: ssl.SSLContext,
+        metrics_sock: socket.socket | None = None,
+        certificate: ServingCertificate | None = None,
+        scans: bool = True,
+        grace_seconds: float = GRACE_SECONDS,
+    ) -> None:
+        """Raises BadSettings or KubeconfigProblem where the settings cannot work."""
+        self.metrics = Metrics()
+        self.stopping = False
+        self.healthy = True
+        self._settings = settings
+        self._sock = sock
+        self._tls = tls
+        self._metrics_sock = metrics_sock
+        self._certificate = certificate
+        self._scans = scans and settings.serving.scan_interval > 0
+        self._grace_seconds = grace_seconds
+        self._client = KubernetesClient(connection)
+        strict = settings.compat == "strict"
+        ask: Any = "first" if not strict else "last" if settings.sources.lookup_limit > 0 else "never"
+        personality = personality_of(settings.compat, settings.injection)
+        self.identities = Identities(self._client, personality, settings.sources, ask=ask)
+        self._events = OwnerEvents(self._client, self.metrics) if settings.events and not strict else None
+        self._stack = contextlib.AsyncExitStack()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def ready(self) -> bool:
+        """Whether every source has been read and the webhook is not about to stop."""
+        return self.identities.synced and not self.stopping
+
+    async def wait_ready(self) -> None:
+        """Wait until every source has been read."""
+        await self.identities.wait_synced()
+
+    async def __aenter__(self) -> Self:
+        """Start everything. What has started is stopped again where something cannot."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(self._client.close)
+            stack.push_async_callback(self._end_tasks)
+            self._start(self.identities.run())
+            self._start(self._watch_files())
+            if self._events is not None:
+                self._start(self._events.run())
+            if self._scans:
+                self._start(self._scan())
+            if self._metrics_sock is not None:
+                metrics_app = MetricsApp(self, debugging=self._settings.serving.debugging_handlers)
+                await stack.enter_async_context(
+                    listening(metrics_app, self._metrics_sock, grace_seconds=1, exchange_seconds=EXCHANGE_SECONDS)
+                )
+            await stack.enter_async_context(
+                listening(
+                    self._app(),
+                    self._sock,
+                    tls=self._tls,
+                    grace_seconds=self._grace_seconds,
+                    keep_alive_seconds=KEEP_ALIVE_SECONDS,
+                    exchange_seconds=EXCHANGE_SECONDS,
+                )
+            )
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Let reviews under way end, then stop everything."""
+        self.stopping = True
+        await self._stack.aclose()
+
+    async def snapshot(self) -> Snapshot:
+        """Return what has been counted."""
+        held = len(self.identities.service_accounts)
+        if held:
+            self.metrics.set(1, "pod_identity_webhook_used")
+        self.metrics.set(held, "podrole_webhook_service_accounts")
+        self.metrics.set(self.identities.synced, "podrole_webhook_synced")
+        self.metrics.set(self.identities.connected, "podrole_webhook_connected")
+        return self.metrics.snapshot()
+
+    async def cache(self) -> bytes:
+        """Return the service accounts held as JSON, by ``namespace/name``, in the EKS webhook's words."""
+        injection = self._settings.injection
+        entries = {
+            key: {
+                "RoleARN": binding.role_arn or "",
+                "Audience": injection.token_audience if binding.audience is None else binding.audience,
+                "UseRegionalSTS": (
+                    injection.sts_regional_endpoint if binding.regional_sts is None else binding.regional_sts
+                ),
+                "TokenExpiration": binding.token_expiration or injection.token_expiration,
+            }
+            for key, binding in sorted(self.identities.service_accounts.snapshot().items())
+        }
+        return msgspec.json.format(msgspec.json.encode(entries), indent=1)
+
+    async def clear(self) -> None:
+        """Forget all service accounts and read them again."""
+        await self.identities.service_accounts.start_over()
+
+    def _app(self) -> WebhookApp:
+        settings, strict = self._settings, self._settings.compat == "strict"
+        if strict:
+            reviewer: Admission | StrictAdmission = StrictAdmission(self.identities, settings.injection, self.metrics)
+        elif self._events is not None:
+            reviewer = Admission(self.identities, settings.injection, self.metrics, remark=self._events.remark)
+        else:
+            reviewer = Admission(self.identities, settings.injection, self.metrics)
+        return WebhookApp(
+            reviewer,
+            self.metrics,
+            self,
+            max_body_bytes=settings.serving.max_body_bytes,
+            max_held_bytes=settings.serving.max_held_bytes,
+            strict=strict,
+            debugging=settings.serving.debugging_handlers,
+        )
+
+    async def _scan(self) -> None:
+        await self.identities.wait_synced()
+        while True:
+            try:
+                findings = await scan_cluster(self._client, self.identities, self._settings.injection)
+            except KubeError as problem:
+                _log.warning("running pods were not scanned: %s", problem.what)
+            else:
+                counts: dict[tuple[str, str], float] = collections.defaultdict(float)
+                for finding in findings:
+                    counts[finding.namespace, finding.reason] += 1
+                self.metrics.replace("podrole_webhook_pods_without_identity", counts)
+            await asyncio.sleep(self._settings.serving.scan_interval)
+
+    async def _watch_files(self) -> None:
+        while True:
+            await asyncio.sleep(FILES_SECONDS)
+            self.identities.refresh_files()
+            if self._certificate is not None:
+                self._certificate.refresh()
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            # Nothing foreseen ends a task: the liveness probe has the process replaced.
+            self.healthy = False
+            _log.critical("a part of the webhook ended", exc_info=problem)
+
+    async def _end_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,0 +1,113 @@
+"""The webhook as a process of its own: sockets, certificate, signals, and workers where one core is not enough."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import resource
+import socket
+from collections.abc import AsyncIterator
+
+import uvloop
+
+from podrole.base.serving import bind
+from podrole.kube.client import KubernetesClient
+from podrole.kube.connection import find_connection
+from podrole.webhook.serving.logs import configure_logging
+from podrole.webhook.serving.server import Webhook
+from podrole.webhook.serving.signals import Signals
+from podrole.webhook.serving.tls import ServingCertificate, server_context
+from podrole.webhook.settings import Settings
+from podrole.webhook.sources.ec2_host import with_account_of_host
+
+_log = logging.getLogger(__name__)
+
+
+def run(settings: Settings, *, ask_host_for_account: bool = False) -> int:
+    """Serve until told to stop by SIGTERM or SIGINT; return the exit code.
+
+    The first signal stops in good order: not ready any more, then no new connections, then out once the reviews under
+    way are answered. A second one ends at once, with code 1. Raises PodroleError where it cannot start.
+    """
+    configure_logging(settings.verbosity)
+    _allow_many_connections()
+    if ask_host_for_account:
+        settings = uvloop.run(with_account_of_host(settings))
+    serving = settings.serving
+    with contextlib.ExitStack() as stack:
+        sock = bind(serving.port, name="The webhook", option="--port", address=serving.address)
+        stack.callback(sock.close)
+        metrics_sock = bind(serving.metrics_port, name="Metrics", option="--metrics-port", address=serving.address)
+        stack.callback(metrics_sock.close)
+        ports = sock.getsockname()[1], metrics_sock.getsockname()[1]
+        _log.info("reviews on port %d over TLS, metrics on port %d", *ports)
+        if serving.workers > 1:
+            # One process has no use for the supervisor.
+            from podrole.webhook.serving.workers import supervise
+
+            return uvloop.run(supervise(settings, sock, metrics_sock))
+        return uvloop.run(serve(settings, sock, metrics_sock))
+
+
+def _allow_many_connections() -> None:
+    """Take as many file descriptors as the system gives, as a Go program does: the usual 1,024 are soon taken up."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+async def serve(settings: Settings, sock: socket.socket, metrics_sock: socket.socket) -> int:
+    """Serve in this process until told to stop; return the exit code. Raises PodroleError where it cannot start."""
+    signals = Signals()
+    async with open_webhook(settings, sock, metrics_sock, scans=True) as webhook:
+        await until_stopped(webhook, settings, signals)
+    return 0
+
+
+@contextlib.asynccontextmanager
+async def open_webhook(
+    settings: Settings, sock: socket.socket, metrics_sock: socket.socket | None, *, scans: bool
+) -> AsyncIterator[Webhook]:
+    """Open the webhook that the settings describe; of several workers one ``scans``. Raises PodroleError."""
+    tls = server_context(settings.serving)
+    connection = find_connection(kubeconfig=settings.sources.kubeconfig, server=settings.sources.kube_api)
+    async with contextlib.AsyncExitStack() as stack:
+        certificate = None
+        if settings.self_signed is None:
+            certificate = ServingCertificate(tls, settings.serving.tls_cert, settings.serving.tls_key)
+        else:
+            from podrole.webhook.install.certificate_keeper import (
+                Caretaker,  # it loads cryptography, which nothing else here needs
+            )
+
+            client = KubernetesClient(connection)
+            stack.push_async_callback(client.close)
+            caretaker = Caretaker(client, settings.self_signed, settings.sources.namespace, tls)
+            await caretaker.start()
+            stack.callback(asyncio.create_task(caretaker.run()).cancel)
+        webhook = Webhook(
+            settings, connection, sock=sock, tls=tls, metrics_sock=metrics_sock, certificate=certificate, scans=scans
+        )
+        await stack.enter_async_context(webhook)
+        stack.callback(asyncio.create_task(_settle(webhook)).cancel)
+        yield webhook
+
+
+async def _settle(webhook: Webhook) -> None:
+    """Take what is there for good out of the garbage collector's rounds: they would hold reviews up."""
+    await webhook.wait_ready()
+    gc.collect()
+    gc.freeze()
+
+
+async def until_stopped(webhook: Webhook, settings: Settings, signals: Signals, *others: asyncio.Task[None]) -> None:
+    """Wait for a signal, or for the end of one of ``others``; then let clients look for another replica."""
+    signals.serving = True
+    asked = asyncio.create_task(signals.wait())
+    await asyncio.wait([asked, *others], return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    webhook.stopping = True
+    if signals.may_wait and not any(other.done() for other in others):
+        await asyncio.sleep(settings.serving.shutdown_delay)

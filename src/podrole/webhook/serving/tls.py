@@ -1,0 +1,90 @@
+"""The serving certificate: loaded from files, and loaded again when they change.
+
+A file that is being replaced is never half seen: certificate and key are read, tried together, and only then taken. A
+pair that does not fit leaves the old one in place. Only new connections see the new one; those that are open go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from pathlib import Path
+
+from podrole.base.tls import load_pem_pair
+from podrole.webhook.errors import BadSettings
+from podrole.webhook.flags.ciphers import openssl_ciphers
+from podrole.webhook.settings import ServingSettings
+
+_log = logging.getLogger(__name__)
+
+
+def server_context(serving: ServingSettings) -> ssl.SSLContext:
+    """Return a context of the versions and suites asked for, without a certificate. Raises BadSettings."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3 if serving.tls_min_version == "1.3" else ssl.TLSVersion.TLSv1_2
+    if serving.tls_cipher_suites:
+        try:
+            context.set_ciphers(openssl_ciphers(serving.tls_cipher_suites))
+        except ssl.SSLError as problem:
+            raise BadSettings(
+                "None of the cipher suites asked for is offered here.",
+                got=", ".join(serving.tls_cipher_suites),
+                next_step="leave --tls-cipher-suites out, or name a suite of TLS 1.2 with forward secrecy",
+            ) from problem
+    return context
+
+
+class ServingCertificate:
+    """A server context whose certificate follows two files."""
+
+    def __init__(self, context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+        """Load the pair. Raises BadSettings where it cannot be used."""
+        self.context = context
+        self._certificate = certificate
+        self._key = key
+        self._seen = self._fingerprint()
+        self._refused: object = None
+        try:
+            self._load()
+        except (OSError, ValueError) as problem:
+            raise BadSettings(
+                f"The serving certificate {certificate} and key {key} cannot be used: {problem}.",
+                next_step="put a PEM certificate chain and its key there, or run with --self-signed",
+            ) from problem
+
+    def refresh(self) -> bool:
+        """Load the pair again if either file changed; return whether a new one is in use now. Never raises."""
+        seen = self._fingerprint()
+        if seen in (self._seen, self._refused):
+            return False
+        try:
+            self._load()
+        except (OSError, ValueError) as problem:
+            # Perhaps only one of the two is written so far: the next change is looked at again.
+            self._refused = seen
+            _log.warning("the serving certificate changed but cannot be used yet, the old one stays: %s", problem)
+            return False
+        self._seen = seen
+        _log.info("the serving certificate was loaded again")
+        return True
+
+    def _load(self) -> None:
+        certificate, key = self._certificate.read_bytes(), self._key.read_bytes()
+        # A pair that does not fit would leave the context without a key: it is tried on another one first.
+        load_pem_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certificate, key)
+        load_pem_pair(self.context, certificate, key)
+
+    def _fingerprint(self) -> tuple[tuple[int, int, int] | None, ...]:
+        return fingerprint(self._certificate), fingerprint(self._key)
+
+
+def fingerprint(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file's content does, or None where there is none.
+
+    The links of a mounted ConfigMap or Secret are followed, so the swap of its ``..data`` shows as another inode.
+    """
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_ino, status.st_size

@@ -1,0 +1,171 @@
+"""Several processes that answer reviews on one socket, and the one that starts, watches and stops them.
+
+Each worker has a cache of its own and takes connections as it is free. A worker that ends is replaced. The supervisor
+shows the metrics of all together; when it is gone the workers see their control connection end, and stop too.
+
+The control connection carries lines: ``<number> <question>`` one way, ``<number> <JSON>`` the other. The first line is
+the settings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import logging
+import pickle
+import signal
+import socket
+import sys
+import time
+
+import msgspec
+
+from podrole.base.serving import listening
+from podrole.kube.connection import find_connection
+from podrole.kube.reflector import BackOff
+from podrole.webhook.serving.app import MetricsApp
+from podrole.webhook.serving.metrics import Snapshot, merged
+from podrole.webhook.serving.server import EXCHANGE_SECONDS
+from podrole.webhook.serving.signals import Signals
+from podrole.webhook.serving.tls import ServingCertificate, server_context
+from podrole.webhook.settings import Settings
+
+ANSWER_SECONDS = 2.0
+"""How long a worker may take to answer; without it the figures are those of the others."""
+
+MAX_ANSWER = 256 * 1024 * 1024
+"""Bytes: the cache of a million service accounts."""
+
+SHORT_LIFE_SECONDS = 5.0
+SHORT_LIVES = 5
+"""So many workers in a row that end so soon are a fault that another one would not mend."""
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """One worker process, and the connection by which it is asked."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self.process = process
+        self._reader = reader
+        self._writer = writer
+        self._turn = asyncio.Lock()
+        self._number = 0
+
+    async def ask(self, question: str) -> bytes | None:
+        """Return the worker's answer as JSON, or None where it gives none in time."""
+        try:
+            async with self._turn, asyncio.timeout(ANSWER_SECONDS):
+                self._number += 1
+                mark = b"%d " % self._number
+                self._writer.write(mark + question.encode() + b"\n")
+                while not (line := await self._reader.readuntil(b"\n")).startswith(mark):
+                    pass  # an answer that came too late for its question
+                return line[len(mark) :]
+        except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            return None
+
+    def send(self, number: int) -> None:
+        """Send the process a signal, if it still runs."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._writer.close()
+
+
+class Supervisor:
+    """Keeps the workers running, and answers for all of them."""
+
+    def __init__(self, settings: Settings, sock: socket.socket) -> None:
+        self._settings = settings
+        self._sock = sock
+        self._workers: dict[int, Worker] = {}
+        self._stopping = asyncio.Event()
+        self.failed = asyncio.Event()
+
+    async def run(self, index: int) -> None:
+        """Keep worker ``index`` running until told to stop."""
+        short_lives, back_off = 0, BackOff()
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            worker = self._workers[index] = await self._start(index)
+            code = await worker.process.wait()
+            worker.close()
+            del self._workers[index]
+            if self._stopping.is_set():
+                return
+            short_lives = short_lives + 1 if time.monotonic() - started < SHORT_LIFE_SECONDS else 0
+            _log.error("worker %d ended with code %d", index, code)
+            if short_lives >= SHORT_LIVES:
+                self.failed.set()
+                return
+            await asyncio.sleep(back_off.wait(short_lives + 1))
+
+    def stop(self, number: int) -> None:
+        """Ask every worker to stop in good order, with the signal that asked us."""
+        self._stopping.set()
+        for worker in self._workers.values():
+            worker.send(number)
+
+    async def snapshot(self) -> Snapshot:
+        """Return what all workers have counted together."""
+        answers = await asyncio.gather(*[worker.ask("snapshot") for worker in list(self._workers.values())])
+        return merged([msgspec.json.decode(answer, type=Snapshot) for answer in answers if answer])
+
+    async def cache(self) -> bytes:
+        """Return the service accounts that one worker holds; all hold the same."""
+        for worker in list(self._workers.values()):
+            answer = await worker.ask("cache")
+            if answer:
+                return msgspec.json.format(answer, indent=1)
+        return b"{}"
+
+    async def clear(self) -> None:
+        """Have every worker forget its service accounts and read them again."""
+        await asyncio.gather(*[worker.ask("clear") for worker in list(self._workers.values())])
+
+    async def _start(self, index: int) -> Worker:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "podrole.webhook.serving.worker",
+                str(theirs.fileno()),
+                str(self._sock.fileno()),
+                str(index),
+                pass_fds=(theirs.fileno(), self._sock.fileno()),
+                # Ctrl-C goes to the supervisor alone, which passes it on.
+                start_new_session=True,
+            )
+        reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_ANSWER)
+        writer.write(base64.b64encode(pickle.dumps(self._settings)) + b"\n")
+        return Worker(process, reader, writer)
+
+
+async def supervise(settings: Settings, sock: socket.socket, metrics_sock: socket.socket) -> int:
+    """Serve with several workers until told to stop; return the exit code. Raises PodroleError as one worker would."""
+    signals = Signals()
+    # What would keep every worker from starting is found here, and said once.
+    context = server_context(settings.serving)
+    if settings.self_signed is None:
+        ServingCertificate(context, settings.serving.tls_cert, settings.serving.tls_key)
+    find_connection(kubeconfig=settings.sources.kubeconfig, server=settings.sources.kube_api)
+    supervisor = Supervisor(settings, sock)
+    metrics_app = MetricsApp(supervisor, debugging=settings.serving.debugging_handlers)
+    async with listening(metrics_app, metrics_sock, grace_seconds=1, exchange_seconds=EXCHANGE_SECONDS):
+        workers = [asyncio.create_task(supervisor.run(index)) for index in range(settings.serving.workers)]
+        signals.serving = True
+        waits = [asyncio.create_task(signals.wait()), asyncio.create_task(supervisor.failed.wait())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        supervisor.stop(signal.SIGTERM if signals.may_wait else signal.SIGINT)
+        await asyncio.gather(*workers)
+    return 1 if supervisor.failed.is_set() else 0

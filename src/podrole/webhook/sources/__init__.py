@@ -1,0 +1,1 @@
+"""Where identities come from, followed as they change."""

@@ -1,0 +1,50 @@
+"""The account and region of the EC2 instance that this runs on, from its metadata service.
+
+Asked only where ``--compose-role-arn`` comes without ``--account-id``: then the roles are in the instance's account.
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import httpx2
+import msgspec
+
+from podrole.webhook.errors import BadSettings
+from podrole.webhook.identity.role_arn import partition_of
+from podrole.webhook.settings import RoleComposition, Settings
+
+ADDRESS = "http://169.254.169.254"
+LIMIT_SECONDS = 5.0
+
+
+class _Document(msgspec.Struct, rename="camel"):
+    account_id: str
+    region: str
+
+
+async def with_account_of_host(settings: Settings) -> Settings:
+    """Return the settings with roles of this host's account. Raises BadSettings where it cannot be found out."""
+    injection = dataclasses.replace(settings.injection, role_composition=await account_of_host())
+    return dataclasses.replace(settings, injection=injection)
+
+
+async def account_of_host(address: str = ADDRESS) -> RoleComposition:
+    """Return the instance's account and its region's partition. Raises BadSettings where there is no answer."""
+    try:
+        async with httpx2.AsyncClient(base_url=address, timeout=LIMIT_SECONDS, trust_env=False) as http:
+            token = await http.put("/latest/api/token", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"})
+            token.raise_for_status()
+            answer = await http.get(
+                "/latest/dynamic/instance-identity/document", headers={"X-aws-ec2-metadata-token": token.text}
+            )
+            answer.raise_for_status()
+        document = msgspec.json.decode(answer.content, type=_Document)
+    except (httpx2.HTTPError, msgspec.MsgspecError, UnicodeError) as problem:
+        raise BadSettings(
+            "--compose-role-arn needs the roles' account, and this host's metadata service does not tell it.",
+            got=f"{type(problem).__name__}: {problem}".rstrip(": "),
+            next_step="name the account with --account-id (and --partition outside partition aws)",
+        ) from problem
+    return RoleComposition(document.account_id, partition_of(document.region))

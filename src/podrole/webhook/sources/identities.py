@@ -1,0 +1,194 @@
+"""The identities of a cluster's service accounts, as they are now: all sources together, followed as they change."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Any, Final, Literal, final
+
+import msgspec
+
+from podrole.kube.client import KubernetesClient, path_of
+from podrole.kube.reflector import BackOff, Metadata, Reflector
+from podrole.webhook.compat import Personality
+from podrole.webhook.identity.config_map import CONFIG_MAP
+from podrole.webhook.identity.resolution import Binding, Identity
+from podrole.webhook.serving.logs import log_faults
+from podrole.webhook.settings import SourceSettings
+from podrole.webhook.sources.pod_identities import PodIdentityList
+from podrole.webhook.sources.service_accounts import LookupFailed, ServiceAccounts
+
+MAX_REMEMBERED = 10_000
+"""Resolved identities kept at most; one takes about half a kilobyte, and is made anew in microseconds."""
+
+_log = logging.getLogger(__name__)
+
+
+@final
+class Unknown:
+    """Stands for an identity that cannot be told without asking the API server."""
+
+
+UNKNOWN: Final = Unknown()
+
+
+class _ConfigMap(msgspec.Struct):
+    metadata: Metadata
+    data: dict[str, str | None] | None = None
+
+
+class Identities:
+    """Tells which identity a service account has. ``run`` keeps it current.
+
+    ``ask`` is when a service account that is not held is asked for: *first*, before anything is decided about it;
+    *last*, as the EKS webhook does, where nothing else binds it; or *never*.
+    """
+
+    def __init__(
+        self,
+        client: KubernetesClient,
+        personality: Personality,
+        settings: SourceSettings,
+        *,
+        ask: Literal["first", "last", "never"] = "first",
+        back_off: BackOff | None = None,
+    ) -> None:
+        """Raises BadSettings where the list of EKS Pod Identity cannot be where it is said to be."""
+        self._personality = personality
+        self._settings = settings
+        self._ask = ask
+        self._remembered: dict[tuple[str, str], Identity | None] = {}
+        self.service_accounts = ServiceAccounts(
+            client,
+            personality.read_annotations,
+            changed=self._changed,
+            lookup_limit=settings.lookup_limit,
+            back_off=back_off,
+        )
+        path = settings.container_credentials_config
+        self._list = PodIdentityList(Path(path)) if path else None
+        self._reflectors: list[Reflector[Any]] = [self.service_accounts.reflector]
+        self._config_map: Reflector[_ConfigMap] | None = None
+        if settings.watch_config_map:
+            self._config_map = Reflector(
+                client,
+                path_of("api", "v1", "namespaces", settings.namespace, "configmaps"),
+                _ConfigMapFollower(self._take_config_map),
+                _ConfigMap,
+                parameters={"fieldSelector": f"metadata.name={CONFIG_MAP}"},
+                back_off=back_off,
+            )
+            self._reflectors.append(self._config_map)
+
+    @property
+    def synced(self) -> bool:
+        """Whether every source has been read in full at least once."""
+        return all(reflector.synced.is_set() for reflector in self._reflectors)
+
+    @property
+    def _config_map_synced(self) -> bool:
+        return self._config_map is None or self._config_map.synced.is_set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether every source is being followed right now."""
+        return all(reflector.connected for reflector in self._reflectors)
+
+    async def wait_synced(self) -> None:
+        """Wait until ``synced``."""
+        for reflector in self._reflectors:
+            await reflector.synced.wait()
+
+    async def run(self) -> None:
+        """Follow all sources until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for reflector in self._reflectors:
+                tasks.create_task(reflector.run())
+
+    async def read_once(self) -> None:
+        """Read all sources as they are now, for whoever needs no more. Raises KubeError where one cannot be read."""
+        for reflector in self._reflectors:
+            await reflector.read_once()
+
+    def refresh_files(self) -> None:
+        """Look whether the list of EKS Pod Identity has changed. To be called every second or so."""
+        if self._list is not None and self._list.refresh():
+            self._remembered.clear()
+
+    def known(self, namespace: str, name: str) -> Identity | Unknown | None:
+        """Return a service account's identity, None where nothing binds it, or UNKNOWN."""
+        if self._ask == "first" and not self.service_accounts.reflector.connected:
+            return UNKNOWN
+        key = (namespace, name)
+        try:
+            return self._remembered[key]
+        except KeyError:
+            pass
+        binding = self.service_accounts.get(namespace, name)
+        if self._ask == "first" and (binding is None or not self._config_map_synced):
+            return UNKNOWN
+        identity = self._resolve(namespace, name, binding)
+        if binding is None:
+            return identity or UNKNOWN
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[key] = identity
+        return identity
+
+    def held(self, namespace: str, name: str) -> Identity | None:
+        """Return a service account's identity as it was last seen, None where it is not held or nothing binds it."""
+        binding = self.service_accounts.get(namespace, name)
+        return None if binding is None else self._resolve(namespace, name, binding)
+
+    async def find(self, namespace: str, name: str) -> tuple[Identity | None, bool]:
+        """Return a service account's identity, and whether the service account exists, asking where it has to.
+
+        Raises LookupFailed where the API server gives no answer within the limit.
+        """
+        binding = self.service_accounts.get(namespace, name)
+        if binding is None and self._ask != "never":
+            binding = await self.service_accounts.look_up(namespace, name)
+        elif binding is not None and self._ask == "first" and not self.service_accounts.reflector.connected:
+            binding = await self.service_accounts.current(namespace, name, binding)
+        if self._config_map is not None and self._ask == "first":
+            try:
+                await asyncio.wait_for(self._config_map.synced.wait(), self._settings.lookup_limit)
+            except TimeoutError:
+                raise LookupFailed(
+                    f"ConfigMap {CONFIG_MAP} of namespace {self._settings.namespace} has not been read yet.",
+                    next_step="check that the API server answers, and that configmaps may be listed and watched",
+                ) from None
+        return self._resolve(namespace, name, binding), binding is not None
+
+    def _resolve(self, namespace: str, name: str, binding: Binding | None) -> Identity | None:
+        pairs = self._list.pairs if self._list is not None else frozenset()
+        return self._personality.resolve(namespace, name, binding, pairs)
+
+    def _changed(self, namespace: str, name: str) -> None:
+        self._remembered.pop((namespace, name), None)
+
+    def _take_config_map(self, data: Mapping[str, str | None] | None) -> None:
+        log_faults(_log, self._personality.take_config_map(data))
+        self._remembered.clear()
+
+
+class _ConfigMapFollower:
+    """Follows the one ConfigMap."""
+
+    def __init__(self, take: Callable[[Mapping[str, str | None] | None], None]) -> None:
+        self._take = take
+
+    def upsert(self, item: _ConfigMap, /) -> None:
+        if item.metadata.name == CONFIG_MAP:
+            self._take(item.data or {})
+
+    def delete(self, namespace: str, name: str, /) -> None:  # noqa: ARG002 - the Protocol's
+        if name == CONFIG_MAP:
+            self._take(None)
+
+    def retain(self, listed: Mapping[str, AbstractSet[str]], /) -> None:
+        if not any(CONFIG_MAP in names for names in listed.values()):
+            self._take(None)
