@@ -1,8 +1,8 @@
-# make demo    the walkthrough (the first time it makes .venv and installs the locked dependencies)
-# make test    everything CI runs
+# make demo    runs the walkthrough (the first time it also creates .venv and installs the locked dependencies)
+# make test    runs every check that CI runs
 PYTHON ?= python3
 BIN := .venv/bin
-# One more than there are cores: tests wait for processes that they start.
+# One worker more than there are cores, because tests often wait for processes that they start.
 WORKERS := $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
 .DEFAULT_GOAL := help
 
@@ -15,7 +15,7 @@ demo: ## run the walkthrough
 	@$(PYTHON) scripts/bootstrap.py demo
 	@$(BIN)/podrole demo $(ARGS)
 
-setup: ## make .venv with everything that development needs
+setup: ## create .venv with everything that development needs
 	@$(PYTHON) scripts/bootstrap.py dev
 
 test: setup lint types imports unit ## run every check that CI runs
@@ -27,24 +27,24 @@ lint: ## ruff: lint and format check
 types: ## mypy, strict
 	$(BIN)/mypy
 
-imports: ## the order of the rooms
+imports: ## check which package may import which
 	$(BIN)/lint-imports
 
-unit: ## the tests
+unit: ## run the tests
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
-soak: setup ## the long versions of tests of reliability (three minutes)
+soak: setup ## run the long reliability tests (three minutes)
 	$(BIN)/pytest -m soak --timeout 600 $(ARGS)
 
-kubectl-versions: setup ## the tests of kubectl with kubectl 1.30 and 1.34, too
+kubectl-versions: setup ## run kubectl's tests with kubectl 1.30 and 1.34 as well
 	$(BIN)/python scripts/kubectl_versions.py $(ARGS)
 
-format: setup ## put the code in order
+format: setup ## format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: ## resolve the dependencies anew (needs uv; UPGRADE=1 takes newer versions)
+lock: ## resolve the dependencies again (needs uv; UPGRADE=1 takes newer versions)
 	scripts/lock.sh
 
-clean: ## remove .venv and what tools left
+clean: ## remove .venv and the tools' caches
 	rm -rf .venv .podrole .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
