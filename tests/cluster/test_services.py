@@ -9,7 +9,7 @@ import pytest
 from podrole.cluster.admission.caller import NoEndpoints
 from podrole.cluster.assembly.services import ServiceEndpoints
 from podrole.cluster.kinds.registry import BY_NAME
-from podrole.cluster.store.store import Store
+from podrole.cluster.store.memory import Store
 
 PORTS = [{"name": "https", "port": 443, "targetPort": "https"}, {"port": 80}, {"port": 81, "targetPort": 8081}]
 

@@ -150,8 +150,8 @@ async def test_the_review_is_what_kube_apiserver_sends(
 
 async def _create_as_recorded(cluster: Cluster, theirs: dict[str, Any], manager: str) -> None:
     """Send what the client of the recording sent: the pod without what defaults and plugins added to it."""
-    from podrole.cluster.api.calls import Call
     from podrole.cluster.api.decode import decode_body
+    from podrole.cluster.core.calls import Call
 
     sent = theirs["object"]
     spec = {key: value for key, value in sent["spec"].items() if key not in ("volumes", "tolerations", "priority")}

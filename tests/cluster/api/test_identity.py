@@ -18,7 +18,7 @@ from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.users import ADMINISTRATOR, User, service_account_groups
 from podrole.cluster.identity.authentication import impersonated
 from podrole.cluster.identity.service_accounts import Unacceptable
-from podrole.cluster.store.store import Store
+from podrole.cluster.store.memory import Store
 from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey
 

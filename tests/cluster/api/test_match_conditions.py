@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from podrole.base.events import EventLog
-from podrole.cluster.admission import conditions
 from podrole.cluster.assembly.server import Cluster
+from podrole.cluster.cel import environment
 from podrole.cluster.core.client import ClusterClient
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.users import User, controller
@@ -159,4 +159,4 @@ def test_the_library_is_not_imported_before_it_is_needed() -> None:
     code = "import sys, podrole.cluster.assembly.server; print([one for one in sys.modules if 'cel_expr' in one])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout == "[]\n"
-    assert conditions.available()
+    assert environment.available()

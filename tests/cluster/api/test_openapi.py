@@ -12,7 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from podrole.cluster.kinds.registry import RESOURCES, Resource
+from podrole.cluster.core.resources import Resource
+from podrole.cluster.kinds.registry import RESOURCES
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from podrole.cluster.core.resources import Resource
 from podrole.cluster.core.users import User
-from podrole.cluster.kinds.registry import Resource
 
 Object = dict[str, Any]
 Operation = Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]

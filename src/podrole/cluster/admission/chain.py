@@ -18,7 +18,7 @@ from podrole.cluster.admission.attributes import Attributes
 from podrole.cluster.admission.mutating import MutatingWebhooks, Rounds
 from podrole.cluster.admission.validating import ValidatingWebhooks
 from podrole.cluster.core.errors import StatusError
-from podrole.cluster.store.store import Store
+from podrole.cluster.store.memory import Store
 
 Object = dict[str, Any]
 

@@ -13,12 +13,13 @@ from typing import Any, Literal
 
 from podrole.cluster.admission.attributes import Attributes, WebhookTrace
 from podrole.cluster.admission.caller import CallError, WebhookCaller
-from podrole.cluster.admission.conditions import ConditionFailed, Conditions
+from podrole.cluster.admission.match_conditions import ConditionFailed, Conditions
 from podrole.cluster.admission.matching import Registered, decide
 from podrole.cluster.admission.review import ReviewError, Verdict, read_verdict, request_body
 from podrole.cluster.core.errors import StatusError, bad_request, internal, resource_forbidden
-from podrole.cluster.kinds.registry import BY_NAME, Resource
-from podrole.cluster.store.store import Store
+from podrole.cluster.core.resources import Resource
+from podrole.cluster.kinds.registry import BY_NAME
+from podrole.cluster.store.memory import Store
 
 Object = dict[str, Any]
 Kind = Literal["mutating", "validating"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.cluster.admission.attributes import Attributes
-from podrole.cluster.store.selectors import of_object
+from podrole.cluster.core.label_selectors import of_object
 
 Object = dict[str, Any]
 

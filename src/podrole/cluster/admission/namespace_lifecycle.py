@@ -5,7 +5,7 @@ from __future__ import annotations
 from podrole.cluster.admission.attributes import Attributes
 from podrole.cluster.core.errors import resource_forbidden, resource_not_found
 from podrole.cluster.kinds.registry import BY_NAME
-from podrole.cluster.store.store import Store
+from podrole.cluster.store.memory import Store
 
 IMMORTAL = frozenset({"default", "kube-public", "kube-system"})
 _NAMESPACES = BY_NAME["namespaces"]

@@ -11,7 +11,7 @@ from typing import Any
 from podrole.cluster.admission.attributes import Attributes
 from podrole.cluster.core.errors import resource_forbidden
 from podrole.cluster.kinds.registry import BY_NAME
-from podrole.cluster.store.store import Store
+from podrole.cluster.store.memory import Store
 
 Object = dict[str, Any]
 

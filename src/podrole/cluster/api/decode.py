@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from podrole.cluster.api.calls import Call
+from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import StatusError, bad_request
+from podrole.cluster.core.resources import Resource
 from podrole.cluster.kinds.defaults import DEFAULTS
-from podrole.cluster.kinds.registry import BY_KIND, Resource
+from podrole.cluster.kinds.registry import BY_KIND
 from podrole.cluster.schema.decoding import DecodeError, decode
-from podrole.cluster.schema.types import Struct
+from podrole.cluster.schema.types import Struct, struct
 
 Object = dict[str, Any]
 
@@ -24,7 +25,7 @@ def decode_body(call: Call, value: Any, duplicates: list[str], summary: Callable
     resource = call.resource
     return decode_as(
         call,
-        resource.type,
+        struct(resource.schema),
         resource.api_version,
         resource.kind,
         value,
@@ -79,7 +80,7 @@ def finish(decoded: Object, api_version: str, kind: str, default: Callable[[Obje
 def redecode(resource: Resource, value: Any) -> tuple[Object, list[str]]:
     """Return an object made of a changed one (a patch's result) and its unknown fields. Raises DecodeError."""
     unknown: list[str] = []
-    decoded = decode(resource.type, value, unknown)
+    decoded = decode(struct(resource.schema), value, unknown)
     return finish(decoded, resource.api_version, resource.kind, DEFAULTS.get(resource.qualified)), unknown
 
 

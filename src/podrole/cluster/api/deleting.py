@@ -12,10 +12,10 @@ from typing import Any
 from podrole.base.clock import Clock, rfc3339
 from podrole.cluster.admission.attributes import Attributes
 from podrole.cluster.admission.chain import AdmissionChain
-from podrole.cluster.api.calls import Call, DeleteOptions
 from podrole.cluster.api.writing import ATTEMPTS, check_uid, ordered
+from podrole.cluster.core.calls import Call, DeleteOptions
 from podrole.cluster.core.errors import MODIFIED, conflict, resource_not_found
-from podrole.cluster.store.store import Store
+from podrole.cluster.store.memory import Store
 
 Object = dict[str, Any]
 

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import msgspec
 
 from podrole.base.clock import Clock
-from podrole.cluster.api.calls import Call
 from podrole.cluster.api.decode import redecode
 from podrole.cluster.api.writing import Writes
+from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import (
     bad_request,
     forbidden,
@@ -24,6 +24,7 @@ from podrole.cluster.patching.apply import Writer, apply
 from podrole.cluster.patching.json_patches import json_patch, merge_patch
 from podrole.cluster.patching.strategic import StrategicError, strategic_merge
 from podrole.cluster.schema.decoding import DecodeError
+from podrole.cluster.schema.types import struct
 from podrole.cluster.wire.bodies import BodyError, read_json, read_yaml
 
 Object = dict[str, Any]
@@ -79,7 +80,7 @@ def patched(call: Call, patch: Patch, live: Object) -> Object:
         value = merge_patch(live, patch.value)
     else:
         try:
-            value = strategic_merge(call.resource.type, live, patch.value)
+            value = strategic_merge(struct(call.resource.schema), live, patch.value)
         except StrategicError as problem:
             raise bad_request(str(problem)) from None
     shown = _go_map(patch.value) if patch.kind == "strategic" else None

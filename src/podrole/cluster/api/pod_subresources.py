@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from podrole.base.clock import Clock, rfc3339
-from podrole.cluster.api.calls import Call, DeleteOptions
 from podrole.cluster.api.deleting import Deletes
 from podrole.cluster.api.writing import Writes
+from podrole.cluster.core.calls import Call, DeleteOptions
 from podrole.cluster.core.errors import StatusError, bad_request, conflict
-from podrole.cluster.store.store import Store
+from podrole.cluster.store.memory import Store
 
 Object = dict[str, Any]
 

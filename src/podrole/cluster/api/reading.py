@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from podrole.cluster.api.calls import Call, ListOptions, parse_revision
+from podrole.cluster.core.calls import Call, ListOptions, parse_revision
+from podrole.cluster.core.change import Change, ChangeType
 from podrole.cluster.core.errors import (
     StatusError,
     bad_request,
@@ -20,9 +21,9 @@ from podrole.cluster.core.errors import (
     required,
     resource_not_found,
 )
-from podrole.cluster.store.change import Change, ChangeType
-from podrole.cluster.store.selectors import parse_fields, parse_labels
-from podrole.cluster.store.store import Store, TooOld
+from podrole.cluster.core.label_selectors import parse_labels
+from podrole.cluster.kinds.field_selectors import parse_fields
+from podrole.cluster.store.memory import Store, TooOld
 from podrole.cluster.store.watchers import Watcher
 
 Object = dict[str, Any]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from podrole.cluster.api.calls import Call
 from podrole.cluster.api.patches import Patch, check_patch_options
 from podrole.cluster.api.writing import Face, Writes
+from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import bad_request, invalid, invalid_object, unsupported_media_type
 from podrole.cluster.patching.json_patches import json_patch, merge_patch
 from podrole.cluster.patching.strategic import StrategicError, strategic_merge

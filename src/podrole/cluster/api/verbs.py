@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from podrole.cluster.admission.attributes import Attributes
 from podrole.cluster.admission.chain import AdmissionChain
-from podrole.cluster.api.calls import Call, DeleteOptions
 from podrole.cluster.api.deleting import Deletes
 from podrole.cluster.api.patches import Patch, Patches
 from podrole.cluster.api.pod_subresources import PodSubresources
 from podrole.cluster.api.reading import Reads
 from podrole.cluster.api.scale import Scales
 from podrole.cluster.api.writing import Writes
+from podrole.cluster.core.calls import Call, DeleteOptions
 from podrole.cluster.core.errors import StatusError, method_not_supported
 from podrole.cluster.identity.reviews import Reviews
 from podrole.cluster.identity.token_requests import TokenRequests

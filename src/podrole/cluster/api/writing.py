@@ -18,8 +18,8 @@ from podrole.base.clock import Clock, rfc3339
 from podrole.cluster.admission import namespace_lifecycle
 from podrole.cluster.admission.attributes import Attributes
 from podrole.cluster.admission.chain import AdmissionChain
-from podrole.cluster.api.calls import Call
 from podrole.cluster.authorization.escalation import Escalation
+from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import (
     MODIFIED,
     FieldError,
@@ -34,7 +34,7 @@ from podrole.cluster.core.errors import (
 )
 from podrole.cluster.kinds.strategies import strategy
 from podrole.cluster.patching.apply import Writer, track_update
-from podrole.cluster.store.store import Store
+from podrole.cluster.store.memory import Store
 from podrole.cluster.validation.metadata import validate_metadata, validate_metadata_update
 
 Object = dict[str, Any]

@@ -11,14 +11,15 @@ from typing import Any
 
 import msgspec
 
-from podrole.cluster.api.calls import Call, DeleteOptions, ListOptions
 from podrole.cluster.api.decode import decode_as, decode_body
 from podrole.cluster.api.patches import Patch
 from podrole.cluster.api.verbs import Verbs
+from podrole.cluster.core.calls import Call, DeleteOptions, ListOptions
 from podrole.cluster.core.client import WatchEvent
 from podrole.cluster.core.errors import bad_request
+from podrole.cluster.core.resources import Resource
 from podrole.cluster.core.users import User
-from podrole.cluster.kinds.registry import BY_NAME, Resource
+from podrole.cluster.kinds.registry import BY_NAME
 from podrole.cluster.schema.types import struct
 
 Object = dict[str, Any]

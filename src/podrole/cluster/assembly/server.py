@@ -18,11 +18,10 @@ from podrole.base.events import EventLog
 from podrole.cluster.admission.attributes import Attributes
 from podrole.cluster.admission.caller import ServiceResolver, WebhookCaller
 from podrole.cluster.admission.chain import AdmissionChain
-from podrole.cluster.admission.conditions import Conditions
 from podrole.cluster.admission.dispatch import Dispatch
+from podrole.cluster.admission.match_conditions import Conditions
 from podrole.cluster.admission.mutating import MutatingWebhooks
 from podrole.cluster.admission.validating import ValidatingWebhooks
-from podrole.cluster.api.calls import Call
 from podrole.cluster.api.decode import decode_body, finish, redecode
 from podrole.cluster.api.deleting import Deletes
 from podrole.cluster.api.patches import Patches
@@ -37,6 +36,7 @@ from podrole.cluster.authorization.authorizer import Authorizer
 from podrole.cluster.authorization.bootstrap import cluster_role_bindings, cluster_roles
 from podrole.cluster.authorization.escalation import Escalation
 from podrole.cluster.authorization.roles import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, Roles
+from podrole.cluster.core.calls import Call
 from podrole.cluster.core.client import ClusterClient
 from podrole.cluster.core.errors import internal
 from podrole.cluster.core.node_api import Node
@@ -52,7 +52,7 @@ from podrole.cluster.kinds.registry import BY_NAME
 from podrole.cluster.publish.issuer import IssuerDocuments
 from podrole.cluster.schema.decoding import DecodeError, decode
 from podrole.cluster.schema.types import struct
-from podrole.cluster.store.store import Store
+from podrole.cluster.store.memory import Store
 from podrole.kube.kubeconfig import kubeconfig
 from podrole.oidc.keys import SigningKey
 

@@ -11,9 +11,9 @@ import itertools
 from typing import Any
 
 from podrole.cluster.admission.caller import NoEndpoints
+from podrole.cluster.core.change import Object
 from podrole.cluster.kinds.registry import BY_NAME
-from podrole.cluster.store.change import Object
-from podrole.cluster.store.store import Store
+from podrole.cluster.store.memory import Store
 
 _SERVICES, _PODS = BY_NAME["services"], BY_NAME["pods"]
 

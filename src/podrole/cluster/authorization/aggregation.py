@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from podrole.cluster.store.selectors import of_object
+from podrole.cluster.core.label_selectors import of_object
 
 Object = dict[str, Any]
 

@@ -14,8 +14,8 @@ from podrole.cluster.authorization.decisions import Attributes
 from podrole.cluster.authorization.roles import CLUSTER_ROLES, GROUP, ROLES, RoleMissing, Roles
 from podrole.cluster.authorization.rules import Rule, described, missing, quoted_list
 from podrole.cluster.core.errors import resource_forbidden, resource_not_found
+from podrole.cluster.core.resources import Resource
 from podrole.cluster.core.users import MASTERS, User
-from podrole.cluster.kinds.registry import Resource
 
 Object = dict[str, Any]
 

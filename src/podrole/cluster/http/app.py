@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from podrole.cluster.api.calls import Call
 from podrole.cluster.authorization.authorizer import Authorizer
 from podrole.cluster.authorization.decisions import Attributes
+from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import StatusError, bad_request, method_not_allowed, path_not_found
 from podrole.cluster.core.node_api import Session, StreamOptions
 from podrole.cluster.core.users import User

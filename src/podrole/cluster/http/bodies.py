@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from podrole.cluster.api.calls import Call, DeleteOptions
 from podrole.cluster.api.decode import decode_as, decode_body, unreadable
+from podrole.cluster.core.calls import Call, DeleteOptions
 from podrole.cluster.core.errors import StatusError, bad_request, invalid_object, not_supported, unsupported_media_type
 from podrole.cluster.http.requests import Request
 from podrole.cluster.schema.decoding import DecodeError, decode

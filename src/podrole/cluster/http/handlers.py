@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any, Literal, cast
 
 from podrole.base.clock import Clock
-from podrole.cluster.api.calls import Call, ListOptions, Validation, check_write_options
 from podrole.cluster.api.patches import read_patch
 from podrole.cluster.api.verbs import Verbs
+from podrole.cluster.core.calls import Call, ListOptions, Validation, check_write_options
 from podrole.cluster.core.errors import StatusError, bad_request, method_not_supported
 from podrole.cluster.core.node_api import Node
 from podrole.cluster.core.users import User

@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 from podrole.cluster.core.errors import bad_request, too_large
-from podrole.cluster.kinds.registry import BY_PATH, Resource
+from podrole.cluster.core.resources import Resource
+from podrole.cluster.kinds.registry import BY_PATH
 from podrole.cluster.wire.bodies import MAX_BYTES
 
 Scope = MutableMapping[str, Any]

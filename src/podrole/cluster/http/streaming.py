@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from podrole.cluster.api.calls import Call
+from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import (
     FieldError,
     StatusError,

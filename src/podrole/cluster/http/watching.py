@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from podrole.cluster.api.calls import Call
 from podrole.cluster.api.reading import Reads, Watch
+from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import StatusError, expired
 from podrole.cluster.http.requests import Request
 

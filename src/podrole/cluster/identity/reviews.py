@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from podrole.base.clock import Clock, rfc3339
-from podrole.cluster.api.calls import Call
 from podrole.cluster.authorization.authorizer import Authorizer, rules_status
 from podrole.cluster.authorization.decisions import Attributes
+from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import FieldError, bad_request, invalid, invalid_object, required
 from podrole.cluster.core.users import User
 from podrole.cluster.identity.authentication import Authenticator

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from podrole.base.clock import Clock, rfc3339
-from podrole.cluster.api.calls import Call
+from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import (
     FieldError,
     bad_request,
@@ -18,9 +18,10 @@ from podrole.cluster.core.errors import (
     invalid_object,
     resource_not_found,
 )
+from podrole.cluster.core.resources import Resource
 from podrole.cluster.identity.service_accounts import Binding, ServiceAccountTokens
-from podrole.cluster.kinds.registry import BY_NAME, Resource
-from podrole.cluster.store.store import Store
+from podrole.cluster.kinds.registry import BY_NAME
+from podrole.cluster.store.memory import Store
 from podrole.cluster.validation.volumes import MAX_TOKEN_SECONDS, MIN_TOKEN_SECONDS
 
 Object = dict[str, Any]

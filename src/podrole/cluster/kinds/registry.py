@@ -7,78 +7,11 @@ Names, short names, categories, verbs and subresources are those of Kubernetes 1
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
-from podrole.cluster.schema.types import Struct, struct
+from podrole.cluster.core.resources import STORED_VERBS, Resource, Subresource
 
-_STORED_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 _STATUS_VERBS = ("get", "patch", "update")
-
-
-@dataclass(frozen=True, slots=True)
-class Subresource:
-    """A path below an object. ``group`` and ``version`` are set where its kind is of another group."""
-
-    name: str
-    kind: str
-    verbs: tuple[str, ...]
-    group: str = ""
-    version: str = ""
-    schema: str = ""
-
-    @property
-    def api_version(self) -> str:
-        return f"{self.group}/{self.version}" if self.group else self.version or "v1"
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Resource:
-    """A kind of object under its path. There is one instance of each, so they compare by identity.
-
-    ``returns_deleted``: a delete answers with the object, not with a Status.
-    ``unconditional_update``: an update may leave out the resourceVersion.
-    ``counts_generations``: ``metadata.generation`` is 1 at first and grows with each change of the spec.
-    """
-
-    group: str
-    plural: str
-    kind: str
-    schema: str
-    namespaced: bool = True
-    version: str = "v1"
-    short_names: tuple[str, ...] = ()
-    categories: tuple[str, ...] = ()
-    verbs: tuple[str, ...] = _STORED_VERBS
-    subresources: tuple[Subresource, ...] = ()
-    returns_deleted: bool = False
-    unconditional_update: bool = True
-    counts_generations: bool = False
-
-    @property
-    def singular(self) -> str:
-        return self.kind.lower()
-
-    @property
-    def api_version(self) -> str:
-        return f"{self.group}/{self.version}" if self.group else self.version
-
-    @property
-    def qualified(self) -> str:
-        """The plural with its group, as kubectl prints it."""
-        return f"{self.plural}.{self.group}" if self.group else self.plural
-
-    @property
-    def type(self) -> Struct:
-        return struct(self.schema)
-
-    @property
-    def stored(self) -> bool:
-        """Whether objects of it are kept; reviews are only answered."""
-        return "list" in self.verbs
-
-    def subresource(self, name: str) -> Subresource | None:
-        return next((one for one in self.subresources if one.name == name), None)
 
 
 def _status(kind: str) -> Subresource:
@@ -113,7 +46,7 @@ RESOURCES: tuple[Resource, ...] = (
         "Namespace",
         namespaced=False,
         short_names=("ns",),
-        verbs=tuple(verb for verb in _STORED_VERBS if verb != "deletecollection"),
+        verbs=tuple(verb for verb in STORED_VERBS if verb != "deletecollection"),
         subresources=(Subresource("finalize", "Namespace", ("update",)), _status("Namespace")),
     ),
     _core("nodes", "Node", namespaced=False, short_names=("no",), subresources=(_status("Node"),)),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.cluster.core.errors import FieldError
-from podrole.cluster.kinds.registry import Resource
+from podrole.cluster.core.resources import Resource
 from podrole.cluster.validation import core, pod_updates, pods, rbac, webhooks, workloads
 from podrole.kube.names import NameRule, label, label_1035, path_segment, subdomain
 

@@ -15,7 +15,7 @@ import msgspec
 
 from podrole.base.clock import rfc3339
 from podrole.cluster.core.errors import StatusError, bad_request
-from podrole.cluster.kinds.registry import Resource
+from podrole.cluster.core.resources import Resource
 from podrole.cluster.patching import typed
 from podrole.cluster.patching.fieldset import FieldSet, Path, describe
 from podrole.cluster.patching.managers import (
@@ -29,7 +29,7 @@ from podrole.cluster.patching.managers import (
     reset_fields,
 )
 from podrole.cluster.schema import decoding
-from podrole.cluster.schema.types import Struct
+from podrole.cluster.schema.types import Struct, struct
 
 Object = dict[str, Any]
 
@@ -61,7 +61,7 @@ def track_update(live: Object | None, new: Object, by: Writer) -> None:
     given = new["metadata"].pop("managedFields", None)
     managers = _current(live, given, by)
     if managers or live is None:
-        comparison = typed.compare(by.resource.type, live or _blank(by.resource.type), new)
+        comparison = typed.compare(struct(by.resource.schema), live or _blank(struct(by.resource.schema)), new)
         managers = after_update(
             managers,
             by.identity("Update"),
@@ -104,7 +104,7 @@ def apply(live: Object | None, applied: Object, by: Writer, *, force: bool) -> O
     ``applied`` is the body as it was sent. The result is neither decoded nor defaulted yet. Raises StatusError:
     409 for fields that others manage with another value, 400 or 500 for a body that does not fit the type.
     """
-    kind = by.resource.type
+    kind = struct(by.resource.schema)
     version = applied.get("apiVersion")
     if version != by.resource.api_version:
         raise bad_request(
@@ -128,7 +128,7 @@ def apply(live: Object | None, applied: Object, by: Writer, *, force: bool) -> O
 
 
 def _apply(live: Object | None, applied: Object, by: Writer, *, force: bool) -> Object:
-    kind = by.resource.type
+    kind = struct(by.resource.schema)
     current = _without_managers(live) if live is not None else _blank(kind)
     managers = _current(live, None, by)
     if not managers and live is not None:

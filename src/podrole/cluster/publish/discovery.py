@@ -8,7 +8,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from podrole.cluster.kinds.registry import RESOURCES, Resource, Subresource, group_versions
+from podrole.cluster.core.resources import Resource, Subresource
+from podrole.cluster.kinds.registry import RESOURCES, group_versions
 from podrole.cluster.publish.documents import Document
 
 AGGREGATED_MEDIA_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"

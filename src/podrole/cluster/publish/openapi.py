@@ -11,7 +11,8 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from podrole.cluster.kinds.registry import RESOURCES, Resource, Subresource, group_versions
+from podrole.cluster.core.resources import Resource, Subresource
+from podrole.cluster.kinds.registry import RESOURCES, group_versions
 from podrole.cluster.publish.documents import Document
 from podrole.cluster.publish.version import GIT_VERSION
 from podrole.cluster.schema.types import META, extract

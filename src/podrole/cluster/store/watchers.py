@@ -7,7 +7,7 @@ import collections
 from collections.abc import Callable
 from typing import Literal
 
-from podrole.cluster.store.change import Change, ChangeType, Object
+from podrole.cluster.core.change import Change, ChangeType, Object
 
 End = Literal["closed", "too slow"]
 

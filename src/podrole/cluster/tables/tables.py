@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
-from podrole.cluster.kinds.registry import Resource
+from podrole.cluster.core.resources import Resource
 from podrole.cluster.schema.types import extract
 from podrole.cluster.tables import core, pods, rbac, workloads
 

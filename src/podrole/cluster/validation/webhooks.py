@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from podrole.cluster.admission.conditions import available, problem_of
+from podrole.cluster.cel.environment import available, problem_of
 from podrole.cluster.core.errors import FieldError, duplicate, forbidden, invalid, not_supported, required
 from podrole.kube.names import qualified_name, subdomain
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from podrole.cluster.core.errors import FieldError, invalid, not_supported, required
-from podrole.cluster.store.selectors import of_object
+from podrole.cluster.core.label_selectors import of_object
 from podrole.cluster.validation.metadata import validate_annotations, validate_labels
 from podrole.cluster.validation.pods import validate_pod_spec
 from podrole.kube.names import label_value, qualified_name

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from podrole.cluster.core.errors import bad_request, invalid, invalid_object, not_supported
+from podrole.cluster.core.resources import Resource
 from podrole.cluster.core.users import User
-from podrole.cluster.kinds.registry import Resource
 
 Object = dict[str, Any]
 Validation = Literal["Strict", "Warn", "Ignore"]

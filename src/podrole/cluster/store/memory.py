@@ -9,8 +9,8 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable, Iterator
 
-from podrole.cluster.kinds.registry import Resource
-from podrole.cluster.store.change import Change, ChangeType, Object
+from podrole.cluster.core.change import Change, ChangeType, Object
+from podrole.cluster.core.resources import Resource
 from podrole.cluster.store.watchers import Watcher
 
 HISTORY = 4096

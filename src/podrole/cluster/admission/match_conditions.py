@@ -1,0 +1,109 @@
+"""matchConditions: the CEL expressions by which a webhook says more exactly what it wants to see.
+
+https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#matching-requests-matchconditions
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from podrole.cluster.admission.attributes import Attributes as Request
+from podrole.cluster.admission.review import described
+from podrole.cluster.authorization.authorizer import Authorizer
+from podrole.cluster.authorization.decisions import Attributes
+from podrole.cluster.cel.environment import AccessCheck, environment, plain_error
+
+Object = dict[str, Any]
+_Map = Mapping[str, Any]
+
+_MISSING_KEY = re.compile(r'.*Key not found in map : "?(.*?)"?')
+
+
+class ConditionFailed(Exception):
+    """An expression could not be evaluated, and the webhook's failurePolicy is to fail."""
+
+
+class Conditions:
+    """Evaluates the conditions of webhooks. ``authorizer`` answers for the variable of that name."""
+
+    def __init__(self, authorizer: Authorizer) -> None:
+        self._authorizer = authorizer
+        self._compiled = functools.lru_cache(maxsize=256)(self._compile)
+
+    def unmet(self, webhook: _Map, request: Request) -> str | None:
+        """Return which condition keeps the webhook from being called, None where none does. Raises ConditionFailed.
+
+        One that is false decides, whatever else fails.
+        """
+        conditions = webhook.get("matchConditions")
+        if not conditions:
+            return None
+        variables = {
+            "object": request.object,
+            "oldObject": request.old,
+            "request": described(request),
+            "authorizer": _question(request),
+        }
+        problems = []
+        for condition in conditions:
+            expression = condition["expression"].strip()
+            value = self._evaluate(expression, variables)
+            if value is False:
+                return f"its matchCondition {condition['name']!r} is false"
+            if value is not True:
+                problems.append(f"expression '{expression}' resulted in error: {_error(value)}")
+        if not problems:
+            return None
+        text = problems[0] if len(problems) == 1 else f"[{', '.join(problems)}]"
+        if webhook.get("failurePolicy") != "Ignore":
+            raise ConditionFailed(text)
+        return f"a matchCondition cannot be evaluated, and its failurePolicy is Ignore: {text}"
+
+    def _evaluate(self, expression: str, variables: Object) -> Any:
+        """Return the value of an expression: a string where it cannot be evaluated, or costs too much."""
+        try:
+            return self._compiled(expression).eval(data=variables).value()
+        except RuntimeError as problem:
+            return plain_error(str(problem))
+
+    def _compile(self, expression: str) -> Any:
+        return environment(self._decide).compile(expression)
+
+    def _decide(self, check: AccessCheck) -> tuple[bool, str]:
+        decision = self._authorizer.decide(
+            Attributes(
+                check.user,
+                check.verb,
+                path=check.path,
+                group=check.group,
+                resource=check.resource,
+                subresource=check.subresource,
+                namespace=check.namespace,
+                name=check.name,
+            )
+        )
+        return decision.allowed, decision.reason
+
+
+def _error(value: Any) -> str:
+    if not isinstance(value, str):
+        return f"it is no bool but {type(value).__name__}"
+    missing = _MISSING_KEY.fullmatch(value)
+    return f"no such key: {missing[1]}" if missing else value
+
+
+def _question(request: Request) -> Object:
+    """Return the ``authorizer`` variable: nothing asked yet, on behalf of the request's user."""
+    resource = request.resource
+    user = {"user": request.user.name, "groups": list(request.user.groups)}
+    about = {
+        "group": resource.group,
+        "resource": resource.plural,
+        "subresource": request.subresource,
+        "namespace": request.namespace,
+        "name": request.name,
+    }
+    return {**user, "requestResource": {**user, **about}}

@@ -1,0 +1,72 @@
+"""What a resource of the API is: its names, its path, the verbs that it takes.
+
+Which resources there are is the matter of ``podrole.cluster.kinds``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+STORED_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+"""The verbs of a kind whose objects are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subresource:
+    """A path below an object. ``group`` and ``version`` are set where its kind is of another group."""
+
+    name: str
+    kind: str
+    verbs: tuple[str, ...]
+    group: str = ""
+    version: str = ""
+    schema: str = ""
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version or "v1"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resource:
+    """A kind of object under its path. There is one instance of each, so they compare by identity.
+
+    ``returns_deleted``: a delete answers with the object, not with a Status.
+    ``unconditional_update``: an update may leave out the resourceVersion.
+    ``counts_generations``: ``metadata.generation`` is 1 at first and grows with each change of the spec.
+    """
+
+    group: str
+    plural: str
+    kind: str
+    schema: str
+    namespaced: bool = True
+    version: str = "v1"
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    verbs: tuple[str, ...] = STORED_VERBS
+    subresources: tuple[Subresource, ...] = ()
+    returns_deleted: bool = False
+    unconditional_update: bool = True
+    counts_generations: bool = False
+
+    @property
+    def singular(self) -> str:
+        return self.kind.lower()
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def qualified(self) -> str:
+        """The plural with its group, as kubectl prints it."""
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+    @property
+    def stored(self) -> bool:
+        """Whether objects of it are kept; reviews are only answered."""
+        return "list" in self.verbs
+
+    def subresource(self, name: str) -> Subresource | None:
+        return next((one for one in self.subresources if one.name == name), None)
