@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import socket
+import ssl
 from typing import Any
 
 import httpx2
@@ -172,6 +174,22 @@ def test_over_http_a_body_of_five_megabytes_is_too_large(http: httpx2.Client) ->
     assert http.get("/livez").status_code == 200
 
 
+def test_body_that_breaks_off_is_not_served(http: httpx2.Client, trusted: ssl.SSLContext) -> None:
+    url = httpx2.URL(http.base_url)
+    body = b"metadata:\n  name: cut-off\n"  # YAML is whole after each line
+    head = (
+        f"POST {PATH} HTTP/1.1\r\nHost: {url.host}\r\nAuthorization: {http.headers['authorization']}\r\n"
+        f"Content-Type: application/yaml\r\nContent-Length: {len(body) * 2}\r\n\r\n"
+    )
+    with (
+        socket.create_connection((url.host, url.port or 443), timeout=10) as plain,
+        trusted.wrap_socket(plain, server_hostname=url.host) as connection,
+    ):
+        connection.sendall(head.encode() + body)
+        connection.unwrap()  # the server has closed its side too when this returns
+    assert http.get(f"{PATH}/cut-off").status_code == 404
+
+
 def test_over_http_a_client_that_sends_no_content_type_is_understood(http: httpx2.Client) -> None:
     body = b'{"metadata":{"name":"untyped"}}'
     assert http.post(PATH, content=body).status_code == 201
@@ -187,8 +205,6 @@ def test_over_http_yaml_is_taken_and_given(http: httpx2.Client) -> None:
 
 
 def test_over_http_a_hundred_requests_that_never_end_hold_up_nobody(http: httpx2.Client) -> None:
-    import socket
-
     url = httpx2.URL(http.base_url)
     sockets = [socket.create_connection((url.host, url.port or 443)) for _ in range(100)]
     try:

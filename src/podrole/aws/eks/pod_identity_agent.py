@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from typing import Any
 
 import httpx2
 
 from podrole.aws.signature.signing import signed_headers
+from podrole.base.asgi import JSON, TEXT, Header, Receive, Scope, Send, send_response
 from podrole.base.clock import Clock, rfc3339
 from podrole.base.serving import LOOPBACK
 from podrole.oidc.errors import TokenRefused
@@ -26,10 +26,8 @@ from podrole.sts.credentials import Credentials
 PATH = "/v1/credentials"
 LIMIT_SECONDS = 10.0
 _HOSTS = (LOOPBACK, "localhost")
-_TEXT = (b"content-type", b"text/plain; charset=utf-8")
-_JSON = (b"content-type", b"application/json")
 _log = logging.getLogger(__name__)
-Answer = tuple[int, tuple[bytes, bytes], bytes]
+Answer = tuple[int, Header, bytes]
 
 
 class PodIdentityAgent:
@@ -48,13 +46,11 @@ class PodIdentityAgent:
         """Close the connection to EKS Auth."""
         await self._http.aclose()
 
-    async def __call__(self, scope: dict[str, Any], _: Callable[[], Any], send: Callable[[Any], Any]) -> None:
+    async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         """Serve one request."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         status, kind, body = await self._answer(scope["method"], scope["path"], headers)
-        length = (b"content-length", str(len(body)).encode())
-        await send({"type": "http.response.start", "status": status, "headers": [kind, length]})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        await send_response(scope, send, status, body, [kind])
 
     async def _answer(self, method: str, path: str, headers: dict[str, str]) -> Answer:
         if path != PATH:
@@ -113,8 +109,8 @@ class PodIdentityAgent:
             "AccountId": found["assumedRoleUser"]["arn"].split(":")[4],
             "Expiration": rfc3339(credentials["expiration"]),
         }
-        return 200, _JSON, json.dumps(told).encode()
+        return 200, JSON, json.dumps(told).encode()
 
 
 def _told(status: int, text: str) -> Answer:
-    return status, _TEXT, (text + "\n").encode("utf-8", "replace")
+    return status, TEXT, (text + "\n").encode("utf-8", "replace")

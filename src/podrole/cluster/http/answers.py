@@ -7,35 +7,28 @@ from typing import Any
 
 import msgspec
 
+from podrole.base import asgi
+from podrole.base.asgi import Header, send_response
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.http.requests import Request
 from podrole.cluster.publish.documents import Document
 from podrole.cluster.wire.bodies import JSON, YAML
 
 Object = dict[str, Any]
-Header = tuple[bytes, bytes]
 
 _MAX_WARNINGS, _MAX_WARNING = 4096, 256
 _NO_CACHE: Header = (b"cache-control", b"no-cache, private")
-_JSON: Header = (b"content-type", b"application/json")
 _BROWSERS = ("curl", "Wget", "Mozilla/5.0")
 _encode = msgspec.json.Encoder().encode
 
 
 async def send_bytes(request: Request, status: int, body: bytes, headers: Iterable[Header]) -> None:
     """Send a whole answer."""
-    await request.send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [*headers, (b"content-length", b"%d" % len(body))],
-        }
-    )
-    await request.send({"type": "http.response.body", "body": body if request.method != "HEAD" else b""})
+    await send_response(request.scope, request.send, status, body, headers)
 
 
 async def send_text(request: Request, status: int, text: str) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), _NO_CACHE, (b"x-content-type-options", b"nosniff")]
+    headers = [asgi.TEXT, _NO_CACHE, (b"x-content-type-options", b"nosniff")]
     await send_bytes(request, status, text.encode(), headers)
 
 
@@ -60,7 +53,7 @@ async def send_object(
         body = _encode(value)
         if _is_pretty(request):
             body = msgspec.json.format(body, indent=2)
-        headers.append(_JSON)
+        headers.append(asgi.JSON)
     await send_bytes(request, status, body, headers)
 
 
@@ -87,8 +80,7 @@ async def send_document(request: Request, document: Document, *, cache: bytes = 
     etag: Header = (b"etag", document.etag.encode())
     headers = [(b"cache-control", cache), etag, (b"vary", b"Accept")]
     if document.etag in (request.header(b"if-none-match") or ""):
-        await request.send({"type": "http.response.start", "status": 304, "headers": headers})
-        await request.send({"type": "http.response.body", "body": b""})
+        await send_response(request.scope, request.send, 304, headers=headers, length=False)
         return
     headers.append((b"content-type", document.content_type.encode()))
     await send_bytes(request, 200, document.body, headers)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from podrole.base.asgi import ClientDisconnected, Receive, Scope, Send
 from podrole.cluster.authorization.authorizer import Authorizer
 from podrole.cluster.authorization.decisions import Attributes
 from podrole.cluster.core.calls import Call
@@ -20,17 +21,7 @@ from podrole.cluster.http import streaming
 from podrole.cluster.http.answers import send_object, send_status
 from podrole.cluster.http.handlers import Handlers
 from podrole.cluster.http.paths import Paths
-from podrole.cluster.http.requests import (
-    ClientGone,
-    Named,
-    Receive,
-    Request,
-    Scope,
-    Send,
-    Target,
-    parse_path,
-    target_of,
-)
+from podrole.cluster.http.requests import Named, Request, Target, parse_path, target_of
 from podrole.cluster.identity.authentication import Authenticator, impersonated
 
 _log = logging.getLogger(__name__)
@@ -68,7 +59,7 @@ class ApiApp:
     async def _http(self, request: Request) -> None:
         try:
             await self._serve(request)
-        except ClientGone:
+        except ClientDisconnected:
             return
         except StatusError as refused:
             await self._fail(request, refused)

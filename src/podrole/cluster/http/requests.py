@@ -5,19 +5,14 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from podrole.base.asgi import BodyTooLarge, Message, Receive, Scope, Send, read_body
 from podrole.cluster.core.errors import bad_request, too_large
 from podrole.cluster.core.resources import Resource
 from podrole.cluster.kinds.registry import BY_PATH
 from podrole.cluster.wire.bodies import MAX_BYTES
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _TRUE, _FALSE = (
     frozenset({"1", "t", "T", "TRUE", "true", "True"}),
@@ -55,7 +50,7 @@ class Request:
         self._headers: dict[bytes, bytes] | None = None
         self._query: dict[str, list[str]] | None = None
 
-    async def send(self, message: MutableMapping[str, Any]) -> None:
+    async def send(self, message: Message) -> None:
         """Send an ASGI message; ``answered`` tells afterwards that the answer has begun."""
         self.answered = True
         await self._send(message)
@@ -101,30 +96,11 @@ class Request:
         return int(text)
 
     async def body(self) -> bytes:
-        """Read the whole body. Raises StatusError (413) for one that is longer than allowed.
-
-        What is too long is read to its end and thrown away, within reason: a client that is still sending would see a
-        broken connection instead of the answer.
-        """
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size <= MAX_BYTES:
-                chunks.append(chunk)
-            more = message.get("more_body", False)
-            if size > MAX_BYTES and (not more or size > _MAX_DISCARDED):
-                raise too_large(f"limit is {MAX_BYTES}")
-            if not more:
-                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-class ClientGone(Exception):
-    """The client hung up in the middle of its request: there is nobody to answer."""
+        """Read the whole body. Raises ClientDisconnected, and StatusError (413) for one that is longer than allowed."""
+        try:
+            return await read_body(self.receive, MAX_BYTES, discard_up_to=_MAX_DISCARDED)
+        except BodyTooLarge as refused:
+            raise too_large(f"limit is {refused.limit}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from podrole.base.asgi import send_response
 from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import (
     FieldError,
@@ -125,8 +126,7 @@ async def serve_log(request: Request, node: Node | None, pod: Object) -> None:
     container = container_of(pod, request.parameter("container"))
     if not pod["spec"].get("nodeName"):
         # Nowhere yet, so nothing was written: kube-apiserver answers with no content, too.
-        await request.send({"type": "http.response.start", "status": 204, "headers": _LOG_HEADERS[1:]})
-        await request.send({"type": "http.response.body", "body": b""})
+        await send_response(request.scope, request.send, 204, headers=_LOG_HEADERS[1:], length=False)
         return
     lines = await _node(node).logs(pod, container, options)
     await request.send({"type": "http.response.start", "status": 200, "headers": _LOG_HEADERS})

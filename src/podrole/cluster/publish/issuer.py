@@ -5,10 +5,10 @@ https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-accou
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
+from podrole.base.asgi import TEXT, Receive, Scope, Send, send_response
 from podrole.cluster.publish.documents import Document
 from podrole.oidc.issuer import discovery_document
 from podrole.oidc.keys import SigningKey, jwks
@@ -45,22 +45,18 @@ class IssuerDocuments:
             self._for = ids
         return self._documents
 
-    async def app(self, scope: MutableMapping[str, Any], _receive: Any, send: Any) -> None:
+    async def app(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Serve the documents below the issuer's own path, to anybody: the ASGI application of the public listener."""
         if scope["type"] != "http":
             return
         base = urlsplit(self._issuer).path.rstrip("/")
         documents = {f"{base}/.well-known/openid-configuration": self.discovery, f"{base}/keys": self.keys}
         make = documents.get(scope["path"])
-        headers: list[tuple[bytes, bytes]]
         if scope["method"] not in ("GET", "HEAD"):
-            status, body, headers = 405, b"method not allowed\n", [(b"allow", b"GET, HEAD")]
+            await send_response(scope, send, 405, b"method not allowed\n", [(b"allow", b"GET, HEAD")])
         elif make is None:
-            status, body, headers = 404, b"404 page not found\n", [(b"content-type", b"text/plain; charset=utf-8")]
+            await send_response(scope, send, 404, b"404 page not found\n", [TEXT])
         else:
             document = make()
-            status, body = 200, document.body
             headers = [*_HEADERS, (b"content-type", document.content_type.encode())]
-        headers.append((b"content-length", b"%d" % len(body)))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+            await send_response(scope, send, 200, document.body, headers)

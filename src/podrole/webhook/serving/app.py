@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Mapping
+from typing import Protocol
 
+from podrole.base.asgi import (
+    BodyMemory,
+    BodyTooLarge,
+    ClientDisconnected,
+    Receive,
+    Scope,
+    Send,
+    TooManyBytesHeld,
+    read_body,
+    send_response,
+)
 from podrole.webhook.serving.admission import JSON, TEXT, Answer
 from podrole.webhook.serving.metrics import CONTENT_TYPE, Metrics, Snapshot, render
-
-Message: TypeAlias = MutableMapping[str, Any]
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[Message]]
-Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 NOT_FOUND = Answer(404, b"404 page not found\n", TEXT)
 OK = Answer(200, b"ok", TEXT)
@@ -68,8 +74,7 @@ class WebhookApp:
         self._metrics = metrics
         self._state = state
         self._max_body_bytes = max_body_bytes
-        self._max_held_bytes = max_held_bytes
-        self._held_bytes = 0
+        self._memory = BodyMemory(max_held_bytes)
         self._strict = strict
         self._debugging = debugging
 
@@ -89,43 +94,21 @@ class WebhookApp:
             self._measure(scope["method"], path, answer, 0.0)
         else:
             answer = NOT_FOUND
-        await send_answer(send, answer, close=self._state.stopping)
+        await send_answer(scope, send, answer, close=self._state.stopping)
 
     async def _review(self, scope: Scope, receive: Receive, *, required: bool) -> Answer:
         refusal = self._refusal_strict(scope) if self._strict else self._refusal(scope)
         if refusal is not None:
             return refusal
-        message = await receive()
-        body: bytes | Answer = message.get("body", b"")
-        if message.get("more_body", False):
-            body = await self._rest_of(message, receive)
-        if isinstance(body, Answer):
-            return body
-        if len(body) > self._max_body_bytes:
-            return self._too_large()
-        return await self._reviewer.review(body, required=required)
-
-    async def _rest_of(self, message: Message, receive: Receive) -> bytes | Answer:
-        """Return a body that comes in parts, or why it is not taken."""
-        parts: list[bytes] = []
-        size = 0
         try:
-            while True:
-                if message["type"] == "http.disconnect":
-                    return Answer(400, b"the body ended early\n", TEXT)
-                part: bytes = message.get("body", b"")
-                parts.append(part)
-                size += len(part)
-                self._held_bytes += len(part)
-                if size > self._max_body_bytes:
-                    return self._too_large()
-                if not message.get("more_body", False):
-                    return b"".join(parts)
-                if self._held_bytes > self._max_held_bytes:
-                    return Answer(503, b"too many large reviews at once\n", TEXT)
-                message = await receive()
-        finally:
-            self._held_bytes -= size
+            body = await read_body(receive, self._max_body_bytes, memory=self._memory)
+        except ClientDisconnected:
+            return Answer(400, b"the body ended early\n", TEXT)  # nobody receives it, but the metrics count it
+        except BodyTooLarge:
+            return self._too_large()
+        except TooManyBytesHeld:
+            return Answer(503, b"too many large reviews at once\n", TEXT)
+        return await self._reviewer.review(body, required=required)
 
     def _refusal(self, scope: Scope) -> Answer | None:
         """Return why a request is not worth reading, or None."""
@@ -200,13 +183,12 @@ class MetricsApp:
         elif self._debugging and path == "/debug/alpha/cache/clear":
             await self._insight.clear()
             answer = Answer(200, b"", TEXT)
-        await send_answer(send, answer)
+        await send_answer(scope, send, answer)
 
 
-async def send_answer(send: Send, answer: Answer, *, close: bool = False) -> None:
+async def send_answer(scope: Scope, send: Send, answer: Answer, *, close: bool = False) -> None:
     """Send an answer; ``close`` asks the client to open another connection for its next request."""
-    headers = [(b"content-type", answer.content_type), (b"content-length", b"%d" % len(answer.body))]
+    headers = [(b"content-type", answer.content_type)]
     if close:
         headers.append((b"connection", b"close"))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+    await send_response(scope, send, answer.status, answer.body, headers)
