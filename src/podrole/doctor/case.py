@@ -13,7 +13,7 @@ from typing import Any
 
 from podrole.base.events import Event
 from podrole.cluster.admission.matching import Registered
-from podrole.cluster.node.environment import Reference
+from podrole.cluster.node.content.environment import Reference
 from podrole.doctor.account import Account, Association
 from podrole.doctor.binding import ROLE_ARN, Bound, bind
 from podrole.doctor.changes import Object, Workload

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from podrole.cluster.admission.caller import CallError, WebhookCaller
 from podrole.cluster.admission.matching import Registered
 from podrole.cluster.admission.review import ReviewError, read_verdict, request_body
-from podrole.cluster.node.environment import Reference, references_of
+from podrole.cluster.node.content.environment import Reference, references_of
 from podrole.doctor import hooks
 from podrole.doctor.account import Account, Association
 from podrole.doctor.case import Case, IssuerFacts, LiveFacts, PodFacts, Probe, Target, Wish

@@ -12,8 +12,8 @@ import pytest
 
 from podrole.cluster.core.node_api import LogOptions
 from podrole.cluster.node.host import NodeSettings
-from podrole.cluster.node.images import Images
 from podrole.cluster.node.node import Node
+from podrole.cluster.node.runtimes.process.images import Images
 
 MakeNode = Callable[..., AbstractAsyncContextManager[Node]]
 

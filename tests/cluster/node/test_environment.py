@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podrole.cluster.core.client import Object
-from podrole.cluster.node.environment import environment_of, expand, references_of
+from podrole.cluster.node.content.environment import environment_of, expand, references_of
 from podrole.cluster.node.errors import ConfigProblem
 from podrole.cluster.node.quantity import in_units_of, parse_quantity
 

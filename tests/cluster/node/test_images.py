@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from podrole.cluster.node.errors import ImageProblem
-from podrole.cluster.node.images import Images, find_beside_python, parse
+from podrole.cluster.node.runtimes.process.images import Images, find_beside_python, parse
 
 AWS = "/opt/bin/aws"
 

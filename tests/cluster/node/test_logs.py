@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.node_api import LogOptions
-from podrole.cluster.node.logs import ContainerLog, read_log
+from podrole.cluster.node.containers.logs import ContainerLog, read_log
 
 
 @pytest.fixture

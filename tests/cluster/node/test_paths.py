@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podrole.cluster.node.paths import Mount, PathRule, normalise
+from podrole.cluster.node.runtimes.process.paths import Mount, PathRule, normalise
 
 RULE = PathRule(
     [

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from podrole.base.files import make_private_directory
-from podrole.cluster.node import proctable
 from podrole.cluster.node.errors import NodeBusy, StartProblem
 from podrole.cluster.node.node import Node
-from podrole.cluster.node.processes import MARK, Process, start
+from podrole.cluster.node.runtimes.process import process_table
+from podrole.cluster.node.runtimes.process.processes import MARK, Process, start
 
 RESTARTS = int(os.environ.get("PODROLE_TEST_RESTARTS", "40"))
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
@@ -148,7 +148,7 @@ async def test_a_process_that_keeps_forking_is_ended(launch: Any) -> None:
     process = await launch(script)
     await process.wait()
     await asyncio.sleep(0)
-    assert proctable.end_marked(f"{MARK}=m-1", None) == 0
+    assert process_table.end_marked(f"{MARK}=m-1", None) == 0
 
 
 async def test_a_terminal_is_a_terminal_and_can_be_resized(launch: Any) -> None:
@@ -175,17 +175,17 @@ async def test_held_output_holds_up_the_process_and_none_is_lost(launch: Any) ->
 def test_only_the_recorded_process_is_ended_never_one_with_its_pid(records: Path) -> None:
     stranger = subprocess.Popen(["sleep", "1000"], start_new_session=True)
     try:
-        record = proctable.record_process(records, "mark", stranger.pid)
+        record = process_table.record_process(records, "mark", stranger.pid)
         assert record is not None
         # As if the pid had been given to another program since: the start time is another.
         text = record.read_text()
-        record.write_text(text.replace(f'"started": {proctable.start_time(stranger.pid)}', '"started": 1'))
-        assert proctable.end_recorded(records, MARK) == 0
+        record.write_text(text.replace(f'"started": {process_table.start_time(stranger.pid)}', '"started": 1'))
+        assert process_table.end_recorded(records, MARK) == 0
         assert stranger.poll() is None
         assert not entries(records)
         # And as if it were the one that was started.
         record.write_text(text)
-        assert proctable.end_recorded(records, MARK) == 1
+        assert process_table.end_recorded(records, MARK) == 1
         assert stranger.wait() == -signal.SIGKILL
     finally:
         stranger.kill()
@@ -195,11 +195,11 @@ def test_only_the_recorded_process_is_ended_never_one_with_its_pid(records: Path
 def test_a_record_of_another_boot_ends_nothing(records: Path) -> None:
     stranger = subprocess.Popen(["sleep", "1000"], start_new_session=True)
     try:
-        record = proctable.record_process(records, "mark", stranger.pid)
+        record = process_table.record_process(records, "mark", stranger.pid)
         assert record is not None
-        record.write_text(record.read_text().replace(proctable.boot_id(), "another"))
+        record.write_text(record.read_text().replace(process_table.boot_id(), "another"))
         (records / "broken.json").write_text("{")
-        assert proctable.end_recorded(records, MARK) == 0
+        assert process_table.end_recorded(records, MARK) == 0
         assert stranger.poll() is None
     finally:
         stranger.kill()
@@ -209,7 +209,7 @@ def test_a_record_of_another_boot_ends_nothing(records: Path) -> None:
 KILLED = """
 import asyncio, sys
 from pathlib import Path
-from podrole.cluster.node.processes import start
+from podrole.cluster.node.runtimes.process.processes import start
 
 async def main():
     script = "setsid sleep 1000 & sleep 1000 & echo $! ; sleep 1000"
@@ -234,9 +234,9 @@ def test_what_a_killed_podrole_left_is_ended_by_the_next(records: Path) -> None:
     podrole.wait()
     podrole.stdout.close()
     # The process itself dies with podrole (PR_SET_PDEATHSIG); what it started does not.
-    assert proctable.end_recorded(records, MARK) >= 2
+    assert process_table.end_recorded(records, MARK) >= 2
     assert not any(alive(pid) for pid in pids)
-    assert proctable.end_marked(f"{MARK}=m-killed", None) == 0
+    assert process_table.end_marked(f"{MARK}=m-killed", None) == 0
 
 
 async def test_stopping_the_node_leaves_nothing_running(

@@ -327,7 +327,7 @@ async def test_a_node_that_cannot_run_a_pod_says_so(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("podrole.cluster.node.pod.make_private_directory", full)
+    monkeypatch.setattr("podrole.cluster.node.pods.pod.make_private_directory", full)
     await run_pod("true")
     pod = await finished()
     assert (pod["status"]["phase"], pod["status"]["reason"]) == ("Failed", "NodeError")

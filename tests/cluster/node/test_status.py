@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from podrole.cluster.core.client import Object
-from podrole.cluster.node.backoff import Backoff
-from podrole.cluster.node.scheduler import Fits, Unschedulable, decide, is_ours, processes_of
-from podrole.cluster.node.status import (
+from podrole.cluster.node.containers.backoff import Backoff
+from podrole.cluster.node.pods.status import (
     ContainerView,
     Ended,
     Running,
@@ -19,6 +18,7 @@ from podrole.cluster.node.status import (
     should_restart,
     status_of,
 )
+from podrole.cluster.node.scheduling.decision import Fits, Unschedulable, decide, is_ours, processes_of
 
 WAITING = Waiting("ContainerCreating")
 RUNNING = Running(5.0)

@@ -9,9 +9,17 @@ from typing import Any
 import pytest
 
 from podrole.cluster.core.client import Object
-from podrole.cluster.node.atomic_files import write_volume
+from podrole.cluster.node.content.atomic_files import write_volume
+from podrole.cluster.node.content.volumes import (
+    File,
+    TokenWanted,
+    files_of,
+    kind_of,
+    references_of,
+    refresh_due,
+    tokens_of,
+)
 from podrole.cluster.node.errors import MountProblem
-from podrole.cluster.node.volumes import File, TokenWanted, files_of, kind_of, references_of, refresh_due, tokens_of
 
 POD: Object = {"metadata": {"name": "p", "namespace": "n", "uid": "u", "labels": {"app": "web"}}, "spec": {}}
 FOUND: dict[tuple[str, str], Any] = {

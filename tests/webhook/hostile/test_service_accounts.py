@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from podrole.cluster.node.environment import expand
+from podrole.cluster.node.content.environment import expand
 from podrole.webhook.identity.resolution import MAX_VALUE, parse_endpoint
 from podrole.webhook.patch.offer import literal
 from support.webhook import ARN, after, injection, mutation_of, pod_of

@@ -10,8 +10,8 @@ from pathlib import Path
 from podrole.cluster.core.client import ClusterClient
 from podrole.cluster.core.event_recorder import EventRecorder
 from podrole.cluster.core.timing import Time
-from podrole.cluster.node.images import Images
-from podrole.cluster.node.logs import MAX_LOG_BYTES
+from podrole.cluster.node.containers.logs import MAX_LOG_BYTES
+from podrole.cluster.node.runtimes.process.images import Images
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,21 +21,21 @@ from podrole.cluster.core.errors import StatusError, bad_request
 from podrole.cluster.core.event_recorder import EventRecorder
 from podrole.cluster.core.node_api import LogOptions, Session, StreamOptions
 from podrole.cluster.core.timing import SystemTime, Time
-from podrole.cluster.node.binding import Binder
-from podrole.cluster.node.container import Container, Instance
+from podrole.cluster.node.containers.container import Container, Instance
+from podrole.cluster.node.containers.logs import read_log
+from podrole.cluster.node.content.pod_volumes import remove_tree
 from podrole.cluster.node.errors import NodeBusy
 from podrole.cluster.node.host import Host, NodeSettings
-from podrole.cluster.node.images import Images
-from podrole.cluster.node.logs import read_log
-from podrole.cluster.node.mounts import remove_tree
 from podrole.cluster.node.node_object import labels, node_object, node_status, resources
-from podrole.cluster.node.pod import Pod, is_finished
-from podrole.cluster.node.processes import MARK
-from podrole.cluster.node.proctable import end_recorded
-from podrole.cluster.node.scheduler import SCHEDULER, is_simulated, processes_of
+from podrole.cluster.node.pods.pod import Pod, is_finished
+from podrole.cluster.node.pods.simulated import SimulatedPod
+from podrole.cluster.node.pods.status import Waiting
+from podrole.cluster.node.runtimes.process.images import Images
+from podrole.cluster.node.runtimes.process.process_table import end_recorded
+from podrole.cluster.node.runtimes.process.processes import MARK
+from podrole.cluster.node.scheduling.binding import Binder
+from podrole.cluster.node.scheduling.decision import SCHEDULER, is_simulated, processes_of
 from podrole.cluster.node.sessions import AttachSession, ExecSession
-from podrole.cluster.node.simulated import SimulatedPod
-from podrole.cluster.node.status import Waiting
 
 HEARTBEAT_SECONDS = 300.0
 """How often the Node's status is renewed though nothing changed; the kubelet's nodeStatusReportFrequency."""

@@ -10,9 +10,9 @@ from typing import Literal
 
 from podrole.cluster.core.errors import internal
 from podrole.cluster.core.node_api import Output, StreamOptions
-from podrole.cluster.node.container import Container, Instance
+from podrole.cluster.node.containers.container import Container, Instance
 from podrole.cluster.node.errors import ContainerProblem
-from podrole.cluster.node.processes import Process
+from podrole.cluster.node.runtimes.process.processes import Process
 
 HOLD_AT_BYTES = 1024 * 1024
 """At this backlog a command that a client execs is held up; it goes on at half of it."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.cluster.core.client import Object
-from podrole.cluster.node.environment import Reference, References, data_of, field_of, resource_of
+from podrole.cluster.node.content.environment import Reference, References, data_of, field_of, resource_of
 from podrole.cluster.node.errors import ConfigProblem, MountProblem
 
 DEFAULT_MODE = 0o644

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from podrole.cluster.core.client import Object
-from podrole.cluster.node.archive_names import keep_member_names
-from podrole.cluster.node.environment import environment_of, expand, references_of
+from podrole.cluster.node.content.environment import environment_of, expand, references_of
+from podrole.cluster.node.content.pod_volumes import PodVolumes, find, make_container_directory
 from podrole.cluster.node.errors import ConfigProblem, MountProblem
 from podrole.cluster.node.host import Host
-from podrole.cluster.node.images import LocalImage
-from podrole.cluster.node.mounts import PodVolumes, find, make_container_directory
-from podrole.cluster.node.paths import Mount, PathRule, normalise
+from podrole.cluster.node.runtimes.process.archive_names import keep_member_names
+from podrole.cluster.node.runtimes.process.images import LocalImage
+from podrole.cluster.node.runtimes.process.paths import Mount, PathRule, normalise
 
 DEFAULT_TERMINATION_LOG = "/dev/termination-log"
 OWN_DIRECTORIES = {"/root": "home", "/tmp": "tmp"}  # noqa: S108 - the container's, not the machine's

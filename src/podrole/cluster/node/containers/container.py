@@ -16,14 +16,15 @@ from typing import Any
 from podrole.cluster.core.client import Object
 from podrole.cluster.core.event_recorder import EventType
 from podrole.cluster.core.timing import Deadline, first
-from podrole.cluster.node import probes, processes
-from podrole.cluster.node.backoff import Backoff
+from podrole.cluster.node.containers import probes
+from podrole.cluster.node.containers.backoff import Backoff
+from podrole.cluster.node.containers.logs import ContainerLog
+from podrole.cluster.node.content.pod_volumes import PodVolumes
 from podrole.cluster.node.errors import ContainerProblem, ImageProblem, StartProblem
 from podrole.cluster.node.host import Host
-from podrole.cluster.node.logs import ContainerLog
-from podrole.cluster.node.mounts import PodVolumes
-from podrole.cluster.node.prepare import Prepared, prepare
-from podrole.cluster.node.status import ContainerView, Kind, Running, State, Terminated, Waiting, should_restart
+from podrole.cluster.node.pods.status import ContainerView, Kind, Running, State, Terminated, Waiting, should_restart
+from podrole.cluster.node.runtimes.process import processes
+from podrole.cluster.node.runtimes.process.prepare import Prepared, prepare
 
 PULL_ERROR_SECONDS = 2.0
 """How long ErrImagePull shows before ImagePullBackOff does."""

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from podrole.cluster.node.errors import StartProblem
-from podrole.cluster.node.proctable import end_marked, record_process
+from podrole.cluster.node.runtimes.process.process_table import end_marked, record_process
 
 MARK = "PODROLE_CONTAINER_ID"
 """The environment variable that tells whose process it is."""

@@ -6,9 +6,9 @@ import asyncio
 
 from podrole.cluster.core.client import Object
 from podrole.cluster.core.errors import StatusError
-from podrole.cluster.node.container import Container
+from podrole.cluster.node.containers.container import Container
 from podrole.cluster.node.host import Host
-from podrole.cluster.node.status import ContainerView, Kind, Running, Terminated, status_of
+from podrole.cluster.node.pods.status import ContainerView, Kind, Running, Terminated, status_of
 
 
 class SimulatedPod:

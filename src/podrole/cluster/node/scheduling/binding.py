@@ -13,7 +13,7 @@ from podrole.cluster.core.event_recorder import EventRecorder
 from podrole.cluster.core.timing import Time
 from podrole.cluster.node.host import NodeSettings
 from podrole.cluster.node.node_object import labels
-from podrole.cluster.node.scheduler import Fits, Unschedulable, decide, is_ours
+from podrole.cluster.node.scheduling.decision import Fits, Unschedulable, decide, is_ours
 
 RETRY_SECONDS = 1.0
 _log = logging.getLogger(__name__)

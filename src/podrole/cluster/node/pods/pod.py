@@ -14,10 +14,10 @@ from podrole.cluster.core.client import Object
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.event_recorder import EventType
 from podrole.cluster.core.timing import Deadline, first
-from podrole.cluster.node.container import Container
+from podrole.cluster.node.containers.container import Container
+from podrole.cluster.node.content.pod_volumes import PodVolumes, VolumeProblem, remove_tree
 from podrole.cluster.node.host import Host
-from podrole.cluster.node.mounts import PodVolumes, VolumeProblem, remove_tree
-from podrole.cluster.node.status import OWN_CONDITIONS, Ended, Kind, Terminated, status_of
+from podrole.cluster.node.pods.status import OWN_CONDITIONS, Ended, Kind, Terminated, status_of
 
 MOUNT_RETRY_SECONDS = 0.5
 MAX_MOUNT_RETRY_SECONDS = 122.0

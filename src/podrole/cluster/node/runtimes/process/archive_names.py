@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from podrole.cluster.node.paths import PathRule
+from podrole.cluster.node.runtimes.process.paths import PathRule
 
 
 def keep_member_names(asked: Sequence[str], rewritten: list[str], rule: PathRule) -> list[str]:

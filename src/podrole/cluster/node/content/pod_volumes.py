@@ -17,11 +17,9 @@ from typing import Any
 from podrole.cluster.core.client import ClusterClient, Object
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.timing import Time
-from podrole.cluster.node.atomic_files import write_volume
-from podrole.cluster.node.environment import Reference, expand
-from podrole.cluster.node.errors import MountProblem
-from podrole.cluster.node.paths import Mount, normalise
-from podrole.cluster.node.volumes import (
+from podrole.cluster.node.content.atomic_files import write_volume
+from podrole.cluster.node.content.environment import Reference, expand
+from podrole.cluster.node.content.volumes import (
     MAX_JITTER_SECONDS,
     WRITTEN,
     TokenWanted,
@@ -31,6 +29,8 @@ from podrole.cluster.node.volumes import (
     refresh_due,
     tokens_of,
 )
+from podrole.cluster.node.errors import MountProblem
+from podrole.cluster.node.runtimes.process.paths import Mount, normalise
 
 RESYNC_SECONDS = 60.0
 """How often ConfigMaps, Secrets and labels in volumes are looked at again; the kubelet's period is about the same."""

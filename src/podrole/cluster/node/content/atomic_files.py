@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from podrole.cluster.node.volumes import File
+from podrole.cluster.node.content.volumes import File
 
 _DATA = "..data"
 _DATA_NEXT = "..data_tmp"

@@ -1,0 +1,1 @@
+"""One container of a pod: started, probed, restarted, stopped; its log."""

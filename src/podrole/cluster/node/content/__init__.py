@@ -1,0 +1,1 @@
+"""What a container gets from the API: its environment variables and the files of its volumes."""

@@ -1,0 +1,1 @@
+"""One pod: its life, its volumes, its status."""

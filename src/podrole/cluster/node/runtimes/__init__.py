@@ -1,0 +1,1 @@
+"""The ways of running containers. The node knows them by a Protocol only."""

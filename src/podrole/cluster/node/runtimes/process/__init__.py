@@ -1,0 +1,1 @@
+"""Runs each container as a process of this machine."""
