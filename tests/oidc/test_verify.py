@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
+import podrole
 from podrole.oidc.errors import TokenFault, TokenRefused
 from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey, VerificationKey
-from podrole.oidc.token import VerifiedClaims, parse_token, read_claims
+from podrole.oidc.token import VerifiedClaims, parse_token
 from podrole.oidc.verify import STS_TIME_RULES, verify
 
 NOW = 1_700_000_000
@@ -22,8 +26,7 @@ CLAIMS = {
 
 
 def check(text: str, *keys: VerificationKey, now: float = NOW) -> VerifiedClaims:
-    token = parse_token(text)
-    return verify(token, read_claims(token), keys or [KEY.verification_key], now=now, times=STS_TIME_RULES)
+    return verify(parse_token(text), keys or [KEY.verification_key], now=now, times=STS_TIME_RULES)
 
 
 def fault_of(text: str, *keys: VerificationKey, now: float = NOW) -> TokenFault:
@@ -85,3 +88,11 @@ def test_a_token_of_the_future_is_refused_beyond_the_leeway(claim: str) -> None:
 def test_the_signature_is_checked_before_any_time() -> None:
     forged = mint({**CLAIMS, "exp": NOW - 10_000}, SigningKey.of(SigningKey.generate("RS256").private_key))
     assert fault_of(forged, KEY.verification_key) is TokenFault.BAD_SIGNATURE
+
+
+def test_only_the_verifier_makes_signed_and_verified_claims() -> None:
+    root = Path(podrole.__file__).parent
+    made = re.compile(r"\b(?:SignedClaims|VerifiedClaims)\(")
+    assert [path.relative_to(root).as_posix() for path in root.rglob("*.py") if made.search(path.read_text())] == [
+        "oidc/verify.py"
+    ]

@@ -1,6 +1,7 @@
 """Verifying a token: the one place that turns unverified claims into verified ones.
 
-The steps, for a token that ``parse_token`` and ``read_claims`` have taken:
+The claims are read from the token whose signature is checked: no caller can pass those of another. The steps, for a
+token that ``parse_token`` has taken:
 
 1. the keys of that ``kid``  (the caller's: fetched from the issuer that the *account registered*, never from the token)
 2. a key among them that fits the token's algorithm
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 from podrole.oidc.errors import TokenFault, TokenRefused
 from podrole.oidc.keys import VerificationKey
-from podrole.oidc.token import UnverifiedClaims, UnverifiedToken, VerifiedClaims
+from podrole.oidc.token import SignedClaims, UnverifiedToken, VerifiedClaims, read_claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,14 @@ STS_TIME_RULES = TimeRules(expiry_leeway=300, future_leeway=300, max_age=86_400)
 ``exp`` says; the age of 24 hours is inferred, see docs/fidelity.md."""
 
 
-def verify_signature(
-    token: UnverifiedToken, claims: UnverifiedClaims, keys: Sequence[VerificationKey]
-) -> UnverifiedClaims:
-    """Check steps 2 and 3 and return the claims, signed but not yet timed. Raises TokenRefused."""
+def verify(token: UnverifiedToken, keys: Sequence[VerificationKey], *, now: float, times: TimeRules) -> VerifiedClaims:
+    """Check steps 2 to 4 and return this token's claims. ``now`` is epoch seconds. Raises TokenRefused."""
+    return verify_times(verify_signature(token, keys), now=now, times=times)
+
+
+def verify_signature(token: UnverifiedToken, keys: Sequence[VerificationKey]) -> SignedClaims:
+    """Check steps 2 and 3 and return this token's claims. Does not check any time. Raises TokenRefused."""
+    claims = read_claims(token)
     fitting = [key for key in keys if key.fits(token.algorithm)]
     if not fitting:
         raise TokenRefused(
@@ -57,19 +62,11 @@ def verify_signature(
             "The token's signature is not its issuer's.",
             expected=f"a signature by the issuer's key {token.kid!r}",
         )
-    return claims
+    return SignedClaims(claims)
 
 
-def verify(
-    token: UnverifiedToken,
-    claims: UnverifiedClaims,
-    keys: Sequence[VerificationKey],
-    *,
-    now: float,
-    times: TimeRules,
-) -> VerifiedClaims:
-    """Check steps 2 to 4. ``now`` is epoch seconds. Raises TokenRefused; what it returns is signed and in time."""
-    verify_signature(token, claims, keys)
+def verify_times(claims: SignedClaims, *, now: float, times: TimeRules) -> VerifiedClaims:
+    """Check step 4 and return the claims. ``now`` is epoch seconds. Raises TokenRefused."""
     seconds = int(now)
     if seconds > claims.expires_at + times.expiry_leeway:
         raise TokenRefused(

@@ -25,7 +25,7 @@ from podrole.iam.directory import Directory, Role
 from podrole.iam.principal import Principal, PrincipalType
 from podrole.oidc.errors import KeysUnavailable, TokenFault, TokenRefused
 from podrole.oidc.keycache import KeySource
-from podrole.oidc.token import UnverifiedClaims, parse_token, read_claims
+from podrole.oidc.token import Claims, parse_token, read_claims
 from podrole.oidc.verify import TimeRules, verify
 from podrole.sts.assume_role import MAX_CHAINED_SECONDS, role_session
 from podrole.sts.circumstances import Circumstances
@@ -154,7 +154,7 @@ async def _verified_pod(text: str, exchange: _Exchange, keys: KeySource) -> Pod:
                 got=repr(claims.issuer),
                 expected=repr(cluster.issuer),
             )
-        pod = _pod(claims)
+        _pod(claims)
         if claims.audiences != (AUDIENCE,):
             raise _invalid(
                 Step.AUDIENCE,
@@ -163,15 +163,14 @@ async def _verified_pod(text: str, exchange: _Exchange, keys: KeySource) -> Pod:
                 expected=repr([AUDIENCE]),
             )
         candidates = await keys.keys(cluster.issuer, token.kid, cluster.thumbprints)
-        verify(token, claims, candidates, now=now, times=TIMES)
+        return _pod(verify(token, candidates, now=now, times=TIMES))
     except KeysUnavailable as missing:
         raise _invalid(Step.KEYS, missing.what, got=missing.got, expected=missing.expected) from missing
     except TokenRefused as refused:
         raise _refused(refused, now) from refused
-    return pod
 
 
-def _pod(claims: UnverifiedClaims) -> Pod:
+def _pod(claims: Claims) -> Pod:
     """Read what kube-apiserver writes into the token of a pod's projected volume. Raises Denied."""
     found = _object(claims.payload, "kubernetes.io")
     account, pod = _object(found, "serviceaccount"), _object(found, "pod")

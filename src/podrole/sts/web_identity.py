@@ -28,17 +28,17 @@ from podrole.iam.directory import Directory, OIDCProvider, Role
 from podrole.iam.principal import Principal, PrincipalType
 from podrole.oidc.errors import KeysFault, KeysUnavailable, TokenFault, TokenRefused
 from podrole.oidc.keycache import KeySource
-from podrole.oidc.token import UnverifiedClaims, UnverifiedToken, VerifiedClaims, parse_token, read_claims
+from podrole.oidc.token import Claims, UnverifiedClaims, UnverifiedToken, VerifiedClaims, parse_token, read_claims
 from podrole.oidc.verify import STS_TIME_RULES, verify
 from podrole.sts import parameters as api
 from podrole.sts.circumstances import Circumstances
 from podrole.sts.claim_keys import check_claims, lasting_keys, trust_keys
 from podrole.sts.denial import WEB_IDENTITY_STEPS, Denial, Denied, Step, denied
 from podrole.sts.evidence import shown
-from podrole.sts.role_arn import RoleName, parse_role_arn
+from podrole.sts.role_arn import parse_role_arn
 from podrole.sts.session import Session, SessionKind
 from podrole.sts.session_policy import packed_policy_size, session_policies
-from podrole.sts.tags import NO_TAGS, SessionTags, source_identity_of_claims, tags_of_claims
+from podrole.sts.tags import source_identity_of_claims, tags_of_claims
 from podrole.sts.trust import Candidate, Wanted, Words, no_such_role, require_trust
 
 ACTION = "sts:AssumeRoleWithWebIdentity"
@@ -66,11 +66,8 @@ class _Exchange:
 
     parameters: Mapping[str, str]
     at: Circumstances
-    name: RoleName | None = None
     token: UnverifiedToken | None = None
     provider: OIDCProvider | None = None
-    tags: SessionTags = NO_TAGS
-    source_identity: str | None = None
 
     def known(self) -> dict[str, Any]:
         found: dict[str, Any] = {"role": self.parameters.get("RoleArn")}
@@ -104,7 +101,7 @@ async def _exchange(exchange: _Exchange, directory: Directory, keys: KeySource) 
     parameters, at = exchange.parameters, exchange.at
     # 1. PARAMETERS
     api.validate(parameters, api.WEB_IDENTITY_PARAMETERS, ("PolicyArns",))
-    exchange.name = name = parse_role_arn(parameters["RoleArn"])
+    name = parse_role_arn(parameters["RoleArn"])
     _require_no_provider_id(parameters)
     # 2. TOKEN
     try:
@@ -115,8 +112,7 @@ async def _exchange(exchange: _Exchange, directory: Directory, keys: KeySource) 
         raise _token_denied(refused, at.now) from refused
     _require_one_audience(claims)
     check_claims(claims)
-    exchange.tags = tags_of_claims(claims.payload)
-    exchange.source_identity = source_identity_of_claims(claims.payload)
+    _wanted(parameters, claims)
     # 4. PROVIDER, in the account that the role's ARN names, whether or not that role exists
     provider = directory.oidc_provider(name.account, claims.issuer, name.partition)
     if provider is None:
@@ -135,29 +131,30 @@ async def _exchange(exchange: _Exchange, directory: Directory, keys: KeySource) 
     if claims.effective_audience not in provider.client_ids:
         raise _audience_denied(claims, provider)
     # 6. KEYS, 7. SIGNATURE, 8. TIME
-    verified = await _verified(token, claims, provider, keys, at.now)
+    verified = await _verified(token, provider, keys, at.now)
     # 9. TRUST
-    role = _trusting_role(exchange, provider, verified, directory)
+    wanted = _wanted(parameters, verified)
+    role = _trusting_role(exchange, provider, verified, wanted, directory)
     # 10. DURATION
     seconds = api.integer(parameters, "DurationSeconds", api.DEFAULT_DURATION)
     require_duration(seconds, role.max_session_seconds)
     # 11. SESSION_POLICY
     policies = session_policies(parameters.get("Policy"), api.policy_arns(parameters), role.account, directory)
-    packed = packed_policy_size(policies, exchange.tags)
+    packed = packed_policy_size(policies, wanted.tags)
     issued_at = int(at.now)
     session = Session(
         kind=SessionKind.ASSUMED_ROLE,
         account=role.account,
         principal_arn=role.arn,
         principal_id=role.id,
-        name=parameters["RoleSessionName"],
+        name=wanted.name,
         issued_at=issued_at,
         expires_at=issued_at + seconds,
         policy=policies.inline,
         policy_arns=policies.arns,
-        tags=dict(exchange.tags.tags),
-        transitive_tag_keys=exchange.tags.transitive_keys,
-        source_identity=exchange.source_identity,
+        tags=dict(wanted.tags.tags),
+        transitive_tag_keys=wanted.tags.transitive_keys,
+        source_identity=wanted.source_identity,
         federated_provider=provider.arn,
         context=lasting_keys(provider.key_prefix, verified),
     )
@@ -216,12 +213,10 @@ def _audience_denied(claims: UnverifiedClaims, provider: OIDCProvider) -> Denied
     )
 
 
-async def _verified(
-    token: UnverifiedToken, claims: UnverifiedClaims, provider: OIDCProvider, keys: KeySource, now: float
-) -> VerifiedClaims:
+async def _verified(token: UnverifiedToken, provider: OIDCProvider, keys: KeySource, now: float) -> VerifiedClaims:
     try:
         candidates = await keys.keys(provider.issuer, token.kid, provider.thumbprints)
-        return verify(token, claims, candidates, now=now, times=STS_TIME_RULES)
+        return verify(token, candidates, now=now, times=STS_TIME_RULES)
     except KeysUnavailable as missing:
         message = _NO_KEY
         if missing.fault is KeysFault.THUMBPRINT:
@@ -281,7 +276,16 @@ def _token_denied(refused: TokenRefused, now: float) -> Denied:
     )
 
 
-def _trusting_role(exchange: _Exchange, provider: OIDCProvider, claims: VerifiedClaims, directory: Directory) -> Role:
+def _wanted(parameters: Mapping[str, str], claims: Claims) -> Wanted:
+    """Return the session that the request and the token ask for. Raises Denied where the claims are malformed."""
+    return Wanted(
+        parameters["RoleSessionName"], tags_of_claims(claims.payload), source_identity_of_claims(claims.payload)
+    )
+
+
+def _trusting_role(
+    exchange: _Exchange, provider: OIDCProvider, claims: VerifiedClaims, wanted: Wanted, directory: Directory
+) -> Role:
     """Return the role if its trust policy allows the call and all that the token asks for."""
     arn = exchange.parameters["RoleArn"]
     role = directory.role(arn)
@@ -294,7 +298,6 @@ def _trusting_role(exchange: _Exchange, provider: OIDCProvider, claims: Verified
         **trust_keys(provider.key_prefix, claims),
         "aws:FederatedProvider": provider.arn,
     }
-    wanted = Wanted(exchange.parameters["RoleSessionName"], exchange.tags, exchange.source_identity)
     candidate = Candidate(Principal(PrincipalType.WEB_IDENTITY, arn=provider.arn), context)
     require_trust(role, candidate, wanted, ACTION, WORDS)
     return role

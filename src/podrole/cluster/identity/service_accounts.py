@@ -27,8 +27,8 @@ from podrole.cluster.store.memory import Store
 from podrole.oidc.errors import TokenFault, TokenRefused
 from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey
-from podrole.oidc.token import UnverifiedClaims, parse_token, read_claims
-from podrole.oidc.verify import TimeRules, verify
+from podrole.oidc.token import SignedClaims, VerifiedClaims, parse_token, read_claims
+from podrole.oidc.verify import TimeRules, verify_signature, verify_times
 
 Object = dict[str, Any]
 
@@ -71,7 +71,7 @@ class ServiceAccountTokens:
         self.issuer = issuer
         self.keys = list(keys)
         self._clock = clock
-        self._verified: dict[str, UnverifiedClaims] = {}
+        self._signed: dict[str, SignedClaims] = {}
 
     def mint(
         self,
@@ -108,13 +108,13 @@ class ServiceAccountTokens:
     def issued(self, text: str) -> bool:
         """Say whether a token claims to be this cluster's. Nothing is verified."""
         try:
-            return text in self._verified or read_claims(parse_token(text)).issuer == self.issuer
+            return text in self._signed or read_claims(parse_token(text)).issuer == self.issuer
         except TokenRefused:
             return False
 
     def authenticate(self, text: str, audiences: Sequence[str]) -> Authenticated:
         """Return the user of a token that is for one of ``audiences``. Raises Unacceptable."""
-        claims = self._signed_claims(text)
+        claims = self._verified_claims(text)
         matching = tuple(one for one in audiences if one in claims.audiences)
         if not matching:
             raise Unacceptable(
@@ -122,37 +122,31 @@ class ServiceAccountTokens:
             )
         return Authenticated(self._user(claims), matching)
 
-    def _signed_claims(self, text: str) -> UnverifiedClaims:
+    def _verified_claims(self, text: str) -> VerifiedClaims:
         """Check steps 1 to 3. The signature of a token is checked once; its times are checked each time."""
         try:
-            claims = self._verified.get(text)
+            claims = self._signed.get(text)
             if claims is None:
                 token = parse_token(text)
-                claims = read_claims(token)
-                if claims.issuer != self.issuer:
+                if read_claims(token).issuer != self.issuer:
                     raise Unacceptable("invalid bearer token: it is not from this cluster's issuer")
                 keys = [key.verification_key for key in self.keys if key.kid == token.kid]
-                verify(token, claims, keys, now=self._clock(), times=API_TIMES)
-                if len(self._verified) >= _REMEMBERED_SIGNATURES:
-                    self._verified.clear()
-                self._verified[text] = claims
-            self._check_times(claims)
+                claims = verify_signature(token, keys)
+                if len(self._signed) >= _REMEMBERED_SIGNATURES:
+                    self._signed.clear()
+                self._signed[text] = claims
+            return verify_times(claims, now=self._clock(), times=API_TIMES)
         except TokenRefused as refused:
             if refused.fault is TokenFault.EXPIRED:
                 raise Unacceptable("service account token has expired") from None
             raise Unacceptable(f"invalid bearer token: {refused.what}") from None
-        return claims
-
-    def _check_times(self, claims: UnverifiedClaims) -> None:
-        if int(self._clock()) > claims.expires_at + API_TIMES.expiry_leeway:
-            raise Unacceptable("service account token has expired")
 
     def use_keys(self, keys: Sequence[SigningKey]) -> None:
         """Sign with the first of ``keys`` from now on, and take the signatures of all of them and of no other."""
         self.keys = list(keys)
-        self._verified.clear()
+        self._signed.clear()
 
-    def _user(self, claims: UnverifiedClaims) -> User:
+    def _user(self, claims: VerifiedClaims) -> User:
         """Check steps 5 and 6."""
         kubernetes = claims.payload.get("kubernetes.io")
         named = split_service_account(claims.subject)
