@@ -7,13 +7,25 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from podrole.oidc.base64url import decode_base64url, encode_base64url
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 from podrole.oidc.jwks import parse_jwks
-from podrole.oidc.keys import SigningKey, VerificationKey, base64url, jwks
+from podrole.oidc.keys import SigningKey, VerificationKey, jwks
 
 KEY = SigningKey.generate("RS256").verification_key
 ENTRY: dict[str, Any] = jwks([KEY])["keys"][0]
 SMALL = VerificationKey("small", rsa.generate_private_key(65537, 1024).public_key(), "RS256")
+CURVE: dict[str, Any] = jwks([SigningKey.generate("ES256").verification_key])["keys"][0]
+
+
+def padded(key: VerificationKey) -> str:
+    """Return an RSA key's modulus behind as many zero octets as a key of 2048 bits would fill."""
+    modulus = decode_base64url(jwks([key])["keys"][0]["n"])
+    return encode_base64url(modulus.rjust(256, b"\0"))
+
+
+def zero_prefixed(number: str) -> str:
+    return encode_base64url(b"\0" + decode_base64url(number))
 
 
 @pytest.mark.parametrize(
@@ -34,10 +46,22 @@ SMALL = VerificationKey("small", rsa.generate_private_key(65537, 1024).public_ke
         ({"keys": [{**ENTRY, "kid": 7}]}, KeysFault.NO_KEYS),
         ({"keys": [{**ENTRY, "n": "!!!"}]}, KeysFault.NO_KEYS),
         ({"keys": [{**ENTRY, "n": 7}]}, KeysFault.NO_KEYS),
-        ({"keys": [{**ENTRY, "e": base64url(b"\2")}]}, KeysFault.NO_KEYS),
+        ({"keys": [{**ENTRY, "e": encode_base64url(b"\2")}]}, KeysFault.NO_KEYS),
         ({"keys": [{**ENTRY, "kty": "EC"}]}, KeysFault.NO_KEYS),
         ({"keys": [{"kty": "EC", "crv": "P-256", "x": "AQ", "y": "AQ", "kid": "off the curve"}]}, KeysFault.NO_KEYS),
         (jwks([SMALL]), KeysFault.NO_KEYS),
+        ({"keys": [{**jwks([SMALL])["keys"][0], "n": padded(SMALL)}]}, KeysFault.NO_KEYS),
+        ({"keys": [{**ENTRY, "n": ENTRY["n"] + "="}]}, KeysFault.NO_KEYS),
+        ({"keys": [{**ENTRY, "n": ENTRY["n"][:-1] + "\N{LATIN SMALL LETTER E WITH ACUTE}"}]}, KeysFault.NO_KEYS),
+        ({"keys": [{**ENTRY, "alg": 7}]}, KeysFault.NO_KEYS),
+        ({"keys": [{name: value for name, value in ENTRY.items() if name != "e"}]}, KeysFault.NO_KEYS),
+        ({"keys": [{**CURVE, "crv": "P-384"}]}, KeysFault.NO_KEYS),
+        ({"keys": [{**CURVE, "crv": "secp256k1"}]}, KeysFault.NO_KEYS),
+        ({"keys": [{**CURVE, "crv": []}]}, KeysFault.NO_KEYS),
+        ({"keys": [{**CURVE, "x": CURVE["y"]}]}, KeysFault.NO_KEYS),
+        ({"keys": [{**CURVE, "x": zero_prefixed(CURVE["x"])}]}, KeysFault.NO_KEYS),
+        ({"keys": [{**CURVE, "y": zero_prefixed(CURVE["y"])}]}, KeysFault.NO_KEYS),
+        ({"keys": [{**CURVE, "kty": "EC2"}]}, KeysFault.NO_KEYS),
     ],
 )
 def test_a_set_that_no_verifier_should_use_is_refused(document: object, fault: KeysFault) -> None:
@@ -61,3 +85,18 @@ def test_keys_that_share_a_name_are_all_kept_and_a_nameless_key_goes_by_the_empt
     other = jwks([SigningKey.generate("ES256").verification_key])["keys"][0]
     found = parse_jwks({"keys": [ENTRY, {**other, "kid": KEY.kid}, {**other, "kid": ""}]}, where="here")
     assert [len(found[name]) for name in (KEY.kid, "")] == [2, 1]
+
+
+@pytest.mark.parametrize("members", [{}, {"use": "sig"}, {"key_ops": ["verify"]}, {"key_ops": ["verify", "other"]}])
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "ES384", "ES512"])
+def test_a_public_key_with_any_form_of_its_use_is_taken(members: dict[str, Any], algorithm: Any) -> None:
+    published = SigningKey.generate(algorithm).verification_key
+    entry = {name: value for name, value in jwks([published])["keys"][0].items() if name != "use"}
+    (key,) = parse_jwks({"keys": [{**entry, **members}]}, where="here")[published.kid]
+    assert key.public_key.public_numbers() == published.public_key.public_numbers()
+    assert key.algorithm == algorithm
+
+
+def test_a_modulus_with_a_leading_zero_octet_is_read_as_the_same_number() -> None:
+    (key,) = parse_jwks({"keys": [{**ENTRY, "n": zero_prefixed(ENTRY["n"])}]}, where="here")[KEY.kid]
+    assert key.public_key.public_numbers() == KEY.public_key.public_numbers()

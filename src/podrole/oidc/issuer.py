@@ -10,14 +10,15 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from podrole.oidc.keys import SigningKey, base64url
+from podrole.oidc.base64url import encode_base64url
+from podrole.oidc.keys import SigningKey
 
 
 def mint(claims: Mapping[str, Any], key: SigningKey) -> str:
     """Sign ``claims`` as they are and return the compact JWT, its header ``alg`` and ``kid`` as kube-apiserver's."""
     header = _segment({"alg": key.algorithm, "kid": key.kid})
     signed = f"{header}.{_segment(claims)}"
-    return f"{signed}.{base64url(key.sign(signed.encode('ascii')))}"
+    return f"{signed}.{encode_base64url(key.sign(signed.encode('ascii')))}"
 
 
 def discovery_document(issuer: str, jwks_uri: str, algorithms: Iterable[str]) -> dict[str, Any]:
@@ -32,4 +33,4 @@ def discovery_document(issuer: str, jwks_uri: str, algorithms: Iterable[str]) ->
 
 
 def _segment(value: Mapping[str, Any]) -> str:
-    return base64url(json.dumps(value, separators=(",", ":")).encode())
+    return encode_base64url(json.dumps(value, separators=(",", ":")).encode())

@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric import rsa
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey, RSAKey
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from podrole.oidc.base64url import decode_base64url
 from podrole.oidc.errors import KeysFault, KeysUnavailable
-from podrole.oidc.keys import MIN_RSA_BITS, PublicKey, VerificationKey
+from podrole.oidc.keys import JWK_CURVES, MIN_RSA_BITS, PublicKey, VerificationKey
 
 MAX_KEYS_OF_A_KIND = 100
 # RFC 7518 6.2.2, 6.3.2, 6.4: the members that hold a private or symmetric key.
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-
-_MIN_RSA_CHARACTERS = (MIN_RSA_BITS // 8 * 4 + 2) // 3  # what the modulus takes in base64url
 
 Keys = Mapping[str, tuple[VerificationKey, ...]]
 """Verification keys by ``kid``. An issuer may publish several under one name; a key without one goes by ``""``."""
@@ -73,22 +70,30 @@ def _read(entry: dict[str, Any]) -> VerificationKey | None:
         return None
     try:
         public = _public_key(entry)
-    except (JoseError, ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError):
         return None  # a key that cannot be read verifies nothing
-    if public is None or (isinstance(public, rsa.RSAPublicKey) and public.key_size < MIN_RSA_BITS):
-        return None
-    return VerificationKey(kid, public, algorithm)
+    return None if public is None else VerificationKey(kid, public, algorithm)
 
 
 def _public_key(entry: dict[str, Any]) -> PublicKey | None:
+    """Return the key of a JWK; None for one of another type or too small. Raises ValueError, TypeError, KeyError."""
     if entry.get("kty") == "RSA":
-        if len(entry["n"]) < _MIN_RSA_CHARACTERS:
+        modulus = int.from_bytes(_octets(entry, "n"))
+        if modulus.bit_length() < MIN_RSA_BITS:  # of the number: leading zero octets make no key larger
             return None
-        return RSAKey.import_key(_only(entry, "kty", "n", "e")).public_key
+        return rsa.RSAPublicNumbers(int.from_bytes(_octets(entry, "e")), modulus).public_key()
     if entry.get("kty") == "EC":
-        return ECKey.import_key(_only(entry, "kty", "crv", "x", "y")).public_key
+        curve = JWK_CURVES[entry["crv"]]
+        x, y = _octets(entry, "x"), _octets(entry, "y")
+        if not len(x) == len(y) == (curve.key_size + 7) // 8:  # RFC 7518, 6.2.1.2: the full size of a coordinate
+            return None
+        # Refuses a point that is not on the curve.
+        return ec.EllipticCurvePublicNumbers(int.from_bytes(x), int.from_bytes(y), curve).public_key()
     return None
 
 
-def _only(entry: dict[str, Any], *names: str) -> dict[str, Any]:
-    return {name: entry[name] for name in names}
+def _octets(entry: dict[str, Any], name: str) -> bytes:
+    value = entry[name]
+    if not isinstance(value, str):
+        raise TypeError(name)
+    return decode_base64url(value)

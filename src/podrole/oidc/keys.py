@@ -6,7 +6,6 @@ and HMAC first of all, has no verifier here, so no token can name its way to one
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,6 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+
+from podrole.oidc.base64url import encode_base64url
 
 Algorithm = Literal["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
@@ -39,6 +40,9 @@ _CURVES: dict[str, tuple[str, int]] = {
     "ES384": ("secp384r1", 48),
     "ES512": ("secp521r1", 66),
 }
+JWK_CURVES: dict[str, ec.EllipticCurve] = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
+"""The curves by their names in a JWK (RFC 7518, 6.2.1.1)."""
+_JWK_CURVE_NAMES = {curve.name: name for name, curve in JWK_CURVES.items()}
 _CURVE_ALGORITHM: dict[str, Algorithm] = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
 ALGORITHMS: frozenset[str] = frozenset(_HASHES)
 
@@ -133,17 +137,12 @@ class SigningKey:
 def key_id(public_key: PublicKey) -> str:
     """Return the ``kid`` that Kubernetes gives a key: SHA-256 over its DER SubjectPublicKeyInfo, base64url."""
     der = public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return base64url(hashlib.sha256(der).digest())
+    return encode_base64url(hashlib.sha256(der).digest())
 
 
 def jwks(keys: Iterable[VerificationKey]) -> dict[str, list[dict[str, Any]]]:
     """Return the JWK Set (RFC 7517 5) that an issuer publishes for ``keys``."""
     return {"keys": [_jwk(key) for key in keys]}
-
-
-def base64url(data: bytes) -> str:
-    """Encode without padding (RFC 7515 2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _jwk(key: VerificationKey) -> dict[str, Any]:
@@ -155,15 +154,14 @@ def _jwk(key: VerificationKey) -> dict[str, Any]:
         return {**head, "kty": "RSA", "n": _integer(rsa_numbers.n), "e": _integer(rsa_numbers.e)}
     numbers = key.public_key.public_numbers()
     size = (key.public_key.curve.key_size + 7) // 8
-    names = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
     return {
         **head,
         "kty": "EC",
-        "crv": names[key.public_key.curve.name],
-        "x": base64url(numbers.x.to_bytes(size)),
-        "y": base64url(numbers.y.to_bytes(size)),
+        "crv": _JWK_CURVE_NAMES[key.public_key.curve.name],
+        "x": encode_base64url(numbers.x.to_bytes(size)),
+        "y": encode_base64url(numbers.y.to_bytes(size)),
     }
 
 
 def _integer(value: int) -> str:
-    return base64url(value.to_bytes((value.bit_length() + 7) // 8))
+    return encode_base64url(value.to_bytes((value.bit_length() + 7) // 8))

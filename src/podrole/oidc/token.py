@@ -7,13 +7,13 @@ called unverified until ``podrole.oidc.verify`` has checked the signature.
 
 from __future__ import annotations
 
-import binascii
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NewType
 
+from podrole.oidc.base64url import decode_base64url
 from podrole.oidc.errors import TokenFault, TokenRefused
 from podrole.oidc.keys import ALGORITHMS
 
@@ -26,9 +26,6 @@ MAX_TOKEN_CHARACTERS = 20_000
 FORBIDDEN_HEADERS = frozenset({"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc"})
 
 _SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)", re.ASCII)
-# The last character of a segment carries only zero bits beyond the last byte (RFC 4648 3.5): one spelling for a token.
-_LAST_OF_TWO, _LAST_OF_THREE = frozenset("AQgw"), frozenset("AEIMQUYcgkosw048")
-_STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
 _LONG = 1 << 63
 _TYPE_NAMES = {
     str: "a string",
@@ -60,8 +57,10 @@ class Claims:
 
 
 UnverifiedClaims = NewType("UnverifiedClaims", Claims)
+SignedClaims = NewType("SignedClaims", Claims)
+"""Claims of a token whose signature holds; its times are not checked. Only ``podrole.oidc.verify`` makes them."""
 VerifiedClaims = NewType("VerifiedClaims", Claims)
-"""Claims whose signature and times hold. Only ``podrole.oidc.verify`` makes them."""
+"""Claims of a token whose signature and times hold. Only ``podrole.oidc.verify`` makes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +202,10 @@ _STRICT = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_
 
 
 def _decode(segment: str, name: str) -> bytes:
-    left_over = len(segment) % 4
-    canonical = {0: True, 1: False, 2: segment[-1] in _LAST_OF_TWO, 3: segment[-1] in _LAST_OF_THREE}[left_over]
-    if not canonical:
-        raise _not_a_jwt(f"Its {name} is no base64url.")
-    padded = segment.encode("ascii") + b"=" * (-len(segment) % 4)
-    return binascii.a2b_base64(padded.translate(_STANDARD_ALPHABET))
+    try:
+        return decode_base64url(segment)
+    except ValueError:
+        raise _not_a_jwt(f"Its {name} is not base64url.") from None
 
 
 def _not_a_jwt(detail: str, *, got: str | None = None, expected: str | None = None) -> TokenRefused:
