@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from podrole.doctor.codes import CODES
-from podrole.doctor.findings import Link
+from podrole.doctor.report.codes import CODES
+from podrole.doctor.report.findings import Link
 
 PAGE = Path(__file__).parents[1] / "docs" / "doctor.md"
 MARK = "## The codes\n"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.ailments import an_account_misspelt, healthy
-from support.clinic import NAMESPACE, Clinic, Object
+from support.broken_world import NAMESPACE, Clinic, Object
+from support.faults import an_account_misspelt, healthy
 from support.world import running_world
 
 SIGNATURE = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")

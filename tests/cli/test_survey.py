@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.ailments import a_profile, healthy, no_condition_on_the_subject
-from support.clinic import NAMESPACE, Clinic
+from support.broken_world import NAMESPACE, Clinic
+from support.faults import a_profile, healthy, no_condition_on_the_subject
 from support.world import running_world
 
 

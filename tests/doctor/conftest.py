@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.clinic import NAMESPACE, Clinic
+from support.broken_world import NAMESPACE, Clinic
 from support.world import running_world
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import podrole.doctor
-from podrole.doctor.codes import CODES
+from podrole.doctor.report.codes import CODES
 from podrole.doctor.sources.boto import read_policy
-from support.ailments import AILMENTS
+from support.faults import AILMENTS
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent

@@ -16,17 +16,17 @@ import pytest
 from podrole.base.certificates import Authority, server_context
 from podrole.base.events import Event
 from podrole.base.serving import bind, listening
-from podrole.doctor.case import Case, LiveFacts, Surroundings, Target
 from podrole.doctor.chain import Diagnosis, diagnose
-from podrole.doctor.changes import ByHand, Publish, Remedy
-from podrole.doctor.cluster import Object
-from podrole.doctor.files.documents import Document
-from podrole.doctor.files.policies import Origin, PolicyFile, ProviderFile, RoleFile
-from podrole.doctor.findings import Finding, Severity, State
-from podrole.doctor.gather import Gatherer
-from podrole.doctor.places import Place
+from podrole.doctor.facts.chain import Case, LiveFacts, Surroundings, Target
+from podrole.doctor.facts.gather import Gatherer
+from podrole.doctor.remedies.changes import ByHand, Publish, Remedy
+from podrole.doctor.report.findings import Finding, Severity, State
+from podrole.doctor.sources.cluster import Object
+from podrole.doctor.sources.documents import Document
 from podrole.doctor.sources.files import FilesAccount
 from podrole.doctor.sources.manifests import Manifests
+from podrole.doctor.sources.policies import Origin, PolicyFile, ProviderFile, RoleFile
+from podrole.doctor.sources.sources import Place
 from podrole.iam.directory import OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 from podrole.iam.policy import PolicyKind
 from podrole.oidc.issuer import discovery_document

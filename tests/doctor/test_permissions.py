@@ -9,11 +9,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from podrole.doctor.case import Wish
 from podrole.doctor.chain import Diagnosis
-from podrole.doctor.findings import Finding, Link, State, Verdict
-from support.ailments import healthy
-from support.clinic import Clinic, Object
+from podrole.doctor.facts.chain import Wish
+from podrole.doctor.report.findings import Finding, Link, State, Verdict
+from support.broken_world import Clinic, Object
+from support.faults import healthy
 
 DESCRIBE = Wish("ec2:DescribeInstances")
 

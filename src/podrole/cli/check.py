@@ -14,12 +14,12 @@ from podrole.base.errors import PodroleError
 from podrole.cli.diagnosis import Style, finding_to_dict, printable
 from podrole.cli.doctor import style
 from podrole.doctor.chain import BROKEN, COULD_NOT_TELL, SOUND
-from podrole.doctor.codes import CODES
-from podrole.doctor.commands import Tools
 from podrole.doctor.errors import BadTarget
 from podrole.doctor.files.check import Checked, FileFinding, Options, check
-from podrole.doctor.files.documents import SUFFIXES
-from podrole.doctor.findings import Severity
+from podrole.doctor.remedies.commands import Tools
+from podrole.doctor.report.codes import CODES
+from podrole.doctor.report.findings import Severity
+from podrole.doctor.sources.documents import SUFFIXES
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {Severity.FAULT: "error", Severity.RISK: "warning"}

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.doctor.chain import Diagnosis
-from podrole.doctor.changes import ByHand, Publish
-from podrole.doctor.codes import CODES
-from podrole.doctor.commands import Command, Tools, commands_of
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.findings import Finding, Severity, State, Verdict
-from podrole.doctor.places import Place
+from podrole.doctor.remedies.changes import ByHand, Publish
+from podrole.doctor.remedies.commands import Command, Tools, commands_of
+from podrole.doctor.report.codes import CODES
+from podrole.doctor.report.findings import Finding, Severity, State, Verdict
+from podrole.doctor.sources.sources import Place
 
 WIDTH = 100
 _MARKS = {State.HOLDS: "✓", State.BROKEN: "✗", State.UNKNOWN: "?"}

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from podrole.base.errors import PodroleError
 from podrole.cli.diagnosis import Style, to_dict, tree
 from podrole.cli.place import PlaceOptions, open_place
-from podrole.doctor.case import Wish
 from podrole.doctor.chain import COULD_NOT_TELL, Diagnosis, diagnose
 from podrole.doctor.errors import BadTarget
-from podrole.doctor.gather import Gatherer, find
-from podrole.doctor.places import Place
+from podrole.doctor.facts.chain import Wish
+from podrole.doctor.facts.gather import Gatherer, find
+from podrole.doctor.sources.sources import Place
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from podrole.cli.diagnosis import Style, printable
 from podrole.cli.doctor import style
 from podrole.cli.place import access_to
 from podrole.doctor.errors import BadTarget, CannotTell
-from podrole.doctor.story import EXCHANGES, Story, pick, tell
+from podrole.doctor.facts.history import EXCHANGES, Story, pick, tell
 from podrole.iam.explain import Evidence, render
 from podrole.world.errors import NotRunning
 from podrole.world.state import WorldDirectory

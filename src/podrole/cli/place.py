@@ -11,14 +11,14 @@ from pathlib import Path
 from podrole.base.events import read_recent
 from podrole.base.serving import LOOPBACK
 from podrole.cli.tools import podrole_command
-from podrole.doctor.account import Account
-from podrole.doctor.case import Surroundings
-from podrole.doctor.cluster import Cluster
-from podrole.doctor.commands import Tools
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.places import Exchange, Place
+from podrole.doctor.facts.chain import Surroundings
+from podrole.doctor.remedies.commands import Tools
+from podrole.doctor.sources.account import Account
 from podrole.doctor.sources.boto import Access, BotoAccount, BotoSTS
+from podrole.doctor.sources.cluster import Cluster
 from podrole.doctor.sources.kubernetes import KubernetesCluster
+from podrole.doctor.sources.sources import Exchange, Place
 from podrole.kube.connection import Connection, find_connection, from_kubeconfig
 from podrole.kube.errors import KubeError
 from podrole.oidc.fetch import Fetcher

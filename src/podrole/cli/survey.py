@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from podrole.cli.diagnosis import Style, finding_to_dict, printable
 from podrole.cli.place import PlaceOptions, open_place
-from podrole.doctor.codes import CODES
-from podrole.doctor.commands import Tools
+from podrole.doctor.remedies.commands import Tools
+from podrole.doctor.report.codes import CODES
 from podrole.doctor.survey import Progress, Row, Standing, Survey, survey
 
 _COLOURS = {Standing.SOUND: "32", Standing.BROKEN: "31", Standing.UNKNOWN: "33", Standing.UNBOUND: "2"}

@@ -17,8 +17,8 @@ from podrole.cli.diagnosis import Style, printable
 from podrole.cli.doctor import style
 from podrole.cli.place import PlaceOptions, find_world, open_place
 from podrole.doctor.errors import BadFile, CannotTell
-from podrole.doctor.places import Place
-from podrole.doctor.tokens import NO_ACCOUNT, Checked, KeysOfCluster, OneProvider, check_token
+from podrole.doctor.sources.sources import Place
+from podrole.doctor.token_check import NO_ACCOUNT, Checked, KeysOfCluster, OneProvider, check_token
 from podrole.oidc.errors import TokenRefused
 from podrole.oidc.fetch import Fetcher
 from podrole.oidc.keycache import KeyCache, KeySource

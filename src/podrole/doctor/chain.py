@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from podrole.doctor.case import Case, Target
-from podrole.doctor.findings import Finding, Severity, State, Verdict
+from podrole.doctor.facts.chain import Case, Target
 from podrole.doctor.links import (
     container,
     injection,
@@ -17,6 +16,7 @@ from podrole.doctor.links import (
     service_account,
     trust,
 )
+from podrole.doctor.report.findings import Finding, Severity, State, Verdict
 
 Check = Callable[[Case], Verdict | None]
 

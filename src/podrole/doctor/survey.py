@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from podrole.doctor.case import Case, Target
 from podrole.doctor.chain import BROKEN, COULD_NOT_TELL, SOUND, Diagnosis, diagnose
-from podrole.doctor.changes import ByHand, Remedy
-from podrole.doctor.cluster import Object
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.findings import About, Finding, Link, Severity, Verdict
-from podrole.doctor.gather import Gatherer
-from podrole.doctor.places import Place
+from podrole.doctor.facts.chain import Case, Target
+from podrole.doctor.facts.gather import Gatherer
+from podrole.doctor.remedies.changes import ByHand, Remedy
+from podrole.doctor.report.findings import About, Finding, Link, Severity, Verdict
+from podrole.doctor.sources.cluster import Object
 from podrole.doctor.sources.kubernetes import KubernetesCluster
+from podrole.doctor.sources.sources import Place
 
 Progress = Callable[[int, int], None]
 """Told how many service accounts are done, and of how many."""

@@ -12,20 +12,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from podrole.doctor.case import Case, Target
 from podrole.doctor.chain import diagnose
-from podrole.doctor.changes import ByHand, Remedy
 from podrole.doctor.errors import BadFile, CannotTell
-from podrole.doctor.files.documents import Document, find_files, read_documents
+from podrole.doctor.facts.chain import Case, Target
+from podrole.doctor.facts.exchange import STRANGER
+from podrole.doctor.facts.gather import Gatherer
 from podrole.doctor.files.edits import Edit, edits_of
-from podrole.doctor.files.policies import Item, Origin, PolicyFile, ProviderFile, RoleFile, read_policies
-from podrole.doctor.findings import About, Finding, Severity
-from podrole.doctor.gather import Gatherer
 from podrole.doctor.links.service_account import trusting_roles
-from podrole.doctor.places import Place
+from podrole.doctor.remedies.changes import ByHand, Remedy
+from podrole.doctor.report.findings import About, Finding, Severity
+from podrole.doctor.sources.documents import Document, find_files, read_documents
 from podrole.doctor.sources.files import FilesAccount
 from podrole.doctor.sources.manifests import Manifests
-from podrole.doctor.supposition import STRANGER
+from podrole.doctor.sources.policies import Item, Origin, PolicyFile, ProviderFile, RoleFile, read_policies
+from podrole.doctor.sources.sources import Place
 from podrole.iam.document import compile_policy
 from podrole.iam.errors import MalformedPolicyDocument, PolicyError
 from podrole.iam.policy import PolicyKind

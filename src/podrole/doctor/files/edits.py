@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from podrole.doctor.changes import (
+from podrole.doctor.remedies.changes import (
     Annotate,
     Change,
     Operation,
@@ -18,8 +18,8 @@ from podrole.doctor.changes import (
     SetTrustPolicy,
     Workload,
 )
-from podrole.doctor.files.documents import Where
-from podrole.doctor.files.policies import Origin
+from podrole.doctor.sources.documents import Where
+from podrole.doctor.sources.policies import Origin
 
 Origins = Mapping[tuple[str, str, str], Origin]
 

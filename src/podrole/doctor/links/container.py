@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from podrole.doctor.case import Case, PodFacts
-from podrole.doctor.changes import ByHand, Change, PatchPods, Remedy, RemoveKey, Restart, SetEnvironment
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.findings import About, Finding, Link, Severity, Verdict, judged, unknown
-from podrole.doctor.images import too_old
-from podrole.doctor.names import nearest
-from podrole.doctor.pods import Admitted, containers
+from podrole.doctor.facts.chain import Case, PodFacts
+from podrole.doctor.facts.injection import Admitted, containers
+from podrole.doctor.links.images import too_old
 from podrole.doctor.regions import regions
+from podrole.doctor.remedies.changes import ByHand, Change, PatchPods, Remedy, RemoveKey, Restart, SetEnvironment
+from podrole.doctor.report.findings import About, Finding, Link, Severity, Verdict, judged, unknown
+from podrole.doctor.similarity import nearest
 from podrole.webhook.identity.resolution import Identity
 from podrole.webhook.identity.role_arn import partition_of
 from podrole.webhook.patch.offer import CREDENTIALS, POD_IDENTITY, REGION, WEB_IDENTITY

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from podrole.doctor import registration
-from podrole.doctor.binding import annotations_of
-from podrole.doctor.case import Case, PodFacts
-from podrole.doctor.changes import Change, Patch, PatchPods, Remedy, Restart, SetEnvironment
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.findings import About, Finding, Link, Severity, Verdict, broken, holds, judged, unknown
-from podrole.doctor.hooks import is_asked, is_identity_webhook
-from podrole.doctor.pods import Admitted, containers, is_set, reads_own_token, value_of, without_identity
+from podrole.doctor.facts.binding import annotations_of
+from podrole.doctor.facts.chain import Case, PodFacts
+from podrole.doctor.facts.injection import Admitted, containers, is_set, reads_own_token, value_of, without_identity
+from podrole.doctor.facts.webhooks import is_asked, is_identity_webhook
+from podrole.doctor.links import registration
+from podrole.doctor.remedies.changes import Change, Patch, PatchPods, Remedy, Restart, SetEnvironment
+from podrole.doctor.report.findings import About, Finding, Link, Severity, Verdict, broken, holds, judged, unknown
 from podrole.webhook.identity.resolution import Identity
 from podrole.webhook.patch.offer import CREDENTIALS
 

@@ -7,11 +7,11 @@ import json
 from urllib.parse import urlsplit
 
 from podrole.base.events import Event
-from podrole.doctor.case import Case, IssuerFacts
-from podrole.doctor.changes import Annotate, ByHand, Change, Publish, Remedy
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.findings import About, Finding, Link, Severity, Verdict, holds, judged, unknown
-from podrole.doctor.links.again import anew
+from podrole.doctor.facts.chain import Case, IssuerFacts
+from podrole.doctor.remedies.changes import Annotate, ByHand, Change, Publish, Remedy
+from podrole.doctor.remedies.restart import anew
+from podrole.doctor.report.findings import About, Finding, Link, Severity, Verdict, holds, judged, unknown
 from podrole.oidc.discovery import discovery_url
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 from podrole.oidc.verify import STS_TIME_RULES

@@ -5,10 +5,10 @@ What was made is thrown away: the token is good for ten minutes and never shown,
 
 from __future__ import annotations
 
-from podrole.doctor.case import Case
-from podrole.doctor.changes import ByHand, Remedy
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.findings import About, Finding, Link, Verdict, broken, holds, unknown
+from podrole.doctor.facts.chain import Case
+from podrole.doctor.remedies.changes import ByHand, Remedy
+from podrole.doctor.report.findings import About, Finding, Link, Verdict, broken, holds, unknown
 from podrole.iam.arn import assumed_role_arn, parse_arn
 
 LINK = Link.LIVE

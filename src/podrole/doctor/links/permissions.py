@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from podrole.base.events import Event
-from podrole.doctor.case import Case, Wish
-from podrole.doctor.changes import ByHand, Change, PutRolePolicy, Remedy, SetManagedPolicy
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.findings import About, Finding, Link, Verdict, broken, holds, unknown
-from podrole.doctor.story import began
+from podrole.doctor.facts.chain import Case, Wish
+from podrole.doctor.facts.history import began
+from podrole.doctor.remedies.changes import ByHand, Change, PutRolePolicy, Remedy, SetManagedPolicy
+from podrole.doctor.report.findings import About, Finding, Link, Verdict, broken, holds, unknown
 from podrole.iam.arn import assumed_role_arn
 from podrole.iam.directory import PolicyText, PrincipalPolicies, Role
 from podrole.iam.document import compile_policy

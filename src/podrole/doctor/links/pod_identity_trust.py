@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from podrole.doctor.account import Association
-from podrole.doctor.case import Case
-from podrole.doctor.changes import ByHand, CreateRole, Remedy, SetTrustPolicy
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.findings import About, Finding, Link, Verdict, broken, holds, unknown
-from podrole.doctor.links.again import again
-from podrole.doctor.supposition import Supposing, ask_for_pod
-from podrole.doctor.trust_documents import evidence_of
+from podrole.doctor.facts.chain import Case
+from podrole.doctor.facts.exchange import Supposing, ask_for_pod
+from podrole.doctor.remedies.changes import ByHand, CreateRole, Remedy, SetTrustPolicy
+from podrole.doctor.remedies.restart import again
+from podrole.doctor.remedies.trust_policy import evidence_of
+from podrole.doctor.report.findings import About, Finding, Link, Verdict, broken, holds, unknown
+from podrole.doctor.sources.account import Association
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import Role
 from podrole.sts.denial import Denial

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
-from podrole.doctor.case import Case
-from podrole.doctor.changes import (
+from podrole.doctor.errors import CannotTell
+from podrole.doctor.facts.chain import Case
+from podrole.doctor.facts.exchange import Judgement, supposed_provider
+from podrole.doctor.remedies.changes import (
     AddClientID,
     ByHand,
     Change,
@@ -14,10 +16,8 @@ from podrole.doctor.changes import (
     Remedy,
     SetThumbprints,
 )
-from podrole.doctor.errors import CannotTell
-from podrole.doctor.findings import About, Finding, Link, Verdict, broken, holds, unknown
-from podrole.doctor.links.again import again
-from podrole.doctor.supposition import Judgement, supposed_provider
+from podrole.doctor.remedies.restart import again
+from podrole.doctor.report.findings import About, Finding, Link, Verdict, broken, holds, unknown
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import OIDCProvider
 from podrole.sts.denial import Denial

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from podrole.doctor.binding import Slip, annotations_of, clean
-from podrole.doctor.case import Case, PodFacts, Target
-from podrole.doctor.changes import Annotate, Apply, ByHand, Change, CreateProvider, CreateRole, PatchPods, Remedy
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.findings import About, Finding, Link, Severity, Verdict, broken, holds, unknown
-from podrole.doctor.links.again import anew
-from podrole.doctor.names import nearest
-from podrole.doctor.supposition import Question, ask, of_stranger, supposed_provider
-from podrole.doctor.trust_documents import trust_document
+from podrole.doctor.facts.binding import Slip, annotations_of, clean
+from podrole.doctor.facts.chain import Case, PodFacts, Target
+from podrole.doctor.facts.exchange import Question, ask, of_stranger, supposed_provider
+from podrole.doctor.remedies.changes import (
+    Annotate,
+    Apply,
+    ByHand,
+    Change,
+    CreateProvider,
+    CreateRole,
+    PatchPods,
+    Remedy,
+)
+from podrole.doctor.remedies.restart import anew
+from podrole.doctor.remedies.trust_policy import trust_document
+from podrole.doctor.report.findings import About, Finding, Link, Severity, Verdict, broken, holds, unknown
+from podrole.doctor.similarity import nearest
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import Role
 from podrole.iam.errors import InvalidARN

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from podrole.doctor.case import Case
-from podrole.doctor.changes import Annotate, CreateRole, Remedy, SetTrustPolicy
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.findings import About, Finding, Link, Verdict, broken, holds, unknown
+from podrole.doctor.facts.chain import Case
+from podrole.doctor.facts.exchange import Judgement, Question, supposed_provider
 from podrole.doctor.links import pod_identity_trust
-from podrole.doctor.links.again import again, anew
-from podrole.doctor.names import nearest
-from podrole.doctor.openness import too_open
-from podrole.doctor.supposition import Judgement, Question, supposed_provider
-from podrole.doctor.trust_documents import evidence_of, repaired, trust_document
+from podrole.doctor.links.trust_scope import too_open
+from podrole.doctor.remedies.changes import Annotate, CreateRole, Remedy, SetTrustPolicy
+from podrole.doctor.remedies.restart import again, anew
+from podrole.doctor.remedies.trust_policy import evidence_of, repaired, trust_document
+from podrole.doctor.report.findings import About, Finding, Link, Verdict, broken, holds, unknown
+from podrole.doctor.similarity import nearest
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import Role
 from podrole.iam.explain import Evidence, Failure

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from podrole.doctor.account import Association
 from podrole.doctor.errors import CannotTell
+from podrole.doctor.sources.account import Association
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import AccessKey, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 from podrole.iam.errors import InvalidARN
@@ -59,7 +59,7 @@ class Access:
 
 
 class BotoAccount:
-    """See ``podrole.doctor.account.Account``."""
+    """See ``podrole.doctor.sources.account.Account``."""
 
     def __init__(self, access: Access) -> None:
         """Find credentials and ask whose they are. Raises CannotTell where there are none, or they are not taken."""
@@ -283,7 +283,7 @@ class BotoAccount:
 
 
 class BotoSTS:
-    """The real exchange (``podrole.doctor.places.Exchange``). What it gives is used once and dropped."""
+    """The real exchange (``podrole.doctor.sources.sources.Exchange``). What it gives is used once and dropped."""
 
     def __init__(self, access: Access, region: str) -> None:
         self._access = access

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from podrole.doctor.account import Association
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.files.policies import ProviderFile, RoleFile
-from podrole.doctor.names import nearest
+from podrole.doctor.similarity import nearest
+from podrole.doctor.sources.account import Association
+from podrole.doctor.sources.policies import ProviderFile, RoleFile
 from podrole.iam.arn import oidc_provider_arn, parse_arn
 from podrole.iam.directory import AccessKey, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 from podrole.iam.errors import InvalidARN
@@ -20,7 +20,7 @@ from podrole.iam.errors import InvalidARN
 
 @dataclass
 class FilesAccount:
-    """See ``podrole.doctor.account.Account``. ``id`` is the account's number, where it is known."""
+    """See ``podrole.doctor.sources.account.Account``. ``id`` is the account's number, where it is known."""
 
     listed: Sequence[RoleFile]
     providers: Sequence[ProviderFile]

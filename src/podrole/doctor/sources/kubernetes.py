@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from podrole.doctor.cluster import IssuedToken, Object
 from podrole.doctor.errors import CannotTell
+from podrole.doctor.sources.cluster import IssuedToken, Object
 from podrole.kube.client import KubernetesClient, path_of
 from podrole.kube.connection import Connection
 from podrole.kube.errors import APIRefusal, APIUnavailable, KubeError
@@ -30,7 +30,7 @@ _PATHS = {
 
 
 class KubernetesCluster:
-    """See ``podrole.doctor.cluster.Cluster``. What was listed as a whole is not asked for one by one: a survey of all
+    """See ``podrole.doctor.sources.cluster.Cluster``. What was listed as a whole is not asked for one by one: a survey of all
     service accounts reads each kind once."""
 
     def __init__(self, connection: Connection, *, what: str = "") -> None:

@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
-from podrole.doctor.changes import Workload
-from podrole.doctor.cluster import IssuedToken, Object
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.files.documents import Document
-from podrole.doctor.files.policies import Origin
-from podrole.doctor.names import nearest
+from podrole.doctor.remedies.changes import Workload
+from podrole.doctor.similarity import nearest
+from podrole.doctor.sources.cluster import IssuedToken, Object
+from podrole.doctor.sources.documents import Document
+from podrole.doctor.sources.policies import Origin
 from podrole.webhook.patch.pod import read_pod
 
 Key = tuple[str, str, str]
@@ -33,7 +33,7 @@ Objects = list[Object]  # inside the class `list` is the method
 
 
 class Manifests:
-    """See ``podrole.doctor.cluster.Cluster``. Pods are made from the templates of workloads, one for each."""
+    """See ``podrole.doctor.sources.cluster.Cluster``. Pods are made from the templates of workloads, one for each."""
 
     def __init__(self, documents: list[Document], namespace: str) -> None:
         """``namespace`` is that of objects that name none."""

@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 from podrole.base.clock import Clock, system_clock
 from podrole.base.events import Event
-from podrole.doctor.account import Account
-from podrole.doctor.case import Surroundings
-from podrole.doctor.cluster import Cluster
-from podrole.doctor.commands import Tools
 from podrole.doctor.errors import CannotTell
+from podrole.doctor.facts.chain import Surroundings
+from podrole.doctor.remedies.commands import Tools
+from podrole.doctor.sources.account import Account
+from podrole.doctor.sources.cluster import Cluster
 from podrole.oidc.fetch import Fetcher
 from podrole.webhook.settings import InjectionSettings
 

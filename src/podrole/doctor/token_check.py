@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from podrole.doctor.cluster import Cluster
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.supposition import Supposing
+from podrole.doctor.facts.exchange import Supposing
+from podrole.doctor.sources.cluster import Cluster
 from podrole.iam.arn import oidc_provider_arn
 from podrole.iam.directory import AccessKey, Directory, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 from podrole.oidc.errors import KeysFault, KeysUnavailable

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from support.clinic import ROLE_ARN, Clinic
+from support.broken_world import ROLE_ARN, Clinic
 
 Break = Callable[[Clinic, str], None]
 CODES_OF_ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/00000000000000000000000000000000"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from podrole.doctor.changes import Operation
+from podrole.doctor.remedies.changes import Operation
 from podrole.webhook.identity.resolution import Identity
 from podrole.webhook.patch.mutation import Mutation, mutate
 from podrole.webhook.patch.offer import CREDENTIALS, Offer, make_offer

@@ -1,6 +1,6 @@
 """What repairs a fault: changes to the objects of a cluster and of an account, before they are put into commands.
 
-A change says what has to be different, not how a person does it: ``podrole.doctor.commands`` turns it into the
+A change says what has to be different, not how a person does it: ``podrole.doctor.remedies.commands`` turns it into the
 commands of kubectl and aws, ``podrole.doctor.files.edits`` into edits of the files that hold the objects.
 """
 

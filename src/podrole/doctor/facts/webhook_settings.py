@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from podrole.cluster.admission.matching import Registered
-from podrole.doctor.cluster import Cluster, Object
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.hooks import is_identity_webhook
+from podrole.doctor.facts.webhooks import is_identity_webhook
+from podrole.doctor.sources.cluster import Cluster, Object
 from podrole.webhook.errors import BadFlag
 from podrole.webhook.flags.parse import parse_flags
 from podrole.webhook.settings import Settings

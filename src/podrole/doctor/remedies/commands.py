@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from podrole.doctor import changes as change
-from podrole.doctor.changes import Change, Operation, Workload
+from podrole.doctor.remedies import changes as change
+from podrole.doctor.remedies.changes import Change, Operation, Workload
 from podrole.iam.arn import parse_arn
 
 

@@ -9,11 +9,11 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from podrole.doctor.changes import Remedy, SetTrustPolicy
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.findings import About, Finding, Severity
-from podrole.doctor.supposition import STRANGER, Judgement, Question, Supposing, ask, of_stranger, supposed_provider
-from podrole.doctor.trust_documents import trust_document
+from podrole.doctor.facts.exchange import STRANGER, Judgement, Question, Supposing, ask, of_stranger, supposed_provider
+from podrole.doctor.remedies.changes import Remedy, SetTrustPolicy
+from podrole.doctor.remedies.trust_policy import trust_document
+from podrole.doctor.report.findings import About, Finding, Severity
 from podrole.iam.directory import OIDCProvider, Role
 from podrole.iam.document import compile_policy
 from podrole.iam.nearest import vacuous
@@ -24,7 +24,7 @@ from podrole.iam.request import Facts, Request
 from podrole.sts.web_identity import ACTION, Granted
 
 if TYPE_CHECKING:
-    from podrole.doctor.case import Case
+    from podrole.doctor.facts.chain import Case
 
 _SHARED = ("token.actions.githubusercontent.com", "gitlab.com", "accounts.google.com", "app.terraform.io")
 

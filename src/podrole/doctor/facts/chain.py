@@ -1,6 +1,6 @@
 """A case: everything that is known about one service account and its pods when the links are looked at.
 
-Facts are gathered first (``podrole.doctor.gather``); a fact that could not be had is the CannotTell that says why. The
+Facts are gathered first (``podrole.doctor.facts.gather``); a fact that could not be had is the CannotTell that says why. The
 account is the one thing that is still asked while the links are looked at: it answers as STS's own directory does.
 """
 
@@ -14,12 +14,12 @@ from typing import Any
 from podrole.base.events import Event
 from podrole.cluster.admission.matching import Registered
 from podrole.cluster.node.content.environment import Reference
-from podrole.doctor.account import Account, Association
-from podrole.doctor.binding import ROLE_ARN, Bound, bind
-from podrole.doctor.changes import Object, Workload
-from podrole.doctor.commands import Tools
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.supposition import Judgement, Question, judge
+from podrole.doctor.facts.binding import ROLE_ARN, Bound, bind
+from podrole.doctor.facts.exchange import Judgement, Question, judge
+from podrole.doctor.remedies.changes import Object, Workload
+from podrole.doctor.remedies.commands import Tools
+from podrole.doctor.sources.account import Account, Association
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import OIDCProvider, Role
 from podrole.iam.errors import InvalidARN

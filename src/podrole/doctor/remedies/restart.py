@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from podrole.doctor.case import Case
-from podrole.doctor.changes import Change, Restart
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.pods import Admitted, without_identity
+from podrole.doctor.facts.chain import Case
+from podrole.doctor.facts.injection import Admitted, without_identity
+from podrole.doctor.remedies.changes import Change, Restart
 
 
 def anew(case: Case) -> tuple[Change, ...]:

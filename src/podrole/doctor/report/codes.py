@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from podrole.doctor.findings import Link
+from podrole.doctor.report.findings import Link
 
 
 @dataclass(frozen=True, slots=True)

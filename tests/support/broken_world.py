@@ -20,11 +20,11 @@ import httpx2
 
 from podrole.cli.diagnosis import to_dict
 from podrole.cli.place import PlaceOptions, open_place
-from podrole.doctor.case import Case, Wish
 from podrole.doctor.chain import Diagnosis, diagnose
-from podrole.doctor.commands import Command, commands_of
-from podrole.doctor.findings import Finding
-from podrole.doctor.gather import Gatherer, find
+from podrole.doctor.facts.chain import Case, Wish
+from podrole.doctor.facts.gather import Gatherer, find
+from podrole.doctor.remedies.commands import Command, commands_of
+from podrole.doctor.report.findings import Finding
 from support.world import LIMIT_SECONDS, RunningWorld
 
 Object = dict[str, Any]
@@ -256,7 +256,7 @@ class Clinic:
 
 
 def _tools() -> Any:
-    from podrole.doctor.commands import Tools
+    from podrole.doctor.remedies.commands import Tools
 
     return Tools()
 

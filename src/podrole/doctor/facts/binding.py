@@ -19,7 +19,7 @@ from podrole.webhook.identity import role_arn
 from podrole.webhook.identity.resolution import SILENT, Identity, read_annotations, resolve
 
 if TYPE_CHECKING:
-    from podrole.doctor.case import Case
+    from podrole.doctor.facts.chain import Case
 
 ROLE_ARN = "role-arn"
 _SIMILAR = 0.8

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from podrole.doctor.supposition import Question, Supposing, ask, supposed_provider
+from podrole.doctor.facts.exchange import Question, Supposing, ask, supposed_provider
 from podrole.iam.directory import Directory, OIDCProvider, Role
 from podrole.iam.explain import Evidence, Failure
 from podrole.iam.nearest import Near

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from podrole.doctor.chain import Diagnosis
-from podrole.doctor.findings import Finding, Severity
-from support.ailments import AILMENTS, Ailment
-from support.clinic import Clinic
+from podrole.doctor.report.findings import Finding, Severity
+from support.broken_world import Clinic
+from support.faults import AILMENTS, Ailment
 
 pytestmark = pytest.mark.timeout(300)  # the fixture runs kubectl and aws some two hundred times
 AT_ONCE = 4

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from podrole.doctor.files.documents import Document, Where
+from podrole.doctor.sources.documents import Document, Where
 from podrole.iam.policy import PolicyKind
 
 _TRUST_NAME = re.compile(r"(?:^|[-_.])(?:assume[-_]?role|trust)(?:[-_.]?policy)?(?:$|[-_.])", re.IGNORECASE)

@@ -14,11 +14,11 @@ import pytest
 
 from podrole.base.certificates import Authority
 from podrole.doctor.chain import Diagnosis
-from podrole.doctor.findings import State
+from podrole.doctor.report.findings import State
 from podrole.world.parts import WEBHOOK_NAME
-from support.ailments import healthy
-from support.clinic import Clinic, Object
-from support.meddler import NAME, meddler
+from support.broken_world import Clinic, Object
+from support.faults import healthy
+from support.interfering_webhook import NAME, meddler
 
 REGISTRATION = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{WEBHOOK_NAME}"
 OTHER_PROVIDER = "arn:aws:iam::111122223333:oidc-provider/{}"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.cluster.admission.matching import NAMESPACE_NOT_SELECTED, NO_RULE, OBJECT_NOT_SELECTED, Registered
-from podrole.doctor.case import Case
-from podrole.doctor.changes import Apply, ByHand, Change, Label, Object, Patch, PatchPods, Remedy, Workload
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.findings import About, Finding
-from podrole.doctor.hooks import is_asked, is_identity_webhook, unmet
+from podrole.doctor.facts.chain import Case
+from podrole.doctor.facts.webhooks import is_asked, is_identity_webhook, unmet
+from podrole.doctor.remedies.changes import Apply, ByHand, Change, Label, Object, Patch, PatchPods, Remedy, Workload
+from podrole.doctor.report.findings import About, Finding
 
 KIND = "MutatingWebhookConfiguration"
 _RULES = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]

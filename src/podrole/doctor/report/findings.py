@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from podrole.doctor.changes import Remedy
+from podrole.doctor.remedies.changes import Remedy
 
 
 class Link(IntEnum):

@@ -13,16 +13,16 @@ from podrole.cluster.admission.caller import CallError, WebhookCaller
 from podrole.cluster.admission.matching import Registered
 from podrole.cluster.admission.review import ReviewError, read_verdict, request_body
 from podrole.cluster.node.content.environment import Reference, references_of
-from podrole.doctor import hooks
-from podrole.doctor.account import Account, Association
-from podrole.doctor.case import Case, IssuerFacts, LiveFacts, PodFacts, Probe, Target, Wish
-from podrole.doctor.changes import Workload
-from podrole.doctor.cluster import Cluster, Object
 from podrole.doctor.errors import BadTarget, CannotTell
-from podrole.doctor.names import nearest
-from podrole.doctor.places import Place
-from podrole.doctor.pods import containers
-from podrole.doctor.webhook_settings import find_settings
+from podrole.doctor.facts import webhooks as hooks
+from podrole.doctor.facts.chain import Case, IssuerFacts, LiveFacts, PodFacts, Probe, Target, Wish
+from podrole.doctor.facts.injection import containers
+from podrole.doctor.facts.webhook_settings import find_settings
+from podrole.doctor.remedies.changes import Workload
+from podrole.doctor.similarity import nearest
+from podrole.doctor.sources.account import Account, Association
+from podrole.doctor.sources.cluster import Cluster, Object
+from podrole.doctor.sources.sources import Place
 from podrole.oidc.discovery import fetch_keys
 from podrole.oidc.errors import KeysFault, KeysUnavailable, TokenRefused
 from podrole.oidc.fetch import Fetcher

@@ -14,12 +14,12 @@ from podrole.base.serving import LOOPBACK
 from podrole.cli.doctor import Asked, diagnosed
 from podrole.cli.place import PlaceOptions, open_place
 from podrole.doctor.chain import Diagnosis
-from podrole.doctor.findings import Link, State, Verdict
-from podrole.doctor.places import Place
+from podrole.doctor.report.findings import Link, State, Verdict
 from podrole.doctor.sources.boto import OPERATIONS, read_policy
+from podrole.doctor.sources.sources import Place
 from podrole.oidc.fetch import Fetcher
-from support.ailments import an_account_misspelt, healthy
-from support.clinic import Clinic
+from support.broken_world import Clinic
+from support.faults import an_account_misspelt, healthy
 from support.world import running_world
 
 

@@ -1,0 +1,1 @@
+"""What an examination reports: verdicts, findings, and the catalogue of their codes."""
