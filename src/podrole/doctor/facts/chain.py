@@ -1,7 +1,7 @@
 """A case: everything that is known about one service account and its pods when the links are looked at.
 
-Facts are gathered first (``podrole.doctor.facts.gather``); a fact that could not be had is the CannotTell that says why. The
-account is the one thing that is still asked while the links are looked at: it answers as STS's own directory does.
+Facts are gathered first (``podrole.doctor.facts.gather``); a fact that could not be had is the CannotTell that says why.
+The account is the one thing that is still asked while the links are looked at: it answers as STS's directory does.
 """
 
 from __future__ import annotations

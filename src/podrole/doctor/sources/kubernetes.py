@@ -30,8 +30,8 @@ _PATHS = {
 
 
 class KubernetesCluster:
-    """See ``podrole.doctor.sources.cluster.Cluster``. What was listed as a whole is not asked for one by one: a survey of all
-    service accounts reads each kind once."""
+    """See ``podrole.doctor.sources.cluster.Cluster``. Objects that were listed as a whole are not read one by one: a
+    survey of all service accounts reads each kind once."""
 
     def __init__(self, connection: Connection, *, what: str = "") -> None:
         """Raises podrole.kube.errors.KubeconfigProblem where the connection's certificates cannot be used."""
