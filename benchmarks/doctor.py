@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from podrole.cli.place import access_to
+from podrole.cli.sources import access_to
 from podrole.doctor.sources.boto import BotoAccount
 from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import from_kubeconfig

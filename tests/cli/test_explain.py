@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.broken_world import NAMESPACE, Clinic, Object
+from support.broken_world import NAMESPACE, BrokenWorld, Object
 from support.faults import an_account_misspelt, healthy
 from support.world import running_world
 
@@ -17,10 +17,10 @@ STEPS = "parameters", "token form", "required claims", "identity provider", "aud
 
 
 @pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokenWorld]:
     """A world in which one pod was refused by STS, and another by EC2."""
-    with running_world(tmp_path_factory.mktemp("explained")) as world:
-        found = Clinic(world)
+    with running_world(tmp_path_factory.mktemp("explained")) as running:
+        found = BrokenWorld(running)
         found.provider()
         found.create_namespace(NAMESPACE)
         found.open()
@@ -33,27 +33,27 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
         found.close()
 
 
-def explain(clinic: Clinic, *words: str) -> str:
-    return clinic.world.ok("podrole", "explain", *words)
+def explain(world: BrokenWorld, *words: str) -> str:
+    return world.running.ok("podrole", "explain", *words)
 
 
-def events(clinic: Clinic, what: str) -> list[Object]:
-    lines = (clinic.directory / "events.jsonl").read_text().splitlines()
+def events(world: BrokenWorld, what: str) -> list[Object]:
+    lines = (world.directory / "events.jsonl").read_text().splitlines()
     return [event for event in map(json.loads, lines) if event["what"] == what]
 
 
-def test_the_last_refusal_leads_back_to_its_pod_and_the_exchange(clinic: Clinic) -> None:
-    told = explain(clinic)
+def test_the_last_refusal_leads_back_to_its_pod_and_the_exchange(world: BrokenWorld) -> None:
+    told = explain(world)
     assert "ec2:StartInstances refused" in told
     assert f"pod        {NAMESPACE}/poor" in told
     assert "no identity-based policy is there" in told
-    assert f"by sts:AssumeRoleWithWebIdentity on {clinic.arn('poor')}" in told
+    assert f"by sts:AssumeRoleWithWebIdentity on {world.arn('poor')}" in told
     assert told.rstrip().endswith(f"next: podrole doctor {NAMESPACE}/poor")
 
 
-def test_a_refused_exchange_is_told_step_by_step_and_statement_by_statement(clinic: Clinic) -> None:
-    refused = next(one for one in events(clinic, "sts:AssumeRoleWithWebIdentity") if one["outcome"] == "refused")
-    told = explain(clinic, refused["id"][:8])
+def test_a_refused_exchange_is_told_step_by_step_and_statement_by_statement(world: BrokenWorld) -> None:
+    refused = next(one for one in events(world, "sts:AssumeRoleWithWebIdentity") if one["outcome"] == "refused")
+    told = explain(world, refused["id"][:8])
     for step in (*STEPS, "time"):
         assert f"✓ {step}" in told
     assert "✗ trust policy" in told
@@ -61,47 +61,47 @@ def test_a_refused_exchange_is_told_step_by_step_and_statement_by_statement(clin
     assert f"system:serviceaccount:{NAMESPACE}:an-acount-misspelt" in told
     assert '"alg": "RS256"' in told
     assert not SIGNATURE.search(told)
-    found = json.loads(explain(clinic, refused["id"], "--json"))
+    found = json.loads(explain(world, refused["id"], "--json"))
     assert found["pod"] == f"{NAMESPACE}/distrusted"
     assert [one["held"] for one in found["steps"]] == [True] * 8 + [False, None, None]
 
 
-def test_a_granted_exchange_is_told_with_all_its_steps(clinic: Clinic) -> None:
-    granted = next(one for one in events(clinic, "sts:AssumeRoleWithWebIdentity") if one["outcome"] == "allowed")
-    found = json.loads(explain(clinic, granted["id"], "--json"))
+def test_a_granted_exchange_is_told_with_all_its_steps(world: BrokenWorld) -> None:
+    granted = next(one for one in events(world, "sts:AssumeRoleWithWebIdentity") if one["outcome"] == "allowed")
+    found = json.loads(explain(world, granted["id"], "--json"))
     assert {one["held"] for one in found["steps"]} == {True}
     assert found["admission"]["what"] == "CREATE pods"
 
 
-def test_an_admission_says_what_the_webhook_gave(clinic: Clinic) -> None:
-    told = explain(clinic, events(clinic, "CREATE pods")[-1]["id"])
-    assert f"{clinic.arn('poor')} (the annotations of service account {NAMESPACE}/poor); main: injected" in " ".join(
+def test_an_admission_says_what_the_webhook_gave(world: BrokenWorld) -> None:
+    told = explain(world, events(world, "CREATE pods")[-1]["id"])
+    assert f"{world.arn('poor')} (the annotations of service account {NAMESPACE}/poor); main: injected" in " ".join(
         told.split()
     )
 
 
-def test_an_encoded_message_is_opened(clinic: Clinic) -> None:
-    sealed = re.search(r"message: (\S+)", clinic.logs("poor"))
+def test_an_encoded_message_is_opened(world: BrokenWorld) -> None:
+    sealed = re.search(r"message: (\S+)", world.logs("poor"))
     assert sealed is not None
-    told = explain(clinic, sealed[1])
+    told = explain(world, sealed[1])
     assert "denied, because nothing allows it" in told
     assert "ec2:StartInstances" in told
     assert "instance/i-0123456789abcdef0" in told
-    piped = clinic.world.ok("podrole", "explain", "-", "--json", stdin=f"{sealed[1]}\n")
+    piped = world.running.ok("podrole", "explain", "-", "--json", stdin=f"{sealed[1]}\n")
     assert json.loads(piped)["context"]["action"] == "ec2:StartInstances"
 
 
 @pytest.mark.parametrize("what", ["nosuchid", "A" * 200])
-def test_what_is_no_event_and_no_message_is_told_so(clinic: Clinic, what: str) -> None:
-    done = clinic.world.run("podrole", "explain", what)
+def test_what_is_no_event_and_no_message_is_told_so(world: BrokenWorld, what: str) -> None:
+    done = world.running.run("podrole", "explain", what)
     assert done.returncode == 2
     assert "podrole events" in done.stderr
 
 
-def test_allowed_calls_say_by_which_statement(clinic: Clinic) -> None:
-    allowed = next(one for one in events(clinic, "iam:CreateRole") if one["outcome"] == "allowed")
-    assert f"$.Statement[0] of {allowed['explanation']['policy']}" in explain(clinic, allowed["id"])
-    told = clinic.world.ok("podrole", "events", "--why")
+def test_allowed_calls_say_by_which_statement(world: BrokenWorld) -> None:
+    allowed = next(one for one in events(world, "iam:CreateRole") if one["outcome"] == "allowed")
+    assert f"$.Statement[0] of {allowed['explanation']['policy']}" in explain(world, allowed["id"])
+    told = world.running.ok("podrole", "events", "--why")
     assert f"by        $.Statement[0] of {allowed['explanation']['policy']}" in told
     assert "\n\n" not in told
 
@@ -109,66 +109,66 @@ def test_allowed_calls_say_by_which_statement(clinic: Clinic) -> None:
 # Tokens
 
 
-def token(clinic: Clinic, audience: str = "sts.amazonaws.com") -> str:
+def token(world: BrokenWorld, audience: str = "sts.amazonaws.com") -> str:
     spec = {"spec": {"audiences": [audience]}}
-    answer = clinic.call("POST", f"{clinic.of('serviceaccounts', 'poor')}/token", spec)
+    answer = world.call("POST", f"{world.of('serviceaccounts', 'poor')}/token", spec)
     return str(answer["status"]["token"])
 
 
-def decode(clinic: Clinic, text: str, *words: str) -> tuple[int, str]:
-    done = clinic.world.run("podrole", "token", "decode", "-", *words, stdin=text)
+def decode(world: BrokenWorld, text: str, *words: str) -> tuple[int, str]:
+    done = world.running.run("podrole", "token", "decode", "-", *words, stdin=text)
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_token_is_shown_without_its_signature(clinic: Clinic) -> None:
-    text = token(clinic)
-    code, told = decode(clinic, text)
+def test_a_token_is_shown_without_its_signature(world: BrokenWorld) -> None:
+    text = token(world)
+    code, told = decode(world, text)
     assert code == 0
     assert f"system:serviceaccount:{NAMESPACE}:poor" in told
     assert "header (not verified)" in told
     assert text.rpartition(".")[2] not in told
 
 
-def test_a_token_is_verified_as_the_worlds_sts_would(clinic: Clinic) -> None:
-    code, told = decode(clinic, token(clinic), "--verify", "--role", clinic.arn("poor"))
+def test_a_token_is_verified_as_the_worlds_sts_would(world: BrokenWorld) -> None:
+    code, told = decode(world, token(world), "--verify", "--role", world.arn("poor"))
     assert code == 0, told
     assert "✓ session policy" in told
-    code, told = decode(clinic, token(clinic), "--verify", "--role", clinic.arn("distrusted"), "--json")
+    code, told = decode(world, token(world), "--verify", "--role", world.arn("distrusted"), "--json")
     assert code == 1
     found = json.loads(told)
     assert found["denial"]["message"] == "Not authorized to perform sts:AssumeRoleWithWebIdentity"
     assert {"step": "trust policy", "held": False} in found["steps"]
 
 
-def test_a_token_for_another_audience_is_refused(clinic: Clinic) -> None:
-    code, told = decode(clinic, token(clinic, "vault"), "--verify")
+def test_a_token_for_another_audience_is_refused(world: BrokenWorld) -> None:
+    code, told = decode(world, token(world, "vault"), "--verify")
     assert code == 1
     assert "✗ audience" in told
     assert "Incorrect token audience" in told
 
 
-def test_a_token_is_verified_by_a_clusters_own_keys(clinic: Clinic) -> None:
-    config = str(clinic.directory / "kubeconfig")
-    text = token(clinic)
-    assert decode(clinic, text, "--verify", "--kubeconfig", config)[0] == 0
-    code, told = decode(clinic, text[:-20] + "A" * 20, "--verify", "--kubeconfig", config)
+def test_a_token_is_verified_by_a_clusters_own_keys(world: BrokenWorld) -> None:
+    config = str(world.directory / "kubeconfig")
+    text = token(world)
+    assert decode(world, text, "--verify", "--kubeconfig", config)[0] == 0
+    code, told = decode(world, text[:-20] + "A" * 20, "--verify", "--kubeconfig", config)
     assert code == 1
     assert "✗ signature" in told
     assert "claims (not verified)" in told
-    assert decode(clinic, token(clinic, "vault"), "--verify", "--kubeconfig", config, "--audience", "vault")[0] == 0
+    assert decode(world, token(world, "vault"), "--verify", "--kubeconfig", config, "--audience", "vault")[0] == 0
 
 
-def test_an_issuer_that_cannot_be_asked_is_said_to_be_so(clinic: Clinic) -> None:
-    issuer = clinic.issuer.replace("oidc.eks.us-east-1.amazonaws.com", "127.0.0.1")
-    done = clinic.world.run(
-        "podrole", "token", "decode", "-", "--verify", "--issuer", issuer, "--dir", "nowhere", stdin=token(clinic)
+def test_an_issuer_that_cannot_be_asked_is_said_to_be_so(world: BrokenWorld) -> None:
+    issuer = world.issuer.replace("oidc.eks.us-east-1.amazonaws.com", "127.0.0.1")
+    done = world.running.run(
+        "podrole", "token", "decode", "-", "--verify", "--issuer", issuer, "--dir", "nowhere", stdin=token(world)
     )
     assert done.returncode == 1
     assert "✗ identity provider" in done.stdout
 
 
 @pytest.mark.parametrize("text", ["abc", "a.b.c", "", "x" * 30_000])
-def test_what_is_no_token_is_told_so(clinic: Clinic, text: str) -> None:
-    code, told = decode(clinic, text)
+def test_what_is_no_token_is_told_so(world: BrokenWorld, text: str) -> None:
+    code, told = decode(world, text)
     assert code == 1
     assert "no valid JWT" in told

@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.broken_world import NAMESPACE, Clinic
+from support.broken_world import NAMESPACE, BrokenWorld
 from support.faults import a_profile, healthy, no_condition_on_the_subject
 from support.world import running_world
 
 
 @pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokenWorld]:
     """A world with a sound pod, a broken one, a role that is too open, and a service account that nobody uses."""
-    with running_world(tmp_path_factory.mktemp("survey")) as world:
-        found = Clinic(world)
+    with running_world(tmp_path_factory.mktemp("survey")) as running:
+        found = BrokenWorld(running)
         found.provider()
         found.create_namespace(NAMESPACE)
         healthy(found, "sound")
@@ -28,13 +28,13 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
         found.close()
 
 
-def doctor(clinic: Clinic, *words: str) -> tuple[int, str, str]:
-    done = clinic.world.run("podrole", "doctor", *words)
+def doctor(world: BrokenWorld, *words: str) -> tuple[int, str, str]:
+    done = world.running.run("podrole", "doctor", *words)
     return done.returncode, done.stdout, done.stderr
 
 
-def test_every_service_account_has_a_line(clinic: Clinic) -> None:
-    code, told, _ = doctor(clinic, "--all")
+def test_every_service_account_has_a_line(world: BrokenWorld) -> None:
+    code, told, _ = doctor(world, "--all")
     assert code == 1
     lines = {tuple(line.split()[:2]): line for line in told.splitlines() if line.startswith(NAMESPACE)}
     assert "sound" in lines[NAMESPACE, "sound"].split()[3]
@@ -47,8 +47,8 @@ def test_every_service_account_has_a_line(clinic: Clinic) -> None:
     assert "\033" not in told
 
 
-def test_the_table_is_there_for_machines_too(clinic: Clinic) -> None:
-    code, told, _ = doctor(clinic, "--all", "--json")
+def test_the_table_is_there_for_machines_too(world: BrokenWorld) -> None:
+    code, told, _ = doctor(world, "--all", "--json")
     assert code == 1
     found = {one["name"]: one for one in json.loads(told)["serviceAccounts"] if one["namespace"] == NAMESPACE}
     assert found["broken"]["state"] == "broken"
@@ -56,34 +56,34 @@ def test_the_table_is_there_for_machines_too(clinic: Clinic) -> None:
     assert found["sound"]["findings"] == []
 
 
-def test_a_service_account_that_nobody_uses_is_let_go_as_it_is_said(clinic: Clinic) -> None:
-    _, told, _ = doctor(clinic, "--all", "--json")
+def test_a_service_account_that_nobody_uses_is_let_go_as_it_is_said(world: BrokenWorld) -> None:
+    _, told, _ = doctor(world, "--all", "--json")
     found = {one["name"]: one for one in json.loads(told)["serviceAccounts"] if one["namespace"] == NAMESPACE}
     command = found["unused"]["findings"][0]["remedy"]["byHand"][0]
-    clinic.world.ok(*command.split())
-    _, after, _ = doctor(clinic, "--all", "--json")
+    world.running.ok(*command.split())
+    _, after, _ = doctor(world, "--all", "--json")
     found = {one["name"]: one for one in json.loads(after)["serviceAccounts"] if one["namespace"] == NAMESPACE}
     assert (found["unused"]["state"], found["unused"]["findings"]) == ("no role", [])
 
 
-def test_a_sound_pod_ends_with_zero_and_a_broken_one_with_one(clinic: Clinic) -> None:
-    code, told, _ = doctor(clinic, f"{NAMESPACE}/sound")
+def test_a_sound_pod_ends_with_zero_and_a_broken_one_with_one(world: BrokenWorld) -> None:
+    code, told, _ = doctor(world, f"{NAMESPACE}/sound")
     assert code == 0
     assert "do this next: nothing; every link holds" in told
-    assert f"in the cluster of the world in {clinic.directory} and AWS account {clinic.account}" in told
-    code, told, _ = doctor(clinic, f"{NAMESPACE}/broken")
+    assert f"in the cluster of the world in {world.directory} and AWS account {world.account}" in told
+    code, told, _ = doctor(world, f"{NAMESPACE}/broken")
     assert code == 1
     assert "PR302" in told
     assert f"then again:   podrole doctor {NAMESPACE}/broken" in told
-    code, told, _ = doctor(clinic, f"{NAMESPACE}/broken", "--json")
+    code, told, _ = doctor(world, f"{NAMESPACE}/broken", "--json")
     found = json.loads(told)
     assert (code, found["next"], found["exitCode"]) == (1, "PR302", 1)
     shell = found["links"][2]["findings"][0]["remedy"]["commands"][0]["shell"]
     assert shell.startswith("kubectl get pod broken")
 
 
-def test_what_is_not_known_ends_with_two(clinic: Clinic) -> None:
-    held = doctor(clinic, f"{NAMESPACE}/sound", "--can", "no action")
+def test_what_is_not_known_ends_with_two(world: BrokenWorld) -> None:
+    held = doctor(world, f"{NAMESPACE}/sound", "--can", "no action")
     assert held[0] == 2
     assert "could not be checked" in held[1] or "cannot be asked about" in held[1]
 
@@ -100,8 +100,8 @@ def test_what_is_not_known_ends_with_two(clinic: Clinic) -> None:
         ([f"{NAMESPACE}/sound", "--resource", "*"], "--can"),
     ],
 )
-def test_a_target_that_is_not_understood_gets_a_sentence(clinic: Clinic, words: list[str], expected: str) -> None:
-    code, _, told = doctor(clinic, *words)
+def test_a_target_that_is_not_understood_gets_a_sentence(world: BrokenWorld, words: list[str], expected: str) -> None:
+    code, _, told = doctor(world, *words)
     assert code == 2
     assert expected in told
     assert "Traceback" not in told

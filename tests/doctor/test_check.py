@@ -13,7 +13,7 @@ import yaml
 
 from podrole.cli.check import as_json, github, run, sarif, text
 from podrole.doctor.errors import BadFile
-from podrole.doctor.files.check import Checked, Options, check
+from podrole.doctor.files.check import CheckOptions, FileCheck, check
 
 ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
 PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
@@ -90,11 +90,11 @@ def write(folder: Path, **files: Any) -> None:
             path.write_text(yaml.safe_dump_all(documents, sort_keys=False))
 
 
-def look(*paths: Path, **options: str) -> Checked:
-    return asyncio.run(check(list(paths), Options(**options)))
+def look(*paths: Path, **options: str) -> FileCheck:
+    return asyncio.run(check(list(paths), CheckOptions(**options)))
 
 
-def codes(checked: Checked) -> list[str]:
+def codes(checked: FileCheck) -> list[str]:
     return [one.finding.code for one in checked.findings]
 
 
@@ -102,7 +102,7 @@ def line_of(path: Path, part: str) -> int:
     return next(number for number, line in enumerate(path.read_text().splitlines(), 1) if part in line)
 
 
-def apply(checked: Checked) -> None:
+def apply(checked: FileCheck) -> None:
     """Do what the edits of the first finding say."""
     for edit in checked.findings[0].edits:
         raw = edit.path.read_text()
@@ -220,8 +220,8 @@ def test_a_fault_of_a_trust_policy_has_its_line_and_its_edit(tmp_path: Path, cod
         path = tmp_path / "stack.yaml"
     found = look(tmp_path)
     assert set(codes(found)) == {code}
-    place = {"PR606": "aud", "PR617": "namespace", "PR618": "aud", "PR605": "https://"}.get(code, "sub")
-    mark = f"https://{ISSUER}:" if place == "https://" else f"{ISSUER}:{place}"
+    sources = {"PR606": "aud", "PR617": "namespace", "PR618": "aud", "PR605": "https://"}.get(code, "sub")
+    mark = f"https://{ISSUER}:" if sources == "https://" else f"{ISSUER}:{sources}"
     assert (found.findings[0].path, found.findings[0].line) == (path, line_of(path, mark))
     apply(found)
     assert codes(look(tmp_path)) == []
@@ -268,7 +268,7 @@ def test_what_is_known_only_once_it_is_deployed_is_told(tmp_path: Path) -> None:
     found = look(tmp_path)
     assert codes(found) == []
     assert "known only when it is deployed" in found.notes[0]
-    assert run([tmp_path], Options(), "text") == 0
+    assert run([tmp_path], CheckOptions(), "text") == 0
 
 
 MANIFEST_FAULTS = {
@@ -356,9 +356,9 @@ def test_an_unrendered_chart_is_told_to_be_rendered_and_the_rest_is_checked(tmp_
 def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(BadFile):
         look(tmp_path / "nothing.yaml")
-    assert run([tmp_path / "nothing.yaml"], Options(), "text") == 2
+    assert run([tmp_path / "nothing.yaml"], CheckOptions(), "text") == 2
     assert "There is no such file" in capsys.readouterr().err
-    assert run([tmp_path], Options(), "xml") == 2
+    assert run([tmp_path], CheckOptions(), "xml") == 2
 
 
 @pytest.mark.parametrize("content", ["", "---\n", "[]", "- 1\n- 2\n", "kind: [", "a: &a [*a]\n", "\x00", "{" * 5_000])
@@ -378,7 +378,7 @@ def test_members_of_odd_types_break_nothing(tmp_path: Path, member: str, value: 
 
 
 @pytest.fixture
-def faulty(tmp_path: Path) -> Checked:
+def faulty(tmp_path: Path) -> FileCheck:
     write(
         tmp_path,
         app__yaml=[account(), deployment(env=[{"name": "AWS_PROFILE", "value": "a,b: 100%\nc"}])],
@@ -388,20 +388,20 @@ def faulty(tmp_path: Path) -> Checked:
     return look(tmp_path)
 
 
-def test_text_has_file_line_and_code_and_ends_with_what_to_do(faulty: Checked) -> None:
+def test_text_has_file_line_and_code_and_ends_with_what_to_do(faulty: FileCheck) -> None:
     lines = list(text(faulty))
     assert any(line.startswith(f"{faulty.findings[0].path}:{faulty.findings[0].line}: PR302 ") for line in lines)
     assert any("PR652 risk:" in line for line in lines)
     assert lines[-1] == "next: take the variable out (PR302)"
 
 
-def test_json_has_everything(faulty: Checked) -> None:
+def test_json_has_everything(faulty: FileCheck) -> None:
     found = json.loads("".join(as_json(faulty)))
     assert [one["code"] for one in found["findings"]] == ["PR302", "PR652"]
     assert found["findings"][0]["edits"][0]["operations"][0]["op"] == "remove"
 
 
-def test_sarif_names_rules_levels_and_lines(faulty: Checked) -> None:
+def test_sarif_names_rules_levels_and_lines(faulty: FileCheck) -> None:
     log = json.loads("".join(sarif(faulty)))
     assert log["version"] == "2.1.0"
     only = log["runs"][0]
@@ -415,7 +415,7 @@ def test_sarif_names_rules_levels_and_lines(faulty: Checked) -> None:
     assert only["invocations"][0]["executionSuccessful"] is False
 
 
-def test_github_annotations_are_escaped(faulty: Checked) -> None:
+def test_github_annotations_are_escaped(faulty: FileCheck) -> None:
     first, second, note = github(faulty)
     assert first.startswith("::error file=")
     assert "\n" not in first
@@ -426,8 +426,8 @@ def test_github_annotations_are_escaped(faulty: Checked) -> None:
 
 def test_exit_codes_tell_faults_from_what_could_not_be_read(tmp_path: Path) -> None:
     write(tmp_path, app__yaml=[account(), deployment()])
-    assert run([tmp_path], Options(), "text") == 0
+    assert run([tmp_path], CheckOptions(), "text") == 0
     write(tmp_path, broken__json="{")
-    assert run([tmp_path], Options(), "text") == 2
+    assert run([tmp_path], CheckOptions(), "text") == 2
     write(tmp_path, app__yaml=[account(), deployment(env=[{"name": "AWS_PROFILE", "value": "x"}])])
-    assert run([tmp_path], Options(), "github") == 1
+    assert run([tmp_path], CheckOptions(), "github") == 1

@@ -12,7 +12,7 @@ import pytest
 import podrole.doctor
 from podrole.doctor.report.codes import CODES
 from podrole.doctor.sources.boto import read_policy
-from support.faults import AILMENTS
+from support.faults import FAULTS
 
 ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
@@ -47,7 +47,7 @@ def test_every_code_is_raised_and_nothing_else() -> None:
 def test_every_code_is_tested(code: str) -> None:
     written = codes_in(*(path for path in HERE.glob("test_*.py") if path.name != Path(__file__).name))
     written |= codes_in(ROOT / "tests" / "cli" / "test_survey.py")
-    assert code in written | {one.code for one in AILMENTS}
+    assert code in written | {one.code for one in FAULTS}
 
 
 @pytest.mark.parametrize("code", CODES)

@@ -17,16 +17,16 @@ from podrole.base.certificates import Authority, server_context
 from podrole.base.events import Event
 from podrole.base.serving import bind, listening
 from podrole.doctor.chain import Diagnosis, diagnose
-from podrole.doctor.facts.chain import Case, LiveFacts, Surroundings, Target
+from podrole.doctor.facts.chain import ChainFacts, DoctorTarget, EnvironmentFacts, LiveFacts
 from podrole.doctor.facts.gather import Gatherer
-from podrole.doctor.remedies.changes import ByHand, Publish, Remedy
-from podrole.doctor.report.findings import Finding, Severity, State
+from podrole.doctor.remedies.changes import ByHand, PublishDocument, Remedy
+from podrole.doctor.report.findings import Finding, LinkState, Severity
 from podrole.doctor.sources.cluster import Object
 from podrole.doctor.sources.documents import Document
 from podrole.doctor.sources.files import FilesAccount
 from podrole.doctor.sources.manifests import Manifests
 from podrole.doctor.sources.policies import Origin, PolicyFile, ProviderFile, RoleFile
-from podrole.doctor.sources.sources import Place
+from podrole.doctor.sources.sources import Sources
 from podrole.iam.directory import OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 from podrole.iam.policy import PolicyKind
 from podrole.oidc.issuer import discovery_document
@@ -110,28 +110,28 @@ async def issuer(key: SigningKey) -> AsyncIterator[FakeIssuer]:
 
 
 @pytest.fixture
-def place(issuer: FakeIssuer, key: SigningKey) -> Place:
+def sources(issuer: FakeIssuer, key: SigningKey) -> Sources:
     known = account(trust())
     known.thumbprints = tuple(issuer.thumbprints)
-    return Place(
+    return Sources(
         cluster=Cluster(documents(ACCOUNT), key),
         account=known,
         fetcher=issuer.fetcher(),
         settings=InjectionSettings(),
-        surroundings=Surroundings(region="us-east-1"),
+        environment=EnvironmentFacts(region="us-east-1"),
     )
 
 
-async def gathered(place: Place) -> Case:
-    gatherer = Gatherer(place)
+async def gathered(sources: Sources) -> ChainFacts:
+    gatherer = Gatherer(sources)
     try:
-        return await gatherer.case(Target("shop", "web"))
+        return await gatherer.case(DoctorTarget("shop", "web"))
     finally:
         await gatherer.close()
 
 
-async def examined(place: Place) -> Diagnosis:
-    return diagnose(await gathered(place))
+async def examined(sources: Sources) -> Diagnosis:
+    return diagnose(await gathered(sources))
 
 
 def only(diagnosis: Diagnosis, code: str) -> Finding:
@@ -143,70 +143,70 @@ def publish(issuer: FakeIssuer, remedy: Remedy) -> None:
     """Serve the documents that the remedy says, where it says so."""
     assert remedy.automatic
     for change in remedy.changes:
-        assert isinstance(change, Publish)
+        assert isinstance(change, PublishDocument)
         if urlsplit(change.url).path.endswith("openid-configuration"):
             issuer.document = json.loads(change.content)
         else:
             issuer.key_set = json.loads(change.content)
 
 
-async def test_an_issuer_that_serves_the_clusters_documents_holds(place: Place) -> None:
-    found = await examined(place)
+async def test_an_issuer_that_serves_the_clusters_documents_holds(sources: Sources) -> None:
+    found = await examined(sources)
     assert (found.faults, found.risks) == ((), ())
     # The pods and the webhook cannot be seen in files: that is said, and nothing else is unknown.
-    assert [one.link.title for one in found.verdicts if one.state is State.UNKNOWN] == ["injection"]
+    assert [one.link.title for one in found.verdicts if one.state is LinkState.UNKNOWN] == ["injection"]
 
 
 async def test_another_issuer_in_the_document_is_found_and_the_right_one_published(
-    place: Place, issuer: FakeIssuer
+    sources: Sources, issuer: FakeIssuer
 ) -> None:
     issuer.document = discovery_document(f"{ISSUER}/", f"{ISSUER}/keys", ["RS256"])
-    found = only(await examined(place), "PR403")
+    found = only(await examined(sources), "PR403")
     assert found.got is not None
     assert found.got.strip("'\"").endswith(f"{ISSUER}/")
     publish(issuer, found.remedy)
-    assert (await examined(place)).faults == ()
+    assert (await examined(sources)).faults == ()
 
 
-async def test_keys_that_were_rotated_and_not_published_are_found(place: Place, issuer: FakeIssuer) -> None:
+async def test_keys_that_were_rotated_and_not_published_are_found(sources: Sources, issuer: FakeIssuer) -> None:
     issuer.keys = [SigningKey.generate("ES256")]
-    found = only(await examined(place), "PR404")
+    found = only(await examined(sources), "PR404")
     assert found.severity is Severity.FAULT
     publish(issuer, found.remedy)
-    assert (await examined(place)).faults == ()
+    assert (await examined(sources)).faults == ()
 
 
 @pytest.mark.parametrize("body", [b"no json", {"keys": []}, {"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "a"}]}])
-async def test_documents_that_aws_does_not_take_are_replaced(place: Place, issuer: FakeIssuer, body: Any) -> None:
+async def test_documents_that_aws_does_not_take_are_replaced(sources: Sources, issuer: FakeIssuer, body: Any) -> None:
     issuer.key_set = body
-    found = only(await examined(place), "PR408")
+    found = only(await examined(sources), "PR408")
     publish(issuer, found.remedy)
-    assert (await examined(place)).faults == ()
+    assert (await examined(sources)).faults == ()
 
 
-async def test_an_issuer_that_is_down_is_told(place: Place, issuer: FakeIssuer) -> None:
+async def test_an_issuer_that_is_down_is_told(sources: Sources, issuer: FakeIssuer) -> None:
     issuer.down = True
-    assert "cannot be had" in only(await examined(place), "PR402").what
+    assert "cannot be had" in only(await examined(sources), "PR402").what
     issuer.down = False
     issuer.status = 500
-    only(await examined(place), "PR402")
+    only(await examined(sources), "PR402")
     issuer.behave()
-    assert (await examined(place)).faults == ()
+    assert (await examined(sources)).faults == ()
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_not_held_against_the_documents(
-    place: Place, issuer: FakeIssuer
+    sources: Sources, issuer: FakeIssuer
 ) -> None:
-    assert isinstance(place.account, Account)
-    place.account.thumbprints = ("0" * 40,)
-    assert only(await examined(place), "PR503").expected == f"thumbprint {issuer.thumbprints[0]}"
+    assert isinstance(sources.account, Account)
+    sources.account.thumbprints = ("0" * 40,)
+    assert only(await examined(sources), "PR503").expected == f"thumbprint {issuer.thumbprints[0]}"
 
 
-async def test_a_certificate_that_the_system_trusts_needs_no_thumbprint(place: Place, issuer: FakeIssuer) -> None:
-    assert isinstance(place.account, Account)
-    place.account.thumbprints = ()
+async def test_a_certificate_that_the_system_trusts_needs_no_thumbprint(sources: Sources, issuer: FakeIssuer) -> None:
+    assert isinstance(sources.account, Account)
+    sources.account.thumbprints = ()
     pem = issuer.authority.certificate_pem.decode()
-    trusting = replace(place, fetcher=issuer.fetcher(lambda: ssl.create_default_context(cadata=pem)))
+    trusting = replace(sources, fetcher=issuer.fetcher(lambda: ssl.create_default_context(cadata=pem)))
     assert (await examined(trusting)).faults == ()
 
 
@@ -222,36 +222,36 @@ async def test_a_certificate_that_the_system_trusts_needs_no_thumbprint(place: P
     ],
 )
 async def test_an_issuer_that_aws_cannot_ask_is_told_to_be_replaced(
-    place: Place, key: SigningKey, url: str, why: str
+    sources: Sources, key: SigningKey, url: str, why: str
 ) -> None:
-    inside = replace(place, cluster=Cluster(documents(ACCOUNT), key, url), account=account(trust(url), url))
+    inside = replace(sources, cluster=Cluster(documents(ACCOUNT), key, url), account=account(trust(url), url))
     diagnosis = await examined(inside)
     found = next(one for one in diagnosis.faults if one.code == "PR401")
     assert why in found.what
     assert "--service-account-issuer=" in str(found.remedy.changes)
 
 
-async def test_an_issuer_with_a_public_name_is_taken(place: Place) -> None:
-    assert not [one for one in (await examined(place)).faults if one.code == "PR401"]
+async def test_an_issuer_with_a_public_name_is_taken(sources: Sources) -> None:
+    assert not [one for one in (await examined(sources)).faults if one.code == "PR401"]
 
 
-async def test_a_token_that_expired_is_found_in_the_log(place: Place) -> None:
+async def test_a_token_that_expired_is_found_in_the_log(sources: Sources) -> None:
     expired = Event(
         "id", 1.0, "aws", "anonymous", "sts:AssumeRoleWithWebIdentity", "refused", code="ExpiredTokenException",
         why="The token has expired.", explanation={"token": {"claims": {"sub": "system:serviceaccount:shop:web"}}},
     )  # fmt: skip
-    found = only(await examined(replace(place, log=lambda: [expired])), "PR406")
+    found = only(await examined(replace(sources, log=lambda: [expired])), "PR406")
     assert "AWS_WEB_IDENTITY_TOKEN_FILE" in found.remedy.what
     since = Event(
         "id", 2.0, "aws", ROLE, "sts:AssumeRoleWithWebIdentity", "allowed",
         explanation={"subject": "system:serviceaccount:shop:web"},
     )  # fmt: skip
-    assert (await examined(replace(place, log=lambda: [since, expired]))).faults == ()
+    assert (await examined(replace(sources, log=lambda: [since, expired]))).faults == ()
 
 
 @pytest.mark.parametrize("skew", [-3600.0, 3600.0])
-async def test_clocks_that_are_apart_are_found_by_a_real_try(place: Place, key: SigningKey, skew: float) -> None:
-    case = await gathered(place)
+async def test_clocks_that_are_apart_are_found_by_a_real_try(sources: Sources, key: SigningKey, skew: float) -> None:
+    case = await gathered(sources)
     shown = {"header": {"kid": key.verification_key.kid}, "claims": {}}
     identity = "arn:aws:sts::111122223333:assumed-role/web/x"
     tried = replace(case, live=LiveFacts(shown, {"arn": identity}, identity, skew=skew))
@@ -260,24 +260,24 @@ async def test_clocks_that_are_apart_are_found_by_a_real_try(place: Place, key: 
     assert diagnose(replace(tried, live=LiveFacts(shown, {"arn": identity}, identity, skew=1.0))).faults == ()
 
 
-async def test_credentials_of_another_role_are_told(place: Place) -> None:
-    case = await gathered(place)
+async def test_credentials_of_another_role_are_told(sources: Sources) -> None:
+    case = await gathered(sources)
     other = "arn:aws:sts::111122223333:assumed-role/other/x"
     tried = replace(case, live=LiveFacts({}, {"arn": other}, other))
     assert only(diagnose(tried), "PR803").got == other
 
 
-async def test_a_trust_policy_that_cannot_be_read_is_written_anew(place: Place) -> None:
+async def test_a_trust_policy_that_cannot_be_read_is_written_anew(sources: Sources) -> None:
     broken = account('{"Statement": [{"Effect": "Permit"}]}')
-    broken.thumbprints = place.account.thumbprints  # type: ignore[union-attr]
-    found = only(await examined(replace(place, account=broken)), "PR615")
+    broken.thumbprints = sources.account.thumbprints  # type: ignore[union-attr]
+    found = only(await examined(replace(sources, account=broken)), "PR615")
     assert found.remedy.automatic
     written = account(found.remedy.changes[0].document)  # type: ignore[union-attr]
     written.thumbprints = broken.thumbprints
-    assert (await examined(replace(place, account=written))).faults == ()
+    assert (await examined(replace(sources, account=written))).faults == ()
 
 
-async def test_a_refusal_by_a_resources_policy_names_the_statement_that_is_missing(place: Place) -> None:
+async def test_a_refusal_by_a_resources_policy_names_the_statement_that_is_missing(sources: Sources) -> None:
     session = "arn:aws:sts::111122223333:assumed-role/web/x"
     began = Event(
         "a", 1.0, "aws", session, "sts:AssumeRoleWithWebIdentity", "allowed", on=ROLE,
@@ -285,20 +285,20 @@ async def test_a_refusal_by_a_resources_policy_names_the_statement_that_is_missi
     )  # fmt: skip
     denied = {"action": "s3:GetObject", "resource": "arn:aws:s3:::theirs/a", "decided_by": "resource"}
     refused = Event("b", 2.0, "aws", session, "s3:GetObject", "refused", why="No policy.", explanation=denied)
-    found = only(await examined(replace(place, log=lambda: [refused, began])), "PR705")
+    found = only(await examined(replace(sources, log=lambda: [refused, began])), "PR705")
     assert isinstance(found.remedy.changes[0], ByHand)
     assert '"Resource": "arn:aws:s3:::theirs/a"' in found.remedy.changes[0].text
 
 
-async def test_a_container_that_may_take_the_nodes_role_is_a_risk(place: Place, key: SigningKey) -> None:
+async def test_a_container_that_may_take_the_nodes_role_is_a_risk(sources: Sources, key: SigningKey) -> None:
     container = {"name": "main", "image": "busybox"}
     made = {
         "kind": "Pod",
         "metadata": {"uid": "1", "annotations": {"eks.amazonaws.com/skip-containers": "main"}},
         "spec": {"serviceAccountName": "web", "containers": [container]},
     }
-    found = await examined(replace(place, cluster=Cluster(documents(ACCOUNT, made), key)))
+    found = await examined(replace(sources, cluster=Cluster(documents(ACCOUNT, made), key)))
     assert [one.code for one in found.risks] == ["PR304"]
     container["env"] = [{"name": "AWS_EC2_METADATA_DISABLED", "value": "true"}]  # type: ignore[assignment]
-    found = await examined(replace(place, cluster=Cluster(documents(ACCOUNT, made), key)))
+    found = await examined(replace(sources, cluster=Cluster(documents(ACCOUNT, made), key)))
     assert found.risks == ()

@@ -10,12 +10,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from podrole.doctor.chain import Diagnosis
-from podrole.doctor.facts.chain import Wish
-from podrole.doctor.report.findings import Finding, Link, State, Verdict
-from support.broken_world import Clinic, Object
+from podrole.doctor.facts.chain import DesiredCall
+from podrole.doctor.report.findings import Finding, Link, LinkState, LinkVerdict
+from support.broken_world import BrokenWorld, Object
 from support.faults import healthy
 
-DESCRIBE = Wish("ec2:DescribeInstances")
+DESCRIBE = DesiredCall("ec2:DescribeInstances")
 
 
 def document(*statements: Object) -> str:
@@ -26,29 +26,29 @@ def allow(*actions: str, effect: str = "Allow") -> Object:
     return {"Effect": effect, "Action": list(actions), "Resource": "*"}
 
 
-def permissions(diagnosis: Diagnosis) -> Verdict | None:
+def permissions(diagnosis: Diagnosis) -> LinkVerdict | None:
     return next((one for one in diagnosis.verdicts if one.link is Link.PERMISSIONS), None)
 
 
-def ask(clinic: Clinic, name: str, wish: Wish | None = DESCRIBE) -> Verdict | None:
-    return permissions(clinic.examine(f"{clinic.namespace}/serviceaccount/{name}", can=wish))
+def ask(world: BrokenWorld, name: str, desired_call: DesiredCall | None = DESCRIBE) -> LinkVerdict | None:
+    return permissions(world.examine(f"{world.namespace}/serviceaccount/{name}", can=desired_call))
 
 
-def only(verdict: Verdict | None, code: str) -> Finding:
+def only(verdict: LinkVerdict | None, code: str) -> Finding:
     assert verdict is not None
     assert [one.code for one in verdict.findings] == [code]
     return verdict.findings[0]
 
 
-def session(clinic: Clinic, name: str, **more: Any) -> Any:
+def session(world: BrokenWorld, name: str, **more: Any) -> Any:
     """Return an EC2 client with credentials for which a token of the service account was given."""
     spec = {"spec": {"audiences": ["sts.amazonaws.com"]}}
-    token = clinic.call("POST", f"{clinic.of('serviceaccounts', name)}/token", spec)["status"]["token"]
-    asked = {"RoleArn": clinic.arn(name), "RoleSessionName": "here", "WebIdentityToken": token, **more}
-    given = clinic.boto("sts").assume_role_with_web_identity(**asked)["Credentials"]
+    token = world.call("POST", f"{world.of('serviceaccounts', name)}/token", spec)["status"]["token"]
+    asked = {"RoleArn": world.arn(name), "RoleSessionName": "here", "WebIdentityToken": token, **more}
+    given = world.boto("sts").assume_role_with_web_identity(**asked)["Credentials"]
     return boto3.client(
         "ec2",
-        endpoint_url=clinic.world.environment["AWS_ENDPOINT_URL"],
+        endpoint_url=world.running.environment["AWS_ENDPOINT_URL"],
         region_name="us-east-1",
         aws_access_key_id=given["AccessKeyId"],
         aws_secret_access_key=given["SecretAccessKey"],
@@ -61,82 +61,82 @@ def refused(client: Any) -> None:
         client.describe_instances()
 
 
-def test_a_call_that_nothing_allows_is_allowed_by_the_smallest_statement(clinic: Clinic) -> None:
-    healthy(clinic, "allows-nothing")
-    found = only(ask(clinic, "allows-nothing"), "PR701")
-    clinic.treat(found)
-    after = ask(clinic, "allows-nothing")
+def test_a_call_that_nothing_allows_is_allowed_by_the_smallest_statement(world: BrokenWorld) -> None:
+    healthy(world, "allows-nothing")
+    found = only(ask(world, "allows-nothing"), "PR701")
+    world.repair(found)
+    after = ask(world, "allows-nothing")
     assert after is not None
-    assert after.state is State.HOLDS
-    session(clinic, "allows-nothing").describe_instances()
-    stored = clinic.iam.get_role_policy(RoleName="allows-nothing", PolicyName="Allow-ec2-DescribeInstances")
+    assert after.state is LinkState.HOLDS
+    session(world, "allows-nothing").describe_instances()
+    stored = world.iam.get_role_policy(RoleName="allows-nothing", PolicyName="Allow-ec2-DescribeInstances")
     assert stored["PolicyDocument"]["Statement"] == [
         {"Effect": "Allow", "Action": "ec2:DescribeInstances", "Resource": "*"}
     ]
 
 
-def test_a_call_that_was_refused_is_found_in_the_event_log(clinic: Clinic) -> None:
-    healthy(clinic, "was-refused")
-    assert ask(clinic, "was-refused", None) is None
-    client = session(clinic, "was-refused")
+def test_a_call_that_was_refused_is_found_in_the_event_log(world: BrokenWorld) -> None:
+    healthy(world, "was-refused")
+    assert ask(world, "was-refused", None) is None
+    client = session(world, "was-refused")
     refused(client)
-    clinic.treat(only(ask(clinic, "was-refused", None), "PR701"))
+    world.repair(only(ask(world, "was-refused", None), "PR701"))
     client.describe_instances()
-    after = ask(clinic, "was-refused", None)
+    after = ask(world, "was-refused", None)
     assert after is not None
     assert "refused before, is allowed now" in after.why
 
 
 @pytest.mark.parametrize("others", [[], ["ec2:StopInstances"]])
-def test_a_denied_action_is_taken_out_of_the_statement_that_denies_it(clinic: Clinic, others: list[str]) -> None:
+def test_a_denied_action_is_taken_out_of_the_statement_that_denies_it(world: BrokenWorld, others: list[str]) -> None:
     name = f"denied-{len(others)}"
-    healthy(clinic, name)
+    healthy(world, name)
     text = document(allow("ec2:*"), allow("ec2:DescribeInstances", *others, effect="Deny"))
-    clinic.iam.put_role_policy(RoleName=name, PolicyName="mixed", PolicyDocument=text)
-    clinic.treat(only(ask(clinic, name), "PR702"))
-    client = session(clinic, name)
+    world.iam.put_role_policy(RoleName=name, PolicyName="mixed", PolicyDocument=text)
+    world.repair(only(ask(world, name), "PR702"))
+    client = session(world, name)
     client.describe_instances()
     if others:
         with pytest.raises(ClientError, match="UnauthorizedOperation"):
             client.stop_instances(InstanceIds=["i-0123456789abcdef0"])
 
 
-def test_a_boundary_gets_the_statement_too(clinic: Clinic) -> None:
-    clinic.service_account("bounded", {"eks.amazonaws.com/role-arn": clinic.arn("bounded")})
-    boundary = clinic.iam.create_policy(PolicyName="boundary", PolicyDocument=document(allow("s3:*")))["Policy"]["Arn"]
-    clinic.role("bounded", PermissionsBoundary=boundary)
-    clinic.iam.put_role_policy(RoleName="bounded", PolicyName="all", PolicyDocument=document(allow("ec2:*")))
-    clinic.treat(only(ask(clinic, "bounded"), "PR703"))
-    session(clinic, "bounded").describe_instances()
+def test_a_boundary_gets_the_statement_too(world: BrokenWorld) -> None:
+    world.service_account("bounded", {"eks.amazonaws.com/role-arn": world.arn("bounded")})
+    boundary = world.iam.create_policy(PolicyName="boundary", PolicyDocument=document(allow("s3:*")))["Policy"]["Arn"]
+    world.role("bounded", PermissionsBoundary=boundary)
+    world.iam.put_role_policy(RoleName="bounded", PolicyName="all", PolicyDocument=document(allow("ec2:*")))
+    world.repair(only(ask(world, "bounded"), "PR703"))
+    session(world, "bounded").describe_instances()
 
 
-def test_a_session_policy_that_refused_is_told_with_the_statement_that_is_missing(clinic: Clinic) -> None:
-    healthy(clinic, "narrowed")
-    clinic.iam.put_role_policy(RoleName="narrowed", PolicyName="all", PolicyDocument=document(allow("ec2:*")))
-    refused(session(clinic, "narrowed", Policy=document(allow("s3:*"))))
-    found = only(ask(clinic, "narrowed", None), "PR704")
+def test_a_session_policy_that_refused_is_told_with_the_statement_that_is_missing(world: BrokenWorld) -> None:
+    healthy(world, "narrowed")
+    world.iam.put_role_policy(RoleName="narrowed", PolicyName="all", PolicyDocument=document(allow("ec2:*")))
+    refused(session(world, "narrowed", Policy=document(allow("s3:*"))))
+    found = only(ask(world, "narrowed", None), "PR704")
     assert not found.remedy.automatic
     missing = '{"Effect": "Allow", "Action": "ec2:DescribeInstances", "Resource": "*"}'
     assert missing in str(found.remedy.changes[0])
-    session(clinic, "narrowed", Policy=document(allow("s3:*"), json.loads(missing))).describe_instances()
+    session(world, "narrowed", Policy=document(allow("s3:*"), json.loads(missing))).describe_instances()
 
 
-def test_an_action_that_is_allowed_only_on_some_resources_asks_for_one(clinic: Clinic) -> None:
-    healthy(clinic, "some-objects")
+def test_an_action_that_is_allowed_only_on_some_resources_asks_for_one(world: BrokenWorld) -> None:
+    healthy(world, "some-objects")
     statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::logs/*"}
-    clinic.iam.put_role_policy(RoleName="some-objects", PolicyName="logs", PolicyDocument=document(statement))
-    told = ask(clinic, "some-objects", Wish("s3:GetObject"))
+    world.iam.put_role_policy(RoleName="some-objects", PolicyName="logs", PolicyDocument=document(statement))
+    told = ask(world, "some-objects", DesiredCall("s3:GetObject"))
     assert told is not None
-    assert told.state is State.UNKNOWN
+    assert told.state is LinkState.UNKNOWN
     assert "arn:aws:s3:::logs/*" in told.why
-    held = ask(clinic, "some-objects", Wish("s3:GetObject", "arn:aws:s3:::logs/a"))
+    held = ask(world, "some-objects", DesiredCall("s3:GetObject", "arn:aws:s3:::logs/a"))
     assert held is not None
-    assert held.state is State.HOLDS
-    only(ask(clinic, "some-objects", Wish("s3:GetObject", "arn:aws:s3:::others/a")), "PR701")
+    assert held.state is LinkState.HOLDS
+    only(ask(world, "some-objects", DesiredCall("s3:GetObject", "arn:aws:s3:::others/a")), "PR701")
 
 
-def test_what_is_no_action_is_told(clinic: Clinic) -> None:
-    healthy(clinic, "no-action")
-    told = ask(clinic, "no-action", Wish("read everything"))
+def test_what_is_no_action_is_told(world: BrokenWorld) -> None:
+    healthy(world, "no-action")
+    told = ask(world, "no-action", DesiredCall("read everything"))
     assert told is not None
-    assert told.state is State.UNKNOWN
+    assert told.state is LinkState.UNKNOWN

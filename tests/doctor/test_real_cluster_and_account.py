@@ -9,25 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from podrole.cli.sources import SourceOptions, open_sources
 
 from podrole.base.serving import LOOPBACK
 from podrole.cli.doctor import Asked, diagnosed
-from podrole.cli.place import PlaceOptions, open_place
 from podrole.doctor.chain import Diagnosis
-from podrole.doctor.report.findings import Link, State, Verdict
+from podrole.doctor.report.findings import Link, LinkState, LinkVerdict
 from podrole.doctor.sources.boto import OPERATIONS, read_policy
-from podrole.doctor.sources.sources import Place
+from podrole.doctor.sources.sources import Sources
 from podrole.oidc.fetch import Fetcher
-from support.broken_world import Clinic
+from support.broken_world import BrokenWorld
 from support.faults import an_account_misspelt, healthy
 from support.world import running_world
 
 
 @pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A world with a sound pod and a user who may read, and nothing else."""
-    with running_world(tmp_path_factory.mktemp("real")) as world:
-        found = Clinic(world)
+    with running_world(tmp_path_factory.mktemp("real")) as running:
+        found = BrokenWorld(running)
         found.provider()
         found.create_namespace(found.namespace)
         healthy(found, "sound")
@@ -55,16 +55,16 @@ ALLOWS = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", 
 
 
 @pytest.fixture(scope="module")
-def made(clinic: Clinic) -> dict[str, str]:
+def made(world: BrokenWorld) -> dict[str, str]:
     """The reader's access key."""
-    return dict(clinic.iam.create_access_key(UserName="reader")["AccessKey"])
+    return dict(world.iam.create_access_key(UserName="reader")["AccessKey"])
 
 
 @pytest.fixture
-def options(clinic: Clinic, made: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> PlaceOptions:
+def options(world: BrokenWorld, made: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> SourceOptions:
     """Lead boto3 to the world as the user who may read."""
     variables = {
-        "AWS_ENDPOINT_URL": clinic.world.environment["AWS_ENDPOINT_URL"],
+        "AWS_ENDPOINT_URL": world.running.environment["AWS_ENDPOINT_URL"],
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": made["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"],
@@ -72,103 +72,103 @@ def options(clinic: Clinic, made: dict[str, str], monkeypatch: pytest.MonkeyPatc
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("KUBECONFIG", raising=False)
-    return PlaceOptions(directory=Path("nowhere"), kubeconfig=clinic.directory / "kubeconfig")
+    return SourceOptions(directory=Path("nowhere"), kubeconfig=world.directory / "kubeconfig")
 
 
-def from_here(clinic: Clinic, place: Place) -> Place:
+def from_here(world: BrokenWorld, sources: Sources) -> Sources:
     """The issuer's name leads to the world; nothing goes to the real one."""
-    port = int(str(clinic.world.description["issuer_port"]))
-    return replace(place, fetcher=Fetcher(resolve=lambda _host, _port: (LOOPBACK, port)))
+    port = int(str(world.running.description["issuer_port"]))
+    return replace(sources, fetcher=Fetcher(resolve=lambda _host, _port: (LOOPBACK, port)))
 
 
-def examine(clinic: Clinic, options: PlaceOptions, target: str, **asked: Any) -> Diagnosis:
+def examine(world: BrokenWorld, options: SourceOptions, target: str, **asked: Any) -> Diagnosis:
     async def look() -> Diagnosis:
-        async with open_place(options) as place:
-            return await diagnosed(Asked(target, **asked), from_here(clinic, place))
+        async with open_sources(options) as sources:
+            return await diagnosed(Asked(target, **asked), from_here(world, sources))
 
     return asyncio.run(look())
 
 
-def state(diagnosis: Diagnosis, link: Link) -> Verdict:
+def state(diagnosis: Diagnosis, link: Link) -> LinkVerdict:
     return next(one for one in diagnosis.verdicts if one.link is link)
 
 
-def test_a_sound_pod_is_found_sound_by_somebody_who_may_only_read(clinic: Clinic, options: PlaceOptions) -> None:
-    found = examine(clinic, options, f"{clinic.namespace}/sound", can="s3:GetObject")
+def test_a_sound_pod_is_found_sound_by_somebody_who_may_only_read(world: BrokenWorld, options: SourceOptions) -> None:
+    found = examine(world, options, f"{world.namespace}/sound", can="s3:GetObject")
     assert found.exit_code == 0, [(one.link.title, one.why) for one in found.verdicts]
-    assert {one.state for one in found.verdicts} == {State.HOLDS}
+    assert {one.state for one in found.verdicts} == {LinkState.HOLDS}
 
 
 def test_a_fault_is_found_as_in_the_world_and_the_commands_lead_to_the_cluster(
-    clinic: Clinic, options: PlaceOptions
+    world: BrokenWorld, options: SourceOptions
 ) -> None:
-    found = examine(clinic, options, f"{clinic.namespace}/misspelt")
+    found = examine(world, options, f"{world.namespace}/misspelt")
     assert [one.code for one in found.faults] == ["PR603"]
 
 
-def test_what_is_called_is_what_the_policy_to_copy_allows(clinic: Clinic, options: PlaceOptions) -> None:
+def test_what_is_called_is_what_the_policy_to_copy_allows(world: BrokenWorld, options: SourceOptions) -> None:
     for target in ("sound", "misspelt", "associated"):
-        examine(clinic, options, f"{clinic.namespace}/{target}", can="s3:GetObject")
-    examine(clinic, options, f"{clinic.namespace}/serviceaccount/default")
+        examine(world, options, f"{world.namespace}/{target}", can="s3:GetObject")
+    examine(world, options, f"{world.namespace}/serviceaccount/default")
     elsewhere = replace(options, issuer="https://issuer.example.com")
-    assert "PR501" in [one.code for one in examine(clinic, elsewhere, f"{clinic.namespace}/sound").faults]
-    log = [json.loads(line) for line in (clinic.directory / "events.jsonl").read_text().splitlines()]
+    assert "PR501" in [one.code for one in examine(world, elsewhere, f"{world.namespace}/sound").faults]
+    log = [json.loads(line) for line in (world.directory / "events.jsonl").read_text().splitlines()]
     calls = [event for event in log if event["who"].endswith(":user/reader")]
     assert {event.get("code") for event in calls} <= {None, "NoSuchEntity"}
     assert {event["what"] for event in calls} - {"sts:GetCallerIdentity"} == set(OPERATIONS)
 
 
 def test_a_right_that_is_missing_is_told_where_it_matters(
-    clinic: Clinic, options: PlaceOptions, monkeypatch: pytest.MonkeyPatch
+    world: BrokenWorld, options: SourceOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy = read_policy()
     policy["Statement"][0]["Action"].remove("iam:GetRole")
-    clinic.iam.create_user(UserName="half")
-    clinic.iam.put_user_policy(UserName="half", PolicyName="doctor", PolicyDocument=json.dumps(policy))
-    made = clinic.iam.create_access_key(UserName="half")["AccessKey"]
+    world.iam.create_user(UserName="half")
+    world.iam.put_user_policy(UserName="half", PolicyName="doctor", PolicyDocument=json.dumps(policy))
+    made = world.iam.create_access_key(UserName="half")["AccessKey"]
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", made["AccessKeyId"])
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", made["SecretAccessKey"])
-    found = examine(clinic, options, f"{clinic.namespace}/sound")
+    found = examine(world, options, f"{world.namespace}/sound")
     assert found.exit_code == 2
-    assert state(found, Link.TRUST).state is State.UNKNOWN
+    assert state(found, Link.TRUST).state is LinkState.UNKNOWN
     assert "iam:GetRole" in state(found, Link.TRUST).why
-    assert state(found, Link.PROVIDER).state is State.HOLDS or "iam:GetRole" in state(found, Link.PROVIDER).why
+    assert state(found, Link.PROVIDER).state is LinkState.HOLDS or "iam:GetRole" in state(found, Link.PROVIDER).why
 
 
-def test_pod_identity_is_no_fault(clinic: Clinic, options: PlaceOptions) -> None:
-    found = examine(clinic, options, f"{clinic.namespace}/associated")
+def test_pod_identity_is_no_fault(world: BrokenWorld, options: SourceOptions) -> None:
+    found = examine(world, options, f"{world.namespace}/associated")
     assert (found.exit_code, found.faults, found.risks) == (0, (), ())
     assert "lets in EKS Pod Identity" in state(found, Link.TRUST).why
 
 
 def test_without_an_account_the_cluster_is_checked_and_the_rest_is_said_to_be_unknown(
-    clinic: Clinic, options: PlaceOptions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    world: BrokenWorld, options: SourceOptions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
-    found = examine(clinic, options, f"{clinic.namespace}/sound")
+    found = examine(world, options, f"{world.namespace}/sound")
     assert found.exit_code == 2
-    assert state(found, Link.INJECTION).state is State.HOLDS
+    assert state(found, Link.INJECTION).state is LinkState.HOLDS
     assert "no AWS credentials" in state(found, Link.TRUST).why
 
 
 def test_without_a_cluster_a_role_is_checked_for_a_service_account_that_is_named(
-    clinic: Clinic, options: PlaceOptions
+    world: BrokenWorld, options: SourceOptions
 ) -> None:
     def ask(role: str) -> Diagnosis:
-        given = replace(options, kubeconfig=Path("nowhere"), role=clinic.arn(role), issuer=clinic.issuer)
-        return examine(clinic, given, f"{clinic.namespace}/serviceaccount/{role}")
+        given = replace(options, kubeconfig=Path("nowhere"), role=world.arn(role), issuer=world.issuer)
+        return examine(world, given, f"{world.namespace}/serviceaccount/{role}")
 
     found = ask("sound")
-    assert state(found, Link.TRUST).state is State.HOLDS
-    assert state(found, Link.PROVIDER).state is State.HOLDS
-    assert state(found, Link.SERVICE_ACCOUNT).state is State.UNKNOWN
+    assert state(found, Link.TRUST).state is LinkState.HOLDS
+    assert state(found, Link.PROVIDER).state is LinkState.HOLDS
+    assert state(found, Link.SERVICE_ACCOUNT).state is LinkState.UNKNOWN
     assert [one.code for one in ask("misspelt").faults] == ["PR603"]
 
 
-def test_a_real_token_is_tried_and_thrown_away(clinic: Clinic, options: PlaceOptions) -> None:
-    found = examine(clinic, options, f"{clinic.namespace}/sound", live=True)
+def test_a_real_token_is_tried_and_thrown_away(world: BrokenWorld, options: SourceOptions) -> None:
+    found = examine(world, options, f"{world.namespace}/sound", live=True)
     assert found.verdicts[-1].link is Link.LIVE
-    assert found.verdicts[-1].state is State.HOLDS
+    assert found.verdicts[-1].state is LinkState.HOLDS

@@ -14,314 +14,312 @@ import pytest
 
 from podrole.base.certificates import Authority
 from podrole.doctor.chain import Diagnosis
-from podrole.doctor.report.findings import State
+from podrole.doctor.report.findings import LinkState
 from podrole.world.parts import WEBHOOK_NAME
-from support.broken_world import Clinic, Object
+from support.broken_world import BrokenWorld, Object
 from support.faults import healthy
-from support.interfering_webhook import NAME, meddler
+from support.interfering_webhook import NAME, interfering_webhook
 
 REGISTRATION = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{WEBHOOK_NAME}"
 OTHER_PROVIDER = "arn:aws:iam::111122223333:oidc-provider/{}"
 
 
 @pytest.fixture(autouse=True)
-def as_it_was(clinic: Clinic) -> Iterator[None]:
+def as_it_was(world: BrokenWorld) -> Iterator[None]:
     """Give the next test a sound world, whatever this one left."""
-    clinic.open()
-    before = clinic.call("GET", REGISTRATION)
+    world.open()
+    before = world.call("GET", REGISTRATION)
     yield
     kept = {"metadata": {"name": WEBHOOK_NAME}, "webhooks": before["webhooks"]}
-    if clinic.http.get(REGISTRATION).status_code == 404:
-        clinic.call("POST", REGISTRATION.rpartition("/")[0], kept)
+    if world.http.get(REGISTRATION).status_code == 404:
+        world.call("POST", REGISTRATION.rpartition("/")[0], kept)
     else:
-        clinic.call("PATCH", REGISTRATION, {"webhooks": before["webhooks"]})
+        world.call("PATCH", REGISTRATION, {"webhooks": before["webhooks"]})
 
 
-def change(clinic: Clinic, **members: Any) -> None:
+def change(world: BrokenWorld, **members: Any) -> None:
     """Change members of the registered webhook; pods are let in whatever happens."""
     operations = [{"op": "add", "path": f"/webhooks/0/{key}", "value": value} for key, value in members.items()]
     operations.append({"op": "add", "path": "/webhooks/0/failurePolicy", "value": "Ignore"})
-    clinic.call("PATCH", REGISTRATION, operations, patch="json")
+    world.call("PATCH", REGISTRATION, operations, patch="json")
 
 
 def codes(diagnosis: Diagnosis) -> list[str]:
     return [one.code for one in diagnosis.faults]
 
 
-def repaired(clinic: Clinic, name: str, code: str, *also: str) -> None:
+def repaired(world: BrokenWorld, name: str, code: str, *also: str) -> None:
     """Find the fault, and nothing else, do what is said, and see the pod have its identity."""
-    clinic.wait_until_ended([name])
-    found = clinic.examine_pod(name)
+    world.wait_until_ended([name])
+    found = world.examine_pod(name)
     assert set(codes(found)) <= {code, *also}
-    clinic.treat(next(one for one in found.faults if one.code == code))
-    phases = clinic.wait_until_ended([name])
-    assert phases[name] == "Succeeded", clinic.logs(name)
-    assert f":assumed-role/{name}/" in clinic.logs(name)
-    assert clinic.examine_pod(name).exit_code == 0
+    world.repair(next(one for one in found.faults if one.code == code))
+    phases = world.wait_until_ended([name])
+    assert phases[name] == "Succeeded", world.logs(name)
+    assert f":assumed-role/{name}/" in world.logs(name)
+    assert world.examine_pod(name).exit_code == 0
 
 
-def test_a_webhook_that_is_not_registered_is_registered(clinic: Clinic) -> None:
-    clinic.call("DELETE", REGISTRATION)
-    healthy(clinic, "unregistered")
-    clinic.pod("unregistered", "unregistered")
-    repaired(clinic, "unregistered", "PR201")
+def test_a_webhook_that_is_not_registered_is_registered(world: BrokenWorld) -> None:
+    world.call("DELETE", REGISTRATION)
+    healthy(world, "unregistered")
+    world.pod("unregistered", "unregistered")
+    repaired(world, "unregistered", "PR201")
 
 
-def test_rules_that_leave_out_pods_are_put_right(clinic: Clinic) -> None:
+def test_rules_that_leave_out_pods_are_put_right(world: BrokenWorld) -> None:
     rule = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["deployments"]}
-    change(clinic, rules=[rule])
-    healthy(clinic, "no-rule")
-    clinic.pod("no-rule", "no-rule")
-    repaired(clinic, "no-rule", "PR202")
+    change(world, rules=[rule])
+    healthy(world, "no-rule")
+    world.pod("no-rule", "no-rule")
+    repaired(world, "no-rule", "PR202")
 
 
-def test_a_namespace_is_labelled_as_the_selector_wants_it(clinic: Clinic) -> None:
-    change(clinic, namespaceSelector={"matchLabels": {"identity": "yes"}})
-    healthy(clinic, "left-out")
-    clinic.pod("left-out", "left-out")
-    repaired(clinic, "left-out", "PR203")
+def test_a_namespace_is_labelled_as_the_selector_wants_it(world: BrokenWorld) -> None:
+    change(world, namespaceSelector={"matchLabels": {"identity": "yes"}})
+    healthy(world, "left-out")
+    world.pod("left-out", "left-out")
+    repaired(world, "left-out", "PR203")
 
 
-def test_a_namespace_left_out_by_its_name_is_taken_out_of_the_selector(clinic: Clinic) -> None:
-    named = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system", clinic.namespace]}
-    change(clinic, namespaceSelector={"matchExpressions": [named]})
-    healthy(clinic, "named")
-    clinic.pod("named", "named")
-    repaired(clinic, "named", "PR203")
+def test_a_namespace_left_out_by_its_name_is_taken_out_of_the_selector(world: BrokenWorld) -> None:
+    named = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system", world.namespace]}
+    change(world, namespaceSelector={"matchExpressions": [named]})
+    healthy(world, "named")
+    world.pod("named", "named")
+    repaired(world, "named", "PR203")
 
 
-def test_a_pod_is_labelled_as_the_selector_wants_it(clinic: Clinic) -> None:
-    change(clinic, objectSelector={"matchLabels": {"identity": "yes"}})
-    healthy(clinic, "unlabelled")
-    clinic.pod("unlabelled", "unlabelled")
-    repaired(clinic, "unlabelled", "PR204")
+def test_a_pod_is_labelled_as_the_selector_wants_it(world: BrokenWorld) -> None:
+    change(world, objectSelector={"matchLabels": {"identity": "yes"}})
+    healthy(world, "unlabelled")
+    world.pod("unlabelled", "unlabelled")
+    repaired(world, "unlabelled", "PR204")
 
 
-def test_a_label_that_leaves_the_pod_out_is_taken_from_it(clinic: Clinic) -> None:
-    healthy(clinic, "asks-to-be-left")
-    clinic.pod(
-        "asks-to-be-left", "asks-to-be-left", meta_labels={"eks.amazonaws.com/skip-pod-identity-webhook": "true"}
-    )
-    repaired(clinic, "asks-to-be-left", "PR204")
+def test_a_label_that_leaves_the_pod_out_is_taken_from_it(world: BrokenWorld) -> None:
+    healthy(world, "asks-to-be-left")
+    world.pod("asks-to-be-left", "asks-to-be-left", meta_labels={"eks.amazonaws.com/skip-pod-identity-webhook": "true"})
+    repaired(world, "asks-to-be-left", "PR204")
 
 
-def test_a_stale_ca_bundle_is_replaced(clinic: Clinic) -> None:
+def test_a_stale_ca_bundle_is_replaced(world: BrokenWorld) -> None:
     other = Authority.create("of last year", now=time.time()).certificate_pem
-    config = clinic.call("GET", REGISTRATION)["webhooks"][0]["clientConfig"]
-    change(clinic, clientConfig={**config, "caBundle": base64.b64encode(other).decode()})
-    healthy(clinic, "stale")
-    clinic.pod("stale", "stale")
-    repaired(clinic, "stale", "PR205")
+    config = world.call("GET", REGISTRATION)["webhooks"][0]["clientConfig"]
+    change(world, clientConfig={**config, "caBundle": base64.b64encode(other).decode()})
+    healthy(world, "stale")
+    world.pod("stale", "stale")
+    repaired(world, "stale", "PR205")
 
 
-def test_a_webhook_that_is_looked_for_in_the_wrong_place_is_found_again(clinic: Clinic) -> None:
-    config = clinic.call("GET", REGISTRATION)["webhooks"][0]["clientConfig"]
-    change(clinic, clientConfig={**config, "url": "https://127.0.0.1:1/mutate"})
-    healthy(clinic, "unreachable")
-    clinic.pod("unreachable", "unreachable")
-    repaired(clinic, "unreachable", "PR206")
+def test_a_webhook_that_is_looked_for_in_the_wrong_place_is_found_again(world: BrokenWorld) -> None:
+    config = world.call("GET", REGISTRATION)["webhooks"][0]["clientConfig"]
+    change(world, clientConfig={**config, "url": "https://127.0.0.1:1/mutate"})
+    healthy(world, "unreachable")
+    world.pod("unreachable", "unreachable")
+    repaired(world, "unreachable", "PR206")
 
 
-def test_a_pod_that_was_let_in_while_the_webhook_was_away_is_made_anew(clinic: Clinic) -> None:
-    config = clinic.call("GET", REGISTRATION)["webhooks"][0]["clientConfig"]
-    change(clinic, clientConfig={**config, "url": "https://127.0.0.1:1/mutate"})
-    healthy(clinic, "let-in")
-    time_of_next_second(clinic)
-    clinic.pod("let-in", "let-in")
-    change(clinic, clientConfig=config)
-    repaired(clinic, "let-in", "PR212")
+def test_a_pod_that_was_let_in_while_the_webhook_was_away_is_made_anew(world: BrokenWorld) -> None:
+    config = world.call("GET", REGISTRATION)["webhooks"][0]["clientConfig"]
+    change(world, clientConfig={**config, "url": "https://127.0.0.1:1/mutate"})
+    healthy(world, "let-in")
+    time_of_next_second(world)
+    world.pod("let-in", "let-in")
+    change(world, clientConfig=config)
+    repaired(world, "let-in", "PR212")
 
 
-def time_of_next_second(clinic: Clinic) -> None:
+def time_of_next_second(world: BrokenWorld) -> None:
     """Wait until the API server's clock, which tells whole seconds, shows another one."""
-    begin = made_now(clinic)
-    while made_now(clinic) == begin:
+    begin = made_now(world)
+    while made_now(world) == begin:
         time.sleep(0.05)  # the event that is waited for is a time
 
 
-def made_now(clinic: Clinic) -> str:
-    answer = clinic.call("POST", "/api/v1/namespaces?dryRun=All", {"metadata": {"name": "now"}})
+def made_now(world: BrokenWorld) -> str:
+    answer = world.call("POST", "/api/v1/namespaces?dryRun=All", {"metadata": {"name": "now"}})
     return str(answer["metadata"]["creationTimestamp"])
 
 
 @pytest.mark.parametrize("policy", ["Never", "IfNeeded"])
-def test_what_another_webhook_undoes_is_done_again_or_it_is_kept_away(clinic: Clinic, policy: str) -> None:
+def test_what_another_webhook_undoes_is_done_again_or_it_is_kept_away(world: BrokenWorld, policy: str) -> None:
     configurations = REGISTRATION.rpartition("/")[0]
     name = f"undone-{policy.lower()}"
-    with meddler(policy) as configuration:
-        clinic.call("POST", configurations, configuration)
+    with interfering_webhook(policy) as configuration:
+        world.call("POST", configurations, configuration)
         try:
-            change(clinic, reinvocationPolicy=policy)
-            healthy(clinic, name)
-            clinic.pod(name, name)
-            clinic.wait_until_ended([name])
-            assert NAME in clinic.examine_pod(name).faults[0].what
-            repaired(clinic, name, "PR211")
+            change(world, reinvocationPolicy=policy)
+            healthy(world, name)
+            world.pod(name, name)
+            world.wait_until_ended([name])
+            assert NAME in world.examine_pod(name).faults[0].what
+            repaired(world, name, "PR211")
         finally:
-            clinic.call("DELETE", f"{configurations}/sidecars")
+            world.call("DELETE", f"{configurations}/sidecars")
 
 
-def test_a_dry_run_tells_that_new_pods_go_without(clinic: Clinic) -> None:
-    healthy(clinic, "to-come")
-    config = clinic.call("GET", REGISTRATION)["webhooks"][0]["clientConfig"]
-    change(clinic, clientConfig={**config, "url": "https://127.0.0.1:1/mutate"})
-    found = clinic.examine(f"{clinic.namespace}/serviceaccount/to-come", live=True)
+def test_a_dry_run_tells_that_new_pods_go_without(world: BrokenWorld) -> None:
+    healthy(world, "to-come")
+    config = world.call("GET", REGISTRATION)["webhooks"][0]["clientConfig"]
+    change(world, clientConfig={**config, "url": "https://127.0.0.1:1/mutate"})
+    found = world.examine(f"{world.namespace}/serviceaccount/to-come", live=True)
     assert "PR212" in codes(found)
 
 
-def test_a_provider_that_is_not_there_is_created(clinic: Clinic) -> None:
-    clinic.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=clinic.provider_arn)
-    healthy(clinic, "no-provider")
-    clinic.pod("no-provider", "no-provider")
-    repaired(clinic, "no-provider", "PR501")
+def test_a_provider_that_is_not_there_is_created(world: BrokenWorld) -> None:
+    world.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=world.provider_arn)
+    healthy(world, "no-provider")
+    world.pod("no-provider", "no-provider")
+    repaired(world, "no-provider", "PR501")
 
 
-def test_an_audience_is_added_to_the_provider(clinic: Clinic) -> None:
-    clinic.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=clinic.provider_arn)
-    clinic.provider(ClientIDList=["somebody.else"])
-    healthy(clinic, "no-audience")
-    clinic.pod("no-audience", "no-audience")
-    repaired(clinic, "no-audience", "PR502")
+def test_an_audience_is_added_to_the_provider(world: BrokenWorld) -> None:
+    world.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=world.provider_arn)
+    world.provider(ClientIDList=["somebody.else"])
+    healthy(world, "no-audience")
+    world.pod("no-audience", "no-audience")
+    repaired(world, "no-audience", "PR502")
 
 
-def test_a_thumbprint_of_another_certificate_is_replaced(clinic: Clinic) -> None:
-    clinic.iam.update_open_id_connect_provider_thumbprint(
-        OpenIDConnectProviderArn=clinic.provider_arn, ThumbprintList=["a" * 40]
+def test_a_thumbprint_of_another_certificate_is_replaced(world: BrokenWorld) -> None:
+    world.iam.update_open_id_connect_provider_thumbprint(
+        OpenIDConnectProviderArn=world.provider_arn, ThumbprintList=["a" * 40]
     )
-    healthy(clinic, "other-thumbprint")
-    clinic.pod("other-thumbprint", "other-thumbprint")
-    repaired(clinic, "other-thumbprint", "PR503")
+    healthy(world, "other-thumbprint")
+    world.pod("other-thumbprint", "other-thumbprint")
+    repaired(world, "other-thumbprint", "PR503")
 
 
-def test_the_provider_of_a_cluster_before_is_left_alone_and_this_clusters_created(clinic: Clinic) -> None:
-    before = clinic.prefix[:-4] + "0000"
-    clinic.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=clinic.provider_arn)
-    clinic.provider(Url=f"https://{before}")
+def test_the_provider_of_a_cluster_before_is_left_alone_and_this_clusters_created(world: BrokenWorld) -> None:
+    before = world.prefix[:-4] + "0000"
+    world.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=world.provider_arn)
+    world.provider(Url=f"https://{before}")
     try:
         name = "of-before"
-        old = f"arn:aws:iam::{clinic.account}:oidc-provider/{before}"
-        trust = clinic.trust(name, Principal={"Federated": [old, clinic.provider_arn]})
-        clinic.service_account(name, {"eks.amazonaws.com/role-arn": clinic.role(name, trust)})
-        clinic.pod(name, name)
-        repaired(clinic, name, "PR504")
+        old = f"arn:aws:iam::{world.account}:oidc-provider/{before}"
+        trust = world.trust(name, Principal={"Federated": [old, world.provider_arn]})
+        world.service_account(name, {"eks.amazonaws.com/role-arn": world.role(name, trust)})
+        world.pod(name, name)
+        repaired(world, name, "PR504")
     finally:
-        clinic.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=old)
+        world.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=old)
 
 
-def test_a_provider_with_a_slash_at_its_end_is_created_anew(clinic: Clinic) -> None:
-    clinic.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=clinic.provider_arn)
-    clinic.provider(Url=clinic.issuer.replace("/id/", "/Id/"))
-    healthy(clinic, "almost")
-    clinic.pod("almost", "almost")
-    repaired(clinic, "almost", "PR505")
+def test_a_provider_with_a_slash_at_its_end_is_created_anew(world: BrokenWorld) -> None:
+    world.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=world.provider_arn)
+    world.provider(Url=world.issuer.replace("/id/", "/Id/"))
+    healthy(world, "almost")
+    world.pod("almost", "almost")
+    repaired(world, "almost", "PR505")
 
 
 # EKS Pod Identity
 
 
-def associate(clinic: Clinic, name: str) -> None:
+def associate(world: BrokenWorld, name: str) -> None:
     """Associate a service account with a role that EKS takes at the time."""
-    clinic.service_account(name)
+    world.service_account(name)
     statement = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}}
     actions = {"Action": ["sts:AssumeRole", "sts:TagSession"]}
-    role = clinic.role(name, {"Version": "2012-10-17", "Statement": [{**statement, **actions}]})
-    cluster = clinic.boto("eks").list_clusters()["clusters"][0]
-    clinic.boto("eks").create_pod_identity_association(
-        clusterName=cluster, namespace=clinic.namespace, serviceAccount=name, roleArn=role
+    role = world.role(name, {"Version": "2012-10-17", "Statement": [{**statement, **actions}]})
+    cluster = world.boto("eks").list_clusters()["clusters"][0]
+    world.boto("eks").create_pod_identity_association(
+        clusterName=cluster, namespace=world.namespace, serviceAccount=name, roleArn=role
     )
 
 
-def trusting(clinic: Clinic, name: str, document: Object) -> None:
-    clinic.iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
+def trusting(world: BrokenWorld, name: str, document: Object) -> None:
+    world.iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
 
 
-def test_a_role_that_trusts_pod_identity_no_more_is_made_to(clinic: Clinic) -> None:
-    associate(clinic, "associated")
-    trusting(clinic, "associated", clinic.trust("associated"))
-    clinic.pod("associated", "associated")
-    repaired(clinic, "associated", "PR619")
-    kept = clinic.iam.get_role(RoleName="associated")["Role"]["AssumeRolePolicyDocument"]["Statement"]
+def test_a_role_that_trusts_pod_identity_no_more_is_made_to(world: BrokenWorld) -> None:
+    associate(world, "associated")
+    trusting(world, "associated", world.trust("associated"))
+    world.pod("associated", "associated")
+    repaired(world, "associated", "PR619")
+    kept = world.iam.get_role(RoleName="associated")["Role"]["AssumeRolePolicyDocument"]["Statement"]
     assert len(kept) == 2, "whom it trusted before it trusts still"
 
 
-def test_a_role_that_lets_pod_identity_in_without_its_tags_is_made_to_let_them_in(clinic: Clinic) -> None:
-    associate(clinic, "untagged")
+def test_a_role_that_lets_pod_identity_in_without_its_tags_is_made_to_let_them_in(world: BrokenWorld) -> None:
+    associate(world, "untagged")
     statement = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    trusting(clinic, "untagged", {"Version": "2012-10-17", "Statement": [statement]})
-    clinic.pod("untagged", "untagged")
-    repaired(clinic, "untagged", "PR619")
+    trusting(world, "untagged", {"Version": "2012-10-17", "Statement": [statement]})
+    world.pod("untagged", "untagged")
+    repaired(world, "untagged", "PR619")
 
 
-def test_an_association_with_a_role_that_is_gone_gets_it_back(clinic: Clinic) -> None:
-    associate(clinic, "gone")
-    clinic.iam.delete_role(RoleName="gone")
-    clinic.pod("gone", "gone")
-    repaired(clinic, "gone", "PR601")
+def test_an_association_with_a_role_that_is_gone_gets_it_back(world: BrokenWorld) -> None:
+    associate(world, "gone")
+    world.iam.delete_role(RoleName="gone")
+    world.pod("gone", "gone")
+    repaired(world, "gone", "PR601")
 
 
 # Several pods, several namespaces
 
 
-def test_a_pod_that_runs_under_another_service_account_is_moved(clinic: Clinic) -> None:
-    clinic.create_namespace("aside")
-    aside = Clinic(clinic.world, "aside")
+def test_a_pod_that_runs_under_another_service_account_is_moved(world: BrokenWorld) -> None:
+    world.create_namespace("aside")
+    aside = BrokenWorld(world.running, "aside")
     try:
         healthy(aside, "the-right-one")
         aside.pod("the-right-pod")
         aside.wait_until_ended(["the-right-pod"])
         found = aside.examine_pod("the-right-pod")
         assert codes(found) == ["PR109"]
-        aside.treat(found.faults[0])
+        aside.repair(found.faults[0])
         assert aside.wait_until_ended(["the-right-pod"])["the-right-pod"] == "Succeeded"
     finally:
         aside.close()
 
 
-def test_a_deployment_is_repaired_in_its_template(clinic: Clinic) -> None:
+def test_a_deployment_is_repaired_in_its_template(world: BrokenWorld) -> None:
     name = "deployed"
-    healthy(clinic, name)
+    healthy(world, name)
     container: Object = {"name": "main", "image": "busybox", "command": ["sleep", "600"]}
     container["env"] = [{"name": "AWS_PROFILE", "value": "production"}]
     template = {"metadata": {"labels": {"app": name}}, "spec": {"containers": [container], "serviceAccountName": name}}
     spec = {"selector": {"matchLabels": {"app": name}}, "template": template}
-    path = f"/apis/apps/v1/namespaces/{clinic.namespace}/deployments"
-    clinic.call("POST", path, {"metadata": {"name": name}, "spec": spec})
-    clinic.world.ok("kubectl", "rollout", "status", f"deployment/{name}", "-n", clinic.namespace, "--timeout=30s")
-    target = f"{clinic.namespace}/{name}"
-    found = clinic.examine(target)
+    path = f"/apis/apps/v1/namespaces/{world.namespace}/deployments"
+    world.call("POST", path, {"metadata": {"name": name}, "spec": spec})
+    world.running.ok("kubectl", "rollout", "status", f"deployment/{name}", "-n", world.namespace, "--timeout=30s")
+    target = f"{world.namespace}/{name}"
+    found = world.examine(target)
     assert codes(found) == ["PR302"]
     before = str(found.target)
-    commands = clinic.treat(found.faults[0])
+    commands = world.repair(found.faults[0])
     assert f"set env deployment/{name}" in commands
-    clinic.world.ok("kubectl", "rollout", "status", f"deployment/{name}", "-n", clinic.namespace, "--timeout=30s")
-    assert clinic.examine(f"{clinic.namespace}/serviceaccount/{name}").exit_code == 0
-    assert clinic.examine(before).exit_code == 0  # the pod that has come in its place
-    clinic.call("DELETE", f"{path}/{name}")
+    world.running.ok("kubectl", "rollout", "status", f"deployment/{name}", "-n", world.namespace, "--timeout=30s")
+    assert world.examine(f"{world.namespace}/serviceaccount/{name}").exit_code == 0
+    assert world.examine(before).exit_code == 0  # the pod that has come in its place
+    world.call("DELETE", f"{path}/{name}")
 
 
 # Live
 
 
-def test_a_real_try_ends_with_the_roles_session(clinic: Clinic) -> None:
-    healthy(clinic, "live")
-    found = clinic.examine(f"{clinic.namespace}/serviceaccount/live", live=True)
+def test_a_real_try_ends_with_the_roles_session(world: BrokenWorld) -> None:
+    healthy(world, "live")
+    found = world.examine(f"{world.namespace}/serviceaccount/live", live=True)
     assert found.exit_code == 0
     last = found.verdicts[-1]
-    assert last.state is State.HOLDS
-    assert f"arn:aws:sts::{clinic.account}:assumed-role/live/podrole-doctor" in last.why
+    assert last.state is LinkState.HOLDS
+    assert f"arn:aws:sts::{world.account}:assumed-role/live/podrole-doctor" in last.why
 
 
-def test_a_real_try_of_a_service_account_that_is_not_there_says_so(clinic: Clinic) -> None:
-    found = clinic.examine(f"{clinic.namespace}/serviceaccount/nobody", live=True)
+def test_a_real_try_of_a_service_account_that_is_not_there_says_so(world: BrokenWorld) -> None:
+    found = world.examine(f"{world.namespace}/serviceaccount/nobody", live=True)
     assert codes(found) == ["PR101", "PR801"]
 
 
-def test_a_real_try_says_what_sts_answers(clinic: Clinic) -> None:
-    trust = clinic.trust("distrusted", Action="sts:AssumeRole")
-    clinic.service_account("distrusted", {"eks.amazonaws.com/role-arn": clinic.role("distrusted", trust)})
-    found = clinic.examine(f"{clinic.namespace}/serviceaccount/distrusted", live=True)
+def test_a_real_try_says_what_sts_answers(world: BrokenWorld) -> None:
+    trust = world.trust("distrusted", Action="sts:AssumeRole")
+    world.service_account("distrusted", {"eks.amazonaws.com/role-arn": world.role("distrusted", trust)})
+    found = world.examine(f"{world.namespace}/serviceaccount/distrusted", live=True)
     assert codes(found) == ["PR610", "PR802"]
     refusal = found.faults[1]
     assert "Not authorized to perform sts:AssumeRoleWithWebIdentity" in refusal.what
-    clinic.treat(found.faults[0])
-    assert clinic.examine(f"{clinic.namespace}/serviceaccount/distrusted", live=True).exit_code == 0
+    world.repair(found.faults[0])
+    assert world.examine(f"{world.namespace}/serviceaccount/distrusted", live=True).exit_code == 0

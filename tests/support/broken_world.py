@@ -17,26 +17,26 @@ from typing import Any
 
 import boto3
 import httpx2
+from podrole.cli.sources import SourceOptions, open_sources
 
 from podrole.cli.diagnosis import to_dict
-from podrole.cli.place import PlaceOptions, open_place
 from podrole.doctor.chain import Diagnosis, diagnose
-from podrole.doctor.facts.chain import Case, Wish
-from podrole.doctor.facts.gather import Gatherer, find
+from podrole.doctor.facts.chain import ChainFacts, DesiredCall
+from podrole.doctor.facts.gather import Gatherer, find_target
 from podrole.doctor.remedies.commands import Command, commands_of
 from podrole.doctor.report.findings import Finding
 from support.world import LIMIT_SECONDS, RunningWorld
 
 Object = dict[str, Any]
-NAMESPACE = "ward"
+NAMESPACE = "faults"
 ROLE_ARN = "eks.amazonaws.com/role-arn"
 
 
 @dataclass
-class Clinic:
+class BrokenWorld:
     """The world with clients of its own."""
 
-    world: RunningWorld
+    running: RunningWorld
     namespace: str = NAMESPACE
     _http: httpx2.Client | None = None
     _boto: dict[str, Any] = field(default_factory=dict)
@@ -45,11 +45,11 @@ class Clinic:
 
     @property
     def account(self) -> str:
-        return str(self.world.description["account"])
+        return str(self.running.description["account"])
 
     @property
     def issuer(self) -> str:
-        return str(self.world.description["issuer"])
+        return str(self.running.description["issuer"])
 
     @property
     def prefix(self) -> str:
@@ -62,7 +62,7 @@ class Clinic:
 
     @property
     def directory(self) -> Path:
-        return self.world.directory / ".podrole"
+        return self.running.directory / ".podrole"
 
     @property
     def iam(self) -> Any:
@@ -71,7 +71,7 @@ class Clinic:
     def boto(self, service: str) -> Any:
         """Return a boto3 client, the administrator's."""
         if service not in self._boto:
-            given = self.world.environment
+            given = self.running.environment
             self._boto[service] = boto3.client(
                 service,
                 endpoint_url=given["AWS_ENDPOINT_URL"],
@@ -202,23 +202,23 @@ class Clinic:
         given = {
             "Url": self.issuer,
             "ClientIDList": ["sts.amazonaws.com"],
-            "ThumbprintList": [self.world.description["thumbprint"]],
+            "ThumbprintList": [self.running.description["thumbprint"]],
             **more,
         }
         self.iam.create_open_id_connect_provider(**given)
 
     # The doctor
 
-    def examine(self, target: str, *, can: Wish | None = None, live: bool = False) -> Diagnosis:
+    def examine(self, target: str, *, can: DesiredCall | None = None, live: bool = False) -> Diagnosis:
         """Let the doctor look at a target, in this process."""
 
         async def look() -> Diagnosis:
-            async with open_place(PlaceOptions(directory=self.directory)) as place:
-                gatherer = Gatherer(place, wish=can)
+            async with open_sources(SourceOptions(directory=self.directory)) as sources:
+                gatherer = Gatherer(sources, desired_call=can)
                 try:
-                    case: Case = await gatherer.case(await find(target, place), live=live)
+                    case: ChainFacts = await gatherer.case(await find_target(target, sources), live=live)
                     found = diagnose(case)
-                    json.dumps(to_dict(found, place))  # whatever is found can be written
+                    json.dumps(to_dict(found, sources))  # whatever is found can be written
                     return found
                 finally:
                     await gatherer.close()
@@ -230,7 +230,7 @@ class Clinic:
 
     # Doing what it says
 
-    def treat(self, finding: Finding) -> str:
+    def repair(self, finding: Finding) -> str:
         """Run the commands of a finding's remedy, as they are. Returns them."""
         tools_commands = commands_of(finding.remedy.changes, _TOOLS)
         assert finding.remedy.automatic, f"{finding.code}: {finding.remedy}"
@@ -243,8 +243,8 @@ class Clinic:
         """Run one command line in a shell of the world."""
         done = subprocess.run(
             ["sh", "-c", command.shell()],
-            cwd=self.world.directory,
-            env=self.world.environment,
+            cwd=self.running.directory,
+            env=self.running.environment,
             capture_output=True,
             text=True,
             timeout=LIMIT_SECONDS,

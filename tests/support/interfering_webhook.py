@@ -44,7 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def meddler(reinvocation_policy: str) -> Iterator[dict[str, Any]]:
+def interfering_webhook(reinvocation_policy: str) -> Iterator[dict[str, Any]]:
     """Serve it, and give the configuration that registers it: it comes after the identity webhook, by its name."""
     authority = Authority.create("meddler", now=time.time())
     server = ThreadingHTTPServer((LOOPBACK, 0), _Handler)

@@ -163,9 +163,9 @@ def doctor(
     """Say why a pod has no AWS identity, link by link, and what repairs it. Exit code 0: sound, 1: broken, 2: could
     not tell."""
     from podrole.cli.doctor import Asked, run
-    from podrole.cli.place import PlaceOptions
+    from podrole.cli.sources import SourceOptions
 
-    options = PlaceOptions(directory, kubeconfig, context, profile, region, role, issuer)
+    options = SourceOptions(directory, kubeconfig, context, profile, region, role, issuer)
     raise typer.Exit(run(Asked(target, everything, can, resource, live), options, as_json=as_json))
 
 
@@ -209,10 +209,10 @@ def decode(
 ) -> None:
     """Show a token's header and claims, never its signature; with --verify say what STS would say to it: in the world,
     to an issuer's published keys, or to a cluster's own. Exit code 0: good, 1: refused, 2: could not tell."""
-    from podrole.cli.place import PlaceOptions
+    from podrole.cli.sources import SourceOptions
     from podrole.cli.token import Asked, run
 
-    options = PlaceOptions(directory, kubeconfig, context, profile, region, role, issuer)
+    options = SourceOptions(directory, kubeconfig, context, profile, region, role, issuer)
     raise typer.Exit(run(Asked(file, verify, audience), options, as_json=as_json))
 
 
@@ -230,6 +230,6 @@ def check(
     """Check files before they are applied: manifests (render Helm and Kustomize first), trust and permission policies,
     terraform show -json, CloudFormation. Exit code 0: nothing wrong, 1: a fault, 2: could not read."""
     from podrole.cli.check import run
-    from podrole.doctor.files.check import Options
+    from podrole.doctor.files.check import CheckOptions
 
-    raise typer.Exit(run(paths, Options(namespace, account, issuer, region), output))
+    raise typer.Exit(run(paths, CheckOptions(namespace, account, issuer, region), output))

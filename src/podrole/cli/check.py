@@ -15,7 +15,7 @@ from podrole.cli.diagnosis import Style, finding_to_dict, printable
 from podrole.cli.doctor import style
 from podrole.doctor.chain import BROKEN, COULD_NOT_TELL, SOUND
 from podrole.doctor.errors import BadTarget
-from podrole.doctor.files.check import Checked, FileFinding, Options, check
+from podrole.doctor.files.check import CheckOptions, FileCheck, FileFinding, check
 from podrole.doctor.remedies.commands import Tools
 from podrole.doctor.report.codes import CODES
 from podrole.doctor.report.findings import Severity
@@ -25,7 +25,7 @@ SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {Severity.FAULT: "error", Severity.RISK: "warning"}
 
 
-def run(paths: list[Path], options: Options, output: str) -> int:
+def run(paths: list[Path], options: CheckOptions, output: str) -> int:
     """Check and print. Returns 0 where nothing is wrong, 1 for a fault, 2 where a file could not be read."""
     try:
         render = _FORMATS.get(output)
@@ -41,7 +41,7 @@ def run(paths: list[Path], options: Options, output: str) -> int:
     return COULD_NOT_TELL if checked.unread else SOUND
 
 
-def text(checked: Checked) -> Iterator[str]:
+def text(checked: FileCheck) -> Iterator[str]:
     """Yield lines for people."""
     look = style()
     for one in checked.findings:
@@ -78,7 +78,7 @@ def _content(operation: Mapping[str, Any]) -> str:
     return f": {json.dumps(operation['value'])}" if "value" in operation else ""
 
 
-def as_json(checked: Checked) -> Iterator[str]:
+def as_json(checked: FileCheck) -> Iterator[str]:
     """Yield one JSON object."""
     found = {
         "findings": [
@@ -104,7 +104,7 @@ def as_json(checked: Checked) -> Iterator[str]:
     yield json.dumps(found, indent=2)
 
 
-def sarif(checked: Checked) -> Iterator[str]:
+def sarif(checked: FileCheck) -> Iterator[str]:
     """Yield a SARIF 2.1.0 log (https://docs.oasis-open.org/sarif/sarif/v2.1.0/)."""
     codes = sorted({one.finding.code for one in checked.findings})
     rules = [
@@ -140,7 +140,7 @@ def sarif(checked: Checked) -> Iterator[str]:
     yield json.dumps({"$schema": SARIF_SCHEMA, "version": "2.1.0", "runs": [run_of_it]}, indent=2)
 
 
-def github(checked: Checked) -> Iterator[str]:
+def github(checked: FileCheck) -> Iterator[str]:
     """Yield workflow commands of GitHub Actions
     (https://docs.github.com/actions/reference/workflow-commands-for-github-actions)."""
     for one in checked.findings:
@@ -165,7 +165,7 @@ def _property(text_: str) -> str:
     return _data(text_).replace(":", "%3A").replace(",", "%2C")
 
 
-_FORMATS: Mapping[str, Callable[[Checked], Iterator[str]]] = {
+_FORMATS: Mapping[str, Callable[[FileCheck], Iterator[str]]] = {
     "text": text,
     "json": as_json,
     "sarif": sarif,

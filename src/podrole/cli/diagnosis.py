@@ -9,15 +9,15 @@ from typing import Any
 
 from podrole.doctor.chain import Diagnosis
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.remedies.changes import ByHand, Publish
+from podrole.doctor.remedies.changes import ByHand, PublishDocument
 from podrole.doctor.remedies.commands import Command, Tools, commands_of
 from podrole.doctor.report.codes import CODES
-from podrole.doctor.report.findings import Finding, Severity, State, Verdict
-from podrole.doctor.sources.sources import Place
+from podrole.doctor.report.findings import Finding, LinkState, LinkVerdict, Severity
+from podrole.doctor.sources.sources import Sources
 
 WIDTH = 100
-_MARKS = {State.HOLDS: "✓", State.BROKEN: "✗", State.UNKNOWN: "?"}
-_COLOURS = {State.HOLDS: "32", State.BROKEN: "31", State.UNKNOWN: "33"}
+_MARKS = {LinkState.HOLDS: "✓", LinkState.BROKEN: "✗", LinkState.UNKNOWN: "?"}
+_COLOURS = {LinkState.HOLDS: "32", LinkState.BROKEN: "31", LinkState.UNKNOWN: "33"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ class Style:
         return f"\033[{code}m{text}\033[0m" if self.colour else text
 
 
-def tree(diagnosis: Diagnosis, place: Place, style: Style) -> str:
+def tree(diagnosis: Diagnosis, sources: Sources, style: Style) -> str:
     """Return the whole tree: where, the chain in one line, what is broken first, and at the end what to do next."""
-    lines = [_heading(diagnosis, style), f"in {' and '.join(_where(place))}", _chain(diagnosis, style), ""]
-    tools = place.tools
-    if diagnosis.faults and place.preamble:
+    lines = [_heading(diagnosis, style), f"in {' and '.join(_where(sources))}", _chain(diagnosis, style), ""]
+    tools = sources.tools
+    if diagnosis.faults and sources.preamble:
         lines += ["In this shell first, so that the commands below lead there:"]
-        lines += [*(f"  $ {line}" for line in place.preamble), ""]
+        lines += [*(f"  $ {line}" for line in sources.preamble), ""]
     ordered = sorted(diagnosis.verdicts, key=lambda one: (_rank(one), one.link))
     for position, verdict in enumerate(ordered):
         lines += _branch(verdict, tools, style, last=position == len(ordered) - 1)
@@ -45,10 +45,10 @@ def tree(diagnosis: Diagnosis, place: Place, style: Style) -> str:
     return "\n".join(printable(line) for line in lines)
 
 
-def to_dict(diagnosis: Diagnosis, place: Place) -> dict[str, Any]:
+def to_dict(diagnosis: Diagnosis, sources: Sources) -> dict[str, Any]:
     """Return the diagnosis as JSON-able data."""
     first = _first(diagnosis)
-    cluster, account = _where(place)
+    cluster, account = _where(sources)
     return {
         "cluster": cluster,
         "account": account,
@@ -64,11 +64,11 @@ def to_dict(diagnosis: Diagnosis, place: Place) -> dict[str, Any]:
                 "title": verdict.link.title,
                 "state": verdict.state.name.lower(),
                 "why": verdict.why,
-                "findings": [finding_to_dict(one, place.tools) for one in verdict.findings],
+                "findings": [finding_to_dict(one, sources.tools) for one in verdict.findings],
             }
             for verdict in diagnosis.verdicts
         ],
-        "first": list(place.preamble),
+        "first": list(sources.preamble),
         "next": None if first is None else first.code,
     }
 
@@ -94,7 +94,9 @@ def finding_to_dict(finding: Finding, tools: Tools) -> dict[str, Any]:
             "automatic": finding.remedy.automatic,
             "commands": [one.to_dict() for one in commands_of(finding.remedy.changes, tools)],
             "publish": [
-                {"url": one.url, "content": one.content} for one in finding.remedy.changes if isinstance(one, Publish)
+                {"url": one.url, "content": one.content}
+                for one in finding.remedy.changes
+                if isinstance(one, PublishDocument)
             ],
             "byHand": [one.text for one in finding.remedy.changes if isinstance(one, ByHand)],
         },
@@ -102,17 +104,17 @@ def finding_to_dict(finding: Finding, tools: Tools) -> dict[str, Any]:
     return found
 
 
-def _where(place: Place) -> tuple[str, str]:
+def _where(sources: Sources) -> tuple[str, str]:
     """Return where was looked: the cluster and the account, or that there is none."""
-    cluster = "no cluster" if isinstance(place.cluster, CannotTell) else place.cluster.what
-    account = "no AWS account" if isinstance(place.account, CannotTell) else place.account.what
+    cluster = "no cluster" if isinstance(sources.cluster, CannotTell) else sources.cluster.what
+    account = "no AWS account" if isinstance(sources.account, CannotTell) else sources.account.what
     return cluster, account
 
 
-def _rank(verdict: Verdict) -> int:
-    if verdict.state is State.HOLDS:
+def _rank(verdict: LinkVerdict) -> int:
+    if verdict.state is LinkState.HOLDS:
         return 2 if verdict.findings else 3
-    return 0 if verdict.state is State.BROKEN else 1
+    return 0 if verdict.state is LinkState.BROKEN else 1
 
 
 def _heading(diagnosis: Diagnosis, style: Style) -> str:
@@ -127,11 +129,11 @@ def _chain(diagnosis: Diagnosis, style: Style) -> str:
     )
 
 
-def _branch(verdict: Verdict, tools: Tools, style: Style, *, last: bool) -> Iterator[str]:
+def _branch(verdict: LinkVerdict, tools: Tools, style: Style, *, last: bool) -> Iterator[str]:
     corner, trunk = ("└─", "   ") if last else ("├─", "│  ")
     mark = style.paint(_MARKS[verdict.state], _COLOURS[verdict.state])
     title = f"{corner} {mark} {int(verdict.link)} {verdict.link.title}"
-    if verdict.state is State.BROKEN:
+    if verdict.state is LinkState.BROKEN:
         yield title
     else:
         yield from _wrapped(f"{title}: ", verdict.why, trunk + "    ")
@@ -159,7 +161,7 @@ def remedy_lines(finding: Finding, tools: Tools) -> Iterator[str]:
     for change in finding.remedy.changes:
         if isinstance(change, ByHand):
             yield f"# {change.text}"
-        elif isinstance(change, Publish):
+        elif isinstance(change, PublishDocument):
             yield f"# serve this at {change.url}:"
             yield from (f"#   {line}" for line in change.content.splitlines())
 
@@ -179,7 +181,7 @@ def _next(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
     first = _first(diagnosis)
     label = style.paint("do this next:", "1")
     if first is None:
-        unknown = [one for one in diagnosis.verdicts if one.state is State.UNKNOWN]
+        unknown = [one for one in diagnosis.verdicts if one.state is LinkState.UNKNOWN]
         if unknown:
             titles = ", ".join(one.link.title for one in unknown)
             yield f"{label} see why {titles} could not be checked; everything else holds"

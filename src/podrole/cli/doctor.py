@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from podrole.base.errors import PodroleError
 from podrole.cli.diagnosis import Style, to_dict, tree
-from podrole.cli.place import PlaceOptions, open_place
+from podrole.cli.sources import SourceOptions, open_sources
 from podrole.doctor.chain import COULD_NOT_TELL, Diagnosis, diagnose
 from podrole.doctor.errors import BadTarget
-from podrole.doctor.facts.chain import Wish
-from podrole.doctor.facts.gather import Gatherer, find
-from podrole.doctor.sources.sources import Place
+from podrole.doctor.facts.chain import DesiredCall
+from podrole.doctor.facts.gather import Gatherer, find_target
+from podrole.doctor.sources.sources import Sources
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Asked:
     live: bool = False
 
 
-def run(asked: Asked, options: PlaceOptions, *, as_json: bool) -> int:
+def run(asked: Asked, options: SourceOptions, *, as_json: bool) -> int:
     """Examine and print. Returns 0 sound, 1 broken, 2 could not tell."""
     try:
         return _run(asked, options, as_json=as_json)
@@ -38,7 +38,7 @@ def run(asked: Asked, options: PlaceOptions, *, as_json: bool) -> int:
         return COULD_NOT_TELL
 
 
-def _run(asked: Asked, options: PlaceOptions, *, as_json: bool) -> int:
+def _run(asked: Asked, options: SourceOptions, *, as_json: bool) -> int:
     if (asked.target is None) is not asked.everything:
         raise BadTarget(
             "Name what to examine, or everything.",
@@ -56,20 +56,20 @@ def _run(asked: Asked, options: PlaceOptions, *, as_json: bool) -> int:
     return asyncio.run(_examine(asked, options, as_json=as_json))
 
 
-async def _examine(asked: Asked, options: PlaceOptions, *, as_json: bool) -> int:
-    async with open_place(options) as place:
-        diagnosis = await diagnosed(asked, place)
+async def _examine(asked: Asked, options: SourceOptions, *, as_json: bool) -> int:
+    async with open_sources(options) as sources:
+        diagnosis = await diagnosed(asked, sources)
     if as_json:
-        print(json.dumps(to_dict(diagnosis, place), indent=2))
+        print(json.dumps(to_dict(diagnosis, sources), indent=2))
     else:
-        print(tree(diagnosis, place, style()))
+        print(tree(diagnosis, sources, style()))
     return diagnosis.exit_code
 
 
-async def diagnosed(asked: Asked, place: Place) -> Diagnosis:
+async def diagnosed(asked: Asked, sources: Sources) -> Diagnosis:
     """Gather the facts about one target and look at every link."""
-    target = await find(asked.target or "", place)
-    gatherer = Gatherer(place, wish=None if asked.can is None else Wish(asked.can, asked.resource))
+    target = await find_target(asked.target or "", sources)
+    gatherer = Gatherer(sources, desired_call=None if asked.can is None else DesiredCall(asked.can, asked.resource))
     try:
         return diagnose(await gatherer.case(target, live=asked.live))
     finally:

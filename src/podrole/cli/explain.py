@@ -17,9 +17,9 @@ from podrole.base.errors import PodroleError
 from podrole.base.events import read_recent
 from podrole.cli.diagnosis import Style, printable
 from podrole.cli.doctor import style
-from podrole.cli.place import access_to
+from podrole.cli.sources import access_to
 from podrole.doctor.errors import BadTarget, CannotTell
-from podrole.doctor.facts.history import EXCHANGES, Story, pick, tell
+from podrole.doctor.facts.history import EXCHANGES, CallHistory, find_event, history_of
 from podrole.iam.explain import Evidence, render
 from podrole.world.errors import NotRunning
 from podrole.world.state import WorldDirectory
@@ -58,11 +58,11 @@ def run(directory: Path, asked: Asked, *, as_json: bool) -> int:
         if not world.events.exists():
             raise NotRunning(f"There are no events in {world.path}.", next_step="start a world with podrole up")
         log = read_recent(world.events, _WHOLE_LOG)
-        story = tell(log, pick(log, asked.what))
+        history = history_of(log, find_event(log, asked.what))
     except PodroleError as fault:
         print(fault.diagnostics(), file=sys.stderr)
         return FAILED
-    print(json.dumps(to_dict(story), indent=2) if as_json else block(story, style()))
+    print(json.dumps(to_dict(history), indent=2) if as_json else block(history, style()))
     return 0
 
 
@@ -109,13 +109,13 @@ def _values(item: Mapping[str, Any]) -> str:
     return ", ".join(str(one.get("value")) for one in item.get("values", {}).get("items", ()))
 
 
-def block(story: Story, style: Style) -> str:
+def block(history: CallHistory, style: Style) -> str:
     """Return the story for people."""
-    return "\n".join(printable(line) for line in _lines(story, style)).rstrip()
+    return "\n".join(printable(line) for line in _lines(history, style)).rstrip()
 
 
-def _lines(story: Story, style: Style) -> Iterator[str]:
-    event = story.event
+def _lines(history: CallHistory, style: Style) -> Iterator[str]:
+    event = history.event
     moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.time))
     outcome = style.paint(event.outcome, _COLOURS[event.outcome])
     yield f"{style.paint(event.what, '1')} {outcome}, {moment}, request {event.id}"
@@ -124,12 +124,12 @@ def _lines(story: Story, style: Style) -> Iterator[str]:
     told = " ".join(str(one) for one in (event.status, event.code) if one is not None)
     yield from _field("answer", told)
     yield from _field("why", event.why)
-    yield from _pod(story)
-    yield from _exchange(story)
+    yield from _pod(history)
+    yield from _exchange(history)
     if event.kind == "aws":
         yield from _policies(event.explanation or {})
     yield ""
-    yield f"{style.paint('next:', '1')} {_next(story)}"
+    yield f"{style.paint('next:', '1')} {_next(history)}"
 
 
 def _field(name: str, value: object, indent: str = "") -> Iterator[str]:
@@ -140,20 +140,20 @@ def _field(name: str, value: object, indent: str = "") -> Iterator[str]:
         yield from (" " * len(start) + line for line in lines[1:])
 
 
-def _pod(story: Story) -> Iterator[str]:
-    if story.pod:
-        yield from _field("pod", f"{story.namespace}/{story.pod}" if story.namespace else story.pod)
-    if story.namespace:
-        yield from _field("account", f"service account {story.namespace}/{story.service_account}")
-    if story.admission is not None:
-        yield from _field("admission", story.admission.why)
-        noted = (story.admission.explanation or {}).get("annotations") or {}
+def _pod(history: CallHistory) -> Iterator[str]:
+    if history.pod:
+        yield from _field("pod", f"{history.namespace}/{history.pod}" if history.namespace else history.pod)
+    if history.namespace:
+        yield from _field("account", f"service account {history.namespace}/{history.service_account}")
+    if history.admission is not None:
+        yield from _field("admission", history.admission.why)
+        noted = (history.admission.explanation or {}).get("annotations") or {}
         yield from (line for key, value in noted.items() if key.endswith("/identity") for line in _field("", value))
 
 
-def _exchange(story: Story) -> Iterator[str]:
+def _exchange(history: CallHistory) -> Iterator[str]:
     """Tell the exchange: the token, the provider and each step."""
-    exchange = story.event if story.event.what in EXCHANGES else story.exchange
+    exchange = history.event if history.event.what in EXCHANGES else history.exchange
     if exchange is None:
         return
     explanation = exchange.explanation or {}
@@ -167,12 +167,12 @@ def _exchange(story: Story) -> Iterator[str]:
         yield from _field("provider", f"{provider.get('arn')}, client ids {ids}")
     else:
         yield from _field("provider", provider)
-    if exchange is not story.event:
+    if exchange is not history.event:
         role = f" on {exchange.on}" if exchange.on else ""
         yield from _field("session", f"by {exchange.what}{role}, where every step held (request {exchange.id})")
         return
     yield "  steps"
-    for name, held in story.steps():
+    for name, held in history.steps():
         yield f"    {_MARKS[held]} {name}"
         if held is False:
             for side in ("expected", "got"):
@@ -194,24 +194,24 @@ def _policies(explanation: Mapping[str, Any]) -> Iterator[str]:
         yield f"    {fault}"
 
 
-def _next(story: Story) -> str:
-    step = (story.event.explanation or {}).get("next")
-    if story.target and story.event.outcome != "allowed":
-        return f"podrole doctor {story.target}"
+def _next(history: CallHistory) -> str:
+    step = (history.event.explanation or {}).get("next")
+    if history.target and history.event.outcome != "allowed":
+        return f"podrole doctor {history.target}"
     if step:
         return str(step)
-    return f"podrole doctor {story.target}" if story.target else "podrole events --refused"
+    return f"podrole doctor {history.target}" if history.target else "podrole events --refused"
 
 
-def to_dict(story: Story) -> dict[str, Any]:
+def to_dict(history: CallHistory) -> dict[str, Any]:
     """Return the story as JSON-able data."""
-    event = story.event
+    event = history.event
     return {
         "event": msgspec.to_builtins(event),
-        "pod": f"{story.namespace}/{story.pod}" if story.pod and story.namespace else None,
-        "serviceAccount": f"{story.namespace}/{story.service_account}" if story.namespace else None,
-        "steps": [{"step": name, "held": held} for name, held in story.steps()],
-        "exchange": None if story.exchange is None else msgspec.to_builtins(story.exchange),
-        "admission": None if story.admission is None else msgspec.to_builtins(story.admission),
-        "next": _next(story),
+        "pod": f"{history.namespace}/{history.pod}" if history.pod and history.namespace else None,
+        "serviceAccount": f"{history.namespace}/{history.service_account}" if history.namespace else None,
+        "steps": [{"step": name, "held": held} for name, held in history.steps()],
+        "exchange": None if history.exchange is None else msgspec.to_builtins(history.exchange),
+        "admission": None if history.admission is None else msgspec.to_builtins(history.admission),
+        "next": _next(history),
     }

@@ -9,25 +9,25 @@ import sys
 from collections.abc import Iterator
 
 from podrole.cli.diagnosis import Style, finding_to_dict, printable
-from podrole.cli.place import PlaceOptions, open_place
+from podrole.cli.sources import SourceOptions, open_sources
 from podrole.doctor.remedies.commands import Tools
 from podrole.doctor.report.codes import CODES
-from podrole.doctor.survey import Progress, Row, Standing, Survey, survey
+from podrole.doctor.survey import AccountState, Progress, Survey, SurveyRow, survey
 
-_COLOURS = {Standing.SOUND: "32", Standing.BROKEN: "31", Standing.UNKNOWN: "33", Standing.UNBOUND: "2"}
+_COLOURS = {AccountState.SOUND: "32", AccountState.BROKEN: "31", AccountState.UNKNOWN: "33", AccountState.UNBOUND: "2"}
 _HEADINGS = ("NAMESPACE", "SERVICE ACCOUNT", "ROLE", "STATE", "FINDINGS", "PODS")
 
 
-def run(options: PlaceOptions, *, as_json: bool, style: Style) -> int:
+def run(options: SourceOptions, *, as_json: bool, style: Style) -> int:
     """Examine everything and print. Raises CannotTell where the service accounts cannot be listed."""
     return asyncio.run(_survey(options, as_json=as_json, style=style))
 
 
-async def _survey(options: PlaceOptions, *, as_json: bool, style: Style) -> int:
-    async with open_place(options) as place:
+async def _survey(options: SourceOptions, *, as_json: bool, style: Style) -> int:
+    async with open_sources(options) as sources:
         with _progress_bar() as progress:
-            found = await survey(place, progress)
-        tools = place.tools
+            found = await survey(sources, progress)
+        tools = sources.tools
     print(json.dumps(to_dict(found, tools), indent=2) if as_json else table(found, style))
     return found.exit_code
 
@@ -39,10 +39,10 @@ def table(found: Survey, style: Style) -> str:
     lines = ["  ".join(text.ljust(width) for text, width in zip(_HEADINGS, widths, strict=True)).rstrip()]
     for row, texts in zip(found.rows, cells, strict=True):
         padded = [text.ljust(width) for text, width in zip(texts, widths, strict=True)]
-        padded[3] = style.paint(padded[3], _COLOURS[row.standing])
+        padded[3] = style.paint(padded[3], _COLOURS[row.state])
         lines.append("  ".join(padded).rstrip())
-    if found.too_open:
-        lines += ["", "Too open:", *(f"  {one.code} {one.what}" for one in found.too_open)]
+    if found.trust_excess:
+        lines += ["", "Too open:", *(f"  {one.code} {one.what}" for one in found.trust_excess)]
     codes = sorted({code for row in found.rows for code in row.codes})
     if codes:
         lines += ["", *(f"  {code}  {CODES[code].title}" for code in codes)]
@@ -59,7 +59,7 @@ def to_dict(found: Survey, tools: Tools) -> dict[str, object]:
                 "namespace": row.target.namespace,
                 "name": row.target.service_account,
                 "roleArn": row.role_arn,
-                "state": row.standing.value,
+                "state": row.state.value,
                 "pods": row.pods,
                 "findings": []
                 if row.diagnosis is None
@@ -70,24 +70,24 @@ def to_dict(found: Survey, tools: Tools) -> dict[str, object]:
     }
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: SurveyRow) -> tuple[str, ...]:
     target = row.target
     role = row.role_arn or "-"
     return (
         target.namespace,
         target.service_account,
         role,
-        row.standing.value,
+        row.state.value,
         ",".join(row.codes) or "-",
         str(row.pods),
     )
 
 
 def _next(found: Survey, style: Style) -> list[str]:
-    counts = {standing: sum(row.standing is standing for row in found.rows) for standing in Standing}
-    told = ", ".join(f"{count} {standing.value}" for standing, count in counts.items() if count)
-    worst = next((row for row in found.rows if row.standing is Standing.BROKEN), None)
-    worst = worst or next((row for row in found.rows if row.standing is Standing.UNKNOWN), None)
+    counts = {state: sum(row.state is state for row in found.rows) for state in AccountState}
+    told = ", ".join(f"{count} {state.value}" for state, count in counts.items() if count)
+    worst = next((row for row in found.rows if row.state is AccountState.BROKEN), None)
+    worst = worst or next((row for row in found.rows if row.state is AccountState.UNKNOWN), None)
     what = "nothing is broken" if worst is None else f"podrole doctor {worst.target}"
     return [f"{len(found.rows)} service accounts: {told}", f"{style.paint('do this next:', '1')} {what}"]
 

@@ -15,10 +15,10 @@ from podrole.base.clock import system_clock
 from podrole.base.errors import PodroleError
 from podrole.cli.diagnosis import Style, printable
 from podrole.cli.doctor import style
-from podrole.cli.place import PlaceOptions, find_world, open_place
+from podrole.cli.sources import SourceOptions, find_world, open_sources
 from podrole.doctor.errors import BadFile, CannotTell
-from podrole.doctor.sources.sources import Place
-from podrole.doctor.token_check import NO_ACCOUNT, Checked, KeysOfCluster, OneProvider, check_token
+from podrole.doctor.sources.sources import Sources
+from podrole.doctor.token_check import NO_ACCOUNT, ClusterKeys, SingleProviderDirectory, TokenCheck, check_token
 from podrole.oidc.errors import TokenRefused
 from podrole.oidc.fetch import Fetcher
 from podrole.oidc.keycache import KeyCache, KeySource
@@ -40,7 +40,7 @@ class Asked:
     audience: str = "sts.amazonaws.com"
 
 
-def run(asked: Asked, options: PlaceOptions, *, as_json: bool) -> int:
+def run(asked: Asked, options: SourceOptions, *, as_json: bool) -> int:
     """Print. Returns 0 decoded or verified, 1 no token or refused, 2 could not tell."""
     try:
         text = _read(asked.file)
@@ -70,35 +70,35 @@ def _read(name: str) -> str:
     return text.strip()
 
 
-async def _check(text: str, asked: Asked, options: PlaceOptions) -> Checked:
+async def _check(text: str, asked: Asked, options: SourceOptions) -> TokenCheck:
     """Verify against a world, an issuer, or a cluster, in this order of what was named."""
     role = options.role
     if options.issuer is not None and find_world(options) is None:
         at = Circumstances(now=system_clock(), source_ip="0.0.0.0", region="us-east-1", secure_transport=True)  # noqa: S104 - unknown
         keys: KeySource = KeyCache(Fetcher(), system_clock)
-        directory = OneProvider(options.issuer, asked.audience)
+        directory = SingleProviderDirectory(options.issuer, asked.audience)
         return await check_token(text, directory, keys, at, account=NO_ACCOUNT, role_arn=role)
-    async with open_place(options) as place:
-        return await _check_at(text, place, asked, role)
+    async with open_sources(options) as sources:
+        return await _check_at(text, sources, asked, role)
 
 
-async def _check_at(text: str, place: Place, asked: Asked, role: str | None) -> Checked:
-    region = place.surroundings.region or "us-east-1"
-    source = place.surroundings.source_ip or "0.0.0.0"  # noqa: S104 - stands for an address that nobody knows
-    at = Circumstances(now=place.clock(), source_ip=source, region=region, secure_transport=True)
-    is_world = place.surroundings.registration is not None
-    if not isinstance(place.account, CannotTell) and (is_world or role is not None) and place.fetcher is not None:
-        published = KeyCache(place.fetcher, place.clock)
-        return await check_token(text, place.account, published, at, account=place.account.id, role_arn=role)
-    if isinstance(place.cluster, CannotTell):
-        raise place.cluster
-    issuer = str((await place.cluster.discovery_document()).get("issuer", ""))
-    directory = OneProvider(issuer, asked.audience)
-    keys = KeysOfCluster(place.cluster)
+async def _check_at(text: str, sources: Sources, asked: Asked, role: str | None) -> TokenCheck:
+    region = sources.environment.region or "us-east-1"
+    source = sources.environment.source_ip or "0.0.0.0"  # noqa: S104 - stands for an address that nobody knows
+    at = Circumstances(now=sources.clock(), source_ip=source, region=region, secure_transport=True)
+    is_world = sources.environment.registration is not None
+    if not isinstance(sources.account, CannotTell) and (is_world or role is not None) and sources.fetcher is not None:
+        published = KeyCache(sources.fetcher, sources.clock)
+        return await check_token(text, sources.account, published, at, account=sources.account.id, role_arn=role)
+    if isinstance(sources.cluster, CannotTell):
+        raise sources.cluster
+    issuer = str((await sources.cluster.discovery_document()).get("issuer", ""))
+    directory = SingleProviderDirectory(issuer, asked.audience)
+    keys = ClusterKeys(sources.cluster)
     return await check_token(text, directory, keys, at, account=NO_ACCOUNT, role_arn=role)
 
 
-def to_dict(token: UnverifiedToken, checked: Checked | None) -> dict[str, Any]:
+def to_dict(token: UnverifiedToken, checked: TokenCheck | None) -> dict[str, Any]:
     """Return header and claims, never the signature, and how each step went."""
     found: dict[str, Any] = {"header": dict(token.header), "claims": dict(token.payload)}
     if checked is not None:
@@ -111,14 +111,14 @@ def to_dict(token: UnverifiedToken, checked: Checked | None) -> dict[str, Any]:
     return found
 
 
-def _sides(checked: Checked) -> dict[str, Any]:
+def _sides(checked: TokenCheck) -> dict[str, Any]:
     denial = checked.denial
     if denial is None:
         return {}
     return {"why": denial.why, "expected": denial.expected, "got": denial.got, "next": denial.next_step}
 
 
-def _lines(token: UnverifiedToken, checked: Checked | None, style: Style) -> Iterator[str]:
+def _lines(token: UnverifiedToken, checked: TokenCheck | None, style: Style) -> Iterator[str]:
     believed = "" if checked is not None and (Step.TIME, True) in checked.steps else " (not verified)"
     yield f"header{believed}"
     yield from _members(token.header)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from podrole.doctor.facts.chain import Case, Target
+from podrole.doctor.facts.chain import ChainFacts, DoctorTarget
 from podrole.doctor.links import (
     container,
     injection,
@@ -16,9 +16,9 @@ from podrole.doctor.links import (
     service_account,
     trust,
 )
-from podrole.doctor.report.findings import Finding, Severity, State, Verdict
+from podrole.doctor.report.findings import Finding, LinkState, LinkVerdict, Severity
 
-Check = Callable[[Case], Verdict | None]
+Check = Callable[[ChainFacts], LinkVerdict | None]
 
 LINKS: tuple[Check, ...] = (
     service_account.check,
@@ -39,10 +39,10 @@ SOUND, BROKEN, COULD_NOT_TELL = 0, 1, 2
 class Diagnosis:
     """What was found about one service account and its pods."""
 
-    target: Target
+    target: DoctorTarget
     service_account: str
     role_arn: str | None
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[LinkVerdict, ...]
 
     @property
     def faults(self) -> tuple[Finding, ...]:
@@ -58,13 +58,13 @@ class Diagnosis:
     def exit_code(self) -> int:
         """0 sound, 1 broken, 2 could not tell."""
         states = {verdict.state for verdict in self.verdicts}
-        if State.BROKEN in states:
+        if LinkState.BROKEN in states:
             return BROKEN
-        return COULD_NOT_TELL if State.UNKNOWN in states else SOUND
+        return COULD_NOT_TELL if LinkState.UNKNOWN in states else SOUND
 
 
-def diagnose(case: Case) -> Diagnosis:
+def diagnose(case: ChainFacts) -> Diagnosis:
     """Look at every link. Pure but for what the case's account answers; a link is never left out because an earlier one
     is broken."""
     verdicts = tuple(verdict for check in LINKS if (verdict := check(case)) is not None)
-    return Diagnosis(case.target, case.target.service_account, case.bound.role_arn, verdicts)
+    return Diagnosis(case.target, case.target.service_account, case.binding.role_arn, verdicts)

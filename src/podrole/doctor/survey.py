@@ -9,13 +9,13 @@ from enum import StrEnum
 
 from podrole.doctor.chain import BROKEN, COULD_NOT_TELL, SOUND, Diagnosis, diagnose
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import Case, Target
+from podrole.doctor.facts.chain import ChainFacts, DoctorTarget
 from podrole.doctor.facts.gather import Gatherer
 from podrole.doctor.remedies.changes import ByHand, Remedy
-from podrole.doctor.report.findings import About, Finding, Link, Severity, Verdict
+from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, Severity
 from podrole.doctor.sources.cluster import Object
 from podrole.doctor.sources.kubernetes import KubernetesCluster
-from podrole.doctor.sources.sources import Place
+from podrole.doctor.sources.sources import Sources
 
 Progress = Callable[[int, int], None]
 """Told how many service accounts are done, and of how many."""
@@ -23,7 +23,7 @@ Progress = Callable[[int, int], None]
 _READ_AT_ONCE = ("namespaces", "pods", "serviceaccounts")
 
 
-class Standing(StrEnum):
+class AccountState(StrEnum):
     """How a service account stands."""
 
     SOUND = "sound"
@@ -33,11 +33,11 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SurveyRow:
     """One service account. ``diagnosis`` is None for one that nothing binds, which is how most are."""
 
-    target: Target
-    standing: Standing
+    target: DoctorTarget
+    state: AccountState
     pods: int
     diagnosis: Diagnosis | None = None
 
@@ -58,18 +58,18 @@ class Row:
 class Survey:
     """All rows, by namespace and name."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[SurveyRow, ...]
 
     @property
     def exit_code(self) -> int:
         """0 where every bound service account is sound, 1 where one is broken, 2 where something could not be told."""
-        standings = {row.standing for row in self.rows}
-        if Standing.BROKEN in standings:
+        standings = {row.state for row in self.rows}
+        if AccountState.BROKEN in standings:
             return BROKEN
-        return COULD_NOT_TELL if Standing.UNKNOWN in standings else SOUND
+        return COULD_NOT_TELL if AccountState.UNKNOWN in standings else SOUND
 
     @property
-    def too_open(self) -> tuple[Finding, ...]:
+    def trust_excess(self) -> tuple[Finding, ...]:
         """What lets in more than it should, each once."""
         found: dict[tuple[str, str], Finding] = {}
         for row in self.rows:
@@ -79,19 +79,19 @@ class Survey:
         return tuple(found.values())
 
 
-async def survey(place: Place, progress: Progress) -> Survey:
+async def survey(sources: Sources, progress: Progress) -> Survey:
     """Examine every service account. Raises CannotTell where they cannot be listed."""
-    cluster = place.cluster
+    cluster = sources.cluster
     if isinstance(cluster, CannotTell):
         raise cluster
     if isinstance(cluster, KubernetesCluster):
         await cluster.read_all(*_READ_AT_ONCE)
-    if not isinstance(place.account, CannotTell):
+    if not isinstance(sources.account, CannotTell):
         with contextlib.suppress(CannotTell):  # then they are read one by one
-            place.account.roles()
+            sources.account.roles()
     accounts = sorted(await cluster.list("serviceaccounts"), key=_place_of)
-    gatherer = Gatherer(place, follow_owners=False)
-    rows: list[Row] = []
+    gatherer = Gatherer(sources, follow_owners=False)
+    rows: list[SurveyRow] = []
     try:
         for number, account in enumerate(accounts, 1):
             rows.append(await _row(gatherer, account))
@@ -105,19 +105,19 @@ def _place_of(account: Object) -> tuple[str, str]:
     return account["metadata"].get("namespace", ""), account["metadata"]["name"]
 
 
-async def _row(gatherer: Gatherer, account: Object) -> Row:
-    target = Target(*_place_of(account))
+async def _row(gatherer: Gatherer, account: Object) -> SurveyRow:
+    target = DoctorTarget(*_place_of(account))
     case = await gatherer.case(target)
     pods = () if isinstance(case.pods, CannotTell) else case.pods
-    bound = case.bound
-    if bound.identity is None and bound.slip is None:
-        return Row(target, Standing.UNBOUND, len(pods))
+    binding = case.binding
+    if binding.identity is None and binding.mistake is None:
+        return SurveyRow(target, AccountState.UNBOUND, len(pods))
     diagnosis = _with_use(diagnose(case), case, target)
-    standing = {SOUND: Standing.SOUND, BROKEN: Standing.BROKEN}.get(diagnosis.exit_code, Standing.UNKNOWN)
-    return Row(target, standing, len(pods), diagnosis)
+    state = {SOUND: AccountState.SOUND, BROKEN: AccountState.BROKEN}.get(diagnosis.exit_code, AccountState.UNKNOWN)
+    return SurveyRow(target, state, len(pods), diagnosis)
 
 
-def _with_use(diagnosis: Diagnosis, case: Case, target: Target) -> Diagnosis:
+def _with_use(diagnosis: Diagnosis, case: ChainFacts, target: DoctorTarget) -> Diagnosis:
     """Add that nobody uses the service account, where no pod runs under it."""
     if isinstance(case.pods, CannotTell) or case.pods:
         return diagnosis
@@ -133,4 +133,6 @@ def _with_use(diagnosis: Diagnosis, case: Case, target: Target) -> Diagnosis:
         severity=Severity.RISK,
     )  # fmt: skip
     first, *rest = diagnosis.verdicts
-    return replace(diagnosis, verdicts=(Verdict(first.link, first.state, first.why, (*first.findings, unused)), *rest))
+    return replace(
+        diagnosis, verdicts=(LinkVerdict(first.link, first.state, first.why, (*first.findings, unused)), *rest)
+    )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.exchange import Supposing
+from podrole.doctor.facts.exchange import HypotheticalDirectory
 from podrole.doctor.sources.cluster import Cluster
 from podrole.iam.arn import oidc_provider_arn
 from podrole.iam.directory import AccessKey, Directory, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
@@ -24,7 +24,7 @@ _OF_THE_EXCHANGE: tuple[Step, ...] = WEB_IDENTITY_STEPS[1:]
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class TokenCheck:
     """How each step went, None where it was not come to, and the denial of the one that failed."""
 
     steps: tuple[tuple[Step, bool | None], ...]
@@ -33,7 +33,7 @@ class Checked:
 
 async def check_token(
     token: str, directory: Directory, keys: KeySource, at: Circumstances, *, account: str, role_arn: str | None = None
-) -> Checked:
+) -> TokenCheck:
     """Put an exchange of ``token`` to STS's function. Without ``role_arn`` only the steps about the token are made,
     with the providers of ``account``. Raises what the directory raises."""
     asked, steps = directory, _OF_THE_EXCHANGE
@@ -41,21 +41,21 @@ async def check_token(
         steps = _OF_THE_TOKEN
         role_arn = f"arn:aws:iam::{account}:role/podrole-doctor"
         nobodys = Role(role_arn, "AROAPODROLEDOCTOR", "podrole-doctor", account, "{}")
-        asked = Supposing(directory, supposed_role=nobodys)
+        asked = HypotheticalDirectory(directory, replaced_role=nobodys)
     parameters = {"RoleArn": role_arn, "RoleSessionName": "podrole-doctor", "WebIdentityToken": token}
     outcome = await assume_role_with_web_identity(parameters, asked, keys, at)
     if isinstance(outcome, Granted):
-        return Checked(tuple((step, True) for step in steps), None)
+        return TokenCheck(tuple((step, True) for step in steps), None)
     if outcome.step is Step.PARAMETERS:  # the role's ARN, or a token that is too long to be one
-        return Checked(tuple((step, None) for step in steps), outcome)
+        return TokenCheck(tuple((step, None) for step in steps), outcome)
     if outcome.step not in steps:  # the supposed role trusts nobody: the token has come as far as it can
-        return Checked(tuple((step, True) for step in steps), None)
+        return TokenCheck(tuple((step, True) for step in steps), None)
     failed = steps.index(outcome.step)
     results = tuple((step, True if i < failed else False if i == failed else None) for i, step in enumerate(steps))
-    return Checked(results, outcome)
+    return TokenCheck(results, outcome)
 
 
-class OneProvider:
+class SingleProviderDirectory:
     """A Directory with a provider for one issuer, in whatever account is asked, and nothing else."""
 
     def __init__(self, issuer: str, audience: str) -> None:
@@ -85,7 +85,7 @@ class OneProvider:
         raise CannotTell(f"There is no account here to look for {key_id} in.")
 
 
-class KeysOfCluster:
+class ClusterKeys:
     """A KeySource: the keys by which a cluster itself verifies its tokens, whatever its issuer publishes."""
 
     def __init__(self, cluster: Cluster) -> None:

@@ -19,7 +19,7 @@ from podrole.webhook.identity import role_arn
 from podrole.webhook.identity.resolution import SILENT, Identity, read_annotations, resolve
 
 if TYPE_CHECKING:
-    from podrole.doctor.facts.chain import Case
+    from podrole.doctor.facts.chain import ChainFacts
 
 ROLE_ARN = "role-arn"
 _SIMILAR = 0.8
@@ -29,7 +29,7 @@ _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 _QUOTES = "\"'`“”‘’<>"
 
 
-class Slip(StrEnum):
+class BindingMistake(StrEnum):
     """How the binding was missed."""
 
     KEY = "key"
@@ -38,15 +38,15 @@ class Slip(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
-    """``identity`` is what the webhook gives, ``meant`` what it seems meant to give, by the ``slip`` that hides it.
+class BindingFacts:
+    """``identity`` is what the webhook gives, ``meant`` what it seems meant to give, by the ``mistake`` that hides it.
 
     ``key`` and ``value`` are the annotation that was meant, ``by`` the pod that carries it where it is on a pod.
     """
 
     identity: Identity | None
     meant: Identity | None = None
-    slip: Slip | None = None
+    mistake: BindingMistake | None = None
     key: str = ""
     value: str = ""
     given_role: str | None = None
@@ -66,35 +66,35 @@ class Bound:
         return bool(identity.role_arn) and role_arn.fault(identity.role_arn, partition=self.partition) is None
 
 
-def bind(case: Case) -> Bound:
+def bind(case: ChainFacts) -> BindingFacts:
     """Resolve the case's service account."""
     return replace(_bind(case), partition=case.partition)
 
 
-def _bind(case: Case) -> Bound:
+def _bind(case: ChainFacts) -> BindingFacts:
     if isinstance(case.service_account, CannotTell):
-        return Bound(None, given_role=case.role_arn)
+        return BindingFacts(None, given_role=case.role_arn)
     annotations = annotations_of(case.service_account)
     identity = _resolve(case, annotations)
     if identity is not None and identity.method == "container_credentials":
-        return Bound(identity, given_role=None if case.association is None else case.association.role_arn)
+        return BindingFacts(identity, given_role=None if case.association is None else case.association.role_arn)
     prefix = case.settings.annotation_prefix
     if identity is not None:
         cleaned = clean(identity.role_arn)
         if cleaned != identity.role_arn and role_arn.fault(cleaned) is None:
             key = f"{prefix}/{ROLE_ARN}"
             meant = _resolve(case, {**annotations, key: cleaned})
-            return Bound(identity, meant, Slip.CHARACTERS, key, cleaned, case.role_arn)
-        return Bound(identity, given_role=case.role_arn)
+            return BindingFacts(identity, meant, BindingMistake.CHARACTERS, key, cleaned, case.role_arn)
+        return BindingFacts(identity, given_role=case.role_arn)
     misspelt = nearest_key(annotations, prefix)
     if misspelt is not None:
-        return _meant(case, annotations, Slip.KEY, misspelt, annotations[misspelt] or "")
+        return _meant(case, annotations, BindingMistake.KEY, misspelt, annotations[misspelt] or "")
     for facts in () if isinstance(case.pods, CannotTell) else case.pods:
         on_pod = annotations_of(facts.pod)
         carried = f"{prefix}/{ROLE_ARN}" if on_pod.get(f"{prefix}/{ROLE_ARN}") else nearest_key(on_pod, prefix)
         if carried is not None:
-            return _meant(case, annotations, Slip.ON_POD, carried, on_pod[carried] or "")
-    return Bound(None, given_role=case.role_arn)
+            return _meant(case, annotations, BindingMistake.ON_POD, carried, on_pod[carried] or "")
+    return BindingFacts(None, given_role=case.role_arn)
 
 
 def clean(value: str) -> str:
@@ -126,13 +126,15 @@ def annotations_of(item: Mapping[str, object] | None) -> dict[str, str | None]:
     return dict(annotations) if isinstance(annotations, dict) else {}
 
 
-def _meant(case: Case, annotations: Mapping[str, str | None], slip: Slip, key: str, value: str) -> Bound:
+def _meant(
+    case: ChainFacts, annotations: Mapping[str, str | None], mistake: BindingMistake, key: str, value: str
+) -> BindingFacts:
     wanted = f"{case.settings.annotation_prefix}/{ROLE_ARN}"
     cleaned = clean(value)
-    return Bound(None, _resolve(case, {**annotations, wanted: cleaned}), slip, key, cleaned, case.role_arn)
+    return BindingFacts(None, _resolve(case, {**annotations, wanted: cleaned}), mistake, key, cleaned, case.role_arn)
 
 
-def _resolve(case: Case, annotations: Mapping[str, str | None]) -> Identity | None:
+def _resolve(case: ChainFacts, annotations: Mapping[str, str | None]) -> Identity | None:
     annotated = read_annotations(annotations, case.settings) if annotations else SILENT
     target = case.target
     return resolve(

@@ -1,7 +1,7 @@
-"""A case: everything that is known about one service account and its pods when the links are looked at.
+"""Everything that is known about one service account and its pods when the links are checked.
 
-Facts are gathered first (``podrole.doctor.facts.gather``); a fact that could not be had is the CannotTell that says why.
-The account is the one thing that is still asked while the links are looked at: it answers as STS's directory does.
+Facts are gathered first (``podrole.doctor.facts.gather``). The account is still asked while the links are checked: it
+answers as STS's directory does.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from podrole.base.events import Event
 from podrole.cluster.admission.matching import Registered
 from podrole.cluster.node.content.environment import Reference
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.binding import ROLE_ARN, Bound, bind
-from podrole.doctor.facts.exchange import Judgement, Question, judge
+from podrole.doctor.facts.binding import ROLE_ARN, BindingFacts, bind
+from podrole.doctor.facts.exchange import ExchangeEvaluation, ExchangeQuestion, evaluate_exchange
 from podrole.doctor.remedies.changes import Object, Workload
 from podrole.doctor.remedies.commands import Tools
-from podrole.doctor.sources.account import Account, Association
+from podrole.doctor.sources.account import Account, EKSAssociation
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import OIDCProvider, Role
 from podrole.iam.errors import InvalidARN
@@ -32,7 +32,7 @@ from podrole.webhook.settings import InjectionSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class DoctorTarget:
     """What is examined: a service account, and the pod that was asked about, where one was."""
 
     namespace: str
@@ -66,7 +66,7 @@ class PodFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class WebhookProbe:
     """What came of calling a webhook as the API server does. ``problem`` is in the API server's words, empty where the
     call went well; ``injects`` says whether it would have given the pod an identity."""
 
@@ -92,7 +92,7 @@ class IssuerFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class EnvironmentFacts:
     """What is known of the place beside cluster and account: a podrole world tells, a real place does not.
 
     ``node_environment`` is what the node gives every process, ``registration`` the webhook's configuration as it should
@@ -124,7 +124,7 @@ class LiveFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DesiredCall:
     """What the pod should be able to do: ``--can``."""
 
     action: str
@@ -132,41 +132,41 @@ class Wish:
 
 
 @dataclass(frozen=True)
-class Case:
+class ChainFacts:
     """All facts of one examination."""
 
-    target: Target
+    target: DoctorTarget
     service_account: Object | CannotTell | None
     neighbours: tuple[Object, ...] | CannotTell
     namespace_labels: Mapping[str, str] | CannotTell
     pods: tuple[PodFacts, ...] | CannotTell
     webhooks: tuple[Registered, ...] | CannotTell
-    probes: Mapping[tuple[str, str], Probe | CannotTell]
+    probes: Mapping[tuple[str, str], WebhookProbe | CannotTell]
     bindings: Bindings
     associated: frozenset[tuple[str, str]]
     settings: InjectionSettings
     issuer: IssuerFacts
     account: Account | CannotTell
     at: Circumstances
-    surroundings: Surroundings = field(default_factory=Surroundings)
+    environment: EnvironmentFacts = field(default_factory=EnvironmentFacts)
     role_arn: str | None = None
     """The role to examine, where no cluster can tell: ``--role``."""
     log: tuple[Event, ...] = ()
     live: LiveFacts | None = None
-    wish: Wish | None = None
+    desired_call: DesiredCall | None = None
     tools: Tools = field(default_factory=Tools)
-    associations: Mapping[tuple[str, str], Association] = field(default_factory=dict)
+    associations: Mapping[tuple[str, str], EKSAssociation] = field(default_factory=dict)
     """The EKS Pod Identity associations, by namespace and service account."""
     existing: frozenset[str] = frozenset()
     """Of the subjects that the role's trust policy names, those whose service accounts exist."""
 
-    def of_neighbour(self, account: Object) -> Case:
+    def of_neighbour(self, account: Object) -> ChainFacts:
         """Return the same case for another service account of the namespace, without its pods."""
-        target = Target(self.target.namespace, str(account["metadata"]["name"]))
+        target = DoctorTarget(self.target.namespace, str(account["metadata"]["name"]))
         return replace(self, target=target, service_account=account, pods=())
 
     @property
-    def association(self) -> Association | None:
+    def association(self) -> EKSAssociation | None:
         """The service account's EKS Pod Identity association."""
         return self.associations.get((self.target.namespace, self.target.service_account))
 
@@ -178,23 +178,23 @@ class Case:
     @property
     def partition(self) -> str | None:
         """The partition that the pods run in, None where it is not known."""
-        region = self.settings.aws_default_region or self.surroundings.region
+        region = self.settings.aws_default_region or self.environment.region
         return self.settings.partition or (partition_of(region) if region else None)
 
     @cached_property
-    def bound(self) -> Bound:
+    def binding(self) -> BindingFacts:
         """What the service account is bound to, and what it seems meant to be."""
         return bind(self)
 
     @property
     def identity(self) -> Identity | None:
         """The identity that the service account has, or seems meant to have."""
-        return self.bound.identity or self.bound.meant
+        return self.binding.identity or self.binding.meant
 
     @cached_property
-    def question(self) -> Question | CannotTell:
+    def question(self) -> ExchangeQuestion | CannotTell:
         """What STS is asked when a pod of this service account starts."""
-        arn = self.bound.role_arn
+        arn = self.binding.role_arn
         if not arn:
             return CannotTell("No role is known.", next_step="see the service account")
         issuer = self.issuer.url
@@ -202,7 +202,7 @@ class Case:
             return issuer
         audience = self.identity.audience if self.identity is not None else self.settings.token_audience
         name = self.session_name
-        return Question(arn, issuer, self.target.subject, audience, self.at, name or "podrole-doctor")
+        return ExchangeQuestion(arn, issuer, self.target.subject, audience, self.at, name or "podrole-doctor")
 
     @cached_property
     def session_name(self) -> str:
@@ -217,21 +217,21 @@ class Case:
         return ""
 
     @cached_property
-    def judgement(self) -> Judgement | CannotTell:
+    def evaluation(self) -> ExchangeEvaluation | CannotTell:
         """What the exchange says."""
         if isinstance(self.question, CannotTell):
             return self.question
         if isinstance(self.account, CannotTell):
             return self.account
         try:
-            return judge(self.question, self.account)
+            return evaluate_exchange(self.question, self.account)
         except CannotTell as why:
             return why
 
     @cached_property
     def role(self) -> Role | CannotTell | None:
         """The role, None where there is none of that ARN."""
-        arn = self.bound.role_arn
+        arn = self.binding.role_arn
         if not arn:
             return CannotTell("No role is known.", next_step="see the service account")
         if isinstance(self.account, CannotTell):
@@ -249,7 +249,7 @@ class Case:
         if isinstance(self.issuer.url, CannotTell):
             return self.issuer.url
         try:
-            owner = parse_arn(self.bound.role_arn or "").account
+            owner = parse_arn(self.binding.role_arn or "").account
             return self.account.oidc_provider(owner, self.issuer.url)
         except InvalidARN:
             return CannotTell("No role is known.", next_step="see the service account")

@@ -16,15 +16,14 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from podrole.doctor.sources.account import Association
+from podrole.doctor.sources.account import EKSAssociation
 from podrole.iam.arn import oidc_provider_arn, parse_arn
 from podrole.iam.directory import AccessKey, Directory, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey, VerificationKey
 from podrole.sts.circumstances import Circumstances
 from podrole.sts.denial import Denial, Step
-from podrole.sts.pod_identity import AUDIENCE, Cluster, assume_role_for_pod_identity
-from podrole.sts.pod_identity import Association as OfEKS
+from podrole.sts.pod_identity import AUDIENCE, Association, Cluster, assume_role_for_pod_identity
 from podrole.sts.pod_identity import Granted as GrantedToPod
 from podrole.sts.session import Session
 from podrole.sts.trust import Candidate
@@ -37,7 +36,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ExchangeQuestion:
     """May a pod's token become a session of this role? ``subject`` is ``system:serviceaccount:NAMESPACE:NAME``."""
 
     role_arn: str
@@ -49,17 +48,17 @@ class Question:
 
 
 @dataclass(slots=True)
-class Supposing:
+class HypotheticalDirectory:
     """A directory in which some things are as we suppose, and everything else as it is."""
 
     real: Directory
     provider: OIDCProvider | None = None
-    supposed_role: Role | None = None
+    replaced_role: Role | None = None
 
     def role(self, arn: str) -> Role | None:
         """See Directory."""
-        if self.supposed_role is not None and self.supposed_role.arn == arn:
-            return self.supposed_role
+        if self.replaced_role is not None and self.replaced_role.arn == arn:
+            return self.replaced_role
         return self.real.role(arn)
 
     def oidc_provider(self, account: str, issuer: str, partition: str = "aws") -> OIDCProvider | None:  # noqa: ARG002 - the Protocol's
@@ -80,14 +79,14 @@ class Supposing:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ExchangeEvaluation:
     """What the exchange says: the denial of each step that refuses, or the session.
 
     ``provider`` and ``audience`` are denials of those steps, which were then supposed to hold; ``final`` is the denial
     of a later one. ``granted`` is the session, where everything else holds.
     """
 
-    question: Question
+    question: ExchangeQuestion
     provider: Denial | None = None
     audience: Denial | None = None
     final: Denial | None = None
@@ -95,12 +94,12 @@ class Judgement:
     evidence: dict[str, Any] = field(default_factory=dict)
 
 
-def of_stranger(question: Question) -> Question:
+def of_stranger(question: ExchangeQuestion) -> ExchangeQuestion:
     """Return the same question about a service account that nobody has: what is granted to it is granted to anybody."""
     return replace(question, subject=f"system:serviceaccount:{STRANGER}:{STRANGER}")
 
 
-def ask(question: Question, directory: Directory) -> Granted | Denial:
+def ask_sts(question: ExchangeQuestion, directory: Directory) -> Granted | Denial:
     """Put one exchange to STS's function. Raises what the directory raises."""
     key = _key()
     now = int(question.at.now)
@@ -120,14 +119,14 @@ def ask(question: Question, directory: Directory) -> Granted | Denial:
     return at_once(assume_role_with_web_identity(parameters, directory, _OurKey(), question.at))
 
 
-def ask_for_pod(
-    association: Association, issuer: str, pod: str, directory: Directory, at: Circumstances
+def ask_eks_auth(
+    association: EKSAssociation, issuer: str, pod: str, directory: Directory, at: Circumstances
 ) -> GrantedToPod | Denial:
     """Put one exchange of EKS Pod Identity to its function: for the association's own role, not one behind it. Raises
     what the directory raises."""
     key, now = _key(), int(at.now)
     account = {"name": association.service_account, "uid": STRANGER}
-    bound = {"namespace": association.namespace, "serviceaccount": account, "pod": {"name": pod, "uid": STRANGER}}
+    binding = {"namespace": association.namespace, "serviceaccount": account, "pod": {"name": pod, "uid": STRANGER}}
     claims = {
         "iss": issuer,
         "sub": f"system:serviceaccount:{association.namespace}:{association.service_account}",
@@ -135,11 +134,11 @@ def ask_for_pod(
         "iat": now,
         "nbf": now,
         "exp": now + TOKEN_SECONDS,
-        "kubernetes.io": bound,
+        "kubernetes.io": binding,
     }
     arn = association.cluster_arn
     cluster = Cluster(association.cluster_name, arn, parse_arn(arn).account, issuer, ())
-    known = OfEKS(STRANGER, "", association.role_arn, session_tags=association.session_tags)
+    known = Association(STRANGER, "", association.role_arn, session_tags=association.session_tags)
 
     def no_chain(_session: Session, role: Role) -> Candidate:
         raise RuntimeError(f"the exchange went on from {role.arn}; no role behind it was given")
@@ -158,31 +157,31 @@ def ask_for_pod(
     )
 
 
-def judge(question: Question, directory: Directory) -> Judgement:
+def evaluate_exchange(question: ExchangeQuestion, directory: Directory) -> ExchangeEvaluation:
     """Put the exchange, and put it again with what was missing supposed, until it is granted or a later step refuses.
 
     Raises what the directory raises, CannotTell first of all.
     """
-    supposing = Supposing(directory)
+    supposing = HypotheticalDirectory(directory)
     provider: Denial | None = None
     audience: Denial | None = None
     while True:
-        outcome = ask(question, supposing)
+        outcome = ask_sts(question, supposing)
         if isinstance(outcome, Granted):
-            return Judgement(question, provider, audience, granted=outcome)
+            return ExchangeEvaluation(question, provider, audience, granted=outcome)
         if outcome.step is Step.PROVIDER and provider is None:
             provider = outcome
-            supposing.provider = supposed_provider(question)
+            supposing.provider = expected_provider(question)
         elif outcome.step is Step.AUDIENCE and audience is None:
             audience = outcome
             known = supposing.oidc_provider(parse_arn(question.role_arn).account, question.issuer)
-            accepted = known or supposed_provider(question)
+            accepted = known or expected_provider(question)
             supposing.provider = replace(accepted, client_ids=(*accepted.client_ids, question.audience))
         else:
-            return Judgement(question, provider, audience, final=outcome)
+            return ExchangeEvaluation(question, provider, audience, final=outcome)
 
 
-def supposed_provider(question: Question) -> OIDCProvider:
+def expected_provider(question: ExchangeQuestion) -> OIDCProvider:
     """Return the provider that the role's account should have."""
     role = parse_arn(question.role_arn)
     arn = oidc_provider_arn(role.account, question.issuer, partition=role.partition)

@@ -15,14 +15,22 @@ from podrole.cluster.admission.review import ReviewError, read_verdict, request_
 from podrole.cluster.node.content.environment import Reference, references_of
 from podrole.doctor.errors import BadTarget, CannotTell
 from podrole.doctor.facts import webhooks as hooks
-from podrole.doctor.facts.chain import Case, IssuerFacts, LiveFacts, PodFacts, Probe, Target, Wish
+from podrole.doctor.facts.chain import (
+    ChainFacts,
+    DesiredCall,
+    DoctorTarget,
+    IssuerFacts,
+    LiveFacts,
+    PodFacts,
+    WebhookProbe,
+)
 from podrole.doctor.facts.injection import containers
 from podrole.doctor.facts.webhook_settings import find_settings
 from podrole.doctor.remedies.changes import Workload
 from podrole.doctor.similarity import nearest
-from podrole.doctor.sources.account import Account, Association
+from podrole.doctor.sources.account import Account, EKSAssociation
 from podrole.doctor.sources.cluster import Cluster, Object
-from podrole.doctor.sources.sources import Place
+from podrole.doctor.sources.sources import Sources
 from podrole.oidc.discovery import fetch_keys
 from podrole.oidc.errors import KeysFault, KeysUnavailable, TokenRefused
 from podrole.oidc.fetch import Fetcher
@@ -51,7 +59,7 @@ _OWNERS = {
 }
 
 
-async def find(text: str, place: Place) -> Target:
+async def find_target(text: str, sources: Sources) -> DoctorTarget:
     """Read ``NAMESPACE/POD`` or ``NAMESPACE/serviceaccount/NAME``. Raises BadTarget or, without a cluster, CannotTell.
 
     A pod's name may lack what a controller appended to it, or be that of a pod that its controller has replaced: the
@@ -59,7 +67,7 @@ async def find(text: str, place: Place) -> Target:
     """
     parts = text.split("/")
     if len(parts) == 3 and parts[1].lower() in ("serviceaccount", "serviceaccounts", "sa") and all(parts):
-        return Target(parts[0], parts[2])
+        return DoctorTarget(parts[0], parts[2])
     if len(parts) == 3 and parts[1].lower() in ("pod", "pods", "po"):
         parts = [parts[0], parts[2]]
     if len(parts) != 2 or not all(parts):
@@ -69,19 +77,19 @@ async def find(text: str, place: Place) -> Target:
             expected="NAMESPACE/POD or NAMESPACE/serviceaccount/NAME",
         )
     namespace, name = parts
-    if isinstance(place.cluster, CannotTell):
-        raise place.cluster
-    pod = await place.cluster.get("pods", namespace, name)
+    if isinstance(sources.cluster, CannotTell):
+        raise sources.cluster
+    pod = await sources.cluster.get("pods", namespace, name)
     if pod is None:
-        pods = await place.cluster.list("pods", namespace)
+        pods = await sources.cluster.list("pods", namespace)
         made = [one for one in pods if one["metadata"].get("ownerReferences")]  # a controller appended to their names
         beginnings = (f"{name}-", *(f"{name[: found.start()]}-" for found in _APPENDED.finditer(name)))
         alike = ([one for one in made if one["metadata"]["name"].startswith(start)] for start in beginnings)
         pod = _newest(next(filter(None, alike), []))
         if pod is None:
-            raise await _no_such_pod(place.cluster, namespace, name, pods)
+            raise await _no_such_pod(sources.cluster, namespace, name, pods)
     account = pod.get("spec", {}).get("serviceAccountName") or "default"
-    return Target(namespace, account, pod["metadata"]["name"])
+    return DoctorTarget(namespace, account, pod["metadata"]["name"])
 
 
 async def _no_such_pod(cluster: Cluster, namespace: str, name: str, pods: list[Object]) -> BadTarget:
@@ -112,7 +120,7 @@ def _age(pod: Object) -> tuple[bool, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class _SetUp:
+class _WebhookSetUp:
     """The webhook as the cluster has it."""
 
     webhooks: tuple[Registered, ...] | CannotTell
@@ -123,32 +131,34 @@ class _SetUp:
 class Gatherer:
     """Gathers the cases of one place. What all cases share is read once."""
 
-    def __init__(self, place: Place, *, wish: Wish | None = None, follow_owners: bool = True) -> None:
+    def __init__(
+        self, sources: Sources, *, desired_call: DesiredCall | None = None, follow_owners: bool = True
+    ) -> None:
         """``follow_owners`` says whether a pod's ReplicaSet is asked for its Deployment: one more call for each."""
-        self.place = place
+        self.sources = sources
         self._follow_owners = follow_owners
-        self._wish = wish
+        self._desired_call = desired_call
         self._caller = WebhookCaller(lambda _namespace, _name, _port: None)
         self._shared: dict[str, asyncio.Task[Any]] = {}
-        self._log = tuple(place.log())
+        self._log = tuple(sources.log())
 
     async def close(self) -> None:
         """Close the connections to webhooks."""
         await self._caller.close()
 
-    async def case(self, target: Target, *, live: bool = False) -> Case:
+    async def case(self, target: DoctorTarget, *, live: bool = False) -> ChainFacts:
         """Gather everything about one service account."""
-        place = self.place
-        set_up: _SetUp = await self._once("set-up", _set_up(place))
+        sources = self.sources
+        set_up: _WebhookSetUp = await self._once("set-up", _set_up(sources))
         account, neighbours, namespace, pods = await asyncio.gather(
-            _fact(_get(place, "serviceaccounts", target.namespace, target.service_account)),
-            _fact(_list(place, "serviceaccounts", target.namespace)),
-            _fact(_get(place, "namespaces", "", target.namespace)),
+            _fact(_get(sources, "serviceaccounts", target.namespace, target.service_account)),
+            _fact(_list(sources, "serviceaccounts", target.namespace)),
+            _fact(_get(sources, "namespaces", "", target.namespace)),
             _fact(self._pods(target)),
         )
-        url, own_keys, documents = await self._once("issuer", _own_issuer(place))
-        associations = await self._once("associations", _associations(place, url))
-        case = Case(
+        url, own_keys, documents = await self._once("issuer", _own_issuer(sources))
+        associations = await self._once("associations", _associations(sources, url))
+        case = ChainFacts(
             target=target,
             service_account=account,
             neighbours=neighbours if isinstance(neighbours, CannotTell) else tuple(neighbours),
@@ -160,13 +170,13 @@ class Gatherer:
             associated=frozenset(associations),
             settings=set_up.settings,
             issuer=IssuerFacts(url, own_keys, CannotTell("not asked"), own_documents=documents),
-            account=place.account,
+            account=sources.account,
             at=self._circumstances(),
-            surroundings=place.surroundings,
-            role_arn=place.role_arn,
+            environment=sources.environment,
+            role_arn=sources.role_arn,
             log=self._log,
-            wish=self._wish,
-            tools=place.tools,
+            desired_call=self._desired_call,
+            tools=sources.tools,
             associations=associations,
         )
         case = replace(
@@ -187,30 +197,30 @@ class Gatherer:
         return await asyncio.shield(task)
 
     def _circumstances(self) -> Circumstances:
-        surroundings = self.place.surroundings
+        environment = self.sources.environment
         return Circumstances(
-            now=self.place.clock(),
-            source_ip=surroundings.source_ip or _UNKNOWN_ADDRESS,
-            region=surroundings.region or "us-east-1",
+            now=self.sources.clock(),
+            source_ip=environment.source_ip or _UNKNOWN_ADDRESS,
+            region=environment.region or "us-east-1",
             secure_transport=True,
         )
 
-    async def _existing(self, case: Case) -> frozenset[str]:
+    async def _existing(self, case: ChainFacts) -> frozenset[str]:
         """Return those of the subjects that the trust policy names whose service accounts exist: they keep the role."""
         role = case.role
         if role is None or isinstance(role, CannotTell):
             return frozenset()
         found = set()
         for namespace, name in sorted(set(_SUBJECT.findall(role.trust_policy)))[:_MOST_SUBJECTS]:
-            item = await _fact(_get(self.place, "serviceaccounts", namespace, name))
+            item = await _fact(_get(self.sources, "serviceaccounts", namespace, name))
             if item is not None:  # what cannot be told counts as there: nothing is taken from it
                 found.add(f"system:serviceaccount:{namespace}:{name}")
         return frozenset(found)
 
     # Pods
 
-    async def _pods(self, target: Target) -> tuple[PodFacts, ...]:
-        cluster = self.place.cluster
+    async def _pods(self, target: DoctorTarget) -> tuple[PodFacts, ...]:
+        cluster = self.sources.cluster
         if isinstance(cluster, CannotTell):
             raise cluster
         if target.pod is not None:
@@ -228,10 +238,10 @@ class Gatherer:
 
     # The issuer
 
-    async def _issuer(self, case: Case) -> IssuerFacts:
+    async def _issuer(self, case: ChainFacts) -> IssuerFacts:
         """Fetch the issuer's documents as STS would, trusting the provider's thumbprints; where those do not do, once
         more trusting what is served, so that the documents can be judged apart from the certificate."""
-        facts, fetcher = case.issuer, self.place.fetcher
+        facts, fetcher = case.issuer, self.sources.fetcher
         if isinstance(facts.url, CannotTell):
             return facts
         if fetcher is None:
@@ -251,22 +261,22 @@ class Gatherer:
 
     # The webhook
 
-    async def _probes(self, case: Case) -> Mapping[tuple[str, str], Probe | CannotTell]:
+    async def _probes(self, case: ChainFacts) -> Mapping[tuple[str, str], WebhookProbe | CannotTell]:
         if isinstance(case.webhooks, CannotTell):
             return {}
-        found: dict[tuple[str, str], Probe | CannotTell] = {}
+        found: dict[tuple[str, str], WebhookProbe | CannotTell] = {}
         for hook in case.webhooks:
             if hooks.is_identity_webhook(hook):
                 key = json.dumps(hook.webhook.get("clientConfig", {}), sort_keys=True)
                 found[hook.key] = await self._once(f"probe {hook.key} {key}", self._probe(case, hook))
         return found
 
-    async def _probe(self, case: Case, hook: Registered) -> Probe | CannotTell:
+    async def _probe(self, case: ChainFacts, hook: Registered) -> WebhookProbe | CannotTell:
         """Call the webhook with a review of a pod, as a dry run, just as the API server does."""
         config = hook.webhook.get("clientConfig", {})
         if "service" in config:
-            return await _service(self.place, config["service"])
-        if not self.place.surroundings.calls_webhooks:
+            return await _service(self.sources, config["service"])
+        if not self.sources.environment.calls_webhooks:
             return CannotTell(f"{config.get('url')} is an address of the API server's own machine or network.")
         pod: Object = {"metadata": {"name": "podrole-doctor"}, "spec": {"containers": [{"name": "probe"}]}}
         attributes = hooks.attributes_of(pod, case.target.namespace)
@@ -275,18 +285,18 @@ class Gatherer:
             answer = await self._caller.call(config, request_body(attributes, uid), PROBE_SECONDS)
             read_verdict(answer, uid, mutating=True)
         except (CallError, ReviewError) as problem:
-            return Probe(str(problem))
-        return Probe()
+            return WebhookProbe(str(problem))
+        return WebhookProbe()
 
     # The real try
 
-    async def _live(self, case: Case) -> LiveFacts:
-        cluster, target = self.place.cluster, case.target
+    async def _live(self, case: ChainFacts) -> LiveFacts:
+        cluster, target = self.sources.cluster, case.target
         if isinstance(cluster, CannotTell):
             return LiveFacts(cluster)
         audience = case.identity.audience if case.identity is not None else case.settings.token_audience
         admitted = await _fact(cluster.admit(_new_pod(case)))
-        before = self.place.clock()
+        before = self.sources.clock()
         try:
             issued = await cluster.request_token(target.namespace, target.service_account, audience)
             parsed = parse_token(issued.token)
@@ -297,7 +307,7 @@ class Gatherer:
         shown = {"header": dict(parsed.header), "claims": dict(parsed.payload)}
         issued_at = parsed.payload.get("iat")
         skew = float(issued_at) - before if isinstance(issued_at, int) else None
-        arn, sts = case.bound.role_arn, self.place.sts
+        arn, sts = case.binding.role_arn, self.sources.sts
         if arn is None or sts is None:
             return LiveFacts(shown, skew=skew, admitted=admitted)
         if isinstance(sts, CannotTell):
@@ -313,7 +323,7 @@ class Gatherer:
         return LiveFacts(shown, answer, answer["arn"], skew=skew, admitted=admitted)
 
 
-def _new_pod(case: Case) -> Object:
+def _new_pod(case: ChainFacts) -> Object:
     """Return a pod like those of the case, for the cluster to say what would become of it."""
     pods = () if isinstance(case.pods, CannotTell) else case.pods
     labels = pods[0].pod.get("metadata", {}).get("labels") if pods else None
@@ -335,16 +345,16 @@ async def _fact(answer: Awaitable[T]) -> T | CannotTell:
         return why
 
 
-async def _get(place: Place, resource: str, namespace: str, name: str) -> Object | None:
-    if isinstance(place.cluster, CannotTell):
-        raise place.cluster
-    return await place.cluster.get(resource, namespace, name)
+async def _get(sources: Sources, resource: str, namespace: str, name: str) -> Object | None:
+    if isinstance(sources.cluster, CannotTell):
+        raise sources.cluster
+    return await sources.cluster.get(resource, namespace, name)
 
 
-async def _list(place: Place, resource: str, namespace: str = "") -> list[Object]:
-    if isinstance(place.cluster, CannotTell):
-        raise place.cluster
-    return await place.cluster.list(resource, namespace)
+async def _list(sources: Sources, resource: str, namespace: str = "") -> list[Object]:
+    if isinstance(sources.cluster, CannotTell):
+        raise sources.cluster
+    return await sources.cluster.list(resource, namespace)
 
 
 def _labels(namespace: Object | CannotTell | None) -> Mapping[str, str] | CannotTell:
@@ -414,47 +424,47 @@ async def _keys_of(cluster: Cluster, reference: Reference, namespace: str) -> fr
     return frozenset(item.get("data") or {}) | frozenset(item.get("binaryData") or {})
 
 
-async def _set_up(place: Place) -> _SetUp:
+async def _set_up(sources: Sources) -> _WebhookSetUp:
     """Read how the webhook is registered, how it is set, and the roles that its ConfigMap gives."""
-    found = await _fact(_list(place, "mutatingwebhookconfigurations.admissionregistration.k8s.io"))
+    found = await _fact(_list(sources, "mutatingwebhookconfigurations.admissionregistration.k8s.io"))
     registered = found if isinstance(found, CannotTell) else hooks.registered(found)
-    if place.settings is not None:
-        return _SetUp(registered, place.settings, NO_BINDINGS)
-    if isinstance(registered, CannotTell) or isinstance(place.cluster, CannotTell):
-        return _SetUp(registered, InjectionSettings(), NO_BINDINGS)
-    settings, namespace = await find_settings(place.cluster, registered)
+    if sources.settings is not None:
+        return _WebhookSetUp(registered, sources.settings, NO_BINDINGS)
+    if isinstance(registered, CannotTell) or isinstance(sources.cluster, CannotTell):
+        return _WebhookSetUp(registered, InjectionSettings(), NO_BINDINGS)
+    settings, namespace = await find_settings(sources.cluster, registered)
     bindings: Bindings = NO_BINDINGS
     if settings.sources.watch_config_map:
-        listed = await _fact(place.cluster.get("configmaps", namespace, CONFIG_MAP))
+        listed = await _fact(sources.cluster.get("configmaps", namespace, CONFIG_MAP))
         if isinstance(listed, dict):
             bindings = parse_bindings(listed.get("data"))[0] or NO_BINDINGS
-    return _SetUp(registered, settings.injection, bindings)
+    return _WebhookSetUp(registered, settings.injection, bindings)
 
 
 async def _own_issuer(
-    place: Place,
+    sources: Sources,
 ) -> tuple[str | CannotTell, frozenset[str] | CannotTell, tuple[Object, Object] | None]:
     """Return the cluster's issuer, the ids of its own keys, and both documents."""
-    if place.issuer is not None:
-        return place.issuer, CannotTell("The cluster's keys are not asked for."), None
-    if isinstance(place.cluster, CannotTell):
-        return place.cluster, place.cluster, None
-    document = await _fact(place.cluster.discovery_document())
+    if sources.issuer is not None:
+        return sources.issuer, CannotTell("The cluster's keys are not asked for."), None
+    if isinstance(sources.cluster, CannotTell):
+        return sources.cluster, sources.cluster, None
+    document = await _fact(sources.cluster.discovery_document())
     if isinstance(document, CannotTell):
         return document, document, None
-    keys = await _fact(place.cluster.keys())
+    keys = await _fact(sources.cluster.keys())
     if isinstance(keys, CannotTell):
         return str(document.get("issuer", "")), keys, None
     names = frozenset(str(one.get("kid", "")) for one in keys.get("keys", ()))
     return str(document.get("issuer", "")), names, (document, keys)
 
 
-async def _associations(place: Place, issuer: str | CannotTell) -> Mapping[tuple[str, str], Association]:
-    if isinstance(place.account, CannotTell) or isinstance(issuer, CannotTell):
+async def _associations(sources: Sources, issuer: str | CannotTell) -> Mapping[tuple[str, str], EKSAssociation]:
+    if isinstance(sources.account, CannotTell) or isinstance(issuer, CannotTell):
         return {}
-    account: Account = place.account
+    account: Account = sources.account
     try:
-        found: Iterable[Association] = account.associations(issuer)
+        found: Iterable[EKSAssociation] = account.associations(issuer)
     except CannotTell:
         return {}
     return {(one.namespace, one.service_account): one for one in found}
@@ -477,18 +487,18 @@ async def _published(
         return why, served
 
 
-async def _service(place: Place, service: Mapping[str, Any]) -> Probe | CannotTell:
+async def _service(sources: Sources, service: Mapping[str, Any]) -> WebhookProbe | CannotTell:
     """Look at the Service and its endpoints: from outside a cluster nothing more can be done."""
     namespace, name = str(service.get("namespace", "")), str(service.get("name", ""))
     url = f"https://{name}.{namespace}.svc:{service.get('port', 443)}"
-    found = await _fact(_get(place, "services", namespace, name))
+    found = await _fact(_get(sources, "services", namespace, name))
     if found is None:
-        return Probe(f'failed to call webhook: Post "{url}": service "{name}" not found')
+        return WebhookProbe(f'failed to call webhook: Post "{url}": service "{name}" not found')
     if isinstance(found, CannotTell):
         return found
-    endpoints = await _fact(_get(place, "endpoints", namespace, name))
+    endpoints = await _fact(_get(sources, "endpoints", namespace, name))
     if isinstance(endpoints, CannotTell):
         return endpoints
     if not any(one.get("addresses") for one in (endpoints or {}).get("subsets") or ()):
-        return Probe(f'failed to call webhook: Post "{url}": no endpoints available for service "{name}"')
+        return WebhookProbe(f'failed to call webhook: Post "{url}": no endpoints available for service "{name}"')
     return CannotTell(f"{url} can be called only from inside the cluster; --live has the cluster try it.")

@@ -24,7 +24,7 @@ EXCHANGES: Mapping[str, tuple[Step, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class CallHistory:
     """``exchange`` is the call by which the caller's session began, None where the log does not reach back to it, or
     the caller is no session. ``admission`` is that of the pod whose token it was."""
 
@@ -65,7 +65,7 @@ class Story:
         return [(step.value, True if step.value in held else False if step.value == failed else None) for step in steps]
 
 
-def pick(log: Sequence[Event], wanted: str) -> Event:
+def find_event(log: Sequence[Event], wanted: str) -> Event:
     """Return the event of that request id, or of an id that begins so; ``last`` is the last that was refused or
     failed, where there is one, else the last of all. ``log`` is newest first. Raises BadTarget.
     """
@@ -84,19 +84,19 @@ def pick(log: Sequence[Event], wanted: str) -> Event:
     )
 
 
-def tell(log: Sequence[Event], event: Event) -> Story:
+def history_of(log: Sequence[Event], event: Event) -> CallHistory:
     """Return the story of an event. ``log`` is newest first."""
     if event.kind == "admission":
         namespace, _, pod = (event.on or "").partition("/")
         account = str((event.explanation or {}).get("serviceAccount") or "default")
-        return Story(event, admission=event, subject=f"system:serviceaccount:{namespace}:{account}", pod=pod)
+        return CallHistory(event, admission=event, subject=f"system:serviceaccount:{namespace}:{account}", pod=pod)
     exchange = None if event.what in EXCHANGES else _beginning(log, event)
-    subject, pod = whose(exchange or event)
+    subject, pod = token_owner(exchange or event)
     admission = _admission(log, subject, pod, (exchange or event).time)
-    return Story(event, exchange, admission, subject, pod)
+    return CallHistory(event, exchange, admission, subject, pod)
 
 
-def whose(event: Event) -> tuple[str, str]:
+def token_owner(event: Event) -> tuple[str, str]:
     """Return the subject and the pod of the token that an exchange was about: as it said, if it was not verified."""
     explanation = event.explanation or {}
     if "subject" in explanation:
@@ -115,12 +115,12 @@ def _beginning(log: Sequence[Event], event: Event) -> Event | None:
     for other in log:
         if other is event:
             later = False
-        elif not later and began(other) == event.who:
+        elif not later and session_begun_by(other) == event.who:
             return other
     return None
 
 
-def began(event: Event) -> str | None:
+def session_begun_by(event: Event) -> str | None:
     """Return the session's ARN that an exchange gave; None where it is none, or gave none."""
     if event.what not in EXCHANGES or event.outcome != "allowed":
         return None

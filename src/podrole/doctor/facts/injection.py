@@ -20,7 +20,7 @@ CONTAINER_LISTS = ("containers", "initContainers")
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class PodInjection:
     """A pod with what ``mutate`` says of it now."""
 
     manifest: Object
@@ -29,7 +29,7 @@ class Admitted:
     mutation: Mutation
 
     @classmethod
-    def of(cls, manifest: Object, identity: Identity, settings: InjectionSettings) -> Admitted:
+    def of(cls, manifest: Object, identity: Identity, settings: InjectionSettings) -> PodInjection:
         """Ask ``mutate`` about a pod. Raises msgspec.ValidationError where it is none."""
         pod = read_pod(manifest)
         windows = pod.spec is not None and runs_on_windows(pod.spec)

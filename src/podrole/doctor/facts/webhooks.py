@@ -59,7 +59,7 @@ def attributes_of(pod: Object, namespace: str) -> Attributes:
     )
 
 
-def unmet(selector: Mapping[str, Any], labels: Mapping[str, str]) -> list[Mapping[str, Any]]:
+def unmet_requirements(selector: Mapping[str, Any], labels: Mapping[str, str]) -> list[Mapping[str, Any]]:
     """Return the parts of a LabelSelector that these labels do not meet, each as an element of matchExpressions."""
     parts: list[Mapping[str, Any]] = [
         {"key": key, "operator": "In", "values": [value]} for key, value in (selector.get("matchLabels") or {}).items()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from podrole.doctor.chain import diagnose
 from podrole.doctor.errors import BadFile, CannotTell
-from podrole.doctor.facts.chain import Case, Target
+from podrole.doctor.facts.chain import ChainFacts, DoctorTarget
 from podrole.doctor.facts.exchange import STRANGER
 from podrole.doctor.facts.gather import Gatherer
 from podrole.doctor.files.edits import Edit, edits_of
@@ -25,7 +25,7 @@ from podrole.doctor.sources.documents import Document, find_files, read_document
 from podrole.doctor.sources.files import FilesAccount
 from podrole.doctor.sources.manifests import Manifests
 from podrole.doctor.sources.policies import Item, Origin, PolicyFile, ProviderFile, RoleFile, read_policies
-from podrole.doctor.sources.sources import Place
+from podrole.doctor.sources.sources import Sources
 from podrole.iam.document import compile_policy
 from podrole.iam.errors import MalformedPolicyDocument, PolicyError
 from podrole.iam.policy import PolicyKind
@@ -40,7 +40,7 @@ _NO_ACCOUNT = "000000000000"
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class CheckOptions:
     """``namespace`` is that of manifests that name none. ``account``, ``issuer`` and ``region`` are what files do not
     tell; the first two are taken from the files where only one is named in them."""
 
@@ -61,7 +61,7 @@ class FileFinding:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class FileCheck:
     """``unread`` says what could not be read, ``unknown`` what only a deployment tells; ``service_accounts`` and
     ``roles`` count what was checked."""
 
@@ -95,19 +95,19 @@ class _Files:
     used: set[str] = field(default_factory=set)
 
 
-async def check(paths: list[Path], options: Options) -> Checked:
+async def check(paths: list[Path], options: CheckOptions) -> FileCheck:
     """Check files and folders. Raises BadFile where one that was named is not there."""
     files = _read(paths, options)
     found: list[FileFinding] = []
     checked = 0
     for namespace, name in files.manifests.service_accounts():
-        case = await _case(files, Target(namespace, name))
+        case = await _case(files, DoctorTarget(namespace, name))
         if _is_meant_to_have_a_role(case):
             checked += 1
             diagnosis = diagnose(case)
             found += _located((*diagnosis.faults, *diagnosis.risks), files)
-        if case.bound.role_arn:
-            role = files.account.role_file(case.bound.role_arn)
+        if case.binding.role_arn:
+            role = files.account.role_file(case.binding.role_arn)
             files.used.update({role.name} if role is not None else ())
     for role in files.account.listed:
         if role.name not in files.used and _is_for_pods(role, files.issuer):
@@ -115,13 +115,13 @@ async def check(paths: list[Path], options: Options) -> Checked:
     found += _unreadable(files)
     unique = {(one.finding.code, one.path, one.line, one.finding.what): one for one in found}
     ordered = sorted(unique.values(), key=lambda one: (str(one.path), one.line, one.finding.code))
-    return Checked(tuple(ordered), tuple(files.unread), tuple(files.unknown), checked, len(files.account.listed))
+    return FileCheck(tuple(ordered), tuple(files.unread), tuple(files.unknown), checked, len(files.account.listed))
 
 
 # Reading
 
 
-def _read(paths: list[Path], options: Options) -> _Files:
+def _read(paths: list[Path], options: CheckOptions) -> _Files:
     documents: list[Document] = []
     unread: list[str] = []
     for path in find_files(paths):
@@ -158,22 +158,22 @@ def _only(values: Iterable[str]) -> str:
 # Cases
 
 
-async def _case(files: _Files, target: Target, role_arn: str | None = None, issuer: str = "") -> Case:
-    place = Place(
+async def _case(files: _Files, target: DoctorTarget, role_arn: str | None = None, issuer: str = "") -> ChainFacts:
+    sources = Sources(
         cluster=files.manifests,
         account=files.account,
         settings=InjectionSettings(),
         issuer=files.issuer or issuer or None,
         role_arn=role_arn,
     )
-    gatherer = Gatherer(place)
+    gatherer = Gatherer(sources)
     try:
         case = await gatherer.case(target)
     finally:
         await gatherer.close()
-    if place.issuer is None and case.bound.role_arn:
+    if sources.issuer is None and case.binding.role_arn:
         # Without an issuer the role's own word is taken for whose tokens it means.
-        role = files.account.role_file(case.bound.role_arn)
+        role = files.account.role_file(case.binding.role_arn)
         named = _issuer_of(role)
         if named:
             return replace(case, issuer=replace(case.issuer, url=named))
@@ -186,10 +186,10 @@ def _issuer_of(role: RoleFile | None) -> str:
     return f"https://{found}" if found else ""
 
 
-def _is_meant_to_have_a_role(case: Case) -> bool:
+def _is_meant_to_have_a_role(case: ChainFacts) -> bool:
     """Say whether the service account is bound, or was meant to be: most are not, and rightly."""
-    bound = case.bound
-    if bound.identity is not None or bound.slip is not None or case.service_account is None:
+    binding = case.binding
+    if binding.identity is not None or binding.mistake is not None or case.service_account is None:
         return True
     if isinstance(case.service_account, CannotTell):
         return False
@@ -207,7 +207,7 @@ async def _of_role(files: _Files, role: RoleFile) -> list[Finding]:
     """Check a role that no service account of the files names: by the service account that its trust policy names."""
     text = role.trust.text if role.trust is not None else ""
     named = _SUBJECT.search(text)
-    target = Target(named[1], named[2]) if named else Target(STRANGER, STRANGER)
+    target = DoctorTarget(named[1], named[2]) if named else DoctorTarget(STRANGER, STRANGER)
     arn = f"arn:aws:iam::{_account_of(files, text)}:role{role.path or '/'}{role.name or 'unnamed'}"
     case = await _case(files, target, arn, _issuer_of(role))
     bare = replace(case, service_account=CannotTell("No service account of these files names the role."), pods=())

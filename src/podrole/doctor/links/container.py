@@ -15,12 +15,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import Case, PodFacts
-from podrole.doctor.facts.injection import Admitted, containers
-from podrole.doctor.links.images import too_old
+from podrole.doctor.facts.chain import ChainFacts, PodFacts
+from podrole.doctor.facts.injection import PodInjection, containers
+from podrole.doctor.links.images import outdated
 from podrole.doctor.regions import regions
 from podrole.doctor.remedies.changes import ByHand, Change, PatchPods, Remedy, RemoveKey, Restart, SetEnvironment
-from podrole.doctor.report.findings import About, Finding, Link, Severity, Verdict, judged, unknown
+from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, Severity, unknown, verdict_from
 from podrole.doctor.similarity import nearest
 from podrole.webhook.identity.resolution import Identity
 from podrole.webhook.identity.role_arn import partition_of
@@ -38,7 +38,7 @@ _READ_BY_OTHERS = 0o044
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
+class EnvironmentVariable:
     """A variable of a container's environment. ``value`` is None where it comes from elsewhere; ``source`` says from
     where: a kind, a name and a key."""
 
@@ -55,7 +55,7 @@ class _Container:
     kind: str
     position: int
     manifest: dict[str, Any]
-    variables: Mapping[str, Variable]
+    variables: Mapping[str, EnvironmentVariable]
 
     @property
     def name(self) -> str:
@@ -70,7 +70,7 @@ class _Container:
         return About(workload.kind, workload.namespace, workload.name, place)
 
 
-def check(case: Case) -> Verdict | None:
+def check(case: ChainFacts) -> LinkVerdict | None:
     """Say whether an SDK in the pods' containers would take the identity; None where there is no pod to look into."""
     identity = case.identity
     if identity is None:
@@ -87,7 +87,7 @@ def check(case: Case) -> Verdict | None:
             findings += [one for one in _of_container(case, identity, container) if one not in findings]
         findings += [one for one in _unreadable_token(case, identity, facts) if one not in findings]
     names = ", ".join(one.name for one in case.pods[:3])
-    verdict = judged(LINK, f"nothing in {names} comes before the identity", findings)
+    verdict = verdict_from(LINK, f"nothing in {names} comes before the identity", findings)
     if unread and not verdict.faults:
         return unknown(LINK, f"Part of the environment could not be read: {unread[0]}", *findings)
     return verdict
@@ -98,7 +98,7 @@ def _containers(facts: PodFacts) -> Iterator[_Container]:
         yield _Container(facts, kind, position, manifest, {one.name: one for one in _variables(facts, manifest)})
 
 
-def _variables(facts: PodFacts, container: Mapping[str, Any]) -> Iterator[Variable]:
+def _variables(facts: PodFacts, container: Mapping[str, Any]) -> Iterator[EnvironmentVariable]:
     """Yield a container's variables; of two of one name the later counts, as in Kubernetes."""
     for source in container.get("envFrom") or ():
         prefix = source.get("prefix") or ""
@@ -106,7 +106,7 @@ def _variables(facts: PodFacts, container: Mapping[str, Any]) -> Iterator[Variab
             name = str((source.get(field) or {}).get("name") or "")
             keys = facts.references.get((resource, name))
             if isinstance(keys, frozenset):
-                yield from (Variable(prefix + key, None, (kind, name, key)) for key in sorted(keys))
+                yield from (EnvironmentVariable(prefix + key, None, (kind, name, key)) for key in sorted(keys))
     for entry in container.get("env") or ():
         origin = entry.get("valueFrom") or {}
         found = None
@@ -114,10 +114,10 @@ def _variables(facts: PodFacts, container: Mapping[str, Any]) -> Iterator[Variab
             if field in origin:
                 found = (kind, str(origin[field].get("name", "")), str(origin[field].get("key", "")))
         value = entry.get("value")
-        yield Variable(str(entry.get("name", "")), None if origin else str(value or ""), found)
+        yield EnvironmentVariable(str(entry.get("name", "")), None if origin else str(value or ""), found)
 
 
-def _of_container(case: Case, identity: Identity, container: _Container) -> Iterator[Finding]:
+def _of_container(case: ChainFacts, identity: Identity, container: _Container) -> Iterator[Finding]:
     yield from _static_keys(container)
     yield from _profile(container)
     yield from _other_credentials(identity, container)
@@ -128,11 +128,11 @@ def _of_container(case: Case, identity: Identity, container: _Container) -> Iter
     yield from _credentials_file(container)
 
 
-def _present(container: _Container, names: Iterable[str]) -> list[Variable]:
+def _present(container: _Container, names: Iterable[str]) -> list[EnvironmentVariable]:
     return [container.variables[name] for name in names if name in container.variables]
 
 
-def _unset(container: _Container, variables: Iterable[Variable]) -> tuple[Change, ...]:
+def _unset(container: _Container, variables: Iterable[EnvironmentVariable]) -> tuple[Change, ...]:
     """Return how variables go: those that the container sets itself, and those that come with a whole ConfigMap or
     Secret."""
     own: dict[str, str | None] = {}
@@ -149,7 +149,7 @@ def _unset(container: _Container, variables: Iterable[Variable]) -> tuple[Change
     return (*changes, Restart(container.facts.workload))
 
 
-def _listed(variables: Iterable[Variable]) -> str:
+def _listed(variables: Iterable[EnvironmentVariable]) -> str:
     return ", ".join(
         one.name if one.source is None else f"{one.name} (from {one.source[0]} {one.source[1]})" for one in variables
     )
@@ -221,10 +221,10 @@ def _other_credentials(identity: Identity, container: _Container) -> Iterator[Fi
 # PR304
 
 
-def _node_role(case: Case, identity: Identity, container: _Container) -> Iterator[Finding]:
+def _node_role(case: ChainFacts, identity: Identity, container: _Container) -> Iterator[Finding]:
     exists = bool(container.facts.pod.get("metadata", {}).get("uid"))
     disabled = container.variables.get(METADATA_DISABLED)
-    if not exists or METADATA_DISABLED in case.surroundings.node_environment:
+    if not exists or METADATA_DISABLED in case.environment.node_environment:
         return
     if disabled is not None and (disabled.value or "").lower() == "true":
         return
@@ -246,13 +246,13 @@ def _node_role(case: Case, identity: Identity, container: _Container) -> Iterato
 # PR305, PR306
 
 
-def _region(case: Case, container: _Container) -> Iterator[Finding]:
+def _region(case: ChainFacts, container: _Container) -> Iterator[Finding]:
     for variable in _present(container, REGION):
         region = variable.value
         if not region or "$(" in region:
             continue
         known = regions()
-        arn = case.bound.role_arn or ""
+        arn = case.binding.role_arn or ""
         of_role = arn.split(":", 2)[1] if arn else ""
         partition = known.get(region)
         if partition is None:
@@ -265,7 +265,7 @@ def _region(case: Case, container: _Container) -> Iterator[Finding]:
             what = f"{_sentence(container)} names a region where its role does not exist."
         else:
             continue
-        right = meant or case.settings.aws_default_region or case.surroundings.region
+        right = meant or case.settings.aws_default_region or case.environment.region
         usable = right if right and partition_of(right) == (of_role or partition_of(right)) else None
         change: Change = ByHand(f"set {variable.name} to the region that the pod works in")
         if usable:
@@ -309,8 +309,8 @@ _STS = re.compile(r"sts(?:-fips)?\.(?:(?P<region>[a-z0-9-]+)\.)?amazonaws\.com(?
 # PR307
 
 
-def _unreadable_token(case: Case, identity: Identity, facts: PodFacts) -> Iterator[Finding]:
-    admitted = Admitted.of(facts.pod, identity, case.settings)
+def _unreadable_token(case: ChainFacts, identity: Identity, facts: PodFacts) -> Iterator[Finding]:
+    admitted = PodInjection.of(facts.pod, identity, case.settings)
     spec = facts.pod.get("spec") or {}
     group = (spec.get("securityContext") or {}).get("fsGroup")
     for index, volume in enumerate(spec.get("volumes") or ()):
@@ -338,7 +338,7 @@ def _unreadable_token(case: Case, identity: Identity, facts: PodFacts) -> Iterat
                 )
 
 
-def _holds_token(admitted: Admitted, name: str) -> bool:
+def _holds_token(admitted: PodInjection, name: str) -> bool:
     spec = admitted.pod.spec
     volumes = [] if spec is None else [one for one in spec.volumes or () if one is not None and one.name == name]
     return any(token_in(one, admitted.offer.token_path) is not None for one in volumes)
@@ -369,7 +369,7 @@ def _user(spec: Mapping[str, Any], container: Mapping[str, Any]) -> str:
 
 def _old_image(container: _Container) -> Iterator[Finding]:
     image = str(container.manifest.get("image", ""))
-    old = too_old(image)
+    old = outdated(image)
     if old is None:
         return
     newer = image.rpartition(":")[0] + ":" + ("latest" if old.name == "the aws CLI" else f"v{old.least}")

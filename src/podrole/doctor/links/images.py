@@ -13,7 +13,7 @@ Version = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class TooOld:
+class OutdatedImage:
     """An image that cannot take a web identity token. ``least`` is the first version of it that can."""
 
     name: str
@@ -34,7 +34,7 @@ _LEAST: dict[str, tuple[str, Version]] = {
 _TAG = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:[-.+].*)?")
 
 
-def too_old(image: str) -> TooOld | None:
+def outdated(image: str) -> OutdatedImage | None:
     """Say whether an image is one whose SDK is known to be too old."""
     repository, _, tag = image.partition("@")[0].rpartition(":")
     if "/" in tag:  # a port, and no tag
@@ -46,4 +46,4 @@ def too_old(image: str) -> TooOld | None:
     name, least = known
     if tuple(map(int, version.groups())) >= least:
         return None
-    return TooOld(name, tag, ".".join(map(str, least)))
+    return OutdatedImage(name, tag, ".".join(map(str, least)))

@@ -8,19 +8,29 @@ from typing import Any
 
 from podrole.doctor.errors import CannotTell
 from podrole.doctor.facts.binding import annotations_of
-from podrole.doctor.facts.chain import Case, PodFacts
-from podrole.doctor.facts.injection import Admitted, containers, is_set, reads_own_token, value_of, without_identity
+from podrole.doctor.facts.chain import ChainFacts, PodFacts
+from podrole.doctor.facts.injection import PodInjection, containers, is_set, reads_own_token, value_of, without_identity
 from podrole.doctor.facts.webhooks import is_asked, is_identity_webhook
 from podrole.doctor.links import registration
-from podrole.doctor.remedies.changes import Change, Patch, PatchPods, Remedy, Restart, SetEnvironment
-from podrole.doctor.report.findings import About, Finding, Link, Severity, Verdict, broken, holds, judged, unknown
+from podrole.doctor.remedies.changes import Change, PatchObject, PatchPods, Remedy, Restart, SetEnvironment
+from podrole.doctor.report.findings import (
+    About,
+    Finding,
+    Link,
+    LinkVerdict,
+    Severity,
+    broken,
+    holds,
+    unknown,
+    verdict_from,
+)
 from podrole.webhook.identity.resolution import Identity
 from podrole.webhook.patch.offer import CREDENTIALS
 
 LINK = Link.INJECTION
 
 
-def check(case: Case) -> Verdict:
+def check(case: ChainFacts) -> LinkVerdict:
     """Say whether the pods have what the webhook gives them, and whether a new pod would."""
     identity = case.identity
     if identity is None:
@@ -35,19 +45,19 @@ def check(case: Case) -> Verdict:
                 findings.append(finding)
     if not admitted and not any(one.severity is Severity.FAULT for one in findings):
         if case.live is not None and isinstance(case.live.admitted, dict):
-            return judged(LINK, "the cluster gives a new pod the identity, tried as a dry run", findings)
+            return verdict_from(LINK, "the cluster gives a new pod the identity, tried as a dry run", findings)
         alone = _set_up_alone(case)
         return replace(alone, findings=(*alone.findings, *findings))
-    if case.bound.identity is None and not findings:
+    if case.binding.identity is None and not findings:
         return unknown(LINK, f"{_name(admitted[0])} was made while nothing bound its service account; it is made anew.")
     names = ", ".join(one.name for one in admitted[:3]) + (", …" if len(admitted) > 3 else "")
-    return judged(LINK, f"pod {names} has the variables, the token's volume and its mount", findings)
+    return verdict_from(LINK, f"pod {names} has the variables, the token's volume and its mount", findings)
 
 
-def _tried(case: Case, identity: Identity) -> list[Finding]:
+def _tried(case: ChainFacts, identity: Identity) -> list[Finding]:
     """Return what a real try found: what the cluster made of a new pod."""
     made = None if case.live is None else case.live.admitted
-    if made is None or case.bound.identity is None:
+    if made is None or case.binding.identity is None:
         return []
     hooks = () if isinstance(case.webhooks, CannotTell) else case.webhooks
     ours = next((one for one in hooks if is_identity_webhook(one)), None)
@@ -56,7 +66,7 @@ def _tried(case: Case, identity: Identity) -> list[Finding]:
         if ours is None or ours.name not in problem:
             return []
         return [registration.unreachable(case, ours, problem.partition(": ")[2])]
-    if ours is None or not Admitted.of(made, identity, case.settings).lacking:
+    if ours is None or not PodInjection.of(made, identity, case.settings).lacking:
         return []
     return [
         Finding(
@@ -74,7 +84,7 @@ def _tried(case: Case, identity: Identity) -> list[Finding]:
     ]
 
 
-def _set_up_alone(case: Case) -> Verdict:
+def _set_up_alone(case: ChainFacts) -> LinkVerdict:
     """Judge by the webhook's registration, where there is no pod to look at."""
     facts = case.pods[0] if not isinstance(case.pods, CannotTell) and case.pods else None
     pod = {"metadata": {}, "spec": {"containers": []}} if facts is None else facts.pod
@@ -86,9 +96,9 @@ def _set_up_alone(case: Case) -> Verdict:
     return holds(LINK, f"a new pod is sent to webhook {set_up.webhook}, which gives it the identity")
 
 
-def of_pod(case: Case, facts: PodFacts, identity: Identity) -> list[Finding]:
+def of_pod(case: ChainFacts, facts: PodFacts, identity: Identity) -> list[Finding]:
     """Return what is wrong with one pod, or with the manifest of pods to come."""
-    admitted = Admitted.of(facts.pod, identity, case.settings)
+    admitted = PodInjection.of(facts.pod, identity, case.settings)
     exists = bool(facts.pod.get("metadata", {}).get("uid"))
     findings = _of_containers(case, facts, admitted)
     if exists and admitted.lacking and not any(one.severity is Severity.FAULT for one in findings):
@@ -101,7 +111,7 @@ def of_pod(case: Case, facts: PodFacts, identity: Identity) -> list[Finding]:
 # The containers: PR209, PR210, PR213
 
 
-def _of_containers(case: Case, facts: PodFacts, admitted: Admitted) -> list[Finding]:
+def _of_containers(case: ChainFacts, facts: PodFacts, admitted: PodInjection) -> list[Finding]:
     found: list[Finding] = []
     outcomes: dict[tuple[str, str], str] = {(one.kind, one.name): one.reason for one in admitted.mutation.containers}
     has_identity = any(
@@ -119,7 +129,7 @@ def _of_containers(case: Case, facts: PodFacts, admitted: Admitted) -> list[Find
     return found
 
 
-def _skipped(case: Case, facts: PodFacts, container: Mapping[str, Any], *, alone: bool) -> Finding:
+def _skipped(case: ChainFacts, facts: PodFacts, container: Mapping[str, Any], *, alone: bool) -> Finding:
     key = f"{case.settings.annotation_prefix}/skip-containers"
     name = container.get("name", "")
     listed = [one.strip() for one in (annotations_of(facts.pod).get(key) or "").split(",")]
@@ -140,7 +150,7 @@ def _skipped(case: Case, facts: PodFacts, container: Mapping[str, Any], *, alone
 
 
 def _place_taken(
-    facts: PodFacts, admitted: Admitted, kind: str, position: int, container: Mapping[str, Any]
+    facts: PodFacts, admitted: PodInjection, kind: str, position: int, container: Mapping[str, Any]
 ) -> Finding:
     mounts = list(enumerate(container.get("volumeMounts") or ()))
     path = admitted.offer.mount_path
@@ -159,7 +169,7 @@ def _place_taken(
     )
 
 
-def _volume_taken(facts: PodFacts, admitted: Admitted) -> list[Finding]:
+def _volume_taken(facts: PodFacts, admitted: PodInjection) -> list[Finding]:
     """Find a volume of the pod's own under the name of the token's volume, that holds no such token."""
     warning = next((one for one in admitted.mutation.warnings if "has its own volume" in one), None)
     if warning is None or "another audience" in warning:
@@ -181,7 +191,7 @@ def _volume_taken(facts: PodFacts, admitted: Admitted) -> list[Finding]:
 
 
 def _own_variables(
-    facts: PodFacts, admitted: Admitted, kind: str, position: int, container: dict[str, Any]
+    facts: PodFacts, admitted: PodInjection, kind: str, position: int, container: dict[str, Any]
 ) -> list[Finding]:
     """Find variables of the identity that somebody set by hand."""
     offered = dict(admitted.offer.credentials)
@@ -211,7 +221,7 @@ def _own_variables(
     ]
 
 
-def _is_injected_role(container: dict[str, Any], admitted: Admitted, by_hand: list[str]) -> bool:
+def _is_injected_role(container: dict[str, Any], admitted: PodInjection, by_hand: list[str]) -> bool:
     """Say whether the role stands beside our token's file: then a webhook wrote it, by a binding of that time."""
     role, token_file = (name for name, _ in admitted.offer.credentials)
     return by_hand == [role] and value_of(container, token_file) == admitted.offer.credentials[1][1]
@@ -220,7 +230,7 @@ def _is_injected_role(container: dict[str, Any], admitted: Admitted, by_hand: li
 # A pod that carries another identity: PR208
 
 
-def _stale(facts: PodFacts, admitted: Admitted) -> list[Finding]:
+def _stale(facts: PodFacts, admitted: PodInjection) -> list[Finding]:
     identity = admitted.mutation.identity
     if identity.method != "sts_web_identity":
         return []
@@ -256,7 +266,7 @@ def _stale(facts: PodFacts, admitted: Admitted) -> list[Finding]:
     return []
 
 
-def _injected_audience(admitted: Admitted) -> str | None:
+def _injected_audience(admitted: PodInjection) -> str | None:
     for volume in (admitted.manifest.get("spec") or {}).get("volumes") or ():
         if volume.get("name") != admitted.offer.volume_name:
             continue
@@ -270,12 +280,12 @@ def _injected_audience(admitted: Admitted) -> str | None:
 # A pod without its identity: PR201 to PR207, PR211, PR212
 
 
-def _without_identity(case: Case, facts: PodFacts, admitted: Admitted) -> list[Finding]:
+def _without_identity(case: ChainFacts, facts: PodFacts, admitted: PodInjection) -> list[Finding]:
     restart = Restart(facts.workload)
     if admitted.has_parts:
         return [_undone(case, facts, admitted)]
     set_up = registration.look(case, facts.pod)
-    if case.bound.identity is None:  # the binding's remedy makes the pods anew
+    if case.binding.identity is None:  # the binding's remedy makes the pods anew
         return list(set_up.findings)
     if set_up.findings:
         return [replace(one, remedy=one.remedy.then(restart)) for one in set_up.findings]
@@ -311,7 +321,7 @@ def _without_identity(case: Case, facts: PodFacts, admitted: Admitted) -> list[F
     ]
 
 
-def _bound_at(case: Case) -> tuple[str, str]:
+def _bound_at(case: ChainFacts) -> tuple[str, str]:
     """Return when the service account was last known to be bound, RFC 3339, and by what that is known."""
     account = case.service_account if isinstance(case.service_account, dict) else {}
     metadata = account.get("metadata", {})
@@ -326,7 +336,7 @@ def _bound_at(case: Case) -> tuple[str, str]:
     return "", ""
 
 
-def _told_at_admission(case: Case, facts: PodFacts) -> str:
+def _told_at_admission(case: ChainFacts, facts: PodFacts) -> str:
     """Return what the world's event log tells of the pod's admission."""
     where = f"{case.target.namespace}/{facts.name}"
     made = facts.pod["metadata"].get("creationTimestamp", "")
@@ -336,7 +346,7 @@ def _told_at_admission(case: Case, facts: PodFacts) -> str:
     return ""
 
 
-def _undone(case: Case, facts: PodFacts, admitted: Admitted) -> Finding:
+def _undone(case: ChainFacts, facts: PodFacts, admitted: PodInjection) -> Finding:
     hooks = () if isinstance(case.webhooks, CannotTell) else case.webhooks
     labels = {} if isinstance(case.namespace_labels, CannotTell) else case.namespace_labels
     asked = [one for one in hooks if is_asked(one, facts.pod, case.target.namespace, labels).called]
@@ -365,7 +375,7 @@ def _undone(case: Case, facts: PodFacts, admitted: Admitted) -> Finding:
     )  # fmt: skip
 
 
-def _changed(case: Case, facts: PodFacts, configuration: str, name: str) -> bool:
+def _changed(case: ChainFacts, facts: PodFacts, configuration: str, name: str) -> bool:
     where = f"{case.target.namespace}/{facts.name}"
     for event in case.log:
         if event.kind == "admission" and event.on == where and event.explanation:
@@ -379,7 +389,7 @@ def _changed(case: Case, facts: PodFacts, configuration: str, name: str) -> bool
     return False
 
 
-def _keep_away(case: Case, configuration: str, name: str) -> Patch:
+def _keep_away(case: ChainFacts, configuration: str, name: str) -> PatchObject:
     hooks = () if isinstance(case.webhooks, CannotTell) else case.webhooks
     index, hook = next(
         (index, one)
@@ -390,7 +400,7 @@ def _keep_away(case: Case, configuration: str, name: str) -> Patch:
     away = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [case.target.namespace]}
     value = {**selector, "matchExpressions": [*(selector.get("matchExpressions") or ()), away]}
     operation = {"op": "add", "path": f"/webhooks/{index}/namespaceSelector", "value": value}
-    return Patch("MutatingWebhookConfiguration", "", configuration, (operation,))
+    return PatchObject("MutatingWebhookConfiguration", "", configuration, (operation,))
 
 
 def _name(facts: PodFacts) -> str:

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from podrole.base.events import Event
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import Case, IssuerFacts
-from podrole.doctor.remedies.changes import Annotate, ByHand, Change, Publish, Remedy
-from podrole.doctor.remedies.restart import anew
-from podrole.doctor.report.findings import About, Finding, Link, Severity, Verdict, holds, judged, unknown
+from podrole.doctor.facts.chain import ChainFacts, IssuerFacts
+from podrole.doctor.remedies.changes import Annotate, ByHand, Change, PublishDocument, Remedy
+from podrole.doctor.remedies.restart import recreate_pods
+from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, Severity, holds, unknown, verdict_from
 from podrole.oidc.discovery import discovery_url
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 from podrole.oidc.verify import STS_TIME_RULES
@@ -32,7 +32,7 @@ _WRONG_CONTENT = frozenset(
 )
 
 
-def check(case: Case) -> Verdict:
+def check(case: ChainFacts) -> LinkVerdict:
     """Say whether AWS could verify the cluster's tokens, and whether they are for it."""
     identity = case.identity
     if identity is not None and identity.method == "container_credentials":
@@ -41,21 +41,21 @@ def check(case: Case) -> Verdict:
     findings = [*_audience(case, identity), *_times(case)]
     if isinstance(facts.url, CannotTell):
         if findings:
-            return judged(LINK, "", findings)
+            return verdict_from(LINK, "", findings)
         return unknown(LINK, f"The cluster's issuer could not be found out: {facts.url.what}")
     inside = _address(facts.url)
     if inside is not None:
-        return judged(LINK, "", [inside, *findings])
+        return verdict_from(LINK, "", [inside, *findings])
     published = facts.published
     if isinstance(published, CannotTell):
         if findings:
-            return judged(LINK, "", findings)
+            return verdict_from(LINK, "", findings)
         return unknown(LINK, f"The issuer's documents could not be read from here: {published.what}")
     if isinstance(published, KeysUnavailable):
-        return judged(LINK, "", [_documents(facts, facts.url, published), *findings])
+        return verdict_from(LINK, "", [_documents(facts, facts.url, published), *findings])
     missing = _missing_key(case, facts, facts.url, published.keys())
     findings = [*missing, *findings]
-    return judged(LINK, f"{facts.url} publishes its documents, with the cluster's keys", findings)
+    return verdict_from(LINK, f"{facts.url} publishes its documents, with the cluster's keys", findings)
 
 
 def _about(url: str) -> About:
@@ -130,15 +130,15 @@ def publishing(facts: IssuerFacts, url: str) -> tuple[Change, ...]:
         jwks_uri = f"{base}/keys"
     public = {**document, "issuer": url, "jwks_uri": jwks_uri}
     return (
-        Publish(discovery_url(url), json.dumps(public, indent=2)),
-        Publish(jwks_uri, json.dumps(keys, indent=2)),
+        PublishDocument(discovery_url(url), json.dumps(public, indent=2)),
+        PublishDocument(jwks_uri, json.dumps(keys, indent=2)),
     )
 
 
 # PR404
 
 
-def _missing_key(case: Case, facts: IssuerFacts, url: str, published: object) -> list[Finding]:
+def _missing_key(case: ChainFacts, facts: IssuerFacts, url: str, published: object) -> list[Finding]:
     names = set(published)  # type: ignore[call-overload]
     used = _key_of_live_token(case)
     if used is not None:
@@ -166,7 +166,7 @@ def _missing_key(case: Case, facts: IssuerFacts, url: str, published: object) ->
     ]
 
 
-def _key_of_live_token(case: Case) -> str | None:
+def _key_of_live_token(case: ChainFacts) -> str | None:
     if case.live is None or isinstance(case.live.token, CannotTell):
         return None
     kid = case.live.token.get("header", {}).get("kid", "")
@@ -176,9 +176,9 @@ def _key_of_live_token(case: Case) -> str | None:
 # PR405
 
 
-def _audience(case: Case, identity: Identity | None) -> list[Finding]:
-    judgement = case.judgement
-    if identity is None or isinstance(judgement, CannotTell) or judgement.audience is None:
+def _audience(case: ChainFacts, identity: Identity | None) -> list[Finding]:
+    evaluation = case.evaluation
+    if identity is None or isinstance(evaluation, CannotTell) or evaluation.audience is None:
         return []
     if identity.audience == case.settings.token_audience:
         return []  # the provider lacks the usual one: that is the provider's link
@@ -191,10 +191,10 @@ def _audience(case: Case, identity: Identity | None) -> list[Finding]:
             f"The tokens of service account {target.namespace}/{target.service_account} are for an audience that the "
             "identity provider does not take.",
             About("ServiceAccount", target.namespace, target.service_account, ("metadata", "annotations", key)),
-            Remedy("take the audience's annotation out", (change, *anew(case))),
-            expected=judgement.audience.expected,
-            got=judgement.audience.got,
-            evidence=judgement.audience.explanation(),
+            Remedy("take the audience's annotation out", (change, *recreate_pods(case))),
+            expected=evaluation.audience.expected,
+            got=evaluation.audience.got,
+            evidence=evaluation.audience.explanation(),
         )
     ]
 
@@ -202,7 +202,7 @@ def _audience(case: Case, identity: Identity | None) -> list[Finding]:
 # PR406, PR407
 
 
-def _times(case: Case) -> list[Finding]:
+def _times(case: ChainFacts) -> list[Finding]:
     """Find clocks that are apart, by a token made just now, and expired tokens, by what STS has answered lately."""
     found: list[Finding] = []
     skew = None if case.live is None else case.live.skew
@@ -224,7 +224,7 @@ def _times(case: Case) -> list[Finding]:
     return found
 
 
-def _expired(case: Case) -> Finding | None:
+def _expired(case: ChainFacts) -> Finding | None:
     event = _last_exchange(case)
     if event is None or event.code != "ExpiredTokenException":
         return None
@@ -234,7 +234,7 @@ def _expired(case: Case) -> Finding | None:
         About("Pod", case.target.namespace, case.target.pod or ""),
         Remedy(
             "read the token from AWS_WEB_IDENTITY_TOKEN_FILE at every exchange, as SDKs do; a new pod has a new one",
-            anew(case),
+            recreate_pods(case),
         ),
         expected="the token as the kubelet renews it",
         got=event.why,
@@ -242,7 +242,7 @@ def _expired(case: Case) -> Finding | None:
     )
 
 
-def _last_exchange(case: Case) -> Event | None:
+def _last_exchange(case: ChainFacts) -> Event | None:
     """Return the last exchange of a token of this service account in the event log."""
     for event in case.log:
         if event.kind != "aws" or event.what != "sts:AssumeRoleWithWebIdentity" or not event.explanation:

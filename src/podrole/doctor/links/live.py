@@ -6,15 +6,15 @@ What was made is thrown away: the token is good for ten minutes and never shown,
 from __future__ import annotations
 
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import Case
+from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.remedies.changes import ByHand, Remedy
-from podrole.doctor.report.findings import About, Finding, Link, Verdict, broken, holds, unknown
+from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, broken, holds, unknown
 from podrole.iam.arn import assumed_role_arn, parse_arn
 
 LINK = Link.LIVE
 
 
-def check(case: Case) -> Verdict | None:
+def check(case: ChainFacts) -> LinkVerdict | None:
     """Say what came of the real try; None where none was asked for."""
     live = case.live
     if live is None:
@@ -53,8 +53,8 @@ def check(case: Case) -> Verdict | None:
     return _whose(case, live.identity)
 
 
-def _whose(case: Case, identity: str | CannotTell | None) -> Verdict:
-    arn = case.bound.role_arn or ""
+def _whose(case: ChainFacts, identity: str | CannotTell | None) -> LinkVerdict:
+    arn = case.binding.role_arn or ""
     if not isinstance(identity, str):
         why = identity.what if identity is not None else "nobody was asked"
         finding = Finding(

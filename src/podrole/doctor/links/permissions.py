@@ -13,10 +13,10 @@ from typing import Any
 
 from podrole.base.events import Event
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import Case, Wish
-from podrole.doctor.facts.history import began
+from podrole.doctor.facts.chain import ChainFacts, DesiredCall
+from podrole.doctor.facts.history import session_begun_by
 from podrole.doctor.remedies.changes import ByHand, Change, PutRolePolicy, Remedy, SetManagedPolicy
-from podrole.doctor.report.findings import About, Finding, Link, Verdict, broken, holds, unknown
+from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, broken, holds, unknown
 from podrole.iam.arn import assumed_role_arn
 from podrole.iam.directory import PolicyText, PrincipalPolicies, Role
 from podrole.iam.document import compile_policy
@@ -32,10 +32,10 @@ _CODES = {PolicyKind.IDENTITY: "PR701", PolicyKind.BOUNDARY: "PR703"}
 _MOST_REFUSALS = 5
 
 
-def check(case: Case) -> Verdict | None:
+def check(case: ChainFacts) -> LinkVerdict | None:
     """Say whether the role may do what was asked about, or was refused lately; None where nothing was."""
-    refused = [] if case.wish is not None else _refusals(case)
-    if case.wish is None and not refused:
+    refused = [] if case.desired_call is not None else _refusals(case)
+    if case.desired_call is None and not refused:
         return None
     role = case.role
     if isinstance(role, CannotTell):
@@ -46,47 +46,49 @@ def check(case: Case) -> Verdict | None:
         attached = case.account.policies_of(role)
     except CannotTell as why:
         return unknown(LINK, why.what)
-    if case.wish is not None:
-        return _judged(case, role, attached, case.wish)
+    if case.desired_call is not None:
+        return _judged(case, role, attached, case.desired_call)
     return _of_events(case, role, attached, refused)
 
 
-def _of_events(case: Case, role: Role, attached: PrincipalPolicies, refused: list[Event]) -> Verdict:
+def _of_events(case: ChainFacts, role: Role, attached: PrincipalPolicies, refused: list[Event]) -> LinkVerdict:
     """Ask again about what was refused: it may be allowed by now."""
     findings: list[Finding] = []
     for event in refused:
         explanation = event.explanation or {}
-        wish = Wish(str(explanation["action"]), str(explanation.get("resource", NO_RESOURCE)))
+        desired_call = DesiredCall(str(explanation["action"]), str(explanation.get("resource", NO_RESOURCE)))
         if explanation.get("decided_by") in (PolicyKind.IDENTITY, PolicyKind.BOUNDARY):
-            findings += _judged(case, role, attached, wish).findings
+            findings += _judged(case, role, attached, desired_call).findings
         else:
-            findings.append(_of_another_policy(role, wish, event))
+            findings.append(_of_another_policy(role, desired_call, event))
     if findings:
         return broken(LINK, *findings)
     names = ", ".join(sorted({str((event.explanation or {})["action"]) for event in refused}))
     return holds(LINK, f"{names}, refused before, is allowed now")
 
 
-def _judged(case: Case, role: Role, attached: PrincipalPolicies, wish: Wish) -> Verdict:
-    request = _request(case, role, wish)
+def _judged(case: ChainFacts, role: Role, attached: PrincipalPolicies, desired_call: DesiredCall) -> LinkVerdict:
+    request = _request(case, role, desired_call)
     try:
         policies = _policies(attached)
         decision = evaluate(request, policies)
     except PolicyError as fault:
         return broken(LINK, _unreadable(role, fault))
     except InvalidRequest as fault:
-        return unknown(LINK, f"{wish.action!r} cannot be asked about: {fault.what}")
+        return unknown(LINK, f"{desired_call.action!r} cannot be asked about: {fault.what}")
     evidence = explain(request, policies, decision)
     if decision.allowed:
-        on = "" if wish.resource is None else f" on {wish.resource}"
-        return holds(LINK, f"{decision.reference} of {decision.policy} allows {wish.action}{on}")
-    if wish.resource is None and _only_resource_fails(evidence):
+        on = "" if desired_call.resource is None else f" on {desired_call.resource}"
+        return holds(LINK, f"{decision.reference} of {decision.policy} allows {desired_call.action}{on}")
+    if desired_call.resource is None and _only_resource_fails(evidence):
         fits = sorted({one for each in evidence for failure in each.failures for one in failure.expected})
-        return unknown(LINK, f"{wish.action} is allowed on {', '.join(fits[:5])}: name a resource with --resource.")
+        return unknown(
+            LINK, f"{desired_call.action} is allowed on {', '.join(fits[:5])}: name a resource with --resource."
+        )
     return broken(LINK, _finding(role, attached, request, decision, evidence))
 
 
-def _request(case: Case, role: Role, wish: Wish) -> Request:
+def _request(case: ChainFacts, role: Role, desired_call: DesiredCall) -> Request:
     session = assumed_role_arn(role.arn, case.session_name or "podrole-doctor")
     principal = Principal(
         PrincipalType.ASSUMED_ROLE,
@@ -104,10 +106,10 @@ def _request(case: Case, role: Role, wish: Wish) -> Request:
         "aws:userid": principal.id,
         **{f"aws:PrincipalTag/{key}": value for key, value in role.tags.items()},
     }
-    granted = None if isinstance(case.judgement, CannotTell) else case.judgement.granted
+    granted = None if isinstance(case.evaluation, CannotTell) else case.evaluation.granted
     if granted is not None:
         context.update(granted.session.context)
-    return Request(principal, wish.action, wish.resource or NO_RESOURCE, "", context)
+    return Request(principal, desired_call.action, desired_call.resource or NO_RESOURCE, "", context)
 
 
 def _policies(attached: PrincipalPolicies) -> PolicySet:
@@ -252,9 +254,9 @@ def _unreadable(role: Role, fault: PolicyError) -> Finding:
 # Calls that were refused lately
 
 
-def _refusals(case: Case) -> list[Event]:
+def _refusals(case: ChainFacts) -> list[Event]:
     """Return the last refused calls of sessions of the role that began with this service account's token."""
-    arn = case.bound.role_arn
+    arn = case.binding.role_arn
     if not arn or not case.log:
         return []
     of_role = assumed_role_arn(arn, "x").rpartition("/")[0]
@@ -262,7 +264,7 @@ def _refusals(case: Case) -> list[Event]:
         arn_of_session
         for event in case.log
         if (event.explanation or {}).get("subject") == case.target.subject
-        and (arn_of_session := began(event)) is not None
+        and (arn_of_session := session_begun_by(event)) is not None
         and arn_of_session.rpartition("/")[0] == of_role
         and _of_this_pod(case, event.explanation or {})
     }
@@ -274,25 +276,25 @@ def _refusals(case: Case) -> list[Event]:
     return list(found.values())[:_MOST_REFUSALS]
 
 
-def _of_this_pod(case: Case, explanation: Mapping[str, Any]) -> bool:
+def _of_this_pod(case: ChainFacts, explanation: Mapping[str, Any]) -> bool:
     return case.target.pod is None or explanation.get("pod") in (None, case.target.pod)
 
 
-def _of_another_policy(role: Role, wish: Wish, event: Event) -> Finding:
+def _of_another_policy(role: Role, desired_call: DesiredCall, event: Event) -> Finding:
     """A refusal by a session policy or a resource's own, as it was decided: neither can be read here."""
     explanation = event.explanation or {}
     kind = explanation.get("decided_by")
     code = "PR704" if kind == PolicyKind.SESSION else "PR705"
-    wanted = json.dumps(smallest_statement(wish.action, wish.resource or NO_RESOURCE))
+    wanted = json.dumps(smallest_statement(desired_call.action, desired_call.resource or NO_RESOURCE))
     who = (
         "the session policy that the session was begun with" if code == "PR704" else f"the {kind or 'resource'} policy"
     )
     return Finding(
         code,
-        event.why or f"{wish.action} was refused.",
+        event.why or f"{desired_call.action} was refused.",
         About("Policy", "", role.arn, ("Statement",)),
         Remedy(f"allow it in {who}", (ByHand(f"the statement that is missing: {wanted}"),)),
-        expected=f"an Allow of {wish.action} in {who}",
+        expected=f"an Allow of {desired_call.action} in {who}",
         got=f"refused in request {event.id}",
         evidence={"request": event.id, "evidence": explanation.get("evidence", [])},
     )

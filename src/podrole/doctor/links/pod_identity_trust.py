@@ -6,13 +6,13 @@ import json
 from dataclasses import replace
 
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import Case
-from podrole.doctor.facts.exchange import Supposing, ask_for_pod
+from podrole.doctor.facts.chain import ChainFacts
+from podrole.doctor.facts.exchange import HypotheticalDirectory, ask_eks_auth
 from podrole.doctor.remedies.changes import ByHand, CreateRole, Remedy, SetTrustPolicy
-from podrole.doctor.remedies.restart import again
+from podrole.doctor.remedies.restart import rerun_ended_pods
 from podrole.doctor.remedies.trust_policy import evidence_of
-from podrole.doctor.report.findings import About, Finding, Link, Verdict, broken, holds, unknown
-from podrole.doctor.sources.account import Association
+from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, broken, holds, unknown
+from podrole.doctor.sources.account import EKSAssociation
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import Role
 from podrole.sts.denial import Denial
@@ -26,7 +26,7 @@ STATEMENT = {
 }
 
 
-def check(case: Case) -> Verdict:
+def check(case: ChainFacts) -> LinkVerdict:
     """Say whether the association's role lets in EKS, on behalf of the pod."""
     association, role, issuer = case.association, case.role, case.issuer.url
     if association is None:
@@ -37,32 +37,32 @@ def check(case: Case) -> Verdict:
         return broken(LINK, _no_role(case, association))
     if isinstance(issuer, CannotTell) or isinstance(case.account, CannotTell):
         return unknown(LINK, "The cluster's issuer, or the account, could not be read.")
-    outcome = ask_for_pod(association, issuer, _pod(case), case.account, case.at)
+    outcome = ask_eks_auth(association, issuer, _pod(case), case.account, case.at)
     if isinstance(outcome, Denial):
         return broken(LINK, _refused(case, association, issuer, role, outcome))
     behind = f"; {association.target_role_arn} behind it is not looked at" if association.target_role_arn else ""
     return holds(LINK, f"{role.arn} lets in EKS Pod Identity{behind}")
 
 
-def _pod(case: Case) -> str:
+def _pod(case: ChainFacts) -> str:
     pods = () if isinstance(case.pods, CannotTell) else case.pods
     return case.target.pod or (pods[0].name if pods else "podrole-doctor")
 
 
-def _no_role(case: Case, association: Association) -> Finding:
+def _no_role(case: ChainFacts, association: EKSAssociation) -> Finding:
     named = parse_arn(association.role_arn)
     path = "/" + named.resource.removeprefix("role/").removesuffix(named.name)
     return Finding(
         "PR601",
         f"There is no role {association.role_arn}, which the EKS Pod Identity association names.",
         About("Role", "", association.role_arn),
-        Remedy("create the role", (CreateRole(named.name, path, _document([STATEMENT])), *again(case))),
+        Remedy("create the role", (CreateRole(named.name, path, _document([STATEMENT])), *rerun_ended_pods(case))),
         expected="a role of that ARN",
         got="none",
     )
 
 
-def _refused(case: Case, association: Association, issuer: str, role: Role, denial: Denial) -> Finding:
+def _refused(case: ChainFacts, association: EKSAssociation, issuer: str, role: Role, denial: Denial) -> Finding:
     nearest = next(iter(evidence_of(denial)), None)
     failure = nearest.failures[0] if nearest is not None and nearest.failures else None
     return Finding(
@@ -76,7 +76,7 @@ def _refused(case: Case, association: Association, issuer: str, role: Role, deni
     )
 
 
-def _trusting(case: Case, association: Association, issuer: str, role: Role) -> Remedy:
+def _trusting(case: ChainFacts, association: EKSAssociation, issuer: str, role: Role) -> Remedy:
     """Return the trust policy with a statement for EKS more, or alone; whichever the exchange takes first."""
     assert not isinstance(case.account, CannotTell)  # noqa: S101 - there would be no denial
     try:
@@ -85,9 +85,9 @@ def _trusting(case: Case, association: Association, issuer: str, role: Role) -> 
         found = []
     kept = found if isinstance(found, list) else [found]
     for document in (_document([*kept, STATEMENT]), _document([STATEMENT])):
-        supposing = Supposing(case.account, supposed_role=replace(role, trust_policy=document))
-        if not isinstance(ask_for_pod(association, issuer, _pod(case), supposing, case.at), Denial):
-            return Remedy("let in EKS Pod Identity", (SetTrustPolicy(role.arn, document), *again(case)))
+        supposing = HypotheticalDirectory(case.account, replaced_role=replace(role, trust_policy=document))
+        if not isinstance(ask_eks_auth(association, issuer, _pod(case), supposing, case.at), Denial):
+            return Remedy("let in EKS Pod Identity", (SetTrustPolicy(role.arn, document), *rerun_ended_pods(case)))
     return Remedy("let in EKS Pod Identity", (ByHand(f"a statement such as {json.dumps(STATEMENT)}"),))
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import Case
-from podrole.doctor.facts.exchange import Judgement, supposed_provider
+from podrole.doctor.facts.chain import ChainFacts
+from podrole.doctor.facts.exchange import ExchangeEvaluation, expected_provider
 from podrole.doctor.remedies.changes import (
     AddClientID,
     ByHand,
@@ -16,8 +16,8 @@ from podrole.doctor.remedies.changes import (
     Remedy,
     SetThumbprints,
 )
-from podrole.doctor.remedies.restart import again
-from podrole.doctor.report.findings import About, Finding, Link, Verdict, broken, holds, unknown
+from podrole.doctor.remedies.restart import rerun_ended_pods
+from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, broken, holds, unknown
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import OIDCProvider
 from podrole.sts.denial import Denial
@@ -26,20 +26,20 @@ LINK = Link.PROVIDER
 _EKS = re.compile(r"https://oidc\.eks\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/id/[0-9A-F]{32}")
 
 
-def check(case: Case) -> Verdict:
+def check(case: ChainFacts) -> LinkVerdict:
     """Say whether the provider is there, and would take the tokens of the service account."""
     identity = case.identity
     if identity is not None and identity.method == "container_credentials":
         return holds(LINK, "EKS Pod Identity needs no identity provider")
-    judgement = case.judgement
-    if isinstance(judgement, CannotTell):
-        return unknown(LINK, judgement.what)
-    if judgement.provider is not None:
-        return broken(LINK, _missing(case, judgement, judgement.provider))
+    evaluation = case.evaluation
+    if isinstance(evaluation, CannotTell):
+        return unknown(LINK, evaluation.what)
+    if evaluation.provider is not None:
+        return broken(LINK, _missing(case, evaluation, evaluation.provider))
     provider = case.provider
     if provider is None or isinstance(provider, CannotTell):  # it was there a moment ago
         return unknown(LINK, "The provider could not be read.")
-    findings = [*_audience(case, judgement, provider), *_thumbprint(case, provider)]
+    findings = [*_audience(case, evaluation, provider), *_thumbprint(case, provider)]
     if findings:
         return broken(LINK, *findings)
     return holds(LINK, f"{provider.arn} takes tokens for {', '.join(provider.client_ids)}")
@@ -52,9 +52,9 @@ def _about(arn: str) -> About:
 # PR501, PR504, PR505
 
 
-def _missing(case: Case, judgement: Judgement, denial: Denial) -> Finding:
-    question = judgement.question
-    wanted = supposed_provider(question)
+def _missing(case: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) -> Finding:
+    question = evaluation.question
+    wanted = expected_provider(question)
     owner = parse_arn(question.role_arn).account
     others = _others(case)
     thumbprints = () if case.issuer.thumbprint is None else (case.issuer.thumbprint,)
@@ -66,7 +66,7 @@ def _missing(case: Case, judgement: Judgement, denial: Denial) -> Finding:
             "PR505",
             f"Account {owner} has a provider whose URL is almost the cluster's issuer; AWS compares to the letter.",
             _about(spelt.arn),
-            Remedy("create it anew under the very name", (create, DeleteProvider(spelt.arn), *again(case))),
+            Remedy("create it anew under the very name", (create, DeleteProvider(spelt.arn), *rerun_ended_pods(case))),
             got=spelt.arn,
             **told,  # type: ignore[arg-type]
         )
@@ -77,7 +77,7 @@ def _missing(case: Case, judgement: Judgement, denial: Denial) -> Finding:
             f"Account {owner} has no provider for this cluster; the one that the role trusts is of another, as if the "
             "cluster had been made anew.",
             _about(wanted.arn),
-            Remedy("create the provider for this cluster's issuer", (create, *again(case))),
+            Remedy("create the provider for this cluster's issuer", (create, *rerun_ended_pods(case))),
             got=before,
             **told,  # type: ignore[arg-type]
         )
@@ -85,13 +85,13 @@ def _missing(case: Case, judgement: Judgement, denial: Denial) -> Finding:
         "PR501",
         f"Account {owner}, which the role is of, has no identity provider for the cluster's issuer.",
         _about(wanted.arn),
-        Remedy("create the provider", (create, *again(case))),
+        Remedy("create the provider", (create, *rerun_ended_pods(case))),
         got=", ".join(one.arn for one in others) or "no provider at all",
         **told,  # type: ignore[arg-type]
     )
 
 
-def _others(case: Case) -> tuple[OIDCProvider, ...]:
+def _others(case: ChainFacts) -> tuple[OIDCProvider, ...]:
     if isinstance(case.account, CannotTell):
         return ()
     try:
@@ -107,7 +107,7 @@ def _plain(issuer: str) -> str:
     return host.partition(":")[0] + slash + path
 
 
-def _of_the_cluster_before(case: Case, issuer: str, others: tuple[OIDCProvider, ...]) -> str | None:
+def _of_the_cluster_before(case: ChainFacts, issuer: str, others: tuple[OIDCProvider, ...]) -> str | None:
     """Return the provider of another EKS cluster that the role's trust policy names, in words."""
     role = case.role
     mine = _EKS.fullmatch(issuer)
@@ -127,8 +127,8 @@ def _of_the_cluster_before(case: Case, issuer: str, others: tuple[OIDCProvider, 
 # PR502
 
 
-def _audience(case: Case, judgement: Judgement, provider: OIDCProvider) -> list[Finding]:
-    denial, audience = judgement.audience, judgement.question.audience
+def _audience(case: ChainFacts, evaluation: ExchangeEvaluation, provider: OIDCProvider) -> list[Finding]:
+    denial, audience = evaluation.audience, evaluation.question.audience
     if denial is None or (case.identity is not None and audience != case.settings.token_audience):
         return []  # an audience that somebody chose is the token's link
     return [
@@ -136,7 +136,7 @@ def _audience(case: Case, judgement: Judgement, provider: OIDCProvider) -> list[
             "PR502",
             f"The provider does not take tokens for {audience}.",
             _about(provider.arn),
-            Remedy("add the client id", (AddClientID(provider.arn, audience), *again(case))),
+            Remedy("add the client id", (AddClientID(provider.arn, audience), *rerun_ended_pods(case))),
             expected=f"client id {audience!r}",
             got=", ".join(map(repr, provider.client_ids)) or "no client id",
             evidence=denial.explanation(),
@@ -147,7 +147,7 @@ def _audience(case: Case, judgement: Judgement, provider: OIDCProvider) -> list[
 # PR503
 
 
-def _thumbprint(case: Case, provider: OIDCProvider) -> list[Finding]:
+def _thumbprint(case: ChainFacts, provider: OIDCProvider) -> list[Finding]:
     distrust = case.issuer.distrust
     if distrust is None:
         return []
@@ -160,7 +160,7 @@ def _thumbprint(case: Case, provider: OIDCProvider) -> list[Finding]:
             "PR503",
             "No public authority vouches for the issuer's server, and the provider lists another thumbprint.",
             _about(provider.arn),
-            Remedy("list the thumbprint that is served", (change, *again(case))),
+            Remedy("list the thumbprint that is served", (change, *rerun_ended_pods(case))),
             expected=f"thumbprint {found}" if found else distrust.expected,
             got=", ".join(provider.thumbprints) or "no thumbprint",
             evidence={"fault": distrust.fault.value},

@@ -8,9 +8,19 @@ from typing import Any
 
 from podrole.cluster.admission.matching import NAMESPACE_NOT_SELECTED, NO_RULE, OBJECT_NOT_SELECTED, Registered
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import Case
-from podrole.doctor.facts.webhooks import is_asked, is_identity_webhook, unmet
-from podrole.doctor.remedies.changes import Apply, ByHand, Change, Label, Object, Patch, PatchPods, Remedy, Workload
+from podrole.doctor.facts.chain import ChainFacts
+from podrole.doctor.facts.webhooks import is_asked, is_identity_webhook, unmet_requirements
+from podrole.doctor.remedies.changes import (
+    Apply,
+    ByHand,
+    Change,
+    Label,
+    Object,
+    PatchObject,
+    PatchPods,
+    Remedy,
+    Workload,
+)
 from podrole.doctor.report.findings import About, Finding
 
 KIND = "MutatingWebhookConfiguration"
@@ -20,7 +30,7 @@ _OF_CERTIFICATE = ("x509:", "tls:", "caBundle")
 
 
 @dataclass(frozen=True, slots=True)
-class SetUp:
+class RegistrationCheck:
     """``findings`` are what keeps a new pod from its identity; ``unknown`` says what could not be told; ``webhook`` is
     the one that is asked."""
 
@@ -29,30 +39,30 @@ class SetUp:
     webhook: str = ""
 
 
-def look(case: Case, pod: Object) -> SetUp:
+def look(case: ChainFacts, pod: Object) -> RegistrationCheck:
     """Follow a new pod like ``pod`` to the identity webhook."""
     if isinstance(case.webhooks, CannotTell):
-        return SetUp(unknown=f"The registered webhooks could not be read: {case.webhooks.what}")
+        return RegistrationCheck(unknown=f"The registered webhooks could not be read: {case.webhooks.what}")
     hooks = [one for one in case.webhooks if is_identity_webhook(one)]
     if not hooks:
-        return SetUp((_not_registered(case),))
+        return RegistrationCheck((_not_registered(case),))
     if isinstance(case.namespace_labels, CannotTell):
-        return SetUp(unknown=f"The namespace could not be read: {case.namespace_labels.what}")
+        return RegistrationCheck(unknown=f"The namespace could not be read: {case.namespace_labels.what}")
     decisions = [(one, is_asked(one, pod, case.target.namespace, case.namespace_labels)) for one in hooks]
     asked = [one for one, decision in decisions if decision.called]
     if not asked:
         hook, decision = max(decisions, key=lambda each: each[1].rules_match)
-        return SetUp((_not_asked(case, hook, decision.why, pod),))
+        return RegistrationCheck((_not_asked(case, hook, decision.why, pod),))
     return _reached(case, asked[0])
 
 
-def patch(case: Case, hook: Registered, member: str, value: Any) -> Patch:
+def patch(case: ChainFacts, hook: Registered, member: str, value: Any) -> PatchObject:
     """Return the change of one member of a registered webhook."""
     operation = {"op": "add", "path": f"/webhooks/{_index(case, hook)}/{member}", "value": value}
-    return Patch(KIND, "", hook.configuration, (operation,))
+    return PatchObject(KIND, "", hook.configuration, (operation,))
 
 
-def _index(case: Case, hook: Registered) -> int:
+def _index(case: ChainFacts, hook: Registered) -> int:
     hooks = () if isinstance(case.webhooks, CannotTell) else case.webhooks
     return [one.name for one in hooks if one.configuration == hook.configuration].index(hook.name)
 
@@ -64,8 +74,8 @@ def _about(hook: Registered, *path: str) -> About:
 # PR201
 
 
-def _not_registered(case: Case) -> Finding:
-    registration = case.surroundings.registration
+def _not_registered(case: ChainFacts) -> Finding:
+    registration = case.environment.registration
     changes: tuple[Change, ...] = (ByHand("install the webhook: docs/webhook.md says how"),)
     if registration is not None:
         changes = (Apply(registration),)
@@ -83,11 +93,11 @@ def _not_registered(case: Case) -> Finding:
 # PR202, PR203, PR204
 
 
-def _not_asked(case: Case, hook: Registered, why: str, pod: Object) -> Finding:
+def _not_asked(case: ChainFacts, hook: Registered, why: str, pod: Object) -> Finding:
     labels = {} if isinstance(case.namespace_labels, CannotTell) else case.namespace_labels
     if why == NAMESPACE_NOT_SELECTED:
         selector = hook.webhook["namespaceSelector"]
-        missed = unmet(selector, labels)
+        missed = unmet_requirements(selector, labels)
         return Finding(
             "PR203",
             f"Webhook {hook.name} is not asked about pods of namespace {case.target.namespace}: its namespaceSelector "
@@ -99,7 +109,7 @@ def _not_asked(case: Case, hook: Registered, why: str, pod: Object) -> Finding:
         )
     if why == OBJECT_NOT_SELECTED:
         own = pod.get("metadata", {}).get("labels") or {}
-        missed = unmet(hook.webhook["objectSelector"], own)
+        missed = unmet_requirements(hook.webhook["objectSelector"], own)
         return Finding(
             "PR204",
             f"Webhook {hook.name} is not asked about this pod: its objectSelector leaves out the pod's labels.",
@@ -119,7 +129,7 @@ def _not_asked(case: Case, hook: Registered, why: str, pod: Object) -> Finding:
     )
 
 
-def _selecting_namespace(case: Case, hook: Registered, missed: list[Mapping[str, Any]]) -> tuple[Change, ...]:
+def _selecting_namespace(case: ChainFacts, hook: Registered, missed: list[Mapping[str, Any]]) -> tuple[Change, ...]:
     labels = {part["key"]: _label_for(part) for part in missed}
     if not any(key.startswith("kubernetes.io/") for key in labels):
         return (Label("Namespace", "", case.target.namespace, labels),)
@@ -138,7 +148,7 @@ def _selecting_namespace(case: Case, hook: Registered, missed: list[Mapping[str,
     return (patch(case, hook, "namespaceSelector", {**value, **({"matchLabels": matched} if matched else {})}),)
 
 
-def _selecting_pod(case: Case, missed: list[Mapping[str, Any]], own: Mapping[str, str]) -> tuple[Change, ...]:
+def _selecting_pod(case: ChainFacts, missed: list[Mapping[str, Any]], own: Mapping[str, str]) -> tuple[Change, ...]:
     pods = () if isinstance(case.pods, CannotTell) else case.pods
     operations: list[dict[str, Any]] = [] if own else [{"op": "add", "path": "/metadata/labels", "value": {}}]
     for part in missed:
@@ -188,22 +198,24 @@ def _rule(rule: Mapping[str, Any]) -> str:
 # PR205, PR206
 
 
-def _reached(case: Case, hook: Registered) -> SetUp:
+def _reached(case: ChainFacts, hook: Registered) -> RegistrationCheck:
     if hook.webhook.get("matchConditions"):
-        return SetUp(unknown=f"Webhook {hook.name} has matchConditions, which only the API server evaluates.")
+        return RegistrationCheck(
+            unknown=f"Webhook {hook.name} has matchConditions, which only the API server evaluates."
+        )
     probe = case.probes.get(hook.key)
     if probe is None or isinstance(probe, CannotTell):
         why = "its address means nothing from here" if probe is None else probe.what
-        return SetUp(
+        return RegistrationCheck(
             unknown=f"Webhook {hook.name} is to be asked; whether it answers could not be checked: {why}",
             webhook=hook.name,
         )
     if not probe.problem:
-        return SetUp(webhook=hook.name)
-    return SetUp((unreachable(case, hook, probe.problem),), webhook=hook.name)
+        return RegistrationCheck(webhook=hook.name)
+    return RegistrationCheck((unreachable(case, hook, probe.problem),), webhook=hook.name)
 
 
-def unreachable(case: Case, hook: Registered, problem: str) -> Finding:
+def unreachable(case: ChainFacts, hook: Registered, problem: str) -> Finding:
     """Return that the API server cannot call the webhook; ``problem`` is in its words."""
     fails_open = hook.webhook.get("failurePolicy") == "Ignore"
     effect = "pods are let in without their identity" if fails_open else "no pod that it is asked about can be made"
@@ -239,9 +251,9 @@ def unreachable(case: Case, hook: Registered, problem: str) -> Finding:
     )
 
 
-def _registered_as(case: Case, hook: Registered) -> Mapping[str, Any] | None:
+def _registered_as(case: ChainFacts, hook: Registered) -> Mapping[str, Any] | None:
     """Return the webhook as the world would register it, where there is a world."""
-    registration = case.surroundings.registration
+    registration = case.environment.registration
     if registration is None:
         return None
     return next((one for one in registration["webhooks"] if one["name"] == hook.name), None)

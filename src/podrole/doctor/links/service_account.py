@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.binding import Slip, annotations_of, clean
-from podrole.doctor.facts.chain import Case, PodFacts, Target
-from podrole.doctor.facts.exchange import Question, ask, of_stranger, supposed_provider
+from podrole.doctor.facts.binding import BindingMistake, annotations_of, clean
+from podrole.doctor.facts.chain import ChainFacts, DoctorTarget, PodFacts
+from podrole.doctor.facts.exchange import ExchangeQuestion, ask_sts, expected_provider, of_stranger
 from podrole.doctor.remedies.changes import (
     Annotate,
     Apply,
@@ -18,9 +18,9 @@ from podrole.doctor.remedies.changes import (
     PatchPods,
     Remedy,
 )
-from podrole.doctor.remedies.restart import anew
+from podrole.doctor.remedies.restart import recreate_pods
 from podrole.doctor.remedies.trust_policy import trust_document
-from podrole.doctor.report.findings import About, Finding, Link, Severity, Verdict, broken, holds, unknown
+from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, Severity, broken, holds, unknown
 from podrole.doctor.similarity import nearest
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import Role
@@ -34,14 +34,14 @@ _LONGEST_NAME = 64  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference
 _KIND = "ServiceAccount"
 
 
-def check(case: Case) -> Verdict:
+def check(case: ChainFacts) -> LinkVerdict:
     """Say whether the service account binds its pods to a role."""
     account = case.service_account
     if isinstance(account, CannotTell):
         return unknown(LINK, f"The service account could not be read: {account.what}")
     if account is None:
         return broken(LINK, _missing(case))
-    identity = case.bound.identity
+    identity = case.binding.identity
     if identity is None:
         return broken(LINK, _unbound(case))
     faults = _not_understood(case, identity)
@@ -53,7 +53,7 @@ def check(case: Case) -> Verdict:
     return holds(LINK, f"{identity.source} name {identity.role_arn}", *faults)
 
 
-def trusting_roles(case: Case) -> list[Role]:
+def trusting_roles(case: ChainFacts) -> list[Role]:
     """Return the roles of the account that are meant for the service account: its tokens can become them, and not
     everybody's can, or there is no other; none where that cannot be told."""
     issuer = case.issuer.url
@@ -62,31 +62,34 @@ def trusting_roles(case: Case) -> list[Role]:
     audience = case.settings.token_audience
     try:
         asked = (
-            (role, Question(role.arn, issuer, case.target.subject, audience, case.at)) for role in _web_roles(case)
+            (role, ExchangeQuestion(role.arn, issuer, case.target.subject, audience, case.at))
+            for role in _web_roles(case)
         )
-        found = [(role, question) for role, question in asked if isinstance(ask(question, case.account), Granted)]
+        found = [(role, question) for role, question in asked if isinstance(ask_sts(question, case.account), Granted)]
         # A role that lets in anybody tells nothing of whom it is meant for.
-        own = [role for role, question in found if not isinstance(ask(of_stranger(question), case.account), Granted)]
+        own = [
+            role for role, question in found if not isinstance(ask_sts(of_stranger(question), case.account), Granted)
+        ]
         return own or [role for role, _ in found if len(found) == 1]
     except CannotTell:
         return []
 
 
-def _web_roles(case: Case) -> Iterable[Role]:
+def _web_roles(case: ChainFacts) -> Iterable[Role]:
     if isinstance(case.account, CannotTell):
         return ()
     return (role for role in case.account.roles() if "AssumeRoleWithWebIdentity" in role.trust_policy)
 
 
-def _place(target: Target) -> str:
+def _place(target: DoctorTarget) -> str:
     return f"service account {target.namespace}/{target.service_account}"
 
 
-def _about(case: Case, *path: str) -> About:
+def _about(case: ChainFacts, *path: str) -> About:
     return About(_KIND, case.target.namespace, case.target.service_account, path)
 
 
-def _annotated(case: Case, value: str, **others: str | None) -> Annotate:
+def _annotated(case: ChainFacts, value: str, **others: str | None) -> Annotate:
     annotations = {case.role_annotation: value, **others}
     return Annotate(_KIND, case.target.namespace, case.target.service_account, annotations)
 
@@ -94,7 +97,7 @@ def _annotated(case: Case, value: str, **others: str | None) -> Annotate:
 # PR101
 
 
-def _missing(case: Case) -> Finding:
+def _missing(case: ChainFacts) -> Finding:
     target = case.target
     names = [] if isinstance(case.neighbours, CannotTell) else [one["metadata"]["name"] for one in case.neighbours]
     meant = nearest(target.service_account, names)
@@ -103,7 +106,7 @@ def _missing(case: Case) -> Finding:
     candidates = trusting_roles(case)
     what = "create it"
     if len(candidates) == 1:
-        create = (*create, _annotated(case, candidates[0].arn), *anew(case))
+        create = (*create, _annotated(case, candidates[0].arn), *recreate_pods(case))
         what = f"create it, and annotate it with the role that trusts it, {candidates[0].name}"
     return Finding(
         "PR101",
@@ -118,29 +121,32 @@ def _missing(case: Case) -> Finding:
 # PR102, PR103, PR104, PR109
 
 
-def _unbound(case: Case) -> Finding:
-    bound, target = case.bound, case.target
+def _unbound(case: ChainFacts) -> Finding:
+    binding, target = case.binding, case.target
     key = case.role_annotation
-    if bound.slip is Slip.KEY:
-        right = _right_value(case, bound.value)
+    if binding.mistake is BindingMistake.KEY:
+        right = _right_value(case, binding.value)
         return Finding(
             "PR103",
             f"The annotation of {_place(target)} that should name its role has another key.",
-            _about(case, "metadata", "annotations", bound.key),
-            Remedy("give the annotation its right key", (_annotated(case, right, **{bound.key: None}), *anew(case))),
+            _about(case, "metadata", "annotations", binding.key),
+            Remedy(
+                "give the annotation its right key",
+                (_annotated(case, right, **{binding.key: None}), *recreate_pods(case)),
+            ),
             expected=repr(key),
-            got=repr(bound.key),
+            got=repr(binding.key),
         )
-    if bound.slip is Slip.ON_POD:
-        facts = _carrier(case, bound.key)
-        right = _right_value(case, bound.value)
+    if binding.mistake is BindingMistake.ON_POD:
+        facts = _carrier(case, binding.key)
+        right = _right_value(case, binding.value)
         return Finding(
             "PR104",
             f"The role's annotation is on {_pod_name(facts)}; the webhook reads it from the service account.",
-            About("Pod", target.namespace, facts.name if facts else "", ("metadata", "annotations", bound.key)),
-            Remedy("annotate the service account", (_annotated(case, right), *anew(case))),
+            About("Pod", target.namespace, facts.name if facts else "", ("metadata", "annotations", binding.key)),
+            Remedy("annotate the service account", (_annotated(case, right), *recreate_pods(case))),
             expected=f"{key} on {_place(target)}",
-            got=f"{bound.key} on {_pod_name(facts)}",
+            got=f"{binding.key} on {_pod_name(facts)}",
         )
     candidates = trusting_roles(case)
     others = _bound_neighbours(case)
@@ -156,12 +162,12 @@ def _unbound(case: Case) -> Finding:
     )
 
 
-def _binding(case: Case, candidates: list[Role]) -> Remedy:
+def _binding(case: ChainFacts, candidates: list[Role]) -> Remedy:
     """Return how it is bound: to the one role that trusts it, to one that is named like it, or to a new one."""
     if len(candidates) == 1:
         return Remedy(
             f"annotate it with the one role that trusts it, {candidates[0].name}",
-            (_annotated(case, candidates[0].arn), *anew(case)),
+            (_annotated(case, candidates[0].arn), *recreate_pods(case)),
         )
     target = case.target
     if not candidates:
@@ -169,11 +175,13 @@ def _binding(case: Case, candidates: list[Role]) -> Remedy:
         if named is not None:
             return Remedy(
                 f"annotate it with its role: is it {named.name}? (its trust policy is looked at next)",
-                (_annotated(case, named.arn), *anew(case)),
+                (_annotated(case, named.arn), *recreate_pods(case)),
             )
         created = _new_role(case)
         if created:
-            return Remedy("create a role for it and name that; or name one that is there", (*created, *anew(case)))
+            return Remedy(
+                "create a role for it and name that; or name one that is there", (*created, *recreate_pods(case))
+            )
     listed = ", ".join(role.arn for role in candidates[:5]) or "arn:aws:iam::<account>:role/<name>"
     command = f"kubectl annotate serviceaccount {target.service_account} --namespace {target.namespace}"
     return Remedy(
@@ -182,7 +190,7 @@ def _binding(case: Case, candidates: list[Role]) -> Remedy:
     )
 
 
-def _named_like_it(case: Case) -> Role | None:
+def _named_like_it(case: ChainFacts) -> Role | None:
     if isinstance(case.account, CannotTell):
         return None
     try:
@@ -194,7 +202,7 @@ def _named_like_it(case: Case) -> Role | None:
     return roles[meant] if meant else None
 
 
-def _new_role(case: Case) -> tuple[Change, ...]:
+def _new_role(case: ChainFacts) -> tuple[Change, ...]:
     """Return what makes a role for the service account, and the provider where the account has none; nothing where the
     account or the issuer is not known."""
     if isinstance(case.account, CannotTell) or not case.account.id or isinstance(case.issuer.url, CannotTell):
@@ -202,8 +210,8 @@ def _new_role(case: Case) -> tuple[Change, ...]:
     target = case.target
     name = f"{target.namespace}-{target.service_account}"[:_LONGEST_NAME]
     arn = f"arn:{case.partition or 'aws'}:iam::{case.account.id}:role/{name}"
-    question = Question(arn, case.issuer.url, target.subject, case.settings.token_audience, case.at)
-    provider = supposed_provider(question)
+    question = ExchangeQuestion(arn, case.issuer.url, target.subject, case.settings.token_audience, case.at)
+    provider = expected_provider(question)
     try:
         if any(role.name == name for role in case.account.roles()):
             return ()
@@ -215,14 +223,14 @@ def _new_role(case: Case) -> tuple[Change, ...]:
     return (*missing, CreateRole(name, "/", trust_document(question, provider.arn)), _annotated(case, arn))
 
 
-def _right_value(case: Case, value: str) -> str:
+def _right_value(case: ChainFacts, value: str) -> str:
     """Return a role's ARN for what was written, where it can be made out."""
     if role_arn.fault(value) is None:
         return value
     return _role_meant(case, value) or value
 
 
-def _carrier(case: Case, key: str) -> PodFacts | None:
+def _carrier(case: ChainFacts, key: str) -> PodFacts | None:
     pods = () if isinstance(case.pods, CannotTell) else case.pods
     return next((one for one in pods if annotations_of(one.pod).get(key)), None)
 
@@ -231,13 +239,13 @@ def _pod_name(facts: PodFacts | None) -> str:
     return f"pod {facts.name}" if facts is not None else "the pod"
 
 
-def _annotations_in_words(case: Case) -> str:
+def _annotations_in_words(case: ChainFacts) -> str:
     account = case.service_account
     keys = sorted(annotations_of(account)) if isinstance(account, dict) else []
     return f"the annotations {', '.join(keys)}" if keys else "no annotations"
 
 
-def _bound_neighbours(case: Case) -> list[str]:
+def _bound_neighbours(case: ChainFacts) -> list[str]:
     """Return the service accounts of the namespace that are bound to a role."""
     if isinstance(case.neighbours, CannotTell):
         return []
@@ -246,12 +254,12 @@ def _bound_neighbours(case: Case) -> list[str]:
         name = one["metadata"]["name"]
         if name == case.target.service_account:
             continue
-        if case.of_neighbour(one).bound.identity is not None:
+        if case.of_neighbour(one).binding.identity is not None:
             found.append(name)
     return found
 
 
-def _looks_mistaken(case: Case, others: list[str]) -> bool:
+def _looks_mistaken(case: ChainFacts, others: list[str]) -> bool:
     """Say whether a pod seems to run under another service account than was meant: under ``default``, or under one of
     another name than its own while there is one like it."""
     name = case.target.service_account
@@ -259,13 +267,13 @@ def _looks_mistaken(case: Case, others: list[str]) -> bool:
     return bool(others) and (name == "default" or (name not in hints and any(nearest(hint, others) for hint in hints)))
 
 
-def _hints(case: Case) -> list[str]:
+def _hints(case: ChainFacts) -> list[str]:
     """Return the names of the pod and of what makes it: service accounts are often named like that."""
     facts = None if isinstance(case.pods, CannotTell) or not case.pods else case.pods[0]
     return [] if facts is None else [facts.workload.name, facts.name]
 
 
-def _other_service_account(case: Case, others: list[str]) -> Finding:
+def _other_service_account(case: ChainFacts, others: list[str]) -> Finding:
     facts = None if isinstance(case.pods, CannotTell) or not case.pods else case.pods[0]
     target = case.target
     meant = (
@@ -293,7 +301,7 @@ def _other_service_account(case: Case, others: list[str]) -> Finding:
 # PR105, PR106, PR107, PR108
 
 
-def _wrong_value(case: Case, identity: Identity) -> Finding | None:
+def _wrong_value(case: ChainFacts, identity: Identity) -> Finding | None:
     value = identity.role_arn
     why = role_arn.fault(value, relaxed=bool(identity.endpoint_url), partition=case.partition)
     if why is None:
@@ -302,7 +310,7 @@ def _wrong_value(case: Case, identity: Identity) -> Finding | None:
     right = clean(value) if code == "PR108" else _role_meant(case, clean(value))
     remedy = Remedy("annotate it with the role's ARN")
     if right is not None and role_arn.fault(right, partition=case.partition) is None:
-        remedy = Remedy(f"annotate it with {right}", (_annotated(case, right), *anew(case)))
+        remedy = Remedy(f"annotate it with {right}", (_annotated(case, right), *recreate_pods(case)))
     else:
         key = case.role_annotation
         target = case.target
@@ -322,9 +330,9 @@ def _wrong_value(case: Case, identity: Identity) -> Finding | None:
     )
 
 
-def _classified(case: Case, value: str, why: str) -> tuple[str, str]:
+def _classified(case: ChainFacts, value: str, why: str) -> tuple[str, str]:
     place = _place(case.target)
-    if case.bound.slip is Slip.CHARACTERS:
+    if case.binding.mistake is BindingMistake.CHARACTERS:
         return "PR108", f"The annotation of {place} has characters in it that no ARN has: a blank, a quote or worse."
     try:
         named = parse_arn(value)
@@ -338,7 +346,7 @@ def _classified(case: Case, value: str, why: str) -> tuple[str, str]:
     return "PR105", f"The role that {place} names {why}."
 
 
-def _role_meant(case: Case, value: str) -> str | None:
+def _role_meant(case: ChainFacts, value: str) -> str | None:
     """Return the ARN of the role that a wrong value probably means: by its name, by likeness, or by its trust."""
     if isinstance(case.account, CannotTell):
         return None
@@ -359,7 +367,7 @@ def _role_meant(case: Case, value: str) -> str | None:
 # PR110
 
 
-def _not_understood(case: Case, identity: Identity) -> list[Finding]:
+def _not_understood(case: ChainFacts, identity: Identity) -> list[Finding]:
     prefix = case.settings.annotation_prefix
     found = []
     for fault in identity.faults:

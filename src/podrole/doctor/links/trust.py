@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import Case
-from podrole.doctor.facts.exchange import Judgement, Question, supposed_provider
+from podrole.doctor.facts.chain import ChainFacts
+from podrole.doctor.facts.exchange import ExchangeEvaluation, ExchangeQuestion, expected_provider
 from podrole.doctor.links import pod_identity_trust
-from podrole.doctor.links.trust_scope import too_open
+from podrole.doctor.links.trust_scope import trust_excess
 from podrole.doctor.remedies.changes import Annotate, CreateRole, Remedy, SetTrustPolicy
-from podrole.doctor.remedies.restart import again, anew
-from podrole.doctor.remedies.trust_policy import evidence_of, repaired, trust_document
-from podrole.doctor.report.findings import About, Finding, Link, Verdict, broken, holds, unknown
+from podrole.doctor.remedies.restart import recreate_pods, rerun_ended_pods
+from podrole.doctor.remedies.trust_policy import evidence_of, repaired_trust_policy, trust_document
+from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, broken, holds, unknown
 from podrole.doctor.similarity import nearest
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import Role
@@ -57,35 +57,35 @@ OF_THE_REQUEST = frozenset(
 )
 
 
-def check(case: Case) -> Verdict:
+def check(case: ChainFacts) -> LinkVerdict:
     """Say whether the role lets the service account in."""
     identity = case.identity
     if identity is not None and identity.method == "container_credentials":
         return pod_identity_trust.check(case)
-    judgement, role = case.judgement, case.role
+    evaluation, role = case.evaluation, case.role
     if isinstance(role, CannotTell):
         return unknown(LINK, role.what)
-    if isinstance(judgement, CannotTell):
-        return unknown(LINK, judgement.what)
+    if isinstance(evaluation, CannotTell):
+        return unknown(LINK, evaluation.what)
     if role is None:
-        return broken(LINK, _no_role(case, judgement.question))
-    denial = judgement.final
+        return broken(LINK, _no_role(case, evaluation.question))
+    denial = evaluation.final
     if denial is None:
-        return holds(LINK, _caveat(case, role, judgement), *too_open(case, role, judgement))
+        return holds(LINK, _caveat(case, role, evaluation), *trust_excess(case, role, evaluation))
     if denial.step is not Step.TRUST:
         return broken(LINK, _other(role, denial))
-    return _refused(case, role, judgement, denial)
+    return _refused(case, role, evaluation, denial)
 
 
-def _caveat(case: Case, role: Role, judgement: Judgement) -> str:
-    who = judgement.question.subject
+def _caveat(case: ChainFacts, role: Role, evaluation: ExchangeEvaluation) -> str:
+    who = evaluation.question.subject
     keys = _of_the_request(case, role.trust_policy)
     depends = f", as far as {', '.join(keys)} of the pod's request allow" if keys else ""
     return f"{role.arn} lets in {who}{depends}"
 
 
-def _of_the_request(case: Case, document: str) -> list[str]:
-    known = {"aws:sourceip"} if case.surroundings.source_ip else set()
+def _of_the_request(case: ChainFacts, document: str) -> list[str]:
+    known = {"aws:sourceip"} if case.environment.source_ip else set()
     known |= {"sts:rolesessionname"} if case.session_name else set()
     folded = document.lower()
     return sorted(key for key in OF_THE_REQUEST - known if f'"{key}"' in folded)
@@ -98,7 +98,7 @@ def _about(role_arn: str, *path: str | int) -> About:
 # PR601
 
 
-def _no_role(case: Case, question: Question) -> Finding:
+def _no_role(case: ChainFacts, question: ExchangeQuestion) -> Finding:
     arn = question.role_arn
     named = parse_arn(arn)
     roles = _roles(case)
@@ -110,12 +110,12 @@ def _no_role(case: Case, question: Question) -> Finding:
     if meant is not None:
         target = case.target
         change = Annotate("ServiceAccount", target.namespace, target.service_account, {case.role_annotation: meant})
-        remedy = Remedy(f"name the role that is there, {meant}", (change, *anew(case)))
+        remedy = Remedy(f"name the role that is there, {meant}", (change, *recreate_pods(case)))
     else:
         path = "/" + named.resource.removeprefix("role/").removesuffix(named.name)
-        provider = supposed_provider(question).arn
+        provider = expected_provider(question).arn
         create = CreateRole(named.name, path, trust_document(question, provider))
-        remedy = Remedy("create the role", (create, *again(case)))
+        remedy = Remedy("create the role", (create, *rerun_ended_pods(case)))
     return Finding(
         "PR601",
         f"There is no role {arn}.",
@@ -126,7 +126,7 @@ def _no_role(case: Case, question: Question) -> Finding:
     )
 
 
-def _roles(case: Case) -> tuple[Role, ...]:
+def _roles(case: ChainFacts) -> tuple[Role, ...]:
     if isinstance(case.account, CannotTell):
         return ()
     try:
@@ -138,8 +138,8 @@ def _roles(case: Case) -> tuple[Role, ...]:
 # PR602 to PR618
 
 
-def _refused(case: Case, role: Role, judgement: Judgement, denial: Denial) -> Verdict:
-    question = judgement.question
+def _refused(case: ChainFacts, role: Role, evaluation: ExchangeEvaluation, denial: Denial) -> LinkVerdict:
+    question = evaluation.question
     evidence = evidence_of(denial)
     if not evidence:
         return broken(LINK, _malformed(case, role, question, denial))
@@ -159,17 +159,17 @@ def _refused(case: Case, role: Role, judgement: Judgement, denial: Denial) -> Ve
     return broken(LINK, *findings)
 
 
-def _trusting(case: Case, role: Role, question: Question) -> Remedy:
+def _trusting(case: ChainFacts, role: Role, question: ExchangeQuestion) -> Remedy:
     """Return the whole trust policy put right: one document for all that is wrong with it."""
     assert not isinstance(case.account, CannotTell)  # noqa: S101 - there would be no denial
-    document = repaired(role, question, case.account, case.existing)
+    document = repaired_trust_policy(role, question, case.account, case.existing)
     if document is None:
         return Remedy(f"write a trust policy that lets in {question.subject}")
     meant = f"let in {question.subject}, if this service account is meant to have the role"
-    return Remedy(meant, (SetTrustPolicy(role.arn, document), *again(case)))
+    return Remedy(meant, (SetTrustPolicy(role.arn, document), *rerun_ended_pods(case)))
 
 
-def _failed(role: Role, question: Question, evidence: Evidence, failure: Failure, remedy: Remedy) -> Finding:
+def _failed(role: Role, question: ExchangeQuestion, evidence: Evidence, failure: Failure, remedy: Remedy) -> Finding:
     code = _code(failure, question)
     where = f"{evidence.reference} of the trust policy of role {role.name}"
     what = f"{failure.operator} on {failure.key}" if failure.operator else failure.element
@@ -184,7 +184,7 @@ def _failed(role: Role, question: Question, evidence: Evidence, failure: Failure
     )
 
 
-def _code(failure: Failure, question: Question) -> str:
+def _code(failure: Failure, question: ExchangeQuestion) -> str:
     found = _BY_NEAR.get(Near(failure.near)) if failure.near else None
     if found is not None:
         return found
@@ -211,13 +211,13 @@ def _statement(evidence: Evidence) -> tuple[str | int, ...]:
     return ("Statement", int(digits)) if digits else ("Statement",)
 
 
-def _no_statement(role: Role, question: Question, evidence: Evidence, remedy: Remedy) -> Finding:
+def _no_statement(role: Role, question: ExchangeQuestion, evidence: Evidence, remedy: Remedy) -> Finding:
     return Finding(
         "PR609",
         f"Nothing in the trust policy of role {role.name} speaks of a web identity: {'; '.join(evidence.notes)}.",
         _about(role.arn, "Statement"),
         remedy,
-        expected=f"a statement for {supposed_provider(question).arn}",
+        expected=f"a statement for {expected_provider(question).arn}",
         got="no such statement",
         evidence={"statement": evidence.to_dict()},
     )
@@ -226,7 +226,7 @@ def _no_statement(role: Role, question: Question, evidence: Evidence, remedy: Re
 # PR611
 
 
-def _denied(case: Case, role: Role, question: Question, evidence: Evidence) -> Finding:
+def _denied(case: ChainFacts, role: Role, question: ExchangeQuestion, evidence: Evidence) -> Finding:
     return Finding(
         "PR611",
         f"{evidence.reference} of the trust policy of role {role.name} denies it, whatever else allows it.",
@@ -241,7 +241,7 @@ def _denied(case: Case, role: Role, question: Question, evidence: Evidence) -> F
 # PR615
 
 
-def _malformed(case: Case, role: Role, question: Question, denial: Denial) -> Finding:
+def _malformed(case: ChainFacts, role: Role, question: ExchangeQuestion, denial: Denial) -> Finding:
     return Finding(
         "PR615",
         denial.why,

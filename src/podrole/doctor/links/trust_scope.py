@@ -10,7 +10,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.exchange import STRANGER, Judgement, Question, Supposing, ask, of_stranger, supposed_provider
+from podrole.doctor.facts.exchange import (
+    STRANGER,
+    ExchangeEvaluation,
+    ExchangeQuestion,
+    HypotheticalDirectory,
+    ask_sts,
+    expected_provider,
+    of_stranger,
+)
 from podrole.doctor.remedies.changes import Remedy, SetTrustPolicy
 from podrole.doctor.remedies.trust_policy import trust_document
 from podrole.doctor.report.findings import About, Finding, Severity
@@ -24,19 +32,19 @@ from podrole.iam.request import Facts, Request
 from podrole.sts.web_identity import ACTION, Granted
 
 if TYPE_CHECKING:
-    from podrole.doctor.facts.chain import Case
+    from podrole.doctor.facts.chain import ChainFacts
 
 _SHARED = ("token.actions.githubusercontent.com", "gitlab.com", "accounts.google.com", "app.terraform.io")
 
 
-def too_open(case: Case, role: Role, judgement: Judgement) -> tuple[Finding, ...]:
-    """Return what lets in more than this service account. ``role`` lets it in, by ``judgement``."""
+def trust_excess(case: ChainFacts, role: Role, evaluation: ExchangeEvaluation) -> tuple[Finding, ...]:
+    """Return what lets in more than this service account. ``role`` lets it in, by ``evaluation``."""
     if isinstance(case.account, CannotTell):
         return ()
-    question = judgement.question
+    question = evaluation.question
     policy = compile_policy(role.trust_policy, PolicyKind.TRUST)  # STS has compiled it for this judgement
-    provider = supposed_provider(question)
-    supposing = Supposing(case.account, provider, role)
+    provider = expected_provider(question)
+    supposing = HypotheticalDirectory(case.account, provider, role)
     found: list[Finding] = []
     remedy = Remedy(
         "name the service account",
@@ -51,11 +59,11 @@ def too_open(case: Case, role: Role, judgement: Judgement) -> tuple[Finding, ...
     return tuple(found)
 
 
-def _granted(question: Question, supposing: Supposing) -> bool:
-    return isinstance(ask(question, supposing), Granted)
+def _granted(question: ExchangeQuestion, supposing: HypotheticalDirectory) -> bool:
+    return isinstance(ask_sts(question, supposing), Granted)
 
 
-def _may_be_open(policy: Policy, question: Question) -> bool:
+def _may_be_open(policy: Policy, question: ExchangeQuestion) -> bool:
     """Say whether it is worth asking about strangers: a policy that names every subject in full lets in no other."""
     key = f"{question.issuer.removeprefix('https://')}:sub".lower()
     for statement in policy.statements:
@@ -74,7 +82,7 @@ def _may_be_open(policy: Policy, question: Question) -> bool:
 # PR651, PR612
 
 
-def _anybody(role: Role, policy: Policy, question: Question, remedy: Remedy) -> Finding:
+def _anybody(role: Role, policy: Policy, question: ExchangeQuestion, remedy: Remedy) -> Finding:
     vain = _in_vain(policy, question)
     if vain:
         return Finding(
@@ -97,11 +105,11 @@ def _anybody(role: Role, policy: Policy, question: Question, remedy: Remedy) -> 
     )
 
 
-def _in_vain(policy: Policy, question: Question) -> str:
+def _in_vain(policy: Policy, question: ExchangeQuestion) -> str:
     """Return, in words, a condition that holds only because its key is absent."""
     prefix = question.issuer.removeprefix("https://")
     context = {f"{prefix}:sub": question.subject, f"{prefix}:aud": question.audience}
-    principal = Principal(PrincipalType.WEB_IDENTITY, arn=supposed_provider(question).arn)
+    principal = Principal(PrincipalType.WEB_IDENTITY, arn=expected_provider(question).arn)
     facts = Facts(Request(principal, ACTION, question.role_arn, "", context))
     for statement in policy.statements:
         if statement.effect is Effect.ALLOW and statement.actions.matches(facts):
@@ -116,7 +124,7 @@ def _in_vain(policy: Policy, question: Question) -> str:
 
 
 def _other_namespaces(
-    role: Role, policy: Policy, question: Question, supposing: Supposing, remedy: Remedy
+    role: Role, policy: Policy, question: ExchangeQuestion, supposing: HypotheticalDirectory, remedy: Remedy
 ) -> list[Finding]:
     """Put to STS a subject of another namespace for each value that has a wildcard there."""
     for value in _subjects(policy, question):
@@ -141,7 +149,7 @@ def _other_namespaces(
     return []
 
 
-def _subjects(policy: Policy, question: Question) -> list[str]:
+def _subjects(policy: Policy, question: ExchangeQuestion) -> list[str]:
     key = f"{question.issuer.removeprefix('https://')}:sub".lower()
     return [
         value
@@ -156,17 +164,19 @@ def _subjects(policy: Policy, question: Question) -> list[str]:
 # PR653
 
 
-def _other_clusters(role: Role, policy: Policy, question: Question, case: Case, remedy: Remedy) -> list[Finding]:
+def _other_clusters(
+    role: Role, policy: Policy, question: ExchangeQuestion, case: ChainFacts, remedy: Remedy
+) -> list[Finding]:
     """Put to STS the same subject, from every other issuer that the trust policy names."""
     assert not isinstance(case.account, CannotTell)  # noqa: S101 - the caller has looked
-    mine = supposed_provider(question)
+    mine = expected_provider(question)
     others: list[str] = []
     for arn in sorted({named for one in policy.statements if one.principal for named in one.principal.federated}):
         issuer = arn.partition(":oidc-provider/")[2]
         if not issuer or arn == mine.arn or issuer.startswith(_SHARED):
             continue
         other = replace(question, issuer=f"https://{issuer}")
-        supposing = Supposing(case.account, OIDCProvider(arn, other.issuer, (question.audience,), ()), role)
+        supposing = HypotheticalDirectory(case.account, OIDCProvider(arn, other.issuer, (question.audience,), ()), role)
         if _granted(other, supposing):
             others.append(issuer)
     if not others:

@@ -82,7 +82,7 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True)
-class Patch:
+class PatchObject:
     """Change an object: JSON Patch operations."""
 
     kind: str
@@ -165,7 +165,7 @@ class SetManagedPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Publish:
+class PublishDocument:
     """Serve a document at an address of the issuer."""
 
     url: str
@@ -202,7 +202,7 @@ Change = (
     | SetEnvironment
     | PatchPods
     | Restart
-    | Patch
+    | PatchObject
     | Apply
     | SetTrustPolicy
     | CreateRole
@@ -212,7 +212,7 @@ Change = (
     | SetThumbprints
     | PutRolePolicy
     | SetManagedPolicy
-    | Publish
+    | PublishDocument
     | RemoveKey
     | Pipeline
     | ByHand

@@ -131,7 +131,7 @@ def _restart(one: change.Restart, tools: Tools) -> list[Command]:
     return []
 
 
-def _patch(one: change.Patch, tools: Tools) -> list[Command]:
+def _patch(one: change.PatchObject, tools: Tools) -> list[Command]:
     patch = _json([dict(operation) for operation in one.operations])
     words = ("patch", one.kind.lower(), one.name, *_at(one.namespace), "--type", "json", "--patch", patch)
     return [_kubectl(tools, *words)]
@@ -147,7 +147,7 @@ def _apply(one: change.Apply, tools: Tools) -> list[Command]:
 
 def _remove_key(one: change.RemoveKey, tools: Tools) -> list[Command]:
     operations = ({"op": "remove", "path": f"/data/{one.key}"},)
-    return _patch(change.Patch(one.kind, one.namespace, one.name, operations), tools)
+    return _patch(change.PatchObject(one.kind, one.namespace, one.name, operations), tools)
 
 
 def _set_trust_policy(one: change.SetTrustPolicy, tools: Tools) -> list[Command]:
@@ -208,7 +208,7 @@ _MAKERS: Mapping[type, Callable[[Any, Tools], list[Command]]] = {
     change.SetEnvironment: _set_environment,
     change.PatchPods: _patch_pods,
     change.Restart: _restart,
-    change.Patch: _patch,
+    change.PatchObject: _patch,
     change.Apply: _apply,
     change.RemoveKey: _remove_key,
     change.SetTrustPolicy: _set_trust_policy,

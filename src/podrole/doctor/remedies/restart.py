@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import Case
-from podrole.doctor.facts.injection import Admitted, without_identity
+from podrole.doctor.facts.chain import ChainFacts
+from podrole.doctor.facts.injection import PodInjection, without_identity
 from podrole.doctor.remedies.changes import Change, Restart
 
 
-def anew(case: Case) -> tuple[Change, ...]:
+def recreate_pods(case: ChainFacts) -> tuple[Change, ...]:
     """Return how the pods looked at are made anew, without what they were given by the binding as it was."""
     if isinstance(case.pods, CannotTell):
         return ()
     found: list[Change] = []
     for one in case.pods:
         if one.pod.get("metadata", {}).get("uid"):
-            identity = case.bound.identity
-            offer = None if identity is None else Admitted.of(one.pod, identity, case.settings).offer
+            identity = case.binding.identity
+            offer = None if identity is None else PodInjection.of(one.pod, identity, case.settings).offer
             operations = () if offer is None else without_identity(one.pod, offer)
             found.append(Restart(one.workload, operations))
     return tuple(found)
 
 
-def again(case: Case) -> tuple[Change, ...]:
+def rerun_ended_pods(case: ChainFacts) -> tuple[Change, ...]:
     """Return how pods that gave up are run once more, with what they were given."""
     pods = () if isinstance(case.pods, CannotTell) else case.pods
     return tuple(

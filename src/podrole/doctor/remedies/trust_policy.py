@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from podrole.doctor.facts.exchange import Question, Supposing, ask, supposed_provider
+from podrole.doctor.facts.exchange import ExchangeQuestion, HypotheticalDirectory, ask_sts, expected_provider
 from podrole.iam.directory import Directory, OIDCProvider, Role
 from podrole.iam.explain import Evidence, Failure
 from podrole.iam.nearest import Near
@@ -35,7 +35,7 @@ _KEY_NEARS = frozenset(
 )
 
 
-def trust_statement(question: Question, provider_arn: str) -> Document:
+def trust_statement(question: ExchangeQuestion, provider_arn: str) -> Document:
     """Return the statement that lets in this service account and nobody else."""
     prefix = question.issuer.removeprefix("https://")
     return {
@@ -46,20 +46,20 @@ def trust_statement(question: Question, provider_arn: str) -> Document:
     }
 
 
-def trust_document(question: Question, provider_arn: str) -> str:
+def trust_document(question: ExchangeQuestion, provider_arn: str) -> str:
     """Return a whole trust policy with that one statement."""
     return json.dumps({"Version": "2012-10-17", "Statement": [trust_statement(question, provider_arn)]}, indent=2)
 
 
-def repaired(
-    role: Role, question: Question, directory: Directory, existing: frozenset[str] = frozenset()
+def repaired_trust_policy(
+    role: Role, question: ExchangeQuestion, directory: Directory, existing: frozenset[str] = frozenset()
 ) -> str | None:
     """Return the role's trust policy changed so that it lets the service account in; the least change that does.
 
     ``existing`` are subjects that keep what they have. Each candidate is put to the exchange, which has the say. None
     where no change helps.
     """
-    provider = supposed_provider(question)
+    provider = expected_provider(question)
     for candidate in _candidates(role, question, provider, directory, existing):
         text = json.dumps(candidate, indent=2)
         if isinstance(_asked(role, text, question, provider, directory), Granted):
@@ -72,12 +72,14 @@ def evidence_of(denial: Denial) -> tuple[Evidence, ...]:
     return tuple(msgspec.convert(one, Evidence) for one in denial.evidence.get("evidence", ()))
 
 
-def _asked(role: Role, text: str, question: Question, provider: OIDCProvider, directory: Directory) -> Granted | Denial:
-    return ask(question, Supposing(directory, provider, replace(role, trust_policy=text)))
+def _asked(
+    role: Role, text: str, question: ExchangeQuestion, provider: OIDCProvider, directory: Directory
+) -> Granted | Denial:
+    return ask_sts(question, HypotheticalDirectory(directory, provider, replace(role, trust_policy=text)))
 
 
 def _candidates(
-    role: Role, question: Question, provider: OIDCProvider, directory: Directory, existing: frozenset[str]
+    role: Role, question: ExchangeQuestion, provider: OIDCProvider, directory: Directory, existing: frozenset[str]
 ) -> Iterator[Document]:
     statement = trust_statement(question, provider.arn)
     fresh: Document = {"Version": "2012-10-17", "Statement": [statement]}
@@ -122,7 +124,7 @@ def _index(evidence: Evidence) -> int:
 
 
 def _with_fixes(
-    document: Document, nearest: Evidence, question: Question, provider: OIDCProvider, existing: frozenset[str]
+    document: Document, nearest: Evidence, question: ExchangeQuestion, provider: OIDCProvider, existing: frozenset[str]
 ) -> Document | None:
     changed = copy.deepcopy(document)
     try:
@@ -138,7 +140,7 @@ def _with_fixes(
 
 
 def _fix(
-    statement: Document, failure: Failure, question: Question, provider: OIDCProvider, existing: frozenset[str]
+    statement: Document, failure: Failure, question: ExchangeQuestion, provider: OIDCProvider, existing: frozenset[str]
 ) -> bool:
     """Put one element right, in place. Return whether there is a way."""
     if failure.element == "Action":
@@ -168,7 +170,7 @@ def _fix_principal(statement: Document, failure: Failure, provider: OIDCProvider
     return True
 
 
-def _fix_condition(statement: Document, failure: Failure, question: Question, existing: frozenset[str]) -> bool:
+def _fix_condition(statement: Document, failure: Failure, question: ExchangeQuestion, existing: frozenset[str]) -> bool:
     conditions = statement.get("Condition", {})
     keys = conditions.get(failure.operator)
     if not isinstance(keys, dict) or failure.key not in keys:

@@ -40,7 +40,7 @@ _TITLES = {
 }
 
 
-class State(StrEnum):
+class LinkState(StrEnum):
     """What can be said of a link."""
 
     HOLDS = "holds"
@@ -96,11 +96,11 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class LinkVerdict:
     """What can be said of one link. ``why`` is one sentence, also for a link that holds."""
 
     link: Link
-    state: State
+    state: LinkState
     why: str
     findings: tuple[Finding, ...] = ()
 
@@ -110,22 +110,22 @@ class Verdict:
         return tuple(one for one in self.findings if one.severity is Severity.FAULT)
 
 
-def holds(link: Link, why: str, *risks: Finding) -> Verdict:
+def holds(link: Link, why: str, *risks: Finding) -> LinkVerdict:
     """Return that a link holds; what is wrong with it all the same are ``risks``."""
-    return Verdict(link, State.HOLDS, why, risks)
+    return LinkVerdict(link, LinkState.HOLDS, why, risks)
 
 
-def broken(link: Link, *findings: Finding) -> Verdict:
+def broken(link: Link, *findings: Finding) -> LinkVerdict:
     """Return that a link is broken, the most important finding first."""
-    return Verdict(link, State.BROKEN, findings[0].what, findings)
+    return LinkVerdict(link, LinkState.BROKEN, findings[0].what, findings)
 
 
-def unknown(link: Link, why: str, *findings: Finding) -> Verdict:
+def unknown(link: Link, why: str, *findings: Finding) -> LinkVerdict:
     """Return that nothing can be said of a link, and why."""
-    return Verdict(link, State.UNKNOWN, why, findings)
+    return LinkVerdict(link, LinkState.UNKNOWN, why, findings)
 
 
-def judged(link: Link, why: str, findings: list[Finding]) -> Verdict:
+def verdict_from(link: Link, why: str, findings: list[Finding]) -> LinkVerdict:
     """Return ``broken`` where one of ``findings`` is a fault, faults first, and else ``holds``."""
     ordered = sorted(findings, key=lambda one: one.severity is not Severity.FAULT)
     if ordered and ordered[0].severity is Severity.FAULT:

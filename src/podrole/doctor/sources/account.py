@@ -14,7 +14,7 @@ from podrole.iam.directory import Directory, OIDCProvider, Role
 
 
 @dataclass(frozen=True, slots=True)
-class Association:
+class EKSAssociation:
     """An EKS Pod Identity association, with the EKS cluster's name and ARN."""
 
     namespace: str
@@ -48,7 +48,7 @@ class Account(Directory, Protocol):
         """Return all roles of the account; their tags may be left out."""
         ...
 
-    def associations(self, issuer: str) -> Sequence[Association]:
+    def associations(self, issuer: str) -> Sequence[EKSAssociation]:
         """Return the EKS Pod Identity associations of the EKS cluster with that issuer; none where there is no such
         cluster."""
         ...

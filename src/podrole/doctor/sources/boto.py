@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.sources.account import Association
+from podrole.doctor.sources.account import EKSAssociation
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import AccessKey, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 from podrole.iam.errors import InvalidARN
@@ -182,7 +182,7 @@ class BotoAccount:
             self._kept["roles",] = {role.arn: role for role in found}
         return tuple(self._kept["roles",].values())
 
-    def associations(self, issuer: str) -> Sequence[Association]:
+    def associations(self, issuer: str) -> Sequence[EKSAssociation]:
         """See Account."""
         cluster = self._cluster_of(issuer)
         if cluster is None:
@@ -198,7 +198,7 @@ class BotoAccount:
             )
             association = answer["association"]
             found.append(
-                Association(
+                EKSAssociation(
                     namespace=association["namespace"],
                     service_account=association["serviceAccount"],
                     role_arn=association["roleArn"],

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from podrole.doctor.errors import CannotTell
 from podrole.doctor.similarity import nearest
-from podrole.doctor.sources.account import Association
+from podrole.doctor.sources.account import EKSAssociation
 from podrole.doctor.sources.policies import ProviderFile, RoleFile
 from podrole.iam.arn import oidc_provider_arn, parse_arn
 from podrole.iam.directory import AccessKey, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
@@ -84,7 +84,7 @@ class FilesAccount:
         prefix = f"arn:aws:iam::{self.id}:role"
         return [_role(f"{prefix}{one.path or '/'}{one.name}", one) for one in self._by_name.values()]
 
-    def associations(self, issuer: str) -> Sequence[Association]:  # noqa: ARG002 - the Protocol's
+    def associations(self, issuer: str) -> Sequence[EKSAssociation]:  # noqa: ARG002 - the Protocol's
         """See Account: files have none."""
         return ()
 

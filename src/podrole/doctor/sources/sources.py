@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from podrole.base.clock import Clock, system_clock
 from podrole.base.events import Event
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import Surroundings
+from podrole.doctor.facts.chain import EnvironmentFacts
 from podrole.doctor.remedies.commands import Tools
 from podrole.doctor.sources.account import Account
 from podrole.doctor.sources.cluster import Cluster
@@ -31,7 +31,7 @@ class Exchange(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Sources:
     """``cluster`` and ``account`` are CannotTell where that half is missing. ``fetcher`` is None where nothing is to be
     fetched. ``log`` gives the world's events, newest first, where there is a world."""
 
@@ -41,7 +41,7 @@ class Place:
     sts: Exchange | CannotTell | None = None
     settings: InjectionSettings | None = None
     """The webhook's, where they are known; otherwise they are looked for in the cluster."""
-    surroundings: Surroundings = field(default_factory=Surroundings)
+    environment: EnvironmentFacts = field(default_factory=EnvironmentFacts)
     log: Callable[[], Iterable[Event]] = _no_log
     issuer: str | None = None
     """The cluster's issuer, where no cluster can tell."""

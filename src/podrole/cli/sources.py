@@ -12,13 +12,13 @@ from podrole.base.events import read_recent
 from podrole.base.serving import LOOPBACK
 from podrole.cli.tools import podrole_command
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import Surroundings
+from podrole.doctor.facts.chain import EnvironmentFacts
 from podrole.doctor.remedies.commands import Tools
 from podrole.doctor.sources.account import Account
 from podrole.doctor.sources.boto import Access, BotoAccount, BotoSTS
 from podrole.doctor.sources.cluster import Cluster
 from podrole.doctor.sources.kubernetes import KubernetesCluster
-from podrole.doctor.sources.sources import Exchange, Place
+from podrole.doctor.sources.sources import Exchange, Sources
 from podrole.kube.connection import Connection, find_connection, from_kubeconfig
 from podrole.kube.errors import KubeError
 from podrole.oidc.fetch import Fetcher
@@ -27,7 +27,7 @@ from podrole.world.state import DEFAULT_DIRECTORY, Description, WorldDirectory
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceOptions:
+class SourceOptions:
     """The options that lead to a place. ``directory`` is a world's; the next three name a real place instead."""
 
     directory: Path = DEFAULT_DIRECTORY
@@ -39,7 +39,7 @@ class PlaceOptions:
     issuer: str | None = None
 
 
-def find_world(options: PlaceOptions) -> WorldDirectory | None:
+def find_world(options: SourceOptions) -> WorldDirectory | None:
     """Return the world that the options, KUBECONFIG or the current directory lead to; None where none runs there."""
     if options.kubeconfig is not None or options.context is not None or options.profile is not None:
         return None
@@ -54,12 +54,12 @@ def find_world(options: PlaceOptions) -> WorldDirectory | None:
 
 
 @contextlib.asynccontextmanager
-async def open_place(options: PlaceOptions) -> AsyncIterator[Place]:
+async def open_sources(options: SourceOptions) -> AsyncIterator[Sources]:
     """Give the place, and close its connections at the end."""
     world = find_world(options)
-    cluster, account, place = _real(options) if world is None else _of_world(world, options)
+    cluster, account, sources = _real(options) if world is None else _of_world(world, options)
     try:
-        yield place
+        yield sources
     finally:
         if isinstance(cluster, KubernetesCluster):
             await cluster.close()
@@ -74,8 +74,8 @@ def access_to(directory: WorldDirectory, world: Description) -> Access:
 
 
 def _of_world(
-    directory: WorldDirectory, options: PlaceOptions
-) -> tuple[KubernetesCluster, Account | CannotTell, Place]:
+    directory: WorldDirectory, options: SourceOptions
+) -> tuple[KubernetesCluster, Account | CannotTell, Sources]:
     world = directory.running()
     cluster = KubernetesCluster(
         from_kubeconfig([directory.kubeconfig]), what=f"the cluster of the world in {directory.path}"
@@ -83,26 +83,26 @@ def _of_world(
     access = access_to(directory, world)
     account = _account(access)
     authority = directory.authority.read_bytes()
-    surroundings = Surroundings(
+    environment = EnvironmentFacts(
         node_environment=node_environment(world.aws_url, world.region, 0),
         registration=webhook_configuration(world.webhook_url, authority),
         source_ip=LOOPBACK,
         calls_webhooks=True,
         region=world.region,
     )
-    place = Place(
+    sources = Sources(
         cluster=cluster,
         account=account,
         fetcher=Fetcher(resolve=issuer_resolver(world.issuer, world.issuer_port)),
         sts=BotoSTS(access, world.region),
         settings=injection_settings(world.region, world.pod_identity_url),
-        surroundings=surroundings,
+        environment=environment,
         log=lambda: read_recent(directory.events),
         role_arn=options.role,
         issuer=options.issuer,
         preamble=_preamble(directory, world),
     )
-    return cluster, account, place
+    return cluster, account, sources
 
 
 def _preamble(directory: WorldDirectory, world: Description) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ def _preamble(directory: WorldDirectory, world: Description) -> tuple[str, ...]:
     return (f'eval "$({podrole_command()} env{where})"',)
 
 
-def _real(options: PlaceOptions) -> tuple[Cluster | CannotTell, Account | CannotTell, Place]:
+def _real(options: SourceOptions) -> tuple[Cluster | CannotTell, Account | CannotTell, Sources]:
     cluster = _cluster(options)
     access = Access(region=options.region, profile=options.profile)
     account = _account(access)
@@ -129,20 +129,20 @@ def _real(options: PlaceOptions) -> tuple[Cluster | CannotTell, Account | Cannot
     if options.context is not None:
         kubectl = (*kubectl, "--context", options.context)
     aws: tuple[str, ...] = ("aws",) if options.profile is None else ("aws", "--profile", options.profile)
-    place = Place(
+    sources = Sources(
         cluster=cluster,
         account=account,
         fetcher=Fetcher(),
         sts=sts,
-        surroundings=Surroundings(region=region),
+        environment=EnvironmentFacts(region=region),
         role_arn=options.role,
         issuer=options.issuer,
         tools=Tools(kubectl, aws),
     )
-    return cluster, account, place
+    return cluster, account, sources
 
 
-def _cluster(options: PlaceOptions) -> Cluster | CannotTell:
+def _cluster(options: SourceOptions) -> Cluster | CannotTell:
     try:
         connection = _connection(options)
         return KubernetesCluster(connection)
@@ -152,7 +152,7 @@ def _cluster(options: PlaceOptions) -> Cluster | CannotTell:
         )
 
 
-def _connection(options: PlaceOptions) -> Connection:
+def _connection(options: SourceOptions) -> Connection:
     if options.kubeconfig is not None or options.context is not None:
         home = Path(os.environ.get("HOME", "")) / ".kube" / "config"
         listed = [Path(path) for path in os.environ.get("KUBECONFIG", "").split(os.pathsep) if path] or [home]
