@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from podrole.cli.sources import SourceOptions, open_sources
 
 from podrole.base.serving import LOOPBACK
 from podrole.cli.doctor import Asked, diagnosed
+from podrole.cli.sources import SourceOptions, open_sources
 from podrole.doctor.chain import Diagnosis
 from podrole.doctor.report.findings import Link, LinkState, LinkVerdict
 from podrole.doctor.sources.boto import OPERATIONS, read_policy

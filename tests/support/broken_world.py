@@ -17,9 +17,9 @@ from typing import Any
 
 import boto3
 import httpx2
-from podrole.cli.sources import SourceOptions, open_sources
 
 from podrole.cli.diagnosis import to_dict
+from podrole.cli.sources import SourceOptions, open_sources
 from podrole.doctor.chain import Diagnosis, diagnose
 from podrole.doctor.facts.chain import ChainFacts, DesiredCall
 from podrole.doctor.facts.gather import Gatherer, find_target
