@@ -22,7 +22,7 @@ from podrole.aws.emulator.account import Account
 from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.emulator.managed import ensure_managed_policy
 from podrole.aws.encoded_messages import EncodedMessages
-from podrole.aws.protocol.receive import ServiceRequest, identify
+from podrole.aws.protocol.identify import ServiceRequest, identify
 from podrole.aws.protocol.wire import HTTPRequest
 from podrole.sts.session import Session, SessionKind
 from policy import Figure, managed, measure

@@ -13,8 +13,8 @@ from botocore.credentials import Credentials
 
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.canonical import canonical
+from podrole.aws.protocol.identify import ServiceRequest, identify
 from podrole.aws.protocol.parameters import parameters
-from podrole.aws.protocol.receive import ServiceRequest, identify
 from podrole.aws.protocol.wire import HTTPRequest
 from support.authorization import allow, archive, grant
 from support.aws import ACCOUNT, REGION, LocalAWS

@@ -15,7 +15,7 @@ from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.emulator.organizations import control_policies
 from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.receive import ServiceRequest, identify
+from podrole.aws.protocol.identify import ServiceRequest, identify
 from podrole.aws.protocol.wire import HTTPRequest
 from podrole.iam.directory import User
 from podrole.iam.principal import Principal, PrincipalType

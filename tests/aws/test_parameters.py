@@ -12,8 +12,8 @@ from botocore.serialize import create_serializer
 
 from podrole.aws.protocol.canonical import Canonical, canonical
 from podrole.aws.protocol.catalogue import Service, model, services
+from podrole.aws.protocol.identify import ServiceRequest, _query_parameters
 from podrole.aws.protocol.parameters import parameters
-from podrole.aws.protocol.receive import ServiceRequest, _query_parameters
 from podrole.aws.protocol.wire import HTTPRequest
 
 SIMULATED = sorted(name for name, one in services().items() if one.moto is not None)

@@ -15,7 +15,7 @@ from botocore.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from podrole.aws.protocol.receive import ServiceRequest
+from podrole.aws.protocol.identify import ServiceRequest
 from podrole.aws.protocol.wire import HTTPRequest
 from podrole.aws.signature import chunked, sigv4
 from podrole.aws.signature.sigv4 import Fault, SignatureRefused

@@ -11,7 +11,7 @@ from typing import Any
 
 from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.receive import ServiceRequest
+from podrole.aws.protocol.identify import ServiceRequest
 from podrole.iam.actions.call import Call
 from podrole.iam.evaluate import Decision, Request
 from podrole.iam.explain import Evidence, denial_message, summary

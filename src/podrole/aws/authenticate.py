@@ -13,7 +13,7 @@ import re
 from podrole.aws.caller import ANONYMOUS, Caller, caller_of_session, caller_of_user
 from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.protocol.catalogue import model
-from podrole.aws.protocol.receive import ServiceRequest, partition_of
+from podrole.aws.protocol.identify import ServiceRequest, partition_of
 from podrole.aws.services.s3_region import require_region
 from podrole.aws.signature import chunked, sigv4
 from podrole.aws.signature.refusals import refusal

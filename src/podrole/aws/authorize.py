@@ -20,8 +20,8 @@ from podrole.aws.emulator.resolver import MotoResolver, bucket_of
 from podrole.aws.emulator.resource_policies import Owned, owned
 from podrole.aws.errors import AWSError
 from podrole.aws.policies import compile_stored, policies_of
+from podrole.aws.protocol.identify import ServiceRequest, partition_of
 from podrole.aws.protocol.parameters import operation_of, parameters
-from podrole.aws.protocol.receive import ServiceRequest, partition_of
 from podrole.aws.services.cloudformation import permissions_of_stack
 from podrole.iam.actions.call import Call, Permission
 from podrole.iam.actions.keys import condition_keys

@@ -14,8 +14,8 @@ from podrole.aws.emulator.bound_principals import BoundPrincipals, entity_id, is
 from podrole.aws.emulator.resolver import bucket_of
 from podrole.aws.emulator.resource_policies import function_principal
 from podrole.aws.errors import AWSError
+from podrole.aws.protocol.identify import ServiceRequest, partition_of
 from podrole.aws.protocol.parameters import parameters
-from podrole.aws.protocol.receive import ServiceRequest, partition_of
 from podrole.iam.document import parse_policy
 from podrole.iam.errors import MalformedPolicyDocument, PolicyError
 from podrole.iam.limits import Owner, check_inline, check_managed, size

@@ -32,7 +32,7 @@ from podrole.aws.operations.oidc_providers import OIDCProviders
 from podrole.aws.operations.pod_identity import PodIdentity
 from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS, denial_error
-from podrole.aws.protocol.receive import ServiceRequest, identify
+from podrole.aws.protocol.identify import ServiceRequest, identify
 from podrole.aws.protocol.render import error_response
 from podrole.aws.protocol.wire import BodyTooLarge, HTTPResponse, Receive, read_request
 from podrole.aws.record import record

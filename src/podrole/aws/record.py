@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.receive import ServiceRequest
+from podrole.aws.protocol.identify import ServiceRequest
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.base.events import Event, EventLog
 

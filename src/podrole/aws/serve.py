@@ -14,8 +14,8 @@ from podrole.aws.operations.pod_identity import PodIdentity
 from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS
 from podrole.aws.protocol.cbor import PROTOCOL, cbor_answer
+from podrole.aws.protocol.identify import ServiceRequest
 from podrole.aws.protocol.parameters import operation_of
-from podrole.aws.protocol.receive import ServiceRequest
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.aws.services.s3_deleted_objects import nothing_deleted, with_refused_keys
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from podrole.aws.authenticate import authenticate
 from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.receive import ServiceRequest, identify
+from podrole.aws.protocol.identify import ServiceRequest, identify
 from podrole.aws.protocol.wire import HTTPRequest
 from podrole.base.clock import Clock
 from podrole.iam.arn import parse_arn

@@ -19,7 +19,7 @@ from podrole.aws.emulator.managed import ensure_managed_policy, whole_catalogue
 from podrole.aws.emulator.resolver import bucket_of
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.canonical import canonical
-from podrole.aws.protocol.receive import ServiceRequest, partition_of
+from podrole.aws.protocol.identify import ServiceRequest, partition_of
 from podrole.aws.protocol.wire import HTTPResponse
 
 T = TypeVar("T")

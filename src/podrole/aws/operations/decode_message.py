@@ -5,8 +5,8 @@ from __future__ import annotations
 from podrole.aws.caller import Caller
 from podrole.aws.encoded_messages import MOST_CHARACTERS, EncodedMessages
 from podrole.aws.errors import AWSError
+from podrole.aws.protocol.identify import ServiceRequest
 from podrole.aws.protocol.parameters import parameters
-from podrole.aws.protocol.receive import ServiceRequest
 from podrole.aws.protocol.render import text, xml_response
 from podrole.aws.protocol.wire import HTTPResponse
 

@@ -16,8 +16,8 @@ from podrole.aws.emulator.managed import managed_document
 from podrole.aws.emulator.moto import Moto
 from podrole.aws.errors import AWSError
 from podrole.aws.operations.oidc_providers import OIDCProviders
+from podrole.aws.protocol.identify import ServiceRequest
 from podrole.aws.protocol.parameters import operation_of, parameters
-from podrole.aws.protocol.receive import ServiceRequest
 from podrole.aws.protocol.render import xml_response
 from podrole.aws.protocol.validation import message, violations
 from podrole.aws.protocol.wire import HTTPResponse

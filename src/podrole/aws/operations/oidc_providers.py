@@ -14,8 +14,8 @@ from podrole.aws.caller import Caller
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.moto import Moto
 from podrole.aws.errors import AWSError
+from podrole.aws.protocol.identify import ServiceRequest
 from podrole.aws.protocol.parameters import parameters
-from podrole.aws.protocol.receive import ServiceRequest
 from podrole.aws.protocol.render import text, xml_response
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.iam.arn import parse_arn

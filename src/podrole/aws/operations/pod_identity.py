@@ -22,8 +22,8 @@ from podrole.aws.errors import AWSError
 from podrole.aws.operations.eks import EKS, ClusterInfo, moto_clusters, page_of
 from podrole.aws.operations.sts import denial_error
 from podrole.aws.policies import policies_of
+from podrole.aws.protocol.identify import ServiceRequest
 from podrole.aws.protocol.parameters import operation_of, parameters
-from podrole.aws.protocol.receive import ServiceRequest
 from podrole.aws.protocol.render import json_response
 from podrole.aws.protocol.validation import message, violations
 from podrole.aws.protocol.wire import HTTPResponse

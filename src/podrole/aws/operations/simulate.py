@@ -17,8 +17,8 @@ from podrole.aws.caller import Caller, caller_of_user
 from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.emulator.organizations import control_policies
 from podrole.aws.errors import AWSError
+from podrole.aws.protocol.identify import ServiceRequest
 from podrole.aws.protocol.parameters import parameters
-from podrole.aws.protocol.receive import ServiceRequest
 from podrole.aws.protocol.render import text, xml_response
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.iam.arn import ARN, is_account_id, parse_arn

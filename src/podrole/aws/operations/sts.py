@@ -7,7 +7,7 @@ from podrole.aws.caller import Caller
 from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.errors import AWSError
 from podrole.aws.policies import policies_of
-from podrole.aws.protocol.receive import ServiceRequest
+from podrole.aws.protocol.identify import ServiceRequest
 from podrole.aws.protocol.render import text, xml_response
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.base.clock import rfc3339

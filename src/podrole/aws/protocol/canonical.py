@@ -17,8 +17,8 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from podrole.aws.errors import AWSError
+from podrole.aws.protocol.identify import ServiceRequest
 from podrole.aws.protocol.parameters import constant_query, operation_of, parameters, query_name
-from podrole.aws.protocol.receive import ServiceRequest
 from podrole.iam.actions.s3 import copy_source
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ import msgspec
 
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.catalogue import model
-from podrole.aws.protocol.receive import ServiceRequest, body_of
+from podrole.aws.protocol.identify import ServiceRequest, body_of
 from podrole.aws.protocol.xml_input import read_xml
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import Any
 
 from podrole.aws.emulator.backends import backend
 from podrole.aws.errors import AWSError
+from podrole.aws.protocol.identify import ServiceRequest
 from podrole.aws.protocol.parameters import parameters
-from podrole.aws.protocol.receive import ServiceRequest
 from podrole.iam.actions.call import Permission
 from podrole.iam.actions.reference import service
 

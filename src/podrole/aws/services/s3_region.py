@@ -7,7 +7,7 @@ region from the answer and ask again.
 from __future__ import annotations
 
 from podrole.aws.emulator.resolver import bucket_of
-from podrole.aws.protocol.receive import ServiceRequest
+from podrole.aws.protocol.identify import ServiceRequest
 from podrole.aws.signature.s3_refusals import wrong_region
 from podrole.aws.signature.sigv4 import Signature
 

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 
-from podrole.aws.protocol.receive import ServiceRequest
+from podrole.aws.protocol.identify import ServiceRequest
 from podrole.aws.signature import sigv4
 from podrole.aws.signature.sigv4 import Fault, Signature, SignatureRefused
 

@@ -11,7 +11,7 @@ from botocore.serialize import create_serializer
 
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.catalogue import Service, model, services
-from podrole.aws.protocol.receive import ServiceRequest, identify
+from podrole.aws.protocol.identify import ServiceRequest, identify
 from podrole.aws.protocol.wire import HTTPRequest
 
 # Operations that share their whole HTTP form with one of another service under the same signing name. On AWS the host
