@@ -22,7 +22,8 @@ from podrole.aws.emulator.account import Account
 from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.emulator.managed import ensure_managed_policy
 from podrole.aws.encoded_messages import EncodedMessages
-from podrole.aws.protocol.identify import ServiceRequest, identify
+from podrole.aws.protocol.call import IdentifiedCall, ReceivedRequest
+from podrole.aws.protocol.identify import identify
 from podrole.aws.protocol.wire import HTTPRequest
 from podrole.sts.session import Session, SessionKind
 from policy import Figure, managed, measure
@@ -79,18 +80,16 @@ def account() -> tuple[MotoDirectory, Caller]:
     return directory, caller_of_session(session, role, "ASIAEXAMPLE")
 
 
-def request(service: str, method: str, path: str, body: bytes = b"") -> ServiceRequest:
+def request(service: str, method: str, path: str, body: bytes = b"") -> IdentifiedCall:
     """Return a request as the station before leaves it."""
     scope = f"AWS4-HMAC-SHA256 Credential=ASIAEXAMPLE/20260101/{REGION}/{service}/aws4_request"
     headers = [("authorization", scope), ("user-agent", "benchmark"), ("host", "127.0.0.1")]
     if body:
         headers.append(("content-type", "application/x-www-form-urlencoded"))
-    call = ServiceRequest("id", HTTPRequest(method, path, "", headers, body, "127.0.0.1"), time.time())
-    identify(call)
-    return call
+    return identify(ReceivedRequest("id", HTTPRequest(method, path, "", headers, body, "127.0.0.1"), time.time()))
 
 
-def station(call: ServiceRequest, caller: Caller, directory: MotoDirectory) -> Callable[[], None]:
+def station(call: IdentifiedCall, caller: Caller, directory: MotoDirectory) -> Callable[[], None]:
     """Return what is measured: the station, with the input read anew each time."""
     refusals = Refusals(EncodedMessages("benchmark"))
 

@@ -12,8 +12,9 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from podrole.aws.errors import AWSError
+from podrole.aws.protocol.call import IdentifiedCall, ReceivedRequest
 from podrole.aws.protocol.canonical import canonical
-from podrole.aws.protocol.identify import ServiceRequest, identify
+from podrole.aws.protocol.identify import identify
 from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.wire import HTTPRequest
 from support.authorization import allow, archive, grant
@@ -29,13 +30,12 @@ TABLE = {
 
 def received(
     service: str, method: str, path: str, query: str = "", body: bytes = b"", **headers: str
-) -> ServiceRequest:
+) -> IdentifiedCall:
     """Return a request as the stations see it."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     given.setdefault("authorization", f"AWS4-HMAC-SHA256 Credential=A/20260101/{REGION}/{service}/aws4_request,")
-    call = ServiceRequest("id", HTTPRequest(method, path, query, list(given.items()), body, "127.0.0.1"), 0.0)
-    identify(call)
-    return call
+    http = HTTPRequest(method, path, query, list(given.items()), body, "127.0.0.1")
+    return identify(ReceivedRequest("id", http, 0.0))
 
 
 def sent(

@@ -15,7 +15,8 @@ from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.emulator.organizations import control_policies
 from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.identify import ServiceRequest, identify
+from podrole.aws.protocol.call import IdentifiedCall, ReceivedRequest
+from podrole.aws.protocol.identify import identify
 from podrole.aws.protocol.wire import HTTPRequest
 from podrole.iam.directory import User
 from podrole.iam.principal import Principal, PrincipalType
@@ -62,13 +63,11 @@ def test_the_management_account_is_not_limited(member: str) -> None:
     assert control_policies("999988887777", "scp") is None
 
 
-def asked(method: str, path: str, account: str) -> ServiceRequest:
+def asked(method: str, path: str, account: str) -> IdentifiedCall:
     """Ask as the root user of an account, whom no identity policy limits."""
     scope = f"AWS4-HMAC-SHA256 Credential=A/20260101/{REGION}/s3/aws4_request,"
-    call = ServiceRequest(
-        "id", HTTPRequest(method, path, "", [("authorization", scope)], b"", "127.0.0.1"), time.time()
-    )
-    identify(call)
+    http = HTTPRequest(method, path, "", [("authorization", scope)], b"", "127.0.0.1")
+    call = identify(ReceivedRequest("id", http, time.time()))
     arn = f"arn:aws:iam::{account}:root"
     principal = Principal(PrincipalType.ROOT, account, arn, account)
     caller = Caller(principal, User(arn, account, "", account))

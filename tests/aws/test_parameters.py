@@ -10,9 +10,10 @@ from urllib.parse import parse_qsl, quote, urlencode
 import pytest
 from botocore.serialize import create_serializer
 
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.canonical import Canonical, canonical
 from podrole.aws.protocol.catalogue import Service, model, services
-from podrole.aws.protocol.identify import ServiceRequest, _query_parameters
+from podrole.aws.protocol.identify import _query_parameters
 from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.wire import HTTPRequest
 
@@ -47,7 +48,7 @@ def made(shape: Any, name: str = "x", depth: int = 0) -> Any:
     return 7 if kind in ("integer", "long") else f"{name} é+/"
 
 
-def sent(service: Service, operation: str, given: dict[str, Any]) -> ServiceRequest:
+def sent(service: Service, operation: str, given: dict[str, Any]) -> IdentifiedCall:
     """Serialize a call as botocore does, and return it as the first station leaves it."""
     described = model(service.name).operation_model(operation)
     wire = create_serializer(service.protocol, include_validation=False).serialize_to_request(given, described)
@@ -64,9 +65,9 @@ def sent(service: Service, operation: str, given: dict[str, Any]) -> ServiceRequ
     return received(service, operation, http, given)
 
 
-def received(service: Service, operation: str, http: HTTPRequest, given: Mapping[str, Any]) -> ServiceRequest:
+def received(service: Service, operation: str, http: HTTPRequest, given: Mapping[str, Any]) -> IdentifiedCall:
     described = model(service.name).operation_model(operation)
-    call = ServiceRequest("id", http, 0.0, service, operation, service.protocol)
+    call = IdentifiedCall("id", http, 0.0, service, operation, service.protocol, "us-east-1")
     if service.protocol in ("query", "ec2"):
         call.parameters = _query_parameters(http)
     members = described.input_shape.members.items() if described.input_shape else ()
@@ -95,8 +96,7 @@ def plain(value: Any, shape: Any) -> Any:
     return str(value).strip().lower() if kind != "string" else str(value).strip()
 
 
-def round_trip(call: ServiceRequest, request: Canonical, given: Mapping[str, Any]) -> ServiceRequest:
-    assert call.service is not None
+def round_trip(call: IdentifiedCall, request: Canonical, given: Mapping[str, Any]) -> IdentifiedCall:
     http = HTTPRequest(
         request.method, request.path, request.query, list(request.headers.items()), request.body, "127.0.0.1"
     )

@@ -15,7 +15,6 @@ from botocore.config import Config
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from podrole.aws.protocol.identify import ServiceRequest
 from podrole.aws.protocol.wire import HTTPRequest
 from podrole.aws.signature import chunked, sigv4
 from podrole.aws.signature.sigv4 import Fault, SignatureRefused
@@ -78,13 +77,10 @@ def verify(request: HTTPRequest, service: str) -> bytes:
     sigv4.check_time(signature, time.time(), s3=s3)
     sigv4.check_scope(signature, service=service, region_pattern=REGION)
     sigv4.check_signed_headers(request, signature, s3=s3)
-    call = ServiceRequest("id", request, 0.0)
     stated = request.header.get("x-amz-content-sha256")
-    payload = chunked.s3_payload_hash(call, signature, stated) if s3 else sigv4.body_hash(request.body)
+    payload = chunked.s3_payload_hash(request, signature, stated) if s3 else sigv4.body_hash(request.body)
     sigv4.check_signature(request, signature, SECRET, payload, s3=s3)
-    if s3:
-        chunked.decode(call, signature, SECRET)
-    return call.http.body
+    return (chunked.decode(request, signature, SECRET) if s3 else request).body
 
 
 @pytest.fixture(scope="module")

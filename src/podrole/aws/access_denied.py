@@ -11,7 +11,7 @@ from typing import Any
 
 from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.identify import ServiceRequest
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.iam.actions.call import Call
 from podrole.iam.evaluate import Decision, Request
 from podrole.iam.explain import Evidence, denial_message, summary
@@ -36,10 +36,10 @@ class Refusals:
         self._messages = messages
 
     def access_denied(
-        self, call: ServiceRequest, request: Request, decision: Decision, evidence: Sequence[Evidence]
+        self, call: IdentifiedCall, request: Request, decision: Decision, evidence: Sequence[Evidence]
     ) -> AWSError:
         """Return the refusal, with the evidence for the event log."""
-        name = call.service.name if call.service is not None else ""
+        name = call.service.name
         code, status = _code(name, call.protocol)
         text = _sentence(name, request, decision)
         if call.protocol == "ec2":

@@ -12,8 +12,9 @@ import re
 
 from podrole.aws.caller import ANONYMOUS, Caller, caller_of_session, caller_of_user
 from podrole.aws.emulator.directory import MotoDirectory
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.catalogue import model
-from podrole.aws.protocol.identify import ServiceRequest, partition_of
+from podrole.aws.protocol.identify import partition_of
 from podrole.aws.services.s3_region import require_region
 from podrole.aws.signature import chunked, sigv4
 from podrole.aws.signature.refusals import refusal
@@ -27,14 +28,14 @@ _UNSIGNED_STS = frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"})
 _TEMPORARY = "ASIA"
 
 
-def authenticate(call: ServiceRequest, directory: MotoDirectory, vault: Vault, now: float) -> Caller:
+def authenticate(call: IdentifiedCall, directory: MotoDirectory, vault: Vault, now: float) -> Caller:
     """Return who called. Raises AWSError, in the words of the service that was called.
 
     A body in S3's streaming form is verified chunk by chunk; what the chunks carried becomes the request's body.
     """
     if is_unsigned_operation(call):
         return ANONYMOUS  # whatever credentials came along are not looked at
-    if call.service is not None and call.service.name == "s3" and not sigv4.is_signed(call.http):
+    if call.service.name == "s3" and not sigv4.is_signed(call.http):
         _require_no_old_signature(call)
         return ANONYMOUS
     try:
@@ -43,7 +44,7 @@ def authenticate(call: ServiceRequest, directory: MotoDirectory, vault: Vault, n
         raise refusal(refused, call.service, call.protocol) from refused
 
 
-def _require_no_old_signature(call: ServiceRequest) -> None:
+def _require_no_old_signature(call: IdentifiedCall) -> None:
     """A query signed with version 2 is no anonymous request, and no version that is verified here."""
     if any(name in ("AWSAccessKeyId", "Signature") for name, _ in call.http.query_pairs):
         raise refusal(
@@ -51,32 +52,29 @@ def _require_no_old_signature(call: ServiceRequest) -> None:
         )
 
 
-def is_unsigned_operation(call: ServiceRequest) -> bool:
+def is_unsigned_operation(call: IdentifiedCall) -> bool:
     """Say whether AWS serves the operation without a signature (its model says ``authtype: none``)."""
-    if call.service is None:
-        return False
     if call.service.name == "sts":
         return call.operation in _UNSIGNED_STS
-    if not call.operation or call.service.name in ("iam", "ec2", "s3"):
+    if call.service.name in ("iam", "ec2", "s3"):
         return False
     operation = model(call.service.name).operation_model(call.operation)
     return bool(operation.auth_type == "none" or list(operation.auth or []) == ["smithy.api#noAuth"])
 
 
-def _authenticated(call: ServiceRequest, directory: MotoDirectory, vault: Vault, now: float) -> Caller:
+def _authenticated(call: IdentifiedCall, directory: MotoDirectory, vault: Vault, now: float) -> Caller:
     signature = sigv4.parse_signature(call.http)
-    is_s3 = call.service is not None and call.service.signing == "s3"
+    is_s3 = call.service.signing == "s3"
     try:
         sigv4.check_time(signature, now, s3=is_s3)
-        if call.service is not None:
-            sigv4.check_scope(signature, service=call.service.signing, region_pattern=_REGION)
+        sigv4.check_scope(signature, service=call.service.signing, region_pattern=_REGION)
         caller, secret = _principal(signature, directory, vault, now)
         _require_partition(caller, signature)
         sigv4.check_signed_headers(call.http, signature, s3=is_s3)
         payload = _payload_hash(call, signature, is_s3=is_s3)
         sigv4.check_signature(call.http, signature, secret, payload, s3=is_s3)
         if is_s3:
-            chunked.decode(call, signature, secret)
+            call.http = chunked.decode(call.http, signature, secret)
     except SignatureRefused as refused:
         refused.evidence.setdefault("key_id", signature.key_id)
         refused.evidence.setdefault("timestamp", signature.timestamp)
@@ -125,19 +123,17 @@ def _entity(session: Session, directory: MotoDirectory) -> Role | User | None:
     return directory.user_by_id(session.account, session.principal_id, session.partition)
 
 
-def _payload_hash(call: ServiceRequest, signature: Signature, *, is_s3: bool) -> str:
+def _payload_hash(call: IdentifiedCall, signature: Signature, *, is_s3: bool) -> str:
     """Return what the request signed for its body, having made sure that it fits the body."""
     stated = call.http.header.get("x-amz-content-sha256")
     if is_s3:
-        return chunked.s3_payload_hash(call, signature, stated)
+        return chunked.s3_payload_hash(call.http, signature, stated)
     actual = sigv4.body_hash(call.http.body)
     if stated == sigv4.UNSIGNED_PAYLOAD and _may_be_unsigned(call):
         return sigv4.UNSIGNED_PAYLOAD
     return actual
 
 
-def _may_be_unsigned(call: ServiceRequest) -> bool:
-    if call.service is None or not call.operation:
-        return False
+def _may_be_unsigned(call: IdentifiedCall) -> bool:
     operation = model(call.service.name).operation_model(call.operation)
     return bool(operation.auth_type == "v4-unsigned-body" or operation.unsigned_payload)

@@ -20,7 +20,8 @@ from podrole.aws.emulator.resolver import MotoResolver, bucket_of
 from podrole.aws.emulator.resource_policies import Owned, owned
 from podrole.aws.errors import AWSError
 from podrole.aws.policies import compile_stored, policies_of
-from podrole.aws.protocol.identify import ServiceRequest, partition_of
+from podrole.aws.protocol.call import IdentifiedCall
+from podrole.aws.protocol.identify import partition_of
 from podrole.aws.protocol.parameters import operation_of, parameters
 from podrole.aws.services.cloudformation import permissions_of_stack
 from podrole.iam.actions.call import Call, Permission
@@ -52,13 +53,13 @@ class Verdict(NamedTuple):
     decision: Decision
 
 
-def authorize(call: ServiceRequest, caller: Caller, directory: MotoDirectory, refusals: Refusals) -> None:
+def authorize(call: IdentifiedCall, caller: Caller, directory: MotoDirectory, refusals: Refusals) -> None:
     """Return if everything that the call does is allowed; raises AWSError otherwise.
 
     S3's DeleteObjects is refused key by key: what may not be deleted is taken out of the call and put into
     ``call.refused_keys``. Afterwards ``call.account`` is the account in which the service acts.
     """
-    if call.service is None or (call.service.name == "sts" and call.operation in _DECIDED_THERE):
+    if call.service.name == "sts" and call.operation in _DECIDED_THERE:
         return
     question = _Question(call, caller, directory)
     needed = permissions(question.iam_call, _RESOLVER)
@@ -82,7 +83,7 @@ def authorize(call: ServiceRequest, caller: Caller, directory: MotoDirectory, re
         raise AWSError("DryRunOperation", 412, "Request would have succeeded, but DryRun flag is set.")
 
 
-def _say_by_what(call: ServiceRequest, verdict: Verdict) -> None:
+def _say_by_what(call: IdentifiedCall, verdict: Verdict) -> None:
     """Keep which statement allowed the call, for the event log; the root user needs none."""
     decision = verdict.decision
     if decision.policy:
@@ -95,7 +96,7 @@ def _say_by_what(call: ServiceRequest, verdict: Verdict) -> None:
         }
 
 
-def refused(call: ServiceRequest, verdict: Verdict, refusals: Refusals) -> AWSError:
+def refused(call: IdentifiedCall, verdict: Verdict, refusals: Refusals) -> AWSError:
     """Return the refusal, with the evidence: it is worked out here and nowhere earlier."""
     evidence = explain(verdict.request, verdict.policies, verdict.decision)
     return refusals.access_denied(call, verdict.request, verdict.decision, evidence)
@@ -104,7 +105,7 @@ def refused(call: ServiceRequest, verdict: Verdict, refusals: Refusals) -> AWSEr
 class _Question:
     """Everything about a call that its permissions share."""
 
-    def __init__(self, call: ServiceRequest, caller: Caller, directory: MotoDirectory) -> None:
+    def __init__(self, call: IdentifiedCall, caller: Caller, directory: MotoDirectory) -> None:
         self._call = call
         self._caller = caller
         self._directory = directory
@@ -175,7 +176,7 @@ class _Question:
         owner = account or self._caller.account
         if owner and permission.resource != NO_RESOURCE:
             keys["aws:ResourceAccount"] = owner
-        if call.service is not None and call.service.name == "s3":
+        if call.service.name == "s3":
             keys.update(_s3_connection(call))
         keys.update(condition_keys(self.iam_call, permission, _RESOLVER))
         return keys
@@ -209,15 +210,13 @@ class LazyKeys(Mapping[str, "str | list[str]"]):
         return len(self._all())
 
 
-def iam_call(call: ServiceRequest, caller: Caller) -> Call:
+def iam_call(call: IdentifiedCall, caller: Caller) -> Call:
     """Return the call as podrole.iam.actions takes it."""
     service = call.service
-    if service is None:
-        raise ValueError("a call without a service needs no permission, and gets none")
     given = parameters(call)
     operation = operation_of(call)
     method, path = "POST", "/"
-    if operation is not None and service.signing == "apigateway":
+    if service.signing == "apigateway":
         method = operation.http["method"]
         path = operation.http["requestUri"].partition("?")[0]
         for name, value in call.path_parameters.items():
@@ -237,7 +236,7 @@ def iam_call(call: ServiceRequest, caller: Caller) -> Call:
     )
 
 
-def circumstances(call: ServiceRequest) -> Circumstances:
+def circumstances(call: IdentifiedCall) -> Circumstances:
     """Return when, from where and how the call came."""
     return Circumstances(
         now=call.received_at,
@@ -248,7 +247,7 @@ def circumstances(call: ServiceRequest) -> Circumstances:
     )
 
 
-def _s3_connection(call: ServiceRequest) -> dict[str, str | list[str]]:
+def _s3_connection(call: IdentifiedCall) -> dict[str, str | list[str]]:
     """Return the keys that say how a request to S3 was signed
     (https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html)."""
     in_header = "authorization" in call.http.header
@@ -270,7 +269,7 @@ def _compiled(levels: Levels | None, kind: PolicyKind) -> tuple[tuple[NamedPolic
     return tuple(tuple(NamedPolicy(one.name, compile_stored(one, kind)) for one in level) for level in levels)
 
 
-def _hide_missing(call: ServiceRequest, question: _Question, refusals: Refusals) -> None:
+def _hide_missing(call: IdentifiedCall, question: _Question, refusals: Refusals) -> None:
     """Refuse a key that is not there to a caller who may not list: whether it is there is not theirs to know."""
     given = parameters(call)
     bucket = bucket_of(str(given.get("Bucket", "")))
@@ -281,7 +280,7 @@ def _hide_missing(call: ServiceRequest, question: _Question, refusals: Refusals)
         raise refused(call, listing, refusals)
 
 
-def _delete_each(call: ServiceRequest, question: _Question, needed: tuple[Permission, ...], refusals: Refusals) -> None:
+def _delete_each(call: IdentifiedCall, question: _Question, needed: tuple[Permission, ...], refusals: Refusals) -> None:
     given = parameters(call)
     verdicts = [question.ask(permission) for permission in needed]
     denied = {verdict.request.resource: verdict for verdict in verdicts if not verdict.decision.allowed}

@@ -14,7 +14,8 @@ from podrole.aws.emulator.bound_principals import BoundPrincipals, entity_id, is
 from podrole.aws.emulator.resolver import bucket_of
 from podrole.aws.emulator.resource_policies import function_principal
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.identify import ServiceRequest, partition_of
+from podrole.aws.protocol.call import IdentifiedCall
+from podrole.aws.protocol.identify import partition_of
 from podrole.aws.protocol.parameters import parameters
 from podrole.iam.document import parse_policy
 from podrole.iam.errors import MalformedPolicyDocument, PolicyError
@@ -35,12 +36,12 @@ class Stored(NamedTuple):
     where: str = ""
 
 
-def check_documents(call: ServiceRequest, account: str, bound: BoundPrincipals) -> None:
+def check_documents(call: IdentifiedCall, account: str, bound: BoundPrincipals) -> None:
     """Refuse a call that would store a document which AWS does not take. Raises AWSError.
 
     What is stored is also bound: the principals that it names are those of this moment.
     """
-    name = call.service.name if call.service is not None else ""
+    name = call.service.name
     find = _STORING.get((name, call.operation))
     if find is None:
         return
@@ -61,14 +62,14 @@ def check_documents(call: ServiceRequest, account: str, bound: BoundPrincipals) 
 
 # What is stored, by operation
 
-_Finder = Callable[[ServiceRequest, Mapping[str, Any], str], "Stored | None"]
+_Finder = Callable[[IdentifiedCall, Mapping[str, Any], str], "Stored | None"]
 
 
-def _identity(_: ServiceRequest, given: Mapping[str, Any], __: str) -> Stored | None:
+def _identity(_: IdentifiedCall, given: Mapping[str, Any], __: str) -> Stored | None:
     return _text(given.get("PolicyDocument"), PolicyKind.IDENTITY)
 
 
-def _trust(call: ServiceRequest, given: Mapping[str, Any], account: str) -> Stored | None:
+def _trust(call: IdentifiedCall, given: Mapping[str, Any], account: str) -> Stored | None:
     found = given.get("AssumeRolePolicyDocument") or given.get("PolicyDocument")
     path = str(given.get("Path") or "/")
     arn = f"arn:{partition_of(call.region)}:iam::{account}:role{path}{given.get('RoleName')}"
@@ -77,23 +78,23 @@ def _trust(call: ServiceRequest, given: Mapping[str, Any], account: str) -> Stor
     return _text(found, PolicyKind.TRUST, arn)
 
 
-def _role_arn(call: ServiceRequest, account: str, name: str) -> str | None:
+def _role_arn(call: IdentifiedCall, account: str, name: str) -> str | None:
     found = backend("iam", account, partition_of(call.region))
     roles = list(found.roles.values()) if found is not None else []
     return next((str(role.arn) for role in roles if role.name == name), None)
 
 
-def _bucket(_: ServiceRequest, given: Mapping[str, Any], __: str) -> Stored | None:
+def _bucket(_: IdentifiedCall, given: Mapping[str, Any], __: str) -> Stored | None:
     return _text(given.get("Policy"), PolicyKind.RESOURCE, f"arn:aws:s3:::{given.get('Bucket')}")
 
 
-def _queue(call: ServiceRequest, given: Mapping[str, Any], account: str) -> Stored | None:
+def _queue(call: IdentifiedCall, given: Mapping[str, Any], account: str) -> Stored | None:
     name = str(given.get("QueueName") or given.get("QueueUrl") or "").rpartition("/")[2]
     arn = f"arn:{partition_of(call.region)}:sqs:{call.region}:{call.account or account}:{name}"
     return _text((given.get("Attributes") or {}).get("Policy"), PolicyKind.RESOURCE, arn)
 
 
-def _topic(call: ServiceRequest, given: Mapping[str, Any], account: str) -> Stored | None:
+def _topic(call: IdentifiedCall, given: Mapping[str, Any], account: str) -> Stored | None:
     if call.operation == "CreateTopic":
         arn = f"arn:{partition_of(call.region)}:sns:{call.region}:{account}:{given.get('Name')}"
         return _text((given.get("Attributes") or {}).get("Policy"), PolicyKind.RESOURCE, arn)
@@ -101,28 +102,28 @@ def _topic(call: ServiceRequest, given: Mapping[str, Any], account: str) -> Stor
     return _text(found, PolicyKind.RESOURCE, str(given.get("TopicArn")))
 
 
-def _key(call: ServiceRequest, given: Mapping[str, Any], account: str) -> Stored | None:
+def _key(call: IdentifiedCall, given: Mapping[str, Any], account: str) -> Stored | None:
     name = str(given.get("KeyId") or "")
     arn = name if name.startswith("arn:") else f"arn:{partition_of(call.region)}:kms:{call.region}:{account}:key/{name}"
     return _text(given.get("Policy"), PolicyKind.RESOURCE, arn if name else "")
 
 
-def _secret(_: ServiceRequest, given: Mapping[str, Any], __: str) -> Stored | None:
+def _secret(_: IdentifiedCall, given: Mapping[str, Any], __: str) -> Stored | None:
     return _text(given.get("ResourcePolicy"), PolicyKind.RESOURCE)
 
 
-def _repository(_: ServiceRequest, given: Mapping[str, Any], __: str) -> Stored | None:
+def _repository(_: IdentifiedCall, given: Mapping[str, Any], __: str) -> Stored | None:
     return _text(given.get("policyText"), PolicyKind.RESOURCE)
 
 
-def _permission(_: ServiceRequest, given: Mapping[str, Any], __: str) -> Stored | None:
+def _permission(_: IdentifiedCall, given: Mapping[str, Any], __: str) -> Stored | None:
     """Return the policy with the one statement that AddPermission makes of its parameters."""
     principal = function_principal(given.get("Principal"))
     statement = {"Effect": "Allow", "Principal": principal, "Action": given.get("Action"), "Resource": "*"}
     return Stored(json.dumps({"Version": "2012-10-17", "Statement": statement}), PolicyKind.RESOURCE)
 
 
-def _control(_: ServiceRequest, given: Mapping[str, Any], __: str) -> Stored | None:
+def _control(_: IdentifiedCall, given: Mapping[str, Any], __: str) -> Stored | None:
     kinds = {"SERVICE_CONTROL_POLICY": PolicyKind.SCP, "RESOURCE_CONTROL_POLICY": PolicyKind.RCP}
     kind = kinds.get(str(given.get("Type")))
     return _text(given.get("Content"), kind) if kind is not None else None
@@ -158,7 +159,7 @@ _STORING: dict[tuple[str, str], _Finder] = {
 # Rules of the place
 
 
-def _check_place(call: ServiceRequest, policy: Policy, account: str) -> None:
+def _check_place(call: IdentifiedCall, policy: Policy, account: str) -> None:
     given = parameters(call)
     if call.operation in ("CreatePolicy", "CreatePolicyVersion") and policy.kind is PolicyKind.IDENTITY:
         check_managed(policy)
@@ -177,7 +178,7 @@ _INLINE = {
 }
 
 
-def _check_inline(call: ServiceRequest, given: Mapping[str, Any], policy: Policy, account: str) -> None:
+def _check_inline(call: IdentifiedCall, given: Mapping[str, Any], policy: Policy, account: str) -> None:
     owner, collection, parameter = _INLINE[call.operation]
     name = str(given.get(parameter))
     found = backend("iam", account, partition_of(call.region))

@@ -32,10 +32,11 @@ from podrole.aws.operations.oidc_providers import OIDCProviders
 from podrole.aws.operations.pod_identity import PodIdentity
 from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS, denial_error
-from podrole.aws.protocol.identify import ServiceRequest, identify
+from podrole.aws.protocol.call import IdentifiedCall, ReceivedRequest, UnidentifiedRequest
+from podrole.aws.protocol.identify import identify
 from podrole.aws.protocol.render import error_response
 from podrole.aws.protocol.wire import BodyTooLarge, HTTPResponse, Receive, read_request
-from podrole.aws.record import record
+from podrole.aws.record import record, record_unidentified
 from podrole.aws.serve import iam_operations, own_operations, pod_identity_operations, policy_operations, serve
 from podrole.base.clock import Clock
 from podrole.base.events import EventLog
@@ -130,7 +131,12 @@ class Endpoint:
         except BodyTooLarge:
             error = AWSError("RequestEntityTooLarge", 413, "The request's body is too large for podrole's local AWS.")
             return error_response(error, None, "query", request_id)
-        call = ServiceRequest(request_id, http, now)
+        request = ReceivedRequest(request_id, http, now)
+        try:
+            call = identify(request)
+        except UnidentifiedRequest as error:
+            record_unidentified(self._events, request, error)
+            return error_response(error, error.service, error.protocol, request_id)
         try:
             response = await self._through_the_stations(call, now)
         except AWSError as error:
@@ -145,8 +151,7 @@ class Endpoint:
         record(self._events, call, response)
         return response
 
-    async def _through_the_stations(self, call: ServiceRequest, now: float) -> HTTPResponse:
-        identify(call)
+    async def _through_the_stations(self, call: IdentifiedCall, now: float) -> HTTPResponse:
         await self._ready.wait()
         caller = authenticate(call, self._directory, self._vault, now)
         call.principal = str(caller.principal)
@@ -163,8 +168,8 @@ def _places(problem: BaseException) -> str:
     return " < ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in reversed(frames))
 
 
-def refuse_by_session(call: ServiceRequest, caller: Caller) -> None:
+def refuse_by_session(call: IdentifiedCall, caller: Caller) -> None:
     """Refuse what the caller's temporary credentials may not call, whatever its policies say. Raises AWSError."""
-    denial = session_denial(call.service.name if call.service else "", call.operation, caller.session)
+    denial = session_denial(call.service.name, call.operation, caller.session)
     if denial is not None:
         raise denial_error(denial)

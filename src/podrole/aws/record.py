@@ -7,35 +7,51 @@ from collections.abc import Mapping
 from typing import Any
 
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.identify import ServiceRequest
+from podrole.aws.protocol.call import UNAUTHENTICATED, IdentifiedCall, ReceivedRequest, UnidentifiedRequest
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.base.events import Event, EventLog
 
 
-def record(events: EventLog, call: ServiceRequest, outcome: HTTPResponse | AWSError) -> None:
-    """Keep what happened. A refusal by a check is ``refused``; an answer that is an error of the service,
-    ``failed``."""
-    error = outcome if isinstance(outcome, AWSError) else None
-    explanation = call.explanation if error is None else without_tokens(error.explanation)
-    on = call.parameters.get("RoleArn")
-    if error is None:
-        kind = "allowed" if outcome.status < 400 else "failed"
-    else:
-        kind = "refused" if error.status < 500 else "failed"
+def record(events: EventLog, call: IdentifiedCall, outcome: HTTPResponse | AWSError) -> None:
+    """Record the outcome of a call: ``allowed``, ``refused`` by a check, or ``failed`` (an error of the service)."""
+    role = call.parameters.get("RoleArn")
+    if isinstance(outcome, AWSError):
+        events.record(_error(outcome, call.id, call.received_at, call.principal, call.action, role))
+        return
     events.record(
         Event(
             id=call.id,
             time=call.received_at,
             kind="aws",
             who=call.principal,
-            what=call.action if error is None else without_tokens(call.action),
-            outcome=kind,  # type: ignore[arg-type]  # one of the three words above
-            on=on if error is None else without_tokens(on),
+            what=call.action,
+            outcome="allowed" if outcome.status < 400 else "failed",
+            on=role,
             status=outcome.status,
-            code=error.error_code if error else None,
-            why=without_tokens(error.why or error.message) if error else None,
-            explanation=dict(explanation) if explanation else None,
+            explanation=dict(call.explanation) if call.explanation else None,
         )
+    )
+
+
+def record_unidentified(events: EventLog, request: ReceivedRequest, error: UnidentifiedRequest) -> None:
+    """Record the refusal of a request that names no operation."""
+    events.record(_error(error, request.id, request.received_at, UNAUTHENTICATED, error.action, None))
+
+
+def _error(error: AWSError, id_: str, time: float, who: str, what: str, on: str | None) -> Event:
+    explanation = without_tokens(error.explanation)
+    return Event(
+        id=id_,
+        time=time,
+        kind="aws",
+        who=who,
+        what=without_tokens(what),
+        outcome="refused" if error.status < 500 else "failed",
+        on=without_tokens(on),
+        status=error.status,
+        code=error.error_code,
+        why=without_tokens(error.why or error.message),
+        explanation=dict(explanation) if explanation else None,
     )
 
 

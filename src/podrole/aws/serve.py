@@ -13,13 +13,13 @@ from podrole.aws.operations.iam import IAM
 from podrole.aws.operations.pod_identity import PodIdentity
 from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.cbor import PROTOCOL, cbor_answer
-from podrole.aws.protocol.identify import ServiceRequest
-from podrole.aws.protocol.parameters import operation_of
+from podrole.aws.protocol.parameters import operation_of, parameters
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.aws.services.s3_deleted_objects import nothing_deleted, with_refused_keys
 
-Handler = Callable[[ServiceRequest, Caller], Awaitable[HTTPResponse]]
+Handler = Callable[[IdentifiedCall, Caller], Awaitable[HTTPResponse]]
 _ANY = "*"
 
 
@@ -84,17 +84,17 @@ def policy_operations(simulation: Simulation, decoder: MessageDecoder) -> Mappin
 
 
 async def serve(
-    call: ServiceRequest, caller: Caller, own: Mapping[tuple[str, str], Handler], moto: Moto, account: str
+    call: IdentifiedCall, caller: Caller, own: Mapping[tuple[str, str], Handler], moto: Moto, account: str
 ) -> HTTPResponse:
     """Answer an authorized call. Raises AWSError."""
-    name = call.service.name if call.service else ""
+    name = call.service.name
     handler = own.get((name, call.operation)) or own.get((name, _ANY))
     if handler is not None:
         return await handler(call, caller)
     if name == "sts":
         # moto would hand out credentials that stand for nothing here.
         raise AWSError("NotImplemented", 501, f"podrole's local AWS does not serve sts:{call.operation}.")
-    if call.refused_keys and not (call.input or {})["Delete"]["Objects"]:
+    if call.refused_keys and not parameters(call)["Delete"]["Objects"]:
         return nothing_deleted(call)
     answer = await moto.serve(call, call.account or caller.account or account)
     if call.protocol == PROTOCOL:

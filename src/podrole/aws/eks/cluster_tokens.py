@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from podrole.aws.authenticate import authenticate
 from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.identify import ServiceRequest, identify
+from podrole.aws.protocol.call import ReceivedRequest
+from podrole.aws.protocol.identify import identify
 from podrole.aws.protocol.wire import HTTPRequest
 from podrole.base.clock import Clock
 from podrole.iam.arn import parse_arn
@@ -67,9 +68,8 @@ class ClusterTokens:
         if request is None:
             return None
         now = self._clock()
-        call = ServiceRequest("", request, now)
         try:
-            identify(call)
+            call = identify(ReceivedRequest("", request, now))
             if call.action != "sts:GetCallerIdentity":
                 return None
             caller = authenticate(call, self._directory, self._vault, now)

@@ -18,8 +18,10 @@ from typing import Any, TypeVar
 from podrole.aws.emulator.managed import ensure_managed_policy, whole_catalogue
 from podrole.aws.emulator.resolver import bucket_of
 from podrole.aws.errors import AWSError
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.canonical import canonical
-from podrole.aws.protocol.identify import ServiceRequest, partition_of
+from podrole.aws.protocol.identify import partition_of
+from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.wire import HTTPResponse
 
 T = TypeVar("T")
@@ -39,7 +41,7 @@ class Moto:
         """Call ``function`` in moto's thread, after whatever runs there now."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
 
-    async def serve(self, call: ServiceRequest, account: str) -> HTTPResponse:
+    async def serve(self, call: IdentifiedCall, account: str) -> HTTPResponse:
         """Answer an authorized call on behalf of ``account``."""
         return await self.run(lambda: _serve(call, account))
 
@@ -50,16 +52,16 @@ class Moto:
         self._thread.shutdown(wait=True)
 
 
-def _serve(call: ServiceRequest, account: str) -> HTTPResponse:
+def _serve(call: IdentifiedCall, account: str) -> HTTPResponse:
     from botocore.awsrequest import AWSPreparedRequest, HeadersDict
     from moto.core.botocore_stubber import BotocoreStubber
 
     service = call.service
-    if service is None or service.moto is None:
+    if service.moto is None:
         raise AWSError(
             "NotImplemented",
             501,
-            f"podrole's local AWS does not simulate {service.name if service else 'this service'}.",
+            f"podrole's local AWS does not simulate {service.name}.",
         )
     if service.name == "iam":
         for value in call.parameters.values():
@@ -90,7 +92,7 @@ def _serve(call: ServiceRequest, account: str) -> HTTPResponse:
         raise AWSError("NotImplemented", 501, f"podrole's local AWS does not simulate {call.action}.")
     status, response_headers, response_body = answer
     if (service.name, call.operation) == ("s3", "CreateBucket") and int(status) < 300:
-        _block_public_access(str((call.input or {}).get("Bucket")))
+        _block_public_access(str(parameters(call).get("Bucket")))
     return HTTPResponse(int(status), list(_returned(response_headers)), _bytes(response_body))
 
 
@@ -113,9 +115,9 @@ def _block_public_access(name: str) -> None:
         bucket.public_access_block = PublicAccessBlock(True, True, True, True)
 
 
-def _agree(call: ServiceRequest, prepared: Any) -> None:
+def _agree(call: IdentifiedCall, prepared: Any) -> None:
     """Refuse a path that moto's router takes for another operation than the one that was authorized."""
-    if call.protocol != "rest-json" or call.service is None:
+    if call.protocol != "rest-json":
         return
     from moto.core.request import normalize_request
     from moto.core.routing import get_service_router

@@ -5,7 +5,7 @@ from __future__ import annotations
 from podrole.aws.caller import Caller
 from podrole.aws.encoded_messages import MOST_CHARACTERS, EncodedMessages
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.identify import ServiceRequest
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.render import text, xml_response
 from podrole.aws.protocol.wire import HTTPResponse
@@ -17,7 +17,7 @@ class MessageDecoder:
     def __init__(self, messages: EncodedMessages) -> None:
         self._messages = messages
 
-    async def decode_authorization_message(self, call: ServiceRequest, _: Caller) -> HTTPResponse:
+    async def decode_authorization_message(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/STS/latest/APIReference/API_DecodeAuthorizationMessage.html."""
         encoded = str(parameters(call).get("EncodedMessage") or "")
         if not 1 <= len(encoded) <= MOST_CHARACTERS:

@@ -10,7 +10,7 @@ from podrole.aws.caller import Caller
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.moto import Moto
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.identify import ServiceRequest
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.render import json_response
 from podrole.aws.protocol.wire import HTTPResponse
@@ -52,14 +52,14 @@ class EKS:
         self._cluster = cluster
         self._moto = moto
 
-    async def describe_cluster(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def describe_cluster(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html."""
         asked = parameters(call)["name"]
         if not self.is_own(call, caller, asked):
             return await self._moto.serve(call, caller.account)
         return json_response({"cluster": _description(self._cluster)}, call.id)
 
-    async def list_clusters(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def list_clusters(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_ListClusters.html."""
         names = moto_clusters(caller.account, call.region)
         if self.is_own(call, caller, self._cluster.name):
@@ -67,20 +67,20 @@ class EKS:
         page, following = page_of(names, call)
         return json_response({"clusters": page} | ({"nextToken": following} if following else {}), call.id)
 
-    async def create_cluster(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def create_cluster(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Make one of moto's, under another name than the embedded cluster's."""
         name = parameters(call).get("name", "")
         if self.is_own(call, caller, name):
             raise AWSError("ResourceInUseException", 409, f"Cluster already exists with name: {name}")
         return await self._moto.serve(call, caller.account)
 
-    async def on_nothing(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def on_nothing(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """List what the embedded cluster has none of: node groups, Fargate profiles."""
         if not self._is_asked(call, caller):
             return await self._moto.serve(call, caller.account)
         return json_response({"nodegroups" if "Nodegroup" in call.operation else "fargateProfileNames": []}, call.id)
 
-    async def unless_own(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def unless_own(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Leave moto's clusters to moto, and the embedded one as it is."""
         if not self._is_asked(call, caller):
             return await self._moto.serve(call, caller.account)
@@ -90,12 +90,12 @@ class EKS:
             f"{self._cluster.name} is podrole's embedded cluster: it cannot be changed through EKS.",
         )
 
-    def is_own(self, call: ServiceRequest, caller: Caller, name: str) -> bool:
+    def is_own(self, call: IdentifiedCall, caller: Caller, name: str) -> bool:
         """Say whether the caller means the embedded cluster by ``name``."""
         cluster = self._cluster
         return (name, caller.account, call.region) == (cluster.name, cluster.account, cluster.region)
 
-    def _is_asked(self, call: ServiceRequest, caller: Caller) -> bool:
+    def _is_asked(self, call: IdentifiedCall, caller: Caller) -> bool:
         given = parameters(call)
         return self.is_own(call, caller, given.get("clusterName", given.get("name", "")))
 
@@ -106,7 +106,7 @@ def moto_clusters(account: str, region: str) -> list[str]:
     return sorted(found.clusters) if found is not None else []
 
 
-def page_of(items: list[Any], call: ServiceRequest) -> tuple[list[Any], str | None]:
+def page_of(items: list[Any], call: IdentifiedCall) -> tuple[list[Any], str | None]:
     """Return the page that ``maxResults`` and ``nextToken`` ask for, and the token of the next. Raises AWSError."""
     given = parameters(call)
     limit, token = given.get("maxResults", 100), given.get("nextToken", "")

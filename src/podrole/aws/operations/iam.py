@@ -16,7 +16,7 @@ from podrole.aws.emulator.managed import managed_document
 from podrole.aws.emulator.moto import Moto
 from podrole.aws.errors import AWSError
 from podrole.aws.operations.oidc_providers import OIDCProviders
-from podrole.aws.protocol.identify import ServiceRequest
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import operation_of, parameters
 from podrole.aws.protocol.render import xml_response
 from podrole.aws.protocol.validation import message, violations
@@ -66,15 +66,14 @@ _OF_POLICIES = frozenset(
 )
 
 
-def name_the_caller(call: ServiceRequest, caller: Caller) -> None:
+def name_the_caller(call: IdentifiedCall, caller: Caller) -> None:
     """Fill in whom a call of IAM is about that names no user: its caller. Raises AWSError where that is no user.
 
     To be done before the call is authorized, so that what is decided is what is done.
     """
-    if call.service is None or call.service.name != "iam":
+    if call.service.name != "iam":
         return
-    operation = operation_of(call)
-    shape = operation.input_shape if operation is not None else None
+    shape = operation_of(call).input_shape
     if shape is None or "UserName" not in shape.members or "UserName" in shape.required_members:
         return
     given = parameters(call)
@@ -97,11 +96,11 @@ class IAM:
         self._moto = moto
         self._providers = providers
 
-    async def serve(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def serve(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Answer an authorized call. Raises AWSError."""
         given = parameters(call)
-        operation = operation_of(call)
-        found = violations(given, operation.input_shape) if operation is not None and operation.input_shape else []
+        shape = operation_of(call).input_shape
+        found = violations(given, shape) if shape is not None else []
         if found:
             raise AWSError("ValidationError", 400, message(found))
         account, partition = caller.account, caller.principal.arn.split(":")[1]
@@ -126,7 +125,7 @@ class IAM:
         return answer
 
     async def _with_boundary(
-        self, call: ServiceRequest, account: str, partition: str, answer: HTTPResponse
+        self, call: IdentifiedCall, account: str, partition: str, answer: HTTPResponse
     ) -> HTTPResponse:
         """Set the boundary of a user that has just been made, and tell of it: moto knows none of users."""
         given = parameters(call)
@@ -337,7 +336,7 @@ _OWN: dict[str, Callable[[_Given, _Entities], None]] = {
 }
 
 
-def _empty(call: ServiceRequest) -> HTTPResponse:
+def _empty(call: IdentifiedCall) -> HTTPResponse:
     name = call.operation
     return xml_response(
         f'<{name}Response xmlns="{NAMESPACE}">\n  <ResponseMetadata>\n    <RequestId>{call.id}</RequestId>\n'

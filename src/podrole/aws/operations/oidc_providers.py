@@ -14,7 +14,7 @@ from podrole.aws.caller import Caller
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.moto import Moto
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.identify import ServiceRequest
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.render import text, xml_response
 from podrole.aws.protocol.wire import HTTPResponse
@@ -38,7 +38,7 @@ class OIDCProviders:
         self._moto = moto
         self._keys = keys
 
-    async def serve(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def serve(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Answer an authorized call. Raises AWSError."""
         given = parameters(call)
         if call.operation == "CreateOpenIDConnectProvider":
@@ -85,7 +85,7 @@ class OIDCProviders:
                 "OpenIdIdpCommunicationError", 400, f"Could not connect to {url}", why=problem.what
             ) from problem
 
-    async def _change(self, call: ServiceRequest, provider: Any, client_ids: list[str]) -> HTTPResponse:
+    async def _change(self, call: IdentifiedCall, provider: Any, client_ids: list[str]) -> HTTPResponse:
         """Replace the client ids, in moto's thread like every change."""
         _check_client_ids(client_ids)
         await self._moto.run(lambda: setattr(provider, "client_id_list", client_ids))
@@ -97,7 +97,7 @@ class OIDCProviders:
         )
 
 
-def _provider(call: ServiceRequest, given: dict[str, Any], caller: Caller) -> Any:
+def _provider(call: IdentifiedCall, given: dict[str, Any], caller: Caller) -> Any:
     arn = given["OpenIDConnectProviderArn"]
     try:
         parsed = parse_arn(arn)

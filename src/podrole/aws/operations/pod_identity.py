@@ -22,7 +22,7 @@ from podrole.aws.errors import AWSError
 from podrole.aws.operations.eks import EKS, ClusterInfo, moto_clusters, page_of
 from podrole.aws.operations.sts import denial_error
 from podrole.aws.policies import policies_of
-from podrole.aws.protocol.identify import ServiceRequest
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import operation_of, parameters
 from podrole.aws.protocol.render import json_response
 from podrole.aws.protocol.validation import message, violations
@@ -71,7 +71,7 @@ class PodIdentity:
         self._keys = keys
         self._vault = vault
 
-    async def create(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def create(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html."""
         place = self._place(call, caller)
         given = self._checked(call, caller)
@@ -103,7 +103,7 @@ class PodIdentity:
         self._associations.put(place, stored)
         return _answer(call, stored)
 
-    async def update(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def update(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdatePodIdentityAssociation.html."""
         place = self._place(call, caller)
         stored = self._stored(call, caller)
@@ -112,17 +112,17 @@ class PodIdentity:
         self._associations.put(place, stored)
         return _answer(call, stored)
 
-    async def describe(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def describe(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribePodIdentityAssociation.html."""
         return _answer(call, self._stored(call, caller))
 
-    async def delete(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def delete(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_DeletePodIdentityAssociation.html."""
         stored = self._stored(call, caller)
         self._associations.remove(self._place(call, caller), stored.association.id)
         return _answer(call, stored)
 
-    async def list(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def list(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_ListPodIdentityAssociations.html."""
         given = parameters(call)
         found = [
@@ -134,7 +134,7 @@ class PodIdentity:
         page, following = page_of(found, call)
         return json_response({"associations": page} | ({"nextToken": following} if following else {}), call.id)
 
-    async def tags(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def tags(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """TagResource, UntagResource and ListTagsForResource, of an association; of anything else as EKS has it."""
         given = parameters(call)
         parts = str(given.get("resourceArn", "")).split("/")
@@ -154,7 +154,7 @@ class PodIdentity:
         self._associations.retag(place, stored, tags)
         return json_response({}, call.id)
 
-    async def assume_role(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def assume_role(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_auth_AssumeRoleForPodIdentity.html."""
         given = self._valid(call)
         name = given["clusterName"]
@@ -206,14 +206,14 @@ class PodIdentity:
         }
         return json_response(answer, call.id)
 
-    def _place(self, call: ServiceRequest, caller: Caller) -> tuple[str, str, str]:
+    def _place(self, call: IdentifiedCall, caller: Caller) -> tuple[str, str, str]:
         """Return where the cluster's associations are kept. Raises AWSError for a cluster that there is not."""
         name = parameters(call).get("clusterName", "")
         if not self._eks.is_own(call, caller, name) and name not in moto_clusters(caller.account, call.region):
             raise _no_cluster(name)
         return caller.account, call.region, name
 
-    def _stored(self, call: ServiceRequest, caller: Caller) -> Stored:
+    def _stored(self, call: IdentifiedCall, caller: Caller) -> Stored:
         wanted = parameters(call)["associationId"]
         found = self._associations.get(self._place(call, caller), wanted)
         if found is None:
@@ -222,15 +222,14 @@ class PodIdentity:
             )
         return found
 
-    def _valid(self, call: ServiceRequest) -> Mapping[str, Any]:
+    def _valid(self, call: IdentifiedCall) -> Mapping[str, Any]:
         given = parameters(call)
-        operation = operation_of(call)
-        found = violations(given, operation.input_shape) if operation is not None else []
+        found = violations(given, operation_of(call).input_shape)
         if found:
             raise _invalid(message(found))
         return given
 
-    def _checked(self, call: ServiceRequest, caller: Caller, before: Stored | None = None) -> Mapping[str, Any]:
+    def _checked(self, call: IdentifiedCall, caller: Caller, before: Stored | None = None) -> Mapping[str, Any]:
         """Return the parameters if what they make of an association can be. Raises AWSError."""
         given = self._valid(call)
         if before is None:
@@ -315,5 +314,5 @@ def _no_cluster(name: str) -> AWSError:
     return AWSError("ResourceNotFoundException", 404, f"No cluster found for name: {name}.")
 
 
-def _answer(call: ServiceRequest, stored: Stored) -> HTTPResponse:
+def _answer(call: IdentifiedCall, stored: Stored) -> HTTPResponse:
     return json_response({"association": stored.described()}, call.id)

@@ -17,7 +17,7 @@ from podrole.aws.caller import Caller, caller_of_user
 from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.emulator.organizations import control_policies
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.identify import ServiceRequest
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.render import text, xml_response
 from podrole.aws.protocol.wire import HTTPResponse
@@ -66,7 +66,7 @@ class Simulation:
     def __init__(self, directory: MotoDirectory) -> None:
         self._directory = directory
 
-    async def simulate_custom_policy(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def simulate_custom_policy(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Evaluate policies that the call itself brings along."""
         given = parameters(call)
         self._require(given, "PolicyInputList", "ActionNames")
@@ -77,7 +77,7 @@ class Simulation:
         subject = _Subject(principal, sources=_inputs(given, "PolicyInputList"))
         return self._simulated(call, given, subject)
 
-    async def simulate_principal_policy(self, call: ServiceRequest, _: Caller) -> HTTPResponse:
+    async def simulate_principal_policy(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
         """Evaluate what is attached to a user, a group or a role, and what the call brings along."""
         given = parameters(call)
         self._require(given, "PolicySourceArn", "ActionNames")
@@ -87,13 +87,13 @@ class Simulation:
             subject.principal = _principal(str(given["CallerArn"]))
         return self._simulated(call, given, subject)
 
-    async def get_context_keys_for_custom_policy(self, call: ServiceRequest, _: Caller) -> HTTPResponse:
+    async def get_context_keys_for_custom_policy(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
         """Tell which condition keys the policies read that the call brings along."""
         given = parameters(call)
         self._require(given, "PolicyInputList")
         return _keys_answer(call, _inputs(given, "PolicyInputList"))
 
-    async def get_context_keys_for_principal_policy(self, call: ServiceRequest, _: Caller) -> HTTPResponse:
+    async def get_context_keys_for_principal_policy(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
         """Tell which condition keys the policies of a user, a group or a role read."""
         given = parameters(call)
         self._require(given, "PolicySourceArn")
@@ -134,7 +134,7 @@ class Simulation:
             None if boundary is None else (_compiled(boundary, PolicyKind.BOUNDARY),),
         )
 
-    def _simulated(self, call: ServiceRequest, given: Mapping[str, Any], subject: _Subject) -> HTTPResponse:
+    def _simulated(self, call: IdentifiedCall, given: Mapping[str, Any], subject: _Subject) -> HTTPResponse:
         boundaries = _inputs(given, "PermissionsBoundaryPolicyInputList", PolicyKind.BOUNDARY)
         if boundaries:
             subject.boundaries = tuple(one.named for one in boundaries)
@@ -358,11 +358,11 @@ def _statement(named: NamedPolicy, kind: str, statement: Statement) -> dict[str,
     }
 
 
-def _keys_answer(call: ServiceRequest, sources: Sequence[_Source]) -> HTTPResponse:
+def _keys_answer(call: IdentifiedCall, sources: Sequence[_Source]) -> HTTPResponse:
     return _answer(call, {"ContextKeyNames": list(context_keys(one.named.policy for one in sources))})
 
 
-def _answer(call: ServiceRequest, result: Mapping[str, Any]) -> HTTPResponse:
+def _answer(call: IdentifiedCall, result: Mapping[str, Any]) -> HTTPResponse:
     name = call.operation
     return xml_response(
         f'<{name}Response xmlns="{_NAMESPACE}">\n'

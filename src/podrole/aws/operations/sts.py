@@ -7,7 +7,7 @@ from podrole.aws.caller import Caller
 from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.errors import AWSError
 from podrole.aws.policies import policies_of
-from podrole.aws.protocol.identify import ServiceRequest
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.render import text, xml_response
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.base.clock import rfc3339
@@ -38,7 +38,7 @@ class STS:
         self._vault = vault
         self._region = region
 
-    async def assume_role_with_web_identity(self, call: ServiceRequest, _: Caller) -> HTTPResponse:
+    async def assume_role_with_web_identity(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
         """See podrole.sts.web_identity. Raises AWSError for a denial."""
         call.region = self._region
         outcome = await exchange(call.parameters, self._directory, self._keys, circumstances(call))
@@ -59,7 +59,7 @@ class STS:
             + _source_identity(session),
         )
 
-    async def assume_role(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def assume_role(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """See podrole.sts.assume_role. Raises AWSError for a denial."""
         candidate = self._candidate(call, caller)
         outcome = assume_role(call.parameters, candidate, caller.session, self._directory, circumstances(call))
@@ -74,14 +74,14 @@ class STS:
             + _source_identity(session),
         )
 
-    async def get_session_token(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def get_session_token(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """See podrole.sts.user_sessions. Raises AWSError for a denial."""
         outcome = session_token(call.parameters, _user(caller), circumstances(call))
         if isinstance(outcome, Denial):
             raise denial_error(outcome)
         return _answer(call, self._credentials(outcome.session, outcome.minimum_token_size))
 
-    async def get_federation_token(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def get_federation_token(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """See podrole.sts.user_sessions. Raises AWSError for a denial."""
         candidate = self._candidate(call, caller)
         at = circumstances(call)
@@ -99,7 +99,7 @@ class STS:
             + _packed(outcome.packed_policy_size),
         )
 
-    async def get_caller_identity(self, call: ServiceRequest, caller: Caller) -> HTTPResponse:
+    async def get_caller_identity(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Say who calls; allowed to everybody who can sign
         (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html)."""
         principal = caller.principal
@@ -110,7 +110,7 @@ class STS:
             f"    <Account>{text(principal.account)}</Account>\n",
         )
 
-    async def get_access_key_info(self, call: ServiceRequest, _: Caller) -> HTTPResponse:
+    async def get_access_key_info(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
         """Say whose an access key id is: the id itself holds its account
         (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetAccessKeyInfo.html)."""
         try:
@@ -127,7 +127,7 @@ class STS:
             raise denial_error(refused.denial) from refused
         return _answer(call, f"    <Account>{account}</Account>\n")
 
-    def _candidate(self, call: ServiceRequest, caller: Caller) -> Candidate:
+    def _candidate(self, call: IdentifiedCall, caller: Caller) -> Candidate:
         context = {**circumstances(call).context_keys(), **caller.context_keys()}
         return Candidate(caller.principal, context, policies_of(caller, self._directory))
 
@@ -167,7 +167,7 @@ def _user(caller: Caller) -> User:
     return caller.entity
 
 
-def _answer(call: ServiceRequest, members: str) -> HTTPResponse:
+def _answer(call: IdentifiedCall, members: str) -> HTTPResponse:
     name = call.operation
     return xml_response(
         f'<{name}Response xmlns="{_NAMESPACE}">\n'

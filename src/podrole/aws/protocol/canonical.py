@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.identify import ServiceRequest
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import constant_query, operation_of, parameters, query_name
 from podrole.iam.actions.s3 import copy_source
 
@@ -39,11 +39,9 @@ class Canonical:
     body: bytes
 
 
-def canonical(call: ServiceRequest) -> Canonical:
+def canonical(call: IdentifiedCall) -> Canonical:
     """Write the request. Raises AWSError where the input cannot be written in one way."""
     operation = operation_of(call)
-    if operation is None:
-        raise AWSError("UnknownOperationException", 404, "", why="The call names no operation.")
     given = parameters(call)
     if call.protocol in ("query", "ec2"):
         pairs = {"Action": call.operation, "Version": operation.service_model.api_version}
@@ -60,7 +58,7 @@ def canonical(call: ServiceRequest) -> Canonical:
     return _rest(call, operation, given)
 
 
-def _marker(call: ServiceRequest) -> str:
+def _marker(call: IdentifiedCall) -> str:
     # moto takes the body, then the headers, for a query string where there is none. SDKs send this one to S3.
     return f"x-id={call.operation}"
 
@@ -145,7 +143,7 @@ def _json_value(value: Any, shape: Shape) -> Any:
 # REST
 
 
-def _rest(call: ServiceRequest, operation: OperationModel, given: Mapping[str, Any]) -> Canonical:
+def _rest(call: IdentifiedCall, operation: OperationModel, given: Mapping[str, Any]) -> Canonical:
     shape = operation.input_shape
     path = operation.http["requestUri"].partition("?")[0]
     pairs = list(constant_query(call).items())
@@ -178,10 +176,10 @@ def _rest(call: ServiceRequest, operation: OperationModel, given: Mapping[str, A
     return Canonical(operation.http["method"], path, query, headers, body)
 
 
-def _label(call: ServiceRequest, value: Any, *, greedy: bool) -> str:
+def _label(call: IdentifiedCall, value: Any, *, greedy: bool) -> str:
     text = to_text(value)
     parts = text.split("/")
-    is_s3 = call.service is not None and call.service.name == "s3"
+    is_s3 = call.service.name == "s3"
     if (len(parts) > 1 and not greedy) if is_s3 else any(part in (".", "..", "") for part in parts):
         # A path that one reader would take for another operation's than the next.
         raise AWSError("InvalidURI", 400, "Couldn't parse the specified URI.", why=f"{text!r} is no part of a path.")
@@ -210,7 +208,7 @@ def _query_of(name: str, value: Any) -> Iterator[tuple[str, str]]:
 
 
 def _body(
-    call: ServiceRequest,
+    call: IdentifiedCall,
     operation: OperationModel,
     given: Mapping[str, Any],
     in_body: Mapping[str, Any],

@@ -19,11 +19,11 @@ _HEADERS = [(b"content-type", b"application/cbor"), (b"smithy-protocol", b"rpc-v
 _EMPTY_MAP = b"\xa0"
 
 
-def cbor_answer(operation: OperationModel | None, answer: HTTPResponse) -> HTTPResponse:
+def cbor_answer(operation: OperationModel, answer: HTTPResponse) -> HTTPResponse:
     """Return a JSON answer as CBOR. An error keeps its type and message."""
     if answer.status >= 400:
         return _error(answer)
-    shape = operation.output_shape if operation is not None else None
+    shape = operation.output_shape
     body = _EMPTY_MAP
     if shape is not None and answer.body.strip():
         from botocore.parsers import JSONParser

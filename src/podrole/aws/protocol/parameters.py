@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from podrole.aws.errors import AWSError
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.catalogue import model
-from podrole.aws.protocol.identify import ServiceRequest, body_of
+from podrole.aws.protocol.identify import body_of
 from podrole.aws.protocol.xml_input import read_xml
 
 if TYPE_CHECKING:
@@ -28,14 +29,13 @@ _MOST_STEPS = 64
 """How deep a query parameter's name may go; the deepest that a model has is far less."""
 
 
-def parameters(call: ServiceRequest) -> dict[str, Any]:
+def parameters(call: IdentifiedCall) -> dict[str, Any]:
     """Return the operation's input, read once. Raises AWSError for one that cannot be read.
 
     Blobs are bytes, numbers and booleans of a query are converted, times stay as they were sent.
     """
     if call.input is None:
-        operation = operation_of(call)
-        call.input = _read(call, operation) if operation is not None else {}
+        call.input = _read(call, operation_of(call))
     return call.input
 
 
@@ -44,14 +44,12 @@ def _operation(service: str, name: str) -> OperationModel:
     return model(service).operation_model(name)
 
 
-def operation_of(call: ServiceRequest) -> OperationModel | None:
-    """Return the model of the operation called; None where it is none that the model knows."""
-    if call.service is None or not call.operation:
-        return None
+def operation_of(call: IdentifiedCall) -> OperationModel:
+    """Return the model of the operation called."""
     return _operation(call.service.name, call.operation)
 
 
-def _read(call: ServiceRequest, operation: OperationModel) -> dict[str, Any]:
+def _read(call: IdentifiedCall, operation: OperationModel) -> dict[str, Any]:
     shape = operation.input_shape
     if shape is None:
         return {}
@@ -191,7 +189,7 @@ def _bytes(text: str) -> bytes:
 # JSON and CBOR
 
 
-def _json_body(call: ServiceRequest) -> Any:
+def _json_body(call: IdentifiedCall) -> Any:
     body = body_of(call.http)
     if not body.strip():
         return {}
@@ -201,7 +199,7 @@ def _json_body(call: ServiceRequest) -> Any:
         raise AWSError("SerializationException", 400, "", why=f"The request's body is not JSON: {problem}") from problem
 
 
-def _cbor_body(call: ServiceRequest) -> Any:
+def _cbor_body(call: IdentifiedCall) -> Any:
     body = body_of(call.http)
     if not body:
         return {}
@@ -259,7 +257,7 @@ def _json_value(value: Any, shape: Shape) -> Any:
 # REST: labels, query, headers and body
 
 
-def _rest(call: ServiceRequest, shape: Shape) -> dict[str, Any]:
+def _rest(call: IdentifiedCall, shape: Shape) -> dict[str, Any]:
     bindings = _bindings(shape)
     found: dict[str, Any] = {}
     for name, (member, one) in bindings.labels.items():
@@ -329,7 +327,7 @@ def _bindings(shape: Shape) -> _Bindings:
     return found
 
 
-def _read_query(call: ServiceRequest, bindings: _Bindings, found: dict[str, Any]) -> None:
+def _read_query(call: IdentifiedCall, bindings: _Bindings, found: dict[str, Any]) -> None:
     query: dict[str, list[str]] = {}
     for name, value in call.http.query_pairs:
         query.setdefault(name, []).append(value)
@@ -347,14 +345,13 @@ def _read_query(call: ServiceRequest, bindings: _Bindings, found: dict[str, Any]
         }
 
 
-def constant_query(call: ServiceRequest) -> dict[str, str]:
+def constant_query(call: IdentifiedCall) -> dict[str, str]:
     """Return the query parameters that are part of the operation's address, such as S3's ``list-type=2``."""
-    operation = operation_of(call)
-    constant = operation.http["requestUri"].partition("?")[2] if operation is not None else ""
+    constant = operation_of(call).http["requestUri"].partition("?")[2]
     return {name: value for name, _, value in (part.partition("=") for part in constant.split("&") if part)}
 
 
-def _xml_body(call: ServiceRequest, shape: Shape) -> dict[str, Any]:
+def _xml_body(call: IdentifiedCall, shape: Shape) -> dict[str, Any]:
     body = body_of(call.http)
     return read_xml(body, shape, from_text) if body else {}
 
@@ -373,7 +370,7 @@ def _header_member(text: str, shape: Shape) -> Any:
     return from_text(text, shape)
 
 
-def _payload(call: ServiceRequest, shape: Shape) -> Any:
+def _payload(call: IdentifiedCall, shape: Shape) -> Any:
     if shape.type_name == "blob" or shape.serialization.get("streaming"):
         return call.http.body  # whatever encoding it has is the object's own
     body = body_of(call.http)
@@ -386,7 +383,7 @@ def _payload(call: ServiceRequest, shape: Shape) -> Any:
     return read_xml(body, shape, from_text)
 
 
-def _unreadable(call: ServiceRequest, problem: str) -> AWSError:
+def _unreadable(call: IdentifiedCall, problem: str) -> AWSError:
     why = f"The parameters of {call.action} cannot be read: {problem}."
     if call.protocol in ("query", "ec2"):
         code = "InvalidParameterValue" if call.protocol == "ec2" else "MalformedInput"

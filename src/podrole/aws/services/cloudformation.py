@@ -17,7 +17,7 @@ from typing import Any
 
 from podrole.aws.emulator.backends import backend
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.identify import ServiceRequest
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
 from podrole.iam.actions.call import Permission
 from podrole.iam.actions.reference import service
@@ -49,7 +49,7 @@ _PREFIXES = {
 }
 
 
-def permissions_of_stack(call: ServiceRequest) -> Iterator[Permission]:
+def permissions_of_stack(call: IdentifiedCall) -> Iterator[Permission]:
     """Yield what a call of CloudFormation needs beside its own action. Raises AWSError for what is not simulated."""
     given = parameters(call)
     if call.operation in _ELSEWHERE:
@@ -117,7 +117,7 @@ def _loader() -> Any:
     return Loader
 
 
-def _prefixes(call: ServiceRequest, template: Mapping[str, Any]) -> Iterator[str]:
+def _prefixes(call: IdentifiedCall, template: Mapping[str, Any]) -> Iterator[str]:
     """Yield the services whose resources a template holds, by the prefixes of their actions."""
     if "Transform" in template or _anywhere(template, "Fn::Transform"):
         raise _not_simulated(call, "macros")
@@ -147,7 +147,7 @@ def _anywhere(value: Any, name: str) -> bool:
     return False
 
 
-def _prefixes_of_stored(call: ServiceRequest, given: Mapping[str, Any]) -> Iterator[str]:
+def _prefixes_of_stored(call: IdentifiedCall, given: Mapping[str, Any]) -> Iterator[str]:
     """Yield those of what is already there: a stack that is changed or deleted, a change set that is carried out."""
     stored = backend("cloudformation", call.account, call.region)
     if stored is None:
@@ -169,5 +169,5 @@ def _actions(prefix: str) -> tuple[str, ...]:
     return tuple(f"{prefix}:{name}" for name in found.action_names()) if found is not None else ()
 
 
-def _not_simulated(call: ServiceRequest, what: str) -> AWSError:
+def _not_simulated(call: IdentifiedCall, what: str) -> AWSError:
     return AWSError("NotImplemented", 501, f"podrole's local AWS does not simulate {call.action} with {what}.")

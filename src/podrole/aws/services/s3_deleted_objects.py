@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 
 from __future__ import annotations
 
-from podrole.aws.protocol.identify import ServiceRequest
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.render import text
 from podrole.aws.protocol.wire import HTTPResponse
 
@@ -15,13 +15,13 @@ _EMPTY = (
 )
 
 
-def nothing_deleted(call: ServiceRequest) -> HTTPResponse:
+def nothing_deleted(call: IdentifiedCall) -> HTTPResponse:
     """Return the answer to a call of whose keys none may be deleted."""
     headers = [(b"content-type", b"application/xml"), (b"x-amz-request-id", call.id.encode())]
     return with_refused_keys(call, HTTPResponse(200, headers, _EMPTY))
 
 
-def with_refused_keys(call: ServiceRequest, answer: HTTPResponse) -> HTTPResponse:
+def with_refused_keys(call: IdentifiedCall, answer: HTTPResponse) -> HTTPResponse:
     """Return S3's answer with an error for each key that was taken out of the call."""
     errors = "".join(
         f"<Error><Key>{text(one.get('Key', ''))}</Key>"

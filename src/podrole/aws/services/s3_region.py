@@ -7,7 +7,7 @@ region from the answer and ask again.
 from __future__ import annotations
 
 from podrole.aws.emulator.resolver import bucket_of
-from podrole.aws.protocol.identify import ServiceRequest
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.signature.s3_refusals import wrong_region
 from podrole.aws.signature.sigv4 import Signature
 
@@ -15,7 +15,7 @@ _ANYWHERE = frozenset({"CreateBucket"})
 _EVERY_BUCKET = "us-east-1"
 
 
-def require_region(call: ServiceRequest, signature: Signature) -> None:
+def require_region(call: IdentifiedCall, signature: Signature) -> None:
     """Raise AWSError where the request is signed for another region than its bucket's; no bucket, no question."""
     name = call.path_parameters.get("Bucket")
     if name is None or call.operation in _ANYWHERE:

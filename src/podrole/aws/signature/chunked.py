@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 
-from podrole.aws.protocol.identify import ServiceRequest
+from podrole.aws.protocol.wire import HTTPRequest
 from podrole.aws.signature import sigv4
 from podrole.aws.signature.sigv4 import Fault, Signature, SignatureRefused
 
@@ -27,19 +27,19 @@ MIN_CHUNK_BYTES = 8_192
 _ENDED_EARLY = "The request body terminated unexpectedly"
 
 
-def s3_payload_hash(call: ServiceRequest, signature: Signature, stated: str | None) -> str:
+def s3_payload_hash(http: HTTPRequest, signature: Signature, stated: str | None) -> str:
     """Return what goes into the canonical request for the body, having made sure that it fits the body.
 
     ``stated`` is the header ``x-amz-content-sha256``. Raises SignatureRefused where it cannot be right.
     """
     if stated is None and signature.presigned:
         stated = next(
-            (value for name, value in call.http.query_pairs if name == "X-Amz-Content-Sha256"), sigv4.UNSIGNED_PAYLOAD
+            (value for name, value in http.query_pairs if name == "X-Amz-Content-Sha256"), sigv4.UNSIGNED_PAYLOAD
         )
     if stated is None:
         raise _refused("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
     if sigv4.claims_hash(stated):
-        if stated != sigv4.body_hash(call.http.body):
+        if stated != sigv4.body_hash(http.body):
             raise _refused(
                 "XAmzContentSHA256Mismatch",
                 "The provided 'x-amz-content-sha256' header does not match what was computed.",
@@ -53,17 +53,17 @@ def s3_payload_hash(call: ServiceRequest, signature: Signature, stated: str | No
     return stated
 
 
-def decode(call: ServiceRequest, signature: Signature, secret: str) -> None:
-    """Replace a body in chunks by what it carries, verifying every signature in it. Raises SignatureRefused.
+def decode(http: HTTPRequest, signature: Signature, secret: str) -> HTTPRequest:
+    """Return the request with the content of a body in chunks, every signature in it verified. Raises SignatureRefused.
 
     Trailers become headers, but only checksums that ``x-amz-trailer`` announced: what the request does was settled by
     its headers, and nothing that comes after them can change it.
     """
-    form = call.http.header.get("x-amz-content-sha256")
+    form = http.header.get("x-amz-content-sha256")
     if form not in _STREAMING:
-        return
-    length = _decoded_length(call)
-    reader = _Reader(call.http.body)
+        return http
+    length = _decoded_length(http)
+    reader = _Reader(http.body)
     signer = None if form == UNSIGNED_CHUNKS_TRAILER else _ChunkSigner(signature, secret)
     content = bytearray()
     small = False
@@ -89,31 +89,31 @@ def decode(call: ServiceRequest, signature: Signature, secret: str) -> None:
     trailers.pop(_TRAILER_SIGNATURE, None)
     reader.newline()
     reader.end()
-    _require_announced(call, trailers)
+    _require_announced(http, trailers)
     if length != len(content):
         raise _refused("IncompleteBody", "The request body does not have the length that it states.")
     # What is left is a plain body, so nothing may say that it is in chunks.
     dropped = {"x-amz-content-sha256", "x-amz-decoded-content-length", "x-amz-trailer", "content-encoding"}
     encodings = [
         part.strip()
-        for part in call.http.header.get("content-encoding", "").split(",")
+        for part in http.header.get("content-encoding", "").split(",")
         if part.strip() not in ("", "aws-chunked")
     ]
-    headers = [(name, value) for name, value in call.http.headers if name not in dropped]
+    headers = [(name, value) for name, value in http.headers if name not in dropped]
     headers += [("content-encoding", ",".join(encodings))] if encodings else []
     headers += trailers.items()
-    call.http = dataclasses.replace(call.http, headers=headers, body=bytes(content))
+    return dataclasses.replace(http, headers=headers, body=bytes(content))
 
 
-def _decoded_length(call: ServiceRequest) -> int:
-    stated = call.http.header.get("x-amz-decoded-content-length", "")
+def _decoded_length(http: HTTPRequest) -> int:
+    stated = http.header.get("x-amz-decoded-content-length", "")
     if not (stated.isascii() and stated.isdigit() and len(stated) < 16):
         raise _refused("MissingContentLength", "You must provide the Content-Length HTTP header.", status="411")
     return int(stated)
 
 
-def _require_announced(call: ServiceRequest, trailers: dict[str, str]) -> None:
-    announced = {name.strip().lower() for name in call.http.header.get("x-amz-trailer", "").split(",")}
+def _require_announced(http: HTTPRequest, trailers: dict[str, str]) -> None:
+    announced = {name.strip().lower() for name in http.header.get("x-amz-trailer", "").split(",")}
     for name in trailers:
         if name not in announced or not name.startswith("x-amz-checksum-"):
             raise _refused("MalformedTrailerError", "The request contained trailing data that was not well-formed.")

@@ -19,9 +19,9 @@ _INCOMPLETE = (Fault.INCOMPLETE, Fault.DATE, Fault.CREDENTIAL)
 _TOO_LATE = (Fault.EXPIRED_TOKEN, Fault.EXPIRED_SIGNATURE, Fault.EXPIRED_URL)
 
 
-def refusal(refused: SignatureRefused, service: Service | None, protocol: str) -> AWSError:
-    """Return the error that ``service`` answers; without a service the query services' words are used."""
-    if service is not None and service.name == "s3":
+def refusal(refused: SignatureRefused, service: Service, protocol: str) -> AWSError:
+    """Return the error that ``service`` answers."""
+    if service.name == "s3":
         error = s3_refusal(refused)
     elif protocol == "ec2":
         error = _ec2(refused)

@@ -1,0 +1,81 @@
+"""A request on its way through the stations: as it was received, and as a call of one operation.
+
+::
+
+    ReceivedRequest      read whole; nothing in it has been looked at
+    IdentifiedCall       service and operation are known, and are an operation of that service's model
+    UnidentifiedRequest  the request names no operation, or more than one: an error, with the protocol of its answer
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from podrole.aws.errors import AWSError
+from podrole.aws.protocol.catalogue import Service
+from podrole.aws.protocol.wire import HTTPRequest
+
+UNAUTHENTICATED = "unauthenticated"
+"""The caller of a request whose signature has not been verified, in the event log."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedRequest:
+    """A request as it came. ``received_at`` is epoch seconds."""
+
+    id: str
+    http: HTTPRequest
+    received_at: float
+
+
+@dataclass(slots=True)
+class IdentifiedCall:
+    """A call of one operation. Identified does not mean authenticated: anyone can name an operation.
+
+    ``parameters`` are those of a query service, from the form or the URL, flat and decoded; ``path_parameters`` the
+    labels of the path, decoded. ``input`` is the operation's input, None until podrole.aws.protocol.parameters has
+    read it: use ``parameters(call)``. For the event log, ``principal`` names the caller, and ``explanation`` says why
+    the call is allowed. Authorization fills in ``account``, the account in which the service acts, and
+    ``refused_keys``: the objects that S3's DeleteObjects must not delete, each with the reason.
+    """
+
+    id: str
+    http: HTTPRequest
+    received_at: float
+    service: Service
+    operation: str
+    protocol: str
+    region: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    path_parameters: Mapping[str, str] = field(default_factory=dict)
+    principal: str = UNAUTHENTICATED
+    explanation: Mapping[str, Any] | None = None
+    input: dict[str, Any] | None = None
+    account: str = ""
+    refused_keys: list[tuple[dict[str, Any], str]] = field(default_factory=list)
+
+    @property
+    def action(self) -> str:
+        """The operation as ``service:Operation``, for people."""
+        return f"{self.service.name}:{self.operation}"
+
+
+class UnidentifiedRequest(AWSError):
+    """The request names no operation that exists, or could be read as two.
+
+    ``service`` and ``protocol`` say in which form the client expects the error; ``service`` is None if the request
+    does not say. ``operation`` is the name that the request gave, if the service has it.
+    """
+
+    def __init__(self, error: AWSError, service: Service | None, protocol: str, operation: str = "") -> None:
+        super().__init__(error.error_code, error.status, error.message, why=error.why)
+        self.service = service
+        self.protocol = protocol
+        self.operation = operation
+
+    @property
+    def action(self) -> str:
+        """What is known of the operation as ``service:Operation``, for people."""
+        return f"{self.service.name if self.service else 'unknown'}:{self.operation or 'Unknown'}"
