@@ -15,6 +15,7 @@ what to do next. Faces (the CLI, an HTTP layer) render it; nothing below them pr
 
 from __future__ import annotations
 
+import traceback
 from typing import ClassVar
 
 
@@ -47,3 +48,13 @@ class PodroleError(Exception):
         if self.next_step is not None:
             lines.append(f"  next:     {self.next_step}")
         return "\n".join(lines)
+
+
+def outline(problem: BaseException) -> str:
+    """Return the class of an exception and the places that it passed, innermost first, for a log.
+
+    Its message is left out: it may repeat what a client sent, a token or a key.
+    """
+    frames = traceback.extract_tb(problem.__traceback__)
+    places = " < ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in reversed(frames))
+    return f"{type(problem).__name__} at {places}" if places else type(problem).__name__
