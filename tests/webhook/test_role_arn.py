@@ -64,21 +64,6 @@ def test_a_relaxed_look_still_wants_a_role() -> None:
     assert role_arn.fault("arn:aws:iam:::role/two words", relaxed=True) is not None
 
 
-@pytest.mark.parametrize(
-    ("region", "partition"),
-    [
-        ("eu-west-1", "aws"),
-        ("cn-north-1", "aws-cn"),
-        ("us-gov-west-1", "aws-us-gov"),
-        ("us-iso-east-1", "aws-iso"),
-        ("us-isob-east-1", "aws-iso-b"),
-        ("eusc-de-east-1", "aws-eusc"),
-    ],
-)
-def test_a_region_tells_the_partition(region: str, partition: str) -> None:
-    assert role_arn.partition_of(region) == partition
-
-
 def test_a_name_becomes_an_arn_and_an_arn_stays() -> None:
     assert role_arn.compose("team/reader", account_id="111122223333", partition="aws-cn") == (
         "arn:aws-cn:iam::111122223333:role/team/reader"

@@ -14,16 +14,16 @@ from podrole.aws.caller import ANONYMOUS, Caller, caller_of_session, caller_of_u
 from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.catalogue import model
-from podrole.aws.protocol.identify import partition_of
 from podrole.aws.services.s3_region import require_region
 from podrole.aws.signature import chunked, sigv4
 from podrole.aws.signature.refusals import refusal
 from podrole.aws.signature.sigv4 import Fault, Signature, SignatureRefused
+from podrole.base.partitions import REGION_FORM, partition_of
 from podrole.iam.directory import Role, User
 from podrole.sts.credentials import Vault
 from podrole.sts.session import Session, SessionKind
 
-_REGION = re.compile(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}|aws-global|global")
+_REGION = re.compile(REGION_FORM + "|aws-global|global")
 _UNSIGNED_STS = frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"})
 _TEMPORARY = "ASIA"
 

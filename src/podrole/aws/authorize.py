@@ -21,9 +21,9 @@ from podrole.aws.emulator.resource_policies import Owned, owned
 from podrole.aws.errors import AWSError
 from podrole.aws.policies import compile_stored, policies_of
 from podrole.aws.protocol.call import IdentifiedCall
-from podrole.aws.protocol.identify import partition_of
 from podrole.aws.protocol.parameters import operation_of, parameters
 from podrole.aws.services.cloudformation import permissions_of_stack
+from podrole.base.partitions import partition_of
 from podrole.iam.actions.call import Call, Permission
 from podrole.iam.actions.keys import condition_keys
 from podrole.iam.actions.operations import permissions

@@ -15,8 +15,8 @@ from podrole.aws.emulator.resolver import bucket_of
 from podrole.aws.emulator.resource_policies import function_principal
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.call import IdentifiedCall
-from podrole.aws.protocol.identify import partition_of
 from podrole.aws.protocol.parameters import parameters
+from podrole.base.partitions import partition_of
 from podrole.iam.document import parse_policy
 from podrole.iam.errors import MalformedPolicyDocument, PolicyError
 from podrole.iam.limits import Owner, check_inline, check_managed, size

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 
 from podrole.iam.errors import InvalidARN
 
-PARTITIONS = frozenset({"aws", "aws-cn", "aws-us-gov", "aws-iso", "aws-iso-b", "aws-iso-e", "aws-iso-f", "aws-eusc"})
-
 _ACCOUNT = re.compile(r"[0-9]{12}")
 
 

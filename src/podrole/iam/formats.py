@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from podrole.iam.arn import PARTITIONS
+from podrole.base.partitions import PARTITIONS
 from podrole.iam.patterns import glob, has_wildcard
 
 _VENDOR = re.compile(r"[a-zA-Z0-9.-]+")

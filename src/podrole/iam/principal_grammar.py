@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from podrole.iam.arn import PARTITIONS, is_account_id, parse_arn
+from podrole.base.partitions import PARTITIONS
+from podrole.iam.arn import is_account_id, parse_arn
 from podrole.iam.errors import InvalidARN
 from podrole.iam.grammar import Grammar
 from podrole.iam.jsontext import Path

@@ -20,9 +20,9 @@ from podrole.aws.emulator.resolver import bucket_of
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.canonical import canonical
-from podrole.aws.protocol.identify import partition_of
 from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.wire import HTTPResponse
+from podrole.base.partitions import partition_of
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

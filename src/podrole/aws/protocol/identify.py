@@ -76,23 +76,6 @@ class _Reading(NamedTuple):
     path_parameters: Mapping[str, str] = {}
 
 
-def partition_of(region: str) -> str:
-    """Return the partition that a region is in."""
-    return next((partition for prefix, partition in _PARTITIONS if region.startswith(prefix)), "aws")
-
-
-# https://docs.aws.amazon.com/general/latest/gr/rande.html
-_PARTITIONS = (
-    ("cn-", "aws-cn"),
-    ("us-gov-", "aws-us-gov"),
-    ("us-iso-", "aws-iso"),
-    ("us-isob-", "aws-iso-b"),
-    ("eu-isoe-", "aws-iso-e"),
-    ("us-isof-", "aws-iso-f"),
-    ("eusc-", "aws-eusc"),
-)
-
-
 def body_of(http: HTTPRequest) -> bytes:
     """Return the body without the compression that SDKs may put on it."""
     if http.header.get("content-encoding", "").lower() != "gzip" or not http.body:

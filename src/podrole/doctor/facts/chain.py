@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from podrole.base.events import Event
+from podrole.base.partitions import partition_of
 from podrole.cluster.admission.matching import Registered
 from podrole.cluster.node.content.environment import Reference
 from podrole.doctor.errors import CannotTell
@@ -27,7 +28,6 @@ from podrole.oidc.errors import KeysUnavailable
 from podrole.oidc.jwks import Keys
 from podrole.sts.circumstances import Circumstances
 from podrole.webhook.identity.resolution import Bindings, Identity
-from podrole.webhook.identity.role_arn import partition_of
 from podrole.webhook.settings import InjectionSettings
 
 

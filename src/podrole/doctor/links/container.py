@@ -14,16 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from podrole.base.partitions import partition_of, regions
 from podrole.doctor.errors import CannotTell
 from podrole.doctor.facts.chain import ChainFacts, PodFacts
 from podrole.doctor.facts.injection import PodInjection, containers
 from podrole.doctor.links.images import outdated
-from podrole.doctor.regions import regions
 from podrole.doctor.remedies.changes import ByHand, Change, PatchPods, Remedy, RemoveKey, Restart, SetEnvironment
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, Severity, unknown, verdict_from
 from podrole.doctor.similarity import nearest
 from podrole.webhook.identity.resolution import Identity
-from podrole.webhook.identity.role_arn import partition_of
 from podrole.webhook.patch.offer import CREDENTIALS, POD_IDENTITY, REGION, WEB_IDENTITY
 from podrole.webhook.patch.pod import token_in
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, cast
 
+from podrole.base.partitions import partition_of
 from podrole.webhook.errors import BadFlag
 from podrole.webhook.flags.ciphers import KNOWN_SUITES
 from podrole.webhook.flags.table import FLAGS
 from podrole.webhook.flags.values import FlagValues, collect
-from podrole.webhook.identity import role_arn
 from podrole.webhook.identity.resolution import parse_ca_bundle, parse_endpoint
 from podrole.webhook.settings import (
     MIN_TOKEN_EXPIRATION,
@@ -58,7 +58,7 @@ def parse_flags(arguments: Sequence[str]) -> CommandLine:
         )
     compat = read.choice("compat", ("podrole", "strict"))
     region = read.text("region") or read.text("aws-default-region")
-    partition = read.text("partition") or (role_arn.partition_of(region) if region else None)
+    partition = read.text("partition") or (partition_of(region) if region else None)
     composes, account = read.boolean("compose-role-arn"), read.text("account-id")
     if account and (len(account) != 12 or not account.isdecimal() or not account.isascii()):
         raise BadFlag("--account-id is not the id of an AWS account.", got=repr(account), expected="twelve digits")

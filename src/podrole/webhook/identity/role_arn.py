@@ -8,16 +8,7 @@ from __future__ import annotations
 
 import re
 
-_PARTITION_BY_REGION_PREFIX = (
-    ("cn-", "aws-cn"),
-    ("us-gov-", "aws-us-gov"),
-    ("us-isob-", "aws-iso-b"),
-    ("us-isof-", "aws-iso-f"),
-    ("eu-isoe-", "aws-iso-e"),
-    ("us-iso-", "aws-iso"),
-    ("eusc-", "aws-eusc"),
-)
-PARTITIONS = frozenset({"aws", *(partition for _, partition in _PARTITION_BY_REGION_PREFIX)})
+from podrole.base.partitions import PARTITIONS
 
 MAX_LENGTH = 2_048
 """Characters of an ARN: STS refuses a longer one. https://docs.aws.amazon.com/STS/latest/APIReference/"""
@@ -26,11 +17,6 @@ _RESOURCE = re.compile(r"role/(?:[!-.0-~]+/|/)*[\w+=,.@-]{1,64}", re.ASCII)
 _RELAXED_RESOURCE = re.compile(r"role/[!-~]+", re.ASCII)
 _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
 _RELAXED_ACCOUNT = re.compile(r"[A-Za-z0-9-]*", re.ASCII)
-
-
-def partition_of(region: str) -> str:
-    """Return the partition that a region's name belongs to: ``aws`` for every prefix that is not a special one."""
-    return next((partition for prefix, partition in _PARTITION_BY_REGION_PREFIX if region.startswith(prefix)), "aws")
 
 
 def compose(value: str, *, account_id: str, partition: str) -> str:

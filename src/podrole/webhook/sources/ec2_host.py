@@ -11,8 +11,8 @@ import dataclasses
 import httpx2
 import msgspec
 
+from podrole.base.partitions import partition_of
 from podrole.webhook.errors import BadSettings
-from podrole.webhook.identity.role_arn import partition_of
 from podrole.webhook.settings import RoleComposition, Settings
 
 ADDRESS = "http://169.254.169.254"
