@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podrole.cluster.kinds.registry import BY_NAME
+from podrole.cluster.kinds.registry import BY_NAME, table_layout
 from podrole.cluster.tables.cells import human_duration, selector
 from podrole.cluster.tables.pods import pod_cells
 from podrole.cluster.tables.tables import columns, table
@@ -250,14 +250,14 @@ TEMPLATE = {"spec": {"containers": [{"name": "c", "image": "i"}, {"name": "d", "
     ],
 )  # fmt: skip
 def test_rows_of_every_kind(resource: str, obj: dict[str, Any], cells: list[Any]) -> None:
-    found = table(BY_NAME[resource], [{"metadata": META, **obj}], {}, now=NOW)
+    found = table(table_layout(BY_NAME[resource]), [{"metadata": META, **obj}], {}, now=NOW)
     assert found["rows"][0]["cells"] == cells
     assert len(found["columnDefinitions"]) == len(cells)
 
 
 @pytest.mark.parametrize("resource", [one for one in BY_NAME.values() if one.stored], ids=lambda one: one.plural)
 def test_every_column_is_described(resource: Any) -> None:
-    for column in columns(resource):
+    for column in columns(table_layout(resource)):
         assert column["description"]
         assert column["type"] in ("string", "integer", "date")
 
@@ -275,6 +275,8 @@ def test_how_much_of_an_object_a_row_carries_is_asked_for(http: httpx2.Client) -
 
 
 def test_a_pod_that_has_ended_is_marked_in_its_row() -> None:
-    done = table(BY_NAME["pods"], [pod({"phase": "Succeeded"}), pod({"phase": "Running"})], {}, now=NOW)["rows"]
+    done = table(table_layout(BY_NAME["pods"]), [pod({"phase": "Succeeded"}), pod({"phase": "Running"})], {}, now=NOW)[
+        "rows"
+    ]
     assert done[0]["conditions"][0]["reason"] == "Succeeded"
     assert "conditions" not in done[1]

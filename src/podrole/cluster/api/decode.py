@@ -8,8 +8,7 @@ from typing import Any
 from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import StatusError, bad_request
 from podrole.cluster.core.resources import Resource
-from podrole.cluster.kinds.defaults import DEFAULTS
-from podrole.cluster.kinds.registry import BY_KIND
+from podrole.cluster.kinds.registry import BY_KIND, kind_of
 from podrole.cluster.schema.decoding import DecodeError, decode
 from podrole.cluster.schema.types import Struct, struct
 
@@ -31,7 +30,7 @@ def decode_body(call: Call, value: Any, duplicates: list[str], summary: Callable
         value,
         duplicates,
         summary,
-        DEFAULTS.get(resource.qualified),
+        kind_of(resource).default,
     )
 
 
@@ -81,7 +80,7 @@ def redecode(resource: Resource, value: Any) -> tuple[Object, list[str]]:
     """Return an object made of a changed one (a patch's result) and its unknown fields. Raises DecodeError."""
     unknown: list[str] = []
     decoded = decode(struct(resource.schema), value, unknown)
-    return finish(decoded, resource.api_version, resource.kind, DEFAULTS.get(resource.qualified)), unknown
+    return finish(decoded, resource.api_version, resource.kind, kind_of(resource).default), unknown
 
 
 def _wrong_kind(kind: str, version: str, expected: str, expected_version: str) -> StatusError:

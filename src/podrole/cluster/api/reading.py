@@ -21,8 +21,9 @@ from podrole.cluster.core.errors import (
     required,
     resource_not_found,
 )
+from podrole.cluster.core.field_selectors import parse_fields
 from podrole.cluster.core.label_selectors import parse_labels
-from podrole.cluster.kinds.field_selectors import parse_fields
+from podrole.cluster.kinds.registry import kind_of
 from podrole.cluster.store.memory import Store, TooOld
 from podrole.cluster.store.watchers import Watcher
 
@@ -121,7 +122,7 @@ class Reads:
 
     def _selected(self, call: Call, options: ListOptions) -> list[Object]:
         labels = parse_labels(options.label_selector)
-        fields = parse_fields(options.field_selector, call.resource)
+        fields = parse_fields(options.field_selector, kind_of(call.resource).selectable_fields)
         name = fields.exactly("metadata.name")
         if name is not None and call.namespace:
             found = self._store.get(call.resource, call.namespace, name)
@@ -198,7 +199,7 @@ class Reads:
 
 def _selection(call: Call, options: ListOptions) -> Any:
     labels = parse_labels(options.label_selector)
-    fields = parse_fields(options.field_selector, call.resource)
+    fields = parse_fields(options.field_selector, kind_of(call.resource).selectable_fields)
     namespace = call.namespace
 
     def matches(obj: Object) -> bool:

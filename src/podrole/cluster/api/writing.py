@@ -32,7 +32,7 @@ from podrole.cluster.core.errors import (
     no_unique_name,
     resource_not_found,
 )
-from podrole.cluster.kinds.strategies import strategy
+from podrole.cluster.kinds.registry import kind_of
 from podrole.cluster.patching.apply import Writer, track_update
 from podrole.cluster.store.memory import Store
 from podrole.cluster.validation.metadata import validate_metadata, validate_metadata_update
@@ -184,7 +184,7 @@ class Writes:
         metadata["creationTimestamp"] = rfc3339(self._clock())
         if resource.counts_generations:
             metadata["generation"] = 1
-        kind = strategy(resource)
+        kind = kind_of(resource)
         if metadata.get("name"):
             kind.prepare(obj)
             self._escalation.check(resource, call.user, obj, None)
@@ -327,7 +327,7 @@ class Writes:
 
     def _settle(self, call: Call, new: Object, live: Object) -> None:
         """Undo what this path may not change, check the rest, and count the generation. Raises StatusError."""
-        kind = strategy(call.resource)
+        kind = kind_of(call.resource)
         metadata = new["metadata"]
         if call.subresource == "status":
             for field in [field for field in {**new, **live} if field not in ("metadata", "status")]:

@@ -70,3 +70,12 @@ class Resource:
 
     def subresource(self, name: str) -> Subresource | None:
         return next((one for one in self.subresources if one.name == name), None)
+
+
+_STATUS_VERBS = ("get", "patch", "update")
+SCALE = Subresource("scale", "Scale", _STATUS_VERBS, "autoscaling", "v1", "io.k8s.api.autoscaling.v1.Scale")
+
+
+def status_subresource(kind: str) -> Subresource:
+    """Return the subresource under which the status of a kind is written."""
+    return Subresource("status", kind, _STATUS_VERBS)

@@ -19,6 +19,7 @@ from podrole.cluster.http.bodies import delete_options, read_object, read_subres
 from podrole.cluster.http.requests import Request, Target
 from podrole.cluster.http.streaming import serve_log
 from podrole.cluster.http.watching import WatchStream
+from podrole.cluster.kinds.registry import table_layout
 from podrole.cluster.tables.tables import IncludeObject, partial, table
 from podrole.cluster.wire.bodies import media_type
 from podrole.cluster.wire.negotiation import Answer, choose
@@ -100,7 +101,7 @@ class Handlers:
         if call.subresource in ("scale", "token", "eviction", "binding") or obj["kind"] == "Status":
             return obj
         metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
-        return table(call.resource, [obj], metadata, now=self._clock(), include=_include(request))
+        return table(table_layout(call.resource), [obj], metadata, now=self._clock(), include=_include(request))
 
     async def _get(self, request: Request, call: Call) -> None:
         if call.subresource == "log":
@@ -116,7 +117,7 @@ class Handlers:
         metadata, resource = page.metadata(), call.resource
         value: Object
         if answer.shape == "table":
-            value = table(resource, page.items, metadata, now=self._clock(), include=_include(request))
+            value = table(table_layout(resource), page.items, metadata, now=self._clock(), include=_include(request))
         elif answer.shape == "metadata":
             value = {
                 "kind": "PartialObjectMetadataList",
@@ -161,7 +162,9 @@ class Handlers:
             nonlocal first
             headers, first = first, False
             metadata = {"resourceVersion": obj["metadata"].get("resourceVersion", "")}
-            return table(call.resource, [obj], metadata, now=self._clock(), include=include, headers=headers)
+            return table(
+                table_layout(call.resource), [obj], metadata, now=self._clock(), include=include, headers=headers
+            )
 
         return shape
 

@@ -1,7 +1,8 @@
-"""Which resources there are: one table, from which routing, discovery and OpenAPI follow.
+"""Which kinds there are: one table, from which routing, discovery and OpenAPI follow.
 
 Names, short names, categories, verbs and subresources are those of Kubernetes 1.36
-(https://kubernetes.io/docs/reference/kubernetes-api/).
+(https://kubernetes.io/docs/reference/kubernetes-api/). To add a kind, describe it in a file of this package and name it
+in ``KINDS``; tests/cluster/kinds says which parts are missing.
 """
 
 from __future__ import annotations
@@ -9,168 +10,77 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from podrole.cluster.core.resources import STORED_VERBS, Resource, Subresource
-
-_STATUS_VERBS = ("get", "patch", "update")
-
-
-def _status(kind: str) -> Subresource:
-    return Subresource("status", kind, _STATUS_VERBS)
-
-
-_SCALE = Subresource("scale", "Scale", _STATUS_VERBS, "autoscaling", "v1", "io.k8s.api.autoscaling.v1.Scale")
-
-
-def _core(plural: str, kind: str, **more: object) -> Resource:
-    return Resource("", plural, kind, f"io.k8s.api.core.v1.{kind}", **more)  # type: ignore[arg-type] # forwarded
-
-
-def _of(group: str, plural: str, kind: str, **more: object) -> Resource:
-    package = "rbac" if group == _RBAC else group.removesuffix(".k8s.io")
-    return Resource(group, plural, kind, f"io.k8s.api.{package}.v1.{kind}", **more)  # type: ignore[arg-type] # same
-
-
-def _review(group: str, plural: str, kind: str, *, namespaced: bool = False) -> Resource:
-    return _of(group, plural, kind, namespaced=namespaced, verbs=("create",))
-
-
-_AUTHENTICATION, _AUTHORIZATION = "authentication.k8s.io", "authorization.k8s.io"
-_ADMISSION = "admissionregistration.k8s.io"
-_RBAC = "rbac.authorization.k8s.io"
-
-RESOURCES: tuple[Resource, ...] = (
-    _core("configmaps", "ConfigMap", short_names=("cm",)),
-    _core("events", "Event", short_names=("ev",)),
-    _core(
-        "namespaces",
-        "Namespace",
-        namespaced=False,
-        short_names=("ns",),
-        verbs=tuple(verb for verb in STORED_VERBS if verb != "deletecollection"),
-        subresources=(Subresource("finalize", "Namespace", ("update",)), _status("Namespace")),
-    ),
-    _core("nodes", "Node", namespaced=False, short_names=("no",), subresources=(_status("Node"),)),
-    _core(
-        "pods",
-        "Pod",
-        short_names=("po",),
-        categories=("all",),
-        subresources=(
-            Subresource("attach", "PodAttachOptions", ("create", "get")),
-            Subresource("binding", "Binding", ("create",)),
-            Subresource("eviction", "Eviction", ("create",), "policy", "v1", "io.k8s.api.policy.v1.Eviction"),
-            Subresource("exec", "PodExecOptions", ("create", "get")),
-            Subresource("log", "Pod", ("get",)),
-            _status("Pod"),
-        ),
-        returns_deleted=True,
-        counts_generations=True,
-    ),
-    _core("secrets", "Secret"),
-    _core(
-        "serviceaccounts",
-        "ServiceAccount",
-        short_names=("sa",),
-        subresources=(
-            Subresource(
-                "token",
-                "TokenRequest",
-                ("create",),
-                _AUTHENTICATION,
-                "v1",
-                "io.k8s.api.authentication.v1.TokenRequest",
-            ),
-        ),
-        returns_deleted=True,
-    ),
-    _core(
-        "services",
-        "Service",
-        short_names=("svc",),
-        categories=("all",),
-        subresources=(_status("Service"),),
-        returns_deleted=True,
-    ),
-    _of(
-        _ADMISSION,
-        "mutatingwebhookconfigurations",
-        "MutatingWebhookConfiguration",
-        namespaced=False,
-        categories=("api-extensions",),
-        unconditional_update=False,
-        counts_generations=True,
-    ),
-    _of(
-        _ADMISSION,
-        "validatingwebhookconfigurations",
-        "ValidatingWebhookConfiguration",
-        namespaced=False,
-        categories=("api-extensions",),
-        unconditional_update=False,
-        counts_generations=True,
-    ),
-    _of(
-        "apps",
-        "deployments",
-        "Deployment",
-        short_names=("deploy",),
-        categories=("all",),
-        subresources=(_SCALE, _status("Deployment")),
-        counts_generations=True,
-    ),
-    _of(
-        "apps",
-        "replicasets",
-        "ReplicaSet",
-        short_names=("rs",),
-        categories=("all",),
-        subresources=(_SCALE, _status("ReplicaSet")),
-        counts_generations=True,
-    ),
-    _of(
-        "batch",
-        "cronjobs",
-        "CronJob",
-        short_names=("cj",),
-        categories=("all",),
-        subresources=(_status("CronJob"),),
-        counts_generations=True,
-    ),
-    _of(
-        "batch",
-        "jobs",
-        "Job",
-        categories=("all",),
-        subresources=(_status("Job"),),
-        counts_generations=True,
-    ),
-    _of(
-        "policy",
-        "poddisruptionbudgets",
-        "PodDisruptionBudget",
-        short_names=("pdb",),
-        subresources=(_status("PodDisruptionBudget"),),
-        counts_generations=True,
-    ),
-    _of(_RBAC, "clusterrolebindings", "ClusterRoleBinding", namespaced=False),
-    _of(_RBAC, "clusterroles", "ClusterRole", namespaced=False),
-    _of(_RBAC, "rolebindings", "RoleBinding"),
-    _of(_RBAC, "roles", "Role"),
-    _review(_AUTHENTICATION, "selfsubjectreviews", "SelfSubjectReview"),
-    _review(_AUTHENTICATION, "tokenreviews", "TokenReview"),
-    _review(_AUTHORIZATION, "localsubjectaccessreviews", "LocalSubjectAccessReview", namespaced=True),
-    _review(_AUTHORIZATION, "selfsubjectaccessreviews", "SelfSubjectAccessReview"),
-    _review(_AUTHORIZATION, "selfsubjectrulesreviews", "SelfSubjectRulesReview"),
-    _review(_AUTHORIZATION, "subjectaccessreviews", "SubjectAccessReview"),
+from podrole.cluster.core.resources import Resource
+from podrole.cluster.kinds import rbac
+from podrole.cluster.kinds.config_map import CONFIG_MAP
+from podrole.cluster.kinds.cron_job import CRON_JOB
+from podrole.cluster.kinds.deployment import DEPLOYMENT
+from podrole.cluster.kinds.event import EVENT
+from podrole.cluster.kinds.job import JOB
+from podrole.cluster.kinds.kind import Kind
+from podrole.cluster.kinds.namespace import NAMESPACE
+from podrole.cluster.kinds.node import NODE
+from podrole.cluster.kinds.pod import POD
+from podrole.cluster.kinds.pod_disruption_budget import POD_DISRUPTION_BUDGET
+from podrole.cluster.kinds.replica_set import REPLICA_SET
+from podrole.cluster.kinds.reviews import REVIEWS
+from podrole.cluster.kinds.secret import SECRET
+from podrole.cluster.kinds.service import SERVICE
+from podrole.cluster.kinds.service_account import SERVICE_ACCOUNT
+from podrole.cluster.kinds.webhook_configurations import (
+    MUTATING_WEBHOOK_CONFIGURATION,
+    VALIDATING_WEBHOOK_CONFIGURATION,
 )
+from podrole.cluster.tables.layout import TableLayout
 
+KINDS: tuple[Kind, ...] = (
+    CONFIG_MAP,
+    EVENT,
+    NAMESPACE,
+    NODE,
+    POD,
+    SECRET,
+    SERVICE_ACCOUNT,
+    SERVICE,
+    MUTATING_WEBHOOK_CONFIGURATION,
+    VALIDATING_WEBHOOK_CONFIGURATION,
+    DEPLOYMENT,
+    REPLICA_SET,
+    CRON_JOB,
+    JOB,
+    POD_DISRUPTION_BUDGET,
+    rbac.CLUSTER_ROLE_BINDING,
+    rbac.CLUSTER_ROLE,
+    rbac.ROLE_BINDING,
+    rbac.ROLE,
+    *REVIEWS,
+)
+"""In the order in which discovery lists them."""
+
+RESOURCES: tuple[Resource, ...] = tuple(kind.resource for kind in KINDS)
 BY_PATH: Mapping[tuple[str, str, str], Resource] = MappingProxyType(
-    {(one.group, one.version, one.plural): one for one in RESOURCES}
+    {(resource.group, resource.version, resource.plural): resource for resource in RESOURCES}
 )
-BY_NAME: Mapping[str, Resource] = MappingProxyType({one.qualified: one for one in RESOURCES})
-BY_KIND: Mapping[tuple[str, str], Resource] = MappingProxyType({(one.api_version, one.kind): one for one in RESOURCES})
+BY_NAME: Mapping[str, Resource] = MappingProxyType({resource.qualified: resource for resource in RESOURCES})
+BY_KIND: Mapping[tuple[str, str], Resource] = MappingProxyType(
+    {(resource.api_version, resource.kind): resource for resource in RESOURCES}
+)
+_KIND_OF: Mapping[Resource, Kind] = MappingProxyType({kind.resource: kind for kind in KINDS})
+
+
+def kind_of(resource: Resource) -> Kind:
+    """Return the description of a resource's kind."""
+    return _KIND_OF[resource]
+
+
+def table_layout(resource: Resource) -> TableLayout:
+    """Return how a stored kind is shown. Raises LookupError for a review."""
+    layout = kind_of(resource).table
+    if layout is None:
+        raise LookupError(f"{resource.qualified} cannot be listed")
+    return layout
 
 
 def group_versions() -> list[tuple[str, str]]:
     """Return the groups with their version, the core group first, in the order in which they are published."""
-    return list(dict.fromkeys((one.group, one.version) for one in RESOURCES))
+    return list(dict.fromkeys((resource.group, resource.version) for resource in RESOURCES))

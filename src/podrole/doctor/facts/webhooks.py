@@ -12,8 +12,8 @@ from podrole.cluster.admission.attributes import Attributes
 from podrole.cluster.admission.matching import Decision, Registered, decide
 from podrole.cluster.core.label_selectors import of_object
 from podrole.cluster.core.users import User
-from podrole.cluster.kinds.defaults import default_webhook_configuration
 from podrole.cluster.kinds.registry import BY_NAME
+from podrole.cluster.kinds.webhook_configurations import default_webhook_configuration
 
 Object = dict[str, Any]
 

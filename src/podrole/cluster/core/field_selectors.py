@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from podrole.cluster.core.errors import bad_request
-from podrole.cluster.core.resources import Resource
 
 Object = dict[str, Any]
 
 Getter = Callable[[Object], str]
+SelectableFields = tuple[tuple[str, Getter], ...]
+"""The fields by which objects of a kind can be selected, besides their name and namespace."""
 
 
-def _at(*path: str, default: str = "") -> Getter:
+def at(*path: str, default: str = "") -> Getter:
+    """Return a getter of the value at a path, as a selector compares it; ``default`` where the object has none."""
+
     def get(obj: Object) -> str:
         value: Any = obj
         for key in path:
@@ -33,33 +36,7 @@ def _at(*path: str, default: str = "") -> Getter:
     return get
 
 
-_METADATA = {"metadata.name": _at("metadata", "name"), "metadata.namespace": _at("metadata", "namespace")}
-_INVOLVED = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
-_FIELDS: Mapping[str, Mapping[str, Getter]] = {
-    "pods": {
-        "spec.nodeName": _at("spec", "nodeName"),
-        "spec.restartPolicy": _at("spec", "restartPolicy"),
-        "spec.schedulerName": _at("spec", "schedulerName"),
-        "spec.serviceAccountName": _at("spec", "serviceAccountName"),
-        "spec.hostNetwork": _at("spec", "hostNetwork", default="false"),
-        "status.phase": _at("status", "phase"),
-        "status.podIP": _at("status", "podIP"),
-        "status.nominatedNodeName": _at("status", "nominatedNodeName"),
-    },
-    "secrets": {"type": _at("type")},
-    "namespaces": {"status.phase": _at("status", "phase")},
-    "nodes": {"spec.unschedulable": _at("spec", "unschedulable", default="false")},
-    "services": {"spec.clusterIP": _at("spec", "clusterIP"), "spec.type": _at("spec", "type")},
-    "jobs.batch": {"status.successful": _at("status", "succeeded", default="0")},
-    "replicasets.apps": {"status.replicas": _at("status", "replicas", default="0")},
-    "events": {
-        **{f"involvedObject.{name}": _at("involvedObject", name) for name in _INVOLVED},
-        "reason": _at("reason"),
-        "reportingComponent": _at("reportingComponent"),
-        "source": _at("source", "component"),
-        "type": _at("type"),
-    },
-}
+_METADATA = {"metadata.name": at("metadata", "name"), "metadata.namespace": at("metadata", "namespace")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +57,9 @@ _TERM = re.compile(r"((?:\\.|[^\\=,!])*)(==|!=|=)((?:\\.|[^\\,=])*)")
 
 
 @functools.lru_cache(maxsize=1024)
-def parse_fields(text: str, resource: Resource) -> FieldSelector:
-    """Read the form that ``fieldSelector`` has in a URL. Raises StatusError (400), also for a field unknown to it."""
-    known = _FIELDS.get(resource.qualified, {})
+def parse_fields(text: str, known: SelectableFields) -> FieldSelector:
+    """Read the form that ``fieldSelector`` has in a URL. Raises StatusError (400), also for a field not ``known``."""
+    getters = {**_METADATA, **dict(known)}
     terms = []
     for part in re.split(r"(?<!\\),", text):
         if not part.strip():
@@ -91,7 +68,7 @@ def parse_fields(text: str, resource: Resource) -> FieldSelector:
         if match is None:
             raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
         name, operator, value = match.groups()
-        getter = _METADATA.get(name) or known.get(name)
+        getter = getters.get(name)
         if getter is None:
             raise bad_request(
                 f"field label not supported: {name}"
