@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import threading
+from dataclasses import replace
 from pathlib import Path
 
+import boto3
 import pytest
 
 from podrole.aws.emulator.account import Account
@@ -58,3 +62,27 @@ def test_who_only_looks_whether_a_world_runs_keeps_none_from_starting(tmp_path: 
     looking = directory.lock()
     threading.Timer(0.05, looking.close).start()
     directory.lock().close()
+
+
+@pytest.mark.parametrize(
+    ("region", "partition", "domain"),
+    [("cn-north-1", "aws-cn", "amazonaws.com.cn"), ("us-gov-west-1", "aws-us-gov", "amazonaws.com")],
+)
+async def test_region_decides_the_partition_of_account_cluster_and_issuer(
+    tmp_path: Path, region: str, partition: str, domain: str
+) -> None:
+    directory = WorldDirectory(tmp_path / "world")
+    async with World(directory, replace(FREE, region=region)) as world:
+        key_id, secret = directory.admin_credentials()
+        client = functools.partial(
+            boto3.client,
+            endpoint_url=world.description.aws_url,
+            region_name=region,
+            aws_access_key_id=key_id,
+            aws_secret_access_key=secret,
+        )
+        caller = await asyncio.to_thread(client("sts").get_caller_identity)
+        cluster = await asyncio.to_thread(client("eks").describe_cluster, name="podrole")
+    assert caller["Arn"] == f"arn:{partition}:iam::111122223333:user/admin"
+    assert cluster["cluster"]["arn"] == f"arn:{partition}:eks:{region}:111122223333:cluster/podrole"
+    assert cluster["cluster"]["identity"]["oidc"]["issuer"].startswith(f"https://oidc.eks.{region}.{domain}/id/")

@@ -25,6 +25,7 @@ from podrole.base.certificates import server_context, thumbprint
 from podrole.base.clock import Clock, system_clock
 from podrole.base.events import EventLog
 from podrole.base.files import write_private
+from podrole.base.partitions import domain_of, partition_of
 from podrole.base.serving import LOOPBACK, bind, listening
 from podrole.cluster.assembly.server import Cluster, ClusterSettings
 from podrole.cluster.controllers.manager import Controllers
@@ -126,7 +127,7 @@ class World:
         sockets = _Sockets.bound(self._settings, stack)
         now = self._clock()
         secrets = self._directory.secrets(now=now, key_id=self._new_key_id)
-        host = f"oidc.eks.{self._settings.region}.amazonaws.com"
+        host = f"oidc.eks.{self._settings.region}.{domain_of(self._settings.region)}"
         issuer = f"https://{host}/id/{secrets.cluster_id}"
         events = stack.enter_context(contextlib.closing(EventLog(self._directory.events)))
         authority = secrets.authority
@@ -185,13 +186,13 @@ class World:
     def _endpoint(
         self, sockets: _Sockets, secrets: Secrets, issuer: str, events: EventLog, pods: PodIdentityFile
     ) -> Endpoint:
-        settings = self._settings
+        settings, partition = self._settings, partition_of(self._settings.region)
         resolve = issuer_resolver(issuer, _port(sockets.issuer))
         return Endpoint(
-            Account(settings.account, settings.region, secrets.admin_key_id, secrets.admin_secret),
+            Account(settings.account, settings.region, secrets.admin_key_id, secrets.admin_secret, partition),
             ClusterInfo(
                 name=CLUSTER_NAME,
-                arn=f"arn:aws:eks:{settings.region}:{settings.account}:cluster/{CLUSTER_NAME}",
+                arn=f"arn:{partition}:eks:{settings.region}:{settings.account}:cluster/{CLUSTER_NAME}",
                 endpoint=_url("https", sockets.cluster),
                 certificate_authority=secrets.authority.certificate_pem,
                 issuer=issuer,
