@@ -151,7 +151,7 @@ class World:
             events=events,
             clock=self._clock,
         )
-        cluster.orders[key_rotation.PATH] = key_rotation.KeyRotation(cluster, self._directory)
+        cluster.post_handlers[key_rotation.PATH] = key_rotation.KeyRotation(cluster, self._directory)
         api_tls = server_context(authority.issue(_API_NAMES, now=now))
         issuer_tls = server_context(authority.issue([host, LOOPBACK], now=now))
         await stack.enter_async_context(listening(cluster.api, sockets.cluster, tls=api_tls, websockets=True))

@@ -16,8 +16,8 @@ import pytest
 from podrole.base.certificates import Authority
 from podrole.base.events import EventLog
 from podrole.base.serving import LOOPBACK
-from podrole.cluster.admission.attributes import Attributes
-from podrole.cluster.admission.matching import decide
+from podrole.cluster.admission.attributes import AdmissionAttributes
+from podrole.cluster.admission.matching import match_webhook
 from podrole.cluster.assembly.server import Cluster
 from podrole.cluster.core.client import ClusterClient
 from podrole.cluster.core.errors import StatusError
@@ -481,9 +481,11 @@ async def test_an_event_tells_of_a_failure_that_was_ignored(
 # --- selection: a table
 
 
-def request(plural: str = "pods", operation: Any = "CREATE", subresource: str = "", **labels: str) -> Attributes:
+def request(
+    plural: str = "pods", operation: Any = "CREATE", subresource: str = "", **labels: str
+) -> AdmissionAttributes:
     obj = {"metadata": {"name": "x", "labels": labels}}
-    return Attributes(
+    return AdmissionAttributes(
         operation, BY_NAME[plural], "n", "x", ADMINISTRATOR, obj if operation != "DELETE" else None,
         old=obj if operation != "CREATE" else None, subresource=subresource,
     )  # fmt: skip
@@ -516,9 +518,11 @@ def rule(**more: Any) -> dict[str, Any]:
         (rule(scope="Namespaced", resources=["namespaces"]), request("namespaces"), False),
     ],
 )
-def test_rules_decide_which_requests_a_webhook_sees(hook_rule: dict[str, Any], asked: Attributes, called: bool) -> None:
+def test_rules_decide_which_requests_a_webhook_sees(
+    hook_rule: dict[str, Any], asked: AdmissionAttributes, called: bool
+) -> None:
     hook = {"rules": [hook_rule], "namespaceSelector": {}, "objectSelector": {}}
-    assert decide(hook, asked, {}).called is called
+    assert match_webhook(hook, asked, {}).called is called
 
 
 @pytest.mark.parametrize(
@@ -535,10 +539,10 @@ def test_rules_decide_which_requests_a_webhook_sees(hook_rule: dict[str, Any], a
 )
 def test_selectors_decide_on_namespace_and_object(selector: Any, labels: dict[str, str], called: bool) -> None:
     by_namespace = {"rules": [rule()], "namespaceSelector": selector, "objectSelector": {}}
-    assert decide(by_namespace, request(), labels).called is called
+    assert match_webhook(by_namespace, request(), labels).called is called
     by_object = {"rules": [rule()], "namespaceSelector": {}, "objectSelector": selector}
-    assert decide(by_object, request(**labels), {}).called is called
-    assert decide(by_namespace, request(), None).called  # cluster-scoped: nothing to select by
+    assert match_webhook(by_object, request(**labels), {}).called is called
+    assert match_webhook(by_namespace, request(), None).called  # cluster-scoped: nothing to select by
 
 
 # --- registration

@@ -16,8 +16,8 @@ from podrole.cluster.authorization.roles import Roles
 from podrole.cluster.core.client import ClusterClient
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.users import ADMINISTRATOR, User, service_account_groups
-from podrole.cluster.identity.authentication import impersonated
-from podrole.cluster.identity.service_accounts import Unacceptable
+from podrole.cluster.identity.authentication import impersonated_user
+from podrole.cluster.identity.service_accounts import TokenRejected
 from podrole.cluster.store.memory import Store
 from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey
@@ -204,20 +204,20 @@ async def test_a_token_is_good_until_a_minute_after_its_end(cluster: Cluster, ad
         if good:
             assert user_of(cluster, token)
         else:
-            with pytest.raises(Unacceptable, match="service account token has expired"):
+            with pytest.raises(TokenRejected, match="service account token has expired"):
                 user_of(cluster, token)
 
 
 async def test_a_token_of_another_time_is_refused(cluster: Cluster, admin: ClusterClient, clock: Any) -> None:
     token = await token_of(admin)
     clock.now -= 61
-    with pytest.raises(Unacceptable, match="invalid bearer token: The token is not valid yet"):
+    with pytest.raises(TokenRejected, match="invalid bearer token: The token is not valid yet"):
         user_of(cluster, token)
 
 
 async def test_a_token_for_another_audience_is_refused(cluster: Cluster, admin: ClusterClient) -> None:
     token = await token_of(admin, audiences=["sts.amazonaws.com", "a"])
-    with pytest.raises(Unacceptable) as raised:
+    with pytest.raises(TokenRejected) as raised:
         user_of(cluster, token)
     assert str(raised.value) == (
         f'token audiences ["sts.amazonaws.com" "a"] is invalid for the target audiences ["{ISSUER}"]'
@@ -227,10 +227,10 @@ async def test_a_token_for_another_audience_is_refused(cluster: Cluster, admin: 
 async def test_a_token_dies_with_its_account(cluster: Cluster, admin: ClusterClient) -> None:
     token = await token_of(admin)
     await admin.delete("serviceaccounts", "default", "default")
-    with pytest.raises(Unacceptable, match='serviceaccounts "default" not found'):
+    with pytest.raises(TokenRejected, match='serviceaccounts "default" not found'):
         user_of(cluster, token)
     await admin.create("serviceaccounts", "default", {"metadata": {"name": "default"}})
-    with pytest.raises(Unacceptable, match=r"service account UID \(.*\) does not match claim \(.*\)"):
+    with pytest.raises(TokenRejected, match=r"service account UID \(.*\) does not match claim \(.*\)"):
         user_of(cluster, token)
 
 
@@ -242,14 +242,14 @@ async def test_a_bound_token_dies_with_its_pod(cluster: Cluster, admin: ClusterC
     clock.now += 80
     assert user_of(cluster, token)  # going, but its process may still say goodbye
     clock.now += 20
-    with pytest.raises(Unacceptable, match="service account token has been invalidated"):
+    with pytest.raises(TokenRejected, match="service account token has been invalidated"):
         user_of(cluster, token)
     clock.now -= 100
     await admin.delete("pods", "default", "p", grace_seconds=0)
-    with pytest.raises(Unacceptable, match="service account token has been invalidated"):
+    with pytest.raises(TokenRejected, match="service account token has been invalidated"):
         user_of(cluster, token)
     await make_pod(admin)
-    with pytest.raises(Unacceptable, match=r"pod UID \(.*\) does not match service account pod ref claim"):
+    with pytest.raises(TokenRejected, match=r"pod UID \(.*\) does not match service account pod ref claim"):
         user_of(cluster, token)
 
 
@@ -259,7 +259,7 @@ async def test_a_token_bound_to_a_secret_dies_with_it(cluster: Cluster, admin: C
     token = await token_of(admin, boundObjectRef=reference)
     assert user_of(cluster, token)
     await admin.delete("secrets", "default", "s")
-    with pytest.raises(Unacceptable, match="invalidated"):
+    with pytest.raises(TokenRejected, match="invalidated"):
         user_of(cluster, token)
 
 
@@ -288,7 +288,7 @@ async def test_forged_tokens_are_refused(cluster: Cluster, admin: ClusterClient)
         mint({**claims, "aud": "other"}, key),
     ]
     for token in forged:
-        with pytest.raises(Unacceptable) as raised:
+        with pytest.raises(TokenRejected) as raised:
             user_of(cluster, token)
         assert token == "" or token not in str(raised.value)
     assert user_of(cluster, good)
@@ -302,7 +302,7 @@ async def test_after_a_rotation_both_keys_verify_and_the_new_one_signs(cluster: 
     assert user_of(cluster, after)
     assert json.loads(base64.urlsafe_b64decode(after.split(".")[0] + "=="))["kid"] == OTHER_KEY.kid
     cluster.tokens.use_keys([OTHER_KEY])
-    with pytest.raises(Unacceptable):
+    with pytest.raises(TokenRejected):
         user_of(cluster, before)
 
 
@@ -560,7 +560,7 @@ def test_impersonation_needs_a_user(http: httpx2.Client, header: str) -> None:
 
 def test_an_impersonation_header_that_is_not_known_is_refused_not_ignored() -> None:
     with pytest.raises(StatusError, match="impersonate-foo is not known"):
-        impersonated(ADMINISTRATOR, [("Impersonate-User", "x"), ("Impersonate-Foo", "y")], NO_ROLES)
+        impersonated_user(ADMINISTRATOR, [("Impersonate-User", "x"), ("Impersonate-Foo", "y")], NO_ROLES)
 
 
 @pytest.mark.parametrize(
@@ -572,7 +572,7 @@ def test_an_impersonation_header_that_is_not_known_is_refused_not_ignored() -> N
     ],
 )
 def test_an_impersonated_user_has_the_groups_that_everyone_has(headers: Any, groups: tuple[str, ...]) -> None:
-    assert impersonated(ADMINISTRATOR, headers, NO_ROLES).groups == groups
+    assert impersonated_user(ADMINISTRATOR, headers, NO_ROLES).groups == groups
 
 
 # --- the issuer

@@ -9,7 +9,7 @@ import pytest
 
 from podrole.cluster.assembly.server import Cluster
 from podrole.cluster.authorization.authorizer import Authorizer
-from podrole.cluster.authorization.decisions import Attributes
+from podrole.cluster.authorization.decisions import AccessAttributes
 from podrole.cluster.authorization.roles import Roles
 from podrole.cluster.core.client import ClusterClient
 from podrole.cluster.core.users import ADMINISTRATOR, ANONYMOUS, User, service_account_groups
@@ -60,7 +60,7 @@ class Rbac:
     def reason(self, user: User, verb: str, resource: str = "", **more: str) -> str | None:
         """Return why it is allowed, None where it is not."""
         resource, _, subresource = resource.partition("/")
-        wanted = Attributes(user, verb, resource=resource, subresource=subresource, **more)
+        wanted = AccessAttributes(user, verb, resource=resource, subresource=subresource, **more)
         decision = self._authorizer.decide(wanted)
         return decision.reason if decision.allowed else None
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podrole.cluster.authorization.aggregation import gathered
+from podrole.cluster.authorization.aggregation import aggregated_rules
 from podrole.cluster.authorization.bootstrap import cluster_roles
-from podrole.cluster.authorization.decisions import Attributes
-from podrole.cluster.authorization.rules import allows, described, missing
+from podrole.cluster.authorization.decisions import AccessAttributes
+from podrole.cluster.authorization.rules import allows, describe_parts, uncovered_parts
 from podrole.cluster.core.users import User
 
 JANE = User("jane", groups=("system:authenticated",))
@@ -27,9 +27,9 @@ def urls(verbs: str, paths: str) -> dict[str, Any]:
     return {"verbs": verbs.split(), "nonResourceURLs": paths.split()}
 
 
-def wanted(verb: str, resource: str = "", **more: str) -> Attributes:
+def wanted(verb: str, resource: str = "", **more: str) -> AccessAttributes:
     resource, _, subresource = resource.partition("/")
-    return Attributes(JANE, verb, resource=resource, subresource=subresource, **more)
+    return AccessAttributes(JANE, verb, resource=resource, subresource=subresource, **more)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def wanted(verb: str, resource: str = "", **more: str) -> Attributes:
         (urls("*", "*"), wanted("get", "pods"), False),
     ],
 )
-def test_what_a_rule_allows(given_rule: dict[str, Any], attributes: Attributes, allowed: bool) -> None:
+def test_what_a_rule_allows(given_rule: dict[str, Any], attributes: AccessAttributes, allowed: bool) -> None:
     assert allows(given_rule, attributes) is allowed
 
 
@@ -72,7 +72,7 @@ def test_what_is_missing_is_named_in_its_smallest_parts() -> None:
         rule("get", "secrets"),
         urls("get post", "/metrics/x"),
     ]
-    assert described(missing(held, asked)) == [
+    assert describe_parts(uncovered_parts(held, asked)) == [
         '{APIGroups:[""], Resources:["pods"], Verbs:["delete"]}',
         '{APIGroups:[""], Resources:["pods/log"], Verbs:["get" "delete"]}',
         '{APIGroups:[""], Resources:["secrets"], ResourceNames:["b"], Verbs:["get"]}',
@@ -106,7 +106,7 @@ EVERY_REQUEST = [
 @given(held=st.lists(RULES, max_size=3), asked=RULES)
 def test_nothing_is_granted_by_what_is_covered_that_was_not_held(held: list[Any], asked: Any) -> None:
     """Escalation prevention compares rules; what counts is which requests they let through."""
-    if missing(held, [asked]):
+    if uncovered_parts(held, [asked]):
         return
     for request in EVERY_REQUEST:
         assert not allows(asked, request) or any(allows(one, request) for one in held), request
@@ -126,8 +126,8 @@ def test_gathered_rules_are_those_of_the_selected_roles_each_once() -> None:
         role("z", rule("get", "secrets"), c="1"),
         {"metadata": {"name": "empty", "labels": {"a": "1"}}, "rules": None},
     )
-    assert gathered(gatherer, [gatherer, one, two, *others]) == [rule("get", "pods"), rule("get", "nodes")]
-    assert gathered(one, [one, two]) is None
+    assert aggregated_rules(gatherer, [gatherer, one, two, *others]) == [rule("get", "pods"), rule("get", "nodes")]
+    assert aggregated_rules(one, [one, two]) is None
 
 
 def test_the_default_roles_of_people_grow_from_view_over_edit_to_admin() -> None:
@@ -135,9 +135,9 @@ def test_the_default_roles_of_people_grow_from_view_over_edit_to_admin() -> None
     assert rules["view"] == rules["system:aggregate-to-view"]
     assert all(one in rules["edit"] for one in rules["view"])
     assert all(one in rules["admin"] for one in rules["edit"])
-    reads = Attributes(JANE, "get", resource="secrets")
+    reads = AccessAttributes(JANE, "get", resource="secrets")
     assert [any(allows(one, reads) for one in rules[name]) for name in ("view", "edit", "admin")] == [False, True, True]
-    binds = Attributes(JANE, "create", group="rbac.authorization.k8s.io", resource="rolebindings")
+    binds = AccessAttributes(JANE, "create", group="rbac.authorization.k8s.io", resource="rolebindings")
     assert [any(allows(one, binds) for one in rules[name]) for name in ("view", "edit", "admin")] == [
         False,
         False,

@@ -45,7 +45,7 @@ class WebhookTrace:
 
 
 @dataclass(slots=True)
-class Attributes:
+class AdmissionAttributes:
     """The request. Plugins replace ``object``; they never change what the store holds.
 
     ``options`` is the CreateOptions, UpdateOptions or DeleteOptions that a webhook is shown.

@@ -14,8 +14,8 @@ from typing import Any, Literal
 from podrole.base.clock import Clock
 from podrole.base.events import Event, EventLog
 from podrole.cluster.admission import namespace_lifecycle, pods
-from podrole.cluster.admission.attributes import Attributes
-from podrole.cluster.admission.mutating import MutatingWebhooks, Rounds
+from podrole.cluster.admission.attributes import AdmissionAttributes
+from podrole.cluster.admission.mutating import MutatingWebhooks, ReinvocationState
 from podrole.cluster.admission.validating import ValidatingWebhooks
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.store.memory import Store
@@ -43,9 +43,9 @@ class AdmissionChain:
         self._clock = clock
         self._events = events
 
-    async def admit(self, request: Attributes) -> None:
+    async def admit(self, request: AdmissionAttributes) -> None:
         """Run every plugin that may change the object; it is then in ``request.object``. Raises StatusError."""
-        rounds = Rounds()
+        rounds = ReinvocationState()
         self._built_in(request)
         await self._mutating.admit(request, rounds)
         if rounds.again:
@@ -53,18 +53,18 @@ class AdmissionChain:
             self._built_in(request)
             await self._mutating.admit(request, rounds)
 
-    async def validate(self, request: Attributes) -> bool:
+    async def validate(self, request: AdmissionAttributes) -> bool:
         """Ask the validating webhooks about the object as it is to be stored, and return whether any was asked.
 
         Raises StatusError.
         """
         return await self._validating.validate(request)
 
-    def _built_in(self, request: Attributes) -> None:
+    def _built_in(self, request: AdmissionAttributes) -> None:
         namespace_lifecycle.admit(request, self._store)
         pods.admit(request, self._store, self._suffix)
 
-    def record(self, request: Attributes, refusal: StatusError | None) -> None:
+    def record(self, request: AdmissionAttributes, refusal: StatusError | None) -> None:
         """Write the event of a new pod: ``refusal`` says why it is not stored, None that it is."""
         if self._events is None or request.operation != "CREATE" or request.resource.plural != "pods":
             return
@@ -99,7 +99,7 @@ class AdmissionChain:
         )
 
 
-def _summary(request: Attributes) -> str:
+def _summary(request: AdmissionAttributes) -> str:
     """Say in one sentence what the webhooks did."""
     if not request.trace:
         return "no webhook is registered for it"

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from podrole.cluster.admission.attributes import Attributes, WebhookTrace
+from podrole.cluster.admission.attributes import AdmissionAttributes, WebhookTrace
 from podrole.cluster.admission.caller import CallError, WebhookCaller
-from podrole.cluster.admission.match_conditions import ConditionFailed, Conditions
-from podrole.cluster.admission.matching import Registered, decide
-from podrole.cluster.admission.review import ReviewError, Verdict, read_verdict, request_body
+from podrole.cluster.admission.match_conditions import ConditionFailed, MatchConditions
+from podrole.cluster.admission.matching import RegisteredWebhook, match_webhook
+from podrole.cluster.admission.review import ReviewError, WebhookResponse, read_response, request_body
 from podrole.cluster.core.errors import StatusError, bad_request, internal, resource_forbidden
 from podrole.cluster.core.resources import Resource
 from podrole.cluster.kinds.registry import BY_NAME
@@ -28,10 +28,10 @@ _NAMESPACES = BY_NAME["namespaces"]
 
 
 @dataclass(frozen=True, slots=True)
-class Hook:
+class NumberedWebhook:
     """A webhook that is to be called, and its place among all that are registered."""
 
-    registered: Registered
+    registered: RegisteredWebhook
     index: int
 
     @property
@@ -43,26 +43,26 @@ class Hook:
         return self.registered.webhook
 
 
-class Dispatch:
+class WebhookDispatcher:
     """Finds and asks the webhooks of one kind."""
 
-    def __init__(self, kind: Kind, store: Store, caller: WebhookCaller, conditions: Conditions) -> None:
+    def __init__(self, kind: Kind, store: Store, caller: WebhookCaller, conditions: MatchConditions) -> None:
         self._kind = kind
         self._configurations: Resource = BY_NAME[f"{kind}webhookconfigurations.admissionregistration.k8s.io"]
         self._store = store
         self._caller = caller
         self._conditions = conditions
 
-    def registered(self) -> list[Hook]:
+    def registered(self) -> list[NumberedWebhook]:
         """Return every webhook, configurations by name, each one's webhooks in order."""
         every = [
-            Registered(configuration["metadata"]["name"], webhook)
+            RegisteredWebhook(configuration["metadata"]["name"], webhook)
             for configuration in self._store.list(self._configurations)
             for webhook in configuration.get("webhooks", ())
         ]
-        return [Hook(one, index) for index, one in enumerate(every)]
+        return [NumberedWebhook(one, index) for index, one in enumerate(every)]
 
-    def namespace_labels(self, request: Attributes) -> Mapping[str, str] | None:
+    def namespace_labels(self, request: AdmissionAttributes) -> Mapping[str, str] | None:
         """Return the labels that namespaceSelectors look at, None for cluster-scoped objects."""
         if request.resource is _NAMESPACES:
             namespace = request.object or request.old
@@ -74,13 +74,18 @@ class Dispatch:
         return labels
 
     def is_called(
-        self, hook: Hook, request: Attributes, labels: Mapping[str, str] | None, *, explain: bool = True
+        self,
+        hook: NumberedWebhook,
+        request: AdmissionAttributes,
+        labels: Mapping[str, str] | None,
+        *,
+        explain: bool = True,
     ) -> bool:
         """Say whether the webhook sees the request; the trace says why not, where only little is missing.
 
         Raises StatusError (403) where a condition cannot be evaluated and the webhook must not be passed over.
         """
-        decision = decide(hook.webhook, request, labels)
+        decision = match_webhook(hook.webhook, request, labels)
         why = decision.why
         if decision.called:
             try:
@@ -96,12 +101,16 @@ class Dispatch:
             self._trace(hook, request, "not called").why = why
         return False
 
-    def _trace(self, hook: Hook, request: Attributes, outcome: Any, round_: int = 0) -> WebhookTrace:
+    def _trace(
+        self, hook: NumberedWebhook, request: AdmissionAttributes, outcome: Any, round_: int = 0
+    ) -> WebhookTrace:
         trace = WebhookTrace(hook.registered.configuration, hook.name, outcome, round=round_)
         request.trace.append(trace)
         return trace
 
-    async def ask(self, hook: Hook, request: Attributes, round_: int = 0) -> tuple[WebhookTrace, Verdict | None]:
+    async def ask(
+        self, hook: NumberedWebhook, request: AdmissionAttributes, round_: int = 0
+    ) -> tuple[WebhookTrace, WebhookResponse | None]:
         """Ask one webhook whether it allows the request; what it says besides is noted in the request.
 
         The verdict is None where the call failed and its failurePolicy is to go on without. Raises StatusError.
@@ -123,14 +132,16 @@ class Dispatch:
         trace.outcome = "unchanged" if self._kind == "mutating" else "allowed"
         return trace, verdict
 
-    async def _call(self, hook: Hook, request: Attributes, trace: WebhookTrace) -> Verdict | None:
+    async def _call(
+        self, hook: NumberedWebhook, request: AdmissionAttributes, trace: WebhookTrace
+    ) -> WebhookResponse | None:
         uid = str(uuid.uuid4())
         started = time.perf_counter()
         try:
             answer = await self._caller.call(
                 hook.webhook["clientConfig"], request_body(request, uid), hook.webhook.get("timeoutSeconds", 10)
             )
-            return read_verdict(answer, uid, mutating=self._kind == "mutating")
+            return read_response(answer, uid, mutating=self._kind == "mutating")
         except (CallError, ReviewError) as problem:
             why = f"received invalid webhook response: {problem}" if isinstance(problem, ReviewError) else str(problem)
             trace.why = why
@@ -144,7 +155,7 @@ class Dispatch:
             trace.milliseconds = (time.perf_counter() - started) * 1000
 
 
-def _denial(name: str, verdict: Verdict) -> StatusError:
+def _denial(name: str, verdict: WebhookResponse) -> StatusError:
     """Return the refusal of a webhook: its own words and, from 400 on, its own code."""
     text = verdict.message or verdict.reason
     why = f"denied the request: {text}" if text else "denied the request without explanation"

@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from podrole.cluster.admission.attributes import Attributes as Request
-from podrole.cluster.admission.review import described
+from podrole.cluster.admission.attributes import AdmissionAttributes
+from podrole.cluster.admission.review import admission_request
 from podrole.cluster.authorization.authorizer import Authorizer
-from podrole.cluster.authorization.decisions import Attributes
+from podrole.cluster.authorization.decisions import AccessAttributes
 from podrole.cluster.cel.environment import AccessCheck, environment, plain_error
 
 Object = dict[str, Any]
@@ -26,14 +26,14 @@ class ConditionFailed(Exception):
     """An expression could not be evaluated, and the webhook's failurePolicy is to fail."""
 
 
-class Conditions:
+class MatchConditions:
     """Evaluates the conditions of webhooks. ``authorizer`` answers for the variable of that name."""
 
     def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
         self._compiled = functools.lru_cache(maxsize=256)(self._compile)
 
-    def unmet(self, webhook: _Map, request: Request) -> str | None:
+    def unmet(self, webhook: _Map, request: AdmissionAttributes) -> str | None:
         """Return which condition keeps the webhook from being called, None where none does. Raises ConditionFailed.
 
         One that is false decides, whatever else fails.
@@ -44,7 +44,7 @@ class Conditions:
         variables = {
             "object": request.object,
             "oldObject": request.old,
-            "request": described(request),
+            "request": admission_request(request),
             "authorizer": _question(request),
         }
         problems = []
@@ -74,7 +74,7 @@ class Conditions:
 
     def _decide(self, check: AccessCheck) -> tuple[bool, str]:
         decision = self._authorizer.decide(
-            Attributes(
+            AccessAttributes(
                 check.user,
                 check.verb,
                 path=check.path,
@@ -95,7 +95,7 @@ def _error(value: Any) -> str:
     return f"no such key: {missing[1]}" if missing else value
 
 
-def _question(request: Request) -> Object:
+def _question(request: AdmissionAttributes) -> Object:
     """Return the ``authorizer`` variable: nothing asked yet, on behalf of the request's user."""
     resource = request.resource
     user = {"user": request.user.name, "groups": list(request.user.groups)}

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from podrole.cluster.admission.attributes import Attributes
-from podrole.cluster.core.label_selectors import of_object
+from podrole.cluster.admission.attributes import AdmissionAttributes
+from podrole.cluster.core.label_selectors import label_selector
 
 Object = dict[str, Any]
 
@@ -25,7 +25,7 @@ OBJECT_NOT_SELECTED = "the objectSelector does not select the object's labels"
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegisteredWebhook:
     """One webhook of one configuration."""
 
     configuration: str
@@ -41,7 +41,7 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class WebhookMatch:
     """Whether the webhook is called; ``why`` says why not. ``rules_match`` tells near misses from the unconcerned."""
 
     called: bool
@@ -49,26 +49,28 @@ class Decision:
     rules_match: bool = False
 
 
-def decide(webhook: Mapping[str, Any], request: Attributes, namespace_labels: Mapping[str, str] | None) -> Decision:
+def match_webhook(
+    webhook: Mapping[str, Any], request: AdmissionAttributes, namespace_labels: Mapping[str, str] | None
+) -> WebhookMatch:
     """Say whether the webhook is to see the request.
 
     ``namespace_labels`` are those of the request's namespace, of the object itself where that is a namespace, None for
     other cluster-scoped objects (which every namespaceSelector lets through).
     """
     if request.resource.plural in EXEMPT:
-        return Decision(called=False, why="webhook configurations are never sent to webhooks")
+        return WebhookMatch(called=False, why="webhook configurations are never sent to webhooks")
     if not any(_rule_matches(rule, request) for rule in webhook.get("rules", ())):
-        return Decision(called=False, why=NO_RULE)
-    if namespace_labels is not None and not of_object(webhook["namespaceSelector"]).matches(namespace_labels):
-        return Decision(called=False, why=NAMESPACE_NOT_SELECTED, rules_match=True)
-    selector = of_object(webhook["objectSelector"])
+        return WebhookMatch(called=False, why=NO_RULE)
+    if namespace_labels is not None and not label_selector(webhook["namespaceSelector"]).matches(namespace_labels):
+        return WebhookMatch(called=False, why=NAMESPACE_NOT_SELECTED, rules_match=True)
+    selector = label_selector(webhook["objectSelector"])
     candidates = [one for one in (request.object, request.old) if one is not None]
     if not any(selector.matches(one.get("metadata", {}).get("labels")) for one in candidates):
-        return Decision(called=False, why=OBJECT_NOT_SELECTED, rules_match=True)
-    return Decision(called=True, rules_match=True)
+        return WebhookMatch(called=False, why=OBJECT_NOT_SELECTED, rules_match=True)
+    return WebhookMatch(called=True, rules_match=True)
 
 
-def _rule_matches(rule: Mapping[str, Any], request: Attributes) -> bool:
+def _rule_matches(rule: Mapping[str, Any], request: AdmissionAttributes) -> bool:
     resource = request.resource
     scope = rule.get("scope", "*")
     # A Namespace counts as cluster-scoped.

@@ -10,18 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from podrole.cluster.admission.attributes import Attributes, WebhookTrace
-from podrole.cluster.admission.dispatch import Dispatch, Hook
+from podrole.cluster.admission.attributes import AdmissionAttributes, WebhookTrace
+from podrole.cluster.admission.dispatch import NumberedWebhook, WebhookDispatcher
 from podrole.cluster.core.errors import StatusError, internal
 from podrole.cluster.patching.json_patches import MAX_OPERATIONS, apply_json_patch
 
 Object = dict[str, Any]
-Redecode = Callable[[Attributes, Any], Object]
+Redecode = Callable[[AdmissionAttributes, Any], Object]
 """Makes an object of what a webhook's patch left: decoded strictly, defaulted. Raises StatusError."""
 
 
 @dataclass(slots=True)
-class Rounds:
+class ReinvocationState:
     """What is remembered between the first round and the one that reinvokes.
 
     ``reinvocable`` are the webhooks called so far that ask for it; ``due`` those to be called once more; ``output`` is
@@ -44,11 +44,11 @@ class Rounds:
 class MutatingWebhooks:
     """Calls the webhooks that MutatingWebhookConfigurations register."""
 
-    def __init__(self, dispatch: Dispatch, redecode: Redecode) -> None:
+    def __init__(self, dispatch: WebhookDispatcher, redecode: Redecode) -> None:
         self._dispatch = dispatch
         self._redecode = redecode
 
-    async def admit(self, request: Attributes, rounds: Rounds) -> None:
+    async def admit(self, request: AdmissionAttributes, rounds: ReinvocationState) -> None:
         """Call those that match; in a second round only those that are due. Raises StatusError."""
         if rounds.number and request.object != rounds.output:
             rounds.something_changed()  # the built-in plugins did
@@ -66,7 +66,7 @@ class MutatingWebhooks:
                 rounds.reinvocable.add(key)
         rounds.output = request.object
 
-    async def _call(self, request: Attributes, hook: Hook, round_: int) -> bool:
+    async def _call(self, request: AdmissionAttributes, hook: NumberedWebhook, round_: int) -> bool:
         """Call one webhook and do as it says. Return whether it changed the object."""
         trace, verdict = await self._dispatch.ask(hook, request, round_)
         if verdict is None:
@@ -75,7 +75,9 @@ class MutatingWebhooks:
         _audit(request, hook, trace, mutated=changed)
         return changed
 
-    def _patch(self, request: Attributes, hook: Hook, trace: WebhookTrace, patch: list[Any]) -> bool:
+    def _patch(
+        self, request: AdmissionAttributes, hook: NumberedWebhook, trace: WebhookTrace, patch: list[Any]
+    ) -> bool:
         """Apply a webhook's patch. What it asked for but cannot be done is an error whatever its failurePolicy."""
         trace.patch = patch
         trace.outcome = "failed"
@@ -105,7 +107,7 @@ def _patched(obj: Object, patch: list[Any]) -> Any:
     return apply_json_patch(obj, patch)
 
 
-def _audit(request: Attributes, hook: Hook, trace: WebhookTrace, *, mutated: bool) -> None:
+def _audit(request: AdmissionAttributes, hook: NumberedWebhook, trace: WebhookTrace, *, mutated: bool) -> None:
     said = {"configuration": hook.registered.configuration, "webhook": hook.name}
     key = f"webhook.admission.k8s.io/round_{trace.round}_index_{hook.index}"
     request.audit[f"mutation.{key}"] = json.dumps({**said, "mutated": mutated}, separators=(",", ":"))

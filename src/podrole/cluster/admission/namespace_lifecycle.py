@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from podrole.cluster.admission.attributes import Attributes
+from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.core.errors import resource_forbidden, resource_not_found
 from podrole.cluster.kinds.registry import BY_NAME
 from podrole.cluster.store.memory import Store
@@ -11,7 +11,7 @@ IMMORTAL = frozenset({"default", "kube-public", "kube-system"})
 _NAMESPACES = BY_NAME["namespaces"]
 
 
-def admit(request: Attributes, store: Store) -> None:
+def admit(request: AdmissionAttributes, store: Store) -> None:
     """Raises StatusError: 404 for a missing namespace, 403 for one that is being terminated or must stay."""
     resource = request.resource
     if request.operation == "DELETE":

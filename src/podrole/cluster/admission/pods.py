@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from podrole.cluster.admission.attributes import Attributes
+from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.core.errors import resource_forbidden
 from podrole.cluster.kinds.registry import BY_NAME
 from podrole.cluster.store.memory import Store
@@ -25,7 +25,7 @@ _ACCOUNTS = BY_NAME["serviceaccounts"]
 _SECONDS = 300
 
 
-def admit(request: Attributes, store: Store, suffix: Callable[[], str]) -> None:
+def admit(request: AdmissionAttributes, store: Store, suffix: Callable[[], str]) -> None:
     """Fill in a new pod. ``suffix`` makes the random end of a volume's name. Raises StatusError (403)."""
     pod = request.object
     if request.operation != "CREATE" or request.resource.plural != "pods" or request.subresource or pod is None:
@@ -39,7 +39,7 @@ def admit(request: Attributes, store: Store, suffix: Callable[[], str]) -> None:
     spec["tolerations"] = _tolerations(spec.get("tolerations", []))
 
 
-def _service_account(request: Attributes, spec: Object, store: Store, suffix: Callable[[], str]) -> None:
+def _service_account(request: AdmissionAttributes, spec: Object, store: Store, suffix: Callable[[], str]) -> None:
     name = spec.get("serviceAccountName") or "default"
     spec["serviceAccountName"] = spec["serviceAccount"] = name
     account = store.get(_ACCOUNTS, request.namespace, name)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from podrole.cluster.admission.attributes import Attributes
+from podrole.cluster.admission.attributes import AdmissionAttributes
 
 Object = dict[str, Any]
 
@@ -24,7 +24,7 @@ class ReviewError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class WebhookResponse:
     """What a webhook said. ``patch`` holds JSON Patch operations, none where it changes nothing."""
 
     allowed: bool
@@ -36,7 +36,7 @@ class Verdict:
     audit: dict[str, str] = field(default_factory=dict)
 
 
-def described(request: Attributes) -> Object:
+def admission_request(request: AdmissionAttributes) -> Object:
     """Return the AdmissionRequest but for its uid and objects; keys stand in kube-apiserver's order."""
     resource = request.resource
     below = resource.subresource(request.subresource) if request.subresource else None
@@ -64,15 +64,15 @@ def described(request: Attributes) -> Object:
     }
 
 
-def request_body(request: Attributes, uid: str) -> bytes:
+def request_body(request: AdmissionAttributes, uid: str) -> bytes:
     """Return the review to send."""
-    about = described(request)
+    about = admission_request(request)
     last = {key: about.pop(key) for key in ("dryRun", "options")}
     body = {"uid": uid, **about, "object": request.object, "oldObject": request.old, **last}
     return msgspec.json.encode({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": body})
 
 
-def read_verdict(data: bytes, uid: str, *, mutating: bool) -> Verdict:
+def read_response(data: bytes, uid: str, *, mutating: bool) -> WebhookResponse:
     """Read a webhook's answer. Raises ReviewError, in kube-apiserver's words, for one that is not well-formed."""
     try:
         review = msgspec.json.decode(data)
@@ -95,7 +95,7 @@ def read_verdict(data: bytes, uid: str, *, mutating: bool) -> Verdict:
         raise ReviewError("response.allowed is no bool")
     status = response.get("status")
     status = status if isinstance(status, dict) else {}
-    return Verdict(
+    return WebhookResponse(
         allowed=allowed,
         patch=_patch(response) if mutating else _no_patch(response),
         code=status["code"] if isinstance(status.get("code"), int) else 0,

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import asyncio
 
-from podrole.cluster.admission.attributes import Attributes
-from podrole.cluster.admission.dispatch import Dispatch
+from podrole.cluster.admission.attributes import AdmissionAttributes
+from podrole.cluster.admission.dispatch import WebhookDispatcher
 
 
 class ValidatingWebhooks:
     """Calls the webhooks that ValidatingWebhookConfigurations register."""
 
-    def __init__(self, dispatch: Dispatch) -> None:
+    def __init__(self, dispatch: WebhookDispatcher) -> None:
         self._dispatch = dispatch
 
-    async def validate(self, request: Attributes) -> bool:
+    async def validate(self, request: AdmissionAttributes) -> bool:
         """Ask all that match and return whether any did. Raises StatusError: the first one's in their order."""
         labels = self._dispatch.namespace_labels(request)
         hooks = [one for one in self._dispatch.registered() if self._dispatch.is_called(one, request, labels)]

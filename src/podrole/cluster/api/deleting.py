@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from podrole.base.clock import Clock, rfc3339
-from podrole.cluster.admission.attributes import Attributes
+from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.admission.chain import AdmissionChain
 from podrole.cluster.api.writing import ATTEMPTS, check_uid, ordered
 from podrole.cluster.core.calls import Call, DeleteOptions
@@ -47,8 +47,8 @@ class Deletes:
                 return self._delete(call, options, live)
         raise conflict(resource.group, resource.plural, call.name, MODIFIED)
 
-    def _attributes(self, call: Call, live: Object) -> Attributes:
-        return Attributes(
+    def _attributes(self, call: Call, live: Object) -> AdmissionAttributes:
+        return AdmissionAttributes(
             operation="DELETE",
             resource=call.resource,
             namespace=call.namespace,

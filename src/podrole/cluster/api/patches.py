@@ -20,7 +20,7 @@ from podrole.cluster.core.errors import (
     resource_not_found,
     unsupported_media_type,
 )
-from podrole.cluster.patching.apply import Writer, apply
+from podrole.cluster.patching.apply import WriterIdentity, apply
 from podrole.cluster.patching.json_patches import json_patch, merge_patch
 from podrole.cluster.patching.strategic import StrategicError, strategic_merge
 from podrole.cluster.schema.decoding import DecodeError
@@ -147,7 +147,7 @@ class Patches:
                 raise bad_request(f"error strict decoding YAML: {text}")
             if call.validation == "Warn":
                 call.warnings.append(text)
-        by = Writer(call.resource, call.manager, self._clock(), call.subresource)
+        by = WriterIdentity(call.resource, call.manager, self._clock(), call.subresource)
         force = bool(call.force)
         if self._writes.find(call) is None:
             if call.subresource or metadata.get("uid"):

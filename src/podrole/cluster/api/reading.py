@@ -24,7 +24,7 @@ from podrole.cluster.core.errors import (
 from podrole.cluster.core.field_selectors import parse_fields
 from podrole.cluster.core.label_selectors import parse_labels
 from podrole.cluster.kinds.registry import kind_of
-from podrole.cluster.store.memory import Store, TooOld
+from podrole.cluster.store.memory import RevisionTooOld, Store
 from podrole.cluster.store.watchers import Watcher
 
 Object = dict[str, Any]
@@ -185,7 +185,7 @@ class Reads:
                 after=None if from_now else revision,
                 limit=None if patient else self._watch_limit,
             )
-        except TooOld as problem:
+        except RevisionTooOld as problem:
             raise expired(f"too old resource version: {revision} ({problem.oldest})") from None
         initial: list[tuple[ChangeType, Object]] = []
         if from_now and options.send_initial_events is not False:

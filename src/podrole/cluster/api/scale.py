@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from podrole.cluster.api.patches import Patch, check_patch_options
-from podrole.cluster.api.writing import Face, Writes
+from podrole.cluster.api.writing import ObjectView, Writes
 from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import bad_request, invalid, invalid_object, unsupported_media_type
 from podrole.cluster.patching.json_patches import json_patch, merge_patch
@@ -74,7 +74,7 @@ def _take(workload: Object, scale: Object) -> Object:
     return {**workload, "spec": {**workload["spec"], "replicas": scale["spec"].get("replicas", 0)}}
 
 
-_FACE = Face(scale_of, _take)
+_FACE = ObjectView(scale_of, _take)
 
 
 def _patched(scale: Object, patch: Patch) -> Object:

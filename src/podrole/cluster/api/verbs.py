@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Literal
 
-from podrole.cluster.admission.attributes import Attributes
+from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.admission.chain import AdmissionChain
 from podrole.cluster.api.deleting import Deletes
 from podrole.cluster.api.patches import Patch, Patches
@@ -73,7 +73,7 @@ class Verbs:
         await self._admitted(call, "CONNECT", options)
 
     async def _admitted(self, call: Call, operation: Literal["CREATE", "CONNECT"], body: Object) -> Object:
-        request = Attributes(
+        request = AdmissionAttributes(
             operation=operation,
             resource=call.resource,
             namespace=call.namespace,

@@ -16,7 +16,7 @@ from typing import Any
 
 from podrole.base.clock import Clock, rfc3339
 from podrole.cluster.admission import namespace_lifecycle
-from podrole.cluster.admission.attributes import Attributes
+from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.admission.chain import AdmissionChain
 from podrole.cluster.authorization.escalation import Escalation
 from podrole.cluster.core.calls import Call
@@ -33,7 +33,7 @@ from podrole.cluster.core.errors import (
     resource_not_found,
 )
 from podrole.cluster.kinds.registry import kind_of
-from podrole.cluster.patching.apply import Writer, track_update
+from podrole.cluster.patching.apply import WriterIdentity, track_update
 from podrole.cluster.store.memory import Store
 from podrole.cluster.validation.metadata import validate_metadata, validate_metadata_update
 
@@ -75,7 +75,7 @@ _METADATA_ORDER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class ObjectView:
     """An object as another kind: how it is shown so, and how it takes what became of that; both leave it as it is."""
 
     show: Callable[[Object], Object]
@@ -126,7 +126,7 @@ class Writes:
         self._admission.record(request, None)
         return stored
 
-    async def _create(self, call: Call, request: Attributes) -> Object:
+    async def _create(self, call: Call, request: AdmissionAttributes) -> Object:
         obj = await self._admit(request)
         if request.trace:  # webhooks took their time: the namespace may be going by now, and they may have moved it
             namespace_lifecycle.admit(request, self._store)
@@ -149,11 +149,13 @@ class Writes:
         elif metadata.setdefault("namespace", call.namespace) != call.namespace:
             raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
 
-    def _writer(self, call: Call) -> Writer:
-        return Writer(call.resource, call.manager, self._clock(), call.subresource)
+    def _writer(self, call: Call) -> WriterIdentity:
+        return WriterIdentity(call.resource, call.manager, self._clock(), call.subresource)
 
-    def _attributes(self, call: Call, operation: Any, obj: Object, old: Object | None, options: Object) -> Attributes:
-        return Attributes(
+    def _attributes(
+        self, call: Call, operation: Any, obj: Object, old: Object | None, options: Object
+    ) -> AdmissionAttributes:
+        return AdmissionAttributes(
             operation=operation,
             resource=call.resource,
             namespace=call.namespace,
@@ -167,7 +169,7 @@ class Writes:
             warnings=call.warnings,
         )
 
-    async def _admit(self, request: Attributes) -> Object:
+    async def _admit(self, request: AdmissionAttributes) -> Object:
         await self._admission.admit(request)
         if request.object is None:
             raise bad_request("admission left no object")
@@ -264,7 +266,7 @@ class Writes:
         options: Object,
         *,
         tracked: bool = False,
-        face: Face | None = None,
+        face: ObjectView | None = None,
     ) -> Object:
         """Make a new state of the live object and store it; ``make`` gets the live object, which it must not change.
 
@@ -295,7 +297,7 @@ class Writes:
             raise self._conflict(call)
 
     async def _replace(
-        self, call: Call, new: Object, live: Object, options: Object, *, tracked: bool, face: Face | None
+        self, call: Call, new: Object, live: Object, options: Object, *, tracked: bool, face: ObjectView | None
     ) -> Object:
         metadata, before = new["metadata"], live["metadata"]
         metadata.pop("resourceVersion", None)

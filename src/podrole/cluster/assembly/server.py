@@ -15,11 +15,11 @@ from typing import Any, Self
 
 from podrole.base.clock import Clock, system_clock
 from podrole.base.events import EventLog
-from podrole.cluster.admission.attributes import Attributes
+from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.admission.caller import ServiceResolver, WebhookCaller
 from podrole.cluster.admission.chain import AdmissionChain
-from podrole.cluster.admission.dispatch import Dispatch
-from podrole.cluster.admission.match_conditions import Conditions
+from podrole.cluster.admission.dispatch import WebhookDispatcher
+from podrole.cluster.admission.match_conditions import MatchConditions
 from podrole.cluster.admission.mutating import MutatingWebhooks
 from podrole.cluster.admission.validating import ValidatingWebhooks
 from podrole.cluster.api.decode import decode_body, finish, redecode
@@ -39,9 +39,9 @@ from podrole.cluster.authorization.roles import CLUSTER_ROLE_BINDINGS, CLUSTER_R
 from podrole.cluster.core.calls import Call
 from podrole.cluster.core.client import ClusterClient
 from podrole.cluster.core.errors import internal
-from podrole.cluster.core.node_api import Node
+from podrole.cluster.core.node_api import NodeApi
 from podrole.cluster.core.users import MASTERS, User
-from podrole.cluster.http.app import ApiApp, Order
+from podrole.cluster.http.app import ApiApp, PostHandler
 from podrole.cluster.http.handlers import Handlers
 from podrole.cluster.http.paths import Paths
 from podrole.cluster.identity.authentication import Authenticator, TokenAuthenticator
@@ -136,9 +136,9 @@ class Cluster:
         events: EventLog | None,
     ) -> Verbs:
         clock = self._clock
-        conditions = Conditions(authorizer)
+        conditions = MatchConditions(authorizer)
         mutating, validating = (
-            Dispatch(kind, self.store, self._caller, conditions) for kind in ("mutating", "validating")
+            WebhookDispatcher(kind, self.store, self._caller, conditions) for kind in ("mutating", "validating")
         )
         admission = AdmissionChain(
             self.store,
@@ -187,22 +187,22 @@ class Cluster:
         return self._issuer.app
 
     @property
-    def node(self) -> Node | None:
+    def node(self) -> NodeApi | None:
         """What logs, exec and attach are passed on to; None while there is no node."""
         return self._handlers.node
 
     @node.setter
-    def node(self, node: Node | None) -> None:
+    def node(self, node: NodeApi | None) -> None:
         self._handlers.node = node
 
     @property
-    def orders(self) -> dict[str, Order]:
+    def post_handlers(self) -> dict[str, PostHandler]:
         """What whoever runs the cluster does on a POST to a path of their own, below ``/podrole/``.
 
         An order gets the body and returns what is to be the JSON answer, or raises StatusError. RBAC decides who may
         ``post`` to the path.
         """
-        return self._api.orders
+        return self._api.post_handlers
 
     def client(self, user: User, agent: str = "podrole") -> ClusterClient:
         """Return a client inside this process that acts as ``user``; ``agent`` names the fields that it manages."""
@@ -224,7 +224,7 @@ class Cluster:
         await self._caller.close()
 
 
-def _redecode(request: Attributes, value: Any) -> Object:
+def _redecode(request: AdmissionAttributes, value: Any) -> Object:
     """Make an object again of what a webhook's patch left; what it added that no type knows is dropped."""
     below = request.resource.subresource(request.subresource) if request.subresource else None
     try:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from podrole.cluster.core.label_selectors import of_object
+from podrole.cluster.core.label_selectors import label_selector
 
 Object = dict[str, Any]
 
 
-def gathered(role: Object, others: Iterable[Object]) -> list[Object] | None:
+def aggregated_rules(role: Object, others: Iterable[Object]) -> list[Object] | None:
     """Return the rules that ``role`` should have: those of all that its selectors select, each once, by their names.
 
     None for a role that gathers nothing.
@@ -24,7 +24,7 @@ def gathered(role: Object, others: Iterable[Object]) -> list[Object] | None:
     by_name = sorted(others, key=lambda one: str(one["metadata"]["name"]))
     rules: list[Object] = []
     for selector in aggregation.get("clusterRoleSelectors", ()):
-        matcher = of_object(selector)
+        matcher = label_selector(selector)
         for one in by_name:
             metadata = one["metadata"]
             if metadata["name"] == role["metadata"]["name"] or not matcher.matches(metadata.get("labels")):

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from podrole.cluster.authorization.decisions import Attributes, Decision, refusal
-from podrole.cluster.authorization.roles import Grant, RoleMissing, Roles
+from podrole.cluster.authorization.decisions import AccessAttributes, AccessDecision, refusal
+from podrole.cluster.authorization.roles import RoleGrant, RoleNotFound, Roles
 from podrole.cluster.authorization.rules import Rule, allows
 from podrole.cluster.core.users import MASTERS, User
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldRules:
     """All rules that a user has in a namespace; ``problems`` say which could not be found."""
 
     rules: tuple[Rule, ...]
@@ -29,34 +29,34 @@ class Authorizer:
     def __init__(self, roles: Roles) -> None:
         self._roles = roles
 
-    def decide(self, wanted: Attributes) -> Decision:
+    def decide(self, wanted: AccessAttributes) -> AccessDecision:
         """Return whether it is allowed, and by which binding."""
         if MASTERS in wanted.user.groups:
-            return Decision(allowed=True)
+            return AccessDecision(allowed=True)
         problems: list[str] = []
         for grant in self._roles.grants(wanted.user, wanted.namespace):
-            if isinstance(grant, RoleMissing):
+            if isinstance(grant, RoleNotFound):
                 problems.append(str(grant))
             elif any(allows(rule, wanted) for rule in grant.rules):
-                return Decision(allowed=True, reason=f"RBAC: allowed by {grant.source}")
-        return Decision(allowed=False, reason=f"RBAC: {aggregated(problems)}" if problems else "")
+                return AccessDecision(allowed=True, reason=f"RBAC: allowed by {grant.source}")
+        return AccessDecision(allowed=False, reason=f"RBAC: {aggregated(problems)}" if problems else "")
 
-    def check(self, wanted: Attributes) -> None:
+    def check(self, wanted: AccessAttributes) -> None:
         """Raises StatusError (403) for what is not allowed."""
         decision = self.decide(wanted)
         if not decision.allowed:
             raise refusal(wanted, decision)
 
-    def held(self, user: User, namespace: str) -> Held:
+    def held(self, user: User, namespace: str) -> HeldRules:
         """Return what the user may do in a namespace ('' for the cluster's bindings alone)."""
         found = list(self._roles.grants(user, namespace))
-        return Held(
-            tuple(rule for grant in found if isinstance(grant, Grant) for rule in grant.rules),
-            tuple(str(problem) for problem in found if isinstance(problem, RoleMissing)),
+        return HeldRules(
+            tuple(rule for grant in found if isinstance(grant, RoleGrant) for rule in grant.rules),
+            tuple(str(problem) for problem in found if isinstance(problem, RoleNotFound)),
         )
 
 
-def rules_status(held: Held) -> dict[str, Any]:
+def rules_status(held: HeldRules) -> dict[str, Any]:
     """Return the status of a SelfSubjectRulesReview."""
     status: dict[str, Any] = {
         "resourceRules": [

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from podrole.cluster.authorization.aggregation import gathered
+from podrole.cluster.authorization.aggregation import aggregated_rules
 from podrole.cluster.authorization.roles import GROUP
 from podrole.cluster.core.users import AUTHENTICATED, MASTERS, SERVICE_ACCOUNTS, UNAUTHENTICATED
 
@@ -164,7 +164,7 @@ def cluster_roles() -> list[Object]:
         _role("admin", [], gathers="admin"),
     ]
     for role in roles:  # each one after those that it gathers
-        role["rules"] = gathered(role, roles) or role["rules"]
+        role["rules"] = aggregated_rules(role, roles) or role["rules"]
     return roles
 
 

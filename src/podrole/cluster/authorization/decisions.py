@@ -9,7 +9,7 @@ from podrole.cluster.core.users import User
 
 
 @dataclass(frozen=True, slots=True)
-class Attributes:
+class AccessAttributes:
     """What is to be decided. ``path`` is set for requests that concern no resource; then only ``verb`` counts besides.
 
     ``namespace`` and ``name`` are empty where the request is for all of them, or for none yet.
@@ -27,14 +27,14 @@ class Attributes:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class AccessDecision:
     """``reason`` names the binding that allowed it; of a refusal, the roles that bindings name and that are missing."""
 
     allowed: bool
     reason: str = ""
 
 
-def refusal(wanted: Attributes, decision: Decision) -> StatusError:
+def refusal(wanted: AccessAttributes, decision: AccessDecision) -> StatusError:
     """Return the Forbidden answer to a request that is not allowed."""
     why = f": {decision.reason}" if decision.reason else ""
     user = _escaped(wanted.user.name)

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from podrole.cluster.authorization.authorizer import Authorizer
-from podrole.cluster.authorization.decisions import Attributes
-from podrole.cluster.authorization.roles import CLUSTER_ROLES, GROUP, ROLES, RoleMissing, Roles
-from podrole.cluster.authorization.rules import Rule, described, missing, quoted_list
+from podrole.cluster.authorization.decisions import AccessAttributes
+from podrole.cluster.authorization.roles import CLUSTER_ROLES, GROUP, ROLES, RoleNotFound, Roles
+from podrole.cluster.authorization.rules import Rule, describe_parts, quoted_list, uncovered_parts
 from podrole.cluster.core.errors import resource_forbidden, resource_not_found
 from podrole.cluster.core.resources import Resource
 from podrole.cluster.core.users import MASTERS, User
@@ -48,7 +48,7 @@ class Escalation:
     def _check_role(self, resource: Resource, user: User, new: Object, old: Object | None) -> None:
         metadata = new["metadata"]
         name, namespace = metadata["name"], metadata.get("namespace", "")
-        attributes = Attributes(
+        attributes = AccessAttributes(
             user,
             "escalate",
             group=GROUP,
@@ -61,7 +61,7 @@ class Escalation:
             return
         gathers = "aggregationRule" in new or "aggregationRule" in (old or {})
         # What gathers the rules of roles that do not exist yet stands for everything.
-        if gathers and missing(self._authorizer.held(user, "").rules, _EVERYTHING):
+        if gathers and uncovered_parts(self._authorizer.held(user, "").rules, _EVERYTHING):
             why = "must have cluster-admin privileges to use the aggregationRule"
             raise resource_forbidden(GROUP, resource.plural, name, why)
         self._confirm(resource, user, name, namespace, new.get("rules") or ())
@@ -72,7 +72,7 @@ class Escalation:
         if role.get("kind") not in _BINDABLE[resource.kind]:
             return  # validation says so
         referred = ROLES if role["kind"] == "Role" else CLUSTER_ROLES
-        attributes = Attributes(
+        attributes = AccessAttributes(
             user,
             "bind",
             group=role.get("apiGroup", ""),
@@ -85,16 +85,16 @@ class Escalation:
             return
         try:
             rules = self._roles.rules_of(role, namespace)
-        except RoleMissing:
+        except RoleNotFound:
             raise resource_not_found(GROUP, referred.plural, role["name"]) from None
         self._confirm(resource, user, name, namespace, rules)
 
     def _confirm(self, resource: Resource, user: User, name: str, namespace: str, rules: Sequence[Rule]) -> None:
         held = self._authorizer.held(user, namespace)
-        lacking = missing(held.rules, rules)
+        lacking = uncovered_parts(held.rules, rules)
         if not lacking:
             return
-        parts = "\n".join(described(lacking))
+        parts = "\n".join(describe_parts(lacking))
         why = (
             f"user {json.dumps(user.name)} (groups={quoted_list(user.groups)}) is attempting to grant RBAC permissions "
             f"not currently held:\n{parts}"
@@ -106,7 +106,7 @@ class Escalation:
     def check_create(self, resource: Resource, user: User, namespace: str, name: str) -> None:
         """Check a patch that turns out to create its object: it needs ``create`` as well. Raises StatusError (403)."""
         self._authorizer.check(
-            Attributes(
+            AccessAttributes(
                 user,
                 "create",
                 group=resource.group,

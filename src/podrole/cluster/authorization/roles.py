@@ -24,12 +24,12 @@ ROLE_BINDINGS, CLUSTER_ROLE_BINDINGS = BY_NAME[f"rolebindings.{GROUP}"], BY_NAME
 _Subject = tuple[str, str, str]
 
 
-class RoleMissing(Exception):
+class RoleNotFound(Exception):
     """A binding refers to a role that is not there; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class RoleGrant:
     """A role's rules as a binding gives them to one of its subjects."""
 
     rules: tuple[Rule, ...]
@@ -66,22 +66,22 @@ class Roles:
         self._store = store
         self._indexes: dict[str, _Index] = {}
 
-    def grants(self, user: User, namespace: str) -> Iterator[Grant | RoleMissing]:
+    def grants(self, user: User, namespace: str) -> Iterator[RoleGrant | RoleNotFound]:
         """Yield what the bindings of the cluster, then those of ``namespace``, give to ``user``, by binding name."""
         scopes = ("", namespace) if namespace else ("",)
         for scope in scopes:
             for binding, subject in self._bindings(user, scope):
                 try:
-                    yield Grant(self.rules_of(binding["roleRef"], scope), binding, subject)
-                except RoleMissing as problem:
+                    yield RoleGrant(self.rules_of(binding["roleRef"], scope), binding, subject)
+                except RoleNotFound as problem:
                     yield problem
 
     def rules_of(self, role: Mapping[str, str], namespace: str) -> tuple[Rule, ...]:
-        """Return the rules of a role that a binding in ``namespace`` ('' for none) refers to. Raises RoleMissing."""
+        """Return the rules of a role that a binding in ``namespace`` ('' for none) refers to. Raises RoleNotFound."""
         resource = ROLES if role["kind"] == "Role" else CLUSTER_ROLES
         found = self._store.get(resource, namespace if resource is ROLES else "", role["name"])
         if found is None:
-            raise RoleMissing(f"{resource.singular}.{GROUP} {_quoted(role['name'])} not found")
+            raise RoleNotFound(f"{resource.singular}.{GROUP} {_quoted(role['name'])} not found")
         return tuple(found.get("rules") or ())
 
     def _bindings(self, user: User, scope: str) -> list[tuple[Object, Mapping[str, Any]]]:

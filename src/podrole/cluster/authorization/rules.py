@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from podrole.cluster.authorization.decisions import Attributes
+from podrole.cluster.authorization.decisions import AccessAttributes
 
 Rule = Mapping[str, Any]
 
@@ -24,7 +24,7 @@ _PARTS = {
 }
 
 
-def allows(rule: Rule, wanted: Attributes) -> bool:
+def allows(rule: Rule, wanted: AccessAttributes) -> bool:
     """Say whether one rule alone allows what is wanted."""
     if not _among(wanted.verb, rule["verbs"]):
         return False
@@ -52,7 +52,7 @@ def _url_covers(pattern: str, path: str) -> bool:
     return pattern in ("*", path) or (pattern.endswith("*") and path.startswith(pattern.rstrip("*")))
 
 
-def missing(held: Sequence[Rule], wanted: Iterable[Rule]) -> list[Rule]:
+def uncovered_parts(held: Sequence[Rule], wanted: Iterable[Rule]) -> list[Rule]:
     """Return those smallest parts of ``wanted`` that no single rule among ``held`` covers."""
     return [part for rule in wanted for part in _parts(rule) if not any(_covers(one, part) for one in held)]
 
@@ -83,7 +83,7 @@ def _covers(held: Rule, part: Rule) -> bool:
     return not names or part.get("resourceNames", [None])[0] in names
 
 
-def described(parts: Iterable[Rule]) -> list[str]:
+def describe_parts(parts: Iterable[Rule]) -> list[str]:
     """Return the parts as kube-apiserver lists them in a refusal: verbs on the same thing together, sorted."""
     together: dict[tuple[Any, ...], dict[str, Any]] = {}
     others: list[Rule] = []

@@ -134,7 +134,7 @@ def _unparsable(why: str) -> Exception:
     return bad_request(f"unable to parse requirement: {why}")
 
 
-def of_object(selector: Mapping[str, Any] | None) -> LabelSelector:
+def label_selector(selector: Mapping[str, Any] | None) -> LabelSelector:
     """Return a LabelSelector object (``matchLabels``, ``matchExpressions``) in the same form; None selects nothing."""
     if selector is None:
         return LabelSelector((Requirement("", "In"),))

@@ -48,7 +48,7 @@ class Output:
     data: bytes
 
 
-class Session(Protocol):
+class StreamSession(Protocol):
     """A command under way, or a container that one is attached to."""
 
     def output(self) -> AsyncIterator[Output]:
@@ -76,11 +76,13 @@ class Session(Protocol):
         ...
 
 
-class Node(Protocol):
+class NodeApi(Protocol):
     """``pod`` is the stored object; ``container`` names one of its containers, which the API has checked."""
 
     async def logs(self, pod: Object, container: str, options: LogOptions) -> AsyncIterator[bytes]: ...
 
-    async def exec(self, pod: Object, container: str, command: Sequence[str], options: StreamOptions) -> Session: ...
+    async def exec(
+        self, pod: Object, container: str, command: Sequence[str], options: StreamOptions
+    ) -> StreamSession: ...
 
-    async def attach(self, pod: Object, container: str, options: StreamOptions) -> Session: ...
+    async def attach(self, pod: Object, container: str, options: StreamOptions) -> StreamSession: ...

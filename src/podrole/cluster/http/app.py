@@ -12,17 +12,17 @@ from typing import Any
 
 from podrole.base.asgi import ClientDisconnected, Receive, Scope, Send
 from podrole.cluster.authorization.authorizer import Authorizer
-from podrole.cluster.authorization.decisions import Attributes
+from podrole.cluster.authorization.decisions import AccessAttributes
 from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import StatusError, bad_request, method_not_allowed, path_not_found
-from podrole.cluster.core.node_api import Session, StreamOptions
+from podrole.cluster.core.node_api import StreamOptions, StreamSession
 from podrole.cluster.core.users import User
 from podrole.cluster.http import streaming
 from podrole.cluster.http.answers import send_object, send_status
 from podrole.cluster.http.handlers import Handlers
 from podrole.cluster.http.paths import Paths
-from podrole.cluster.http.requests import Named, Request, Target, parse_path, target_of
-from podrole.cluster.identity.authentication import Authenticator, impersonated
+from podrole.cluster.http.requests import Request, ResourcePath, Target, parse_path, target_of
+from podrole.cluster.identity.authentication import Authenticator, impersonated_user
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ _METHODS: Mapping[str, str] = {
 }
 
 
-Order = Callable[[bytes], Awaitable[Mapping[str, Any]]]
+PostHandler = Callable[[bytes], Awaitable[Mapping[str, Any]]]
 
 
 class ApiApp:
@@ -47,8 +47,8 @@ class ApiApp:
         self._authorizer = authorizer
         self._handlers = handlers
         self._paths = paths
-        self._refusals = streaming.Refusals()
-        self.orders: dict[str, Order] = {}
+        self._refusals = streaming.RecentRefusals()
+        self.post_handlers: dict[str, PostHandler] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -79,9 +79,9 @@ class ApiApp:
         user = self._user(request)
         named = parse_path(_raw_path(request.scope))
         if named is None:
-            self._authorizer.check(Attributes(user, request.method.lower(), path=request.path))
-            if request.method == "POST" and request.path in self.orders:
-                await send_object(request, 200, await self.orders[request.path](await request.body()))
+            self._authorizer.check(AccessAttributes(user, request.method.lower(), path=request.path))
+            if request.method == "POST" and request.path in self.post_handlers:
+                await send_object(request, 200, await self.post_handlers[request.path](await request.body()))
                 return
             if request.method not in ("GET", "HEAD") or not await self._paths.serve(request):
                 raise path_not_found()
@@ -101,7 +101,7 @@ class ApiApp:
         for name, _ in request.header_list:
             if name.startswith(b"impersonate-"):
                 headers = [(key.decode("latin-1"), value.decode("latin-1")) for key, value in request.header_list]
-                return impersonated(user, headers, self._authorizer)
+                return impersonated_user(user, headers, self._authorizer)
         return user
 
     async def _websocket(self, request: Request) -> None:
@@ -120,7 +120,7 @@ class ApiApp:
             return
         await streaming.serve_session(request, session, options, protocol)
 
-    async def _open_session(self, request: Request) -> tuple[Session, StreamOptions, str]:
+    async def _open_session(self, request: Request) -> tuple[StreamSession, StreamOptions, str]:
         user = self._user(request)
         named = parse_path(_raw_path(request.scope))
         if named is None:
@@ -142,7 +142,7 @@ class ApiApp:
         return session, streaming.stream_options(given), protocol
 
 
-def _not_there(named: Named) -> StatusError:
+def _not_there(named: ResourcePath) -> StatusError:
     if (named.group, named.resource, named.subresource) == ("", "pods", "portforward"):
         return bad_request("this cluster forwards no ports: its pods listen on 127.0.0.1 already")
     return path_not_found()
@@ -156,7 +156,7 @@ def _raw_path(scope: Scope) -> str:
     return raw.partition(b"?")[0].decode("latin-1")
 
 
-def verb_of(request: Request, named: Named | Target) -> str:
+def verb_of(request: Request, named: ResourcePath | Target) -> str:
     """Return the API verb of a request for a resource. Raises StatusError (405)."""
     verb = _METHODS.get(request.method)
     if verb is None or request.method == "HEAD":
@@ -176,7 +176,7 @@ def _of_collection(request: Request, verb: str) -> str:
     return "deletecollection" if verb == "delete" else verb
 
 
-def attributes_of(request: Request, named: Named, user: User, verb: str = "") -> Attributes:
+def attributes_of(request: Request, named: ResourcePath, user: User, verb: str = "") -> AccessAttributes:
     """Return what is to be authorized; ``verb`` where the method does not tell."""
     if not verb:
         verb = _METHODS.get(request.method, "")
@@ -188,7 +188,7 @@ def attributes_of(request: Request, named: Named, user: User, verb: str = "") ->
             field, _, value = term.partition("=")
             if field == "metadata.name":
                 name = value.removeprefix("=")
-    return Attributes(
+    return AccessAttributes(
         user,
         verb,
         group=named.group,

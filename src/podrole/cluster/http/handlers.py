@@ -12,7 +12,7 @@ from podrole.cluster.api.patches import read_patch
 from podrole.cluster.api.verbs import Verbs
 from podrole.cluster.core.calls import Call, ListOptions, Validation, check_write_options
 from podrole.cluster.core.errors import StatusError, bad_request, method_not_supported
-from podrole.cluster.core.node_api import Node
+from podrole.cluster.core.node_api import NodeApi
 from podrole.cluster.core.users import User
 from podrole.cluster.http.answers import send_object, send_status
 from podrole.cluster.http.bodies import delete_options, read_object, read_subresource
@@ -22,7 +22,7 @@ from podrole.cluster.http.watching import WatchStream
 from podrole.cluster.kinds.registry import table_layout
 from podrole.cluster.tables.tables import IncludeObject, partial, table
 from podrole.cluster.wire.bodies import media_type
-from podrole.cluster.wire.negotiation import Answer, choose
+from podrole.cluster.wire.negotiation import AnswerFormat, choose
 
 Object = dict[str, Any]
 
@@ -34,7 +34,7 @@ class Handlers:
     """Serves resources."""
 
     def __init__(self, verbs: Verbs, clock: Clock, *, bookmark_seconds: float, source: random.Random) -> None:
-        self.node: Node | None = None
+        self.node: NodeApi | None = None
         self.verbs = verbs
         self._clock = clock
         self._bookmark_seconds = bookmark_seconds
@@ -95,7 +95,7 @@ class Handlers:
         shaped = self._shape(request, call, answer, obj) if answer.shape != "object" else obj
         await send_object(request, status, shaped, media_type=answer.media_type, warnings=call.warnings)
 
-    def _shape(self, request: Request, call: Call, answer: Answer, obj: Object) -> Object:
+    def _shape(self, request: Request, call: Call, answer: AnswerFormat, obj: Object) -> Object:
         if answer.shape == "metadata":
             return partial(obj)
         if call.subresource in ("scale", "token", "eviction", "binding") or obj["kind"] == "Status":
@@ -150,7 +150,7 @@ class Handlers:
             return
         await stream.run(watch)
 
-    def _watch_shape(self, request: Request, call: Call, answer: Answer) -> Callable[[Object], Object]:
+    def _watch_shape(self, request: Request, call: Call, answer: AnswerFormat) -> Callable[[Object], Object]:
         if answer.shape == "object":
             return lambda obj: obj
         if answer.shape == "metadata":

@@ -104,7 +104,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class ResourcePath:
     """What a path names, whether there is such a resource here or not: it is authorized before it is looked for."""
 
     group: str
@@ -129,7 +129,7 @@ class Target:
 _BELOW_NAMESPACES = ("status", "finalize")
 
 
-def parse_path(raw_path: str) -> Named | None:
+def parse_path(raw_path: str) -> ResourcePath | None:
     """Take a path apart; None for one that is not of the form of a resource's."""
     parts = [unquote(part) for part in raw_path.strip("/").split("/")]
     if parts[0] == "api" and len(parts) > 2:
@@ -147,10 +147,10 @@ def parse_path(raw_path: str) -> Named | None:
         if len(rest) > 2 and rest[2] not in _BELOW_NAMESPACES:
             rest = rest[2:]
     name, subresource = (rest[1] if len(rest) > 1 else ""), (rest[2] if len(rest) > 2 else "")
-    return Named(group, version, rest[0], namespace, name, subresource, rest=len(rest) > 3)
+    return ResourcePath(group, version, rest[0], namespace, name, subresource, rest=len(rest) > 3)
 
 
-def target_of(named: Named) -> Target | None:
+def target_of(named: ResourcePath) -> Target | None:
     """Return what of this server is named; None where there is no such thing."""
     resource = BY_PATH.get((named.group, named.version, named.resource))
     if resource is None or named.rest:

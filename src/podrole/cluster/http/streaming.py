@@ -26,7 +26,7 @@ from podrole.cluster.core.errors import (
     required,
     unavailable,
 )
-from podrole.cluster.core.node_api import LogOptions, Node, Session, StreamOptions
+from podrole.cluster.core.node_api import LogOptions, NodeApi, StreamOptions, StreamSession
 from podrole.cluster.http.requests import Request
 
 Object = dict[str, Any]
@@ -41,7 +41,7 @@ NO_SPDY = bad_request("unable to upgrade: this server streams over WebSocket onl
 _REMEMBERED_REFUSALS, _REMEMBERED_SECONDS = 64, 10.0
 
 
-class Refusals:
+class RecentRefusals:
     """Remembers why sessions were refused, until their client asks once more over SPDY."""
 
     def __init__(self) -> None:
@@ -114,13 +114,13 @@ def _epoch(text: str) -> float:
         raise bad_request(f'sinceTime: parsing time "{text}" as "2006-01-02T15:04:05Z07:00": cannot parse') from None
 
 
-def _node(node: Node | None) -> Node:
+def _node(node: NodeApi | None) -> NodeApi:
     if node is None:
         raise unavailable("this cluster has no node running: there is nothing to stream from")
     return node
 
 
-async def serve_log(request: Request, node: Node | None, pod: Object) -> None:
+async def serve_log(request: Request, node: NodeApi | None, pod: Object) -> None:
     """Send a container's log. Raises StatusError before the first byte, never after."""
     options = log_options(request)
     container = container_of(pod, request.parameter("container"))
@@ -178,7 +178,7 @@ def stream_options(options: Object) -> StreamOptions:
     return StreamOptions(**{name: options.get(name, False) for name in ("stdin", "stdout", "stderr", "tty")})
 
 
-async def open_session(call: Call, node: Node | None, pod: Object, given: Object) -> Session:
+async def open_session(call: Call, node: NodeApi | None, pod: Object, given: Object) -> StreamSession:
     """Begin an exec or attach. Raises StatusError: the WebSocket is not accepted yet, so it is an ordinary answer."""
     container, options = container_of(pod, given.get("container", "")), stream_options(given)
     if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
@@ -201,7 +201,7 @@ def choose_protocol(request: Request) -> str:
     return chosen
 
 
-async def serve_session(request: Request, session: Session, options: StreamOptions, protocol: str) -> None:
+async def serve_session(request: Request, session: StreamSession, options: StreamOptions, protocol: str) -> None:
     """Carry the streams of a session until it is over, then its outcome, then close."""
     tasks: list[asyncio.Task[None]] = []
     try:
@@ -220,7 +220,7 @@ async def serve_session(request: Request, session: Session, options: StreamOptio
         await session.close()
 
 
-async def _read(request: Request, session: Session, *, half_close: bool) -> None:
+async def _read(request: Request, session: StreamSession, *, half_close: bool) -> None:
     """Pass on what the client sends; returns when it hangs up."""
     while True:
         message = await request.receive()
@@ -238,7 +238,7 @@ async def _read(request: Request, session: Session, *, half_close: bool) -> None
             await session.close_input()
 
 
-async def _resize(session: Session, payload: bytes) -> None:
+async def _resize(session: StreamSession, payload: bytes) -> None:
     try:
         size = msgspec.json.decode(payload, type=dict[str, int])
     except msgspec.MsgspecError:
@@ -248,7 +248,7 @@ async def _resize(session: Session, payload: bytes) -> None:
         await session.resize(width, height)
 
 
-async def _write(request: Request, session: Session, options: StreamOptions) -> None:
+async def _write(request: Request, session: StreamSession, options: StreamOptions) -> None:
     first = _STDOUT if options.stdout else _STDERR if options.stderr else _ERROR
     # An empty message says that the streams are open, as kube-apiserver's does.
     await request.send({"type": "websocket.send", "bytes": bytes([first])})

@@ -15,7 +15,7 @@ from typing import Protocol
 from urllib.parse import unquote
 
 from podrole.cluster.authorization.authorizer import Authorizer
-from podrole.cluster.authorization.decisions import Attributes
+from podrole.cluster.authorization.decisions import AccessAttributes
 from podrole.cluster.core.errors import StatusError, unauthorized
 from podrole.cluster.core.users import (
     ADMINISTRATOR,
@@ -25,7 +25,7 @@ from podrole.cluster.core.users import (
     service_account_groups,
     split_service_account,
 )
-from podrole.cluster.identity.service_accounts import ServiceAccountTokens, Unacceptable
+from podrole.cluster.identity.service_accounts import ServiceAccountTokens, TokenRejected
 
 _PREFIX = "impersonate-"
 _EXTRA = "impersonate-extra-"
@@ -79,7 +79,7 @@ class Authenticator:
             return found
         try:
             return self._tokens.authenticate(token, self._audiences).user
-        except Unacceptable:
+        except TokenRejected:
             return None
 
     def holder(self, token: str) -> User | None:
@@ -104,7 +104,7 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
 
 
-def impersonated(user: User, headers: Sequence[tuple[str, str]], authorizer: Authorizer) -> User:
+def impersonated_user(user: User, headers: Sequence[tuple[str, str]], authorizer: Authorizer) -> User:
     """Return the user as whom ``user`` wants to act, by its ``Impersonate-*`` headers; ``user`` where there are none.
 
     Each part needs the verb ``impersonate`` on what it names. Raises StatusError (400, 403).
@@ -140,21 +140,25 @@ def impersonated(user: User, headers: Sequence[tuple[str, str]], authorizer: Aut
     return replace(target, groups=_groups(target.name, groups), extra=extra)
 
 
-def _permissions(user: User, target: User, groups: list[str], extra: dict[str, tuple[str, ...]]) -> list[Attributes]:
+def _permissions(
+    user: User, target: User, groups: list[str], extra: dict[str, tuple[str, ...]]
+) -> list[AccessAttributes]:
     account = split_service_account(target.name)
     asked = [
-        Attributes(user, "impersonate", version="v1", resource="serviceaccounts", namespace=account[0], name=account[1])
+        AccessAttributes(
+            user, "impersonate", version="v1", resource="serviceaccounts", namespace=account[0], name=account[1]
+        )
         if account is not None
-        else Attributes(user, "impersonate", version="v1", resource="users", name=target.name)
+        else AccessAttributes(user, "impersonate", version="v1", resource="users", name=target.name)
     ]
-    asked.extend(Attributes(user, "impersonate", version="v1", resource="groups", name=group) for group in groups)
+    asked.extend(AccessAttributes(user, "impersonate", version="v1", resource="groups", name=group) for group in groups)
     authentication = "authentication.k8s.io"
     if target.uid:
         asked.append(
-            Attributes(user, "impersonate", group=authentication, version="v1", resource="uids", name=target.uid)
+            AccessAttributes(user, "impersonate", group=authentication, version="v1", resource="uids", name=target.uid)
         )
     asked.extend(
-        Attributes(
+        AccessAttributes(
             user, "impersonate", group=authentication, version="v1", resource="userextras", subresource=key, name=value
         )
         for key, values in extra.items()

@@ -11,12 +11,12 @@ from typing import Any
 
 from podrole.base.clock import Clock, rfc3339
 from podrole.cluster.authorization.authorizer import Authorizer, rules_status
-from podrole.cluster.authorization.decisions import Attributes
+from podrole.cluster.authorization.decisions import AccessAttributes
 from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import FieldError, bad_request, invalid, invalid_object, required
 from podrole.cluster.core.users import User
 from podrole.cluster.identity.authentication import Authenticator
-from podrole.cluster.identity.service_accounts import ServiceAccountTokens, Unacceptable
+from podrole.cluster.identity.service_accounts import ServiceAccountTokens, TokenRejected
 
 Object = dict[str, Any]
 
@@ -67,7 +67,7 @@ class Reviews:
         try:
             user, matching = self._reviewed(token, audiences)
             status: Object = {"authenticated": True, "user": user.user_info(), "audiences": list(matching)}
-        except Unacceptable as problem:
+        except TokenRejected as problem:
             status = {"user": {}, "error": str(problem)}
         return self._answer(review, status, spec=spec)
 
@@ -79,7 +79,7 @@ class Reviews:
         # A token without audiences is good for those of the API server.
         matching = tuple(one for one in audiences if one in self._audiences)
         if not matching:
-            raise Unacceptable("the token is for the API server only")
+            raise TokenRejected("the token is for the API server only")
         return user, matching
 
     def _self_access(self, call: Call, review: Object) -> Object:
@@ -123,7 +123,7 @@ def call_group(review: Object) -> str:
     return str(review["apiVersion"]).partition("/")[0]
 
 
-def _attributes(review: Object, user: User) -> Attributes:
+def _attributes(review: Object, user: User) -> AccessAttributes:
     spec = review["spec"]
     resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     if (resource is None) == (path is None):
@@ -137,8 +137,8 @@ def _attributes(review: Object, user: User) -> Attributes:
         )
         raise invalid_object(call_group(review), review["kind"], "", [why])
     if path is not None:
-        return Attributes(user, path.get("verb", ""), path=path.get("path", "") or "/")
-    return Attributes(
+        return AccessAttributes(user, path.get("verb", ""), path=path.get("path", "") or "/")
+    return AccessAttributes(
         user,
         resource.get("verb", ""),
         group=resource.get("group", ""),

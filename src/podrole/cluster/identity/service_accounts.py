@@ -42,12 +42,12 @@ _ACCOUNTS, _PODS, _SECRETS, _NODES = (BY_NAME[name] for name in ("serviceaccount
 _REMEMBERED_SIGNATURES = 1024
 
 
-class Unacceptable(Exception):
+class TokenRejected(Exception):
     """The token is no good here; the text says why, for a TokenReview. It never holds the token."""
 
 
 @dataclass(frozen=True, slots=True)
-class Binding:
+class TokenBinding:
     """What a token is bound to besides its service account: at most one object, and a pod's node."""
 
     kind: str
@@ -56,7 +56,7 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True)
-class Authenticated:
+class AuthenticatedToken:
     """A good token's user, and which of the wanted audiences it is for."""
 
     user: User
@@ -80,7 +80,7 @@ class ServiceAccountTokens:
         *,
         seconds: int,
         warn_after: int | None = None,
-        binding: Binding | None = None,
+        binding: TokenBinding | None = None,
     ) -> str:
         """Return a token that is good for ``seconds``; ``warn_after`` marks one whose life was extended."""
         now = int(self._clock())
@@ -112,15 +112,15 @@ class ServiceAccountTokens:
         except TokenRefused:
             return False
 
-    def authenticate(self, text: str, audiences: Sequence[str]) -> Authenticated:
-        """Return the user of a token that is for one of ``audiences``. Raises Unacceptable."""
+    def authenticate(self, text: str, audiences: Sequence[str]) -> AuthenticatedToken:
+        """Return the user of a token that is for one of ``audiences``. Raises TokenRejected."""
         claims = self._verified_claims(text)
         matching = tuple(one for one in audiences if one in claims.audiences)
         if not matching:
-            raise Unacceptable(
+            raise TokenRejected(
                 f"token audiences {_quoted(claims.audiences)} is invalid for the target audiences {_quoted(audiences)}"
             )
-        return Authenticated(self._user(claims), matching)
+        return AuthenticatedToken(self._user(claims), matching)
 
     def _verified_claims(self, text: str) -> VerifiedClaims:
         """Check steps 1 to 3. The signature of a token is checked once; its times are checked each time."""
@@ -129,7 +129,7 @@ class ServiceAccountTokens:
             if claims is None:
                 token = parse_token(text)
                 if read_claims(token).issuer != self.issuer:
-                    raise Unacceptable("invalid bearer token: it is not from this cluster's issuer")
+                    raise TokenRejected("invalid bearer token: it is not from this cluster's issuer")
                 keys = [key.verification_key for key in self.keys if key.kid == token.kid]
                 claims = verify_signature(token, keys)
                 if len(self._signed) >= _REMEMBERED_SIGNATURES:
@@ -138,8 +138,8 @@ class ServiceAccountTokens:
             return verify_times(claims, now=self._clock(), times=API_TIMES)
         except TokenRefused as refused:
             if refused.fault is TokenFault.EXPIRED:
-                raise Unacceptable("service account token has expired") from None
-            raise Unacceptable(f"invalid bearer token: {refused.what}") from None
+                raise TokenRejected("service account token has expired") from None
+            raise TokenRejected(f"invalid bearer token: {refused.what}") from None
 
     def use_keys(self, keys: Sequence[SigningKey]) -> None:
         """Sign with the first of ``keys`` from now on, and take the signatures of all of them and of no other."""
@@ -151,21 +151,21 @@ class ServiceAccountTokens:
         kubernetes = claims.payload.get("kubernetes.io")
         named = split_service_account(claims.subject)
         if named is None or not isinstance(kubernetes, Mapping):
-            raise Unacceptable("invalid bearer token: it is no service account's")
+            raise TokenRejected("invalid bearer token: it is no service account's")
         namespace, name = named
         account_claim = kubernetes.get("serviceaccount")
         if not isinstance(account_claim, Mapping):
-            raise Unacceptable("invalid bearer token: it names no service account")
+            raise TokenRejected("invalid bearer token: it names no service account")
         if kubernetes.get("namespace") != namespace or account_claim.get("name") != name:
-            raise Unacceptable("invalid bearer token: its claims contradict its subject")
+            raise TokenRejected("invalid bearer token: its claims contradict its subject")
         account = self._store.get(_ACCOUNTS, namespace, name)
         if account is None:
-            raise Unacceptable(f"serviceaccounts {_quote(name)} not found")
+            raise TokenRejected(f"serviceaccounts {_quote(name)} not found")
         uid = account["metadata"]["uid"]
         if self._is_gone(account):
-            raise Unacceptable("service account token has been invalidated")
+            raise TokenRejected("service account token has been invalidated")
         if uid != account_claim.get("uid"):
-            raise Unacceptable(f"service account UID ({uid}) does not match claim ({account_claim.get('uid')})")
+            raise TokenRejected(f"service account UID ({uid}) does not match claim ({account_claim.get('uid')})")
         extra: dict[str, tuple[str, ...]] = {
             "authentication.kubernetes.io/credential-id": (f"JTI={claims.payload.get('jti')}",)
         }
@@ -193,10 +193,10 @@ class ServiceAccountTokens:
 
     def _check_bound(self, kind: str, found: Object | None, reference: Mapping[str, Any]) -> None:
         if found is None or self._is_gone(found):
-            raise Unacceptable("service account token has been invalidated")
+            raise TokenRejected("service account token has been invalidated")
         uid = found["metadata"]["uid"]
         if uid != reference.get("uid"):
-            raise Unacceptable(
+            raise TokenRejected(
                 f"{kind} UID ({uid}) does not match service account {kind} ref claim ({reference.get('uid')})"
             )
 

@@ -19,7 +19,7 @@ from podrole.cluster.core.errors import (
     resource_not_found,
 )
 from podrole.cluster.core.resources import Resource
-from podrole.cluster.identity.service_accounts import Binding, ServiceAccountTokens
+from podrole.cluster.identity.service_accounts import ServiceAccountTokens, TokenBinding
 from podrole.cluster.kinds.registry import BY_NAME
 from podrole.cluster.store.memory import Store
 from podrole.cluster.validation.volumes import MAX_TOKEN_SECONDS, MIN_TOKEN_SECONDS
@@ -130,7 +130,7 @@ class TokenRequests:
         if errors:
             raise invalid_object(_GROUP, _KIND, "", errors)
 
-    def _binding(self, account: Object, reference: Object | None) -> Binding | None:
+    def _binding(self, account: Object, reference: Object | None) -> TokenBinding | None:
         if reference is None:
             return None
         kind, version = reference.get("kind", ""), reference.get("apiVersion", "")
@@ -155,7 +155,7 @@ class TokenRequests:
         node = None
         if kind == "Pod":
             node = self._node_of(account, found)
-        return Binding(kind, found, node)
+        return TokenBinding(kind, found, node)
 
     def _node_of(self, account: Object, pod: Object) -> Object | None:
         name = account["metadata"]["name"]

@@ -19,7 +19,7 @@ from podrole.base.files import make_private_directory
 from podrole.cluster.core.client import ClusterClient, Object
 from podrole.cluster.core.errors import StatusError, bad_request
 from podrole.cluster.core.event_recorder import EventRecorder
-from podrole.cluster.core.node_api import LogOptions, Session, StreamOptions
+from podrole.cluster.core.node_api import LogOptions, StreamOptions, StreamSession
 from podrole.cluster.core.timing import SystemTime, Time
 from podrole.cluster.node.containers.container import Container, Instance
 from podrole.cluster.node.containers.logs import read_log
@@ -169,7 +169,7 @@ class Node:
             raise bad_request(f'container "{container}" in pod "{name}" is waiting to start: {why}')
         return read_log(log, options, now=self._time.now())
 
-    async def exec(self, pod: Object, container: str, command: Sequence[str], options: StreamOptions) -> Session:
+    async def exec(self, pod: Object, container: str, command: Sequence[str], options: StreamOptions) -> StreamSession:
         """Run ``command`` inside a running container."""
         found, instance = self._running_instance(pod, container)
         if self._used() + len(self._sessions) >= self._settings.max_processes:
@@ -180,7 +180,7 @@ class Node:
         self._sessions.add(session)
         return session
 
-    async def attach(self, pod: Object, container: str, options: StreamOptions) -> Session:
+    async def attach(self, pod: Object, container: str, options: StreamOptions) -> StreamSession:
         """Join the streams of a running container."""
         found, instance = self._running_instance(pod, container)
         return AttachSession(found, instance, options)

@@ -40,7 +40,7 @@ _MAX_LAST_APPLIED = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Writer:
+class WriterIdentity:
     """Who writes, where and when."""
 
     resource: Resource
@@ -52,7 +52,7 @@ class Writer:
         return Manager(name or self.manager, operation, self.resource.api_version, self.subresource)
 
 
-def track_update(live: Object | None, new: Object, by: Writer) -> None:
+def track_update(live: Object | None, new: Object, by: WriterIdentity) -> None:
     """Set ``new``'s managedFields for an update of ``live`` (None: a create) by ``by``.
 
     ``managedFields`` that the client sends in the object replace those of the live one, except through a subresource.
@@ -73,7 +73,7 @@ def track_update(live: Object | None, new: Object, by: Writer) -> None:
     _set(new, managers)
 
 
-def _current(live: Object | None, given: Any, by: Writer) -> Managers:
+def _current(live: Object | None, given: Any, by: WriterIdentity) -> Managers:
     if given and not by.subresource:
         try:
             # A list of one empty entry is how a client asks for all of it to be forgotten.
@@ -98,7 +98,7 @@ def _set(obj: Object, managers: Managers) -> None:
         obj["metadata"].pop("managedFields", None)
 
 
-def apply(live: Object | None, applied: Object, by: Writer, *, force: bool) -> Object:
+def apply(live: Object | None, applied: Object, by: WriterIdentity, *, force: bool) -> Object:
     """Return ``live`` (None: nothing yet) with ``applied`` merged in, managedFields brought up to date.
 
     ``applied`` is the body as it was sent. The result is neither decoded nor defaulted yet. Raises StatusError:
@@ -127,7 +127,7 @@ def apply(live: Object | None, applied: Object, by: Writer, *, force: bool) -> O
     return result
 
 
-def _apply(live: Object | None, applied: Object, by: Writer, *, force: bool) -> Object:
+def _apply(live: Object | None, applied: Object, by: WriterIdentity, *, force: bool) -> Object:
     kind = struct(by.resource.schema)
     current = _without_managers(live) if live is not None else _blank(kind)
     managers = _current(live, None, by)
@@ -153,7 +153,7 @@ def _without_managers(live: Object) -> Object:
     return {**live, "metadata": metadata}
 
 
-def _adopted(kind: Struct, current: Object, by: Writer) -> Managers:
+def _adopted(kind: Struct, current: Object, by: WriterIdentity) -> Managers:
     """Return one manager for all that was there before the first apply."""
     comparison = typed.compare(kind, _blank(kind), current)
     return after_update(
@@ -167,7 +167,7 @@ def _adopted(kind: Struct, current: Object, by: Writer) -> Managers:
 
 
 def _merged(
-    kind: Struct, current: Object, applied: Object, managers: Managers, by: Writer, *, force: bool
+    kind: Struct, current: Object, applied: Object, managers: Managers, by: WriterIdentity, *, force: bool
 ) -> tuple[Object, Managers]:
     me = by.identity("Apply")
     reset = reset_fields(by.resource.qualified, by.subresource)

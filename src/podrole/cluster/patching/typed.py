@@ -32,7 +32,7 @@ class TypedError(ValueError):
 
 
 @dataclass(slots=True)
-class Comparison:
+class FieldComparison:
     """How a new object differs from an old one."""
 
     added: FieldSet = field(default_factory=FieldSet)
@@ -175,14 +175,14 @@ def _indexed(kind: ListOf, value: list[Any], path: Path) -> Iterator[tuple[str, 
             yield element, item
 
 
-def compare(kind: Type, old: Any, new: Any) -> Comparison:
+def compare(kind: Type, old: Any, new: Any) -> FieldComparison:
     """Return how ``new`` differs from ``old``, field by field (Compare)."""
-    result = Comparison()
+    result = FieldComparison()
     _compare(kind, old, new, (), result)
     return result
 
 
-def _compare(kind: Type | None, old: Any, new: Any, path: Path, result: Comparison) -> None:
+def _compare(kind: Type | None, old: Any, new: Any, path: Path, result: FieldComparison) -> None:
     # Two empty values are a leaf: that keeps apart what is empty, null and not there.
     if _is_atomic(kind) or not (old or new):
         if old is ABSENT or new is ABSENT:
@@ -201,7 +201,7 @@ def _compare(kind: Type | None, old: Any, new: Any, path: Path, result: Comparis
     _note_presence(old, new, path, result)
 
 
-def _note_presence(old: Any, new: Any, path: Path, result: Comparison) -> None:
+def _note_presence(old: Any, new: Any, path: Path, result: FieldComparison) -> None:
     if not path or old is new:
         return
     if old is ABSENT:

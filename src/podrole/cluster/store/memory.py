@@ -17,7 +17,7 @@ HISTORY = 4096
 """Changes remembered for each resource: a watch that resumes from before them is told that it is too late (410)."""
 
 
-class TooOld(Exception):
+class RevisionTooOld(Exception):
     """A watch wants changes that are no longer remembered; ``oldest`` is the first revision it could start from."""
 
     def __init__(self, oldest: int) -> None:
@@ -111,11 +111,11 @@ class Store:
     ) -> Watcher:
         """Return a watcher of what ``select`` lets through, from the changes after a revision, or from now on.
 
-        ``limit`` is how many events may wait before the watcher is given up as too slow. Raises TooOld.
+        ``limit`` is how many events may wait before the watcher is given up as too slow. Raises RevisionTooOld.
         """
         shelf = self._shelves[resource.qualified]
         if after is not None and after < shelf.oldest:
-            raise TooOld(shelf.oldest)
+            raise RevisionTooOld(shelf.oldest)
         watcher = Watcher(select, limit)
         if after is not None:
             for change in shelf.history:

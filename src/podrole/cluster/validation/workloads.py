@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from podrole.cluster.core.errors import FieldError, invalid, not_supported, required
-from podrole.cluster.core.label_selectors import of_object
+from podrole.cluster.core.label_selectors import label_selector
 from podrole.cluster.validation.metadata import validate_annotations, validate_labels
 from podrole.cluster.validation.pods import validate_pod_spec
 from podrole.kube.names import label_value, qualified_name
@@ -175,7 +175,7 @@ def _selected_template(spec: Object, field: str) -> list[FieldError]:
 
 def _matches_template(spec: Object, field: str) -> Iterator[FieldError]:
     labels = spec["template"]["metadata"].get("labels", {})
-    if not of_object(spec["selector"]).matches(labels):
+    if not label_selector(spec["selector"]).matches(labels):
         yield invalid(f"{field}.template.metadata.labels", labels, "`selector` does not match template `labels`")
 
 

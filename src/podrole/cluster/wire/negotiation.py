@@ -18,7 +18,7 @@ ACCEPTED = (JSON, YAML, "application/vnd.kubernetes.protobuf")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AnswerFormat:
     """The chosen form. ``metadata`` is PartialObjectMetadata, or the list of it for a list."""
 
     media_type: str
@@ -26,13 +26,13 @@ class Answer:
 
 
 @functools.lru_cache(maxsize=256)
-def choose(accept: str, *, transforms: bool = True) -> Answer:
+def choose(accept: str, *, transforms: bool = True) -> AnswerFormat:
     """Return the first offered form that this server has. Raises StatusError (406) where it has none.
 
     Without ``transforms`` the resource has no Table or metadata form (discovery, reviews).
     """
     if not accept.strip():
-        return Answer(JSON)
+        return AnswerFormat(JSON)
     for clause in accept.split(","):
         name, *parameters = (part.strip() for part in clause.split(";"))
         given = dict(part.split("=", 1) for part in parameters if "=" in part)
@@ -41,7 +41,7 @@ def choose(accept: str, *, transforms: bool = True) -> Answer:
             continue
         shape = _shape(given)
         if shape == "object" or (shape is not None and transforms):
-            return Answer(media_type, shape)
+            return AnswerFormat(media_type, shape)
     raise not_acceptable(ACCEPTED)
 
 

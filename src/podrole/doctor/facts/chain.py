@@ -13,7 +13,7 @@ from typing import Any
 
 from podrole.base.events import Event
 from podrole.base.partitions import partition_of
-from podrole.cluster.admission.matching import Registered
+from podrole.cluster.admission.matching import RegisteredWebhook
 from podrole.cluster.node.content.environment import Reference
 from podrole.doctor.errors import CannotTell
 from podrole.doctor.facts.binding import ROLE_ARN, BindingFacts, bind
@@ -140,7 +140,7 @@ class ChainFacts:
     neighbours: tuple[Object, ...] | CannotTell
     namespace_labels: Mapping[str, str] | CannotTell
     pods: tuple[PodFacts, ...] | CannotTell
-    webhooks: tuple[Registered, ...] | CannotTell
+    webhooks: tuple[RegisteredWebhook, ...] | CannotTell
     probes: Mapping[tuple[str, str], WebhookProbe | CannotTell]
     bindings: Bindings
     associated: frozenset[tuple[str, str]]

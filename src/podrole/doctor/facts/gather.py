@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from podrole.cluster.admission.caller import CallError, WebhookCaller
-from podrole.cluster.admission.matching import Registered
-from podrole.cluster.admission.review import ReviewError, read_verdict, request_body
+from podrole.cluster.admission.matching import RegisteredWebhook
+from podrole.cluster.admission.review import ReviewError, read_response, request_body
 from podrole.cluster.node.content.environment import Reference, references_of
 from podrole.doctor.errors import BadTarget, CannotTell
 from podrole.doctor.facts import webhooks as hooks
@@ -123,7 +123,7 @@ def _age(pod: Object) -> tuple[bool, str]:
 class _WebhookSetUp:
     """The webhook as the cluster has it."""
 
-    webhooks: tuple[Registered, ...] | CannotTell
+    webhooks: tuple[RegisteredWebhook, ...] | CannotTell
     settings: InjectionSettings
     bindings: Bindings
 
@@ -271,7 +271,7 @@ class Gatherer:
                 found[hook.key] = await self._once(f"probe {hook.key} {key}", self._probe(case, hook))
         return found
 
-    async def _probe(self, case: ChainFacts, hook: Registered) -> WebhookProbe | CannotTell:
+    async def _probe(self, case: ChainFacts, hook: RegisteredWebhook) -> WebhookProbe | CannotTell:
         """Call the webhook with a review of a pod, as a dry run, just as the API server does."""
         config = hook.webhook.get("clientConfig", {})
         if "service" in config:
@@ -283,7 +283,7 @@ class Gatherer:
         uid = "podrole-doctor"
         try:
             answer = await self._caller.call(config, request_body(attributes, uid), PROBE_SECONDS)
-            read_verdict(answer, uid, mutating=True)
+            read_response(answer, uid, mutating=True)
         except (CallError, ReviewError) as problem:
             return WebhookProbe(str(problem))
         return WebhookProbe()

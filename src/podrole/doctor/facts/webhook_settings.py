@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from podrole.cluster.admission.matching import Registered
+from podrole.cluster.admission.matching import RegisteredWebhook
 from podrole.doctor.errors import CannotTell
 from podrole.doctor.facts.webhooks import is_identity_webhook
 from podrole.doctor.sources.cluster import Cluster, Object
@@ -20,7 +20,7 @@ from podrole.webhook.settings import Settings
 _FLAG = re.compile(r"--?[a-z]")
 
 
-async def find_settings(cluster: Cluster, hooks: Iterable[Registered]) -> tuple[Settings, str]:
+async def find_settings(cluster: Cluster, hooks: Iterable[RegisteredWebhook]) -> tuple[Settings, str]:
     """Return the webhook's settings and the namespace that it runs in, empty where it was not found."""
     for hook in hooks:
         service = (hook.webhook.get("clientConfig") or {}).get("service")

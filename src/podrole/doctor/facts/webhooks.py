@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from podrole.cluster.admission.attributes import Attributes
-from podrole.cluster.admission.matching import Decision, Registered, decide
-from podrole.cluster.core.label_selectors import of_object
+from podrole.cluster.admission.attributes import AdmissionAttributes
+from podrole.cluster.admission.matching import RegisteredWebhook, WebhookMatch, match_webhook
+from podrole.cluster.core.label_selectors import label_selector
 from podrole.cluster.core.users import User
 from podrole.cluster.kinds.registry import BY_NAME
 from podrole.cluster.kinds.webhook_configurations import default_webhook_configuration
@@ -23,32 +23,34 @@ _SOMEBODY = User("system:serviceaccount:kube-system:replicaset-controller")
 _MARKS = ("pod-identity-webhook", "iam-for-pods", "irsa", "aws-pod-identity")
 
 
-def registered(configurations: Iterable[Object]) -> tuple[Registered, ...]:
+def registered(configurations: Iterable[Object]) -> tuple[RegisteredWebhook, ...]:
     """Return the webhooks in the order in which the API server asks them. Fills in what manifests may leave out."""
-    found: list[Registered] = []
+    found: list[RegisteredWebhook] = []
     for configuration in sorted(configurations, key=lambda one: str(one["metadata"]["name"])):
         filled = {"kind": "MutatingWebhookConfiguration", **configuration}
         default_webhook_configuration(filled)
-        found.extend(Registered(configuration["metadata"]["name"], hook) for hook in filled.get("webhooks") or ())
+        found.extend(
+            RegisteredWebhook(configuration["metadata"]["name"], hook) for hook in filled.get("webhooks") or ()
+        )
     return tuple(found)
 
 
-def is_identity_webhook(hook: Registered) -> bool:
+def is_identity_webhook(hook: RegisteredWebhook) -> bool:
     """Say whether this webhook is one that gives pods their AWS identity: by the names that such webhooks have."""
     service = hook.webhook.get("clientConfig", {}).get("service") or {}
     names = f"{hook.configuration} {hook.name} {service.get('name', '')}".lower()
     return any(mark in names for mark in _MARKS)
 
 
-def is_asked(hook: Registered, pod: Object, namespace: str, labels: Mapping[str, str]) -> Decision:
+def is_asked(hook: RegisteredWebhook, pod: Object, namespace: str, labels: Mapping[str, str]) -> WebhookMatch:
     """Say whether the API server asks this webhook about the creation of a pod."""
-    return decide(hook.webhook, attributes_of(pod, namespace), labels)
+    return match_webhook(hook.webhook, attributes_of(pod, namespace), labels)
 
 
-def attributes_of(pod: Object, namespace: str) -> Attributes:
+def attributes_of(pod: Object, namespace: str) -> AdmissionAttributes:
     """Return the creation of a pod as admission sees it, as a dry run."""
     metadata = pod.get("metadata", {})
-    return Attributes(
+    return AdmissionAttributes(
         operation="CREATE",
         resource=_PODS,
         namespace=namespace,
@@ -65,4 +67,4 @@ def unmet_requirements(selector: Mapping[str, Any], labels: Mapping[str, str]) -
         {"key": key, "operator": "In", "values": [value]} for key, value in (selector.get("matchLabels") or {}).items()
     ]
     parts += selector.get("matchExpressions") or []
-    return [part for part in parts if not of_object({"matchExpressions": [part]}).matches(labels)]
+    return [part for part in parts if not label_selector({"matchExpressions": [part]}).matches(labels)]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from podrole.cluster.admission.matching import NAMESPACE_NOT_SELECTED, NO_RULE, OBJECT_NOT_SELECTED, Registered
+from podrole.cluster.admission.matching import NAMESPACE_NOT_SELECTED, NO_RULE, OBJECT_NOT_SELECTED, RegisteredWebhook
 from podrole.doctor.errors import CannotTell
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.webhooks import is_asked, is_identity_webhook, unmet_requirements
@@ -56,18 +56,18 @@ def look(case: ChainFacts, pod: Object) -> RegistrationCheck:
     return _reached(case, asked[0])
 
 
-def patch(case: ChainFacts, hook: Registered, member: str, value: Any) -> PatchObject:
+def patch(case: ChainFacts, hook: RegisteredWebhook, member: str, value: Any) -> PatchObject:
     """Return the change of one member of a registered webhook."""
     operation = {"op": "add", "path": f"/webhooks/{_index(case, hook)}/{member}", "value": value}
     return PatchObject(KIND, "", hook.configuration, (operation,))
 
 
-def _index(case: ChainFacts, hook: Registered) -> int:
+def _index(case: ChainFacts, hook: RegisteredWebhook) -> int:
     hooks = () if isinstance(case.webhooks, CannotTell) else case.webhooks
     return [one.name for one in hooks if one.configuration == hook.configuration].index(hook.name)
 
 
-def _about(hook: Registered, *path: str) -> About:
+def _about(hook: RegisteredWebhook, *path: str) -> About:
     return About(KIND, "", hook.configuration, ("webhooks", hook.name, *path))
 
 
@@ -93,7 +93,7 @@ def _not_registered(case: ChainFacts) -> Finding:
 # PR202, PR203, PR204
 
 
-def _not_asked(case: ChainFacts, hook: Registered, why: str, pod: Object) -> Finding:
+def _not_asked(case: ChainFacts, hook: RegisteredWebhook, why: str, pod: Object) -> Finding:
     labels = {} if isinstance(case.namespace_labels, CannotTell) else case.namespace_labels
     if why == NAMESPACE_NOT_SELECTED:
         selector = hook.webhook["namespaceSelector"]
@@ -129,7 +129,9 @@ def _not_asked(case: ChainFacts, hook: Registered, why: str, pod: Object) -> Fin
     )
 
 
-def _selecting_namespace(case: ChainFacts, hook: Registered, missed: list[Mapping[str, Any]]) -> tuple[Change, ...]:
+def _selecting_namespace(
+    case: ChainFacts, hook: RegisteredWebhook, missed: list[Mapping[str, Any]]
+) -> tuple[Change, ...]:
     labels = {part["key"]: _label_for(part) for part in missed}
     if not any(key.startswith("kubernetes.io/") for key in labels):
         return (Label("Namespace", "", case.target.namespace, labels),)
@@ -198,7 +200,7 @@ def _rule(rule: Mapping[str, Any]) -> str:
 # PR205, PR206
 
 
-def _reached(case: ChainFacts, hook: Registered) -> RegistrationCheck:
+def _reached(case: ChainFacts, hook: RegisteredWebhook) -> RegistrationCheck:
     if hook.webhook.get("matchConditions"):
         return RegistrationCheck(
             unknown=f"Webhook {hook.name} has matchConditions, which only the API server evaluates."
@@ -215,7 +217,7 @@ def _reached(case: ChainFacts, hook: Registered) -> RegistrationCheck:
     return RegistrationCheck((unreachable(case, hook, probe.problem),), webhook=hook.name)
 
 
-def unreachable(case: ChainFacts, hook: Registered, problem: str) -> Finding:
+def unreachable(case: ChainFacts, hook: RegisteredWebhook, problem: str) -> Finding:
     """Return that the API server cannot call the webhook; ``problem`` is in its words."""
     fails_open = hook.webhook.get("failurePolicy") == "Ignore"
     effect = "pods are let in without their identity" if fails_open else "no pod that it is asked about can be made"
@@ -251,7 +253,7 @@ def unreachable(case: ChainFacts, hook: Registered, problem: str) -> Finding:
     )
 
 
-def _registered_as(case: ChainFacts, hook: Registered) -> Mapping[str, Any] | None:
+def _registered_as(case: ChainFacts, hook: RegisteredWebhook) -> Mapping[str, Any] | None:
     """Return the webhook as the world would register it, where there is a world."""
     registration = case.environment.registration
     if registration is None:
