@@ -13,8 +13,8 @@ from podrole.webhook.identity.resolution import NO_BINDINGS, SILENT, Identity
 from podrole.webhook.patch.mutation import Mutation, mutate
 from podrole.webhook.patch.pod import read_pod
 from podrole.webhook.settings import ContainerCredentials, InjectionSettings
-from podrole.webhook.strict import identity as strict_identity
-from podrole.webhook.strict.identity import StrictBindings
+from podrole.webhook.strict import resolution as strict_identity
+from podrole.webhook.strict.resolution import StrictBindings
 
 VECTORS = Path(__file__).parents[1] / "webhook" / "vectors"
 DEFAULTS = InjectionSettings()

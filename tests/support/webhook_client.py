@@ -14,7 +14,7 @@ import httpx2
 
 from podrole.base.certificates import Authority, server_context
 from podrole.base.serving import LOOPBACK, bind
-from podrole.webhook.serving.server import Webhook
+from podrole.webhook.serving.webhook import Webhook
 from podrole.webhook.settings import Settings
 from support.api_server import APIServer
 

@@ -18,11 +18,11 @@ from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import Connection
 from podrole.kube.credentials import StaticToken
 from podrole.oidc.keys import SigningKey
-from podrole.webhook.install.certificate_keeper import Caretaker
 from podrole.webhook.install.manifests import Installation, manifests
-from podrole.webhook.serving.server import Webhook
-from podrole.webhook.serving.tls import ServingCertificate
+from podrole.webhook.serving.webhook import Webhook
 from podrole.webhook.settings import SelfSignedSettings, Settings
+from podrole.webhook.tls.certificate_keeper import Caretaker
+from podrole.webhook.tls.serving_certificate import ServingCertificate
 from support.clock import Turned
 from support.webhook import ARN
 

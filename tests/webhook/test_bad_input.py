@@ -14,11 +14,11 @@ import pytest_asyncio
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from podrole.webhook.admission.handler import Admission, Answer
 from podrole.webhook.identity.resolution import Identity
-from podrole.webhook.serving.admission import Admission, Answer
-from podrole.webhook.serving.metrics import Metrics
+from podrole.webhook.metrics import Metrics
 from podrole.webhook.settings import InjectionSettings
-from podrole.webhook.strict.admission import StrictAdmission
+from podrole.webhook.strict.handler import StrictAdmission
 from support.api_server import APIServer
 from support.webhook import ARN, VECTORS, identity_of, patched, strict_identity_of
 from support.webhook_client import Client, pod_of, review_of, serving

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from podrole.webhook.identity.config_map import parse_bindings
 from podrole.webhook.identity.resolution import Bindings
 from podrole.webhook.settings import CABundle
-from podrole.webhook.sources.pod_identities import parse_pod_identities
+from podrole.webhook.sources.pod_identity_file import parse_pod_identities
 
 
 def bindings_of(entries: Any) -> tuple[Bindings, list[str]]:

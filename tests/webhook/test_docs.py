@@ -9,9 +9,9 @@ from typing import get_args
 from podrole.webhook import scan
 from podrole.webhook.flags.table import FLAGS
 from podrole.webhook.identity.config_map import read_entry
+from podrole.webhook.metrics import DESCRIBED
 from podrole.webhook.patch import mutation
 from podrole.webhook.serving import app
-from podrole.webhook.serving.metrics import DESCRIBED
 from podrole.webhook.settings import REQUIRE_LABEL, SKIP_LABEL
 
 DOCS = (Path(__file__).parents[2] / "docs" / "webhook.md").read_text()

@@ -9,7 +9,7 @@ import pytest
 from podrole.base.serving import LOOPBACK, bind, listening
 from podrole.webhook.errors import BadSettings
 from podrole.webhook.settings import RoleComposition
-from podrole.webhook.sources.ec2_host import account_of_host
+from podrole.webhook.sources.instance_metadata import account_of_host
 
 
 class MetadataService:

@@ -18,8 +18,8 @@ from podrole.webhook.compat import personality_of
 from podrole.webhook.errors import BadSettings
 from podrole.webhook.identity.resolution import Identity
 from podrole.webhook.settings import InjectionSettings, SourceSettings
-from podrole.webhook.sources.identities import UNKNOWN, Identities
-from podrole.webhook.sources.service_accounts import LookupFailed
+from podrole.webhook.sources.identity_cache import UNKNOWN, Identities
+from podrole.webhook.sources.service_account_cache import LookupFailed
 from support.api_server import APIServer, running, until
 from support.webhook import ARN
 

@@ -180,7 +180,7 @@ def test_pods_that_must_have_an_identity_meet_one_of_the_two_webhooks() -> None:
 def test_the_image_holds_what_the_webhook_imports() -> None:
     program = (
         "import sys, yaml, typer, rich\n"
-        "import podrole.webhook.__main__, podrole.webhook.serving.standalone, podrole.webhook.serving.workers\n"
+        "import podrole.webhook.__main__, podrole.webhook.serving.standalone, podrole.webhook.serving.supervisor\n"
         "print('\\n'.join(sorted({name.partition('.')[0] for name in sys.modules})))"
     )
     imported = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout

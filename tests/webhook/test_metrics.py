@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from podrole.webhook.serving.metrics import DESCRIBED, Metrics, Snapshot, merged, render
+from podrole.webhook.metrics import DESCRIBED, Metrics, Snapshot, merged, render
 
 
 def lines(snapshot: Snapshot) -> list[str]:

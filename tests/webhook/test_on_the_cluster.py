@@ -11,7 +11,7 @@ import pytest
 
 from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import Connection
-from podrole.webhook.install.certificate_keeper import Caretaker
+from podrole.webhook.tls.certificate_keeper import Caretaker
 from support.webhook import ARN
 from support.webhook_cluster import (
     AUTHORITY,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from podrole.kube.client import KubernetesClient
+from podrole.webhook.metrics import Metrics
 from podrole.webhook.patch.mutation import mutate
 from podrole.webhook.patch.pod import read_pod
-from podrole.webhook.serving.metrics import Metrics
 from podrole.webhook.serving.owner_events import QUEUE, OwnerEvents
 from podrole.webhook.settings import InjectionSettings
 from support.api_server import APIServer, running, until

@@ -20,7 +20,9 @@ from podrole.base.certificates import Authority, server_context
 from podrole.base.serving import LOOPBACK
 from podrole.cluster.core.users import ADMINISTRATOR
 from podrole.webhook.identity.resolution import Identity
-from podrole.webhook.install.self_signed import (
+from podrole.webhook.serving import webhook as server
+from podrole.webhook.serving.webhook import Webhook
+from podrole.webhook.tls.self_signed import (
     AUTHORITY_DAYS,
     RENEW_SERVING_DAYS,
     SERVING_DAYS,
@@ -28,9 +30,7 @@ from podrole.webhook.install.self_signed import (
     SUCCEED_AUTHORITY_DAYS,
     service_names,
 )
-from podrole.webhook.serving import server
-from podrole.webhook.serving.server import Webhook
-from podrole.webhook.serving.tls import ServingCertificate
+from podrole.webhook.tls.serving_certificate import ServingCertificate
 from support import webhook_client
 from support.api_server import until
 from support.clock import Turned

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.verification import PolicyBuilder, Store
 
-from podrole.webhook.install.self_signed import (
+from podrole.webhook.tls.self_signed import (
     AUTHORITY_DAYS,
     SPREAD_SECONDS,
     SUCCEED_AUTHORITY_DAYS,

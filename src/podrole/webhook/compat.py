@@ -12,7 +12,7 @@ from podrole.webhook.identity import resolution as identity
 from podrole.webhook.identity.config_map import CONFIG_KEY, parse_bindings
 from podrole.webhook.identity.resolution import NO_BINDINGS, SILENT, Binding, Bindings, Identity
 from podrole.webhook.settings import Compat, InjectionSettings
-from podrole.webhook.strict import identity as strict
+from podrole.webhook.strict import resolution as strict
 
 Annotations = Mapping[str, str | None]
 

@@ -17,8 +17,8 @@ from podrole.kube.connection import Connection
 from podrole.kube.reflector import ListMetadata
 from podrole.webhook.compat import personality_of
 from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.patch.injection_plan import CREDENTIALS, WEB_IDENTITY, make_offer
 from podrole.webhook.patch.mutation import mutate
-from podrole.webhook.patch.offer import CREDENTIALS, WEB_IDENTITY, make_offer
 from podrole.webhook.patch.pod import (
     Container,
     Pod,
@@ -35,7 +35,7 @@ from podrole.webhook.settings import (
     InjectionSettings,
     Settings,
 )
-from podrole.webhook.sources.identities import Identities
+from podrole.webhook.sources.identity_cache import Identities
 
 PAGE_SIZE = 500
 

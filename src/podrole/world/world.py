@@ -37,7 +37,7 @@ from podrole.kube.credentials import TokenFile
 from podrole.oidc.fetch import Fetcher
 from podrole.oidc.keycache import KeyCache
 from podrole.sts.credentials import Vault, access_key_id
-from podrole.webhook.serving.server import Webhook
+from podrole.webhook.serving.webhook import Webhook
 from podrole.webhook.settings import Settings, SourceSettings
 from podrole.world import key_rotation
 from podrole.world.aws_users import aws_user

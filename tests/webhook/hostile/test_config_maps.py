@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from podrole.webhook.identity.config_map import parse_bindings
 from podrole.webhook.identity.resolution import MAX_VALUE, Bindings
-from podrole.webhook.serving.logs import MAX_FAULTS, log_faults
+from podrole.webhook.logs import MAX_FAULTS, log_faults
 from support.webhook import ARN
 
 

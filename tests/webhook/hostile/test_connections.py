@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from podrole.webhook.serving import server
+from podrole.webhook.serving import webhook as server
 from podrole.webhook.settings import ServingSettings, Settings
 from support.api_server import APIServer, until
 from support.webhook import ARN

@@ -10,12 +10,12 @@ import pytest
 import pytest_asyncio
 
 from podrole.kube.client import KubernetesClient
+from podrole.webhook.metrics import Metrics
 from podrole.webhook.patch.mutation import mutate, mutate_ephemeral
 from podrole.webhook.patch.pod import read_pod
-from podrole.webhook.serving.metrics import Metrics
 from podrole.webhook.serving.owner_events import MAX_REFERENCE, OwnerEvents
 from podrole.webhook.settings import MAX_CONTAINERS
-from podrole.webhook.strict.admission import StrictAdmission
+from podrole.webhook.strict.handler import StrictAdmission
 from support.api_server import APIServer, running, until
 from support.webhook import ARN, DEFAULTS, identity_of, mutation_of, pod_of, reasons, strict_identity_of
 from support.webhook_client import JSON, operations, review_of, serving

@@ -9,7 +9,7 @@ import pytest
 
 from podrole.webhook.identity.resolution import Binding, Identity
 from podrole.webhook.settings import InjectionSettings, RoleComposition
-from podrole.webhook.strict.identity import StrictBindings, read_annotations, resolve
+from podrole.webhook.strict.resolution import StrictBindings, read_annotations, resolve
 from support.webhook import ARN, injection, prefixed, strict_identity_of
 
 FLAGS = injection(token_audience="flag", sts_regional_endpoint=True, token_expiration=7_200)

@@ -14,13 +14,13 @@ import msgspec
 from podrole.base.errors import PodroleError
 from podrole.kube.connection import find_connection
 from podrole.webhook.__main__ import HELP
+from podrole.webhook.admission.review import shortened
 from podrole.webhook.flags.parse import CommandLine, parse_flags
 from podrole.webhook.flags.table import FLAGS, Flag
 from podrole.webhook.flags.values import FlagValues, collect
+from podrole.webhook.logs import configure_logging
 from podrole.webhook.scan import Finding, scan_now
-from podrole.webhook.serving.logs import configure_logging
-from podrole.webhook.serving.review import shortened
-from podrole.webhook.sources.ec2_host import with_account_of_host
+from podrole.webhook.sources.instance_metadata import with_account_of_host
 
 NOTHING, FOUND, NOT_KNOWN = 0, 1, 2
 RESTARTABLE = ("Deployment", "StatefulSet", "DaemonSet")

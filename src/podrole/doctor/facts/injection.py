@@ -9,8 +9,8 @@ from typing import Any
 
 from podrole.doctor.remedies.changes import Operation
 from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.patch.injection_plan import CREDENTIALS, Offer, make_offer
 from podrole.webhook.patch.mutation import Mutation, mutate
-from podrole.webhook.patch.offer import CREDENTIALS, Offer, make_offer
 from podrole.webhook.patch.pod import Pod, read_pod, runs_on_windows, token_in
 from podrole.webhook.settings import InjectionSettings
 

@@ -25,7 +25,7 @@ from podrole.doctor.report.findings import (
     verdict_from,
 )
 from podrole.webhook.identity.resolution import Identity
-from podrole.webhook.patch.offer import CREDENTIALS
+from podrole.webhook.patch.injection_plan import CREDENTIALS
 
 LINK = Link.INJECTION
 

@@ -14,7 +14,6 @@ from typing import Literal, cast
 
 from podrole.base.partitions import partition_of
 from podrole.webhook.errors import BadFlag
-from podrole.webhook.flags.ciphers import KNOWN_SUITES
 from podrole.webhook.flags.table import FLAGS
 from podrole.webhook.flags.values import FlagValues, collect
 from podrole.webhook.identity.resolution import parse_ca_bundle, parse_endpoint
@@ -30,6 +29,7 @@ from podrole.webhook.settings import (
     Settings,
     SourceSettings,
 )
+from podrole.webhook.tls.cipher_suites import KNOWN_SUITES
 
 _GRACE = "service-account-lookup-grace-period"
 

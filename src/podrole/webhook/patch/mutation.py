@@ -13,10 +13,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from podrole.webhook.admission.review import shortened
 from podrole.webhook.golang import first_csv_record, parse_int64
 from podrole.webhook.identity.resolution import Identity, clamp_expiration
-from podrole.webhook.patch import remarks
-from podrole.webhook.patch.offer import (
+from podrole.webhook.patch import pod_warnings as remarks
+from podrole.webhook.patch.injection_plan import (
     CA_FILE,
     REGION,
     STS,
@@ -36,7 +37,6 @@ from podrole.webhook.patch.pod import (
     runs_on_windows,
     token_in,
 )
-from podrole.webhook.serving.review import shortened
 from podrole.webhook.settings import (
     DEFAULT_TOKEN_EXPIRATION,
     MAX_CONTAINERS,

@@ -18,8 +18,8 @@ from podrole.base.asgi import (
     read_body,
     send_response,
 )
-from podrole.webhook.serving.admission import JSON, TEXT, Answer
-from podrole.webhook.serving.metrics import CONTENT_TYPE, Metrics, Snapshot, render
+from podrole.webhook.admission.handler import JSON, TEXT, Answer
+from podrole.webhook.metrics import CONTENT_TYPE, Metrics, Snapshot, render
 
 NOT_FOUND = Answer(404, b"404 page not found\n", TEXT)
 OK = Answer(200, b"ok", TEXT)

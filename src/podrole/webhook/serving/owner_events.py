@@ -14,10 +14,10 @@ from typing import Any
 from podrole.base.clock import Clock, rfc3339, system_clock
 from podrole.kube.client import KubernetesClient, path_of
 from podrole.kube.errors import KubeError
+from podrole.webhook.admission.review import shortened
+from podrole.webhook.metrics import Metrics
 from podrole.webhook.patch.mutation import Mutation
 from podrole.webhook.patch.pod import OwnerReference, Pod
-from podrole.webhook.serving.metrics import Metrics
-from podrole.webhook.serving.review import shortened
 
 COMPONENT = "podrole-webhook"
 REPEAT_SECONDS = 600

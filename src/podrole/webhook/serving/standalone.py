@@ -15,12 +15,12 @@ import uvloop
 from podrole.base.serving import bind
 from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import find_connection
-from podrole.webhook.serving.logs import configure_logging
-from podrole.webhook.serving.server import Webhook
+from podrole.webhook.logs import configure_logging
 from podrole.webhook.serving.signals import Signals
-from podrole.webhook.serving.tls import ServingCertificate, server_context
+from podrole.webhook.serving.webhook import Webhook
 from podrole.webhook.settings import Settings
-from podrole.webhook.sources.ec2_host import with_account_of_host
+from podrole.webhook.sources.instance_metadata import with_account_of_host
+from podrole.webhook.tls.serving_certificate import ServingCertificate, server_context
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def run(settings: Settings, *, ask_host_for_account: bool = False) -> int:
         _log.info("reviews on port %d over TLS, metrics on port %d", *ports)
         if serving.workers > 1:
             # One process has no use for the supervisor.
-            from podrole.webhook.serving.workers import supervise
+            from podrole.webhook.serving.supervisor import supervise
 
             return uvloop.run(supervise(settings, sock, metrics_sock))
         return uvloop.run(serve(settings, sock, metrics_sock))
@@ -78,7 +78,7 @@ async def open_webhook(
         if settings.self_signed is None:
             certificate = ServingCertificate(tls, settings.serving.tls_cert, settings.serving.tls_key)
         else:
-            from podrole.webhook.install.certificate_keeper import (
+            from podrole.webhook.tls.certificate_keeper import (
                 Caretaker,  # it loads cryptography, which nothing else here needs
             )
 

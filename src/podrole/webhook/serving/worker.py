@@ -16,10 +16,10 @@ import msgspec
 import uvloop
 
 from podrole.base.errors import PodroleError
-from podrole.webhook.serving.logs import configure_logging
-from podrole.webhook.serving.server import Webhook
+from podrole.webhook.logs import configure_logging
 from podrole.webhook.serving.signals import Signals
 from podrole.webhook.serving.standalone import open_webhook, until_stopped
+from podrole.webhook.serving.webhook import Webhook
 
 
 async def work(control: socket.socket, sock: socket.socket, index: int) -> int:

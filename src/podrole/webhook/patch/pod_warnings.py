@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from podrole.webhook.identity.resolution import Identity
-from podrole.webhook.patch.offer import POD_IDENTITY, WEB_IDENTITY, Offer, clean_path
+from podrole.webhook.patch.injection_plan import POD_IDENTITY, WEB_IDENTITY, Offer, clean_path
 from podrole.webhook.patch.pod import Volume, VolumeMount, token_in
 
 STATIC_CREDENTIALS = "AWS_ACCESS_KEY_ID"

@@ -16,10 +16,10 @@ from podrole.kube.reflector import BackOff, Metadata, Reflector
 from podrole.webhook.compat import Personality
 from podrole.webhook.identity.config_map import CONFIG_MAP
 from podrole.webhook.identity.resolution import Binding, Identity
-from podrole.webhook.serving.logs import log_faults
+from podrole.webhook.logs import log_faults
 from podrole.webhook.settings import SourceSettings
-from podrole.webhook.sources.pod_identities import PodIdentityList
-from podrole.webhook.sources.service_accounts import LookupFailed, ServiceAccounts
+from podrole.webhook.sources.pod_identity_file import PodIdentityList
+from podrole.webhook.sources.service_account_cache import LookupFailed, ServiceAccounts
 
 MAX_REMEMBERED = 10_000
 """Resolved identities kept at most; one takes about half a kilobyte, and is made anew in microseconds."""

@@ -18,8 +18,8 @@ from podrole.base.tls import load_pem_pair
 from podrole.kube.client import JSON, KubernetesClient, path_of
 from podrole.kube.errors import APIRefusal, KubeError
 from podrole.kube.reflector import BackOff
-from podrole.webhook.install.self_signed import Material, first_material, next_material, read_material, service_names
 from podrole.webhook.settings import SelfSignedSettings
+from podrole.webhook.tls.self_signed import Material, first_material, next_material, read_material, service_names
 
 LOOK_SECONDS = 10.0
 """How often the Secret and the webhook configuration are looked at. Much shorter than SPREAD_SECONDS, on which it

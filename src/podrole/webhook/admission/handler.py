@@ -14,11 +14,7 @@ from typing import Protocol
 
 import msgspec
 
-from podrole.webhook.identity.resolution import Identity
-from podrole.webhook.patch.mutation import Mutation, mutate, mutate_ephemeral
-from podrole.webhook.patch.pod import Pod, decode_pod, is_mirror, service_account_of
-from podrole.webhook.serving.metrics import Metrics
-from podrole.webhook.serving.review import (
+from podrole.webhook.admission.review import (
     VERSIONS,
     AdmissionRequest,
     allowed,
@@ -27,9 +23,13 @@ from podrole.webhook.serving.review import (
     is_null,
     shortened,
 )
+from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.metrics import Metrics
+from podrole.webhook.patch.mutation import Mutation, mutate, mutate_ephemeral
+from podrole.webhook.patch.pod import Pod, decode_pod, is_mirror, service_account_of
 from podrole.webhook.settings import POD_IDENTITY_JITTER, InjectionSettings
-from podrole.webhook.sources.identities import Unknown
-from podrole.webhook.sources.service_accounts import LookupFailed
+from podrole.webhook.sources.identity_cache import Unknown
+from podrole.webhook.sources.service_account_cache import LookupFailed
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"

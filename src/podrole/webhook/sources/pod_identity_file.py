@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from podrole.webhook.errors import BadSettings
-from podrole.webhook.serving.logs import log_faults
-from podrole.webhook.serving.tls import fingerprint
+from podrole.webhook.logs import log_faults
+from podrole.webhook.tls.serving_certificate import fingerprint
 
 _log = logging.getLogger(__name__)
 

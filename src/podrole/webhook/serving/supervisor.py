@@ -24,12 +24,12 @@ import msgspec
 from podrole.base.serving import listening
 from podrole.kube.connection import find_connection
 from podrole.kube.reflector import BackOff
+from podrole.webhook.metrics import Snapshot, merged
 from podrole.webhook.serving.app import MetricsApp
-from podrole.webhook.serving.metrics import Snapshot, merged
-from podrole.webhook.serving.server import EXCHANGE_SECONDS
 from podrole.webhook.serving.signals import Signals
-from podrole.webhook.serving.tls import ServingCertificate, server_context
+from podrole.webhook.serving.webhook import EXCHANGE_SECONDS
 from podrole.webhook.settings import Settings
+from podrole.webhook.tls.serving_certificate import ServingCertificate, server_context
 
 ANSWER_SECONDS = 2.0
 """How long a worker may take to answer; without it the figures are those of the others."""

@@ -17,16 +17,16 @@ from podrole.base.serving import listening
 from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import Connection
 from podrole.kube.errors import KubeError
+from podrole.webhook.admission.handler import Admission
 from podrole.webhook.compat import personality_of
+from podrole.webhook.metrics import Metrics, Snapshot
 from podrole.webhook.scan import scan_cluster
-from podrole.webhook.serving.admission import Admission
 from podrole.webhook.serving.app import MetricsApp, WebhookApp
-from podrole.webhook.serving.metrics import Metrics, Snapshot
 from podrole.webhook.serving.owner_events import OwnerEvents
-from podrole.webhook.serving.tls import ServingCertificate
 from podrole.webhook.settings import Settings
-from podrole.webhook.sources.identities import Identities
-from podrole.webhook.strict.admission import StrictAdmission
+from podrole.webhook.sources.identity_cache import Identities
+from podrole.webhook.strict.handler import StrictAdmission
+from podrole.webhook.tls.serving_certificate import ServingCertificate
 
 FILES_SECONDS = 1.0
 """How often the certificate and the list of EKS Pod Identity are looked at: four ``stat`` calls."""

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Sequence
 
-from podrole.webhook.serving.review import shortened
+from podrole.webhook.admission.review import shortened
 
 MAX_FAULTS = 20
 
@@ -19,7 +19,7 @@ def configure_logging(verbosity: int) -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("podrole").setLevel(logging.DEBUG if verbosity >= 5 else logging.INFO)
-    logging.getLogger("podrole.webhook.serving.admission").setLevel(logging.DEBUG if verbosity >= 3 else logging.INFO)
+    logging.getLogger("podrole.webhook.admission.handler").setLevel(logging.DEBUG if verbosity >= 3 else logging.INFO)
 
 
 def log_faults(log: logging.Logger, faults: Sequence[str]) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from podrole.base.tls import load_pem_pair
 from podrole.webhook.errors import BadSettings
-from podrole.webhook.flags.ciphers import openssl_ciphers
 from podrole.webhook.settings import ServingSettings
+from podrole.webhook.tls.cipher_suites import openssl_ciphers
 
 _log = logging.getLogger(__name__)
 

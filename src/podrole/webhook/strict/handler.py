@@ -14,11 +14,11 @@ from typing import Any
 
 import msgspec
 
-from podrole.webhook.serving.admission import TEXT, UNREADABLE, Answer, IdentitySource
-from podrole.webhook.serving.metrics import Metrics
+from podrole.webhook.admission.handler import TEXT, UNREADABLE, Answer, IdentitySource
+from podrole.webhook.metrics import Metrics
 from podrole.webhook.settings import MAX_CONTAINERS, POD_IDENTITY_JITTER, InjectionSettings
-from podrole.webhook.sources.identities import Unknown
-from podrole.webhook.sources.service_accounts import LookupFailed
+from podrole.webhook.sources.identity_cache import Unknown
+from podrole.webhook.sources.service_account_cache import LookupFailed
 from podrole.webhook.strict.go_types import NotDecodable, to_json
 from podrole.webhook.strict.mutation import mutate, read_pod
 

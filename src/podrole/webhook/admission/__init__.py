@@ -1,0 +1,1 @@
+"""An AdmissionReview: its wire format, and how it is answered."""
