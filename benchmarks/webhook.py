@@ -53,7 +53,7 @@ end
 """
 
 
-class ServiceAccounts:
+class ServiceAccountCache:
     """An API server that has so many annotated service accounts, and says what it is told to in its watch."""
 
     def __init__(self, number: int) -> None:
@@ -142,7 +142,7 @@ class Running:
 
 
 @contextlib.asynccontextmanager
-async def webhook(api: ServiceAccounts, directory: Path, *flags: str) -> AsyncIterator[Running]:
+async def webhook(api: ServiceAccountCache, directory: Path, *flags: str) -> AsyncIterator[Running]:
     now = time.time()
     authority = Authority.create("benchmark", now=now)
     certificate = authority.issue([LOOPBACK], now=now)
@@ -205,7 +205,7 @@ async def load(running: Running, directory: Path, connections: int, seconds: int
 
 
 async def throughput(directory: Path, *, rounds: int, seconds: int, workers: int) -> None:
-    api = ServiceAccounts(10_000)
+    api = ServiceAccountCache(10_000)
     async with webhook(api, directory, f"--workers={workers}") as running:
         status, answer, _ = await running.request(b"POST", "/mutate", review())
         assert status == 200
@@ -224,7 +224,7 @@ async def throughput(directory: Path, *, rounds: int, seconds: int, workers: int
 
 
 async def changes(directory: Path) -> None:
-    api = ServiceAccounts(10_000)
+    api = ServiceAccountCache(10_000)
     body = review()
     async with webhook(api, directory, "--shutdown-delay=0s") as running:
         delays = []
@@ -244,7 +244,7 @@ async def changes(directory: Path) -> None:
 async def memory(directory: Path) -> None:
     for number in (0, 100_000):
         started = time.perf_counter()
-        async with webhook(ServiceAccounts(number), directory) as running:
+        async with webhook(ServiceAccountCache(number), directory) as running:
             took = time.perf_counter() - started
             print(f"{number:7,} service accounts: {running.memory():6.1f} MB resident, ready after {took:.1f} s")
 
@@ -267,7 +267,7 @@ async def bad_input(directory: Path) -> None:
         "1,000 containers": containers(1_000),
         "40,000 containers": containers(40_000),
     }
-    async with webhook(ServiceAccounts(10), directory) as running:
+    async with webhook(ServiceAccountCache(10), directory) as running:
         for name, body in bodies.items():
             results = [await running.request(b"POST", "/mutate", body) for _ in range(5)]
             milliseconds = statistics.median([seconds for _, _, seconds in results]) * 1000

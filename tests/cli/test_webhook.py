@@ -18,9 +18,9 @@ from podrole.webhook.flags.parse import parse_flags
 from podrole.webhook.flags.table import FLAGS
 from podrole.webhook.install.flags import INSTALLATION_FLAGS
 from podrole.webhook.install.manifests import Installation, manifests
-from podrole.webhook.scan import Finding
+from podrole.webhook.scan import PodFinding
 from podrole.webhook.serving import standalone
-from podrole.webhook.settings import Settings
+from podrole.webhook.settings import WebhookSettings
 from support.api_server import AUTHORITY, TOKEN, APIServer
 from support.webhook import ARN
 
@@ -51,9 +51,9 @@ def test_help_names_every_flag_with_its_default_and_the_subcommands(capsys: pyte
     ],
 )
 def test_the_webhook_gets_its_flags_as_they_are(flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    started: list[Settings] = []
+    started: list[WebhookSettings] = []
 
-    def take(settings: Settings, *, ask_host_for_account: bool) -> int:
+    def take(settings: WebhookSettings, *, ask_host_for_account: bool) -> int:
         started.append(settings)
         return 7
 
@@ -204,8 +204,8 @@ def test_a_scan_of_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
     assert "The kubeconfig is not there" in capsys.readouterr().err
 
 
-def finding(pod: str, owner: str) -> Finding:
-    return Finding("demo", pod, "sa", "without-identity", "without identity: app", owner)
+def finding(pod: str, owner: str) -> PodFinding:
+    return PodFinding("demo", pod, "sa", "without-identity", "without identity: app", owner)
 
 
 def test_what_makes_pods_anew_is_said_once_for_each_owner() -> None:
@@ -228,5 +228,5 @@ def test_what_makes_pods_anew_is_said_once_for_each_owner() -> None:
 
 
 def test_what_a_pod_says_cannot_write_on_the_terminal() -> None:
-    odd = Finding("demo", "web", "sa", "other-role", "its role is \x1b[2J\n, and the binding says " + ARN)
+    odd = PodFinding("demo", "web", "sa", "other-role", "its role is \x1b[2J\n, and the binding says " + ARN)
     assert describe([odd]).splitlines()[1].isprintable()

@@ -8,12 +8,14 @@ from typing import Any
 import jsonpatch
 import yaml
 
-from podrole.webhook.identity import resolution as surgical_identity
-from podrole.webhook.identity.resolution import NO_BINDINGS, SILENT, Identity
+from podrole.webhook.identity.annotations import read_annotations
+from podrole.webhook.identity.binding import EMPTY_BINDING, Identity
+from podrole.webhook.identity.config_map import EMPTY_CONFIG_MAP
+from podrole.webhook.identity.resolution import resolve
 from podrole.webhook.patch.mutation import Mutation, mutate
 from podrole.webhook.patch.pod import read_pod
 from podrole.webhook.settings import ContainerCredentials, InjectionSettings
-from podrole.webhook.strict import resolution as strict_identity
+from podrole.webhook.strict import resolution as strict_resolution
 from podrole.webhook.strict.resolution import StrictBindings
 
 VECTORS = Path(__file__).parents[1] / "webhook" / "vectors"
@@ -44,19 +46,19 @@ def prefixed(annotations: dict[str, str]) -> dict[str, str]:
 def identity_of(
     annotations: dict[str, str] | None, settings: InjectionSettings = DEFAULTS, *, pod_identity: bool = False
 ) -> Identity | None:
-    """The identity of service account demo/sa in the default personality."""
-    binding = SILENT if annotations is None else surgical_identity.read_annotations(prefixed(annotations), settings)
+    """The identity of service account demo/sa in the default resolver."""
+    binding = EMPTY_BINDING if annotations is None else read_annotations(prefixed(annotations), settings)
     listed = frozenset({("demo", "sa")}) if pod_identity else frozenset()
-    return surgical_identity.resolve("demo", "sa", binding, NO_BINDINGS, listed, settings)
+    return resolve("demo", "sa", binding, EMPTY_CONFIG_MAP, listed, settings)
 
 
 def strict_identity_of(
     annotations: dict[str, str] | None, settings: InjectionSettings = DEFAULTS, *, pod_identity: bool = False
 ) -> Identity | None:
-    """The same in the strict personality; None for ``annotations`` is a service account that is not cached."""
-    binding = None if annotations is None else strict_identity.read_annotations(prefixed(annotations), settings)
+    """The same in the strict resolver; None for ``annotations`` is a service account that is not cached."""
+    binding = None if annotations is None else strict_resolution.read_annotations(prefixed(annotations), settings)
     listed = frozenset({("demo", "sa")}) if pod_identity else frozenset()
-    return strict_identity.resolve("demo", "sa", binding, StrictBindings(settings), listed, settings)
+    return strict_resolution.resolve("demo", "sa", binding, StrictBindings(settings), listed, settings)
 
 
 def patched(pod: dict[str, Any], operations: list[dict[str, Any]]) -> dict[str, Any]:

@@ -15,14 +15,14 @@ import httpx2
 from podrole.base.certificates import Authority, server_context
 from podrole.base.serving import LOOPBACK, bind
 from podrole.webhook.serving.webhook import Webhook
-from podrole.webhook.settings import Settings
+from podrole.webhook.settings import WebhookSettings
 from support.api_server import APIServer
 
 AUTHORITY = Authority.create("the webhook's", now=time.time())
 TLS = server_context(AUTHORITY.issue([LOOPBACK], now=time.time()))
 TRUST = ssl.create_default_context(cadata=AUTHORITY.certificate_pem.decode())
 JSON = {"Content-Type": "application/json"}
-DEFAULTS = Settings()
+DEFAULTS = WebhookSettings()
 
 
 class Client:
@@ -48,7 +48,7 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def serving(api: APIServer, settings: Settings = DEFAULTS, *, wait: bool = True) -> AsyncIterator[Client]:
+async def serving(api: APIServer, settings: WebhookSettings = DEFAULTS, *, wait: bool = True) -> AsyncIterator[Client]:
     sock = bind(0, name="the webhook", option="--port")
     metrics_sock = bind(0, name="metrics", option="--metrics-port")
     ports = sock.getsockname()[1], metrics_sock.getsockname()[1]

@@ -20,8 +20,8 @@ from podrole.kube.credentials import StaticToken
 from podrole.oidc.keys import SigningKey
 from podrole.webhook.install.manifests import Installation, manifests
 from podrole.webhook.serving.webhook import Webhook
-from podrole.webhook.settings import SelfSignedSettings, Settings
-from podrole.webhook.tls.certificate_keeper import Caretaker
+from podrole.webhook.settings import SelfSignedSettings, WebhookSettings
+from podrole.webhook.tls.certificate_keeper import CertificateKeeper
 from podrole.webhook.tls.serving_certificate import ServingCertificate
 from support.clock import Turned
 from support.webhook import ARN
@@ -127,11 +127,11 @@ async def running_kubernetes(*, history: int = 4096) -> AsyncIterator[Kubernetes
 
 
 class Replica:
-    """One replica: its webhook, and the caretaker of its certificate."""
+    """One replica: its webhook, and the keeper of its certificate."""
 
-    def __init__(self, webhook: Webhook, caretaker: Caretaker, port: int) -> None:
+    def __init__(self, webhook: Webhook, keeper: CertificateKeeper, port: int) -> None:
         self.webhook = webhook
-        self.caretaker = caretaker
+        self.keeper = keeper
         self.port = port
 
 
@@ -142,11 +142,11 @@ async def replica(
     """A replica with a certificate of its own making, to which the Service leads once it is ready."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     client = KubernetesClient(kubernetes.connection)
-    caretaker = Caretaker(client, SELF_SIGNED, "kube-system", context, clock=clock or Turned(time.time()))
-    await caretaker.start()
+    keeper = CertificateKeeper(client, SELF_SIGNED, "kube-system", context, clock=clock or Turned(time.time()))
+    await keeper.start()
     try:
         async with serving_replica(kubernetes, context, grace_seconds=grace_seconds) as (webhook, port):
-            yield Replica(webhook, caretaker, port)
+            yield Replica(webhook, keeper, port)
     finally:
         await client.close()
 
@@ -163,7 +163,7 @@ async def serving_replica(
     sock = bind(0, name="the webhook", option="--port")
     port = sock.getsockname()[1]
     webhook = Webhook(
-        Settings(),
+        WebhookSettings(),
         kubernetes.connection,
         sock=sock,
         tls=context,

@@ -14,11 +14,11 @@ import pytest_asyncio
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from podrole.webhook.admission.handler import Admission, Answer
-from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.admission.handler import AdmissionHandler, HTTPAnswer
+from podrole.webhook.identity.binding import Identity
 from podrole.webhook.metrics import Metrics
 from podrole.webhook.settings import InjectionSettings
-from podrole.webhook.strict.handler import StrictAdmission
+from podrole.webhook.strict.handler import StrictAdmissionHandler
 from support.api_server import APIServer
 from support.webhook import ARN, VECTORS, identity_of, patched, strict_identity_of
 from support.webhook_client import Client, pod_of, review_of, serving
@@ -41,7 +41,7 @@ class Everyone:
         raise AssertionError("it is known")
 
 
-def at_once(coroutine: Coroutine[Any, Any, Answer]) -> Answer:
+def at_once(coroutine: Coroutine[Any, Any, HTTPAnswer]) -> HTTPAnswer:
     """Run a coroutine that waits for nothing."""
     try:
         coroutine.send(None)
@@ -51,11 +51,11 @@ def at_once(coroutine: Coroutine[Any, Any, Answer]) -> Answer:
 
 
 SETTINGS = InjectionSettings(aws_default_region="eu-west-1", role_session_name=True)
-PODROLE = Admission(Everyone(identity_of({"role-arn": ARN}, SETTINGS)), SETTINGS, Metrics())
-STRICT = StrictAdmission(Everyone(strict_identity_of({"role-arn": ARN})), SETTINGS, Metrics())
+PODROLE = AdmissionHandler(Everyone(identity_of({"role-arn": ARN}, SETTINGS)), SETTINGS, Metrics())
+STRICT = StrictAdmissionHandler(Everyone(strict_identity_of({"role-arn": ARN})), SETTINGS, Metrics())
 
 
-def well_formed(answer: Answer, asked: Any = None) -> None:
+def well_formed(answer: HTTPAnswer, asked: Any = None) -> None:
     """Fail unless the answer is one that an API server understands."""
     assert answer.status in (200, 400)
     if answer.status == 400:

@@ -9,7 +9,7 @@ import pytest
 from podrole.webhook.errors import BadFlag
 from podrole.webhook.flags.parse import parse_flags
 from podrole.webhook.flags.table import FLAGS
-from podrole.webhook.settings import CABundle, RoleComposition, SelfSignedSettings, Settings
+from podrole.webhook.settings import CABundle, RoleComposition, SelfSignedSettings, WebhookSettings
 
 # What the manifests of the EKS webhook, of its charts and of kOps pass.
 ARGUMENTS_IN_THE_FIELD = [
@@ -33,7 +33,7 @@ ARGUMENTS_IN_THE_FIELD = [
 
 def test_no_flags_are_the_defaults() -> None:
     line = parse_flags([])
-    assert line.settings == Settings()
+    assert line.settings == WebhookSettings()
     assert (line.version, line.ask_host_for_account, line.notes) == (False, False, [])
 
 
@@ -216,4 +216,4 @@ def test_every_flag_without_effect_is_noted() -> None:
 def test_every_flag_has_a_default_that_it_understands() -> None:
     for flag in FLAGS:
         if flag.origin != "no effect":
-            assert parse_flags([f"--{flag.name}={flag.default}"]).settings == Settings()
+            assert parse_flags([f"--{flag.name}={flag.default}"]).settings == WebhookSettings()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from podrole.webhook.metrics import DESCRIBED, Metrics, Snapshot, merged, render
+from podrole.webhook.metrics import DESCRIBED, Metrics, MetricsSnapshot, merged, render
 
 
-def lines(snapshot: Snapshot) -> list[str]:
+def lines(snapshot: MetricsSnapshot) -> list[str]:
     return render(snapshot).decode().splitlines()
 
 
@@ -52,7 +52,7 @@ def test_a_snapshot_travels_between_processes() -> None:
     metrics.count("http_request_count", "POST", "/mutate", "200")
     metrics.observe("POST /mutate", 12.0)
     snapshot = metrics.snapshot()
-    assert msgspec.json.decode(msgspec.json.encode(snapshot), type=Snapshot) == snapshot
+    assert msgspec.json.decode(msgspec.json.encode(snapshot), type=MetricsSnapshot) == snapshot
 
 
 def test_nothing_counted_is_no_error() -> None:

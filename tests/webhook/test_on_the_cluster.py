@@ -11,7 +11,7 @@ import pytest
 
 from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import Connection
-from podrole.webhook.tls.certificate_keeper import Caretaker
+from podrole.webhook.tls.certificate_keeper import CertificateKeeper
 from support.webhook import ARN
 from support.webhook_cluster import (
     AUTHORITY,
@@ -72,7 +72,7 @@ async def test_a_service_account_made_just_before_its_pod_is_known(kubernetes: K
 async def test_replicas_agree_on_one_certificate(kubernetes: Kubernetes) -> None:
     await kubernetes.register()
     async with replica(kubernetes) as first, replica(kubernetes) as second:
-        assert first.caretaker.material == second.caretaker.material
+        assert first.keeper.material == second.keeper.material
         for number, port in enumerate((first.port, second.port)):
             kubernetes.ports[:] = [port]
             assert await kubernetes.injects(f"web-{number}")
@@ -84,14 +84,14 @@ async def test_replicas_agree_on_one_certificate(kubernetes: Kubernetes) -> None
 async def test_a_lost_or_damaged_secret_is_put_back_as_it_was(kubernetes: Kubernetes) -> None:
     await kubernetes.register()
     async with replica(kubernetes) as one:
-        material = one.caretaker.material
+        material = one.keeper.material
         path = f"/api/v1/namespaces/kube-system/secrets/{NAME}"
         await kubernetes.do("DELETE", path)
-        await one.caretaker.look()
+        await one.keeper.look()
         secret = await kubernetes.secret()
         await kubernetes.do("PUT", path, {**secret, "data": {**secret["data"], "tls.key": "bm8ga2V5"}})
-        await one.caretaker.look()
-        assert one.caretaker.material == material
+        await one.keeper.look()
+        assert one.keeper.material == material
         assert await kubernetes.injects("web")
 
 
@@ -99,14 +99,14 @@ async def test_a_configuration_that_trusts_something_else_is_put_right(kubernete
     async with replica(kubernetes) as one:
         await kubernetes.register(require_label=True)  # without a caBundle, after the webhook has started
         assert (await kubernetes.pod("early")).status_code == 500
-        await one.caretaker.look()
+        await one.keeper.look()
         assert await kubernetes.injects("web")
         configuration = await kubernetes.do("GET", f"{CONFIGURATIONS}/{NAME}")
         version = configuration["metadata"]["resourceVersion"]
         bundles = {webhook["clientConfig"]["caBundle"] for webhook in configuration["webhooks"]}
-        assert one.caretaker.material is not None
-        assert bundles == {base64.b64encode(one.caretaker.material.bundle).decode()}
-        await one.caretaker.look()
+        assert one.keeper.material is not None
+        assert bundles == {base64.b64encode(one.keeper.material.bundle).decode()}
+        await one.keeper.look()
         configuration = await kubernetes.do("GET", f"{CONFIGURATIONS}/{NAME}")
         assert configuration["metadata"]["resourceVersion"] == version  # nothing is written that is right already
 
@@ -114,8 +114,8 @@ async def test_a_configuration_that_trusts_something_else_is_put_right(kubernete
 async def test_it_waits_for_the_api_server(kubernetes: Kubernetes) -> None:
     client = KubernetesClient(Connection("https://127.0.0.1:9", AUTHORITY.certificate_pem))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    caretaker = Caretaker(client, SELF_SIGNED, "kube-system", context)
+    keeper = CertificateKeeper(client, SELF_SIGNED, "kube-system", context)
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(caretaker.start(), 0.2)
-    assert caretaker.material is None
+        await asyncio.wait_for(keeper.start(), 0.2)
+    assert keeper.material is None
     await client.close()

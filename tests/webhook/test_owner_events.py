@@ -28,12 +28,12 @@ async def api() -> AsyncIterator[APIServer]:
         yield server
 
 
-def remark(events: OwnerEvents, pod: dict[str, Any], **annotations: str) -> None:
+def report_warnings(events: OwnerEvents, pod: dict[str, Any], **annotations: str) -> None:
     """Have an Event written about a pod whose service account has a role that is no ARN, and these annotations."""
     identity = identity_of({"role-arn": "reader", **annotations})
     assert identity is not None
     view = read_pod(pod)
-    events.remark(view, "demo", mutate(view, identity, InjectionSettings()))
+    events.report_warnings(view, "demo", mutate(view, identity, InjectionSettings()))
 
 
 def owned_pod(*owners: dict[str, Any]) -> dict[str, Any]:
@@ -47,7 +47,7 @@ async def test_an_event_on_the_owner_says_what_is_wrong(api: APIServer) -> None:
     client, clock, metrics = KubernetesClient(api.connection), Turned(), Metrics()
     events = OwnerEvents(client, metrics, clock=clock)
     async with running(events.run()):
-        remark(events, owned_pod({**OWNER, "controller": False, "name": "other"}, OWNER))
+        report_warnings(events, owned_pod({**OWNER, "controller": False, "name": "other"}, OWNER))
         await until(lambda: metrics.values["podrole_webhook_events_total", "written"] == 1)
     (event,) = api.created
     assert event["metadata"]["namespace"] == "demo"
@@ -80,12 +80,12 @@ async def test_the_same_is_not_said_twice_within_ten_minutes(api: APIServer) -> 
     client, clock = KubernetesClient(api.connection), Turned()
     events = OwnerEvents(client, Metrics(), clock=clock)
     async with running(events.run()):
-        remark(events, owned_pod(OWNER))
-        remark(events, owned_pod(OWNER))
-        remark(events, owned_pod({**OWNER, "uid": "u-2"}))
-        remark(events, owned_pod(OWNER), audience="")
+        report_warnings(events, owned_pod(OWNER))
+        report_warnings(events, owned_pod(OWNER))
+        report_warnings(events, owned_pod({**OWNER, "uid": "u-2"}))
+        report_warnings(events, owned_pod(OWNER), audience="")
         clock.now += 601
-        remark(events, owned_pod(OWNER))
+        report_warnings(events, owned_pod(OWNER))
         await until(lambda: len(api.created) == 4)
     await client.close()
 
@@ -94,9 +94,9 @@ async def test_a_pod_of_its_own_gets_its_event_itself(api: APIServer) -> None:
     client = KubernetesClient(api.connection)
     events = OwnerEvents(client, Metrics())
     async with running(events.run()):
-        remark(events, pod_of())
-        remark(events, {"metadata": {"generateName": "web-"}, "spec": {"containers": [{"name": "a"}]}})
-        remark(events, {"spec": {"containers": [{"name": "a"}]}})
+        report_warnings(events, pod_of())
+        report_warnings(events, {"metadata": {"generateName": "web-"}, "spec": {"containers": [{"name": "a"}]}})
+        report_warnings(events, {"spec": {"containers": [{"name": "a"}]}})
         await until(lambda: api.created)
     assert [event["involvedObject"]["name"] for event in api.created] == ["web"]
     await client.close()
@@ -107,10 +107,10 @@ async def test_a_refusal_costs_the_event_alone(api: APIServer) -> None:
     events = OwnerEvents(client, metrics)
     api.refuse_with = 403
     async with running(events.run()):
-        remark(events, owned_pod(OWNER))
+        report_warnings(events, owned_pod(OWNER))
         await until(lambda: metrics.values["podrole_webhook_events_total", "failed"] == 1)
         api.refuse_with = None
-        remark(events, owned_pod({**OWNER, "uid": "u-2"}))
+        report_warnings(events, owned_pod({**OWNER, "uid": "u-2"}))
         await until(lambda: api.created)
     await client.close()
 
@@ -119,7 +119,7 @@ async def test_a_full_queue_drops_events_and_blocks_nobody() -> None:
     metrics = Metrics()
     events = OwnerEvents(KubernetesClient(APIServer().connection), metrics)
     for number in range(QUEUE + 3):
-        remark(events, owned_pod({**OWNER, "uid": str(number)}))
+        report_warnings(events, owned_pod({**OWNER, "uid": str(number)}))
     assert metrics.values["podrole_webhook_events_total", "dropped"] == 3
 
 

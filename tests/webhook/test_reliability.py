@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from podrole.webhook.settings import Settings, SourceSettings
+from podrole.webhook.settings import SourceSettings, WebhookSettings
 from support.api_server import APIServer, until
 from support.load import under_reviews
 from support.webhook import ARN
@@ -11,7 +11,7 @@ from support.webhook_client import serving
 
 async def test_through_an_api_server_that_takes_connections_and_never_answers() -> None:
     """What was seen last counts, after the limit for a look-up."""
-    settings = Settings(sources=SourceSettings(lookup_limit=0.1))
+    settings = WebhookSettings(sources=SourceSettings(lookup_limit=0.1))
     async with APIServer() as api:
         api.service_account("demo", "sa", role_arn=ARN)
         async with (

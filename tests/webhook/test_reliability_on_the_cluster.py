@@ -19,7 +19,7 @@ import pytest
 from podrole.base.certificates import Authority, server_context
 from podrole.base.serving import LOOPBACK
 from podrole.cluster.core.users import ADMINISTRATOR
-from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.identity.binding import Identity
 from podrole.webhook.serving import webhook as server
 from podrole.webhook.serving.webhook import Webhook
 from podrole.webhook.tls.self_signed import (
@@ -126,21 +126,21 @@ async def test_while_its_own_certificate_is_renewed_and_its_authority_succeeded(
     async with replica(kubernetes, clock) as first, replica(kubernetes, clock) as second:
         clock.now = now - (SERVING_DAYS - RENEW_SERVING_DAYS) * day - 120
         for one in (first, second):
-            await one.caretaker.look()  # it has a certificate that has not ended yet by the API server's own clock
+            await one.keeper.look()  # it has a certificate that has not ended yet by the API server's own clock
         async with under_pods(kubernetes) as load:
             seen = [await served_by(first.port, await trusts(kubernetes))]
             # The certificate is due; the authority is; what the successor signs may be served.
             for moment in (-60.0, 60.0, 60.0 + SPREAD_SECONDS + 1):
                 clock.now = now + moment
                 for one in (first, second):
-                    await one.caretaker.look()
+                    await one.keeper.look()
                     await load.some_more(10)
                     for port in (first.port, second.port):
                         await served_by(port, await trusts(kubernetes))
                 seen.append(await served_by(first.port, await trusts(kubernetes)))
         assert (await trusts(kubernetes)).count(b"BEGIN CERTIFICATE") == 2
         assert seen[0] != seen[1] == seen[2] != seen[3]
-        assert first.caretaker.material == second.caretaker.material
+        assert first.keeper.material == second.keeper.material
 
 
 @pytest.mark.parametrize("seconds", [0.0, pytest.param(SOAK_SECONDS, marks=pytest.mark.soak)])

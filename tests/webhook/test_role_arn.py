@@ -20,7 +20,7 @@ from podrole.webhook.identity import role_arn
     ],
 )
 def test_a_role_of_every_partition_passes(arn: str) -> None:
-    assert role_arn.fault(arn) is None
+    assert role_arn.problem_with(arn) is None
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,13 @@ def test_a_role_of_every_partition_passes(arn: str) -> None:
     ],
 )
 def test_what_cannot_be_right_is_said(arn: str, says: str) -> None:
-    fault = role_arn.fault(arn)
+    fault = role_arn.problem_with(arn)
     assert fault is not None
     assert says in fault
 
 
 def test_a_role_of_another_partition_cannot_be_assumed() -> None:
-    fault = role_arn.fault("arn:aws:iam::111122223333:role/reader", partition="aws-cn")
+    fault = role_arn.problem_with("arn:aws:iam::111122223333:role/reader", partition="aws-cn")
     assert fault == "is of partition aws, but pods here run in partition aws-cn"
 
 
@@ -55,13 +55,13 @@ def test_a_role_of_another_partition_cannot_be_assumed() -> None:
     ["arn:aws:iam:::role/reader", "arn:minio:iam::RGW11111111111111111:role/reader", "arn:aws:iam::0:role/x/y"],
 )
 def test_accounts_of_other_clouds_pass_when_relaxed(arn: str) -> None:
-    assert role_arn.fault(arn) is not None
-    assert role_arn.fault(arn, relaxed=True) is None
+    assert role_arn.problem_with(arn) is not None
+    assert role_arn.problem_with(arn, relaxed=True) is None
 
 
 def test_a_relaxed_look_still_wants_a_role() -> None:
-    assert role_arn.fault("reader", relaxed=True) is not None
-    assert role_arn.fault("arn:aws:iam:::role/two words", relaxed=True) is not None
+    assert role_arn.problem_with("reader", relaxed=True) is not None
+    assert role_arn.problem_with("arn:aws:iam:::role/two words", relaxed=True) is not None
 
 
 def test_a_name_becomes_an_arn_and_an_arn_stays() -> None:
@@ -73,5 +73,5 @@ def test_a_name_becomes_an_arn_and_an_arn_stays() -> None:
 
 @given(st.text())
 def test_no_text_makes_the_look_raise(text: str) -> None:
-    role_arn.fault(text)
-    role_arn.fault("arn:aws:iam::111122223333:role/" + text)
+    role_arn.problem_with(text)
+    role_arn.problem_with("arn:aws:iam::111122223333:role/" + text)

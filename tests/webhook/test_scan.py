@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from podrole.kube.errors import APIRefusal
-from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.identity.binding import Identity
 from podrole.webhook.patch.mutation import mutate
 from podrole.webhook.patch.pod import read_pod
-from podrole.webhook.scan import Finding, scan, scan_now
-from podrole.webhook.settings import ServingSettings, Settings, SourceSettings
+from podrole.webhook.scan import PodFinding, scan, scan_now
+from podrole.webhook.settings import ServingSettings, SourceSettings, WebhookSettings
 from support.api_server import APIServer, until
 from support.webhook import ARN, DEFAULTS, identity_of, injection, patched
 from support.webhook_client import serving
@@ -45,7 +45,7 @@ def admitted(pod: dict[str, Any], annotations: dict[str, str] | None = None) -> 
     return patched(pod, mutate(read_pod(pod), identity, DEFAULTS).operations)
 
 
-def findings(pod: dict[str, Any], annotations: dict[str, str] | None = None) -> list[Finding]:
+def findings(pod: dict[str, Any], annotations: dict[str, str] | None = None) -> list[PodFinding]:
     return list(scan([read_pod(pod)], Known(identity_of({"role-arn": ARN, **(annotations or {})})), DEFAULTS))
 
 
@@ -56,7 +56,7 @@ def test_a_pod_as_it_should_be_is_no_finding() -> None:
 def test_a_pod_that_was_let_in_without_its_identity() -> None:
     owners = [{"kind": "Node", "name": "n"}, {"kind": "ReplicaSet", "name": "web-7d9f", "controller": True}]
     assert findings(pod_of(ownerReferences=owners)) == [
-        Finding("demo", "web", "sa", "without-identity", "without identity: app, proxy", "ReplicaSet/web-7d9f")
+        PodFinding("demo", "web", "sa", "without-identity", "without identity: app, proxy", "ReplicaSet/web-7d9f")
     ]
 
 
@@ -75,13 +75,13 @@ def test_a_container_that_was_added_later() -> None:
 
 def test_a_role_that_the_binding_says_no_longer() -> None:
     assert findings(admitted(pod_of()), {"role-arn": OTHER}) == [
-        Finding("demo", "web", "sa", "other-role", f"its role is {ARN}, and the binding says {OTHER}")
+        PodFinding("demo", "web", "sa", "other-role", f"its role is {ARN}, and the binding says {OTHER}")
     ]
 
 
 def test_an_audience_that_the_binding_says_no_longer() -> None:
     assert findings(admitted(pod_of()), {"audience": "new"}) == [
-        Finding(
+        PodFinding(
             "demo", "web", "sa", "other-audience", "its token is for 'sts.amazonaws.com', and the binding says 'new'"
         )
     ]
@@ -128,7 +128,7 @@ def test_eks_pod_identity_is_looked_for_too() -> None:
 
 
 async def test_a_server_that_scans_shows_the_number_of_pods() -> None:
-    settings = Settings(serving=ServingSettings(scan_interval=0.01))
+    settings = WebhookSettings(serving=ServingSettings(scan_interval=0.01))
     async with APIServer() as api:
         api.service_account("demo", "sa", role_arn=ARN)
         for number in range(3):
@@ -146,7 +146,7 @@ async def test_a_server_that_scans_shows_the_number_of_pods() -> None:
 
 
 async def test_a_scan_by_itself_reads_all_sources_first() -> None:
-    settings = Settings(sources=SourceSettings(watch_config_map=True))
+    settings = WebhookSettings(sources=SourceSettings(watch_config_map=True))
     async with APIServer() as api:
         api.service_account("demo", "sa", role_arn=ARN)
         api.service_account("demo", "mapped")
@@ -164,9 +164,9 @@ async def test_a_scan_by_itself_gives_up_where_nothing_can_be_read() -> None:
     async with APIServer() as api:
         api.refuse_with = 403
         with pytest.raises(APIRefusal, match="refused GET /api/v1/serviceaccounts"):
-            await scan_now(Settings(), api.connection)
+            await scan_now(WebhookSettings(), api.connection)
 
 
 async def test_a_server_scans_only_where_it_is_told_to() -> None:
-    async with APIServer() as api, serving(api, dataclasses.replace(Settings())):
+    async with APIServer() as api, serving(api, dataclasses.replace(WebhookSettings())):
         assert api.asked("/api/v1/pods") == 0

@@ -1,4 +1,4 @@
-"""The server through its life: start, outage, faults, metrics, stop."""
+"""The server through its life: start, outage, warnings, metrics, stop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from podrole.base.serving import bind
-from podrole.webhook.settings import ServingSettings, Settings, SourceSettings
+from podrole.webhook.settings import ServingSettings, SourceSettings, WebhookSettings
 from support.api_server import APIServer, until
 from support.webhook import ARN
 from support.webhook_client import JSON, pod_of, review_of, serving
@@ -24,7 +24,7 @@ async def api() -> AsyncIterator[APIServer]:
 
 
 async def test_what_cannot_be_found_out_is_not_decided(api: APIServer) -> None:
-    settings = Settings(sources=SourceSettings(lookup_limit=0.05))
+    settings = WebhookSettings(sources=SourceSettings(lookup_limit=0.05))
     async with serving(api, settings) as client:
         await api.stop()
         assert "patch" in await client.review(pod_of())  # the cache knows it
@@ -111,7 +111,7 @@ async def test_labels_do_not_grow_with_what_strangers_send(api: APIServer) -> No
 
 
 async def test_debugging_handlers(api: APIServer) -> None:
-    settings = Settings(serving=ServingSettings(debugging_handlers=True))
+    settings = WebhookSettings(serving=ServingSettings(debugging_handlers=True))
     async with serving(api, settings) as client, httpx2.AsyncClient(base_url=client.metrics_url) as metrics:
         denial = (await client.http.post("/debug/alpha/deny", headers=JSON)).json()["response"]
         assert denial == {"uid": "", "allowed": False, "status": {"metadata": {}, "message": "Test deny message"}}

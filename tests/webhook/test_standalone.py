@@ -1,4 +1,4 @@
-"""The webhook as a process: signals, workers, faults at the start."""
+"""The webhook as a process: signals, workers, warnings at the start."""
 
 from __future__ import annotations
 

@@ -14,9 +14,10 @@ from cryptography import x509
 from podrole.base.certificates import Authority, Certificate
 from podrole.base.serving import LOOPBACK, bind, listening
 from podrole.webhook.errors import BadSettings
+from podrole.webhook.files import fingerprint
 from podrole.webhook.settings import ServingSettings
 from podrole.webhook.tls.cipher_suites import openssl_ciphers
-from podrole.webhook.tls.serving_certificate import ServingCertificate, fingerprint, server_context
+from podrole.webhook.tls.serving_certificate import ServingCertificate, server_context
 
 AUTHORITY = Authority.create("test", now=time.time())
 

@@ -6,9 +6,9 @@ import logging
 import time
 from collections.abc import Sequence
 
-from podrole.webhook.admission.review import shortened
+from podrole.webhook.text import one_line
 
-MAX_FAULTS = 20
+MAX_WARNINGS = 20
 
 
 def configure_logging(verbosity: int) -> None:
@@ -22,9 +22,9 @@ def configure_logging(verbosity: int) -> None:
     logging.getLogger("podrole.webhook.admission.handler").setLevel(logging.DEBUG if verbosity >= 3 else logging.INFO)
 
 
-def log_faults(log: logging.Logger, faults: Sequence[str]) -> None:
+def log_warnings(log: logging.Logger, warnings: Sequence[str]) -> None:
     """Log what was not understood of a document, a line each; of many only the first and their number."""
-    for fault in faults[:MAX_FAULTS]:
-        log.warning("%s", shortened(fault))
-    if len(faults) > MAX_FAULTS:
-        log.warning("and %d more", len(faults) - MAX_FAULTS)
+    for warning in warnings[:MAX_WARNINGS]:
+        log.warning("%s", one_line(warning))
+    if len(warnings) > MAX_WARNINGS:
+        log.warning("and %d more", len(warnings) - MAX_WARNINGS)

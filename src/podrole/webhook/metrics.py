@@ -62,7 +62,7 @@ Key = tuple[str, ...]
 """A name and the values of its labels."""
 
 
-class Snapshot(msgspec.Struct):
+class MetricsSnapshot(msgspec.Struct):
     """What one process has counted, as it goes from a worker to whoever shows it."""
 
     values: list[tuple[list[str], float]]
@@ -102,15 +102,15 @@ class Metrics:
         counts[_OURS + bisect.bisect_left(AMAZON_BUCKETS, seconds * 1e6)] += 1
         self._seconds[request] += seconds
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> MetricsSnapshot:
         """Return everything counted so far."""
         values = [(list(key), value) for key, value in self.values.items()]
-        return Snapshot(
+        return MetricsSnapshot(
             values, {request: [*counts] for request, counts in self._durations.items()}, dict(self._seconds)
         )
 
 
-def merged(snapshots: Iterable[Snapshot]) -> Snapshot:
+def merged(snapshots: Iterable[MetricsSnapshot]) -> MetricsSnapshot:
     """Return what several processes have counted together: counters added, of gauges the lowest.
 
     A cluster of workers is synced when the last one is.
@@ -132,10 +132,10 @@ def merged(snapshots: Iterable[Snapshot]) -> Snapshot:
             durations[request] = counts if so_far is None else [a + b for a, b in zip(so_far, counts, strict=True)]
         for request, spent in snapshot.seconds.items():
             seconds[request] += spent
-    return Snapshot([(list(key), value) for key, value in values.items()], durations, dict(seconds))
+    return MetricsSnapshot([(list(key), value) for key, value in values.items()], durations, dict(seconds))
 
 
-def render(snapshot: Snapshot) -> bytes:
+def render(snapshot: MetricsSnapshot) -> bytes:
     """Write Prometheus' text format, with the figures of this process added."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(snapshot))
@@ -151,7 +151,7 @@ def render(snapshot: Snapshot) -> bytes:
 
 
 class _Collector:
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: MetricsSnapshot) -> None:
         self._snapshot = snapshot
 
     def describe(self) -> list[Metric]:

@@ -15,9 +15,9 @@ import msgspec
 from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import Connection
 from podrole.kube.reflector import ListMetadata
-from podrole.webhook.compat import personality_of
-from podrole.webhook.identity.resolution import Identity
-from podrole.webhook.patch.injection_plan import CREDENTIALS, WEB_IDENTITY, make_offer
+from podrole.webhook.compat import resolver_for
+from podrole.webhook.identity.binding import Identity
+from podrole.webhook.patch.injection_plan import CREDENTIALS, WEB_IDENTITY, plan_injection
 from podrole.webhook.patch.mutation import mutate
 from podrole.webhook.patch.pod import (
     Container,
@@ -33,16 +33,16 @@ from podrole.webhook.settings import (
     WEB_IDENTITY_TOKEN_PATH,
     WEB_IDENTITY_VOLUME,
     InjectionSettings,
-    Settings,
+    WebhookSettings,
 )
-from podrole.webhook.sources.identity_cache import Identities
+from podrole.webhook.sources.identity_cache import IdentityCache
 
 PAGE_SIZE = 500
 
 Reason = Literal["without-identity", "other-role", "other-audience"]
 
 
-class Finding(msgspec.Struct, frozen=True):
+class PodFinding(msgspec.Struct, frozen=True):
     """One pod and what is wrong with it.
 
     ``owner`` is ``<kind>/<name>`` of what makes it anew, empty for a pod of its own: its controller, or the Deployment
@@ -57,7 +57,7 @@ class Finding(msgspec.Struct, frozen=True):
     owner: str = ""
 
 
-class HoldsIdentities(Protocol):
+class CachedIdentities(Protocol):
     """Who knows the identities of service accounts."""
 
     def held(self, namespace: str, name: str, /) -> Identity | None:
@@ -65,7 +65,7 @@ class HoldsIdentities(Protocol):
         ...
 
 
-def scan(pods: Iterable[Pod], identities: HoldsIdentities, settings: InjectionSettings) -> Iterator[Finding]:
+def scan(pods: Iterable[Pod], identities: CachedIdentities, settings: InjectionSettings) -> Iterator[PodFinding]:
     """Yield what is wrong with those of ``pods`` that still run and whose service account is bound to an identity.
 
     Containers that the pod's annotation skips, or that bring an identity of their own, are taken as meant.
@@ -82,28 +82,28 @@ def scan(pods: Iterable[Pod], identities: HoldsIdentities, settings: InjectionSe
         identity = identities.held(namespace, account)
         if identity is None:
             continue
-        fault = _fault(pod, identity, settings)
-        if fault is not None:
-            reason, detail = fault
-            yield Finding(namespace, metadata.name or "", account, reason, detail, _owner(metadata))
+        problem = _problem(pod, identity, settings)
+        if problem is not None:
+            reason, detail = problem
+            yield PodFinding(namespace, metadata.name or "", account, reason, detail, _owner(metadata))
 
 
 async def scan_cluster(
-    client: KubernetesClient, identities: HoldsIdentities, settings: InjectionSettings
-) -> list[Finding]:
+    client: KubernetesClient, identities: CachedIdentities, settings: InjectionSettings
+) -> list[PodFinding]:
     """Scan every pod of the cluster, page by page. Raises KubeError where they cannot be listed."""
     return [finding async for page in _pages(client) for finding in scan(page, identities, settings)]
 
 
-async def scan_now(settings: Settings, connection: Connection) -> list[Finding]:
+async def scan_now(settings: WebhookSettings, connection: Connection) -> list[PodFinding]:
     """Read every source once and scan the cluster, without serving anything: for a command.
 
     Raises KubeError where the sources or the pods cannot be read.
     """
     client = KubernetesClient(connection)
     try:
-        personality = personality_of(settings.compat, settings.injection)
-        identities = Identities(client, personality, settings.sources, ask="never")
+        resolver = resolver_for(settings.compat, settings.injection)
+        identities = IdentityCache(client, resolver, settings.sources, ask="never")
         await identities.read_once()
         return await scan_cluster(client, identities, settings.injection)
     finally:
@@ -125,7 +125,7 @@ async def _pages(client: KubernetesClient) -> AsyncIterator[list[Pod]]:
         parameters["continue"] = page.metadata.continue_
 
 
-def _fault(pod: Pod, identity: Identity, settings: InjectionSettings) -> tuple[Reason, str] | None:
+def _problem(pod: Pod, identity: Identity, settings: InjectionSettings) -> tuple[Reason, str] | None:
     mutation = mutate(pod, identity, settings)
     # A region or endpoint that a flag has given since is no lack of identity.
     lacking = [outcome.name for outcome in mutation.containers if CREDENTIALS[identity.method][0] in outcome.added]
@@ -134,7 +134,7 @@ def _fault(pod: Pod, identity: Identity, settings: InjectionSettings) -> tuple[R
     spec = pod.spec
     if spec is None or identity.method != "sts_web_identity":
         return None
-    wanted, token_file = make_offer(identity, settings, runs_on_windows(spec)).credentials
+    wanted, token_file = plan_injection(identity, settings, runs_on_windows(spec)).credentials
     for container in (*(spec.containers or ()), *(spec.init_containers or ())):
         role = None if container is None else _injected_role(container, token_file)
         if role not in (None, wanted[1]):

@@ -209,7 +209,7 @@ class SelfSignedSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class WebhookSettings:
     """All settings of a standalone webhook."""
 
     injection: InjectionSettings = field(default_factory=InjectionSettings)

@@ -38,7 +38,7 @@ from podrole.oidc.fetch import Fetcher
 from podrole.oidc.keycache import KeyCache
 from podrole.sts.credentials import Vault, access_key_id
 from podrole.webhook.serving.webhook import Webhook
-from podrole.webhook.settings import Settings, SourceSettings
+from podrole.webhook.settings import SourceSettings, WebhookSettings
 from podrole.world import key_rotation
 from podrole.world.aws_users import aws_user
 from podrole.world.errors import StartFailed
@@ -228,7 +228,7 @@ class World:
         keeper = TokenKeeper(client, self._directory.webhook_token, self._clock)
         await stack.enter_async_context(keeper)
         webhook = Webhook(
-            Settings(
+            WebhookSettings(
                 injection=injection_settings(
                     self._settings.region, _url("http", sockets.pod_identity) + CREDENTIALS_PATH
                 ),

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from podrole.webhook.serving import webhook as server
-from podrole.webhook.settings import ServingSettings, Settings
+from podrole.webhook.settings import ServingSettings, WebhookSettings
 from support.api_server import APIServer, until
 from support.webhook import ARN
 from support.webhook_client import TRUST, review_of, serving
@@ -28,7 +28,7 @@ async def api() -> AsyncIterator[APIServer]:
 async def test_what_incomplete_reviews_hold_together_is_limited(api: APIServer) -> None:
     serving_settings = ServingSettings(max_held_bytes=1_000_000)
     body = json.dumps(review_of(pod_for())).encode()
-    async with serving(api, Settings(serving=serving_settings)) as client:
+    async with serving(api, WebhookSettings(serving=serving_settings)) as client:
         url = client.http.base_url
         head = "POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
         waiting = []
@@ -88,7 +88,7 @@ async def test_connections_are_kept_as_an_api_server_needs_it_and_slow_ones_are_
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_request_that_can_be_read_in_two_ways_is_read_in_none(api: APIServer, lines: list[str]) -> None:
     smuggled = b"0\r\n\r\nPOST /debug/alpha/deny HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
-    settings = Settings(serving=ServingSettings(debugging_handlers=True))
+    settings = WebhookSettings(serving=ServingSettings(debugging_handlers=True))
     async with serving(api, settings) as client, asyncio.timeout(5):
         url = client.http.base_url
         reader, writer = await asyncio.open_connection(url.host, url.port, ssl=TRUST)

@@ -15,7 +15,7 @@ from podrole.webhook.patch.mutation import mutate, mutate_ephemeral
 from podrole.webhook.patch.pod import read_pod
 from podrole.webhook.serving.owner_events import MAX_REFERENCE, OwnerEvents
 from podrole.webhook.settings import MAX_CONTAINERS
-from podrole.webhook.strict.handler import StrictAdmission
+from podrole.webhook.strict.handler import StrictAdmissionHandler
 from support.api_server import APIServer, running, until
 from support.webhook import ARN, DEFAULTS, identity_of, mutation_of, pod_of, reasons, strict_identity_of
 from support.webhook_client import JSON, operations, review_of, serving
@@ -76,7 +76,7 @@ async def test_strict_gives_such_a_pod_nothing_either() -> None:
         async def find(self, *_: str) -> Any:
             raise AssertionError("it is known")
 
-    strict = StrictAdmission(Known(), DEFAULTS, Metrics())
+    strict = StrictAdmissionHandler(Known(), DEFAULTS, Metrics())
     for number, patched in ((MAX_CONTAINERS, True), (MAX_CONTAINERS + 1, False)):
         answer = await strict.review(json.dumps(review_of(pod_of(*[CONTAINER] * number))).encode())
         response = json.loads(answer.body)["response"]
@@ -139,7 +139,7 @@ async def test_an_owner_whose_reference_has_no_end_gets_no_event(api: APIServer,
     for length in (MAX_REFERENCE + 1, MAX_REFERENCE):
         metadata = {"ownerReferences": [owner | {field: "x" * length}]}
         pod = read_pod({"metadata": metadata, "spec": {"containers": [{}]}})
-        events.remark(pod, "demo", mutate(pod, identity, DEFAULTS))
+        events.report_warnings(pod, "demo", mutate(pod, identity, DEFAULTS))
     async with running(events.run()):
         await until(lambda: len(api.created) > written)  # they are written in the order they were remarked
     await client.close()

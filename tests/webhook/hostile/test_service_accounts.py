@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from podrole.cluster.node.content.environment import expand
-from podrole.webhook.identity.resolution import MAX_VALUE, parse_endpoint
+from podrole.webhook.identity.values import MAX_VALUE, parse_endpoint
 from podrole.webhook.patch.injection_plan import literal
 from support.webhook import ARN, after, injection, mutation_of, pod_of
 

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.identity.binding import Identity
 from podrole.webhook.patch.mutation import mutate
 from podrole.webhook.patch.pod import read_pod
 from podrole.webhook.settings import CABundle, InjectionSettings

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.identity.binding import Identity
 from podrole.webhook.settings import InjectionSettings
 from podrole.webhook.strict import mutation as strict
 from podrole.webhook.strict.go_types import NotDecodable

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from podrole.webhook.settings import Settings, SourceSettings
+from podrole.webhook.settings import SourceSettings, WebhookSettings
 from support.api_server import APIServer, until
 from support.webhook import ARN, VECTORS
 from support.webhook_client import JSON, Client, pod_of, review_of, serving
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 REVIEWS = [json.loads(line) for line in (VECTORS / "admission-reviews.jsonl").read_text().splitlines()]
-STRICT = Settings(compat="strict", sources=SourceSettings(lookup_limit=0))
+STRICT = WebhookSettings(compat="strict", sources=SourceSettings(lookup_limit=0))
 BAD_CONTENT = {"response": {"uid": "", "allowed": False, "status": {"metadata": {}, "message": "bad content"}}}
 
 
@@ -167,7 +167,7 @@ async def test_before_the_sources_are_read_pods_pass_through(api: APIServer) -> 
 
 
 async def test_a_grace_period_asks_for_what_is_not_known(api: APIServer) -> None:
-    settings = Settings(compat="strict", sources=SourceSettings(lookup_limit=1.0))
+    settings = WebhookSettings(compat="strict", sources=SourceSettings(lookup_limit=1.0))
     async with serving(api, settings) as client:
         api.end_watches()
         await until(lambda: not client.webhook.identities.connected)

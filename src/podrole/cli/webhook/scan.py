@@ -14,13 +14,13 @@ import msgspec
 from podrole.base.errors import PodroleError
 from podrole.kube.connection import find_connection
 from podrole.webhook.__main__ import HELP
-from podrole.webhook.admission.review import shortened
 from podrole.webhook.flags.parse import CommandLine, parse_flags
 from podrole.webhook.flags.table import FLAGS, Flag
 from podrole.webhook.flags.values import FlagValues, collect
 from podrole.webhook.logs import configure_logging
-from podrole.webhook.scan import Finding, scan_now
+from podrole.webhook.scan import PodFinding, scan_now
 from podrole.webhook.sources.instance_metadata import with_account_of_host
+from podrole.webhook.text import one_line
 
 NOTHING, FOUND, NOT_KNOWN = 0, 1, 2
 RESTARTABLE = ("Deployment", "StatefulSet", "DaemonSet")
@@ -57,19 +57,19 @@ def run(arguments: Sequence[str]) -> int:
     return FOUND if findings else NOTHING
 
 
-def describe(findings: Sequence[Finding]) -> str:
+def describe(findings: Sequence[PodFinding]) -> str:
     """Return a table of the pods, and what heals them."""
     if not findings:
         return "Every running pod has the identity that its service account is bound to."
     rows = [("NAMESPACE", "POD", "SERVICE ACCOUNT", "WHAT IS WRONG")]
-    rows += [(found.namespace, found.pod, found.service_account, shortened(found.detail)) for found in findings]
+    rows += [(found.namespace, found.pod, found.service_account, one_line(found.detail)) for found in findings]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     table = ["  ".join([*map(str.ljust, row, widths), row[3]]) for row in rows]
     heading = f"{len(findings)} of the running pods. A pod is given its identity when it is made:"
     return "\n".join([*table, "", heading, *_next(findings)])
 
 
-def _next(findings: Sequence[Finding]) -> list[str]:
+def _next(findings: Sequence[PodFinding]) -> list[str]:
     """Return what makes each of the pods anew, once for all pods of an owner."""
     steps: dict[str, None] = {}
     for finding in findings:
@@ -86,7 +86,7 @@ def _next(findings: Sequence[Finding]) -> list[str]:
     return list(steps)
 
 
-async def _scan(line: CommandLine) -> list[Finding]:
+async def _scan(line: CommandLine) -> list[PodFinding]:
     settings = line.settings
     if line.ask_host_for_account:
         settings = await with_account_of_host(settings)

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 from podrole.doctor.errors import CannotTell
 from podrole.webhook.identity import role_arn
-from podrole.webhook.identity.resolution import SILENT, Identity, read_annotations, resolve
+from podrole.webhook.identity.annotations import read_annotations
+from podrole.webhook.identity.binding import EMPTY_BINDING, Identity
+from podrole.webhook.identity.resolution import resolve
 
 if TYPE_CHECKING:
     from podrole.doctor.facts.chain import ChainFacts
@@ -63,7 +65,7 @@ class BindingFacts:
         return None
 
     def _can_be_role(self, identity: Identity) -> bool:
-        return bool(identity.role_arn) and role_arn.fault(identity.role_arn, partition=self.partition) is None
+        return bool(identity.role_arn) and role_arn.problem_with(identity.role_arn, partition=self.partition) is None
 
 
 def bind(case: ChainFacts) -> BindingFacts:
@@ -81,7 +83,7 @@ def _bind(case: ChainFacts) -> BindingFacts:
     prefix = case.settings.annotation_prefix
     if identity is not None:
         cleaned = clean(identity.role_arn)
-        if cleaned != identity.role_arn and role_arn.fault(cleaned) is None:
+        if cleaned != identity.role_arn and role_arn.problem_with(cleaned) is None:
             key = f"{prefix}/{ROLE_ARN}"
             meant = _resolve(case, {**annotations, key: cleaned})
             return BindingFacts(identity, meant, BindingMistake.CHARACTERS, key, cleaned, case.role_arn)
@@ -135,7 +137,7 @@ def _meant(
 
 
 def _resolve(case: ChainFacts, annotations: Mapping[str, str | None]) -> Identity | None:
-    annotated = read_annotations(annotations, case.settings) if annotations else SILENT
+    annotated = read_annotations(annotations, case.settings) if annotations else EMPTY_BINDING
     target = case.target
     return resolve(
         target.namespace,

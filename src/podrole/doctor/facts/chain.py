@@ -27,7 +27,8 @@ from podrole.iam.errors import InvalidARN
 from podrole.oidc.errors import KeysUnavailable
 from podrole.oidc.jwks import Keys
 from podrole.sts.circumstances import Circumstances
-from podrole.webhook.identity.resolution import Bindings, Identity
+from podrole.webhook.identity.binding import Identity
+from podrole.webhook.identity.config_map import ConfigMapBindings
 from podrole.webhook.settings import InjectionSettings
 
 
@@ -142,7 +143,7 @@ class ChainFacts:
     pods: tuple[PodFacts, ...] | CannotTell
     webhooks: tuple[RegisteredWebhook, ...] | CannotTell
     probes: Mapping[tuple[str, str], WebhookProbe | CannotTell]
-    bindings: Bindings
+    bindings: ConfigMapBindings
     associated: frozenset[tuple[str, str]]
     settings: InjectionSettings
     issuer: IssuerFacts

@@ -37,8 +37,7 @@ from podrole.oidc.fetch import Fetcher
 from podrole.oidc.jwks import Keys
 from podrole.oidc.token import parse_token
 from podrole.sts.circumstances import Circumstances
-from podrole.webhook.identity.config_map import CONFIG_MAP, parse_bindings
-from podrole.webhook.identity.resolution import NO_BINDINGS, Bindings
+from podrole.webhook.identity.config_map import CONFIG_MAP, EMPTY_CONFIG_MAP, ConfigMapBindings, parse_bindings
 from podrole.webhook.settings import InjectionSettings
 
 T = TypeVar("T")
@@ -125,7 +124,7 @@ class _WebhookSetUp:
 
     webhooks: tuple[RegisteredWebhook, ...] | CannotTell
     settings: InjectionSettings
-    bindings: Bindings
+    bindings: ConfigMapBindings
 
 
 class Gatherer:
@@ -429,15 +428,15 @@ async def _set_up(sources: Sources) -> _WebhookSetUp:
     found = await _fact(_list(sources, "mutatingwebhookconfigurations.admissionregistration.k8s.io"))
     registered = found if isinstance(found, CannotTell) else hooks.registered(found)
     if sources.settings is not None:
-        return _WebhookSetUp(registered, sources.settings, NO_BINDINGS)
+        return _WebhookSetUp(registered, sources.settings, EMPTY_CONFIG_MAP)
     if isinstance(registered, CannotTell) or isinstance(sources.cluster, CannotTell):
-        return _WebhookSetUp(registered, InjectionSettings(), NO_BINDINGS)
+        return _WebhookSetUp(registered, InjectionSettings(), EMPTY_CONFIG_MAP)
     settings, namespace = await find_settings(sources.cluster, registered)
-    bindings: Bindings = NO_BINDINGS
+    bindings: ConfigMapBindings = EMPTY_CONFIG_MAP
     if settings.sources.watch_config_map:
         listed = await _fact(sources.cluster.get("configmaps", namespace, CONFIG_MAP))
         if isinstance(listed, dict):
-            bindings = parse_bindings(listed.get("data"))[0] or NO_BINDINGS
+            bindings = parse_bindings(listed.get("data"))[0] or EMPTY_CONFIG_MAP
     return _WebhookSetUp(registered, settings.injection, bindings)
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.doctor.remedies.changes import Operation
-from podrole.webhook.identity.resolution import Identity
-from podrole.webhook.patch.injection_plan import CREDENTIALS, Offer, make_offer
+from podrole.webhook.identity.binding import Identity
+from podrole.webhook.patch.injection_plan import CREDENTIALS, InjectionPlan, plan_injection
 from podrole.webhook.patch.mutation import Mutation, mutate
 from podrole.webhook.patch.pod import Pod, read_pod, runs_on_windows, token_in
 from podrole.webhook.settings import InjectionSettings
@@ -25,7 +25,7 @@ class PodInjection:
 
     manifest: Object
     pod: Pod
-    offer: Offer
+    offer: InjectionPlan
     mutation: Mutation
 
     @classmethod
@@ -33,7 +33,7 @@ class PodInjection:
         """Ask ``mutate`` about a pod. Raises msgspec.ValidationError where it is none."""
         pod = read_pod(manifest)
         windows = pod.spec is not None and runs_on_windows(pod.spec)
-        return cls(manifest, pod, make_offer(identity, settings, windows), mutate(pod, identity, settings))
+        return cls(manifest, pod, plan_injection(identity, settings, windows), mutate(pod, identity, settings))
 
     @property
     def lacking(self) -> list[str]:
@@ -92,7 +92,7 @@ def reads_own_token(pod: Pod, container: Object, path: str) -> str | None:
     return None
 
 
-def without_identity(manifest: Object, offer: Offer) -> tuple[Operation, ...]:
+def without_identity(manifest: Object, offer: InjectionPlan) -> tuple[Operation, ...]:
     """Return the JSON Patch that takes what was injected out of a pod, so that it is injected anew."""
     operations: list[Operation] = []
     names = {name for name, _ in offer.credentials}

@@ -15,12 +15,12 @@ from podrole.doctor.facts.webhooks import is_identity_webhook
 from podrole.doctor.sources.cluster import Cluster, Object
 from podrole.webhook.errors import BadFlag
 from podrole.webhook.flags.parse import parse_flags
-from podrole.webhook.settings import Settings
+from podrole.webhook.settings import WebhookSettings
 
 _FLAG = re.compile(r"--?[a-z]")
 
 
-async def find_settings(cluster: Cluster, hooks: Iterable[RegisteredWebhook]) -> tuple[Settings, str]:
+async def find_settings(cluster: Cluster, hooks: Iterable[RegisteredWebhook]) -> tuple[WebhookSettings, str]:
     """Return the webhook's settings and the namespace that it runs in, empty where it was not found."""
     for hook in hooks:
         service = (hook.webhook.get("clientConfig") or {}).get("service")
@@ -36,8 +36,8 @@ async def find_settings(cluster: Cluster, hooks: Iterable[RegisteredWebhook]) ->
         for deployment in deployments:
             if _is_behind(deployment, selector):
                 return _read(deployment), namespace
-        return Settings(), namespace
-    return Settings(), ""
+        return WebhookSettings(), namespace
+    return WebhookSettings(), ""
 
 
 def _is_behind(deployment: Object, selector: Mapping[str, str]) -> bool:
@@ -46,7 +46,7 @@ def _is_behind(deployment: Object, selector: Mapping[str, str]) -> bool:
     return all(labels.get(key) == value for key, value in selector.items())
 
 
-def _read(deployment: Object) -> Settings:
+def _read(deployment: Object) -> WebhookSettings:
     for container in deployment["spec"]["template"]["spec"].get("containers") or ():
         words = [str(one) for one in (*(container.get("command") or ()), *(container.get("args") or ()))]
         arguments = list(_flags(words))
@@ -55,7 +55,7 @@ def _read(deployment: Object) -> Settings:
                 return parse_flags(arguments).settings
         except BadFlag:
             continue  # a sidecar's, or flags of a webhook that is neither Amazon's nor podrole's
-    return Settings()
+    return WebhookSettings()
 
 
 def _flags(words: list[str]) -> Iterator[str]:

@@ -22,7 +22,7 @@ from podrole.doctor.links.images import outdated
 from podrole.doctor.remedies.changes import ByHand, Change, PatchPods, Remedy, RemoveKey, Restart, SetEnvironment
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, Severity, unknown, verdict_from
 from podrole.doctor.similarity import nearest
-from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.identity.binding import Identity
 from podrole.webhook.patch.injection_plan import CREDENTIALS, POD_IDENTITY, REGION, WEB_IDENTITY
 from podrole.webhook.patch.pod import token_in
 

@@ -24,7 +24,7 @@ from podrole.doctor.report.findings import (
     unknown,
     verdict_from,
 )
-from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.identity.binding import Identity
 from podrole.webhook.patch.injection_plan import CREDENTIALS
 
 LINK = Link.INJECTION

@@ -15,7 +15,7 @@ from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, Se
 from podrole.oidc.discovery import discovery_url
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 from podrole.oidc.verify import STS_TIME_RULES
-from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.identity.binding import Identity
 
 LINK = Link.ISSUER
 STS_AUDIENCE = "sts.amazonaws.com"

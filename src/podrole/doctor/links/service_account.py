@@ -27,7 +27,7 @@ from podrole.iam.directory import Role
 from podrole.iam.errors import InvalidARN
 from podrole.sts.web_identity import Granted
 from podrole.webhook.identity import role_arn
-from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.identity.binding import Identity
 
 LINK = Link.SERVICE_ACCOUNT
 _LONGEST_NAME = 64  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
@@ -225,7 +225,7 @@ def _new_role(case: ChainFacts) -> tuple[Change, ...]:
 
 def _right_value(case: ChainFacts, value: str) -> str:
     """Return a role's ARN for what was written, where it can be made out."""
-    if role_arn.fault(value) is None:
+    if role_arn.problem_with(value) is None:
         return value
     return _role_meant(case, value) or value
 
@@ -303,13 +303,13 @@ def _other_service_account(case: ChainFacts, others: list[str]) -> Finding:
 
 def _wrong_value(case: ChainFacts, identity: Identity) -> Finding | None:
     value = identity.role_arn
-    why = role_arn.fault(value, relaxed=bool(identity.endpoint_url), partition=case.partition)
+    why = role_arn.problem_with(value, relaxed=bool(identity.endpoint_url), partition=case.partition)
     if why is None:
         return None
     code, what = _classified(case, value, why)
     right = clean(value) if code == "PR108" else _role_meant(case, clean(value))
     remedy = Remedy("annotate it with the role's ARN")
-    if right is not None and role_arn.fault(right, partition=case.partition) is None:
+    if right is not None and role_arn.problem_with(right, partition=case.partition) is None:
         remedy = Remedy(f"annotate it with {right}", (_annotated(case, right), *recreate_pods(case)))
     else:
         key = case.role_annotation
@@ -370,7 +370,7 @@ def _role_meant(case: ChainFacts, value: str) -> str | None:
 def _not_understood(case: ChainFacts, identity: Identity) -> list[Finding]:
     prefix = case.settings.annotation_prefix
     found = []
-    for fault in identity.faults:
+    for fault in identity.warnings:
         if fault.startswith("the role "):
             continue  # PR105 to PR108 say it
         key = next((word for word in fault.split() if word.startswith(f"{prefix}/")), f"{prefix}/…")

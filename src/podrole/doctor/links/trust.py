@@ -18,7 +18,7 @@ from podrole.iam.explain import Evidence, Failure
 from podrole.iam.nearest import Near
 from podrole.iam.policy import Effect
 from podrole.sts.denial import Denial, Step
-from podrole.webhook.identity.role_arn import fault
+from podrole.webhook.identity.role_arn import problem_with
 
 LINK = Link.TRUST
 
@@ -130,7 +130,7 @@ def _roles(case: ChainFacts) -> tuple[Role, ...]:
     if isinstance(case.account, CannotTell):
         return ()
     try:
-        return tuple(role for role in case.account.roles() if fault(role.arn) is None)
+        return tuple(role for role in case.account.roles() if problem_with(role.arn) is None)
     except CannotTell:
         return ()
 

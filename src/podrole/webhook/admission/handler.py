@@ -14,22 +14,15 @@ from typing import Protocol
 
 import msgspec
 
-from podrole.webhook.admission.review import (
-    VERSIONS,
-    AdmissionRequest,
-    allowed,
-    decode_review,
-    denied,
-    is_null,
-    shortened,
-)
-from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.admission.review import VERSIONS, AdmissionRequest, allowed, decode_review, denied, is_null
+from podrole.webhook.identity.binding import Identity
 from podrole.webhook.metrics import Metrics
 from podrole.webhook.patch.mutation import Mutation, mutate, mutate_ephemeral
 from podrole.webhook.patch.pod import Pod, decode_pod, is_mirror, service_account_of
 from podrole.webhook.settings import POD_IDENTITY_JITTER, InjectionSettings
 from podrole.webhook.sources.identity_cache import Unknown
 from podrole.webhook.sources.service_account_cache import LookupFailed
+from podrole.webhook.text import one_line
 
 JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
@@ -43,7 +36,7 @@ UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 _log = logging.getLogger(__name__)
 
 
-class Answer(msgspec.Struct, frozen=True):
+class HTTPAnswer(msgspec.Struct, frozen=True):
     """An HTTP answer."""
 
     status: int
@@ -51,7 +44,7 @@ class Answer(msgspec.Struct, frozen=True):
     content_type: bytes = JSON
 
 
-class _Asked(msgspec.Struct, frozen=True):
+class _PodReview(msgspec.Struct, frozen=True):
     """What a review asks; ``account`` is the pod's service account."""
 
     api_version: str
@@ -73,7 +66,7 @@ class IdentitySource(Protocol):
         ...
 
 
-class Remark(Protocol):
+class ReportWarnings(Protocol):
     """Who tells a pod's owner what was wrong. Must neither block nor raise."""
 
     def __call__(self, pod: Pod, namespace: str, mutation: Mutation, /) -> None: ...
@@ -83,7 +76,7 @@ def _keep_quiet(_pod: Pod, _namespace: str, _mutation: Mutation) -> None:
     pass
 
 
-class Admission:
+class AdmissionHandler:
     """Answers reviews as podrole does."""
 
     def __init__(
@@ -92,16 +85,16 @@ class Admission:
         settings: InjectionSettings,
         metrics: Metrics,
         *,
-        remark: Remark = _keep_quiet,
+        report_warnings: ReportWarnings = _keep_quiet,
         jitter: Callable[[], int] = lambda: random.randint(0, POD_IDENTITY_JITTER),  # noqa: S311 - spread, not secrecy
     ) -> None:
         self._identities = identities
         self._settings = settings
         self._metrics = metrics
-        self._remark = remark
+        self._report_warnings = report_warnings
         self._jitter = jitter
 
-    async def review(self, body: bytes, *, required: bool = False) -> Answer:
+    async def review(self, body: bytes, *, required: bool = False) -> HTTPAnswer:
         """Answer one review; ``required`` denies a pod that gets no identity."""
         try:
             review = decode_review(body)
@@ -114,13 +107,13 @@ class Admission:
             return self._malformed("the AdmissionReview has no request with a uid")
         if not _concerns_a_new_container(request):
             self._metrics.count("podrole_webhook_reviews_total", "ignored", "")
-            return Answer(200, allowed(review.api_version, request.uid))
+            return HTTPAnswer(200, allowed(review.api_version, request.uid))
         try:
             pod = decode_pod(request.object)
         except UNREADABLE as problem:
             return self._malformed(f"the object is no Pod: {problem}")
         namespace = request.namespace or (pod.metadata.namespace if pod.metadata is not None else None) or ""
-        asked = _Asked(review.api_version, request, namespace, service_account_of(pod), required)
+        asked = _PodReview(review.api_version, request, namespace, service_account_of(pod), required)
         if is_mirror(pod):
             return self._nothing(asked, "Kubernetes refuses a mirror pod that has a token", "ignored")
         identity, exists = self._identities.known(namespace, asked.account), True
@@ -134,7 +127,7 @@ class Admission:
             pod = decode_pod(request.object)
         return self._decide(asked, pod, identity, exists=exists)
 
-    def _decide(self, asked: _Asked, pod: Pod, identity: Identity | None, *, exists: bool) -> Answer:
+    def _decide(self, asked: _PodReview, pod: Pod, identity: Identity | None, *, exists: bool) -> HTTPAnswer:
         namespace, account = asked.namespace, asked.account
         warnings: list[str] = []
         if not exists:
@@ -149,13 +142,13 @@ class Admission:
         mutation = self._mutate(asked.request, pod, namespace, identity)
         summary = mutation.summary()
         if _log.isEnabledFor(logging.DEBUG):
-            _log.debug("%s", shortened(f"pod {_name(pod)} of {namespace}/{account}: {summary}"))
+            _log.debug("%s", one_line(f"pod {_name(pod)} of {namespace}/{account}: {summary}"))
         if asked.required and not mutation.injected:
             return self._nothing(asked, f"no container gets it: {summary}", "left-alone")
         if mutation.warnings:
             self._metrics.count("podrole_webhook_warnings_total", namespace if exists else "")
             if not asked.request.dry_run:
-                self._remark(pod, namespace, mutation)
+                self._report_warnings(pod, namespace, mutation)
         result = ("injected" if mutation.patch else "complete") if mutation.injected else "left-alone"
         self._metrics.count("podrole_webhook_reviews_total", result, namespace if exists else "")
         body = allowed(
@@ -165,16 +158,16 @@ class Admission:
             warnings + mutation.warnings,
             {AUDIT_ANNOTATION: summary},
         )
-        return Answer(200, body)
+        return HTTPAnswer(200, body)
 
-    def _nothing(self, asked: _Asked, why: str, result: str, warnings: Sequence[str] = ()) -> Answer:
+    def _nothing(self, asked: _PodReview, why: str, result: str, warnings: Sequence[str] = ()) -> HTTPAnswer:
         """Let a pod in without an identity, or refuse it where it must have one."""
         if asked.required:
             self._metrics.count("podrole_webhook_reviews_total", "denied", "")
             message = f"this pod must have an AWS identity, and {why}"
-            return Answer(200, denied(asked.api_version, asked.request.uid, message))
+            return HTTPAnswer(200, denied(asked.api_version, asked.request.uid, message))
         self._metrics.count("podrole_webhook_reviews_total", result, "")
-        return Answer(200, allowed(asked.api_version, asked.request.uid, warnings=warnings))
+        return HTTPAnswer(200, allowed(asked.api_version, asked.request.uid, warnings=warnings))
 
     def _mutate(self, request: AdmissionRequest, pod: Pod, namespace: str, identity: Identity) -> Mutation:
         if pod.metadata is not None:
@@ -184,16 +177,16 @@ class Admission:
         jitter = self._jitter() if identity.method == "container_credentials" else 0
         return mutate(pod, identity, self._settings, jitter=jitter)
 
-    def _malformed(self, message: str) -> Answer:
+    def _malformed(self, message: str) -> HTTPAnswer:
         self._metrics.count("podrole_webhook_reviews_total", "malformed", "")
-        return Answer(400, f"{message}\n".encode(), TEXT)
+        return HTTPAnswer(400, f"{message}\n".encode(), TEXT)
 
-    def _failed(self, problem: LookupFailed) -> Answer:
+    def _failed(self, problem: LookupFailed) -> HTTPAnswer:
         self._metrics.count("podrole_webhook_lookups_total", "failed")
         self._metrics.count("podrole_webhook_reviews_total", "failed", "")
-        what = shortened(problem.what)
+        what = one_line(problem.what)
         _log.warning("a review could not be decided: %s", what)
-        return Answer(503, f"{what}\n".encode(), TEXT)
+        return HTTPAnswer(503, f"{what}\n".encode(), TEXT)
 
 
 def _concerns_a_new_container(request: AdmissionRequest) -> bool:

@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-VERSIONS = frozenset({"admission.k8s.io/v1", "admission.k8s.io/v1beta1"})
+from podrole.webhook.text import one_line
 
-MAX_WARNING = 256
-"""Kubernetes advises warnings of at most 256 characters: longer ones may be cut on their way."""
+VERSIONS = frozenset({"admission.k8s.io/v1", "admission.k8s.io/v1beta1"})
 
 MAX_WARNINGS = 12
 """All warnings of a response together may be cut at 4096 characters."""
@@ -79,9 +78,9 @@ def allowed(
     if patch:
         parts.append(b',"patch":"%b","patchType":"JSONPatch"' % base64.b64encode(patch))
     if warnings:
-        parts.append(b',"warnings":%b' % _encode([shortened(warning) for warning in warnings[:MAX_WARNINGS]]))
+        parts.append(b',"warnings":%b' % _encode([one_line(warning) for warning in warnings[:MAX_WARNINGS]]))
     if audit_annotations:
-        told = {key: shortened(value, MAX_MESSAGE) for key, value in audit_annotations.items()}
+        told = {key: one_line(value, MAX_MESSAGE) for key, value in audit_annotations.items()}
         parts.append(b',"auditAnnotations":%b' % _encode(told))
     parts.append(b"}}")
     return b"".join(parts)
@@ -89,17 +88,9 @@ def allowed(
 
 def denied(api_version: str, uid: str, message: str) -> bytes:
     """Write the answer that keeps the object out."""
-    status = {"code": 403, "reason": "Forbidden", "message": shortened(message, MAX_MESSAGE)}
+    status = {"code": 403, "reason": "Forbidden", "message": one_line(message, MAX_MESSAGE)}
     return b'{"kind":"AdmissionReview","apiVersion":"%b","response":{"uid":%b,"allowed":false,"status":%b}}' % (
         api_version.encode(),
         _encode(uid),
         _encode(status),
     )
-
-
-def shortened(text: str, limit: int = MAX_WARNING) -> str:
-    """Return one line of at most ``limit`` characters, all of them printable."""
-    line = text if len(text) <= limit else text[: limit - 1] + "…"
-    if line.isprintable():
-        return line
-    return "".join([character if character.isprintable() else " " for character in line])

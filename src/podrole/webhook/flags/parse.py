@@ -16,7 +16,7 @@ from podrole.base.partitions import partition_of
 from podrole.webhook.errors import BadFlag
 from podrole.webhook.flags.table import FLAGS
 from podrole.webhook.flags.values import FlagValues, collect
-from podrole.webhook.identity.resolution import parse_ca_bundle, parse_endpoint
+from podrole.webhook.identity.values import parse_ca_bundle, parse_endpoint
 from podrole.webhook.settings import (
     MIN_TOKEN_EXPIRATION,
     CABundle,
@@ -26,8 +26,8 @@ from podrole.webhook.settings import (
     RoleComposition,
     SelfSignedSettings,
     ServingSettings,
-    Settings,
     SourceSettings,
+    WebhookSettings,
 )
 from podrole.webhook.tls.cipher_suites import KNOWN_SUITES
 
@@ -38,7 +38,7 @@ _GRACE = "service-account-lookup-grace-period"
 class CommandLine:
     """What a command line asks for. ``notes`` are things worth saying that do not stop anything."""
 
-    settings: Settings
+    settings: WebhookSettings
     version: bool = False
     ask_host_for_account: bool = False
     """Whether the roles' account is that of the EC2 host, which then has to be asked."""
@@ -70,7 +70,7 @@ def parse_flags(arguments: Sequence[str]) -> CommandLine:
     elif compat != "strict" and limit == 0:
         limit = SourceSettings().lookup_limit
         notes.append(f"--{_GRACE}=0: one second, as no service account is taken for absent unasked")
-    settings = Settings(
+    settings = WebhookSettings(
         injection=InjectionSettings(
             annotation_prefix=read.text("annotation-prefix"),
             token_audience=read.text("token-audience"),

@@ -18,15 +18,8 @@ from typing import Any
 
 import msgspec
 
-from podrole.webhook.identity.resolution import (
-    MAX_VALUE,
-    NO_BINDINGS,
-    Binding,
-    Bindings,
-    clamp_expiration,
-    parse_ca_bundle,
-    parse_endpoint,
-)
+from podrole.webhook.identity.binding import Binding
+from podrole.webhook.identity.values import MAX_VALUE, clamp_expiration, parse_ca_bundle, parse_endpoint
 
 CONFIG_MAP = "pod-identity-webhook"
 CONFIG_KEY = "config"
@@ -96,14 +89,14 @@ class ConfigMapBindings:
         return None
 
 
-def parse_bindings(data: Mapping[str, str | None] | None) -> tuple[Bindings | None, list[str]]:
+def parse_bindings(data: Mapping[str, str | None] | None) -> tuple[ConfigMapBindings | None, list[str]]:
     """Read a ConfigMap's ``data``. Returns its bindings and, in words, every entry that was left out.
 
     The bindings are None where ``config`` is no JSON object at all: the caller keeps those it has.
     """
     text = (data or {}).get(CONFIG_KEY)
     if not text:
-        return NO_BINDINGS, [f"ConfigMap {CONFIG_MAP} has no key {CONFIG_KEY!r}"]
+        return EMPTY_CONFIG_MAP, [f"ConfigMap {CONFIG_MAP} has no key {CONFIG_KEY!r}"]
     try:
         document = msgspec.json.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as problem:
@@ -111,19 +104,21 @@ def parse_bindings(data: Mapping[str, str | None] | None) -> tuple[Bindings | No
     if not isinstance(document, dict):
         return None, [f"key {CONFIG_KEY!r} of ConfigMap {CONFIG_MAP} is not a JSON object"]
     entries: dict[tuple[str, str], Binding] = {}
-    faults: list[str] = []
+    warnings: list[str] = []
     for key, value in document.items():
         namespace, _, name = key.partition("/")
         if not namespace or not name or "/" in name:
-            faults.append(f"entry {key!r} of ConfigMap {CONFIG_MAP} is skipped: expected <namespace>/<service account>")
+            warnings.append(
+                f"entry {key!r} of ConfigMap {CONFIG_MAP} is skipped: expected <namespace>/<service account>"
+            )
             continue
         binding = read_entry(value)
         if isinstance(binding, str):
-            faults.append(f"entry {key!r} of ConfigMap {CONFIG_MAP} is skipped: {binding}")
+            warnings.append(f"entry {key!r} of ConfigMap {CONFIG_MAP} is skipped: {binding}")
             continue
         entries[namespace, name] = binding
-        faults.extend(f"entry {key!r} of ConfigMap {CONFIG_MAP}: {fault}" for fault in binding.faults)
-    return ConfigMapBindings(entries), faults
+        warnings.extend(f"entry {key!r} of ConfigMap {CONFIG_MAP}: {warning}" for warning in binding.warnings)
+    return ConfigMapBindings(entries), warnings
 
 
 def read_entry(value: Any) -> Binding | str:
@@ -138,10 +133,10 @@ def read_entry(value: Any) -> Binding | str:
         # bool is an int to Python and not to JSON.
         if content is not None and (not isinstance(content, wanted) or (wanted is int and isinstance(content, bool))):
             return f"{name} is not {_TYPE_NAMES[wanted]}"
-    faults: list[str] = []
+    warnings: list[str] = []
     expiration = fields.get("tokenexpiration") or None
     if expiration is not None and clamp_expiration(expiration) != expiration:
-        faults.append(f"TokenExpiration is {expiration} s, taken as {clamp_expiration(expiration)} s")
+        warnings.append(f"TokenExpiration is {expiration} s, taken as {clamp_expiration(expiration)} s")
         expiration = clamp_expiration(expiration)
     endpoint = fields.get("awsendpointurl")
     if endpoint is not None and (endpoint := parse_endpoint(endpoint)) is None:
@@ -157,7 +152,7 @@ def read_entry(value: Any) -> Binding | str:
         endpoint_url=endpoint,
         ca_bundle=bundle,
         session_name=fields.get("rolesessionname"),
-        faults=tuple(faults),
+        warnings=tuple(warnings),
     )
 
 
@@ -168,3 +163,7 @@ def _specificity(key: tuple[str, str]) -> tuple[bool, bool, int, tuple[str, str]
     namespace, name = key
     literals = sum(character not in _WILDCARDS for character in namespace + name)
     return bool(_WILDCARDS.intersection(namespace)), bool(_WILDCARDS.intersection(name)), -literals, key
+
+
+EMPTY_CONFIG_MAP = ConfigMapBindings({})
+"""The bindings of a ConfigMap that does not exist or has no entries."""

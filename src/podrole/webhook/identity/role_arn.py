@@ -24,7 +24,7 @@ def compose(value: str, *, account_id: str, partition: str) -> str:
     return value if "arn:" in value else f"arn:{partition}:iam::{account_id}:role/{value}"
 
 
-def fault(arn: str, *, relaxed: bool = False, partition: str | None = None) -> str | None:
+def problem_with(arn: str, *, relaxed: bool = False, partition: str | None = None) -> str | None:
     """Return why ``arn`` cannot be the ARN of an IAM role, as the end of a sentence, or None where it can be.
 
     ``relaxed`` is for AWS-shaped clouds: any partition, an account id that is empty or not twelve digits (Ceph, MinIO).

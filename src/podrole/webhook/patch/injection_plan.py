@@ -1,6 +1,6 @@
 """What an identity offers each container of a pod: variables and a mount, ready to be written into a patch.
 
-An offer depends on the identity, the settings and the operating system, not on the pod, so it is made once for all pods
+An plan depends on the identity, the settings and the operating system, not on the pod, so it is made once for all pods
 of a service account.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from podrole.webhook.identity.resolution import Identity, Method
+from podrole.webhook.identity.binding import Identity, Method
 from podrole.webhook.patch.pod import PodMetadata
 from podrole.webhook.settings import WEB_IDENTITY_TOKEN_PATH, WEB_IDENTITY_VOLUME, InjectionSettings
 
@@ -40,7 +40,7 @@ MAX_GENERATED_NAME = 63
 _encode = msgspec.json.Encoder().encode
 
 
-class Group(msgspec.Struct, frozen=True, gc=False):
+class VariableGroup(msgspec.Struct, frozen=True, gc=False):
     """Variables that are given together, or not at all to a container that has one of ``unless``.
 
     ``entries`` are the elements for the container's ``env``, each as JSON.
@@ -51,27 +51,27 @@ class Group(msgspec.Struct, frozen=True, gc=False):
     entries: tuple[bytes, ...]
 
 
-class Offer(msgspec.Struct, frozen=True, gc=False):
+class InjectionPlan(msgspec.Struct, frozen=True, gc=False):
     """All that an identity offers a container. ``mount`` is the ``volumeMounts`` element as JSON."""
 
-    groups: tuple[Group, ...]
+    groups: tuple[VariableGroup, ...]
     credentials: tuple[tuple[str, str], tuple[str, str]]
     volume_name: str
     token_path: str
     mount_path: str
     mount: bytes
 
-    def plus(self, group: Group) -> Offer:
-        """Return this offer with one more group at its end."""
+    def with_group(self, group: VariableGroup) -> InjectionPlan:
+        """Return this plan with one more group at its end."""
         return msgspec.structs.replace(self, groups=(*self.groups, group))
 
-    def without_ca_bundle(self) -> Offer:
-        """Return this offer without ``AWS_CA_BUNDLE``."""
+    def without_ca_bundle(self) -> InjectionPlan:
+        """Return this plan without ``AWS_CA_BUNDLE``."""
         return msgspec.structs.replace(self, groups=tuple([g for g in self.groups if g.names != (CA_BUNDLE,)]))
 
 
 @functools.lru_cache(maxsize=4_096)
-def make_offer(identity: Identity, settings: InjectionSettings, windows: bool) -> Offer:
+def plan_injection(identity: Identity, settings: InjectionSettings, windows: bool) -> InjectionPlan:
     """Return what ``identity`` offers, without the session name, which depends on the pod."""
     if identity.method == "sts_web_identity":
         volume_name, token_path, mount_path = WEB_IDENTITY_VOLUME, WEB_IDENTITY_TOKEN_PATH, settings.token_mount_path
@@ -82,7 +82,7 @@ def make_offer(identity: Identity, settings: InjectionSettings, windows: bool) -
         mount_path, first = pod_identity.token_mount_path, pod_identity.full_uri
     names = CREDENTIALS[identity.method]
     credentials = ((names[0], first), (names[1], file_in_container(mount_path, token_path, windows=windows)))
-    groups: list[Group] = []
+    groups: list[VariableGroup] = []
     if identity.regional_sts:
         groups.append(_group((STS, "regional")))
     if settings.aws_default_region:
@@ -92,7 +92,7 @@ def make_offer(identity: Identity, settings: InjectionSettings, windows: bool) -
         groups.append(_group((ENDPOINT, literal(identity.endpoint_url))))
     if identity.ca_bundle is not None:
         groups.append(_group((CA_BUNDLE, file_in_container(mount_path, CA_FILE, windows=windows))))
-    return Offer(
+    return InjectionPlan(
         groups=tuple(groups),
         credentials=credentials,
         volume_name=volume_name,
@@ -102,17 +102,17 @@ def make_offer(identity: Identity, settings: InjectionSettings, windows: bool) -
     )
 
 
-def volume_of(identity: Identity, offer: Offer, expiration: int) -> bytes:
+def token_volume(identity: Identity, plan: InjectionPlan, expiration: int) -> bytes:
     """Return the volume that holds the token, and the CA bundle if there is one, as JSON."""
-    token = {"audience": identity.audience, "expirationSeconds": expiration, "path": offer.token_path}
+    token = {"audience": identity.audience, "expirationSeconds": expiration, "path": plan.token_path}
     sources: list[dict[str, Any]] = [{"serviceAccountToken": token}]
     if identity.ca_bundle is not None:
         items = [{"key": identity.ca_bundle.key, "path": CA_FILE}]
         sources.append({"configMap": {"name": identity.ca_bundle.config_map, "items": items}})
-    return _encode({"name": offer.volume_name, "projected": {"sources": sources}})
+    return _encode({"name": plan.volume_name, "projected": {"sources": sources}})
 
 
-def session_name_group(metadata: PodMetadata) -> Group:
+def session_name_group(metadata: PodMetadata) -> VariableGroup:
     """Return the variables that make the session name ``<namespace>.<pod>``, at most 64 characters long.
 
     A generated name is not known yet, so the container's environment puts it together. Where both do not fit, the
@@ -127,7 +127,7 @@ def session_name_group(metadata: PodMetadata) -> Group:
     length = min(len(metadata.generate_name or "") + 5, MAX_GENERATED_NAME)
     pod_name = {"name": POD_NAME, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
     session_name = {"name": SESSION_NAME, "value": _prefixed(namespace, f"$({POD_NAME})", length)}
-    return Group(
+    return VariableGroup(
         unless=frozenset((POD_NAME, SESSION_NAME)),
         names=(POD_NAME, SESSION_NAME),
         entries=(_encode(pod_name), _encode(session_name)),
@@ -162,9 +162,9 @@ def clean_path(path: str) -> str:
     return cleaned[1:] if cleaned.startswith("//") else cleaned
 
 
-def _group(*variables: tuple[str, str]) -> Group:
+def _group(*variables: tuple[str, str]) -> VariableGroup:
     names = tuple([name for name, _ in variables])
-    return Group(
+    return VariableGroup(
         unless=frozenset(names),
         names=names,
         entries=tuple([_encode({"name": name, "value": value}) for name, value in variables]),

@@ -13,19 +13,18 @@ from typing import Any, Literal
 
 import msgspec
 
-from podrole.webhook.admission.review import shortened
 from podrole.webhook.golang import first_csv_record, parse_int64
-from podrole.webhook.identity.resolution import Identity, clamp_expiration
-from podrole.webhook.patch import pod_warnings as remarks
+from podrole.webhook.identity.binding import Identity
+from podrole.webhook.identity.values import clamp_expiration
 from podrole.webhook.patch.injection_plan import (
     CA_FILE,
     REGION,
     STS,
-    Offer,
+    InjectionPlan,
     clean_path,
-    make_offer,
+    plan_injection,
     session_name_group,
-    volume_of,
+    token_volume,
 )
 from podrole.webhook.patch.pod import (
     Container,
@@ -37,6 +36,7 @@ from podrole.webhook.patch.pod import (
     runs_on_windows,
     token_in,
 )
+from podrole.webhook.patch.pod_warnings import environment_warnings, mount_warnings, volume_warnings
 from podrole.webhook.settings import (
     DEFAULT_TOKEN_EXPIRATION,
     MAX_CONTAINERS,
@@ -44,6 +44,7 @@ from podrole.webhook.settings import (
     POD_IDENTITY_LABEL,
     InjectionSettings,
 )
+from podrole.webhook.text import one_line
 
 Kind = Literal["containers", "initContainers", "ephemeralContainers"]
 
@@ -117,12 +118,12 @@ def mutate(pod: Pod, identity: Identity, settings: InjectionSettings, *, jitter:
     """
     spec = pod.spec
     if spec is None or not spec.containers:
-        return Mutation(identity, b"", [], list(identity.faults))
+        return Mutation(identity, b"", [], list(identity.warnings))
     number = len(spec.containers) + len(spec.init_containers or ())
     if number > MAX_CONTAINERS:
         excuse = f"the pod has {number} containers and gets no AWS identity: at most {MAX_CONTAINERS} are looked at"
-        return Mutation(identity, b"", [], [*identity.faults, excuse])
-    work = _Work.on(pod, identity, settings)
+        return Mutation(identity, b"", [], [*identity.warnings, excuse])
+    work = _PatchBuilder.on(pod, identity, settings)
     work.visit("containers", spec.containers)
     if spec.init_containers:
         work.visit("initContainers", spec.init_containers)
@@ -133,7 +134,7 @@ def mutate(pod: Pod, identity: Identity, settings: InjectionSettings, *, jitter:
         operations += _label(pod)
     if work.volume is None and work.volume_is_used:
         expiration = _expiration(pod, identity, settings, jitter, work.warnings)
-        volume = volume_of(identity, work.offer, expiration)
+        volume = token_volume(identity, work.plan, expiration)
         if spec.volumes is None:
             operations.append(b'{"op":"add","path":"/spec/volumes","value":[%b]}' % volume)
         else:
@@ -154,17 +155,17 @@ def mutate_ephemeral(
         return Mutation(identity, b"", [], [])
     if len(spec.ephemeral_containers) > MAX_CONTAINERS + len(existing):
         return Mutation(identity, b"", [], [f"at most {MAX_CONTAINERS} ephemeral containers are looked at"])
-    work = _Work.on(pod, identity, settings)
+    work = _PatchBuilder.on(pod, identity, settings)
     work.visit("ephemeralContainers", spec.ephemeral_containers, besides=existing)
     return work.result(work.operations)
 
 
 @dataclass(slots=True)
-class _Work:
+class _PatchBuilder:
     """One mutation in the making."""
 
     identity: Identity
-    offer: Offer
+    plan: InjectionPlan
     volumes: Sequence[Volume | None]
     volume: Volume | None
     """The volume that the pod has under the token volume's name."""
@@ -177,25 +178,25 @@ class _Work:
     """The volumes that hold such a token, by name, once that has been asked."""
 
     @classmethod
-    def on(cls, pod: Pod, identity: Identity, settings: InjectionSettings) -> _Work:
+    def on(cls, pod: Pod, identity: Identity, settings: InjectionSettings) -> _PatchBuilder:
         spec = pod.spec
         assert spec is not None  # noqa: S101 - both callers have returned where it is
-        warnings = list(identity.faults)
-        offer = make_offer(identity, settings, runs_on_windows(spec))
+        warnings = list(identity.warnings)
+        plan = plan_injection(identity, settings, runs_on_windows(spec))
         volumes: Sequence[Volume | None] = spec.volumes or ()
         volume = None
         for candidate in volumes:
-            if candidate is not None and candidate.name == offer.volume_name:
+            if candidate is not None and candidate.name == plan.volume_name:
                 volume = candidate
         if volume is not None:
-            warnings += remarks.on_volume(volume, identity, offer)
+            warnings += volume_warnings(volume, identity, plan)
             if identity.ca_bundle is not None and not holds_config_map_file(volume, CA_FILE):
                 # A bundle that is no file would break every call, not only those to AWS.
-                offer = offer.without_ca_bundle()
-                warnings.append(f"volume {offer.volume_name!r} of the pod holds no {CA_FILE}; AWS_CA_BUNDLE is not set")
+                plan = plan.without_ca_bundle()
+                warnings.append(f"volume {plan.volume_name!r} of the pod holds no {CA_FILE}; AWS_CA_BUNDLE is not set")
         if identity.session_name:
-            offer = offer.plus(session_name_group(pod.metadata or PodMetadata()))
-        return cls(identity, offer, volumes, volume, _containers_to_skip(pod, settings, warnings), warnings)
+            plan = plan.with_group(session_name_group(pod.metadata or PodMetadata()))
+        return cls(identity, plan, volumes, volume, _containers_to_skip(pod, settings, warnings), warnings)
 
     def result(self, operations: list[bytes]) -> Mutation:
         patch = b"[%b]" % b",".join(operations) if operations else b""
@@ -213,7 +214,7 @@ class _Work:
             if name in besides:
                 continue
             skipped = name in self.skip
-            name = shortened(name, MAX_NAME)
+            name = one_line(name, MAX_NAME)
             if skipped:
                 reason: Reason = "skipped"
                 added: tuple[str, ...] = ()
@@ -221,30 +222,30 @@ class _Work:
                 reason, added = "no-volume", ()
                 self.warnings.append(
                     f"container {name!r} gets no AWS identity: the pod was admitted without volume "
-                    f"{self.offer.volume_name!r}, and a running pod cannot be given one; make the pod anew"
+                    f"{self.plan.volume_name!r}, and a running pod cannot be given one; make the pod anew"
                 )
             else:
                 reason, added = self._give(name, container, b"/spec/%b/%d" % (kind.encode(), position))
             self.outcomes.append(ContainerOutcome(name, kind, reason, added))
 
     def _give(self, name: str, container: Container, path: bytes) -> tuple[Reason, tuple[str, ...]]:
-        offer = self.offer
+        plan = self.plan
         present: dict[str, str | None] = {}
         if container.env:
             present = {entry.name: entry.value for entry in container.env if entry is not None and entry.name}
-            self.warnings += remarks.on_environment(name, present, self.identity, offer)
+            self.warnings += environment_warnings(name, present, self.identity, plan)
         mount, in_its_place = self._mounts(container)
         if mount is not None:
             self.volume_is_used = True
-            self.warnings += remarks.on_mount(name, mount, offer)
-        if present and _brings_its_own(present, offer):
+            self.warnings += mount_warnings(name, mount, plan)
+        if present and _has_own_credentials(present, plan):
             # As the EKS webhook has it: the container gets not even a mount, and the pod the volume all the same.
             self.volume_is_used = True
-            complete = mount is not None and all(present.get(key) == value for key, value in offer.credentials)
+            complete = mount is not None and all(present.get(key) == value for key, value in plan.credentials)
             return ("complete" if complete else "own-credentials"), ()
         if in_its_place == "other":
             self.warnings.append(
-                f"container {name!r} gets no AWS identity: another volume is mounted at {offer.mount_path}"
+                f"container {name!r} gets no AWS identity: another volume is mounted at {plan.mount_path}"
             )
             return "mount-path-taken", ()
         added = self._add_variables(container, present, path)
@@ -252,15 +253,15 @@ class _Work:
             self.volume_is_used = True
             added = (*added, MOUNT)
             if container.volume_mounts is None:
-                self.operations.append(b'{"op":"add","path":"%b/volumeMounts","value":[%b]}' % (path, offer.mount))
+                self.operations.append(b'{"op":"add","path":"%b/volumeMounts","value":[%b]}' % (path, plan.mount))
             else:
-                self.operations.append(b'{"op":"add","path":"%b/volumeMounts/-","value":%b}' % (path, offer.mount))
+                self.operations.append(b'{"op":"add","path":"%b/volumeMounts/-","value":%b}' % (path, plan.mount))
         return ("injected" if added else "complete"), added
 
     def _add_variables(self, container: Container, present: dict[str, str | None], path: bytes) -> tuple[str, ...]:
         entries: list[bytes] = []
         names: list[str] = []
-        for group in self.offer.groups:
+        for group in self.plan.groups:
             if not present or group.unless.isdisjoint(present):
                 entries += group.entries
                 names += group.names
@@ -276,25 +277,25 @@ class _Work:
         for mount in container.volume_mounts or ():
             if mount is None:
                 continue
-            if mount.name == self.offer.volume_name:
+            if mount.name == self.plan.volume_name:
                 return mount, None
-            if mount.mount_path and clean_path(mount.mount_path) == self.offer.mount_path:
+            if mount.mount_path and clean_path(mount.mount_path) == self.plan.mount_path:
                 in_its_place = "token" if self._holds_token(mount.name) else "other"
         return None, in_its_place
 
     def _holds_token(self, volume_name: str | None) -> bool:
         if self.token_volumes is None:
             self.token_volumes = frozenset(
-                [volume.name for volume in self.volumes if volume and token_in(volume, self.offer.token_path)]
+                [volume.name for volume in self.volumes if volume and token_in(volume, self.plan.token_path)]
             )
         return volume_name in self.token_volumes
 
 
-def _brings_its_own(present: dict[str, str | None], offer: Offer) -> bool:
+def _has_own_credentials(present: dict[str, str | None], plan: InjectionPlan) -> bool:
     return (
         STS in present
         and any(name in present for name in REGION)
-        and any(name in present for name, _ in offer.credentials)
+        and any(name in present for name, _ in plan.credentials)
     )
 
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from podrole.webhook.identity.resolution import Identity
-from podrole.webhook.patch.injection_plan import POD_IDENTITY, WEB_IDENTITY, Offer, clean_path
+from podrole.webhook.identity.binding import Identity
+from podrole.webhook.patch.injection_plan import POD_IDENTITY, WEB_IDENTITY, InjectionPlan, clean_path
 from podrole.webhook.patch.pod import Volume, VolumeMount, token_in
 
 STATIC_CREDENTIALS = "AWS_ACCESS_KEY_ID"
@@ -16,32 +16,34 @@ STATIC_CREDENTIALS = "AWS_ACCESS_KEY_ID"
 _SHOWN = re.compile(r"arn:[a-z0-9-]+:iam::[0-9]{0,12}:role/[\w+=,.@/-]{1,128}|(?:C:)?[/\\][\w./\\-]{1,128}", re.ASCII)
 
 
-def on_environment(container: str, present: dict[str, str | None], identity: Identity, offer: Offer) -> list[str]:
+def environment_warnings(
+    container: str, present: dict[str, str | None], identity: Identity, plan: InjectionPlan
+) -> list[str]:
     """Say which of a container's variables keep the identity from being used. ``present`` maps names to values."""
-    remarks: list[str] = []
+    warnings: list[str] = []
     if STATIC_CREDENTIALS in present:
-        remarks.append(
+        warnings.append(
             f"container {container!r} sets {STATIC_CREDENTIALS}, which AWS SDKs use before the identity given here"
         )
-    if any(name in present for name, _ in offer.credentials):
-        for name, value in offer.credentials:
+    if any(name in present for name, _ in plan.credentials):
+        for name, value in plan.credentials:
             if name not in present:
-                remarks.append(
+                warnings.append(
                     f"container {container!r} sets an identity of its own without {name}; it is left as it is"
                 )
             elif present[name] != value:
-                remarks.append(f"container {container!r} keeps its own {name}{_shown(present[name])}")
+                warnings.append(f"container {container!r} keeps its own {name}{_shown(present[name])}")
     if identity.method == "container_credentials" and not present.keys().isdisjoint(WEB_IDENTITY):
         names = " or ".join(WEB_IDENTITY)
-        remarks.append(f"container {container!r} sets {names}, which AWS SDKs use before {POD_IDENTITY[0]}")
-    return remarks
+        warnings.append(f"container {container!r} sets {names}, which AWS SDKs use before {POD_IDENTITY[0]}")
+    return warnings
 
 
-def on_volume(volume: Volume, identity: Identity, offer: Offer) -> list[str]:
+def volume_warnings(volume: Volume, identity: Identity, plan: InjectionPlan) -> list[str]:
     """Say why a volume that the pod has under the token volume's name is not the one that the binding asks for."""
-    token = token_in(volume, offer.token_path)
+    token = token_in(volume, plan.token_path)
     if token is None:
-        what = f"without a service account token at {offer.token_path!r}"
+        what = f"without a service account token at {plan.token_path!r}"
     elif (token.audience or "") != identity.audience:
         what = f"whose token has another audience than {identity.audience!r}"
     else:
@@ -49,12 +51,12 @@ def on_volume(volume: Volume, identity: Identity, offer: Offer) -> list[str]:
     return [f"the pod has its own volume {volume.name!r} {what}; it is left as it is"]
 
 
-def on_mount(container: str, mount: VolumeMount, offer: Offer) -> list[str]:
+def mount_warnings(container: str, mount: VolumeMount, plan: InjectionPlan) -> list[str]:
     """Say that a container mounts the token's volume elsewhere than where its variables point."""
-    if mount.mount_path and clean_path(mount.mount_path) == offer.mount_path:
+    if mount.mount_path and clean_path(mount.mount_path) == plan.mount_path:
         return []
-    where = f"elsewhere than at {offer.mount_path}, where SDKs are told to look for the token"
-    return [f"container {container!r} mounts volume {offer.volume_name!r} {where}"]
+    where = f"elsewhere than at {plan.mount_path}, where SDKs are told to look for the token"
+    return [f"container {container!r} mounts volume {plan.volume_name!r} {where}"]
 
 
 def _shown(value: str | None) -> str:

@@ -18,23 +18,23 @@ from podrole.base.asgi import (
     read_body,
     send_response,
 )
-from podrole.webhook.admission.handler import JSON, TEXT, Answer
-from podrole.webhook.metrics import CONTENT_TYPE, Metrics, Snapshot, render
+from podrole.webhook.admission.handler import JSON, TEXT, HTTPAnswer
+from podrole.webhook.metrics import CONTENT_TYPE, Metrics, MetricsSnapshot, render
 
-NOT_FOUND = Answer(404, b"404 page not found\n", TEXT)
-OK = Answer(200, b"ok", TEXT)
+NOT_FOUND = HTTPAnswer(404, b"404 page not found\n", TEXT)
+OK = HTTPAnswer(200, b"ok", TEXT)
 
 _KNOWN_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})|;")
 
 
-class Reviewer(Protocol):
+class ReviewHandler(Protocol):
     """Who answers reviews."""
 
-    async def review(self, body: bytes, *, required: bool = False) -> Answer: ...
+    async def review(self, body: bytes, *, required: bool = False) -> HTTPAnswer: ...
 
 
-class State(Protocol):
+class WebhookState(Protocol):
     """What the probes ask."""
 
     @property
@@ -61,16 +61,16 @@ class WebhookApp:
 
     def __init__(
         self,
-        reviewer: Reviewer,
+        handler: ReviewHandler,
         metrics: Metrics,
-        state: State,
+        state: WebhookState,
         *,
         max_body_bytes: int,
         max_held_bytes: int,
         strict: bool = False,
         debugging: bool = False,
     ) -> None:
-        self._reviewer = reviewer
+        self._handler = handler
         self._metrics = metrics
         self._state = state
         self._max_body_bytes = max_body_bytes
@@ -86,9 +86,11 @@ class WebhookApp:
             answer = await self._review(scope, receive, required=path == "/require")
             self._measure(scope["method"], path, answer, time.perf_counter() - started)
         elif path == "/healthz":
-            answer = OK if self._strict or self._state.healthy else Answer(500, b"a part of the webhook ended", TEXT)
+            answer = (
+                OK if self._strict or self._state.healthy else HTTPAnswer(500, b"a part of the webhook ended", TEXT)
+            )
         elif path == "/readyz":
-            answer = OK if self._state.ready else Answer(503, b"not ready: sources are not synced", TEXT)
+            answer = OK if self._state.ready else HTTPAnswer(503, b"not ready: sources are not synced", TEXT)
         elif self._debugging and path.startswith("/debug/alpha/"):
             answer = _DEBUG.get(path, NOT_FOUND)
             self._measure(scope["method"], path, answer, 0.0)
@@ -96,24 +98,24 @@ class WebhookApp:
             answer = NOT_FOUND
         await send_answer(scope, send, answer, close=self._state.stopping)
 
-    async def _review(self, scope: Scope, receive: Receive, *, required: bool) -> Answer:
+    async def _review(self, scope: Scope, receive: Receive, *, required: bool) -> HTTPAnswer:
         refusal = self._refusal_strict(scope) if self._strict else self._refusal(scope)
         if refusal is not None:
             return refusal
         try:
             body = await read_body(receive, self._max_body_bytes, memory=self._memory)
         except ClientDisconnected:
-            return Answer(400, b"the body ended early\n", TEXT)  # nobody receives it, but the metrics count it
+            return HTTPAnswer(400, b"the body ended early\n", TEXT)  # nobody receives it, but the metrics count it
         except BodyTooLarge:
             return self._too_large()
         except TooManyBytesHeld:
-            return Answer(503, b"too many large reviews at once\n", TEXT)
-        return await self._reviewer.review(body, required=required)
+            return HTTPAnswer(503, b"too many large reviews at once\n", TEXT)
+        return await self._handler.review(body, required=required)
 
-    def _refusal(self, scope: Scope) -> Answer | None:
+    def _refusal(self, scope: Scope) -> HTTPAnswer | None:
         """Return why a request is not worth reading, or None."""
         if scope["method"] != "POST":
-            return Answer(405, b"expected POST\n", TEXT)
+            return HTTPAnswer(405, b"expected POST\n", TEXT)
         content_type = b""
         for name, value in scope["headers"]:
             if name == b"content-type":
@@ -121,38 +123,38 @@ class WebhookApp:
             elif name == b"content-length" and value.isdigit() and int(value[:20]) > self._max_body_bytes:
                 return self._too_large()
         if content_type != JSON and content_type.partition(b";")[0].strip().lower() != JSON:
-            return Answer(415, b"expected Content-Type application/json\n", TEXT)
+            return HTTPAnswer(415, b"expected Content-Type application/json\n", TEXT)
         return None
 
-    def _refusal_strict(self, scope: Scope) -> Answer | None:
+    def _refusal_strict(self, scope: Scope) -> HTTPAnswer | None:
         if _BAD_ESCAPE.search(scope["query_string"]):
-            return Answer(400, b'{"error": "error parsing form"}\n', TEXT)
+            return HTTPAnswer(400, b'{"error": "error parsing form"}\n', TEXT)
         if next((value for name, value in scope["headers"] if name == b"content-type"), b"") != JSON:
-            return Answer(415, b"Invalid Content-Type, expected `application/json`\n", TEXT)
+            return HTTPAnswer(415, b"Invalid Content-Type, expected `application/json`\n", TEXT)
         return None
 
-    def _too_large(self) -> Answer:
-        return Answer(413, f"expected at most {self._max_body_bytes} bytes\n".encode(), TEXT)
+    def _too_large(self) -> HTTPAnswer:
+        return HTTPAnswer(413, f"expected at most {self._max_body_bytes} bytes\n".encode(), TEXT)
 
-    def _measure(self, method: str, path: str, answer: Answer, seconds: float) -> None:
+    def _measure(self, method: str, path: str, answer: HTTPAnswer, seconds: float) -> None:
         # A method is anybody's text, and every new label takes memory.
         verb = method if method in _KNOWN_METHODS else "OTHER"
         self._metrics.count("http_request_count", verb, path, str(answer.status))
         self._metrics.observe(f"{verb} {path}", seconds)
 
 
-_DEBUG: Mapping[str, Answer] = {
-    "/debug/alpha/deny": Answer(
+_DEBUG: Mapping[str, HTTPAnswer] = {
+    "/debug/alpha/deny": HTTPAnswer(
         200, b'{"response":{"uid":"","allowed":false,"status":{"metadata":{},"message":"Test deny message"}}}', TEXT
     ),
-    "/debug/alpha/500": Answer(500, b"test error\n", TEXT),
+    "/debug/alpha/500": HTTPAnswer(500, b"test error\n", TEXT),
 }
 
 
-class Insight(Protocol):
+class WebhookStatistics(Protocol):
     """What the metrics port shows, of one process or of all workers together."""
 
-    async def snapshot(self) -> Snapshot:
+    async def snapshot(self) -> MetricsSnapshot:
         """Return what has been counted."""
         ...
 
@@ -168,8 +170,8 @@ class Insight(Protocol):
 class MetricsApp:
     """``/metrics``, and with debugging the cache."""
 
-    def __init__(self, insight: Insight, *, debugging: bool = False) -> None:
-        self._insight = insight
+    def __init__(self, statistics: WebhookStatistics, *, debugging: bool = False) -> None:
+        self._statistics = statistics
         self._debugging = debugging
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's
@@ -177,16 +179,16 @@ class MetricsApp:
         path = scope["path"]
         answer = NOT_FOUND
         if path == "/metrics":
-            answer = Answer(200, render(await self._insight.snapshot()), CONTENT_TYPE.encode())
+            answer = HTTPAnswer(200, render(await self._statistics.snapshot()), CONTENT_TYPE.encode())
         elif self._debugging and path == "/debug/alpha/cache":
-            answer = Answer(200, await self._insight.cache(), JSON)
+            answer = HTTPAnswer(200, await self._statistics.cache(), JSON)
         elif self._debugging and path == "/debug/alpha/cache/clear":
-            await self._insight.clear()
-            answer = Answer(200, b"", TEXT)
+            await self._statistics.clear()
+            answer = HTTPAnswer(200, b"", TEXT)
         await send_answer(scope, send, answer)
 
 
-async def send_answer(scope: Scope, send: Send, answer: Answer, *, close: bool = False) -> None:
+async def send_answer(scope: Scope, send: Send, answer: HTTPAnswer, *, close: bool = False) -> None:
     """Send an answer; ``close`` asks the client to open another connection for its next request."""
     headers = [(b"content-type", answer.content_type)]
     if close:

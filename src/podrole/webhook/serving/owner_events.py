@@ -14,10 +14,10 @@ from typing import Any
 from podrole.base.clock import Clock, rfc3339, system_clock
 from podrole.kube.client import KubernetesClient, path_of
 from podrole.kube.errors import KubeError
-from podrole.webhook.admission.review import shortened
 from podrole.webhook.metrics import Metrics
 from podrole.webhook.patch.mutation import Mutation
 from podrole.webhook.patch.pod import OwnerReference, Pod
+from podrole.webhook.text import one_line
 
 COMPONENT = "podrole-webhook"
 REPEAT_SECONDS = 600
@@ -45,12 +45,12 @@ class OwnerEvents:
         self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(QUEUE)
         self._said: dict[tuple[str, str, str], float] = {}
 
-    def remark(self, pod: Pod, namespace: str, mutation: Mutation, /) -> None:
+    def report_warnings(self, pod: Pod, namespace: str, mutation: Mutation, /) -> None:
         """Have it said of ``pod`` what was wrong with its identity."""
         subject = _subject(pod)
         if subject is None:
             return
-        message = shortened("; ".join(mutation.warnings), MAX_MESSAGE)
+        message = one_line("; ".join(mutation.warnings), MAX_MESSAGE)
         now = self._clock()
         key = (namespace, subject.get("uid") or subject["name"], message)
         if self._said.get(key, -REPEAT_SECONDS) + REPEAT_SECONDS > now:

@@ -18,14 +18,14 @@ from podrole.kube.connection import find_connection
 from podrole.webhook.logs import configure_logging
 from podrole.webhook.serving.signals import Signals
 from podrole.webhook.serving.webhook import Webhook
-from podrole.webhook.settings import Settings
+from podrole.webhook.settings import WebhookSettings
 from podrole.webhook.sources.instance_metadata import with_account_of_host
 from podrole.webhook.tls.serving_certificate import ServingCertificate, server_context
 
 _log = logging.getLogger(__name__)
 
 
-def run(settings: Settings, *, ask_host_for_account: bool = False) -> int:
+def run(settings: WebhookSettings, *, ask_host_for_account: bool = False) -> int:
     """Serve until told to stop by SIGTERM or SIGINT; return the exit code.
 
     The first signal stops in good order: not ready any more, then no new connections, then out once the reviews under
@@ -58,7 +58,7 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def serve(settings: Settings, sock: socket.socket, metrics_sock: socket.socket) -> int:
+async def serve(settings: WebhookSettings, sock: socket.socket, metrics_sock: socket.socket) -> int:
     """Serve in this process until told to stop; return the exit code. Raises PodroleError where it cannot start."""
     signals = Signals()
     async with open_webhook(settings, sock, metrics_sock, scans=True) as webhook:
@@ -68,7 +68,7 @@ async def serve(settings: Settings, sock: socket.socket, metrics_sock: socket.so
 
 @contextlib.asynccontextmanager
 async def open_webhook(
-    settings: Settings, sock: socket.socket, metrics_sock: socket.socket | None, *, scans: bool
+    settings: WebhookSettings, sock: socket.socket, metrics_sock: socket.socket | None, *, scans: bool
 ) -> AsyncIterator[Webhook]:
     """Open the webhook that the settings describe; of several workers one ``scans``. Raises PodroleError."""
     tls = server_context(settings.serving)
@@ -79,14 +79,14 @@ async def open_webhook(
             certificate = ServingCertificate(tls, settings.serving.tls_cert, settings.serving.tls_key)
         else:
             from podrole.webhook.tls.certificate_keeper import (
-                Caretaker,  # it loads cryptography, which nothing else here needs
+                CertificateKeeper,  # it loads cryptography, which nothing else here needs
             )
 
             client = KubernetesClient(connection)
             stack.push_async_callback(client.close)
-            caretaker = Caretaker(client, settings.self_signed, settings.sources.namespace, tls)
-            await caretaker.start()
-            stack.callback(asyncio.create_task(caretaker.run()).cancel)
+            keeper = CertificateKeeper(client, settings.self_signed, settings.sources.namespace, tls)
+            await keeper.start()
+            stack.callback(asyncio.create_task(keeper.run()).cancel)
         webhook = Webhook(
             settings, connection, sock=sock, tls=tls, metrics_sock=metrics_sock, certificate=certificate, scans=scans
         )
@@ -102,7 +102,9 @@ async def _settle(webhook: Webhook) -> None:
     gc.freeze()
 
 
-async def until_stopped(webhook: Webhook, settings: Settings, signals: Signals, *others: asyncio.Task[None]) -> None:
+async def until_stopped(
+    webhook: Webhook, settings: WebhookSettings, signals: Signals, *others: asyncio.Task[None]
+) -> None:
     """Wait for a signal, or for the end of one of ``others``; then let clients look for another replica."""
     signals.serving = True
     asked = asyncio.create_task(signals.wait())

@@ -24,11 +24,11 @@ import msgspec
 from podrole.base.serving import listening
 from podrole.kube.connection import find_connection
 from podrole.kube.reflector import BackOff
-from podrole.webhook.metrics import Snapshot, merged
+from podrole.webhook.metrics import MetricsSnapshot, merged
 from podrole.webhook.serving.app import MetricsApp
 from podrole.webhook.serving.signals import Signals
 from podrole.webhook.serving.webhook import EXCHANGE_SECONDS
-from podrole.webhook.settings import Settings
+from podrole.webhook.settings import WebhookSettings
 from podrole.webhook.tls.serving_certificate import ServingCertificate, server_context
 
 ANSWER_SECONDS = 2.0
@@ -82,7 +82,7 @@ class Worker:
 class Supervisor:
     """Keeps the workers running, and answers for all of them."""
 
-    def __init__(self, settings: Settings, sock: socket.socket) -> None:
+    def __init__(self, settings: WebhookSettings, sock: socket.socket) -> None:
         self._settings = settings
         self._sock = sock
         self._workers: dict[int, Worker] = {}
@@ -113,10 +113,10 @@ class Supervisor:
         for worker in self._workers.values():
             worker.send(number)
 
-    async def snapshot(self) -> Snapshot:
+    async def snapshot(self) -> MetricsSnapshot:
         """Return what all workers have counted together."""
         answers = await asyncio.gather(*[worker.ask("snapshot") for worker in list(self._workers.values())])
-        return merged([msgspec.json.decode(answer, type=Snapshot) for answer in answers if answer])
+        return merged([msgspec.json.decode(answer, type=MetricsSnapshot) for answer in answers if answer])
 
     async def cache(self) -> bytes:
         """Return the service accounts that one worker holds; all hold the same."""
@@ -149,7 +149,7 @@ class Supervisor:
         return Worker(process, reader, writer)
 
 
-async def supervise(settings: Settings, sock: socket.socket, metrics_sock: socket.socket) -> int:
+async def supervise(settings: WebhookSettings, sock: socket.socket, metrics_sock: socket.socket) -> int:
     """Serve with several workers until told to stop; return the exit code. Raises PodroleError as one worker would."""
     signals = Signals()
     # What would keep every worker from starting is found here, and said once.

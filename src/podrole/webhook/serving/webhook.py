@@ -17,15 +17,15 @@ from podrole.base.serving import listening
 from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import Connection
 from podrole.kube.errors import KubeError
-from podrole.webhook.admission.handler import Admission
-from podrole.webhook.compat import personality_of
-from podrole.webhook.metrics import Metrics, Snapshot
+from podrole.webhook.admission.handler import AdmissionHandler
+from podrole.webhook.compat import resolver_for
+from podrole.webhook.metrics import Metrics, MetricsSnapshot
 from podrole.webhook.scan import scan_cluster
 from podrole.webhook.serving.app import MetricsApp, WebhookApp
 from podrole.webhook.serving.owner_events import OwnerEvents
-from podrole.webhook.settings import Settings
-from podrole.webhook.sources.identity_cache import Identities
-from podrole.webhook.strict.handler import StrictAdmission
+from podrole.webhook.settings import WebhookSettings
+from podrole.webhook.sources.identity_cache import IdentityCache
+from podrole.webhook.strict.handler import StrictAdmissionHandler
 from podrole.webhook.tls.serving_certificate import ServingCertificate
 
 FILES_SECONDS = 1.0
@@ -53,7 +53,7 @@ class Webhook:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: WebhookSettings,
         connection: Connection,
         *,
         sock: socket.socket,
@@ -77,8 +77,8 @@ class Webhook:
         self._client = KubernetesClient(connection)
         strict = settings.compat == "strict"
         ask: Any = "first" if not strict else "last" if settings.sources.lookup_limit > 0 else "never"
-        personality = personality_of(settings.compat, settings.injection)
-        self.identities = Identities(self._client, personality, settings.sources, ask=ask)
+        resolver = resolver_for(settings.compat, settings.injection)
+        self.identities = IdentityCache(self._client, resolver, settings.sources, ask=ask)
         self._events = OwnerEvents(self._client, self.metrics) if settings.events and not strict else None
         self._stack = contextlib.AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -126,7 +126,7 @@ class Webhook:
         self.stopping = True
         await self._stack.aclose()
 
-    async def snapshot(self) -> Snapshot:
+    async def snapshot(self) -> MetricsSnapshot:
         """Return what has been counted."""
         held = len(self.identities.service_accounts)
         if held:
@@ -159,13 +159,17 @@ class Webhook:
     def _app(self) -> WebhookApp:
         settings, strict = self._settings, self._settings.compat == "strict"
         if strict:
-            reviewer: Admission | StrictAdmission = StrictAdmission(self.identities, settings.injection, self.metrics)
+            handler: AdmissionHandler | StrictAdmissionHandler = StrictAdmissionHandler(
+                self.identities, settings.injection, self.metrics
+            )
         elif self._events is not None:
-            reviewer = Admission(self.identities, settings.injection, self.metrics, remark=self._events.remark)
+            handler = AdmissionHandler(
+                self.identities, settings.injection, self.metrics, report_warnings=self._events.report_warnings
+            )
         else:
-            reviewer = Admission(self.identities, settings.injection, self.metrics)
+            handler = AdmissionHandler(self.identities, settings.injection, self.metrics)
         return WebhookApp(
-            reviewer,
+            handler,
             self.metrics,
             self,
             max_body_bytes=settings.serving.max_body_bytes,

@@ -13,13 +13,13 @@ import msgspec
 
 from podrole.kube.client import KubernetesClient, path_of
 from podrole.kube.reflector import BackOff, Metadata, Reflector
-from podrole.webhook.compat import Personality
+from podrole.webhook.identity.binding import Binding, Identity
 from podrole.webhook.identity.config_map import CONFIG_MAP
-from podrole.webhook.identity.resolution import Binding, Identity
-from podrole.webhook.logs import log_faults
+from podrole.webhook.identity.resolver import IdentityResolver
+from podrole.webhook.logs import log_warnings
 from podrole.webhook.settings import SourceSettings
-from podrole.webhook.sources.pod_identity_file import PodIdentityList
-from podrole.webhook.sources.service_account_cache import LookupFailed, ServiceAccounts
+from podrole.webhook.sources.pod_identity_file import PodIdentityFile
+from podrole.webhook.sources.service_account_cache import LookupFailed, ServiceAccountCache
 
 MAX_REMEMBERED = 10_000
 """Resolved identities kept at most; one takes about half a kilobyte, and is made anew in microseconds."""
@@ -40,7 +40,7 @@ class _ConfigMap(msgspec.Struct):
     data: dict[str, str | None] | None = None
 
 
-class Identities:
+class IdentityCache:
     """Tells which identity a service account has. ``run`` keeps it current.
 
     ``ask`` is when a service account that is not held is asked for: *first*, before anything is decided about it;
@@ -50,26 +50,26 @@ class Identities:
     def __init__(
         self,
         client: KubernetesClient,
-        personality: Personality,
+        resolver: IdentityResolver,
         settings: SourceSettings,
         *,
         ask: Literal["first", "last", "never"] = "first",
         back_off: BackOff | None = None,
     ) -> None:
         """Raises BadSettings where the list of EKS Pod Identity cannot be where it is said to be."""
-        self._personality = personality
+        self._resolver = resolver
         self._settings = settings
         self._ask = ask
         self._remembered: dict[tuple[str, str], Identity | None] = {}
-        self.service_accounts = ServiceAccounts(
+        self.service_accounts = ServiceAccountCache(
             client,
-            personality.read_annotations,
+            resolver.read_annotations,
             changed=self._changed,
             lookup_limit=settings.lookup_limit,
             back_off=back_off,
         )
         path = settings.container_credentials_config
-        self._list = PodIdentityList(Path(path)) if path else None
+        self._list = PodIdentityFile(Path(path)) if path else None
         self._reflectors: list[Reflector[Any]] = [self.service_accounts.reflector]
         self._config_map: Reflector[_ConfigMap] | None = None
         if settings.watch_config_map:
@@ -165,13 +165,13 @@ class Identities:
 
     def _resolve(self, namespace: str, name: str, binding: Binding | None) -> Identity | None:
         pairs = self._list.pairs if self._list is not None else frozenset()
-        return self._personality.resolve(namespace, name, binding, pairs)
+        return self._resolver.resolve(namespace, name, binding, pairs)
 
     def _changed(self, namespace: str, name: str) -> None:
         self._remembered.pop((namespace, name), None)
 
     def _take_config_map(self, data: Mapping[str, str | None] | None) -> None:
-        log_faults(_log, self._personality.take_config_map(data))
+        log_warnings(_log, self._resolver.take_config_map(data))
         self._remembered.clear()
 
 

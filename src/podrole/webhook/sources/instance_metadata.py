@@ -13,7 +13,7 @@ import msgspec
 
 from podrole.base.partitions import partition_of
 from podrole.webhook.errors import BadSettings
-from podrole.webhook.settings import RoleComposition, Settings
+from podrole.webhook.settings import RoleComposition, WebhookSettings
 
 ADDRESS = "http://169.254.169.254"
 LIMIT_SECONDS = 5.0
@@ -24,7 +24,7 @@ class _Document(msgspec.Struct, rename="camel"):
     region: str
 
 
-async def with_account_of_host(settings: Settings) -> Settings:
+async def with_account_of_host(settings: WebhookSettings) -> WebhookSettings:
     """Return the settings with roles of this host's account. Raises BadSettings where it cannot be found out."""
     injection = dataclasses.replace(settings.injection, role_composition=await account_of_host())
     return dataclasses.replace(settings, injection=injection)

@@ -12,13 +12,13 @@ from pathlib import Path
 import msgspec
 
 from podrole.webhook.errors import BadSettings
-from podrole.webhook.logs import log_faults
-from podrole.webhook.tls.serving_certificate import fingerprint
+from podrole.webhook.files import fingerprint
+from podrole.webhook.logs import log_warnings
 
 _log = logging.getLogger(__name__)
 
 
-class PodIdentityList:
+class PodIdentityFile:
     """The list in a file, read again when the file changes; no file is an empty list."""
 
     def __init__(self, path: Path) -> None:
@@ -44,8 +44,8 @@ class PodIdentityList:
         except OSError as problem:
             _log.warning("the list of EKS Pod Identity cannot be read, the old one stays: %s", problem)
             return False
-        pairs, faults = parse_pod_identities(content)
-        log_faults(_log, faults)
+        pairs, warnings = parse_pod_identities(content)
+        log_warnings(_log, warnings)
         if pairs is None or pairs == self.pairs:
             return False
         self.pairs = pairs
@@ -73,7 +73,7 @@ def parse_pod_identities(content: bytes) -> tuple[frozenset[tuple[str, str]] | N
     if not isinstance(entries, list):
         return None, ["'identities' in the list of EKS Pod Identity is not a list"]
     pairs: set[tuple[str, str]] = set()
-    faults: list[str] = []
+    warnings: list[str] = []
     for position, entry in enumerate(entries):
         namespace, name = (
             (_field(entry, "namespace"), _field(entry, "serviceaccount")) if isinstance(entry, dict) else (None, None)
@@ -81,8 +81,10 @@ def parse_pod_identities(content: bytes) -> tuple[frozenset[tuple[str, str]] | N
         if isinstance(namespace, str) and isinstance(name, str) and namespace and name:
             pairs.add((namespace, name))
         else:
-            faults.append(f"entry {position} of the list of EKS Pod Identity is skipped: it has no namespace and name")
-    return frozenset(pairs), faults
+            warnings.append(
+                f"entry {position} of the list of EKS Pod Identity is skipped: it has no namespace and name"
+            )
+    return frozenset(pairs), warnings
 
 
 def _field(document: dict[str, object], lower_name: str) -> object:

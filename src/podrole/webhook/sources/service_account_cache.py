@@ -19,7 +19,7 @@ from podrole.kube.client import METADATA, KubernetesClient, path_of
 from podrole.kube.errors import APIRefusal, APIUnavailable, KubeconfigProblem, KubeError
 from podrole.kube.reflector import BackOff, PartialObject, Reflector
 from podrole.webhook.errors import WebhookError
-from podrole.webhook.identity.resolution import Binding
+from podrole.webhook.identity.binding import Binding
 
 ABSENT_SECONDS = 1.0
 """How long a service account that does not exist is not asked for again."""
@@ -50,7 +50,7 @@ class LookupFailed(WebhookError):
     code = "lookup-failed"
 
 
-class ServiceAccounts:
+class ServiceAccountCache:
     """What every service account of the cluster says.
 
     ``changed`` is called with namespace and name whenever that may be something else than before.

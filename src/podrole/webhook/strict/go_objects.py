@@ -12,7 +12,7 @@ from podrole.webhook.strict.go_types import (
     INT_OR_STRING,
     QUANTITY,
     STRING,
-    Type,
+    GoType,
     map_of,
     pointer,
     slice_of,
@@ -77,7 +77,7 @@ _LIFECYCLE_HANDLER = struct(
     tcpSocket=pointer(_TCP_SOCKET),
     sleep=pointer(struct("v1.SleepAction", seconds=(INT64,))),
 )
-_PROFILE: dict[str, Type | tuple[Type]] = {"type": (STRING,), "localhostProfile": pointer(STRING)}
+_PROFILE: dict[str, GoType | tuple[GoType]] = {"type": (STRING,), "localhostProfile": pointer(STRING)}
 _SECURITY_CONTEXT = struct(
     "v1.SecurityContext",
     capabilities=pointer(struct("v1.Capabilities", add=slice_of(STRING), drop=slice_of(STRING))),

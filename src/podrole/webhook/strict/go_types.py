@@ -19,7 +19,7 @@ class NotDecodable(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Type:
+class GoType:
     """A Go type: how a JSON value is read into it, what it is when nothing is there, and how it is written."""
 
     name: str
@@ -37,13 +37,13 @@ def _mismatch(value: Any, where: str, type_name: str) -> NotDecodable:
     return NotDecodable(f"json: cannot unmarshal {kind} into Go {target} {type_name}")
 
 
-def _scalar(name: str, python: type, zero: Any) -> Type:
+def _scalar(name: str, python: type, zero: Any) -> GoType:
     def read(value: Any, where: str) -> Any:
         if type(value) is not python:
             raise _mismatch(value, where, name)
         return value
 
-    return Type(name, read, lambda: zero)
+    return GoType(name, read, lambda: zero)
 
 
 STRING = _scalar("string", str, "")
@@ -59,7 +59,7 @@ def _read_quantity(value: Any, _where: str) -> str:
         raise NotDecodable(str(problem)) from problem
 
 
-QUANTITY = Type("resource.Quantity", _read_quantity, lambda: "0")
+QUANTITY = GoType("resource.Quantity", _read_quantity, lambda: "0")
 
 
 def _read_int_or_string(value: Any, where: str) -> Any:
@@ -68,15 +68,15 @@ def _read_int_or_string(value: Any, where: str) -> Any:
     return value
 
 
-INT_OR_STRING = Type("intstr.IntOrString", _read_int_or_string, lambda: 0)
+INT_OR_STRING = GoType("intstr.IntOrString", _read_int_or_string, lambda: 0)
 
 
-def pointer(to: Type) -> Type:
+def pointer(to: GoType) -> GoType:
     """A Go pointer: null where nothing is there, and then left out by ``omitempty``; written even when zero."""
-    return Type(f"*{to.name}", to.read, lambda: None, lambda value: None if value is None else to.write(value))
+    return GoType(f"*{to.name}", to.read, lambda: None, lambda value: None if value is None else to.write(value))
 
 
-def slice_of(element: Type) -> Type:
+def slice_of(element: GoType) -> GoType:
     """A Go slice. A null element is the element type's zero value."""
     name = f"[]{element.name}"
 
@@ -88,10 +88,10 @@ def slice_of(element: Type) -> Type:
     def write(value: list[Any] | None) -> list[Any] | None:
         return None if value is None else [element.write(item) for item in value]
 
-    return Type(name, read, lambda: None, write)
+    return GoType(name, read, lambda: None, write)
 
 
-def map_of(element: Type) -> Type:
+def map_of(element: GoType) -> GoType:
     """A Go map from strings, written with its keys in order."""
     name = f"map[string]{element.name}"
 
@@ -103,10 +103,10 @@ def map_of(element: Type) -> Type:
     def write(value: dict[str, Any] | None) -> dict[str, Any] | None:
         return None if value is None else {key: element.write(value[key]) for key in sorted(value)}
 
-    return Type(name, read, lambda: None, write)
+    return GoType(name, read, lambda: None, write)
 
 
-def struct(name: str, /, **fields: Type | tuple[Type]) -> Type:
+def struct(name: str, /, **fields: GoType | tuple[GoType]) -> GoType:
     """A Go struct. A field whose type stands in a tuple is always written; any other has ``omitempty``.
 
     Field names are matched exactly or, as Go does, without regard to case.
@@ -138,7 +138,7 @@ def struct(name: str, /, **fields: Type | tuple[Type]) -> Type:
         return result
 
     _STRUCTS.add(name)
-    return Type(name, read, dict, write)
+    return GoType(name, read, dict, write)
 
 
 _STRUCTS: set[str] = set()

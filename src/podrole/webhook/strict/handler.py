@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from podrole.webhook.admission.handler import TEXT, UNREADABLE, Answer, IdentitySource
+from podrole.webhook.admission.handler import TEXT, UNREADABLE, HTTPAnswer, IdentitySource
 from podrole.webhook.metrics import Metrics
 from podrole.webhook.settings import MAX_CONTAINERS, POD_IDENTITY_JITTER, InjectionSettings
 from podrole.webhook.sources.identity_cache import Unknown
@@ -25,7 +25,7 @@ from podrole.webhook.strict.mutation import mutate, read_pod
 _log = logging.getLogger(__name__)
 
 
-class StrictAdmission:
+class StrictAdmissionHandler:
     """Answers reviews as the EKS webhook does."""
 
     def __init__(
@@ -41,7 +41,7 @@ class StrictAdmission:
         self._metrics = metrics
         self._jitter = jitter
 
-    async def review(self, body: bytes, *, required: bool = False) -> Answer:  # noqa: ARG002 - as Admission has it
+    async def review(self, body: bytes, *, required: bool = False) -> HTTPAnswer:  # noqa: ARG002 - as AdmissionHandler has it
         """Answer one review. The EKS webhook has no pods that must have an identity, so ``required`` means nothing."""
         try:
             document = msgspec.json.decode(body) if body.strip() else {}
@@ -95,11 +95,11 @@ class StrictAdmission:
         return {"uid": uid, "allowed": True, "patch": base64.b64encode(patch).decode(), "patchType": "JSONPatch"}
 
 
-def _answer(asked: dict[str, Any], response: dict[str, Any]) -> Answer:
+def _answer(asked: dict[str, Any], response: dict[str, Any]) -> HTTPAnswer:
     """Wrap a response; kind and version are those of the question, whatever they are."""
     wrapped = {"kind": _text(asked, "kind"), "apiVersion": _text(asked, "apiVersion")}
     document = {**{name: text for name, text in wrapped.items() if text}, "response": response}
-    return Answer(200, to_json(document), TEXT)
+    return HTTPAnswer(200, to_json(document), TEXT)
 
 
 def _refusal(uid: str, message: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from podrole.webhook.golang import first_csv_record, parse_int64
-from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.identity.binding import Identity
 from podrole.webhook.patch.injection_plan import POD_IDENTITY, REGION, STS, WEB_IDENTITY, file_in_container
 from podrole.webhook.settings import (
     DEFAULT_TOKEN_EXPIRATION,

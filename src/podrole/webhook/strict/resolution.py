@@ -12,7 +12,7 @@ import msgspec
 
 from podrole.webhook.golang import parse_bool, parse_int64
 from podrole.webhook.identity import role_arn
-from podrole.webhook.identity.resolution import Binding, Identity
+from podrole.webhook.identity.binding import Binding, Identity
 from podrole.webhook.settings import DEFAULT_TOKEN_EXPIRATION, MIN_TOKEN_EXPIRATION, InjectionSettings
 
 
@@ -64,11 +64,11 @@ class StrictBindings:
             document = _entries_of(config)
         except ValueError as problem:
             return [f"the ConfigMap's config is not understood: {problem}"]
-        faults: list[str] = []
+        warnings: list[str] = []
         for key, value in document.items():
             parts = key.split("/")
             if len(parts) < 2 or value is None:
-                faults.append(f"entry {key!r} is skipped")  # where the EKS webhook ends with a panic
+                warnings.append(f"entry {key!r} is skipped")  # where the EKS webhook ends with a panic
                 continue
             self._entries[parts[0], parts[1]] = self._binding(value)
         previous, self._previous = self._previous, config
@@ -79,7 +79,7 @@ class StrictBindings:
         for key in gone:
             namespace, _, rest = key.partition("/")
             self._entries.pop((namespace, rest.split("/")[0]), None)
-        return faults
+        return warnings
 
     def _binding(self, value: dict[str, Any]) -> Binding:
         return Binding(

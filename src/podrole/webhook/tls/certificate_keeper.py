@@ -30,7 +30,7 @@ JSON_PATCH = "application/json-patch+json"
 _log = logging.getLogger(__name__)
 
 
-class Caretaker:
+class CertificateKeeper:
     """Looks after the certificate that ``context`` serves."""
 
     def __init__(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from podrole.base.tls import load_pem_pair
 from podrole.webhook.errors import BadSettings
+from podrole.webhook.files import fingerprint
 from podrole.webhook.settings import ServingSettings
 from podrole.webhook.tls.cipher_suites import openssl_ciphers
 
@@ -76,15 +77,3 @@ class ServingCertificate:
 
     def _fingerprint(self) -> tuple[tuple[int, int, int] | None, ...]:
         return fingerprint(self._certificate), fingerprint(self._key)
-
-
-def fingerprint(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes when a file's content does, or None where there is none.
-
-    The links of a mounted ConfigMap or Secret are followed, so the swap of its ``..data`` shows as another inode.
-    """
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ino, status.st_size

@@ -14,11 +14,11 @@ import pytest
 
 from podrole.kube.client import KubernetesClient
 from podrole.kube.reflector import PAGE_SIZE, BackOff
-from podrole.webhook.compat import personality_of
+from podrole.webhook.compat import resolver_for
 from podrole.webhook.errors import BadSettings
-from podrole.webhook.identity.resolution import Identity
+from podrole.webhook.identity.binding import Identity
 from podrole.webhook.settings import InjectionSettings, SourceSettings
-from podrole.webhook.sources.identity_cache import UNKNOWN, Identities
+from podrole.webhook.sources.identity_cache import UNKNOWN, IdentityCache
 from podrole.webhook.sources.service_account_cache import LookupFailed
 from support.api_server import APIServer, running, until
 from support.webhook import ARN
@@ -36,11 +36,11 @@ async def api() -> AsyncIterator[APIServer]:
 @contextlib.asynccontextmanager
 async def following(
     api: APIServer, *, compat: Any = "podrole", wait: bool = True, **settings: Any
-) -> AsyncIterator[Identities]:
+) -> AsyncIterator[IdentityCache]:
     client = KubernetesClient(api.connection)
-    personality = personality_of(compat, InjectionSettings())
-    identities = Identities(
-        client, personality, SourceSettings(**settings), ask="never" if compat == "strict" else "first", back_off=QUICK
+    resolver = resolver_for(compat, InjectionSettings())
+    identities = IdentityCache(
+        client, resolver, SourceSettings(**settings), ask="never" if compat == "strict" else "first", back_off=QUICK
     )
     async with running(identities.run()):
         if wait:
@@ -50,7 +50,7 @@ async def following(
     await client.close()
 
 
-def role(identities: Identities, namespace: str, name: str) -> str | None:
+def role(identities: IdentityCache, namespace: str, name: str) -> str | None:
     """The role that was seen last."""
     identity = identities.held(namespace, name)
     return identity.role_arn if identity is not None else None
@@ -375,7 +375,7 @@ async def test_a_list_in_no_directory_is_refused(api: APIServer, tmp_path: Path)
     client = KubernetesClient(api.connection)
     settings = SourceSettings(container_credentials_config=str(tmp_path / "nowhere" / "identities.json"))
     with pytest.raises(BadSettings, match="there is no such directory"):
-        Identities(client, personality_of("podrole", InjectionSettings()), settings)
+        IdentityCache(client, resolver_for("podrole", InjectionSettings()), settings)
     await client.close()
 
 

@@ -9,29 +9,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podrole.webhook.identity.config_map import parse_bindings
-from podrole.webhook.identity.resolution import Bindings
+from podrole.webhook.identity.config_map import ConfigMapBindings, parse_bindings
 from podrole.webhook.settings import CABundle
 from podrole.webhook.sources.pod_identity_file import parse_pod_identities
 
 
-def bindings_of(entries: Any) -> tuple[Bindings, list[str]]:
-    bindings, faults = parse_bindings({"config": json.dumps(entries)})
+def bindings_of(entries: Any) -> tuple[ConfigMapBindings, list[str]]:
+    bindings, warnings = parse_bindings({"config": json.dumps(entries)})
     assert bindings is not None
-    return bindings, faults
+    return bindings, warnings
 
 
 def role(name: str) -> dict[str, str]:
     return {"RoleARN": f"arn:aws:iam::111122223333:role/{name}"}
 
 
-def found(bindings: Bindings, namespace: str, name: str) -> str | None:
+def found(bindings: ConfigMapBindings, namespace: str, name: str) -> str | None:
     match = bindings.find(namespace, name)
     return None if match is None else match[0]
 
 
 def test_every_field_of_an_entry_is_read() -> None:
-    bindings, faults = bindings_of(
+    bindings, warnings = bindings_of(
         {
             "demo/sa": {
                 "RoleARN": "r",
@@ -45,7 +44,7 @@ def test_every_field_of_an_entry_is_read() -> None:
         }
     )
     match = bindings.find("demo", "sa")
-    assert faults == []
+    assert warnings == []
     assert match is not None
     binding = match[1]
     assert (binding.role_arn, binding.audience, binding.regional_sts, binding.token_expiration) == ("r", "a", True, 900)
@@ -68,11 +67,11 @@ def test_what_an_entry_leaves_out_is_left_to_the_flags() -> None:
 
 
 def test_a_lifetime_that_kubernetes_would_refuse_is_clamped_and_named() -> None:
-    bindings, faults = bindings_of({"demo/sa": role("x") | {"TokenExpiration": 60}})
+    bindings, warnings = bindings_of({"demo/sa": role("x") | {"TokenExpiration": 60}})
     match = bindings.find("demo", "sa")
     assert match is not None
     assert match[1].token_expiration == 600
-    assert faults == ["entry 'demo/sa' of ConfigMap pod-identity-webhook: TokenExpiration is 60 s, taken as 600 s"]
+    assert warnings == ["entry 'demo/sa' of ConfigMap pod-identity-webhook: TokenExpiration is 60 s, taken as 600 s"]
 
 
 @pytest.mark.parametrize(
@@ -93,15 +92,15 @@ def test_a_lifetime_that_kubernetes_would_refuse_is_clamped_and_named() -> None:
     ],
 )
 def test_the_most_specific_entry_decides(keys: list[str], namespace: str, name: str, winner: str | None) -> None:
-    bindings, faults = bindings_of({key: role("x") for key in keys})
-    assert faults == []
+    bindings, warnings = bindings_of({key: role("x") for key in keys})
+    assert warnings == []
     assert found(bindings, namespace, name) == winner
 
 
 def test_an_entry_without_a_role_exempts_from_a_wildcard() -> None:
-    bindings, faults = bindings_of({"*/sa": role("x"), "demo/sa": {}})
+    bindings, warnings = bindings_of({"*/sa": role("x"), "demo/sa": {}})
     match = bindings.find("demo", "sa")
-    assert faults == []
+    assert warnings == []
     assert match is not None
     assert match[1].role_arn is None
 
@@ -124,27 +123,27 @@ def test_an_entry_without_a_role_exempts_from_a_wildcard() -> None:
     ],
 )
 def test_an_entry_that_cannot_be_read_is_skipped_and_all_others_hold(key: str, value: Any, says: str) -> None:
-    bindings, faults = bindings_of({key: value, "demo/sa": role("x")})
+    bindings, warnings = bindings_of({key: value, "demo/sa": role("x")})
     assert found(bindings, "demo", "sa") == "demo/sa"
     assert found(bindings, "a", "b") is None
-    assert len(faults) == 1
-    assert repr(key) in faults[0]
-    assert says in faults[0]
+    assert len(warnings) == 1
+    assert repr(key) in warnings[0]
+    assert says in warnings[0]
 
 
 @pytest.mark.parametrize("config", ["{", "[]", '"x"', "[" * 100_000])
 def test_a_config_that_is_no_object_gives_nothing_and_says_so(config: str) -> None:
-    bindings, faults = parse_bindings({"config": config})
+    bindings, warnings = parse_bindings({"config": config})
     assert bindings is None
-    assert len(faults) == 1
+    assert len(warnings) == 1
 
 
 @pytest.mark.parametrize("data", [None, {}, {"other": "{}"}])
 def test_a_config_map_without_the_key_binds_nothing(data: dict[str, str | None] | None) -> None:
-    bindings, faults = parse_bindings(data)
+    bindings, warnings = parse_bindings(data)
     assert bindings is not None
     assert bindings.find("demo", "sa") is None
-    assert faults == ["ConfigMap pod-identity-webhook has no key 'config'"]
+    assert warnings == ["ConfigMap pod-identity-webhook has no key 'config'"]
 
 
 json_values = st.recursive(
@@ -180,9 +179,9 @@ def test_an_empty_list(content: bytes) -> None:
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'{"identities": {}}', b"\xff"])
 def test_what_is_no_list_gives_nothing_and_says_so(content: bytes) -> None:
-    pairs, faults = parse_pod_identities(content)
+    pairs, warnings = parse_pod_identities(content)
     assert pairs is None
-    assert len(faults) == 1
+    assert len(warnings) == 1
 
 
 @pytest.mark.parametrize(
@@ -190,6 +189,6 @@ def test_what_is_no_list_gives_nothing_and_says_so(content: bytes) -> None:
 )
 def test_an_entry_of_the_list_that_cannot_be_read_is_skipped(entry: str) -> None:
     content = f'{{"identities": [{entry}, {{"namespace": "demo", "serviceAccount": "sa"}}]}}'.encode()
-    pairs, faults = parse_pod_identities(content)
+    pairs, warnings = parse_pod_identities(content)
     assert pairs == {("demo", "sa")}
-    assert faults == ["entry 0 of the list of EKS Pod Identity is skipped: it has no namespace and name"]
+    assert warnings == ["entry 0 of the list of EKS Pod Identity is skipped: it has no namespace and name"]

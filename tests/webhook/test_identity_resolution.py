@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podrole.webhook.identity.config_map import ConfigMapBindings
-from podrole.webhook.identity.resolution import NO_BINDINGS, SILENT, Binding, read_annotations, resolve
+from podrole.webhook.identity.annotations import read_annotations
+from podrole.webhook.identity.binding import EMPTY_BINDING, Binding
+from podrole.webhook.identity.config_map import EMPTY_CONFIG_MAP, ConfigMapBindings
+from podrole.webhook.identity.resolution import resolve
 from podrole.webhook.settings import CABundle, InjectionSettings, RoleComposition
 from support.webhook import ARN, identity_of, injection, prefixed
 
@@ -26,7 +28,7 @@ def test_an_annotated_role_with_defaults() -> None:
     assert identity.endpoint_url == ""
     assert identity.ca_bundle is None
     assert identity.session_name is False
-    assert identity.faults == ()
+    assert identity.warnings == ()
     assert identity.source == "the annotations of service account demo/sa"
 
 
@@ -36,7 +38,7 @@ def test_without_a_role_there_is_no_identity(annotations: dict[str, str]) -> Non
 
 
 def test_a_service_account_that_says_nothing_shares_one_value() -> None:
-    assert read_annotations({"kubectl.kubernetes.io/last-applied-configuration": "{}"}, DEFAULTS) is SILENT
+    assert read_annotations({"kubectl.kubernetes.io/last-applied-configuration": "{}"}, DEFAULTS) is EMPTY_BINDING
 
 
 def test_annotations_beat_flags() -> None:
@@ -57,7 +59,7 @@ def test_flags_fill_in() -> None:
 
 def test_another_prefix_hides_amazons() -> None:
     settings = injection(annotation_prefix="irsa.example.org")
-    assert read_annotations(prefixed({"role-arn": ARN}), settings) is SILENT
+    assert read_annotations(prefixed({"role-arn": ARN}), settings) is EMPTY_BINDING
     assert read_annotations({"irsa.example.org/role-arn": ARN}, settings).role_arn == ARN
 
 
@@ -81,9 +83,9 @@ def test_another_prefix_hides_amazons() -> None:
 def test_a_value_that_is_not_understood_is_named_and_ignored(annotation: str, value: str, says: str) -> None:
     identity = identity_of({"role-arn": ARN, annotation: value})
     assert identity is not None
-    assert len(identity.faults) == 1
-    assert f"eks.amazonaws.com/{annotation}" in identity.faults[0]
-    assert says in identity.faults[0]
+    assert len(identity.warnings) == 1
+    assert f"eks.amazonaws.com/{annotation}" in identity.warnings[0]
+    assert says in identity.warnings[0]
 
 
 def test_a_value_that_is_not_understood_is_not_repeated() -> None:
@@ -96,7 +98,7 @@ def test_a_role_that_cannot_be_right_is_given_all_the_same_and_named() -> None:
     identity = identity_of({"role-arn": "reader"})
     assert identity is not None
     assert identity.role_arn == "reader"
-    assert identity.faults == ("the role 'reader' is not an ARN (expected arn:aws:iam::<account>:role/<name>)",)
+    assert identity.warnings == ("the role 'reader' is not an ARN (expected arn:aws:iam::<account>:role/<name>)",)
 
 
 def test_a_bare_name_becomes_an_arn_where_the_account_is_known() -> None:
@@ -108,9 +110,9 @@ def test_a_bare_name_becomes_an_arn_where_the_account_is_known() -> None:
 
 def test_an_endpoint_relaxes_the_look_at_the_role() -> None:
     ceph = "arn:aws:iam:::role/reader"
-    assert identity_of({"role-arn": ceph}).faults  # type: ignore[union-attr]
-    assert identity_of({"role-arn": ceph, "aws-endpoint-url": "https://rgw.example"}).faults == ()  # type: ignore[union-attr]
-    assert identity_of({"role-arn": ceph}, injection(aws_endpoint_url="https://rgw.example")).faults == ()  # type: ignore[union-attr]
+    assert identity_of({"role-arn": ceph}).warnings  # type: ignore[union-attr]
+    assert identity_of({"role-arn": ceph, "aws-endpoint-url": "https://rgw.example"}).warnings == ()  # type: ignore[union-attr]
+    assert identity_of({"role-arn": ceph}, injection(aws_endpoint_url="https://rgw.example")).warnings == ()  # type: ignore[union-attr]
 
 
 def test_an_empty_annotation_takes_the_flags_endpoint_away() -> None:
@@ -135,11 +137,11 @@ def test_eks_pod_identity_wins_over_a_role() -> None:
 def test_eks_pod_identity_follows_flags_and_the_config_map_where_the_service_account_is_silent() -> None:
     listed = frozenset({("demo", "sa")})
     settings = injection(sts_regional_endpoint=True, token_expiration=7200)
-    identity = resolve("demo", "sa", SILENT, NO_BINDINGS, listed, settings)
+    identity = resolve("demo", "sa", EMPTY_BINDING, EMPTY_CONFIG_MAP, listed, settings)
     assert identity is not None
     assert (identity.regional_sts, identity.token_expiration) == (True, 7200)
     bindings = ConfigMapBindings({("*", "sa"): Binding(regional_sts=False, token_expiration=900)})
-    identity = resolve("demo", "sa", SILENT, bindings, listed, settings)
+    identity = resolve("demo", "sa", EMPTY_BINDING, bindings, listed, settings)
     assert identity is not None
     assert (identity.regional_sts, identity.token_expiration) == (False, 900)
 

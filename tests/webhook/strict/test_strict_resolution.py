@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from podrole.webhook.identity.resolution import Binding, Identity
+from podrole.webhook.identity.binding import Binding, Identity
 from podrole.webhook.settings import InjectionSettings, RoleComposition
 from podrole.webhook.strict.resolution import StrictBindings, read_annotations, resolve
 from support.webhook import ARN, injection, prefixed, strict_identity_of
@@ -37,7 +37,7 @@ def test_any_string_is_a_role(role: str) -> None:
     identity = strict_identity_of({"role-arn": role})
     assert identity is not None
     assert identity.role_arn == role
-    assert identity.faults == ()
+    assert identity.warnings == ()
 
 
 def test_an_empty_audience_is_taken() -> None:
