@@ -10,7 +10,6 @@ import asyncio
 import logging
 import traceback
 import uuid
-from typing import Any
 
 from podrole.account.associations import Associations
 from podrole.aws.access_denied import Refusals
@@ -35,9 +34,10 @@ from podrole.aws.operations.sts import STS, denial_error
 from podrole.aws.protocol.call import IdentifiedCall, ReceivedRequest, UnidentifiedRequest
 from podrole.aws.protocol.identify import identify
 from podrole.aws.protocol.render import error_response
-from podrole.aws.protocol.wire import BodyTooLarge, HTTPResponse, Receive, read_request
+from podrole.aws.protocol.wire import HTTPResponse, read_request
 from podrole.aws.record import record, record_unidentified
 from podrole.aws.serve import iam_operations, own_operations, pod_identity_operations, policy_operations, serve
+from podrole.base.asgi import JSON, BodyTooLarge, ClientDisconnected, Receive, Scope, Send, send_response
 from podrole.base.clock import Clock
 from podrole.base.events import EventLog
 from podrole.oidc.keycache import Issuers
@@ -106,24 +106,18 @@ class Endpoint:
             return None
         return node_credentials(self._directory, self._vault, account.id, account.partition, self._clock())
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Any) -> None:
-        """Serve one request."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request. A request whose body breaks off is neither served nor recorded."""
         if scope["path"] == HEALTH_PATH:
-            response = HTTPResponse(200, [(b"content-type", b"application/json")], b'{"status":"ok"}')
+            response = HTTPResponse(200, [JSON], b'{"status":"ok"}')
         else:
-            response = await self._answer(scope, receive)
-        length = str(len(response.body)).encode()
-        await send(
-            {
-                "type": "http.response.start",
-                "status": response.status,
-                "headers": [*response.headers, (b"content-length", length)],
-            }
-        )
-        body = b"" if scope["method"] == "HEAD" else response.body
-        await send({"type": "http.response.body", "body": body})
+            try:
+                response = await self._answer(scope, receive)
+            except ClientDisconnected:
+                return
+        await send_response(scope, send, response.status, response.body, response.headers)
 
-    async def _answer(self, scope: dict[str, Any], receive: Receive) -> HTTPResponse:
+    async def _answer(self, scope: Scope, receive: Receive) -> HTTPResponse:
         request_id = str(uuid.uuid4())
         now = self._clock()
         try:

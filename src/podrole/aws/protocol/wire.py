@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import unquote
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
+from podrole.base.asgi import Receive, Scope, read_body
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
 """The largest request body. S3 takes 5 GiB in one request; a local endpoint holds it in memory."""
-
-
-class BodyTooLarge(Exception):
-    """The request's body is over MAX_BODY_BYTES."""
 
 
 @dataclass(frozen=True)
@@ -55,25 +50,14 @@ class HTTPResponse:
     body: bytes
 
 
-async def read_request(scope: dict[str, Any], receive: Receive) -> HTTPRequest:
-    """Read an ASGI request whole. Raises BodyTooLarge."""
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            raise BodyTooLarge
-        chunks.append(chunk)
-        if not message.get("more_body"):
-            break
+async def read_request(scope: Scope, receive: Receive) -> HTTPRequest:
+    """Read an ASGI request whole. Raises BodyTooLarge, and ClientDisconnected for a body that breaks off."""
     return HTTPRequest(
         method=scope["method"],
         path=scope["raw_path"].decode("latin-1") or "/",
         query=scope["query_string"].decode("latin-1"),
         headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
-        body=chunks[0] if len(chunks) == 1 else b"".join(chunks),
+        body=await read_body(receive, MAX_BODY_BYTES),
         client=scope["client"][0] if scope.get("client") else "",
         scheme=scope["scheme"],
     )
