@@ -110,6 +110,50 @@ def test_dot_segments_are_normalized_but_not_for_s3() -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "canonical"),
+    [
+        ("/", "/"),
+        ("//", "/"),
+        ("/.", "/"),
+        ("/..", "/"),
+        ("/0/.", "/0"),
+        ("/0/./", "/0/"),
+        ("/a/b/..", "/a"),
+        ("/a/b/../", "/a/"),
+        ("/a/..", "/"),
+        ("/a/../", "/"),
+        ("/../a", "/a"),
+        ("/a//b", "/a/b"),
+        ("/a/.b", "/a/.b"),
+        ("/a/b..", "/a/b.."),
+        ("/a%2F..", "/a%252F.."),
+        ("/a/%2E%2E/b", "/a/%252E%252E/b"),
+    ],
+)
+def test_a_path_is_normalized_as_botocore_does_it(path: str, canonical: str) -> None:
+    assert canonical_path(path) == canonical
+    assert canonical == botocore_path(path)
+
+
+@settings(max_examples=2_000)
+@given(st.text(st.sampled_from("./a0%2F~-_ é"), max_size=14))
+def test_any_path_is_normalized_as_botocore_does_it(rest: str) -> None:
+    path = "/" + quote(rest, safe="/%~")
+    assert canonical_path(path) == botocore_path(path)
+
+
+def canonical_path(path: str) -> str:
+    signature = sigv4.parse_signature(raw(GOOD, x_amz_date="20260131T120000Z"))
+    request = HTTPRequest("GET", path, "", [("host", "127.0.0.1")], b"", "")
+    return sigv4.canonical_request(request, signature, "hash", s3=False).split(b"\n")[1].decode()
+
+
+def botocore_path(path: str) -> str:
+    signer = auth.SigV4Auth(Credentials(KEY, SECRET), "lambda", "us-east-1")
+    return str(signer._normalize_url_path(path))
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"method": "GET"},

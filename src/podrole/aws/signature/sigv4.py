@@ -408,7 +408,8 @@ def _without_dot_segments(path: str) -> str:
                 kept.pop()
         elif segment not in ("", "."):
             kept.append(segment)
-    trailing = "/" if path.endswith(("/", "/.", "/..")) and kept else ""
+    # RFC 3986 5.2.4 keeps a slash before "." and ".." at the end. The SDKs do not (botocore.utils.remove_dot_segments).
+    trailing = "/" if path.endswith("/") and kept else ""
     return "/" + "/".join(kept) + trailing
 
 
