@@ -3,16 +3,20 @@ the event loop free."""
 
 from __future__ import annotations
 
+import gzip
+import threading
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from podrole.aws.protocol.bodies import INLINE_BYTES, MAX_EXPANDED_BYTES, MAX_FORM_BYTES
+from podrole.aws.signature import sigv4
 from podrole.base.asgi import Message
-from support.aws import LocalAWS, refused
+from support.aws import LocalAWS, refusal, refused
+from support.signing import sign
 
-FORM = "application/x-www-form-urlencoded"
 EXCHANGE = b"Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=x&Padding="
 
 
@@ -80,3 +84,74 @@ def test_an_upload_that_is_whole_is_stored(aws: LocalAWS) -> None:
     messages = [request(b"half of ", more=True), request(b"it", more=False), DISCONNECT]
     assert send_to_endpoint(aws, presigned(aws, "whole"), messages)[0]["status"] == 200
     assert aws.client("s3").get_object(Bucket="uploads", Key="whole")["Body"].read() == b"half of it"
+
+
+def signed_by_nobody(service: str = "sts") -> str:
+    scope = f"20260101/us-east-1/{service}/aws4_request"
+    return f"AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/{scope}, SignedHeaders=host, Signature=0"
+
+
+def expanding_to(size: int) -> bytes:
+    """Compress a form that expands to ``size`` bytes."""
+    return gzip.compress(EXCHANGE + b"x" * (size - len(EXCHANGE)), 9)
+
+
+@pytest.mark.parametrize("form", ["compressed", "plain"])
+def test_a_form_over_the_limit_is_refused_before_it_is_read(aws: LocalAWS, form: str) -> None:
+    headers = {"authorization": signed_by_nobody()}
+    if form == "compressed":
+        answer = aws.post(expanding_to(MAX_EXPANDED_BYTES + 1), **{**headers, "content-encoding": "gzip"})
+    else:
+        answer = aws.post(b"x" * (MAX_FORM_BYTES + 1), **headers)
+    assert refusal(answer)[:2] == (413, "RequestEntityTooLarge")
+    event = aws.last_event()
+    assert (event.what, event.who, event.outcome) == ("sts:Unknown", "unauthenticated", "refused")
+
+
+def test_a_form_of_the_limit_is_read(aws: LocalAWS) -> None:
+    headers = {"authorization": signed_by_nobody(), "content-encoding": "gzip"}
+    answer = aws.post(expanding_to(MAX_EXPANDED_BYTES), **headers)
+    assert refusal(answer)[1] == "ValidationError"
+    assert aws.last_event().what == "sts:AssumeRoleWithWebIdentity"
+
+
+def test_a_compressed_body_that_no_operation_reads_is_not_expanded(aws: LocalAWS) -> None:
+    aws.client("s3").create_bucket(Bucket="uploads")
+    url, body = presigned(aws, "archive"), expanding_to(MAX_EXPANDED_BYTES + 1)
+    assert aws.http.put(url, content=body, headers={"content-encoding": "gzip"}).status_code == 200
+    assert aws.client("s3").get_object(Bucket="uploads", Key="archive")["Body"].read() == body
+
+
+def test_a_json_body_expands_to_the_same_limit(aws: LocalAWS) -> None:
+    body = gzip.compress(b'{"TableName": "' + b"x" * MAX_EXPANDED_BYTES + b'"}', 9)
+    headers = {"x-amz-target": "DynamoDB_20120810.DescribeTable", "content-encoding": "gzip"}
+    request = sign(aws, "dynamodb", headers=headers, body=body)
+    answer = aws.http.post(aws.url, content=body, headers=request.headers)
+    assert answer.status_code == 413
+    assert "RequestEntityTooLarge" in answer.text
+
+
+@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(EXCHANGE)[:-9], gzip.compress(EXCHANGE) + b"more"])
+def test_a_body_that_is_not_the_gzip_that_it_says_is_refused(aws: LocalAWS, body: bytes) -> None:
+    answer = aws.post(body, **{"authorization": signed_by_nobody(), "content-encoding": "gzip"})
+    assert refusal(answer)[:2] == (400, "MalformedInput")
+
+
+LARGE = b"x" * (INLINE_BYTES + 1)
+
+
+@pytest.mark.parametrize(("body", "on_the_loop"), [(b"small", True), (LARGE, False)])
+def test_a_large_body_is_hashed_in_a_worker_thread(
+    aws: LocalAWS, monkeypatch: pytest.MonkeyPatch, body: bytes, on_the_loop: bool
+) -> None:
+    aws.client("s3").create_bucket(Bucket="uploads")
+    hash_body, threads = sigv4.body_hash, []
+
+    def watched(data: bytes) -> str:
+        threads.append(threading.current_thread().name)
+        return hash_body(data)
+
+    monkeypatch.setattr(sigv4, "body_hash", watched)
+    request = sign(aws, "s3", method="PUT", path="/uploads/key", body=body, signer="S3SigV4Auth")
+    assert aws.http.put(f"{aws.url}/uploads/key", content=body, headers=request.headers).status_code == 200
+    assert [name == "local aws" for name in threads] == [on_the_loop]

@@ -14,7 +14,6 @@ from podrole.aws.caller import ANONYMOUS, Caller, caller_of_session, caller_of_u
 from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.catalogue import model
-from podrole.aws.services.s3_region import require_region
 from podrole.aws.signature import chunked, sigv4
 from podrole.aws.signature.refusals import refusal
 from podrole.aws.signature.sigv4 import Fault, Signature, SignatureRefused
@@ -31,7 +30,10 @@ _TEMPORARY = "ASIA"
 def authenticate(call: IdentifiedCall, directory: MotoDirectory, vault: Vault, now: float) -> Caller:
     """Return who called. Raises AWSError, in the words of the service that was called.
 
-    A body in S3's streaming form is verified chunk by chunk; what the chunks carried becomes the request's body.
+    A body in S3's streaming form is verified chunk by chunk; what the chunks carried becomes the request's body. The
+    call's region becomes the one that the signature covers.
+
+    Hashes the whole body: see podrole.aws.protocol.bodies.off_loop.
     """
     if is_unsigned_operation(call):
         return ANONYMOUS  # whatever credentials came along are not looked at
@@ -81,8 +83,7 @@ def _authenticated(call: IdentifiedCall, directory: MotoDirectory, vault: Vault,
         if signature.presigned:
             refused.evidence["presigned"] = "yes"
         raise
-    if is_s3:
-        require_region(call, signature)
+    call.region = signature.region
     return caller
 
 

@@ -15,7 +15,7 @@ from podrole.account.associations import Associations
 from podrole.aws.access_denied import Refusals
 from podrole.aws.authenticate import authenticate, is_unsigned_operation
 from podrole.aws.authorize import authorize
-from podrole.aws.caller import ANONYMOUS, Caller
+from podrole.aws.caller import Caller
 from podrole.aws.documents import check_documents
 from podrole.aws.eks.cluster_tokens import ClusterTokens, Identity
 from podrole.aws.eks.node_role import node_credentials
@@ -31,12 +31,15 @@ from podrole.aws.operations.oidc_providers import OIDCProviders
 from podrole.aws.operations.pod_identity import PodIdentity
 from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS, denial_error
+from podrole.aws.protocol.bodies import off_loop, too_large
 from podrole.aws.protocol.call import IdentifiedCall, ReceivedRequest, UnidentifiedRequest
 from podrole.aws.protocol.identify import identify
+from podrole.aws.protocol.parameters import read_large_input
 from podrole.aws.protocol.render import error_response
 from podrole.aws.protocol.wire import HTTPResponse, read_request
 from podrole.aws.record import record, record_unidentified
 from podrole.aws.serve import iam_operations, own_operations, pod_identity_operations, policy_operations, serve
+from podrole.aws.services.s3_region import require_region
 from podrole.base.asgi import JSON, BodyTooLarge, ClientDisconnected, Receive, Scope, Send, send_response
 from podrole.base.clock import Clock
 from podrole.base.events import EventLog
@@ -123,47 +126,56 @@ class Endpoint:
         try:
             http = await read_request(scope, receive)
         except BodyTooLarge:
-            error = AWSError("RequestEntityTooLarge", 413, "The request's body is too large for podrole's local AWS.")
-            return error_response(error, None, "query", request_id)
+            return error_response(too_large(), None, "query", request_id)
         request = ReceivedRequest(request_id, http, now)
         try:
-            call = identify(request)
+            call = await off_loop(http, lambda: identify(request))
         except UnidentifiedRequest as error:
             record_unidentified(self._events, request, error)
             return error_response(error, error.service, error.protocol, request_id)
-        try:
-            response = await self._through_the_stations(call, now)
-        except AWSError as error:
-            record(self._events, call, error)
-            return error_response(error, call.service, call.protocol, request_id)
         except Exception as problem:  # noqa: BLE001 - the last resort: an answer instead of a dropped connection
-            # Where it happened, and not what it says: that may repeat what the client sent, a token or a key.
-            _log.error("a call to %s failed: %s at %s", call.action, type(problem).__name__, _places(problem))
-            failure = internal_failure()
-            record(self._events, call, failure)
-            return error_response(failure, call.service, call.protocol, request_id)
-        record(self._events, call, response)
-        return response
+            failure = UnidentifiedRequest(_failure("a request", problem), None, "query")
+            record_unidentified(self._events, request, failure)
+            return error_response(failure, failure.service, failure.protocol, request_id)
+        outcome: HTTPResponse | AWSError
+        try:
+            outcome = await self._through_the_stations(call, now)
+        except AWSError as error:
+            outcome = error
+        except Exception as problem:  # noqa: BLE001 - the last resort: an answer instead of a dropped connection
+            outcome = _failure(f"a call to {call.action}", problem)
+        record(self._events, call, outcome)
+        if isinstance(outcome, AWSError):
+            return error_response(outcome, call.service, call.protocol, request_id)
+        return outcome
 
     async def _through_the_stations(self, call: IdentifiedCall, now: float) -> HTTPResponse:
         await self._ready.wait()
-        caller = authenticate(call, self._directory, self._vault, now)
+        caller = await off_loop(call.http, lambda: authenticate(call, self._directory, self._vault, now))
+        require_region(call)
         call.principal = str(caller.principal)
         refuse_by_session(call, caller)
+        await read_large_input(call)
         name_the_caller(call, caller)
-        if caller is not ANONYMOUS or not is_unsigned_operation(call):
+        if not is_unsigned_operation(call):
             authorize(call, caller, self._directory, self._refusals)
         check_documents(call, caller.account or self._account.id, self._directory.bound)
         return await serve(call, caller, self._own, self._moto, self._account.id)
 
 
-def _places(problem: BaseException) -> str:
+def _failure(what: str, problem: Exception) -> AWSError:
+    """Log a fault of podrole's own: where it happened, not its message, which may repeat a token of the client."""
     frames = traceback.extract_tb(problem.__traceback__)
-    return " < ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in reversed(frames))
+    places = " < ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in reversed(frames))
+    _log.error("%s failed: %s at %s", what, type(problem).__name__, places)
+    return internal_failure()
 
 
 def refuse_by_session(call: IdentifiedCall, caller: Caller) -> None:
-    """Refuse what the caller's temporary credentials may not call, whatever its policies say. Raises AWSError."""
+    """Refuse the operations that a kind of temporary credentials may never call, whatever the policies say.
+
+    Raises AWSError.
+    """
     denial = session_denial(call.service.name, call.operation, caller.session)
     if denial is not None:
         raise denial_error(denial)

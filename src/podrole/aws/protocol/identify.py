@@ -8,15 +8,14 @@ moto at the end, must all see the same request.
 from __future__ import annotations
 
 import functools
-import gzip
 import re
-import zlib
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol import catalogue
+from podrole.aws.protocol.bodies import form_of
 from podrole.aws.protocol.call import IdentifiedCall, ReceivedRequest, UnidentifiedRequest
 from podrole.aws.protocol.catalogue import Service
 from podrole.aws.protocol.cbor import PROTOCOL
@@ -74,16 +73,6 @@ class _Reading(NamedTuple):
     operation: str
     parameters: Mapping[str, str] = {}
     path_parameters: Mapping[str, str] = {}
-
-
-def body_of(http: HTTPRequest) -> bytes:
-    """Return the body without the compression that SDKs may put on it."""
-    if http.header.get("content-encoding", "").lower() != "gzip" or not http.body:
-        return http.body
-    try:
-        return gzip.decompress(http.body)
-    except (OSError, EOFError, zlib.error):
-        raise AWSError("MalformedInput", 400, "The request's body is not the gzip that it says it is.") from None
 
 
 def _claimed_scope(http: HTTPRequest) -> tuple[str, str] | None:
@@ -174,7 +163,7 @@ def _query_parameters(http: HTTPRequest) -> dict[str, str]:
         if any(not name.startswith("X-Amz-") for name, _ in http.query_pairs):
             raise AWSError("MalformedQueryString", 400, "The parameters of a POST are in its body, not in its URL.")
         try:
-            pairs = [part.partition("=") for part in body_of(http).decode().split("&") if part]
+            pairs = [part.partition("=") for part in form_of(http).decode().split("&") if part]
         except UnicodeDecodeError:
             raise AWSError("MalformedQueryString", 400, "The request's body is not UTF-8.") from None
     else:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from podrole.aws.errors import AWSError
+from podrole.aws.protocol.bodies import content_of, is_small, off_loop
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.catalogue import model
-from podrole.aws.protocol.identify import body_of
 from podrole.aws.protocol.xml_input import read_xml
 
 if TYPE_CHECKING:
@@ -37,6 +37,15 @@ def parameters(call: IdentifiedCall) -> dict[str, Any]:
     if call.input is None:
         call.input = _read(call, operation_of(call))
     return call.input
+
+
+async def read_large_input(call: IdentifiedCall) -> None:
+    """Read the input of a call with a large or compressed body, in a worker thread. Raises AWSError, as parameters().
+
+    The form of a query service has been read already, when the call was identified.
+    """
+    if call.protocol not in ("query", "ec2") and not is_small(call.http):
+        await off_loop(call.http, lambda: parameters(call))
 
 
 @functools.cache
@@ -190,7 +199,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _json_body(call: IdentifiedCall) -> Any:
-    body = body_of(call.http)
+    body = content_of(call.http)
     if not body.strip():
         return {}
     try:
@@ -200,7 +209,7 @@ def _json_body(call: IdentifiedCall) -> Any:
 
 
 def _cbor_body(call: IdentifiedCall) -> Any:
-    body = body_of(call.http)
+    body = content_of(call.http)
     if not body:
         return {}
     from botocore.parsers import BaseCBORParser
@@ -352,7 +361,7 @@ def constant_query(call: IdentifiedCall) -> dict[str, str]:
 
 
 def _xml_body(call: IdentifiedCall, shape: Shape) -> dict[str, Any]:
-    body = body_of(call.http)
+    body = content_of(call.http)
     return read_xml(body, shape, from_text) if body else {}
 
 
@@ -373,7 +382,7 @@ def _header_member(text: str, shape: Shape) -> Any:
 def _payload(call: IdentifiedCall, shape: Shape) -> Any:
     if shape.type_name == "blob" or shape.serialization.get("streaming"):
         return call.http.body  # whatever encoding it has is the object's own
-    body = body_of(call.http)
+    body = content_of(call.http)
     if not body:
         return None
     if shape.type_name == "string":
