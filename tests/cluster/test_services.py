@@ -8,19 +8,22 @@ import pytest
 
 from podrole.cluster.admission.caller import NoEndpoints
 from podrole.cluster.assembly.services import ServiceEndpoints
+from podrole.cluster.core.store import Create
 from podrole.cluster.kinds.registry import BY_NAME
-from podrole.cluster.store.memory import Store
+from podrole.cluster.store.memory import MemoryStore
 
 PORTS = [{"name": "https", "port": 443, "targetPort": "https"}, {"port": 80}, {"port": 81, "targetPort": 8081}]
 
 
-def store_of(*pods: dict[str, Any], selector: dict[str, str] | None = None) -> Store:
-    store = Store()
+def store_of(*pods: dict[str, Any], selector: dict[str, str] | None = None) -> MemoryStore:
+    store = MemoryStore()
     spec = {"selector": {"app": "hook"} if selector is None else selector, "ports": PORTS}
-    store.put(BY_NAME["services"], {"metadata": {"name": "hook", "namespace": "demo"}, "spec": spec})
+    service = {"metadata": {"name": "hook", "namespace": "demo"}, "spec": spec}
+    writes = [Create(BY_NAME["services"], service)]
     for number, pod in enumerate(pods):
         metadata = {"name": f"p-{number}", "namespace": "demo", "labels": {"app": "hook", "x": "y"}}
-        store.put(BY_NAME["pods"], {**pod, "metadata": {**metadata, **pod.get("metadata", {})}})
+        writes.append(Create(BY_NAME["pods"], {**pod, "metadata": {**metadata, **pod.get("metadata", {})}}))
+    store.seed(writes)
     return store
 
 

@@ -18,7 +18,7 @@ from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.users import ADMINISTRATOR, User, service_account_groups
 from podrole.cluster.identity.authentication import impersonated_user
 from podrole.cluster.identity.service_accounts import TokenRejected
-from podrole.cluster.store.memory import Store
+from podrole.cluster.store.memory import MemoryStore
 from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey
 
@@ -26,7 +26,7 @@ ISSUER = "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789
 ACCOUNT = User("system:serviceaccount:n:sa", "u", service_account_groups("n"))
 OTHER_KEY = SigningKey.generate("ES256")
 PODS = "/api/v1/namespaces/default/pods"
-NO_ROLES = Authorizer(Roles(Store()))
+NO_ROLES = Authorizer(Roles(MemoryStore()))
 
 
 def claims_of(token: str) -> dict[str, Any]:

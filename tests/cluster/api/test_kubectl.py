@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from podrole.cluster.kinds.registry import BY_NAME
+
 WEB = """
 apiVersion: apps/v1
 kind: Deployment
@@ -146,7 +148,7 @@ def test_waiting_sees_the_change(run: Any, kubectl: Any, served: Any) -> None:
     with kubectl.start(*command, stdout=subprocess.PIPE) as waiting:
         pause = threading.Event()
         for _ in range(500):
-            if served.cluster.store._shelves["pods"].watchers:
+            if served.cluster.store.watchers(BY_NAME["pods"]):
                 break
             pause.wait(0.02)
         status = '{"status":{"phase":"Running","conditions":[{"type":"Ready","status":"True"}]}}'

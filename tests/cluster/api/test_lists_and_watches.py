@@ -10,6 +10,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from podrole.cluster.kinds.registry import BY_NAME
+
 MAPS = "/api/v1/namespaces/watched/configmaps"
 WATCH_LIST = "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true"
 MERGE = {"Content-Type": "application/merge-patch+json"}
@@ -327,12 +329,12 @@ def test_a_client_that_hangs_up_leaves_no_watcher(served: Any, http: httpx2.Clie
     done = threading.Event()
     with served.client() as client:
         Watching(client, "/api/v1/secrets?watch=true").close()
-    shelf = served.cluster.store._shelves["secrets"]
+    store = served.cluster.store
     for _ in range(200):
-        if not shelf.watchers:
+        if not store.watchers(BY_NAME["secrets"]):
             break
         done.wait(0.02)
-    assert not shelf.watchers
+    assert not store.watchers(BY_NAME["secrets"])
 
 
 def test_open_watches_end_when_the_cluster_does(serve: Callable[..., Any]) -> None:

@@ -18,7 +18,7 @@ from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.admission.mutating import MutatingWebhooks, ReinvocationState
 from podrole.cluster.admission.validating import ValidatingWebhooks
 from podrole.cluster.core.errors import StatusError
-from podrole.cluster.store.memory import Store
+from podrole.cluster.core.store import Store
 
 Object = dict[str, Any]
 

@@ -18,8 +18,8 @@ from podrole.cluster.admission.matching import RegisteredWebhook, match_webhook
 from podrole.cluster.admission.review import ReviewError, WebhookResponse, read_response, request_body
 from podrole.cluster.core.errors import StatusError, bad_request, internal, resource_forbidden
 from podrole.cluster.core.resources import Resource
+from podrole.cluster.core.store import Store
 from podrole.cluster.kinds.registry import BY_NAME
-from podrole.cluster.store.memory import Store
 
 Object = dict[str, Any]
 Kind = Literal["mutating", "validating"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.core.errors import resource_forbidden, resource_not_found
+from podrole.cluster.core.store import Store
 from podrole.cluster.kinds.registry import BY_NAME
-from podrole.cluster.store.memory import Store
 
 IMMORTAL = frozenset({"default", "kube-public", "kube-system"})
 _NAMESPACES = BY_NAME["namespaces"]

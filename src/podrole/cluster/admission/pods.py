@@ -10,8 +10,8 @@ from typing import Any
 
 from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.core.errors import resource_forbidden
+from podrole.cluster.core.store import Store
 from podrole.cluster.kinds.registry import BY_NAME
-from podrole.cluster.store.memory import Store
 
 Object = dict[str, Any]
 

@@ -15,7 +15,7 @@ from podrole.cluster.admission.chain import AdmissionChain
 from podrole.cluster.api.writing import ATTEMPTS, check_uid, ordered
 from podrole.cluster.core.calls import Call, DeleteOptions
 from podrole.cluster.core.errors import MODIFIED, conflict, resource_not_found
-from podrole.cluster.store.memory import Store
+from podrole.cluster.core.store import Delete, ObjectChanged, Store, Update
 
 Object = dict[str, Any]
 
@@ -43,8 +43,12 @@ class Deletes:
             request = self._attributes(call, live)
             await self._admission.admit(request)
             await self._admission.validate(request)
-            if self._store.get(resource, call.namespace, call.name) is live:
-                return self._delete(call, options, live)
+            if self._store.get(resource, call.namespace, call.name) is not live:
+                continue
+            try:
+                return await self._delete(call, options, live)
+            except ObjectChanged:
+                continue
         raise conflict(resource.group, resource.plural, call.name, MODIFIED)
 
     def _attributes(self, call: Call, live: Object) -> AdmissionAttributes:
@@ -61,9 +65,9 @@ class Deletes:
             warnings=call.warnings,
         )
 
-    def _delete(self, call: Call, options: DeleteOptions, live: Object) -> tuple[Object, bool]:
+    async def _delete(self, call: Call, options: DeleteOptions, live: Object) -> tuple[Object, bool]:
         if call.resource.plural == "namespaces":
-            return self._delete_namespace(call, live)
+            return await self._delete_namespace(call, live)
         before = live["metadata"].get("deletionGracePeriodSeconds")
         if live["metadata"].get("deletionTimestamp") and before is not None:
             if options.grace_seconds is None or options.grace_seconds >= before:
@@ -76,8 +80,8 @@ class Deletes:
         if live["kind"] == "Pod" or pending:
             going = self._marked(going, grace)
         if grace or pending:
-            return self._keep(call, going, live), False
-        return self._remove(call, going), True
+            return await self._keep(call, going, live), False
+        return await self._remove(call, going, live), True
 
     def _marked(self, going: Object, grace: int) -> Object:
         """Return the object with its time of deletion; a shortened grace counts from the first request."""
@@ -92,23 +96,23 @@ class Deletes:
         metadata["deletionTimestamp"] = rfc3339(started + grace)
         return {**going, "metadata": metadata}
 
-    def _delete_namespace(self, call: Call, live: Object) -> tuple[Object, bool]:
+    async def _delete_namespace(self, call: Call, live: Object) -> tuple[Object, bool]:
         metadata = dict(live["metadata"])
         metadata.setdefault("deletionTimestamp", rfc3339(self._clock()))
         going = {**live, "metadata": metadata, "status": {**live["status"], "phase": "Terminating"}}
         if not going["spec"].get("finalizers") and not metadata.get("finalizers"):
-            return self._remove(call, going), True
-        return self._keep(call, going, live), False
+            return await self._remove(call, going, live), True
+        return await self._keep(call, going, live), False
 
-    def _keep(self, call: Call, going: Object, live: Object) -> Object:
+    async def _keep(self, call: Call, going: Object, live: Object) -> Object:
         going = ordered(going)
         if call.dry_run or going == live:
             return going
-        return self._store.put(call.resource, {**going, "metadata": dict(going["metadata"])})
+        return await self._store.commit(Update(call.resource, {**going, "metadata": dict(going["metadata"])}, live))
 
-    def _remove(self, call: Call, going: Object) -> Object:
+    async def _remove(self, call: Call, going: Object, live: Object) -> Object:
         going = ordered(going)
-        return going if call.dry_run else self._store.remove(call.resource, call.namespace, call.name, going)
+        return going if call.dry_run else await self._store.commit(Delete(call.resource, going, live))
 
 
 def _check_preconditions(call: Call, options: DeleteOptions, live: Object) -> None:

@@ -9,8 +9,8 @@ from podrole.base.clock import Clock, rfc3339
 from podrole.cluster.api.deleting import Deletes
 from podrole.cluster.api.writing import Writes
 from podrole.cluster.core.calls import Call, DeleteOptions
-from podrole.cluster.core.errors import StatusError, bad_request, conflict
-from podrole.cluster.store.memory import Store
+from podrole.cluster.core.errors import MODIFIED, StatusError, bad_request, conflict
+from podrole.cluster.core.store import ObjectChanged, Store, Update
 
 Object = dict[str, Any]
 
@@ -31,10 +31,10 @@ class PodSubresources:
         target = binding["target"]
         if target.get("kind", "Node") != "Node" or not target.get("name"):
             raise bad_request("a pod is bound to a Node, by its name")
-        self.assign(call, target["name"])
+        await self.assign(call, target["name"])
         return dict(_DONE)
 
-    def assign(self, call: Call, node: str) -> Object:
+    async def assign(self, call: Call, node: str) -> Object:
         """Give the pod its node: what a scheduler does, once. Raises StatusError.
 
         As in kube-apiserver a binding is no update of the pod: no webhook for pods sees it, nobody manages the field,
@@ -59,7 +59,12 @@ class PodSubresources:
             "spec": {**live["spec"], "nodeName": node},
             "status": {**live["status"], "conditions": [*others, scheduled]},
         }
-        return pod if call.dry_run else self._store.put(call.resource, pod)
+        if call.dry_run:
+            return pod
+        try:
+            return await self._store.commit(Update(call.resource, pod, live))
+        except ObjectChanged:
+            raise _not_bound(call, MODIFIED) from None
 
     async def evict(self, call: Call, eviction: Object) -> Object:
         """Delete the pod gracefully; there are no disruption budgets here to ask. Raises StatusError."""

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from podrole.cluster.core.calls import Call, ListOptions, parse_revision
-from podrole.cluster.core.change import Change, ChangeType
 from podrole.cluster.core.errors import (
     StatusError,
     bad_request,
@@ -23,9 +22,8 @@ from podrole.cluster.core.errors import (
 )
 from podrole.cluster.core.field_selectors import parse_fields
 from podrole.cluster.core.label_selectors import parse_labels
+from podrole.cluster.core.store import Change, ChangeType, RevisionTooOld, Store, Watcher
 from podrole.cluster.kinds.registry import kind_of
-from podrole.cluster.store.memory import RevisionTooOld, Store
-from podrole.cluster.store.watchers import Watcher
 
 Object = dict[str, Any]
 

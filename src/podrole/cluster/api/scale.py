@@ -67,14 +67,14 @@ class Scales:
                 metadata["resourceVersion"] = wanted
             return {**live, "metadata": metadata, "spec": {**live["spec"], "replicas": replicas}}
 
-        return scale_of(await self._writes.change(call, scaled, call.options(options), face=_FACE))
+        return scale_of(await self._writes.change(call, scaled, call.options(options), view=_VIEW))
 
 
 def _take(workload: Object, scale: Object) -> Object:
     return {**workload, "spec": {**workload["spec"], "replicas": scale["spec"].get("replicas", 0)}}
 
 
-_FACE = ObjectView(scale_of, _take)
+_VIEW = ObjectView(scale_of, _take)
 
 
 def _patched(scale: Object, patch: Patch) -> Object:

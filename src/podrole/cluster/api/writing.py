@@ -32,9 +32,9 @@ from podrole.cluster.core.errors import (
     no_unique_name,
     resource_not_found,
 )
+from podrole.cluster.core.store import Create, Delete, ObjectChanged, Store, Update
 from podrole.cluster.kinds.registry import kind_of
 from podrole.cluster.patching.apply import WriterIdentity, track_update
-from podrole.cluster.store.memory import Store
 from podrole.cluster.validation.metadata import validate_metadata, validate_metadata_update
 
 Object = dict[str, Any]
@@ -76,14 +76,13 @@ _METADATA_ORDER = (
 
 @dataclass(frozen=True, slots=True)
 class ObjectView:
-    """An object as another kind: how it is shown so, and how it takes what became of that; both leave it as it is."""
+    """An object seen as another kind (a Deployment as a Scale): how to show it so, and how to apply a changed view.
+
+    Both return a new object.
+    """
 
     show: Callable[[Object], Object]
-    take: Callable[[Object, Object], Object]
-
-
-class Modified(Exception):
-    """The object is no longer the one that the write set out from."""
+    apply: Callable[[Object, Object], Object]
 
 
 def random_suffix(source: random.Random) -> str:
@@ -135,13 +134,13 @@ class Writes:
         request.object, request.name = obj, obj["metadata"]["name"]
         if await self._admission.validate(request):
             namespace_lifecycle.admit(request, self._store)
-        return self._store_new(call, obj)
+        return await self._store_new(call, obj)
 
-    def store_directly(self, call: Call, obj: Object) -> Object:
-        """Store a new object without admission: what the server itself makes before anybody could ask it anything."""
+    def first_object(self, call: Call, obj: Object) -> Create:
+        """Return the write of an object that the server itself makes before it is served: there is no admission."""
         track_update(None, obj, self._writer(call))
         self._complete(call, obj)
-        return self._store_new(call, obj)
+        return _create(call, obj)
 
     def _check_namespace(self, call: Call, metadata: Object) -> None:
         if not call.resource.namespaced:
@@ -192,17 +191,15 @@ class Writes:
             self._escalation.check(resource, call.user, obj, None)
         self._raise(call, obj, [*validate_metadata(obj, kind.name_rule), *kind.validate(obj)])
 
-    def _store_new(self, call: Call, obj: Object) -> Object:
-        resource, metadata = call.resource, obj["metadata"]
-        name = metadata["name"]
-        if self._store.get(resource, call.namespace, name) is not None:
-            if metadata.get("generateName") and not call.name:
-                raise no_unique_name(resource.group, resource.plural, name)
-            raise already_exists(resource.group, resource.plural, name)
+    async def _store_new(self, call: Call, obj: Object) -> Object:
         if call.dry_run:
+            if self._store.get(call.resource, call.namespace, obj["metadata"]["name"]) is not None:
+                raise _name_taken(call, obj["metadata"])
             return ordered(obj)
-        metadata["resourceVersion"] = "0"  # its place; the store gives the number
-        return self._store.put(resource, ordered(obj))
+        try:
+            return await self._store.commit(_create(call, obj))
+        except ObjectChanged:
+            raise _name_taken(call, obj["metadata"]) from None
 
     def _name(self, call: Call, metadata: Object) -> None:
         prefix = metadata.get("generateName")
@@ -266,11 +263,11 @@ class Writes:
         options: Object,
         *,
         tracked: bool = False,
-        face: ObjectView | None = None,
+        view: ObjectView | None = None,
     ) -> Object:
         """Make a new state of the live object and store it; ``make`` gets the live object, which it must not change.
 
-        ``face`` is what admission sees instead of the object, where the request is for another kind (a Scale).
+        ``view`` is what admission sees instead of the object, where the request is for another kind (a Scale).
 
         Where somebody else has changed the object meanwhile, ``make`` is called anew on what there is now, unless the
         new state names the resourceVersion that it wants to find. Raises StatusError.
@@ -280,8 +277,8 @@ class Writes:
             new = make(live)
             self.check_preconditions(call, new, live)
             try:
-                return await self._replace(call, new, live, options, tracked=tracked, face=face)
-            except Modified:
+                return await self._replace(call, new, live, options, tracked=tracked, view=view)
+            except ObjectChanged:
                 continue
         raise self._conflict(call)
 
@@ -297,7 +294,7 @@ class Writes:
             raise self._conflict(call)
 
     async def _replace(
-        self, call: Call, new: Object, live: Object, options: Object, *, tracked: bool, face: ObjectView | None
+        self, call: Call, new: Object, live: Object, options: Object, *, tracked: bool, view: ObjectView | None
     ) -> Object:
         metadata, before = new["metadata"], live["metadata"]
         metadata.pop("resourceVersion", None)
@@ -310,22 +307,22 @@ class Writes:
             metadata["generation"] = before["generation"]
         if not tracked:
             track_update(live, new, self._writer(call))
-        show = face.show if face is not None else _itself
+        show = view.show if view is not None else _itself
         request = self._attributes(call, "UPDATE", show(new), show(live), options)
         admitted = await self._admit(request)
-        new = face.take(new, admitted) if face is not None else admitted
+        new = view.apply(new, admitted) if view is not None else admitted
         self._check_unmodified(call, live)
         self._escalation.check(call.resource, call.user, new, live)
         self._settle(call, new, live)
         request.object = show(new)
         if await self._admission.validate(request):
             self._check_unmodified(call, live)
-        return self._store_changed(call, new, live)
+        return await self._store_changed(call, new, live)
 
     def _check_unmodified(self, call: Call, live: Object) -> None:
-        """Raises Modified; a resourceVersion that the client named is then compared with what there is."""
+        """Raises ObjectChanged; a resourceVersion that the client named is then compared with what there is."""
         if self._store.get(call.resource, call.namespace, call.name) is not live:
-            raise Modified
+            raise ObjectChanged
 
     def _settle(self, call: Call, new: Object, live: Object) -> None:
         """Undo what this path may not change, check the rest, and count the generation. Raises StatusError."""
@@ -347,7 +344,7 @@ class Writes:
         if call.resource.counts_generations and _specification(new) != _specification(live):
             metadata["generation"] = live["metadata"].get("generation", 0) + 1
 
-    def _store_changed(self, call: Call, new: Object, live: Object) -> Object:
+    async def _store_changed(self, call: Call, new: Object, live: Object) -> Object:
         metadata = new["metadata"]
         metadata["resourceVersion"] = live["metadata"]["resourceVersion"]
         new = ordered(new)
@@ -356,8 +353,20 @@ class Writes:
         if call.dry_run:
             return new
         if gone(new):
-            return self._store.remove(call.resource, call.namespace, call.name, new)
-        return self._store.put(call.resource, new)
+            return await self._store.commit(Delete(call.resource, new, live))
+        return await self._store.commit(Update(call.resource, new, live))
+
+
+def _create(call: Call, obj: Object) -> Create:
+    obj["metadata"]["resourceVersion"] = "0"  # its place; the store sets the number
+    return Create(call.resource, ordered(obj))
+
+
+def _name_taken(call: Call, metadata: Object) -> StatusError:
+    resource, name = call.resource, metadata["name"]
+    if metadata.get("generateName") and not call.name:
+        return no_unique_name(resource.group, resource.plural, name)
+    return already_exists(resource.group, resource.plural, name)
 
 
 def check_uid(call: Call, wanted: str | None, live: Object) -> None:

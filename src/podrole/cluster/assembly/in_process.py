@@ -102,7 +102,7 @@ class InProcessClient:
         else:
             obj = decode_body(call, body, [], _summary)
         if resource == "pods" and not subresource and self._binds(call, obj):
-            return _copied(self._verbs.pods.assign(call, obj["spec"]["nodeName"]))
+            return _copied(await self._verbs.pods.assign(call, obj["spec"]["nodeName"]))
         return _copied(await self._verbs.update(call, obj))
 
     def _binds(self, call: Call, pod: Object) -> bool:

@@ -40,6 +40,7 @@ from podrole.cluster.core.calls import Call
 from podrole.cluster.core.client import ClusterClient
 from podrole.cluster.core.errors import internal
 from podrole.cluster.core.node_api import NodeApi
+from podrole.cluster.core.store import Store
 from podrole.cluster.core.users import MASTERS, User
 from podrole.cluster.http.app import ApiApp, PostHandler
 from podrole.cluster.http.handlers import Handlers
@@ -52,7 +53,7 @@ from podrole.cluster.kinds.registry import BY_NAME
 from podrole.cluster.publish.issuer import IssuerDocuments
 from podrole.cluster.schema.decoding import DecodeError, decode
 from podrole.cluster.schema.types import struct
-from podrole.cluster.store.memory import Store
+from podrole.cluster.store.memory import MemoryStore
 from podrole.kube.kubeconfig import kubeconfig
 from podrole.oidc.keys import SigningKey
 
@@ -112,7 +113,7 @@ class Cluster:
         self._random = source or random.Random()  # noqa: S311 - for names, as in kube-apiserver; tokens use secrets
         self._clock = clock
         self._up = True
-        self.store = Store(history=settings.history)
+        self.store: Store = MemoryStore(history=settings.history)
         self.tokens = ServiceAccountTokens(self.store, settings.issuer, keys, clock)
         self._caller = WebhookCaller(resolve_service or ServiceEndpoints(self.store))
         audiences = settings.audiences or (settings.issuer,)
@@ -172,9 +173,11 @@ class Cluster:
         objects = [(BY_NAME["namespaces"], {"metadata": {"name": name}}) for name in NAMESPACES]
         objects.extend((CLUSTER_ROLES, role) for role in cluster_roles())
         objects.extend((CLUSTER_ROLE_BINDINGS, binding) for binding in cluster_role_bindings())
-        for resource, body in objects:
-            call = Call(resource, "", _SYSTEM, "kube-apiserver", str(body["metadata"]["name"]))
-            self.verbs.writes.store_directly(call, decode_body(call, body, [], str))
+        calls = [
+            (Call(resource, "", _SYSTEM, "kube-apiserver", body["metadata"]["name"]), body)
+            for resource, body in objects
+        ]
+        self.store.seed(self.verbs.writes.first_object(call, decode_body(call, body, [], str)) for call, body in calls)
 
     @property
     def api(self) -> ApiApp:

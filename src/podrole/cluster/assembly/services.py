@@ -11,9 +11,8 @@ import itertools
 from typing import Any
 
 from podrole.cluster.admission.caller import NoEndpoints
-from podrole.cluster.core.change import Object
+from podrole.cluster.core.store import Object, Store
 from podrole.cluster.kinds.registry import BY_NAME
-from podrole.cluster.store.memory import Store
 
 _SERVICES, _PODS = BY_NAME["services"], BY_NAME["pods"]
 

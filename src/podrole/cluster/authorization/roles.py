@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.cluster.authorization.rules import Rule
+from podrole.cluster.core.store import Store
 from podrole.cluster.core.users import User, split_service_account
 from podrole.cluster.kinds.registry import BY_NAME
-from podrole.cluster.store.memory import Store
 
 Object = dict[str, Any]
 

@@ -21,9 +21,9 @@ from datetime import datetime
 from typing import Any
 
 from podrole.base.clock import Clock
+from podrole.cluster.core.store import Store
 from podrole.cluster.core.users import User, service_account_groups, service_account_name, split_service_account
 from podrole.cluster.kinds.registry import BY_NAME
-from podrole.cluster.store.memory import Store
 from podrole.oidc.errors import TokenFault, TokenRefused
 from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey

@@ -19,9 +19,9 @@ from podrole.cluster.core.errors import (
     resource_not_found,
 )
 from podrole.cluster.core.resources import Resource
+from podrole.cluster.core.store import Store
 from podrole.cluster.identity.service_accounts import ServiceAccountTokens, TokenBinding
 from podrole.cluster.kinds.registry import BY_NAME
-from podrole.cluster.store.memory import Store
 from podrole.cluster.validation.volumes import MAX_TOKEN_SECONDS, MIN_TOKEN_SECONDS
 
 Object = dict[str, Any]

@@ -1,33 +1,34 @@
-"""One who watches: a queue of events between the store, which never waits, and a client that may be slow."""
+"""The queue of events between the store, which never waits, and a watch whose client may be slow."""
 
 from __future__ import annotations
 
 import asyncio
 import collections
 from collections.abc import Callable
-from typing import Literal
 
-from podrole.cluster.core.change import Change, ChangeType, Object
-
-End = Literal["closed", "too slow"]
+from podrole.cluster.core.store import Change, ChangeType, EndReason, Object, Select
 
 
-class Watcher:
-    """Collects events until they are fetched. One that lets too many pile up is ended, and gets no more."""
+class QueuedWatcher:
+    """Collects events until they are fetched (podrole.cluster.core.store.Watcher).
 
-    def __init__(self, select: Callable[[Change], tuple[ChangeType, Object] | None], limit: int | None) -> None:
+    If more than ``limit`` events wait, the watch ends and gets no more.
+    """
+
+    def __init__(self, select: Select, limit: int | None) -> None:
         self._select = select
         self._limit = limit
         self._waiting: collections.deque[tuple[ChangeType, Object]] = collections.deque()
         self._wake = asyncio.Event()
         self._on_close: Callable[[], None] | None = None
-        self.ended: End | None = None
+        self.ended: EndReason | None = None
 
     def on_close(self, call: Callable[[], None]) -> None:
+        """Call ``call`` when the watch is closed."""
         self._on_close = call
 
-    def offer(self, change: Change) -> None:
-        """Take a change that has just happened."""
+    def add(self, change: Change) -> None:
+        """Queue a change that has just happened."""
         if self.ended is not None:
             return
         selected = self._select(change)
@@ -40,14 +41,14 @@ class Watcher:
         self._wake.set()
 
     def replay(self, change: Change) -> None:
-        """Take a change of the past: these are bounded by the history, not by the limit."""
+        """Queue a change of the past: these are bounded by the history, not by the limit."""
         selected = self._select(change)
         if selected is not None:
             self._waiting.append(selected)
             self._wake.set()
 
     async def batch(self, seconds: float | None = None) -> list[tuple[ChangeType, Object]]:
-        """Return what waits, at least one event; none where the time is up or the watch has ended (``ended``)."""
+        """Return the waiting events, at least one; none if ``seconds`` have passed or the watch has ended."""
         if not self._waiting and self.ended is None:
             try:
                 async with asyncio.timeout(seconds):
