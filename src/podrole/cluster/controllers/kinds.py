@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from podrole.cluster.kinds.registry import RESOURCES
+
 
 @dataclass(frozen=True, slots=True)
 class KindOf:
@@ -15,37 +17,10 @@ class KindOf:
     namespaced: bool = True
 
 
-KINDS = (
-    KindOf("v1", "Pod", "pods"),
-    KindOf("v1", "Service", "services"),
-    KindOf("v1", "ConfigMap", "configmaps"),
-    KindOf("v1", "Secret", "secrets"),
-    KindOf("v1", "ServiceAccount", "serviceaccounts"),
-    KindOf("apps/v1", "Deployment", "deployments.apps"),
-    KindOf("apps/v1", "ReplicaSet", "replicasets.apps"),
-    KindOf("batch/v1", "CronJob", "cronjobs.batch"),
-    KindOf("batch/v1", "Job", "jobs.batch"),
-    KindOf("v1", "Event", "events"),
-    KindOf("rbac.authorization.k8s.io/v1", "Role", "roles.rbac.authorization.k8s.io"),
-    KindOf("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings.rbac.authorization.k8s.io"),
-    KindOf("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles.rbac.authorization.k8s.io", namespaced=False),
-    KindOf(
-        "rbac.authorization.k8s.io/v1",
-        "ClusterRoleBinding",
-        "clusterrolebindings.rbac.authorization.k8s.io",
-        namespaced=False,
-    ),
-    *(
-        KindOf(
-            "admissionregistration.k8s.io/v1",
-            f"{kind}WebhookConfiguration",
-            f"{kind.lower()}webhookconfigurations.admissionregistration.k8s.io",
-            namespaced=False,
-        )
-        for kind in ("Mutating", "Validating")
-    ),
-    KindOf("v1", "Namespace", "namespaces", namespaced=False),
-    KindOf("v1", "Node", "nodes", namespaced=False),
+KINDS = tuple(
+    KindOf(resource.api_version, resource.kind, resource.qualified, resource.namespaced)
+    for resource in RESOURCES
+    if resource.stored
 )
 
 
