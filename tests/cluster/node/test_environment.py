@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from podrole.cluster.core.client import Object
 from podrole.cluster.node.content.environment import environment_of, expand, references_of
 from podrole.cluster.node.errors import ConfigProblem
-from podrole.cluster.node.quantity import in_units_of, parse_quantity
 
 POD: Object = {
     "metadata": {
@@ -161,25 +160,6 @@ def test_fields_of_the_pod(path: str, value: str) -> None:
 )
 def test_resources_of_a_container(selector: dict[str, str], value: str) -> None:
     assert variables(env=[{"name": "X", "valueFrom": {"resourceFieldRef": selector}}]) == {"X": value}
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("1500m", "1.5"), ("2Ki", "2048"), ("1e3", "1000"), (".5", "0.5"), ("5E", "5000000000000000000")],
-)
-def test_quantities(text: str, value: str) -> None:
-    assert parse_quantity(text) == __import__("decimal").Decimal(value)
-
-
-@pytest.mark.parametrize("text", ["", "x", "1 Gi", "1K", "--1"])
-def test_what_is_no_quantity_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is not a quantity"):
-        parse_quantity(text)
-
-
-def test_a_divisor_rounds_up() -> None:
-    assert in_units_of("1025", "1Ki") == 2
-    assert in_units_of("3", "0") == 3
 
 
 def test_the_references_of_a_container_are_all_found() -> None:

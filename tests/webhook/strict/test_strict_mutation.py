@@ -122,7 +122,7 @@ def test_angle_brackets_are_escaped_as_go_does() -> None:
         ),
         (
             {"spec": {"containers": [{"resources": {"limits": {"cpu": "many"}}}]}},
-            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTPE]*[-+]?[0-9]*)$'",
+            "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
         ),
     ],
 )

@@ -159,7 +159,7 @@ def _quantity(value: Any, of: Struct, path: str) -> str:
     if type(value) not in (str, int, float):
         raise _mismatch(value, of, path, path, "resource.Quantity")
     try:
-        return canonical(str(value))
+        return canonical(str(value).strip())  # apimachinery strips it, too
     except ValueError as problem:
         raise DecodeError(str(problem)) from None
 

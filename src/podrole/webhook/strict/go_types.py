@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from podrole.webhook.strict.quantity import canonical
+from podrole.kube.quantity import canonical
 
 
 class NotDecodable(ValueError):
@@ -54,7 +54,7 @@ INT64 = _scalar("int64", int, 0)
 
 def _read_quantity(value: Any, _where: str) -> str:
     try:
-        return canonical(value if isinstance(value, str) else json.dumps(value))
+        return canonical((value if isinstance(value, str) else json.dumps(value)).strip())
     except ValueError as problem:
         raise NotDecodable(str(problem)) from problem
 

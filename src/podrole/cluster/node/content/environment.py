@@ -12,7 +12,7 @@ from typing import Any
 
 from podrole.cluster.core.client import Object
 from podrole.cluster.node.errors import ConfigProblem
-from podrole.cluster.node.quantity import in_units_of
+from podrole.kube.quantity import in_units_of
 
 Reference = tuple[str, str]
 """``("configmaps", name)`` or ``("secrets", name)``, in the pod's namespace."""
