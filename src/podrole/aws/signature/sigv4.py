@@ -272,7 +272,7 @@ def _check_life(signature: Signature, signed_at: int, now: int) -> None:
 
 def check_scope(signature: Signature, *, service: str, region_pattern: re.Pattern[str]) -> None:
     """Refuse a credential scope of another form, for another service or day, or whose region is none."""
-    if not signature.terminator and signature.credential.count("/") != 4:
+    if signature.credential.count("/") != 4:
         raise SignatureRefused(
             Fault.CREDENTIAL,
             "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, "
