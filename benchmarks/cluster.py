@@ -186,8 +186,8 @@ async def whole_cluster(pods: int) -> dict[str, float]:
     from podrole.cluster.assembly.server import Cluster, ClusterSettings
     from podrole.cluster.controllers.manager import Controllers
     from podrole.cluster.core.users import ADMINISTRATOR, User, controller
-    from podrole.cluster.node.host import NodeSettings
     from podrole.cluster.node.node import Node
+    from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
     from podrole.oidc.keys import SigningKey
 
     key, pem = SigningKey.generate(), Authority.create("benchmark", now=time.time()).certificate_pem
@@ -206,7 +206,7 @@ async def whole_cluster(pods: int) -> dict[str, float]:
         async with (
             cluster,
             Controllers(lambda name: cluster.client(controller(name)), root_ca_pem=pem.decode()),
-            Node(kubelet, Path(directory), NodeSettings(), scheduler=scheduler),
+            Node(kubelet, Path(directory), ProcessRuntime(Path(directory, "processes")), scheduler=scheduler),
         ):
             await seen("serviceaccounts", "default", bool)
             await seen("nodes", None, bool)

@@ -22,8 +22,9 @@ from podrole.cluster.assembly.server import Cluster, ClusterSettings
 from podrole.cluster.controllers.manager import Controllers
 from podrole.cluster.core.client import ClusterClient
 from podrole.cluster.core.users import User, controller
-from podrole.cluster.node.host import NodeSettings
 from podrole.cluster.node.node import Node
+from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
+from podrole.cluster.node.settings import NodeSettings
 from podrole.oidc.keys import SigningKey
 
 ISSUER = "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
@@ -97,9 +98,10 @@ def everything(directory: Path) -> Callable[[Cluster], contextlib.AbstractAsyncC
     async def run(cluster: Cluster) -> AsyncIterator[None]:
         kubelet = cluster.client(User("system:node:podrole-node", groups=("system:nodes",)), "kubelet")
         scheduler = cluster.client(User("system:kube-scheduler"), "kube-scheduler")
+        runtime, settings = ProcessRuntime(directory / "processes"), NodeSettings(stop_grace_seconds=0.5)
         async with (
             controllers_only(cluster),
-            Node(kubelet, directory, NodeSettings(stop_grace_seconds=0.5), scheduler=scheduler) as node,
+            Node(kubelet, directory, runtime, settings, scheduler=scheduler) as node,
         ):
             cluster.node = node
             yield

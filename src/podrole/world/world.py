@@ -30,8 +30,9 @@ from podrole.base.serving import LOOPBACK, bind, listening
 from podrole.cluster.assembly.server import Cluster, ClusterSettings
 from podrole.cluster.controllers.manager import Controllers
 from podrole.cluster.core.users import ADMINISTRATOR, User, controller
-from podrole.cluster.node.host import NodeSettings
 from podrole.cluster.node.node import Node
+from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
+from podrole.cluster.node.settings import NodeSettings
 from podrole.kube.connection import Connection
 from podrole.kube.credentials import TokenFile
 from podrole.oidc.fetch import Fetcher
@@ -256,10 +257,11 @@ class World:
         root_ca = cluster.authority_pem.decode()
         await stack.enter_async_context(Controllers(client_for, root_ca_pem=root_ca))
         environment = node_environment(_url("http", sockets.aws), self._settings.region, _port(sockets.cluster))
-        settings = NodeSettings(kubernetes_version=f"v{KUBERNETES_VERSION}.0", environment=environment)
+        settings = NodeSettings(kubernetes_version=f"v{KUBERNETES_VERSION}.0")
+        runtime = ProcessRuntime(self._directory.node / "processes", environment=environment)
         kubelet = cluster.client(User(f"system:node:{settings.name}", groups=("system:nodes",)), "kubelet")
         scheduler = cluster.client(User("system:kube-scheduler"), "kube-scheduler")
-        node = Node(kubelet, self._directory.node, settings, scheduler=scheduler)
+        node = Node(kubelet, self._directory.node, runtime, settings, scheduler=scheduler)
         await stack.enter_async_context(node)
         cluster.node = node
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from podrole.cluster.core.node_api import LogOptions
-from podrole.cluster.node.host import NodeSettings
 from podrole.cluster.node.node import Node
 from podrole.cluster.node.runtimes.process.images import Images
+from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
+from podrole.cluster.node.settings import NodeSettings
 
 MakeNode = Callable[..., AbstractAsyncContextManager[Node]]
 
@@ -35,8 +36,10 @@ def make_node(cluster: Any, time: Any, directory: Path) -> MakeNode:
     @asynccontextmanager
     async def make(**settings: Any) -> AsyncIterator[Node]:
         images = settings.pop("images", None) or Images(find_aws=lambda: None)
+        environment = settings.pop("environment", None)
+        runtime = ProcessRuntime(directory / "processes", environment=environment, images=images)
         given = replace(NodeSettings(stop_grace_seconds=0.5), **settings)
-        async with Node(cluster, directory, given, time=time, images=images, randomness=lambda: 0.0) as node:
+        async with Node(cluster, directory, runtime, given, time=time, randomness=lambda: 0.0) as node:
             yield node
 
     return make

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from podrole.cluster.node.errors import ImageProblem
-from podrole.cluster.node.runtimes.process.images import Images, find_beside_python, parse
+from podrole.cluster.node.image_names import parse_image
+from podrole.cluster.node.runtimes.process.images import Images, find_beside_python
 
 AWS = "/opt/bin/aws"
 
@@ -33,7 +34,7 @@ def images() -> Images:
     ],
 )
 def test_references_of_one_image_have_one_name(reference: str, name: str) -> None:
-    assert parse(reference).name == name
+    assert parse_image(reference).name == name
 
 
 @pytest.mark.parametrize(
@@ -41,13 +42,13 @@ def test_references_of_one_image_have_one_name(reference: str, name: str) -> Non
 )
 def test_what_is_no_reference_is_an_invalid_image_name(reference: str) -> None:
     with pytest.raises(ImageProblem) as raised:
-        parse(reference)
+        parse_image(reference)
     assert raised.value.reason == "InvalidImageName"
 
 
 @pytest.mark.parametrize("reference", ["amazon/aws-cli", "amazon/aws-cli:2.0", "public.ecr.aws/aws-cli/aws-cli:latest"])
 def test_the_aws_cli_images_run_the_local_aws(images: Images, reference: str) -> None:
-    assert images.resolve(reference).command_line([], ["sts", "get-caller-identity"]) == [
+    assert images.resolve(parse_image(reference)).command_line([], ["sts", "get-caller-identity"]) == [
         AWS,
         "sts",
         "get-caller-identity",
@@ -55,7 +56,7 @@ def test_the_aws_cli_images_run_the_local_aws(images: Images, reference: str) ->
 
 
 def test_podroles_own_image_runs_the_webhook_with_the_same_python(images: Images) -> None:
-    image = images.resolve("podrole:0.1.0")
+    image = images.resolve(parse_image("podrole:0.1.0"))
     webhook = ["/opt/python/bin/python3.11", "-m", "podrole.webhook"]
     assert image.command_line([], ["--port=8443"]) == [*webhook, "--port=8443"]
     assert image.command_line(["/webhook", "-v=3"], []) == [*webhook, "-v=3"]
@@ -65,35 +66,38 @@ def test_podroles_own_image_runs_the_webhook_with_the_same_python(images: Images
 
 @pytest.mark.parametrize("command", ["aws", "/usr/local/bin/aws", "/usr/bin/aws"])
 def test_the_aws_of_the_image_is_the_local_aws_by_any_of_its_names(images: Images, command: str) -> None:
-    assert images.resolve("amazon/aws-cli").command_line([command, "--version"], [])[0] == AWS
+    assert images.resolve(parse_image("amazon/aws-cli")).command_line([command, "--version"], [])[0] == AWS
 
 
 def test_a_program_elsewhere_in_the_image_is_not_taken_for_it(images: Images) -> None:
-    assert images.resolve("amazon/aws-cli").command_line(["/opt/mine/aws"], [])[0] == "/opt/mine/aws"
+    assert images.resolve(parse_image("amazon/aws-cli")).command_line(["/opt/mine/aws"], [])[0] == "/opt/mine/aws"
 
 
 def test_a_command_replaces_the_entry_point_and_drops_the_images_arguments(images: Images) -> None:
-    assert images.resolve("busybox").command_line([], []) == ["sh"]
-    assert images.resolve("busybox").command_line([], ["echo", "x"]) == ["echo", "x"]
-    assert images.resolve("busybox").command_line(["sleep"], ["1"]) == ["sleep", "1"]
-    assert images.resolve("amazon/aws-cli").command_line(["sleep"], []) == ["sleep"]
+    assert images.resolve(parse_image("busybox")).command_line([], []) == ["sh"]
+    assert images.resolve(parse_image("busybox")).command_line([], ["echo", "x"]) == ["echo", "x"]
+    assert images.resolve(parse_image("busybox")).command_line(["sleep"], ["1"]) == ["sleep", "1"]
+    assert images.resolve(parse_image("amazon/aws-cli")).command_line(["sleep"], []) == ["sleep"]
 
 
 def test_python_images_run_podroles_own_python(images: Images) -> None:
-    assert images.resolve("python:3.9").command_line([], ["-V"])[0] == "-V"
-    assert images.resolve("python:3.9").command_line(["python", "-V"], []) == ["/opt/python/bin/python3.11", "-V"]
-    assert images.resolve("python:3.9").command_line([], []) == ["/opt/python/bin/python3.11"]
+    assert images.resolve(parse_image("python:3.9")).command_line([], ["-V"])[0] == "-V"
+    assert images.resolve(parse_image("python:3.9")).command_line(["python", "-V"], []) == [
+        "/opt/python/bin/python3.11",
+        "-V",
+    ]
+    assert images.resolve(parse_image("python:3.9")).command_line([], []) == ["/opt/python/bin/python3.11"]
 
 
 def test_a_missing_aws_says_how_to_install_it() -> None:
     with pytest.raises(ImageProblem, match=r"pip install 'podrole\[demo\]'") as raised:
-        Images(find_aws=lambda: None).resolve("amazon/aws-cli")
+        Images(find_aws=lambda: None).resolve(parse_image("amazon/aws-cli"))
     assert raised.value.reason == "ErrImagePull"
 
 
 def test_an_unknown_image_says_what_can_be_run(images: Images) -> None:
     with pytest.raises(ImageProblem, match="amazon/aws-cli, busybox, alpine") as raised:
-        images.resolve("nginx:1.27")
+        images.resolve(parse_image("nginx:1.27"))
     assert raised.value.reason == "ErrImagePull"
     assert '"nginx:1.27"' in raised.value.what
 

@@ -203,9 +203,9 @@ async def test_without_a_previous_instance_it_says_so(node: Any, run_pod: Any, r
 
 
 async def test_a_running_container_can_be_followed_to_its_end(
-    node: Any, run_pod: Any, running: Any, cluster: Any, eventually: Any
+    node: Any, run_pod: Any, running: Any, directory: Path, eventually: Any
 ) -> None:
-    await run_pod(
+    made = await run_pod(
         "echo one; until test -e /v/go; do sleep 0.01; done; echo two",
         container={"volumeMounts": [{"name": "v", "mountPath": "/v"}]},
         volumes=[{"name": "v"}],
@@ -220,7 +220,6 @@ async def test_a_running_container_can_be_followed_to_its_end(
     first = await anext(stream)
     assert first == b"one\n"
     rest = asyncio.create_task(follow(stream))
-    (go,) = (node._host.pods).glob("*/volumes/v")
-    (go / "go").touch()
+    (directory / "pods" / made["metadata"]["uid"] / "volumes/v/go").touch()
     await rest
     assert parts == [b"two\n"]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podrole.cluster.node.runtimes.process.paths import Mount, PathRule, normalise
+from podrole.cluster.node.runtime import Mount, normalise
+from podrole.cluster.node.runtimes.process.paths import PathRule
 
 RULE = PathRule(
     [

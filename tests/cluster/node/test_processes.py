@@ -16,7 +16,9 @@ from podrole.base.files import make_private_directory
 from podrole.cluster.node.errors import NodeBusy, StartProblem
 from podrole.cluster.node.node import Node
 from podrole.cluster.node.runtimes.process import process_table
-from podrole.cluster.node.runtimes.process.processes import MARK, Process, start
+from podrole.cluster.node.runtimes.process.process import MARK, Process
+from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
+from podrole.cluster.node.runtimes.process.start import start
 
 RESTARTS = int(os.environ.get("PODROLE_TEST_RESTARTS", "40"))
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
@@ -154,7 +156,7 @@ async def test_a_process_that_keeps_forking_is_ended(launch: Any) -> None:
 async def test_a_terminal_is_a_terminal_and_can_be_resized(launch: Any) -> None:
     output = Collected()
     process = await launch("test -t 0 && test -t 1 && read x && stty size", output, terminal=True)
-    process.resize(120, 40)
+    await process.resize(120, 40)
     await process.stdin.write(b"go\n")
     assert await process.wait() == 0
     assert output.text.endswith("40 120\r\n")
@@ -209,7 +211,7 @@ def test_a_record_of_another_boot_ends_nothing(records: Path) -> None:
 KILLED = """
 import asyncio, sys
 from pathlib import Path
-from podrole.cluster.node.runtimes.process.processes import start
+from podrole.cluster.node.runtimes.process.start import start
 
 async def main():
     script = "setsid sleep 1000 & sleep 1000 & echo $! ; sleep 1000"
@@ -257,7 +259,7 @@ async def test_stopping_the_node_leaves_nothing_running(
 async def test_two_nodes_do_not_share_a_directory(make_node: Any, cluster: Any, time: Any, directory: Path) -> None:
     async with make_node():
         with pytest.raises(NodeBusy, match="Another podrole runs pods in"):
-            await Node(cluster, directory, time=time).start()
+            await Node(cluster, directory, ProcessRuntime(directory / "processes"), time=time).start()
 
 
 async def test_pods_beyond_the_limit_wait_until_others_have_ended(

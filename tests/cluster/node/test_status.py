@@ -8,16 +8,8 @@ import pytest
 
 from podrole.cluster.core.client import Object
 from podrole.cluster.node.containers.backoff import Backoff
-from podrole.cluster.node.pods.status import (
-    ContainerView,
-    Ended,
-    Running,
-    Terminated,
-    Waiting,
-    phase_of,
-    should_restart,
-    status_of,
-)
+from podrole.cluster.node.containers.states import ContainerView, Running, Terminated, Waiting, should_restart
+from podrole.cluster.node.pods.status import Ended, phase_of, status_of
 from podrole.cluster.node.scheduling.decision import Fits, Unschedulable, decide, is_ours, processes_of
 
 WAITING = Waiting("ContainerCreating")

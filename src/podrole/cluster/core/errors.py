@@ -253,3 +253,16 @@ def internal(message: str) -> StatusError:
 
 def unavailable(message: str) -> StatusError:
     return StatusError(503, "ServiceUnavailable", message)
+
+
+def shown(problem: BaseException) -> str:
+    """Return what an event or a status may say of a failure.
+
+    The message of an exception that is neither podrole's own nor the operating system's is left out: it may repeat a
+    token or a key.
+    """
+    if isinstance(problem, PodroleError):
+        return problem.what
+    if isinstance(problem, OSError):
+        return str(problem)
+    return f"an internal error ({type(problem).__name__}), which podrole's log describes"

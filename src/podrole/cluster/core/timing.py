@@ -71,3 +71,12 @@ async def first(*awaitables: Coroutine[Any, Any, Any]) -> int:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+FIRST_RETRY_SECONDS = 0.02
+MAX_RETRY_SECONDS = 30.0
+
+
+def retry_delay(failures: int) -> float:
+    """Return how many seconds to wait after so many earlier failures: doubling from 20 ms to 30 s."""
+    return min(FIRST_RETRY_SECONDS * 2.0 ** min(failures, 20), MAX_RETRY_SECONDS)

@@ -4,6 +4,7 @@
 
     NodeError
     ├── NodeBusy               another podrole runs pods in the same directory
+    ├── SandboxProblem         the runtime cannot prepare a pod
     └── ContainerProblem       keeps a container from being started; ``reason`` is the waiting reason that kubectl shows
         ├── ImageProblem       ErrImagePull, InvalidImageName
         ├── ConfigProblem      CreateContainerConfigError: a missing ConfigMap, Secret or key
@@ -28,6 +29,12 @@ class NodeBusy(NodeError):
     """Another podrole runs pods in the same directory."""
 
     code = "node-busy"
+
+
+class SandboxProblem(NodeError):
+    """The runtime cannot prepare a pod."""
+
+    code = "sandbox"
 
 
 class ContainerProblem(NodeError):

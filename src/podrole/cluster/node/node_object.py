@@ -1,4 +1,4 @@
-"""The Node object: what this machine is, said in Kubernetes' words without pretending to be a kubelet."""
+"""The Node object: this machine in Kubernetes' words, without pretending to be a kubelet."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import platform
 from collections.abc import Mapping
 from pathlib import Path
 
-from podrole import __version__
 from podrole.base.clock import rfc3339
 from podrole.cluster.core.client import Object
-from podrole.cluster.node.host import NodeSettings
+from podrole.cluster.node.runtime import Runtime
+from podrole.cluster.node.settings import NodeSettings
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-READY_MESSAGE = "podrole runs pods as local processes"
 
 
 def resources(settings: NodeSettings) -> dict[str, str]:
@@ -44,14 +43,16 @@ def node_object(settings: NodeSettings) -> Object:
     return {"apiVersion": "v1", "kind": "Node", "metadata": metadata, "spec": {}}
 
 
-def node_status(settings: NodeSettings, has: Mapping[str, str], *, since: float, now: float) -> Object:
-    """Return the Node's status; ``since`` is when it became ready, both are epoch seconds."""
+def node_status(
+    settings: NodeSettings, runtime: Runtime, has: Mapping[str, str], *, since: float, now: float
+) -> Object:
+    """Return the Node's status. ``has`` is its capacity; ``since`` is when it became ready. Times are epoch seconds."""
     pressures = [
         ("MemoryPressure", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
         ("DiskPressure", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
         ("PIDPressure", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
     ]
-    conditions = [("Ready", "True", "KubeletReady", READY_MESSAGE)]
+    conditions = [("Ready", "True", "KubeletReady", runtime.summary)]
     conditions[:0] = [(kind, "False", reason, message) for kind, reason, message in pressures]
     return {
         "addresses": [
@@ -75,7 +76,7 @@ def node_status(settings: NodeSettings, has: Mapping[str, str], *, since: float,
         "nodeInfo": {
             "architecture": ARCHITECTURES.get(platform.machine(), platform.machine()),
             "bootID": "",
-            "containerRuntimeVersion": f"podrole-local-processes://{__version__}",
+            "containerRuntimeVersion": runtime.version,
             "kernelVersion": platform.release(),
             "kubeProxyVersion": "",
             "kubeletVersion": f"{settings.kubernetes_version}+podrole",

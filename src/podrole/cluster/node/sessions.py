@@ -1,23 +1,23 @@
-"""exec and attach: a command in a container, or the container itself, with its streams at a client's other end."""
+"""exec and attach: a command in a container, or the container itself, whose streams lead to a client."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Literal
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import Any
 
 from podrole.cluster.core.errors import internal
 from podrole.cluster.core.node_api import Output, StreamOptions
-from podrole.cluster.node.containers.container import Container, Instance
+from podrole.cluster.node.containers.run import ContainerRun
 from podrole.cluster.node.errors import ContainerProblem
-from podrole.cluster.node.runtimes.process.processes import Process
+from podrole.cluster.node.runtime import ContainerProcess, RunningContainer, Stream
 
 HOLD_AT_BYTES = 1024 * 1024
-"""At this backlog a command that a client execs is held up; it goes on at half of it."""
+"""At this backlog a command that a client started is held up; it goes on at half of it."""
 DROP_AT_BYTES = 8 * 1024 * 1024
-"""At this backlog an attached client is let go: it may not hold up the container."""
+"""At this backlog an attached client is disconnected: it must not hold up the container."""
 
 
 class _Backlog:
@@ -30,11 +30,10 @@ class _Backlog:
         self.size = 0
         self.ended = False
 
-    def add(self, stream: str, data: bytes) -> None:
-        name: Literal["stdout", "stderr"] = "stderr" if stream == "stderr" else "stdout"
-        if self.ended or not getattr(self._options, name):
+    def add(self, stream: Stream, data: bytes) -> None:
+        if self.ended or not getattr(self._options, stream):
             return
-        self._items.append(Output(name, data))
+        self._items.append(Output(stream, data))
         self.size += len(data)
         self._changed.set()
 
@@ -60,24 +59,21 @@ class ExecSession:
     def __init__(self, options: StreamOptions) -> None:
         self._backlog = _Backlog(options)
         self._streams = 1 if options.tty else 2
-        self._process: Process | None = None
+        self._process: ContainerProcess | None = None
         self._ending: asyncio.Task[int] | None = None
 
     @classmethod
     async def start(
         cls,
-        container: Container,
-        instance: Instance,
+        container: RunningContainer,
         command: Sequence[str],
         options: StreamOptions,
         ended: Callable[[ExecSession], None],
     ) -> ExecSession:
-        """Start ``command``. Raises StatusError, worded as the kubelet does, where it cannot be executed."""
+        """Start ``command``. Raises StatusError, worded as the kubelet does, if it cannot be executed."""
         session = cls(options)
         try:
-            session._process = await container.start_inside(
-                instance, command, session._take, stdin=options.stdin, terminal=options.tty
-            )
+            session._process = await container.exec(command, session._take, stdin=options.stdin, terminal=options.tty)
         except ContainerProblem as problem:
             raise internal(f"error executing command in container: {problem.what}") from problem
         session._ending = asyncio.create_task(session._process.wait())
@@ -100,7 +96,8 @@ class ExecSession:
 
     async def resize(self, width: int, height: int) -> None:
         if self._process is not None:
-            self._process.resize(width, height)
+            with contextlib.suppress(OSError):  # it ended just now
+                await self._process.resize(width, height)
 
     async def wait(self) -> int:
         assert self._process is not None  # noqa: S101 - `start` made it
@@ -114,7 +111,7 @@ class ExecSession:
         if self._ending is not None:
             await self._ending
 
-    def _take(self, stream: str, data: bytes) -> None:
+    def _take(self, stream: Stream, data: bytes) -> None:
         if data:
             self._backlog.add(stream, data)
             if self._process is not None and self._backlog.size > HOLD_AT_BYTES:
@@ -128,12 +125,15 @@ class ExecSession:
 class AttachSession:
     """A client at the streams of a running container (``node_api.Session``). Without it the container runs on."""
 
-    def __init__(self, container: Container, instance: Instance, options: StreamOptions) -> None:
+    def __init__(
+        self, run: ContainerRun, container: RunningContainer, spec: Mapping[str, Any], options: StreamOptions
+    ) -> None:
         self._backlog = _Backlog(options)
-        self._instance = instance
-        self._stdin = instance.process.stdin if instance.process is not None and options.stdin else None
-        self._once = bool(container.spec.get("stdinOnce"))
-        instance.listeners.add(self._take)
+        self._run = run
+        self._container = container
+        self._stdin = container.stdin if options.stdin else None
+        self._once = bool(spec.get("stdinOnce"))
+        run.listeners.add(self._take)
 
     async def output(self) -> AsyncIterator[Output]:
         while (item := await self._backlog.take()) is not None:
@@ -148,23 +148,22 @@ class AttachSession:
             self._stdin.close()
 
     async def resize(self, width: int, height: int) -> None:
-        if self._instance.process is not None:
-            with contextlib.suppress(OSError):  # it ended just now
-                self._instance.process.resize(width, height)
+        with contextlib.suppress(OSError):  # it ended just now
+            await self._container.resize(width, height)
 
     async def wait(self) -> int:
-        if self._instance.process is not None and not self._backlog.ended:
-            await self._instance.process.wait()
+        if not self._backlog.ended:
+            await self._container.wait()
         return 0
 
     async def close(self) -> None:
-        self._instance.listeners.discard(self._take)
+        self._run.listeners.discard(self._take)
         self._backlog.end()
         await self.close_input()
 
-    def _take(self, stream: str, data: bytes) -> None:
+    def _take(self, stream: Stream, data: bytes) -> None:
         if data:
             self._backlog.add(stream, data)
         if not data or self._backlog.size > DROP_AT_BYTES:
             self._backlog.end()
-            self._instance.listeners.discard(self._take)
+            self._run.listeners.discard(self._take)

@@ -32,7 +32,10 @@ class Result:
 async def check(
     handler: Mapping[str, Any], container: Mapping[str, Any], *, address: str, seconds: float, run: RunCommand
 ) -> Result:
-    """Do one check of a probe or hook ``handler``. Only loopback is asked, whatever ``host`` says."""
+    """Do one check of a probe or hook ``handler``. Whatever ``host`` says, only ``address`` and loopback are asked.
+
+    ``container`` is the container's spec, whose ports have names.
+    """
     if command := (handler.get("exec") or {}).get("command"):
         code, output = await run(command, seconds)
         if code is None:
@@ -48,18 +51,23 @@ async def check(
 
 async def watch(
     probe: Mapping[str, Any],
-    checking: Callable[[float], Awaitable[Result]],
+    checking: Callable[[float], Awaitable[Result | None]],
     time: Time,
     report: Callable[[bool, Result], None],
 ) -> None:
-    """Check again and again. ``report`` gets each result after whether it now counts (the thresholds)."""
+    """Check each period, for ever. ``report`` gets whether a result counts by the thresholds, and the result.
+
+    ``checking`` does one check within so many seconds; None is a check without a result.
+    """
     await time.sleep_until(time.now() + float(probe.get("initialDelaySeconds") or 0))
     period = float(probe.get("periodSeconds") or 10)
     seconds = float(probe.get("timeoutSeconds") or 1)
     successes = failures = 0
     while True:
         result = await checking(seconds)
-        if result.healthy:
+        if result is None:
+            pass
+        elif result.healthy:
             successes, failures = successes + 1, 0
             report(successes >= int(probe.get("successThreshold") or 1), result)
         else:
@@ -72,7 +80,7 @@ async def _http(http: Mapping[str, Any], container: Mapping[str, Any], address: 
     import httpx2  # most pods have no HTTP probe, and it takes a while to import
 
     host = http.get("host") or address
-    if (refused := _beyond_loopback(host)) is not None:
+    if (refused := _out_of_reach(host, address)) is not None:
         return refused
     port = _port(http.get("port"), container)
     scheme = (http.get("scheme") or "HTTP").lower()
@@ -95,7 +103,7 @@ async def _http(http: Mapping[str, Any], container: Mapping[str, Any], address: 
 
 async def _tcp(tcp: Mapping[str, Any], container: Mapping[str, Any], address: str, seconds: float) -> Result:
     host = tcp.get("host") or address
-    if (refused := _beyond_loopback(host)) is not None:
+    if (refused := _out_of_reach(host, address)) is not None:
         return refused
     port = _port(tcp.get("port"), container)
     try:
@@ -119,9 +127,9 @@ def _port(port: Any, container: Mapping[str, Any]) -> int:
         return 0  # a name that no port has: refused like any port that nobody listens on
 
 
-def _beyond_loopback(host: str) -> Result | None:
+def _out_of_reach(host: str, address: str) -> Result | None:
     try:
-        loopback = ipaddress.ip_address(host).is_loopback
+        reached = host == address or ipaddress.ip_address(host).is_loopback
     except ValueError:
-        loopback = host == "localhost"
-    return None if loopback else Result(False, f"probes of this node reach loopback only, not {host}")
+        reached = host == "localhost"
+    return None if reached else Result(False, f"probes of this node reach loopback only, not {host}")

@@ -1,67 +1,65 @@
-"""A pod marked ``podrole.dev/simulate: "true"``: the node says that it runs, and runs nothing."""
+"""A pod marked ``podrole.dev/simulate: "true"``: the node reports that it runs, and runs nothing."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from podrole.cluster.core.client import Object
-from podrole.cluster.core.errors import StatusError
 from podrole.cluster.node.containers.container import Container
-from podrole.cluster.node.host import Host
-from podrole.cluster.node.pods.status import ContainerView, Kind, Running, Terminated, status_of
+from podrole.cluster.node.containers.states import ContainerView, Kind, Running, Terminated
+from podrole.cluster.node.context import NodeContext
+from podrole.cluster.node.pods.deletion import remove_from_api
+from podrole.cluster.node.pods.status_writer import STATUS_RETRY_SECONDS, StatusWriter
 
 
 class SimulatedPod:
     """Takes the place of a ``Pod``."""
 
-    def __init__(self, host: Host, pod: Object) -> None:
-        self._host = host
-        self.object = pod
-        self.containers: list[Container] = []
+    containers: Sequence[Container] = ()
+
+    def __init__(self, context: NodeContext, pod: Object) -> None:
+        self._context = context
+        self._status = StatusWriter(context, pod, self._views)
+        self._status.address = context.settings.address
         self.stopped = asyncio.Event()
         self._deletion_wanted = asyncio.Event()
 
+    @property
+    def object(self) -> Object:
+        """The pod as last seen."""
+        return self._status.object
+
     def update(self, pod: Object) -> None:
         """Take note of a deletion."""
-        self.object = pod
+        self._status.object = pod
         if pod["metadata"].get("deletionTimestamp"):
             self._deletion_wanted.set()
 
     def end(self, moment: float) -> None:
-        """Nothing runs, so nothing needs to end."""
+        """Do nothing: nothing runs, so nothing needs to end."""
 
     def forget(self) -> None:
-        """Nothing is kept."""
+        """Do nothing: nothing is kept."""
 
     async def run(self) -> None:
-        """Say that it runs, until it is deleted."""
+        """Report that the pod runs, until it is deleted."""
         self.stopped.set()
-        metadata, now = self.object["metadata"], self._host.time.now()
-        address = self._host.settings.address
-        status = status_of(self.object, self._views(now), ip=address, host_ip=address, started_at=now, now=now)
-        try:
-            patch = {"metadata": {"uid": metadata["uid"]}, "status": status}
-            await self._host.client.merge_patch(
-                "pods", metadata["namespace"], metadata["name"], patch, subresource="status"
-            )
-            await self._deletion_wanted.wait()
-            await self._host.client.delete(
-                "pods", metadata["namespace"], metadata["name"], grace_seconds=0, uid=metadata["uid"]
-            )
-        except StatusError as problem:
-            if problem.reason not in {"NotFound", "Conflict"}:
-                raise
+        while not await self._status.write():  # noqa: ASYNC110 - the API gives no sign of when it will do
+            await asyncio.sleep(STATUS_RETRY_SECONDS)
+        await self._deletion_wanted.wait()
+        await remove_from_api(self._context, self.object)
 
-    def _views(self, now: float) -> list[ContainerView]:
-        spec = self.object["spec"]
+    def _views(self) -> list[ContainerView]:
+        spec, began = self.object["spec"], self._status.started_at
         views = []
         for container in spec.get("initContainers") or ():
             sidecar = container.get("restartPolicy") == "Always"
             kind: Kind = "sidecar" if sidecar else "init"
-            state = Running(now) if sidecar else Terminated(0, "Completed", now, now, "")
+            state = Running(began) if sidecar else Terminated(0, "Completed", began, began, "")
             views.append(ContainerView(container["name"], container["image"], kind, state, ready=True, started=sidecar))
         views += [
-            ContainerView(each["name"], each["image"], "main", Running(now), ready=True, started=True)
+            ContainerView(each["name"], each["image"], "main", Running(began), ready=True, started=True)
             for each in spec["containers"]
         ]
         return views

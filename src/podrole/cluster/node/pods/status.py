@@ -7,60 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from podrole.base.clock import rfc3339
 from podrole.cluster.core.client import Object
+from podrole.cluster.node.containers.states import ContainerView, Running, State, Terminated, Waiting
 
-Kind = Literal["init", "sidecar", "main"]
-"""A sidecar is an init container with ``restartPolicy: Always``."""
 OWN_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Not running, and why."""
-
-    reason: str
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """Running since ``started_at`` (epoch seconds)."""
-
-    started_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Terminated:
-    """Has run. ``exit_code`` is 128 + n for signal n; the times are epoch seconds."""
-
-    exit_code: int
-    reason: str
-    started_at: float
-    finished_at: float
-    container_id: str
-    message: str = ""
-
-
-State = Waiting | Running | Terminated
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerView:
-    """A container as the status shows it."""
-
-    name: str
-    image: str
-    kind: Kind
-    state: State
-    last: Terminated | None = None
-    restarts: int = 0
-    ready: bool = False
-    started: bool = False
-    image_id: str = ""
-    container_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +22,6 @@ class Ended:
 
     reason: str
     message: str
-
-
-def should_restart(policy: str, exit_code: int) -> bool:
-    """Whether a container that has ended is started again."""
-    return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
 
 
 def phase_of(policy: str, containers: Sequence[ContainerView]) -> str:

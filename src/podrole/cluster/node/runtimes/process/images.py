@@ -7,7 +7,6 @@ program of this machine.
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -15,23 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from podrole.cluster.node.errors import ImageProblem
+from podrole.cluster.node.image_names import ImageReference
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-DEFAULT_REGISTRY = "docker.io"
 AWS_MISSING = (
     "the aws CLI is not installed on this machine; install it beside podrole with: pip install 'podrole[demo]'"
-)
-
-# The grammar of github.com/distribution/reference: a registry has a dot, a port or is localhost.
-_COMPONENT = r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
-_REFERENCE = re.compile(
-    rf"""
-    (?:(?P<registry>localhost(?::\d+)?|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::\d+)?|[A-Za-z0-9-]+:\d+)/)?
-    (?P<repository>{_COMPONENT}(?:/{_COMPONENT})*)
-    (?::(?P<tag>\w[\w.-]{{0,127}}))?
-    (?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{{32,}}))?
-    """,
-    re.VERBOSE | re.ASCII,
 )
 
 ProgramFinder = Callable[[], str | None]
@@ -60,38 +47,6 @@ class LocalImage:
         directory, _, name = line[0].rpartition("/")
         line[:1] = self.programs.get(name if directory in SYSTEM_PATH.split(":") else line[0], line[:1])
         return line
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """A parsed reference: ``docker.io/library/python:3.12`` and ``python:3.12`` are the same."""
-
-    registry: str
-    repository: str
-    tag: str | None
-    digest: str | None
-
-    @property
-    def name(self) -> str:
-        """Return the repository as a person writes it: without Docker Hub's own prefixes."""
-        if self.registry != DEFAULT_REGISTRY:
-            return f"{self.registry}/{self.repository}"
-        return self.repository.removeprefix("library/")
-
-
-def parse(reference: str) -> Image:
-    """Parse an image reference. Raises ImageProblem (InvalidImageName), worded as the kubelet does."""
-    match = _REFERENCE.fullmatch(reference)
-    if match is None:
-        raise ImageProblem(
-            f'Failed to apply default image tag "{reference}": couldn\'t parse image name "{reference}": '
-            "invalid reference format",
-            reason="InvalidImageName",
-        )
-    registry = match["registry"] or DEFAULT_REGISTRY
-    if registry in {"index.docker.io", "registry-1.docker.io"}:
-        registry = DEFAULT_REGISTRY
-    return Image(registry, match["repository"], match["tag"], match["digest"])
 
 
 _SHELLS: Mapping[str, tuple[str, ...]] = {
@@ -136,9 +91,9 @@ class Images:
         self._python = python or sys.executable
         self._find_aws = find_aws or (lambda: find_beside_python("aws", self._python))
 
-    def resolve(self, reference: str) -> LocalImage:
-        """Return what runs in place of ``reference``. Raises ImageProblem, worded for a person at kubectl."""
-        name = parse(reference).name
+    def resolve(self, image: ImageReference) -> LocalImage:
+        """Return what runs in place of an image. Raises ImageProblem, worded for a person at kubectl."""
+        name = image.name
         if name in _SHELLS:
             return LocalImage(command=_SHELLS[name])
         if name in _PYTHON:
@@ -147,7 +102,7 @@ class Images:
         if name in _AWS:
             aws = self._find_aws()
             if aws is None:
-                raise ImageProblem(f'failed to pull and unpack image "{reference}": {AWS_MISSING}')
+                raise ImageProblem(f'failed to pull and unpack image "{image.text}": {AWS_MISSING}')
             return LocalImage(entrypoint=("aws",), programs={"aws": (aws,)}, runs=aws)
         if name == _WEBHOOK:
             program = (self._python, "-m", "podrole.webhook")
@@ -160,7 +115,7 @@ class Images:
         if name in _PAUSE:
             return LocalImage(entrypoint=("sleep", "infinity"), runs="sleep infinity")
         raise ImageProblem(
-            f'failed to pull and unpack image "{reference}": this cluster runs pods as local processes and pulls no '
+            f'failed to pull and unpack image "{image.text}": this cluster runs pods as local processes and pulls no '
             f"images; what it can run: {', '.join(RUNNABLE)} (with any tag)"
         )
 

@@ -16,29 +16,16 @@ The rule cannot see paths that a program composes while it runs, nor those insid
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from podrole.cluster.node.runtime import Mount, normalise
 
 # Before a path: none of these, since then it is the tail of another path or of a variable.
 _NOT_BEFORE = r"\w.\-+~%/})\]*?$\\"
 # After a mountPath that is not followed by a slash: none of these, since then it is the head of another name.
 _NOT_AFTER = r"\w.\-+~%@$*?\[{\\"
 _TAIL = r"(?:/[\w.\-+~%@/]*)?"
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """``path`` is where the container has it, absolute and normalised; ``target`` where it lies on this machine."""
-
-    path: str
-    target: str
-
-
-def normalise(mount_path: str) -> str:
-    """Return a mountPath as the kubelet takes it: absolute, without ``.``, ``..`` and doubled slashes."""
-    return posixpath.normpath("/" + mount_path.lstrip("/"))
 
 
 class PathRule:

@@ -1,15 +1,11 @@
-"""A pod's volumes on disk: made before its containers start, kept fresh while they run.
+"""A pod's volumes on disk: made before its containers start, kept up to date while they run.
 
-Everything of a pod lies in one directory that only its owner may enter: ``volumes/<name>`` and, for each container,
-``containers/<name>`` with its home, temporary and working directories.
+The files lie in ``volumes/<name>`` in the pod's directory; a runtime gives them to containers.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +15,7 @@ from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.timing import Time
 from podrole.cluster.node.content.atomic_files import write_volume
 from podrole.cluster.node.content.environment import Reference, expand
+from podrole.cluster.node.content.sub_paths import prepare_sub_path
 from podrole.cluster.node.content.volumes import (
     MAX_JITTER_SECONDS,
     WRITTEN,
@@ -29,11 +26,12 @@ from podrole.cluster.node.content.volumes import (
     refresh_due,
     tokens_of,
 )
+from podrole.cluster.node.directories import is_plain_name
 from podrole.cluster.node.errors import MountProblem
-from podrole.cluster.node.runtimes.process.paths import Mount, normalise
+from podrole.cluster.node.runtime import Mount, normalise
 
 RESYNC_SECONDS = 60.0
-"""How often ConfigMaps, Secrets and labels in volumes are looked at again; the kubelet's period is about the same."""
+"""How often ConfigMaps, Secrets and labels in volumes are read again; the kubelet's period is about the same."""
 TOKEN_RETRY_SECONDS = 10.0
 
 
@@ -45,7 +43,7 @@ class VolumeProblem(MountProblem):
 
 
 class PodVolumes:
-    """The volumes of one pod. ``set_up`` and ``refresh`` raise VolumeProblem; what was there before then stays."""
+    """The volumes of one pod. Where ``set_up`` raises VolumeProblem, what was there before stays."""
 
     def __init__(
         self,
@@ -67,7 +65,7 @@ class PodVolumes:
     async def set_up(self, pod: Object) -> None:
         """Make every volume of ``pod``, or bring it up to date. Tokens that are not due stay.
 
-        A volume that fails does not keep the others from being made.
+        A volume that fails does not keep the others from being made. Raises the first VolumeProblem.
         """
         problems: list[VolumeProblem] = []
         for volume in pod["spec"].get("volumes") or ():
@@ -90,33 +88,25 @@ class PodVolumes:
         return max(now + 1.0, min([now + RESYNC_SECONDS, *self._due.values()]))
 
     def mounts_of(
-        self, pod: Object, container: Mapping[str, Any], own: Path, environment: Mapping[str, str]
+        self, pod: Object, container: Mapping[str, Any], directory: Path, environment: Mapping[str, str]
     ) -> list[Mount]:
-        """Return a container's volume mounts; ``own`` is its directory. Raises MountProblem."""
+        """Return a container's volume mounts; ``directory`` is that of this run of it. Raises MountProblem, OSError."""
         kinds = {volume["name"]: kind_of(volume) for volume in pod["spec"].get("volumes") or ()}
         mounts = []
         for index, mount in enumerate(container.get("volumeMounts") or ()):
-            path = normalise(mount["mountPath"])
-            if path == "/":
-                raise MountProblem(
-                    f'mountPath "{mount["mountPath"]}" of container {container["name"]} is not possible here: '
-                    "it would stand for every file of this machine"
-                )
             if mount["name"] not in kinds:
                 raise MountProblem(f'volume "{mount["name"]}" not found in pod')
             target = self._volume(mount["name"])
             sub_path = expand(mount.get("subPathExpr") or "", environment) or mount.get("subPath") or ""
             if sub_path:
-                written = kinds[mount["name"]] in WRITTEN
-                copy = own / "subpaths" / str(index) if written else None
-                target = _sub_path(
-                    target, sub_path, copy, f'volumeMount "{mount["name"]}" of container "{container["name"]}"'
-                )
-            mounts.append(Mount(path, str(target)))
+                copy = directory / "subpaths" / str(index) if kinds[mount["name"]] in WRITTEN else None
+                mount_of = f'volumeMount "{mount["name"]}" of container "{container["name"]}"'
+                target = prepare_sub_path(target, sub_path, copy, mount_of)
+            mounts.append(Mount(normalise(mount["mountPath"]), str(target), bool(mount.get("readOnly"))))
         return mounts
 
     def _volume(self, name: str) -> Path:
-        if "/" in name or name in {"", ".", ".."}:  # the API refuses such names too
+        if not is_plain_name(name):  # the API refuses such names, too
             raise MountProblem(f"volume name {name!r} is not a DNS label")
         return self._directory / "volumes" / name
 
@@ -154,8 +144,10 @@ class PodVolumes:
         self._due[wanted.key] = refresh_due(now, expires, jitter=self._randomness() * MAX_JITTER_SECONDS)
 
 
-async def find(client: ClusterClient, namespace: str, references: Any) -> dict[Reference, Object | None]:
-    """Get the objects that ``references`` (an iterable of Reference) name; None for each that is not there."""
+async def find(
+    client: ClusterClient, namespace: str, references: Iterable[Reference]
+) -> dict[Reference, Object | None]:
+    """Get the objects that ``references`` name; None for each that does not exist. Raises MountProblem."""
     found: dict[Reference, Object | None] = {}
     for resource, name in dict.fromkeys(references):
         try:
@@ -165,52 +157,3 @@ async def find(client: ClusterClient, namespace: str, references: Any) -> dict[R
                 raise MountProblem(problem.what) from problem
             found[resource, name] = None
     return found
-
-
-def make_container_directory(pod_directory: Path, name: str) -> Path:
-    """Return a fresh directory for a container, as a new container has a fresh file system."""
-    if "/" in name or name in {"", ".", ".."}:  # the API refuses such names too
-        raise MountProblem(f"container name {name!r} is not a DNS label")
-    own = pod_directory / "containers" / name
-    remove_tree(own)
-    for inside in ("home", "tmp", "work"):
-        (own / inside).mkdir(parents=True)
-    (own / "termination-log").touch(mode=0o600)
-    return own
-
-
-def remove_tree(directory: Path) -> None:
-    """Delete a directory and all in it, following no symlink, even where a process took away the permission to."""
-    if not directory.exists():
-        return
-    shutil.rmtree(directory, ignore_errors=True)
-    if directory.exists():
-        for folder, _, _ in os.walk(directory):
-            with contextlib.suppress(OSError):
-                Path(folder).chmod(0o700)
-        shutil.rmtree(directory, ignore_errors=True)
-
-
-def _sub_path(volume: Path, sub_path: str, copy: Path | None, whose: str) -> Path:
-    """Return where a subPath lies. It may not leave its volume, not even by a symlink that a process planted.
-
-    Of a volume that is replaced as a whole (``copy``) a subPath is the content at start, as with a bind mount.
-    """
-    if sub_path.startswith("/") or ".." in sub_path.split("/"):
-        raise MountProblem(f"failed to prepare subPath for {whose}: {sub_path!r} must be relative and without '..'")
-    root = volume.resolve()
-    inside = (volume / sub_path).resolve()
-    if not inside.is_relative_to(root):
-        raise MountProblem(f"failed to prepare subPath for {whose}: {sub_path!r} leads out of the volume")
-    if copy is None:
-        if not inside.exists():
-            inside.mkdir(parents=True)
-        return inside
-    if inside.is_dir():
-        shutil.copytree(inside, copy, symlinks=True)
-    elif inside.exists():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(inside, copy)
-    else:
-        copy.mkdir(parents=True)
-    return copy

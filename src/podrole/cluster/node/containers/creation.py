@@ -1,0 +1,84 @@
+"""Creating a container: image, configuration, and the attempts until both are there."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from podrole.cluster.node.containers.backoff import Backoff
+from podrole.cluster.node.containers.config import container_config
+from podrole.cluster.node.containers.report import ContainerReport, EnclosingPod
+from podrole.cluster.node.containers.states import Waiting
+from podrole.cluster.node.context import NodeContext
+from podrole.cluster.node.errors import ContainerProblem, ImageProblem
+from podrole.cluster.node.image_names import parse_image
+from podrole.cluster.node.runtime import ContainerConfig, CreatedContainer
+
+PULL_ERROR_SECONDS = 2.0
+"""How long ErrImagePull shows before ImagePullBackOff does."""
+CONFIG_RETRY_SECONDS = 10.0
+
+
+class Creation:
+    """Creates containers from one spec.
+
+    ``pause`` waits until a moment (epoch seconds) and returns False if the container is stopped meanwhile.
+    """
+
+    def __init__(
+        self,
+        context: NodeContext,
+        pod: EnclosingPod,
+        report: ContainerReport,
+        pause: Callable[[float], Awaitable[bool]],
+    ) -> None:
+        self._context = context
+        self._pod = pod
+        self._report = report
+        self._pause = pause
+
+    async def create(self) -> tuple[ContainerConfig, CreatedContainer] | None:
+        """Create a container; where that fails show why, wait and try again. None if it was stopped meanwhile."""
+        backoff = Backoff()
+        recorded = False
+        going_on = True
+        while going_on:
+            try:
+                image = parse_image(self._report.spec["image"])
+                pulled = await self._context.runtime.pull(image)
+                if not recorded:
+                    recorded = True
+                    self._report.image_id = pulled.image_id
+                    self._report.record("Normal", "Pulled", pulled.message)
+                config = await container_config(self._context, self._pod, self._report.spec, image)
+                return config, await self._pod.sandbox.create(config)
+            except ImageProblem as problem:
+                going_on = await self._pull_back_off(problem, backoff)
+            except ContainerProblem as problem:
+                going_on = await self._fail(problem.reason, problem.what)
+            except OSError as problem:
+                going_on = await self._fail("CreateContainerError", str(problem))
+        return None
+
+    async def _fail(self, reason: str, message: str) -> bool:
+        self._report.record("Warning", "Failed", f"Error: {message}")
+        self._report.set_state(Waiting(reason, message))
+        return await self._pause(self._context.time.now() + CONFIG_RETRY_SECONDS)
+
+    async def _pull_back_off(self, problem: ImageProblem, backoff: Backoff) -> bool:
+        report, image, now = self._report, self._report.spec["image"], self._context.time.now()
+        if problem.reason == "ErrImagePull":
+            report.record("Warning", "Failed", f'Failed to pull image "{image}": {problem.what}')
+        else:
+            report.record("Warning", "InspectFailed", problem.what)
+        report.record("Warning", "Failed", f"Error: {problem.reason}")
+        report.set_state(Waiting(problem.reason, problem.what))
+        backoff.attempted(now)
+        next_attempt = now + backoff.delay(now)
+        if problem.reason == "ErrImagePull":
+            if not await self._pause(min(now + PULL_ERROR_SECONDS, next_attempt)):
+                return False
+            message = f'Back-off pulling image "{image}"'
+            report.record("Normal", "BackOff", message)
+            report.record("Warning", "Failed", "Error: ImagePullBackOff")
+            report.set_state(Waiting("ImagePullBackOff", f"{message}: ErrImagePull: {problem.what}"))
+        return await self._pause(next_attempt)

@@ -1,0 +1,160 @@
+"""A ``Runtime`` whose containers are processes of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from signal import Signals
+
+from podrole import __version__
+from podrole.base.files import make_private_directory
+from podrole.cluster.core.client import Object
+from podrole.cluster.node.image_names import ImageReference
+from podrole.cluster.node.runtime import ContainerConfig, InputStream, Output, PulledImage
+from podrole.cluster.node.runtimes.process.images import Images
+from podrole.cluster.node.runtimes.process.prepare import Machine, Prepared, prepare
+from podrole.cluster.node.runtimes.process.process import MARK, Process
+from podrole.cluster.node.runtimes.process.process_table import end_recorded
+from podrole.cluster.node.runtimes.process.start import start
+
+LOOPBACK = "127.0.0.1"
+
+_log = logging.getLogger(__name__)
+
+
+class ProcessRuntime:
+    """Runs each container as a process of this machine. No image is pulled; ``docs/node.md`` has the rules.
+
+    ``directory`` is private to this runtime: the pids of its processes are noted there. ``environment`` has variables
+    for every process (AWS_ENDPOINT_URL …), overridden by the container's own; paths in it are not rewritten.
+    """
+
+    name = "podrole"
+    version = f"podrole-local-processes://{__version__}"
+    summary = "podrole runs pods as local processes"
+
+    def __init__(
+        self, directory: Path, *, environment: Mapping[str, str] | None = None, images: Images | None = None
+    ) -> None:
+        self._records = directory.absolute()
+        self._environment = environment or {}
+        self._images = images or Images()
+
+    async def start(self) -> None:
+        """End what an earlier podrole left running. Raises FileProblem if the directory is not writable."""
+        make_private_directory(self._records)
+        await self._clean_up()
+
+    async def stop(self) -> None:
+        """End what still runs."""
+        await self._clean_up()
+
+    async def pull(self, image: ImageReference) -> PulledImage:
+        """Return what stands in for an image. Raises ImageProblem with a list of what can be run."""
+        local = self._images.resolve(image)
+        return PulledImage(f"local:{local.runs}", f'Image "{image.text}" stands for {local.runs}; nothing was pulled')
+
+    async def create_sandbox(self, pod: Object, directory: Path) -> ProcessSandbox:
+        """Return the pod's part of this machine."""
+        metadata = pod["metadata"]
+        machine = Machine(metadata["name"], metadata["uid"], directory.parent, self._images, self._environment)
+        return ProcessSandbox(machine, self._records)
+
+    async def _clean_up(self) -> None:
+        if ended := await asyncio.to_thread(end_recorded, self._records, MARK):
+            _log.info("ended %d processes that were left running", ended)
+
+
+class ProcessSandbox:
+    """A pod's part of this machine. Nothing is shared but the network, which is the machine's loopback."""
+
+    address = LOOPBACK
+
+    def __init__(self, machine: Machine, records: Path) -> None:
+        self._machine = machine
+        self._records = records
+
+    async def create(self, config: ContainerConfig) -> PreparedContainer:
+        """Work out what is executed. Raises ConfigProblem, MountProblem, OSError."""
+        return PreparedContainer(config, prepare(config, self._machine), self._records)
+
+    async def remove(self) -> None:
+        """Do nothing: each container has ended with its processes."""
+
+
+class PreparedContainer:
+    """A process that can be started."""
+
+    def __init__(self, config: ContainerConfig, prepared: Prepared, records: Path) -> None:
+        self._config = config
+        self._prepared = prepared
+        self._records = records
+
+    async def start(self, output: Output) -> ProcessContainer:
+        """Start the process. Raises StartProblem or OSError."""
+        process = await start(
+            self._prepared.command,
+            environment=_with_terminal(self._prepared.environment, terminal=self._config.terminal),
+            directory=self._prepared.directory,
+            mark=self._config.identity,
+            output=output,
+            stdin=self._config.stdin,
+            terminal=self._config.terminal,
+            records=self._records,
+        )
+        return ProcessContainer(process, self._config, self._prepared, self._records)
+
+
+class ProcessContainer:
+    """A container whose program is a process of this machine, and what is started in it."""
+
+    def __init__(self, process: Process, config: ContainerConfig, prepared: Prepared, records: Path) -> None:
+        self._process = process
+        self._config = config
+        self._prepared = prepared
+        self._records = records
+
+    @property
+    def running(self) -> bool:
+        return self._process.running
+
+    @property
+    def stdin(self) -> InputStream | None:
+        return self._process.stdin
+
+    async def wait(self) -> int:
+        return await self._process.wait()
+
+    async def signal(self, number: Signals) -> None:
+        await self._process.signal(number)
+
+    async def kill(self) -> None:
+        await self._process.kill()
+
+    async def resize(self, columns: int, rows: int) -> None:
+        await self._process.resize(columns, rows)
+
+    def hold(self, held: bool) -> None:
+        self._process.hold(held)
+
+    async def exec(
+        self, command: Sequence[str], output: Output, *, stdin: bool = False, terminal: bool = False
+    ) -> Process:
+        """Start a command with the container's environment, files and path rule. Raises ContainerProblem."""
+        return await start(
+            self._prepared.translate(command),
+            environment=_with_terminal(self._prepared.environment, terminal=terminal),
+            directory=self._prepared.directory,
+            mark=self._config.identity,
+            output=output,
+            stdin=stdin,
+            terminal=terminal,
+            records=self._records,
+            guest=True,
+        )
+
+
+def _with_terminal(environment: Mapping[str, str], *, terminal: bool) -> Mapping[str, str]:
+    return {**environment, "TERM": "xterm"} if terminal else environment
