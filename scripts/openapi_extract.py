@@ -1,7 +1,7 @@
 """Write the extract of the Kubernetes API's schemas that the embedded cluster serves and validates with.
 
 The source is the development dependency ``kubernetes-validate``, which carries the definitions of each Kubernetes
-release. Run it after a change of KINDS or of the Kubernetes version; a test checks that it has been run.
+release. Run it after a new kind or Kubernetes version; a test checks that it has been run.
 """
 
 from __future__ import annotations
@@ -10,47 +10,15 @@ import json
 import re
 import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from podrole.cluster.kinds.registry import RESOURCES
+from podrole.cluster.schema.types import META
+
 VERSION = "1.36"
 TARGET = Path(__file__).parent.parent / "src/podrole/cluster/schema/kubernetes-1.36.json.z"
-
-KINDS = [
-    *(
-        f"io.k8s.api.core.v1.{kind}{suffix}"
-        for kind in ("ConfigMap", "Event", "Namespace", "Node", "Pod", "Secret", "Service", "ServiceAccount")
-        for suffix in ("", "List")
-    ),
-    *(
-        f"io.k8s.api.{kind}{suffix}"
-        for kind in (
-            "admissionregistration.v1.MutatingWebhookConfiguration",
-            "admissionregistration.v1.ValidatingWebhookConfiguration",
-            "apps.v1.Deployment",
-            "apps.v1.ReplicaSet",
-            "batch.v1.CronJob",
-            "batch.v1.Job",
-            "policy.v1.PodDisruptionBudget",
-            "rbac.v1.ClusterRole",
-            "rbac.v1.ClusterRoleBinding",
-            "rbac.v1.Role",
-            "rbac.v1.RoleBinding",
-        )
-        for suffix in ("", "List")
-    ),
-    "io.k8s.api.authentication.v1.SelfSubjectReview",
-    "io.k8s.api.authentication.v1.TokenRequest",
-    "io.k8s.api.authentication.v1.TokenReview",
-    "io.k8s.api.authorization.v1.LocalSubjectAccessReview",
-    "io.k8s.api.authorization.v1.SelfSubjectAccessReview",
-    "io.k8s.api.authorization.v1.SelfSubjectRulesReview",
-    "io.k8s.api.authorization.v1.SubjectAccessReview",
-    "io.k8s.api.autoscaling.v1.Scale",
-    "io.k8s.api.policy.v1.Eviction",
-    "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions",
-    "io.k8s.apimachinery.pkg.apis.meta.v1.Status",
-]
 
 SPECIAL = {
     # What the source writes as alternatives of nullable types, in the form that OpenAPI v3 documents have.
@@ -64,10 +32,21 @@ SPECIAL = {
 REFERENCE = re.compile(r"^#/\$defs/(.+)$")
 
 
+def served() -> Iterator[str]:
+    """Yield the names of the schemas that requests and answers have."""
+    for resource in RESOURCES:
+        yield resource.schema
+        if resource.stored:
+            yield f"{resource.schema}List"
+        yield from (subresource.schema for subresource in resource.subresources if subresource.schema)
+    yield f"{META}.DeleteOptions"
+    yield f"{META}.Status"
+
+
 def extract(definitions: dict[str, Any]) -> dict[str, Any]:
-    """Return the definitions of KINDS and of all that they refer to, as plain OpenAPI."""
+    """Return the definitions of all kinds that are served, and of all that they refer to, as plain OpenAPI."""
     found: dict[str, Any] = {}
-    waiting = list(KINDS)
+    waiting = list(served())
     while waiting:
         name = waiting.pop()
         if name in found:
