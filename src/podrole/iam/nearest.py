@@ -7,7 +7,6 @@ a person most likely meant; where it finds nothing it stays silent.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,8 +22,8 @@ from podrole.iam.principal import Principal, PrincipalType
 from podrole.iam.request import NO_RESOURCE, Facts
 from podrole.iam.values import parse_address, parse_network
 from podrole.iam.variables import parts, without_value
+from podrole.kube.subjects import split_subject
 
-_SERVICE_ACCOUNT = re.compile(r"system:serviceaccount:(?P<namespace>[^:]*):(?P<name>[^:]*)")
 _ARN_PARTS = ("prefix", "partition", "service", "region", "account", "resource")
 _OLD_VERSION_HINT = f"Version {OLD_VERSION} leaves ${{…}} as literal text; variables need Version {CURRENT_VERSION}"
 _SIMILAR = 0.75
@@ -385,26 +384,26 @@ def _swapped_claims(miss: _Miss) -> str:
 
 
 def _service_account(miss: _Miss) -> str:
-    asked = _SERVICE_ACCOUNT.fullmatch(miss.one)
+    asked = split_subject(miss.one)
     if asked is None or not miss.positive:
         return ""
     for value in miss.expected:
-        wanted = _SERVICE_ACCOUNT.fullmatch(value)
+        wanted = split_subject(value)
         if wanted is None:
             continue
-        same_namespace = _same(wanted["namespace"], asked["namespace"])
-        same_name = _same(wanted["name"], asked["name"])
+        same_namespace = _same(wanted.namespace, asked.namespace)
+        same_name = _same(wanted.name, asked.name)
         if same_namespace and not same_name:
-            return f"differs only in the service account: {_against(wanted['name'], asked['name'])}"
+            return f"differs only in the service account: {_against(wanted.name, asked.name)}"
         if same_name and not same_namespace:
-            return f"differs only in the namespace: {_against(wanted['namespace'], asked['namespace'])}"
+            return f"differs only in the namespace: {_against(wanted.namespace, asked.namespace)}"
     return ""
 
 
 def _subject_form(miss: _Miss) -> str:
-    if not miss.positive or not _SERVICE_ACCOUNT.fullmatch(miss.one):
+    if not miss.positive or not split_subject(miss.one):
         return ""
-    if not any(_SERVICE_ACCOUNT.fullmatch(value) for value in miss.expected):
+    if not any(split_subject(value) for value in miss.expected):
         return "the subject of a pod's token is system:serviceaccount:NAMESPACE:NAME"
     return ""
 

@@ -46,6 +46,16 @@ def label(value: str) -> list[str]:
     return problems
 
 
+def is_subdomain(value: str) -> bool:
+    """Say whether a text is an RFC 1123 subdomain."""
+    return not subdomain(value)
+
+
+def is_label(value: str) -> bool:
+    """Say whether a text is an RFC 1123 label."""
+    return not label(value)
+
+
 def label_1035(value: str) -> list[str]:
     """RFC 1035 label: services."""
     problems = [] if len(value) <= 63 else ["must be no more than 63 characters"]

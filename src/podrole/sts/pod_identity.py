@@ -23,6 +23,7 @@ from typing import Any
 
 from podrole.iam.directory import Directory, Role
 from podrole.iam.principal import Principal, PrincipalType
+from podrole.kube.subjects import subject_of
 from podrole.oidc.errors import KeysUnavailable, TokenFault, TokenRefused
 from podrole.oidc.keycache import KeySource
 from podrole.oidc.token import Claims, parse_token, read_claims
@@ -190,12 +191,12 @@ def _pod(claims: Claims) -> Pod:
                 next_step="mount the token as the webhook does: it must be bound to the pod that uses it",
             )
     namespace, name = str(values["kubernetes.io/namespace"]), str(account["name"])
-    if claims.subject != f"system:serviceaccount:{namespace}:{name}":
+    if claims.subject != subject_of(namespace, name):
         raise _invalid(
             Step.CLAIMS,
             "The token's claims contradict its subject.",
             got=repr(claims.subject),
-            expected=repr(f"system:serviceaccount:{namespace}:{name}"),
+            expected=repr(subject_of(namespace, name)),
         )
     return Pod(namespace, name, str(pod["name"]), str(pod["uid"]))
 

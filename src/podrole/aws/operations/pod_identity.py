@@ -7,7 +7,6 @@ decided of a token, ``podrole.sts.pod_identity`` decides.
 from __future__ import annotations
 
 import dataclasses
-import re
 import secrets
 import string
 import uuid
@@ -32,6 +31,8 @@ from podrole.iam.directory import Role
 from podrole.iam.document import parse_policy
 from podrole.iam.errors import InvalidARN, PolicyError
 from podrole.iam.policy import PolicyKind
+from podrole.kube.names import is_label, is_subdomain
+from podrole.kube.subjects import subject_of
 from podrole.oidc.keycache import KeySource
 from podrole.sts.credentials import Vault
 from podrole.sts.denial import Denial
@@ -47,8 +48,6 @@ from podrole.sts.trust import Candidate, trusts
 
 _ID_LETTERS = string.ascii_lowercase + string.digits
 # A label, and a subdomain: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/.
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_SERVICE_ACCOUNT = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _SAME = ("namespace", "serviceAccount", "roleArn", "disableSessionTags", "targetRoleArn", "policy", "tags")
 
 
@@ -186,7 +185,7 @@ class PodIdentity:
             raise denial_error(outcome)
         session, pod, association = outcome.session, outcome.pod, outcome.association
         call.explanation = {
-            "subject": f"system:serviceaccount:{pod.namespace}:{pod.service_account}",
+            "subject": subject_of(pod.namespace, pod.service_account),
             "pod": pod.name,
             "association": association.id,
             "session": session.arn,
@@ -233,9 +232,9 @@ class PodIdentity:
         """Return the parameters if what they make of an association can be. Raises AWSError."""
         given = self._valid(call)
         if before is None:
-            _require(_NAMESPACE.fullmatch(given["namespace"]), f"{given['namespace']} is not a valid namespace name.")
+            _require(is_label(given["namespace"]), f"{given['namespace']} is not a valid namespace name.")
             _require(
-                _SERVICE_ACCOUNT.fullmatch(given["serviceAccount"]),
+                is_subdomain(given["serviceAccount"]),
                 f"{given['serviceAccount']} is not a valid service account name.",
             )
         if given.get("roleArn") is not None:

@@ -11,6 +11,7 @@ import yaml
 
 from podrole.cli.demo.kubernetes import Kubernetes
 from podrole.cli.demo.shell import Outcome, Shell
+from podrole.kube.subjects import subject_of
 
 FIRST = "The world starts, and the account's administrator launches two instances"
 NAMESPACE, OTHER_NAMESPACE = "shop", "warehouse"
@@ -123,7 +124,7 @@ class Walkthrough:
             "Action": "sts:AssumeRoleWithWebIdentity",
             "Condition": {
                 "StringEquals": {
-                    f"{self.issuer_path}:sub": f"system:serviceaccount:{NAMESPACE}:{ACCOUNT_NAME}",
+                    f"{self.issuer_path}:sub": subject_of(NAMESPACE, ACCOUNT_NAME),
                     f"{self.issuer_path}:aud": "sts.amazonaws.com",
                 }
             },
@@ -194,7 +195,7 @@ class Walkthrough:
         self._explained(f"{ROLE}/", "ec2:RunInstances", "AmazonEC2ReadOnlyAccess", "ec2:Describe*")
 
     def refused_exchanges(self) -> None:
-        wanted = f"system:serviceaccount:{NAMESPACE}:{ACCOUNT_NAME}"
+        wanted = subject_of(NAMESPACE, ACCOUNT_NAME)
         done(self.kubernetes.create_service_account(NAMESPACE, "checkout"))
         self._refused_exchange(NAMESPACE, "checkout", wanted)
         done(self.kubernetes.create_namespace(OTHER_NAMESPACE))
@@ -205,7 +206,7 @@ class Walkthrough:
         done(self.kubernetes.annotate_service_account(namespace, name, ANNOTATION, self.role_arn))
         logs = self._refused(namespace, "stranger", name, "ec2", "describe-instances")
         expect(NOT_AUTHORIZED in logs.output, NOT_AUTHORIZED, logs)
-        subject = f"system:serviceaccount:{namespace}:{name}"
+        subject = subject_of(namespace, name)
         self._explained(f"{self.issuer_path}:sub", f"expected  {wanted}", f"got       {subject}")
 
     def _refused(self, namespace: str, pod: str, service_account: str, *arguments: str) -> Outcome:

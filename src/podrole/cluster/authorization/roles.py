@@ -12,8 +12,9 @@ from typing import Any
 
 from podrole.cluster.authorization.rules import Rule
 from podrole.cluster.core.store import Store
-from podrole.cluster.core.users import User, split_service_account
+from podrole.cluster.core.users import User
 from podrole.cluster.kinds.registry import BY_NAME
+from podrole.kube.subjects import parse_subject
 
 Object = dict[str, Any]
 
@@ -106,7 +107,7 @@ class Roles:
 
 
 def _keys(user: User) -> Iterator[_Subject]:
-    account = split_service_account(user.name)
+    account = parse_subject(user.name)
     if account is not None:
         yield "ServiceAccount", *account
     yield "User", "", user.name

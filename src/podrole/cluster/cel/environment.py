@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from podrole.cluster.core.users import User, service_account_groups, service_account_name
+from podrole.cluster.core.users import User, service_account_groups
+from podrole.kube.subjects import subject_of
 
 Object = dict[str, Any]
 _Map = Mapping[str, Any]
@@ -96,7 +97,7 @@ def environment(decide: Decide | None) -> Any:
 
 def _as_account(so_far: _Map, namespace: str, name: str) -> Object:
     groups = list(service_account_groups(namespace))
-    return {**so_far, "user": service_account_name(namespace, name), "groups": groups}
+    return {**so_far, "user": subject_of(namespace, name), "groups": groups}
 
 
 def _checked(decide: Decide | None, so_far: _Map, verb: str) -> Object:

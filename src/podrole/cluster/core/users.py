@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from podrole.kube.subjects import subject_of
+
 MASTERS = "system:masters"
 AUTHENTICATED = "system:authenticated"
 UNAUTHENTICATED = "system:unauthenticated"
 SERVICE_ACCOUNTS = "system:serviceaccounts"
-_SERVICE_ACCOUNT_PREFIX = "system:serviceaccount:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +42,10 @@ ADMINISTRATOR = User("admin", groups=(MASTERS, AUTHENTICATED))
 ANONYMOUS = User("system:anonymous", groups=(UNAUTHENTICATED,))
 
 
-def service_account_name(namespace: str, name: str) -> str:
-    return f"{_SERVICE_ACCOUNT_PREFIX}{namespace}:{name}"
-
-
 def service_account_groups(namespace: str) -> tuple[str, ...]:
     return (SERVICE_ACCOUNTS, f"{SERVICE_ACCOUNTS}:{namespace}", AUTHENTICATED)
 
 
-def split_service_account(user_name: str) -> tuple[str, str] | None:
-    """Return namespace and name where the user is a service account, else None."""
-    if not user_name.startswith(_SERVICE_ACCOUNT_PREFIX):
-        return None
-    namespace, separator, name = user_name.removeprefix(_SERVICE_ACCOUNT_PREFIX).partition(":")
-    return (namespace, name) if separator and namespace and name else None
-
-
 def controller(name: str) -> User:
     """Return the service account in kube-system under which a controller of that name acts."""
-    return User(service_account_name("kube-system", name), groups=service_account_groups("kube-system"))
+    return User(subject_of("kube-system", name), groups=service_account_groups("kube-system"))

@@ -23,9 +23,9 @@ from podrole.cluster.core.users import (
     AUTHENTICATED,
     User,
     service_account_groups,
-    split_service_account,
 )
 from podrole.cluster.identity.service_accounts import ServiceAccountTokens, TokenRejected
+from podrole.kube.subjects import parse_subject
 
 _PREFIX = "impersonate-"
 _EXTRA = "impersonate-extra-"
@@ -143,7 +143,7 @@ def impersonated_user(user: User, headers: Sequence[tuple[str, str]], authorizer
 def _permissions(
     user: User, target: User, groups: list[str], extra: dict[str, tuple[str, ...]]
 ) -> list[AccessAttributes]:
-    account = split_service_account(target.name)
+    account = parse_subject(target.name)
     asked = [
         AccessAttributes(
             user, "impersonate", version="v1", resource="serviceaccounts", namespace=account[0], name=account[1]
@@ -168,7 +168,7 @@ def _permissions(
 
 
 def _groups(name: str, groups: list[str]) -> tuple[str, ...]:
-    account = split_service_account(name)
+    account = parse_subject(name)
     if account is not None and not groups:
         return service_account_groups(account[0])
     if name == ANONYMOUS.name:

@@ -22,8 +22,9 @@ from typing import Any
 
 from podrole.base.clock import Clock
 from podrole.cluster.core.store import Store
-from podrole.cluster.core.users import User, service_account_groups, service_account_name, split_service_account
+from podrole.cluster.core.users import User, service_account_groups
 from podrole.cluster.kinds.registry import BY_NAME
+from podrole.kube.subjects import parse_subject, subject_of
 from podrole.oidc.errors import TokenFault, TokenRefused
 from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey
@@ -101,7 +102,7 @@ class ServiceAccountTokens:
             "jti": str(uuid.uuid4()),
             "kubernetes.io": kubernetes,
             "nbf": now,
-            "sub": service_account_name(metadata["namespace"], metadata["name"]),
+            "sub": subject_of(metadata["namespace"], metadata["name"]),
         }
         return mint(claims, self.keys[0])
 
@@ -149,7 +150,7 @@ class ServiceAccountTokens:
     def _user(self, claims: VerifiedClaims) -> User:
         """Check steps 5 and 6."""
         kubernetes = claims.payload.get("kubernetes.io")
-        named = split_service_account(claims.subject)
+        named = parse_subject(claims.subject)
         if named is None or not isinstance(kubernetes, Mapping):
             raise TokenRejected("invalid bearer token: it is no service account's")
         namespace, name = named

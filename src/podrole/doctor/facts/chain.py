@@ -24,6 +24,7 @@ from podrole.doctor.sources.account import Account, EKSAssociation
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import OIDCProvider, Role
 from podrole.iam.errors import InvalidARN
+from podrole.kube.subjects import subject_of
 from podrole.oidc.errors import KeysUnavailable
 from podrole.oidc.jwks import Keys
 from podrole.sts.circumstances import Circumstances
@@ -43,7 +44,7 @@ class DoctorTarget:
     @property
     def subject(self) -> str:
         """The ``sub`` of its tokens."""
-        return f"system:serviceaccount:{self.namespace}:{self.service_account}"
+        return subject_of(self.namespace, self.service_account)
 
     def __str__(self) -> str:
         if self.pod is not None:

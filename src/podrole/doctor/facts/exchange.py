@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from podrole.doctor.sources.account import EKSAssociation
 from podrole.iam.arn import oidc_provider_arn, parse_arn
 from podrole.iam.directory import AccessKey, Directory, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
+from podrole.kube.subjects import subject_of
 from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey, VerificationKey
 from podrole.sts.circumstances import Circumstances
@@ -96,7 +97,7 @@ class ExchangeEvaluation:
 
 def of_stranger(question: ExchangeQuestion) -> ExchangeQuestion:
     """Return the same question about a service account that nobody has: what is granted to it is granted to anybody."""
-    return replace(question, subject=f"system:serviceaccount:{STRANGER}:{STRANGER}")
+    return replace(question, subject=subject_of(STRANGER, STRANGER))
 
 
 def ask_sts(question: ExchangeQuestion, directory: Directory) -> Granted | Denial:
@@ -129,7 +130,7 @@ def ask_eks_auth(
     binding = {"namespace": association.namespace, "serviceaccount": account, "pod": {"name": pod, "uid": STRANGER}}
     claims = {
         "iss": issuer,
-        "sub": f"system:serviceaccount:{association.namespace}:{association.service_account}",
+        "sub": subject_of(association.namespace, association.service_account),
         "aud": [AUDIENCE],
         "iat": now,
         "nbf": now,

@@ -31,6 +31,7 @@ from podrole.doctor.similarity import nearest
 from podrole.doctor.sources.account import Account, EKSAssociation
 from podrole.doctor.sources.cluster import Cluster, Object
 from podrole.doctor.sources.sources import Sources
+from podrole.kube.subjects import find_subjects, subject_of
 from podrole.oidc.discovery import fetch_keys
 from podrole.oidc.errors import KeysFault, KeysUnavailable, TokenRefused
 from podrole.oidc.fetch import Fetcher
@@ -46,7 +47,6 @@ MOST_PODS = 5
 """How many pods of a service account are looked at, the newest of each workload."""
 PROBE_SECONDS = 3
 _UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 - stands for a source address that nobody knows
-_SUBJECT = re.compile(r"system:serviceaccount:([a-z0-9.-]+):([a-z0-9.-]+)(?![a-z0-9.*?-])")
 # What a ReplicaSet or Job appends, and before that a Deployment.
 _APPENDED = re.compile(r"(?:-[a-z0-9]{5,10})?-[a-z0-9]{5}$")
 _MOST_SUBJECTS = 20
@@ -210,10 +210,10 @@ class Gatherer:
         if role is None or isinstance(role, CannotTell):
             return frozenset()
         found = set()
-        for namespace, name in sorted(set(_SUBJECT.findall(role.trust_policy)))[:_MOST_SUBJECTS]:
+        for namespace, name in sorted(set(find_subjects(role.trust_policy)))[:_MOST_SUBJECTS]:
             item = await _fact(_get(self.sources, "serviceaccounts", namespace, name))
             if item is not None:  # what cannot be told counts as there: nothing is taken from it
-                found.add(f"system:serviceaccount:{namespace}:{name}")
+                found.add(subject_of(namespace, name))
         return frozenset(found)
 
     # Pods

@@ -12,6 +12,7 @@ from typing import Any
 
 from podrole.base.events import Event
 from podrole.doctor.errors import BadTarget
+from podrole.kube.subjects import split_subject, subject_of
 from podrole.sts.denial import ASSUME_ROLE_STEPS, POD_IDENTITY_STEPS, WEB_IDENTITY_STEPS, Step
 
 LAST = "last"
@@ -37,8 +38,8 @@ class CallHistory:
     @property
     def namespace(self) -> str:
         """The service account's namespace, empty where no service account is known."""
-        parts = self.subject.split(":")
-        return parts[2] if len(parts) == 4 and self.subject.startswith("system:serviceaccount:") else ""
+        subject = split_subject(self.subject)
+        return subject.namespace if subject is not None else ""
 
     @property
     def service_account(self) -> str:
@@ -89,7 +90,7 @@ def history_of(log: Sequence[Event], event: Event) -> CallHistory:
     if event.kind == "admission":
         namespace, _, pod = (event.on or "").partition("/")
         account = str((event.explanation or {}).get("serviceAccount") or "default")
-        return CallHistory(event, admission=event, subject=f"system:serviceaccount:{namespace}:{account}", pod=pod)
+        return CallHistory(event, admission=event, subject=subject_of(namespace, account), pod=pod)
     exchange = None if event.what in EXCHANGES else _beginning(log, event)
     subject, pod = token_owner(exchange or event)
     admission = _admission(log, subject, pod, (exchange or event).time)
@@ -130,9 +131,9 @@ def session_begun_by(event: Event) -> str | None:
 
 def _admission(log: Sequence[Event], subject: str, pod: str, before: float) -> Event | None:
     """Return how the pod came in: the last of its name before the call, as a later one may have taken its place."""
-    parts = subject.split(":")
-    if not pod or len(parts) != 4:
+    owner = split_subject(subject)
+    if not pod or owner is None:
         return None
-    where = f"{parts[2]}/{pod}"
+    where = f"{owner.namespace}/{pod}"
     came = (event for event in log if event.kind == "admission" and event.on == where and event.time <= before)
     return next(came, None)

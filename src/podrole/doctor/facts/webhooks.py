@@ -14,11 +14,12 @@ from podrole.cluster.core.label_selectors import label_selector
 from podrole.cluster.core.users import User
 from podrole.cluster.kinds.registry import BY_NAME
 from podrole.cluster.kinds.webhook_configurations import default_webhook_configuration
+from podrole.kube.subjects import subject_of
 
 Object = dict[str, Any]
 
 _PODS = BY_NAME["pods"]
-_SOMEBODY = User("system:serviceaccount:kube-system:replicaset-controller")
+_SOMEBODY = User(subject_of("kube-system", "replicaset-controller"))
 # EKS's own, the one that Amazon publishes, podrole's, and what others call theirs.
 _MARKS = ("pod-identity-webhook", "iam-for-pods", "irsa", "aws-pod-identity")
 

@@ -29,11 +29,11 @@ from podrole.doctor.sources.sources import Sources
 from podrole.iam.document import compile_policy
 from podrole.iam.errors import MalformedPolicyDocument, PolicyError
 from podrole.iam.policy import PolicyKind
+from podrole.kube.subjects import PREFIX, find_subjects
 from podrole.webhook.settings import InjectionSettings
 
 _ACCOUNT = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):")
 _PROVIDER = re.compile(r":oidc-provider/([^\"\s]+)")
-_SUBJECT = re.compile(r"system:serviceaccount:([a-z0-9-]+):([a-z0-9.-]+)(?![a-z0-9.*?-])")
 _STEP = re.compile(r"\.([A-Za-z]\w*)|\[(\d+)\]|\[(\"(?:[^\"\\]|\\.)*\")\]")
 _LINE_AND_COLUMN = re.compile(r" \(line \d+, column \d+\)")
 _NO_ACCOUNT = "000000000000"
@@ -200,14 +200,14 @@ def _is_for_pods(role: RoleFile, issuer: str) -> bool:
     """Say whether a role is meant for a cluster's pods; there are other identity providers."""
     text = "" if role.trust is None else role.trust.text
     named = bool(issuer) and f":oidc-provider/{issuer.removeprefix('https://')}" in text
-    return named or "system:serviceaccount:" in text or ":oidc-provider/oidc.eks." in text
+    return named or PREFIX in text or ":oidc-provider/oidc.eks." in text
 
 
 async def _of_role(files: _Files, role: RoleFile) -> list[Finding]:
     """Check a role that no service account of the files names: by the service account that its trust policy names."""
     text = role.trust.text if role.trust is not None else ""
-    named = _SUBJECT.search(text)
-    target = DoctorTarget(named[1], named[2]) if named else DoctorTarget(STRANGER, STRANGER)
+    named = find_subjects(text)
+    target = DoctorTarget(*named[0]) if named else DoctorTarget(STRANGER, STRANGER)
     arn = f"arn:aws:iam::{_account_of(files, text)}:role{role.path or '/'}{role.name or 'unnamed'}"
     case = await _case(files, target, arn, _issuer_of(role))
     bare = replace(case, service_account=CannotTell("No service account of these files names the role."), pods=())

@@ -9,7 +9,6 @@ API server does not answer.
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from collections.abc import Set as AbstractSet
 
 from podrole.kube.client import METADATA, KubernetesClient, path_of
 from podrole.kube.errors import APIRefusal, APIUnavailable, KubeconfigProblem, KubeError
+from podrole.kube.names import is_label, is_subdomain
 from podrole.kube.reflector import BackOff, PartialObject, Reflector
 from podrole.webhook.errors import WebhookError
 from podrole.webhook.identity.binding import Binding
@@ -38,10 +38,6 @@ MAX_AT_ONCE = 16
 
 MAX_WAITING = 1_000
 """Service accounts that are waited for at most: more at once come from nobody who means well."""
-
-
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
-"""A DNS subdomain. https://kubernetes.io/docs/concepts/overview/working-with-objects/names/"""
 
 
 class LookupFailed(WebhookError):
@@ -99,7 +95,7 @@ class ServiceAccountCache:
 
         Raises LookupFailed where the API server gives no answer within the limit.
         """
-        if not _NAME.fullmatch(namespace) or not _NAME.fullmatch(name):
+        if not is_label(namespace) or not is_subdomain(name):
             return None  # no service account can be called so, and the name is not put into a path
         if not self.reflector.connected:
             self.reflector.hurry()  # whoever sends a review is an API server that is there
