@@ -71,7 +71,7 @@ def test_a_lifetime_that_kubernetes_would_refuse_is_clamped_and_named() -> None:
     match = bindings.find("demo", "sa")
     assert match is not None
     assert match[1].token_expiration == 600
-    assert warnings == ["entry 'demo/sa' of ConfigMap pod-identity-webhook: TokenExpiration is 60 s, taken as 600 s"]
+    assert warnings == ["entry 'demo/sa' of ConfigMap pod-identity-webhook: TokenExpiration is 60 s; 600 s is used"]
 
 
 @pytest.mark.parametrize(
@@ -108,18 +108,18 @@ def test_an_entry_without_a_role_exempts_from_a_wildcard() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [
-        ("no-slash", role("x"), "expected <namespace>/<service account>"),
-        ("a/b/c", role("x"), "expected <namespace>/<service account>"),
-        ("/b", role("x"), "expected <namespace>/<service account>"),
-        ("a/", role("x"), "expected <namespace>/<service account>"),
-        ("a/b", None, "it is not a JSON object"),
-        ("a/b", "arn", "it is not a JSON object"),
-        ("a/b", {"RoleARN": 7}, "RoleARN is not a string"),
-        ("a/b", role("x") | {"TokenExpiration": "600"}, "TokenExpiration is not a whole number"),
-        ("a/b", role("x") | {"TokenExpiration": True}, "TokenExpiration is not a whole number"),
-        ("a/b", role("x") | {"UseRegionalSTS": "true"}, "UseRegionalSTS is not true or false"),
-        ("a/b", role("x") | {"AWSEndpointURL": "minio"}, "AWSEndpointURL is not an http or https URL"),
-        ("a/b", role("x") | {"AWSCABundle": "A B"}, "AWSCABundle is neither"),
+        ("no-slash", role("x"), "must be <namespace>/<service account>"),
+        ("a/b/c", role("x"), "must be <namespace>/<service account>"),
+        ("/b", role("x"), "must be <namespace>/<service account>"),
+        ("a/", role("x"), "must be <namespace>/<service account>"),
+        ("a/b", None, "it must be a JSON object"),
+        ("a/b", "arn", "it must be a JSON object"),
+        ("a/b", {"RoleARN": 7}, "RoleARN must be a string"),
+        ("a/b", role("x") | {"TokenExpiration": "600"}, "TokenExpiration must be a whole number of seconds"),
+        ("a/b", role("x") | {"TokenExpiration": True}, "TokenExpiration must be a whole number of seconds"),
+        ("a/b", role("x") | {"UseRegionalSTS": "true"}, "UseRegionalSTS must be true or false"),
+        ("a/b", role("x") | {"AWSEndpointURL": "minio"}, "AWSEndpointURL must be an http or https URL"),
+        ("a/b", role("x") | {"AWSCABundle": "A B"}, "AWSCABundle must be <configmap>"),
     ],
 )
 def test_an_entry_that_cannot_be_read_is_skipped_and_all_others_hold(key: str, value: Any, says: str) -> None:

@@ -183,10 +183,7 @@ async def test_warnings_reach_the_person(api: APIServer, client: Client) -> None
     response = await client.review(pod_of("typo"))
     assert "patch" in response
     assert response["warnings"] == [
-        (
-            "annotation eks.amazonaws.com/token-expiration was not understood and is ignored "
-            "(expected a whole number of seconds)"
-        ),
+        "annotation eks.amazonaws.com/token-expiration is ignored: it must be a whole number of seconds",
         "the role 'reader' is not an ARN (expected arn:aws:iam::<account>:role/<name>)",
     ]
 

@@ -50,7 +50,7 @@ def test_a_value_without_an_end_leaves_the_entry_out(field: str) -> None:
     assert bindings.find("demo", "sa") is None
     assert bindings.find("demo", "other") is not None
     assert warnings == [
-        f"entry 'demo/sa' of ConfigMap pod-identity-webhook is skipped: {field} is longer than {MAX_VALUE} characters"
+        f"entry 'demo/sa' of ConfigMap pod-identity-webhook is ignored: {field} must have at most {MAX_VALUE} characters"
     ]
 
 

@@ -58,7 +58,7 @@ def test_an_endpoint_that_is_none(url: str) -> None:
 def test_a_role_without_an_end_is_cut_and_named() -> None:
     mutation = mutation_of(pod_of(), {"role-arn": "arn:" + "x" * 1_000_000})
     assert len(mutation.patch) < 2 * MAX_VALUE
-    assert mutation.warnings[0] == "annotation eks.amazonaws.com/role-arn is cut: it is longer than 2048 characters"
+    assert mutation.warnings[0] == "annotation eks.amazonaws.com/role-arn is cut to 2048 characters"
     assert "is not an ARN" in mutation.warnings[1]
 
 
@@ -67,7 +67,9 @@ def test_another_annotation_without_an_end_is_ignored_and_named(name: str) -> No
     long = {"aws-endpoint-url": "http://host/" + "x" * 1_000_000}.get(name, "1" * 1_000_000)
     mutation = mutation_of(pod_of(), {name: long})
     assert mutation.patch == mutation_of(pod_of()).patch
-    assert mutation.warnings == [f"annotation eks.amazonaws.com/{name} is ignored: it is longer than 2048 characters"]
+    assert mutation.warnings == [
+        f"annotation eks.amazonaws.com/{name} is ignored: it must have at most 2048 characters"
+    ]
 
 
 def test_a_region_of_dollars_is_the_operators_own() -> None:

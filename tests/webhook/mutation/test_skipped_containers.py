@@ -32,7 +32,7 @@ def test_which_containers_are_skipped(annotation: str, skipped: set[str]) -> Non
 def test_an_annotation_that_is_no_list_is_warned_of() -> None:
     pod = pod_of(annotations={"eks.amazonaws.com/skip-containers": '"a'})
     assert mutation_of(pod).warnings == [
-        "annotation eks.amazonaws.com/skip-containers is not a line of comma-separated names; no container is skipped"
+        "annotation eks.amazonaws.com/skip-containers is ignored: it must be names of containers separated by commas"
     ]
 
 

@@ -39,7 +39,7 @@ class _AnnotationReader:
         text = self._annotations.get(f"{self._prefix}/{name}") or None
         if text is not None and len(text) > MAX_VALUE:
             # Given all the same, like any role that cannot be right: whoever looks into the pod sees what is wrong.
-            self.warnings.append(f"annotation {self._prefix}/{name} is cut: it is longer than {MAX_VALUE} characters")
+            self.warnings.append(f"annotation {self._prefix}/{name} is cut to {MAX_VALUE} characters")
             return text[:MAX_VALUE]
         return text
 
@@ -47,7 +47,7 @@ class _AnnotationReader:
         text = self._value(name)
         if text == "":
             # Kubernetes would make the token for the API server itself, which no STS takes.
-            self.warnings.append(f"annotation {self._prefix}/{name} is empty and is ignored")
+            self.warnings.append(f"annotation {self._prefix}/{name} is ignored: it must not be empty")
         return text or None
 
     def boolean(self, name: str) -> bool | None:
@@ -69,7 +69,7 @@ class _AnnotationReader:
             return None
         clamped = clamp_expiration(seconds)
         if clamped != seconds:
-            self.warnings.append(f"annotation {self._prefix}/{name} is {seconds} s, taken as {clamped} s")
+            self.warnings.append(f"annotation {self._prefix}/{name} is {seconds} s; {clamped} s is used")
         return clamped
 
     def endpoint(self, name: str) -> str | None:
@@ -94,13 +94,11 @@ class _AnnotationReader:
         text = self._annotations.get(f"{self._prefix}/{name}")
         if text is not None and len(text) > MAX_VALUE:
             self.warnings.append(
-                f"annotation {self._prefix}/{name} is ignored: it is longer than {MAX_VALUE} characters"
+                f"annotation {self._prefix}/{name} is ignored: it must have at most {MAX_VALUE} characters"
             )
             return None
         return text
 
     def _not_understood(self, name: str, expected: str) -> None:
         # The value stays out of it: it may be anything, and warnings reach audit logs.
-        self.warnings.append(
-            f"annotation {self._prefix}/{name} was not understood and is ignored (expected {expected})"
-        )
+        self.warnings.append(f"annotation {self._prefix}/{name} is ignored: it must be {expected}")

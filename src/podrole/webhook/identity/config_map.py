@@ -109,12 +109,12 @@ def parse_bindings(data: Mapping[str, str | None] | None) -> tuple[ConfigMapBind
         namespace, _, name = key.partition("/")
         if not namespace or not name or "/" in name:
             warnings.append(
-                f"entry {key!r} of ConfigMap {CONFIG_MAP} is skipped: expected <namespace>/<service account>"
+                f"entry {key!r} of ConfigMap {CONFIG_MAP} is ignored: its key must be <namespace>/<service account>"
             )
             continue
         binding = read_entry(value)
         if isinstance(binding, str):
-            warnings.append(f"entry {key!r} of ConfigMap {CONFIG_MAP} is skipped: {binding}")
+            warnings.append(f"entry {key!r} of ConfigMap {CONFIG_MAP} is ignored: {binding}")
             continue
         entries[namespace, name] = binding
         warnings.extend(f"entry {key!r} of ConfigMap {CONFIG_MAP}: {warning}" for warning in binding.warnings)
@@ -124,26 +124,26 @@ def parse_bindings(data: Mapping[str, str | None] | None) -> tuple[ConfigMapBind
 def read_entry(value: Any) -> Binding | str:
     """Return one entry's binding, or why it is none. Field names are matched without regard to case, as Go does."""
     if not isinstance(value, dict):
-        return "it is not a JSON object"
+        return "it must be a JSON object"
     fields = {name.lower(): content for name, content in value.items()}
     for name, wanted in ENTRY_FIELDS.items():
         content = fields.get(name.lower())
         if isinstance(content, str) and len(content) > MAX_VALUE:
-            return f"{name} is longer than {MAX_VALUE} characters"
+            return f"{name} must have at most {MAX_VALUE} characters"
         # bool is an int to Python and not to JSON.
         if content is not None and (not isinstance(content, wanted) or (wanted is int and isinstance(content, bool))):
-            return f"{name} is not {_TYPE_NAMES[wanted]}"
+            return f"{name} must be {_TYPE_NAMES[wanted]}"
     warnings: list[str] = []
     expiration = fields.get("tokenexpiration") or None
     if expiration is not None and clamp_expiration(expiration) != expiration:
-        warnings.append(f"TokenExpiration is {expiration} s, taken as {clamp_expiration(expiration)} s")
+        warnings.append(f"TokenExpiration is {expiration} s; {clamp_expiration(expiration)} s is used")
         expiration = clamp_expiration(expiration)
     endpoint = fields.get("awsendpointurl")
     if endpoint is not None and (endpoint := parse_endpoint(endpoint)) is None:
-        return "AWSEndpointURL is not an http or https URL"
+        return "AWSEndpointURL must be an http or https URL"
     bundle = fields.get("awscabundle")
     if bundle is not None and (bundle := parse_ca_bundle(bundle)) is None:
-        return "AWSCABundle is neither <configmap> nor <configmap>/<key>"
+        return "AWSCABundle must be <configmap> or <configmap>/<key>"
     return Binding(
         role_arn=fields.get("rolearn") or None,
         audience=fields.get("audience") or None,
@@ -156,7 +156,7 @@ def read_entry(value: Any) -> Binding | str:
     )
 
 
-_TYPE_NAMES = {str: "a string", bool: "true or false", int: "a whole number"}
+_TYPE_NAMES = {str: "a string", bool: "true or false", int: "a whole number of seconds"}
 
 
 def _specificity(key: tuple[str, str]) -> tuple[bool, bool, int, tuple[str, str]]:

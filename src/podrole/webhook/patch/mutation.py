@@ -307,7 +307,7 @@ def _containers_to_skip(pod: Pod, settings: InjectionSettings, warnings: list[st
         return frozenset()
     record = first_csv_record(text) if len(text) <= MAX_SKIP else None
     if record is None:
-        warnings.append(f"annotation {key} is not a line of comma-separated names; no container is skipped")
+        warnings.append(f"annotation {key} is ignored: it must be names of containers separated by commas")
         return frozenset()
     # No container's name has a space, so one beside a comma is a slip.
     return frozenset([name.strip() for name in record])
@@ -323,9 +323,9 @@ def _expiration(pod: Pod, identity: Identity, settings: InjectionSettings, jitte
         if seconds is not None:
             clamped = clamp_expiration(seconds)
             if clamped != seconds:
-                warnings.append(f"annotation {key} is {seconds} s, taken as {clamped} s")
+                warnings.append(f"annotation {key} is {seconds} s; {clamped} s is used")
             return clamped
-        warnings.append(f"annotation {key} is not a whole number of seconds and is ignored")
+        warnings.append(f"annotation {key} is ignored: it must be a whole number of seconds")
     if (
         identity.method == "container_credentials"
         and not identity.explicit_expiration
