@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podrole.webhook.identity.annotations import read_annotations
+from podrole.webhook.identity.annotations import BINDING_ANNOTATIONS, read_annotations
 from podrole.webhook.identity.binding import EMPTY_BINDING, Binding
 from podrole.webhook.identity.config_map import EMPTY_CONFIG_MAP, ConfigMapBindings
 from podrole.webhook.identity.resolution import resolve
@@ -28,7 +28,7 @@ def test_an_annotated_role_with_defaults() -> None:
     assert identity.endpoint_url == ""
     assert identity.ca_bundle is None
     assert identity.session_name is False
-    assert identity.warnings == ()
+    assert identity.warning_texts == []
     assert identity.source == "the annotations of service account demo/sa"
 
 
@@ -83,9 +83,9 @@ def test_another_prefix_hides_amazons() -> None:
 def test_a_value_that_is_not_understood_is_named_and_ignored(annotation: str, value: str, says: str) -> None:
     identity = identity_of({"role-arn": ARN, annotation: value})
     assert identity is not None
-    assert len(identity.warnings) == 1
-    assert f"eks.amazonaws.com/{annotation}" in identity.warnings[0]
-    assert says in identity.warnings[0]
+    assert len(identity.warning_texts) == 1
+    assert f"eks.amazonaws.com/{annotation}" in identity.warning_texts[0]
+    assert says in identity.warning_texts[0]
 
 
 def test_a_value_that_is_not_understood_is_not_repeated() -> None:
@@ -98,7 +98,7 @@ def test_a_role_that_cannot_be_right_is_given_all_the_same_and_named() -> None:
     identity = identity_of({"role-arn": "reader"})
     assert identity is not None
     assert identity.role_arn == "reader"
-    assert identity.warnings == ("the role 'reader' is not an ARN (expected arn:aws:iam::<account>:role/<name>)",)
+    assert identity.warning_texts == ["the role 'reader' is not an ARN (expected arn:aws:iam::<account>:role/<name>)"]
 
 
 def test_a_bare_name_becomes_an_arn_where_the_account_is_known() -> None:
@@ -110,9 +110,9 @@ def test_a_bare_name_becomes_an_arn_where_the_account_is_known() -> None:
 
 def test_an_endpoint_relaxes_the_look_at_the_role() -> None:
     ceph = "arn:aws:iam:::role/reader"
-    assert identity_of({"role-arn": ceph}).warnings  # type: ignore[union-attr]
-    assert identity_of({"role-arn": ceph, "aws-endpoint-url": "https://rgw.example"}).warnings == ()  # type: ignore[union-attr]
-    assert identity_of({"role-arn": ceph}, injection(aws_endpoint_url="https://rgw.example")).warnings == ()  # type: ignore[union-attr]
+    assert identity_of({"role-arn": ceph}).role_problem  # type: ignore[union-attr]
+    assert identity_of({"role-arn": ceph, "aws-endpoint-url": "https://rgw.example"}).role_problem is None  # type: ignore[union-attr]
+    assert identity_of({"role-arn": ceph}, injection(aws_endpoint_url="https://rgw.example")).role_problem is None  # type: ignore[union-attr]
 
 
 def test_an_empty_annotation_takes_the_flags_endpoint_away() -> None:
@@ -165,17 +165,7 @@ def test_an_annotation_without_a_role_adds_nothing_to_the_config_maps_role() -> 
 
 @given(
     st.dictionaries(
-        st.sampled_from(
-            [
-                "role-arn",
-                "audience",
-                "sts-regional-endpoints",
-                "token-expiration",
-                "aws-endpoint-url",
-                "aws-ca-bundle",
-                "role-session-name",
-            ]
-        ),
+        st.sampled_from([annotation.name for annotation in BINDING_ANNOTATIONS]),
         st.text(),
     )
 )

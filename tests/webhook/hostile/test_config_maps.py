@@ -49,9 +49,8 @@ def test_a_value_without_an_end_leaves_the_entry_out(field: str) -> None:
     bindings, warnings = parsed({"demo/sa": {"RoleARN": ARN, field: long}, "demo/other": {"RoleARN": ARN}})
     assert bindings.find("demo", "sa") is None
     assert bindings.find("demo", "other") is not None
-    assert warnings == [
-        f"entry 'demo/sa' of ConfigMap pod-identity-webhook is ignored: {field} must have at most {MAX_VALUE} characters"
-    ]
+    problem = f"{field} must have at most {MAX_VALUE} characters"
+    assert warnings == [f"entry 'demo/sa' of ConfigMap pod-identity-webhook is ignored: {problem}"]
 
 
 def test_a_thousand_faults_are_a_few_lines_of_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -16,14 +16,13 @@ from typing import TYPE_CHECKING
 
 from podrole.doctor.errors import CannotTell
 from podrole.webhook.identity import role_arn
-from podrole.webhook.identity.annotations import read_annotations
+from podrole.webhook.identity.annotations import ROLE_ARN, read_annotations
 from podrole.webhook.identity.binding import EMPTY_BINDING, Identity
 from podrole.webhook.identity.resolution import resolve
 
 if TYPE_CHECKING:
     from podrole.doctor.facts.chain import ChainFacts
 
-ROLE_ARN = "role-arn"
 _SIMILAR = 0.8
 # What other tools call it, or people write: only letters count.
 _OTHER_NAMES = frozenset({"rolearn", "iamrole", "iamrolearn", "role", "arn", "assumerolearn", "awsrolearn"})
@@ -84,7 +83,7 @@ def _bind(case: ChainFacts) -> BindingFacts:
     if identity is not None:
         cleaned = clean(identity.role_arn)
         if cleaned != identity.role_arn and role_arn.problem_with(cleaned) is None:
-            key = f"{prefix}/{ROLE_ARN}"
+            key = ROLE_ARN.key(prefix)
             meant = _resolve(case, {**annotations, key: cleaned})
             return BindingFacts(identity, meant, BindingMistake.CHARACTERS, key, cleaned, case.role_arn)
         return BindingFacts(identity, given_role=case.role_arn)
@@ -93,7 +92,7 @@ def _bind(case: ChainFacts) -> BindingFacts:
         return _meant(case, annotations, BindingMistake.KEY, misspelt, annotations[misspelt] or "")
     for facts in () if isinstance(case.pods, CannotTell) else case.pods:
         on_pod = annotations_of(facts.pod)
-        carried = f"{prefix}/{ROLE_ARN}" if on_pod.get(f"{prefix}/{ROLE_ARN}") else nearest_key(on_pod, prefix)
+        carried = ROLE_ARN.key(prefix) if on_pod.get(ROLE_ARN.key(prefix)) else nearest_key(on_pod, prefix)
         if carried is not None:
             return _meant(case, annotations, BindingMistake.ON_POD, carried, on_pod[carried] or "")
     return BindingFacts(None, given_role=case.role_arn)
@@ -107,7 +106,7 @@ def clean(value: str) -> str:
 
 def nearest_key(annotations: Mapping[str, str | None], prefix: str) -> str | None:
     """Return the key that was probably meant as ``prefix/role-arn``, None where none looks like it."""
-    wanted = f"{prefix}/{ROLE_ARN}"
+    wanted = ROLE_ARN.key(prefix)
     found: list[tuple[float, str]] = []
     for key, value in annotations.items():
         if key == wanted or not value or key == "kubectl.kubernetes.io/last-applied-configuration":
@@ -131,7 +130,7 @@ def annotations_of(item: Mapping[str, object] | None) -> dict[str, str | None]:
 def _meant(
     case: ChainFacts, annotations: Mapping[str, str | None], mistake: BindingMistake, key: str, value: str
 ) -> BindingFacts:
-    wanted = f"{case.settings.annotation_prefix}/{ROLE_ARN}"
+    wanted = ROLE_ARN.key(case.settings.annotation_prefix)
     cleaned = clean(value)
     return BindingFacts(None, _resolve(case, {**annotations, wanted: cleaned}), mistake, key, cleaned, case.role_arn)
 

@@ -16,7 +16,7 @@ from podrole.base.partitions import partition_of
 from podrole.cluster.admission.matching import RegisteredWebhook
 from podrole.cluster.node.content.environment import Reference
 from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.binding import ROLE_ARN, BindingFacts, bind
+from podrole.doctor.facts.binding import BindingFacts, bind
 from podrole.doctor.facts.exchange import ExchangeEvaluation, ExchangeQuestion, evaluate_exchange
 from podrole.doctor.remedies.changes import Object, Workload
 from podrole.doctor.remedies.commands import Tools
@@ -28,6 +28,7 @@ from podrole.kube.subjects import subject_of
 from podrole.oidc.errors import KeysUnavailable
 from podrole.oidc.jwks import Keys
 from podrole.sts.circumstances import Circumstances
+from podrole.webhook.identity.annotations import ROLE_ARN
 from podrole.webhook.identity.binding import Identity
 from podrole.webhook.identity.config_map import ConfigMapBindings
 from podrole.webhook.settings import InjectionSettings
@@ -175,7 +176,7 @@ class ChainFacts:
     @property
     def role_annotation(self) -> str:
         """The key that binds a service account to a role."""
-        return f"{self.settings.annotation_prefix}/{ROLE_ARN}"
+        return ROLE_ARN.key(self.settings.annotation_prefix)
 
     @property
     def partition(self) -> str | None:

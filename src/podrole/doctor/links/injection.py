@@ -24,6 +24,7 @@ from podrole.doctor.report.findings import (
     unknown,
     verdict_from,
 )
+from podrole.webhook.identity.annotations import SKIP_CONTAINERS
 from podrole.webhook.identity.binding import Identity
 from podrole.webhook.patch.injection_plan import CREDENTIALS
 
@@ -130,7 +131,7 @@ def _of_containers(case: ChainFacts, facts: PodFacts, admitted: PodInjection) ->
 
 
 def _skipped(case: ChainFacts, facts: PodFacts, container: Mapping[str, Any], *, alone: bool) -> Finding:
-    key = f"{case.settings.annotation_prefix}/skip-containers"
+    key = SKIP_CONTAINERS.key(case.settings.annotation_prefix)
     name = container.get("name", "")
     listed = [one.strip() for one in (annotations_of(facts.pod).get(key) or "").split(",")]
     kept = ",".join(one for one in listed if one != name)

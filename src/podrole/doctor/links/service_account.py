@@ -368,19 +368,19 @@ def _role_meant(case: ChainFacts, value: str) -> str | None:
 
 
 def _not_understood(case: ChainFacts, identity: Identity) -> list[Finding]:
-    prefix = case.settings.annotation_prefix
     found = []
-    for fault in identity.warnings:
-        if fault.startswith("the role "):
-            continue  # PR105 to PR108 say it
-        key = next((word for word in fault.split() if word.startswith(f"{prefix}/")), f"{prefix}/…")
-        remove = Annotate(_KIND, case.target.namespace, case.target.service_account, {key: None})
+    for warning in identity.warnings:
+        key = warning.annotation
+        remedy = Remedy("write a value that is understood into the ConfigMap")
+        if key is not None:
+            remove = Annotate(_KIND, case.target.namespace, case.target.service_account, {key: None})
+            remedy = Remedy("write a value that is understood, or take the annotation out", (remove,))
         found.append(
             Finding(
                 "PR110",
-                f"{fault[0].upper()}{fault[1:]}.",
-                _about(case, "metadata", "annotations", key),
-                Remedy("write a value that is understood, or take the annotation out", (remove,)),
+                f"{warning.text[0].upper()}{warning.text[1:]}.",
+                _about(case) if key is None else _about(case, "metadata", "annotations", key),
+                remedy,
                 severity=Severity.RISK,
             )
         )

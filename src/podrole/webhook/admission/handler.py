@@ -15,6 +15,7 @@ from typing import Protocol
 import msgspec
 
 from podrole.webhook.admission.review import VERSIONS, AdmissionRequest, allowed, decode_review, denied, is_null
+from podrole.webhook.identity.annotations import ROLE_ARN
 from podrole.webhook.identity.binding import Identity
 from podrole.webhook.metrics import Metrics
 from podrole.webhook.patch.mutation import Mutation, mutate, mutate_ephemeral
@@ -134,7 +135,7 @@ class AdmissionHandler:
             self._metrics.count("pod_identity_webhook_missing_sa_count")
             warnings.append(f"service account {namespace}/{account} does not exist")
         if identity is None:
-            annotation = f"{self._settings.annotation_prefix}/role-arn"
+            annotation = ROLE_ARN.key(self._settings.annotation_prefix)
             why = f"nothing binds service account {namespace}/{account} to one: annotate it with {annotation}"
             return self._nothing(asked, why, "unbound", warnings)
 

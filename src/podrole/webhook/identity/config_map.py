@@ -18,22 +18,12 @@ from typing import Any
 
 import msgspec
 
-from podrole.webhook.identity.binding import Binding
-from podrole.webhook.identity.values import MAX_VALUE, clamp_expiration, parse_ca_bundle, parse_endpoint
+from podrole.webhook.identity.annotations import CONFIG_MAP_ANNOTATIONS
+from podrole.webhook.identity.binding import Binding, BindingWarning
+from podrole.webhook.identity.values import NotUnderstood
 
 CONFIG_MAP = "pod-identity-webhook"
 CONFIG_KEY = "config"
-
-ENTRY_FIELDS: dict[str, type] = {
-    "RoleARN": str,
-    "Audience": str,
-    "UseRegionalSTS": bool,
-    "TokenExpiration": int,
-    "AWSEndpointURL": str,
-    "AWSCABundle": str,
-    "RoleSessionName": bool,
-}
-"""What an entry may say; the first four are the EKS webhook's."""
 
 _WILDCARDS = frozenset("*?[")
 _UNTIL_WILDCARD = re.compile(r"[^*?\[]*")
@@ -112,51 +102,39 @@ def parse_bindings(data: Mapping[str, str | None] | None) -> tuple[ConfigMapBind
                 f"entry {key!r} of ConfigMap {CONFIG_MAP} is ignored: its key must be <namespace>/<service account>"
             )
             continue
-        binding = read_entry(value)
-        if isinstance(binding, str):
-            warnings.append(f"entry {key!r} of ConfigMap {CONFIG_MAP} is ignored: {binding}")
+        try:
+            binding = entries[namespace, name] = read_entry(value)
+        except NotUnderstood as problem:
+            warnings.append(f"entry {key!r} of ConfigMap {CONFIG_MAP} is ignored: {problem}")
             continue
-        entries[namespace, name] = binding
-        warnings.extend(f"entry {key!r} of ConfigMap {CONFIG_MAP}: {warning}" for warning in binding.warnings)
+        warnings.extend(f"entry {key!r} of ConfigMap {CONFIG_MAP}: {warning.text}" for warning in binding.warnings)
     return ConfigMapBindings(entries), warnings
 
 
-def read_entry(value: Any) -> Binding | str:
-    """Return one entry's binding, or why it is none. Field names are matched without regard to case, as Go does."""
+def read_entry(value: object) -> Binding:
+    """Return one entry's binding. The names of fields are matched without regard to case, as Go does.
+
+    Raises NotUnderstood if the entry is malformed.
+    """
     if not isinstance(value, dict):
-        return "it must be a JSON object"
+        raise NotUnderstood("it must be a JSON object")
     fields = {name.lower(): content for name, content in value.items()}
-    for name, wanted in ENTRY_FIELDS.items():
-        content = fields.get(name.lower())
-        if isinstance(content, str) and len(content) > MAX_VALUE:
-            return f"{name} must have at most {MAX_VALUE} characters"
-        # bool is an int to Python and not to JSON.
-        if content is not None and (not isinstance(content, wanted) or (wanted is int and isinstance(content, bool))):
-            return f"{name} must be {_TYPE_NAMES[wanted]}"
-    warnings: list[str] = []
-    expiration = fields.get("tokenexpiration") or None
-    if expiration is not None and clamp_expiration(expiration) != expiration:
-        warnings.append(f"TokenExpiration is {expiration} s; {clamp_expiration(expiration)} s is used")
-        expiration = clamp_expiration(expiration)
-    endpoint = fields.get("awsendpointurl")
-    if endpoint is not None and (endpoint := parse_endpoint(endpoint)) is None:
-        return "AWSEndpointURL must be an http or https URL"
-    bundle = fields.get("awscabundle")
-    if bundle is not None and (bundle := parse_ca_bundle(bundle)) is None:
-        return "AWSCABundle must be <configmap> or <configmap>/<key>"
-    return Binding(
-        role_arn=fields.get("rolearn") or None,
-        audience=fields.get("audience") or None,
-        regional_sts=fields.get("useregionalsts"),
-        token_expiration=expiration,
-        endpoint_url=endpoint,
-        ca_bundle=bundle,
-        session_name=fields.get("rolesessionname"),
-        warnings=tuple(warnings),
-    )
+    warnings: list[BindingWarning] = []
+    values: dict[str, Any] = {}
+    for annotation in CONFIG_MAP_ANNOTATIONS:
+        field = annotation.config_map_field
+        content = fields.get(field.lower())
+        if content is None:
+            continue
 
+        def warn(problem: str, field: str = field) -> None:
+            warnings.append(BindingWarning(f"{field} {problem}"))
 
-_TYPE_NAMES = {str: "a string", bool: "true or false", int: "a whole number of seconds"}
+        try:
+            values[annotation.binding_field] = annotation.syntax.read_json(content, warn)
+        except NotUnderstood as problem:
+            raise NotUnderstood(f"{field} {problem}") from None
+    return Binding(**values, warnings=tuple(warnings))
 
 
 def _specificity(key: tuple[str, str]) -> tuple[bool, bool, int, tuple[str, str]]:

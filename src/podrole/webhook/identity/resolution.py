@@ -58,7 +58,8 @@ def _web_identity(binding: Binding, source: str, settings: InjectionSettings) ->
         ca_bundle=settings.aws_ca_bundle if binding.ca_bundle is None else binding.ca_bundle or None,
         session_name=settings.role_session_name if binding.session_name is None else binding.session_name,
         source=source,
-        warnings=binding.warnings if problem is None else (*binding.warnings, f"the role {arn!r} {problem}"),
+        warnings=binding.warnings,
+        role_problem=None if problem is None else f"the role {arn!r} {problem}",
     )
 
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from podrole.webhook.golang import first_csv_record, parse_int64
+from podrole.webhook.identity.annotations import SKIP_CONTAINERS, TOKEN_EXPIRATION, Annotation
 from podrole.webhook.identity.binding import Identity
-from podrole.webhook.identity.values import clamp_expiration
 from podrole.webhook.patch.injection_plan import (
     CA_FILE,
     REGION,
@@ -64,8 +63,7 @@ MOUNT = "volumeMount"
 MAX_NAME = 63
 """A longer container's name is refused by Kubernetes later on, and is not repeated in full before."""
 
-MAX_SKIP = 64 * 1024
-"""Characters that name more containers than are looked at."""
+T = TypeVar("T")
 
 _LABEL_POINTER = POD_IDENTITY_LABEL.replace("~", "~0").replace("/", "~1")
 
@@ -118,11 +116,11 @@ def mutate(pod: Pod, identity: Identity, settings: InjectionSettings, *, jitter:
     """
     spec = pod.spec
     if spec is None or not spec.containers:
-        return Mutation(identity, b"", [], list(identity.warnings))
+        return Mutation(identity, b"", [], identity.warning_texts)
     number = len(spec.containers) + len(spec.init_containers or ())
     if number > MAX_CONTAINERS:
         excuse = f"the pod has {number} containers and gets no AWS identity: at most {MAX_CONTAINERS} are looked at"
-        return Mutation(identity, b"", [], [*identity.warnings, excuse])
+        return Mutation(identity, b"", [], [*identity.warning_texts, excuse])
     work = _PatchBuilder.on(pod, identity, settings)
     work.visit("containers", spec.containers)
     if spec.init_containers:
@@ -181,7 +179,7 @@ class _PatchBuilder:
     def on(cls, pod: Pod, identity: Identity, settings: InjectionSettings) -> _PatchBuilder:
         spec = pod.spec
         assert spec is not None  # noqa: S101 - both callers have returned where it is
-        warnings = list(identity.warnings)
+        warnings = identity.warning_texts
         plan = plan_injection(identity, settings, runs_on_windows(spec))
         volumes: Sequence[Volume | None] = spec.volumes or ()
         volume = None
@@ -300,32 +298,14 @@ def _has_own_credentials(present: dict[str, str | None], plan: InjectionPlan) ->
 
 
 def _containers_to_skip(pod: Pod, settings: InjectionSettings, warnings: list[str]) -> frozenset[str]:
-    annotations = None if pod.metadata is None else pod.metadata.annotations
-    key = f"{settings.annotation_prefix}/skip-containers"
-    text = annotations.get(key) if annotations else None
-    if not text:
-        return frozenset()
-    record = first_csv_record(text) if len(text) <= MAX_SKIP else None
-    if record is None:
-        warnings.append(f"annotation {key} is ignored: it must be names of containers separated by commas")
-        return frozenset()
-    # No container's name has a space, so one beside a comma is a slip.
-    return frozenset([name.strip() for name in record])
+    return _pod_annotation(SKIP_CONTAINERS, pod, settings, warnings) or frozenset()
 
 
 def _expiration(pod: Pod, identity: Identity, settings: InjectionSettings, jitter: int, warnings: list[str]) -> int:
     """Return the token's lifetime: what the pod's annotation says, else the binding's or the default."""
-    annotations = None if pod.metadata is None else pod.metadata.annotations
-    key = f"{settings.annotation_prefix}/token-expiration"
-    text = annotations.get(key) if annotations else None
-    if text is not None:
-        seconds = parse_int64(text)
-        if seconds is not None:
-            clamped = clamp_expiration(seconds)
-            if clamped != seconds:
-                warnings.append(f"annotation {key} is {seconds} s; {clamped} s is used")
-            return clamped
-        warnings.append(f"annotation {key} is ignored: it must be a whole number of seconds")
+    seconds = _pod_annotation(TOKEN_EXPIRATION, pod, settings, warnings)
+    if seconds is not None:
+        return seconds
     if (
         identity.method == "container_credentials"
         and not identity.explicit_expiration
@@ -333,6 +313,13 @@ def _expiration(pod: Pod, identity: Identity, settings: InjectionSettings, jitte
     ):
         return DEFAULT_TOKEN_EXPIRATION - min(max(jitter, 0), POD_IDENTITY_JITTER)
     return identity.token_expiration
+
+
+def _pod_annotation(annotation: Annotation[T], pod: Pod, settings: InjectionSettings, warnings: list[str]) -> T | None:
+    annotations = None if pod.metadata is None else pod.metadata.annotations
+    if not annotations:
+        return None
+    return annotation.read(annotations, settings.annotation_prefix, lambda warning: warnings.append(warning.text))
 
 
 def _label(pod: Pod) -> list[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from podrole.webhook.golang import first_csv_record, parse_int64
+from podrole.webhook.identity.annotations import SKIP_CONTAINERS, TOKEN_EXPIRATION
 from podrole.webhook.identity.binding import Identity
 from podrole.webhook.patch.injection_plan import POD_IDENTITY, REGION, STS, WEB_IDENTITY, file_in_container
 from podrole.webhook.settings import (
@@ -46,7 +47,7 @@ def mutate(pod: dict[str, Any], identity: Identity, settings: InjectionSettings,
     selector = spec.get("nodeSelector") or {}
     windows = "windows" in (selector.get("beta.kubernetes.io/os"), selector.get("kubernetes.io/os"))
     credentials = [(names[0], first), (names[1], file_in_container(mount_path, token_path, windows=windows))]
-    skip = set(first_csv_record(annotations.get(f"{settings.annotation_prefix}/skip-containers", "")) or ())
+    skip = set(first_csv_record(annotations.get(SKIP_CONTAINERS.key(settings.annotation_prefix), "")) or ())
     mount = {"name": volume_name, "readOnly": True, "mountPath": mount_path}
 
     def given(containers: list[dict[str, Any]] | None) -> list[Any]:
@@ -102,7 +103,7 @@ def _give(
 
 
 def _expiration(identity: Identity, annotations: dict[str, str], settings: InjectionSettings, jitter: int) -> int:
-    seconds = parse_int64(annotations.get(f"{settings.annotation_prefix}/token-expiration", ""))
+    seconds = parse_int64(annotations.get(TOKEN_EXPIRATION.key(settings.annotation_prefix), ""))
     expiration = identity.token_expiration if seconds is None else max(seconds, MIN_TOKEN_EXPIRATION)
     if identity.method == "container_credentials" and expiration == DEFAULT_TOKEN_EXPIRATION:
         return expiration - min(max(jitter, 0), POD_IDENTITY_JITTER)

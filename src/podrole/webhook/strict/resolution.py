@@ -12,6 +12,7 @@ import msgspec
 
 from podrole.webhook.golang import parse_bool, parse_int64
 from podrole.webhook.identity import role_arn
+from podrole.webhook.identity.annotations import REGIONAL_STS, ROLE_ARN, TOKEN_AUDIENCE, TOKEN_EXPIRATION
 from podrole.webhook.identity.binding import Binding, Identity
 from podrole.webhook.settings import DEFAULT_TOKEN_EXPIRATION, MIN_TOKEN_EXPIRATION, InjectionSettings
 
@@ -19,13 +20,13 @@ from podrole.webhook.settings import DEFAULT_TOKEN_EXPIRATION, MIN_TOKEN_EXPIRAT
 def read_annotations(annotations: Mapping[str, str | None], settings: InjectionSettings) -> Binding:
     """Read a service account's annotations. Every field is filled: what is absent or not understood is the default."""
     prefix = settings.annotation_prefix
-    role = annotations.get(f"{prefix}/role-arn")
+    role = annotations.get(ROLE_ARN.key(prefix))
     if role is not None and settings.role_composition is not None:
         composition = settings.role_composition
         role = role_arn.compose(role, account_id=composition.account_id, partition=composition.partition)
-    audience = annotations.get(f"{prefix}/audience")
-    regional = parse_bool(annotations.get(f"{prefix}/sts-regional-endpoints") or "")
-    expiration = parse_int64(annotations.get(f"{prefix}/token-expiration") or "")
+    audience = annotations.get(TOKEN_AUDIENCE.key(prefix))
+    regional = parse_bool(annotations.get(REGIONAL_STS.key(prefix)) or "")
+    expiration = parse_int64(annotations.get(TOKEN_EXPIRATION.key(prefix)) or "")
     return Binding(
         role_arn=role,
         audience=settings.token_audience if audience is None else audience,
@@ -83,14 +84,19 @@ class StrictBindings:
 
     def _binding(self, value: dict[str, Any]) -> Binding:
         return Binding(
-            role_arn=value.get("rolearn") or "",
-            audience=value.get("audience") or "",
-            regional_sts=value.get("useregionalsts") or False,
-            token_expiration=value.get("tokenexpiration") or self._settings.token_expiration,
+            role_arn=value.get(ROLE_ARN.config_map_field.lower()) or "",
+            audience=value.get(TOKEN_AUDIENCE.config_map_field.lower()) or "",
+            regional_sts=value.get(REGIONAL_STS.config_map_field.lower()) or False,
+            token_expiration=value.get(TOKEN_EXPIRATION.config_map_field.lower()) or self._settings.token_expiration,
         )
 
 
-_FIELD_TYPES: dict[str, type] = {"rolearn": str, "audience": str, "useregionalsts": bool, "tokenexpiration": int}
+_FIELD_TYPES: dict[str, type] = {
+    ROLE_ARN.config_map_field.lower(): str,
+    TOKEN_AUDIENCE.config_map_field.lower(): str,
+    REGIONAL_STS.config_map_field.lower(): bool,
+    TOKEN_EXPIRATION.config_map_field.lower(): int,
+}
 
 
 def _entries_of(config: str) -> dict[str, dict[str, Any] | None]:
