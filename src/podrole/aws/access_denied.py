@@ -86,19 +86,18 @@ def _code(service: str, protocol: str) -> tuple[str, int]:
 
 
 def _sentence(service: str, request: Request, decision: Decision) -> str:
-    text = denial_message(request, decision)
     action, resource = request.action, request.resource
     if service == "s3":
         if request.principal.type is PrincipalType.ANONYMOUS or _is_elsewhere(request):
             return "Access Denied"
-        return text.replace(f"on resource: {resource}", f'on resource: "{resource}"', 1)
+        return denial_message(request, decision, resource=f'"{resource}"')
     if service == "sqs":
-        return text.replace(action, action.lower())
+        return denial_message(request, decision, action=action.lower())
     if service == "sns":
-        return text.replace(action, f"SNS:{action.partition(':')[2]}")
+        return denial_message(request, decision, action=f"SNS:{action.partition(':')[2]}")
     if service == "iam" and action.startswith("iam:") and not action.startswith(("iam:Create", "iam:PassRole")):
-        return text.replace(f"on resource: {resource}", f"on resource: {_friendly(resource)}", 1)
-    return text
+        return denial_message(request, decision, resource=_friendly(resource))
+    return denial_message(request, decision)
 
 
 def _is_elsewhere(request: Request) -> bool:

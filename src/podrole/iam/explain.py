@@ -141,18 +141,26 @@ def render(evidence: Sequence[Evidence]) -> str:
     return "\n".join(map(_plain, lines))
 
 
-def denial_message(request: Request, decision: Decision, *, with_policy: bool = False) -> str:
+def denial_message(
+    request: Request,
+    decision: Decision,
+    *,
+    action: str | None = None,
+    resource: str | None = None,
+    with_policy: bool = False,
+) -> str:
     """Return AWS's text for a refusal: ``User: … is not authorized to perform: … because …``.
 
+    ``action`` and ``resource`` are shown instead of the request's, for services that write them in their own way.
     ``with_policy`` adds the ARN of the policy that denies, as AWS does since 2026 where caller and policy are of one
     account or organization. Raises ``ValueError`` for a decision that allows.
     """
     if decision.allowed:
         raise ValueError("an allowed request has no denial message")
-    action = request.action
+    action = request.action if action is None else action
     text = f"User: {request.principal} is not authorized to perform: {action}"
     if request.resource != NO_RESOURCE:
-        text += f" on resource: {request.resource}"
+        text += f" on resource: {request.resource if resource is None else resource}"
     if decision.decided_by is None:
         return text
     article, name = _NAMES[decision.decided_by]
