@@ -32,6 +32,7 @@ def signature(*, presigned: bool = False) -> Signature:
         ("host",),
         SEED,
         DATE,
+        1_769_860_800,
         None,
         presigned,
     )

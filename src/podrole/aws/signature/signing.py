@@ -1,4 +1,4 @@
-"""AWS Signature Version 4, on the signing side: for the one part of a world that calls AWS itself.
+"""AWS Signature Version 4, on the signing side: for the Pod Identity agent, which calls EKS Auth.
 
 It writes what ``podrole.aws.signature.sigv4`` verifies, from the same canonical request.
 """
@@ -40,6 +40,7 @@ def signed_headers(
         signed_headers=names,
         value="",
         timestamp=timestamp,
+        signed_at=int(now),
         session_token=None,
         presigned=False,
     )

@@ -75,7 +75,11 @@ class SignatureRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a request says of its own signature. ``expires`` is a presigned URL's life in seconds, as written."""
+    """What a request says of its own signature.
+
+    ``timestamp`` is the date as written, ``signed_at`` the same in epoch seconds. ``expires`` is the life of a
+    presigned URL in seconds, as written.
+    """
 
     credential: str
     key_id: str
@@ -86,6 +90,7 @@ class Signature:
     signed_headers: tuple[str, ...]
     value: str = field(repr=False)
     timestamp: str
+    signed_at: int
     session_token: str | None = field(repr=False)
     presigned: bool
     expires: str | None = None
@@ -193,7 +198,8 @@ def _signature(
         raise SignatureRefused(
             Fault.MISMATCH, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
         )
-    if not _DATE.fullmatch(timestamp) or _epoch(timestamp) is None:
+    signed_at = _epoch(timestamp)
+    if signed_at is None:
         raise SignatureRefused(
             Fault.DATE,
             f"Date must be in ISO-8601 'basic format'. Got '{_shown(timestamp)}'. "
@@ -212,6 +218,7 @@ def _signature(
         headers,
         value,
         timestamp,
+        signed_at,
         session_token,
         presigned,
         expires,
@@ -223,12 +230,9 @@ def check_time(signature: Signature, now: float, *, s3: bool = False) -> None:
 
     S3 takes a presigned URL for as long as it says; all other services overlook ``X-Amz-Expires``.
     """
-    signed_at = _epoch(signature.timestamp)
-    if signed_at is None:
-        raise ValueError("the signature's date was checked when it was parsed")
-    seconds = int(now)
+    signed_at, seconds = signature.signed_at, int(now)
     if s3 and signature.presigned:
-        _check_life(signature, signed_at, seconds)
+        _check_life(signature, seconds)
     elif seconds - signed_at > WINDOW_SECONDS:
         raise SignatureRefused(
             Fault.EXPIRED_SIGNATURE,
@@ -245,8 +249,8 @@ def check_time(signature: Signature, now: float, *, s3: bool = False) -> None:
         )
 
 
-def _check_life(signature: Signature, signed_at: int, now: int) -> None:
-    stated = signature.expires
+def _check_life(signature: Signature, now: int) -> None:
+    stated, signed_at = signature.expires, signature.signed_at
     if stated is None:
         raise SignatureRefused(Fault.INCOMPLETE, "The query string has no X-Amz-Expires.", presigned="yes")
     if not _NUMBER.fullmatch(stated):
@@ -429,11 +433,16 @@ def _encoded_once(raw: bytes) -> str:
 
 
 def _epoch(timestamp: str) -> int | None:
-    year, month, day, time = timestamp[0:4], timestamp[4:6], timestamp[6:8], timestamp[9:15]
+    """Return a date of the form ``20260131T120000Z`` in epoch seconds; None for one of another form or that no calendar
+    has."""
+    form = _DATE.fullmatch(timestamp)
+    if form is None:
+        return None
+    day, time = form[1], form[2]
     try:
-        midnight = datetime.date(int(year), int(month), int(day)).toordinal() - _EPOCH_DAY
+        midnight = datetime.date(int(day[0:4]), int(day[4:6]), int(day[6:8])).toordinal() - _EPOCH_DAY
     except ValueError:
-        return None  # the digits are there, the day is not
+        return None
     hours, minutes, seconds = int(time[0:2]), int(time[2:4]), int(time[4:6])
     if hours > 23 or minutes > 59 or seconds > 59:
         return None
