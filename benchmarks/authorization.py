@@ -18,8 +18,9 @@ from collections.abc import Callable
 from podrole.aws.access_denied import Refusals
 from podrole.aws.authorize import authorize
 from podrole.aws.caller import Caller, caller_of_session
-from podrole.aws.emulator.account import Account
+from podrole.aws.emulator import Account
 from podrole.aws.emulator.directory import MotoDirectory
+from podrole.aws.emulator.facts import MotoFacts
 from podrole.aws.emulator.managed import ensure_managed_policy
 from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.protocol.call import IdentifiedCall, ReceivedRequest
@@ -91,11 +92,11 @@ def request(service: str, method: str, path: str, body: bytes = b"") -> Identifi
 
 def station(call: IdentifiedCall, caller: Caller, directory: MotoDirectory) -> Callable[[], None]:
     """Return what is measured: the station, with the input read anew each time."""
-    refusals = Refusals(EncodedMessages("benchmark"))
+    facts, refusals = MotoFacts(dict), Refusals(EncodedMessages("benchmark"))
 
     def once() -> None:
         call.input = None
-        authorize(call, caller, directory, refusals)
+        authorize(call, caller, directory, facts, refusals)
 
     return once
 

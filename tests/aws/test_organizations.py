@@ -11,11 +11,10 @@ import pytest
 from podrole.aws.access_denied import Refusals
 from podrole.aws.authorize import authorize
 from podrole.aws.caller import Caller
-from podrole.aws.emulator.directory import MotoDirectory
-from podrole.aws.emulator.organizations import control_policies
 from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.call import IdentifiedCall, ReceivedRequest
+from podrole.aws.interfaces import AuthorizedCall, Facts
+from podrole.aws.protocol.call import ReceivedRequest
 from podrole.aws.protocol.identify import identify
 from podrole.aws.protocol.wire import HTTPRequest
 from podrole.iam.directory import User
@@ -49,8 +48,8 @@ def member(aws: LocalAWS) -> str:
     return account
 
 
-def test_levels_go_from_the_root_to_the_account(member: str) -> None:
-    levels = control_policies(member, "scp")
+def test_levels_go_from_the_root_to_the_account(aws: LocalAWS, member: str) -> None:
+    levels = aws.services.identity_facts.control_policies(member, "scp")
     assert levels is not None
     assert [[one.name.partition(" ")[0] for one in level] for level in levels] == [
         ["FullAWSAccess"],
@@ -58,12 +57,13 @@ def test_levels_go_from_the_root_to_the_account(member: str) -> None:
     ]
 
 
-def test_the_management_account_is_not_limited(member: str) -> None:
-    assert control_policies(ACCOUNT, "scp") is None
-    assert control_policies("999988887777", "scp") is None
+def test_the_management_account_is_not_limited(aws: LocalAWS, member: str) -> None:
+    facts = aws.services.identity_facts
+    assert facts.control_policies(ACCOUNT, "scp") is None
+    assert facts.control_policies("999988887777", "scp") is None
 
 
-def asked(method: str, path: str, account: str) -> IdentifiedCall:
+def asked(aws: LocalAWS, method: str, path: str, account: str) -> AuthorizedCall:
     """Ask as the root user of an account, whom no identity policy limits."""
     scope = f"AWS4-HMAC-SHA256 Credential=A/20260101/{REGION}/s3/aws4_request,"
     http = HTTPRequest(method, path, "", [("authorization", scope)], b"", "127.0.0.1")
@@ -71,24 +71,30 @@ def asked(method: str, path: str, account: str) -> IdentifiedCall:
     arn = f"arn:aws:iam::{account}:root"
     principal = Principal(PrincipalType.ROOT, account, arn, account)
     caller = Caller(principal, User(arn, account, "", account))
-    authorize(call, caller, MotoDirectory(), Refusals(EncodedMessages("test")))
-    return call
+    refusals = Refusals(EncodedMessages("test"))
+
+    def decide(facts: Facts) -> AuthorizedCall:
+        authorized = authorize(call, caller, aws.services.directory, facts, refusals)
+        assert isinstance(authorized, AuthorizedCall)
+        return authorized
+
+    return aws.run(lambda: aws.services.ask(decide))
 
 
-def test_a_service_control_policy_stops_even_the_members_root_user(member: str) -> None:
-    assert asked("GET", "/", member).account == member
+def test_a_service_control_policy_stops_even_the_members_root_user(aws: LocalAWS, member: str) -> None:
+    assert asked(aws, "GET", "/", member).account == member
     with pytest.raises(AWSError, match="with an explicit deny in a service control policy"):
-        asked("DELETE", "/some-bucket", member)
+        asked(aws, "DELETE", "/some-bucket", member)
 
 
 def test_a_bucket_of_another_account_needs_that_accounts_policy_and_is_served_there(aws: LocalAWS, member: str) -> None:
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="shop-logs")
     with pytest.raises(AWSError, match="Access Denied"):
-        asked("GET", "/shop-logs", member)
+        asked(aws, "GET", "/shop-logs", member)
     grant = {"Principal": {"AWS": member}, "Resource": "arn:aws:s3:::shop-logs"}
     s3.put_bucket_policy(Bucket="shop-logs", Policy=document("Allow", "s3:ListBucket", **grant))
-    assert asked("GET", "/shop-logs", member).account == ACCOUNT
+    assert asked(aws, "GET", "/shop-logs", member).account == ACCOUNT
 
 
 def test_a_control_policy_that_is_none_is_not_stored(aws: LocalAWS, member: str) -> None:

@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from podrole.aws.eks.pod_identity_agent import PodIdentityAgent
-from podrole.aws.emulator.account import Account
+from podrole.aws.emulator import Account, MotoServices
 from podrole.aws.endpoint import Endpoint
 from podrole.aws.operations.eks import ClusterInfo
 from podrole.base.certificates import Authority, server_context
@@ -101,6 +101,12 @@ class LocalAWS:
     @property
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def services(self) -> MotoServices:
+        """The services behind the endpoint."""
+        assert self.endpoint is not None
+        return self.endpoint.services
 
     def now(self) -> float:
         return time.time() + self.offset

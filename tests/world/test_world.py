@@ -11,7 +11,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from podrole.aws.emulator.account import Account
+from podrole.aws.emulator import Account
 from podrole.world.errors import AlreadyRunning, NotRunning, StartFailed
 from podrole.world.state import WorldDirectory
 from podrole.world.world import World, WorldSettings

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 
+from podrole.account.identities import IdentityDirectory
 from podrole.aws.caller import ANONYMOUS, Caller, caller_of_session, caller_of_user
-from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.catalogue import model
 from podrole.aws.signature import chunked, sigv4
@@ -27,7 +27,7 @@ _UNSIGNED_STS = frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"})
 _TEMPORARY = "ASIA"
 
 
-def authenticate(call: IdentifiedCall, directory: MotoDirectory, vault: Vault, now: float) -> Caller:
+def authenticate(call: IdentifiedCall, directory: IdentityDirectory, vault: Vault, now: float) -> Caller:
     """Return who called. Raises AWSError, in the words of the service that was called.
 
     A body in S3's streaming form is verified chunk by chunk; what the chunks carried becomes the request's body. The
@@ -64,7 +64,7 @@ def is_unsigned_operation(call: IdentifiedCall) -> bool:
     return bool(operation.auth_type == "none" or list(operation.auth or []) == ["smithy.api#noAuth"])
 
 
-def _authenticated(call: IdentifiedCall, directory: MotoDirectory, vault: Vault, now: float) -> Caller:
+def _authenticated(call: IdentifiedCall, directory: IdentityDirectory, vault: Vault, now: float) -> Caller:
     signature = sigv4.parse_signature(call.http)
     is_s3 = call.service.signing == "s3"
     try:
@@ -93,7 +93,7 @@ def _require_partition(caller: Caller, signature: Signature) -> None:
         raise SignatureRefused(Fault.UNKNOWN_KEY, "The security token included in the request is invalid.")
 
 
-def _principal(signature: Signature, directory: MotoDirectory, vault: Vault, now: float) -> tuple[Caller, str]:
+def _principal(signature: Signature, directory: IdentityDirectory, vault: Vault, now: float) -> tuple[Caller, str]:
     """Return the caller that the key id stands for, and the secret that it must have signed with."""
     if signature.session_token is not None:
         return _session_principal(signature, signature.session_token, directory, vault, now)
@@ -104,7 +104,7 @@ def _principal(signature: Signature, directory: MotoDirectory, vault: Vault, now
 
 
 def _session_principal(
-    signature: Signature, token: str, directory: MotoDirectory, vault: Vault, now: float
+    signature: Signature, token: str, directory: IdentityDirectory, vault: Vault, now: float
 ) -> tuple[Caller, str]:
     session = vault.open(signature.key_id, token)
     if session is None:
@@ -118,7 +118,7 @@ def _session_principal(
     return caller_of_session(session, entity, signature.key_id), vault.secret_of(signature.key_id)
 
 
-def _entity(session: Session, directory: MotoDirectory) -> Role | User | None:
+def _entity(session: Session, directory: IdentityDirectory) -> Role | User | None:
     if session.kind is SessionKind.ASSUMED_ROLE:
         return directory.role_by_id(session.account, session.principal_id, session.partition)
     return directory.user_by_id(session.account, session.principal_id, session.partition)

@@ -9,19 +9,19 @@ podrole.aws.access_denied.
 from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
+from podrole.account.identities import IdentityDirectory
 from podrole.aws.access_denied import Refusals
 from podrole.aws.caller import Caller
-from podrole.aws.documents import is_public
-from podrole.aws.emulator.directory import MotoDirectory
-from podrole.aws.emulator.organizations import Levels, control_policies
-from podrole.aws.emulator.resolver import MotoResolver, bucket_of
-from podrole.aws.emulator.resource_policies import Owned, owned
 from podrole.aws.errors import AWSError
+from podrole.aws.interfaces import AuthorizedCall, Facts, Levels, Resource
 from podrole.aws.policies import compile_stored, policies_of
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import operation_of, parameters
+from podrole.aws.protocol.wire import HTTPResponse
+from podrole.aws.services import s3
 from podrole.aws.services.cloudformation import permissions_of_stack
 from podrole.base.partitions import partition_of
 from podrole.iam.actions.call import Call, Permission
@@ -30,7 +30,6 @@ from podrole.iam.actions.operations import permissions
 from podrole.iam.actions.reference import prefix_of, supports_rcps
 from podrole.iam.actions.s3 import object_arn
 from podrole.iam.arn import is_account_id
-from podrole.iam.directory import PolicyText
 from podrole.iam.evaluate import Decision, NamedPolicy, Outcome, PolicySet, Request, evaluate
 from podrole.iam.explain import explain
 from podrole.iam.policy import PolicyKind
@@ -38,7 +37,6 @@ from podrole.iam.principal import PrincipalType
 from podrole.iam.request import NO_RESOURCE
 from podrole.sts.circumstances import Circumstances
 
-_RESOLVER = MotoResolver()
 # STS weighs the role's trust policy and the caller's policies in one go, where the session is made.
 _DECIDED_THERE = frozenset({"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"})
 _READS_OBJECT = frozenset({"GetObject", "HeadObject", "GetObjectAttributes", "GetObjectTagging", "GetObjectAcl"})
@@ -53,18 +51,25 @@ class Verdict(NamedTuple):
     decision: Decision
 
 
-def authorize(call: IdentifiedCall, caller: Caller, directory: MotoDirectory, refusals: Refusals) -> None:
-    """Return if everything that the call does is allowed; raises AWSError otherwise.
+def authorize(
+    call: IdentifiedCall, caller: Caller, directory: IdentityDirectory, facts: Facts, refusals: Refusals
+) -> AuthorizedCall | HTTPResponse:
+    """Return the call if everything that it does is allowed. Raises AWSError if it is refused.
 
-    S3's DeleteObjects is refused key by key: what may not be deleted is taken out of the call and put into
-    ``call.refused_keys``. Afterwards ``call.account`` is the account in which the service acts.
+    S3's DeleteObjects is refused key by key: keys that the caller may not delete are removed from the call, and the
+    answer says so. If no key is left to delete, that answer is returned.
     """
     if call.service.name == "sts" and call.operation in _DECIDED_THERE:
-        return
-    question = _Question(call, caller, directory)
-    needed = permissions(question.iam_call, _RESOLVER)
+        return AuthorizedCall(call, caller.account)
+    question = _Question(call, caller, directory, facts)
+    needed = permissions(question.iam_call, facts)
+    finish: Callable[[HTTPResponse], HTTPResponse] | None = None
     if call.service.name == "s3" and call.operation == "DeleteObjects":
-        _delete_each(call, question, needed, refusals)
+        refused_keys = _delete_each(call, question, needed, refusals)
+        if refused_keys and not parameters(call)["Delete"]["Objects"]:
+            return s3.nothing_deleted(call, refused_keys)
+        if refused_keys:
+            finish = partial(s3.with_refused_keys, refused_keys)
     else:
         for permission in needed:
             verdict = question.ask(permission)
@@ -72,15 +77,21 @@ def authorize(call: IdentifiedCall, caller: Caller, directory: MotoDirectory, re
                 raise refused(call, verdict, refusals)
             _say_by_what(call, verdict)
         if call.operation in _READS_OBJECT and call.service.name == "s3":
-            _hide_missing(call, question, refusals)
-    call.account = question.acting_account(needed)
+            _hide_missing(call, question, facts, refusals)
+    account = question.acting_account(needed)
     if call.service.name == "cloudformation":
-        for permission in permissions_of_stack(call):
+        for permission in permissions_of_stack(call, account, facts):
             verdict = question.ask(permission)
             if not verdict.decision.allowed:
                 raise refused(call, verdict, refusals)
     if call.service.name == "ec2" and parameters(call).get("DryRun") is True:
         raise AWSError("DryRunOperation", 412, "Request would have succeeded, but DryRun flag is set.")
+    return AuthorizedCall(call, account) if finish is None else AuthorizedCall(call, account, finish=finish)
+
+
+def unsigned(call: IdentifiedCall) -> AuthorizedCall:
+    """Return a call of an operation that AWS serves without a signature: it needs no permission."""
+    return AuthorizedCall(call, "")
 
 
 def _say_by_what(call: IdentifiedCall, verdict: Verdict) -> None:
@@ -105,19 +116,19 @@ def refused(call: IdentifiedCall, verdict: Verdict, refusals: Refusals) -> AWSEr
 class _Question:
     """Everything about a call that its permissions share."""
 
-    def __init__(self, call: IdentifiedCall, caller: Caller, directory: MotoDirectory) -> None:
+    def __init__(self, call: IdentifiedCall, caller: Caller, directory: IdentityDirectory, facts: Facts) -> None:
         self._call = call
         self._caller = caller
-        self._directory = directory
+        self._facts = facts
         self.iam_call = iam_call(call, caller)
         self._attached = policies_of(caller, directory)
         account = caller.account
-        self._scps = _compiled(control_policies(account, "scp"), PolicyKind.SCP) if account else None
-        self._owner = Owned()
+        self._scps = _compiled(facts.control_policies(account, "scp"), PolicyKind.SCP) if account else None
+        self._owner = Resource()
 
     def ask(self, permission: Permission) -> Verdict:
         """Decide one permission."""
-        owner = owned(permission.resource) if permission.resource != NO_RESOURCE else Owned()
+        owner = self._facts.resource(permission.resource) if permission.resource != NO_RESOURCE else Resource()
         account = owner.account if is_account_id(owner.account) else ""
         if not self._owner.account and account:
             self._owner = owner
@@ -142,30 +153,21 @@ class _Question:
             return self._owner.account
         return mine
 
-    def _policies(self, permission: Permission, owner: Owned, account: str) -> PolicySet:
+    def _policies(self, permission: Permission, owner: Resource, account: str) -> PolicySet:
         resource = None
         if owner.policy is not None and permission.exists:
-            resource = NamedPolicy(
-                owner.policy.name, compile_stored(self._bound(permission, owner.policy), PolicyKind.RESOURCE)
-            )
+            resource = NamedPolicy(owner.policy.name, compile_stored(owner.policy, PolicyKind.RESOURCE))
         rcps = None
         if account and supports_rcps(permission.action.partition(":")[0]):
-            rcps = _compiled(control_policies(account, "rcp"), PolicyKind.RCP)
+            rcps = _compiled(self._facts.control_policies(account, "rcp"), PolicyKind.RCP)
         if resource is None and rcps is None and self._scps is None:
             return self._attached
         attached = self._attached
         return PolicySet(attached.identity, resource, attached.boundaries, attached.session, self._scps, rcps)
 
-    def _bound(self, permission: Permission, policy: PolicyText) -> PolicyText:
-        where = permission.resource
-        if where.split(":", 3)[2] == "s3":
-            where = where.partition("/")[0]
-        document = self._directory.bound.resolve(where, policy.document)
-        return policy if document is policy.document else PolicyText(policy.name, document)
-
     @staticmethod
     def _is_public(policies: PolicySet) -> bool:
-        return policies.resource is not None and is_public(policies.resource.policy)
+        return policies.resource is not None and s3.is_public(policies.resource.policy)
 
     def _is_stranger(self, account: str) -> bool:
         return self._caller.account != account and self._caller.principal.type is not PrincipalType.SERVICE
@@ -178,7 +180,7 @@ class _Question:
             keys["aws:ResourceAccount"] = owner
         if call.service.name == "s3":
             keys.update(_s3_connection(call))
-        keys.update(condition_keys(self.iam_call, permission, _RESOLVER))
+        keys.update(condition_keys(self.iam_call, permission, self._facts))
         return keys
 
 
@@ -269,18 +271,21 @@ def _compiled(levels: Levels | None, kind: PolicyKind) -> tuple[tuple[NamedPolic
     return tuple(tuple(NamedPolicy(one.name, compile_stored(one, kind)) for one in level) for level in levels)
 
 
-def _hide_missing(call: IdentifiedCall, question: _Question, refusals: Refusals) -> None:
+def _hide_missing(call: IdentifiedCall, question: _Question, facts: Facts, refusals: Refusals) -> None:
     """Refuse a key that is not there to a caller who may not list: whether it is there is not theirs to know."""
     given = parameters(call)
-    bucket = bucket_of(str(given.get("Bucket", "")))
-    if bucket is None or str(given.get("Key", "")) in bucket.keys:
+    bucket = facts.bucket(str(given.get("Bucket", "")))
+    if bucket is None or facts.object_exists(str(given.get("Bucket", "")), str(given.get("Key", ""))):
         return
-    listing = question.ask(Permission("s3:ListBucket", str(bucket.arn)))
+    listing = question.ask(Permission("s3:ListBucket", bucket.arn))
     if not listing.decision.allowed:
         raise refused(call, listing, refusals)
 
 
-def _delete_each(call: IdentifiedCall, question: _Question, needed: tuple[Permission, ...], refusals: Refusals) -> None:
+def _delete_each(
+    call: IdentifiedCall, question: _Question, needed: tuple[Permission, ...], refusals: Refusals
+) -> s3.RefusedKeys:
+    """Take the keys out of the call that the caller may not delete, and return them."""
     given = parameters(call)
     verdicts = [question.ask(permission) for permission in needed]
     denied = {verdict.request.resource: verdict for verdict in verdicts if not verdict.decision.allowed}
@@ -288,9 +293,10 @@ def _delete_each(call: IdentifiedCall, question: _Question, needed: tuple[Permis
     bucket = str(given.get("Bucket", ""))
     objects = list(deleted.get("Objects") or ())
     arns = [object_arn(question.iam_call, bucket, str(one.get("Key", ""))) for one in objects]
-    call.refused_keys = [
+    refused_keys = [
         (one, refusals.text(question.iam_call, denied[arn].request, denied[arn].decision))
         for one, arn in zip(objects, arns, strict=True)
         if arn in denied
     ]
     deleted["Objects"] = [one for one, arn in zip(objects, arns, strict=True) if arn not in denied]
+    return refused_keys

@@ -9,18 +9,19 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from podrole.aws.emulator.backends import backend
-from podrole.aws.emulator.bound_principals import BoundPrincipals, entity_id, is_of_this_world, named_entities
-from podrole.aws.emulator.resolver import bucket_of
-from podrole.aws.emulator.resource_policies import function_principal
+from podrole.account.identities import EntityKind, IdentityStore
 from podrole.aws.errors import AWSError
+from podrole.aws.interfaces import Facts, StoredPolicy
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
+from podrole.aws.services.lambda_ import principal_element
+from podrole.aws.services.s3 import is_public
 from podrole.base.partitions import partition_of
+from podrole.iam.arn import ARN, parse_arn
 from podrole.iam.document import parse_policy
-from podrole.iam.errors import MalformedPolicyDocument, PolicyError
+from podrole.iam.errors import InvalidARN, MalformedPolicyDocument, PolicyError
 from podrole.iam.limits import Owner, check_inline, check_managed, size
-from podrole.iam.policy import Effect, Policy, PolicyKind
+from podrole.iam.policy import Policy, PolicyKind
 from podrole.iam.shared_issuers import check_shared_issuers
 
 _NO_LAMBDA_PRINCIPAL = "The provided principal was invalid. Please check the principal and try again."
@@ -29,72 +30,80 @@ _MOST_OF_BUCKET = 20_480
 
 
 class Stored(NamedTuple):
-    """A document that a call is about to store: on what, as which kind."""
+    """A document that a call is about to store: as which kind, and on what, if its principals are to be bound."""
 
     document: str
     kind: PolicyKind
-    where: str = ""
+    on: StoredPolicy | None = None
 
 
-def check_documents(call: IdentifiedCall, account: str, bound: BoundPrincipals) -> None:
+def check_documents(call: IdentifiedCall, account: str, facts: Facts) -> StoredPolicy | None:
     """Refuse a call that would store a document which AWS does not take. Raises AWSError.
 
-    What is stored is also bound: the principals that it names are those of this moment.
+    Returns what the call stores, so that the principals which it names can be bound once it has succeeded.
     """
     name = call.service.name
     find = _STORING.get((name, call.operation))
     if find is None:
-        return
-    stored = find(call, parameters(call), account)
+        return None
+    stored = find(call, parameters(call), account, facts)
     if stored is None:
-        return
+        return None
     try:
         policy = parse_policy(stored.document, stored.kind)
-        _check_place(call, policy, account)
+        _check_place(call, policy, account, facts)
     except PolicyError as fault:
         raise _WORDS.get(name, _in_iam_words)(fault) from fault
-    for arn in named_entities(policy):
-        if entity_id(arn) is None and is_of_this_world(arn):
-            raise _no_principal(name, arn)
-    if stored.where:
-        bound.bind(stored.where, policy)
+    for arn in _named_entities(policy):
+        if facts.principal_id(str(arn)) is None and facts.account_exists(arn.account, arn.partition):
+            raise _no_principal(name, str(arn))
+    return stored.on
+
+
+def _named_entities(policy: Policy) -> list[ARN]:
+    """Return the ARNs of roles and users that a policy names as principals."""
+    named = {arn for one in policy.statements if one.principal is not None for arn in one.principal.arns}
+    found = []
+    for text in sorted(named):
+        try:
+            arn = parse_arn(text)
+        except InvalidARN:
+            continue
+        if arn.is_role or arn.is_user:
+            found.append(arn)
+    return found
 
 
 # What is stored, by operation
 
-_Finder = Callable[[IdentifiedCall, Mapping[str, Any], str], "Stored | None"]
+_Finder = Callable[[IdentifiedCall, Mapping[str, Any], str, Facts], "Stored | None"]
 
 
-def _identity(_: IdentifiedCall, given: Mapping[str, Any], __: str) -> Stored | None:
+def _identity(_: IdentifiedCall, given: Mapping[str, Any], __: str, ___: Facts) -> Stored | None:
     return _text(given.get("PolicyDocument"), PolicyKind.IDENTITY)
 
 
-def _trust(call: IdentifiedCall, given: Mapping[str, Any], account: str) -> Stored | None:
+def _trust(call: IdentifiedCall, given: Mapping[str, Any], account: str, facts: Facts) -> Stored | None:
     found = given.get("AssumeRolePolicyDocument") or given.get("PolicyDocument")
     path = str(given.get("Path") or "/")
     arn = f"arn:{partition_of(call.region)}:iam::{account}:role{path}{given.get('RoleName')}"
     if call.operation == "UpdateAssumeRolePolicy":
-        arn = _role_arn(call, account, str(given.get("RoleName"))) or arn
+        role = facts.identities(account, partition_of(call.region)).entity(EntityKind.ROLE, str(given.get("RoleName")))
+        arn = role.arn if role is not None else arn
     return _text(found, PolicyKind.TRUST, arn)
 
 
-def _role_arn(call: IdentifiedCall, account: str, name: str) -> str | None:
-    found = backend("iam", account, partition_of(call.region))
-    roles = list(found.roles.values()) if found is not None else []
-    return next((str(role.arn) for role in roles if role.name == name), None)
-
-
-def _bucket(_: IdentifiedCall, given: Mapping[str, Any], __: str) -> Stored | None:
+def _bucket(_: IdentifiedCall, given: Mapping[str, Any], __: str, ___: Facts) -> Stored | None:
     return _text(given.get("Policy"), PolicyKind.RESOURCE, f"arn:aws:s3:::{given.get('Bucket')}")
 
 
-def _queue(call: IdentifiedCall, given: Mapping[str, Any], account: str) -> Stored | None:
+def _queue(call: IdentifiedCall, given: Mapping[str, Any], account: str, _: Facts) -> Stored | None:
     name = str(given.get("QueueName") or given.get("QueueUrl") or "").rpartition("/")[2]
-    arn = f"arn:{partition_of(call.region)}:sqs:{call.region}:{call.account or account}:{name}"
+    arn = f"arn:{partition_of(call.region)}:sqs:{call.region}:{account}:{name}"
     return _text((given.get("Attributes") or {}).get("Policy"), PolicyKind.RESOURCE, arn)
 
 
-def _topic(call: IdentifiedCall, given: Mapping[str, Any], account: str) -> Stored | None:
+def _topic(call: IdentifiedCall, given: Mapping[str, Any], account: str, _: Facts) -> Stored | None:
     if call.operation == "CreateTopic":
         arn = f"arn:{partition_of(call.region)}:sns:{call.region}:{account}:{given.get('Name')}"
         return _text((given.get("Attributes") or {}).get("Policy"), PolicyKind.RESOURCE, arn)
@@ -102,28 +111,28 @@ def _topic(call: IdentifiedCall, given: Mapping[str, Any], account: str) -> Stor
     return _text(found, PolicyKind.RESOURCE, str(given.get("TopicArn")))
 
 
-def _key(call: IdentifiedCall, given: Mapping[str, Any], account: str) -> Stored | None:
+def _key(call: IdentifiedCall, given: Mapping[str, Any], account: str, _: Facts) -> Stored | None:
     name = str(given.get("KeyId") or "")
     arn = name if name.startswith("arn:") else f"arn:{partition_of(call.region)}:kms:{call.region}:{account}:key/{name}"
     return _text(given.get("Policy"), PolicyKind.RESOURCE, arn if name else "")
 
 
-def _secret(_: IdentifiedCall, given: Mapping[str, Any], __: str) -> Stored | None:
+def _secret(_: IdentifiedCall, given: Mapping[str, Any], __: str, ___: Facts) -> Stored | None:
     return _text(given.get("ResourcePolicy"), PolicyKind.RESOURCE)
 
 
-def _repository(_: IdentifiedCall, given: Mapping[str, Any], __: str) -> Stored | None:
+def _repository(_: IdentifiedCall, given: Mapping[str, Any], __: str, ___: Facts) -> Stored | None:
     return _text(given.get("policyText"), PolicyKind.RESOURCE)
 
 
-def _permission(_: IdentifiedCall, given: Mapping[str, Any], __: str) -> Stored | None:
+def _permission(_: IdentifiedCall, given: Mapping[str, Any], __: str, ___: Facts) -> Stored | None:
     """Return the policy with the one statement that AddPermission makes of its parameters."""
-    principal = function_principal(given.get("Principal"))
+    principal = principal_element(given.get("Principal"))
     statement = {"Effect": "Allow", "Principal": principal, "Action": given.get("Action"), "Resource": "*"}
-    return Stored(json.dumps({"Version": "2012-10-17", "Statement": statement}), PolicyKind.RESOURCE)
+    return Stored(json.dumps({"Version": "2012-10-17", "Statement": statement}), PolicyKind.RESOURCE, None)
 
 
-def _control(_: IdentifiedCall, given: Mapping[str, Any], __: str) -> Stored | None:
+def _control(_: IdentifiedCall, given: Mapping[str, Any], __: str, ___: Facts) -> Stored | None:
     kinds = {"SERVICE_CONTROL_POLICY": PolicyKind.SCP, "RESOURCE_CONTROL_POLICY": PolicyKind.RCP}
     kind = kinds.get(str(given.get("Type")))
     return _text(given.get("Content"), kind) if kind is not None else None
@@ -131,7 +140,7 @@ def _control(_: IdentifiedCall, given: Mapping[str, Any], __: str) -> Stored | N
 
 def _text(found: Any, kind: PolicyKind, where: str = "") -> Stored | None:
     # An empty text takes a policy away from a queue or a topic; IAM's own length check refuses it elsewhere.
-    return Stored(found, kind, where) if isinstance(found, str) and found else None
+    return Stored(found, kind, StoredPolicy(where) if where else None) if isinstance(found, str) and found else None
 
 
 _STORING: dict[tuple[str, str], _Finder] = {
@@ -159,37 +168,35 @@ _STORING: dict[tuple[str, str], _Finder] = {
 # Rules of the place
 
 
-def _check_place(call: IdentifiedCall, policy: Policy, account: str) -> None:
+def _check_place(call: IdentifiedCall, policy: Policy, account: str, facts: Facts) -> None:
     given = parameters(call)
     if call.operation in ("CreatePolicy", "CreatePolicyVersion") and policy.kind is PolicyKind.IDENTITY:
         check_managed(policy)
     elif policy.kind is PolicyKind.TRUST:
         check_shared_issuers(policy)
     elif call.operation in _INLINE:
-        _check_inline(call, given, policy, account)
+        _check_inline(call, given, policy, facts.identities(account, partition_of(call.region)))
     elif call.operation == "PutBucketPolicy":
-        _check_bucket(str(given.get("Bucket")), policy)
+        _check_bucket(str(given.get("Bucket")), policy, facts)
 
 
 _INLINE = {
-    "PutGroupPolicy": (Owner.GROUP, "groups", "GroupName"),
-    "PutRolePolicy": (Owner.ROLE, "roles", "RoleName"),
-    "PutUserPolicy": (Owner.USER, "users", "UserName"),
+    "PutGroupPolicy": (Owner.GROUP, EntityKind.GROUP, "GroupName"),
+    "PutRolePolicy": (Owner.ROLE, EntityKind.ROLE, "RoleName"),
+    "PutUserPolicy": (Owner.USER, EntityKind.USER, "UserName"),
 }
 
 
-def _check_inline(call: IdentifiedCall, given: Mapping[str, Any], policy: Policy, account: str) -> None:
-    owner, collection, parameter = _INLINE[call.operation]
+def _check_inline(call: IdentifiedCall, given: Mapping[str, Any], policy: Policy, identities: IdentityStore) -> None:
+    owner, kind, parameter = _INLINE[call.operation]
     name = str(given.get(parameter))
-    found = backend("iam", account, partition_of(call.region))
-    entities = list(getattr(found, collection, {}).values())
-    entity = next((one for one in entities if one.name == name), None)
-    texts = dict(entity.policies) if entity is not None else {}
+    entity = identities.entity(kind, name)
+    texts = dict(entity.inline) if entity is not None else {}
     texts[str(given.get("PolicyName"))] = policy.text
-    check_inline([text if isinstance(text, str) else str(text) for text in texts.values()], owner, name)
+    check_inline(texts.values(), owner, name)
 
 
-def _check_bucket(name: str, policy: Policy) -> None:
+def _check_bucket(name: str, policy: Policy, facts: Facts) -> None:
     for statement in policy.statements:
         resources = statement.resources.resources if statement.resources is not None else ()
         for resource in resources:
@@ -202,40 +209,9 @@ def _check_bucket(name: str, policy: Policy) -> None:
             raise AWSError("MalformedPolicy", 400, "Policy has invalid action")
     if size(policy.text) > _MOST_OF_BUCKET:
         raise AWSError("PolicyTooLarge", 400, "Policy exceeds the maximum allowed document size.")
-    bucket = bucket_of(name)
-    block = bucket.public_access_block if bucket is not None else None
-    if block is not None and block.block_public_policy and is_public(policy):
+    bucket = facts.bucket(name)
+    if bucket is not None and bucket.blocks_public_policy and is_public(policy):
         raise AWSError("AccessDenied", 403, "Access Denied", why="Block Public Access keeps public policies out.")
-
-
-def is_public(policy: Policy) -> bool:
-    """Say whether a bucket policy is public as S3's Block Public Access means it: it lets everybody in without a
-    condition that names somebody."""
-    return any(
-        statement.effect is Effect.ALLOW
-        and statement.principal is not None
-        and (statement.principal.everyone or statement.principal.every_aws)
-        and not any(one.key.lower() in _NARROWING and not one.negated for one in statement.conditions)
-        for statement in policy.statements
-    )
-
-
-_NARROWING = frozenset(
-    {
-        "aws:principalaccount",
-        "aws:principalarn",
-        "aws:principalorgid",
-        "aws:sourceaccount",
-        "aws:sourcearn",
-        "aws:sourceip",
-        "aws:sourceowner",
-        "aws:sourcevpc",
-        "aws:sourcevpce",
-        "aws:userid",
-        "s3:dataaccesspointaccount",
-        "s3:dataaccesspointarn",
-    }
-)
 
 
 # Words

@@ -13,21 +13,16 @@ import uuid
 
 from podrole.account.associations import Associations
 from podrole.aws.access_denied import Refusals
-from podrole.aws.authenticate import authenticate, is_unsigned_operation
-from podrole.aws.authorize import authorize
+from podrole.aws.authenticate import authenticate
 from podrole.aws.caller import Caller
-from podrole.aws.documents import check_documents
 from podrole.aws.eks.cluster_tokens import ClusterTokens, Identity
 from podrole.aws.eks.node_role import node_credentials
-from podrole.aws.emulator.account import Account
-from podrole.aws.emulator.directory import MotoDirectory
-from podrole.aws.emulator.moto import Moto
+from podrole.aws.emulator import Account, MotoServices
 from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.errors import AWSError, internal_failure
 from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS, ClusterInfo
-from podrole.aws.operations.iam import IAM, name_the_caller
-from podrole.aws.operations.oidc_providers import OIDCProviders
+from podrole.aws.operations.iam import name_the_caller
 from podrole.aws.operations.pod_identity import PodIdentity
 from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS, denial_error
@@ -38,8 +33,7 @@ from podrole.aws.protocol.parameters import read_large_input
 from podrole.aws.protocol.render import error_response
 from podrole.aws.protocol.wire import HTTPResponse, read_request
 from podrole.aws.record import record, record_unidentified
-from podrole.aws.serve import iam_operations, own_operations, pod_identity_operations, policy_operations, serve
-from podrole.aws.services.s3_region import require_region
+from podrole.aws.serve import Server, own_operations, pod_identity_operations, policy_operations
 from podrole.base.asgi import JSON, BodyTooLarge, ClientDisconnected, Receive, Scope, Send, send_response
 from podrole.base.clock import Clock
 from podrole.base.events import EventLog
@@ -70,33 +64,31 @@ class Endpoint:
         self._vault = vault
         self._events = events
         self._clock = clock
-        self._moto = Moto()
-        self._directory = MotoDirectory()
+        self.services = MotoServices()
+        self._directory = self.services.directory
         messages = EncodedMessages(vault.secret_of("encoded authorization messages"))
-        self._refusals = Refusals(messages)
         self._associations = associations or Associations()
         self._tokens = ClusterTokens(self._directory, vault, cluster.name, clock)
-        eks = EKS(cluster, self._moto)
+        eks = EKS(cluster, self.services)
         pods = PodIdentity(cluster, eks, self._associations, self._directory, keys, vault)
-        self._own = {
+        own = {
             **own_operations(STS(self._directory, keys, vault, account.region), eks),
             **pod_identity_operations(pods),
-            **iam_operations(IAM(self._moto, OIDCProviders(self._moto, keys))),
-            **policy_operations(Simulation(self._directory), MessageDecoder(messages)),
+            **policy_operations(Simulation(self._directory, self.services.identity_facts), MessageDecoder(messages)),
         }
+        self._server = Server(own, self.services, Refusals(messages), keys, account.id)
         self.administrator_id = ""
         self._ready = asyncio.Event()
 
     async def open_account(self) -> None:
         """Make the account with its administrator. Takes the time that moto's IAM takes to import."""
-        self._directory.bound.forget()
         self._associations.clear()
-        self.administrator_id = await self._moto.run(self._account.create)
+        self.administrator_id = await self.services.open(self._account)
         self._ready.set()
 
     def close(self) -> None:
-        """Forget the account; moto's state is the process's."""
-        self._moto.close(self._account.forget if self._ready.is_set() else None)
+        """Forget the account."""
+        self.services.close()
 
     def cluster_identity(self, token: str) -> Identity | None:
         """Return whose a token of ``aws eks get-token`` is, None for one that is no good."""
@@ -152,15 +144,11 @@ class Endpoint:
     async def _through_the_stations(self, call: IdentifiedCall, now: float) -> HTTPResponse:
         await self._ready.wait()
         caller = await off_loop(call.http, lambda: authenticate(call, self._directory, self._vault, now))
-        require_region(call)
         call.principal = str(caller.principal)
         refuse_by_session(call, caller)
         await read_large_input(call)
         name_the_caller(call, caller)
-        if not is_unsigned_operation(call):
-            authorize(call, caller, self._directory, self._refusals)
-        check_documents(call, caller.account or self._account.id, self._directory.bound)
-        return await serve(call, caller, self._own, self._moto, self._account.id)
+        return await self._server.serve(call, caller)
 
 
 def _failure(what: str, problem: Exception) -> AWSError:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from podrole.account.identities import IdentityDirectory
 from podrole.aws.caller import Caller
-from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.errors import AWSError
 from podrole.iam.directory import PolicyText
 from podrole.iam.document import compile_policy
@@ -19,8 +19,11 @@ from podrole.iam.evaluate import NamedPolicy, PolicySet
 from podrole.iam.policy import Policy, PolicyKind
 from podrole.sts.session import Session
 
+_DENY = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
+"""Stands for a session policy that has been deleted. What it denied is unknown by now, so nothing is allowed."""
 
-def policies_of(caller: Caller, directory: MotoDirectory) -> PolicySet:
+
+def policies_of(caller: Caller, directory: IdentityDirectory) -> PolicySet:
     """Return everything attached to the caller: identity policies, boundary, session policies. Raises AWSError."""
     if caller.entity is None:
         return PolicySet()
@@ -33,14 +36,13 @@ def policies_of(caller: Caller, directory: MotoDirectory) -> PolicySet:
     )
 
 
-def _of_session(session: Session, directory: MotoDirectory) -> tuple[NamedPolicy, ...] | None:
+def _of_session(session: Session, directory: IdentityDirectory) -> tuple[NamedPolicy, ...] | None:
     if not session.restricted:
         return None
     texts: list[PolicyText] = []
     if session.policy is not None:
         texts.append(PolicyText("the session's inline policy", session.policy))
-    # A managed policy deleted since the session began grants nothing.
-    texts += [found for arn in session.policy_arns if (found := directory.managed_policy(arn)) is not None]
+    texts += [directory.managed_policy(arn) or PolicyText(f"{arn} (deleted)", _DENY) for arn in session.policy_arns]
     # Managed policies may be larger than the inline one; that one's size was looked at when the session was made.
     return _compiled(texts, PolicyKind.IDENTITY)
 

@@ -1,47 +1,70 @@
-"""The fourth station: podrole's own operations, and moto for everything else."""
+"""The fourth station: who executes a call, and where its decision is made.
+
+Calls to STS, EKS Auth, the policy simulator and the embedded cluster are podrole's own: they are authorized and
+answered on the event loop, without waiting for the services. Every other call is authorized and executed in one job of
+the services' thread, so that the decision and the effect see the same state.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
 
+from podrole.aws.access_denied import Refusals
+from podrole.aws.authenticate import is_unsigned_operation
+from podrole.aws.authorize import authorize, unsigned
 from podrole.aws.caller import Caller
-from podrole.aws.emulator.moto import Moto
+from podrole.aws.documents import check_documents
 from podrole.aws.errors import AWSError
+from podrole.aws.interfaces import AuthorizedCall, Facts, Services
 from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS
-from podrole.aws.operations.iam import IAM
+from podrole.aws.operations.iam import iam_answer
+from podrole.aws.operations.oidc_providers import find_thumbprint, needs_thumbprint, provider_answer
 from podrole.aws.operations.pod_identity import PodIdentity
 from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.cbor import PROTOCOL, cbor_answer
-from podrole.aws.protocol.parameters import operation_of, parameters
+from podrole.aws.protocol.parameters import operation_of
 from podrole.aws.protocol.wire import HTTPResponse
-from podrole.aws.services.s3_deleted_objects import nothing_deleted, with_refused_keys
+from podrole.aws.services import s3
+from podrole.oidc.keycache import Issuers
 
 Handler = Callable[[IdentifiedCall, Caller], Awaitable[HTTPResponse]]
-_ANY = "*"
 
 
-def own_operations(sts: STS, eks: EKS) -> Mapping[tuple[str, str], Handler]:
-    """Return the operations that moto never sees, by service and name."""
+class OwnOperation(NamedTuple):
+    """An operation that podrole answers itself: always, or only for the calls that it ``concerns``."""
+
+    answer: Handler
+    concerns: Callable[[IdentifiedCall, Caller], bool] = lambda *_: True
+
+
+OwnOperations = Mapping[tuple[str, str], OwnOperation]
+"""By service and operation."""
+
+
+def own_operations(sts: STS, eks: EKS) -> OwnOperations:
+    """Return the operations of STS, and of EKS on the embedded cluster."""
     return {
-        ("sts", "AssumeRole"): sts.assume_role,
-        ("sts", "AssumeRoleWithWebIdentity"): sts.assume_role_with_web_identity,
-        ("sts", "GetAccessKeyInfo"): sts.get_access_key_info,
-        ("sts", "GetCallerIdentity"): sts.get_caller_identity,
-        ("sts", "GetFederationToken"): sts.get_federation_token,
-        ("sts", "GetSessionToken"): sts.get_session_token,
-        ("eks", "CreateCluster"): eks.create_cluster,
-        ("eks", "DescribeCluster"): eks.describe_cluster,
-        ("eks", "ListClusters"): eks.list_clusters,
-        ("eks", "ListFargateProfiles"): eks.on_nothing,
-        ("eks", "ListNodegroups"): eks.on_nothing,
-        **{("eks", name): eks.unless_own for name in _OF_MOTOS_CLUSTERS},
+        ("sts", "AssumeRole"): OwnOperation(sts.assume_role),
+        ("sts", "AssumeRoleWithWebIdentity"): OwnOperation(sts.assume_role_with_web_identity),
+        ("sts", "GetAccessKeyInfo"): OwnOperation(sts.get_access_key_info),
+        ("sts", "GetCallerIdentity"): OwnOperation(sts.get_caller_identity),
+        ("sts", "GetFederationToken"): OwnOperation(sts.get_federation_token),
+        ("sts", "GetSessionToken"): OwnOperation(sts.get_session_token),
+        ("eks", "CreateCluster"): OwnOperation(eks.create_cluster, eks.concerns_own),
+        ("eks", "DescribeCluster"): OwnOperation(eks.describe_cluster, eks.concerns_own),
+        ("eks", "ListClusters"): OwnOperation(eks.list_clusters),
+        ("eks", "ListFargateProfiles"): OwnOperation(eks.list_nothing, eks.concerns_own),
+        ("eks", "ListNodegroups"): OwnOperation(eks.list_nothing, eks.concerns_own),
+        **{("eks", name): OwnOperation(eks.refuse_change, eks.concerns_own) for name in _CHANGING_A_CLUSTER},
     }
 
 
-_OF_MOTOS_CLUSTERS = (
+_CHANGING_A_CLUSTER = (
     "CreateFargateProfile",
     "CreateNodegroup",
     "DeleteCluster",
@@ -52,51 +75,81 @@ _OF_MOTOS_CLUSTERS = (
 )
 
 
-def pod_identity_operations(pods: PodIdentity) -> Mapping[tuple[str, str], Handler]:
+def pod_identity_operations(pods: PodIdentity) -> OwnOperations:
     """Return the operations of EKS Pod Identity."""
     return {
-        ("eks", "CreatePodIdentityAssociation"): pods.create,
-        ("eks", "DeletePodIdentityAssociation"): pods.delete,
-        ("eks", "DescribePodIdentityAssociation"): pods.describe,
-        ("eks", "ListPodIdentityAssociations"): pods.list,
-        ("eks", "ListTagsForResource"): pods.tags,
-        ("eks", "TagResource"): pods.tags,
-        ("eks", "UntagResource"): pods.tags,
-        ("eks", "UpdatePodIdentityAssociation"): pods.update,
-        ("eks-auth", "AssumeRoleForPodIdentity"): pods.assume_role,
+        ("eks", "CreatePodIdentityAssociation"): OwnOperation(pods.create),
+        ("eks", "DeletePodIdentityAssociation"): OwnOperation(pods.delete),
+        ("eks", "DescribePodIdentityAssociation"): OwnOperation(pods.describe),
+        ("eks", "ListPodIdentityAssociations"): OwnOperation(pods.list),
+        ("eks", "ListTagsForResource"): OwnOperation(pods.tags, pods.concerns_tags),
+        ("eks", "TagResource"): OwnOperation(pods.tags, pods.concerns_tags),
+        ("eks", "UntagResource"): OwnOperation(pods.tags, pods.concerns_tags),
+        ("eks", "UpdatePodIdentityAssociation"): OwnOperation(pods.update),
+        ("eks-auth", "AssumeRoleForPodIdentity"): OwnOperation(pods.assume_role),
     }
 
 
-def iam_operations(iam: IAM) -> Mapping[tuple[str, str], Handler]:
-    """Return who answers every operation of IAM that nobody else does."""
-    return {("iam", _ANY): iam.serve}
-
-
-def policy_operations(simulation: Simulation, decoder: MessageDecoder) -> Mapping[tuple[str, str], Handler]:
+def policy_operations(simulation: Simulation, decoder: MessageDecoder) -> OwnOperations:
     """Return the operations that podrole's own policy engine answers."""
     return {
-        ("iam", "GetContextKeysForCustomPolicy"): simulation.get_context_keys_for_custom_policy,
-        ("iam", "GetContextKeysForPrincipalPolicy"): simulation.get_context_keys_for_principal_policy,
-        ("iam", "SimulateCustomPolicy"): simulation.simulate_custom_policy,
-        ("iam", "SimulatePrincipalPolicy"): simulation.simulate_principal_policy,
-        ("sts", "DecodeAuthorizationMessage"): decoder.decode_authorization_message,
+        ("iam", "GetContextKeysForCustomPolicy"): OwnOperation(simulation.get_context_keys_for_custom_policy),
+        ("iam", "GetContextKeysForPrincipalPolicy"): OwnOperation(simulation.get_context_keys_for_principal_policy),
+        ("iam", "SimulateCustomPolicy"): OwnOperation(simulation.simulate_custom_policy),
+        ("iam", "SimulatePrincipalPolicy"): OwnOperation(simulation.simulate_principal_policy),
+        ("sts", "DecodeAuthorizationMessage"): OwnOperation(decoder.decode_authorization_message),
     }
 
 
-async def serve(
-    call: IdentifiedCall, caller: Caller, own: Mapping[tuple[str, str], Handler], moto: Moto, account: str
-) -> HTTPResponse:
-    """Answer an authorized call. Raises AWSError."""
-    name = call.service.name
-    handler = own.get((name, call.operation)) or own.get((name, _ANY))
-    if handler is not None:
-        return await handler(call, caller)
-    if name == "sts":
-        # moto would hand out credentials that stand for nothing here.
-        raise AWSError("NotImplemented", 501, f"podrole's local AWS does not serve sts:{call.operation}.")
-    if call.refused_keys and not parameters(call)["Delete"]["Objects"]:
-        return nothing_deleted(call)
-    answer = await moto.serve(call, call.account or caller.account or account)
-    if call.protocol == PROTOCOL:
-        return cbor_answer(operation_of(call), answer)
-    return with_refused_keys(call, answer) if call.refused_keys else answer
+class Server:
+    """Authorizes calls, and has them executed. ``account`` is where calls act that no account signed."""
+
+    def __init__(self, own: OwnOperations, services: Services, refusals: Refusals, keys: Issuers, account: str) -> None:
+        self._own = own
+        self._services = services
+        self._refusals = refusals
+        self._keys = keys
+        self._account = account
+
+    async def serve(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
+        """Answer an authenticated call. Raises AWSError."""
+        own = self._own.get((call.service.name, call.operation))
+        if own is not None and own.concerns(call, caller):
+            self._authorized(call, caller, self._services.identity_facts)
+            return await own.answer(call, caller)
+        if call.service.name == "sts":
+            # moto would hand out credentials that mean nothing here.
+            self._authorized(call, caller, self._services.identity_facts)
+            raise AWSError("NotImplemented", 501, f"podrole's local AWS does not serve sts:{call.operation}.")
+        if call.service.name == "iam" and needs_thumbprint(call):
+            await self._services.ask(lambda facts: self._decide(call, caller, facts))  # before anything is fetched
+            await find_thumbprint(call, self._keys)
+        answer = await self._services.serve(lambda facts: self._decide(call, caller, facts))
+        return cbor_answer(operation_of(call), answer) if call.protocol == PROTOCOL else answer
+
+    def _authorized(self, call: IdentifiedCall, caller: Caller, facts: Facts) -> AuthorizedCall | HTTPResponse:
+        if is_unsigned_operation(call):
+            return unsigned(call)
+        return authorize(call, caller, self._services.directory, facts, self._refusals)
+
+    def _decide(self, call: IdentifiedCall, caller: Caller, facts: Facts) -> AuthorizedCall | HTTPResponse:
+        """Authorize a call and check what it would store. Runs in the services' thread, just before the effect."""
+        s3.require_region(call, facts)
+        authorized = self._authorized(call, caller, facts)
+        if not isinstance(authorized, AuthorizedCall):
+            return authorized
+        account = authorized.account or caller.account or self._account
+        stored = check_documents(call, account, facts)
+        authorized = dataclasses.replace(authorized, account=account, stored=stored)
+        return self._by_rules_of_iam(authorized, caller, facts) if call.service.name == "iam" else authorized
+
+    @staticmethod
+    def _by_rules_of_iam(authorized: AuthorizedCall, caller: Caller, facts: Facts) -> AuthorizedCall | HTTPResponse:
+        call = authorized.call
+        identities = facts.identities(caller.account, caller.principal.arn.split(":")[1])
+        if "OpenIDConnectProvider" not in call.operation:
+            return iam_answer(call, identities) or authorized
+        answer = provider_answer(call, caller, identities)
+        if isinstance(answer, HTTPResponse):
+            return answer
+        return authorized if answer is None else dataclasses.replace(authorized, finish=answer)

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from podrole.aws.eks.pod_identity_agent import PATH as CREDENTIALS_PATH
 from podrole.aws.eks.pod_identity_agent import PodIdentityAgent
-from podrole.aws.emulator.account import Account
+from podrole.aws.emulator import Account
 from podrole.aws.endpoint import Endpoint
 from podrole.aws.operations.eks import ClusterInfo
 from podrole.base.certificates import server_context, thumbprint

@@ -13,8 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from podrole.aws.emulator.account import Account
-from podrole.aws.emulator.moto import Moto
+from podrole.aws.emulator import Account, MotoServices
 from podrole.base.events import EventLog
 from podrole.sts.credentials import Credentials
 from support.aws import ADMIN_SECRET, LocalAWS, allow, refused, trust_of
@@ -200,7 +199,7 @@ def test_a_fault_of_podrole_is_logged_by_its_place_and_not_by_what_it_says(
     async def fail(*_: object) -> None:
         raise ValueError(token)
 
-    monkeypatch.setattr(Moto, "serve", fail)
+    monkeypatch.setattr(MotoServices, "serve", fail)
     with everything_logged() as kept:
         answer = caller_identity(aws)
         assert answer.send(aws).status_code == 200

@@ -13,8 +13,8 @@ import binascii
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from podrole.account.identities import IdentityDirectory
 from podrole.aws.authenticate import authenticate
-from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.call import ReceivedRequest
 from podrole.aws.protocol.identify import identify
@@ -56,7 +56,7 @@ class Identity:
 class ClusterTokens:
     """Tells whose a token is, for one cluster."""
 
-    def __init__(self, directory: MotoDirectory, vault: Vault, cluster: str, clock: Clock) -> None:
+    def __init__(self, directory: IdentityDirectory, vault: Vault, cluster: str, clock: Clock) -> None:
         self._directory = directory
         self._vault = vault
         self._cluster = cluster

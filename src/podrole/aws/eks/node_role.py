@@ -6,7 +6,7 @@ would: without a call that could be refused, and for as long as the role is ther
 
 from __future__ import annotations
 
-from podrole.aws.emulator.directory import MotoDirectory
+from podrole.account.identities import IdentityDirectory
 from podrole.sts.credentials import Credentials, Vault
 from podrole.sts.session import Session, SessionKind
 
@@ -21,7 +21,7 @@ _INSTANCE = "i-0podrole"
 
 
 def node_credentials(
-    directory: MotoDirectory, vault: Vault, account: str, partition: str, now: float
+    directory: IdentityDirectory, vault: Vault, account: str, partition: str, now: float
 ) -> Credentials | None:
     """Return fresh credentials of the node's role; None where somebody has deleted it."""
     role = directory.role(f"arn:{partition}:iam::{account}:role/{NODE_ROLE}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from podrole.aws.eks.node_role import NODE_POLICIES, NODE_ROLE, NODE_TRUST
 from podrole.aws.emulator.managed import ensure_managed_policy
-from podrole.aws.emulator.moto_ids import give_ids_as_aws_does
+from podrole.aws.emulator.new_entities import give_ids_as_aws_does
 
 ADMINISTRATOR = "admin"
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")

@@ -1,17 +1,14 @@
-"""moto's state, looked at without touching it: a question makes no backend and imports no service.
+"""moto's state, read without changing it: a question makes no backend and imports no service.
 
-moto's thread changes what is read here in the event loop's. A read takes a snapshot of one dict or list (atomic in
-CPython); where moto's own code iterates, :func:`steadily` begins again if something moved.
+Read it in moto's thread (podrole.aws.emulator.services). Only IAM may be read from other threads: see
+podrole.aws.emulator.directory.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
-
-T = TypeVar("T")
-_ATTEMPTS = 20
+from collections.abc import Iterator
+from typing import Any
 
 _MODULES = {
     "autoscaling": ("moto.autoscaling.models", "autoscaling_backends"),
@@ -32,13 +29,13 @@ _MODULES = {
 
 
 def backends(service: str) -> Any | None:
-    """Return moto's backends of a service, None while nobody has used it."""
+    """Return moto's backends of a service; None if nobody has used it."""
     module, name = _MODULES[service]
     return getattr(sys.modules.get(module), name, None)
 
 
 def backend(service: str, account: str, place: str) -> Any | None:
-    """Return one backend, by account and region (or partition, where the service has no regions); None where nobody has
+    """Return the backend of an account and region (or partition, for a service without regions); None if nobody has
     used it."""
     every = backends(service)
     regional = dict.get(every, account) if every is not None else None
@@ -46,7 +43,7 @@ def backend(service: str, account: str, place: str) -> Any | None:
 
 
 def taggable(service: str, account: str, region: str, partition: str) -> Iterator[Any]:
-    """Return the backends of any service that can list what is tagged, by the service's name in ARNs."""
+    """Return the backends that can list tagged resources of a service, by the service's name in ARNs."""
     module = sys.modules.get("moto.core.base_backend")
     kinds = list(getattr(getattr(module, "BackendDict", None), "_instances", ()))
     for every in kinds:
@@ -58,13 +55,3 @@ def taggable(service: str, account: str, region: str, partition: str) -> Iterato
             if found is not None:
                 yield found
                 break
-
-
-def steadily(read: Callable[[], T]) -> T:
-    """Call ``read`` until nothing changes beneath it."""
-    for _ in range(_ATTEMPTS):
-        try:
-            return read()
-        except RuntimeError:  # "dictionary changed size during iteration"
-            continue
-    return read()

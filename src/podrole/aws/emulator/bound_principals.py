@@ -1,71 +1,101 @@
 """Principals are bound when a policy is stored: AWS keeps the unique id of a role or user, not its ARN.
 
-A role that is deleted and made again is another one, and a policy that named the first does not mean it. The document
-stays as it was written; what was bound is kept beside it, and an ARN whose owner has changed reads as the old one's
-unique id (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html).
+A role that is deleted and created again is another role, and a policy that named the first does not mean it
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html). The document stays as it
+was written. The ids are kept on moto's own object that holds the policy, so they live exactly as long as it does, and
+for each statement, so that a call which adds a statement does not bind the others again.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from podrole.aws.emulator.backends import backend
-from podrole.iam.arn import parse_arn
+from podrole.iam.arn import ARN, parse_arn
 from podrole.iam.errors import InvalidARN
-from podrole.iam.policy import Policy
+
+_ATTRIBUTE = "_podrole_bound_principals"
+_Ids = dict[str, str]
+"""Unique ids by the ARNs that a statement names."""
 
 
-class BoundPrincipals:
-    """Whom each stored policy named when it was stored. ``where`` is the ARN of what the policy hangs on."""
+def bind(holder: Any, document: str, *, keep: bool) -> None:
+    """Remember the unique ids of the roles and users that the holder's policy names now.
 
-    def __init__(self) -> None:
-        self._bound: dict[tuple[str, str], Mapping[str, str]] = {}
+    With ``keep``, statements that were there before keep the ids that they have.
+    """
+    before: dict[str, _Ids] = getattr(holder, _ATTRIBUTE, {}) if keep else {}
+    after: dict[str, _Ids] = {}
+    for statement in _statements(json.loads(document)):
+        key = _key(statement)
+        after[key] = before[key] if key in before else dict(_named(statement))
+    setattr(holder, _ATTRIBUTE, after)
 
-    def bind(self, where: str, policy: Policy) -> None:
-        """Keep who is named now."""
-        found = {}
-        for arn in named_entities(policy):
-            unique_id = entity_id(arn)
-            if unique_id is not None:
-                found[arn] = unique_id
-        self._bound[where, policy.text] = found
 
-    def resolve(self, where: str, document: str) -> str:
-        """Return the document with the unique id of whoever is gone in the place of their ARN."""
-        for arn, unique_id in self._bound.get((where, document), {}).items():
-            if entity_id(arn) != unique_id:
-                document = document.replace(json.dumps(arn), json.dumps(unique_id))
+def resolve(holder: Any, document: str) -> str:
+    """Return the holder's policy with the unique id of each deleted role or user in place of its ARN."""
+    bound: dict[str, _Ids] | None = getattr(holder, _ATTRIBUTE, None)
+    if not bound or all(_is_still(arn, unique) for ids in bound.values() for arn, unique in ids.items()):
         return document
-
-    def forget(self) -> None:
-        """Forget everything, as the account is."""
-        self._bound.clear()
-
-
-def named_entities(policy: Policy) -> list[str]:
-    """Return the ARNs of roles and users that a policy names as principals."""
-    found = {arn for one in policy.statements if one.principal is not None for arn in one.principal.arns}
-    return sorted(arn for arn in found if _is_entity(arn))
-
-
-def _is_entity(text: str) -> bool:
-    try:
-        arn = parse_arn(text)
-    except InvalidARN:
-        return False
-    return arn.is_role or arn.is_user
+    read = json.loads(document)
+    for statement in _statements(read):
+        ids = bound.get(_key(statement), {})
+        gone = {arn: unique for arn, unique in ids.items() if not _is_still(arn, unique)}
+        for element in ("Principal", "NotPrincipal"):
+            named = statement.get(element)
+            if isinstance(named, dict) and "AWS" in named:
+                named["AWS"] = _replaced(named["AWS"], gone)
+    return json.dumps(read)
 
 
 def entity_id(text: str) -> str | None:
-    """Return the unique id of the role or user with that ARN, None where there is none."""
-    arn = parse_arn(text)
-    found = backend("iam", arn.account, arn.partition)
-    entities = (found.roles if arn.is_role else found.users) if found is not None else {}
+    """Return the unique id of the role or user with that ARN; None if it does not exist."""
+    arn = entity_arn(text)
+    stored = backend("iam", arn.account, arn.partition) if arn is not None else None
+    if arn is None or stored is None:
+        return None
+    entities = stored.roles if arn.is_role else stored.users
     return next((str(one.id) for one in list(entities.values()) if one.arn == text), None)
 
 
-def is_of_this_world(text: str) -> bool:
-    """Say whether the account of that ARN is one of this world, so that who is not there does not exist."""
+def entity_arn(text: str) -> ARN | None:
+    """Return the ARN of a role or user; None for any other text."""
+    try:
+        arn = parse_arn(text)
+    except InvalidARN:
+        return None
+    return arn if arn.is_role or arn.is_user else None
+
+
+def _is_still(text: str, unique_id: str) -> bool:
     arn = parse_arn(text)
-    return backend("iam", arn.account, arn.partition) is not None
+    stored = backend("iam", arn.account, arn.partition)
+    if stored is None:
+        return False
+    entity = stored.roles.get(unique_id) if arn.is_role else stored.users.get(arn.name)
+    return entity is not None and entity.id == unique_id and entity.arn == text
+
+
+def _statements(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    statements = document["Statement"]
+    return [statements] if isinstance(statements, dict) else list(statements)
+
+
+def _key(statement: Mapping[str, Any]) -> str:
+    return json.dumps(statement, sort_keys=True)
+
+
+def _named(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for element in ("Principal", "NotPrincipal"):
+        named = statement.get(element)
+        texts = named.get("AWS") if isinstance(named, dict) else None
+        for text in [texts] if isinstance(texts, str) else texts or ():
+            unique_id = entity_id(text)
+            if unique_id is not None:
+                yield text, unique_id
+
+
+def _replaced(texts: str | list[str], gone: Mapping[str, str]) -> str | list[str]:
+    return gone.get(texts, texts) if isinstance(texts, str) else [gone.get(one, one) for one in texts]

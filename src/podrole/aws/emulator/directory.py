@@ -1,8 +1,9 @@
-"""What is in the account, read from moto's IAM at the moment of the question.
+"""The identities of the account, read from moto's IAM at the moment of the question.
 
-Nothing is copied: a role deleted or a policy detached by one request is gone for the next. moto changes its objects
-in its own thread while this reads them in the event loop's; each read takes a snapshot of one dict or list (atomic
-in CPython), so a request that runs beside a write sees the account before it or after it.
+Nothing is copied: a role that one request deletes, or a policy that it detaches, is gone for the next. Unlike the rest
+of moto's state, IAM is read from the event loop too, while moto's thread may change it: STS and authentication must not
+wait for that thread. Each read takes a snapshot of one dict or list (atomic in CPython), so it sees the account before
+or after a write. This ends when IAM leaves moto.
 """
 
 from __future__ import annotations
@@ -10,22 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from podrole.aws.emulator.bound_principals import BoundPrincipals
+from podrole.aws.emulator.bound_principals import resolve
+from podrole.aws.emulator.identity_store import provider_record
 from podrole.aws.emulator.managed import managed_document
 from podrole.iam.directory import AccessKey, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 
 MOST_REMEMBERED = 10_000
 """ARNs of roles whose unique ids are remembered."""
+_NOTHING_ALLOWED = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
+"""Stands for a policy whose document is missing. What it denied is unknown, so it denies everything."""
 
 
 class MotoDirectory:
-    """See ``podrole.iam.directory.Directory``. Usable once moto's IAM has been imported.
-
-    ``bound`` holds the principals that stored policies were bound to.
-    """
+    """See ``podrole.account.identities.IdentityDirectory``. Usable once moto's IAM has been imported."""
 
     def __init__(self) -> None:
-        self.bound = BoundPrincipals()
         self._role_ids: dict[str, str] = {}
 
     def role(self, arn: str) -> Role | None:
@@ -81,12 +81,7 @@ class MotoDirectory:
         )
         if provider is None or f"https://{provider.url}" != issuer:
             return None
-        return OIDCProvider(
-            arn=provider.arn,
-            issuer=f"https://{provider.url}",
-            client_ids=tuple(provider.client_id_list),
-            thumbprints=tuple(provider.thumbprint_list),
-        )
+        return provider_record(provider)
 
     def policies_of(self, principal: Role | User) -> PrincipalPolicies:
         """See Directory. The account's root user has none, and needs none."""
@@ -135,16 +130,16 @@ class MotoDirectory:
     def _boundary(self, arn: str | None) -> PolicyText | None:
         if arn is None:
             return None
-        # A boundary whose policy is gone allows nothing (and must not be taken for no boundary).
-        return self.managed_policy(arn) or PolicyText(arn, '{"Version":"2012-10-17","Statement":[]}')
+        return self.managed_policy(arn) or PolicyText(arn, _NOTHING_ALLOWED)
 
-    def _role(self, role: Any) -> Role:
+    @staticmethod
+    def _role(role: Any) -> Role:
         return Role(
             arn=role.arn,
             id=role.id,
             name=role.name,
             account=role.account_id,
-            trust_policy=self.bound.resolve(role.arn, role.assume_role_policy_document),
+            trust_policy=resolve(role, role.assume_role_policy_document),
             max_session_seconds=int(role.max_session_duration or 3_600),
             tags={tag["Key"]: tag["Value"] for tag in list(role.tags or [])},
         )
@@ -189,4 +184,4 @@ def _default_document(policy: Any) -> str:
     for version in list(policy.versions):
         if version.version_id == policy.default_version_id:
             return str(version.document)
-    return '{"Version":"2012-10-17","Statement":[]}'
+    return _NOTHING_ALLOWED

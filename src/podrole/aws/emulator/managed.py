@@ -45,20 +45,24 @@ def _document(path_and_name: str) -> str | None:
 @contextlib.contextmanager
 def whole_catalogue(account: str, partition: str) -> Iterator[None]:
     """Make all AWS managed policies known to moto's IAM of ``account`` for one call: kept, they would cost each account
-    megabytes. Runs in moto's thread."""
+    megabytes. Runs in moto's thread.
+
+    Other threads read the policies meanwhile. They see one whole table or the other, never one that is being filled.
+    """
     from moto.iam.aws_managed_policies import aws_managed_policies_data
     from moto.iam.models import AWSManagedPolicy, iam_backends
 
     backend = iam_backends[account][partition]
-    own = dict(backend.managed_policies)
+    own = backend.managed_policies
+    whole = dict(own)
     for name, entry in json.loads(aws_managed_policies_data).items():
         policy = AWSManagedPolicy.from_data(name, account, backend.region_name, entry)
-        backend.managed_policies.setdefault(policy.arn, policy)
+        whole.setdefault(policy.arn, policy)
+    backend.managed_policies = whole
     try:
         yield
     finally:
-        backend.managed_policies.clear()
-        backend.managed_policies.update(own)
+        backend.managed_policies = own
 
 
 def ensure_managed_policy(account: str, arn: str) -> None:

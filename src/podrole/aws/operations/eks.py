@@ -1,4 +1,4 @@
-"""EKS: the embedded cluster, described as EKS describes one of its own; moto's clusters beside it."""
+"""EKS's operations on the embedded cluster, which is described as EKS describes a cluster of its own."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.aws.caller import Caller
-from podrole.aws.emulator.backends import backend
-from podrole.aws.emulator.moto import Moto
 from podrole.aws.errors import AWSError
+from podrole.aws.interfaces import Services
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.render import json_response
@@ -46,64 +45,61 @@ class ClusterInfo:
 
 
 class EKS:
-    """EKS's operations on clusters. The embedded cluster is one of its account and region, and cannot be changed."""
+    """EKS's operations on the embedded cluster, which is one of its account and region and cannot be changed.
 
-    def __init__(self, cluster: ClusterInfo, moto: Moto) -> None:
+    Calls about other clusters are left to the services: see podrole.aws.serve.
+    """
+
+    def __init__(self, cluster: ClusterInfo, services: Services) -> None:
         self._cluster = cluster
-        self._moto = moto
+        self._services = services
 
-    async def describe_cluster(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
+    async def describe_cluster(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html."""
-        asked = parameters(call)["name"]
-        if not self.is_own(call, caller, asked):
-            return await self._moto.serve(call, caller.account)
         return json_response({"cluster": _description(self._cluster)}, call.id)
 
     async def list_clusters(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_ListClusters.html."""
-        names = moto_clusters(caller.account, call.region)
+        names = await self._other_clusters(call, caller)
         if self.is_own(call, caller, self._cluster.name):
             names = [self._cluster.name, *names]
         page, following = page_of(names, call)
         return json_response({"clusters": page} | ({"nextToken": following} if following else {}), call.id)
 
-    async def create_cluster(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """Make one of moto's, under another name than the embedded cluster's."""
+    async def create_cluster(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
+        """Refuse to create a cluster with the embedded cluster's name."""
         name = parameters(call).get("name", "")
-        if self.is_own(call, caller, name):
-            raise AWSError("ResourceInUseException", 409, f"Cluster already exists with name: {name}")
-        return await self._moto.serve(call, caller.account)
+        raise AWSError("ResourceInUseException", 409, f"Cluster already exists with name: {name}")
 
-    async def on_nothing(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """List what the embedded cluster has none of: node groups, Fargate profiles."""
-        if not self._is_asked(call, caller):
-            return await self._moto.serve(call, caller.account)
+    async def list_nothing(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
+        """List the node groups or Fargate profiles of the embedded cluster: it has none."""
         return json_response({"nodegroups" if "Nodegroup" in call.operation else "fargateProfileNames": []}, call.id)
 
-    async def unless_own(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """Leave moto's clusters to moto, and the embedded one as it is."""
-        if not self._is_asked(call, caller):
-            return await self._moto.serve(call, caller.account)
+    async def refuse_change(self, _: IdentifiedCall, __: Caller) -> HTTPResponse:
+        """Refuse to change the embedded cluster."""
         raise AWSError(
             "InvalidRequestException",
             400,
             f"{self._cluster.name} is podrole's embedded cluster: it cannot be changed through EKS.",
         )
 
+    async def exists(self, call: IdentifiedCall, caller: Caller, name: str) -> bool:
+        """Return whether there is a cluster with that name, the embedded one or another."""
+        return self.is_own(call, caller, name) or name in await self._other_clusters(call, caller)
+
+    async def _other_clusters(self, call: IdentifiedCall, caller: Caller) -> list[str]:
+        account, region = caller.account, call.region
+        return await self._services.ask(lambda facts: facts.cluster_names(account, region))
+
     def is_own(self, call: IdentifiedCall, caller: Caller, name: str) -> bool:
         """Say whether the caller means the embedded cluster by ``name``."""
         cluster = self._cluster
         return (name, caller.account, call.region) == (cluster.name, cluster.account, cluster.region)
 
-    def _is_asked(self, call: IdentifiedCall, caller: Caller) -> bool:
+    def concerns_own(self, call: IdentifiedCall, caller: Caller) -> bool:
+        """Return whether a call is about the embedded cluster."""
         given = parameters(call)
         return self.is_own(call, caller, given.get("clusterName", given.get("name", "")))
-
-
-def moto_clusters(account: str, region: str) -> list[str]:
-    """Return the names of moto's clusters."""
-    found = backend("eks", account, region)
-    return sorted(found.clusters) if found is not None else []
 
 
 def page_of(items: list[Any], call: IdentifiedCall) -> tuple[list[Any], str | None]:

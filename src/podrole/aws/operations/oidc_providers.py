@@ -1,4 +1,4 @@
-"""IAM's OpenID Connect providers: AWS's limits, defaults and errors; moto keeps them.
+"""IAM's OpenID Connect providers: AWS's limits, defaults and errors. The services store them.
 
 https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html and its siblings. What changes
 here counts for the next exchange of a token.
@@ -7,18 +7,21 @@ here counts for the next exchange of a token.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from podrole.account.identities import IdentityStore
 from podrole.aws.caller import Caller
-from podrole.aws.emulator.backends import backend
-from podrole.aws.emulator.moto import Moto
 from podrole.aws.errors import AWSError
+from podrole.aws.operations.iam import check_model, empty_answer
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
-from podrole.aws.protocol.render import text, xml_response
+from podrole.aws.protocol.render import text
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.iam.arn import parse_arn
+from podrole.iam.directory import OIDCProvider
 from podrole.iam.errors import InvalidARN
 from podrole.oidc.errors import KeysUnavailable
 from podrole.oidc.keycache import Issuers
@@ -26,78 +29,80 @@ from podrole.oidc.keycache import Issuers
 MOST_PROVIDERS, MOST_CLIENT_IDS, MOST_THUMBPRINTS, MOST_TAGS = 100, 100, 5, 50
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html."""
 
-_NAMESPACE = "https://iam.amazonaws.com/doc/2010-05-08/"
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 _PATH = re.compile(r"(/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*)?")
 
 
-class OIDCProviders:
-    """The operations on providers. Their input has been judged by the API's model before."""
-
-    def __init__(self, moto: Moto, keys: Issuers) -> None:
-        self._moto = moto
-        self._keys = keys
-
-    async def serve(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """Answer an authorized call. Raises AWSError."""
-        given = parameters(call)
-        if call.operation == "CreateOpenIDConnectProvider":
-            await self._prepare(given, caller)
-            return _with_tags(await self._moto.serve(call, caller.account), given.get("Tags") or [])
-        if call.operation == "ListOpenIDConnectProviders":
-            return await self._moto.serve(call, caller.account)
-        provider = _provider(call, given, caller)
-        if call.operation == "AddClientIDToOpenIDConnectProvider":
-            return await self._change(call, provider, _with(provider.client_id_list, given["ClientID"]))
-        if call.operation == "RemoveClientIDFromOpenIDConnectProvider":
-            kept = [one for one in provider.client_id_list if one != given["ClientID"]]
-            return await self._change(call, provider, kept)
-        if call.operation == "UpdateOpenIDConnectProviderThumbprint":
-            given["ThumbprintList"] = _thumbprints(given["ThumbprintList"])
-            if not given["ThumbprintList"]:
-                raise _invalid("Thumbprint list must contain at least one entry.")
-        elif call.operation == "TagOpenIDConnectProvider":
-            _check_tags(given["Tags"], {one["Key"] for one in provider.tag_list_type})
-        return await self._moto.serve(call, caller.account)
-
-    async def _prepare(self, given: dict[str, Any], caller: Caller) -> None:
-        """Judge a new provider, and put in what IAM finds out by itself."""
-        url = given["Url"]
-        _check_url(url)
-        partition = caller.principal.arn.split(":")[1]
-        stored = backend("iam", caller.account, partition)
-        existing = list(stored.open_id_providers.values()) if stored is not None else []
-        if any(f"https://{one.url}" == url for one in existing):
-            raise AWSError("EntityAlreadyExists", 409, f"Provider with url {url} already exists.")
-        if len(existing) >= MOST_PROVIDERS:
-            raise _too_many("OpenIDConnectProvidersPerAccount", MOST_PROVIDERS)
-        given["ClientIDList"] = list(dict.fromkeys(given.get("ClientIDList") or ()))
-        _check_client_ids(given["ClientIDList"])
-        _check_tags(given.get("Tags") or [], set())
-        found = _thumbprints(given.get("ThumbprintList") or [])
-        given["ThumbprintList"] = found or [await self._fetched(url)]
-
-    async def _fetched(self, url: str) -> str:
-        try:
-            return await self._keys.served_thumbprint(url)
-        except KeysUnavailable as problem:
-            raise AWSError(
-                "OpenIdIdpCommunicationError", 400, f"Could not connect to {url}", why=problem.what
-            ) from problem
-
-    async def _change(self, call: IdentifiedCall, provider: Any, client_ids: list[str]) -> HTTPResponse:
-        """Replace the client ids, in moto's thread like every change."""
-        _check_client_ids(client_ids)
-        await self._moto.run(lambda: setattr(provider, "client_id_list", client_ids))
-        name = call.operation
-        return xml_response(
-            f'<{name}Response xmlns="{_NAMESPACE}">\n  <ResponseMetadata>\n    <RequestId>{call.id}</RequestId>\n'
-            f"  </ResponseMetadata>\n</{name}Response>\n",
-            call.id,
-        )
+CREATE = "CreateOpenIDConnectProvider"
+Finish = Callable[[HTTPResponse], HTTPResponse]
 
 
-def _provider(call: IdentifiedCall, given: dict[str, Any], caller: Caller) -> Any:
+def provider_answer(call: IdentifiedCall, caller: Caller, identities: IdentityStore) -> HTTPResponse | Finish | None:
+    """Check an authorized call about providers, and put in what IAM fills in itself.
+
+    Returns the answer if it has been executed here. Otherwise the services may execute it; what it returns then is
+    applied to their answer. Raises AWSError for what IAM refuses.
+    """
+    given = parameters(call)
+    check_model(call)
+    if call.operation == CREATE:
+        _check_new(given, identities)
+        return partial(_with_tags, given.get("Tags") or [])
+    if call.operation == "ListOpenIDConnectProviders":
+        return None
+    provider = _provider(call, given, caller, identities)
+    if call.operation == "AddClientIDToOpenIDConnectProvider":
+        return _change(call, identities, provider, _with(provider.client_ids, given["ClientID"]))
+    if call.operation == "RemoveClientIDFromOpenIDConnectProvider":
+        kept = [one for one in provider.client_ids if one != given["ClientID"]]
+        return _change(call, identities, provider, kept)
+    if call.operation == "UpdateOpenIDConnectProviderThumbprint":
+        given["ThumbprintList"] = _thumbprints(given["ThumbprintList"])
+        if not given["ThumbprintList"]:
+            raise _invalid("Thumbprint list must contain at least one entry.")
+    elif call.operation == "TagOpenIDConnectProvider":
+        _check_tags(given["Tags"], identities.provider_tag_keys(provider.arn))
+    return None
+
+
+def needs_thumbprint(call: IdentifiedCall) -> bool:
+    """Return whether IAM finds out the thumbprint of a new provider itself: the call gives none."""
+    return call.operation == CREATE and not parameters(call).get("ThumbprintList")
+
+
+async def find_thumbprint(call: IdentifiedCall, keys: Issuers) -> None:
+    """Fill in the thumbprint of the certificate that a new provider's URL is served with. Raises AWSError."""
+    given = parameters(call)
+    url = given["Url"]
+    try:
+        given["ThumbprintList"] = [await keys.served_thumbprint(url)]
+    except KeysUnavailable as problem:
+        raise AWSError("OpenIdIdpCommunicationError", 400, f"Could not connect to {url}", why=problem.what) from problem
+
+
+def _check_new(given: dict[str, Any], identities: IdentityStore) -> None:
+    url = given["Url"]
+    _check_url(url)
+    existing = identities.providers()
+    if any(one.issuer == url for one in existing):
+        raise AWSError("EntityAlreadyExists", 409, f"Provider with url {url} already exists.")
+    if len(existing) >= MOST_PROVIDERS:
+        raise _too_many("OpenIDConnectProvidersPerAccount", MOST_PROVIDERS)
+    given["ClientIDList"] = list(dict.fromkeys(given.get("ClientIDList") or ()))
+    _check_client_ids(given["ClientIDList"])
+    _check_tags(given.get("Tags") or [], frozenset())
+    given["ThumbprintList"] = _thumbprints(given.get("ThumbprintList") or [])
+
+
+def _change(
+    call: IdentifiedCall, identities: IdentityStore, provider: OIDCProvider, client_ids: list[str]
+) -> HTTPResponse:
+    _check_client_ids(client_ids)
+    identities.set_client_ids(provider.arn, client_ids)
+    return empty_answer(call)
+
+
+def _provider(call: IdentifiedCall, given: dict[str, Any], caller: Caller, identities: IdentityStore) -> OIDCProvider:
     arn = given["OpenIDConnectProviderArn"]
     try:
         parsed = parse_arn(arn)
@@ -111,18 +116,17 @@ def _provider(call: IdentifiedCall, given: dict[str, Any], caller: Caller) -> An
             f"resource-based policy allows the {call.action} action",
             why="The provider is another account's.",
         )
-    stored = backend("iam", caller.account, caller.principal.arn.split(":")[1])
-    found = stored.open_id_providers.get(arn) if stored is not None else None
-    if found is None:
+    provider = identities.provider(arn)
+    if provider is None:
         words = f"OpenIDConnect Provider not found for arn {arn}"
         if call.operation == "DeleteOpenIDConnectProvider":
             words = f"OpenId connect Provider {arn} cannot be found."
         raise AWSError("NoSuchEntity", 404, words)
-    return found
+    return provider
 
 
-def _with_tags(answer: HTTPResponse, tags: list[dict[str, str]]) -> HTTPResponse:
-    """Tell of a new provider's tags, which moto keeps and leaves out."""
+def _with_tags(tags: list[dict[str, str]], answer: HTTPResponse) -> HTTPResponse:
+    """Add a new provider's tags to the answer, which the services store but leave out."""
     end = b"</OpenIDConnectProviderArn>"
     members = "".join(
         f"<member><Key>{text(tag['Key'])}</Key><Value>{text(tag['Value'])}</Value></member>" for tag in tags
@@ -148,7 +152,7 @@ def _check_client_ids(client_ids: list[str]) -> None:
         raise _too_many("ClientIdsPerOpenIdConnectProvider", MOST_CLIENT_IDS)
 
 
-def _with(client_ids: list[str], one: str) -> list[str]:
+def _with(client_ids: Sequence[str], one: str) -> list[str]:
     return list(client_ids) if one in client_ids else [*client_ids, one]
 
 
@@ -158,7 +162,7 @@ def _thumbprints(found: list[str]) -> list[str]:
     return [one.lower() for one in found]
 
 
-def _check_tags(tags: list[dict[str, str]], existing: set[str]) -> None:
+def _check_tags(tags: list[dict[str, str]], existing: frozenset[str]) -> None:
     keys = [tag["Key"].lower() for tag in tags]
     if len(set(keys)) != len(keys):
         raise _invalid("Duplicate tag keys found. Please note that Tag keys are case insensitive.")

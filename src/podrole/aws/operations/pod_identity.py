@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from podrole.account.associations import MAX_OF_A_CLUSTER, Associations, Stored
+from podrole.account.identities import IdentityDirectory
 from podrole.aws.authorize import circumstances
 from podrole.aws.caller import Caller, caller_of_session
-from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.errors import AWSError
-from podrole.aws.operations.eks import EKS, ClusterInfo, moto_clusters, page_of
+from podrole.aws.operations.eks import EKS, ClusterInfo, page_of
 from podrole.aws.operations.sts import denial_error
 from podrole.aws.policies import policies_of
 from podrole.aws.protocol.call import IdentifiedCall
@@ -59,7 +59,7 @@ class PodIdentity:
         cluster: ClusterInfo,
         eks: EKS,
         associations: Associations,
-        directory: MotoDirectory,
+        directory: IdentityDirectory,
         keys: KeySource,
         vault: Vault,
     ) -> None:
@@ -72,7 +72,7 @@ class PodIdentity:
 
     async def create(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html."""
-        place = self._place(call, caller)
+        place = await self._place(call, caller)
         given = self._checked(call, caller)
         cluster, namespace, account = given["clusterName"], given["namespace"], given["serviceAccount"]
         existing = self._associations.find(place, namespace, account)
@@ -104,8 +104,8 @@ class PodIdentity:
 
     async def update(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdatePodIdentityAssociation.html."""
-        place = self._place(call, caller)
-        stored = self._stored(call, caller)
+        place = await self._place(call, caller)
+        stored = await self._stored(call, caller)
         given = self._checked(call, caller, stored)
         stored = dataclasses.replace(_with(stored, given), modified_at=call.received_at)
         self._associations.put(place, stored)
@@ -113,36 +113,40 @@ class PodIdentity:
 
     async def describe(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribePodIdentityAssociation.html."""
-        return _answer(call, self._stored(call, caller))
+        return _answer(call, await self._stored(call, caller))
 
     async def delete(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_DeletePodIdentityAssociation.html."""
-        stored = self._stored(call, caller)
-        self._associations.remove(self._place(call, caller), stored.association.id)
+        stored = await self._stored(call, caller)
+        self._associations.remove(await self._place(call, caller), stored.association.id)
         return _answer(call, stored)
 
     async def list(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_ListPodIdentityAssociations.html."""
         given = parameters(call)
+        place = await self._place(call, caller)
         found = [
             stored.summary()
-            for stored in self._associations.of(self._place(call, caller))
+            for stored in self._associations.of(place)
             if given.get("namespace") in (None, stored.namespace)
             and given.get("serviceAccount") in (None, stored.service_account)
         ]
         page, following = page_of(found, call)
         return json_response({"associations": page} | ({"nextToken": following} if following else {}), call.id)
 
+    def concerns_tags(self, call: IdentifiedCall, caller: Caller) -> bool:
+        """Return whether a call about tags is about an association, or lists those of the embedded cluster."""
+        arn = parameters(call).get("resourceArn")
+        lists_own = call.operation == "ListTagsForResource" and arn == self._cluster.arn
+        return lists_own or self._tagged(call, caller) is not None
+
     async def tags(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """TagResource, UntagResource and ListTagsForResource, of an association; of anything else as EKS has it."""
+        """TagResource, UntagResource and ListTagsForResource of an association; the embedded cluster has no tags."""
         given = parameters(call)
-        parts = str(given.get("resourceArn", "")).split("/")
-        place = (caller.account, call.region, parts[1] if len(parts) == 3 else "")
-        stored = self._associations.get(place, parts[-1])
-        if stored is None or stored.association.arn != given.get("resourceArn"):
-            if given.get("resourceArn") == self._cluster.arn and call.operation == "ListTagsForResource":
-                return json_response({"tags": {}}, call.id)
-            return await self._eks.unless_own(call, caller)
+        tagged = self._tagged(call, caller)
+        if tagged is None:
+            return json_response({"tags": {}}, call.id)
+        place, stored = tagged
         tags = dict(stored.tags)
         if call.operation == "ListTagsForResource":
             return json_response({"tags": tags}, call.id)
@@ -153,6 +157,13 @@ class PodIdentity:
         self._associations.retag(place, stored, tags)
         return json_response({}, call.id)
 
+    def _tagged(self, call: IdentifiedCall, caller: Caller) -> tuple[tuple[str, str, str], Stored] | None:
+        arn = str(parameters(call).get("resourceArn", ""))
+        parts = arn.split("/")
+        place = (caller.account, call.region, parts[1] if len(parts) == 3 else "")
+        stored = self._associations.get(place, parts[-1])
+        return None if stored is None or stored.association.arn != arn else (place, stored)
+
     async def assume_role(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/eks/latest/APIReference/API_auth_AssumeRoleForPodIdentity.html."""
         given = self._valid(call)
@@ -160,7 +171,7 @@ class PodIdentity:
         if not self._eks.is_own(call, caller, name):
             raise _no_cluster(name)
         at = circumstances(call)
-        place = self._place(call, caller)
+        place = await self._place(call, caller)
 
         def association_of(namespace: str, service_account: str) -> Association | None:
             stored = self._associations.find(place, namespace, service_account)
@@ -205,16 +216,16 @@ class PodIdentity:
         }
         return json_response(answer, call.id)
 
-    def _place(self, call: IdentifiedCall, caller: Caller) -> tuple[str, str, str]:
+    async def _place(self, call: IdentifiedCall, caller: Caller) -> tuple[str, str, str]:
         """Return where the cluster's associations are kept. Raises AWSError for a cluster that there is not."""
         name = parameters(call).get("clusterName", "")
-        if not self._eks.is_own(call, caller, name) and name not in moto_clusters(caller.account, call.region):
+        if not await self._eks.exists(call, caller, name):
             raise _no_cluster(name)
         return caller.account, call.region, name
 
-    def _stored(self, call: IdentifiedCall, caller: Caller) -> Stored:
+    async def _stored(self, call: IdentifiedCall, caller: Caller) -> Stored:
         wanted = parameters(call)["associationId"]
-        found = self._associations.get(self._place(call, caller), wanted)
+        found = self._associations.get(await self._place(call, caller), wanted)
         if found is None:
             raise AWSError(
                 "ResourceNotFoundException", 404, f"The specified associationId {wanted} could not be found."

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from podrole.account.identities import IdentityDirectory
 from podrole.aws.caller import Caller, caller_of_user
-from podrole.aws.emulator.directory import MotoDirectory
-from podrole.aws.emulator.organizations import control_policies
 from podrole.aws.errors import AWSError
+from podrole.aws.interfaces import Facts as AccountFacts
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.render import text, xml_response
@@ -63,8 +63,9 @@ class _Subject:
 class Simulation:
     """The simulator's operations over an account's directory."""
 
-    def __init__(self, directory: MotoDirectory) -> None:
+    def __init__(self, directory: IdentityDirectory, facts: AccountFacts) -> None:
         self._directory = directory
+        self._facts = facts
 
     async def simulate_custom_policy(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Evaluate policies that the call itself brings along."""
@@ -138,11 +139,11 @@ class Simulation:
         boundaries = _inputs(given, "PermissionsBoundaryPolicyInputList", PolicyKind.BOUNDARY)
         if boundaries:
             subject.boundaries = tuple(one.named for one in boundaries)
-        question = _Question(given, subject)
+        question = _Question(given, subject, self._facts)
         actions = [str(one) for one in given["ActionNames"]]
         resources = [str(one) for one in given.get("ResourceArns") or [NO_RESOURCE]]
         pairs = [(action, resource) for action in actions for resource in resources]
-        start, most = _page(given)
+        start, most = _page(given, len(pairs))
         shown = pairs[start : start + most]
         results = [question.result(action, resource) for action, resource in shown]
         more = start + most < len(pairs)
@@ -153,7 +154,7 @@ class Simulation:
 class _Question:
     """What all results of one simulation share."""
 
-    def __init__(self, given: Mapping[str, Any], subject: _Subject) -> None:
+    def __init__(self, given: Mapping[str, Any], subject: _Subject, facts: AccountFacts) -> None:
         self._subject = subject
         self._context = {**subject.keys, **_entries(given)}
         account = subject.principal.account
@@ -170,7 +171,7 @@ class _Question:
         statement = {"Effect": "Allow", "Principal": root, "Action": "*", "Resource": "*"}
         delegating = json.dumps({"Version": "2012-10-17", "Statement": statement})
         asked = self._resource or NamedPolicy("", compile_policy(delegating, PolicyKind.RESOURCE))
-        scps = control_policies(account, "scp") if subject.keys else None
+        scps = facts.control_policies(account, "scp") if subject.keys else None
         self._scps = (
             None if scps is None else tuple(tuple(_compiled(one, PolicyKind.SCP) for one in level) for level in scps)
         )
@@ -318,7 +319,7 @@ def _account(owner: str) -> str:
     return account
 
 
-def _page(given: Mapping[str, Any]) -> tuple[int, int]:
+def _page(given: Mapping[str, Any], available: int) -> tuple[int, int]:
     most = given.get("MaxItems", _USUAL_ITEMS)
     if not isinstance(most, int) or not 1 <= most <= _MOST_ITEMS:
         bound = "greater than or equal to 1" if isinstance(most, int) and most < 1 else "less than or equal to 1000"
@@ -332,9 +333,12 @@ def _page(given: Mapping[str, Any]) -> tuple[int, int]:
     if marker is None:
         return 0, most
     try:
-        return int(base64.b64decode(str(marker), validate=True)), most
+        start = int(base64.b64decode(str(marker), validate=True))
     except (binascii.Error, ValueError):
         raise _invalid("Invalid Marker") from None
+    if not 0 < start < available:
+        raise _invalid("Invalid Marker")
+    return start, most
 
 
 def _marker(start: int) -> str:

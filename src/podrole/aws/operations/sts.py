@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from podrole.account.identities import IdentityDirectory
 from podrole.aws.authorize import circumstances
 from podrole.aws.caller import Caller
-from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.errors import AWSError
 from podrole.aws.policies import policies_of
 from podrole.aws.protocol.call import IdentifiedCall
@@ -32,7 +32,7 @@ class STS:
     ``region`` is the world's: the one that an exchange, which is not signed, is taken to be made in.
     """
 
-    def __init__(self, directory: MotoDirectory, keys: KeySource, vault: Vault, region: str) -> None:
+    def __init__(self, directory: IdentityDirectory, keys: KeySource, vault: Vault, region: str) -> None:
         self._directory = directory
         self._keys = keys
         self._vault = vault

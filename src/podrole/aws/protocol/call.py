@@ -37,8 +37,7 @@ class IdentifiedCall:
     ``parameters`` are those of a query service, from the form or the URL, flat and decoded; ``path_parameters`` the
     labels of the path, decoded. ``input`` is the operation's input, None until podrole.aws.protocol.parameters has
     read it: use ``parameters(call)``. For the event log, ``principal`` names the caller, and ``explanation`` says why
-    the call is allowed. Authorization fills in ``account``, the account in which the service acts, and
-    ``refused_keys``: the objects that S3's DeleteObjects must not delete, each with the reason.
+    the call is allowed.
     """
 
     id: str
@@ -53,8 +52,6 @@ class IdentifiedCall:
     principal: str = UNAUTHENTICATED
     explanation: Mapping[str, Any] | None = None
     input: dict[str, Any] | None = None
-    account: str = ""
-    refused_keys: list[tuple[dict[str, Any], str]] = field(default_factory=list)
 
     @property
     def action(self) -> str:

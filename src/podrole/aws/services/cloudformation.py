@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from podrole.aws.emulator.backends import backend
 from podrole.aws.errors import AWSError
+from podrole.aws.interfaces import Facts
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
 from podrole.iam.actions.call import Permission
@@ -49,7 +49,7 @@ _PREFIXES = {
 }
 
 
-def permissions_of_stack(call: IdentifiedCall) -> Iterator[Permission]:
+def permissions_of_stack(call: IdentifiedCall, account: str, facts: Facts) -> Iterator[Permission]:
     """Yield what a call of CloudFormation needs beside its own action. Raises AWSError for what is not simulated."""
     given = parameters(call)
     if call.operation in _ELSEWHERE:
@@ -62,7 +62,7 @@ def permissions_of_stack(call: IdentifiedCall) -> Iterator[Permission]:
         raise _not_simulated(call, "templates that are read from S3; pass the template itself")
     if given.get("RoleARN"):
         raise _not_simulated(call, "a role that CloudFormation acts as")
-    for prefix in sorted({*_prefixes(call, template), *_prefixes_of_stored(call, given)}):
+    for prefix in sorted({*_prefixes(call, template), *_prefixes_of_stored(call, given, account, facts)}):
         for action in _actions(prefix):
             yield Permission(action, partial=True)
 
@@ -147,20 +147,11 @@ def _anywhere(value: Any, name: str) -> bool:
     return False
 
 
-def _prefixes_of_stored(call: IdentifiedCall, given: Mapping[str, Any]) -> Iterator[str]:
-    """Yield those of what is already there: a stack that is changed or deleted, a change set that is carried out."""
-    stored = backend("cloudformation", call.account, call.region)
-    if stored is None:
-        return
-    stack, change_set = given.get("StackName"), given.get("ChangeSetName")
-    known: list[tuple[list[Any], Callable[[Any], bool]]] = [
-        (list(stored.stacks.values()), lambda one: stack in (one.name, one.stack_id)),
-        (list(stored.change_sets.values()), lambda one: change_set in (one.change_set_name, one.change_set_id)),
-    ]
-    for several, is_meant in known:
-        for one in several:
-            if is_meant(one) and isinstance(one.template, str) and one.template:
-                yield from _prefixes(call, read_template(one.template))
+def _prefixes_of_stored(call: IdentifiedCall, given: Mapping[str, Any], account: str, facts: Facts) -> Iterator[str]:
+    """Yield the services of what is already there: a stack to change or delete, a change set to execute."""
+    stack, change_set = str(given.get("StackName") or ""), str(given.get("ChangeSetName") or "")
+    for template in facts.stack_templates(account, call.region, stack=stack, change_set=change_set):
+        yield from _prefixes(call, read_template(template))
 
 
 @functools.cache

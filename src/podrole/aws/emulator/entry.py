@@ -1,22 +1,20 @@
-"""moto, which gives the AWS services their behaviour: entered in-process with a prepared request.
+"""The way into moto: one authorized call becomes one prepared request, and moto's answer the service's.
 
-moto is not thread-safe and imports for a second, so everything that touches it runs in one worker thread, one call
-after the other, and nothing is imported before the first call. By the time a request comes here it has been
-authenticated and authorized; what moto sees is written anew from that (podrole.aws.protocol.canonical).
+moto runs in-process, without its server. What it sees is written from the input that was authorized
+(podrole.aws.protocol.canonical), not from what the client sent. All of this runs in moto's thread.
 """
 
 from __future__ import annotations
 
-import asyncio
-import concurrent.futures
 import contextlib
 import functools
-import logging
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.managed import ensure_managed_policy, whole_catalogue
-from podrole.aws.emulator.resolver import bucket_of
+from podrole.aws.emulator.new_entities import boundary_of_new_user
+from podrole.aws.emulator.readers.s3 import bucket_of
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.canonical import canonical
@@ -24,35 +22,12 @@ from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.base.partitions import partition_of
 
-T = TypeVar("T")
-_log = logging.getLogger(__name__)
-
 # The server sets these itself.
 _NOT_RETURNED = frozenset({"connection", "content-length", "date", "server", "transfer-encoding"})
 
 
-class Moto:
-    """One moto, and the thread it lives in. Its state is the process's: moto keeps it in modules."""
-
-    def __init__(self) -> None:
-        self._thread = concurrent.futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix="moto")
-
-    async def run(self, function: Callable[[], T]) -> T:
-        """Call ``function`` in moto's thread, after whatever runs there now."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
-
-    async def serve(self, call: IdentifiedCall, account: str) -> HTTPResponse:
-        """Answer an authorized call on behalf of ``account``."""
-        return await self.run(lambda: _serve(call, account))
-
-    def close(self, last: Callable[[], None] | None = None) -> None:
-        """End the thread after the call that runs in it and, if given, one ``last``."""
-        if last is not None:
-            self._thread.submit(last)
-        self._thread.shutdown(wait=True)
-
-
-def _serve(call: IdentifiedCall, account: str) -> HTTPResponse:
+def execute(call: IdentifiedCall, account: str) -> HTTPResponse:
+    """Execute an authorized call on behalf of ``account``. Raises AWSError for what moto does not simulate."""
     from botocore.awsrequest import AWSPreparedRequest, HeadersDict
     from moto.core.botocore_stubber import BotocoreStubber
 
@@ -79,10 +54,8 @@ def _serve(call: IdentifiedCall, account: str) -> HTTPResponse:
     url = f"https://{host}{request.path}" + (f"?{request.query}" if request.query else "")
     prepared = AWSPreparedRequest(request.method, url, headers, request.body, False)
     _agree(call, prepared)
-    lists_policies = (service.name, call.operation) == ("iam", "ListPolicies")
-    more = whole_catalogue(account, partition_of(call.region)) if lists_policies else contextlib.nullcontext()
     try:
-        with more:
+        with _corrected(call, account):
             answer = BotocoreStubber().process_request(prepared)
     except (NotImplementedError, ModuleNotFoundError) as missing:  # some services need packages of their own
         raise AWSError(
@@ -94,6 +67,35 @@ def _serve(call: IdentifiedCall, account: str) -> HTTPResponse:
     if (service.name, call.operation) == ("s3", "CreateBucket") and int(status) < 300:
         _block_public_access(str(parameters(call).get("Bucket")))
     return HTTPResponse(int(status), list(_returned(response_headers)), _bytes(response_body))
+
+
+@contextlib.contextmanager
+def _corrected(call: IdentifiedCall, account: str) -> Iterator[None]:
+    """Add for one call what moto's IAM lacks: AWS's policies in lists, users' boundaries, the tags of renamed users."""
+    if call.service.name != "iam":
+        yield
+        return
+    partition = partition_of(call.region)
+    with contextlib.ExitStack() as stack:
+        if call.operation == "ListPolicies":
+            stack.enter_context(whole_catalogue(account, partition))
+        elif call.operation == "CreateUser":
+            stack.enter_context(boundary_of_new_user(parameters(call).get("PermissionsBoundary")))
+        elif call.operation == "UpdateUser":
+            stack.enter_context(_tags_follow(account, partition, str(parameters(call).get("UserName"))))
+        yield
+
+
+@contextlib.contextmanager
+def _tags_follow(account: str, partition: str, name: str) -> Iterator[None]:
+    """Move a renamed user's tags to its new ARN: moto would leave them to the next user with the old one."""
+    stored = backend("iam", account, partition)
+    user = stored.users.get(name) if stored is not None else None
+    before = user.arn if user is not None else ""
+    yield
+    if stored is not None and user is not None and user.arn != before:
+        stored.tagger.copy_tags(before, user.arn)
+        stored.tagger.delete_all_tags_for_resource(before)
 
 
 @functools.cache

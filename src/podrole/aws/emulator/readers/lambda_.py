@@ -1,0 +1,32 @@
+"""Lambda's functions. A function's policy is the list of statements that AddPermission made."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from podrole.aws.emulator.backends import backend
+from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader
+from podrole.aws.services.lambda_ import principal_element
+
+
+def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
+    kind, _, rest = arn.resource.partition(":")
+    name, _, qualifier = rest.partition(":")
+    stored = backend("lambda", arn.account, arn.region)
+    entry = stored._lambdas._functions.get(name) if kind == "function" and stored is not None else None
+    function = _version(entry, qualifier) if entry is not None else None
+    if function is None:
+        return None
+    statements = [one | {"Principal": principal_element(one.get("Principal"))} for one in function.policy.statements]
+    document = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
+    return PolicyHolder(arn.account, f"function {name}", json.dumps(document) if statements else None, function)
+
+
+def _version(entry: Any, qualifier: str) -> Any | None:
+    if qualifier and qualifier.isdigit():
+        return next((one for one in entry["versions"] if str(one.version) == qualifier), None)
+    return entry["latest"]
+
+
+READER = Reader(policy_holder=_policy_holder)

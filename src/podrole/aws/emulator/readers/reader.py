@@ -1,0 +1,70 @@
+"""What a service's reader can answer. All of it runs in moto's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from podrole.iam.actions.call import Call, Keys
+
+
+class ARNParts(NamedTuple):
+    """The parts of a resource's ARN, without checks."""
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    @property
+    def text(self) -> str:
+        """The ARN."""
+        return ":".join(("arn", *self))
+
+
+def parts_of(arn: str) -> ARNParts | None:
+    """Return the parts of an ARN; None for a text that has fewer than six."""
+    parts = arn.split(":", 5)
+    return ARNParts(*parts[1:]) if len(parts) == 6 else None
+
+
+class PolicyHolder(NamedTuple):
+    """A resource that can have a resource policy, as moto holds it.
+
+    ``name`` is for people (``bucket logs``), ``policy`` the document's text, None if there is none. ``holder`` is
+    moto's object. ``closed`` is as in :class:`podrole.aws.interfaces.Resource`.
+    """
+
+    account: str
+    name: str
+    policy: str | None
+    holder: Any
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What is known of one service's resources; see :class:`podrole.aws.interfaces.Facts`.
+
+    ``policy_holder`` finds the resource that holds the policy for an ARN. ``arns`` finds ARNs by the kinds of
+    :meth:`podrole.iam.actions.call.Resolver.arn_of`.
+    """
+
+    policy_holder: Callable[[ARNParts], PolicyHolder | None] | None = None
+    arns: Mapping[str, Callable[[Call, str], str | None]] = field(default_factory=dict)
+    tags: Callable[[ARNParts, Call], Mapping[str, str]] | None = None
+    facts: Callable[[ARNParts, Call], Keys] | None = None
+
+
+def document_text(document: Any) -> str | None:
+    """Return a document as text; None for an empty one."""
+    text = document.decode() if isinstance(document, bytes) else document
+    return str(text) if text else None
+
+
+def place_of(call: Call, name: str) -> tuple[str, str]:
+    """Return the account and region of a name that may be an ARN."""
+    parts = name.split(":", 5)
+    return (parts[4], parts[3]) if len(parts) == 6 and parts[0] == "arn" else (call.account, call.region)

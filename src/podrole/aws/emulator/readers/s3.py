@@ -1,0 +1,58 @@
+"""S3's buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from podrole.aws.emulator.backends import backend, backends
+from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text
+from podrole.iam.actions.call import Call, Keys, Values
+
+
+def bucket_of(name: str) -> Any | None:
+    """Return moto's bucket with that name, whichever account owns it: the names of buckets are unique in the world."""
+    every = backends("s3")
+    owner = every.bucket_accounts.get(name) if every is not None else None
+    if owner is None:
+        return None
+    stored = backend("s3", owner[1], owner[0])
+    return stored.buckets.get(name) if stored is not None else None
+
+
+def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
+    name = arn.resource.partition("/")[0]
+    bucket = bucket_of(name)
+    if bucket is None:
+        return None
+    block = bucket.public_access_block
+    closed = block is not None and bool(block.restrict_public_buckets)
+    return PolicyHolder(str(bucket.account_id), f"bucket {name}", document_text(bucket.policy), bucket, closed)
+
+
+def _tags(arn: ARNParts, _: Call) -> Mapping[str, str]:
+    bucket = bucket_of(arn.resource) if "/" not in arn.resource else None
+    return {} if bucket is None else dict(_tagger(bucket).get_tag_dict_for_resource(bucket.arn))
+
+
+def _facts(arn: ARNParts, _: Call) -> Keys:
+    name, _slash, key = arn.resource.partition("/")
+    bucket = bucket_of(name)
+    if bucket is None:
+        return {}
+    facts: dict[str, Values] = {"s3:ResourceAccount": str(bucket.account_id)}
+    stored = bucket.keys.get(key) if key else None
+    if stored is not None:
+        tags = _tagger(bucket).get_tag_dict_for_resource(stored.arn)
+        facts.update({f"s3:ExistingObjectTag/{tag}": str(value) for tag, value in tags.items()})
+    return facts
+
+
+def _tagger(bucket: Any) -> Any:
+    stored = backend("s3", bucket.account_id, bucket.partition)
+    if stored is None:
+        raise LookupError("a bucket's account has no S3")
+    return stored.tagger
+
+
+READER = Reader(policy_holder=_policy_holder, tags=_tags, facts=_facts)

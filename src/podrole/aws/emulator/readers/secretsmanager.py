@@ -1,0 +1,26 @@
+"""Secrets Manager's secrets."""
+
+from __future__ import annotations
+
+from podrole.aws.emulator.backends import backend
+from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text, place_of
+from podrole.iam.actions.call import Call
+
+
+def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
+    stored = backend("secretsmanager", arn.account, arn.region)
+    secret = stored.secrets.get(arn.text) if stored is not None else None
+    if secret is None:
+        return None
+    policy = document_text(getattr(secret, "policy", None))
+    return PolicyHolder(arn.account, f"secret {secret.name}", policy, secret)
+
+
+def _secret(call: Call, name: str) -> str | None:
+    account, region = place_of(call, name)
+    stored = backend("secretsmanager", account, region)
+    secret = stored.secrets.get(name) if stored is not None else None
+    return str(secret.arn) if secret is not None else None
+
+
+READER = Reader(policy_holder=_policy_holder, arns={"secretsmanager:secret": _secret})

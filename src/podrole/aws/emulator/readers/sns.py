@@ -1,0 +1,17 @@
+"""SNS's topics."""
+
+from __future__ import annotations
+
+from podrole.aws.emulator.backends import backend
+from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text
+
+
+def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
+    stored = backend("sns", arn.account, arn.region)
+    topic = stored.topics.get(arn.text) if stored is not None else None
+    if topic is None:
+        return None
+    return PolicyHolder(arn.account, f"topic {arn.resource}", document_text(topic.policy), topic)
+
+
+READER = Reader(policy_holder=_policy_holder)

@@ -1,0 +1,17 @@
+"""SQS's queues."""
+
+from __future__ import annotations
+
+from podrole.aws.emulator.backends import backend
+from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text
+
+
+def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
+    stored = backend("sqs", arn.account, arn.region)
+    queue = stored.queues.get(arn.resource) if stored is not None else None
+    if queue is None:
+        return None
+    return PolicyHolder(arn.account, f"queue {arn.resource}", document_text(queue.policy), queue)
+
+
+READER = Reader(policy_holder=_policy_holder)

@@ -1,0 +1,150 @@
+"""The seam between podrole's stations and the services that podrole does not implement itself.
+
+``Services`` executes authorized calls. ``Facts`` answers what a decision has to know about the state of the account.
+``podrole.aws.emulator`` implements both over moto; nothing else in podrole knows moto.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, Protocol, TypeVar
+
+from podrole.account.identities import IdentityDirectory, IdentityStore
+from podrole.aws.protocol.call import IdentifiedCall
+from podrole.aws.protocol.wire import HTTPResponse
+from podrole.iam.actions.call import Resolver
+from podrole.iam.directory import PolicyText
+
+T = TypeVar("T")
+
+Levels = tuple[tuple[PolicyText, ...], ...]
+"""The control policies that limit an account: one tuple for each level, from the organization's root down."""
+
+ControlPolicy = Literal["scp", "rcp"]
+
+
+class Resource(NamedTuple):
+    """A resource: the account that owns it, empty if unknown, and its resource policy, if it has one.
+
+    ``closed`` means that a public policy grants only to the owner's account and to AWS services (S3's
+    RestrictPublicBuckets).
+    """
+
+    account: str = ""
+    policy: PolicyText | None = None
+    closed: bool = False
+
+
+class Bucket(NamedTuple):
+    """An S3 bucket. ``blocks_public_policy`` is the setting BlockPublicPolicy."""
+
+    arn: str
+    account: str
+    region: str
+    blocks_public_policy: bool
+
+
+class Facts(Resolver, Protocol):
+    """The state of the world's accounts, at the moment of the question.
+
+    A resource that does not exist has no facts. Asking creates nothing.
+    """
+
+    def resource(self, arn: str) -> Resource:
+        """Return who owns the resource with that ARN, and its policy.
+
+        Principals in the policy that have been deleted since it was stored are replaced by their unique ids, as AWS
+        shows them.
+        """
+        ...
+
+    def bucket(self, name: str) -> Bucket | None:
+        """Return the bucket with that name, whichever account owns it."""
+        ...
+
+    def object_exists(self, bucket: str, key: str) -> bool:
+        """Return whether a bucket has an object with that key."""
+        ...
+
+    def control_policies(self, account: str, kind: ControlPolicy) -> Levels | None:
+        """Return the control policies of an account; None if no organization limits it."""
+        ...
+
+    def stack_templates(self, account: str, region: str, *, stack: str, change_set: str) -> list[str]:
+        """Return the stored templates of CloudFormation stacks and change sets with that name or id."""
+        ...
+
+    def cluster_names(self, account: str, region: str) -> list[str]:
+        """Return the names of the EKS clusters that the services hold (the embedded cluster is not one of them)."""
+        ...
+
+    def identities(self, account: str, partition: str) -> IdentityStore:
+        """Return the identities of an account."""
+        ...
+
+    def principal_id(self, arn: str) -> str | None:
+        """Return the unique id of the role or user with that ARN."""
+        ...
+
+    def account_exists(self, account: str, partition: str) -> bool:
+        """Return whether an account is one of this world, so that a principal that is not in it does not exist."""
+        ...
+
+
+class StoredPolicy(NamedTuple):
+    """A resource policy or trust policy that a call stores.
+
+    ``resource`` is the ARN of the resource that it is attached to, or finds the ARN in the service's answer. With
+    ``adds`` the call adds statements to the policy that is there; otherwise it replaces the policy.
+    """
+
+    resource: str | Callable[[HTTPResponse], str]
+    adds: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizedCall:
+    """A call that may be executed. Only podrole.aws.authorize makes one.
+
+    ``account`` is the account in which the service acts. ``stored`` is the policy that the call stores, whose
+    principals are bound to their unique ids once it has succeeded. ``finish`` turns the service's answer into the
+    client's.
+    """
+
+    call: IdentifiedCall
+    account: str
+    stored: StoredPolicy | None = None
+    finish: Callable[[HTTPResponse], HTTPResponse] = lambda answer: answer
+
+
+Decide = Callable[[Facts], AuthorizedCall | HTTPResponse]
+"""Authorizes a call. It returns what is to be executed, or the finished answer if nothing is left to execute; it raises
+AWSError for a refusal."""
+
+
+class Services(Protocol):
+    """The services behind podrole's own operations.
+
+    They have one thread. ``serve`` and ``ask`` run in it, one after the other; no two of their jobs overlap.
+    """
+
+    @property
+    def directory(self) -> IdentityDirectory:
+        """The identities, readable from any thread."""
+        ...
+
+    @property
+    def identity_facts(self) -> Facts:
+        """The facts that need no waiting: identities, and the control policies as of the last change of an
+        organization. It knows no other resources; use it only for calls to STS, EKS, EKS Auth and the policy
+        simulator, which podrole answers itself."""
+        ...
+
+    async def serve(self, decide: Decide) -> HTTPResponse:
+        """Decide and execute a call in one job, so that both see the same state. Raises AWSError."""
+        ...
+
+    async def ask(self, question: Callable[[Facts], T]) -> T:
+        """Answer a question about the state, in one job."""
+        ...
