@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -58,6 +59,15 @@ def test_a_simulation_comes_in_pages(aws: LocalAWS) -> None:
         for one in page["EvaluationResults"]
     ]
     assert names == ["s3:GetA", "s3:GetB", "s3:GetC", "s3:GetD", "s3:GetE"]
+
+
+@pytest.mark.parametrize("position", ["-1", "0", "2", "99", "x", "1_0", "9" * 5_000])
+def test_a_marker_that_no_page_returned_is_refused(aws: LocalAWS, position: str) -> None:
+    marker = base64.b64encode(position.encode()).decode()
+    with pytest.raises(ClientError, match=r"\(InvalidInput\).*Invalid Marker"):
+        aws.client("iam").simulate_custom_policy(
+            PolicyInputList=[policy(READ)], ActionNames=["s3:GetA", "s3:GetB"], Marker=marker
+        )
 
 
 def test_a_condition_without_its_key_is_told_as_missing(aws: LocalAWS) -> None:
