@@ -11,9 +11,9 @@ import collections
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal, Self
 
 import msgspec
 
@@ -140,18 +140,61 @@ def read_recent(path: Path, limit: int = 4 * 1024 * 1024) -> list[Event]:
             lines = file.read().split(b"\n")
     except FileNotFoundError:
         return []
-    decoder = msgspec.json.Decoder(Event)
-    found: list[Event] = []
-    for line in reversed(lines[1 if start else 0 : -1]):
-        with contextlib.suppress(msgspec.MsgspecError):
-            found.append(decoder.decode(line))
-    return found
+    return list(_events(reversed(lines[1 if start else 0 : -1])))
 
 
 def read_events(path: Path) -> Iterator[Event]:
-    """Yield the events of a log file, oldest first; a last line still being written is left out."""
-    decoder = msgspec.json.Decoder(Event)
+    """Yield the events of a log file, oldest first. Raises FileNotFoundError.
+
+    A last line that is still being written and lines that are not events are left out.
+    """
     with path.open("rb") as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield decoder.decode(line)
+        yield from _events(line for line in file if line.endswith(b"\n"))
+
+
+class EventReader:
+    """Reads a log file while it is written: each event once, across the change to a new file when one is full."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+        self._rest = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def read(self) -> Iterator[Event]:
+        """Yield the events written since the last call, oldest first; none while there is no file.
+
+        Events are lost only if two files become full between two calls.
+        """
+        yield from self._new_events()
+        try:
+            latest = self._path.open("rb")
+        except FileNotFoundError:
+            return
+        if self._file is not None:
+            if os.path.sameopenfile(self._file.fileno(), latest.fileno()):
+                latest.close()
+                return
+            # The log closed its file before it renamed it, so what is there now is all there will ever be.
+            yield from self._new_events()
+            self._file.close()
+        self._file, self._rest = latest, b""
+        yield from self._new_events()
+
+    def _new_events(self) -> Iterator[Event]:
+        if self._file is not None:
+            *lines, self._rest = (self._rest + self._file.read()).split(b"\n")
+            yield from _events(lines)
+
+
+def _events(lines: Iterable[bytes]) -> Iterator[Event]:
+    decoder = msgspec.json.Decoder(Event)
+    for line in lines:
+        with contextlib.suppress(msgspec.MsgspecError):
+            yield decoder.decode(line)

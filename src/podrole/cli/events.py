@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from podrole.base.events import Event, read_events
+from podrole.base.events import Event, EventReader
 from podrole.cli.explanation import explanation_block
 from podrole.world.errors import NotRunning
 from podrole.world.state import WorldDirectory
@@ -46,14 +45,12 @@ def run(path: Path, selection: Selection, *, follow: bool, why: bool, as_json: b
     if not directory.events.exists() and not follow:
         raise NotRunning(f"There are no events in {directory.path}.", next_step="start a world with podrole up")
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    start = 0
-    if directory.events.exists():
-        start = directory.events.stat().st_size
-        for event in selection.of(read_events(directory.events)):
+    with EventReader(directory.events) as log:
+        for event in selection.of(log.read()):
             _print(event, why=why, as_json=as_json, colour=colour)
-    if follow:
-        for event in _appended(directory.events, start):
-            if selection.includes(event):
+        while follow:
+            time.sleep(POLL_SECONDS)
+            for event in filter(selection.includes, log.read()):
                 _print(event, why=why, as_json=as_json, colour=colour)
     return 0
 
@@ -79,21 +76,3 @@ def _print(event: Event, *, why: bool, as_json: bool, colour: bool) -> None:
     block = explanation_block(event.explanation) if why and event.explanation else ""
     if block:
         print(block, flush=True)
-
-
-def _appended(path: Path, start: int) -> Iterator[Event]:
-    """Yield events as they are written, across the file's turn to a new one."""
-    position, identity, rest = start, None, b""
-    for _ in itertools.count():
-        if path.exists():
-            with path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                if identity not in (None, status.st_ino):
-                    position, rest = 0, b""
-                identity = status.st_ino
-                file.seek(position)
-                *lines, rest = (rest + file.read()).split(b"\n")
-                position = file.tell()
-            for text in lines:
-                yield msgspec.json.decode(text, type=Event)
-        time.sleep(POLL_SECONDS)
