@@ -17,8 +17,10 @@ from podrole.base.certificates import Authority, server_context
 from podrole.base.events import Event
 from podrole.base.serving import bind, listening
 from podrole.doctor.chain import Diagnosis, diagnose
-from podrole.doctor.facts.chain import ChainFacts, DoctorTarget, EnvironmentFacts, LiveFacts
+from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.gather import Gatherer
+from podrole.doctor.facts.live import LiveFacts
+from podrole.doctor.facts.target import DoctorTarget
 from podrole.doctor.remedies.changes import ByHand, PublishDocument, Remedy
 from podrole.doctor.report.findings import Finding, LinkState, Severity
 from podrole.doctor.sources.cluster import Object
@@ -26,7 +28,7 @@ from podrole.doctor.sources.documents import Document
 from podrole.doctor.sources.files import FilesAccount
 from podrole.doctor.sources.manifests import Manifests
 from podrole.doctor.sources.policies import Origin, PolicyFile, ProviderFile, RoleFile
-from podrole.doctor.sources.sources import Sources
+from podrole.doctor.sources.sources import EnvironmentFacts, Sources
 from podrole.iam.directory import OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 from podrole.iam.policy import PolicyKind
 from podrole.oidc.issuer import discovery_document
@@ -125,7 +127,7 @@ def sources(issuer: FakeIssuer, key: SigningKey) -> Sources:
 async def gathered(sources: Sources) -> ChainFacts:
     gatherer = Gatherer(sources)
     try:
-        return await gatherer.case(DoctorTarget("shop", "web"))
+        return await gatherer.facts(DoctorTarget("shop", "web"))
     finally:
         await gatherer.close()
 
@@ -251,19 +253,19 @@ async def test_a_token_that_expired_is_found_in_the_log(sources: Sources) -> Non
 
 @pytest.mark.parametrize("skew", [-3600.0, 3600.0])
 async def test_clocks_that_are_apart_are_found_by_a_real_try(sources: Sources, key: SigningKey, skew: float) -> None:
-    case = await gathered(sources)
+    facts = await gathered(sources)
     shown = {"header": {"kid": key.verification_key.kid}, "claims": {}}
     identity = "arn:aws:sts::111122223333:assumed-role/web/x"
-    tried = replace(case, live=LiveFacts(shown, {"arn": identity}, identity, skew=skew))
+    tried = replace(facts, live=LiveFacts(shown, {"arn": identity}, identity, skew=skew))
     found = only(diagnose(tried), "PR407")
     assert ("ahead of" if skew > 0 else "behind") in found.what
     assert diagnose(replace(tried, live=LiveFacts(shown, {"arn": identity}, identity, skew=1.0))).faults == ()
 
 
 async def test_credentials_of_another_role_are_told(sources: Sources) -> None:
-    case = await gathered(sources)
+    facts = await gathered(sources)
     other = "arn:aws:sts::111122223333:assumed-role/other/x"
-    tried = replace(case, live=LiveFacts({}, {"arn": other}, other))
+    tried = replace(facts, live=LiveFacts({}, {"arn": other}, other))
     assert only(diagnose(tried), "PR803").got == other
 
 

@@ -21,8 +21,9 @@ import httpx2
 from podrole.cli.diagnosis import to_dict
 from podrole.cli.sources import SourceOptions, open_sources
 from podrole.doctor.chain import Diagnosis, diagnose
-from podrole.doctor.facts.chain import ChainFacts, DesiredCall
-from podrole.doctor.facts.gather import Gatherer, find_target
+from podrole.doctor.facts.chain import DesiredCall
+from podrole.doctor.facts.find_target import find_target
+from podrole.doctor.facts.gather import Gatherer
 from podrole.doctor.remedies.commands import Command, commands_of
 from podrole.doctor.report.findings import Finding
 from support.world import LIMIT_SECONDS, RunningWorld
@@ -216,8 +217,8 @@ class BrokenWorld:
             async with open_sources(SourceOptions(directory=self.directory)) as sources:
                 gatherer = Gatherer(sources, desired_call=can)
                 try:
-                    case: ChainFacts = await gatherer.case(await find_target(target, sources), live=live)
-                    found = diagnose(case)
+                    facts = await gatherer.facts(await find_target(target, sources.cluster), live=live)
+                    found = diagnose(facts)
                     json.dumps(to_dict(found, sources))  # whatever is found can be written
                     return found
                 finally:

@@ -16,10 +16,10 @@ from podrole.cli.doctor import style
 from podrole.doctor.chain import BROKEN, COULD_NOT_TELL, SOUND
 from podrole.doctor.errors import BadTarget
 from podrole.doctor.files.check import CheckOptions, FileCheck, FileFinding, check
-from podrole.doctor.remedies.commands import Tools
 from podrole.doctor.report.codes import CODES
 from podrole.doctor.report.findings import Severity
 from podrole.doctor.sources.documents import SUFFIXES
+from podrole.doctor.sources.sources import Tools
 
 SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {Severity.FAULT: "error", Severity.RISK: "warning"}

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.doctor.chain import Diagnosis
-from podrole.doctor.errors import CannotTell
 from podrole.doctor.remedies.changes import ByHand, PublishDocument
-from podrole.doctor.remedies.commands import Command, Tools, commands_of
+from podrole.doctor.remedies.commands import Command, commands_of
 from podrole.doctor.report.codes import CODES
 from podrole.doctor.report.findings import Finding, LinkState, LinkVerdict, Severity
-from podrole.doctor.sources.sources import Sources
+from podrole.doctor.sources.sources import Sources, Tools
 
 WIDTH = 100
 _MARKS = {LinkState.HOLDS: "✓", LinkState.BROKEN: "✗", LinkState.UNKNOWN: "?"}
@@ -105,10 +104,8 @@ def finding_to_dict(finding: Finding, tools: Tools) -> dict[str, Any]:
 
 
 def _where(sources: Sources) -> tuple[str, str]:
-    """Return where was looked: the cluster and the account, or that there is none."""
-    cluster = "no cluster" if isinstance(sources.cluster, CannotTell) else sources.cluster.what
-    account = "no AWS account" if isinstance(sources.account, CannotTell) else sources.account.what
-    return cluster, account
+    """Return the names of the cluster and the account that were examined."""
+    return sources.cluster.what, sources.account.what
 
 
 def _rank(verdict: LinkVerdict) -> int:

@@ -14,7 +14,8 @@ from podrole.cli.sources import SourceOptions, open_sources
 from podrole.doctor.chain import COULD_NOT_TELL, Diagnosis, diagnose
 from podrole.doctor.errors import BadTarget
 from podrole.doctor.facts.chain import DesiredCall
-from podrole.doctor.facts.gather import Gatherer, find_target
+from podrole.doctor.facts.find_target import find_target
+from podrole.doctor.facts.gather import Gatherer
 from podrole.doctor.sources.sources import Sources
 
 
@@ -68,10 +69,10 @@ async def _examine(asked: Asked, options: SourceOptions, *, as_json: bool) -> in
 
 async def diagnosed(asked: Asked, sources: Sources) -> Diagnosis:
     """Gather the facts about one target and look at every link."""
-    target = await find_target(asked.target or "", sources)
+    target = await find_target(asked.target or "", sources.cluster)
     gatherer = Gatherer(sources, desired_call=None if asked.can is None else DesiredCall(asked.can, asked.resource))
     try:
-        return diagnose(await gatherer.case(target, live=asked.live))
+        return diagnose(await gatherer.facts(target, live=asked.live))
     finally:
         await gatherer.close()
 

@@ -18,7 +18,7 @@ from podrole.base.events import read_recent
 from podrole.cli.diagnosis import Style, printable
 from podrole.cli.doctor import style
 from podrole.cli.sources import access_to
-from podrole.doctor.errors import BadTarget, CannotTell
+from podrole.doctor.errors import BadTarget, SourceError
 from podrole.doctor.facts.history import EXCHANGES, CallHistory, find_event, history_of
 from podrole.iam.explain import Evidence, render
 from podrole.world.errors import NotRunning
@@ -67,7 +67,7 @@ def run(directory: Path, asked: Asked, *, as_json: bool) -> int:
 
 
 def decode(world: WorldDirectory, message: str) -> dict[str, Any]:
-    """Have the world's STS open an encoded message, as its administrator. Raises CannotTell."""
+    """Have the world's STS open an encoded message, as its administrator. Raises SourceError."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from podrole.doctor.sources.boto import BotoAccount
@@ -82,7 +82,7 @@ def decode(world: WorldDirectory, message: str) -> dict[str, Any]:
             next_step="podrole events",
         ) from refused
     except BotoCoreError as problem:
-        raise CannotTell(f"The world's AWS gave no answer: {problem}") from problem
+        raise SourceError(f"The world's AWS gave no answer: {problem}") from problem
     finally:
         account.close()
     decoded: dict[str, Any] = json.loads(answer["DecodedMessage"])

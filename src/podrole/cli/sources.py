@@ -11,14 +11,13 @@ from pathlib import Path
 from podrole.base.events import read_recent
 from podrole.base.serving import LOOPBACK
 from podrole.cli.tools import podrole_command
-from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import EnvironmentFacts
-from podrole.doctor.remedies.commands import Tools
 from podrole.doctor.sources.account import Account
 from podrole.doctor.sources.boto import Access, BotoAccount, BotoSTS
 from podrole.doctor.sources.cluster import Cluster
 from podrole.doctor.sources.kubernetes import KubernetesCluster
-from podrole.doctor.sources.sources import Exchange, Sources
+from podrole.doctor.sources.missing import MissingAccount, MissingCluster
+from podrole.doctor.sources.sources import EnvironmentFacts, Exchange, Sources, Tools
+from podrole.doctor.unknown import Unknown, read
 from podrole.kube.connection import Connection, find_connection, from_kubeconfig
 from podrole.kube.errors import KubeError
 from podrole.oidc.fetch import Fetcher
@@ -73,9 +72,7 @@ def access_to(directory: WorldDirectory, world: Description) -> Access:
     return Access(world.aws_url, world.region, None, key_id, secret)
 
 
-def _of_world(
-    directory: WorldDirectory, options: SourceOptions
-) -> tuple[KubernetesCluster, Account | CannotTell, Sources]:
+def _of_world(directory: WorldDirectory, options: SourceOptions) -> tuple[KubernetesCluster, Account, Sources]:
     world = directory.running()
     cluster = KubernetesCluster(
         from_kubeconfig([directory.kubeconfig]), what=f"the cluster of the world in {directory.path}"
@@ -117,12 +114,12 @@ def _preamble(directory: WorldDirectory, world: Description) -> tuple[str, ...]:
     return (f'eval "$({podrole_command()} env{where})"',)
 
 
-def _real(options: SourceOptions) -> tuple[Cluster | CannotTell, Account | CannotTell, Sources]:
+def _real(options: SourceOptions) -> tuple[Cluster, Account, Sources]:
     cluster = _cluster(options)
     access = Access(region=options.region, profile=options.profile)
     account = _account(access)
     region = account.region if isinstance(account, BotoAccount) else options.region or ""
-    sts: Exchange | CannotTell = BotoSTS(access, region or "us-east-1")
+    sts: Exchange = BotoSTS(access, region or "us-east-1")
     kubectl: tuple[str, ...] = ("kubectl",)
     if options.kubeconfig is not None:
         kubectl = (*kubectl, "--kubeconfig", str(options.kubeconfig))
@@ -142,14 +139,13 @@ def _real(options: SourceOptions) -> tuple[Cluster | CannotTell, Account | Canno
     return cluster, account, sources
 
 
-def _cluster(options: SourceOptions) -> Cluster | CannotTell:
+def _cluster(options: SourceOptions) -> Cluster:
     try:
-        connection = _connection(options)
-        return KubernetesCluster(connection)
+        return KubernetesCluster(_connection(options))
     except KubeError as problem:
-        return CannotTell(
-            f"There is no cluster: {problem.what}", got=problem.got, next_step="podrole up, KUBECONFIG, or --kubeconfig"
-        )
+        next_step = "podrole up, KUBECONFIG, or --kubeconfig"
+        reason = Unknown(f"There is no cluster: {problem.what}", problem.got, next_step)
+        return MissingCluster(reason)
 
 
 def _connection(options: SourceOptions) -> Connection:
@@ -161,8 +157,6 @@ def _connection(options: SourceOptions) -> Connection:
     return find_connection()
 
 
-def _account(access: Access) -> Account | CannotTell:
-    try:
-        return BotoAccount(access)
-    except CannotTell as why:
-        return why
+def _account(access: Access) -> Account:
+    account = read(lambda: BotoAccount(access))
+    return MissingAccount(account) if isinstance(account, Unknown) else account

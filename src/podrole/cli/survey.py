@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from podrole.cli.diagnosis import Style, finding_to_dict, printable
 from podrole.cli.sources import SourceOptions, open_sources
-from podrole.doctor.remedies.commands import Tools
 from podrole.doctor.report.codes import CODES
+from podrole.doctor.sources.sources import Tools
 from podrole.doctor.survey import AccountState, Progress, Survey, SurveyRow, survey
 
 _COLOURS = {AccountState.SOUND: "32", AccountState.BROKEN: "31", AccountState.UNKNOWN: "33", AccountState.UNBOUND: "2"}

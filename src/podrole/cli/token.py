@@ -16,7 +16,7 @@ from podrole.base.errors import PodroleError
 from podrole.cli.diagnosis import Style, printable
 from podrole.cli.doctor import style
 from podrole.cli.sources import SourceOptions, find_world, open_sources
-from podrole.doctor.errors import BadFile, CannotTell
+from podrole.doctor.errors import BadFile
 from podrole.doctor.sources.sources import Sources
 from podrole.doctor.token_check import NO_ACCOUNT, ClusterKeys, SingleProviderDirectory, TokenCheck, check_token
 from podrole.oidc.errors import TokenRefused
@@ -87,11 +87,9 @@ async def _check_at(text: str, sources: Sources, asked: Asked, role: str | None)
     source = sources.environment.source_ip or "0.0.0.0"  # noqa: S104 - stands for an address that nobody knows
     at = Circumstances(now=sources.clock(), source_ip=source, region=region, secure_transport=True)
     is_world = sources.environment.registration is not None
-    if not isinstance(sources.account, CannotTell) and (is_world or role is not None) and sources.fetcher is not None:
+    if sources.account.id and (is_world or role is not None) and sources.fetcher is not None:
         published = KeyCache(sources.fetcher, sources.clock)
         return await check_token(text, sources.account, published, at, account=sources.account.id, role_arn=role)
-    if isinstance(sources.cluster, CannotTell):
-        raise sources.cluster
     issuer = str((await sources.cluster.discovery_document()).get("issuer", ""))
     directory = SingleProviderDirectory(issuer, asked.audience)
     keys = ClusterKeys(sources.cluster)

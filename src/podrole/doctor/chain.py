@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from podrole.doctor.facts.chain import ChainFacts, DoctorTarget
+from podrole.doctor.facts.chain import ChainFacts
+from podrole.doctor.facts.target import DoctorTarget
 from podrole.doctor.links import (
     container,
     injection,
@@ -63,8 +64,10 @@ class Diagnosis:
         return COULD_NOT_TELL if LinkState.UNKNOWN in states else SOUND
 
 
-def diagnose(case: ChainFacts) -> Diagnosis:
-    """Look at every link. Pure but for what the case's account answers; a link is never left out because an earlier one
-    is broken."""
-    verdicts = tuple(verdict for check in LINKS if (verdict := check(case)) is not None)
-    return Diagnosis(case.target, case.target.service_account, case.binding.role_arn, verdicts)
+def diagnose(facts: ChainFacts) -> Diagnosis:
+    """Check every link; a broken link does not keep the later ones from being checked.
+
+    Pure, except that links ask the account of the facts about other roles and providers.
+    """
+    verdicts = tuple(verdict for check in LINKS if (verdict := check(facts)) is not None)
+    return Diagnosis(facts.target, facts.target.service_account, facts.binding.role_arn, verdicts)

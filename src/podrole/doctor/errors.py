@@ -1,15 +1,15 @@
-"""What keeps the doctor from telling.
+"""Why the doctor cannot examine something.
 
 ::
 
     PodroleError
     └── DoctorError
-        ├── CannotTell    a source gives no answer: not reachable, not allowed, not in these files
-        ├── BadTarget     what to examine was not understood, or does not exist
-        └── BadFile       a file that was to be checked cannot be read
+        ├── SourceError   a source cannot answer: not reachable, not allowed, not in these files
+        ├── BadTarget     the target to examine was not understood, or does not exist
+        └── BadFile       a file that should be checked cannot be read
 
-A link that is broken is none of these: it is a ``Finding``. That something cannot be told is often a result too; then
-the error is kept as a value, and a link says so.
+A broken link is none of these: it is a ``Finding``. Sources raise ``SourceError``; ``podrole.doctor.unknown``
+turns it into the value ``Unknown``, and the link reports that it could not be checked.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ class DoctorError(PodroleError):
     code = "doctor"
 
 
-class CannotTell(DoctorError):
-    """A source gives no answer."""
+class SourceError(DoctorError):
+    """A source cannot answer."""
 
     code = "doctor.cannot_tell"
 
 
 class BadTarget(DoctorError):
-    """What to examine was not understood, or does not exist."""
+    """The target to examine was not understood, or does not exist."""
 
     code = "doctor.bad_target"
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from podrole.doctor.chain import BROKEN, COULD_NOT_TELL, SOUND, Diagnosis, diagnose
-from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import ChainFacts, DoctorTarget
+from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.gather import Gatherer
+from podrole.doctor.facts.target import DoctorTarget
 from podrole.doctor.remedies.changes import ByHand, Remedy
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, Severity
 from podrole.doctor.sources.cluster import Object
 from podrole.doctor.sources.kubernetes import KubernetesCluster
 from podrole.doctor.sources.sources import Sources
+from podrole.doctor.unknown import Unknown, read
 
 Progress = Callable[[int, int], None]
 """Told how many service accounts are done, and of how many."""
@@ -80,15 +80,11 @@ class Survey:
 
 
 async def survey(sources: Sources, progress: Progress) -> Survey:
-    """Examine every service account. Raises CannotTell where they cannot be listed."""
+    """Examine every service account. Raises SourceError where they cannot be listed."""
     cluster = sources.cluster
-    if isinstance(cluster, CannotTell):
-        raise cluster
     if isinstance(cluster, KubernetesCluster):
         await cluster.read_all(*_READ_AT_ONCE)
-    if not isinstance(sources.account, CannotTell):
-        with contextlib.suppress(CannotTell):  # then they are read one by one
-            sources.account.roles()
+    read(sources.account.roles)  # all at once; if they cannot be listed, they are read one by one
     accounts = sorted(await cluster.list("serviceaccounts"), key=_place_of)
     gatherer = Gatherer(sources, follow_owners=False)
     rows: list[SurveyRow] = []
@@ -107,19 +103,19 @@ def _place_of(account: Object) -> tuple[str, str]:
 
 async def _row(gatherer: Gatherer, account: Object) -> SurveyRow:
     target = DoctorTarget(*_place_of(account))
-    case = await gatherer.case(target)
-    pods = () if isinstance(case.pods, CannotTell) else case.pods
-    binding = case.binding
+    facts = await gatherer.facts(target)
+    pods = facts.known_pods
+    binding = facts.binding
     if binding.identity is None and binding.mistake is None:
         return SurveyRow(target, AccountState.UNBOUND, len(pods))
-    diagnosis = _with_use(diagnose(case), case, target)
+    diagnosis = _with_use(diagnose(facts), facts, target)
     state = {SOUND: AccountState.SOUND, BROKEN: AccountState.BROKEN}.get(diagnosis.exit_code, AccountState.UNKNOWN)
     return SurveyRow(target, state, len(pods), diagnosis)
 
 
-def _with_use(diagnosis: Diagnosis, case: ChainFacts, target: DoctorTarget) -> Diagnosis:
+def _with_use(diagnosis: Diagnosis, facts: ChainFacts, target: DoctorTarget) -> Diagnosis:
     """Add that nobody uses the service account, where no pod runs under it."""
-    if isinstance(case.pods, CannotTell) or case.pods:
+    if isinstance(facts.pods, Unknown) or facts.pods:
         return diagnosis
     unused = Finding(
         "PR654",
@@ -128,7 +124,7 @@ def _with_use(diagnosis: Diagnosis, case: ChainFacts, target: DoctorTarget) -> D
         Remedy(
             "take the role from it, if nothing needs it any more",
             (ByHand(f"kubectl annotate serviceaccount {target.service_account} --namespace {target.namespace} "
-                    f"{case.role_annotation}-"),),
+                    f"{facts.rules.role_annotation}-"),),
         ),
         severity=Severity.RISK,
     )  # fmt: skip

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from podrole.doctor.errors import CannotTell
 from podrole.doctor.facts.exchange import HypotheticalDirectory
 from podrole.doctor.sources.cluster import Cluster
+from podrole.doctor.sources.missing import MissingDirectory
+from podrole.doctor.unknown import Unknown
 from podrole.iam.arn import oidc_provider_arn
-from podrole.iam.directory import AccessKey, Directory, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
+from podrole.iam.directory import Directory, OIDCProvider, Role
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 from podrole.oidc.jwks import parse_jwks
 from podrole.oidc.keycache import KeySource
@@ -55,34 +56,19 @@ async def check_token(
     return TokenCheck(results, outcome)
 
 
-class SingleProviderDirectory:
-    """A Directory with a provider for one issuer, in whatever account is asked, and nothing else."""
+class SingleProviderDirectory(MissingDirectory):
+    """A Directory with a provider for one issuer in every account, and nothing else."""
 
     def __init__(self, issuer: str, audience: str) -> None:
+        super().__init__(Unknown("There is no AWS account here to read from."))
         self._issuer = issuer
         self._audience = audience
-
-    def role(self, arn: str) -> Role | None:
-        """See Directory. Raises CannotTell."""
-        raise CannotTell(f"There is no account here to look for {arn} in.")
 
     def oidc_provider(self, account: str, issuer: str, partition: str = "aws") -> OIDCProvider | None:
         """See Directory."""
         if issuer != self._issuer:
             return None
         return OIDCProvider(oidc_provider_arn(account, issuer, partition=partition), issuer, (self._audience,), ())
-
-    def policies_of(self, principal: Role | User) -> PrincipalPolicies:
-        """See Directory. Raises CannotTell."""
-        raise CannotTell(f"There is no account here to read {principal.arn} in.")
-
-    def managed_policy(self, arn: str) -> PolicyText | None:
-        """See Directory. Raises CannotTell."""
-        raise CannotTell(f"There is no account here to read {arn} in.")
-
-    def access_key(self, key_id: str) -> AccessKey | None:
-        """See Directory. Raises CannotTell."""
-        raise CannotTell(f"There is no account here to look for {key_id} in.")
 
 
 class ClusterKeys:
@@ -92,7 +78,7 @@ class ClusterKeys:
         self._cluster = cluster
 
     async def keys(self, issuer: str, kid: str, thumbprints: Sequence[str]) -> tuple[VerificationKey, ...]:  # noqa: ARG002 - the Protocol's
-        """See KeySource. Raises CannotTell where the cluster does not show them."""
+        """See KeySource. Raises SourceError where the cluster does not show them."""
         known = parse_jwks(await self._cluster.keys(), where=self._cluster.what)
         if kid not in known:
             raise KeysUnavailable(

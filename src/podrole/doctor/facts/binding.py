@@ -1,8 +1,8 @@
-"""What a service account is bound to, and what it seems meant to be bound to.
+"""What a service account is bound to, and what it was probably meant to be bound to.
 
-Both are the webhook's own resolution: of the annotations as they are, and, where those bind nothing or nothing that can
-be right, of the annotations as they were probably meant. So the links behind the first can be looked at all the same,
-and a person sees all faults at once.
+Both are the webhook's own resolution: of the annotations as they are, and, if those bind nothing valid, of the
+annotations as they were probably meant. So the links behind the first can be checked all the same, and the reader sees
+all faults at once.
 """
 
 from __future__ import annotations
@@ -12,26 +12,28 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-from podrole.doctor.errors import CannotTell
+from podrole.doctor.facts.pods import PodFacts
+from podrole.doctor.facts.target import DoctorTarget
+from podrole.doctor.sources.account import EKSAssociation
+from podrole.doctor.sources.cluster import Object
+from podrole.doctor.unknown import Unknown
 from podrole.webhook.identity import role_arn
 from podrole.webhook.identity.annotations import ROLE_ARN, read_annotations
 from podrole.webhook.identity.binding import EMPTY_BINDING, Identity
+from podrole.webhook.identity.config_map import ConfigMapBindings
 from podrole.webhook.identity.resolution import resolve
-
-if TYPE_CHECKING:
-    from podrole.doctor.facts.chain import ChainFacts
+from podrole.webhook.settings import InjectionSettings
 
 _SIMILAR = 0.8
-# What other tools call it, or people write: only letters count.
+# Names that other tools use, or that people write: only letters count.
 _OTHER_NAMES = frozenset({"rolearn", "iamrole", "iamrolearn", "role", "arn", "assumerolearn", "awsrolearn"})
 _INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 _QUOTES = "\"'`“”‘’<>"
 
 
 class BindingMistake(StrEnum):
-    """How the binding was missed."""
+    """Why the annotation that was meant does not bind the service account."""
 
     KEY = "key"
     ON_POD = "on-pod"
@@ -39,10 +41,47 @@ class BindingMistake(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class BindingFacts:
-    """``identity`` is what the webhook gives, ``meant`` what it seems meant to give, by the ``mistake`` that hides it.
+class BindingRules:
+    """How a cluster binds service accounts: the webhook's settings, its ConfigMap, and EKS Pod Identity.
 
-    ``key`` and ``value`` are the annotation that was meant, ``by`` the pod that carries it where it is on a pod.
+    ``associations`` are by namespace and service account. ``partition`` is the one that the pods run in, None if it is
+    not known. ``role_arn`` is the role that the user named instead (``--role``).
+    """
+
+    settings: InjectionSettings
+    config_map: ConfigMapBindings
+    associations: Mapping[tuple[str, str], EKSAssociation]
+    partition: str | None = None
+    role_arn: str | None = None
+
+    @property
+    def role_annotation(self) -> str:
+        """The key of the annotation that binds a service account to a role."""
+        return ROLE_ARN.key(self.settings.annotation_prefix)
+
+    def association_of(self, target: DoctorTarget) -> EKSAssociation | None:
+        """Return a service account's EKS Pod Identity association."""
+        return self.associations.get((target.namespace, target.service_account))
+
+    def resolve(self, target: DoctorTarget, annotations: Mapping[str, str | None]) -> Identity | None:
+        """Return the identity that the webhook gives the pods of a service account with these annotations."""
+        annotated = read_annotations(annotations, self.settings) if annotations else EMPTY_BINDING
+        return resolve(
+            target.namespace,
+            target.service_account,
+            annotated,
+            self.config_map,
+            frozenset(self.associations),
+            self.settings,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BindingFacts:
+    """``identity`` is what the webhook gives; ``meant`` is what it would give without the ``mistake``.
+
+    ``key`` and ``value`` are the annotation that was meant; the pod carries it if the mistake is ON_POD. ``role_arn``
+    is the role that the later links are checked for; None if it is not known, or cannot be a role.
     """
 
     identity: Identity | None
@@ -50,52 +89,67 @@ class BindingFacts:
     mistake: BindingMistake | None = None
     key: str = ""
     value: str = ""
-    given_role: str | None = None
-    partition: str | None = None
-
-    @property
-    def role_arn(self) -> str | None:
-        """The role that the rest of the chain is looked at for; None where it is not known, or cannot be a role."""
-        if self.given_role is not None:
-            return self.given_role
-        for identity in (self.meant, self.identity):
-            if identity is not None and self._can_be_role(identity):
-                return identity.role_arn
-        return None
-
-    def _can_be_role(self, identity: Identity) -> bool:
-        return bool(identity.role_arn) and role_arn.problem_with(identity.role_arn, partition=self.partition) is None
+    role_arn: str | None = None
 
 
-def bind(case: ChainFacts) -> BindingFacts:
-    """Resolve the case's service account."""
-    return replace(_bind(case), partition=case.partition)
+def bind(
+    target: DoctorTarget,
+    manifest: Object | Unknown | None,
+    pods: tuple[PodFacts, ...] | Unknown,
+    rules: BindingRules,
+) -> BindingFacts:
+    """Return what a service account is bound to, and what it was probably meant to be bound to."""
+    binding = _bind(target, manifest, pods, rules)
+    if binding.role_arn is not None:
+        return binding
+    candidates = (identity.role_arn for identity in (binding.meant, binding.identity) if identity is not None)
+    valid = (arn for arn in candidates if arn and role_arn.problem_with(arn, partition=rules.partition) is None)
+    return replace(binding, role_arn=next(valid, None))
 
 
-def _bind(case: ChainFacts) -> BindingFacts:
-    if isinstance(case.service_account, CannotTell):
-        return BindingFacts(None, given_role=case.role_arn)
-    annotations = annotations_of(case.service_account)
-    identity = _resolve(case, annotations)
+def _bind(
+    target: DoctorTarget,
+    manifest: Object | Unknown | None,
+    pods: tuple[PodFacts, ...] | Unknown,
+    rules: BindingRules,
+) -> BindingFacts:
+    if isinstance(manifest, Unknown):
+        return BindingFacts(None, role_arn=rules.role_arn)
+    annotations = annotations_of(manifest)
+    identity = rules.resolve(target, annotations)
     if identity is not None and identity.method == "container_credentials":
-        return BindingFacts(identity, given_role=None if case.association is None else case.association.role_arn)
-    prefix = case.settings.annotation_prefix
+        association = rules.association_of(target)
+        return BindingFacts(identity, role_arn=None if association is None else association.role_arn)
     if identity is not None:
         cleaned = clean(identity.role_arn)
         if cleaned != identity.role_arn and role_arn.problem_with(cleaned) is None:
-            key = ROLE_ARN.key(prefix)
-            meant = _resolve(case, {**annotations, key: cleaned})
-            return BindingFacts(identity, meant, BindingMistake.CHARACTERS, key, cleaned, case.role_arn)
-        return BindingFacts(identity, given_role=case.role_arn)
-    misspelt = nearest_key(annotations, prefix)
+            key = rules.role_annotation
+            meant = rules.resolve(target, {**annotations, key: cleaned})
+            return BindingFacts(identity, meant, BindingMistake.CHARACTERS, key, cleaned, rules.role_arn)
+        return BindingFacts(identity, role_arn=rules.role_arn)
+    misspelt = nearest_key(annotations, rules.settings.annotation_prefix)
     if misspelt is not None:
-        return _meant(case, annotations, BindingMistake.KEY, misspelt, annotations[misspelt] or "")
-    for facts in () if isinstance(case.pods, CannotTell) else case.pods:
-        on_pod = annotations_of(facts.pod)
-        carried = ROLE_ARN.key(prefix) if on_pod.get(ROLE_ARN.key(prefix)) else nearest_key(on_pod, prefix)
+        return _meant(target, annotations, BindingMistake.KEY, misspelt, annotations[misspelt] or "", rules)
+    for pod in () if isinstance(pods, Unknown) else pods:
+        on_pod = annotations_of(pod.manifest)
+        key_on_pod = rules.role_annotation
+        carried = key_on_pod if on_pod.get(key_on_pod) else nearest_key(on_pod, rules.settings.annotation_prefix)
         if carried is not None:
-            return _meant(case, annotations, BindingMistake.ON_POD, carried, on_pod[carried] or "")
-    return BindingFacts(None, given_role=case.role_arn)
+            return _meant(target, annotations, BindingMistake.ON_POD, carried, on_pod[carried] or "", rules)
+    return BindingFacts(None, role_arn=rules.role_arn)
+
+
+def _meant(
+    target: DoctorTarget,
+    annotations: Mapping[str, str | None],
+    mistake: BindingMistake,
+    key: str,
+    value: str,
+    rules: BindingRules,
+) -> BindingFacts:
+    cleaned = clean(value)
+    meant = rules.resolve(target, {**annotations, rules.role_annotation: cleaned})
+    return BindingFacts(None, meant, mistake, key, cleaned, rules.role_arn)
 
 
 def clean(value: str) -> str:
@@ -125,24 +179,3 @@ def annotations_of(item: Mapping[str, object] | None) -> dict[str, str | None]:
     metadata = (item or {}).get("metadata")
     annotations = metadata.get("annotations") if isinstance(metadata, dict) else None
     return dict(annotations) if isinstance(annotations, dict) else {}
-
-
-def _meant(
-    case: ChainFacts, annotations: Mapping[str, str | None], mistake: BindingMistake, key: str, value: str
-) -> BindingFacts:
-    wanted = ROLE_ARN.key(case.settings.annotation_prefix)
-    cleaned = clean(value)
-    return BindingFacts(None, _resolve(case, {**annotations, wanted: cleaned}), mistake, key, cleaned, case.role_arn)
-
-
-def _resolve(case: ChainFacts, annotations: Mapping[str, str | None]) -> Identity | None:
-    annotated = read_annotations(annotations, case.settings) if annotations else EMPTY_BINDING
-    target = case.target
-    return resolve(
-        target.namespace,
-        target.service_account,
-        annotated,
-        case.bindings,
-        case.associated,
-        case.settings,
-    )

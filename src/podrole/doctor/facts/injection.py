@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from podrole.doctor.remedies.changes import Operation
+from podrole.doctor.facts.pods import containers
+from podrole.doctor.sources.cluster import Object
 from podrole.webhook.identity.binding import Identity
 from podrole.webhook.patch.injection_plan import CREDENTIALS, InjectionPlan, plan_injection
 from podrole.webhook.patch.mutation import Mutation, mutate
 from podrole.webhook.patch.pod import Pod, read_pod, runs_on_windows, token_in
 from podrole.webhook.settings import InjectionSettings
-
-Object = dict[str, Any]
-Kind = str
-CONTAINER_LISTS = ("containers", "initContainers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +20,7 @@ class PodInjection:
 
     manifest: Object
     pod: Pod
-    offer: InjectionPlan
+    plan: InjectionPlan
     mutation: Mutation
 
     @classmethod
@@ -36,7 +31,7 @@ class PodInjection:
         return cls(manifest, pod, plan_injection(identity, settings, windows), mutate(pod, identity, settings))
 
     @property
-    def lacking(self) -> list[str]:
+    def containers_without_identity(self) -> list[str]:
         """The containers that would be given the identity's variables, and so do not have them."""
         role = CREDENTIALS[self.mutation.identity.method][0]
         return [one.name for one in self.mutation.containers if role in one.added]
@@ -49,18 +44,9 @@ class PodInjection:
         mounts = {
             mount.get("name") for _, _, one in containers(self.manifest) for mount in one.get("volumeMounts") or ()
         }
-        given = {name for name, value in self.offer.credentials if value}
+        given = {name for name, value in self.plan.credentials if value}
         variables = {one.get("name") for _, _, each in containers(self.manifest) for one in each.get("env") or ()}
-        return self.offer.volume_name in volumes | mounts or bool(given & variables)
-
-
-def containers(manifest: Object) -> Iterator[tuple[Kind, int, Object]]:
-    """Yield a pod's containers with the list they stand in and their place in it."""
-    spec = manifest.get("spec") or {}
-    for kind in CONTAINER_LISTS:
-        for position, container in enumerate(spec.get(kind) or ()):
-            if isinstance(container, dict):
-                yield kind, position, container
+        return self.plan.volume_name in volumes | mounts or bool(given & variables)
 
 
 def value_of(container: Object, name: str) -> str | None:
@@ -90,26 +76,3 @@ def reads_own_token(pod: Pod, container: Object, path: str) -> str | None:
             if token is not None:
                 return token.audience or ""
     return None
-
-
-def without_identity(manifest: Object, offer: InjectionPlan) -> tuple[Operation, ...]:
-    """Return the JSON Patch that takes what was injected out of a pod, so that it is injected anew."""
-    operations: list[Operation] = []
-    names = {name for name, _ in offer.credentials}
-    for kind, position, container in containers(manifest):
-        path = f"/spec/{kind}/{position}"
-        for member, is_ours in (
-            ("env", lambda one: one.get("name") in names),
-            ("volumeMounts", lambda one: one.get("name") == offer.volume_name),
-        ):
-            entries = list(enumerate(container.get(member) or ()))
-            operations += [
-                {"op": "remove", "path": f"{path}/{member}/{index}"} for index, one in reversed(entries) if is_ours(one)
-            ]
-    volumes = list(enumerate((manifest.get("spec") or {}).get("volumes") or ()))
-    operations += [
-        {"op": "remove", "path": f"/spec/volumes/{index}"}
-        for index, one in reversed(volumes)
-        if one.get("name") == offer.volume_name
-    ]
-    return tuple(operations)

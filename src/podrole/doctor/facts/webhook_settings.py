@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from podrole.cluster.admission.matching import RegisteredWebhook
-from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.webhooks import is_identity_webhook
+from podrole.doctor.facts.registered_webhooks import is_identity_webhook
 from podrole.doctor.sources.cluster import Cluster, Object
+from podrole.doctor.unknown import Unknown, read_async
 from podrole.webhook.errors import BadFlag
 from podrole.webhook.flags.parse import parse_flags
 from podrole.webhook.settings import WebhookSettings
@@ -21,23 +21,29 @@ _FLAG = re.compile(r"--?[a-z]")
 
 
 async def find_settings(cluster: Cluster, hooks: Iterable[RegisteredWebhook]) -> tuple[WebhookSettings, str]:
-    """Return the webhook's settings and the namespace that it runs in, empty where it was not found."""
+    """Return the webhook's settings and the namespace that it runs in; empty if it was not found."""
     for hook in hooks:
         service = (hook.webhook.get("clientConfig") or {}).get("service")
         if service is None or not is_identity_webhook(hook):
             continue
         namespace = str(service.get("namespace", ""))
-        try:
-            found = await cluster.get("services", namespace, str(service.get("name", "")))
-            selector = ((found or {}).get("spec") or {}).get("selector") or {}
-            deployments = await cluster.list("deployments.apps", namespace) if selector else []
-        except CannotTell:
+        deployments = await _deployments(cluster, namespace, str(service.get("name", "")))
+        if isinstance(deployments, Unknown):
             continue
-        for deployment in deployments:
-            if _is_behind(deployment, selector):
-                return _read(deployment), namespace
-        return WebhookSettings(), namespace
+        return (_read(deployments[0]) if deployments else WebhookSettings()), namespace
     return WebhookSettings(), ""
+
+
+async def _deployments(cluster: Cluster, namespace: str, service: str) -> list[Object] | Unknown:
+    """Return the Deployments behind a Service."""
+    found = await read_async(cluster.get("services", namespace, service))
+    if isinstance(found, Unknown):
+        return found
+    selector = ((found or {}).get("spec") or {}).get("selector") or {}
+    if not selector:
+        return []
+    listed = await read_async(cluster.list("deployments.apps", namespace))
+    return listed if isinstance(listed, Unknown) else [one for one in listed if _is_behind(one, selector)]
 
 
 def _is_behind(deployment: Object, selector: Mapping[str, str]) -> bool:

@@ -1,6 +1,6 @@
 """The links that files can tell of, checked for every service account and every role in them.
 
-Nothing here decides: each case is put to the same links as a living pod's, with files in the place of cluster and
+Nothing here decides: each facts is put to the same links as a living pod's, with files in the place of cluster and
 account.
 """
 
@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from podrole.doctor.chain import diagnose
-from podrole.doctor.errors import BadFile, CannotTell
-from podrole.doctor.facts.chain import ChainFacts, DoctorTarget
+from podrole.doctor.errors import BadFile
+from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.exchange import STRANGER
 from podrole.doctor.facts.gather import Gatherer
+from podrole.doctor.facts.target import DoctorTarget
 from podrole.doctor.files.edits import Edit, edits_of
 from podrole.doctor.links.service_account import trusting_roles
 from podrole.doctor.remedies.changes import ByHand, Remedy
@@ -26,6 +27,7 @@ from podrole.doctor.sources.files import FilesAccount
 from podrole.doctor.sources.manifests import Manifests
 from podrole.doctor.sources.policies import Item, Origin, PolicyFile, ProviderFile, RoleFile, read_policies
 from podrole.doctor.sources.sources import Sources
+from podrole.doctor.unknown import Unknown
 from podrole.iam.document import compile_policy
 from podrole.iam.errors import MalformedPolicyDocument, PolicyError
 from podrole.iam.policy import PolicyKind
@@ -101,13 +103,13 @@ async def check(paths: list[Path], options: CheckOptions) -> FileCheck:
     found: list[FileFinding] = []
     checked = 0
     for namespace, name in files.manifests.service_accounts():
-        case = await _case(files, DoctorTarget(namespace, name))
-        if _is_meant_to_have_a_role(case):
+        facts = await _facts_of_account(files, DoctorTarget(namespace, name))
+        if _is_meant_to_have_a_role(facts):
             checked += 1
-            diagnosis = diagnose(case)
+            diagnosis = diagnose(facts)
             found += _located((*diagnosis.faults, *diagnosis.risks), files)
-        if case.binding.role_arn:
-            role = files.account.role_file(case.binding.role_arn)
+        if facts.binding.role_arn:
+            role = files.account.role_file(facts.binding.role_arn)
             files.used.update({role.name} if role is not None else ())
     for role in files.account.listed:
         if role.name not in files.used and _is_for_pods(role, files.issuer):
@@ -155,29 +157,38 @@ def _only(values: Iterable[str]) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
-# Cases
+# Facts
 
 
-async def _case(files: _Files, target: DoctorTarget, role_arn: str | None = None, issuer: str = "") -> ChainFacts:
-    sources = Sources(
+async def _facts_of_account(files: _Files, target: DoctorTarget) -> ChainFacts:
+    """Gather the facts about a service account of the files."""
+    facts = await _gather(_sources(files), target)
+    if not files.issuer and facts.binding.role_arn:
+        # Without a known issuer, the issuer that the role's trust policy names is taken.
+        issuer = _issuer_of(files.account.role_file(facts.binding.role_arn))
+        if issuer:
+            return await _gather(_sources(files, issuer), target)
+    return facts
+
+
+def _sources(files: _Files, issuer: str = "", role_arn: str | None = None) -> Sources:
+    return Sources(
         cluster=files.manifests,
         account=files.account,
         settings=InjectionSettings(),
         issuer=files.issuer or issuer or None,
         role_arn=role_arn,
     )
+
+
+async def _gather(sources: Sources, target: DoctorTarget, unknown_account: Unknown | None = None) -> ChainFacts:
     gatherer = Gatherer(sources)
     try:
-        case = await gatherer.case(target)
+        if unknown_account is not None:
+            return await gatherer.facts_of_role(target, unknown_account)
+        return await gatherer.facts(target)
     finally:
         await gatherer.close()
-    if sources.issuer is None and case.binding.role_arn:
-        # Without an issuer the role's own word is taken for whose tokens it means.
-        role = files.account.role_file(case.binding.role_arn)
-        named = _issuer_of(role)
-        if named:
-            return replace(case, issuer=replace(case.issuer, url=named))
-    return case
 
 
 def _issuer_of(role: RoleFile | None) -> str:
@@ -186,14 +197,14 @@ def _issuer_of(role: RoleFile | None) -> str:
     return f"https://{found}" if found else ""
 
 
-def _is_meant_to_have_a_role(case: ChainFacts) -> bool:
+def _is_meant_to_have_a_role(facts: ChainFacts) -> bool:
     """Say whether the service account is bound, or was meant to be: most are not, and rightly."""
-    binding = case.binding
-    if binding.identity is not None or binding.mistake is not None or case.service_account is None:
+    binding = facts.binding
+    if binding.identity is not None or binding.mistake is not None or facts.service_account.manifest is None:
         return True
-    if isinstance(case.service_account, CannotTell):
+    if isinstance(facts.service_account.manifest, Unknown):
         return False
-    return bool(trusting_roles(case))
+    return bool(trusting_roles(facts))
 
 
 def _is_for_pods(role: RoleFile, issuer: str) -> bool:
@@ -209,9 +220,8 @@ async def _of_role(files: _Files, role: RoleFile) -> list[Finding]:
     named = find_subjects(text)
     target = DoctorTarget(*named[0]) if named else DoctorTarget(STRANGER, STRANGER)
     arn = f"arn:aws:iam::{_account_of(files, text)}:role{role.path or '/'}{role.name or 'unnamed'}"
-    case = await _case(files, target, arn, _issuer_of(role))
-    bare = replace(case, service_account=CannotTell("No service account of these files names the role."), pods=())
-    diagnosis = diagnose(bare)
+    why = Unknown("No service account of these files names the role.")
+    diagnosis = diagnose(await _gather(_sources(files, _issuer_of(role), arn), target, why))
     return [one for one in (*diagnosis.faults, *diagnosis.risks) if one.code.startswith("PR6")]
 
 

@@ -16,8 +16,8 @@ from podrole.doctor.remedies.changes import (
     Restart,
     SetEnvironment,
     SetTrustPolicy,
-    Workload,
 )
+from podrole.doctor.sources.cluster import Workload
 from podrole.doctor.sources.documents import Where
 from podrole.doctor.sources.policies import Origin
 

@@ -15,13 +15,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from podrole.base.partitions import partition_of, regions
-from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import ChainFacts, PodFacts
-from podrole.doctor.facts.injection import PodInjection, containers
+from podrole.doctor.facts.chain import ChainFacts
+from podrole.doctor.facts.injection import PodInjection
+from podrole.doctor.facts.pods import PodFacts, containers
 from podrole.doctor.links.images import outdated
 from podrole.doctor.remedies.changes import ByHand, Change, PatchPods, Remedy, RemoveKey, Restart, SetEnvironment
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, Severity, unknown, verdict_from
 from podrole.doctor.similarity import nearest
+from podrole.doctor.unknown import Unknown
 from podrole.webhook.identity.binding import Identity
 from podrole.webhook.patch.injection_plan import CREDENTIALS, POD_IDENTITY, REGION, WEB_IDENTITY
 from podrole.webhook.patch.pod import token_in
@@ -50,7 +51,7 @@ class EnvironmentVariable:
 class _Container:
     """A container with its environment, in the pod that it belongs to."""
 
-    facts: PodFacts
+    pod: PodFacts
     kind: str
     position: int
     manifest: dict[str, Any]
@@ -61,49 +62,49 @@ class _Container:
         return str(self.manifest.get("name", ""))
 
     def __str__(self) -> str:
-        return f"container {self.name!r} of pod {self.facts.name}"
+        return f"container {self.name!r} of pod {self.pod.name}"
 
     def about(self, *path: str | int) -> About:
-        workload = self.facts.workload
+        workload = self.pod.workload
         place = (*workload.template, "spec", self.kind, self.position, *path)
         return About(workload.kind, workload.namespace, workload.name, place)
 
 
-def check(case: ChainFacts) -> LinkVerdict | None:
+def check(facts: ChainFacts) -> LinkVerdict | None:
     """Say whether an SDK in the pods' containers would take the identity; None where there is no pod to look into."""
-    identity = case.identity
+    identity = facts.identity
     if identity is None:
         return unknown(LINK, "Nothing binds the service account.")
-    if isinstance(case.pods, CannotTell):
-        return unknown(LINK, f"The pods could not be read: {case.pods.what}")
-    if not case.pods:
+    if isinstance(facts.pods, Unknown):
+        return unknown(LINK, f"The pods could not be read: {facts.pods.what}")
+    if not facts.pods:
         return None
     findings: list[Finding] = []
     unread: list[str] = []
-    for facts in case.pods:
-        unread += [why.what for why in facts.references.values() if isinstance(why, CannotTell)]
-        for container in _containers(facts):
-            findings += [one for one in _of_container(case, identity, container) if one not in findings]
-        findings += [one for one in _unreadable_token(case, identity, facts) if one not in findings]
-    names = ", ".join(one.name for one in case.pods[:3])
+    for pod in facts.pods:
+        unread += [why.what for why in pod.references.values() if isinstance(why, Unknown)]
+        for container in _containers(pod):
+            findings += [one for one in _of_container(facts, identity, container) if one not in findings]
+        findings += [one for one in _unreadable_token(facts, identity, pod) if one not in findings]
+    names = ", ".join(one.name for one in facts.pods[:3])
     verdict = verdict_from(LINK, f"nothing in {names} comes before the identity", findings)
     if unread and not verdict.faults:
         return unknown(LINK, f"Part of the environment could not be read: {unread[0]}", *findings)
     return verdict
 
 
-def _containers(facts: PodFacts) -> Iterator[_Container]:
-    for kind, position, manifest in containers(facts.pod):
-        yield _Container(facts, kind, position, manifest, {one.name: one for one in _variables(facts, manifest)})
+def _containers(pod: PodFacts) -> Iterator[_Container]:
+    for kind, position, manifest in containers(pod.manifest):
+        yield _Container(pod, kind, position, manifest, {one.name: one for one in _variables(pod, manifest)})
 
 
-def _variables(facts: PodFacts, container: Mapping[str, Any]) -> Iterator[EnvironmentVariable]:
+def _variables(pod: PodFacts, container: Mapping[str, Any]) -> Iterator[EnvironmentVariable]:
     """Yield a container's variables; of two of one name the later counts, as in Kubernetes."""
     for source in container.get("envFrom") or ():
         prefix = source.get("prefix") or ""
         for field, resource, kind in (("configMapRef", "configmaps", "ConfigMap"), ("secretRef", "secrets", "Secret")):
             name = str((source.get(field) or {}).get("name") or "")
-            keys = facts.references.get((resource, name))
+            keys = pod.references.get((resource, name))
             if isinstance(keys, frozenset):
                 yield from (EnvironmentVariable(prefix + key, None, (kind, name, key)) for key in sorted(keys))
     for entry in container.get("env") or ():
@@ -116,12 +117,12 @@ def _variables(facts: PodFacts, container: Mapping[str, Any]) -> Iterator[Enviro
         yield EnvironmentVariable(str(entry.get("name", "")), None if origin else str(value or ""), found)
 
 
-def _of_container(case: ChainFacts, identity: Identity, container: _Container) -> Iterator[Finding]:
+def _of_container(facts: ChainFacts, identity: Identity, container: _Container) -> Iterator[Finding]:
     yield from _static_keys(container)
     yield from _profile(container)
     yield from _other_credentials(identity, container)
-    yield from _node_role(case, identity, container)
-    yield from _region(case, container)
+    yield from _node_role(facts, identity, container)
+    yield from _region(facts, container)
     yield from _endpoint(identity, container)
     yield from _old_image(container)
     yield from _credentials_file(container)
@@ -142,10 +143,10 @@ def _unset(container: _Container, variables: Iterable[EnvironmentVariable]) -> t
             own[one.name] = None
         elif one.source is not None:
             kind, name, key = one.source
-            changes.append(RemoveKey(kind, container.facts.workload.namespace, name, key))
+            changes.append(RemoveKey(kind, container.pod.workload.namespace, name, key))
     if own:
-        return (*changes, SetEnvironment(container.facts.workload, container.name, own))
-    return (*changes, Restart(container.facts.workload))
+        return (*changes, SetEnvironment(container.pod.workload, container.name, own))
+    return (*changes, Restart(container.pod.workload))
 
 
 def _listed(variables: Iterable[EnvironmentVariable]) -> str:
@@ -220,16 +221,16 @@ def _other_credentials(identity: Identity, container: _Container) -> Iterator[Fi
 # PR304
 
 
-def _node_role(case: ChainFacts, identity: Identity, container: _Container) -> Iterator[Finding]:
-    exists = bool(container.facts.pod.get("metadata", {}).get("uid"))
+def _node_role(facts: ChainFacts, identity: Identity, container: _Container) -> Iterator[Finding]:
+    exists = bool(container.pod.manifest.get("metadata", {}).get("uid"))
     disabled = container.variables.get(METADATA_DISABLED)
-    if not exists or METADATA_DISABLED in case.environment.node_environment:
+    if not exists or METADATA_DISABLED in facts.environment.node_environment:
         return
     if disabled is not None and (disabled.value or "").lower() == "true":
         return
     if any(name in container.variables for name in (*CREDENTIALS[identity.method], *STATIC)):
         return
-    change = SetEnvironment(container.facts.workload, container.name, {METADATA_DISABLED: "true"})
+    change = SetEnvironment(container.pod.workload, container.name, {METADATA_DISABLED: "true"})
     yield Finding(
         "PR304",
         f"{_sentence(container)} has no identity of its own, so an SDK in it takes the node's role, if the instance's "
@@ -245,13 +246,13 @@ def _node_role(case: ChainFacts, identity: Identity, container: _Container) -> I
 # PR305, PR306
 
 
-def _region(case: ChainFacts, container: _Container) -> Iterator[Finding]:
+def _region(facts: ChainFacts, container: _Container) -> Iterator[Finding]:
     for variable in _present(container, REGION):
         region = variable.value
         if not region or "$(" in region:
             continue
         known = regions()
-        arn = case.binding.role_arn or ""
+        arn = facts.binding.role_arn or ""
         of_role = arn.split(":", 2)[1] if arn else ""
         partition = known.get(region)
         if partition is None:
@@ -264,11 +265,11 @@ def _region(case: ChainFacts, container: _Container) -> Iterator[Finding]:
             what = f"{_sentence(container)} names a region where its role does not exist."
         else:
             continue
-        right = meant or case.settings.aws_default_region or case.environment.region
+        right = meant or facts.settings.aws_default_region or facts.environment.region
         usable = right if right and partition_of(right) == (of_role or partition_of(right)) else None
         change: Change = ByHand(f"set {variable.name} to the region that the pod works in")
         if usable:
-            change = SetEnvironment(container.facts.workload, container.name, {variable.name: usable})
+            change = SetEnvironment(container.pod.workload, container.name, {variable.name: usable})
         yield Finding(
             "PR305",
             what,
@@ -308,22 +309,22 @@ _STS = re.compile(r"sts(?:-fips)?\.(?:(?P<region>[a-z0-9-]+)\.)?amazonaws\.com(?
 # PR307
 
 
-def _unreadable_token(case: ChainFacts, identity: Identity, facts: PodFacts) -> Iterator[Finding]:
-    admitted = PodInjection.of(facts.pod, identity, case.settings)
-    spec = facts.pod.get("spec") or {}
+def _unreadable_token(facts: ChainFacts, identity: Identity, pod: PodFacts) -> Iterator[Finding]:
+    admitted = PodInjection.of(pod.manifest, identity, facts.settings)
+    spec = pod.manifest.get("spec") or {}
     group = (spec.get("securityContext") or {}).get("fsGroup")
     for index, volume in enumerate(spec.get("volumes") or ()):
         projected = volume.get("projected") or {}
         mode = projected.get("defaultMode")
-        if volume.get("name") != admitted.offer.volume_name or mode is None or group is not None:
+        if volume.get("name") != admitted.plan.volume_name or mode is None or group is not None:
             continue
-        if mode & _READ_BY_OTHERS or not _holds_token(admitted, volume["name"]) or _has_one_user(facts):
+        if mode & _READ_BY_OTHERS or not _holds_token(admitted, volume["name"]) or _has_one_user(pod):
             continue
-        for container in _containers(facts):
+        for container in _containers(pod):
             user = _user(spec, container.manifest)
             if user:
                 path = f"/spec/volumes/{index}/projected/defaultMode"
-                workload = facts.workload
+                workload = pod.workload
                 yield Finding(
                     "PR307",
                     f"{_sentence(container)} cannot read its token: the file is its owner's alone, and the container "
@@ -340,14 +341,14 @@ def _unreadable_token(case: ChainFacts, identity: Identity, facts: PodFacts) -> 
 def _holds_token(admitted: PodInjection, name: str) -> bool:
     spec = admitted.pod.spec
     volumes = [] if spec is None else [one for one in spec.volumes or () if one is not None and one.name == name]
-    return any(token_in(one, admitted.offer.token_path) is not None for one in volumes)
+    return any(token_in(one, admitted.plan.token_path) is not None for one in volumes)
 
 
-def _has_one_user(facts: PodFacts) -> bool:
+def _has_one_user(pod: PodFacts) -> bool:
     """Say whether all containers name the same user: the kubelet then makes the file that user's own."""
-    spec = facts.pod.get("spec") or {}
+    spec = pod.manifest.get("spec") or {}
     of_pod = (spec.get("securityContext") or {}).get("runAsUser")
-    users = {(one.get("securityContext") or {}).get("runAsUser", of_pod) for _, _, one in containers(facts.pod)}
+    users = {(one.get("securityContext") or {}).get("runAsUser", of_pod) for _, _, one in containers(pod.manifest)}
     return len(users) == 1 and None not in users
 
 
@@ -377,7 +378,7 @@ def _old_image(container: _Container) -> Iterator[Finding]:
         "PR308",
         f"{_sentence(container)} runs a version of {old.name} that knows nothing of web identity tokens.",
         container.about("image"),
-        Remedy("use a newer image", (PatchPods(container.facts.workload, (operation,)),)),
+        Remedy("use a newer image", (PatchPods(container.pod.workload, (operation,)),)),
         expected=f"{old.name} {old.least} or newer",
         got=image,
     )
@@ -399,7 +400,7 @@ def _credentials_file(container: _Container) -> Iterator[Finding]:
     if mounts:
         path = f"/spec/{container.kind}/{container.position}/volumeMounts"
         operations = tuple({"op": "remove", "path": f"{path}/{index}"} for index, _ in reversed(mounts))
-        changes.append(PatchPods(container.facts.workload, operations))
+        changes.append(PatchPods(container.pod.workload, operations))
     if found:
         changes += _unset(container, found)
     got = [one.name for one in found] + [f"a mount at {mount['mountPath']}" for _, mount in mounts]

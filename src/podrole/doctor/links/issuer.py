@@ -7,11 +7,12 @@ import json
 from urllib.parse import urlsplit
 
 from podrole.base.events import Event
-from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import ChainFacts, IssuerFacts
+from podrole.doctor.facts.chain import ChainFacts
+from podrole.doctor.facts.issuer import IssuerFacts
 from podrole.doctor.remedies.changes import Annotate, ByHand, Change, PublishDocument, Remedy
 from podrole.doctor.remedies.restart import recreate_pods
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, Severity, holds, unknown, verdict_from
+from podrole.doctor.unknown import Unknown
 from podrole.oidc.discovery import discovery_url
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 from podrole.oidc.verify import STS_TIME_RULES
@@ -32,30 +33,30 @@ _WRONG_CONTENT = frozenset(
 )
 
 
-def check(case: ChainFacts) -> LinkVerdict:
+def check(facts: ChainFacts) -> LinkVerdict:
     """Say whether AWS could verify the cluster's tokens, and whether they are for it."""
-    identity = case.identity
+    identity = facts.identity
     if identity is not None and identity.method == "container_credentials":
         return holds(LINK, "EKS Pod Identity verifies the cluster's tokens itself")
-    facts = case.issuer
-    findings = [*_audience(case, identity), *_times(case)]
-    if isinstance(facts.url, CannotTell):
+    issuer = facts.issuer
+    findings = [*_audience(facts, identity), *_times(facts)]
+    if isinstance(issuer.url, Unknown):
         if findings:
             return verdict_from(LINK, "", findings)
-        return unknown(LINK, f"The cluster's issuer could not be found out: {facts.url.what}")
-    inside = _address(facts.url)
+        return unknown(LINK, f"The cluster's issuer could not be found out: {issuer.url.what}")
+    inside = _address(issuer.url)
     if inside is not None:
         return verdict_from(LINK, "", [inside, *findings])
-    published = facts.published
-    if isinstance(published, CannotTell):
+    published = issuer.published
+    if isinstance(published, Unknown):
         if findings:
             return verdict_from(LINK, "", findings)
         return unknown(LINK, f"The issuer's documents could not be read from here: {published.what}")
     if isinstance(published, KeysUnavailable):
-        return verdict_from(LINK, "", [_documents(facts, facts.url, published), *findings])
-    missing = _missing_key(case, facts, facts.url, published.keys())
+        return verdict_from(LINK, "", [_documents(issuer, issuer.url, published), *findings])
+    missing = _missing_key(facts, issuer, issuer.url, published.keys())
     findings = [*missing, *findings]
-    return verdict_from(LINK, f"{facts.url} publishes its documents, with the cluster's keys", findings)
+    return verdict_from(LINK, f"{issuer.url} publishes its documents, with the cluster's keys", findings)
 
 
 def _about(url: str) -> About:
@@ -102,7 +103,7 @@ def _is_inside(host: str) -> bool:
 # PR402, PR403, PR408
 
 
-def _documents(facts: IssuerFacts, url: str, why: KeysUnavailable) -> Finding:
+def _documents(issuer: IssuerFacts, url: str, why: KeysUnavailable) -> Finding:
     code, what = "PR402", f"The documents of issuer {url} cannot be had: {why.what}"
     if why.fault is KeysFault.OTHER_ISSUER:
         code, what = "PR403", "The issuer's discovery document names another issuer, and AWS compares to the letter."
@@ -112,18 +113,18 @@ def _documents(facts: IssuerFacts, url: str, why: KeysUnavailable) -> Finding:
         code,
         what,
         _about(url),
-        Remedy("publish the cluster's own documents at the issuer's address", publishing(facts, url)),
+        Remedy("publish the cluster's own documents at the issuer's address", publishing(issuer, url)),
         expected=why.expected,
         got=why.got,
         evidence={"fault": why.fault.value},
     )
 
 
-def publishing(facts: IssuerFacts, url: str) -> tuple[Change, ...]:
+def publishing(issuer: IssuerFacts, url: str) -> tuple[Change, ...]:
     """Return the two documents as they have to be served at ``url``; by hand where the cluster would not show them."""
-    if facts.own_documents is None:
+    if issuer.own_documents is None:
         return (ByHand(f"publish the cluster's discovery document and keys under {url}: kubectl get --raw shows both"),)
-    document, keys = facts.own_documents
+    document, keys = issuer.own_documents
     base = url.removesuffix("/")
     jwks_uri = str(document.get("jwks_uri", ""))
     if not jwks_uri.startswith(f"{base}/"):
@@ -138,27 +139,27 @@ def publishing(facts: IssuerFacts, url: str) -> tuple[Change, ...]:
 # PR404
 
 
-def _missing_key(case: ChainFacts, facts: IssuerFacts, url: str, published: object) -> list[Finding]:
+def _missing_key(facts: ChainFacts, issuer: IssuerFacts, url: str, published: object) -> list[Finding]:
     names = set(published)  # type: ignore[call-overload]
-    used = _key_of_live_token(case)
+    used = _key_of_live_token(facts)
     if used is not None:
         missing = set() if used in names else {used}
         of = "the token"
-    elif isinstance(facts.own_keys, CannotTell):
+    elif isinstance(issuer.own_keys, Unknown):
         return []
     else:
-        missing = set(facts.own_keys) - names
+        missing = set(issuer.own_keys) - names
         of = "the cluster"
     if not missing:
         return []
     # The API server signs with one of its keys and lists all; which one, only a token tells.
-    some_are_there = used is None and not isinstance(facts.own_keys, CannotTell) and bool(set(facts.own_keys) & names)
+    some_are_there = used is None and not isinstance(issuer.own_keys, Unknown) and bool(set(issuer.own_keys) & names)
     return [
         Finding(
             "PR404",
             f"The issuer does not publish {'all keys' if some_are_there else 'the key'} of {of}.",
             _about(url),
-            Remedy("publish the cluster's own keys at the issuer's address", publishing(facts, url)),
+            Remedy("publish the cluster's own keys at the issuer's address", publishing(issuer, url)),
             expected="key " + ", ".join(sorted(map(repr, missing))),
             got="keys " + ", ".join(sorted(map(repr, names))),
             severity=Severity.RISK if some_are_there else Severity.FAULT,
@@ -166,24 +167,24 @@ def _missing_key(case: ChainFacts, facts: IssuerFacts, url: str, published: obje
     ]
 
 
-def _key_of_live_token(case: ChainFacts) -> str | None:
-    if case.live is None or isinstance(case.live.token, CannotTell):
+def _key_of_live_token(facts: ChainFacts) -> str | None:
+    if facts.live is None or isinstance(facts.live.token, Unknown):
         return None
-    kid = case.live.token.get("header", {}).get("kid", "")
+    kid = facts.live.token.get("header", {}).get("kid", "")
     return str(kid) or None
 
 
 # PR405
 
 
-def _audience(case: ChainFacts, identity: Identity | None) -> list[Finding]:
-    evaluation = case.evaluation
-    if identity is None or isinstance(evaluation, CannotTell) or evaluation.audience is None:
+def _audience(facts: ChainFacts, identity: Identity | None) -> list[Finding]:
+    evaluation = facts.role.evaluation
+    if identity is None or isinstance(evaluation, Unknown) or evaluation.audience is None:
         return []
-    if identity.audience == case.settings.token_audience:
+    if identity.audience == facts.settings.token_audience:
         return []  # the provider lacks the usual one: that is the provider's link
-    target = case.target
-    key = f"{case.settings.annotation_prefix}/audience"
+    target = facts.target
+    key = f"{facts.settings.annotation_prefix}/audience"
     change = Annotate("ServiceAccount", target.namespace, target.service_account, {key: None})
     return [
         Finding(
@@ -191,7 +192,7 @@ def _audience(case: ChainFacts, identity: Identity | None) -> list[Finding]:
             f"The tokens of service account {target.namespace}/{target.service_account} are for an audience that the "
             "identity provider does not take.",
             About("ServiceAccount", target.namespace, target.service_account, ("metadata", "annotations", key)),
-            Remedy("take the audience's annotation out", (change, *recreate_pods(case))),
+            Remedy("take the audience's annotation out", (change, *recreate_pods(facts))),
             expected=evaluation.audience.expected,
             got=evaluation.audience.got,
             evidence=evaluation.audience.explanation(),
@@ -202,10 +203,10 @@ def _audience(case: ChainFacts, identity: Identity | None) -> list[Finding]:
 # PR406, PR407
 
 
-def _times(case: ChainFacts) -> list[Finding]:
+def _times(facts: ChainFacts) -> list[Finding]:
     """Find clocks that are apart, by a token made just now, and expired tokens, by what STS has answered lately."""
     found: list[Finding] = []
-    skew = None if case.live is None else case.live.skew
+    skew = None if facts.live is None else facts.live.skew
     if skew is not None and abs(skew) > STS_TIME_RULES.future_leeway:
         direction = "ahead of" if skew > 0 else "behind"
         found.append(
@@ -218,23 +219,23 @@ def _times(case: ChainFacts) -> list[Finding]:
                 got=f"{skew:+.0f} s",
             )
         )
-    expired = _expired(case)
+    expired = _expired(facts)
     if expired is not None and not found:
         found.append(expired)
     return found
 
 
-def _expired(case: ChainFacts) -> Finding | None:
-    event = _last_exchange(case)
+def _expired(facts: ChainFacts) -> Finding | None:
+    event = _last_exchange(facts)
     if event is None or event.code != "ExpiredTokenException":
         return None
     return Finding(
         "PR406",
         "A pod of this service account sent a token that has expired: it reads a copy that nobody renews, or keeps it.",
-        About("Pod", case.target.namespace, case.target.pod or ""),
+        About("Pod", facts.target.namespace, facts.target.pod or ""),
         Remedy(
             "read the token from AWS_WEB_IDENTITY_TOKEN_FILE at every exchange, as SDKs do; a new pod has a new one",
-            recreate_pods(case),
+            recreate_pods(facts),
         ),
         expected="the token as the kubelet renews it",
         got=event.why,
@@ -242,12 +243,12 @@ def _expired(case: ChainFacts) -> Finding | None:
     )
 
 
-def _last_exchange(case: ChainFacts) -> Event | None:
+def _last_exchange(facts: ChainFacts) -> Event | None:
     """Return the last exchange of a token of this service account in the event log."""
-    for event in case.log:
+    for event in facts.log:
         if event.kind != "aws" or event.what != "sts:AssumeRoleWithWebIdentity" or not event.explanation:
             continue
         claims = event.explanation.get("token", {}).get("claims", {})
-        if case.target.subject in (claims.get("sub"), event.explanation.get("subject")):
+        if facts.target.subject in (claims.get("sub"), event.explanation.get("subject")):
             return event
     return None

@@ -5,23 +5,23 @@ What was made is thrown away: the token is good for ten minutes and never shown,
 
 from __future__ import annotations
 
-from podrole.doctor.errors import CannotTell
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.remedies.changes import ByHand, Remedy
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, broken, holds, unknown
+from podrole.doctor.unknown import Unknown
 from podrole.iam.arn import assumed_role_arn, parse_arn
 
 LINK = Link.LIVE
 
 
-def check(case: ChainFacts) -> LinkVerdict | None:
+def check(facts: ChainFacts) -> LinkVerdict | None:
     """Say what came of the real try; None where none was asked for."""
-    live = case.live
+    live = facts.live
     if live is None:
         return None
-    target = case.target
+    target = facts.target
     about = About("ServiceAccount", target.namespace, target.service_account)
-    if isinstance(live.token, CannotTell):
+    if isinstance(live.token, Unknown):
         return broken(
             LINK,
             Finding(
@@ -38,7 +38,7 @@ def check(case: ChainFacts) -> LinkVerdict | None:
         )
     if live.exchange is None:
         return unknown(LINK, "A token was had; there is no role, or no way to STS, to try it with.")
-    if isinstance(live.exchange, CannotTell):
+    if isinstance(live.exchange, Unknown):
         return broken(
             LINK,
             Finding(
@@ -50,11 +50,11 @@ def check(case: ChainFacts) -> LinkVerdict | None:
                 got=live.exchange.got,
             ),
         )
-    return _whose(case, live.identity)
+    return _whose(facts, live.identity)
 
 
-def _whose(case: ChainFacts, identity: str | CannotTell | None) -> LinkVerdict:
-    arn = case.binding.role_arn or ""
+def _whose(facts: ChainFacts, identity: str | Unknown | None) -> LinkVerdict:
+    arn = facts.binding.role_arn or ""
     if not isinstance(identity, str):
         why = identity.what if identity is not None else "nobody was asked"
         finding = Finding(

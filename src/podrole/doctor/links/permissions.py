@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from podrole.base.events import Event
-from podrole.doctor.errors import CannotTell
 from podrole.doctor.facts.chain import ChainFacts, DesiredCall
 from podrole.doctor.facts.history import session_begun_by
 from podrole.doctor.remedies.changes import ByHand, Change, PutRolePolicy, Remedy, SetManagedPolicy
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, broken, holds, unknown
+from podrole.doctor.unknown import Unknown, read
 from podrole.iam.arn import assumed_role_arn
 from podrole.iam.directory import PolicyText, PrincipalPolicies, Role
 from podrole.iam.document import compile_policy
@@ -32,33 +32,32 @@ _CODES = {PolicyKind.IDENTITY: "PR701", PolicyKind.BOUNDARY: "PR703"}
 _MOST_REFUSALS = 5
 
 
-def check(case: ChainFacts) -> LinkVerdict | None:
+def check(facts: ChainFacts) -> LinkVerdict | None:
     """Say whether the role may do what was asked about, or was refused lately; None where nothing was."""
-    refused = [] if case.desired_call is not None else _refusals(case)
-    if case.desired_call is None and not refused:
+    refused = [] if facts.desired_call is not None else _refusals(facts)
+    if facts.desired_call is None and not refused:
         return None
-    role = case.role
-    if isinstance(role, CannotTell):
+    role = facts.role.role
+    if isinstance(role, Unknown):
         return unknown(LINK, role.what)
-    if role is None or isinstance(case.account, CannotTell):
+    if role is None:
         return unknown(LINK, "There is no role whose policies could be read.")
-    try:
-        attached = case.account.policies_of(role)
-    except CannotTell as why:
-        return unknown(LINK, why.what)
-    if case.desired_call is not None:
-        return _judged(case, role, attached, case.desired_call)
-    return _of_events(case, role, attached, refused)
+    attached = read(lambda: facts.account.policies_of(role))
+    if isinstance(attached, Unknown):
+        return unknown(LINK, attached.what)
+    if facts.desired_call is not None:
+        return _judged(facts, role, attached, facts.desired_call)
+    return _of_events(facts, role, attached, refused)
 
 
-def _of_events(case: ChainFacts, role: Role, attached: PrincipalPolicies, refused: list[Event]) -> LinkVerdict:
+def _of_events(facts: ChainFacts, role: Role, attached: PrincipalPolicies, refused: list[Event]) -> LinkVerdict:
     """Ask again about what was refused: it may be allowed by now."""
     findings: list[Finding] = []
     for event in refused:
         explanation = event.explanation or {}
         desired_call = DesiredCall(str(explanation["action"]), str(explanation.get("resource", NO_RESOURCE)))
         if explanation.get("decided_by") in (PolicyKind.IDENTITY, PolicyKind.BOUNDARY):
-            findings += _judged(case, role, attached, desired_call).findings
+            findings += _judged(facts, role, attached, desired_call).findings
         else:
             findings.append(_of_another_policy(role, desired_call, event))
     if findings:
@@ -67,8 +66,8 @@ def _of_events(case: ChainFacts, role: Role, attached: PrincipalPolicies, refuse
     return holds(LINK, f"{names}, refused before, is allowed now")
 
 
-def _judged(case: ChainFacts, role: Role, attached: PrincipalPolicies, desired_call: DesiredCall) -> LinkVerdict:
-    request = _request(case, role, desired_call)
+def _judged(facts: ChainFacts, role: Role, attached: PrincipalPolicies, desired_call: DesiredCall) -> LinkVerdict:
+    request = _request(facts, role, desired_call)
     try:
         policies = _policies(attached)
         decision = evaluate(request, policies)
@@ -88,25 +87,25 @@ def _judged(case: ChainFacts, role: Role, attached: PrincipalPolicies, desired_c
     return broken(LINK, _finding(role, attached, request, decision, evidence))
 
 
-def _request(case: ChainFacts, role: Role, desired_call: DesiredCall) -> Request:
-    session = assumed_role_arn(role.arn, case.session_name or "podrole-doctor")
+def _request(facts: ChainFacts, role: Role, desired_call: DesiredCall) -> Request:
+    session = assumed_role_arn(role.arn, facts.session_name or "podrole-doctor")
     principal = Principal(
         PrincipalType.ASSUMED_ROLE,
         account=role.account,
         arn=session,
-        id=f"{role.id}:{case.session_name or 'podrole-doctor'}",
+        id=f"{role.id}:{facts.session_name or 'podrole-doctor'}",
         role_arn=role.arn,
         role_id=role.id,
     )
     context: dict[str, str | list[str]] = {
-        **case.at.context_keys(),
+        **facts.at.context_keys(),
         "aws:PrincipalAccount": role.account,
         "aws:PrincipalArn": role.arn,
         "aws:PrincipalType": PrincipalType.ASSUMED_ROLE.value,
         "aws:userid": principal.id,
         **{f"aws:PrincipalTag/{key}": value for key, value in role.tags.items()},
     }
-    granted = None if isinstance(case.evaluation, CannotTell) else case.evaluation.granted
+    granted = None if isinstance(facts.role.evaluation, Unknown) else facts.role.evaluation.granted
     if granted is not None:
         context.update(granted.session.context)
     return Request(principal, desired_call.action, desired_call.resource or NO_RESOURCE, "", context)
@@ -254,30 +253,30 @@ def _unreadable(role: Role, fault: PolicyError) -> Finding:
 # Calls that were refused lately
 
 
-def _refusals(case: ChainFacts) -> list[Event]:
+def _refusals(facts: ChainFacts) -> list[Event]:
     """Return the last refused calls of sessions of the role that began with this service account's token."""
-    arn = case.binding.role_arn
-    if not arn or not case.log:
+    arn = facts.binding.role_arn
+    if not arn or not facts.log:
         return []
     of_role = assumed_role_arn(arn, "x").rpartition("/")[0]
     sessions = {
         arn_of_session
-        for event in case.log
-        if (event.explanation or {}).get("subject") == case.target.subject
+        for event in facts.log
+        if (event.explanation or {}).get("subject") == facts.target.subject
         and (arn_of_session := session_begun_by(event)) is not None
         and arn_of_session.rpartition("/")[0] == of_role
-        and _of_this_pod(case, event.explanation or {})
+        and _of_this_pod(facts, event.explanation or {})
     }
     found: dict[tuple[str, str], Event] = {}
-    for event in case.log:  # newest first
+    for event in facts.log:  # newest first
         explanation = event.explanation or {}
         if event.kind == "aws" and event.who in sessions and event.outcome == "refused" and explanation.get("action"):
             found.setdefault((explanation["action"], explanation.get("resource", "*")), event)
     return list(found.values())[:_MOST_REFUSALS]
 
 
-def _of_this_pod(case: ChainFacts, explanation: Mapping[str, Any]) -> bool:
-    return case.target.pod is None or explanation.get("pod") in (None, case.target.pod)
+def _of_this_pod(facts: ChainFacts, explanation: Mapping[str, Any]) -> bool:
+    return facts.target.pod is None or explanation.get("pod") in (None, facts.target.pod)
 
 
 def _of_another_policy(role: Role, desired_call: DesiredCall, event: Event) -> Finding:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from podrole.doctor.errors import CannotTell
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.exchange import HypotheticalDirectory, ask_eks_auth
 from podrole.doctor.remedies.changes import ByHand, CreateRole, Remedy, SetTrustPolicy
@@ -13,6 +12,7 @@ from podrole.doctor.remedies.restart import rerun_ended_pods
 from podrole.doctor.remedies.trust_policy import evidence_of
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, broken, holds, unknown
 from podrole.doctor.sources.account import EKSAssociation
+from podrole.doctor.unknown import Unknown, read
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import Role
 from podrole.sts.denial import Denial
@@ -26,68 +26,69 @@ STATEMENT = {
 }
 
 
-def check(case: ChainFacts) -> LinkVerdict:
+def check(facts: ChainFacts) -> LinkVerdict:
     """Say whether the association's role lets in EKS, on behalf of the pod."""
-    association, role, issuer = case.association, case.role, case.issuer.url
+    association, role, issuer = facts.association, facts.role.role, facts.issuer.url
     if association is None:
         return unknown(LINK, "The association could not be read.")
-    if isinstance(role, CannotTell):
+    if isinstance(role, Unknown):
         return unknown(LINK, role.what)
     if role is None:
-        return broken(LINK, _no_role(case, association))
-    if isinstance(issuer, CannotTell) or isinstance(case.account, CannotTell):
-        return unknown(LINK, "The cluster's issuer, or the account, could not be read.")
-    outcome = ask_eks_auth(association, issuer, _pod(case), case.account, case.at)
+        return broken(LINK, _no_role(facts, association))
+    if isinstance(issuer, Unknown):
+        return unknown(LINK, issuer.what)
+    outcome = read(lambda: ask_eks_auth(association, issuer, _pod(facts), facts.account, facts.at))
+    if isinstance(outcome, Unknown):
+        return unknown(LINK, outcome.what)
     if isinstance(outcome, Denial):
-        return broken(LINK, _refused(case, association, issuer, role, outcome))
+        return broken(LINK, _refused(facts, association, issuer, role, outcome))
     behind = f"; {association.target_role_arn} behind it is not looked at" if association.target_role_arn else ""
     return holds(LINK, f"{role.arn} lets in EKS Pod Identity{behind}")
 
 
-def _pod(case: ChainFacts) -> str:
-    pods = () if isinstance(case.pods, CannotTell) else case.pods
-    return case.target.pod or (pods[0].name if pods else "podrole-doctor")
+def _pod(facts: ChainFacts) -> str:
+    pods = facts.known_pods
+    return facts.target.pod or (pods[0].name if pods else "podrole-doctor")
 
 
-def _no_role(case: ChainFacts, association: EKSAssociation) -> Finding:
+def _no_role(facts: ChainFacts, association: EKSAssociation) -> Finding:
     named = parse_arn(association.role_arn)
     path = "/" + named.resource.removeprefix("role/").removesuffix(named.name)
     return Finding(
         "PR601",
         f"There is no role {association.role_arn}, which the EKS Pod Identity association names.",
         About("Role", "", association.role_arn),
-        Remedy("create the role", (CreateRole(named.name, path, _document([STATEMENT])), *rerun_ended_pods(case))),
+        Remedy("create the role", (CreateRole(named.name, path, _document([STATEMENT])), *rerun_ended_pods(facts))),
         expected="a role of that ARN",
         got="none",
     )
 
 
-def _refused(case: ChainFacts, association: EKSAssociation, issuer: str, role: Role, denial: Denial) -> Finding:
+def _refused(facts: ChainFacts, association: EKSAssociation, issuer: str, role: Role, denial: Denial) -> Finding:
     nearest = next(iter(evidence_of(denial)), None)
     failure = nearest.failures[0] if nearest is not None and nearest.failures else None
     return Finding(
         "PR619",
         f"Role {role.name} does not let in EKS Pod Identity: {denial.why}",
         About("Role", "", role.arn, ("Statement",)),
-        _trusting(case, association, issuer, role),
+        _trusting(facts, association, issuer, role),
         expected=f"sts:AssumeRole and sts:TagSession for {AUDIENCE}",
         got=denial.got if failure is None else f"{failure.element}: {', '.join(failure.expected)}",
         evidence=denial.explanation(),
     )
 
 
-def _trusting(case: ChainFacts, association: EKSAssociation, issuer: str, role: Role) -> Remedy:
+def _trusting(facts: ChainFacts, association: EKSAssociation, issuer: str, role: Role) -> Remedy:
     """Return the trust policy with a statement for EKS more, or alone; whichever the exchange takes first."""
-    assert not isinstance(case.account, CannotTell)  # noqa: S101 - there would be no denial
     try:
         found = json.loads(role.trust_policy).get("Statement", [])
     except (ValueError, AttributeError):
         found = []
     kept = found if isinstance(found, list) else [found]
     for document in (_document([*kept, STATEMENT]), _document([STATEMENT])):
-        supposing = HypotheticalDirectory(case.account, replaced_role=replace(role, trust_policy=document))
-        if not isinstance(ask_eks_auth(association, issuer, _pod(case), supposing, case.at), Denial):
-            return Remedy("let in EKS Pod Identity", (SetTrustPolicy(role.arn, document), *rerun_ended_pods(case)))
+        supposing = HypotheticalDirectory(facts.account, replaced_role=replace(role, trust_policy=document))
+        if not isinstance(ask_eks_auth(association, issuer, _pod(facts), supposing, facts.at), Denial):
+            return Remedy("let in EKS Pod Identity", (SetTrustPolicy(role.arn, document), *rerun_ended_pods(facts)))
     return Remedy("let in EKS Pod Identity", (ByHand(f"a statement such as {json.dumps(STATEMENT)}"),))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from podrole.doctor.errors import CannotTell
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.exchange import ExchangeEvaluation, expected_provider
 from podrole.doctor.remedies.changes import (
@@ -18,6 +17,7 @@ from podrole.doctor.remedies.changes import (
 )
 from podrole.doctor.remedies.restart import rerun_ended_pods
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, broken, holds, unknown
+from podrole.doctor.unknown import Unknown, read
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import OIDCProvider
 from podrole.sts.denial import Denial
@@ -26,20 +26,20 @@ LINK = Link.PROVIDER
 _EKS = re.compile(r"https://oidc\.eks\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/id/[0-9A-F]{32}")
 
 
-def check(case: ChainFacts) -> LinkVerdict:
+def check(facts: ChainFacts) -> LinkVerdict:
     """Say whether the provider is there, and would take the tokens of the service account."""
-    identity = case.identity
+    identity = facts.identity
     if identity is not None and identity.method == "container_credentials":
         return holds(LINK, "EKS Pod Identity needs no identity provider")
-    evaluation = case.evaluation
-    if isinstance(evaluation, CannotTell):
+    evaluation = facts.role.evaluation
+    if isinstance(evaluation, Unknown):
         return unknown(LINK, evaluation.what)
     if evaluation.provider is not None:
-        return broken(LINK, _missing(case, evaluation, evaluation.provider))
-    provider = case.provider
-    if provider is None or isinstance(provider, CannotTell):  # it was there a moment ago
+        return broken(LINK, _missing(facts, evaluation, evaluation.provider))
+    provider = facts.role.provider
+    if provider is None or isinstance(provider, Unknown):  # it was there a moment ago
         return unknown(LINK, "The provider could not be read.")
-    findings = [*_audience(case, evaluation, provider), *_thumbprint(case, provider)]
+    findings = [*_audience(facts, evaluation, provider), *_thumbprint(facts, provider)]
     if findings:
         return broken(LINK, *findings)
     return holds(LINK, f"{provider.arn} takes tokens for {', '.join(provider.client_ids)}")
@@ -52,12 +52,12 @@ def _about(arn: str) -> About:
 # PR501, PR504, PR505
 
 
-def _missing(case: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) -> Finding:
+def _missing(facts: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) -> Finding:
     question = evaluation.question
     wanted = expected_provider(question)
     owner = parse_arn(question.role_arn).account
-    others = _others(case)
-    thumbprints = () if case.issuer.thumbprint is None else (case.issuer.thumbprint,)
+    others = _others(facts)
+    thumbprints = () if facts.issuer.thumbprint is None else (facts.issuer.thumbprint,)
     create = CreateProvider(question.issuer, (question.audience,), thumbprints)
     told = {"expected": wanted.arn, "evidence": denial.explanation()}
     spelt = next((one for one in others if _plain(one.issuer) == _plain(question.issuer)), None)
@@ -66,18 +66,18 @@ def _missing(case: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) -
             "PR505",
             f"Account {owner} has a provider whose URL is almost the cluster's issuer; AWS compares to the letter.",
             _about(spelt.arn),
-            Remedy("create it anew under the very name", (create, DeleteProvider(spelt.arn), *rerun_ended_pods(case))),
+            Remedy("create it anew under the very name", (create, DeleteProvider(spelt.arn), *rerun_ended_pods(facts))),
             got=spelt.arn,
             **told,  # type: ignore[arg-type]
         )
-    before = _of_the_cluster_before(case, question.issuer, others)
+    before = _of_the_cluster_before(facts, question.issuer, others)
     if before is not None:
         return Finding(
             "PR504",
             f"Account {owner} has no provider for this cluster; the one that the role trusts is of another, as if the "
             "cluster had been made anew.",
             _about(wanted.arn),
-            Remedy("create the provider for this cluster's issuer", (create, *rerun_ended_pods(case))),
+            Remedy("create the provider for this cluster's issuer", (create, *rerun_ended_pods(facts))),
             got=before,
             **told,  # type: ignore[arg-type]
         )
@@ -85,33 +85,29 @@ def _missing(case: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) -
         "PR501",
         f"Account {owner}, which the role is of, has no identity provider for the cluster's issuer.",
         _about(wanted.arn),
-        Remedy("create the provider", (create, *rerun_ended_pods(case))),
+        Remedy("create the provider", (create, *rerun_ended_pods(facts))),
         got=", ".join(one.arn for one in others) or "no provider at all",
         **told,  # type: ignore[arg-type]
     )
 
 
-def _others(case: ChainFacts) -> tuple[OIDCProvider, ...]:
-    if isinstance(case.account, CannotTell):
-        return ()
-    try:
-        return tuple(case.account.oidc_providers())
-    except CannotTell:
-        return ()
+def _others(facts: ChainFacts) -> tuple[OIDCProvider, ...]:
+    listed = read(facts.account.oidc_providers)
+    return () if isinstance(listed, Unknown) else tuple(listed)
 
 
 def _plain(issuer: str) -> str:
-    """Return an issuer without what people get wrong in it: the scheme, a port, a slash at its end, case."""
+    """Return an issuer without what people get wrong in it: the scheme, a port, a slash at its end, facts."""
     text = re.sub(r"^https?://", "", issuer.lower()).rstrip("/")
     host, slash, path = text.partition("/")
     return host.partition(":")[0] + slash + path
 
 
-def _of_the_cluster_before(case: ChainFacts, issuer: str, others: tuple[OIDCProvider, ...]) -> str | None:
+def _of_the_cluster_before(facts: ChainFacts, issuer: str, others: tuple[OIDCProvider, ...]) -> str | None:
     """Return the provider of another EKS cluster that the role's trust policy names, in words."""
-    role = case.role
+    role = facts.role.role
     mine = _EKS.fullmatch(issuer)
-    if role is None or isinstance(role, CannotTell) or mine is None:
+    if role is None or isinstance(role, Unknown) or mine is None:
         return None
     for other in others:
         if _EKS.fullmatch(other.issuer) and other.arn in role.trust_policy:
@@ -127,16 +123,16 @@ def _of_the_cluster_before(case: ChainFacts, issuer: str, others: tuple[OIDCProv
 # PR502
 
 
-def _audience(case: ChainFacts, evaluation: ExchangeEvaluation, provider: OIDCProvider) -> list[Finding]:
+def _audience(facts: ChainFacts, evaluation: ExchangeEvaluation, provider: OIDCProvider) -> list[Finding]:
     denial, audience = evaluation.audience, evaluation.question.audience
-    if denial is None or (case.identity is not None and audience != case.settings.token_audience):
+    if denial is None or (facts.identity is not None and audience != facts.settings.token_audience):
         return []  # an audience that somebody chose is the token's link
     return [
         Finding(
             "PR502",
             f"The provider does not take tokens for {audience}.",
             _about(provider.arn),
-            Remedy("add the client id", (AddClientID(provider.arn, audience), *rerun_ended_pods(case))),
+            Remedy("add the client id", (AddClientID(provider.arn, audience), *rerun_ended_pods(facts))),
             expected=f"client id {audience!r}",
             got=", ".join(map(repr, provider.client_ids)) or "no client id",
             evidence=denial.explanation(),
@@ -147,11 +143,11 @@ def _audience(case: ChainFacts, evaluation: ExchangeEvaluation, provider: OIDCPr
 # PR503
 
 
-def _thumbprint(case: ChainFacts, provider: OIDCProvider) -> list[Finding]:
-    distrust = case.issuer.distrust
+def _thumbprint(facts: ChainFacts, provider: OIDCProvider) -> list[Finding]:
+    distrust = facts.issuer.distrust
     if distrust is None:
         return []
-    found = case.issuer.thumbprint
+    found = facts.issuer.thumbprint
     change: Change = ByHand("list the thumbprint of the last certificate that the issuer's server sends")
     if found is not None:
         change = SetThumbprints(provider.arn, (found,))
@@ -160,7 +156,7 @@ def _thumbprint(case: ChainFacts, provider: OIDCProvider) -> list[Finding]:
             "PR503",
             "No public authority vouches for the issuer's server, and the provider lists another thumbprint.",
             _about(provider.arn),
-            Remedy("list the thumbprint that is served", (change, *rerun_ended_pods(case))),
+            Remedy("list the thumbprint that is served", (change, *rerun_ended_pods(facts))),
             expected=f"thumbprint {found}" if found else distrust.expected,
             got=", ".join(provider.thumbprints) or "no thumbprint",
             evidence={"fault": distrust.fault.value},

@@ -7,21 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.cluster.admission.matching import NAMESPACE_NOT_SELECTED, NO_RULE, OBJECT_NOT_SELECTED, RegisteredWebhook
-from podrole.doctor.errors import CannotTell
 from podrole.doctor.facts.chain import ChainFacts
-from podrole.doctor.facts.webhooks import is_asked, is_identity_webhook, unmet_requirements
-from podrole.doctor.remedies.changes import (
-    Apply,
-    ByHand,
-    Change,
-    Label,
-    Object,
-    PatchObject,
-    PatchPods,
-    Remedy,
-    Workload,
-)
+from podrole.doctor.facts.registered_webhooks import is_asked, is_identity_webhook, unmet_requirements
+from podrole.doctor.remedies.changes import Apply, ByHand, Change, Label, PatchObject, PatchPods, Remedy
 from podrole.doctor.report.findings import About, Finding
+from podrole.doctor.sources.cluster import Object, Workload
+from podrole.doctor.unknown import Unknown
 
 KIND = "MutatingWebhookConfiguration"
 _RULES = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]
@@ -39,31 +30,35 @@ class RegistrationCheck:
     webhook: str = ""
 
 
-def look(case: ChainFacts, pod: Object) -> RegistrationCheck:
+def look(facts: ChainFacts, pod: Object) -> RegistrationCheck:
     """Follow a new pod like ``pod`` to the identity webhook."""
-    if isinstance(case.webhooks, CannotTell):
-        return RegistrationCheck(unknown=f"The registered webhooks could not be read: {case.webhooks.what}")
-    hooks = [one for one in case.webhooks if is_identity_webhook(one)]
+    if isinstance(facts.webhook.registered, Unknown):
+        return RegistrationCheck(unknown=f"The registered webhooks could not be read: {facts.webhook.registered.what}")
+    hooks = [one for one in facts.webhook.registered if is_identity_webhook(one)]
     if not hooks:
-        return RegistrationCheck((_not_registered(case),))
-    if isinstance(case.namespace_labels, CannotTell):
-        return RegistrationCheck(unknown=f"The namespace could not be read: {case.namespace_labels.what}")
-    decisions = [(one, is_asked(one, pod, case.target.namespace, case.namespace_labels)) for one in hooks]
+        return RegistrationCheck((_not_registered(facts),))
+    if isinstance(facts.service_account.namespace_labels, Unknown):
+        return RegistrationCheck(
+            unknown=f"The namespace could not be read: {facts.service_account.namespace_labels.what}"
+        )
+    decisions = [
+        (one, is_asked(one, pod, facts.target.namespace, facts.service_account.namespace_labels)) for one in hooks
+    ]
     asked = [one for one, decision in decisions if decision.called]
     if not asked:
         hook, decision = max(decisions, key=lambda each: each[1].rules_match)
-        return RegistrationCheck((_not_asked(case, hook, decision.why, pod),))
-    return _reached(case, asked[0])
+        return RegistrationCheck((_not_asked(facts, hook, decision.why, pod),))
+    return _reached(facts, asked[0])
 
 
-def patch(case: ChainFacts, hook: RegisteredWebhook, member: str, value: Any) -> PatchObject:
+def patch(facts: ChainFacts, hook: RegisteredWebhook, member: str, value: Any) -> PatchObject:
     """Return the change of one member of a registered webhook."""
-    operation = {"op": "add", "path": f"/webhooks/{_index(case, hook)}/{member}", "value": value}
+    operation = {"op": "add", "path": f"/webhooks/{_index(facts, hook)}/{member}", "value": value}
     return PatchObject(KIND, "", hook.configuration, (operation,))
 
 
-def _index(case: ChainFacts, hook: RegisteredWebhook) -> int:
-    hooks = () if isinstance(case.webhooks, CannotTell) else case.webhooks
+def _index(facts: ChainFacts, hook: RegisteredWebhook) -> int:
+    hooks = facts.webhook.known
     return [one.name for one in hooks if one.configuration == hook.configuration].index(hook.name)
 
 
@@ -74,12 +69,12 @@ def _about(hook: RegisteredWebhook, *path: str) -> About:
 # PR201
 
 
-def _not_registered(case: ChainFacts) -> Finding:
-    registration = case.environment.registration
+def _not_registered(facts: ChainFacts) -> Finding:
+    registration = facts.environment.registration
     changes: tuple[Change, ...] = (ByHand("install the webhook: docs/webhook.md says how"),)
     if registration is not None:
         changes = (Apply(registration),)
-    others = () if isinstance(case.webhooks, CannotTell) else case.webhooks
+    others = facts.webhook.known
     return Finding(
         "PR201",
         "No webhook is registered that gives pods their AWS identity.",
@@ -93,17 +88,19 @@ def _not_registered(case: ChainFacts) -> Finding:
 # PR202, PR203, PR204
 
 
-def _not_asked(case: ChainFacts, hook: RegisteredWebhook, why: str, pod: Object) -> Finding:
-    labels = {} if isinstance(case.namespace_labels, CannotTell) else case.namespace_labels
+def _not_asked(facts: ChainFacts, hook: RegisteredWebhook, why: str, pod: Object) -> Finding:
+    labels = (
+        {} if isinstance(facts.service_account.namespace_labels, Unknown) else facts.service_account.namespace_labels
+    )
     if why == NAMESPACE_NOT_SELECTED:
         selector = hook.webhook["namespaceSelector"]
         missed = unmet_requirements(selector, labels)
         return Finding(
             "PR203",
-            f"Webhook {hook.name} is not asked about pods of namespace {case.target.namespace}: its namespaceSelector "
+            f"Webhook {hook.name} is not asked about pods of namespace {facts.target.namespace}: its namespaceSelector "
             "leaves the namespace out.",
             _about(hook, "namespaceSelector"),
-            Remedy("let the selector take the namespace in", _selecting_namespace(case, hook, missed)),
+            Remedy("let the selector take the namespace in", _selecting_namespace(facts, hook, missed)),
             expected="; ".join(map(_in_words, missed)),
             got=_labels(labels),
         )
@@ -114,7 +111,7 @@ def _not_asked(case: ChainFacts, hook: RegisteredWebhook, why: str, pod: Object)
             "PR204",
             f"Webhook {hook.name} is not asked about this pod: its objectSelector leaves out the pod's labels.",
             _about(hook, "objectSelector"),
-            Remedy("give the pod labels that the selector takes in", _selecting_pod(case, missed, own)),
+            Remedy("give the pod labels that the selector takes in", _selecting_pod(facts, missed, own)),
             expected="; ".join(map(_in_words, missed)),
             got=_labels(own),
         )
@@ -123,35 +120,35 @@ def _not_asked(case: ChainFacts, hook: RegisteredWebhook, why: str, pod: Object)
         "PR202",
         f"Webhook {hook.name} is not asked about the creation of pods: none of its rules speaks of it.",
         _about(hook, "rules"),
-        Remedy("give it the rule", (patch(case, hook, "rules", _RULES),)),
+        Remedy("give it the rule", (patch(facts, hook, "rules", _RULES),)),
         expected="a rule for CREATE of pods, API group '' and version v1",
         got="; ".join(_rule(one) for one in rules) or f"no rule ({NO_RULE})",
     )
 
 
 def _selecting_namespace(
-    case: ChainFacts, hook: RegisteredWebhook, missed: list[Mapping[str, Any]]
+    facts: ChainFacts, hook: RegisteredWebhook, missed: list[Mapping[str, Any]]
 ) -> tuple[Change, ...]:
     labels = {part["key"]: _label_for(part) for part in missed}
     if not any(key.startswith("kubernetes.io/") for key in labels):
-        return (Label("Namespace", "", case.target.namespace, labels),)
+        return (Label("Namespace", "", facts.target.namespace, labels),)
     # The label of a namespace's name cannot be changed, so the selector has to.
     selector = hook.webhook["namespaceSelector"]
     kept = [one for one in selector.get("matchExpressions") or () if one not in missed]
     for part in missed:
-        others = [one for one in part.get("values") or () if one != case.target.namespace]
+        others = [one for one in part.get("values") or () if one != facts.target.namespace]
         if part["operator"] == "NotIn" and others:
             kept.append({**part, "values": others})
         elif part["operator"] == "In" and part in (selector.get("matchExpressions") or ()):
-            kept.append({**part, "values": [*part["values"], case.target.namespace]})
+            kept.append({**part, "values": [*part["values"], facts.target.namespace]})
     value: dict[str, Any] = {"matchExpressions": kept} if kept else {}
     names = {part["key"] for part in missed}
     matched = {key: one for key, one in (selector.get("matchLabels") or {}).items() if key not in names}
-    return (patch(case, hook, "namespaceSelector", {**value, **({"matchLabels": matched} if matched else {})}),)
+    return (patch(facts, hook, "namespaceSelector", {**value, **({"matchLabels": matched} if matched else {})}),)
 
 
-def _selecting_pod(case: ChainFacts, missed: list[Mapping[str, Any]], own: Mapping[str, str]) -> tuple[Change, ...]:
-    pods = () if isinstance(case.pods, CannotTell) else case.pods
+def _selecting_pod(facts: ChainFacts, missed: list[Mapping[str, Any]], own: Mapping[str, str]) -> tuple[Change, ...]:
+    pods = facts.known_pods
     operations: list[dict[str, Any]] = [] if own else [{"op": "add", "path": "/metadata/labels", "value": {}}]
     for part in missed:
         value = _label_for(part)
@@ -200,13 +197,13 @@ def _rule(rule: Mapping[str, Any]) -> str:
 # PR205, PR206
 
 
-def _reached(case: ChainFacts, hook: RegisteredWebhook) -> RegistrationCheck:
+def _reached(facts: ChainFacts, hook: RegisteredWebhook) -> RegistrationCheck:
     if hook.webhook.get("matchConditions"):
         return RegistrationCheck(
             unknown=f"Webhook {hook.name} has matchConditions, which only the API server evaluates."
         )
-    probe = case.probes.get(hook.key)
-    if probe is None or isinstance(probe, CannotTell):
+    probe = facts.webhook.probes.get(hook.key)
+    if probe is None or isinstance(probe, Unknown):
         why = "its address means nothing from here" if probe is None else probe.what
         return RegistrationCheck(
             unknown=f"Webhook {hook.name} is to be asked; whether it answers could not be checked: {why}",
@@ -214,21 +211,21 @@ def _reached(case: ChainFacts, hook: RegisteredWebhook) -> RegistrationCheck:
         )
     if not probe.problem:
         return RegistrationCheck(webhook=hook.name)
-    return RegistrationCheck((unreachable(case, hook, probe.problem),), webhook=hook.name)
+    return RegistrationCheck((unreachable(facts, hook, probe.problem),), webhook=hook.name)
 
 
-def unreachable(case: ChainFacts, hook: RegisteredWebhook, problem: str) -> Finding:
+def unreachable(facts: ChainFacts, hook: RegisteredWebhook, problem: str) -> Finding:
     """Return that the API server cannot call the webhook; ``problem`` is in its words."""
     fails_open = hook.webhook.get("failurePolicy") == "Ignore"
     effect = "pods are let in without their identity" if fails_open else "no pod that it is asked about can be made"
-    wanted = _registered_as(case, hook)
+    wanted = _registered_as(facts, hook)
     if any(mark in problem for mark in _OF_CERTIFICATE):
         bundle = (wanted or {}).get("clientConfig", {}).get("caBundle")
         by_hand = ByHand(
             f"put the authority of the webhook's serving certificate into caBundle of {hook.configuration}; where "
             "cert-manager makes it, annotate the configuration with cert-manager.io/inject-ca-from"
         )
-        change: Change = by_hand if bundle is None else patch(case, hook, "clientConfig/caBundle", bundle)
+        change: Change = by_hand if bundle is None else patch(facts, hook, "clientConfig/caBundle", bundle)
         return Finding(
             "PR205",
             f"The API server does not trust webhook {hook.name}, so {effect}.",
@@ -241,7 +238,7 @@ def unreachable(case: ChainFacts, hook: RegisteredWebhook, problem: str) -> Find
     service = hook.webhook.get("clientConfig", {}).get("service") or {}
     look_at = f"kubectl get pods,endpoints --namespace {service.get('namespace', 'kube-system')}"
     change = (
-        ByHand(f"bring the webhook back: {look_at}") if config is None else patch(case, hook, "clientConfig", config)
+        ByHand(f"bring the webhook back: {look_at}") if config is None else patch(facts, hook, "clientConfig", config)
     )
     return Finding(
         "PR206",
@@ -253,9 +250,9 @@ def unreachable(case: ChainFacts, hook: RegisteredWebhook, problem: str) -> Find
     )
 
 
-def _registered_as(case: ChainFacts, hook: RegisteredWebhook) -> Mapping[str, Any] | None:
+def _registered_as(facts: ChainFacts, hook: RegisteredWebhook) -> Mapping[str, Any] | None:
     """Return the webhook as the world would register it, where there is a world."""
-    registration = case.environment.registration
+    registration = facts.environment.registration
     if registration is None:
         return None
     return next((one for one in registration["webhooks"] if one["name"] == hook.name), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from podrole.doctor.errors import CannotTell
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.exchange import ExchangeEvaluation, ExchangeQuestion, expected_provider
 from podrole.doctor.links import pod_identity_trust
@@ -12,6 +11,7 @@ from podrole.doctor.remedies.restart import recreate_pods, rerun_ended_pods
 from podrole.doctor.remedies.trust_policy import evidence_of, repaired_trust_policy, trust_document
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, broken, holds, unknown
 from podrole.doctor.similarity import nearest
+from podrole.doctor.unknown import Unknown, read
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import Role
 from podrole.iam.explain import Evidence, Failure
@@ -57,36 +57,36 @@ OF_THE_REQUEST = frozenset(
 )
 
 
-def check(case: ChainFacts) -> LinkVerdict:
+def check(facts: ChainFacts) -> LinkVerdict:
     """Say whether the role lets the service account in."""
-    identity = case.identity
+    identity = facts.identity
     if identity is not None and identity.method == "container_credentials":
-        return pod_identity_trust.check(case)
-    evaluation, role = case.evaluation, case.role
-    if isinstance(role, CannotTell):
+        return pod_identity_trust.check(facts)
+    evaluation, role = facts.role.evaluation, facts.role.role
+    if isinstance(role, Unknown):
         return unknown(LINK, role.what)
-    if isinstance(evaluation, CannotTell):
+    if isinstance(evaluation, Unknown):
         return unknown(LINK, evaluation.what)
     if role is None:
-        return broken(LINK, _no_role(case, evaluation.question))
+        return broken(LINK, _no_role(facts, evaluation.question))
     denial = evaluation.final
     if denial is None:
-        return holds(LINK, _caveat(case, role, evaluation), *trust_excess(case, role, evaluation))
+        return holds(LINK, _caveat(facts, role, evaluation), *trust_excess(facts, role, evaluation))
     if denial.step is not Step.TRUST:
         return broken(LINK, _other(role, denial))
-    return _refused(case, role, evaluation, denial)
+    return _refused(facts, role, evaluation, denial)
 
 
-def _caveat(case: ChainFacts, role: Role, evaluation: ExchangeEvaluation) -> str:
+def _caveat(facts: ChainFacts, role: Role, evaluation: ExchangeEvaluation) -> str:
     who = evaluation.question.subject
-    keys = _of_the_request(case, role.trust_policy)
+    keys = _of_the_request(facts, role.trust_policy)
     depends = f", as far as {', '.join(keys)} of the pod's request allow" if keys else ""
     return f"{role.arn} lets in {who}{depends}"
 
 
-def _of_the_request(case: ChainFacts, document: str) -> list[str]:
-    known = {"aws:sourceip"} if case.environment.source_ip else set()
-    known |= {"sts:rolesessionname"} if case.session_name else set()
+def _of_the_request(facts: ChainFacts, document: str) -> list[str]:
+    known = {"aws:sourceip"} if facts.environment.source_ip else set()
+    known |= {"sts:rolesessionname"} if facts.session_name else set()
     folded = document.lower()
     return sorted(key for key in OF_THE_REQUEST - known if f'"{key}"' in folded)
 
@@ -98,24 +98,26 @@ def _about(role_arn: str, *path: str | int) -> About:
 # PR601
 
 
-def _no_role(case: ChainFacts, question: ExchangeQuestion) -> Finding:
+def _no_role(facts: ChainFacts, question: ExchangeQuestion) -> Finding:
     arn = question.role_arn
     named = parse_arn(arn)
-    roles = _roles(case)
+    roles = _roles(facts)
     same = next((role for role in roles if role.name == named.name), None)
     meant = same.arn if same is not None else None
     if meant is None:
         likely = nearest(named.name, [role.name for role in roles])
         meant = next((role.arn for role in roles if role.name == likely), None)
     if meant is not None:
-        target = case.target
-        change = Annotate("ServiceAccount", target.namespace, target.service_account, {case.role_annotation: meant})
-        remedy = Remedy(f"name the role that is there, {meant}", (change, *recreate_pods(case)))
+        target = facts.target
+        change = Annotate(
+            "ServiceAccount", target.namespace, target.service_account, {facts.rules.role_annotation: meant}
+        )
+        remedy = Remedy(f"name the role that is there, {meant}", (change, *recreate_pods(facts)))
     else:
         path = "/" + named.resource.removeprefix("role/").removesuffix(named.name)
         provider = expected_provider(question).arn
         create = CreateRole(named.name, path, trust_document(question, provider))
-        remedy = Remedy("create the role", (create, *rerun_ended_pods(case)))
+        remedy = Remedy("create the role", (create, *rerun_ended_pods(facts)))
     return Finding(
         "PR601",
         f"There is no role {arn}.",
@@ -126,47 +128,42 @@ def _no_role(case: ChainFacts, question: ExchangeQuestion) -> Finding:
     )
 
 
-def _roles(case: ChainFacts) -> tuple[Role, ...]:
-    if isinstance(case.account, CannotTell):
-        return ()
-    try:
-        return tuple(role for role in case.account.roles() if problem_with(role.arn) is None)
-    except CannotTell:
-        return ()
+def _roles(facts: ChainFacts) -> tuple[Role, ...]:
+    listed = read(facts.account.roles)
+    return () if isinstance(listed, Unknown) else tuple(role for role in listed if problem_with(role.arn) is None)
 
 
 # PR602 to PR618
 
 
-def _refused(case: ChainFacts, role: Role, evaluation: ExchangeEvaluation, denial: Denial) -> LinkVerdict:
+def _refused(facts: ChainFacts, role: Role, evaluation: ExchangeEvaluation, denial: Denial) -> LinkVerdict:
     question = evaluation.question
     evidence = evidence_of(denial)
     if not evidence:
-        return broken(LINK, _malformed(case, role, question, denial))
+        return broken(LINK, _malformed(facts, role, question, denial))
     denying = [one for one in evidence if one.applies and one.effect is Effect.DENY]
     if denying:
-        return broken(LINK, *(_denied(case, role, question, one) for one in denying))
+        return broken(LINK, *(_denied(facts, role, question, one) for one in denying))
     nearest_statement = evidence[0]
-    unknowable = set(_of_the_request(case, role.trust_policy))
+    unknowable = set(_of_the_request(facts, role.trust_policy))
     failures = nearest_statement.failures
     if failures and all(failure.key.lower() in unknowable for failure in failures):
         keys = ", ".join(failure.key for failure in failures)
         return unknown(LINK, f"{role.arn} decides by {keys}, which only the pod's own request has.")
-    remedy = _trusting(case, role, question)
+    remedy = _trusting(facts, role, question)
     if not failures:
         return broken(LINK, _no_statement(role, question, nearest_statement, remedy))
     findings = [_failed(role, question, nearest_statement, failure, remedy) for failure in failures]
     return broken(LINK, *findings)
 
 
-def _trusting(case: ChainFacts, role: Role, question: ExchangeQuestion) -> Remedy:
+def _trusting(facts: ChainFacts, role: Role, question: ExchangeQuestion) -> Remedy:
     """Return the whole trust policy put right: one document for all that is wrong with it."""
-    assert not isinstance(case.account, CannotTell)  # noqa: S101 - there would be no denial
-    document = repaired_trust_policy(role, question, case.account, case.existing)
+    document = repaired_trust_policy(role, question, facts.account, facts.role.existing_subjects)
     if document is None:
         return Remedy(f"write a trust policy that lets in {question.subject}")
     meant = f"let in {question.subject}, if this service account is meant to have the role"
-    return Remedy(meant, (SetTrustPolicy(role.arn, document), *rerun_ended_pods(case)))
+    return Remedy(meant, (SetTrustPolicy(role.arn, document), *rerun_ended_pods(facts)))
 
 
 def _failed(role: Role, question: ExchangeQuestion, evidence: Evidence, failure: Failure, remedy: Remedy) -> Finding:
@@ -226,12 +223,12 @@ def _no_statement(role: Role, question: ExchangeQuestion, evidence: Evidence, re
 # PR611
 
 
-def _denied(case: ChainFacts, role: Role, question: ExchangeQuestion, evidence: Evidence) -> Finding:
+def _denied(facts: ChainFacts, role: Role, question: ExchangeQuestion, evidence: Evidence) -> Finding:
     return Finding(
         "PR611",
         f"{evidence.reference} of the trust policy of role {role.name} denies it, whatever else allows it.",
         _about(role.arn, *_statement(evidence)),
-        _trusting(case, role, question),
+        _trusting(facts, role, question),
         expected="no Deny that applies",
         got=f"Deny {evidence.reference}" + (f" ({'; '.join(evidence.notes)})" if evidence.notes else ""),
         evidence={"statement": evidence.to_dict()},
@@ -241,12 +238,12 @@ def _denied(case: ChainFacts, role: Role, question: ExchangeQuestion, evidence: 
 # PR615
 
 
-def _malformed(case: ChainFacts, role: Role, question: ExchangeQuestion, denial: Denial) -> Finding:
+def _malformed(facts: ChainFacts, role: Role, question: ExchangeQuestion, denial: Denial) -> Finding:
     return Finding(
         "PR615",
         denial.why,
         _about(role.arn),
-        _trusting(case, role, question),
+        _trusting(facts, role, question),
         expected=denial.expected,
         got=denial.got,
         evidence=denial.explanation(),

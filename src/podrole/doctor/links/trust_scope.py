@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from podrole.doctor.errors import CannotTell
+from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.exchange import (
     STRANGER,
     ExchangeEvaluation,
@@ -31,20 +30,15 @@ from podrole.iam.principal import Principal, PrincipalType
 from podrole.iam.request import Facts, Request
 from podrole.sts.web_identity import ACTION, Granted
 
-if TYPE_CHECKING:
-    from podrole.doctor.facts.chain import ChainFacts
-
 _SHARED = ("token.actions.githubusercontent.com", "gitlab.com", "accounts.google.com", "app.terraform.io")
 
 
-def trust_excess(case: ChainFacts, role: Role, evaluation: ExchangeEvaluation) -> tuple[Finding, ...]:
+def trust_excess(facts: ChainFacts, role: Role, evaluation: ExchangeEvaluation) -> tuple[Finding, ...]:
     """Return what lets in more than this service account. ``role`` lets it in, by ``evaluation``."""
-    if isinstance(case.account, CannotTell):
-        return ()
     question = evaluation.question
-    policy = compile_policy(role.trust_policy, PolicyKind.TRUST)  # STS has compiled it for this judgement
+    policy = compile_policy(role.trust_policy, PolicyKind.TRUST)  # STS has compiled it for this evaluation
     provider = expected_provider(question)
-    supposing = HypotheticalDirectory(case.account, provider, role)
+    supposing = HypotheticalDirectory(facts.account, provider, role)
     found: list[Finding] = []
     remedy = Remedy(
         "name the service account",
@@ -55,7 +49,7 @@ def trust_excess(case: ChainFacts, role: Role, evaluation: ExchangeEvaluation) -
             found.append(_anybody(role, policy, question, remedy))
         else:
             found += _other_namespaces(role, policy, question, supposing, remedy)
-    found += _other_clusters(role, policy, question, case, remedy)
+    found += _other_clusters(role, policy, question, facts, remedy)
     return tuple(found)
 
 
@@ -165,10 +159,9 @@ def _subjects(policy: Policy, question: ExchangeQuestion) -> list[str]:
 
 
 def _other_clusters(
-    role: Role, policy: Policy, question: ExchangeQuestion, case: ChainFacts, remedy: Remedy
+    role: Role, policy: Policy, question: ExchangeQuestion, facts: ChainFacts, remedy: Remedy
 ) -> list[Finding]:
     """Put to STS the same subject, from every other issuer that the trust policy names."""
-    assert not isinstance(case.account, CannotTell)  # noqa: S101 - the caller has looked
     mine = expected_provider(question)
     others: list[str] = []
     for arn in sorted({named for one in policy.statements if one.principal for named in one.principal.federated}):
@@ -176,7 +169,9 @@ def _other_clusters(
         if not issuer or arn == mine.arn or issuer.startswith(_SHARED):
             continue
         other = replace(question, issuer=f"https://{issuer}")
-        supposing = HypotheticalDirectory(case.account, OIDCProvider(arn, other.issuer, (question.audience,), ()), role)
+        supposing = HypotheticalDirectory(
+            facts.account, OIDCProvider(arn, other.issuer, (question.audience,), ()), role
+        )
         if _granted(other, supposing):
             others.append(issuer)
     if not others:

@@ -10,30 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Object = dict[str, Any]
+from podrole.doctor.sources.cluster import Object, Workload
+
 Operation = Mapping[str, Any]
 """One operation of a JSON Patch (RFC 6902)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """What a pod comes from: a controller with a template, or the pod itself."""
-
-    kind: str
-    namespace: str
-    name: str
-
-    @property
-    def template(self) -> tuple[str, ...]:
-        """The path to the pod's metadata and spec in it; empty for a pod."""
-        if self.kind == "Pod":
-            return ()
-        if self.kind == "CronJob":
-            return ("spec", "jobTemplate", "spec", "template")
-        return ("spec", "template")
-
-    def __str__(self) -> str:
-        return f"{self.kind.lower()} {self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podrole.doctor.remedies import changes as change
-from podrole.doctor.remedies.changes import Change, Operation, Workload
+from podrole.doctor.remedies.changes import Change, Operation
+from podrole.doctor.sources.cluster import Workload
+from podrole.doctor.sources.sources import Tools
 from podrole.iam.arn import parse_arn
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """How kubectl and aws are called here: with the options that lead to the cluster and the account examined."""
-
-    kubectl: tuple[str, ...] = ("kubectl",)
-    aws: tuple[str, ...] = ("aws",)
 
 
 @dataclass(frozen=True, slots=True)

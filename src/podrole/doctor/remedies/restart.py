@@ -1,32 +1,53 @@
-"""Pods that have to be made once more, so that they get what a repair gives them."""
+"""Pods that have to be created again, so that they get what a repair gives them."""
 
 from __future__ import annotations
 
-from podrole.doctor.errors import CannotTell
 from podrole.doctor.facts.chain import ChainFacts
-from podrole.doctor.facts.injection import PodInjection, without_identity
-from podrole.doctor.remedies.changes import Change, Restart
+from podrole.doctor.facts.injection import PodInjection
+from podrole.doctor.facts.pods import containers
+from podrole.doctor.remedies.changes import Change, Operation, Restart
+from podrole.doctor.sources.cluster import Object
+from podrole.webhook.patch.injection_plan import InjectionPlan
 
 
-def recreate_pods(case: ChainFacts) -> tuple[Change, ...]:
-    """Return how the pods looked at are made anew, without what they were given by the binding as it was."""
-    if isinstance(case.pods, CannotTell):
-        return ()
-    found: list[Change] = []
-    for one in case.pods:
-        if one.pod.get("metadata", {}).get("uid"):
-            identity = case.binding.identity
-            offer = None if identity is None else PodInjection.of(one.pod, identity, case.settings).offer
-            operations = () if offer is None else without_identity(one.pod, offer)
-            found.append(Restart(one.workload, operations))
-    return tuple(found)
+def recreate_pods(facts: ChainFacts) -> tuple[Change, ...]:
+    """Return how the examined pods are created again, without what the present binding injected into them."""
+    changes: list[Change] = []
+    for pod in facts.known_pods:
+        if pod.exists:
+            identity = facts.binding.identity
+            plan = None if identity is None else PodInjection.of(pod.manifest, identity, facts.settings).plan
+            changes.append(Restart(pod.workload, () if plan is None else without_identity(pod.manifest, plan)))
+    return tuple(changes)
 
 
-def rerun_ended_pods(case: ChainFacts) -> tuple[Change, ...]:
-    """Return how pods that gave up are run once more, with what they were given."""
-    pods = () if isinstance(case.pods, CannotTell) else case.pods
+def rerun_ended_pods(facts: ChainFacts) -> tuple[Change, ...]:
+    """Return how pods without a controller that have ended are run once more, with what they were given."""
     return tuple(
-        Restart(one.workload)
-        for one in pods
-        if one.workload.kind == "Pod" and one.pod.get("status", {}).get("phase") in ("Failed", "Succeeded")
+        Restart(pod.workload)
+        for pod in facts.known_pods
+        if pod.workload.kind == "Pod" and pod.manifest.get("status", {}).get("phase") in ("Failed", "Succeeded")
     )
+
+
+def without_identity(manifest: Object, plan: InjectionPlan) -> tuple[Operation, ...]:
+    """Return the JSON Patch that takes what was injected out of a pod, so that it is injected anew."""
+    operations: list[Operation] = []
+    names = {name for name, _ in plan.credentials}
+    for kind, position, container in containers(manifest):
+        path = f"/spec/{kind}/{position}"
+        for member, is_ours in (
+            ("env", lambda one: one.get("name") in names),
+            ("volumeMounts", lambda one: one.get("name") == plan.volume_name),
+        ):
+            entries = list(enumerate(container.get(member) or ()))
+            operations += [
+                {"op": "remove", "path": f"{path}/{member}/{index}"} for index, one in reversed(entries) if is_ours(one)
+            ]
+    volumes = list(enumerate((manifest.get("spec") or {}).get("volumes") or ()))
+    operations += [
+        {"op": "remove", "path": f"/spec/volumes/{index}"}
+        for index, one in reversed(volumes)
+        if one.get("name") == plan.volume_name
+    ]
+    return tuple(operations)

@@ -1,6 +1,6 @@
 """What is in an AWS account beyond what a decision asks for: lists, to look for what was meant.
 
-The seam is ``podrole.iam.directory.Directory``; whatever cannot be answered is raised as CannotTell, and goes through
+The seam is ``podrole.iam.directory.Directory``; whatever cannot be answered is raised as SourceError, and goes through
 the deciding functions untouched.
 """
 
@@ -27,7 +27,7 @@ class EKSAssociation:
 
 
 class Account(Directory, Protocol):
-    """Reads an account. Every method raises CannotTell where there is no answer: not reachable, not allowed, another
+    """Reads an account. Every method raises SourceError where there is no answer: not reachable, not allowed, another
     account's, not in the files."""
 
     @property

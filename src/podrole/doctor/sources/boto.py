@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from podrole.doctor.errors import CannotTell
+from podrole.doctor.errors import SourceError
 from podrole.doctor.sources.account import EKSAssociation
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import AccessKey, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
@@ -62,7 +62,7 @@ class BotoAccount:
     """See ``podrole.doctor.sources.account.Account``."""
 
     def __init__(self, access: Access) -> None:
-        """Find credentials and ask whose they are. Raises CannotTell where there are none, or they are not taken."""
+        """Find credentials and ask whose they are. Raises SourceError where there are none, or they are not taken."""
         import botocore.session
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
@@ -80,7 +80,7 @@ class BotoAccount:
             self.region = access.region or self._session.get_config_variable("region") or "us-east-1"
             self._config = Config(retries={"mode": "standard", "max_attempts": 3}, connect_timeout=5, read_timeout=20)
         except BotoCoreError as problem:
-            raise CannotTell(f"The AWS credentials cannot be used: {problem}") from problem
+            raise SourceError(f"The AWS credentials cannot be used: {problem}") from problem
         caller = self._call("sts", "get_caller_identity")
         self._id, self.partition = str(caller["Account"]), str(caller["Arn"]).split(":")[1]
 
@@ -134,7 +134,7 @@ class BotoAccount:
     def policies_of(self, principal: Role | User) -> PrincipalPolicies:
         """See Directory. Of roles only: sessions of users are nobody's pods."""
         if isinstance(principal, User):
-            raise CannotTell("The policies of users are not read.")
+            raise SourceError("The policies of users are not read.")
         name = principal.name
         boundary = (self._call("iam", "get_role", RoleName=name)["Role"].get("PermissionsBoundary") or {}).get(
             "PermissionsBoundaryArn"
@@ -162,7 +162,7 @@ class BotoAccount:
 
     def access_key(self, key_id: str) -> AccessKey | None:
         """See Directory. A key's secret is never told."""
-        raise CannotTell(f"The secret of access key {key_id} is not for anybody to read.")
+        raise SourceError(f"The secret of access key {key_id} is not for anybody to read.")
 
     # Lists
 
@@ -263,9 +263,9 @@ class BotoAccount:
                 raise _NotThere(f"{service}: {message}") from refused
             name = "".join(part.capitalize() for part in operation.split("_"))
             step = "the rights it takes are in docs/doctor.md" if "AccessDenied" in code else None
-            raise CannotTell(f"AWS refused {service}:{name}: {code}: {message}", next_step=step) from refused
+            raise SourceError(f"AWS refused {service}:{name}: {code}: {message}", next_step=step) from refused
         except BotoCoreError as problem:
-            raise CannotTell(f"AWS gave no answer to {service}:{operation}: {problem}") from problem
+            raise SourceError(f"AWS gave no answer to {service}:{operation}: {problem}") from problem
         return answer
 
     def client(self, service: str, *, unsigned: bool = False) -> Any:
@@ -318,9 +318,9 @@ class BotoSTS:
                 signed.close()
         except ClientError as refused:
             error = refused.response.get("Error", {})
-            raise CannotTell(f"{error.get('Code')}: {error.get('Message')}", got=str(error.get("Code"))) from refused
+            raise SourceError(f"{error.get('Code')}: {error.get('Message')}", got=str(error.get("Code"))) from refused
         except BotoCoreError as problem:
-            raise CannotTell(f"STS gave no answer: {problem}") from problem
+            raise SourceError(f"STS gave no answer: {problem}") from problem
         finally:
             unsigned.close()
         return {"arn": caller["Arn"], "provider": answer.get("Provider", "")}, _date(answer)
@@ -340,18 +340,18 @@ def _loader() -> Any:
     return Loader()
 
 
-class _NotThere(CannotTell):
+class _NotThere(SourceError):
     """The thing asked for does not exist."""
 
 
-def _no_credentials() -> CannotTell:
-    return CannotTell(
+def _no_credentials() -> SourceError:
+    return SourceError(
         "There are no AWS credentials here.", next_step="aws configure, AWS_PROFILE, or --profile; reading is enough"
     )
 
 
-def _other_account(account: str, mine: str) -> CannotTell:
-    return CannotTell(
+def _other_account(account: str, mine: str) -> SourceError:
+    return SourceError(
         f"The role is of account {account}, and the credentials here are of {mine}.",
         next_step=f"use credentials of {account}: --profile",
     )

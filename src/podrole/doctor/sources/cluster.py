@@ -13,6 +13,27 @@ Object = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Workload:
+    """What a pod comes from: a controller with a template, or the pod itself."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def template(self) -> tuple[str, ...]:
+        """The path to the pod's metadata and spec in it; empty for a pod."""
+        if self.kind == "Pod":
+            return ()
+        if self.kind == "CronJob":
+            return ("spec", "jobTemplate", "spec", "template")
+        return ("spec", "template")
+
+    def __str__(self) -> str:
+        return f"{self.kind.lower()} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class IssuedToken:
     """A token that the cluster made for a service account. Whoever holds it is that service account."""
 
@@ -20,11 +41,11 @@ class IssuedToken:
 
 
 class Cluster(Protocol):
-    """Reads a cluster. Every method raises CannotTell where there is no answer: not reachable, not allowed, not in the
+    """Reads a cluster. Every method raises SourceError where there is no answer: not reachable, not allowed, not in the
     files.
 
     ``resource`` is a plural with its group, as kubectl prints it: ``pods``, ``deployments.apps``. What ``get`` does not
-    find, and says so by returning None, is not there; files, which are never the whole cluster, raise CannotTell.
+    find, and says so by returning None, is not there; files, which are never the whole cluster, raise SourceError.
     """
 
     @property
@@ -53,5 +74,5 @@ class Cluster(Protocol):
         ...
 
     async def admit(self, pod: Object) -> Object:
-        """Return what the cluster would make of a new pod; nothing is created. Raises CannotTell where it refuses."""
+        """Return what the cluster would make of a new pod; nothing is created. Raises SourceError where it refuses."""
         ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from podrole.doctor.errors import CannotTell
+from podrole.doctor.errors import SourceError
 from podrole.doctor.similarity import nearest
 from podrole.doctor.sources.account import EKSAssociation
 from podrole.doctor.sources.policies import ProviderFile, RoleFile
@@ -41,12 +41,12 @@ class FilesAccount:
         return self._by_name.get(arn.rpartition("/")[2])
 
     def role(self, arn: str) -> Role | None:
-        """See Directory. Raises CannotTell for a role that the files do not have; None where its path is another."""
+        """See Directory. Raises SourceError for a role that the files do not have; None where its path is another."""
         found = self.role_file(arn)
         if found is None or found.trust is None:
             meant = nearest(arn.rpartition("/")[2], self._by_name)
             hint = f" (did you mean {meant}?)" if meant else ""
-            raise CannotTell(f"Role {arn} is not in these files{hint}.")
+            raise SourceError(f"Role {arn} is not in these files{hint}.")
         if found.path and not arn.endswith(f":role{found.path}{found.name}"):
             return None
         return _role(arn, found)
@@ -58,16 +58,16 @@ class FilesAccount:
         return OIDCProvider(arn, issuer, self.audiences if known is None else known.client_ids, ())
 
     def policies_of(self, principal: Role | User) -> PrincipalPolicies:
-        """See Directory. Raises CannotTell."""
-        raise CannotTell(f"The files do not tell all that is attached to {principal.name}.")
+        """See Directory. Raises SourceError."""
+        raise SourceError(f"The files do not tell all that is attached to {principal.name}.")
 
     def managed_policy(self, arn: str) -> PolicyText | None:
-        """See Directory. Raises CannotTell."""
-        raise CannotTell(f"Policy {arn} is not in these files.")
+        """See Directory. Raises SourceError."""
+        raise SourceError(f"Policy {arn} is not in these files.")
 
     def access_key(self, key_id: str) -> AccessKey | None:
-        """See Directory. Raises CannotTell."""
-        raise CannotTell(f"Access key {key_id} is not in these files.")
+        """See Directory. Raises SourceError."""
+        raise SourceError(f"Access key {key_id} is not in these files.")
 
     def oidc_providers(self) -> Sequence[OIDCProvider]:
         """See Account."""
@@ -78,9 +78,9 @@ class FilesAccount:
         ]
 
     def roles(self) -> Sequence[Role]:
-        """See Account. Raises CannotTell where no account's number is known, and so no ARN."""
+        """See Account. Raises SourceError where no account's number is known, and so no ARN."""
         if not self.id:
-            raise CannotTell("The files do not tell the account's number.", next_step="--account")
+            raise SourceError("The files do not tell the account's number.", next_step="--account")
         prefix = f"arn:aws:iam::{self.id}:role"
         return [_role(f"{prefix}{one.path or '/'}{one.name}", one) for one in self._by_name.values()]
 

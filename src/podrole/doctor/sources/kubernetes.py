@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from podrole.doctor.errors import CannotTell
+from podrole.doctor.errors import SourceError
 from podrole.doctor.sources.cluster import IssuedToken, Object
 from podrole.kube.client import KubernetesClient, path_of
 from podrole.kube.connection import Connection
@@ -147,14 +147,14 @@ _NOT_SHOWN = (
 )
 
 
-class _NotFound(CannotTell):
+class _NotFound(SourceError):
     """There is no such object."""
 
 
-def _told(problem: KubeError, next_step: str | None) -> CannotTell:
+def _told(problem: KubeError, next_step: str | None) -> SourceError:
     if isinstance(problem, APIRefusal):
-        kind = _NotFound if problem.status == 404 else CannotTell
+        kind = _NotFound if problem.status == 404 else SourceError
         return kind(problem.what, got=problem.got, next_step=next_step)
     if isinstance(problem, APIUnavailable):
-        return CannotTell(problem.what, got=problem.got, next_step=problem.next_step)
-    return CannotTell(problem.what, got=problem.got, expected=problem.expected, next_step=problem.next_step)
+        return SourceError(problem.what, got=problem.got, next_step=problem.next_step)
+    return SourceError(problem.what, got=problem.got, expected=problem.expected, next_step=problem.next_step)

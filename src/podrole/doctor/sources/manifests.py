@@ -10,10 +10,9 @@ from typing import Any
 
 import msgspec
 
-from podrole.doctor.errors import CannotTell
-from podrole.doctor.remedies.changes import Workload
+from podrole.doctor.errors import SourceError
 from podrole.doctor.similarity import nearest
-from podrole.doctor.sources.cluster import IssuedToken, Object
+from podrole.doctor.sources.cluster import IssuedToken, Object, Workload
 from podrole.doctor.sources.documents import Document
 from podrole.doctor.sources.policies import Origin
 from podrole.webhook.patch.pod import read_pod
@@ -90,7 +89,7 @@ class Manifests:
             others = [other for of, where, other in self._objects if (of, where) == (kind, namespace)]
             if kind == "ServiceAccount" and nearest(name, others) is not None:
                 return None
-            raise CannotTell(f"{kind or resource} {namespace}/{name} is not in these files.")
+            raise SourceError(f"{kind or resource} {namespace}/{name} is not in these files.")
         return found
 
     async def list(self, resource: str, namespace: str = "") -> Objects:
@@ -98,7 +97,7 @@ class Manifests:
         if resource == "pods":
             return self._pods(namespace)
         if resource not in _PLURALS:
-            raise CannotTell(f"Files do not tell what {resource} a cluster has.")
+            raise SourceError(f"Files do not tell what {resource} a cluster has.")
         kind = _PLURALS[resource]
         return [one for (of, where, _), one in self._objects.items() if of == kind and namespace in ("", where)]
 
@@ -110,20 +109,20 @@ class Manifests:
         ]
 
     async def discovery_document(self) -> Object:
-        """See Cluster. Raises CannotTell."""
-        raise CannotTell("Files do not tell a cluster's issuer.", next_step="--issuer URL")
+        """See Cluster. Raises SourceError."""
+        raise SourceError("Files do not tell a cluster's issuer.", next_step="--issuer URL")
 
     async def keys(self) -> Object:
-        """See Cluster. Raises CannotTell."""
-        raise CannotTell("Files do not tell a cluster's keys.")
+        """See Cluster. Raises SourceError."""
+        raise SourceError("Files do not tell a cluster's keys.")
 
     async def request_token(self, namespace: str, service_account: str, audience: str) -> IssuedToken:  # noqa: ARG002 - the Protocol's
-        """See Cluster. Raises CannotTell."""
-        raise CannotTell("Files give no tokens.")
+        """See Cluster. Raises SourceError."""
+        raise SourceError("Files give no tokens.")
 
     async def admit(self, pod: Object) -> Object:  # noqa: ARG002 - the Protocol's
-        """See Cluster. Raises CannotTell."""
-        raise CannotTell("Files admit no pods.")
+        """See Cluster. Raises SourceError."""
+        raise SourceError("Files admit no pods.")
 
 
 def _objects(document: Document) -> Iterator[tuple[Object, Origin]]:

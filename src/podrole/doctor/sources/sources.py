@@ -1,4 +1,7 @@
-"""A place to examine: a cluster and an account, each of which may be missing, and the way to the issuer from here."""
+"""Everything that one examination reads from: a cluster, an account, and the way to the issuer.
+
+A podrole world tells more than a real place does; ``EnvironmentFacts`` holds what only a world tells.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,8 @@ from typing import Any, Protocol
 
 from podrole.base.clock import Clock, system_clock
 from podrole.base.events import Event
-from podrole.doctor.errors import CannotTell
-from podrole.doctor.facts.chain import EnvironmentFacts
-from podrole.doctor.remedies.commands import Tools
 from podrole.doctor.sources.account import Account
-from podrole.doctor.sources.cluster import Cluster
+from podrole.doctor.sources.cluster import Cluster, Object
 from podrole.oidc.fetch import Fetcher
 from podrole.webhook.settings import InjectionSettings
 
@@ -25,29 +25,59 @@ class Exchange(Protocol):
     """The real STS, for ``--live``."""
 
     def assume(self, role_arn: str, token: str, session_name: str) -> tuple[Mapping[str, Any], float | None]:
-        """Exchange a token and ask whose the credentials are. Returns the answer's public parts (``arn`` first) and
-        AWS's time as it told it, epoch seconds. Raises CannotTell with the refusal's words."""
+        """Exchange a token, then ask who the credentials belong to.
+
+        Returns the answer's public parts (``arn`` first), and the time that AWS answered with in epoch seconds.
+        Raises SourceError with the words of the refusal.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """``cluster`` and ``account`` are CannotTell where that half is missing. ``fetcher`` is None where nothing is to be
-    fetched. ``log`` gives the world's events, newest first, where there is a world."""
+class EnvironmentFacts:
+    """What is known beside cluster and account.
 
-    cluster: Cluster | CannotTell
-    account: Account | CannotTell
+    ``node_environment`` is what the node gives every process. ``registration`` is the webhook's configuration as it
+    should be. ``source_ip`` is the address that pods call from. ``calls_webhooks`` says whether a webhook's address
+    means the same here as to the API server.
+    """
+
+    node_environment: Mapping[str, str] = field(default_factory=dict)
+    registration: Object | None = None
+    source_ip: str | None = None
+    calls_webhooks: bool = False
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """How kubectl and aws are called: with the options that lead to the examined cluster and account."""
+
+    kubectl: tuple[str, ...] = ("kubectl",)
+    aws: tuple[str, ...] = ("aws",)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The sources of one examination.
+
+    If there is no cluster or no account, its place is taken by one of ``podrole.doctor.sources.missing``. ``fetcher``
+    is None if nothing should be fetched. ``log`` returns the world's events, newest first.
+    """
+
+    cluster: Cluster
+    account: Account
     fetcher: Fetcher | None = None
-    sts: Exchange | CannotTell | None = None
+    sts: Exchange | None = None
     settings: InjectionSettings | None = None
-    """The webhook's, where they are known; otherwise they are looked for in the cluster."""
+    """The webhook's settings if they are known; otherwise they are read from the cluster."""
     environment: EnvironmentFacts = field(default_factory=EnvironmentFacts)
     log: Callable[[], Iterable[Event]] = _no_log
     issuer: str | None = None
-    """The cluster's issuer, where no cluster can tell."""
+    """The cluster's issuer if the user named it (``--issuer``)."""
     role_arn: str | None = None
-    """The role to examine, where no cluster can tell."""
+    """The role to examine if the user named it (``--role``)."""
     tools: Tools = field(default_factory=Tools)
     preamble: tuple[str, ...] = ()
-    """What a shell needs first, so that the commands of remedies lead to this place."""
+    """Commands that a shell needs first, so that the commands of remedies reach these sources."""
     clock: Clock = system_clock

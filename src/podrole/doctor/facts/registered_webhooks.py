@@ -14,12 +14,11 @@ from podrole.cluster.core.label_selectors import label_selector
 from podrole.cluster.core.users import User
 from podrole.cluster.kinds.registry import BY_NAME
 from podrole.cluster.kinds.webhook_configurations import default_webhook_configuration
+from podrole.doctor.sources.cluster import Object
 from podrole.kube.subjects import subject_of
 
-Object = dict[str, Any]
-
 _PODS = BY_NAME["pods"]
-_SOMEBODY = User(subject_of("kube-system", "replicaset-controller"))
+_CREATOR = User(subject_of("kube-system", "replicaset-controller"))
 # EKS's own, the one that Amazon publishes, podrole's, and what others call theirs.
 _MARKS = ("pod-identity-webhook", "iam-for-pods", "irsa", "aws-pod-identity")
 
@@ -56,7 +55,7 @@ def attributes_of(pod: Object, namespace: str) -> AdmissionAttributes:
         resource=_PODS,
         namespace=namespace,
         name=str(metadata.get("name", "")),
-        user=_SOMEBODY,
+        user=_CREATOR,
         object={"apiVersion": "v1", "kind": "Pod", **pod, "metadata": {**metadata, "namespace": namespace}},
         dry_run=True,
     )

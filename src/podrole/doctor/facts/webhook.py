@@ -1,0 +1,101 @@
+"""The identity webhook as the cluster has it: its registration, its settings, and whether it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from podrole.cluster.admission.caller import CallError, WebhookCaller
+from podrole.cluster.admission.matching import RegisteredWebhook
+from podrole.cluster.admission.review import ReviewError, read_response, request_body
+from podrole.doctor.facts.registered_webhooks import attributes_of, is_identity_webhook, registered
+from podrole.doctor.facts.webhook_settings import find_settings
+from podrole.doctor.sources.cluster import Cluster, Object
+from podrole.doctor.sources.sources import Sources
+from podrole.doctor.unknown import Unknown, read_async
+from podrole.webhook.identity.config_map import CONFIG_MAP, EMPTY_CONFIG_MAP, ConfigMapBindings, parse_bindings
+from podrole.webhook.settings import InjectionSettings
+
+PROBE_SECONDS = 3
+_NAME = "podrole-doctor"
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookProbe:
+    """The result of calling a webhook as the API server does. ``problem`` is in the API server's words; empty if the
+    webhook answered."""
+
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookFacts:
+    """``registered`` are the cluster's mutating webhooks in the order in which the API server calls them.
+
+    ``settings`` are the identity webhook's, ``config_map`` the roles that its ConfigMap gives. ``probes`` has one
+    entry for each identity webhook, by its key.
+    """
+
+    registered: tuple[RegisteredWebhook, ...] | Unknown
+    settings: InjectionSettings
+    config_map: ConfigMapBindings = EMPTY_CONFIG_MAP
+    probes: Mapping[tuple[str, str], WebhookProbe | Unknown] = field(default_factory=dict)
+
+    @property
+    def known(self) -> tuple[RegisteredWebhook, ...]:
+        """The registered webhooks; none if they could not be read."""
+        return () if isinstance(self.registered, Unknown) else self.registered
+
+
+async def read_webhook(sources: Sources, caller: WebhookCaller, namespace: str) -> WebhookFacts:
+    """Read the webhook's registration and settings, and call it, as a dry run, about a pod in ``namespace``."""
+    cluster = sources.cluster
+    listed = await read_async(cluster.list("mutatingwebhookconfigurations.admissionregistration.k8s.io"))
+    if isinstance(listed, Unknown):
+        return WebhookFacts(listed, sources.settings or InjectionSettings())
+    hooks = registered(listed)
+    probes = {hook.key: await _probe(sources, caller, hook, namespace) for hook in hooks if is_identity_webhook(hook)}
+    if sources.settings is not None:
+        return WebhookFacts(hooks, sources.settings, probes=probes)
+    settings, home = await find_settings(cluster, hooks)
+    config_map: ConfigMapBindings = EMPTY_CONFIG_MAP
+    if settings.sources.watch_config_map:
+        item = await read_async(cluster.get("configmaps", home, CONFIG_MAP))
+        if isinstance(item, dict):
+            config_map = parse_bindings(item.get("data"))[0] or EMPTY_CONFIG_MAP
+    return WebhookFacts(hooks, settings.injection, config_map, probes)
+
+
+async def _probe(
+    sources: Sources, caller: WebhookCaller, hook: RegisteredWebhook, namespace: str
+) -> WebhookProbe | Unknown:
+    config = hook.webhook.get("clientConfig", {})
+    if "service" in config:
+        return await _probe_service(sources.cluster, config["service"])
+    if not sources.environment.calls_webhooks:
+        return Unknown(f"{config.get('url')} is an address of the API server's own machine or network.")
+    pod: Object = {"metadata": {"name": _NAME}, "spec": {"containers": [{"name": "probe"}]}}
+    try:
+        answer = await caller.call(config, request_body(attributes_of(pod, namespace), _NAME), PROBE_SECONDS)
+        read_response(answer, _NAME, mutating=True)
+    except (CallError, ReviewError) as problem:
+        return WebhookProbe(str(problem))
+    return WebhookProbe()
+
+
+async def _probe_service(cluster: Cluster, service: Mapping[str, Any]) -> WebhookProbe | Unknown:
+    """Look at the Service and its endpoints: from outside the cluster nothing more is possible."""
+    namespace, name = str(service.get("namespace", "")), str(service.get("name", ""))
+    url = f"https://{name}.{namespace}.svc:{service.get('port', 443)}"
+    found = await read_async(cluster.get("services", namespace, name))
+    if found is None:
+        return WebhookProbe(f'failed to call webhook: Post "{url}": service "{name}" not found')
+    if isinstance(found, Unknown):
+        return found
+    endpoints = await read_async(cluster.get("endpoints", namespace, name))
+    if isinstance(endpoints, Unknown):
+        return endpoints
+    if not any(one.get("addresses") for one in (endpoints or {}).get("subsets") or ()):
+        return WebhookProbe(f'failed to call webhook: Post "{url}": no endpoints available for service "{name}"')
+    return Unknown(f"{url} can be called only from inside the cluster; --live has the cluster try it.")
