@@ -20,11 +20,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from podrole.iam.evaluate import Decision, Outcome, Request
 from podrole.iam.policy import Statement
+from podrole.sts.parameters import MAX_ENCODED_MESSAGE
 
 _NONCE_BYTES = 12
 _PURPOSE = b"podrole encoded authorization message"
-MOST_CHARACTERS = 10_240
-"""What DecodeAuthorizationMessage takes."""
 
 
 class EncodedMessages:
@@ -38,7 +37,7 @@ class EncodedMessages:
         """Return the message for a refusal: URL-safe text. Values that would make it too long are left out."""
         document = message(request, decision)
         sealed = self._seal(document)
-        if len(sealed) > MOST_CHARACTERS:
+        if len(sealed) > MAX_ENCODED_MESSAGE:
             document["context"]["conditions"]["items"] = []
             sealed = self._seal(document)
         return sealed

@@ -18,6 +18,8 @@ from podrole.sts.denial import Denied, Step, denied
 MIN_DURATION, MAX_DURATION, DEFAULT_DURATION = 900, 43_200, 3_600
 MAX_USER_DURATION, DEFAULT_USER_DURATION = 129_600, 43_200
 """Of GetSessionToken and GetFederationToken, in seconds."""
+MAX_ENCODED_MESSAGE = 10_240
+"""Characters of the message that DecodeAuthorizationMessage takes."""
 MAX_POLICY_ARNS = 10
 MAX_TAGS = 50
 _ELEMENT = re.compile(r"member\.([1-9][0-9]{0,3})(?:\.(\w+))?", re.ASCII)
@@ -115,6 +117,7 @@ SERIAL_NUMBER = Text("SerialNumber", 9, 256, r"[\w+=/:,.@-]*")
 TOKEN_CODE = Text("TokenCode", 6, 6, r"[\d]*")
 FEDERATED_NAME = Text("Name", 2, 32, _NAME, required=True)
 ACCESS_KEY_ID = Text("AccessKeyId", 16, 128, r"[\w]*", required=True)
+ENCODED_MESSAGE = Text("EncodedMessage", 1, MAX_ENCODED_MESSAGE, required=True, sensitive=True)
 
 WEB_IDENTITY_PARAMETERS = (
     ROLE_ARN,
@@ -139,6 +142,7 @@ ASSUME_ROLE_PARAMETERS = (
 SESSION_TOKEN_PARAMETERS = (USER_DURATION_SECONDS, SERIAL_NUMBER, TOKEN_CODE, TOKEN_SIZE)
 FEDERATION_PARAMETERS = (FEDERATED_NAME, POLICY, USER_DURATION_SECONDS, TOKEN_SIZE)
 ACCESS_KEY_INFO_PARAMETERS = (ACCESS_KEY_ID,)
+DECODE_MESSAGE_PARAMETERS = (ENCODED_MESSAGE,)
 
 
 def validate(parameters: Mapping[str, str], model: Iterable[Text | Integer], lists: Sequence[str] = ()) -> None:

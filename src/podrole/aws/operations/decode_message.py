@@ -1,34 +1,31 @@
-"""STS DecodeAuthorizationMessage: what EC2's encoded messages of this world say."""
+"""STS DecodeAuthorizationMessage, for the encoded messages of this world's EC2."""
 
 from __future__ import annotations
 
 from podrole.aws.caller import Caller
-from podrole.aws.encoded_messages import MOST_CHARACTERS, EncodedMessages
+from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.errors import AWSError
+from podrole.aws.operations.sts import denial_error
 from podrole.aws.protocol.call import IdentifiedCall
-from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.render import text, xml_response
 from podrole.aws.protocol.wire import HTTPResponse
+from podrole.sts import parameters as api
+from podrole.sts.denial import Denied
 
 
 class MessageDecoder:
-    """Opens messages; who may is the authorization station's affair."""
+    """Opens encoded messages. That the caller may is decided before, by authorization."""
 
     def __init__(self, messages: EncodedMessages) -> None:
         self._messages = messages
 
     async def decode_authorization_message(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
         """https://docs.aws.amazon.com/STS/latest/APIReference/API_DecodeAuthorizationMessage.html."""
-        encoded = str(parameters(call).get("EncodedMessage") or "")
-        if not 1 <= len(encoded) <= MOST_CHARACTERS:
-            bound = "greater than or equal to 1" if not encoded else f"less than or equal to {MOST_CHARACTERS}"
-            raise AWSError(
-                "ValidationError",
-                400,
-                "1 validation error detected: Value at 'encodedMessage' failed to satisfy constraint: "
-                f"Member must have length {bound}",
-            )
-        decoded = self._messages.open(encoded)
+        try:
+            api.validate(call.parameters, api.DECODE_MESSAGE_PARAMETERS)
+        except Denied as refused:
+            raise denial_error(refused.denial) from refused
+        decoded = self._messages.open(call.parameters[api.ENCODED_MESSAGE.name])
         if decoded is None:
             raise AWSError(
                 "InvalidAuthorizationMessageException",
