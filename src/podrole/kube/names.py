@@ -5,9 +5,10 @@ Each function returns what is wrong, in apimachinery's words, or nothing.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
+
+from podrole.base.short_texts import cached_for_short_texts
 
 NameRule = Callable[[str], list[str]]
 
@@ -20,7 +21,7 @@ _CONFIG_KEY = "[-._a-zA-Z0-9]+"
 _PORT_NAME = "^[a-z0-9]+(-[a-z0-9]+)*$"
 
 
-@functools.lru_cache(maxsize=4096)
+@cached_for_short_texts(4096)
 def subdomain(value: str) -> list[str]:
     """RFC 1123 subdomain: what most objects are named by."""
     problems = [] if len(value) <= 253 else ["must be no more than 253 characters"]
@@ -33,7 +34,7 @@ def subdomain(value: str) -> list[str]:
     return problems
 
 
-@functools.lru_cache(maxsize=4096)
+@cached_for_short_texts(4096)
 def label(value: str) -> list[str]:
     """RFC 1123 label: namespaces, containers, volumes."""
     problems = [] if len(value) <= 63 else ["must be no more than 63 characters"]
@@ -75,7 +76,7 @@ _TWO_SLASHES = (
 )
 
 
-@functools.lru_cache(maxsize=4096)
+@cached_for_short_texts(4096)
 def qualified_name(value: str) -> list[str]:
     """A key of a label or annotation: a name, with a DNS prefix or without."""
     prefix, slash, name = value.rpartition("/")
@@ -100,7 +101,7 @@ def qualified_name(value: str) -> list[str]:
     return problems
 
 
-@functools.lru_cache(maxsize=4096)
+@cached_for_short_texts(4096)
 def label_value(value: str) -> list[str]:
     problems = [] if len(value) <= 63 else ["must be no more than 63 characters"]
     if not re.fullmatch(_LABEL_VALUE, value):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import collections
 import os
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 ServiceResolver = Callable[[str, str, int], tuple[str, int] | None]
 """Where a service's port is really listening: (namespace, name, port) -> (host, port), None for no such service.
 Raises NoEndpoints where no pod is ready to answer."""
+
+MAX_CLIENTS = 32
+"""Clients that are kept, each for one caBundle. A cluster has one bundle for each webhook, and a new one when its
+certificate authority changes; over this number a call to the least used has to connect anew."""
 
 MAX_ANSWER_BYTES = 3 * 1024 * 1024
 _HEADERS = {
@@ -46,12 +51,21 @@ class _Target:
     name: str
 
 
+@dataclass(slots=True)
+class _Client:
+    """An HTTP client and how many calls are using it; ``retired``: it is closed after the last of them."""
+
+    http: httpx2.AsyncClient
+    calls: int = 0
+    retired: bool = False
+
+
 class WebhookCaller:
-    """Keeps one client, and so its connections, for each caBundle."""
+    """Keeps one client, and so its connections, for each caBundle: at most MAX_CLIENTS, the last used."""
 
     def __init__(self, resolve: ServiceResolver) -> None:
         self._resolve = resolve
-        self._clients: dict[str, httpx2.AsyncClient] = {}
+        self._clients: collections.OrderedDict[str, _Client] = collections.OrderedDict()
 
     async def call(self, config: Mapping[str, Any], body: bytes, seconds: int) -> bytes:
         """Post ``body`` and return the answer's. ``config`` is a WebhookClientConfig. Raises CallError."""
@@ -60,11 +74,17 @@ class WebhookCaller:
             client = self._client(config.get("caBundle", ""))
         except (ssl.SSLError, ValueError) as problem:
             raise CallError(f"could not get REST client: the caBundle cannot be read: {problem}") from None
+        client.calls += 1
         try:
+            await self._close_surplus()
             async with asyncio.timeout(seconds):
-                return await _post(client, target, body)
+                return await _post(client.http, target, body)
         except TimeoutError:
             raise _call_failed(target, "context deadline exceeded") from None
+        finally:
+            client.calls -= 1
+            if client.retired and not client.calls:
+                await client.http.aclose()
 
     def _target(self, config: Mapping[str, Any], seconds: int) -> _Target:
         service = config.get("service")
@@ -85,22 +105,30 @@ class WebhookCaller:
             raise CallError(f'failed to call webhook: Post "{url_text}": service "{service["name"]}" not found')
         return _Target(url_text, f"https://{found[0]}:{found[1]}{path}", f"{name}:{port}", name)
 
-    def _client(self, bundle: str) -> httpx2.AsyncClient:
+    def _client(self, bundle: str) -> _Client:
         client = self._clients.get(bundle)
         if client is None:
             import httpx2
 
             context = ssl.create_default_context(cadata=base64.b64decode(bundle).decode() if bundle else None)
-            client = httpx2.AsyncClient(verify=context, trust_env=False, timeout=None, follow_redirects=False)
-            self._clients[bundle] = client
+            http = httpx2.AsyncClient(verify=context, trust_env=False, timeout=None, follow_redirects=False)
+            client = self._clients[bundle] = _Client(http)
+        self._clients.move_to_end(bundle)
         return client
+
+    async def _close_surplus(self) -> None:
+        while len(self._clients) > MAX_CLIENTS:
+            _, client = self._clients.popitem(last=False)
+            client.retired = True
+            if not client.calls:
+                await client.http.aclose()
 
     async def close(self) -> None:
         """Close every connection."""
         clients = list(self._clients.values())
         self._clients.clear()
         for client in clients:
-            await client.aclose()
+            await client.http.aclose()
 
 
 async def _post(client: httpx2.AsyncClient, target: _Target, body: bytes) -> bytes:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.cluster.authorization.rules import Rule
+from podrole.cluster.core.resources import Resource
 from podrole.cluster.core.store import Store
 from podrole.cluster.core.users import User
 from podrole.cluster.kinds.registry import BY_NAME
@@ -52,12 +53,8 @@ class RoleGrant:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Index:
-    """The bindings of one namespace, or the cluster's, by subject; each with its place among them."""
-
-    revision: int
-    by_subject: Mapping[_Subject, list[tuple[int, Object, Mapping[str, Any]]]]
+_Index = Mapping[_Subject, list[tuple[int, Object, Mapping[str, Any]]]]
+"""The bindings of one namespace, or the cluster's, by subject; each with its place among them."""
 
 
 class Roles:
@@ -65,7 +62,10 @@ class Roles:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._indexes: dict[str, _Index] = {}
+        self._of_cluster: tuple[int, _Index] = (-1, {})
+        # By namespace, until a role binding changes. Only namespaces that have bindings are kept: others are named by
+        # clients, in any number.
+        self._of_namespaces: tuple[int, dict[str, _Index]] = (-1, {})
 
     def grants(self, user: User, namespace: str) -> Iterator[RoleGrant | RoleNotFound]:
         """Yield what the bindings of the cluster, then those of ``namespace``, give to ``user``, by binding name."""
@@ -87,22 +87,33 @@ class Roles:
 
     def _bindings(self, user: User, scope: str) -> list[tuple[Object, Mapping[str, Any]]]:
         found: dict[int, tuple[Object, Mapping[str, Any]]] = {}
-        index = self._index(scope).by_subject
+        index = self._index(scope)
         for key in _keys(user):
             for place, binding, subject in index.get(key, ()):
                 found.setdefault(place, (binding, subject))
         return [found[place] for place in sorted(found)]
 
     def _index(self, scope: str) -> _Index:
-        resource = ROLE_BINDINGS if scope else CLUSTER_ROLE_BINDINGS
-        revision = self._store.changed_at(resource)
-        index = self._indexes.get(scope)
-        if index is None or index.revision != revision:
-            by_subject: dict[_Subject, list[tuple[int, Object, Mapping[str, Any]]]] = {}
-            for place, binding in enumerate(self._store.list(resource, scope)):
-                for subject in binding.get("subjects", ()):
-                    by_subject.setdefault(_key(subject, scope), []).append((place, binding, subject))
-            index = self._indexes[scope] = _Index(revision, by_subject)
+        revision = self._store.changed_at(ROLE_BINDINGS if scope else CLUSTER_ROLE_BINDINGS)
+        if not scope:
+            if self._of_cluster[0] != revision:
+                self._of_cluster = (revision, self._indexed(CLUSTER_ROLE_BINDINGS, ""))
+            return self._of_cluster[1]
+        if self._of_namespaces[0] != revision:
+            self._of_namespaces = (revision, {})
+        kept = self._of_namespaces[1]
+        index = kept.get(scope)
+        if index is None:
+            index = self._indexed(ROLE_BINDINGS, scope)
+            if index:
+                kept[scope] = index
+        return index
+
+    def _indexed(self, resource: Resource, scope: str) -> _Index:
+        index: dict[_Subject, list[tuple[int, Object, Mapping[str, Any]]]] = {}
+        for place, binding in enumerate(self._store.list(resource, scope)):
+            for subject in binding.get("subjects", ()):
+                index.setdefault(_key(subject, scope), []).append((place, binding, subject))
         return index
 
 

@@ -5,12 +5,12 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selector
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from podrole.base.short_texts import cached_for_short_texts
 from podrole.cluster.core.errors import bad_request
 
 Object = dict[str, Any]
@@ -56,7 +56,7 @@ class FieldSelector:
 _TERM = re.compile(r"((?:\\.|[^\\=,!])*)(==|!=|=)((?:\\.|[^\\,=])*)")
 
 
-@functools.lru_cache(maxsize=1024)
+@cached_for_short_texts(1024)
 def parse_fields(text: str, known: SelectableFields) -> FieldSelector:
     """Read the form that ``fieldSelector`` has in a URL. Raises StatusError (400), also for a field not ``known``."""
     getters = {**_METADATA, **dict(known)}

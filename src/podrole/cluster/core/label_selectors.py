@@ -5,12 +5,12 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from podrole.base.short_texts import cached_for_short_texts
 from podrole.cluster.core.errors import bad_request
 
 Object = dict[str, Any]
@@ -58,7 +58,7 @@ class LabelSelector:
         return all(one.holds(labels or {}) for one in self.requirements)
 
 
-@functools.lru_cache(maxsize=1024)
+@cached_for_short_texts(1024)
 def parse_labels(text: str) -> LabelSelector:
     """Read the form that ``labelSelector`` has in a URL. Raises StatusError (400)."""
     tokens = _tokens(text)

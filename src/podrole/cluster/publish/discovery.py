@@ -72,12 +72,14 @@ def api_group_list() -> Document:
     return Document.of({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
 
 
-@functools.cache
 def api_group(group: str) -> Document | None:
-    """Return ``/apis/<group>``, None for a group that there is not."""
+    """Return ``/apis/<group>``, None for an unknown group."""
     version = next((version for name, version in group_versions() if name == group and group), None)
-    if version is None:
-        return None
+    return _api_group(group, version) if version is not None else None
+
+
+@functools.cache  # of known groups only, so that no client can fill it
+def _api_group(group: str, version: str) -> Document:
     return Document.of({"kind": "APIGroup", "apiVersion": "v1", **_group(group, version)})
 
 
@@ -86,12 +88,14 @@ def _group(group: str, version: str) -> dict[str, Any]:
     return {"name": group, "versions": [this], "preferredVersion": this}
 
 
-@functools.cache
 def api_resource_list(group: str, version: str) -> Document | None:
-    """Return ``/api/v1`` or ``/apis/<group>/<version>``, None where there is no such thing."""
+    """Return ``/api/v1`` or ``/apis/<group>/<version>``, None for an unknown group or version."""
+    return _api_resource_list(group, version) if (group, version) in group_versions() else None
+
+
+@functools.cache  # of known groups only, so that no client can fill it
+def _api_resource_list(group: str, version: str) -> Document:
     members = [one for one in RESOURCES if (one.group, one.version) == (group, version)]
-    if not members:
-        return None
     resources = [entry for one in members for entry in (_legacy(one), *(_below(one, s) for s in one.subresources))]
     document: dict[str, Any] = {"kind": "APIResourceList"}
     if group:

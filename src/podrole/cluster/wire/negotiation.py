@@ -5,10 +5,10 @@ Clients that prefer protobuf offer JSON as well, and get JSON: this server write
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from typing import Literal
 
+from podrole.base.short_texts import cached_for_short_texts
 from podrole.cluster.core.errors import not_acceptable
 from podrole.cluster.wire.bodies import JSON, YAML
 
@@ -25,7 +25,7 @@ class AnswerFormat:
     shape: Shape = "object"
 
 
-@functools.lru_cache(maxsize=256)
+@cached_for_short_texts(256)
 def choose(accept: str, *, transforms: bool = True) -> AnswerFormat:
     """Return the first offered form that this server has. Raises StatusError (406) where it has none.
 
