@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from podrole.cluster.controllers.kinds import KINDS as COLLECTED
+from podrole.cluster.controllers.garbage_collector import COLLECTED
+from podrole.cluster.controllers.namespace_termination import NAMESPACED
 from podrole.cluster.kinds.kind import Kind
 from podrole.cluster.kinds.registry import BY_KIND, BY_NAME, BY_PATH, KINDS, kind_of, table_layout
 from podrole.cluster.schema.presence import EMBEDDED
@@ -80,4 +81,5 @@ def test_every_kind_is_found_by_path_name_and_kind() -> None:
 
 
 def test_the_garbage_collector_knows_every_stored_kind() -> None:
-    assert {one.resource for one in COLLECTED} == {kind.resource.qualified for kind in STORED}
+    assert {*COLLECTED, "events"} == {kind.resource.qualified for kind in STORED}
+    assert set(NAMESPACED) == {kind.resource.qualified for kind in STORED if kind.resource.namespaced}

@@ -1,7 +1,8 @@
 """What all controllers do: watch, queue the keys that changed, reconcile one after the other, try again on failure.
 
-A controller reads what it needs anew each time it reconciles: the API is in the same process, so there is no cache that
-could be behind.
+A controller reads what it needs each time it reconciles: the API is in the same process, so there is no cache that
+could be out of date. A failure at one object is that object's: it is logged, an event tells about it, and it is tried
+again. A loop that dies is a failure of the owner's ``BackgroundTasks``.
 """
 
 from __future__ import annotations
@@ -12,38 +13,45 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
+from podrole.base.errors import outline
+from podrole.base.tasks import BackgroundTasks
 from podrole.cluster.core.client import ClusterClient, Object, WatchEvent
-from podrole.cluster.core.errors import StatusError
-from podrole.cluster.core.timing import Time
+from podrole.cluster.core.errors import StatusError, shown
+from podrole.cluster.core.event_recorder import EventRecorder
+from podrole.cluster.core.timing import Time, retry_delay
 
 Key = tuple[str, str]
-"""Namespace (empty for what has none) and name."""
+"""Namespace (empty for a cluster-wide object) and name."""
 KeysOf = Callable[[WatchEvent], Iterable[Key]]
 """Which keys an event is about."""
 
-FIRST_RETRY_SECONDS = 0.02
-MAX_RETRY_SECONDS = 30.0
 WATCH_RETRY_SECONDS = 0.5
-NO_SUCH_RESOURCE = frozenset({"NotFound", "BadRequest"})
-"""How an API server answers a list or watch of a resource that it does not have."""
+EXPECTED = frozenset({"Conflict", "NotFound", "AlreadyExists"})
+"""The reasons by which the API says that something changed meanwhile; the watch shows what."""
 
 _log = logging.getLogger(__name__)
 
 
+class AlreadyReported(Exception):
+    """Raised by ``reconcile`` after it has recorded an event about the failure: the object is tried again, no more."""
+
+
 class Controller(abc.ABC):
-    """One controller. ``run`` never returns; several may run in one event loop."""
+    """One controller. ``start`` starts its loops; several may run in one event loop."""
 
     name: ClassVar[str]
     """As in kube-controller-manager, whose service account of that name acts: ``replicaset-controller``."""
+    reconciles: ClassVar[str] = ""
+    """The resource whose objects the keys name, empty if they name no object."""
 
-    def __init__(self, client: ClusterClient, time: Time) -> None:
+    def __init__(self, client: ClusterClient, time: Time, recorder: EventRecorder) -> None:
         self.client = client
         self.time = time
+        self.recorder = recorder
         self._queue: asyncio.Queue[Key] = asyncio.Queue()
         self._queued: set[Key] = set()
         self._failures: dict[Key, int] = {}
-        self._later: dict[Key, asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._later: dict[Key, asyncio.TimerHandle | asyncio.Task[None]] = {}
 
     @abc.abstractmethod
     def watched(self) -> Mapping[str, KeysOf]:
@@ -53,49 +61,67 @@ class Controller(abc.ABC):
     async def reconcile(self, key: Key) -> float | None:
         """Bring one object to what it asks for; return when to look again (epoch seconds) though nothing changes."""
 
+    async def subject(self, key: Key) -> Object | None:
+        """Return the object that an event about a failure is recorded for; None if there is none."""
+        return await find(self.client, self.reconciles, key) if self.reconciles else None
+
     def enqueue(self, key: Key) -> None:
         """Reconcile ``key`` soon; once, however often it is asked for."""
         if key not in self._queued:
             self._queued.add(key)
             self._queue.put_nowait(key)
 
-    async def run(self) -> None:
-        """Watch and reconcile until cancelled."""
-        watching = [asyncio.create_task(self._watch(resource, keys)) for resource, keys in self.watched().items()]
+    def start(self, tasks: BackgroundTasks) -> None:
+        """Watch and reconcile until ``tasks`` are closed."""
+        for resource, keys_of in self.watched().items():
+            tasks.run_forever(f"{self.name}'s watch of {resource}", self._watch(resource, keys_of))
+        tasks.run_forever(self.name, self._work(tasks))
+
+    async def _work(self, tasks: BackgroundTasks) -> None:
         try:
             while True:
                 key = await self._queue.get()
                 self._queued.discard(key)
-                await self._reconcile(key)
+                again = await self._reconcile(key)
+                if again is not None:
+                    name = f"{self.name}'s next look at {'/'.join(key)}"
+                    self._later[key] = tasks.run(name, self._enqueue_at(key, again))
         finally:
-            tasks = [*watching, *self._later.values(), *self._tasks]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            for later in self._later.values():
+                later.cancel()
 
-    async def _reconcile(self, key: Key) -> None:
+    async def _reconcile(self, key: Key) -> float | None:
         if (later := self._later.pop(key, None)) is not None:
             later.cancel()
         try:
             again = await self.reconcile(key)
-        except StatusError as problem:
-            # A conflict only means that something changed meanwhile; the watch says what.
-            level = logging.DEBUG if problem.reason in {"Conflict", "NotFound", "AlreadyExists"} else logging.WARNING
-            _log.log(level, "%s could not reconcile %s: %s", self.name, "/".join(key), problem)
-            self._retry(key)
-        except Exception:  # noqa: BLE001 - one object must not stop the controller for all others
-            _log.exception("%s failed at %s", self.name, "/".join(key))
-            self._retry(key)
-        else:
-            self._failures.pop(key, None)
-            if again is not None:
-                self._later[key] = asyncio.create_task(self._enqueue_at(key, again))
+        except Exception as problem:  # noqa: BLE001 - one object must not stop the controller for all others
+            failures = self._failures.get(key, 0)
+            self._failures[key] = failures + 1
+            self._later[key] = asyncio.get_running_loop().call_later(retry_delay(failures), self.enqueue, key)
+            await self._report_failure(key, problem, failures)
+            return None
+        self._failures.pop(key, None)
+        return again
 
-    def _retry(self, key: Key) -> None:
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        delay = min(FIRST_RETRY_SECONDS * 2 ** min(failures, 20), MAX_RETRY_SECONDS)
-        asyncio.get_running_loop().call_later(delay, self.enqueue, key)
+    async def _report_failure(self, key: Key, problem: Exception, failures: int) -> None:
+        if isinstance(problem, AlreadyReported):
+            return
+        if isinstance(problem, StatusError):
+            level = logging.DEBUG if problem.reason in EXPECTED else logging.WARNING
+            _log.log(level, "%s could not reconcile %s: %s", self.name, "/".join(key), problem)
+            if problem.reason in EXPECTED or not failures:  # the API may be back at the next attempt
+                return
+        else:
+            _log.error("%s failed at %s: %s", self.name, "/".join(key), outline(problem))
+        try:
+            subject = await self.subject(key)
+        except Exception as another:  # noqa: BLE001 - the log has the first problem
+            _log.warning("%s cannot record an event about %s: %s", self.name, "/".join(key), outline(another))
+            return
+        if subject is not None:
+            message = f"{self.name} could not reconcile it: {shown(problem)}; it is tried again"
+            self.recorder.record(subject, "Warning", "FailedSync", message)
 
     async def _enqueue_at(self, key: Key, moment: float) -> None:
         await self.time.sleep_until(moment)
@@ -106,13 +132,23 @@ class Controller(abc.ABC):
         while True:
             try:
                 async for event in self.client.watch(resource):
-                    for key in keys_of(event):
-                        self.enqueue(key)
+                    self._take(resource, keys_of, event)
             except StatusError as problem:
-                if problem.reason in NO_SUCH_RESOURCE:
-                    return
-                _log.warning("%s lost sight of %s: %s", self.name, resource, problem)
+                _log.warning("%s's watch of %s failed and is started again: %s", self.name, resource, problem)
             await asyncio.sleep(WATCH_RETRY_SECONDS)
+
+    def _take(self, resource: str, keys_of: KeysOf, event: WatchEvent) -> None:
+        """Queue the keys of an event. One that cannot be understood is left out, until its object changes."""
+        try:
+            keys = list(keys_of(event))
+        except Exception as problem:  # noqa: BLE001 - one object must not stop the watch for all others
+            where = "/".join(key_of(event.object))
+            _log.error("%s failed at %s %s: %s", self.name, resource, where, outline(problem))
+            message = f"{self.name} could not take note of its change: {shown(problem)}"
+            self.recorder.record(event.object, "Warning", "FailedSync", message)
+            return
+        for key in keys:
+            self.enqueue(key)
 
 
 def key_of(obj: Object) -> Key:
@@ -121,7 +157,7 @@ def key_of(obj: Object) -> Key:
 
 
 def itself(event: WatchEvent) -> Iterable[Key]:
-    """Be about the very object of the event."""
+    """Return the key of the event's own object."""
     return [key_of(event.object)]
 
 
@@ -132,7 +168,7 @@ def controller_of(obj: Object, kind: str) -> Mapping[str, Any] | None:
 
 
 def its_controller(kind: str) -> KeysOf:
-    """Be about the object's controller, if it has one of that kind."""
+    """Return a function that returns the key of the object's controller, if it has one of that kind."""
 
     def keys(event: WatchEvent) -> Iterable[Key]:
         reference = controller_of(event.object, kind)
@@ -142,7 +178,7 @@ def its_controller(kind: str) -> KeysOf:
 
 
 async def find(client: ClusterClient, resource: str, key: Key) -> Object | None:
-    """Get an object; None where there is none."""
+    """Get an object; None if it does not exist."""
     try:
         return await client.get(resource, key[0] or None, key[1])
     except StatusError as problem:

@@ -6,14 +6,21 @@ import copy
 from collections.abc import Mapping
 
 from podrole.base.clock import rfc3339
-from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find, its_controller, itself
+from podrole.cluster.controllers.controller import (
+    AlreadyReported,
+    Controller,
+    Key,
+    KeysOf,
+    find,
+    its_controller,
+    itself,
+)
 from podrole.cluster.controllers.job_status import finished
 from podrole.cluster.controllers.schedule import COUNTED, BadSchedule, due
 from podrole.cluster.controllers.workloads import controlled_by, owner_reference, parse_time
-from podrole.cluster.core.client import ClusterClient, Object
+from podrole.cluster.core.client import Object
 from podrole.cluster.core.errors import StatusError
-from podrole.cluster.core.event_recorder import EventRecorder, reference
-from podrole.cluster.core.timing import Time
+from podrole.cluster.core.event_recorder import reference
 
 SCHEDULED = "batch.kubernetes.io/cronjob-scheduled-timestamp"
 
@@ -22,10 +29,7 @@ class CronJobController(Controller):
     """Makes Jobs when they are due and removes the oldest finished ones."""
 
     name = "cronjob-controller"
-
-    def __init__(self, client: ClusterClient, time: Time, recorder: EventRecorder) -> None:
-        super().__init__(client, time)
-        self._recorder = recorder
+    reconciles = "cronjobs.batch"
 
     def watched(self) -> Mapping[str, KeysOf]:
         return {"cronjobs.batch": itself, "jobs.batch": its_controller("CronJob")}
@@ -42,7 +46,7 @@ class CronJobController(Controller):
         try:
             started, again = await self._start(cron_job, jobs)
         except BadSchedule as problem:
-            self._recorder.record(cron_job, "Warning", "UnparseableSchedule", f"unparseable schedule: {problem}")
+            self.recorder.record(cron_job, "Warning", "UnparseableSchedule", f"unparseable schedule: {problem}")
             return None
         await self._report(cron_job, await self._jobs(cron_job), started)
         return again
@@ -60,12 +64,12 @@ class CronJobController(Controller):
             return None, starts.next
         if starts.missed > COUNTED:
             message = f"too many missed start times: {starts.missed}. Set or decrease .spec.startingDeadlineSeconds"
-            self._recorder.record(cron_job, "Warning", "TooManyMissedTimes", f"{message} or check clock skew")
+            self.recorder.record(cron_job, "Warning", "TooManyMissedTimes", f"{message} or check clock skew")
         running = [job for job in jobs if finished(job) is None]
         policy = spec.get("concurrencyPolicy") or "Allow"
         if running and policy == "Forbid":
             message = "Not starting job because prior execution is running and concurrency policy is Forbid"
-            self._recorder.record(cron_job, "Normal", "JobAlreadyActive", message)
+            self.recorder.record(cron_job, "Normal", "JobAlreadyActive", message)
             return None, starts.next
         if policy == "Replace":
             for job in running:
@@ -93,9 +97,9 @@ class CronJobController(Controller):
         except StatusError as problem:
             if problem.reason == "AlreadyExists":  # started, but not noted: the status follows now
                 return
-            self._recorder.record(cron_job, "Warning", "FailedCreate", f"Error creating job: {problem.what}")
-            raise
-        self._recorder.record(cron_job, "Normal", "SuccessfulCreate", f"Created job {job['metadata']['name']}")
+            self.recorder.record(cron_job, "Warning", "FailedCreate", f"Error creating job: {problem.what}")
+            raise AlreadyReported from problem
+        self.recorder.record(cron_job, "Normal", "SuccessfulCreate", f"Created job {job['metadata']['name']}")
 
     async def _report(self, cron_job: Object, jobs: list[Object], started: float | None) -> None:
         old = cron_job.get("status") or {}
@@ -115,7 +119,7 @@ class CronJobController(Controller):
             ended = next((finished(job) for job in jobs if job["metadata"]["name"] == gone), None)
             if ended is not None:
                 message = f"Saw completed job: {gone}, condition: {ended['type']}"
-                self._recorder.record(cron_job, "Normal", "SawCompletedJob", message)
+                self.recorder.record(cron_job, "Normal", "SawCompletedJob", message)
         patch = {"metadata": {"uid": metadata["uid"]}, "status": dict.fromkeys(old) | status}
         await self.client.merge_patch(
             "cronjobs.batch", metadata["namespace"], metadata["name"], patch, subresource="status"
@@ -134,7 +138,7 @@ class CronJobController(Controller):
     async def _delete(self, cron_job: Object, job: Object) -> None:
         metadata = job["metadata"]
         await self.client.delete("jobs.batch", metadata["namespace"], metadata["name"], uid=metadata["uid"])
-        self._recorder.record(cron_job, "Normal", "SuccessfulDelete", f"Deleted job {metadata['name']}")
+        self.recorder.record(cron_job, "Normal", "SuccessfulDelete", f"Deleted job {metadata['name']}")
 
     async def _jobs(self, cron_job: Object) -> list[Object]:
         metadata = cron_job["metadata"]

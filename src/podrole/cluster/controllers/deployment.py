@@ -20,10 +20,8 @@ from podrole.cluster.controllers.rollout import (
     without_hash,
 )
 from podrole.cluster.controllers.workloads import is_finished, owned, owner_reference
-from podrole.cluster.core.client import ClusterClient, Object, WatchEvent
+from podrole.cluster.core.client import Object, WatchEvent
 from podrole.cluster.core.errors import StatusError
-from podrole.cluster.core.event_recorder import EventRecorder
-from podrole.cluster.core.timing import Time
 
 REVISION = "deployment.kubernetes.io/revision"
 DESIRED = "deployment.kubernetes.io/desired-replicas"
@@ -43,10 +41,7 @@ class DeploymentController(Controller):
     """Rolls a Deployment's template out and keeps its history."""
 
     name = "deployment-controller"
-
-    def __init__(self, client: ClusterClient, time: Time, recorder: EventRecorder) -> None:
-        super().__init__(client, time)
-        self._recorder = recorder
+    reconciles = "deployments.apps"
 
     def watched(self) -> Mapping[str, KeysOf]:
         return {
@@ -181,7 +176,7 @@ class DeploymentController(Controller):
     def _record_scaling(self, deployment: Object, replica_set: Object, before: int, size: int) -> None:
         direction, name = "up" if size > before else "down", replica_set["metadata"]["name"]
         text = f"Scaled {direction} replica set {name} from {before} to {size}"
-        self._recorder.record(deployment, "Normal", "ScalingReplicaSet", text)
+        self.recorder.record(deployment, "Normal", "ScalingReplicaSet", text)
 
     async def _report(
         self, deployment: Object, new: Object | None, sets: list[Object], *, created: bool, revision: str

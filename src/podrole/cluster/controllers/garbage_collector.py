@@ -10,17 +10,20 @@ https://kubernetes.io/docs/concepts/architecture/garbage-collection/
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find
-from podrole.cluster.controllers.kinds import KINDS, resource_of
 from podrole.cluster.core.client import ClusterClient, Object, WatchEvent
 from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.event_recorder import EventRecorder
 from podrole.cluster.core.timing import Time
+from podrole.cluster.kinds.registry import RESOURCES
 
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
-COLLECTED = tuple(each.resource for each in KINDS if each.resource != "events")
+COLLECTED = tuple(each.qualified for each in RESOURCES if each.stored and each.kind != "Event")
+
+_OWNERS = {(each.group, each.kind): each for each in RESOURCES if each.stored}
 
 Place = tuple[str, str, str]
 """Resource, namespace and name of an object."""
@@ -31,19 +34,13 @@ class GarbageCollector(Controller):
 
     name = "generic-garbage-collector"
 
-    def __init__(
-        self,
-        client: ClusterClient,
-        time: Time,
-        resources: Sequence[str] = COLLECTED,
-    ) -> None:
-        super().__init__(client, time)
-        self._resources = resources
+    def __init__(self, client: ClusterClient, time: Time, recorder: EventRecorder) -> None:
+        super().__init__(client, time, recorder)
         self._dependents: dict[str, set[Place]] = collections.defaultdict(set)
         self._owners: dict[Place, set[str]] = {}
 
     def watched(self) -> Mapping[str, KeysOf]:
-        return {resource: self._keys_for(resource) for resource in self._resources}
+        return {resource: self._keys_for(resource) for resource in COLLECTED}
 
     async def reconcile(self, key: Key) -> None:
         place = _place(key)
@@ -58,6 +55,10 @@ class GarbageCollector(Controller):
                 await self._delete_dependents(place, obj)
         elif obj["metadata"].get("ownerReferences"):
             await self._look_for_owners(place, obj)
+
+    async def subject(self, key: Key) -> Object | None:
+        place = _place(key)
+        return await find(self.client, place[0], place[1:])
 
     def _keys_for(self, resource: str) -> KeysOf:
         def keys(event: WatchEvent) -> Iterable[Key]:
@@ -153,8 +154,12 @@ def _reference_to(obj: Object, owner: Object) -> Mapping[str, object] | None:
 
 
 def _owner(reference: Mapping[str, str], namespace: str) -> Place | None:
-    kind = resource_of(reference["apiVersion"], reference["kind"])
-    return (kind.resource, namespace if kind.namespaced else "", reference["name"]) if kind else None
+    """Return where an owner is; None for a kind that this cluster does not have. Any version of its group will do."""
+    group = reference["apiVersion"].rpartition("/")[0]
+    resource = _OWNERS.get((group, reference["kind"]))
+    if resource is None:
+        return None
+    return resource.qualified, namespace if resource.namespaced else "", reference["name"]
 
 
 def _key(place: Place) -> Key:

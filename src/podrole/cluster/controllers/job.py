@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find, its_controller, itself
+from podrole.cluster.controllers.controller import (
+    AlreadyReported,
+    Controller,
+    Key,
+    KeysOf,
+    find,
+    its_controller,
+    itself,
+)
 from podrole.cluster.controllers.job_status import (
     INDEX,
     Counts,
@@ -20,10 +28,8 @@ from podrole.cluster.controllers.job_status import (
     wanted,
 )
 from podrole.cluster.controllers.workloads import is_active, owned, parse_time, pod_from
-from podrole.cluster.core.client import ClusterClient, Object
+from podrole.cluster.core.client import Object
 from podrole.cluster.core.errors import StatusError
-from podrole.cluster.core.event_recorder import EventRecorder
-from podrole.cluster.core.timing import Time
 
 INDEX_VARIABLE = {
     "name": "JOB_COMPLETION_INDEX",
@@ -35,10 +41,7 @@ class JobController(Controller):
     """Runs Jobs and removes those whose time to live is over."""
 
     name = "job-controller"
-
-    def __init__(self, client: ClusterClient, time: Time, recorder: EventRecorder) -> None:
-        super().__init__(client, time)
-        self._recorder = recorder
+    reconciles = "jobs.batch"
 
     def watched(self) -> Mapping[str, KeysOf]:
         return {"jobs.batch": itself, "pods": its_controller("Job")}
@@ -63,7 +66,7 @@ class JobController(Controller):
         pods = await owned(self.client, "pods", job, job["spec"]["selector"])
         await self._report(job, count(job, pods), decision)
         if problem is not None:
-            raise problem  # tried again, ever less often
+            raise AlreadyReported from problem
         due = [moment for moment in (again, deadline(job)) if moment is not None and moment > now]
         return min(due, default=None)
 
@@ -77,9 +80,9 @@ class JobController(Controller):
             try:
                 pod = await self.client.create("pods", job["metadata"]["namespace"], _pod(job, index))
             except StatusError as problem:
-                self._recorder.record(job, "Warning", "FailedCreate", f"Error creating: {problem.what}")
+                self.recorder.record(job, "Warning", "FailedCreate", f"Error creating: {problem.what}")
                 return problem
-            self._recorder.record(job, "Normal", "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}")
+            self.recorder.record(job, "Normal", "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}")
         return None
 
     def _free_indexes(self, job: Object, counts: Counts, active: list[Object]) -> list[int]:
@@ -90,7 +93,7 @@ class JobController(Controller):
         for pod in pods:
             metadata = pod["metadata"]
             await self.client.delete("pods", metadata["namespace"], metadata["name"], uid=metadata["uid"])
-            self._recorder.record(job, "Normal", "SuccessfulDelete", f"Deleted pod: {metadata['name']}")
+            self.recorder.record(job, "Normal", "SuccessfulDelete", f"Deleted pod: {metadata['name']}")
 
     async def _report(self, job: Object, counts: Counts, ended: Finished | None) -> None:
         status = status_of(job, counts, ended, now=self.time.now())
@@ -103,9 +106,9 @@ class JobController(Controller):
             "jobs.batch", metadata["namespace"], metadata["name"], patch, subresource="status"
         )
         if ended is not None and ended.kind == "Complete":
-            self._recorder.record(job, "Normal", "Completed", "Job completed")
+            self.recorder.record(job, "Normal", "Completed", "Job completed")
         elif ended is not None:
-            self._recorder.record(job, "Warning", ended.reason, ended.message)
+            self.recorder.record(job, "Warning", ended.reason, ended.message)
 
     async def _retire(self, job: Object, ended: Object) -> float | None:
         seconds = job["spec"].get("ttlSecondsAfterFinished")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Callable
 from typing import Self
 
+from podrole.base.tasks import BackgroundTasks, TaskFailure
 from podrole.cluster.controllers.controller import Controller
 from podrole.cluster.controllers.cronjob import CronJobController
 from podrole.cluster.controllers.deployment import DeploymentController
@@ -21,15 +21,26 @@ from podrole.cluster.core.client import ClusterClient
 from podrole.cluster.core.event_recorder import EventRecorder
 from podrole.cluster.core.timing import SystemTime, Time
 
-WITH_EVENTS = (ReplicaSetController, DeploymentController, JobController, CronJobController)
+CONTROLLERS: tuple[type[Controller], ...] = (
+    ServiceAccountController,
+    NamespaceController,
+    GarbageCollector,
+    EventExpiry,
+    RoleAggregationController,
+    ReplicaSetController,
+    DeploymentController,
+    JobController,
+    CronJobController,
+)
 
 
 class Controllers:
     """Runs every controller while its context is open.
 
-    ``client_for`` gives the client that acts as the controller of that name, in production
+    ``client_for`` returns the client that acts as the controller of that name, in production
     ``system:serviceaccount:kube-system:<name>``: webhooks see it as the user. ``root_ca_pem`` is the certificate of the
-    authority that signed the API server's.
+    authority that signed the API server's. ``failed`` returns if a loop of a controller has died: then they are to be
+    stopped.
     """
 
     def __init__(
@@ -37,30 +48,29 @@ class Controllers:
     ) -> None:
         time = time or SystemTime()
         self._recorders: list[EventRecorder] = []
-        self._controllers: list[Controller] = [
-            ServiceAccountController(client_for(ServiceAccountController.name), time),
-            RootCertificatePublisher(client_for(RootCertificatePublisher.name), time, root_ca_pem),
-            NamespaceController(client_for(NamespaceController.name), time),
-            GarbageCollector(client_for(GarbageCollector.name), time),
-            EventExpiry(client_for(EventExpiry.name), time),
-            RoleAggregationController(client_for(RoleAggregationController.name), time),
-        ]
-        for kind in WITH_EVENTS:
-            client = client_for(kind.name)
-            recorder = EventRecorder(client, kind.name, time.now)
+
+        def parts(name: str) -> tuple[ClusterClient, Time, EventRecorder]:
+            client = client_for(name)
+            recorder = EventRecorder(client, name, time.now)
             self._recorders.append(recorder)
-            self._controllers.append(kind(client, time, recorder))
+            return client, time, recorder
+
+        publisher = RootCertificatePublisher(*parts(RootCertificatePublisher.name), root_ca_pem)
+        self._controllers: list[Controller] = [publisher, *(kind(*parts(kind.name)) for kind in CONTROLLERS)]
         self._stack = contextlib.AsyncExitStack()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = BackgroundTasks("the controllers")
 
     async def __aenter__(self) -> Self:
         for recorder in self._recorders:
             await self._stack.enter_async_context(recorder)
-        self._tasks = [asyncio.create_task(each.run()) for each in self._controllers]
+        await self._stack.enter_async_context(self._tasks)
+        for controller in self._controllers:
+            controller.start(self._tasks)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._stack.aclose()
+
+    async def failed(self) -> TaskFailure:
+        """Wait until a loop of a controller dies. That controller does not work any more then."""
+        return await self._tasks.failed()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find, itself
 from podrole.cluster.core.client import ClusterClient, Object, WatchEvent
 from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.event_recorder import EventRecorder
 from podrole.cluster.core.timing import Time
 
 DEFAULT_ACCOUNT = "default"
@@ -33,6 +34,7 @@ class ServiceAccountController(Controller):
     """Makes the ServiceAccount ``default`` in every namespace, again if it is deleted."""
 
     name = "service-account-controller"
+    reconciles = "namespaces"
 
     def watched(self) -> Mapping[str, KeysOf]:
         return {"namespaces": itself, "serviceaccounts": its_namespace(DEFAULT_ACCOUNT)}
@@ -49,9 +51,10 @@ class RootCertificatePublisher(Controller):
     """Keeps the ConfigMap ``kube-root-ca.crt`` in every namespace, with the certificate it was given."""
 
     name = "root-ca-cert-publisher"
+    reconciles = "namespaces"
 
-    def __init__(self, client: ClusterClient, time: Time, certificate_pem: str) -> None:
-        super().__init__(client, time)
+    def __init__(self, client: ClusterClient, time: Time, recorder: EventRecorder, certificate_pem: str) -> None:
+        super().__init__(client, time, recorder)
         self._data = {"ca.crt": certificate_pem}
 
     def watched(self) -> Mapping[str, KeysOf]:

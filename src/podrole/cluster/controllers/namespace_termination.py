@@ -5,35 +5,31 @@ https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/namespace-
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-from podrole.cluster.controllers.controller import NO_SUCH_RESOURCE, Controller, Key, KeysOf, find, itself, key_of
-from podrole.cluster.controllers.kinds import KINDS
+from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find, itself, key_of
 from podrole.cluster.core.client import ClusterClient, WatchEvent
 from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.event_recorder import EventRecorder
 from podrole.cluster.core.timing import Time
+from podrole.cluster.kinds.registry import RESOURCES
 
 FINALIZER = "kubernetes"
-NAMESPACED = tuple(each.resource for each in KINDS if each.namespaced)
+NAMESPACED = tuple(each.qualified for each in RESOURCES if each.stored and each.namespaced)
 
 
 class NamespaceController(Controller):
-    """Empties and finalizes namespaces. ``resources`` are all that namespaces can hold."""
+    """Empties and finalizes namespaces."""
 
     name = "namespace-controller"
+    reconciles = "namespaces"
 
-    def __init__(
-        self,
-        client: ClusterClient,
-        time: Time,
-        resources: Sequence[str] = NAMESPACED,
-    ) -> None:
-        super().__init__(client, time)
-        self._resources = resources
+    def __init__(self, client: ClusterClient, time: Time, recorder: EventRecorder) -> None:
+        super().__init__(client, time, recorder)
         self._terminating: set[str] = set()
 
     def watched(self) -> Mapping[str, KeysOf]:
-        return {"namespaces": itself} | dict.fromkeys(self._resources, self._emptied)
+        return {"namespaces": itself} | dict.fromkeys(NAMESPACED, self._emptied)
 
     async def reconcile(self, key: Key) -> None:
         name = key[1]
@@ -42,7 +38,7 @@ class NamespaceController(Controller):
             self._terminating.discard(name)
             return
         self._terminating.add(name)  # from here on its objects' deletions bring us back
-        left = [await self._empty(resource, name) for resource in self._resources]
+        left = [await self._empty(resource, name) for resource in NAMESPACED]
         if any(left):
             return
         finalizers = namespace["spec"].get("finalizers") or []
@@ -52,13 +48,8 @@ class NamespaceController(Controller):
             await self.client.update("namespaces", None, name, body, subresource="finalize")
 
     async def _empty(self, resource: str, namespace: str) -> bool:
-        """Delete what there is of a resource; return whether something was there."""
-        try:
-            found = await self.client.list(resource, namespace)
-        except StatusError as problem:
-            if problem.reason in NO_SUCH_RESOURCE:
-                return False
-            raise
+        """Delete what there is of a resource; return whether there was something."""
+        found = await self.client.list(resource, namespace)
         for each in found:
             if each["metadata"].get("deletionTimestamp"):
                 continue

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from podrole.base.clock import rfc3339
-from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find, its_controller, itself
+from podrole.cluster.controllers.controller import (
+    AlreadyReported,
+    Controller,
+    Key,
+    KeysOf,
+    find,
+    its_controller,
+    itself,
+)
 from podrole.cluster.controllers.workloads import (
     is_active,
     is_finished,
@@ -14,20 +22,15 @@ from podrole.cluster.controllers.workloads import (
     ready_since,
     replace_condition,
 )
-from podrole.cluster.core.client import ClusterClient, Object
+from podrole.cluster.core.client import Object
 from podrole.cluster.core.errors import StatusError
-from podrole.cluster.core.event_recorder import EventRecorder
-from podrole.cluster.core.timing import Time
 
 
 class ReplicaSetController(Controller):
     """Creates and deletes pods until there are as many as ``spec.replicas``."""
 
     name = "replicaset-controller"
-
-    def __init__(self, client: ClusterClient, time: Time, recorder: EventRecorder) -> None:
-        super().__init__(client, time)
-        self._recorder = recorder
+    reconciles = "replicasets.apps"
 
     def watched(self) -> Mapping[str, KeysOf]:
         return {"replicasets.apps": itself, "pods": its_controller("ReplicaSet")}
@@ -43,7 +46,7 @@ class ReplicaSetController(Controller):
             pods = await owned(self.client, "pods", replica_set, replica_set["spec"]["selector"])
         again = await self._report(replica_set, pods, problem)
         if problem is not None:
-            raise problem  # tried again, ever less often
+            raise AlreadyReported from problem
         return again
 
     async def _scale(self, replica_set: Object, active: list[Object]) -> StatusError | None:
@@ -57,14 +60,14 @@ class ReplicaSetController(Controller):
                     "pods", namespace, pod_from(replica_set["spec"]["template"], replica_set, generate_name=name)
                 )
             except StatusError as problem:
-                self._recorder.record(replica_set, "Warning", "FailedCreate", f"Error creating: {problem.what}")
+                self.recorder.record(replica_set, "Warning", "FailedCreate", f"Error creating: {problem.what}")
                 return problem
             name = pod["metadata"]["name"]
-            self._recorder.record(replica_set, "Normal", "SuccessfulCreate", f"Created pod: {name}")
+            self.recorder.record(replica_set, "Normal", "SuccessfulCreate", f"Created pod: {name}")
         for pod in sorted(active, key=_worth)[: max(0, len(active) - wanted)]:
             name = pod["metadata"]["name"]
             await self.client.delete("pods", namespace, name, uid=pod["metadata"]["uid"])
-            self._recorder.record(replica_set, "Normal", "SuccessfulDelete", f"Deleted pod: {name}")
+            self.recorder.record(replica_set, "Normal", "SuccessfulDelete", f"Deleted pod: {name}")
         return None
 
     async def _report(self, replica_set: Object, pods: list[Object], problem: StatusError | None) -> float | None:
