@@ -1,0 +1,61 @@
+"""A container with its environment, in the pod that it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from podrole.doctor.facts.pods import PodFacts, containers
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentVariable:
+    """A variable of a container's environment. ``value`` is None where it comes from elsewhere; ``source`` says from
+    where: a kind, a name and a key."""
+
+    name: str
+    value: str | None
+    source: tuple[str, str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerFacts:
+    """A container with its environment, in the pod that it belongs to."""
+
+    pod: PodFacts
+    kind: str
+    position: int
+    manifest: dict[str, Any]
+    variables: Mapping[str, EnvironmentVariable]
+
+    @property
+    def name(self) -> str:
+        return str(self.manifest.get("name", ""))
+
+    def __str__(self) -> str:
+        return f"container {self.name!r} of pod {self.pod.name}"
+
+
+def containers_of(pod: PodFacts) -> Iterator[ContainerFacts]:
+    for kind, position, manifest in containers(pod.manifest):
+        yield ContainerFacts(pod, kind, position, manifest, {one.name: one for one in _variables(pod, manifest)})
+
+
+def _variables(pod: PodFacts, container: Mapping[str, Any]) -> Iterator[EnvironmentVariable]:
+    """Yield a container's variables; of two of one name the later counts, as in Kubernetes."""
+    for source in container.get("envFrom") or ():
+        prefix = source.get("prefix") or ""
+        for field, resource, kind in (("configMapRef", "configmaps", "ConfigMap"), ("secretRef", "secrets", "Secret")):
+            name = str((source.get(field) or {}).get("name") or "")
+            keys = pod.references.get((resource, name))
+            if isinstance(keys, frozenset):
+                yield from (EnvironmentVariable(prefix + key, None, (kind, name, key)) for key in sorted(keys))
+    for entry in container.get("env") or ():
+        origin = entry.get("valueFrom") or {}
+        found = None
+        for field, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
+            if field in origin:
+                found = (kind, str(origin[field].get("name", "")), str(origin[field].get("key", "")))
+        value = entry.get("value")
+        yield EnvironmentVariable(str(entry.get("name", "")), None if origin else str(value or ""), found)

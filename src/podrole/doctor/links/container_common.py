@@ -1,0 +1,48 @@
+"""What the checks of a container share: places in it, and how its variables are removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from podrole.doctor.facts.containers import ContainerFacts, EnvironmentVariable
+from podrole.doctor.remedies.changes import Change, RemoveKey, Restart, SetEnvironment
+from podrole.doctor.report.findings import About
+
+
+def present(container: ContainerFacts, names: Iterable[str]) -> list[EnvironmentVariable]:
+    return [container.variables[name] for name in names if name in container.variables]
+
+
+def unset(container: ContainerFacts, variables: Iterable[EnvironmentVariable]) -> tuple[Change, ...]:
+    """Return how variables go: those that the container sets itself, and those that come with a whole ConfigMap or
+    Secret."""
+    own: dict[str, str | None] = {}
+    changes: list[Change] = []
+    set_here = {str(entry.get("name", "")) for entry in container.manifest.get("env") or ()}
+    for one in variables:
+        if one.name in set_here:
+            own[one.name] = None
+        elif one.source is not None:
+            kind, name, key = one.source
+            changes.append(RemoveKey(kind, container.pod.workload.namespace, name, key))
+    if own:
+        return (*changes, SetEnvironment(container.pod.workload, container.name, own))
+    return (*changes, Restart(container.pod.workload))
+
+
+def listed(variables: Iterable[EnvironmentVariable]) -> str:
+    return ", ".join(
+        one.name if one.source is None else f"{one.name} (from {one.source[0]} {one.source[1]})" for one in variables
+    )
+
+
+def about(container: ContainerFacts, *path: str | int) -> About:
+    """Return a place in a container, as its workload's manifest has it."""
+    workload = container.pod.workload
+    place = (*workload.template, "spec", container.kind, container.position, *path)
+    return About(workload.kind, workload.namespace, workload.name, place)
+
+
+def sentence(container: ContainerFacts) -> str:
+    text = str(container)
+    return text[0].upper() + text[1:]

@@ -1,0 +1,184 @@
+"""Link 3: the variables of a container that come before the identity, or lead its calls elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from podrole.base.partitions import partition_of, regions
+from podrole.doctor.facts.chain import ChainFacts
+from podrole.doctor.facts.containers import ContainerFacts
+from podrole.doctor.links.container_common import about, listed, present, sentence, unset
+from podrole.doctor.remedies.changes import ByHand, Change, Remedy, SetEnvironment
+from podrole.doctor.report.findings import Finding, Severity
+from podrole.doctor.similarity import nearest
+from podrole.webhook.identity.binding import Identity
+from podrole.webhook.patch.injection_plan import CREDENTIALS, POD_IDENTITY, REGION, WEB_IDENTITY
+
+STATIC = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+PROFILE = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+OTHER_CONTAINER_CREDENTIALS = ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_STS")
+METADATA_DISABLED = "AWS_EC2_METADATA_DISABLED"
+
+
+def check_environment(facts: ChainFacts, identity: Identity, container: ContainerFacts) -> Iterator[Finding]:
+    """Yield what is wrong with a container's environment."""
+    yield from _static_keys(container)
+    yield from _profile(container)
+    yield from _other_credentials(identity, container)
+    yield from _node_role(facts, identity, container)
+    yield from _region(facts, container)
+    yield from _endpoint(identity, container)
+
+
+# PR301
+
+
+def _static_keys(container: ContainerFacts) -> Iterator[Finding]:
+    found = present(container, STATIC)
+    if any(one.name != "AWS_SESSION_TOKEN" for one in found):
+        yield Finding(
+            "PR301",
+            f"{sentence(container)} has static keys in its environment, and every SDK uses those first.",
+            about(container, "env"),
+            Remedy("take the keys out, and withdraw them if nothing else needs them", unset(container, found)),
+            expected="no " + ", ".join(STATIC),
+            got=listed(found),
+        )
+
+
+# PR302
+
+
+def _profile(container: ContainerFacts) -> Iterator[Finding]:
+    found = present(container, PROFILE)
+    if found:
+        yield Finding(
+            "PR302",
+            f"{sentence(container)} names a profile: some SDKs then take its credentials, and others fail where there "
+            "is none of that name.",
+            about(container, "env"),
+            Remedy("take the variable out", unset(container, found)),
+            expected="no " + " and no ".join(PROFILE),
+            got=", ".join(f"{one.name}={one.value}" if one.value else one.name for one in found),
+        )
+
+
+# PR303
+
+
+def _other_credentials(identity: Identity, container: ContainerFacts) -> Iterator[Finding]:
+    if identity.method == "sts_web_identity":
+        found = present(container, OTHER_CONTAINER_CREDENTIALS)
+        if found:
+            yield Finding(
+                "PR303",
+                f"{sentence(container)} names a second source of credentials; which of the two an SDK takes is for "
+                "its order to say.",
+                about(container, "env"),
+                Remedy("leave one of the two", unset(container, found)),
+                expected="no " + " and no ".join(OTHER_CONTAINER_CREDENTIALS),
+                got=listed(found),
+                severity=Severity.RISK,
+            )
+        return
+    found = present(container, WEB_IDENTITY)
+    if found:
+        yield Finding(
+            "PR303",
+            f"{sentence(container)} has a web identity of its own, which SDKs use before EKS Pod Identity.",
+            about(container, "env"),
+            Remedy("leave the identity to the association", unset(container, found)),
+            expected=f"only {POD_IDENTITY[0]}",
+            got=listed(found),
+        )
+
+
+# PR304
+
+
+def _node_role(facts: ChainFacts, identity: Identity, container: ContainerFacts) -> Iterator[Finding]:
+    exists = bool(container.pod.manifest.get("metadata", {}).get("uid"))
+    disabled = container.variables.get(METADATA_DISABLED)
+    if not exists or METADATA_DISABLED in facts.environment.node_environment:
+        return
+    if disabled is not None and (disabled.value or "").lower() == "true":
+        return
+    if any(name in container.variables for name in (*CREDENTIALS[identity.method], *STATIC)):
+        return
+    change = SetEnvironment(container.pod.workload, container.name, {METADATA_DISABLED: "true"})
+    yield Finding(
+        "PR304",
+        f"{sentence(container)} has no identity of its own, so an SDK in it takes the node's role, if the instance's "
+        "metadata can be reached.",
+        about(container, "env"),
+        Remedy("keep the container from the node's role", (change,)),
+        expected=f"{METADATA_DISABLED}=true, or an identity",
+        got="neither",
+        severity=Severity.RISK,
+    )
+
+
+# PR305, PR306
+
+
+def _region(facts: ChainFacts, container: ContainerFacts) -> Iterator[Finding]:
+    for variable in present(container, REGION):
+        region = variable.value
+        if not region or "$(" in region:
+            continue
+        known = regions()
+        arn = facts.binding.role_arn or ""
+        of_role = arn.split(":", 2)[1] if arn else ""
+        partition = known.get(region)
+        if partition is None:
+            meant = nearest(region, known)
+            got, expected = repr(region), f"a region of AWS ({meant}?)" if meant else "a region of AWS"
+            what = f"{sentence(container)} names a region that does not exist."
+        elif of_role and partition != of_role:
+            meant = None
+            got, expected = f"{region}, of partition {partition}", f"a region of partition {of_role}, as the role"
+            what = f"{sentence(container)} names a region where its role does not exist."
+        else:
+            continue
+        right = meant or facts.settings.aws_default_region or facts.environment.region
+        usable = right if right and partition_of(right) == (of_role or partition_of(right)) else None
+        change: Change = ByHand(f"set {variable.name} to the region that the pod works in")
+        if usable:
+            change = SetEnvironment(container.pod.workload, container.name, {variable.name: usable})
+        yield Finding(
+            "PR305",
+            what,
+            about(container, "env"),
+            Remedy("name the right region", (change,)),
+            expected=expected,
+            got=got,
+        )
+
+
+def _endpoint(identity: Identity, container: ContainerFacts) -> Iterator[Finding]:
+    led_away = [one for one in present(container, ENDPOINTS) if not _leads_to_sts(one.value, identity)]
+    if led_away:
+        yield Finding(
+            "PR306",
+            f"{sentence(container)} sends its calls to STS elsewhere than to AWS.",
+            about(container, "env"),
+            Remedy("take the variable out, unless the endpoint is meant", unset(container, led_away)),
+            expected=identity.endpoint_url or "no " + " and no ".join(ENDPOINTS),
+            got=", ".join(f"{one.name}={one.value}" if one.value else one.name for one in led_away),
+        )
+
+
+def _leads_to_sts(url: str | None, identity: Identity) -> bool:
+    if not url or url == identity.endpoint_url:
+        return True
+    host = urlsplit(url).hostname or ""
+    of_region = _STS.fullmatch(host)
+    return host.endswith(".vpce.amazonaws.com") or (
+        of_region is not None and (of_region["region"] is None or of_region["region"] in regions())
+    )
+
+
+_STS = re.compile(r"sts(?:-fips)?\.(?:(?P<region>[a-z0-9-]+)\.)?amazonaws\.com(?:\.cn)?")

@@ -1,0 +1,138 @@
+"""Link 2: the containers that the webhook leaves as they are, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from podrole.doctor.facts.binding import annotations_of
+from podrole.doctor.facts.chain import ChainFacts
+from podrole.doctor.facts.injection import PodInjection, is_set, reads_own_token, value_of
+from podrole.doctor.facts.pods import PodFacts, containers
+from podrole.doctor.links.pod_common import about, escaped, name_of
+from podrole.doctor.remedies.changes import Change, PatchPods, Remedy, SetEnvironment
+from podrole.doctor.remedies.restart import without_identity
+from podrole.doctor.report.findings import (
+    Finding,
+    Severity,
+)
+from podrole.webhook.identity.annotations import SKIP_CONTAINERS
+from podrole.webhook.patch.injection_plan import CREDENTIALS
+
+# The containers: PR209, PR210, PR213
+
+
+def check_containers(facts: ChainFacts, pod: PodFacts, admitted: PodInjection) -> list[Finding]:
+    found: list[Finding] = []
+    outcomes: dict[tuple[str, str], str] = {(one.kind, one.name): one.reason for one in admitted.mutation.containers}
+    has_identity = any(
+        one.reason in ("injected", "complete") for one in admitted.mutation.containers if one.kind == "containers"
+    )
+    for kind, position, container in containers(pod.manifest):
+        reason = outcomes.get((kind, str(container.get("name", ""))))
+        if reason == "skipped":
+            found.append(_skipped(facts, pod, container, alone=has_identity))
+        elif reason == "mount-path-taken":
+            found.append(_place_taken(pod, admitted, kind, position, container))
+        else:
+            found += _own_variables(pod, admitted, kind, position, container)
+    found += _volume_taken(pod, admitted)
+    return found
+
+
+def _skipped(facts: ChainFacts, pod: PodFacts, container: Mapping[str, Any], *, alone: bool) -> Finding:
+    key = SKIP_CONTAINERS.key(facts.settings.annotation_prefix)
+    name = container.get("name", "")
+    listed = [one.strip() for one in (annotations_of(pod.manifest).get(key) or "").split(",")]
+    kept = ",".join(one for one in listed if one != name)
+    pointer = f"/metadata/annotations/{escaped(key)}"
+    operation = {"op": "replace", "path": pointer, "value": kept} if kept else {"op": "remove", "path": pointer}
+    return Finding(
+        "PR209",
+        f"Container {name!r} of {name_of(pod)} gets no identity: the pod's annotation asks to skip it.",
+        about(pod, "metadata", "annotations", key),
+        Remedy(
+            "take the container out of the annotation, unless it is meant", (PatchPods(pod.workload, (operation,)),)
+        ),
+        expected=f"no {name!r} in {key}",
+        got=repr(annotations_of(pod.manifest).get(key)),
+        severity=Severity.RISK if alone else Severity.FAULT,
+    )
+
+
+def _place_taken(
+    pod: PodFacts, admitted: PodInjection, kind: str, position: int, container: Mapping[str, Any]
+) -> Finding:
+    mounts = list(enumerate(container.get("volumeMounts") or ()))
+    path = admitted.plan.mount_path
+    taken = [index for index, one in mounts if str(one.get("mountPath", "")).rstrip("/") == path]
+    operations = tuple(
+        {"op": "remove", "path": f"/spec/{kind}/{position}/volumeMounts/{index}"} for index in taken[::-1]
+    )
+    volume = next((one.get("name") for index, one in mounts if index in taken), "")
+    return Finding(
+        "PR213",
+        f"Container {container.get('name')!r} of {name_of(pod)} mounts volume {volume!r} where the token belongs.",
+        about(pod, "spec", kind, str(position), "volumeMounts"),
+        Remedy("mount it elsewhere, or not at all", (PatchPods(pod.workload, operations),)),
+        expected=f"nothing else at {path}",
+        got=f"volume {volume!r} at {path}",
+    )
+
+
+def _volume_taken(pod: PodFacts, admitted: PodInjection) -> list[Finding]:
+    """Find a volume of the pod's own under the name of the token's volume, that holds no such token."""
+    warning = next((one for one in admitted.mutation.warnings if "has its own volume" in one), None)
+    if warning is None or "another audience" in warning:
+        return []
+    name = admitted.plan.volume_name
+    return [
+        Finding(
+            "PR213",
+            f"{name_of(pod).capitalize()} has a volume of its own under the name of the token's volume, {name!r}.",
+            about(pod, "spec", "volumes"),
+            Remedy(
+                "give that volume another name, or take it out",
+                (PatchPods(pod.workload, without_identity(pod.manifest, admitted.plan)),),
+            ),
+            expected=f"no volume {name!r}, or one with the token",
+            got=f"volume {name!r} without the token",
+        )
+    ]
+
+
+def _own_variables(
+    pod: PodFacts, admitted: PodInjection, kind: str, position: int, container: dict[str, Any]
+) -> list[Finding]:
+    """Find variables of the identity that somebody set by hand."""
+    offered = dict(admitted.plan.credentials)
+    own = [name for name in offered if is_set(container, name)]
+    by_hand = [name for name in own if len(own) < len(offered) or value_of(container, name) != offered[name]]
+    token_file = CREDENTIALS[admitted.mutation.identity.method][1]
+    if not by_hand or _is_injected_role(container, admitted, by_hand):
+        return []
+    own_file = value_of(container, token_file)
+    works = own_file is not None and reads_own_token(admitted.pod, container, own_file) is not None
+    both = len(own) == len(offered)
+    name = str(container.get("name", ""))
+    # Both go: one alone keeps the webhook from giving either.
+    unset: dict[str, str | None] = dict.fromkeys(own)
+    change: Change = SetEnvironment(pod.workload, name, unset)
+    shown = ", ".join(f"{one}={value_of(container, one) or '…'}" for one in by_hand)
+    return [
+        Finding(
+            "PR210",
+            f"Container {name!r} of {name_of(pod)} sets {' and '.join(by_hand)} by hand, so the webhook gives it none.",
+            about(pod, "spec", kind, str(position), "env"),
+            Remedy("leave these variables to the webhook", (change,)),
+            expected=" and ".join(f"{one} not set" for one in by_hand),
+            got=shown,
+            severity=Severity.RISK if works and both else Severity.FAULT,
+        )
+    ]
+
+
+def _is_injected_role(container: dict[str, Any], admitted: PodInjection, by_hand: list[str]) -> bool:
+    """Say whether the role stands beside our token's file: then a webhook wrote it, by a binding of that time."""
+    role, token_file = (name for name, _ in admitted.plan.credentials)
+    return by_hand == [role] and value_of(container, token_file) == admitted.plan.credentials[1][1]

@@ -1,0 +1,196 @@
+"""Link 2: a pod that has another identity than its binding gives now, only part of it, or none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from podrole.doctor.facts.chain import ChainFacts
+from podrole.doctor.facts.injection import PodInjection, value_of
+from podrole.doctor.facts.pods import PodFacts, containers
+from podrole.doctor.facts.registered_webhooks import is_asked, is_identity_webhook
+from podrole.doctor.links import registration
+from podrole.doctor.links.pod_common import about, name_of
+from podrole.doctor.remedies.changes import Change, PatchObject, Remedy, Restart
+from podrole.doctor.remedies.restart import without_identity
+from podrole.doctor.report.findings import (
+    Finding,
+)
+from podrole.doctor.unknown import Unknown
+from podrole.webhook.patch.injection_plan import CREDENTIALS
+
+# A pod that carries another identity: PR208
+
+
+def check_stale_identity(pod: PodFacts, admitted: PodInjection) -> list[Finding]:
+    identity = admitted.mutation.identity
+    if identity.method != "sts_web_identity":
+        return []
+    role_name, token_file = CREDENTIALS[identity.method]
+    change = Restart(pod.workload, without_identity(pod.manifest, admitted.plan))
+    remedy = Remedy("make the pod anew: what a pod has is fixed when it is made", (change,))
+    for _, _, container in containers(pod.manifest):
+        role = value_of(container, role_name)
+        injected = value_of(container, token_file) == admitted.plan.credentials[1][1]
+        if injected and role is not None and role != identity.role_arn:
+            return [
+                Finding(
+                    "PR208",
+                    f"{name_of(pod).capitalize()} carries another role than its service account names now.",
+                    about(pod, "spec"),
+                    remedy,
+                    expected=identity.role_arn,
+                    got=role,
+                )
+            ]
+    audience = _injected_audience(admitted)
+    if audience is not None and audience != identity.audience:
+        return [
+            Finding(
+                "PR208",
+                f"The token of {name_of(pod)} is for another audience than its service account says now.",
+                about(pod, "spec", "volumes"),
+                remedy,
+                expected=repr(identity.audience),
+                got=repr(audience),
+            )
+        ]
+    return []
+
+
+def _injected_audience(admitted: PodInjection) -> str | None:
+    for volume in (admitted.manifest.get("spec") or {}).get("volumes") or ():
+        if volume.get("name") != admitted.plan.volume_name:
+            continue
+        for source in (volume.get("projected") or {}).get("sources") or ():
+            token = source.get("serviceAccountToken")
+            if token is not None and token.get("path") == admitted.plan.token_path:
+                return str(token.get("audience") or "")
+    return None
+
+
+# A pod without its identity: PR201 to PR207, PR211, PR212
+
+
+def check_missing_identity(facts: ChainFacts, pod: PodFacts, admitted: PodInjection) -> list[Finding]:
+    restart = Restart(pod.workload)
+    if admitted.has_parts:
+        return [_undone(facts, pod, admitted)]
+    set_up = registration.look(facts, pod.manifest)
+    if facts.binding.identity is None:  # the binding's remedy makes the pods anew
+        return list(set_up.findings)
+    if set_up.findings:
+        return [replace(one, remedy=one.remedy.then(restart)) for one in set_up.findings]
+    lacking = ", ".join(admitted.containers_without_identity)
+    told = _told_at_admission(facts, pod)
+    made = pod.manifest["metadata"].get("creationTimestamp", "")
+    bound_at, what = _bound_at(facts)
+    why = f" ({set_up.unknown})" if set_up.unknown and not bound_at and not told else f" ({told})" if told else ""
+    older = bound_at and made and made <= bound_at
+    if older or (not bound_at and "failed" not in told):
+        times = f"made {made}" + (f", {what} {bound_at}" if bound_at else "")
+        return [
+            Finding(
+                "PR207",
+                f"{name_of(pod).capitalize()} was made before its service account had this role, and a pod's identity "
+                f"is fixed when it is made{why}.",
+                about(pod, "metadata"),
+                Remedy("make the pod anew", (restart,)),
+                expected=f"variables and token in {lacking}",
+                got=times,
+            )
+        ]
+    return [
+        Finding(
+            "PR212",
+            f"{name_of(pod).capitalize()} was let in without its identity, though its service account had the role: "
+            f"the webhook was not asked, or did not answer{why}.",
+            about(pod, "metadata"),
+            Remedy("make the pod anew, now that the webhook answers", (restart,)),
+            expected=f"variables and token in {lacking}",
+            got=f"made {made}, {what} {bound_at}" if bound_at else f"made {made}",
+        )
+    ]
+
+
+def _bound_at(facts: ChainFacts) -> tuple[str, str]:
+    """Return when the service account was last known to be bound, RFC 3339, and by what that is known."""
+    account = facts.service_account.manifest if isinstance(facts.service_account.manifest, dict) else {}
+    metadata = account.get("metadata", {})
+    wanted = f"f:{facts.rules.role_annotation}"
+    times = [
+        str(entry.get("time", ""))
+        for entry in metadata.get("managedFields") or ()
+        if wanted in ((entry.get("fieldsV1") or {}).get("f:metadata") or {}).get("f:annotations", {})
+    ]
+    if times:
+        return max(times), "annotated"
+    return "", ""
+
+
+def _told_at_admission(facts: ChainFacts, pod: PodFacts) -> str:
+    """Return what the world's event log tells of the pod's admission."""
+    where = f"{facts.target.namespace}/{pod.name}"
+    made = pod.manifest["metadata"].get("creationTimestamp", "")
+    for event in facts.log:
+        if event.kind == "admission" and event.on == where and event.outcome == "allowed" and event.why:
+            return f"its admission at {made}: {event.why}"
+    return ""
+
+
+def _undone(facts: ChainFacts, pod: PodFacts, admitted: PodInjection) -> Finding:
+    hooks = facts.webhook.known
+    labels = (
+        {} if isinstance(facts.service_account.namespace_labels, Unknown) else facts.service_account.namespace_labels
+    )
+    asked = [one for one in hooks if is_asked(one, pod.manifest, facts.target.namespace, labels).called]
+    ours = next((one for one in asked if is_identity_webhook(one)), None)
+    others = [one for one in asked if not is_identity_webhook(one)]
+    culprits = [one for one in others if _changed(facts, pod, one.configuration, one.name)] or others
+    restart = Restart(pod.workload, without_identity(pod.manifest, admitted.plan))
+    changes: list[Change] = []
+    if ours is not None and ours.webhook.get("reinvocationPolicy") != "IfNeeded":
+        changes.append(registration.patch(facts, ours, "reinvocationPolicy", "IfNeeded"))
+    else:
+        changes += [_keep_away(facts, one.configuration, one.name) for one in culprits]
+    names = ", ".join(one.name for one in culprits) or "something"
+    lacking = ", ".join(admitted.containers_without_identity)
+    return Finding(
+        "PR211",
+        f"{name_of(pod).capitalize()} has only part of what the webhook gives: {names} changed the pod after it.",
+        about(pod, "spec"),
+        Remedy(
+            "have the identity webhook look again" if changes and ours is not None
+            and ours.webhook.get("reinvocationPolicy") != "IfNeeded" else f"keep {names} away from this namespace",
+            (*changes, restart),
+        ),
+        expected=f"all of it, in {lacking} too",
+        got=f"the volume, a mount or a variable, but not all in {lacking}",
+    )  # fmt: skip
+
+
+def _changed(facts: ChainFacts, pod: PodFacts, configuration: str, name: str) -> bool:
+    where = f"{facts.target.namespace}/{pod.name}"
+    for event in facts.log:
+        if event.kind == "admission" and event.on == where and event.explanation:
+            traces = event.explanation.get("webhooks", [])
+            return any(
+                one.get("configuration") == configuration
+                and one.get("webhook") == name
+                and one.get("outcome") == "mutated"
+                for one in traces
+            )
+    return False
+
+
+def _keep_away(facts: ChainFacts, configuration: str, name: str) -> PatchObject:
+    hooks = facts.webhook.known
+    index, hook = next(
+        (index, one)
+        for index, one in enumerate(one for one in hooks if one.configuration == configuration)
+        if one.name == name
+    )
+    selector = hook.webhook.get("namespaceSelector") or {}
+    away = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [facts.target.namespace]}
+    value = {**selector, "matchExpressions": [*(selector.get("matchExpressions") or ()), away]}
+    operation = {"op": "add", "path": f"/webhooks/{index}/namespaceSelector", "value": value}
+    return PatchObject("MutatingWebhookConfiguration", "", configuration, (operation,))

@@ -1,0 +1,23 @@
+"""What the checks of a pod share: its name, and places in it."""
+
+from __future__ import annotations
+
+from podrole.doctor.facts.pods import PodFacts
+from podrole.doctor.report.findings import (
+    About,
+)
+
+
+def name_of(pod: PodFacts) -> str:
+    return f"pod {pod.name}"
+
+
+def about(pod: PodFacts, *path: str) -> About:
+    kind = pod.workload.kind if not pod.manifest.get("metadata", {}).get("uid") else "Pod"
+    name = pod.workload.name if kind != "Pod" else pod.name
+    prefix = pod.workload.template if kind != "Pod" else ()
+    return About(kind, pod.workload.namespace, name, (*prefix, *path))
+
+
+def escaped(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,65 @@
+"""Link 1: the value of the role annotation is the ARN of a role."""
+
+from __future__ import annotations
+
+from podrole.doctor.facts.binding import BindingMistake, clean
+from podrole.doctor.facts.chain import ChainFacts
+from podrole.doctor.links.candidate_roles import role_meant
+from podrole.doctor.links.service_account_common import about, annotated, name_of
+from podrole.doctor.remedies.changes import (
+    ByHand,
+    Remedy,
+)
+from podrole.doctor.remedies.restart import recreate_pods
+from podrole.doctor.report.findings import Finding
+from podrole.iam.arn import parse_arn
+from podrole.iam.errors import InvalidARN
+from podrole.webhook.identity import role_arn
+from podrole.webhook.identity.binding import Identity
+
+# PR105, PR106, PR107, PR108
+
+
+def check_role_annotation(facts: ChainFacts, identity: Identity) -> Finding | None:
+    value = identity.role_arn
+    why = role_arn.problem_with(value, relaxed=bool(identity.endpoint_url), partition=facts.rules.partition)
+    if why is None:
+        return None
+    code, what = _classified(facts, value, why)
+    right = clean(value) if code == "PR108" else role_meant(facts, clean(value))
+    remedy = Remedy("annotate it with the role's ARN")
+    if right is not None and role_arn.problem_with(right, partition=facts.rules.partition) is None:
+        remedy = Remedy(f"annotate it with {right}", (annotated(facts, right), *recreate_pods(facts)))
+    else:
+        key = facts.rules.role_annotation
+        target = facts.target
+        remedy = Remedy(
+            "annotate it with a role's ARN",
+            (ByHand(f"kubectl annotate serviceaccount {target.service_account} --namespace {target.namespace} "
+                    f"--overwrite {key}=arn:aws:iam::<account>:role/<name>"),),
+        )  # fmt: skip
+    return Finding(
+        code,
+        what,
+        about(facts, "metadata", "annotations", facts.rules.role_annotation),
+        remedy,
+        expected="arn:<partition>:iam::<account>:role/<name>",
+        got=repr(value),
+        evidence={"fault": why},
+    )
+
+
+def _classified(facts: ChainFacts, value: str, why: str) -> tuple[str, str]:
+    place = name_of(facts.target)
+    if facts.binding.mistake is BindingMistake.CHARACTERS:
+        return "PR108", f"The annotation of {place} has characters in it that no ARN has: a blank, a quote or worse."
+    try:
+        named = parse_arn(value)
+    except InvalidARN:
+        return "PR105", f"The annotation of {place} holds no ARN."
+    if not named.is_role and named.resource_type != "role":
+        kind = "session" if named.is_assumed_role else named.resource_type
+        return "PR106", f"The annotation of {place} names something of IAM that is no role: a {named.service} {kind}."
+    if "partition" in why:
+        return "PR107", f"The role that {place} names {why}."
+    return "PR105", f"The role that {place} names {why}."

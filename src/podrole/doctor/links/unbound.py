@@ -1,0 +1,193 @@
+"""Link 1: a service account that nothing binds to a role, and how it was probably meant to be bound."""
+
+from __future__ import annotations
+
+from podrole.doctor.facts.binding import BindingMistake, annotations_of
+from podrole.doctor.facts.chain import ChainFacts
+from podrole.doctor.facts.exchange import ExchangeQuestion, expected_provider
+from podrole.doctor.facts.pods import PodFacts
+from podrole.doctor.links.candidate_roles import role_meant, role_named_like, trusting_roles
+from podrole.doctor.links.service_account_common import about, annotated, name_of
+from podrole.doctor.remedies.changes import (
+    ByHand,
+    Change,
+    CreateProvider,
+    CreateRole,
+    PatchPods,
+    Remedy,
+)
+from podrole.doctor.remedies.restart import recreate_pods
+from podrole.doctor.remedies.trust_policy import trust_document
+from podrole.doctor.report.findings import About, Finding
+from podrole.doctor.similarity import nearest
+from podrole.doctor.unknown import Unknown, read
+from podrole.iam.directory import Role
+from podrole.webhook.identity import role_arn
+
+_LONGEST_NAME = 64  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+
+
+# PR102, PR103, PR104, PR109
+
+
+def check_unbound(facts: ChainFacts) -> Finding:
+    binding, target = facts.binding, facts.target
+    key = facts.rules.role_annotation
+    if binding.mistake is BindingMistake.KEY:
+        right = _right_value(facts, binding.value)
+        return Finding(
+            "PR103",
+            f"The annotation of {name_of(target)} that should name its role has another key.",
+            about(facts, "metadata", "annotations", binding.key),
+            Remedy(
+                "give the annotation its right key",
+                (annotated(facts, right, **{binding.key: None}), *recreate_pods(facts)),
+            ),
+            expected=repr(key),
+            got=repr(binding.key),
+        )
+    if binding.mistake is BindingMistake.ON_POD:
+        pod = _carrier(facts, binding.key)
+        right = _right_value(facts, binding.value)
+        return Finding(
+            "PR104",
+            f"The role's annotation is on {_pod_name(pod)}; the webhook reads it from the service account.",
+            About("Pod", target.namespace, pod.name if pod else "", ("metadata", "annotations", binding.key)),
+            Remedy("annotate the service account", (annotated(facts, right), *recreate_pods(facts))),
+            expected=f"{key} on {name_of(target)}",
+            got=f"{binding.key} on {_pod_name(pod)}",
+        )
+    candidates = trusting_roles(facts)
+    others = _bound_neighbours(facts)
+    if not candidates and target.pod is not None and _looks_mistaken(facts, others):
+        return _other_service_account(facts, others)
+    return Finding(
+        "PR102",
+        f"Nothing binds {name_of(target)} to a role.",
+        about(facts, "metadata", "annotations"),
+        _binding(facts, candidates),
+        expected=f"annotation {key} with a role's ARN",
+        got=_annotations_in_words(facts),
+    )
+
+
+def _binding(facts: ChainFacts, candidates: list[Role]) -> Remedy:
+    """Return how it is bound: to the one role that trusts it, to one that is named like it, or to a new one."""
+    if len(candidates) == 1:
+        return Remedy(
+            f"annotate it with the one role that trusts it, {candidates[0].name}",
+            (annotated(facts, candidates[0].arn), *recreate_pods(facts)),
+        )
+    target = facts.target
+    if not candidates:
+        named = role_named_like(facts)
+        if named is not None:
+            return Remedy(
+                f"annotate it with its role: is it {named.name}? (its trust policy is looked at next)",
+                (annotated(facts, named.arn), *recreate_pods(facts)),
+            )
+        created = _new_role(facts)
+        if created:
+            return Remedy(
+                "create a role for it and name that; or name one that is there", (*created, *recreate_pods(facts))
+            )
+    listed = ", ".join(role.arn for role in candidates[:5]) or "arn:aws:iam::<account>:role/<name>"
+    command = f"kubectl annotate serviceaccount {target.service_account} --namespace {target.namespace}"
+    return Remedy(
+        "annotate it with the ARN of its role" + (", one of those that trust it" if candidates else ""),
+        (ByHand(f"{command} {facts.rules.role_annotation}=ARN   # {listed}"),),
+    )
+
+
+def _new_role(facts: ChainFacts) -> tuple[Change, ...]:
+    """Return what makes a role for the service account, and the provider where the account has none; nothing where the
+    account or the issuer is not known."""
+    if not facts.account.id or isinstance(facts.issuer.url, Unknown):
+        return ()
+    target = facts.target
+    name = f"{target.namespace}-{target.service_account}"[:_LONGEST_NAME]
+    arn = f"arn:{facts.rules.partition or 'aws'}:iam::{facts.account.id}:role/{name}"
+    question = ExchangeQuestion(arn, facts.issuer.url, target.subject, facts.settings.token_audience, facts.at)
+    provider = expected_provider(question)
+    roles = read(facts.account.roles)
+    known = read(lambda: facts.account.oidc_provider(facts.account.id, question.issuer))
+    if isinstance(roles, Unknown) or isinstance(known, Unknown) or any(role.name == name for role in roles):
+        return ()
+    thumbprints = () if facts.issuer.thumbprint is None else (facts.issuer.thumbprint,)
+    missing = () if known is not None else (CreateProvider(question.issuer, (question.audience,), thumbprints),)
+    return (*missing, CreateRole(name, "/", trust_document(question, provider.arn)), annotated(facts, arn))
+
+
+def _right_value(facts: ChainFacts, value: str) -> str:
+    """Return a role's ARN for what was written, where it can be made out."""
+    if role_arn.problem_with(value) is None:
+        return value
+    return role_meant(facts, value) or value
+
+
+def _carrier(facts: ChainFacts, key: str) -> PodFacts | None:
+    pods = facts.known_pods
+    return next((one for one in pods if annotations_of(one.manifest).get(key)), None)
+
+
+def _pod_name(pod: PodFacts | None) -> str:
+    return f"pod {pod.name}" if pod is not None else "the pod"
+
+
+def _annotations_in_words(facts: ChainFacts) -> str:
+    account = facts.service_account.manifest
+    keys = sorted(annotations_of(account)) if isinstance(account, dict) else []
+    return f"the annotations {', '.join(keys)}" if keys else "no annotations"
+
+
+def _bound_neighbours(facts: ChainFacts) -> list[str]:
+    """Return the service accounts of the namespace that are bound to a role."""
+    if isinstance(facts.service_account.neighbours, Unknown):
+        return []
+    found = []
+    for one in facts.service_account.neighbours:
+        name = one["metadata"]["name"]
+        if name == facts.target.service_account:
+            continue
+        if facts.binding_of_neighbour(one).identity is not None:
+            found.append(name)
+    return found
+
+
+def _looks_mistaken(facts: ChainFacts, others: list[str]) -> bool:
+    """Say whether a pod seems to run under another service account than was meant: under ``default``, or under one of
+    another name than its own while there is one like it."""
+    name = facts.target.service_account
+    hints = _hints(facts)
+    return bool(others) and (name == "default" or (name not in hints and any(nearest(hint, others) for hint in hints)))
+
+
+def _hints(facts: ChainFacts) -> list[str]:
+    """Return the names of the pod and of what makes it: service accounts are often named like that."""
+    pod = None if isinstance(facts.pods, Unknown) or not facts.pods else facts.pods[0]
+    return [] if pod is None else [pod.workload.name, pod.name]
+
+
+def _other_service_account(facts: ChainFacts, others: list[str]) -> Finding:
+    pod = None if isinstance(facts.pods, Unknown) or not facts.pods else facts.pods[0]
+    target = facts.target
+    meant = (
+        others[0]
+        if len(others) == 1
+        else next((found for hint in _hints(facts) if (found := nearest(hint, others))), None)
+    )
+    changes: tuple[Change, ...] = (ByHand(f"choose among the service accounts {', '.join(others)}"),)
+    if pod is not None and meant is not None:
+        operations = tuple(
+            {"op": "add", "path": f"/spec/{member}", "value": meant}
+            for member in ("serviceAccountName", "serviceAccount")
+        )
+        changes = (PatchPods(pod.workload, operations),)
+    return Finding(
+        "PR109",
+        f"Pod {target} runs under service account {target.service_account}, which nothing binds to a role.",
+        About("Pod", target.namespace, target.pod or "", ("spec", "serviceAccountName")),
+        Remedy(f"run it under {meant or 'the service account that has the role'}", changes),
+        expected=f"a service account that has a role: {', '.join(others)}",
+        got=repr(target.service_account),
+    )
