@@ -7,16 +7,11 @@ from dataclasses import dataclass
 
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.target import DoctorTarget
-from podrole.doctor.links import (
-    container,
-    injection,
-    issuer,
-    live,
-    permissions,
-    provider,
-    service_account,
-    trust,
-)
+from podrole.doctor.links import issuer, live, permissions, provider
+from podrole.doctor.links.container import check as container
+from podrole.doctor.links.injection import check as injection
+from podrole.doctor.links.service_account import check as service_account
+from podrole.doctor.links.trust import check as trust
 from podrole.doctor.report.findings import Finding, LinkState, LinkVerdict, Severity
 
 Check = Callable[[ChainFacts], LinkVerdict | None]

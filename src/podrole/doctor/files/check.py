@@ -19,7 +19,7 @@ from podrole.doctor.facts.exchange import STRANGER
 from podrole.doctor.facts.gather import Gatherer
 from podrole.doctor.facts.target import DoctorTarget
 from podrole.doctor.files.edits import Edit, edits_of
-from podrole.doctor.links.candidate_roles import trusting_roles
+from podrole.doctor.links.service_account.candidate_roles import trusting_roles
 from podrole.doctor.remedies.changes import ByHand, Remedy
 from podrole.doctor.report.findings import About, Finding, Severity
 from podrole.doctor.sources.documents import Document, find_files, read_documents

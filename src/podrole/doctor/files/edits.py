@@ -16,9 +16,9 @@ from podrole.doctor.remedies.changes import (
     Restart,
     SetEnvironment,
     SetTrustPolicy,
+    json_pointer,
 )
 from podrole.doctor.sources.cluster import Workload
-from podrole.doctor.sources.documents import Where
 from podrole.doctor.sources.policies import Origin
 
 Origins = Mapping[tuple[str, str, str], Origin]
@@ -60,14 +60,14 @@ def _edit(change: Change, origins: Origins) -> Edit | None:
             origin = origins.get((workload.kind, workload.namespace, workload.name))
             if origin is None:
                 return None
-            prefix = _pointer(workload.template)
+            prefix = json_pointer(*workload.template)
             operations = change.operations if isinstance(change, PatchPods) else _environment(change, _value(origin))
             return _at(origin, [{**one, "path": prefix + one["path"]} for one in operations])
     return None
 
 
 def _at(origin: Origin, operations: Iterable[Operation]) -> Edit:
-    prefix = _pointer(origin.where)
+    prefix = json_pointer(*origin.where)
     moved = tuple({**one, "path": prefix + one["path"]} for one in operations)
     return Edit(origin.document.path, origin.document.index, moved)
 
@@ -84,7 +84,7 @@ def _annotated(change: Annotate, value: Any) -> Iterator[Operation]:
     if known is None:
         yield {"op": "add", "path": "/metadata/annotations", "value": {}}
     for key, text in change.annotations.items():
-        path = _pointer(("metadata", "annotations", key))
+        path = json_pointer("metadata", "annotations", key)
         if text is not None:
             yield {"op": "add", "path": path, "value": text}
         elif key in (known or {}):
@@ -119,7 +119,3 @@ def _pod(workload: Workload, value: Any) -> Any:
     for step in workload.template:
         value = value[step]
     return value
-
-
-def _pointer(where: Where) -> str:
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in where)

@@ -16,6 +16,11 @@ Operation = Mapping[str, Any]
 """One operation of a JSON Patch (RFC 6902)."""
 
 
+def json_pointer(*steps: str | int) -> str:
+    """Return the JSON Pointer (RFC 6901) that leads through an object by these keys and indexes."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
 @dataclass(frozen=True, slots=True)
 class Annotate:
     """Set annotations of an object; a value of None removes one."""

@@ -9,7 +9,7 @@ from typing import Any
 from podrole.cluster.admission.matching import NAMESPACE_NOT_SELECTED, NO_RULE, OBJECT_NOT_SELECTED, RegisteredWebhook
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.registered_webhooks import is_asked, is_identity_webhook, unmet_requirements
-from podrole.doctor.remedies.changes import Apply, ByHand, Change, Label, PatchObject, PatchPods, Remedy
+from podrole.doctor.remedies.changes import Apply, ByHand, Change, Label, PatchObject, PatchPods, Remedy, json_pointer
 from podrole.doctor.report.findings import About, Finding
 from podrole.doctor.sources.cluster import Object, Workload
 from podrole.doctor.unknown import Unknown
@@ -152,7 +152,7 @@ def _selecting_pod(facts: ChainFacts, missed: list[Mapping[str, Any]], own: Mapp
     operations: list[dict[str, Any]] = [] if own else [{"op": "add", "path": "/metadata/labels", "value": {}}]
     for part in missed:
         value = _label_for(part)
-        path = f"/metadata/labels/{part['key'].replace('~', '~0').replace('/', '~1')}"
+        path = json_pointer("metadata", "labels", part["key"])
         operations.append(
             {"op": "remove", "path": path} if value is None else {"op": "add", "path": path, "value": value}
         )

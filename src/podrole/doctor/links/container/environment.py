@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from podrole.base.partitions import partition_of, regions
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.containers import ContainerFacts
-from podrole.doctor.links.container_common import about, listed, present, sentence, unset
+from podrole.doctor.links.container.common import about, listed, present, sentence, unset
 from podrole.doctor.remedies.changes import ByHand, Change, Remedy, SetEnvironment
 from podrole.doctor.report.findings import Finding, Severity
 from podrole.doctor.similarity import nearest

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.exchange import ExchangeEvaluation, ExchangeQuestion, expected_provider
-from podrole.doctor.links import pod_identity_trust
-from podrole.doctor.links.trust_scope import trust_excess
+from podrole.doctor.links.trust import pod_identity
+from podrole.doctor.links.trust.scope import trust_excess
 from podrole.doctor.remedies.changes import Annotate, CreateRole, Remedy, SetTrustPolicy
 from podrole.doctor.remedies.restart import recreate_pods, rerun_ended_pods
 from podrole.doctor.remedies.trust_policy import evidence_of, repaired_trust_policy, trust_document
@@ -61,7 +61,7 @@ def check(facts: ChainFacts) -> LinkVerdict:
     """Say whether the role lets the service account in."""
     identity = facts.identity
     if identity is not None and identity.method == "container_credentials":
-        return pod_identity_trust.check(facts)
+        return pod_identity.check(facts)
     evaluation, role = facts.role.evaluation, facts.role.role
     if isinstance(role, Unknown):
         return unknown(LINK, role.what)

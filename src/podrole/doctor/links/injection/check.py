@@ -8,10 +8,10 @@ from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.injection import PodInjection
 from podrole.doctor.facts.pods import PodFacts
 from podrole.doctor.facts.registered_webhooks import is_identity_webhook
-from podrole.doctor.links import registration
-from podrole.doctor.links.injected_containers import check_containers
-from podrole.doctor.links.injected_identity import check_missing_identity, check_stale_identity
-from podrole.doctor.links.pod_common import name_of
+from podrole.doctor.links.injection import registration
+from podrole.doctor.links.injection.common import name_of
+from podrole.doctor.links.injection.containers import check_containers
+from podrole.doctor.links.injection.identity import check_missing_identity, check_stale_identity
 from podrole.doctor.remedies.changes import Remedy
 from podrole.doctor.report.findings import (
     About,

@@ -8,13 +8,11 @@ from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.injection import PodInjection, value_of
 from podrole.doctor.facts.pods import PodFacts, containers
 from podrole.doctor.facts.registered_webhooks import is_asked, is_identity_webhook
-from podrole.doctor.links import registration
-from podrole.doctor.links.pod_common import about, name_of
+from podrole.doctor.links.injection import registration
+from podrole.doctor.links.injection.common import about, name_of
 from podrole.doctor.remedies.changes import Change, PatchObject, Remedy, Restart
 from podrole.doctor.remedies.restart import without_identity
-from podrole.doctor.report.findings import (
-    Finding,
-)
+from podrole.doctor.report.findings import Finding
 from podrole.doctor.unknown import Unknown
 from podrole.webhook.patch.injection_plan import CREDENTIALS
 

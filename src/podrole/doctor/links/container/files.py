@@ -10,8 +10,8 @@ from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.containers import ContainerFacts, containers_of
 from podrole.doctor.facts.injection import PodInjection
 from podrole.doctor.facts.pods import PodFacts, containers
-from podrole.doctor.links.container_common import about, present, sentence, unset
-from podrole.doctor.links.images import outdated
+from podrole.doctor.links.container.common import about, present, sentence, unset
+from podrole.doctor.links.container.images import outdated
 from podrole.doctor.remedies.changes import Change, PatchPods, Remedy
 from podrole.doctor.report.findings import About, Finding, Severity
 from podrole.webhook.identity.binding import Identity

@@ -9,13 +9,10 @@ from podrole.doctor.facts.binding import annotations_of
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.injection import PodInjection, is_set, reads_own_token, value_of
 from podrole.doctor.facts.pods import PodFacts, containers
-from podrole.doctor.links.pod_common import about, escaped, name_of
-from podrole.doctor.remedies.changes import Change, PatchPods, Remedy, SetEnvironment
+from podrole.doctor.links.injection.common import about, name_of
+from podrole.doctor.remedies.changes import Change, PatchPods, Remedy, SetEnvironment, json_pointer
 from podrole.doctor.remedies.restart import without_identity
-from podrole.doctor.report.findings import (
-    Finding,
-    Severity,
-)
+from podrole.doctor.report.findings import Finding, Severity
 from podrole.webhook.identity.annotations import SKIP_CONTAINERS
 from podrole.webhook.patch.injection_plan import CREDENTIALS
 
@@ -45,7 +42,7 @@ def _skipped(facts: ChainFacts, pod: PodFacts, container: Mapping[str, Any], *, 
     name = container.get("name", "")
     listed = [one.strip() for one in (annotations_of(pod.manifest).get(key) or "").split(",")]
     kept = ",".join(one for one in listed if one != name)
-    pointer = f"/metadata/annotations/{escaped(key)}"
+    pointer = json_pointer("metadata", "annotations", key)
     operation = {"op": "replace", "path": pointer, "value": kept} if kept else {"op": "remove", "path": pointer}
     return Finding(
         "PR209",

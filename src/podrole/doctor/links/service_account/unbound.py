@@ -6,16 +6,9 @@ from podrole.doctor.facts.binding import BindingMistake, annotations_of
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.exchange import ExchangeQuestion, expected_provider
 from podrole.doctor.facts.pods import PodFacts
-from podrole.doctor.links.candidate_roles import role_meant, role_named_like, trusting_roles
-from podrole.doctor.links.service_account_common import about, annotated, name_of
-from podrole.doctor.remedies.changes import (
-    ByHand,
-    Change,
-    CreateProvider,
-    CreateRole,
-    PatchPods,
-    Remedy,
-)
+from podrole.doctor.links.service_account.candidate_roles import role_meant, role_named_like, trusting_roles
+from podrole.doctor.links.service_account.common import about, annotated, name_of
+from podrole.doctor.remedies.changes import ByHand, Change, CreateProvider, CreateRole, PatchPods, Remedy
 from podrole.doctor.remedies.restart import recreate_pods
 from podrole.doctor.remedies.trust_policy import trust_document
 from podrole.doctor.report.findings import About, Finding

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.target import DoctorTarget
-from podrole.doctor.remedies.changes import (
-    Annotate,
-)
+from podrole.doctor.remedies.changes import Annotate
 from podrole.doctor.report.findings import About
 
 KIND = "ServiceAccount"

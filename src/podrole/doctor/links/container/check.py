@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.containers import containers_of
-from podrole.doctor.links.container_environment import check_environment
-from podrole.doctor.links.container_files import check_files, check_token_file
+from podrole.doctor.links.container.environment import check_environment
+from podrole.doctor.links.container.files import check_files, check_token_file
 from podrole.doctor.report.findings import Finding, Link, LinkVerdict, unknown, verdict_from
 from podrole.doctor.unknown import Unknown
 

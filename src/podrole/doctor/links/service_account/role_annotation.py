@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from podrole.doctor.facts.binding import BindingMistake, clean
 from podrole.doctor.facts.chain import ChainFacts
-from podrole.doctor.links.candidate_roles import role_meant
-from podrole.doctor.links.service_account_common import about, annotated, name_of
-from podrole.doctor.remedies.changes import (
-    ByHand,
-    Remedy,
-)
+from podrole.doctor.links.service_account.candidate_roles import role_meant
+from podrole.doctor.links.service_account.common import about, annotated, name_of
+from podrole.doctor.remedies.changes import ByHand, Remedy
 from podrole.doctor.remedies.restart import recreate_pods
 from podrole.doctor.report.findings import Finding
 from podrole.iam.arn import parse_arn

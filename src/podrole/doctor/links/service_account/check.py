@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from podrole.doctor.facts.chain import ChainFacts
-from podrole.doctor.links.candidate_roles import trusting_roles
-from podrole.doctor.links.role_annotation import check_role_annotation
-from podrole.doctor.links.service_account_common import KIND, about, annotated, name_of
-from podrole.doctor.links.unbound import check_unbound
-from podrole.doctor.remedies.changes import (
-    Annotate,
-    Apply,
-    Change,
-    Remedy,
-)
+from podrole.doctor.links.service_account.candidate_roles import trusting_roles
+from podrole.doctor.links.service_account.common import KIND, about, annotated, name_of
+from podrole.doctor.links.service_account.role_annotation import check_role_annotation
+from podrole.doctor.links.service_account.unbound import check_unbound
+from podrole.doctor.remedies.changes import Annotate, Apply, Change, Remedy
 from podrole.doctor.remedies.restart import recreate_pods
 from podrole.doctor.report.findings import Finding, Link, LinkVerdict, Severity, broken, holds, unknown
 from podrole.doctor.similarity import nearest

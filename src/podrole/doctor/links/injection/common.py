@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from podrole.doctor.facts.pods import PodFacts
-from podrole.doctor.report.findings import (
-    About,
-)
+from podrole.doctor.report.findings import About
 
 
 def name_of(pod: PodFacts) -> str:
@@ -13,11 +11,7 @@ def name_of(pod: PodFacts) -> str:
 
 
 def about(pod: PodFacts, *path: str) -> About:
-    kind = pod.workload.kind if not pod.manifest.get("metadata", {}).get("uid") else "Pod"
+    kind = pod.workload.kind if not pod.exists else "Pod"
     name = pod.workload.name if kind != "Pod" else pod.name
     prefix = pod.workload.template if kind != "Pod" else ()
     return About(kind, pod.workload.namespace, name, (*prefix, *path))
-
-
-def escaped(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")

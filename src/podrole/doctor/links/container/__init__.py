@@ -1,0 +1,1 @@
+"""Link 3: nothing in the container takes precedence over the identity."""

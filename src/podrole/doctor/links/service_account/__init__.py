@@ -1,0 +1,1 @@
+"""Link 1: the service account exists, and names a role."""

@@ -1,0 +1,1 @@
+"""Link 6: the role exists, and trusts this service account and no other."""
