@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
+from podrole.account.identities import IdentityDirectory
 from podrole.aws.authenticate import authenticate, is_unsigned_operation
 from podrole.aws.caller import ANONYMOUS, Caller
-from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.call import IdentifiedCall, ReceivedRequest
 from podrole.aws.protocol.catalogue import services
@@ -51,8 +51,8 @@ class FakeDirectory:
         return next((one for one in self.users if (one.account, one.id, one.arn.split(":")[1]) == wanted), None)
 
 
-def as_directory(directory: FakeDirectory) -> MotoDirectory:
-    return cast("MotoDirectory", directory)
+def as_directory(directory: FakeDirectory) -> IdentityDirectory:
+    return cast("IdentityDirectory", directory)
 
 
 def signed(service: str = "sts", *, at: float = NOW, **options: Any) -> HTTPRequest:

@@ -109,16 +109,14 @@ def _structure_of_query(tree: Any, shape: Shape, *, ec2: bool) -> dict[str, Any]
     return found
 
 
+@functools.cache
 def query_names(shape: Shape, ec2: bool) -> dict[str, tuple[tuple[str, Any], ...]]:
     """Return the members of a structure by the names that they have in a query."""
-    cache: dict[bool, dict[str, tuple[tuple[str, Any], ...]]] = shape.__dict__.setdefault("_podrole_names", {})
-    if ec2 not in cache:
-        names: dict[str, tuple[tuple[str, Any], ...]] = {}
-        for member, member_shape in shape.members.items():
-            token = query_name(member, member_shape, ec2=ec2)
-            names[token] = (*names.get(token, ()), (member, member_shape))
-        cache[ec2] = names
-    return cache[ec2]
+    names: dict[str, tuple[tuple[str, Any], ...]] = {}
+    for member, member_shape in shape.members.items():
+        token = query_name(member, member_shape, ec2=ec2)
+        names[token] = (*names.get(token, ()), (member, member_shape))
+    return names
 
 
 def query_name(member: str, shape: Shape, *, ec2: bool) -> str:
@@ -231,15 +229,12 @@ def _structure_of_json(found: Any, shape: Shape) -> dict[str, Any]:
     }
 
 
+@functools.cache
 def _json_names(shape: Shape) -> dict[str, tuple[str, Any]]:
-    names: dict[str, tuple[str, Any]] | None = shape.__dict__.get("_podrole_json")
-    if names is None:
-        names = {
-            str(member_shape.serialization.get("name", member)): (member, member_shape)
-            for member, member_shape in shape.members.items()
-        }
-        shape.__dict__["_podrole_json"] = names
-    return names
+    return {
+        str(member_shape.serialization.get("name", member)): (member, member_shape)
+        for member, member_shape in shape.members.items()
+    }
 
 
 def _json_value(value: Any, shape: Shape) -> Any:
@@ -307,10 +302,8 @@ class _Bindings(NamedTuple):
     in_body: frozenset[str]
 
 
+@functools.cache
 def _bindings(shape: Shape) -> _Bindings:
-    found: _Bindings | None = shape.__dict__.get("_podrole_bindings")
-    if found is not None:
-        return found
     bound: dict[str, dict[str, tuple[str, Shape]]] = {"uri": {}, "header": {}, "querystring": {}, "headers": {}}
     open_query: list[tuple[str, Shape]] = []
     outside = {shape.serialization.get("payload")}
@@ -324,7 +317,7 @@ def _bindings(shape: Shape) -> _Bindings:
             open_query.append((member, one))
         elif where in bound:
             bound[where][name.lower() if where.startswith("header") else name] = (member, one)
-    found = shape.__dict__["_podrole_bindings"] = _Bindings(
+    return _Bindings(
         bound["uri"],
         bound["header"],
         bound["querystring"],
@@ -333,7 +326,6 @@ def _bindings(shape: Shape) -> _Bindings:
         shape.serialization.get("payload"),
         frozenset(shape.members) - outside,
     )
-    return found
 
 
 def _read_query(call: IdentifiedCall, bindings: _Bindings, found: dict[str, Any]) -> None:
