@@ -28,10 +28,10 @@ def refused(*words: str, cwd: Path, env: dict[str, str] | None = None) -> str:
 @pytest.mark.parametrize(
     ("option", "part"),
     [
-        ("--aws-port", "The local AWS"),
-        ("--cluster-port", "The cluster"),
-        ("--webhook-port", "The webhook"),
-        ("--issuer-port", "The cluster's issuer"),
+        ("--aws-port", "the local AWS"),
+        ("--cluster-port", "the cluster"),
+        ("--webhook-port", "the webhook"),
+        ("--issuer-port", "the cluster's issuer"),
     ],
 )
 @pytest.mark.parametrize("how", [(), ("--detach",)], ids=["foreground", "detached"])

@@ -15,9 +15,10 @@ import pytest
 from podrole.cluster.assembly.server import Cluster, ClusterSettings
 from podrole.cluster.core.users import ADMINISTRATOR
 from podrole.oidc.keys import SigningKey
+from podrole.world.settings import WorldSettings
 from podrole.world.state import WorldDirectory
 from podrole.world.webhook_account import NAME, NAMESPACE, TokenKeeper, create_account
-from podrole.world.world import World, WorldSettings
+from podrole.world.world import World
 from support.api_server import until
 from support.clock import Turned
 

@@ -13,8 +13,9 @@ import pytest
 
 from podrole.aws.emulator import Account
 from podrole.world.errors import AlreadyRunning, NotRunning, StartFailed
+from podrole.world.settings import WorldSettings
 from podrole.world.state import WorldDirectory
-from podrole.world.world import World, WorldSettings
+from podrole.world.world import World
 
 FREE = WorldSettings(aws_port=0, cluster_port=0)
 

@@ -11,7 +11,6 @@ import functools
 import json
 import re
 from collections.abc import Mapping
-from importlib.resources import files
 from typing import NamedTuple
 
 
@@ -66,6 +65,8 @@ def is_region_name(text: str) -> bool:
 @functools.cache
 def regions() -> Mapping[str, str]:
     """Return all regions that botocore knows, each with its partition's name. Needs botocore; reads it once."""
+    from importlib.resources import files  # only this needs it, and it takes a while to import
+
     document = json.loads(files("botocore").joinpath("data", "partitions.json").read_bytes())
     return {
         region: partition["id"]

@@ -68,7 +68,7 @@ def bind(port: int, *, name: str, option: str, address: str = LOOPBACK) -> socke
         if problem.errno == errno.EADDRINUSE:
             what = f"Port {port} is already in use, so {name} cannot listen there."
         else:
-            what = f"{name} cannot listen on port {port}: {problem.strerror}."
+            what = f"{name[0].upper()}{name[1:]} cannot listen on port {port}: {problem.strerror}."
         raise PortInUse(
             what, next_step=f"stop what uses it, or choose another: {option} 0 takes any free port"
         ) from None

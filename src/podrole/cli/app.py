@@ -9,6 +9,8 @@ import typer
 
 from podrole.cli.policy.commands import policy_app
 from podrole.cli.webhook.commands import webhook_app
+from podrole.cli.world_options import with_world_settings
+from podrole.world.settings import WorldSettings
 
 DEFAULT_DIRECTORY = Path(".podrole")
 
@@ -63,24 +65,17 @@ def demo(
 
 
 @app.command()
+@with_world_settings
 def up(
     directory: Directory = DEFAULT_DIRECTORY,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Go on in the background.")] = False,
-    aws_port: Annotated[int, typer.Option(help="Port of the local AWS; 0: any free.", min=0, max=65535)] = 4566,
-    cluster_port: Annotated[int, typer.Option(help="Port of the cluster's API; 0: any free.", min=0, max=65535)] = 6443,
-    webhook_port: Annotated[int, typer.Option(help="Port of the webhook; 0: any free.", min=0, max=65535)] = 0,
-    issuer_port: Annotated[int, typer.Option(help="Port of the cluster's issuer; 0: any free.", min=0, max=65535)] = 0,
-    pod_identity_port: Annotated[
-        int, typer.Option(help="Port of the EKS Pod Identity agent; 0: any free.", min=0, max=65535)
-    ] = 0,
-    account: Annotated[str, typer.Option(help="The AWS account id, 12 digits.")] = "111122223333",
-    region: Annotated[str, typer.Option(help="The AWS region.")] = "us-east-1",
+    *,
+    settings: WorldSettings,
 ) -> None:
     """Start the local AWS, the cluster and the webhook, all on loopback."""
-    from podrole.cli.up import Options, run
+    from podrole.cli.up import run
 
-    options = Options(directory, aws_port, cluster_port, webhook_port, issuer_port, pod_identity_port, account, region)
-    raise typer.Exit(run(options, detach=detach))
+    raise typer.Exit(run(directory, settings, detach=detach))
 
 
 @app.command()

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
-from podrole.base.errors import PodroleError
 from podrole.cli.status import describe
 from podrole.cli.tools import podrole_command
 from podrole.world.errors import NotRunning, StartFailed
+from podrole.world.settings import WorldSettings
 from podrole.world.state import Description, WorldDirectory
 
 LIMIT_SECONDS = 60.0
@@ -30,75 +28,24 @@ In another terminal:
 """
 
 
-class BadOption(PodroleError):
-    """An option's value cannot be right."""
-
-    code = "bad-option"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the command line says."""
-
-    directory: Path
-    aws_port: int
-    cluster_port: int
-    webhook_port: int
-    issuer_port: int
-    pod_identity_port: int
-    account: str
-    region: str
-
-    def check(self) -> None:
-        """Raise BadOption for an account or region that is none."""
-        if not re.fullmatch(r"[0-9]{12}", self.account):
-            raise BadOption("--account is no AWS account id.", got=repr(self.account), expected="12 digits")
-        if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", self.region):
-            raise BadOption("--region is no AWS region.", got=repr(self.region), expected="such as us-east-1")
-
-    def arguments(self) -> list[str]:
-        """Return the options as they would be typed."""
-        named = {
-            "--dir": self.directory,
-            "--aws-port": self.aws_port,
-            "--cluster-port": self.cluster_port,
-            "--webhook-port": self.webhook_port,
-            "--issuer-port": self.issuer_port,
-            "--pod-identity-port": self.pod_identity_port,
-            "--account": self.account,
-            "--region": self.region,
-        }
-        return [word for name, value in named.items() for word in (name, str(value))]
-
-
-def run(options: Options, *, detach: bool) -> int:
-    """Start a world. In the foreground it returns when it has been told to stop, with everything stopped."""
-    options.check()
+def run(path: Path, settings: WorldSettings, *, detach: bool) -> int:
+    """Start a world in the directory ``path``. In the foreground it returns once the world was stopped by a signal."""
+    directory = WorldDirectory(path)
     if detach:
-        return _detached(options)
+        return _detached(directory, settings)
     import uvloop
 
     started = time.monotonic()
-    return uvloop.run(_foreground(options, started))
+    return uvloop.run(_foreground(directory, settings, started))
 
 
-async def _foreground(options: Options, started: float) -> int:
-    from podrole.world.world import World, WorldSettings
+async def _foreground(directory: WorldDirectory, settings: WorldSettings, started: float) -> int:
+    from podrole.world.world import World
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    settings = WorldSettings(
-        options.aws_port,
-        options.cluster_port,
-        options.webhook_port,
-        options.issuer_port,
-        options.pod_identity_port,
-        options.account,
-        options.region,
-    )
-    directory = WorldDirectory(options.directory)
     world = World(directory, settings)
     starting = asyncio.create_task(world.__aenter__())
     interrupted = asyncio.create_task(stop.wait())
@@ -123,11 +70,10 @@ async def _foreground(options: Options, started: float) -> int:
     return 0
 
 
-def _detached(options: Options) -> int:
+def _detached(directory: WorldDirectory, settings: WorldSettings) -> int:
     """Run this same command in a process of its own and wait until its world answers."""
-    directory = WorldDirectory(options.directory)
     directory.lock().close()  # says at once that a world is running here, or that nothing can be written
-    command = [sys.executable, "-m", "podrole", "up", *options.arguments()]
+    command = [sys.executable, "-m", "podrole", "up", "--dir", str(directory.path), *settings.arguments()]
     with directory.log.open("w") as log:
         directory.log.chmod(0o600)
         process = subprocess.Popen(

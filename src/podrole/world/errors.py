@@ -5,6 +5,7 @@
     PodroleError
     └── WorldError
         ├── AlreadyRunning   a world runs in this directory
+        ├── BadSetting       an account or region that cannot be one
         ├── NotRunning       none does
         └── StartFailed      it could not start, and nothing is left of it
 """
@@ -24,6 +25,12 @@ class AlreadyRunning(WorldError):
     """A world runs in this directory already."""
 
     code = "world-already-running"
+
+
+class BadSetting(WorldError):
+    """A setting has a value that cannot be right."""
+
+    code = "bad-option"
 
 
 class NotRunning(WorldError):

@@ -45,25 +45,13 @@ from podrole.world.aws_users import aws_user
 from podrole.world.errors import StartFailed
 from podrole.world.parts import injection_settings, issuer_resolver, node_environment, webhook_configuration
 from podrole.world.pod_identities import PodIdentityFile
+from podrole.world.settings import BY_NAME, WorldSettings
 from podrole.world.state import Description, Secrets, WorldDirectory
 from podrole.world.webhook_account import TokenKeeper, create_account
 
 KUBERNETES_VERSION = "1.36"
 CLUSTER_NAME = "podrole"
 _API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", LOOPBACK)
-
-
-@dataclass(frozen=True, slots=True)
-class WorldSettings:
-    """What a world is told. Ports of 0 take any free one. ``account`` has 12 digits."""
-
-    aws_port: int = 4566
-    cluster_port: int = 6443
-    webhook_port: int = 0
-    issuer_port: int = 0
-    pod_identity_port: int = 0
-    account: str = "111122223333"
-    region: str = "us-east-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +67,19 @@ class _Sockets:
 
     @classmethod
     def bound(cls, settings: WorldSettings, stack: contextlib.AsyncExitStack) -> Self:
-        wanted = (
-            (settings.aws_port, "The local AWS", "--aws-port"),
-            (settings.cluster_port, "The cluster", "--cluster-port"),
-            (settings.issuer_port, "The cluster's issuer", "--issuer-port"),
-            (settings.webhook_port, "The webhook", "--webhook-port"),
-            (0, "The webhook's metrics", "--webhook-port"),
-            (settings.pod_identity_port, "The EKS Pod Identity agent", "--pod-identity-port"),
+        def port_of(name: str) -> socket.socket:
+            setting = BY_NAME[name]
+            return stack.enter_context(bind(getattr(settings, name), name=setting.listener, option=setting.option))
+
+        webhook = BY_NAME["webhook_port"]
+        return cls(
+            aws=port_of("aws_port"),
+            cluster=port_of("cluster_port"),
+            issuer=port_of("issuer_port"),
+            webhook=port_of("webhook_port"),
+            metrics=stack.enter_context(bind(0, name=f"{webhook.listener}'s metrics", option=webhook.option)),
+            pod_identity=port_of("pod_identity_port"),
         )
-        return cls(*(stack.enter_context(bind(port, name=name, option=option)) for port, name, option in wanted))
 
 
 class World:

@@ -1,0 +1,48 @@
+"""The options of ``podrole up``, made of the fields of ``WorldSettings``."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from podrole.world.settings import SETTINGS, Setting, WorldSettings
+
+PARAMETER = "settings"
+
+
+def with_world_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command one option for each setting; its parameter ``settings`` gets them as ``WorldSettings``.
+
+    The command raises BadSetting where they cannot be right.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    parameters = [
+        each.replace(annotation=hints[each.name])
+        for each in inspect.signature(command).parameters.values()
+        if each.name != PARAMETER
+    ]
+    parameters.extend(map(_parameter, SETTINGS))
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> None:
+        settings = WorldSettings(**{setting.name: given.pop(setting.name) for setting in SETTINGS})
+        command(**given, settings=settings)
+
+    with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what typer reads
+    with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+    return with_options
+
+
+def _parameter(setting: Setting) -> inspect.Parameter:
+    limits: dict[str, Any] = {"min": 0, "max": 65535} if setting.listener else {}
+    option = typer.Option(setting.option, envvar=setting.variable, help=setting.description, **limits)
+    return inspect.Parameter(
+        setting.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=setting.default,
+        annotation=Annotated[type(setting.default), option],
+    )
