@@ -62,10 +62,14 @@ class AccessKey:
 
 @dataclass(frozen=True, slots=True)
 class PolicyText:
-    """A policy document with the name that explanations use: an ARN, or ``inline policy X of role Y``."""
+    """A policy document with the name that explanations use: an ARN, or ``inline policy X of role Y``.
+
+    ``inline_name`` is the name of an inline policy, None for any other.
+    """
 
     name: str
     document: str
+    inline_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,9 +51,11 @@ class TokenRefused(OIDCError):
         got: str | None = None,
         expected: str | None = None,
         next_step: str | None = None,
+        thumbprint: str | None = None,
     ) -> None:
         super().__init__(what, got=got, expected=expected, next_step=next_step)
         self.fault = fault
+        self.thumbprint = thumbprint
         self.claim = claim
 
 
@@ -77,7 +79,10 @@ class KeysFault(StrEnum):
 
 
 class KeysUnavailable(OIDCError):
-    """The issuer's discovery document or keys could not be fetched, were refused, or hold no key of that name."""
+    """The issuer's discovery document or keys could not be fetched, were refused, or hold no key of that name.
+
+    ``thumbprint`` is that of the last certificate that the server sent, if the fault is THUMBPRINT.
+    """
 
     code = "keys-unavailable"
 
@@ -89,6 +94,8 @@ class KeysUnavailable(OIDCError):
         got: str | None = None,
         expected: str | None = None,
         next_step: str | None = None,
+        thumbprint: str | None = None,
     ) -> None:
         super().__init__(what, got=got, expected=expected, next_step=next_step)
         self.fault = fault
+        self.thumbprint = thumbprint

@@ -99,6 +99,7 @@ class Fetcher:
                 got=f"thumbprint {found}",
                 expected="one of " + (", ".join(thumbprints) or "none: the provider lists no thumbprint"),
                 next_step=f"aws iam update-open-id-connect-provider-thumbprint … --thumbprint-list {found}",
+                thumbprint=found,
             ) from None
         return last
 

@@ -37,6 +37,16 @@ class PodInjection:
         return [one.name for one in self.mutation.containers if role in one.added]
 
     @property
+    def has_own_volume(self) -> bool:
+        """Whether the pod has another volume, without the token, under the name of the token's volume."""
+        volumes = () if self.pod.spec is None else self.pod.spec.volumes or ()
+        return any(
+            volume.name == self.plan.volume_name and token_in(volume, self.plan.token_path) is None
+            for volume in volumes
+            if volume is not None
+        )
+
+    @property
     def has_parts(self) -> bool:
         """Whether some of what the webhook gives is there: the volume, a mount of it, or a variable."""
         spec = self.manifest.get("spec", {})

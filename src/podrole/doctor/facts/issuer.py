@@ -113,5 +113,4 @@ async def fetch_published_keys(issuer: str, thumbprints: tuple[str, ...], fetche
                 raise
         return PublishedKeys(await fetch_keys(issuer, thumbprints=thumbprints, fetcher=fetcher))
     except KeysUnavailable as why:
-        served = (why.got or "").removeprefix("thumbprint ") if why.fault is KeysFault.THUMBPRINT else None
-        return PublishedKeys(why, served)
+        return PublishedKeys(why, why.thumbprint)

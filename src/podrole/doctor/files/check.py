@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from podrole.doctor.chain import diagnose
@@ -37,7 +37,6 @@ from podrole.webhook.settings import InjectionSettings
 _ACCOUNT = re.compile(r"arn:aws[a-z-]*:iam::(\d{12}):")
 _PROVIDER = re.compile(r":oidc-provider/([^\"\s]+)")
 _STEP = re.compile(r"\.([A-Za-z]\w*)|\[(\d+)\]|\[(\"(?:[^\"\\]|\\.)*\")\]")
-_LINE_AND_COLUMN = re.compile(r" \(line \d+, column \d+\)")
 _NO_ACCOUNT = "000000000000"
 
 
@@ -242,7 +241,7 @@ def _unreadable(files: _Files) -> Iterator[FileFinding]:
                 About("Policy", "", policy.name, where),
                 Remedy("write the policy anew", (ByHand(f"podrole policy validate {policy.origin.document.path}"),)),
                 expected=fault.expected,
-                got=_placeless(fault.got),
+                got=_got(fault),
             )
             line = policy.origin.line(*(where if policy.inside else ()))
             yield FileFinding(finding, policy.origin.document.path, line)
@@ -255,9 +254,11 @@ def _steps(path: str) -> tuple[str | int, ...]:
     )
 
 
-def _placeless(text: str | None) -> str | None:
-    """Leave out a line and column that are those of a policy's text by itself, not of the file that holds it."""
-    return None if text is None else _LINE_AND_COLUMN.sub("", text)
+def _got(fault: PolicyError) -> str | None:
+    """Return what was found, without line and column: those are of the policy's text, not of the file that holds it."""
+    if isinstance(fault, MalformedPolicyDocument):
+        return f"{fault.faults[0].got} at {fault.faults[0].path}"
+    return fault.got
 
 
 # Places
@@ -267,8 +268,7 @@ def _located(findings: Iterable[Finding], files: _Files) -> Iterator[FileFinding
     for finding in findings:
         origin, path = _place(finding.about, files)
         line = origin.line(*path)
-        shown = replace(finding, got=_placeless(finding.got))
-        yield FileFinding(shown, origin.document.path, line, edits_of(finding.remedy.changes, _origins(files)))
+        yield FileFinding(finding, origin.document.path, line, edits_of(finding.remedy.changes, _origins(files)))
 
 
 def _place(about: About, files: _Files) -> tuple[Origin, tuple[str | int, ...]]:

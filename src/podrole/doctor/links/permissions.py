@@ -205,9 +205,8 @@ def _without_deny(role: Role, attached: PrincipalPolicies, decision: Decision, a
         f"{decision.reference} of {text.name}: it denies by a wildcard, so only a person can narrow it"
     )
     if changed is not None:
-        inline = _inline_name(text.name, role)
-        if inline is not None:
-            change = PutRolePolicy(role.name, inline, changed)
+        if text.inline_name is not None:
+            change = PutRolePolicy(role.name, text.inline_name, changed)
         elif text.name.startswith("arn:") and ":iam::aws:" not in text.name:
             change = SetManagedPolicy(text.name, changed)
     return Remedy(what, (change,))
@@ -215,12 +214,6 @@ def _without_deny(role: Role, attached: PrincipalPolicies, decision: Decision, a
 
 def _all(attached: PrincipalPolicies) -> tuple[PolicyText, ...]:
     return (*attached.identity, *((attached.boundary,) if attached.boundary is not None else ()))
-
-
-def _inline_name(name: str, role: Role) -> str | None:
-    """Return the name of an inline policy of the role from the name that explanations use."""
-    start, end = "inline policy ", f" of role {role.name}"
-    return name.removeprefix(start).removesuffix(end) if name.startswith(start) and name.endswith(end) else None
 
 
 def _not_denying(document: str, index: int, action: str) -> str | None:

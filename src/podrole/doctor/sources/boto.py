@@ -146,7 +146,7 @@ class BotoAccount:
         for inline in self._pages("list_role_policies", "PolicyNames", RoleName=name):
             answer = self._call("iam", "get_role_policy", RoleName=name, PolicyName=inline)
             text = _document(answer["PolicyDocument"])
-            identity.append(PolicyText(f"inline policy {inline} of role {name}", text))
+            identity.append(PolicyText(f"inline policy {inline} of role {name}", text, inline_name=inline))
         return PrincipalPolicies(tuple(identity), None if boundary is None else self._managed(boundary))
 
     def _managed(self, arn: str) -> PolicyText:

@@ -79,8 +79,7 @@ def _place_taken(
 
 def _volume_taken(pod: PodFacts, admitted: PodInjection) -> list[Finding]:
     """Find a volume of the pod's own under the name of the token's volume, that holds no such token."""
-    warning = next((one for one in admitted.mutation.warnings if "has its own volume" in one), None)
-    if warning is None or "another audience" in warning:
+    if not admitted.has_own_volume:
         return []
     name = admitted.plan.volume_name
     return [

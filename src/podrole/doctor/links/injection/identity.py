@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from podrole.base.events import Event
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.injection import PodInjection, value_of
 from podrole.doctor.facts.pods import PodFacts, containers
@@ -79,12 +80,17 @@ def check_missing_identity(facts: ChainFacts, pod: PodFacts, admitted: PodInject
     if set_up.findings:
         return [replace(one, remedy=one.remedy.then(restart)) for one in set_up.findings]
     lacking = ", ".join(admitted.containers_without_identity)
-    told = _told_at_admission(facts, pod)
+    admission = _admission(facts, pod)
+    told = (
+        ""
+        if admission is None
+        else f"its admission at {pod.manifest['metadata'].get('creationTimestamp', '')}: {admission.why}"
+    )
     made = pod.manifest["metadata"].get("creationTimestamp", "")
     bound_at, what = _bound_at(facts)
     why = f" ({set_up.unknown})" if set_up.unknown and not bound_at and not told else f" ({told})" if told else ""
     older = bound_at and made and made <= bound_at
-    if older or (not bound_at and "failed" not in told):
+    if older or (not bound_at and not _webhook_failed(admission)):
         times = f"made {made}" + (f", {what} {bound_at}" if bound_at else "")
         return [
             Finding(
@@ -125,14 +131,17 @@ def _bound_at(facts: ChainFacts) -> tuple[str, str]:
     return "", ""
 
 
-def _told_at_admission(facts: ChainFacts, pod: PodFacts) -> str:
-    """Return what the world's event log tells of the pod's admission."""
+def _admission(facts: ChainFacts, pod: PodFacts) -> Event | None:
+    """Return the pod's admission in the world's event log."""
     where = f"{facts.target.namespace}/{pod.name}"
-    made = pod.manifest["metadata"].get("creationTimestamp", "")
-    for event in facts.log:
-        if event.kind == "admission" and event.on == where and event.outcome == "allowed" and event.why:
-            return f"its admission at {made}: {event.why}"
-    return ""
+    admissions = (event for event in facts.log if event.kind == "admission" and event.on == where)
+    return next((event for event in admissions if event.outcome == "allowed" and event.why), None)
+
+
+def _webhook_failed(admission: Event | None) -> bool:
+    """Say whether a webhook did not answer when the pod was admitted."""
+    traces = () if admission is None else (admission.explanation or {}).get("webhooks", ())
+    return any(trace.get("outcome") in ("failed", "failed open") for trace in traces)
 
 
 def _undone(facts: ChainFacts, pod: PodFacts, admitted: PodInjection) -> Finding:

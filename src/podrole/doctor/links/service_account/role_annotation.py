@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from podrole.base.partitions import PARTITIONS
 from podrole.doctor.facts.binding import BindingMistake, clean
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.links.service_account.candidate_roles import role_meant
@@ -9,7 +10,7 @@ from podrole.doctor.links.service_account.common import about, annotated, name_o
 from podrole.doctor.remedies.changes import ByHand, Remedy
 from podrole.doctor.remedies.restart import recreate_pods
 from podrole.doctor.report.findings import Finding
-from podrole.iam.arn import parse_arn
+from podrole.iam.arn import ARN, parse_arn
 from podrole.iam.errors import InvalidARN
 from podrole.webhook.identity import role_arn
 from podrole.webhook.identity.binding import Identity
@@ -22,7 +23,7 @@ def check_role_annotation(facts: ChainFacts, identity: Identity) -> Finding | No
     why = role_arn.problem_with(value, relaxed=bool(identity.endpoint_url), partition=facts.rules.partition)
     if why is None:
         return None
-    code, what = _classified(facts, value, why)
+    code, what = _classified(facts, identity, why)
     right = clean(value) if code == "PR108" else role_meant(facts, clean(value))
     remedy = Remedy("annotate it with the role's ARN")
     if right is not None and role_arn.problem_with(right, partition=facts.rules.partition) is None:
@@ -46,7 +47,8 @@ def check_role_annotation(facts: ChainFacts, identity: Identity) -> Finding | No
     )
 
 
-def _classified(facts: ChainFacts, value: str, why: str) -> tuple[str, str]:
+def _classified(facts: ChainFacts, identity: Identity, why: str) -> tuple[str, str]:
+    value = identity.role_arn
     place = name_of(facts.target)
     if facts.binding.mistake is BindingMistake.CHARACTERS:
         return "PR108", f"The annotation of {place} has characters in it that no ARN has: a blank, a quote or worse."
@@ -57,6 +59,13 @@ def _classified(facts: ChainFacts, value: str, why: str) -> tuple[str, str]:
     if not named.is_role and named.resource_type != "role":
         kind = "session" if named.is_assumed_role else named.resource_type
         return "PR106", f"The annotation of {place} names something of IAM that is no role: a {named.service} {kind}."
-    if "partition" in why:
+    if _is_of_another_partition(named, value, relaxed=bool(identity.endpoint_url)):
         return "PR107", f"The role that {place} names {why}."
     return "PR105", f"The role that {place} names {why}."
+
+
+def _is_of_another_partition(arn: ARN, value: str, *, relaxed: bool) -> bool:
+    """Say whether the partition alone is wrong: one that does not exist, or not the one that the pods run in."""
+    if not relaxed and not arn.region and arn.partition not in PARTITIONS:
+        return True
+    return role_arn.problem_with(value, relaxed=relaxed) is None

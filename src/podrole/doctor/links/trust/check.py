@@ -14,9 +14,11 @@ from podrole.doctor.similarity import nearest
 from podrole.doctor.unknown import Unknown, read
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import Role
+from podrole.iam.document import compile_policy
+from podrole.iam.errors import MalformedPolicyDocument, PolicyError
 from podrole.iam.explain import Evidence, Failure
 from podrole.iam.nearest import Near
-from podrole.iam.policy import Effect
+from podrole.iam.policy import Effect, PolicyKind
 from podrole.sts.denial import Denial, Step
 from podrole.webhook.identity.role_arn import problem_with
 
@@ -245,9 +247,20 @@ def _malformed(facts: ChainFacts, role: Role, question: ExchangeQuestion, denial
         _about(role.arn),
         _trusting(facts, role, question),
         expected=denial.expected,
-        got=denial.got,
+        got=_first_fault(role.trust_policy) or denial.got,
         evidence=denial.explanation(),
     )
+
+
+def _first_fault(document: str) -> str | None:
+    """Return what the policy parser found first, and where: by path, since a role's document has no lines."""
+    try:
+        compile_policy(document, PolicyKind.TRUST)
+    except MalformedPolicyDocument as malformed:
+        return f"{malformed.faults[0].got} at {malformed.faults[0].path}"
+    except PolicyError:
+        return None
+    return None
 
 
 def _other(role: Role, denial: Denial) -> Finding:
