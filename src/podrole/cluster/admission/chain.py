@@ -45,13 +45,13 @@ class AdmissionChain:
 
     async def admit(self, request: AdmissionAttributes) -> None:
         """Run every plugin that may change the object; it is then in ``request.object``. Raises StatusError."""
-        rounds = ReinvocationState()
+        state = ReinvocationState()
         self._built_in(request)
-        await self._mutating.admit(request, rounds)
-        if rounds.again:
-            rounds.number = 1
+        await self._mutating.admit(request, state)
+        if state.changed:
+            state.number = 1
             self._built_in(request)
-            await self._mutating.admit(request, rounds)
+            await self._mutating.admit(request, state)
 
     async def validate(self, request: AdmissionAttributes) -> bool:
         """Ask the validating webhooks about the object as it is to be stored, and return whether any was asked.

@@ -31,14 +31,14 @@ class ReinvocationState:
     number: int = 0
     reinvocable: set[tuple[str, str]] = field(default_factory=set)
     due: set[tuple[str, str]] = field(default_factory=set)
-    again: bool = False
+    changed: bool = False
     output: Object | None = None
 
-    def something_changed(self) -> None:
+    def mark_changed(self) -> None:
         """Make those called so far due again."""
         self.due |= self.reinvocable
         self.reinvocable = set()
-        self.again = True
+        self.changed = True
 
 
 class MutatingWebhooks:
@@ -48,23 +48,23 @@ class MutatingWebhooks:
         self._dispatch = dispatch
         self._redecode = redecode
 
-    async def admit(self, request: AdmissionAttributes, rounds: ReinvocationState) -> None:
+    async def admit(self, request: AdmissionAttributes, state: ReinvocationState) -> None:
         """Call those that match; in a second round only those that are due. Raises StatusError."""
-        if rounds.number and request.object != rounds.output:
-            rounds.something_changed()  # the built-in plugins did
+        if state.number and request.object != state.output:
+            state.mark_changed()  # the built-in plugins did
         labels = self._dispatch.namespace_labels(request)
         for hook in self._dispatch.registered():
             key = hook.registered.key
-            if rounds.number and key not in rounds.due:
+            if state.number and key not in state.due:
                 continue
-            if not self._dispatch.is_called(hook, request, labels, explain=not rounds.number):
+            if not self._dispatch.is_called(hook, request, labels, explain=not state.number):
                 continue
-            if await self._call(request, hook, rounds.number):
-                rounds.something_changed()
-            rounds.due.discard(key)
+            if await self._call(request, hook, state.number):
+                state.mark_changed()
+            state.due.discard(key)
             if hook.webhook.get("reinvocationPolicy") == "IfNeeded":
-                rounds.reinvocable.add(key)
-        rounds.output = request.object
+                state.reinvocable.add(key)
+        state.output = request.object
 
     async def _call(self, request: AdmissionAttributes, hook: NumberedWebhook, round_: int) -> bool:
         """Call one webhook and do as it says. Return whether it changed the object."""

@@ -1,0 +1,195 @@
+"""How one webhook is asked, and what becomes of an answer or of none."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from podrole.cluster.admission.caller import CallError
+from podrole.cluster.admission.dispatch import WebhookDispatcher
+from podrole.cluster.admission.match_conditions import ConditionFailed
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.store import Create
+from podrole.cluster.kinds.registry import BY_NAME
+from podrole.cluster.store.memory import MemoryStore
+from support.admission import admission_request
+
+RULE = {"operations": ["*"], "apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*/*"], "scope": "*"}
+
+
+class Caller:
+    """Stands in for WebhookCaller: answers with a response, or fails."""
+
+    def __init__(self, response: dict[str, Any] | Exception) -> None:
+        self.response = response
+        self.calls: list[tuple[Any, int]] = []
+
+    async def call(self, config: Any, body: bytes, seconds: int) -> bytes:
+        self.calls.append((config, seconds))
+        if isinstance(self.response, Exception):
+            raise self.response
+        response = {"uid": json.loads(body)["request"]["uid"], **self.response}
+        return json.dumps(
+            {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
+        ).encode()
+
+
+class Conditions:
+    """Stands in for MatchConditions."""
+
+    def __init__(self, answer: str | Exception | None = None) -> None:
+        self.answer = answer
+
+    def unmet(self, *_: Any) -> str | None:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def dispatcher(response: Any, kind: Any = "mutating", conditions: Any = None, **webhook: Any) -> WebhookDispatcher:
+    store = MemoryStore()
+    hook = {
+        "name": "w",
+        "sideEffects": "None",
+        "failurePolicy": "Fail",
+        "clientConfig": {"url": "https://w"},
+        "rules": [RULE],
+        "namespaceSelector": {},
+        "objectSelector": {},
+        **webhook,
+    }
+    resource = BY_NAME[f"{kind}webhookconfigurations.admissionregistration.k8s.io"]
+    store.seed(
+        [
+            Create(resource, {"metadata": {"name": "c"}, "webhooks": [hook]}),
+            Create(BY_NAME["namespaces"], {"metadata": {"name": "demo", "labels": {"team": "a"}}}),
+        ]
+    )
+    made: Any = WebhookDispatcher(kind, store, Caller(response), conditions or Conditions())  # type: ignore[arg-type]
+    return made
+
+
+async def ask(of: WebhookDispatcher, request: Any = None) -> Any:
+    (hook,) = of.registered()
+    return await of.ask(hook, request or admission_request())
+
+
+async def refusal(of: WebhookDispatcher, request: Any = None) -> StatusError:
+    with pytest.raises(StatusError) as refused:
+        await ask(of, request)
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    ("side_effects", "dry_run", "asked"),
+    [
+        ("None", True, True),
+        ("NoneOnDryRun", True, True),
+        ("Some", True, False),
+        ("Unknown", True, False),
+        (None, True, False),
+        ("Some", False, True),
+    ],
+)
+async def test_a_dry_run_asks_only_a_webhook_without_side_effects(
+    side_effects: str | None, dry_run: bool, asked: bool
+) -> None:
+    of = dispatcher({"allowed": True}, sideEffects=side_effects)
+    request = admission_request(dry_run=dry_run)
+    if asked:
+        assert (await ask(of, request))[1].allowed
+    else:
+        assert (await refusal(of, request)).http_status == 400
+    assert len(of._caller.calls) == asked  # type: ignore[attr-defined] # the stand-in's
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "text"),
+    [
+        ({"message": "no", "code": 403}, 403, 'admission webhook "w" denied the request: no'),
+        ({"reason": "Because"}, 400, 'admission webhook "w" denied the request: Because'),
+        ({}, 400, 'admission webhook "w" denied the request without explanation'),
+        ({"message": "no", "code": 399}, 400, 'admission webhook "w" denied the request: no'),
+        ({"message": "no", "code": 400}, 400, 'admission webhook "w" denied the request: no'),
+        ({"message": "no", "code": 599}, 599, 'admission webhook "w" denied the request: no'),
+        ({"message": "no", "code": 600}, 400, 'admission webhook "w" denied the request: no'),
+        ({"message": "no", "code": 200}, 400, 'admission webhook "w" denied the request: no'),
+    ],
+)
+async def test_a_denial_has_the_code_and_the_words_of_the_webhook(status: Any, code: int, text: str) -> None:
+    request = admission_request()
+    error = await refusal(dispatcher({"allowed": False, "status": status}), request)
+    assert (error.http_status, error.message) == (code, text)
+    assert (request.trace[0].outcome, request.trace[0].why) == ("denied", text)
+
+
+@pytest.mark.parametrize("kind", ["mutating", "validating"])
+@pytest.mark.parametrize("failure", [CallError("it is down"), {"uid": "another"}])
+@pytest.mark.parametrize("policy", ["Fail", None, "Unknown"])
+async def test_a_failed_call_refuses_unless_its_policy_is_to_ignore_it(kind: Any, failure: Any, policy: Any) -> None:
+    error = await refusal(dispatcher(failure, kind, failurePolicy=policy))
+    assert error.http_status == 500
+    assert 'failed calling webhook "w": ' in error.message
+    request = admission_request()
+    trace, verdict = await ask(dispatcher(failure, kind, failurePolicy="Ignore"), request)
+    assert (verdict, trace.outcome) == (None, "failed open")
+    (annotation,) = request.audit
+    assert annotation.startswith("failed-open.")
+
+
+async def test_a_denial_is_never_ignored() -> None:
+    assert (await refusal(dispatcher({"allowed": False}, failurePolicy="Ignore"))).http_status == 400
+
+
+async def test_a_webhook_has_ten_seconds_unless_it_says_otherwise() -> None:
+    for of, seconds in (
+        (dispatcher({"allowed": True}), 10),
+        (dispatcher({"allowed": True}, timeoutSeconds=3), 3),
+    ):
+        await ask(of)
+        assert of._caller.calls == [({"url": "https://w"}, seconds)]  # type: ignore[attr-defined]
+
+
+def is_called(of: WebhookDispatcher, request: Any) -> bool:
+    (hook,) = of.registered()
+    return of.is_called(hook, request, of.namespace_labels(request))
+
+
+def test_an_unmet_condition_keeps_the_request_away_and_is_told() -> None:
+    request = admission_request()
+    assert not is_called(dispatcher({}, conditions=Conditions("it is false")), request)
+    assert (request.trace[0].outcome, request.trace[0].why) == ("not called", "it is false")
+
+
+def test_a_condition_that_fails_refuses_the_request() -> None:
+    request = admission_request()
+    with pytest.raises(StatusError) as refused:
+        is_called(dispatcher({}, conditions=Conditions(ConditionFailed("no such key"))), request)
+    assert refused.value.http_status == 403
+    assert request.trace[0].outcome == "failed"
+
+
+def test_conditions_are_not_asked_of_a_request_that_no_rule_matches() -> None:
+    of = dispatcher({}, conditions=Conditions(ConditionFailed("x")), rules=[{**RULE, "resources": ["services"]}])
+    request = admission_request()
+    assert not is_called(of, request)
+    assert request.trace == []
+
+
+@pytest.mark.parametrize(
+    ("request_", "labels"),
+    [
+        (lambda: admission_request(), {"team": "a"}),
+        (lambda: admission_request(namespace="missing"), {}),
+        (lambda: admission_request("nodes"), None),
+        (lambda: admission_request("namespaces", object={"metadata": {"labels": {"own": "1"}}}), {"own": "1"}),
+        (
+            lambda: admission_request("namespaces", "DELETE", object=None, old={"metadata": {"labels": {"own": "2"}}}),
+            {"own": "2"},
+        ),
+    ],
+)
+def test_namespace_selectors_look_at_the_namespace_of_the_request(request_: Any, labels: Any) -> None:
+    assert dispatcher({}).namespace_labels(request_()) == labels
