@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from podrole.base.tasks import BackgroundTasks
 from podrole.kube.client import KubernetesClient
 from podrole.kube.reflector import PAGE_SIZE, BackOff
 from podrole.webhook.compat import resolver_for
@@ -20,7 +21,7 @@ from podrole.webhook.identity.binding import Identity
 from podrole.webhook.settings import InjectionSettings, SourceSettings
 from podrole.webhook.sources.identity_cache import UNKNOWN, IdentityCache
 from podrole.webhook.sources.service_account_cache import LookupFailed
-from support.api_server import APIServer, running, until
+from support.api_server import APIServer, until
 from support.webhook import ARN
 
 OTHER = "arn:aws:iam::111122223333:role/other"
@@ -42,7 +43,8 @@ async def following(
     identities = IdentityCache(
         client, resolver, SourceSettings(**settings), ask="never" if compat == "strict" else "first", back_off=QUICK
     )
-    async with running(identities.run()):
+    async with BackgroundTasks("the test") as background:
+        identities.start(background)
         if wait:
             await asyncio.wait_for(identities.wait_synced(), 5)
             await until(lambda: identities.connected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -63,16 +64,18 @@ async def test_an_outage_of_the_api_server_leaves_it_ready(api: APIServer) -> No
         await api.start()
 
 
-async def test_a_part_that_ends_makes_it_unhealthy(api: APIServer, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failed_background_task_makes_it_unhealthy(api: APIServer, caplog: pytest.LogCaptureFixture) -> None:
     async with serving(api) as client:
 
         async def fail() -> None:
-            raise RuntimeError("a fault of our own")
+            raise RuntimeError("a bug in podrole")
 
-        client.webhook._start(fail())
-        await until(lambda: not client.webhook.healthy)
+        assert client.webhook.healthy
+        client.webhook.background.run_forever("the test", fail())
+        failure = await asyncio.wait_for(client.webhook.failed(), 5)
+        assert (failure.part, failure.task) == ("the webhook", "the test")
         assert (await client.http.get("/healthz")).status_code == 500
-        assert "a part of the webhook ended" in caplog.text
+        assert "the webhook stopped working: the test failed" in caplog.text
 
 
 async def test_metrics_have_amazons_names_and_ours(api: APIServer) -> None:

@@ -82,7 +82,7 @@ class Process:
 
 
 @contextlib.asynccontextmanager
-async def started(api: APIServer, tmp_path: Path, *flags: str) -> AsyncIterator[Process]:
+async def started(api: APIServer, tmp_path: Path, *flags: str, prelude: str = "") -> AsyncIterator[Process]:
     (tmp_path / "ca.crt").write_bytes(AUTHORITY.certificate_pem)
     cluster = {"server": f"https://{LOOPBACK}:{api.port}", "certificate-authority": "ca.crt"}
     document = {
@@ -100,7 +100,7 @@ async def started(api: APIServer, tmp_path: Path, *flags: str) -> AsyncIterator[
         await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
-            PROGRAM,
+            prelude + PROGRAM,
             "--port=0",
             "--metrics-port=0",
             f"--address={LOOPBACK}",
@@ -175,6 +175,35 @@ async def test_a_certificate_that_is_missing_keeps_it_from_starting(api: APIServ
             assert "cannot be used" in webhook.said
 
 
+FAILING_EVENTS = """
+from podrole.webhook.serving.owner_events import OwnerEvents
+async def fail(events):
+    raise ValueError("a bug in podrole")
+OwnerEvents.run = fail
+"""
+FAILING_KEEPER = """
+from podrole.webhook.tls.certificate_keeper import CertificateKeeper
+async def start(keeper):
+    pass
+async def fail(keeper):
+    raise ValueError("a bug in podrole")
+CertificateKeeper.start, CertificateKeeper.run = start, fail
+"""
+
+
+@pytest.mark.parametrize(
+    ("prelude", "flags", "task"),
+    [(FAILING_EVENTS, (), "the writer of Events"), (FAILING_KEEPER, ("--self-signed",), "the certificate keeper")],
+    ids=["events", "certificate"],
+)
+async def test_a_failed_background_task_ends_the_process(
+    api: APIServer, tmp_path: Path, prelude: str, flags: tuple[str, ...], task: str
+) -> None:
+    async with started(api, tmp_path, "--shutdown-delay=0s", *flags, prelude=prelude) as webhook:
+        assert await webhook.ended() == 1
+        await until(lambda: f"the webhook stopped working: {task} failed: ValueError" in webhook.said)
+
+
 async def test_a_port_in_use_keeps_it_from_starting(api: APIServer, tmp_path: Path) -> None:
     async with started(api, tmp_path, f"--port={api.port}") as webhook:
         assert await webhook.ended() == 1
@@ -215,6 +244,17 @@ async def test_workers_answer_together_and_are_replaced(api: APIServer, tmp_path
         webhook.process.send_signal(signal.SIGTERM)
         assert await webhook.ended() == 0
         assert not any(is_running(worker) for worker in workers)
+
+
+async def test_a_worker_that_cannot_start_ends_the_process(api: APIServer, tmp_path: Path) -> None:
+    prelude = """
+from podrole.webhook.serving import supervisor
+supervisor.sys.executable = "false"
+supervisor.BackOff.wait = lambda back_off, failures: 0
+"""
+    async with started(api, tmp_path, "--workers=2", prelude=prelude) as webhook:
+        assert await webhook.ended() == 1
+        await until(lambda: "failed: WorkerKeepsEnding" in webhook.said)
 
 
 async def test_workers_end_with_their_supervisor(api: APIServer, tmp_path: Path) -> None:

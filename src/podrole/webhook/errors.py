@@ -4,7 +4,9 @@
 
     WebhookError
     ├── BadFlag                 a command-line flag that is unknown, malformed or no longer has a meaning
-    └── BadSettings             settings that contradict each other, or name a file that cannot be used
+    ├── BadSettings             settings that contradict each other, or name a file that cannot be used
+    ├── LookupFailed            a service account could not be read in time (sources.service_account_cache)
+    └── WorkerKeepsEnding       a worker process ended again and again (serving.supervisor)
 
 A pod that gets no identity is not an error but a ``Mutation`` that says why.
 """

@@ -62,8 +62,7 @@ async def serve(settings: WebhookSettings, sock: socket.socket, metrics_sock: so
     """Serve in this process until told to stop; return the exit code. Raises PodroleError where it cannot start."""
     signals = Signals()
     async with open_webhook(settings, sock, metrics_sock, scans=True) as webhook:
-        await until_stopped(webhook, settings, signals)
-    return 0
+        return await until_stopped(webhook, settings, signals)
 
 
 @contextlib.asynccontextmanager
@@ -74,29 +73,29 @@ async def open_webhook(
     tls = server_context(settings.serving)
     connection = find_connection(kubeconfig=settings.sources.kubeconfig, server=settings.sources.kube_api)
     async with contextlib.AsyncExitStack() as stack:
-        certificate = None
+        certificate = keeper = None
         if settings.self_signed is None:
             certificate = ServingCertificate(tls, settings.serving.tls_cert, settings.serving.tls_key)
         else:
-            from podrole.webhook.tls.certificate_keeper import (
-                CertificateKeeper,  # it loads cryptography, which nothing else here needs
-            )
+            # Not at the top: it loads cryptography, which nothing else here needs.
+            from podrole.webhook.tls.certificate_keeper import CertificateKeeper
 
             client = KubernetesClient(connection)
             stack.push_async_callback(client.close)
             keeper = CertificateKeeper(client, settings.self_signed, settings.sources.namespace, tls)
             await keeper.start()
-            stack.callback(asyncio.create_task(keeper.run()).cancel)
         webhook = Webhook(
             settings, connection, sock=sock, tls=tls, metrics_sock=metrics_sock, certificate=certificate, scans=scans
         )
         await stack.enter_async_context(webhook)
-        stack.callback(asyncio.create_task(_settle(webhook)).cancel)
+        if keeper is not None:
+            webhook.background.run_forever("the certificate keeper", keeper.run())
+        webhook.background.run("the settings of the garbage collector", _freeze_when_ready(webhook))
         yield webhook
 
 
-async def _settle(webhook: Webhook) -> None:
-    """Take what is there for good out of the garbage collector's rounds: they would hold reviews up."""
+async def _freeze_when_ready(webhook: Webhook) -> None:
+    """Exempt what lives as long as the process from garbage collection, which would delay reviews."""
     await webhook.wait_ready()
     gc.collect()
     gc.freeze()
@@ -104,12 +103,18 @@ async def _settle(webhook: Webhook) -> None:
 
 async def until_stopped(
     webhook: Webhook, settings: WebhookSettings, signals: Signals, *others: asyncio.Task[None]
-) -> None:
-    """Wait for a signal, or for the end of one of ``others``; then let clients look for another replica."""
+) -> int:
+    """Wait for a signal, a failed background task or the end of one of ``others``; return the exit code.
+
+    Before it returns, clients have ``shutdown_delay`` to find another replica, unless the user pressed Ctrl-C or one of
+    ``others`` has ended.
+    """
     signals.serving = True
-    asked = asyncio.create_task(signals.wait())
-    await asyncio.wait([asked, *others], return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
+    ends = [asyncio.create_task(signals.wait()), asyncio.create_task(webhook.failed())]
+    await asyncio.wait([*ends, *others], return_when=asyncio.FIRST_COMPLETED)
+    for end in ends:
+        end.cancel()
     webhook.stopping = True
     if signals.may_wait and not any(other.done() for other in others):
         await asyncio.sleep(settings.serving.shutdown_delay)
+    return 0 if webhook.healthy else 1

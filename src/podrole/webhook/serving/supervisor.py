@@ -22,8 +22,10 @@ import time
 import msgspec
 
 from podrole.base.serving import listening
+from podrole.base.tasks import BackgroundTasks
 from podrole.kube.connection import find_connection
 from podrole.kube.reflector import BackOff
+from podrole.webhook.errors import WebhookError
 from podrole.webhook.metrics import MetricsSnapshot, merged
 from podrole.webhook.serving.app import MetricsApp
 from podrole.webhook.serving.signals import Signals
@@ -39,9 +41,15 @@ MAX_ANSWER = 256 * 1024 * 1024
 
 SHORT_LIFE_SECONDS = 5.0
 SHORT_LIVES = 5
-"""So many workers in a row that end so soon are a fault that another one would not mend."""
+"""After so many workers in a row that end so soon, no further one is started."""
 
 _log = logging.getLogger(__name__)
+
+
+class WorkerKeepsEnding(WebhookError):
+    """A worker ended again and again soon after its start. Another one would not be better."""
+
+    code = "worker-keeps-ending"
 
 
 class Worker:
@@ -87,14 +95,24 @@ class Supervisor:
         self._sock = sock
         self._workers: dict[int, Worker] = {}
         self._stopping = asyncio.Event()
-        self.failed = asyncio.Event()
+        self._signal = signal.SIGTERM
+        self._running: list[asyncio.Task[None]] = []
+        self.tasks = BackgroundTasks("the webhook's supervisor")
 
-    async def run(self, index: int) -> None:
-        """Keep worker ``index`` running until told to stop."""
+    def start(self) -> None:
+        """Keep the workers running until told to stop. A worker that ends again and again is a failure."""
+        self._running = [
+            self.tasks.run(f"worker {index}", self._keep_running(index))
+            for index in range(self._settings.serving.workers)
+        ]
+
+    async def _keep_running(self, index: int) -> None:
         short_lives, back_off = 0, BackOff()
         while not self._stopping.is_set():
             started = time.monotonic()
             worker = self._workers[index] = await self._start(index)
+            if self._stopping.is_set():
+                worker.send(self._signal)  # it started while the others were told to stop
             code = await worker.process.wait()
             worker.close()
             del self._workers[index]
@@ -103,15 +121,19 @@ class Supervisor:
             short_lives = short_lives + 1 if time.monotonic() - started < SHORT_LIFE_SECONDS else 0
             _log.error("worker %d ended with code %d", index, code)
             if short_lives >= SHORT_LIVES:
-                self.failed.set()
-                return
+                raise WorkerKeepsEnding(f"Worker {index} ended {SHORT_LIVES} times in a row soon after its start.")
             await asyncio.sleep(back_off.wait(short_lives + 1))
 
-    def stop(self, number: int) -> None:
-        """Ask every worker to stop in good order, with the signal that asked us."""
+    def stop(self, number: signal.Signals) -> None:
+        """Send every worker this signal, which asks it to stop, and start no more."""
+        self._signal = number
         self._stopping.set()
         for worker in self._workers.values():
             worker.send(number)
+
+    async def stopped(self) -> None:
+        """Wait until every worker has ended."""
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     async def snapshot(self) -> MetricsSnapshot:
         """Return what all workers have counted together."""
@@ -160,12 +182,12 @@ async def supervise(settings: WebhookSettings, sock: socket.socket, metrics_sock
     supervisor = Supervisor(settings, sock)
     metrics_app = MetricsApp(supervisor, debugging=settings.serving.debugging_handlers)
     async with listening(metrics_app, metrics_sock, grace_seconds=1, exchange_seconds=EXCHANGE_SECONDS):
-        workers = [asyncio.create_task(supervisor.run(index)) for index in range(settings.serving.workers)]
+        supervisor.start()
         signals.serving = True
-        waits = [asyncio.create_task(signals.wait()), asyncio.create_task(supervisor.failed.wait())]
+        waits = [asyncio.create_task(signals.wait()), asyncio.create_task(supervisor.tasks.failed())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
         supervisor.stop(signal.SIGTERM if signals.may_wait else signal.SIGINT)
-        await asyncio.gather(*workers)
-    return 1 if supervisor.failed.is_set() else 0
+        await supervisor.stopped()
+    return 0 if supervisor.tasks.failure is None else 1

@@ -8,12 +8,12 @@ import contextlib
 import logging
 import socket
 import ssl
-from collections.abc import Coroutine
 from typing import Any, Self
 
 import msgspec
 
 from podrole.base.serving import listening
+from podrole.base.tasks import BackgroundTasks, TaskFailure
 from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import Connection
 from podrole.kube.errors import KubeError
@@ -66,7 +66,8 @@ class Webhook:
         """Raises BadSettings or KubeconfigProblem where the settings cannot work."""
         self.metrics = Metrics()
         self.stopping = False
-        self.healthy = True
+        self.background = BackgroundTasks("the webhook")
+        """The tasks that follow the sources, watch the files and so on. One that fails makes the webhook unhealthy."""
         self._settings = settings
         self._sock = sock
         self._tls = tls
@@ -81,7 +82,15 @@ class Webhook:
         self.identities = IdentityCache(self._client, resolver, settings.sources, ask=ask)
         self._events = OwnerEvents(self._client, self.metrics) if settings.events and not strict else None
         self._stack = contextlib.AsyncExitStack()
-        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether no background task has failed. An unhealthy webhook still answers, but must be replaced."""
+        return self.background.failure is None
+
+    async def failed(self) -> TaskFailure:
+        """Wait until a background task fails. Returns at once if one has failed already."""
+        return await self.background.failed()
 
     @property
     def ready(self) -> bool:
@@ -96,13 +105,13 @@ class Webhook:
         """Start everything. What has started is stopped again where something cannot."""
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._client.close)
-            stack.push_async_callback(self._end_tasks)
-            self._start(self.identities.run())
-            self._start(self._watch_files())
+            stack.push_async_callback(self.background.aclose)
+            self.identities.start(self.background)
+            self.background.run_forever("the watch of files", self._watch_files())
             if self._events is not None:
-                self._start(self._events.run())
+                self.background.run_forever("the writer of Events", self._events.run())
             if self._scans:
-                self._start(self._scan())
+                self.background.run_forever("the scan of running pods", self._scan())
             if self._metrics_sock is not None:
                 metrics_app = MetricsApp(self, debugging=self._settings.serving.debugging_handlers)
                 await stack.enter_async_context(
@@ -198,19 +207,3 @@ class Webhook:
             self.identities.refresh_files()
             if self._certificate is not None:
                 self._certificate.refresh()
-
-    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (problem := task.exception()) is not None:
-            # Nothing foreseen ends a task: the liveness probe has the process replaced.
-            self.healthy = False
-            _log.critical("a part of the webhook ended", exc_info=problem)
-
-    async def _end_tasks(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -30,12 +30,12 @@ async def work(control: socket.socket, sock: socket.socket, index: int) -> int:
     configure_logging(settings.verbosity)
     async with open_webhook(settings, sock, None, scans=index == 0) as webhook:
         asking = asyncio.create_task(_answer_questions(webhook, reader, writer))
-        await until_stopped(webhook, settings, signals, asking)
+        code = await until_stopped(webhook, settings, signals, asking)
         asking.cancel()
         with contextlib.suppress(asyncio.CancelledError, OSError):
             await asking
     writer.close()
-    return 0
+    return code
 
 
 async def _answer_questions(webhook: Webhook, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, final
 
 import msgspec
 
+from podrole.base.tasks import BackgroundTasks
 from podrole.kube.client import KubernetesClient, path_of
 from podrole.kube.reflector import BackOff, Metadata, Reflector
 from podrole.webhook.identity.binding import Binding, Identity
@@ -41,7 +42,7 @@ class _ConfigMap(msgspec.Struct):
 
 
 class IdentityCache:
-    """Tells which identity a service account has. ``run`` keeps it current.
+    """Tells which identity a service account has. ``start`` keeps it current.
 
     ``ask`` is when a service account that is not held is asked for: *first*, before anything is decided about it;
     *last*, as the EKS webhook does, where nothing else binds it; or *never*.
@@ -102,11 +103,11 @@ class IdentityCache:
         for reflector in self._reflectors:
             await reflector.synced.wait()
 
-    async def run(self) -> None:
-        """Follow all sources until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
-            for reflector in self._reflectors:
-                tasks.create_task(reflector.run())
+    def start(self, background: BackgroundTasks) -> None:
+        """Follow all sources until ``background`` is closed."""
+        background.run_forever("the watch of service accounts", self.service_accounts.reflector.run())
+        if self._config_map is not None:
+            background.run_forever("the watch of the ConfigMap", self._config_map.run())
 
     async def read_once(self) -> None:
         """Read all sources as they are now, for whoever needs no more. Raises KubeError where one cannot be read."""
