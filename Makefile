@@ -6,7 +6,7 @@ BIN := .venv/bin
 WORKERS := $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
 .DEFAULT_GOAL := help
 
-.PHONY: help demo setup test lint types imports unit soak kubectl-versions format lock clean
+.PHONY: help demo setup test lint types imports unit soak mutants kubectl-versions format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -35,6 +35,9 @@ unit: ## run the tests
 
 soak: setup ## run the long reliability tests (three minutes)
 	$(BIN)/pytest -m soak --timeout 600 $(ARGS)
+
+mutants: setup ## find checks that no test misses (ARGS=oidc, ARGS=sts/tags.py; all of it takes hours)
+	$(BIN)/python scripts/mutants.py $(ARGS)
 
 kubectl-versions: setup ## run kubectl's tests with kubectl 1.30 and 1.34 as well
 	$(BIN)/python scripts/kubectl_versions.py $(ARGS)

@@ -11,4 +11,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Speed is measured in benchmarks/; a busy machine must not fail a test.
 settings.register_profile("podrole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A mutant is killed or not, the same every time; what kills it is no example to remember.
+settings.register_profile("mutants", settings.get_profile("podrole"), database=None, derandomize=True)
 settings.load_profile("podrole")
