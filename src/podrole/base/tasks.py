@@ -14,7 +14,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
-from podrole.base.errors import outline
+from podrole.base.errors import PodroleError, outline
 
 _log = logging.getLogger(__name__)
 
@@ -33,8 +33,11 @@ class TaskFailure:
 
     @property
     def reason(self) -> str:
-        """Return the exception's class and where it was raised, without its message, which may hold a secret."""
-        return "it ended without an error" if self.problem is None else outline(self.problem)
+        """Say why: a PodroleError by its sentence; another exception by its class and place, as its message may hold
+        a secret."""
+        if self.problem is None:
+            return "it ended without an error"
+        return self.problem.what if isinstance(self.problem, PodroleError) else outline(self.problem)
 
 
 class Supervised(Protocol):

@@ -7,6 +7,7 @@
         ├── AlreadyRunning   a world runs in this directory
         ├── BadSetting       an account or region that cannot be one
         ├── NotRunning       none does
+        ├── PartFailed       a part of a running world stopped working
         └── StartFailed      it could not start, and nothing is left of it
 """
 
@@ -37,6 +38,12 @@ class NotRunning(WorldError):
     """No world runs in this directory."""
 
     code = "world-not-running"
+
+
+class PartFailed(WorldError):
+    """A background task of a part has failed: the world ends, as half of it would mislead."""
+
+    code = "world-part-failed"
 
 
 class StartFailed(WorldError):

@@ -6,8 +6,6 @@ where the webhook is no pod, it is ``TokenKeeper``.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Self
 
 from podrole.base.clock import Clock
 from podrole.base.files import FileProblem, write_private
+from podrole.base.tasks import BackgroundTasks, TaskFailure
 from podrole.cluster.core.client import ClusterClient
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.timing import SystemTime
@@ -53,20 +52,21 @@ class TokenKeeper:
         self._client = client
         self._path = path
         self._time = SystemTime(clock)
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = BackgroundTasks("the webhook's token keeper")
 
     async def __aenter__(self) -> Self:
         """Raises FileProblem where the file cannot be written."""
         renew_at = await self._renew()
-        self._task = asyncio.create_task(self._keep(renew_at))
+        self._tasks.run_forever("the renewal", self._keep(renew_at))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await self._tasks.aclose()
         self._path.unlink(missing_ok=True)
+
+    async def failed(self) -> TaskFailure:
+        """Wait until the renewal fails for good."""
+        return await self._tasks.failed()
 
     async def _keep(self, renew_at: float) -> None:
         while True:

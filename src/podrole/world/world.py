@@ -13,8 +13,9 @@ import functools
 import os
 import secrets as randomness
 import socket
+from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NoReturn, Protocol, Self
 
 from podrole.aws.eks.pod_identity_agent import PATH as CREDENTIALS_PATH
 from podrole.aws.eks.pod_identity_agent import PodIdentityAgent
@@ -27,6 +28,7 @@ from podrole.base.events import EventLog
 from podrole.base.files import write_private
 from podrole.base.partitions import domain_of, partition_of
 from podrole.base.serving import LOOPBACK, bind, listening
+from podrole.base.tasks import BackgroundTasks, Supervised, TaskFailure, first_failure
 from podrole.cluster.assembly.server import Cluster, ClusterSettings
 from podrole.cluster.controllers.manager import Controllers
 from podrole.cluster.core.users import ADMINISTRATOR, User, controller
@@ -42,7 +44,7 @@ from podrole.webhook.serving.webhook import Webhook
 from podrole.webhook.settings import SourceSettings, WebhookSettings
 from podrole.world import key_rotation
 from podrole.world.aws_users import aws_user
-from podrole.world.errors import StartFailed
+from podrole.world.errors import PartFailed, StartFailed
 from podrole.world.parts import injection_settings, issuer_resolver, node_environment, webhook_configuration
 from podrole.world.pod_identities import PodIdentityFile
 from podrole.world.settings import BY_NAME, WorldSettings
@@ -82,17 +84,22 @@ class _Sockets:
         )
 
 
+class _Part(Supervised, contextlib.AbstractAsyncContextManager[Any], Protocol):
+    """What the world starts, watches and stops."""
+
+
 class World:
     """An async context manager: inside it the world runs, and ``description`` says where."""
 
     description: Description
-    _opening: asyncio.Task[None]
 
     def __init__(self, directory: WorldDirectory, settings: WorldSettings, *, clock: Clock = system_clock) -> None:
         self._directory = directory
         self._settings = settings
         self._clock = clock
         self._stack = contextlib.AsyncExitStack()
+        self._aws_tasks = BackgroundTasks("the local AWS")
+        self._parts: list[Supervised] = [self._aws_tasks]
 
     async def __aenter__(self) -> Self:
         """Start everything. Raises AlreadyRunning, PortInUse or FileProblem, and then nothing is left running."""
@@ -105,15 +112,12 @@ class World:
         """Stop everything, pods first."""
         await self._stack.aclose()
 
-    async def until_it_fails(self) -> None:
-        """Wait for ever, unless what works in the background fails. Raises StartFailed then."""
-        try:
-            await self._opening
-        except Exception as problem:
-            raise StartFailed(
-                "The local AWS could not make its account.", got=f"{type(problem).__name__}: {problem}"
-            ) from problem
-        await asyncio.Event().wait()
+    async def until_it_fails(self) -> NoReturn:
+        """Wait until a background task of any part fails. The parts that still work go on until the world is left.
+
+        Raises PartFailed, or StartFailed where the local AWS could not make its account.
+        """
+        _raise(await first_failure(*self._parts))
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         stack.enter_context(self._directory.lock())
@@ -173,8 +177,8 @@ class World:
         self._directory.describe(self.description)
         stack.callback(self._directory.forget)
         # moto takes a while to import: it does so now that everything answers; calls wait for it.
-        self._opening = asyncio.create_task(endpoint.open_account())
-        stack.push_async_callback(_finished, self._opening)
+        await stack.enter_async_context(self._aws_tasks)
+        self._aws_tasks.run("the making of the account", _open_account(endpoint))
 
     def _endpoint(
         self, sockets: _Sockets, secrets: Secrets, issuer: str, events: EventLog, pods: PodIdentityFile
@@ -219,7 +223,7 @@ class World:
         client = cluster.client(ADMINISTRATOR, "podrole")
         await create_account(client)
         keeper = TokenKeeper(client, self._directory.webhook_token, self._clock)
-        await stack.enter_async_context(keeper)
+        await self._enter(stack, keeper)
         webhook = Webhook(
             WebhookSettings(
                 injection=injection_settings(
@@ -236,8 +240,8 @@ class World:
             tls=server_context(authority.issue([LOOPBACK], now=self._clock())),
             metrics_sock=sockets.metrics,
         )
-        await stack.enter_async_context(webhook)
-        await webhook.wait_ready()
+        await self._enter(stack, webhook)
+        await _unless_failed(webhook, webhook.wait_ready())
         pods.told = webhook.identities.refresh_files
         configuration = webhook_configuration(_url("https", sockets.webhook) + "/mutate", authority.certificate_pem)
         await client.create("mutatingwebhookconfigurations.admissionregistration.k8s.io", None, configuration)
@@ -247,22 +251,56 @@ class World:
             return cluster.client(controller(name), "kube-controller-manager")  # one program in a real cluster
 
         root_ca = cluster.authority_pem.decode()
-        await stack.enter_async_context(Controllers(client_for, root_ca_pem=root_ca))
+        await self._enter(stack, Controllers(client_for, root_ca_pem=root_ca))
         environment = node_environment(_url("http", sockets.aws), self._settings.region, _port(sockets.cluster))
         settings = NodeSettings(kubernetes_version=f"v{KUBERNETES_VERSION}.0")
         runtime = ProcessRuntime(self._directory.node / "processes", environment=environment)
         kubelet = cluster.client(User(f"system:node:{settings.name}", groups=("system:nodes",)), "kubelet")
         scheduler = cluster.client(User("system:kube-scheduler"), "kube-scheduler")
         node = Node(kubelet, self._directory.node, runtime, settings, scheduler=scheduler)
-        await stack.enter_async_context(node)
+        await self._enter(stack, node)
         cluster.node = node
+
+    async def _enter(self, stack: contextlib.AsyncExitStack, part: _Part) -> None:
+        """Start a part, to be watched from now on and stopped with the world."""
+        await stack.enter_async_context(part)
+        self._parts.append(part)
 
     def _new_key_id(self) -> str:
         return access_key_id("AKIA", self._settings.account, randomness.token_bytes(5))
 
 
-async def _finished(task: asyncio.Task[None]) -> None:
-    await asyncio.gather(task, return_exceptions=True)
+async def _open_account(endpoint: Endpoint) -> None:
+    try:
+        await endpoint.open_account()
+    except Exception as problem:
+        raise StartFailed(
+            "The local AWS could not make its account.", got=f"{type(problem).__name__}: {problem}"
+        ) from problem
+
+
+async def _unless_failed(part: Supervised, ready: Coroutine[Any, Any, None]) -> None:
+    """Wait until a part is ready. Raises PartFailed if one of its tasks fails before: it may never be ready then."""
+    waits = [asyncio.create_task(ready), asyncio.create_task(part.failed())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        if waits[1].done():
+            _raise(await part.failed())
+        await waits[0]
+    finally:
+        for each in waits:
+            each.cancel()
+
+
+def _raise(failure: TaskFailure) -> NoReturn:
+    if isinstance(failure.problem, StartFailed):
+        raise failure.problem
+    part = failure.part[0].upper() + failure.part[1:]
+    raise PartFailed(
+        f"{part} stopped working, which ends the world: {failure.task} failed.",
+        got=failure.reason,
+        next_step="start it again with podrole up; if it fails again, report it with the lines above",
+    ) from failure.problem
 
 
 def _port(sock: socket.socket) -> int:
