@@ -226,12 +226,15 @@ def _in_json_words(fault: PolicyError) -> AWSError:
 
 
 def _in_s3_words(fault: PolicyError) -> AWSError:
-    text = fault.message
-    if text == "This policy contains invalid Json":
-        text = "Policies must be valid JSON and the first byte must be '{'"
-    elif text.startswith("Invalid principal"):
-        text = "Invalid principal in policy"
-    return _error("MalformedPolicy", 400, text, fault)
+    rule = fault.faults[0].rule if isinstance(fault, MalformedPolicyDocument) else ""
+    return _error("MalformedPolicy", 400, _S3_TEXTS.get(rule, fault.message), fault)
+
+
+_S3_TEXTS = {
+    "json": "Policies must be valid JSON and the first byte must be '{'",
+    "principal": "Invalid principal in policy",
+    "principal-empty": "Invalid principal in policy",
+}
 
 
 def _in_sqs_words(fault: PolicyError) -> AWSError:

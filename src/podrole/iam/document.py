@@ -58,7 +58,7 @@ class _Reader:
         self.kind = kind
         self.grammar: Grammar = GRAMMARS[kind]
         self.variables = False
-        self.faults: list[tuple[Stage, Path, bool, str, str, str]] = []
+        self.faults: list[tuple[Stage, str, Path, bool, str, str, str]] = []
 
     def policy(self) -> Policy:
         try:
@@ -66,7 +66,8 @@ class _Reader:
         except InvalidJSON as problem:
             line, column = jsontext.line_and_column(self.text, problem.offset)
             where = jsontext.show(problem.path)
-            fault = Fault(self.grammar.text("json"), where, line, column, problem.what, "JSON, each member given once")
+            message, expected = self.grammar.text("json"), "JSON, each member given once"
+            fault = Fault("json", message, where, line, column, problem.what, expected)
             raise MalformedPolicyDocument([fault], aws_code=self.grammar.aws_code) from None
         if not isinstance(document, dict):
             self.fault("syntax", (), document, "a JSON object")
@@ -95,13 +96,15 @@ class _Reader:
     ) -> None:
         """Note a fault at ``path``; with ``member`` it is the name there that is wrong, not the value."""
         message = self.grammar.text(name, **{"got": got if isinstance(got, str) else "", **(details or {})})
-        self.faults.append((stage, path, member, message, _shown(got), expected))
+        self.faults.append((stage, name, path, member, message, _shown(got), expected))
 
     def refusal(self) -> MalformedPolicyDocument:
         found = []
-        for _, path, member, message, got, expected in sorted(self.faults, key=lambda fault: fault[0])[:_REPORTED]:
+        for _, name, path, member, message, got, expected in sorted(self.faults, key=lambda fault: fault[0])[
+            :_REPORTED
+        ]:
             line, column = jsontext.line_and_column(self.text, jsontext.locate(self.text, path, member=member))
-            found.append(Fault(message, jsontext.show(path), line, column, got, expected))
+            found.append(Fault(name, message, jsontext.show(path), line, column, got, expected))
         return MalformedPolicyDocument(found, aws_code=self.grammar.aws_code)
 
     def known(self, found: Mapping[str, Any], path: Path, names: frozenset[str]) -> None:

@@ -44,10 +44,12 @@ class InvalidRequest(IAMError):
 class Fault:
     """One thing wrong with a document, and where.
 
-    ``message`` is AWS's text. ``path`` is a JSON path (``$.Statement[0].Effect``). ``line`` and ``column`` count from
-    1. ``got`` and ``expected`` say in our words what stands there and what may stand there.
+    ``rule`` is the name of the broken rule, as podrole.iam.grammar has it, and ``message`` AWS's text for it. ``path``
+    is a JSON path (``$.Statement[0].Effect``). ``line`` and ``column`` count from 1. ``got`` and ``expected`` say in
+    podrole's words what stands there and what may stand there.
     """
 
+    rule: str
     message: str
     path: str
     line: int

@@ -74,7 +74,7 @@ def check_managed(policy: Policy) -> None:
         message = "Policy document must be version 2012-10-17 or greater."
         line, column = line_and_column(policy.text, locate(policy.text, ("Version",)))
         got, expected = f"version {policy.version}", f'"Version": "{CURRENT_VERSION}"'
-        raise MalformedPolicyDocument([Fault(message, "$.Version", line, column, got, expected)])
+        raise MalformedPolicyDocument([Fault("version-old", message, "$.Version", line, column, got, expected)])
     if size(policy.text) > _MANAGED:
         raise _over("PolicySize", _MANAGED, size(policy.text))
 

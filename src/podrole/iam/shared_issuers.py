@@ -74,4 +74,6 @@ def _open_to_all(policy: Policy, statement: Statement, key: str) -> MalformedPol
     line, column = line_and_column(policy.text, locate(policy.text, path))
     message = f"The trust policy lets in every tenant of a shared identity provider: it needs a condition on {key}."
     expected = f"a condition on {key} with a value that is more than wildcards"
-    return MalformedPolicyDocument([Fault(message, statement.path, line, column, "no such condition", expected)])
+    return MalformedPolicyDocument(
+        [Fault("shared-issuer", message, statement.path, line, column, "no such condition", expected)]
+    )
