@@ -7,15 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import pytest
-from hypothesis import settings
 
 from podrole.iam.document import parse_policy
 from podrole.iam.evaluate import NamedPolicy
 from podrole.iam.policy import PolicyKind
-
-# No time limit for an example: on a machine that is busy it would fail for no fault of the code.
-settings.register_profile("podrole", deadline=None)
-settings.load_profile("podrole")
 
 Statement = Mapping[str, Any]
 

@@ -9,7 +9,8 @@ import pytest
 from podrole.iam.errors import InvalidRequest
 from podrole.iam.evaluate import Decision, Outcome, PolicySet, evaluate
 from podrole.iam.policy import PolicyKind
-from podrole.iam.principal import ANONYMOUS, Grant, Principal, PrincipalType
+from podrole.iam.principal import ANONYMOUS, Principal, PrincipalType
+from podrole.iam.principal_element import Grant
 from podrole.iam.request import Request
 
 HERE, THERE = "111122223333", "444455556666"

@@ -8,7 +8,8 @@ import pytest
 
 from podrole.iam.evaluate import NamedPolicy, Outcome, PolicySet, evaluate, evaluate_trust
 from podrole.iam.policy import PolicyKind
-from podrole.iam.principal import ANONYMOUS, Grant, Principal, PrincipalType, principal_of
+from podrole.iam.principal import ANONYMOUS, Principal, PrincipalType, principal_of
+from podrole.iam.principal_element import Grant
 from podrole.iam.request import Request
 
 HERE = "111122223333"

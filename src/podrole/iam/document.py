@@ -20,7 +20,7 @@ from podrole.iam.grammar import GRAMMARS, Grammar, Need, Stage
 from podrole.iam.jsontext import InvalidJSON, Number, Path
 from podrole.iam.limits import check_text
 from podrole.iam.policy import CURRENT_VERSION, OLD_VERSION, Effect, Policy, PolicyKind, Statement
-from podrole.iam.principal import PrincipalElement
+from podrole.iam.principal_element import PrincipalElement
 from podrole.iam.principal_grammar import read_principals
 
 _TOP = frozenset({"Version", "Id", "Statement"})

@@ -18,7 +18,8 @@ from typing import NamedTuple, NoReturn
 
 from podrole.iam.arn import is_account_id
 from podrole.iam.policy import Policy, PolicyKind, Statement
-from podrole.iam.principal import Grant, PrincipalType
+from podrole.iam.principal import PrincipalType
+from podrole.iam.principal_element import Grant
 from podrole.iam.request import NO_RESOURCE, Facts, Request
 
 __all__ = ["Decision", "NamedPolicy", "Outcome", "PolicySet", "Request", "evaluate", "evaluate_trust"]

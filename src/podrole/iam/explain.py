@@ -14,7 +14,8 @@ from typing import Any
 from podrole.iam.evaluate import Decision, NamedPolicy, Outcome, PolicySet, Request, consulted
 from podrole.iam.nearest import Hint, action_hint, condition_hint, principal_hint, resource_hint, vacuous
 from podrole.iam.policy import Effect, Policy, PolicyKind, Statement
-from podrole.iam.principal import Grant, PrincipalType
+from podrole.iam.principal import PrincipalType
+from podrole.iam.principal_element import Grant
 from podrole.iam.request import NO_RESOURCE, Facts
 
 _MOST_EVIDENCE = 20

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from podrole.iam.conditions import Condition
 from podrole.iam.elements import ActionElement, ResourceElement
-from podrole.iam.principal import Grant, PrincipalElement
+from podrole.iam.principal_element import Grant, PrincipalElement
 from podrole.iam.request import Facts
 
 CURRENT_VERSION = "2012-10-17"

@@ -17,7 +17,7 @@ from podrole.iam.errors import InvalidARN
 from podrole.iam.grammar import Grammar
 from podrole.iam.jsontext import Path
 from podrole.iam.patterns import has_wildcard
-from podrole.iam.principal import PrincipalElement
+from podrole.iam.principal_element import PrincipalElement
 
 _TYPES = ("AWS", "Service", "Federated", "CanonicalUser")
 _UNIQUE_ID = re.compile(r"(?:AROA|AIDA)[A-Z0-9]{12,124}")
