@@ -1,4 +1,4 @@
-"""Write the codes' sections of docs/doctor.md from the catalogue. Run after a change of podrole/doctor/codes.py."""
+"""Write the sections about codes in docs/doctor.md. Run it after a change of podrole/doctor/report/codes.py."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sections() -> str:
 
 
 def written() -> str:
-    """Return the whole page with its sections anew."""
+    """Return the whole page with its sections generated."""
     before, mark, _ = PAGE.read_text().partition(MARK)
     return f"{before}{mark}{sections()}"
 

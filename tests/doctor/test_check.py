@@ -267,7 +267,7 @@ def test_what_is_known_only_once_it_is_deployed_is_told(tmp_path: Path) -> None:
     write(tmp_path, stack__yaml=yaml.safe_dump(template("DOCUMENT")).replace("DOCUMENT", "!ImportValue trust"))
     found = look(tmp_path)
     assert codes(found) == []
-    assert "known only when it is deployed" in found.notes[0]
+    assert "known only after deployment" in found.notes[0]
     assert run([tmp_path], CheckOptions(), "text") == 0
 
 
@@ -392,7 +392,7 @@ def test_text_has_file_line_and_code_and_ends_with_what_to_do(faulty: FileCheck)
     lines = list(text(faulty))
     assert any(line.startswith(f"{faulty.findings[0].path}:{faulty.findings[0].line}: PR302 ") for line in lines)
     assert any("PR652 risk:" in line for line in lines)
-    assert lines[-1] == "next: take the variable out (PR302)"
+    assert lines[-1] == "next: remove the variable (PR302)"
 
 
 def test_json_has_everything(faulty: FileCheck) -> None:

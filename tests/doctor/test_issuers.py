@@ -188,7 +188,7 @@ async def test_documents_that_aws_does_not_take_are_replaced(sources: Sources, i
 
 async def test_an_issuer_that_is_down_is_told(sources: Sources, issuer: FakeIssuer) -> None:
     issuer.down = True
-    assert "cannot be had" in only(await examined(sources), "PR402").what
+    assert "cannot be fetched" in only(await examined(sources), "PR402").what
     issuer.down = False
     issuer.status = 500
     only(await examined(sources), "PR402")
@@ -215,12 +215,12 @@ async def test_a_certificate_that_the_system_trusts_needs_no_thumbprint(sources:
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        ("http://issuer.example.com", "no https address"),
+        ("http://issuer.example.com", "not an https address"),
         ("https://issuer.example.com:8443", "port 8443"),
-        ("https://kubernetes.default.svc.cluster.local", "only the cluster's network knows"),
-        ("https://10.0.0.1", "only the cluster's network knows"),
-        ("https://localhost", "only the cluster's network knows"),
-        ("kubernetes/serviceaccount", "no https address"),
+        ("https://kubernetes.default.svc.cluster.local", "only inside the cluster's network"),
+        ("https://10.0.0.1", "only inside the cluster's network"),
+        ("https://localhost", "only inside the cluster's network"),
+        ("kubernetes/serviceaccount", "not an https address"),
     ],
 )
 async def test_an_issuer_that_aws_cannot_ask_is_told_to_be_replaced(

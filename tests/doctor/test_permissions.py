@@ -84,7 +84,7 @@ def test_a_call_that_was_refused_is_found_in_the_event_log(world: BrokenWorld) -
     client.describe_instances()
     after = ask(world, "was-refused", None)
     assert after is not None
-    assert "refused before, is allowed now" in after.why
+    assert "was denied before and is allowed now" in after.why
 
 
 @pytest.mark.parametrize("others", [[], ["ec2:StopInstances"]])

@@ -138,7 +138,7 @@ def test_a_right_that_is_missing_is_told_where_it_matters(
 def test_pod_identity_is_no_fault(world: BrokenWorld, options: SourceOptions) -> None:
     found = examine(world, options, f"{world.namespace}/associated")
     assert (found.exit_code, found.faults, found.risks) == (0, (), ())
-    assert "lets in EKS Pod Identity" in state(found, Link.TRUST).why
+    assert "trusts EKS Pod Identity" in state(found, Link.TRUST).why
 
 
 def test_without_an_account_the_cluster_is_checked_and_the_rest_is_said_to_be_unknown(

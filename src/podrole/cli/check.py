@@ -1,4 +1,4 @@
-"""``podrole check``: the faults of files, with file and line, for people, CI and code review."""
+"""``podrole check``: faults in files, with file and line, for people, CI and code review."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _LEVELS = {Severity.FAULT: "error", Severity.RISK: "warning"}
 
 
 def run(paths: list[Path], options: CheckOptions, output: str) -> int:
-    """Check and print. Returns 0 where nothing is wrong, 1 for a fault, 2 where a file could not be read."""
+    """Check and print. Returns 0 if nothing is wrong, 1 for a fault, 2 if a file could not be read."""
     try:
         render = _FORMATS.get(output)
         if render is None:
-            raise BadTarget("There is no such format.", got=repr(output), expected=", ".join(_FORMATS))
+            raise BadTarget("This format does not exist.", got=repr(output), expected=", ".join(_FORMATS))
         checked = asyncio.run(check(paths, options))
     except PodroleError as fault:
         print(fault.diagnostics(), file=sys.stderr)

@@ -21,7 +21,7 @@ _COLOURS = {LinkState.HOLDS: "32", LinkState.BROKEN: "31", LinkState.UNKNOWN: "3
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How it is shown: ``colour`` only on a terminal."""
+    """How output is shown: with colours only on a terminal."""
 
     colour: bool = False
 
@@ -31,11 +31,11 @@ class Style:
 
 
 def tree(diagnosis: Diagnosis, sources: Sources, style: Style) -> str:
-    """Return the whole tree: where, the chain in one line, what is broken first, and at the end what to do next."""
+    """Return the whole tree: the chain in one line, broken links first, and at the end what to do next."""
     lines = [_heading(diagnosis, style), f"in {' and '.join(_where(sources))}", _chain(diagnosis, style), ""]
     tools = sources.tools
     if diagnosis.faults and sources.preamble:
-        lines += ["In this shell first, so that the commands below lead there:"]
+        lines += ["Run this first, so that the commands below use this cluster and this account:"]
         lines += [*(f"  $ {line}" for line in sources.preamble), ""]
     ordered = sorted(diagnosis.verdicts, key=lambda one: (_rank(one), one.link))
     for position, verdict in enumerate(ordered):
@@ -73,7 +73,7 @@ def to_dict(diagnosis: Diagnosis, sources: Sources) -> dict[str, Any]:
 
 
 def finding_to_dict(finding: Finding, tools: Tools) -> dict[str, Any]:
-    """Return a finding as JSON-able data. ``remedy.commands`` are to be run in their order."""
+    """Return a finding as JSON-able data. ``remedy.commands`` must be run in their order."""
     found: dict[str, Any] = {
         "code": finding.code,
         "title": CODES[finding.code].title,
@@ -152,7 +152,7 @@ def _finding(finding: Finding, tools: Tools, style: Style) -> Iterator[str]:
 
 
 def remedy_lines(finding: Finding, tools: Tools) -> Iterator[str]:
-    """Yield the commands of a remedy as a person types them, and what only a person can do."""
+    """Yield the commands of a remedy, and the steps that no command does."""
     for command in commands_of(finding.remedy.changes, tools):
         yield from _shell(command)
     for change in finding.remedy.changes:
@@ -169,7 +169,7 @@ def _shell(command: Command) -> list[str]:
 
 
 def _first(diagnosis: Diagnosis) -> Finding | None:
-    """Return the finding to begin with: the first that somebody can act on."""
+    """Return the finding to repair first: the first that has a remedy."""
     faults = diagnosis.faults
     return next((one for one in faults if one.remedy.changes), faults[0] if faults else None)
 
@@ -181,15 +181,16 @@ def _next(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
         unknown = [one for one in diagnosis.verdicts if one.state is LinkState.UNKNOWN]
         if unknown:
             titles = ", ".join(one.link.title for one in unknown)
-            yield f"{label} see why {titles} could not be checked; everything else holds"
+            yield f"{label} find out why {titles} could not be checked; every other link holds"
         elif diagnosis.risks:
-            yield f"{label} nothing has to be done; look at {', '.join(sorted({one.code for one in diagnosis.risks}))}"
+            codes = ", ".join(sorted({one.code for one in diagnosis.risks}))
+            yield f"{label} nothing is broken; review the risks {codes}"
         else:
             yield f"{label} nothing; every link holds"
         return
     more = len({one.code for one in diagnosis.faults}) - 1
-    yield f"{label} {first.remedy.what} ({first.code}" + (f"; {more} more behind it)" if more else ")")
-    yield f"then again:   podrole doctor {diagnosis.target}"
+    yield f"{label} {first.remedy.what} ({first.code}" + (f"; {more} more after it)" if more else ")")
+    yield f"then check:   podrole doctor {diagnosis.target}"
 
 
 def _wrapped(start: str, text: str, indent: str) -> Iterable[str]:
@@ -199,5 +200,5 @@ def _wrapped(start: str, text: str, indent: str) -> Iterable[str]:
 
 
 def printable(line: str) -> str:
-    """Keep control characters, which documents and annotations may hold, away from a terminal."""
+    """Return the line with control characters escaped: annotations and documents may contain them."""
     return "".join(one if one.isprintable() or one == "\033" else one.encode("unicode_escape").decode() for one in line)

@@ -1,4 +1,4 @@
-"""``podrole doctor``: why a pod has no AWS identity, and what repairs it."""
+"""``podrole doctor``: why a pod has no AWS identity, and how to repair it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from podrole.doctor.sources.sources import Sources
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked: a target, or everything."""
+    """What to examine: a target, or everything."""
 
     target: str | None = None
     everything: bool = False
@@ -31,7 +31,7 @@ class Asked:
 
 
 def run(asked: Asked, options: SourceOptions, *, as_json: bool) -> int:
-    """Examine and print. Returns 0 sound, 1 broken, 2 could not tell."""
+    """Examine and print. Returns 0 sound, 1 broken, 2 could not be checked."""
     try:
         return _run(asked, options, as_json=as_json)
     except PodroleError as fault:
@@ -42,13 +42,13 @@ def run(asked: Asked, options: SourceOptions, *, as_json: bool) -> int:
 def _run(asked: Asked, options: SourceOptions, *, as_json: bool) -> int:
     if (asked.target is None) is not asked.everything:
         raise BadTarget(
-            "Name what to examine, or everything.",
+            "Name a pod or a service account, or use --all.",
             expected="NAMESPACE/POD, NAMESPACE/serviceaccount/NAME, or --all",
             next_step="podrole doctor --all",
         )
     if asked.resource is not None and asked.can is None:
         raise BadTarget(
-            "--resource says what --can is about.", next_step="podrole doctor … --can ACTION --resource ARN"
+            "--resource can only be used with --can.", next_step="podrole doctor … --can ACTION --resource ARN"
         )
     if asked.everything:
         from podrole.cli.survey import run as survey
@@ -68,7 +68,7 @@ async def _examine(asked: Asked, options: SourceOptions, *, as_json: bool) -> in
 
 
 async def diagnosed(asked: Asked, sources: Sources) -> Diagnosis:
-    """Gather the facts about one target and look at every link."""
+    """Gather the facts about one target and check every link."""
     target = await find_target(asked.target or "", sources.cluster)
     gatherer = Gatherer(sources, desired_call=None if asked.can is None else DesiredCall(asked.can, asked.resource))
     try:
@@ -78,5 +78,5 @@ async def diagnosed(asked: Asked, sources: Sources) -> Diagnosis:
 
 
 def style() -> Style:
-    """Return how standard output is to be written to."""
+    """Return the style of standard output."""
     return Style(colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)

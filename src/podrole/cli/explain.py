@@ -1,4 +1,4 @@
-"""``podrole explain``: the whole story of one call, or of one encoded authorization message."""
+"""``podrole explain``: one call with its exchange and its pod, or one encoded authorization message."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ _WHOLE_LOG = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be explained: a request id, ``last``, an encoded message, or ``-`` for one on standard input."""
+    """What to explain: a request id, ``last``, an encoded message, or ``-`` for a message on standard input."""
 
     what: str
 
     def message(self) -> str | None:
-        """Return the encoded message that was given, None where it is an event's id."""
+        """Return the encoded message, None if an event's id was given."""
         text = sys.stdin.read() if self.what == "-" else self.what
         joined = "".join(text.split())
         return joined if self.what == "-" or len(joined) >= _MESSAGE_LENGTH else None
 
 
 def run(directory: Path, asked: Asked, *, as_json: bool) -> int:
-    """Print the story. Returns 0, or 2 where there is none to tell."""
+    """Print the explanation. Returns 0, or 2 if there is nothing to explain."""
     try:
         world = WorldDirectory(directory)
         message = asked.message()
@@ -67,7 +67,7 @@ def run(directory: Path, asked: Asked, *, as_json: bool) -> int:
 
 
 def decode(world: WorldDirectory, message: str) -> dict[str, Any]:
-    """Have the world's STS open an encoded message, as its administrator. Raises SourceError."""
+    """Decode a message with the world's STS, as its administrator. Raises SourceError."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from podrole.doctor.sources.boto import BotoAccount
@@ -77,12 +77,12 @@ def decode(world: WorldDirectory, message: str) -> dict[str, Any]:
         answer = account.client("sts").decode_authorization_message(EncodedMessage=message)
     except ClientError as refused:
         raise BadTarget(
-            "This is neither a request id nor a message of this world's.",
+            "This is neither a request id nor a message of this world.",
             got=str(refused.response.get("Error", {}).get("Message", refused)),
             next_step="podrole events",
         ) from refused
     except BotoCoreError as problem:
-        raise SourceError(f"The world's AWS gave no answer: {problem}") from problem
+        raise SourceError(f"The world's AWS did not answer: {problem}") from problem
     finally:
         account.close()
     decoded: dict[str, Any] = json.loads(answer["DecodedMessage"])
@@ -90,7 +90,7 @@ def decode(world: WorldDirectory, message: str) -> dict[str, Any]:
 
 
 def message_block(decoded: Mapping[str, Any]) -> str:
-    """Return what a decoded message says, for people."""
+    """Return a decoded message as text."""
     context = decoded.get("context", {})
     lines = [
         "explicitly denied" if decoded.get("explicitDeny") else "denied, because nothing allows it",
@@ -110,7 +110,7 @@ def _values(item: Mapping[str, Any]) -> str:
 
 
 def block(history: CallHistory, style: Style) -> str:
-    """Return the story for people."""
+    """Return the explanation as text."""
     return "\n".join(printable(line) for line in _lines(history, style)).rstrip()
 
 
@@ -152,7 +152,7 @@ def _pod(history: CallHistory) -> Iterator[str]:
 
 
 def _exchange(history: CallHistory) -> Iterator[str]:
-    """Tell the exchange: the token, the provider and each step."""
+    """Yield the exchange: the token, the provider and each step."""
     exchange = history.event if history.event.what in EXCHANGES else history.exchange
     if exchange is None:
         return
@@ -169,7 +169,7 @@ def _exchange(history: CallHistory) -> Iterator[str]:
         yield from _field("provider", provider)
     if exchange is not history.event:
         role = f" on {exchange.on}" if exchange.on else ""
-        yield from _field("session", f"by {exchange.what}{role}, where every step held (request {exchange.id})")
+        yield from _field("session", f"by {exchange.what}{role}: every step held (request {exchange.id})")
         return
     yield "  steps"
     for name, held in history.steps():
@@ -180,7 +180,7 @@ def _exchange(history: CallHistory) -> Iterator[str]:
 
 
 def _policies(explanation: Mapping[str, Any]) -> Iterator[str]:
-    """Tell what the policies said, statement by statement."""
+    """Yield the policies' evaluation, statement by statement."""
     if explanation.get("policy") and not explanation.get("evidence"):
         yield from _field("allowed by", f"{explanation.get('statement', '')} of {explanation['policy']}")
     if explanation.get("action"):
@@ -204,7 +204,7 @@ def _next(history: CallHistory) -> str:
 
 
 def to_dict(history: CallHistory) -> dict[str, Any]:
-    """Return the story as JSON-able data."""
+    """Return the explanation as JSON-able data."""
     event = history.event
     return {
         "event": msgspec.to_builtins(event),

@@ -15,7 +15,7 @@ INDENT = "    "
 
 
 def explanation_block(explanation: Mapping[str, Any]) -> str:
-    """Return the block, indented, ending with what to do where the explanation knows it."""
+    """Return the block, indented. Its last line is the next step, if the explanation has one."""
     return textwrap.indent("\n".join(_lines(explanation)), INDENT)
 
 

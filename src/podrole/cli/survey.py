@@ -19,7 +19,7 @@ _HEADINGS = ("NAMESPACE", "SERVICE ACCOUNT", "ROLE", "STATE", "FINDINGS", "PODS"
 
 
 def run(options: SourceOptions, *, as_json: bool, style: Style) -> int:
-    """Examine everything and print. Raises CannotTell where the service accounts cannot be listed."""
+    """Examine everything and print. Raises SourceError if the service accounts cannot be listed."""
     return asyncio.run(_survey(options, as_json=as_json, style=style))
 
 
@@ -33,7 +33,7 @@ async def _survey(options: SourceOptions, *, as_json: bool, style: Style) -> int
 
 
 def table(found: Survey, style: Style) -> str:
-    """Return the table, what is too open, what the codes mean, and what to do next."""
+    """Return the table, the trust policies that allow too much, the titles of the codes, and what to do next."""
     cells = [_cells(row) for row in found.rows]
     widths = [max(map(len, column)) for column in zip(_HEADINGS, *cells, strict=True)]
     lines = ["  ".join(text.ljust(width) for text, width in zip(_HEADINGS, widths, strict=True)).rstrip()]
@@ -42,7 +42,11 @@ def table(found: Survey, style: Style) -> str:
         padded[3] = style.paint(padded[3], _COLOURS[row.state])
         lines.append("  ".join(padded).rstrip())
     if found.trust_excess:
-        lines += ["", "Too open:", *(f"  {one.code} {one.what}" for one in found.trust_excess)]
+        lines += [
+            "",
+            "Trust policies that allow too much:",
+            *(f"  {one.code} {one.what}" for one in found.trust_excess),
+        ]
     codes = sorted({code for row in found.rows for code in row.codes})
     if codes:
         lines += ["", *(f"  {code}  {CODES[code].title}" for code in codes)]
@@ -94,7 +98,7 @@ def _next(found: Survey, style: Style) -> list[str]:
 
 @contextlib.contextmanager
 def _progress_bar() -> Iterator[Progress]:
-    """Show how far it is, where somebody looks at standard error."""
+    """Show the progress if standard error is a terminal."""
     if not sys.stderr.isatty():
         yield lambda _done, _of: None
         return

@@ -1,4 +1,4 @@
-"""The chain: every link looked at in its order, and what follows from all of them together."""
+"""The chain: every link checked in its order, and what follows from all of them together."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SOUND, BROKEN, COULD_NOT_TELL = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What was found about one service account and its pods."""
+    """The result for one service account and its pods."""
 
     target: DoctorTarget
     service_account: str
@@ -42,17 +42,17 @@ class Diagnosis:
 
     @property
     def faults(self) -> tuple[Finding, ...]:
-        """What breaks the chain, the first link first: what comes later cannot be had before it is repaired."""
+        """What breaks the chain, the first link first."""
         return tuple(one for verdict in self.verdicts for one in verdict.faults)
 
     @property
     def risks(self) -> tuple[Finding, ...]:
-        """What is wrong without breaking the chain."""
+        """What is wrong but does not break the chain."""
         return tuple(one for verdict in self.verdicts for one in verdict.findings if one.severity is Severity.RISK)
 
     @property
     def exit_code(self) -> int:
-        """0 sound, 1 broken, 2 could not tell."""
+        """0 sound, 1 broken, 2 could not be checked."""
         states = {verdict.state for verdict in self.verdicts}
         if LinkState.BROKEN in states:
             return BROKEN

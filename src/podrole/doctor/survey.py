@@ -1,4 +1,4 @@
-"""Every service account of a cluster, each with its diagnosis in one line, and what is too open."""
+"""Every service account of a cluster with its diagnosis, and the roles whose trust policies allow too much."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from podrole.doctor.sources.sources import Sources
 from podrole.doctor.unknown import Unknown, read
 
 Progress = Callable[[int, int], None]
-"""Told how many service accounts are done, and of how many."""
+"""Called with the number of service accounts that are done, and the number of all."""
 
 _READ_AT_ONCE = ("namespaces", "pods", "serviceaccounts")
 
 
 class AccountState(StrEnum):
-    """How a service account stands."""
+    """The state of a service account."""
 
     SOUND = "sound"
     BROKEN = "broken"
@@ -34,7 +34,7 @@ class AccountState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SurveyRow:
-    """One service account. ``diagnosis`` is None for one that nothing binds, which is how most are."""
+    """One service account. ``diagnosis`` is None if it is not bound to a role, like most service accounts."""
 
     target: DoctorTarget
     state: AccountState
@@ -43,7 +43,7 @@ class SurveyRow:
 
     @property
     def role_arn(self) -> str | None:
-        """The role, where it is known."""
+        """The role, if it is known."""
         return None if self.diagnosis is None else self.diagnosis.role_arn
 
     @property
@@ -62,7 +62,7 @@ class Survey:
 
     @property
     def exit_code(self) -> int:
-        """0 where every bound service account is sound, 1 where one is broken, 2 where something could not be told."""
+        """0 if every bound service account is sound, 1 if one is broken, 2 if one could not be checked."""
         standings = {row.state for row in self.rows}
         if AccountState.BROKEN in standings:
             return BROKEN
@@ -70,7 +70,7 @@ class Survey:
 
     @property
     def trust_excess(self) -> tuple[Finding, ...]:
-        """What lets in more than it should, each once."""
+        """What is wrong with trust policies that allow too much, each once."""
         found: dict[tuple[str, str], Finding] = {}
         for row in self.rows:
             for finding in () if row.diagnosis is None else row.diagnosis.risks:
@@ -80,7 +80,7 @@ class Survey:
 
 
 async def survey(sources: Sources, progress: Progress) -> Survey:
-    """Examine every service account. Raises SourceError where they cannot be listed."""
+    """Examine every service account. Raises SourceError if they cannot be listed."""
     cluster = sources.cluster
     if isinstance(cluster, KubernetesCluster):
         await cluster.read_all(*_READ_AT_ONCE)
@@ -114,15 +114,15 @@ async def _row(gatherer: Gatherer, account: Object) -> SurveyRow:
 
 
 def _with_use(diagnosis: Diagnosis, facts: ChainFacts, target: DoctorTarget) -> Diagnosis:
-    """Add that nobody uses the service account, where no pod runs under it."""
+    """Add a finding if no pod runs under the service account."""
     if isinstance(facts.pods, Unknown) or facts.pods:
         return diagnosis
     unused = Finding(
         "PR654",
-        f"No pod runs under service account {target.namespace}/{target.service_account}, and it can take a role.",
+        f"No pod runs under service account {target.namespace}/{target.service_account}, but it can take a role.",
         About("ServiceAccount", target.namespace, target.service_account),
         Remedy(
-            "take the role from it, if nothing needs it any more",
+            "remove its role annotation, if no pod needs it any more",
             (ByHand(f"kubectl annotate serviceaccount {target.service_account} --namespace {target.namespace} "
                     f"{facts.rules.role_annotation}-"),),
         ),

@@ -11,8 +11,8 @@ from podrole.doctor.facts.pods import PodFacts, containers
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentVariable:
-    """A variable of a container's environment. ``value`` is None where it comes from elsewhere; ``source`` says from
-    where: a kind, a name and a key."""
+    """A variable of a container's environment. ``value`` is None if it comes from the object that ``source`` names: a
+    kind, a name and a key."""
 
     name: str
     value: str | None
@@ -31,6 +31,7 @@ class ContainerFacts:
 
     @property
     def name(self) -> str:
+        """The container's name."""
         return str(self.manifest.get("name", ""))
 
     def __str__(self) -> str:
@@ -38,12 +39,13 @@ class ContainerFacts:
 
 
 def containers_of(pod: PodFacts) -> Iterator[ContainerFacts]:
+    """Yield a pod's containers with their environments."""
     for kind, position, manifest in containers(pod.manifest):
         yield ContainerFacts(pod, kind, position, manifest, {one.name: one for one in _variables(pod, manifest)})
 
 
 def _variables(pod: PodFacts, container: Mapping[str, Any]) -> Iterator[EnvironmentVariable]:
-    """Yield a container's variables; of two of one name the later counts, as in Kubernetes."""
+    """Yield a container's variables. If two have the same name, the later one counts, as in Kubernetes."""
     for source in container.get("envFrom") or ():
         prefix = source.get("prefix") or ""
         for field, resource, kind in (("configMapRef", "configmaps", "ConfigMap"), ("secretRef", "secrets", "Secret")):

@@ -1,4 +1,4 @@
-"""The links that files can tell of, checked for every service account and every role in them.
+"""The links that can be checked on files, for every service account and every role in them.
 
 Nothing here decides: each facts is put to the same links as a living pod's, with files in the place of cluster and
 account.
@@ -42,8 +42,8 @@ _NO_ACCOUNT = "000000000000"
 
 @dataclass(frozen=True, slots=True)
 class CheckOptions:
-    """``namespace`` is that of manifests that name none. ``account``, ``issuer`` and ``region`` are what files do not
-    tell; the first two are taken from the files where only one is named in them."""
+    """``namespace`` is used for manifests without one. ``account``, ``issuer`` and ``region`` are usually not in files;
+    ``account`` and ``issuer`` are taken from the files if these name only one."""
 
     namespace: str = "default"
     account: str = ""
@@ -63,7 +63,7 @@ class FileFinding:
 
 @dataclass(frozen=True, slots=True)
 class FileCheck:
-    """``unread`` says what could not be read, ``unknown`` what only a deployment tells; ``service_accounts`` and
+    """``unread`` says what could not be read, ``unknown`` what is known only after deployment. ``service_accounts`` and
     ``roles`` count what was checked."""
 
     findings: tuple[FileFinding, ...]
@@ -74,18 +74,18 @@ class FileCheck:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """All that was not checked, and why."""
+        """What was not checked, and why."""
         return (*self.unread, *self.unknown)
 
     @property
     def faults(self) -> int:
-        """How many findings are faults."""
+        """The number of findings that are faults."""
         return sum(one.finding.severity is Severity.FAULT for one in self.findings)
 
 
 @dataclass
 class _Files:
-    """All that was read."""
+    """Everything that was read."""
 
     manifests: Manifests
     account: FilesAccount
@@ -97,7 +97,7 @@ class _Files:
 
 
 async def check(paths: list[Path], options: CheckOptions) -> FileCheck:
-    """Check files and folders. Raises BadFile where one that was named is not there."""
+    """Check files and folders. Raises BadFile if one of the named paths does not exist."""
     files = _read(paths, options)
     found: list[FileFinding] = []
     checked = 0
@@ -139,11 +139,11 @@ def _read(paths: list[Path], options: CheckOptions) -> _Files:
     providers = [item for item in items if isinstance(item, ProviderFile)]
     unknown = [
         f"{one.origin.document.path}:{one.origin.line()}: the trust policy of {one.name or 'a role'} is known only "
-        "when it is deployed."
+        "after deployment."
         for one in roles
         if one.trust is None
     ]
-    audiences = ("sts.amazonaws.com", *annotations)  # whatever a pod may ask for
+    audiences = ("sts.amazonaws.com", *annotations)  # every audience that a pod may request
     files_account = FilesAccount(roles, providers, audiences, account)
     issuer = options.issuer or _only(one.issuer for one in providers)
     policies = [item for item in items if isinstance(item, PolicyFile)]
@@ -151,7 +151,7 @@ def _read(paths: list[Path], options: CheckOptions) -> _Files:
 
 
 def _only(values: Iterable[str]) -> str:
-    """Return the one value that there is; empty for none or several."""
+    """Return the only value; empty if there are none or several."""
     found = set(values)
     return found.pop() if len(found) == 1 else ""
 
@@ -197,7 +197,7 @@ def _issuer_of(role: RoleFile | None) -> str:
 
 
 def _is_meant_to_have_a_role(facts: ChainFacts) -> bool:
-    """Say whether the service account is bound, or was meant to be: most are not, and rightly."""
+    """Say whether the service account is bound to a role, or was probably meant to be. Most are not."""
     binding = facts.binding
     if binding.identity is not None or binding.mistake is not None or facts.service_account.manifest is None:
         return True
@@ -207,14 +207,14 @@ def _is_meant_to_have_a_role(facts: ChainFacts) -> bool:
 
 
 def _is_for_pods(role: RoleFile, issuer: str) -> bool:
-    """Say whether a role is meant for a cluster's pods; there are other identity providers."""
+    """Say whether a role is meant for a cluster's pods, not for the users of another identity provider."""
     text = "" if role.trust is None else role.trust.text
     named = bool(issuer) and f":oidc-provider/{issuer.removeprefix('https://')}" in text
     return named or PREFIX in text or ":oidc-provider/oidc.eks." in text
 
 
 async def _of_role(files: _Files, role: RoleFile) -> list[Finding]:
-    """Check a role that no service account of the files names: by the service account that its trust policy names."""
+    """Check a role that no service account of the files names, for the service account that its trust policy names."""
     text = role.trust.text if role.trust is not None else ""
     named = find_subjects(text)
     target = DoctorTarget(*named[0]) if named else DoctorTarget(STRANGER, STRANGER)
@@ -229,7 +229,7 @@ def _account_of(files: _Files, text: str) -> str:
 
 
 def _unreadable(files: _Files) -> Iterator[FileFinding]:
-    """Find policies that AWS would not take."""
+    """Yield a finding for each malformed policy."""
     for policy in files.policies:
         try:
             compile_policy(policy.text, PolicyKind.IDENTITY)
@@ -237,9 +237,9 @@ def _unreadable(files: _Files) -> Iterator[FileFinding]:
             where = _steps(fault.faults[0].path) if isinstance(fault, MalformedPolicyDocument) else ()
             finding = Finding(
                 "PR706",
-                f"This policy is not one that AWS takes, so it allows nothing: {fault.message}",
+                f"This policy is malformed, so it allows nothing: {fault.message}",
                 About("Policy", "", policy.name, where),
-                Remedy("write the policy anew", (ByHand(f"podrole policy validate {policy.origin.document.path}"),)),
+                Remedy("correct the policy", (ByHand(f"podrole policy validate {policy.origin.document.path}"),)),
                 expected=fault.expected,
                 got=_got(fault),
             )
@@ -291,7 +291,7 @@ def _place(about: About, files: _Files) -> tuple[Origin, tuple[str | int, ...]]:
 
 
 def _origins(files: _Files) -> dict[tuple[str, str, str], Origin]:
-    """Return where each thing that an edit may be about was written."""
+    """Return where each object that an edit may change was written."""
     roles = {
         ("Role", "", one.name): one.trust.origin
         for one in files.account.listed

@@ -34,11 +34,11 @@ class Edit:
 
 
 def edits_of(changes: Iterable[Change], origins: Origins) -> tuple[Edit, ...]:
-    """Return the edits that make the changes; none where one of them cannot be made in these files."""
+    """Return the edits that make the changes; none if one of the changes cannot be made in these files."""
     found: list[Edit] = []
     for change in changes:
         if isinstance(change, Restart):
-            continue  # pods are made from the files
+            continue  # pods are created from the files
         made = _edit(change, origins)
         if made is None:
             return ()
@@ -92,7 +92,7 @@ def _annotated(change: Annotate, value: Any) -> Iterator[Operation]:
 
 
 def _environment(change: SetEnvironment, value: Any) -> Iterator[Operation]:
-    """Yield the operations on the pod; the last entries go first, so that the places of the others stay."""
+    """Yield the operations on the pod; the last entries first, so that the indexes of the others stay valid."""
     pod = _pod(change.workload, value)
     for kind in ("containers", "initContainers"):
         for position, container in enumerate(pod["spec"].get(kind) or ()):

@@ -1,4 +1,4 @@
-"""Link 4: the cluster is an issuer that AWS can read, and its tokens are for the audience that the provider takes."""
+"""Link 4: AWS can read the issuer's documents, and the tokens have an audience that the provider accepts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _WRONG_CONTENT = frozenset(
 
 
 def check(facts: ChainFacts) -> LinkVerdict:
-    """Say whether AWS could verify the cluster's tokens, and whether they are for it."""
+    """Check that AWS can verify the cluster's tokens, and that their audience is right."""
     identity = facts.identity
     if identity is not None and identity.method == "container_credentials":
         return holds(LINK, "EKS Pod Identity verifies the cluster's tokens itself")
@@ -43,7 +43,7 @@ def check(facts: ChainFacts) -> LinkVerdict:
     if isinstance(issuer.url, Unknown):
         if findings:
             return verdict_from(LINK, "", findings)
-        return unknown(LINK, f"The cluster's issuer could not be found out: {issuer.url.what}")
+        return unknown(LINK, f"The cluster's issuer could not be read: {issuer.url.what}")
     inside = _address(issuer.url)
     if inside is not None:
         return verdict_from(LINK, "", [inside, *findings])
@@ -51,12 +51,12 @@ def check(facts: ChainFacts) -> LinkVerdict:
     if isinstance(published, Unknown):
         if findings:
             return verdict_from(LINK, "", findings)
-        return unknown(LINK, f"The issuer's documents could not be read from here: {published.what}")
+        return unknown(LINK, f"The issuer's documents could not be fetched from here: {published.what}")
     if isinstance(published, KeysUnavailable):
         return verdict_from(LINK, "", [_documents(issuer, issuer.url, published), *findings])
     missing = _missing_key(facts, issuer, issuer.url, published.keys())
     findings = [*missing, *findings]
-    return verdict_from(LINK, f"{issuer.url} publishes its documents, with the cluster's keys", findings)
+    return verdict_from(LINK, f"{issuer.url} publishes its documents and the cluster's keys", findings)
 
 
 def _about(url: str) -> About:
@@ -67,16 +67,16 @@ def _about(url: str) -> About:
 
 
 def _address(url: str) -> Finding | None:
-    """Find an issuer that nobody outside the cluster can ask, by its address alone."""
+    """Return a finding if the issuer's address shows that AWS cannot reach it."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     why = ""
     if parts.scheme != "https" or not host:
-        why = "it is no https address"
+        why = "it is not an https address"
     elif parts.port is not None:
-        why = f"it names port {parts.port}, and IAM takes no provider with one"
+        why = f"it has port {parts.port}, and IAM accepts no provider with a port"
     elif _is_inside(host):
-        why = f"{host} is a name or address that only the cluster's network knows"
+        why = f"{host} is known only inside the cluster's network"
     if not why:
         return None
     flags = "--service-account-issuer=https://… --service-account-jwks-uri=https://…/keys"
@@ -85,10 +85,15 @@ def _address(url: str) -> Finding | None:
         f"The cluster's issuer cannot be an identity provider of AWS: {why}.",
         _about(url),
         Remedy(
-            "give the API server an issuer that AWS can reach, first in the list, the old one behind it",
-            (ByHand(f"kube-apiserver {flags} --service-account-issuer={url}, then publish its two documents there"),),
+            "give the API server an issuer that AWS can reach, first in the list, followed by the old one",
+            (
+                ByHand(
+                    f"kube-apiserver {flags} --service-account-issuer={url}, then publish the issuer's two documents "
+                    "there"
+                ),
+            ),
         ),
-        expected="https://, a public name, no port",
+        expected="https://, a public host name, no port",
         got=repr(url),
     )
 
@@ -104,11 +109,14 @@ def _is_inside(host: str) -> bool:
 
 
 def _documents(issuer: IssuerFacts, url: str, why: KeysUnavailable) -> Finding:
-    code, what = "PR402", f"The documents of issuer {url} cannot be had: {why.what}"
+    code, what = "PR402", f"The documents of issuer {url} cannot be fetched: {why.what}"
     if why.fault is KeysFault.OTHER_ISSUER:
-        code, what = "PR403", "The issuer's discovery document names another issuer, and AWS compares to the letter."
+        code, what = (
+            "PR403",
+            "The issuer's discovery document names another issuer; AWS compares the two character by character.",
+        )
     elif why.fault in _WRONG_CONTENT:
-        code, what = "PR408", f"The issuer's documents are not what AWS takes: {why.what}"
+        code, what = "PR408", f"AWS does not accept the issuer's documents: {why.what}"
     return Finding(
         code,
         what,
@@ -121,9 +129,11 @@ def _documents(issuer: IssuerFacts, url: str, why: KeysUnavailable) -> Finding:
 
 
 def publishing(issuer: IssuerFacts, url: str) -> tuple[Change, ...]:
-    """Return the two documents as they have to be served at ``url``; by hand where the cluster would not show them."""
+    """Return the two documents that must be served at ``url``; by hand if the cluster did not show them."""
     if issuer.own_documents is None:
-        return (ByHand(f"publish the cluster's discovery document and keys under {url}: kubectl get --raw shows both"),)
+        return (
+            ByHand(f"publish the cluster's discovery document and keys under {url}; kubectl get --raw prints both"),
+        )
     document, keys = issuer.own_documents
     base = url.removesuffix("/")
     jwks_uri = str(document.get("jwks_uri", ""))
@@ -152,7 +162,7 @@ def _missing_key(facts: ChainFacts, issuer: IssuerFacts, url: str, published: ob
         of = "the cluster"
     if not missing:
         return []
-    # The API server signs with one of its keys and lists all; which one, only a token tells.
+    # The API server lists all its keys and signs with one of them; only a token shows which.
     some_are_there = used is None and not isinstance(issuer.own_keys, Unknown) and bool(set(issuer.own_keys) & names)
     return [
         Finding(
@@ -182,17 +192,18 @@ def _audience(facts: ChainFacts, identity: Identity | None) -> list[Finding]:
     if identity is None or isinstance(evaluation, Unknown) or evaluation.audience is None:
         return []
     if identity.audience == facts.settings.token_audience:
-        return []  # the provider lacks the usual one: that is the provider's link
+        return []  # the provider does not accept the usual audience: link 5 reports it
     target = facts.target
     key = f"{facts.settings.annotation_prefix}/audience"
     change = Annotate("ServiceAccount", target.namespace, target.service_account, {key: None})
     return [
         Finding(
             "PR405",
-            f"The tokens of service account {target.namespace}/{target.service_account} are for an audience that the "
-            "identity provider does not take.",
+            f"The tokens of service account {target.namespace}/{target.service_account} have an audience that the "
+            "identity "
+            "provider does not accept.",
             About("ServiceAccount", target.namespace, target.service_account, ("metadata", "annotations", key)),
-            Remedy("take the audience's annotation out", (change, *recreate_pods(facts))),
+            Remedy("remove the audience annotation", (change, *recreate_pods(facts))),
             expected=evaluation.audience.expected,
             got=evaluation.audience.got,
             evidence=evaluation.audience.explanation(),
@@ -204,7 +215,7 @@ def _audience(facts: ChainFacts, identity: Identity | None) -> list[Finding]:
 
 
 def _times(facts: ChainFacts) -> list[Finding]:
-    """Find clocks that are apart, by a token made just now, and expired tokens, by what STS has answered lately."""
+    """Return findings about clocks that differ (by a new token), and about expired tokens (by the event log)."""
     found: list[Finding] = []
     skew = None if facts.live is None else facts.live.skew
     if skew is not None and abs(skew) > STS_TIME_RULES.future_leeway:
@@ -214,7 +225,9 @@ def _times(facts: ChainFacts) -> list[Finding]:
                 "PR407",
                 f"The cluster's clock is {abs(skew):.0f} s {direction} AWS's.",
                 About("Cluster", "", "clock"),
-                Remedy("set the clock of the control plane's machines", (ByHand("chronyc makestep, or timedatectl"),)),
+                Remedy(
+                    "correct the clock of the control plane's machines", (ByHand("chronyc makestep, or timedatectl"),)
+                ),
                 expected=f"at most {STS_TIME_RULES.future_leeway} s apart",
                 got=f"{skew:+.0f} s",
             )
@@ -231,13 +244,14 @@ def _expired(facts: ChainFacts) -> Finding | None:
         return None
     return Finding(
         "PR406",
-        "A pod of this service account sent a token that has expired: it reads a copy that nobody renews, or keeps it.",
+        "A pod of this service account sent an expired token: it reads a copy of the token file, or keeps an old "
+        "token.",
         About("Pod", facts.target.namespace, facts.target.pod or ""),
         Remedy(
-            "read the token from AWS_WEB_IDENTITY_TOKEN_FILE at every exchange, as SDKs do; a new pod has a new one",
+            "read the token from AWS_WEB_IDENTITY_TOKEN_FILE for each exchange, as SDKs do; a new pod gets a new token",
             recreate_pods(facts),
         ),
-        expected="the token as the kubelet renews it",
+        expected="the token that the kubelet last wrote",
         got=event.why,
         evidence={"request": event.id},
     )

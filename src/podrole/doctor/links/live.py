@@ -1,6 +1,7 @@
-"""Link 8: a real token of the cluster, exchanged with the real STS, and the identity that comes of it.
+"""Link 8: a real token of the cluster, exchanged with the real STS, and the identity that results.
 
-What was made is thrown away: the token is good for ten minutes and never shown, the credentials are used for one call.
+Token and credentials are dropped: the token is valid for ten minutes and never shown, the credentials are used for one
+call.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ LINK = Link.LIVE
 
 
 def check(facts: ChainFacts) -> LinkVerdict | None:
-    """Say what came of the real try; None where none was asked for."""
+    """Report the result of the real exchange; None if none was requested."""
     live = facts.live
     if live is None:
         return None
@@ -26,26 +27,26 @@ def check(facts: ChainFacts) -> LinkVerdict | None:
             LINK,
             Finding(
                 "PR801",
-                f"The cluster gives no token for service account {target.namespace}/{target.service_account}: "
+                f"The cluster does not issue a token for service account {target.namespace}/{target.service_account}: "
                 f"{live.token.what}",
                 about,
                 Remedy(
-                    "see that the service account exists, and that you may create serviceaccounts/token",
+                    "check that the service account exists, and that you are allowed to create serviceaccounts/token",
                     (ByHand(live.token.next_step or "kubectl auth can-i create serviceaccounts/token"),),
                 ),
                 got=live.token.got,
             ),
         )
     if live.exchange is None:
-        return unknown(LINK, "A token was had; there is no role, or no way to STS, to try it with.")
+        return unknown(LINK, "The cluster issued a token, but there is no role or no STS to exchange it with.")
     if isinstance(live.exchange, Unknown):
         return broken(
             LINK,
             Finding(
                 "PR802",
-                f"STS refuses a real token of the service account: {live.exchange.what}",
+                f"STS rejects a real token of the service account: {live.exchange.what}",
                 about,
-                Remedy("repair the link above that is broken, or see podrole explain last", ()),
+                Remedy("repair the broken link above, or run podrole explain last", ()),
                 expected="credentials",
                 got=live.exchange.got,
             ),
@@ -56,21 +57,21 @@ def check(facts: ChainFacts) -> LinkVerdict | None:
 def _whose(facts: ChainFacts, identity: str | Unknown | None) -> LinkVerdict:
     arn = facts.binding.role_arn or ""
     if not isinstance(identity, str):
-        why = identity.what if identity is not None else "nobody was asked"
+        why = identity.what if identity is not None else "it was not called"
         finding = Finding(
             "PR803",
-            f"The credentials were given, and GetCallerIdentity does not take them: {why}",
+            f"STS gave credentials, but GetCallerIdentity rejects them: {why}",
             About("Role", "", arn),
-            Remedy("see that clock, region and endpoint are right", ()),
+            Remedy("check clock, region and endpoint", ()),
         )
         return broken(LINK, finding)
     expected = assumed_role_arn(arn, "x").rpartition("/")[0]
     if identity.rpartition("/")[0] != expected:
         finding = Finding(
             "PR803",
-            "The credentials are of another role.",
+            "The credentials belong to another role.",
             About("Role", "", arn),
-            Remedy("see which role STS knows by this ARN", ()),
+            Remedy("check which role STS has under this ARN", ()),
             expected=f"{expected}/…",
             got=identity,
         )

@@ -1,8 +1,7 @@
-"""Link 7: the role's policies allow what the pod wants to do.
+"""Link 7: the role's policies allow the calls of the pod.
 
-Asked with ``--can``, or taken from the calls of the role's sessions that were refused lately. What is asked is decided
-by ``podrole.iam``; service and resource control policies of an organization, and the policies of resources, are not
-read.
+The call is named with ``--can``, or taken from recent denied calls of the role's sessions. ``podrole.iam`` decides.
+Service and resource control policies of an organization, and the policies of resources, are not read.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _MOST_REFUSALS = 5
 
 
 def check(facts: ChainFacts) -> LinkVerdict | None:
-    """Say whether the role may do what was asked about, or was refused lately; None where nothing was."""
+    """Check that the role allows the named call, or recent denied calls; None if there are none."""
     refused = [] if facts.desired_call is not None else _refusals(facts)
     if facts.desired_call is None and not refused:
         return None
@@ -51,7 +50,7 @@ def check(facts: ChainFacts) -> LinkVerdict | None:
 
 
 def _of_events(facts: ChainFacts, role: Role, attached: PrincipalPolicies, refused: list[Event]) -> LinkVerdict:
-    """Ask again about what was refused: it may be allowed by now."""
+    """Evaluate denied calls again: they may be allowed now."""
     findings: list[Finding] = []
     for event in refused:
         explanation = event.explanation or {}
@@ -63,7 +62,7 @@ def _of_events(facts: ChainFacts, role: Role, attached: PrincipalPolicies, refus
     if findings:
         return broken(LINK, *findings)
     names = ", ".join(sorted({str((event.explanation or {})["action"]) for event in refused}))
-    return holds(LINK, f"{names}, refused before, is allowed now")
+    return holds(LINK, f"{names} was denied before and is allowed now")
 
 
 def _judged(facts: ChainFacts, role: Role, attached: PrincipalPolicies, desired_call: DesiredCall) -> LinkVerdict:
@@ -74,7 +73,7 @@ def _judged(facts: ChainFacts, role: Role, attached: PrincipalPolicies, desired_
     except PolicyError as fault:
         return broken(LINK, _unreadable(role, fault))
     except InvalidRequest as fault:
-        return unknown(LINK, f"{desired_call.action!r} cannot be asked about: {fault.what}")
+        return unknown(LINK, f"{desired_call.action!r} cannot be evaluated: {fault.what}")
     evidence = explain(request, policies, decision)
     if decision.allowed:
         on = "" if desired_call.resource is None else f" on {desired_call.resource}"
@@ -174,18 +173,18 @@ def _allowing(role: Role, attached: PrincipalPolicies, code: str, wanted: dict[s
         case "PR701":
             document = json.dumps({"Version": "2012-10-17", "Statement": [wanted]})
             name = "Allow-" + wanted["Action"].replace(":", "-").replace("*", "all")
-            narrower = "; --resource makes it narrower" if wanted["Resource"] == NO_RESOURCE else ""
+            narrower = "; name a resource with --resource to allow less" if wanted["Resource"] == NO_RESOURCE else ""
             return Remedy(
-                f"allow it by the smallest statement that does{narrower}",
+                f"add the smallest statement that allows the call{narrower}",
                 (PutRolePolicy(role.name, name[:128], document),),
             )
         case "PR702":
             return _without_deny(role, attached, decision, wanted["Action"])
         case "PR703" if attached.boundary is not None and ":iam::aws:" not in attached.boundary.name:
             document = _plus(attached.boundary.document, wanted)
-            return Remedy("allow it in the boundary too", (SetManagedPolicy(attached.boundary.name, document),))
+            return Remedy("allow the call in the boundary too", (SetManagedPolicy(attached.boundary.name, document),))
         case _:
-            return Remedy("allow it there", (ByHand(f"the statement that is missing: {json.dumps(wanted)}"),))
+            return Remedy("allow the call there", (ByHand(f"add this statement: {json.dumps(wanted)}"),))
 
 
 def _plus(document: str, statement: dict[str, Any]) -> str:
@@ -196,13 +195,13 @@ def _plus(document: str, statement: dict[str, Any]) -> str:
 
 
 def _without_deny(role: Role, attached: PrincipalPolicies, decision: Decision, action: str) -> Remedy:
-    what = f"take {action} out of the statement that denies it, if the denial is not meant"
+    what = f"remove {action} from the statement that denies it, unless the denial is intended"
     text = next((one for one in _all(attached) if one.name == decision.policy), None)
     if text is None or decision.statement is None:
-        return Remedy(what, (ByHand(f"{decision.reference} of {decision.policy or 'the policy'}"),))
+        return Remedy(what, (ByHand(f"change {decision.reference} of {decision.policy or 'the policy'}"),))
     changed = _not_denying(text.document, decision.statement.index, action)
     change: Change = ByHand(
-        f"{decision.reference} of {text.name}: it denies by a wildcard, so only a person can narrow it"
+        f"change {decision.reference} of {text.name}: it denies by a wildcard, which cannot be narrowed automatically"
     )
     if changed is not None:
         if text.inline_name is not None:
@@ -217,7 +216,7 @@ def _all(attached: PrincipalPolicies) -> tuple[PolicyText, ...]:
 
 
 def _not_denying(document: str, index: int, action: str) -> str | None:
-    """Return the document without ``action`` in one statement's list; None where a wildcard denies it."""
+    """Return the document without ``action`` in one statement's list; None if a wildcard denies it."""
     parsed = json.loads(document)
     statements = parsed["Statement"] if isinstance(parsed["Statement"], list) else [parsed["Statement"]]
     actions = statements[index].get("Action", [])
@@ -235,19 +234,19 @@ def _not_denying(document: str, index: int, action: str) -> str | None:
 def _unreadable(role: Role, fault: PolicyError) -> Finding:
     return Finding(
         "PR706",
-        f"A policy attached to role {role.name} is not one that AWS takes, so it allows nothing: {fault.message}",
+        f"A policy of role {role.name} is malformed, so it allows nothing: {fault.message}",
         About("Role", "", role.arn),
-        Remedy("write the policy anew", (ByHand("podrole policy validate says where"),)),
+        Remedy("correct the policy", (ByHand("podrole policy validate shows the place"),)),
         expected=fault.expected,
         got=fault.got,
     )
 
 
-# Calls that were refused lately
+# Denied calls
 
 
 def _refusals(facts: ChainFacts) -> list[Event]:
-    """Return the last refused calls of sessions of the role that began with this service account's token."""
+    """Return the last denied calls of the role's sessions that began with this service account's token."""
     arn = facts.binding.role_arn
     if not arn or not facts.log:
         return []
@@ -273,20 +272,18 @@ def _of_this_pod(facts: ChainFacts, explanation: Mapping[str, Any]) -> bool:
 
 
 def _of_another_policy(role: Role, desired_call: DesiredCall, event: Event) -> Finding:
-    """A refusal by a session policy or a resource's own, as it was decided: neither can be read here."""
+    """Return a denial by a session policy or a resource's policy, as it was recorded: neither can be read here."""
     explanation = event.explanation or {}
     kind = explanation.get("decided_by")
     code = "PR704" if kind == PolicyKind.SESSION else "PR705"
     wanted = json.dumps(smallest_statement(desired_call.action, desired_call.resource or NO_RESOURCE))
-    who = (
-        "the session policy that the session was begun with" if code == "PR704" else f"the {kind or 'resource'} policy"
-    )
+    who = "the session policy of the exchange" if code == "PR704" else f"the {kind or 'resource'} policy"
     return Finding(
         code,
-        event.why or f"{desired_call.action} was refused.",
+        event.why or f"{desired_call.action} was denied.",
         About("Policy", "", role.arn, ("Statement",)),
-        Remedy(f"allow it in {who}", (ByHand(f"the statement that is missing: {wanted}"),)),
+        Remedy(f"allow the call in {who}", (ByHand(f"add this statement: {wanted}"),)),
         expected=f"an Allow of {desired_call.action} in {who}",
-        got=f"refused in request {event.id}",
+        got=f"denied in request {event.id}",
         evidence={"request": event.id, "evidence": explanation.get("evidence", [])},
     )

@@ -1,4 +1,4 @@
-"""Link 5: the role's account has an identity provider for the cluster's issuer, and it takes the tokens."""
+"""Link 5: the role's account has an identity provider for the cluster's issuer, and it accepts the tokens."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EKS = re.compile(r"https://oidc\.eks\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:
 
 
 def check(facts: ChainFacts) -> LinkVerdict:
-    """Say whether the provider is there, and would take the tokens of the service account."""
+    """Check that the provider exists and accepts the tokens of the service account."""
     identity = facts.identity
     if identity is not None and identity.method == "container_credentials":
         return holds(LINK, "EKS Pod Identity needs no identity provider")
@@ -37,12 +37,12 @@ def check(facts: ChainFacts) -> LinkVerdict:
     if evaluation.provider is not None:
         return broken(LINK, _missing(facts, evaluation, evaluation.provider))
     provider = facts.role.provider
-    if provider is None or isinstance(provider, Unknown):  # it was there a moment ago
+    if provider is None or isinstance(provider, Unknown):  # STS's function found it a moment ago
         return unknown(LINK, "The provider could not be read.")
     findings = [*_audience(facts, evaluation, provider), *_thumbprint(facts, provider)]
     if findings:
         return broken(LINK, *findings)
-    return holds(LINK, f"{provider.arn} takes tokens for {', '.join(provider.client_ids)}")
+    return holds(LINK, f"{provider.arn} accepts tokens for {', '.join(provider.client_ids)}")
 
 
 def _about(arn: str) -> About:
@@ -64,9 +64,13 @@ def _missing(facts: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) 
     if spelt is not None:
         return Finding(
             "PR505",
-            f"Account {owner} has a provider whose URL is almost the cluster's issuer; AWS compares to the letter.",
+            f"Account {owner} has a provider whose URL is almost the cluster's issuer; AWS compares character by "
+            "character.",
             _about(spelt.arn),
-            Remedy("create it anew under the very name", (create, DeleteProvider(spelt.arn), *rerun_ended_pods(facts))),
+            Remedy(
+                "create a provider with the exact URL, and delete the other",
+                (create, DeleteProvider(spelt.arn), *rerun_ended_pods(facts)),
+            ),
             got=spelt.arn,
             **told,  # type: ignore[arg-type]
         )
@@ -74,8 +78,9 @@ def _missing(facts: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) 
     if before is not None:
         return Finding(
             "PR504",
-            f"Account {owner} has no provider for this cluster; the one that the role trusts is of another, as if the "
-            "cluster had been made anew.",
+            f"Account {owner} has no provider for this cluster. The role trusts the provider of another cluster, "
+            "perhaps "
+            "of one that was recreated.",
             _about(wanted.arn),
             Remedy("create the provider for this cluster's issuer", (create, *rerun_ended_pods(facts))),
             got=before,
@@ -83,7 +88,7 @@ def _missing(facts: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) 
         )
     return Finding(
         "PR501",
-        f"Account {owner}, which the role is of, has no identity provider for the cluster's issuer.",
+        f"The role's account, {owner}, has no identity provider for the cluster's issuer.",
         _about(wanted.arn),
         Remedy("create the provider", (create, *rerun_ended_pods(facts))),
         got=", ".join(one.arn for one in others) or "no provider at all",
@@ -104,7 +109,7 @@ def _plain(issuer: str) -> str:
 
 
 def _of_the_cluster_before(facts: ChainFacts, issuer: str, others: tuple[OIDCProvider, ...]) -> str | None:
-    """Return the provider of another EKS cluster that the role's trust policy names, in words."""
+    """Return the provider of another EKS cluster that the role's trust policy names."""
     role = facts.role.role
     mine = _EKS.fullmatch(issuer)
     if role is None or isinstance(role, Unknown) or mine is None:
@@ -126,11 +131,11 @@ def _of_the_cluster_before(facts: ChainFacts, issuer: str, others: tuple[OIDCPro
 def _audience(facts: ChainFacts, evaluation: ExchangeEvaluation, provider: OIDCProvider) -> list[Finding]:
     denial, audience = evaluation.audience, evaluation.question.audience
     if denial is None or (facts.identity is not None and audience != facts.settings.token_audience):
-        return []  # an audience that somebody chose is the token's link
+        return []  # an audience that an annotation sets: link 4 reports it
     return [
         Finding(
             "PR502",
-            f"The provider does not take tokens for {audience}.",
+            f"The provider does not accept tokens with audience {audience!r}.",
             _about(provider.arn),
             Remedy("add the client id", (AddClientID(provider.arn, audience), *rerun_ended_pods(facts))),
             expected=f"client id {audience!r}",
@@ -148,15 +153,16 @@ def _thumbprint(facts: ChainFacts, provider: OIDCProvider) -> list[Finding]:
     if distrust is None:
         return []
     found = facts.issuer.thumbprint
-    change: Change = ByHand("list the thumbprint of the last certificate that the issuer's server sends")
+    change: Change = ByHand("add the thumbprint of the last certificate that the issuer's server sends")
     if found is not None:
         change = SetThumbprints(provider.arn, (found,))
     return [
         Finding(
             "PR503",
-            "No public authority vouches for the issuer's server, and the provider lists another thumbprint.",
+            "No public certificate authority signed the issuer's certificate, and the provider lists another "
+            "thumbprint.",
             _about(provider.arn),
-            Remedy("list the thumbprint that is served", (change, *rerun_ended_pods(facts))),
+            Remedy("replace the provider's thumbprint", (change, *rerun_ended_pods(facts))),
             expected=f"thumbprint {found}" if found else distrust.expected,
             got=", ".join(provider.thumbprints) or "no thumbprint",
             evidence={"fault": distrust.fault.value},

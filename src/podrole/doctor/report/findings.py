@@ -1,4 +1,4 @@
-"""What an examination finds: a verdict for each link, and findings with a code, evidence and a remedy."""
+"""The result of an examination: a verdict for each link, and findings with a code, evidence and a remedy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from podrole.doctor.remedies.changes import Remedy
 
 
 class Link(IntEnum):
-    """The links of the chain, in the order in which an identity travels. A code's first digit is its link."""
+    """The links of the chain, in their order. The first digit of a code is its link."""
 
     SERVICE_ACCOUNT = 1
     INJECTION = 2
@@ -24,7 +24,7 @@ class Link(IntEnum):
 
     @property
     def title(self) -> str:
-        """The link's name for people."""
+        """The link's name, as it is shown."""
         return _TITLES[self]
 
 
@@ -36,12 +36,12 @@ _TITLES = {
     Link.PROVIDER: "identity provider",
     Link.TRUST: "trust policy",
     Link.PERMISSIONS: "permissions",
-    Link.LIVE: "live try",
+    Link.LIVE: "live exchange",
 }
 
 
 class LinkState(StrEnum):
-    """What can be said of a link."""
+    """The state of a link."""
 
     HOLDS = "holds"
     BROKEN = "broken"
@@ -49,7 +49,7 @@ class LinkState(StrEnum):
 
 
 class Severity(StrEnum):
-    """``fault``: the pod does not get its identity, or not the right one. ``risk``: it does, and something is wrong."""
+    """``fault``: the pod gets no identity, or a wrong one. ``risk``: it gets its identity, but something is wrong."""
 
     FAULT = "fault"
     RISK = "risk"
@@ -57,10 +57,10 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """The thing at fault, and the place in it: ``path`` leads through the object as JSON has it.
+    """The object at fault, and the place in it: ``path`` leads through the object's JSON.
 
-    ``kind`` is a Kubernetes kind, or ``Role``, ``Provider``, ``Policy``; a role's ``name`` is its ARN, and a path in it
-    is one through its trust policy.
+    ``kind`` is a Kubernetes kind, or ``Role``, ``Provider``, ``Policy``. A role's ``name`` is its ARN, and ``path``
+    leads through its trust policy.
     """
 
     kind: str
@@ -75,9 +75,9 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong. ``what`` is one sentence; ``got`` and ``expected`` are its two sides, where it has them.
+    """One fault or risk. ``what`` is one sentence; ``expected`` and ``got`` are shown below it.
 
-    ``evidence`` is JSON-able data of the function that decided. Nothing here holds a token, a key or a signature.
+    ``evidence`` is JSON-able data of the function that decided. A finding never holds a token, a key or a signature.
     """
 
     code: str
@@ -97,7 +97,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class LinkVerdict:
-    """What can be said of one link. ``why`` is one sentence, also for a link that holds."""
+    """The result for one link. ``why`` is one sentence, also for a link that holds."""
 
     link: Link
     state: LinkState
@@ -111,7 +111,7 @@ class LinkVerdict:
 
 
 def holds(link: Link, why: str, *risks: Finding) -> LinkVerdict:
-    """Return that a link holds; what is wrong with it all the same are ``risks``."""
+    """Return that a link holds, possibly with ``risks``."""
     return LinkVerdict(link, LinkState.HOLDS, why, risks)
 
 
@@ -121,12 +121,12 @@ def broken(link: Link, *findings: Finding) -> LinkVerdict:
 
 
 def unknown(link: Link, why: str, *findings: Finding) -> LinkVerdict:
-    """Return that nothing can be said of a link, and why."""
+    """Return that a link could not be checked, and why."""
     return LinkVerdict(link, LinkState.UNKNOWN, why, findings)
 
 
 def verdict_from(link: Link, why: str, findings: list[Finding]) -> LinkVerdict:
-    """Return ``broken`` where one of ``findings`` is a fault, faults first, and else ``holds``."""
+    """Return ``broken``, faults first, if one of ``findings`` is a fault; otherwise ``holds``."""
     ordered = sorted(findings, key=lambda one: one.severity is not Severity.FAULT)
     if ordered and ordered[0].severity is Severity.FAULT:
         return broken(link, *ordered)

@@ -1,7 +1,6 @@
-"""What is in an AWS account beyond what a decision asks for: lists, to look for what was meant.
+"""The seam to an AWS account: ``podrole.iam.directory.Directory``, and lists to search for what was meant.
 
-The seam is ``podrole.iam.directory.Directory``; whatever cannot be answered is raised as SourceError, and goes through
-the deciding functions untouched.
+A question that cannot be answered raises SourceError, which passes through the deciding functions.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ class EKSAssociation:
 
 
 class Account(Directory, Protocol):
-    """Reads an account. Every method raises SourceError where there is no answer: not reachable, not allowed, another
-    account's, not in the files."""
+    """Reads an account. Every method raises SourceError if it cannot answer: not reachable, not allowed, in another
+    account, not in the files."""
 
     @property
     def what(self) -> str:
-        """The account's name for people."""
+        """The account's name, as it is shown."""
         ...
 
     @property
     def id(self) -> str:
-        """The account's id; empty where there is none, as in files."""
+        """The account's id; empty if it is not known."""
         ...
 
     def oidc_providers(self) -> Sequence[OIDCProvider]:
@@ -45,10 +44,10 @@ class Account(Directory, Protocol):
         ...
 
     def roles(self) -> Sequence[Role]:
-        """Return all roles of the account; their tags may be left out."""
+        """Return all roles of the account, possibly without their tags."""
         ...
 
     def associations(self, issuer: str) -> Sequence[EKSAssociation]:
-        """Return the EKS Pod Identity associations of the EKS cluster with that issuer; none where there is no such
+        """Return the EKS Pod Identity associations of the EKS cluster with this issuer; none if there is no such
         cluster."""
         ...

@@ -1,7 +1,7 @@
-"""An AWS account through its API, by boto3's usual credentials: read-only, but for the exchange of ``--live``.
+"""An AWS account through its API, with boto3's usual credentials: read-only, except for the exchange of ``--live``.
 
-Every operation that is called stands in ``OPERATIONS``; docs/doctor.md shows them as a policy to copy. What was read is
-kept for the one examination that this object serves.
+Every operation that is called is in ``OPERATIONS``; docs/doctor.md shows them as a policy to copy. Answers are kept for
+the one examination that this object serves.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ OPERATIONS = (
     "iam:ListRolePolicies",
     "iam:ListRoles",
 )
-"""What is called, as actions. ``sts:GetCallerIdentity`` is called too, and needs no permission."""
+"""The operations that are called, as actions. ``sts:GetCallerIdentity`` is called too; it needs no permission."""
 
 _NOT_THERE = frozenset({"NoSuchEntity", "ResourceNotFoundException", "404"})
 _MOST_CLUSTERS = 20
 
 
 def read_policy() -> dict[str, Any]:
-    """Return the IAM policy that lets somebody examine an account."""
+    """Return the IAM policy that a user needs to examine an account."""
     statement = {"Sid": "PodroleDoctor", "Effect": "Allow", "Action": list(OPERATIONS), "Resource": "*"}
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How the account is reached. What is None is what boto3 finds by itself."""
+    """How the account is reached. boto3 finds the values that are None."""
 
     endpoint_url: str | None = None
     region: str | None = None
@@ -62,7 +62,7 @@ class BotoAccount:
     """See ``podrole.doctor.sources.account.Account``."""
 
     def __init__(self, access: Access) -> None:
-        """Find credentials and ask whose they are. Raises SourceError where there are none, or they are not taken."""
+        """Find credentials and their account. Raises SourceError if there are none, or AWS rejects them."""
         import botocore.session
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
@@ -108,7 +108,7 @@ class BotoAccount:
         listed: Mapping[str, Role] | None = self._kept.get(("roles",))
         if listed is not None:
             known = listed.get(arn)
-            # A list tells no tags; where the trust policy looks at them, the role itself is asked for.
+            # A list has no tags; if the trust policy uses them, the role itself is read.
             if known is None or "ResourceTag" not in known.trust_policy:
                 return known
         answer = self._found("iam", "get_role", RoleName=name)
@@ -132,7 +132,7 @@ class BotoAccount:
         return OIDCProvider(arn, url, tuple(answer.get("ClientIDList", ())), tuple(answer.get("ThumbprintList", ())))
 
     def policies_of(self, principal: Role | User) -> PrincipalPolicies:
-        """See Directory. Of roles only: sessions of users are nobody's pods."""
+        """See Directory. Reads the policies of roles only: no pod is a user."""
         if isinstance(principal, User):
             raise SourceError("The policies of users are not read.")
         name = principal.name
@@ -161,8 +161,8 @@ class BotoAccount:
         return PolicyText(arn, _document(version["PolicyVersion"]["Document"]))
 
     def access_key(self, key_id: str) -> AccessKey | None:
-        """See Directory. A key's secret is never told."""
-        raise SourceError(f"The secret of access key {key_id} is not for anybody to read.")
+        """See Directory. Always raises SourceError: AWS never shows a key's secret."""
+        raise SourceError(f"The secret of access key {key_id} cannot be read.")
 
     # Lists
 
@@ -232,7 +232,7 @@ class BotoAccount:
             raise _other_account(account, self._id)
 
     def _found(self, service: str, operation: str, **parameters: Any) -> dict[str, Any] | None:
-        """Call; None where the thing asked for is not there. Answers are kept."""
+        """Call an operation; None if the object does not exist. Answers are kept."""
         key = (service, operation, json.dumps(parameters, sort_keys=True))
         if key not in self._kept:
             try:
@@ -262,10 +262,10 @@ class BotoAccount:
             if code in _NOT_THERE:
                 raise _NotThere(f"{service}: {message}") from refused
             name = "".join(part.capitalize() for part in operation.split("_"))
-            step = "the rights it takes are in docs/doctor.md" if "AccessDenied" in code else None
-            raise SourceError(f"AWS refused {service}:{name}: {code}: {message}", next_step=step) from refused
+            step = "docs/doctor.md lists the permissions that the doctor needs" if "AccessDenied" in code else None
+            raise SourceError(f"AWS denied {service}:{name}: {code}: {message}", next_step=step) from refused
         except BotoCoreError as problem:
-            raise SourceError(f"AWS gave no answer to {service}:{operation}: {problem}") from problem
+            raise SourceError(f"AWS did not answer {service}:{operation}: {problem}") from problem
         return answer
 
     def client(self, service: str, *, unsigned: bool = False) -> Any:
@@ -283,7 +283,7 @@ class BotoAccount:
 
 
 class BotoSTS:
-    """The real exchange (``podrole.doctor.sources.sources.Exchange``). What it gives is used once and dropped."""
+    """The real exchange (``podrole.doctor.sources.sources.Exchange``). Its credentials are used once and dropped."""
 
     def __init__(self, access: Access, region: str) -> None:
         self._access = access
@@ -320,7 +320,7 @@ class BotoSTS:
             error = refused.response.get("Error", {})
             raise SourceError(f"{error.get('Code')}: {error.get('Message')}", got=str(error.get("Code"))) from refused
         except BotoCoreError as problem:
-            raise SourceError(f"STS gave no answer: {problem}") from problem
+            raise SourceError(f"STS did not answer: {problem}") from problem
         finally:
             unsigned.close()
         return {"arn": caller["Arn"], "provider": answer.get("Provider", "")}, _date(answer)
@@ -334,26 +334,27 @@ def _date(answer: Mapping[str, Any]) -> float | None:
 
 @functools.cache
 def _loader() -> Any:
-    """Return what reads botocore's models: once in a process, however often an account is examined."""
+    """Return the loader of botocore's models: one for the process, so that each model is read once."""
     from botocore.loaders import Loader
 
     return Loader()
 
 
 class _NotThere(SourceError):
-    """The thing asked for does not exist."""
+    """The object does not exist."""
 
 
 def _no_credentials() -> SourceError:
     return SourceError(
-        "There are no AWS credentials here.", next_step="aws configure, AWS_PROFILE, or --profile; reading is enough"
+        "There are no AWS credentials here.",
+        next_step="aws configure, AWS_PROFILE, or --profile; read permissions are enough",
     )
 
 
 def _other_account(account: str, mine: str) -> SourceError:
     return SourceError(
-        f"The role is of account {account}, and the credentials here are of {mine}.",
-        next_step=f"use credentials of {account}: --profile",
+        f"The role is in account {account}, but the credentials belong to account {mine}.",
+        next_step=f"use credentials of account {account}: --profile",
     )
 
 
@@ -371,5 +372,5 @@ def _role(found: Mapping[str, Any]) -> Role:
 
 
 def _document(value: Any) -> str:
-    """Return a policy document's text: botocore decodes most of them, and has them as text where it could not."""
+    """Return a policy document's text: botocore decodes documents, except those that it could not parse."""
     return unquote(value) if isinstance(value, str) else json.dumps(value)

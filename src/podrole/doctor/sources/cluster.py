@@ -1,7 +1,4 @@
-"""What is in a cluster, as values: the seam between the links and wherever the cluster really is.
-
-A Kubernetes API reached through a kubeconfig, and manifests in files, each give one of these.
-"""
+"""The seam to a cluster: a Kubernetes API reached by a kubeconfig, or manifests in files."""
 
 from __future__ import annotations
 
@@ -35,44 +32,43 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
-    """A token that the cluster made for a service account. Whoever holds it is that service account."""
+    """A token that the cluster issued for a service account. Anyone who has it can act as that service account."""
 
     token: str = field(repr=False)
 
 
 class Cluster(Protocol):
-    """Reads a cluster. Every method raises SourceError where there is no answer: not reachable, not allowed, not in the
-    files.
+    """Reads a cluster. Every method raises SourceError if it cannot answer: not reachable, not allowed, not in files.
 
-    ``resource`` is a plural with its group, as kubectl prints it: ``pods``, ``deployments.apps``. What ``get`` does not
-    find, and says so by returning None, is not there; files, which are never the whole cluster, raise SourceError.
+    ``resource`` is a plural with its group, as kubectl prints it: ``pods``, ``deployments.apps``. If ``get`` returns
+    None, the object does not exist; files, which are never the whole cluster, raise SourceError instead.
     """
 
     @property
     def what(self) -> str:
-        """The cluster's name for people: where it is, or which files."""
+        """The cluster's name, as it is shown."""
         ...
 
     async def get(self, resource: str, namespace: str, name: str) -> Object | None:
-        """Return an object; ``namespace`` is empty for one that has none."""
+        """Return an object, None if it does not exist. ``namespace`` is empty for an object without a namespace."""
         ...
 
     async def list(self, resource: str, namespace: str = "") -> list[Object]:
-        """Return the objects of a namespace, or of all."""
+        """Return the objects of one namespace, or of all namespaces."""
         ...
 
     async def discovery_document(self) -> Object:
-        """Return the OpenID Provider Metadata that the cluster publishes of itself: its ``issuer`` first of all."""
+        """Return the OpenID Provider Metadata that the cluster serves: above all its ``issuer``."""
         ...
 
     async def keys(self) -> Object:
-        """Return the JWK Set by which the cluster itself verifies its tokens."""
+        """Return the JWK Set with which the cluster verifies its tokens."""
         ...
 
     async def request_token(self, namespace: str, service_account: str, audience: str) -> IssuedToken:
-        """Ask the cluster for a token of the service account, good for ten minutes, bound to no pod."""
+        """Request a token of the service account, valid for ten minutes and not bound to a pod."""
         ...
 
     async def admit(self, pod: Object) -> Object:
-        """Return what the cluster would make of a new pod; nothing is created. Raises SourceError where it refuses."""
+        """Return a new pod as the cluster would admit it; nothing is created. Raises SourceError if it is rejected."""
         ...

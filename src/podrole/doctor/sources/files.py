@@ -1,7 +1,7 @@
-"""An account as far as files tell of it: trust policies, Terraform plans, CloudFormation templates.
+"""An account as files describe it: trust policies, Terraform plans, CloudFormation templates.
 
-A role is found by its name, whatever account an ARN names: a plan knows no account numbers. What is not in the files is
-not known; a provider that is not is taken to be there, and to take every audience that the manifests ask for.
+A role is found by its name in any account, because a plan has no account numbers. What is not in the files is unknown.
+A provider that is missing is assumed to exist, and to accept every audience that the manifests request.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from podrole.iam.errors import InvalidARN
 
 @dataclass
 class FilesAccount:
-    """See ``podrole.doctor.sources.account.Account``. ``id`` is the account's number, where it is known."""
+    """See ``podrole.doctor.sources.account.Account``. ``id`` is the account's number, if it is known."""
 
     listed: Sequence[RoleFile]
     providers: Sequence[ProviderFile]
@@ -37,11 +37,11 @@ class FilesAccount:
         return "the files"
 
     def role_file(self, arn: str) -> RoleFile | None:
-        """Return the role that an ARN means, None where the files have none of that name."""
+        """Return the role that an ARN names, None if the files have no role with its name."""
         return self._by_name.get(arn.rpartition("/")[2])
 
     def role(self, arn: str) -> Role | None:
-        """See Directory. Raises SourceError for a role that the files do not have; None where its path is another."""
+        """See Directory. None if only the path differs. Raises SourceError for a role that is not in the files."""
         found = self.role_file(arn)
         if found is None or found.trust is None:
             meant = nearest(arn.rpartition("/")[2], self._by_name)
@@ -59,7 +59,7 @@ class FilesAccount:
 
     def policies_of(self, principal: Role | User) -> PrincipalPolicies:
         """See Directory. Raises SourceError."""
-        raise SourceError(f"The files do not tell all that is attached to {principal.name}.")
+        raise SourceError(f"The files do not show every policy of {principal.name}.")
 
     def managed_policy(self, arn: str) -> PolicyText | None:
         """See Directory. Raises SourceError."""
@@ -78,9 +78,9 @@ class FilesAccount:
         ]
 
     def roles(self) -> Sequence[Role]:
-        """See Account. Raises SourceError where no account's number is known, and so no ARN."""
+        """See Account. Raises SourceError if the account's number is not known: then no ARN is known."""
         if not self.id:
-            raise SourceError("The files do not tell the account's number.", next_step="--account")
+            raise SourceError("The files do not name the account's number.", next_step="--account")
         prefix = f"arn:aws:iam::{self.id}:role"
         return [_role(f"{prefix}{one.path or '/'}{one.name}", one) for one in self._by_name.values()]
 

@@ -1,6 +1,6 @@
-"""A cluster through its API, by a kubeconfig: read-only, but for the token and the dry run of ``--live``.
+"""A cluster through its API, by a kubeconfig: read-only, except for the token and the dry run of ``--live``.
 
-The rights it takes are in docs/doctor.md; one that is missing is told where its answer would have mattered.
+docs/doctor.md lists the permissions that it needs. A missing one is reported by the link that needs its answer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from podrole.kube.errors import APIRefusal, APIUnavailable, KubeError
 
 PAGE_SIZE = 500
 TOKEN_SECONDS = 600
-"""The shortest life that Kubernetes gives a token."""
+"""The shortest lifetime of a token in Kubernetes."""
 
 Objects = list[Object]  # inside the class `list` is the method
 
@@ -34,7 +34,7 @@ class KubernetesCluster:
     survey of all service accounts reads each kind once."""
 
     def __init__(self, connection: Connection, *, what: str = "") -> None:
-        """Raises podrole.kube.errors.KubeconfigProblem where the connection's certificates cannot be used."""
+        """Raises podrole.kube.errors.KubeconfigProblem if the connection's certificates cannot be used."""
         self._client = KubernetesClient(connection)
         self._what = what or f"the cluster at {connection.server}"
         self._listed: dict[tuple[str, str], Objects] = {}
@@ -50,7 +50,7 @@ class KubernetesCluster:
         await self._client.close()
 
     async def read_all(self, *resources: str) -> None:
-        """List kinds over all namespaces, so that nothing of them has to be asked for again."""
+        """List kinds over all namespaces, so that none of their objects has to be read again."""
         for resource in resources:
             items = await self._pages(resource, "")
             self._listed[resource, ""] = items
@@ -148,7 +148,7 @@ _NOT_SHOWN = (
 
 
 class _NotFound(SourceError):
-    """There is no such object."""
+    """The object does not exist."""
 
 
 def _told(problem: KubeError, next_step: str | None) -> SourceError:

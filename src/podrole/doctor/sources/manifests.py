@@ -1,6 +1,6 @@
-"""A cluster as far as manifests tell of it: rendered Helm and Kustomize output, or plain files.
+"""A cluster as manifests describe it: rendered Helm and Kustomize output, or plain files.
 
-Files are never the whole cluster: what is not in them may be there all the same.
+Files are never the whole cluster: an object that is not in them may exist.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ Objects = list[Object]  # inside the class `list` is the method
 
 
 class Manifests:
-    """See ``podrole.doctor.sources.cluster.Cluster``. Pods are made from the templates of workloads, one for each."""
+    """See ``podrole.doctor.sources.cluster.Cluster``. Each workload's template gives one pod."""
 
     def __init__(self, documents: list[Document], namespace: str) -> None:
-        """``namespace`` is that of objects that name none."""
+        """``namespace`` is that of objects that do not name one."""
         self._namespace = namespace
         self._objects: dict[Key, Object] = {}
         self.origins: dict[Key, Origin] = {}
@@ -62,7 +62,7 @@ class Manifests:
         self.origins[key] = origin
 
     def service_accounts(self) -> list[tuple[str, str]]:
-        """Return the service accounts that the files have, or that a pod of theirs runs under."""
+        """Return the service accounts that are in the files, or that a pod in them runs under."""
         named = {(namespace, name) for kind, namespace, name in self._objects if kind == "ServiceAccount"}
         used = {(pod["metadata"]["namespace"], _account_of(pod)) for pod in self._pods("")}
         return sorted(named | {one for one in used if one[1] != "default"})
@@ -82,7 +82,7 @@ class Manifests:
         return None
 
     async def get(self, resource: str, namespace: str, name: str) -> Object | None:
-        """See Cluster. A service account whose name is almost one of the files' is taken for misspelt: None."""
+        """See Cluster. None for a service account if the files have one with a similar name: it is misspelled."""
         kind = _PLURALS.get(resource, "")
         found = self._objects.get((kind, namespace, name))
         if found is None:
@@ -97,7 +97,7 @@ class Manifests:
         if resource == "pods":
             return self._pods(namespace)
         if resource not in _PLURALS:
-            raise SourceError(f"Files do not tell what {resource} a cluster has.")
+            raise SourceError(f"Files do not show which {resource} a cluster has.")
         kind = _PLURALS[resource]
         return [one for (of, where, _), one in self._objects.items() if of == kind and namespace in ("", where)]
 
@@ -110,23 +110,23 @@ class Manifests:
 
     async def discovery_document(self) -> Object:
         """See Cluster. Raises SourceError."""
-        raise SourceError("Files do not tell a cluster's issuer.", next_step="--issuer URL")
+        raise SourceError("Files do not name a cluster's issuer.", next_step="--issuer URL")
 
     async def keys(self) -> Object:
         """See Cluster. Raises SourceError."""
-        raise SourceError("Files do not tell a cluster's keys.")
+        raise SourceError("Files do not have a cluster's keys.")
 
     async def request_token(self, namespace: str, service_account: str, audience: str) -> IssuedToken:  # noqa: ARG002 - the Protocol's
         """See Cluster. Raises SourceError."""
-        raise SourceError("Files give no tokens.")
+        raise SourceError("Files cannot issue tokens.")
 
     async def admit(self, pod: Object) -> Object:  # noqa: ARG002 - the Protocol's
         """See Cluster. Raises SourceError."""
-        raise SourceError("Files admit no pods.")
+        raise SourceError("Files cannot admit pods.")
 
 
 def _objects(document: Document) -> Iterator[tuple[Object, Origin]]:
-    """Yield the Kubernetes objects of a document; a List is what it holds."""
+    """Yield the Kubernetes objects of a document; of a List, its items."""
     pending = [(document.value, Origin(document))]
     while pending:
         value, origin = pending.pop(0)
@@ -139,21 +139,21 @@ def _objects(document: Document) -> Iterator[tuple[Object, Origin]]:
 
 
 def _misshapen(kind: str, value: Object) -> str:
-    """Say why an object cannot be looked into; empty where it can."""
+    """Return why an object cannot be examined; empty if it can."""
     annotations = value["metadata"].get("annotations")
     if annotations is not None and not isinstance(annotations, dict):
-        return "its annotations are no map"
+        return "its annotations are not a map"
     if kind != "Pod" and kind not in _TEMPLATED:
         return ""
     try:
         read_pod(_pod_of(kind, {**value, "metadata": {"namespace": "", "name": "", **value["metadata"]}}))
     except msgspec.ValidationError as problem:
-        return f"this is no pod that a cluster would take: {problem}"
+        return f"a cluster would reject this pod: {problem}"
     return ""
 
 
 def _pod_of(kind: str, value: Object) -> Object:
-    """Return a pod as a workload's template makes it."""
+    """Return the pod that a workload's template gives."""
     if kind == "Pod":
         return value
     metadata = value["metadata"]

@@ -1,8 +1,8 @@
-"""Link 3: nothing in the container keeps the SDK from the identity that it was given.
+"""Link 3: nothing in the container takes precedence over the identity that was injected.
 
-SDKs look for credentials in an order of their own
-(https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html). In every one of them static keys in the
-environment come before the web identity token; in some a profile or a credentials file does too.
+Each SDK looks for credentials in its own order
+(https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html). In all of them static keys in
+the environment take precedence over the web identity token; in some a profile or a credentials file does too.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ LINK = Link.CONTAINER
 
 
 def check(facts: ChainFacts) -> LinkVerdict | None:
-    """Say whether an SDK in the pods' containers would take the identity; None where there is no pod to look into."""
+    """Check that an SDK in the pods' containers would use the identity; None if there is no pod."""
     identity = facts.identity
     if identity is None:
-        return unknown(LINK, "Nothing binds the service account.")
+        return unknown(LINK, "The service account is not bound to a role.")
     if isinstance(facts.pods, Unknown):
         return unknown(LINK, f"The pods could not be read: {facts.pods.what}")
     if not facts.pods:
@@ -35,7 +35,7 @@ def check(facts: ChainFacts) -> LinkVerdict | None:
             findings += [one for one in of_container if one not in findings]
         findings += [one for one in check_token_file(facts, identity, pod) if one not in findings]
     names = ", ".join(one.name for one in facts.pods[:3])
-    verdict = verdict_from(LINK, f"nothing in {names} comes before the identity", findings)
+    verdict = verdict_from(LINK, f"nothing in {names} takes precedence over the identity", findings)
     if unread and not verdict.faults:
         return unknown(LINK, f"Part of the environment could not be read: {unread[0]}", *findings)
     return verdict

@@ -10,12 +10,12 @@ from podrole.doctor.report.findings import About
 
 
 def present(container: ContainerFacts, names: Iterable[str]) -> list[EnvironmentVariable]:
+    """Return those of the named variables that the container has."""
     return [container.variables[name] for name in names if name in container.variables]
 
 
 def unset(container: ContainerFacts, variables: Iterable[EnvironmentVariable]) -> tuple[Change, ...]:
-    """Return how variables go: those that the container sets itself, and those that come with a whole ConfigMap or
-    Secret."""
+    """Return the changes that remove variables from the container, or from the ConfigMap or Secret that it includes."""
     own: dict[str, str | None] = {}
     changes: list[Change] = []
     set_here = {str(entry.get("name", "")) for entry in container.manifest.get("env") or ()}
@@ -31,6 +31,7 @@ def unset(container: ContainerFacts, variables: Iterable[EnvironmentVariable]) -
 
 
 def listed(variables: Iterable[EnvironmentVariable]) -> str:
+    """Return the names of variables, with the ConfigMap or Secret that each comes from."""
     return ", ".join(
         one.name if one.source is None else f"{one.name} (from {one.source[0]} {one.source[1]})" for one in variables
     )
@@ -44,5 +45,6 @@ def about(container: ContainerFacts, *path: str | int) -> About:
 
 
 def sentence(container: ContainerFacts) -> str:
+    """Return the container's name as the beginning of a sentence."""
     text = str(container)
     return text[0].upper() + text[1:]

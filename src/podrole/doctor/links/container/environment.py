@@ -1,4 +1,4 @@
-"""Link 3: the variables of a container that come before the identity, or lead its calls elsewhere."""
+"""Link 3: variables of a container that take precedence over the identity, or send its calls elsewhere."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def _static_keys(container: ContainerFacts) -> Iterator[Finding]:
     if any(one.name != "AWS_SESSION_TOKEN" for one in found):
         yield Finding(
             "PR301",
-            f"{sentence(container)} has static keys in its environment, and every SDK uses those first.",
+            f"{sentence(container)} has static keys in its environment, and every SDK uses them first.",
             about(container, "env"),
-            Remedy("take the keys out, and withdraw them if nothing else needs them", unset(container, found)),
+            Remedy("remove the keys, and delete them in IAM if nothing else needs them", unset(container, found)),
             expected="no " + ", ".join(STATIC),
             got=listed(found),
         )
@@ -57,10 +57,11 @@ def _profile(container: ContainerFacts) -> Iterator[Finding]:
     if found:
         yield Finding(
             "PR302",
-            f"{sentence(container)} names a profile: some SDKs then take its credentials, and others fail where there "
-            "is none of that name.",
+            f"{sentence(container)} names a profile: some SDKs use the profile's credentials, others fail if there "
+            "is no "
+            "such profile.",
             about(container, "env"),
-            Remedy("take the variable out", unset(container, found)),
+            Remedy("remove the variable", unset(container, found)),
             expected="no " + " and no ".join(PROFILE),
             got=", ".join(f"{one.name}={one.value}" if one.value else one.name for one in found),
         )
@@ -75,10 +76,10 @@ def _other_credentials(identity: Identity, container: ContainerFacts) -> Iterato
         if found:
             yield Finding(
                 "PR303",
-                f"{sentence(container)} names a second source of credentials; which of the two an SDK takes is for "
-                "its order to say.",
+                f"{sentence(container)} names a second source of credentials. Which of the two is used depends on the "
+                "SDK.",
                 about(container, "env"),
-                Remedy("leave one of the two", unset(container, found)),
+                Remedy("remove one of the two", unset(container, found)),
                 expected="no " + " and no ".join(OTHER_CONTAINER_CREDENTIALS),
                 got=listed(found),
                 severity=Severity.RISK,
@@ -88,9 +89,9 @@ def _other_credentials(identity: Identity, container: ContainerFacts) -> Iterato
     if found:
         yield Finding(
             "PR303",
-            f"{sentence(container)} has a web identity of its own, which SDKs use before EKS Pod Identity.",
+            f"{sentence(container)} has its own web identity, which SDKs use before EKS Pod Identity.",
             about(container, "env"),
-            Remedy("leave the identity to the association", unset(container, found)),
+            Remedy("remove the web identity, so that the association is used", unset(container, found)),
             expected=f"only {POD_IDENTITY[0]}",
             got=listed(found),
         )
@@ -111,10 +112,10 @@ def _node_role(facts: ChainFacts, identity: Identity, container: ContainerFacts)
     change = SetEnvironment(container.pod.workload, container.name, {METADATA_DISABLED: "true"})
     yield Finding(
         "PR304",
-        f"{sentence(container)} has no identity of its own, so an SDK in it takes the node's role, if the instance's "
-        "metadata can be reached.",
+        f"{sentence(container)} has no identity, so an SDK in it uses the node's role if it can reach the instance "
+        "metadata.",
         about(container, "env"),
-        Remedy("keep the container from the node's role", (change,)),
+        Remedy("prevent the container from using the node's role", (change,)),
         expected=f"{METADATA_DISABLED}=true, or an identity",
         got="neither",
         severity=Severity.RISK,
@@ -139,20 +140,23 @@ def _region(facts: ChainFacts, container: ContainerFacts) -> Iterator[Finding]:
             what = f"{sentence(container)} names a region that does not exist."
         elif of_role and partition != of_role:
             meant = None
-            got, expected = f"{region}, of partition {partition}", f"a region of partition {of_role}, as the role"
-            what = f"{sentence(container)} names a region where its role does not exist."
+            got, expected = (
+                f"{region}, of partition {partition}",
+                f"a region of partition {of_role}, the role's partition",
+            )
+            what = f"{sentence(container)} names a region of another partition than its role."
         else:
             continue
         right = meant or facts.settings.aws_default_region or facts.environment.region
         usable = right if right and partition_of(right) == (of_role or partition_of(right)) else None
-        change: Change = ByHand(f"set {variable.name} to the region that the pod works in")
+        change: Change = ByHand(f"set {variable.name} to the region that the pod uses")
         if usable:
             change = SetEnvironment(container.pod.workload, container.name, {variable.name: usable})
         yield Finding(
             "PR305",
             what,
             about(container, "env"),
-            Remedy("name the right region", (change,)),
+            Remedy("set the correct region", (change,)),
             expected=expected,
             got=got,
         )
@@ -163,9 +167,9 @@ def _endpoint(identity: Identity, container: ContainerFacts) -> Iterator[Finding
     if led_away:
         yield Finding(
             "PR306",
-            f"{sentence(container)} sends its calls to STS elsewhere than to AWS.",
+            f"{sentence(container)} sends its calls to STS to another endpoint than AWS's.",
             about(container, "env"),
-            Remedy("take the variable out, unless the endpoint is meant", unset(container, led_away)),
+            Remedy("remove the variable, unless this endpoint is intended", unset(container, led_away)),
             expected=identity.endpoint_url or "no " + " and no ".join(ENDPOINTS),
             got=", ".join(f"{one.name}={one.value}" if one.value else one.name for one in led_away),
         )

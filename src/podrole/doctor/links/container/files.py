@@ -1,4 +1,4 @@
-"""Link 3: files of a container: its token, its image, and a credentials file of its own."""
+"""Link 3: files of a container: its token file, its image, and its own credentials file."""
 
 from __future__ import annotations
 
@@ -48,12 +48,15 @@ def check_token_file(facts: ChainFacts, identity: Identity, pod: PodFacts) -> It
                 workload = pod.workload
                 yield Finding(
                     "PR307",
-                    f"{sentence(container)} cannot read its token: the file is its owner's alone, and the container "
-                    f"runs as user {user}.",
+                    f"{sentence(container)} cannot read its token: only root can read the file, and the container "
+                    "runs as "
+                    f"{user}.",
                     About(
                         workload.kind, workload.namespace, workload.name, (*workload.template, "spec", "volumes", index)
                     ),
-                    Remedy("let others read the file", (PatchPods(workload, ({"op": "remove", "path": path},)),)),
+                    Remedy(
+                        "allow other users to read the file", (PatchPods(workload, ({"op": "remove", "path": path},)),)
+                    ),
                     expected="mode 0644, or an fsGroup",
                     got=f"mode {mode:04o} and no fsGroup",
                 )
@@ -66,7 +69,7 @@ def _holds_token(admitted: PodInjection, name: str) -> bool:
 
 
 def _has_one_user(pod: PodFacts) -> bool:
-    """Say whether all containers name the same user: the kubelet then makes the file that user's own."""
+    """Say whether all containers run as the same user: then the kubelet makes that user the file's owner."""
     spec = pod.manifest.get("spec") or {}
     of_pod = (spec.get("securityContext") or {}).get("runAsUser")
     users = {(one.get("securityContext") or {}).get("runAsUser", of_pod) for _, _, one in containers(pod.manifest)}
@@ -74,14 +77,14 @@ def _has_one_user(pod: PodFacts) -> bool:
 
 
 def _user(spec: Mapping[str, Any], container: Mapping[str, Any]) -> str:
-    """Return the user that a container runs as, in words; empty for root, or where the image says."""
+    """Return the user that a container runs as, in words; empty for root, or if the image decides."""
     for context in (container.get("securityContext") or {}, spec.get("securityContext") or {}):
         if context.get("runAsUser"):
-            return str(context["runAsUser"])
+            return f"user {context['runAsUser']}"
         if context.get("runAsUser") == 0:
             return ""
         if context.get("runAsNonRoot"):
-            return "other than root"
+            return "a user other than root"
     return ""
 
 
@@ -97,7 +100,7 @@ def _old_image(container: ContainerFacts) -> Iterator[Finding]:
     operation = {"op": "replace", "path": f"/spec/{container.kind}/{container.position}/image", "value": newer}
     yield Finding(
         "PR308",
-        f"{sentence(container)} runs a version of {old.name} that knows nothing of web identity tokens.",
+        f"{sentence(container)} runs a version of {old.name} that does not support web identity tokens.",
         about(container, "image"),
         Remedy("use a newer image", (PatchPods(container.pod.workload, (operation,)),)),
         expected=f"{old.name} {old.least} or newer",
@@ -127,10 +130,11 @@ def _credentials_file(container: ContainerFacts) -> Iterator[Finding]:
     got = [one.name for one in found] + [f"a mount at {mount['mountPath']}" for _, mount in mounts]
     yield Finding(
         "PR309",
-        f"{sentence(container)} brings a credentials file of its own, which some SDKs (JavaScript, Rust, C++) use "
-        "before the web identity token.",
+        f"{sentence(container)} has its own credentials file, which some SDKs (JavaScript, Rust, C++) use before the "
+        "web "
+        "identity token.",
         about(container, "volumeMounts"),
-        Remedy("take the file out", tuple(changes)),
+        Remedy("remove the file", tuple(changes)),
         expected="no mounted ~/.aws",
         got=", ".join(got),
         severity=Severity.RISK,

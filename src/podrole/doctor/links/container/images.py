@@ -1,7 +1,7 @@
 """Images whose SDK is known to be too old for web identity tokens.
 
-The least versions are AWS's (EKS User Guide, "Use IRSA with the AWS SDK"). An image is known by its repository; one
-that is not in this table, or whose tag is no version, may be anything, and nothing is said of it.
+The minimum versions are AWS's (EKS User Guide, "Use IRSA with the AWS SDK"). Images are recognized by their repository.
+Nothing is reported about an image that is not in this table, or whose tag is not a version.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ Version = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class OutdatedImage:
-    """An image that cannot take a web identity token. ``least`` is the first version of it that can."""
+    """An image that does not support web identity tokens. ``least`` is its first version that does."""
 
     name: str
     found: str
     least: str
 
 
-# Repository (its end) → what it is, and the first version that takes a web identity token.
+# The last part of the repository → its name, and the first version that supports web identity tokens.
 _LEAST: dict[str, tuple[str, Version]] = {
     "aws-cli": ("the aws CLI", (1, 16, 232)),
     "awscli": ("the aws CLI", (1, 16, 232)),
@@ -35,9 +35,9 @@ _TAG = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:[-.+].*)?")
 
 
 def outdated(image: str) -> OutdatedImage | None:
-    """Say whether an image is one whose SDK is known to be too old."""
+    """Return why an image is known to be too old, None if it is not."""
     repository, _, tag = image.partition("@")[0].rpartition(":")
-    if "/" in tag:  # a port, and no tag
+    if "/" in tag:  # a port, not a tag
         return None
     known = _LEAST.get(repository.rpartition("/")[2])
     version = _TAG.fullmatch(tag)

@@ -1,4 +1,4 @@
-"""Link 2: the webhook is asked about the pods, and what it gives them is still there."""
+"""Link 2: the webhook is called for the pods, and the pods still have what it injected."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ LINK = Link.INJECTION
 
 
 def check(facts: ChainFacts) -> LinkVerdict:
-    """Say whether the pods have what the webhook gives them, and whether a new pod would."""
+    """Check that the pods have what the webhook injects, and that a new pod would get it."""
     identity = facts.identity
     if identity is None:
-        return unknown(LINK, "Nothing binds the service account, so there is nothing to inject.")
+        return unknown(LINK, "The service account is not bound to a role, so there is nothing to inject.")
     if isinstance(facts.pods, Unknown):
         return _set_up_alone(facts)
     admitted = [one for one in facts.pods if one.manifest.get("metadata", {}).get("uid")]
@@ -45,19 +45,21 @@ def check(facts: ChainFacts) -> LinkVerdict:
                 findings.append(finding)
     if not admitted and not any(one.severity is Severity.FAULT for one in findings):
         if facts.live is not None and isinstance(facts.live.admitted, dict):
-            return verdict_from(LINK, "the cluster gives a new pod the identity, tried as a dry run", findings)
+            return verdict_from(LINK, "the cluster gives a new pod the identity (dry run)", findings)
         alone = _set_up_alone(facts)
         return replace(alone, findings=(*alone.findings, *findings))
     if facts.binding.identity is None and not findings:
         return unknown(
-            LINK, f"{name_of(admitted[0])} was made while nothing bound its service account; it is made anew."
+            LINK,
+            f"{name_of(admitted[0]).capitalize()} was created before its service account was bound to a role; create "
+            "it again.",
         )
     names = ", ".join(one.name for one in admitted[:3]) + (", …" if len(admitted) > 3 else "")
     return verdict_from(LINK, f"pod {names} has the variables, the token's volume and its mount", findings)
 
 
 def _tried(facts: ChainFacts, identity: Identity) -> list[Finding]:
-    """Return what a real try found: what the cluster made of a new pod."""
+    """Return what is wrong with a new pod that the cluster admitted as a dry run (``--live``)."""
     made = None if facts.live is None else facts.live.admitted
     if made is None or facts.binding.identity is None:
         return []
@@ -73,21 +75,21 @@ def _tried(facts: ChainFacts, identity: Identity) -> list[Finding]:
     return [
         Finding(
             "PR212",
-            f"A new pod is let in without its identity (tried as a dry run): webhook {ours.name} was not asked, or did "
-            "not answer.",
+            f"A new pod is admitted without its identity (dry run): webhook {ours.name} was not called, or did not "
+            "answer.",
             About(registration.KIND, "", ours.configuration),
             Remedy(
-                "see that the webhook answers, and have pods wait for it",
+                "check that the webhook answers, and reject pods while it does not",
                 (registration.patch(facts, ours, "failurePolicy", "Fail"),),
             ),
             expected="variables and token in the new pod",
-            got=f"none (failurePolicy {ours.webhook.get('failurePolicy')})",
+            got=f"neither (failurePolicy {ours.webhook.get('failurePolicy')})",
         )
     ]
 
 
 def _set_up_alone(facts: ChainFacts) -> LinkVerdict:
-    """Judge by the webhook's registration, where there is no pod to look at."""
+    """Check the webhook's registration alone, if there is no pod."""
     pods = facts.known_pods
     manifest = pods[0].manifest if pods else {"metadata": {}, "spec": {"containers": []}}
     set_up = registration.look(facts, manifest)
@@ -95,11 +97,11 @@ def _set_up_alone(facts: ChainFacts) -> LinkVerdict:
         return broken(LINK, *set_up.findings)
     if set_up.unknown:
         return unknown(LINK, set_up.unknown)
-    return holds(LINK, f"a new pod is sent to webhook {set_up.webhook}, which gives it the identity")
+    return holds(LINK, f"the API server calls webhook {set_up.webhook} for a new pod")
 
 
 def of_pod(facts: ChainFacts, pod: PodFacts, identity: Identity) -> list[Finding]:
-    """Return what is wrong with one pod, or with the manifest of pods to come."""
+    """Return what is wrong with one pod, or with the manifest of pods that a workload will create."""
     admitted = PodInjection.of(pod.manifest, identity, facts.settings)
     exists = bool(pod.manifest.get("metadata", {}).get("uid"))
     findings = check_containers(facts, pod, admitted)

@@ -7,10 +7,12 @@ from podrole.doctor.report.findings import About
 
 
 def name_of(pod: PodFacts) -> str:
+    """Return the pod's name, as findings show it."""
     return f"pod {pod.name}"
 
 
 def about(pod: PodFacts, *path: str) -> About:
+    """Return a place in the pod, or in the workload that will create it."""
     kind = pod.workload.kind if not pod.exists else "Pod"
     name = pod.workload.name if kind != "Pod" else pod.name
     prefix = pod.workload.template if kind != "Pod" else ()

@@ -1,4 +1,4 @@
-"""Link 2: the containers that the webhook leaves as they are, and why."""
+"""Link 2: the containers that the webhook does not change, and why."""
 
 from __future__ import annotations
 
@@ -46,10 +46,11 @@ def _skipped(facts: ChainFacts, pod: PodFacts, container: Mapping[str, Any], *, 
     operation = {"op": "replace", "path": pointer, "value": kept} if kept else {"op": "remove", "path": pointer}
     return Finding(
         "PR209",
-        f"Container {name!r} of {name_of(pod)} gets no identity: the pod's annotation asks to skip it.",
+        f"Container {name!r} of {name_of(pod)} gets no identity: an annotation of the pod skips it.",
         about(pod, "metadata", "annotations", key),
         Remedy(
-            "take the container out of the annotation, unless it is meant", (PatchPods(pod.workload, (operation,)),)
+            "remove the container from the annotation, unless it should be skipped",
+            (PatchPods(pod.workload, (operation,)),),
         ),
         expected=f"no {name!r} in {key}",
         got=repr(annotations_of(pod.manifest).get(key)),
@@ -69,29 +70,29 @@ def _place_taken(
     volume = next((one.get("name") for index, one in mounts if index in taken), "")
     return Finding(
         "PR213",
-        f"Container {container.get('name')!r} of {name_of(pod)} mounts volume {volume!r} where the token belongs.",
+        f"Container {container.get('name')!r} of {name_of(pod)} mounts volume {volume!r} at the token's path.",
         about(pod, "spec", kind, str(position), "volumeMounts"),
-        Remedy("mount it elsewhere, or not at all", (PatchPods(pod.workload, operations),)),
-        expected=f"nothing else at {path}",
+        Remedy("mount the volume at another path, or remove the mount", (PatchPods(pod.workload, operations),)),
+        expected=f"no other mount at {path}",
         got=f"volume {volume!r} at {path}",
     )
 
 
 def _volume_taken(pod: PodFacts, admitted: PodInjection) -> list[Finding]:
-    """Find a volume of the pod's own under the name of the token's volume, that holds no such token."""
+    """Return a finding if the pod's own volume, without the token, has the name of the token's volume."""
     if not admitted.has_own_volume:
         return []
     name = admitted.plan.volume_name
     return [
         Finding(
             "PR213",
-            f"{name_of(pod).capitalize()} has a volume of its own under the name of the token's volume, {name!r}.",
+            f"{name_of(pod).capitalize()} has its own volume with the name of the token's volume, {name!r}.",
             about(pod, "spec", "volumes"),
             Remedy(
-                "give that volume another name, or take it out",
+                "rename that volume, or remove it",
                 (PatchPods(pod.workload, without_identity(pod.manifest, admitted.plan)),),
             ),
-            expected=f"no volume {name!r}, or one with the token",
+            expected=f"no volume {name!r}, or a volume with the token",
             got=f"volume {name!r} without the token",
         )
     ]
@@ -100,7 +101,7 @@ def _volume_taken(pod: PodFacts, admitted: PodInjection) -> list[Finding]:
 def _own_variables(
     pod: PodFacts, admitted: PodInjection, kind: str, position: int, container: dict[str, Any]
 ) -> list[Finding]:
-    """Find variables of the identity that somebody set by hand."""
+    """Return a finding if the container's manifest sets variables of the identity."""
     offered = dict(admitted.plan.credentials)
     own = [name for name in offered if is_set(container, name)]
     by_hand = [name for name in own if len(own) < len(offered) or value_of(container, name) != offered[name]]
@@ -111,16 +112,17 @@ def _own_variables(
     works = own_file is not None and reads_own_token(admitted.pod, container, own_file) is not None
     both = len(own) == len(offered)
     name = str(container.get("name", ""))
-    # Both go: one alone keeps the webhook from giving either.
+    # Remove both: if one is left, the webhook injects neither.
     unset: dict[str, str | None] = dict.fromkeys(own)
     change: Change = SetEnvironment(pod.workload, name, unset)
     shown = ", ".join(f"{one}={value_of(container, one) or '…'}" for one in by_hand)
     return [
         Finding(
             "PR210",
-            f"Container {name!r} of {name_of(pod)} sets {' and '.join(by_hand)} by hand, so the webhook gives it none.",
+            f"Container {name!r} of {name_of(pod)} sets {' and '.join(by_hand)} itself, so the webhook injects no "
+            "identity.",
             about(pod, "spec", kind, str(position), "env"),
-            Remedy("leave these variables to the webhook", (change,)),
+            Remedy("remove these variables, so that the webhook sets them", (change,)),
             expected=" and ".join(f"{one} not set" for one in by_hand),
             got=shown,
             severity=Severity.RISK if works and both else Severity.FAULT,
@@ -129,6 +131,6 @@ def _own_variables(
 
 
 def _is_injected_role(container: dict[str, Any], admitted: PodInjection, by_hand: list[str]) -> bool:
-    """Say whether the role stands beside our token's file: then a webhook wrote it, by a binding of that time."""
+    """Say whether the webhook wrote the role by an earlier binding: the token file beside it is the webhook's."""
     role, token_file = (name for name, _ in admitted.plan.credentials)
     return by_hand == [role] and value_of(container, token_file) == admitted.plan.credentials[1][1]

@@ -26,7 +26,7 @@ def check_stale_identity(pod: PodFacts, admitted: PodInjection) -> list[Finding]
         return []
     role_name, token_file = CREDENTIALS[identity.method]
     change = Restart(pod.workload, without_identity(pod.manifest, admitted.plan))
-    remedy = Remedy("make the pod anew: what a pod has is fixed when it is made", (change,))
+    remedy = Remedy("create the pod again: its identity was fixed when it was created", (change,))
     for _, _, container in containers(pod.manifest):
         role = value_of(container, role_name)
         injected = value_of(container, token_file) == admitted.plan.credentials[1][1]
@@ -34,7 +34,7 @@ def check_stale_identity(pod: PodFacts, admitted: PodInjection) -> list[Finding]
             return [
                 Finding(
                     "PR208",
-                    f"{name_of(pod).capitalize()} carries another role than its service account names now.",
+                    f"{name_of(pod).capitalize()} has another role than its service account names now.",
                     about(pod, "spec"),
                     remedy,
                     expected=identity.role_arn,
@@ -46,7 +46,7 @@ def check_stale_identity(pod: PodFacts, admitted: PodInjection) -> list[Finding]
         return [
             Finding(
                 "PR208",
-                f"The token of {name_of(pod)} is for another audience than its service account says now.",
+                f"The token of {name_of(pod)} has another audience than its service account names now.",
                 about(pod, "spec", "volumes"),
                 remedy,
                 expected=repr(identity.audience),
@@ -75,7 +75,7 @@ def check_missing_identity(facts: ChainFacts, pod: PodFacts, admitted: PodInject
     if admitted.has_parts:
         return [_undone(facts, pod, admitted)]
     set_up = registration.look(facts, pod.manifest)
-    if facts.binding.identity is None:  # the binding's remedy makes the pods anew
+    if facts.binding.identity is None:  # the binding's remedy creates the pods again
         return list(set_up.findings)
     if set_up.findings:
         return [replace(one, remedy=one.remedy.then(restart)) for one in set_up.findings]
@@ -91,14 +91,15 @@ def check_missing_identity(facts: ChainFacts, pod: PodFacts, admitted: PodInject
     why = f" ({set_up.unknown})" if set_up.unknown and not bound_at and not told else f" ({told})" if told else ""
     older = bound_at and made and made <= bound_at
     if older or (not bound_at and not _webhook_failed(admission)):
-        times = f"made {made}" + (f", {what} {bound_at}" if bound_at else "")
+        times = f"created {made}" + (f", {what} {bound_at}" if bound_at else "")
         return [
             Finding(
                 "PR207",
-                f"{name_of(pod).capitalize()} was made before its service account had this role, and a pod's identity "
-                f"is fixed when it is made{why}.",
+                f"{name_of(pod).capitalize()} was created before its service account had this role, and a pod's "
+                "identity "
+                f"is fixed when the pod is created{why}.",
                 about(pod, "metadata"),
-                Remedy("make the pod anew", (restart,)),
+                Remedy("create the pod again", (restart,)),
                 expected=f"variables and token in {lacking}",
                 got=times,
             )
@@ -106,18 +107,18 @@ def check_missing_identity(facts: ChainFacts, pod: PodFacts, admitted: PodInject
     return [
         Finding(
             "PR212",
-            f"{name_of(pod).capitalize()} was let in without its identity, though its service account had the role: "
-            f"the webhook was not asked, or did not answer{why}.",
+            f"{name_of(pod).capitalize()} was admitted without its identity, though its service account had the role: "
+            f"the webhook was not called, or did not answer{why}.",
             about(pod, "metadata"),
-            Remedy("make the pod anew, now that the webhook answers", (restart,)),
+            Remedy("create the pod again, now that the webhook answers", (restart,)),
             expected=f"variables and token in {lacking}",
-            got=f"made {made}, {what} {bound_at}" if bound_at else f"made {made}",
+            got=f"created {made}, {what} {bound_at}" if bound_at else f"created {made}",
         )
     ]
 
 
 def _bound_at(facts: ChainFacts) -> tuple[str, str]:
-    """Return when the service account was last known to be bound, RFC 3339, and by what that is known."""
+    """Return when the service account was bound to its role (RFC 3339), and how it was; empty if it is not known."""
     account = facts.service_account.manifest if isinstance(facts.service_account.manifest, dict) else {}
     metadata = account.get("metadata", {})
     wanted = f"f:{facts.rules.role_annotation}"
@@ -159,19 +160,19 @@ def _undone(facts: ChainFacts, pod: PodFacts, admitted: PodInjection) -> Finding
         changes.append(registration.patch(facts, ours, "reinvocationPolicy", "IfNeeded"))
     else:
         changes += [_keep_away(facts, one.configuration, one.name) for one in culprits]
-    names = ", ".join(one.name for one in culprits) or "something"
+    names = ", ".join(one.name for one in culprits) or "another webhook"
     lacking = ", ".join(admitted.containers_without_identity)
     return Finding(
         "PR211",
-        f"{name_of(pod).capitalize()} has only part of what the webhook gives: {names} changed the pod after it.",
+        f"{name_of(pod).capitalize()} has only part of what the webhook injects: {names} changed the pod after it.",
         about(pod, "spec"),
         Remedy(
-            "have the identity webhook look again" if changes and ours is not None
-            and ours.webhook.get("reinvocationPolicy") != "IfNeeded" else f"keep {names} away from this namespace",
+            "have the API server call the identity webhook again" if changes and ours is not None
+            and ours.webhook.get("reinvocationPolicy") != "IfNeeded" else f"exclude this namespace from {names}",
             (*changes, restart),
         ),
-        expected=f"all of it, in {lacking} too",
-        got=f"the volume, a mount or a variable, but not all in {lacking}",
+        expected=f"all of it, also in {lacking}",
+        got=f"only the volume, a mount or a variable in {lacking}",
     )  # fmt: skip
 
 

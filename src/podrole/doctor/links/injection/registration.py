@@ -1,4 +1,4 @@
-"""The webhook's registration: whether a new pod is sent to it, and whether it can be reached there."""
+"""The webhook's registration: whether the API server calls it for a new pod, and can reach it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from podrole.doctor.unknown import Unknown
 
 KIND = "MutatingWebhookConfiguration"
 _RULES = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]
-# The API server's words, which are Go's.
+# Parts of the API server's own text (Go's crypto/x509 and crypto/tls); there is no other sign of the cause.
 _OF_CERTIFICATE = ("x509:", "tls:", "caBundle")
 
 
 @dataclass(frozen=True, slots=True)
 class RegistrationCheck:
-    """``findings`` are what keeps a new pod from its identity; ``unknown`` says what could not be told; ``webhook`` is
-    the one that is asked."""
+    """``findings`` are why a new pod would get no identity, ``unknown`` is what could not be checked.
+
+    ``webhook`` is the name of the webhook that is called.
+    """
 
     findings: tuple[Finding, ...] = ()
     unknown: str = ""
@@ -31,7 +33,7 @@ class RegistrationCheck:
 
 
 def look(facts: ChainFacts, pod: Object) -> RegistrationCheck:
-    """Follow a new pod like ``pod`` to the identity webhook."""
+    """Check whether the API server calls the identity webhook for a new pod like ``pod``, and can reach it."""
     if isinstance(facts.webhook.registered, Unknown):
         return RegistrationCheck(unknown=f"The registered webhooks could not be read: {facts.webhook.registered.what}")
     hooks = [one for one in facts.webhook.registered if is_identity_webhook(one)]
@@ -52,7 +54,7 @@ def look(facts: ChainFacts, pod: Object) -> RegistrationCheck:
 
 
 def patch(facts: ChainFacts, hook: RegisteredWebhook, member: str, value: Any) -> PatchObject:
-    """Return the change of one member of a registered webhook."""
+    """Return the change that sets one member of a registered webhook."""
     operation = {"op": "add", "path": f"/webhooks/{_index(facts, hook)}/{member}", "value": value}
     return PatchObject(KIND, "", hook.configuration, (operation,))
 
@@ -71,17 +73,17 @@ def _about(hook: RegisteredWebhook, *path: str) -> About:
 
 def _not_registered(facts: ChainFacts) -> Finding:
     registration = facts.environment.registration
-    changes: tuple[Change, ...] = (ByHand("install the webhook: docs/webhook.md says how"),)
+    changes: tuple[Change, ...] = (ByHand("install the webhook: see docs/webhook.md"),)
     if registration is not None:
         changes = (Apply(registration),)
     others = facts.webhook.known
     return Finding(
         "PR201",
-        "No webhook is registered that gives pods their AWS identity.",
+        "The cluster has no webhook that gives pods their AWS identity.",
         About(KIND, "", "pod-identity-webhook"),
-        Remedy("register it", changes),
+        Remedy("register the webhook", changes),
         expected="a MutatingWebhookConfiguration such as pod-identity-webhook",
-        got=", ".join(sorted({one.configuration for one in others})) or "none at all",
+        got=", ".join(sorted({one.configuration for one in others})) or "no webhook",
     )
 
 
@@ -97,10 +99,10 @@ def _not_asked(facts: ChainFacts, hook: RegisteredWebhook, why: str, pod: Object
         missed = unmet_requirements(selector, labels)
         return Finding(
             "PR203",
-            f"Webhook {hook.name} is not asked about pods of namespace {facts.target.namespace}: its namespaceSelector "
-            "leaves the namespace out.",
+            f"The API server does not call webhook {hook.name} for pods of namespace {facts.target.namespace}: the "
+            "webhook's namespaceSelector excludes it.",
             _about(hook, "namespaceSelector"),
-            Remedy("let the selector take the namespace in", _selecting_namespace(facts, hook, missed)),
+            Remedy("make the selector include the namespace", _selecting_namespace(facts, hook, missed)),
             expected="; ".join(map(_in_words, missed)),
             got=_labels(labels),
         )
@@ -109,19 +111,19 @@ def _not_asked(facts: ChainFacts, hook: RegisteredWebhook, why: str, pod: Object
         missed = unmet_requirements(hook.webhook["objectSelector"], own)
         return Finding(
             "PR204",
-            f"Webhook {hook.name} is not asked about this pod: its objectSelector leaves out the pod's labels.",
+            f"The API server does not call webhook {hook.name} for this pod: the webhook's objectSelector excludes it.",
             _about(hook, "objectSelector"),
-            Remedy("give the pod labels that the selector takes in", _selecting_pod(facts, missed, own)),
+            Remedy("give the pod labels that the selector includes", _selecting_pod(facts, missed, own)),
             expected="; ".join(map(_in_words, missed)),
             got=_labels(own),
         )
     rules = hook.webhook.get("rules") or []
     return Finding(
         "PR202",
-        f"Webhook {hook.name} is not asked about the creation of pods: none of its rules speaks of it.",
+        f"The API server does not call webhook {hook.name} when a pod is created: none of its rules includes that.",
         _about(hook, "rules"),
-        Remedy("give it the rule", (patch(facts, hook, "rules", _RULES),)),
-        expected="a rule for CREATE of pods, API group '' and version v1",
+        Remedy("add the rule", (patch(facts, hook, "rules", _RULES),)),
+        expected="a rule for CREATE of pods in API group '', version v1",
         got="; ".join(_rule(one) for one in rules) or f"no rule ({NO_RULE})",
     )
 
@@ -158,7 +160,7 @@ def _selecting_pod(facts: ChainFacts, missed: list[Mapping[str, Any]], own: Mapp
         )
     if not pods:
         wanted = ", ".join(map(_in_words, missed))
-        return (ByHand(f"give the pods of this service account labels such that: {wanted}"),)
+        return (ByHand(f"give the pods of this service account these labels: {wanted}"),)
     workloads: list[Workload] = []
     for one in pods:
         if one.workload not in workloads:
@@ -167,7 +169,7 @@ def _selecting_pod(facts: ChainFacts, missed: list[Mapping[str, Any]], own: Mapp
 
 
 def _label_for(part: Mapping[str, Any]) -> str | None:
-    """Return the value that meets a requirement; None where the label has to go."""
+    """Return the value that meets a requirement; None if the label must be removed."""
     if part["operator"] in ("NotIn", "DoesNotExist"):
         return None
     return str((part.get("values") or ["true"])[0])
@@ -181,9 +183,9 @@ def _in_words(part: Mapping[str, Any]) -> str:
         case "NotIn":
             return f"label {part['key']} is not {' or '.join(values)}"
         case "Exists":
-            return f"label {part['key']} is there"
+            return f"label {part['key']} is set"
         case _:
-            return f"no label {part['key']}"
+            return f"label {part['key']} is not set"
 
 
 def _labels(labels: Mapping[str, str]) -> str:
@@ -200,13 +202,13 @@ def _rule(rule: Mapping[str, Any]) -> str:
 def _reached(facts: ChainFacts, hook: RegisteredWebhook) -> RegistrationCheck:
     if hook.webhook.get("matchConditions"):
         return RegistrationCheck(
-            unknown=f"Webhook {hook.name} has matchConditions, which only the API server evaluates."
+            unknown=f"Webhook {hook.name} has matchConditions, which only the API server can evaluate."
         )
     probe = facts.webhook.probes.get(hook.key)
     if probe is None or isinstance(probe, Unknown):
-        why = "its address means nothing from here" if probe is None else probe.what
+        why = "it was not called" if probe is None else probe.what
         return RegistrationCheck(
-            unknown=f"Webhook {hook.name} is to be asked; whether it answers could not be checked: {why}",
+            unknown=f"Webhook {hook.name} is called, but it could not be checked whether it answers: {why}",
             webhook=hook.name,
         )
     if not probe.problem:
@@ -215,43 +217,45 @@ def _reached(facts: ChainFacts, hook: RegisteredWebhook) -> RegistrationCheck:
 
 
 def unreachable(facts: ChainFacts, hook: RegisteredWebhook, problem: str) -> Finding:
-    """Return that the API server cannot call the webhook; ``problem`` is in its words."""
+    """Return that the API server cannot call the webhook. ``problem`` is the API server's own text."""
     fails_open = hook.webhook.get("failurePolicy") == "Ignore"
-    effect = "pods are let in without their identity" if fails_open else "no pod that it is asked about can be made"
+    effect = "pods are admitted without their identity" if fails_open else "the API server rejects these pods"
     wanted = _registered_as(facts, hook)
     if any(mark in problem for mark in _OF_CERTIFICATE):
         bundle = (wanted or {}).get("clientConfig", {}).get("caBundle")
         by_hand = ByHand(
-            f"put the authority of the webhook's serving certificate into caBundle of {hook.configuration}; where "
-            "cert-manager makes it, annotate the configuration with cert-manager.io/inject-ca-from"
+            f"put the certificate authority of the webhook into the caBundle of {hook.configuration}; if cert-manager "
+            "issues the certificate, annotate the configuration with cert-manager.io/inject-ca-from"
         )
         change: Change = by_hand if bundle is None else patch(facts, hook, "clientConfig/caBundle", bundle)
         return Finding(
             "PR205",
-            f"The API server does not trust webhook {hook.name}, so {effect}.",
+            f"The API server does not trust the certificate of webhook {hook.name}, so {effect}.",
             _about(hook, "clientConfig", "caBundle"),
-            Remedy("register the authority of the certificate that it serves", (change,)),
-            expected="a caBundle that verifies the served certificate",
+            Remedy("register the certificate authority of the webhook", (change,)),
+            expected="a caBundle that verifies the webhook's certificate",
             got=problem,
         )
     config = (wanted or {}).get("clientConfig")
     service = hook.webhook.get("clientConfig", {}).get("service") or {}
     look_at = f"kubectl get pods,endpoints --namespace {service.get('namespace', 'kube-system')}"
     change = (
-        ByHand(f"bring the webhook back: {look_at}") if config is None else patch(facts, hook, "clientConfig", config)
+        ByHand(f"start the webhook; to see its pods: {look_at}")
+        if config is None
+        else patch(facts, hook, "clientConfig", config)
     )
     return Finding(
         "PR206",
         f"The API server cannot reach webhook {hook.name}, so {effect}.",
         _about(hook, "clientConfig"),
-        Remedy("register it where it answers, or start it", (change,)),
+        Remedy("register the webhook's address, or start the webhook", (change,)),
         expected="an answer to an AdmissionReview",
         got=problem,
     )
 
 
 def _registered_as(facts: ChainFacts, hook: RegisteredWebhook) -> Mapping[str, Any] | None:
-    """Return the webhook as the world would register it, where there is a world."""
+    """Return the webhook as the world registers it, None outside a world."""
     registration = facts.environment.registration
     if registration is None:
         return None

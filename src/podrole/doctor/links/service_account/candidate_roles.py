@@ -11,8 +11,10 @@ from podrole.sts.web_identity import Granted
 
 
 def trusting_roles(facts: ChainFacts) -> list[Role]:
-    """Return the roles of the account that are meant for the service account: its tokens can become them, and not
-    everybody's can, or there is no other; none where that cannot be told."""
+    """Return the account's roles that are probably meant for the service account; none if they cannot be read.
+
+    These are the roles that trust its tokens but not every token; or the only role that trusts its tokens.
+    """
     issuer = facts.issuer.url
     if isinstance(issuer, Unknown):
         return []
@@ -37,6 +39,7 @@ def _web_roles(facts: ChainFacts) -> list[Role]:
 
 
 def role_named_like(facts: ChainFacts) -> Role | None:
+    """Return the role for web identities whose name is that of the service account, or similar."""
     listed = read(lambda: _web_roles(facts))
     if isinstance(listed, Unknown):
         return None
@@ -47,7 +50,7 @@ def role_named_like(facts: ChainFacts) -> Role | None:
 
 
 def role_meant(facts: ChainFacts, value: str) -> str | None:
-    """Return the ARN of the role that a wrong value probably means: by its name, by likeness, or by its trust."""
+    """Return the ARN of the role that a wrong value probably means: by its name, by its trust, or by a similar name."""
     name = value.split("/")[1] if ":assumed-role/" in value else value.rpartition("/")[2]
     listed = read(facts.account.roles)
     if isinstance(listed, Unknown):

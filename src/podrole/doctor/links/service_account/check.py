@@ -1,4 +1,4 @@
-"""Link 1: the pod's service account exists, and is bound to what can be a role."""
+"""Link 1: the pod's service account exists and is bound to a role."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LINK = Link.SERVICE_ACCOUNT
 
 
 def check(facts: ChainFacts) -> LinkVerdict:
-    """Say whether the service account binds its pods to a role."""
+    """Check that the service account exists and is bound to a role."""
     account = facts.service_account.manifest
     if isinstance(account, Unknown):
         return unknown(LINK, f"The service account could not be read: {account.what}")
@@ -50,17 +50,17 @@ def _missing(facts: ChainFacts) -> Finding:
     metadata = {"namespace": target.namespace, "name": target.service_account}
     create: tuple[Change, ...] = (Apply({"apiVersion": "v1", "kind": KIND, "metadata": metadata}),)
     candidates = trusting_roles(facts)
-    what = "create it"
+    what = "create the service account"
     if len(candidates) == 1:
         create = (*create, annotated(facts, candidates[0].arn), *recreate_pods(facts))
-        what = f"create it, and annotate it with the role that trusts it, {candidates[0].name}"
+        what = f"create the service account and annotate it with the role that trusts it, {candidates[0].name}"
     return Finding(
         "PR101",
         f"There is no {name_of(target)}.",
         about(facts),
         Remedy(what, create),
-        expected=f"a service account of that name (did you mean {meant}?)" if meant else "a service account",
-        got="none" if not names else "the namespace has " + ", ".join(sorted(names)[:10]),
+        expected=f"a service account with this name (did you mean {meant}?)" if meant else "a service account",
+        got="no service account" if not names else "the service accounts " + ", ".join(sorted(names)[:10]),
     )
 
 
@@ -71,10 +71,10 @@ def _not_understood(facts: ChainFacts, identity: Identity) -> list[Finding]:
     found = []
     for warning in identity.warnings:
         key = warning.annotation
-        remedy = Remedy("write a value that is understood into the ConfigMap")
+        remedy = Remedy("correct the value in the ConfigMap")
         if key is not None:
             remove = Annotate(KIND, facts.target.namespace, facts.target.service_account, {key: None})
-            remedy = Remedy("write a value that is understood, or take the annotation out", (remove,))
+            remedy = Remedy("correct the value, or remove the annotation", (remove,))
         found.append(
             Finding(
                 "PR110",

@@ -11,13 +11,16 @@ KIND = "ServiceAccount"
 
 
 def name_of(target: DoctorTarget) -> str:
+    """Return the name of a service account, as findings show it."""
     return f"service account {target.namespace}/{target.service_account}"
 
 
 def about(facts: ChainFacts, *path: str) -> About:
+    """Return a place in the service account."""
     return About(KIND, facts.target.namespace, facts.target.service_account, path)
 
 
 def annotated(facts: ChainFacts, value: str, **others: str | None) -> Annotate:
+    """Return the change that sets the role annotation to ``value``, and other annotations."""
     annotations = {facts.rules.role_annotation: value, **others}
     return Annotate(KIND, facts.target.namespace, facts.target.service_account, annotations)

@@ -19,20 +19,20 @@ from podrole.webhook.identity.binding import Identity
 
 
 def check_role_annotation(facts: ChainFacts, identity: Identity) -> Finding | None:
+    """Return what is wrong with the ARN that binds the service account, None if nothing is."""
     value = identity.role_arn
     why = role_arn.problem_with(value, relaxed=bool(identity.endpoint_url), partition=facts.rules.partition)
     if why is None:
         return None
     code, what = _classified(facts, identity, why)
     right = clean(value) if code == "PR108" else role_meant(facts, clean(value))
-    remedy = Remedy("annotate it with the role's ARN")
     if right is not None and role_arn.problem_with(right, partition=facts.rules.partition) is None:
-        remedy = Remedy(f"annotate it with {right}", (annotated(facts, right), *recreate_pods(facts)))
+        remedy = Remedy(f"annotate the service account with {right}", (annotated(facts, right), *recreate_pods(facts)))
     else:
         key = facts.rules.role_annotation
         target = facts.target
         remedy = Remedy(
-            "annotate it with a role's ARN",
+            "annotate the service account with a role's ARN",
             (ByHand(f"kubectl annotate serviceaccount {target.service_account} --namespace {target.namespace} "
                     f"--overwrite {key}=arn:aws:iam::<account>:role/<name>"),),
         )  # fmt: skip
@@ -51,17 +51,20 @@ def _classified(facts: ChainFacts, identity: Identity, why: str) -> tuple[str, s
     value = identity.role_arn
     place = name_of(facts.target)
     if facts.binding.mistake is BindingMistake.CHARACTERS:
-        return "PR108", f"The annotation of {place} has characters in it that no ARN has: a blank, a quote or worse."
+        return (
+            "PR108",
+            f"The role annotation of {place} contains a space, a quotation mark or another character that no ARN has.",
+        )
     try:
         named = parse_arn(value)
     except InvalidARN:
-        return "PR105", f"The annotation of {place} holds no ARN."
+        return "PR105", f"The role annotation of {place} is not an ARN."
     if not named.is_role and named.resource_type != "role":
         kind = "session" if named.is_assumed_role else named.resource_type
-        return "PR106", f"The annotation of {place} names something of IAM that is no role: a {named.service} {kind}."
+        return "PR106", f"The role annotation of {place} does not name a role: it names a {named.service} {kind}."
     if _is_of_another_partition(named, value, relaxed=bool(identity.endpoint_url)):
-        return "PR107", f"The role that {place} names {why}."
-    return "PR105", f"The role that {place} names {why}."
+        return "PR107", f"The role ARN of {place} {why}."
+    return "PR105", f"The role ARN of {place} {why}."
 
 
 def _is_of_another_partition(arn: ARN, value: str, *, relaxed: bool) -> bool:

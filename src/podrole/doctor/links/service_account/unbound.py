@@ -24,16 +24,17 @@ _LONGEST_NAME = 64  # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference
 
 
 def check_unbound(facts: ChainFacts) -> Finding:
+    """Return why the service account is not bound to a role."""
     binding, target = facts.binding, facts.target
     key = facts.rules.role_annotation
     if binding.mistake is BindingMistake.KEY:
         right = _right_value(facts, binding.value)
         return Finding(
             "PR103",
-            f"The annotation of {name_of(target)} that should name its role has another key.",
+            f"The role annotation of {name_of(target)} has a misspelled key.",
             about(facts, "metadata", "annotations", binding.key),
             Remedy(
-                "give the annotation its right key",
+                "correct the annotation's key",
                 (annotated(facts, right, **{binding.key: None}), *recreate_pods(facts)),
             ),
             expected=repr(key),
@@ -44,7 +45,7 @@ def check_unbound(facts: ChainFacts) -> Finding:
         right = _right_value(facts, binding.value)
         return Finding(
             "PR104",
-            f"The role's annotation is on {_pod_name(pod)}; the webhook reads it from the service account.",
+            f"The role annotation is on {_pod_name(pod)}. The webhook reads it from the service account only.",
             About("Pod", target.namespace, pod.name if pod else "", ("metadata", "annotations", binding.key)),
             Remedy("annotate the service account", (annotated(facts, right), *recreate_pods(facts))),
             expected=f"{key} on {name_of(target)}",
@@ -56,7 +57,7 @@ def check_unbound(facts: ChainFacts) -> Finding:
         return _other_service_account(facts, others)
     return Finding(
         "PR102",
-        f"Nothing binds {name_of(target)} to a role.",
+        f"{name_of(target).capitalize()} is not bound to a role.",
         about(facts, "metadata", "annotations"),
         _binding(facts, candidates),
         expected=f"annotation {key} with a role's ARN",
@@ -65,10 +66,10 @@ def check_unbound(facts: ChainFacts) -> Finding:
 
 
 def _binding(facts: ChainFacts, candidates: list[Role]) -> Remedy:
-    """Return how it is bound: to the one role that trusts it, to one that is named like it, or to a new one."""
+    """Return how to bind it: to the only role that trusts it, to a role with its name, or to a new role."""
     if len(candidates) == 1:
         return Remedy(
-            f"annotate it with the one role that trusts it, {candidates[0].name}",
+            f"annotate it with the only role that trusts it, {candidates[0].name}",
             (annotated(facts, candidates[0].arn), *recreate_pods(facts)),
         )
     target = facts.target
@@ -76,25 +77,28 @@ def _binding(facts: ChainFacts, candidates: list[Role]) -> Remedy:
         named = role_named_like(facts)
         if named is not None:
             return Remedy(
-                f"annotate it with its role: is it {named.name}? (its trust policy is looked at next)",
+                f"annotate it with role {named.name}, if that is its role; then check the role's trust policy",
                 (annotated(facts, named.arn), *recreate_pods(facts)),
             )
         created = _new_role(facts)
         if created:
             return Remedy(
-                "create a role for it and name that; or name one that is there", (*created, *recreate_pods(facts))
+                "create a role and annotate the service account with it, or use an existing role",
+                (*created, *recreate_pods(facts)),
             )
     listed = ", ".join(role.arn for role in candidates[:5]) or "arn:aws:iam::<account>:role/<name>"
     command = f"kubectl annotate serviceaccount {target.service_account} --namespace {target.namespace}"
     return Remedy(
-        "annotate it with the ARN of its role" + (", one of those that trust it" if candidates else ""),
+        "annotate it with the ARN of its role" + (", one of the roles that trust it" if candidates else ""),
         (ByHand(f"{command} {facts.rules.role_annotation}=ARN   # {listed}"),),
     )
 
 
 def _new_role(facts: ChainFacts) -> tuple[Change, ...]:
-    """Return what makes a role for the service account, and the provider where the account has none; nothing where the
-    account or the issuer is not known."""
+    """Return the changes that create a role for the service account, and the provider if the account has none.
+
+    Empty if the account or the issuer is not known, or the role's name is taken.
+    """
     if not facts.account.id or isinstance(facts.issuer.url, Unknown):
         return ()
     target = facts.target
@@ -112,7 +116,7 @@ def _new_role(facts: ChainFacts) -> tuple[Change, ...]:
 
 
 def _right_value(facts: ChainFacts, value: str) -> str:
-    """Return a role's ARN for what was written, where it can be made out."""
+    """Return the role's ARN that was probably meant, or the value as it is."""
     if role_arn.problem_with(value) is None:
         return value
     return role_meant(facts, value) or value
@@ -134,7 +138,7 @@ def _annotations_in_words(facts: ChainFacts) -> str:
 
 
 def _bound_neighbours(facts: ChainFacts) -> list[str]:
-    """Return the service accounts of the namespace that are bound to a role."""
+    """Return the other service accounts of the namespace that are bound to a role."""
     if isinstance(facts.service_account.neighbours, Unknown):
         return []
     found = []
@@ -148,15 +152,17 @@ def _bound_neighbours(facts: ChainFacts) -> list[str]:
 
 
 def _looks_mistaken(facts: ChainFacts, others: list[str]) -> bool:
-    """Say whether a pod seems to run under another service account than was meant: under ``default``, or under one of
-    another name than its own while there is one like it."""
+    """Say whether the pod probably runs under the wrong service account.
+
+    That is ``default``, or one with another name than the pod while another service account has a similar name.
+    """
     name = facts.target.service_account
     hints = _hints(facts)
     return bool(others) and (name == "default" or (name not in hints and any(nearest(hint, others) for hint in hints)))
 
 
 def _hints(facts: ChainFacts) -> list[str]:
-    """Return the names of the pod and of what makes it: service accounts are often named like that."""
+    """Return the names of the pod and its workload: service accounts often have the same name."""
     pod = None if isinstance(facts.pods, Unknown) or not facts.pods else facts.pods[0]
     return [] if pod is None else [pod.workload.name, pod.name]
 
@@ -169,7 +175,7 @@ def _other_service_account(facts: ChainFacts, others: list[str]) -> Finding:
         if len(others) == 1
         else next((found for hint in _hints(facts) if (found := nearest(hint, others))), None)
     )
-    changes: tuple[Change, ...] = (ByHand(f"choose among the service accounts {', '.join(others)}"),)
+    changes: tuple[Change, ...] = (ByHand(f"choose one of the service accounts {', '.join(others)}"),)
     if pod is not None and meant is not None:
         operations = tuple(
             {"op": "add", "path": f"/spec/{member}", "value": meant}
@@ -178,9 +184,9 @@ def _other_service_account(facts: ChainFacts, others: list[str]) -> Finding:
         changes = (PatchPods(pod.workload, operations),)
     return Finding(
         "PR109",
-        f"Pod {target} runs under service account {target.service_account}, which nothing binds to a role.",
+        f"Pod {target} runs under service account {target.service_account}, which is not bound to a role.",
         About("Pod", target.namespace, target.pod or "", ("spec", "serviceAccountName")),
-        Remedy(f"run it under {meant or 'the service account that has the role'}", changes),
-        expected=f"a service account that has a role: {', '.join(others)}",
+        Remedy(f"run the pod under {meant or 'the service account that has the role'}", changes),
+        expected=f"a service account with a role: {', '.join(others)}",
         got=repr(target.service_account),
     )

@@ -1,4 +1,4 @@
-"""Link 6: the role is there, and its trust policy lets this service account in; and nobody else whom it should not."""
+"""Link 6: the role exists, and its trust policy trusts this service account and no other."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _BY_NEAR = {
     Near.NO_SUCH_KEY: "PR617",
     Near.KEY_MISSPELT: "PR617",
 }
-# What only the pod's own request has, and nobody beside it can know.
+# Condition keys whose values only the pod's own request has.
 OF_THE_REQUEST = frozenset(
     {
         "aws:referer",
@@ -60,7 +60,7 @@ OF_THE_REQUEST = frozenset(
 
 
 def check(facts: ChainFacts) -> LinkVerdict:
-    """Say whether the role lets the service account in."""
+    """Check that the role trusts the service account."""
     identity = facts.identity
     if identity is not None and identity.method == "container_credentials":
         return pod_identity.check(facts)
@@ -82,8 +82,8 @@ def check(facts: ChainFacts) -> LinkVerdict:
 def _caveat(facts: ChainFacts, role: Role, evaluation: ExchangeEvaluation) -> str:
     who = evaluation.question.subject
     keys = _of_the_request(facts, role.trust_policy)
-    depends = f", as far as {', '.join(keys)} of the pod's request allow" if keys else ""
-    return f"{role.arn} lets in {who}{depends}"
+    depends = f", if {', '.join(keys)} of the pod's request meet its conditions" if keys else ""
+    return f"{role.arn} trusts {who}{depends}"
 
 
 def _of_the_request(facts: ChainFacts, document: str) -> list[str]:
@@ -114,7 +114,9 @@ def _no_role(facts: ChainFacts, question: ExchangeQuestion) -> Finding:
         change = Annotate(
             "ServiceAccount", target.namespace, target.service_account, {facts.rules.role_annotation: meant}
         )
-        remedy = Remedy(f"name the role that is there, {meant}", (change, *recreate_pods(facts)))
+        remedy = Remedy(
+            f"annotate the service account with the existing role, {meant}", (change, *recreate_pods(facts))
+        )
     else:
         path = "/" + named.resource.removeprefix("role/").removesuffix(named.name)
         provider = expected_provider(question).arn
@@ -125,8 +127,8 @@ def _no_role(facts: ChainFacts, question: ExchangeQuestion) -> Finding:
         f"There is no role {arn}.",
         _about(arn),
         remedy,
-        expected=f"a role of that ARN, path and all (did you mean {meant}?)" if meant else "a role of that ARN",
-        got=f"{len(roles)} roles of other names in the account",
+        expected=f"a role with this ARN, path included (did you mean {meant}?)" if meant else "a role with this ARN",
+        got=f"{len(roles)} roles with other ARNs in the account",
     )
 
 
@@ -151,7 +153,7 @@ def _refused(facts: ChainFacts, role: Role, evaluation: ExchangeEvaluation, deni
     failures = nearest_statement.failures
     if failures and all(failure.key.lower() in unknowable for failure in failures):
         keys = ", ".join(failure.key for failure in failures)
-        return unknown(LINK, f"{role.arn} decides by {keys}, which only the pod's own request has.")
+        return unknown(LINK, f"{role.arn} has a condition on {keys}, which only the pod's own request has.")
     remedy = _trusting(facts, role, question)
     if not failures:
         return broken(LINK, _no_statement(role, question, nearest_statement, remedy))
@@ -160,11 +162,11 @@ def _refused(facts: ChainFacts, role: Role, evaluation: ExchangeEvaluation, deni
 
 
 def _trusting(facts: ChainFacts, role: Role, question: ExchangeQuestion) -> Remedy:
-    """Return the whole trust policy put right: one document for all that is wrong with it."""
+    """Return the change to a trust policy that has no fault left: one document for all faults."""
     document = repaired_trust_policy(role, question, facts.account, facts.role.existing_subjects)
     if document is None:
-        return Remedy(f"write a trust policy that lets in {question.subject}")
-    meant = f"let in {question.subject}, if this service account is meant to have the role"
+        return Remedy(f"write a trust policy that trusts {question.subject}")
+    meant = f"trust {question.subject}, if this service account should have the role"
     return Remedy(meant, (SetTrustPolicy(role.arn, document), *rerun_ended_pods(facts)))
 
 
@@ -174,11 +176,11 @@ def _failed(role: Role, question: ExchangeQuestion, evidence: Evidence, failure:
     what = f"{failure.operator} on {failure.key}" if failure.operator else failure.element
     return Finding(
         code,
-        f"{where} does not let the service account in: {what}" + (f": {failure.hint}." if failure.hint else "."),
+        f"{where} does not trust the service account: {what}" + (f": {failure.hint}." if failure.hint else "."),
         _about(role.arn, *_path(evidence, failure)),
         remedy,
         expected=", ".join(failure.expected) or "nothing",
-        got="nothing: the request has no such key" if failure.got is None else ", ".join(failure.got),
+        got="nothing: the request does not have this key" if failure.got is None else ", ".join(failure.got),
         evidence={"statement": evidence.to_dict()},
     )
 
@@ -213,7 +215,7 @@ def _statement(evidence: Evidence) -> tuple[str | int, ...]:
 def _no_statement(role: Role, question: ExchangeQuestion, evidence: Evidence, remedy: Remedy) -> Finding:
     return Finding(
         "PR609",
-        f"Nothing in the trust policy of role {role.name} speaks of a web identity: {'; '.join(evidence.notes)}.",
+        f"No statement in the trust policy of role {role.name} is about web identities: {'; '.join(evidence.notes)}.",
         _about(role.arn, "Statement"),
         remedy,
         expected=f"a statement for {expected_provider(question).arn}",
@@ -228,7 +230,8 @@ def _no_statement(role: Role, question: ExchangeQuestion, evidence: Evidence, re
 def _denied(facts: ChainFacts, role: Role, question: ExchangeQuestion, evidence: Evidence) -> Finding:
     return Finding(
         "PR611",
-        f"{evidence.reference} of the trust policy of role {role.name} denies it, whatever else allows it.",
+        f"{evidence.reference} of the trust policy of role {role.name} denies the exchange, which overrides every "
+        "Allow.",
         _about(role.arn, *_statement(evidence)),
         _trusting(facts, role, question),
         expected="no Deny that applies",
@@ -264,10 +267,10 @@ def _first_fault(document: str) -> str | None:
 
 
 def _other(role: Role, denial: Denial) -> Finding:
-    """A refusal by another step than those that a pod's token meets: an issuer or a subject that no token can have."""
+    """Return a refusal by another step than trust: an issuer or a subject that no token can have."""
     return Finding(
         "PR614",
-        f"STS refuses the exchange at its step {denial.step.value!r}: {denial.why}",
+        f"STS rejects the exchange at step {denial.step.value!r}: {denial.why}",
         _about(role.arn),
         Remedy(denial.next_step or "see the explanation"),
         expected=denial.expected,

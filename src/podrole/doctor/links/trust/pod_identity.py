@@ -1,4 +1,4 @@
-"""Link 6 for a service account with an EKS Pod Identity association: the role lets in EKS."""
+"""Link 6 for a service account with an EKS Pod Identity association: the role trusts EKS."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STATEMENT = {
 
 
 def check(facts: ChainFacts) -> LinkVerdict:
-    """Say whether the association's role lets in EKS, on behalf of the pod."""
+    """Check that the association's role trusts EKS Pod Identity for the pod."""
     association, role, issuer = facts.association, facts.role.role, facts.issuer.url
     if association is None:
         return unknown(LINK, "The association could not be read.")
@@ -42,8 +42,8 @@ def check(facts: ChainFacts) -> LinkVerdict:
         return unknown(LINK, outcome.what)
     if isinstance(outcome, Denial):
         return broken(LINK, _refused(facts, association, issuer, role, outcome))
-    behind = f"; {association.target_role_arn} behind it is not looked at" if association.target_role_arn else ""
-    return holds(LINK, f"{role.arn} lets in EKS Pod Identity{behind}")
+    behind = f"; its target role {association.target_role_arn} is not checked" if association.target_role_arn else ""
+    return holds(LINK, f"{role.arn} trusts EKS Pod Identity{behind}")
 
 
 def _pod(facts: ChainFacts) -> str:
@@ -56,11 +56,11 @@ def _no_role(facts: ChainFacts, association: EKSAssociation) -> Finding:
     path = "/" + named.resource.removeprefix("role/").removesuffix(named.name)
     return Finding(
         "PR601",
-        f"There is no role {association.role_arn}, which the EKS Pod Identity association names.",
+        f"The EKS Pod Identity association names role {association.role_arn}, which does not exist.",
         About("Role", "", association.role_arn),
         Remedy("create the role", (CreateRole(named.name, path, _document([STATEMENT])), *rerun_ended_pods(facts))),
-        expected="a role of that ARN",
-        got="none",
+        expected="a role with this ARN",
+        got="no such role",
     )
 
 
@@ -69,7 +69,7 @@ def _refused(facts: ChainFacts, association: EKSAssociation, issuer: str, role: 
     failure = nearest.failures[0] if nearest is not None and nearest.failures else None
     return Finding(
         "PR619",
-        f"Role {role.name} does not let in EKS Pod Identity: {denial.why}",
+        f"Role {role.name} does not trust EKS Pod Identity: {denial.why}",
         About("Role", "", role.arn, ("Statement",)),
         _trusting(facts, association, issuer, role),
         expected=f"sts:AssumeRole and sts:TagSession for {AUDIENCE}",
@@ -79,7 +79,7 @@ def _refused(facts: ChainFacts, association: EKSAssociation, issuer: str, role: 
 
 
 def _trusting(facts: ChainFacts, association: EKSAssociation, issuer: str, role: Role) -> Remedy:
-    """Return the trust policy with a statement for EKS more, or alone; whichever the exchange takes first."""
+    """Return the trust policy with a statement for EKS added, or that statement alone: the first that is granted."""
     try:
         found = json.loads(role.trust_policy).get("Statement", [])
     except (ValueError, AttributeError):
@@ -88,8 +88,8 @@ def _trusting(facts: ChainFacts, association: EKSAssociation, issuer: str, role:
     for document in (_document([*kept, STATEMENT]), _document([STATEMENT])):
         supposing = HypotheticalDirectory(facts.account, replaced_role=replace(role, trust_policy=document))
         if not isinstance(ask_eks_auth(association, issuer, _pod(facts), supposing, facts.at), Denial):
-            return Remedy("let in EKS Pod Identity", (SetTrustPolicy(role.arn, document), *rerun_ended_pods(facts)))
-    return Remedy("let in EKS Pod Identity", (ByHand(f"a statement such as {json.dumps(STATEMENT)}"),))
+            return Remedy("trust EKS Pod Identity", (SetTrustPolicy(role.arn, document), *rerun_ended_pods(facts)))
+    return Remedy("trust EKS Pod Identity", (ByHand(f"add a statement such as {json.dumps(STATEMENT)}"),))
 
 
 def _document(statements: list[object]) -> str:

@@ -1,6 +1,6 @@
-"""Roles that let in more than they should: found by asking STS's function about strangers.
+"""Trust policies that trust more than one service account: found by asking STS's function about strangers.
 
-A stranger is a service account that nobody has: if the exchange is granted to it, it is granted to anybody of its kind.
+A stranger is a service account that does not exist: what is granted to it is granted to every one of its kind.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _SHARED = ("token.actions.githubusercontent.com", "gitlab.com", "accounts.google
 
 
 def trust_excess(facts: ChainFacts, role: Role, evaluation: ExchangeEvaluation) -> tuple[Finding, ...]:
-    """Return what lets in more than this service account. ``role`` lets it in, by ``evaluation``."""
+    """Return what trusts more than this service account. ``role`` trusts it, by ``evaluation``."""
     question = evaluation.question
     policy = compile_policy(role.trust_policy, PolicyKind.TRUST)  # STS has compiled it for this evaluation
     provider = expected_provider(question)
     supposing = HypotheticalDirectory(facts.account, provider, role)
     found: list[Finding] = []
     remedy = Remedy(
-        "name the service account",
+        "name the service account in the trust policy",
         (SetTrustPolicy(role.arn, trust_document(question, provider.arn)),),
     )
     if _may_be_open(policy, question):
@@ -58,7 +58,7 @@ def _granted(question: ExchangeQuestion, supposing: HypotheticalDirectory) -> bo
 
 
 def _may_be_open(policy: Policy, question: ExchangeQuestion) -> bool:
-    """Say whether it is worth asking about strangers: a policy that names every subject in full lets in no other."""
+    """Say whether strangers are worth asking about: a policy that names every subject in full trusts no other."""
     key = f"{question.issuer.removeprefix('https://')}:sub".lower()
     for statement in policy.statements:
         if statement.effect is not Effect.ALLOW:
@@ -84,23 +84,23 @@ def _anybody(role: Role, policy: Policy, question: ExchangeQuestion, remedy: Rem
             f"Any pod of the cluster can take role {role.name}: {vain}.",
             About("Role", "", role.arn, ("Statement",)),
             remedy,
-            expected=f"a condition that is not met by {STRANGER}",
-            got="a condition that holds for everybody",
+            expected=f"a condition that {STRANGER} does not meet",
+            got="a condition that every token meets",
             severity=Severity.RISK,
         )
     return Finding(
         "PR651",
-        f"Any pod of the cluster can take role {role.name}: no condition looks at who asks.",
+        f"Any pod of the cluster can take role {role.name}: no condition restricts the subject.",
         About("Role", "", role.arn, ("Statement",)),
         remedy,
         expected=f"StringEquals on {question.issuer.removeprefix('https://')}:sub",
-        got="no such condition, or one that everybody meets",
+        got="no such condition, or one that every subject meets",
         severity=Severity.RISK,
     )
 
 
 def _in_vain(policy: Policy, question: ExchangeQuestion) -> str:
-    """Return, in words, a condition that holds only because its key is absent."""
+    """Return, in words, a condition that is met only because its key is absent."""
     prefix = question.issuer.removeprefix("https://")
     context = {f"{prefix}:sub": question.subject, f"{prefix}:aud": question.audience}
     principal = Principal(PrincipalType.WEB_IDENTITY, arn=expected_provider(question).arn)
@@ -120,7 +120,7 @@ def _in_vain(policy: Policy, question: ExchangeQuestion) -> str:
 def _other_namespaces(
     role: Role, policy: Policy, question: ExchangeQuestion, supposing: HypotheticalDirectory, remedy: Remedy
 ) -> list[Finding]:
-    """Put to STS a subject of another namespace for each value that has a wildcard there."""
+    """Ask STS's function about a subject of another namespace, for each value with a wildcard in the namespace."""
     for value in _subjects(policy, question):
         parts = value.split(":")
         namespace = parts[2] if len(parts) > 2 else value
@@ -132,7 +132,7 @@ def _other_namespaces(
             return [
                 Finding(
                     "PR652",
-                    f"Role {role.name} can be taken from other namespaces too: a wildcard stands for the namespace.",
+                    f"Pods of other namespaces can take role {role.name}: a wildcard stands for the namespace.",
                     About("Role", "", role.arn, ("Statement",)),
                     remedy,
                     expected=question.subject,
@@ -161,7 +161,7 @@ def _subjects(policy: Policy, question: ExchangeQuestion) -> list[str]:
 def _other_clusters(
     role: Role, policy: Policy, question: ExchangeQuestion, facts: ChainFacts, remedy: Remedy
 ) -> list[Finding]:
-    """Put to STS the same subject, from every other issuer that the trust policy names."""
+    """Ask STS's function about the same subject, from every other issuer that the trust policy names."""
     mine = expected_provider(question)
     others: list[str] = []
     for arn in sorted({named for one in policy.statements if one.principal for named in one.principal.federated}):
@@ -179,10 +179,10 @@ def _other_clusters(
     return [
         Finding(
             "PR653",
-            f"Role {role.name} can be taken from {len(others)} other cluster{'s' if len(others) > 1 else ''} too, by "
-            "whoever has a service account of this name there.",
+            f"Pods of {len(others)} other cluster{'s' if len(others) > 1 else ''} can take role {role.name}: a service "
+            "account with this name there is enough.",
             About("Role", "", role.arn, ("Statement",)),
-            Remedy(f"{remedy.what} of this cluster alone, unless several are meant", remedy.changes),
+            Remedy(f"{remedy.what}, of this cluster only, unless several clusters should be trusted", remedy.changes),
             expected=f"only {question.issuer.removeprefix('https://')}",
             got=", ".join(others),
             severity=Severity.RISK,
