@@ -27,5 +27,5 @@ def test_a_failed_write_leaves_nothing_and_says_what_to_do(tmp_path: Path) -> No
 
 def test_a_directory_where_a_file_stands_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
-    with pytest.raises(FileProblem, match="cannot be made"):
+    with pytest.raises(FileProblem, match="cannot be created"):
         make_private_directory(tmp_path / "state")

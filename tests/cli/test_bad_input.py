@@ -42,7 +42,7 @@ def test_a_port_in_use(tmp_path: Path, option: str, part: str, how: tuple[str, .
         port = str(taken.getsockname()[1])
         said = refused("up", *how, *FREE, option, port, cwd=tmp_path)
     assert f"Port {port} is already in use, so {part} cannot listen there." in said
-    assert f"{option} 0 takes any free port" in said
+    assert f"{option} 0 takes any free one" in said
     assert not (tmp_path / ".podrole" / "world.json").exists()
     assert processes_of(tmp_path) == []
 
@@ -60,14 +60,14 @@ def test_a_world_that_runs_already(tmp_path: Path) -> None:
 @pytest.mark.parametrize("how", [(), ("--detach",)], ids=["foreground", "detached"])
 def test_a_directory_that_cannot_be_made(tmp_path: Path, how: tuple[str, ...]) -> None:
     said = refused("up", *how, *FREE, "--dir", "/proc/podrole", cwd=tmp_path)
-    assert "The directory /proc/podrole cannot be made" in said
+    assert "The directory /proc/podrole cannot be created" in said
     assert "--dir" in said
 
 
 def test_a_directory_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
     said = refused("up", *FREE, "--dir", "taken", cwd=tmp_path)
-    assert "cannot be made" in said
+    assert "cannot be created" in said
 
 
 def test_secrets_that_cannot_be_read_are_not_replaced(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ async def test_certificates_that_cannot_be_used_are_said(tmp_path: Path) -> None
 
 async def test_a_server_that_cannot_be_verified_gets_no_token(api: APIServer) -> None:
     other = Authority.create("another", now=time.time())
-    with pytest.raises(APIUnavailable, match="gave no usable answer"):
+    with pytest.raises(APIUnavailable, match="did not answer in a usable way"):
         await ask(Connection(api.connection.server, other.certificate_pem, auth=StaticToken(TOKEN)))
     assert api.requests == []
 
@@ -223,9 +223,9 @@ async def test_a_credential_plugin_is_run_once_until_its_token_expires(api: APIS
     ("script", "says"),
     [
         ("exit 3\n", "failed"),
-        ("echo nonsense\n", "printed no ExecCredential"),
-        ("echo '{\"status\": {}}'\n", "gave no token"),
-        ('echo \'{"status": {"token": "t", "expirationTimestamp": "soon"}}\'\n', "printed no ExecCredential"),
+        ("echo nonsense\n", "did not print an ExecCredential"),
+        ("echo '{\"status\": {}}'\n", "printed no token"),
+        ('echo \'{"status": {"token": "t", "expirationTimestamp": "soon"}}\'\n', "did not print an ExecCredential"),
     ],
 )
 async def test_a_credential_plugin_that_fails(tmp_path: Path, script: str, says: str) -> None:

@@ -1,4 +1,1 @@
-"""What every room shares: the error root, the event log, certificates, listeners, private files.
-
-Nothing here knows of AWS or Kubernetes.
-"""
+"""What every room shares: errors, events, certificates, listeners, ASGI, background tasks, files, AWS partitions."""

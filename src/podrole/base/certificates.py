@@ -1,7 +1,8 @@
-"""Certificates for loopback: an authority of one's own and what it signs.
+"""Certificates for loopback: a certificate authority and the certificates that it signs.
 
-Guarantees P-256 keys, a SAN for every name, and the extensions that OpenSSL, Go and ``cryptography`` insist on
-(RFC 5280 4.2: SKI, AKI, key usage, basic constraints critical for a CA). Does not revoke, and is no public CA.
+Guarantees P-256 keys, a SAN for every name, and the extensions that OpenSSL, Go and ``cryptography`` insist on (RFC
+5280 4.2: SKI, AKI, key usage, basic constraints critical for a CA). Does not revoke certificates, and is not a public
+CA.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ BACKDATE = datetime.timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate with its private key, both PEM. ``chain_pem`` is the certificate and what signed it, leaf first."""
+    """A certificate with its private key, both PEM. ``chain_pem`` is the certificate and its issuer's, leaf first."""
 
     certificate_pem: bytes
     key_pem: bytes
@@ -33,7 +34,7 @@ class Certificate:
 
 
 class Authority:
-    """A certificate authority: its own certificate, and leaves on request."""
+    """A certificate authority: its own certificate, and the serving certificates that it issues."""
 
     def __init__(self, certificate_pem: bytes, key_pem: bytes) -> None:
         self.certificate_pem = certificate_pem
@@ -84,8 +85,8 @@ def server_context(certificate: Certificate) -> ssl.SSLContext:
     """Return a TLS 1.2+ server context. The key touches the disk only for the moment that OpenSSL reads it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # Nobody resumes a session on loopback; and a client that writes in one thread while another reads, as Python's
-    # WebSocket clients do, may lose its first words where tickets follow the handshake: OpenSSL is not made for that.
+    # Session tickets are of no use on loopback. And a client that writes in one thread while another reads, as Python's
+    # WebSocket clients do, may lose its first bytes if tickets follow the handshake: OpenSSL does not support that.
     context.num_tickets = 0
     with tempfile.NamedTemporaryFile(prefix="podrole-", suffix=".pem") as file:
         file.write(certificate.key_pem + certificate.chain_pem)

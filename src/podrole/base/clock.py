@@ -1,4 +1,4 @@
-"""Time is passed in: whatever depends on it takes a ``Clock``, and tests turn it."""
+"""Time is a parameter: code that depends on it takes a ``Clock``, and tests set that clock."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def rfc3339(seconds: float) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _whole(seconds: int) -> str:
-    # Thousands of requests fall into one second, and each writes when it came and when its session ends.
+    # Thousands of requests fall into one second, and each formats the time it came and the time its session ends.
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

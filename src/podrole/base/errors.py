@@ -8,9 +8,9 @@
     ├── podrole.oidc       TokenRefused, KeysUnavailable …
     └── …                  one root for each package, drawn in that package's ``errors`` module
 
-An error here is a fault that a person can do something about; a *decision* that says no is not an error but a value
-(``Decision``, ``Denial``). What is raised carries the whole story: what failed, what was found, what was expected, and
-what to do next. Faces (the CLI, an HTTP layer) render it; nothing below them prints.
+An error here is a fault that a person can fix; a *decision* that refuses something is not an error but a value
+(``Decision``, ``Denial``). An error says what failed, what was found, what was expected, and what to do next. The CLI
+and the HTTP layers render it; nothing below them prints.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import ClassVar
 class PodroleError(Exception):
     """A fault with its evidence.
 
-    ``what`` is one sentence. ``got`` and ``expected`` are shown as they are, so the raiser quotes them; never pass a
+    ``what`` is one sentence. ``got`` and ``expected`` are shown as they are, so the caller quotes them; never pass a
     token, a key or a signature. ``next_step`` is what the reader should do now.
     """
 

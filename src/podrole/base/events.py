@@ -1,7 +1,7 @@
 """The event log: one event for each AWS call and each admission, with the explanation of every refusal.
 
-``record`` never blocks on the disk for longer than one small append, and never raises into the request that it
-records. Whoever records keeps tokens, keys and signatures out of it; the log adds nothing and hides nothing.
+``record`` blocks on the disk for one small append at most, and never raises into the request that it records. The
+caller keeps tokens, keys and signatures out of the events; the log writes them as they are.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ import msgspec
 
 KEPT_IN_MEMORY = 1_000
 MAX_FILE_BYTES = 32 * 1024 * 1024
-"""At this size the file becomes ``<name>.1``, replacing the one before it: the log never takes more than twice this."""
+"""At this size the file becomes ``<name>.1`` and replaces the previous one: the log takes at most twice this size."""
 
 _log = logging.getLogger(__name__)
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What happened, to whom, and why.
+    """One AWS call or one admission: what was asked, by whom, and the outcome.
 
     ``time`` is epoch seconds. ``who`` is an ARN, a Kubernetes user name or ``anonymous``. ``what`` is the action asked
     for (``ec2:DescribeInstances``) or the admission (``CREATE pods``). ``code`` is the error code that the client saw.
@@ -46,7 +46,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class EventLog:
-    """Keeps the last events in memory and, where it has a path, all of them in a file of JSON lines."""
+    """Keeps the last events in memory and, if it has a path, all of them in a file of JSON lines."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
@@ -57,7 +57,7 @@ class EventLog:
         self._written = 0
 
     def record(self, event: Event) -> None:
-        """Keep ``event``. Called inside an event loop, events of one turn of the loop reach the file in one write."""
+        """Keep ``event``. In an event loop, all events of one iteration are written to the file together."""
         self._recent.append(event)
         if self._path is None:
             return
@@ -70,11 +70,11 @@ class EventLog:
             self.flush()
 
     def _encoded(self, event: Event) -> bytes:
-        """Encode an event; one that JSON cannot hold goes into the file without its explanation."""
+        """Encode an event; if JSON cannot represent it, without its explanation."""
         try:
             return self._encoder.encode(event)
         except (ValueError, TypeError, OverflowError, RecursionError) as problem:
-            # Explanations repeat what clients sent, lone surrogates and integers of any length included.
+            # Explanations repeat what clients sent, which may be lone surrogates or integers of any length.
             kept = {name: _printable(getattr(event, name)) for name in event.__struct_fields__}
             kept["explanation"] = {"left out": f"it cannot be written as JSON ({type(problem).__name__})"}
             return self._encoder.encode(Event(**kept))
@@ -88,11 +88,11 @@ class EventLog:
         return next((event for event in self.recent() if event.id == event_id), None)
 
     def clear(self) -> None:
-        """Forget what is in memory; the file keeps it."""
+        """Forget the events in memory; the file keeps them."""
         self._recent.clear()
 
     def flush(self) -> None:
-        """Write what waits. A disk that is full costs events in the file, never the request."""
+        """Write the waiting events. If the disk is full they are lost, but no request fails."""
         if not self._unwritten or self._path is None:
             return
         data = b"\n".join(self._unwritten) + b"\n"
@@ -107,7 +107,7 @@ class EventLog:
             _log.warning("the event log %s cannot be written: %s", self._path, problem.strerror)
 
     def close(self) -> None:
-        """Write what waits and close the file."""
+        """Write the waiting events and close the file."""
         self.flush()
         if self._descriptor is not None:
             os.close(self._descriptor)
@@ -128,9 +128,9 @@ def _printable(value: Any) -> Any:
 
 
 def read_recent(path: Path, limit: int = 4 * 1024 * 1024) -> list[Event]:
-    """Return the events in the last ``limit`` bytes of a log file, newest first; none where there is no file.
+    """Return the events in the last ``limit`` bytes of a log file, newest first; none if there is no file.
 
-    A line that is not whole, or not an event's, is left out.
+    Incomplete lines and lines that are not events are left out.
     """
     try:
         with path.open("rb") as file:
@@ -168,7 +168,7 @@ class EventReader:
             self._file.close()
 
     def read(self) -> Iterator[Event]:
-        """Yield the events written since the last call, oldest first; none while there is no file.
+        """Yield the events written since the last call, oldest first; none as long as the file does not exist.
 
         Events are lost only if two files become full between two calls.
         """

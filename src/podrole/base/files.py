@@ -1,4 +1,4 @@
-"""Files that hold credentials: written whole or not at all, readable by their owner alone."""
+"""Files that hold credentials: written completely or not at all, readable only by their owner."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ PRIVATE_DIRECTORY = 0o700
 
 
 class FileProblem(PodroleError):
-    """A file or directory that cannot be made, read or written."""
+    """A file or directory cannot be created, read or written."""
 
     code = "file-problem"
 
 
 def make_private_directory(path: Path) -> None:
-    """Make ``path`` and its parents; only the owner may enter ``path``. Raises FileProblem."""
+    """Create ``path`` and its parents; only the owner may enter ``path``. Raises FileProblem."""
     try:
         path.mkdir(parents=True, exist_ok=True, mode=PRIVATE_DIRECTORY)
     except OSError as problem:
         raise FileProblem(
-            f"The directory {path} cannot be made: {problem.strerror}.",
-            next_step="choose another place with --dir, or make this one writable",
+            f"The directory {path} cannot be created: {problem.strerror}.",
+            next_step="choose another directory with --dir, or make this one writable",
         ) from problem
 
 
@@ -47,5 +47,5 @@ def write_private(path: Path, content: bytes | str) -> None:
             Path(temporary).unlink(missing_ok=True)
         raise FileProblem(
             f"The file {path} cannot be written: {problem.strerror}.",
-            next_step="make its directory writable, or choose another place with --dir",
+            next_step="make its directory writable, or choose another one with --dir",
         ) from problem

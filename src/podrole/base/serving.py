@@ -1,7 +1,7 @@
 """A listener: an ASGI application on one socket, plain or TLS, inside the caller's event loop.
 
-uvicorn serves it, on httptools and whatever loop runs. Unlike ``uvicorn.run`` a listener takes no signals: whoever
-starts several of them stops them in order.
+uvicorn serves it, with httptools, on the running loop. Unlike ``uvicorn.run`` a listener handles no signals: a program
+that starts several listeners stops them in order.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ EVERYWHERE = ""
 
 BACKLOG = 2048
 GRACE_SECONDS = 5
-"""How long requests under way may take to finish once a listener is told to stop; then they are cancelled."""
+"""How many seconds requests in progress may take to finish once a listener stops; then they are cancelled."""
 
-FAREWELL_SECONDS = 0.3
-"""How long a client without a request under way may take to close its connection, once a listener stops."""
+CLOSE_SECONDS = 0.3
+"""How many seconds a client without a request in progress may take to close its connection once a listener stops."""
 
 KEEP_ALIVE_SECONDS = 5.0
-"""How long a connection without a request under way is kept."""
+"""How many seconds a connection without a request in progress is kept."""
 
 MAX_HEAD_BYTES = 64 * 1024
-"""What a request may hold besides its body. No client here needs a tenth of it."""
+"""How large a request may be without its body. No client here needs a tenth of it."""
 
 
 class PortInUse(PodroleError):
-    """Another program listens on a port that podrole was told to use."""
+    """podrole cannot listen on the port it should use: mostly because another program does."""
 
     code = "port-in-use"
 
@@ -47,8 +47,8 @@ class PortInUse(PodroleError):
 def bind(port: int, *, name: str, option: str, address: str = LOOPBACK) -> socket.socket:
     """Bind a socket to ``port``, 0 for any free one. ``name`` and ``option`` make the error readable.
 
-    ``address`` is an IP address of this host; only what is called from elsewhere listens on more than loopback.
-    Raises PortInUse where another program has the port, it is not for this user, or the address is not this host's.
+    ``address`` is an IP address of this host; only a server that is called from elsewhere needs more than loopback.
+    Raises PortInUse if another program has the port, this user may not use it, or the address is not this host's.
     """
     if address == EVERYWHERE:
         address = "::" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - it is what was asked for
@@ -70,35 +70,37 @@ def bind(port: int, *, name: str, option: str, address: str = LOOPBACK) -> socke
         else:
             what = f"{name[0].upper()}{name[1:]} cannot listen on port {port}: {problem.strerror}."
         raise PortInUse(
-            what, next_step=f"stop what uses it, or choose another: {option} 0 takes any free port"
+            what, next_step=f"stop the program that uses it, or choose another port: {option} 0 takes any free one"
         ) from None
     sock.setblocking(False)
     return sock
 
 
-class _Refusals(logging.Filter):
-    """Keeps uvicorn from complaining of a WebSocket that the application has refused with an HTTP answer.
+class _RefusedHandshakes(logging.Filter):
+    """Drops uvicorn's error message about a WebSocket that the application refused with an HTTP response.
 
-    Its ``websockets-sansio`` protocol forgets to count such an answer as the end of the handshake.
+    Its ``websockets-sansio`` protocol does not count such a response as the end of the handshake.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.msg != "ASGI callable returned without completing handshake."
 
 
-_REFUSALS = _Refusals()
+_REFUSED_HANDSHAKES = _RefusedHandshakes()
 
 
 class _Protocol(HttpToolsProtocol):
-    """Bounds what uvicorn and httptools leave open: the size of a request's head, and the time that an exchange takes.
+    """Limits what uvicorn and httptools do not: the size of a request's head, and the time of a request and its
+    response.
 
-    ``began`` is when the exchange under way did, by the loop's clock; None between two exchanges.
+    ``began`` is when the current request began, by the loop's clock; None between two requests.
     """
 
     began: float | None = None
     _receiving = False
     _unseen = 0
-    """Bytes since the parser has last passed on a part of the body: of a head, or of the trailers of a chunked body."""
+    """Bytes since the parser last passed on a part of the body: those of a head, or of the trailers of a chunked
+    body."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         self.began = self.loop.time()
@@ -126,7 +128,7 @@ class _Protocol(HttpToolsProtocol):
         super().on_message_complete()
         cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
         if cycle is not None and cycle.response_complete:
-            # The answer came before the whole request did; uvicorn then forgets to wait for the next one with a limit.
+            # The response was sent before the request ended; uvicorn then does not limit the wait for the next request.
             self.began = None
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
@@ -135,13 +137,13 @@ class _Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if not self.cycle.response_complete:
-            self.began = self.loop.time()  # another request had come already
+            self.began = self.loop.time()  # another request has arrived already
         elif not self._receiving:
             self.began = None
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers, saying when it serves."""
+    """uvicorn without its signal handlers; ``ready`` is set once it serves."""
 
     def __init__(self, config: uvicorn.Config, exchange_seconds: float | None) -> None:
         super().__init__(config)
@@ -163,11 +165,11 @@ class _Server(uvicorn.Server):
                 self._cutting_slow.cancel()
 
     async def _cut_off_idle(self) -> None:
-        # Over TLS a connection is closed only when the peer answers the farewell, and an idle client may never read it.
+        # Over TLS a connection closes only when the peer answers close_notify, and an idle client may never read it.
         while True:
-            await asyncio.sleep(FAREWELL_SECONDS)
+            await asyncio.sleep(CLOSE_SECONDS)
             for connection in list(self.server_state.connections):
-                # A WebSocket is no idle connection: uvicorn takes leave of it in its own way.
+                # A WebSocket is not an idle connection: uvicorn closes it with a close frame.
                 if isinstance(connection, HttpToolsProtocol):
                     cycle = cast("RequestResponseCycle | None", connection.cycle)  # None before the first request
                     if cycle is None or cycle.response_complete:
@@ -199,19 +201,19 @@ async def listening(
     keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
     exchange_seconds: float | None = None,
 ) -> AsyncIterator[None]:
-    """Serve ``app`` on ``sock`` for as long as the context is open; the socket is closed at its end.
+    """Serve ``app`` on ``sock`` while the context is open; the socket is closed at the end.
 
-    ``keep_alive_seconds`` should be more than clients keep an idle connection for: one that is closed while a request
-    is on its way fails that request. ``exchange_seconds`` is how long a client may take to send a request and to take
-    its answer (a quarter more at most), and to begin; None sets no limit, as for watches.
+    ``keep_alive_seconds`` should be longer than clients keep an idle connection: if the server closes it just when a
+    request arrives, that request fails. ``exchange_seconds`` limits how long a client may take to begin a request, to
+    send it and to receive its response (at most a quarter more); None sets no limit, as watches need it.
     """
-    logging.getLogger("uvicorn.error").addFilter(_REFUSALS)
+    logging.getLogger("uvicorn.error").addFilter(_REFUSED_HANDSHAKES)
     config = uvicorn.Config(
         app,
         interface="asgi3",
         http=_Protocol,
         ws="websockets-sansio" if websockets else "none",
-        ws_per_message_deflate=False,  # as kube-apiserver: what a client asks to be compressed would hold up the loop
+        ws_per_message_deflate=False,  # as kube-apiserver: compressing would block the loop
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -228,8 +230,8 @@ async def listening(
     try:
         await asyncio.wait({task, ready}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
-            task.result()  # raises what kept it from starting
-            raise RuntimeError("the listener ended before it served")
+            task.result()  # raises the error that kept it from starting
+            raise RuntimeError("the listener ended before it was ready")
         yield
     finally:
         ready.cancel()

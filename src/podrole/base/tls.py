@@ -1,4 +1,4 @@
-"""TLS contexts whose key never lies on the disk."""
+"""TLS contexts with keys that are never written to the disk."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import ssl
 
 
 def load_pem_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """Load a certificate chain and its key from memory. Raises ssl.SSLError where they do not fit.
+    """Load a certificate chain and its key from memory. Raises ssl.SSLError if they do not fit.
 
-    OpenSSL takes files alone: an anonymous one in memory keeps the key off the disk, which may be read-only too.
+    OpenSSL reads only files: an anonymous file in memory keeps the key off the disk, which may also be read-only.
     """
     descriptor = os.memfd_create("podrole-pem", os.MFD_CLOEXEC)
     try:

@@ -1,1 +1,2 @@
-"""The client side of the Kubernetes API: connecting, asking, following a resource; names and quantities."""
+"""The client side of the Kubernetes API: kubeconfig, connection, requests, reflector; names, subjects and
+quantities."""

@@ -20,13 +20,13 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
-"""Ask for metadata alone: of a service account nothing else is looked at."""
+"""Ask for metadata only: nothing else of a service account is used."""
 
 REQUEST_SECONDS = 30.0
 CONNECT_SECONDS = 5.0
 POOL_SIZE = 32
 
-# A peer that is gone without a word is noticed in half a minute, however long a watch has nothing to say.
+# A peer that disappears is noticed within half a minute, also while a watch has no events.
 _KEEPALIVE = [
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 15),
@@ -40,19 +40,19 @@ T = TypeVar("T")
 
 
 def path_of(*segments: str) -> str:
-    """Join the segments of a request path; no segment can leave its place."""
+    """Join the segments of a request path; each is escaped, so that it stays one segment."""
     return "/" + "/".join([quote(segment, safe="") for segment in segments])
 
 
 class KubernetesClient:
-    """Asks one API server. Close it when done.
+    """A client of one API server. Close it when done.
 
-    Where no connection can be made, certificates are read from their files again: a rotated CA or client certificate is
-    picked up without a restart.
+    If no connection can be made, certificates are read from their files again, so that a rotated CA or client
+    certificate needs no restart.
     """
 
     def __init__(self, connection: Connection) -> None:
-        """Raises KubeconfigProblem where the connection's certificates cannot be used."""
+        """Raises KubeconfigProblem if the connection's certificates cannot be used."""
         self.connection = connection
         self._tls = None if connection.server.startswith("http://") else connection.tls_context()
         self._extensions = {"sni_hostname": connection.server_name} if connection.server_name else {}
@@ -88,9 +88,9 @@ class KubernetesClient:
     async def lines(
         self, path: str, parameters: Parameters, *, accept: str, silence: float
     ) -> AsyncIterator[AsyncIterator[bytes]]:
-        """GET ``path`` and give its lines as they come. Raises as ``get``, while the lines are read too.
+        """GET ``path`` and yield its lines as they come. Raises as ``get``, also while the lines are read.
 
-        ``silence`` is how many seconds the server may say nothing.
+        ``silence`` is how many seconds the server may send nothing.
         """
         timeout = httpx2.Timeout(REQUEST_SECONDS, connect=CONNECT_SECONDS, read=silence)
         headers = {"Accept": accept}
@@ -129,13 +129,13 @@ class KubernetesClient:
 
     def _unavailable(self, problem: Exception) -> APIUnavailable:
         if isinstance(problem, httpx2.ConnectError) and self._tls is not None:
-            # What keeps failing is told by this error; the files may be half written at this moment.
+            # If the files are the cause, the next attempt fails too; they may be half written at this moment.
             with contextlib.suppress(KubeconfigProblem):
                 self.connection.load_into(self._tls)
         return APIUnavailable(
-            f"The Kubernetes API at {self.connection.server} gave no usable answer.",
+            f"The Kubernetes API at {self.connection.server} did not answer in a usable way.",
             got=f"{type(problem).__name__}: {problem}".rstrip(": "),
-            next_step="check that it runs and that it can be reached from here",
+            next_step="check that it is running and that this machine can reach it",
         )
 
 

@@ -1,10 +1,10 @@
-"""Where the Kubernetes API is and who we are there: the pod's own service account, or a kubeconfig.
+"""Where the Kubernetes API is and which credentials to use there: the pod's own service account, or a kubeconfig.
 
 | behaviour                     | kubectl                    | here                                              |
 |-------------------------------|----------------------------|---------------------------------------------------|
-| no kubeconfig named           | $KUBECONFIG, ~/.kube/config | in a pod its service account; else as kubectl     |
-| several files in $KUBECONFIG  | merged                     | merged: the first to name a thing decides         |
-| insecure-skip-tls-verify      | not verified               | refused: a token is not sent to whoever answers   |
+| no kubeconfig named           | $KUBECONFIG, ~/.kube/config | in a pod its service account, else like kubectl   |
+| several files in $KUBECONFIG  | merged                     | merged: the first file that has an entry wins     |
+| insecure-skip-tls-verify      | not verified               | refused: a token is sent only to a verified server|
 | exec credential plugin        | run                        | run, its answer kept until it expires             |
 | auth-provider                 | refused since 1.26         | refused                                           |
 """
@@ -30,14 +30,15 @@ from podrole.kube.errors import KubeconfigProblem
 
 IN_CLUSTER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 DIRECTORY_VARIABLE = "PODROLE_SERVICE_ACCOUNT"
-"""Where else the pod's token and CA are: for nodes whose pods have no file system of their own, as podrole's."""
+"""The variable that names another directory of the token and CA: pods without a file system of their own, such as those
+of podrole's node, need it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
     """How to reach one API server.
 
-    Certificates are kept as files where they are files: they are rotated, and then read again.
+    A certificate in a file is kept as its path, so that it can be read again after a rotation.
     """
 
     server: str
@@ -51,7 +52,7 @@ class Connection:
     def tls_context(self) -> ssl.SSLContext:
         """Return a context that verifies the server, against ``ca`` or else the system's roots.
 
-        Raises KubeconfigProblem where a certificate or key cannot be used.
+        Raises KubeconfigProblem if a certificate or key cannot be used.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         if self.ca is None:
@@ -60,9 +61,10 @@ class Connection:
         return context
 
     def load_into(self, context: ssl.SSLContext) -> None:
-        """Load our CA and client certificate into ``context``; again, once their files may have changed.
+        """Load our CA and client certificate into ``context``, also once more after their files may have changed.
 
-        What was trusted before stays trusted. Raises KubeconfigProblem where a certificate or key cannot be used.
+        Certificates that were trusted before stay trusted. Raises KubeconfigProblem if a certificate or key cannot be
+        used.
         """
         try:
             if isinstance(self.ca, bytes):
@@ -95,7 +97,7 @@ def find_connection(
     in_cluster = Path(environment.get(DIRECTORY_VARIABLE) or in_cluster)
     if kubeconfig:
         if not Path(kubeconfig).is_file():
-            raise KubeconfigProblem("The kubeconfig is not there.", got=kubeconfig, next_step="name one that is")
+            raise KubeconfigProblem("The kubeconfig does not exist.", got=kubeconfig, next_step="check the path")
         connection = from_kubeconfig([Path(kubeconfig)], clock=clock)
     elif "KUBERNETES_SERVICE_HOST" in environment and (in_cluster / "token").exists():
         connection = from_pod(environment, in_cluster, clock=clock)
@@ -128,8 +130,8 @@ def from_kubeconfig(paths: list[Path], *, context: str | None = None, clock: Clo
     name = context or merged.current_context
     if not name:
         raise KubeconfigProblem(
-            "No Kubernetes API was found: there is no current context in any kubeconfig.",
-            got=", ".join(str(path) for path in paths) or "no kubeconfig at all",
+            "No Kubernetes API was found: no kubeconfig has a current context.",
+            got=", ".join(str(path) for path in paths) or "no kubeconfig",
             next_step="name one with --kubeconfig, or run inside a pod with a service account",
         )
     chosen, _ = merged.named("contexts", "context", name)
@@ -137,8 +139,8 @@ def from_kubeconfig(paths: list[Path], *, context: str | None = None, clock: Clo
     user, user_base = merged.named("users", "user", chosen["user"]) if chosen.get("user") else ({}, base)
     if cluster.get("insecure-skip-tls-verify"):
         raise KubeconfigProblem(
-            f"Context {name!r} asks for insecure-skip-tls-verify, and podrole verifies whom it sends a token to.",
-            next_step="name the cluster's CA in certificate-authority instead",
+            f"Context {name!r} asks for insecure-skip-tls-verify, but podrole sends a token only to a verified server.",
+            next_step="set certificate-authority to the cluster's CA instead",
         )
     server = cluster.get("server")
     if not isinstance(server, str) or urlsplit(server).scheme not in ("http", "https"):
@@ -158,14 +160,14 @@ def from_kubeconfig(paths: list[Path], *, context: str | None = None, clock: Clo
 
 @dataclass(frozen=True, slots=True)
 class _Merged:
-    """Several kubeconfig files seen as one: the first that names a thing decides."""
+    """Several kubeconfig files as one: the first file that has an entry wins."""
 
     current_context: str | None
     lists: list[tuple[Path, dict[str, Any]]]
 
     @classmethod
     def of(cls, paths: list[Path]) -> _Merged:
-        # Parsing YAML is not for every start: in a pod there is none.
+        # Imported here because it takes time, and pods have no kubeconfig.
         import yaml
 
         documents: list[tuple[Path, dict[str, Any]]] = []
@@ -194,7 +196,7 @@ class _Merged:
 
 
 def _material(entry: dict[str, Any], name: str, base: Path) -> Path | bytes | None:
-    """Return what a kubeconfig holds as ``<name>-data`` (base64) or names as a file in ``<name>``."""
+    """Return the content of ``<name>-data`` (base64), or the path in ``<name>``; None if the entry has neither."""
     data = entry.get(f"{name}-data")
     if data:
         try:
@@ -216,7 +218,7 @@ def _auth(user: dict[str, Any], base: Path, clock: Clock) -> httpx2.Auth | None:
         return httpx2.BasicAuth(str(user["username"]), str(user.get("password") or ""))
     if user.get("auth-provider"):
         raise KubeconfigProblem(
-            "The kubeconfig uses an auth-provider, which Kubernetes dropped in 1.26.",
+            "The kubeconfig uses an auth-provider, which Kubernetes removed in 1.26.",
             next_step="use an exec credential plugin, as kubectl does",
         )
     return None

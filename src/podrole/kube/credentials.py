@@ -1,6 +1,6 @@
-"""Who we are to the API server: a token from a file, a fixed one, or one from an exec credential plugin.
+"""The credentials for the API server: a token from a file, a fixed one, or one from an exec credential plugin.
 
-Each is an httpx2 ``Auth``: it signs a request, and once more with a fresh token where the server answered 401.
+Each is an httpx2 ``Auth``: it adds the token to a request, and sends it again with a new token after a 401.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from podrole.base.clock import Clock, system_clock
 from podrole.kube.errors import KubeconfigProblem
 
 REREAD_SECONDS = 60
-"""How long a token from a file is used before the file is looked at again; kubelet writes a new one at 80 % of its
-life, an hour at the least, and client-go rereads as often."""
+"""How long a token from a file is used before the file is read again. client-go uses the same time; the kubelet writes
+a new token at 80 % of its lifetime, which is an hour or more."""
 
 EXEC_LIMIT = 60
 """Seconds that a credential plugin may take: it may ask a person to sign in."""
@@ -34,7 +34,7 @@ class StaticToken(httpx2.Auth):
         self._header = f"Bearer {token}"
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        """Sign ``request``."""
+        """Add the token to ``request``."""
         request.headers["Authorization"] = self._header
         yield request
 
@@ -49,7 +49,7 @@ class TokenFile(httpx2.Auth):
         self._read_at = 0.0
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        """Sign ``request``. Raises KubeconfigProblem where there is no token."""
+        """Add the token to ``request``. Raises KubeconfigProblem if the file cannot be read and no token is known."""
         request.headers["Authorization"] = self._current()
         response = yield request
         if response.status_code == 401:
@@ -64,7 +64,7 @@ class TokenFile(httpx2.Auth):
             except (OSError, UnicodeError) as problem:
                 if not self._header:
                     raise KubeconfigProblem(f"The token file {self._path} cannot be read: {problem}.") from problem
-                # The old token may still be good, and the file back at the next look.
+                # The old token may still be valid, and the file may be readable next time.
             self._read_at = self._clock()
         return self._header
 
@@ -79,7 +79,7 @@ class _ExecCredential(msgspec.Struct):
 
 
 class ExecPlugin(httpx2.Auth):
-    """A command that prints an ExecCredential, run when there is no token that is still good.
+    """A command that prints an ExecCredential. It runs when no unexpired token is left.
 
     https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins
     """
@@ -96,7 +96,7 @@ class ExecPlugin(httpx2.Auth):
 
     @classmethod
     def from_kubeconfig(cls, entry: dict[str, Any], base: Path, *, clock: Clock = system_clock) -> ExecPlugin:
-        """Read a user's ``exec``. Raises KubeconfigProblem where it names no command."""
+        """Read a user's ``exec``. Raises KubeconfigProblem if it has no command or no apiVersion."""
         command, version = entry.get("command"), entry.get("apiVersion")
         if not isinstance(command, str) or not isinstance(version, str):
             raise KubeconfigProblem("A user's exec in the kubeconfig has no command or no apiVersion.")
@@ -107,7 +107,7 @@ class ExecPlugin(httpx2.Auth):
         return cls([command, *arguments], environment, version, clock=clock)
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
-        """Sign ``request``. Raises KubeconfigProblem where the command fails."""
+        """Add the token to ``request``. Raises KubeconfigProblem if the command fails."""
         if not self._header or self._clock() >= self._expires:
             await self._run()
         request.headers["Authorization"] = self._header
@@ -134,17 +134,18 @@ class ExecPlugin(httpx2.Auth):
         except TimeoutError:
             process.kill()
             await process.wait()
-            raise KubeconfigProblem(f"The credential plugin {name} gave no answer in {EXEC_LIMIT} s.") from None
+            raise KubeconfigProblem(f"The credential plugin {name} did not answer within {EXEC_LIMIT} s.") from None
         if process.returncode != 0:
             raise KubeconfigProblem(f"The credential plugin {name} failed.", got=f"exit code {process.returncode}")
         try:
             status = msgspec.json.decode(output, type=_ExecCredential).status or _ExecStatus()
             expires = _epoch(status.expiration_timestamp) if status.expiration_timestamp else float("inf")
         except (msgspec.MsgspecError, ValueError) as problem:
-            raise KubeconfigProblem(f"The credential plugin {name} printed no ExecCredential.") from problem
+            raise KubeconfigProblem(f"The credential plugin {name} did not print an ExecCredential.") from problem
         if not status.token:
             raise KubeconfigProblem(
-                f"The credential plugin {name} gave no token.", next_step="only plugins that give tokens are supported"
+                f"The credential plugin {name} printed no token.",
+                next_step="use a plugin that gives a token; client certificates of plugins are not supported",
             )
         self._header, self._expires = f"Bearer {status.token}", expires
 

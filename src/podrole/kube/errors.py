@@ -1,9 +1,9 @@
-"""What can go wrong between this program and a Kubernetes API.
+"""The errors of connecting to a Kubernetes API and asking it.
 
 ::
 
     KubeError
-    ├── KubeconfigProblem       no way to reach a Kubernetes API was found, or its description is unusable
+    ├── KubeconfigProblem       no kubeconfig or service account was found, or it cannot be used
     ├── APIUnavailable          the Kubernetes API did not answer: connection, TLS, timeout
     └── APIRefusal              the Kubernetes API answered with a Status that is not a success
 """
@@ -20,19 +20,19 @@ class KubeError(PodroleError):
 
 
 class KubeconfigProblem(KubeError):
-    """No way to reach a Kubernetes API was found, or its description is unusable."""
+    """No kubeconfig or service account was found, or it cannot be used."""
 
     code = "kubeconfig-problem"
 
 
 class APIUnavailable(KubeError):
-    """The Kubernetes API gave no answer."""
+    """The Kubernetes API did not answer: connection, TLS or timeout."""
 
     code = "api-unavailable"
 
 
 class APIRefusal(KubeError):
-    """The Kubernetes API answered, and not with a success. ``status`` is the HTTP status, ``reason`` the Status's."""
+    """The Kubernetes API refused a request. ``status`` is the HTTP status, ``reason`` that of the Status object."""
 
     code = "api-refusal"
 

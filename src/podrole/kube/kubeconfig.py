@@ -14,7 +14,7 @@ NAME = "podrole"
 def kubeconfig(server: str, authority_pem: bytes, token: str, *, name: str = NAME, namespace: str = "") -> str:
     """Return a kubeconfig as JSON, which is YAML: one cluster, one user with a bearer token, one context.
 
-    ``server`` must be https: kubectl sends no token over anything else. The caller keeps the file private.
+    ``server`` must be https: kubectl sends a token only over TLS. The caller keeps the file private.
     """
     context = {"cluster": name, "user": name}
     if namespace:

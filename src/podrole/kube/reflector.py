@@ -1,8 +1,8 @@
-"""Following a resource: list it once, then watch it for ever, so that what is held here is what the API server holds.
+"""Following a resource: list it once, then watch it, so that the objects here are those of the API server.
 
-While the API server is away what was last seen stays in use, and the watch goes on from there when it is back. Where it
-has forgotten that point (410 Gone), or cannot say, the resource is listed anew; nothing is thrown away before the new
-list is complete.
+While the API server cannot be reached, the last known objects stay in use; the watch then resumes from the same
+resourceVersion. If the server no longer has that version (410 Gone), the resource is listed again; no object is dropped
+before the new list is complete.
 
 https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 """
@@ -25,19 +25,19 @@ from podrole.kube.client import JSON, METADATA, METADATA_LIST, KubernetesClient,
 from podrole.kube.errors import APIRefusal, APIUnavailable, KubeconfigProblem
 
 PAGE_SIZE = 1_000
-"""Objects a page: about 400 kB of metadata, which is parsed in a few milliseconds."""
+"""Objects per page: about 400 kB of metadata, which are parsed in a few milliseconds."""
 
 WATCH_SECONDS = 300
-"""How long a watch is asked to last, at least; at most twice that, so that replicas do not all come back at once."""
+"""How many seconds a watch is asked to last: from this to twice this, so that replicas do not reconnect all at once."""
 
 SILENCE_SECONDS = 2 * WATCH_SECONDS + 30
-"""A watch that says nothing for longer than it was asked to last is broken."""
+"""A watch that sends nothing for longer than it was asked to last is broken."""
 
 _log = logging.getLogger(__name__)
 
 
 class Metadata(msgspec.Struct, rename="camel"):
-    """The metadata of an object, as far as it is looked at."""
+    """The parts of an object's metadata that are used."""
 
     name: str = ""
     namespace: str = ""
@@ -46,13 +46,13 @@ class Metadata(msgspec.Struct, rename="camel"):
 
 
 class PartialObject(msgspec.Struct):
-    """An object of which nothing but the metadata is looked at."""
+    """An object of which only the metadata is read."""
 
     metadata: Metadata
 
 
 class HasMetadata(Protocol):
-    """What every object of the API has."""
+    """An object of the API."""
 
     metadata: Metadata
 
@@ -62,10 +62,10 @@ Item_contra = TypeVar("Item_contra", bound=HasMetadata, contravariant=True)
 
 
 class Follower(Protocol[Item_contra]):
-    """Who is told. Called in the event loop, in the order of things; must not raise."""
+    """Receives the changes. Called in the event loop, in the order of the changes; must not raise."""
 
     def upsert(self, item: Item_contra, /) -> None:
-        """Take over an object that is new, has changed, or stands in a list."""
+        """Store an object that is new, has changed, or is in a list."""
         ...
 
     def delete(self, namespace: str, name: str, /) -> None:
@@ -73,7 +73,7 @@ class Follower(Protocol[Item_contra]):
         ...
 
     def retain(self, listed: Mapping[str, AbstractSet[str]], /) -> None:
-        """Forget every object that a complete list, names by namespace, does not have."""
+        """Forget every object that is not in a complete list (names by namespace)."""
         ...
 
 
@@ -112,15 +112,15 @@ class _Status(msgspec.Struct):
     message: str = ""
 
 
-class _Forgotten(Exception):
-    """The server cannot go on from the point where we were."""
+class _VersionGone(Exception):
+    """The server cannot resume from our resourceVersion."""
 
 
 class Reflector(Generic[Item]):
-    """Follows the objects at one path of the API and tells a follower of them.
+    """Follows the objects at one path of the API and passes each change to a follower.
 
-    ``synced`` is set once the first list is complete. ``connected`` tells whether a watch is open right now, ``lists``
-    how often the resource was listed in full.
+    ``synced`` is set once the first list is complete. ``connected`` is whether a watch is open, ``lists`` how often the
+    resource was listed.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Reflector(Generic[Item]):
         self._hurry = asyncio.Event()
 
     def hurry(self) -> None:
-        """Try again at once where it waits before another attempt: there is a sign that the API server is back."""
+        """End a wait before the next attempt: something shows that the API server can be reached again."""
         self._hurry.set()
 
     async def run(self) -> None:
@@ -165,16 +165,16 @@ class Reflector(Generic[Item]):
                 started = asyncio.get_running_loop().time()
                 await self._watch()
                 if asyncio.get_running_loop().time() - started > 1:
-                    continue  # the server ended the watch in good order
-            except _Forgotten as problem:
+                    continue  # the server ended the watch normally
+            except _VersionGone as problem:
                 self._version = None
-                _log.info("%s is listed anew: %s", self._path, problem)
+                _log.info("%s is listed again: %s", self._path, problem)
             except (APIUnavailable, APIRefusal, KubeconfigProblem) as problem:
-                self._tell(problem)
+                self._log_outage(problem)
             except (msgspec.MsgspecError, UnicodeError, RecursionError) as problem:
-                # What cannot be read now cannot be read again: start over.
+                # The same event would come again from this version: list instead.
                 self._version = None
-                _log.warning("%s sent what is no object: %s", self._path, problem)
+                _log.warning("%s sent something that is not an object: %s", self._path, problem)
             finally:
                 self.connected = False
             self._failures += 1
@@ -184,21 +184,21 @@ class Reflector(Generic[Item]):
         shortest = self._back_off.first
         longest = max(self._back_off.wait(self._failures), shortest)
         self._hurry.clear()
-        await asyncio.sleep(shortest)  # however great the hurry
+        await asyncio.sleep(shortest)  # also after hurry()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), longest - shortest)
 
     async def read_once(self) -> None:
-        """Tell the follower of every object as of now, and follow nothing. Raises as the client."""
+        """Pass every object to the follower once, without a watch. Raises as the client."""
         try:
             await self.list_now()
-        except _Forgotten as problem:
+        except _VersionGone as problem:
             raise APIUnavailable(
                 f"{self._path} could not be listed.", got=str(problem), next_step="try again"
             ) from None
 
     async def list_now(self) -> str:
-        """Tell the follower of every object; return the version that a watch starts from. Raises as the client."""
+        """Pass every object to the follower; return the version from which a watch starts. Raises as the client."""
         listed: dict[str, set[str]] = {}
         parameters = {**self._parameters, "limit": PAGE_SIZE}
         self.lists += 1
@@ -207,7 +207,7 @@ class Reflector(Generic[Item]):
                 page = await self._client.get(self._path, self._page_type, parameters, accept=self._list_accept)
             except APIRefusal as refusal:
                 if refusal.status == 410:
-                    raise _Forgotten("the list took too long") from refusal
+                    raise _VersionGone("the list took too long") from refusal
                 raise
             for item in page.items or ():
                 self._follower.upsert(item)
@@ -218,7 +218,7 @@ class Reflector(Generic[Item]):
             parameters["continue"] = page.metadata.continue_
 
     async def _watch(self) -> None:
-        """Tell the follower of every change from our version on, until the server ends the watch."""
+        """Pass every change since our version to the follower, until the server ends the watch."""
         parameters = {
             **self._parameters,
             "watch": "true",
@@ -233,19 +233,20 @@ class Reflector(Generic[Item]):
                 self.connected = True
                 async for line in lines:
                     if self._failures:
-                        # By the first word, not by the connection: a server may accept and hang up, over and over.
+                        # At the first line, not at the connection: a server may accept connections and close them at
+                        # once.
                         self._failures = self._outage = 0
                     self._take(line)
         except APIRefusal as refusal:
-            if refusal.status in (400, 410, 504):  # a version of another server's, too old, or from the future
-                raise _Forgotten(refusal.what) from refusal
+            if refusal.status in (400, 410, 504):  # a version of another server, too old, or in the future
+                raise _VersionGone(refusal.what) from refusal
             raise
 
     def _take(self, line: bytes) -> None:
         event = self._decode_event(line)
         if event.type == "ERROR":
             status = msgspec.json.decode(event.object, type=_Status)
-            raise _Forgotten(f"{status.code} {status.message}")
+            raise _VersionGone(f"{status.code} {status.message}")
         item = self._decode_item(event.object)
         metadata = item.metadata
         if event.type == "DELETED":
@@ -254,8 +255,8 @@ class Reflector(Generic[Item]):
             self._follower.upsert(item)
         self._version = metadata.resource_version or self._version
 
-    def _tell(self, problem: PodroleError) -> None:
-        # Once when it begins and then now and again: an outage must not fill the log.
+    def _log_outage(self, problem: PodroleError) -> None:
+        # At the beginning and rarely after that: an outage must not fill the log.
         self._outage += 1
         if self._outage in (1, 10) or self._outage % 100 == 0:
             _log.warning("%s cannot be followed: %s (%s)", self._path, problem.what, problem.got)

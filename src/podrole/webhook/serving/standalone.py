@@ -37,9 +37,9 @@ def run(settings: WebhookSettings, *, ask_host_for_account: bool = False) -> int
         settings = uvloop.run(with_account_of_host(settings))
     serving = settings.serving
     with contextlib.ExitStack() as stack:
-        sock = bind(serving.port, name="The webhook", option="--port", address=serving.address)
+        sock = bind(serving.port, name="the webhook", option="--port", address=serving.address)
         stack.callback(sock.close)
-        metrics_sock = bind(serving.metrics_port, name="Metrics", option="--metrics-port", address=serving.address)
+        metrics_sock = bind(serving.metrics_port, name="the metrics", option="--metrics-port", address=serving.address)
         stack.callback(metrics_sock.close)
         ports = sock.getsockname()[1], metrics_sock.getsockname()[1]
         _log.info("reviews on port %d over TLS, metrics on port %d", *ports)
