@@ -357,7 +357,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.Capture
     with pytest.raises(BadFile):
         look(tmp_path / "nothing.yaml")
     assert run([tmp_path / "nothing.yaml"], CheckOptions(), "text") == 2
-    assert "There is no such file" in capsys.readouterr().err
+    assert "This file does not exist" in capsys.readouterr().err
     assert run([tmp_path], CheckOptions(), "xml") == 2
 
 

@@ -1,4 +1,4 @@
-"""The name that was probably meant: by likeness, among names that exist."""
+"""The existing name that was probably meant."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MOST = 2_000
 
 
 def nearest(name: str, others: Iterable[str]) -> str | None:
-    """Return the name most like ``name``, None where none is much like it. Equal but for case comes first."""
+    """Return the most similar name, None if none is similar enough. A name that differs only in case comes first."""
     candidates = [other for other in others if other != name][:_MOST]
     folded = name.lower()
     for other in candidates:

@@ -1,4 +1,4 @@
-"""A token put to STS's own checks, with whatever is known of the account: all of it, or an issuer and nothing else."""
+"""A token checked by STS's own function, with a whole account or with nothing but an issuer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _OF_THE_EXCHANGE: tuple[Step, ...] = WEB_IDENTITY_STEPS[1:]
 
 @dataclass(frozen=True, slots=True)
 class TokenCheck:
-    """How each step went, None where it was not come to, and the denial of the one that failed."""
+    """Whether each step held, None if it was not reached, and the denial of the step that failed."""
 
     steps: tuple[tuple[Step, bool | None], ...]
     denial: Denial | None
@@ -35,21 +35,24 @@ class TokenCheck:
 async def check_token(
     token: str, directory: Directory, keys: KeySource, at: Circumstances, *, account: str, role_arn: str | None = None
 ) -> TokenCheck:
-    """Put an exchange of ``token`` to STS's function. Without ``role_arn`` only the steps about the token are made,
-    with the providers of ``account``. Raises what the directory raises."""
+    """Ask STS's function about an exchange of ``token``.
+
+    Without ``role_arn`` only the steps about the token are checked, with the providers of ``account``. Raises what the
+    directory raises.
+    """
     asked, steps = directory, _OF_THE_EXCHANGE
     if role_arn is None:
         steps = _OF_THE_TOKEN
         role_arn = f"arn:aws:iam::{account}:role/podrole-doctor"
-        nobodys = Role(role_arn, "AROAPODROLEDOCTOR", "podrole-doctor", account, "{}")
-        asked = HypotheticalDirectory(directory, replaced_role=nobodys)
+        unused_role = Role(role_arn, "AROAPODROLEDOCTOR", "podrole-doctor", account, "{}")
+        asked = HypotheticalDirectory(directory, replaced_role=unused_role)
     parameters = {"RoleArn": role_arn, "RoleSessionName": "podrole-doctor", "WebIdentityToken": token}
     outcome = await assume_role_with_web_identity(parameters, asked, keys, at)
     if isinstance(outcome, Granted):
         return TokenCheck(tuple((step, True) for step in steps), None)
-    if outcome.step is Step.PARAMETERS:  # the role's ARN, or a token that is too long to be one
+    if outcome.step is Step.PARAMETERS:  # the role's ARN is invalid, or the token is too long
         return TokenCheck(tuple((step, None) for step in steps), outcome)
-    if outcome.step not in steps:  # the supposed role trusts nobody: the token has come as far as it can
+    if outcome.step not in steps:  # the assumed role trusts no token: all steps about the token hold
         return TokenCheck(tuple((step, True) for step in steps), None)
     failed = steps.index(outcome.step)
     results = tuple((step, True if i < failed else False if i == failed else None) for i, step in enumerate(steps))
@@ -72,18 +75,18 @@ class SingleProviderDirectory(MissingDirectory):
 
 
 class ClusterKeys:
-    """A KeySource: the keys by which a cluster itself verifies its tokens, whatever its issuer publishes."""
+    """A KeySource: the keys with which a cluster verifies its own tokens, whatever its issuer publishes."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
     async def keys(self, issuer: str, kid: str, thumbprints: Sequence[str]) -> tuple[VerificationKey, ...]:  # noqa: ARG002 - the Protocol's
-        """See KeySource. Raises SourceError where the cluster does not show them."""
+        """See KeySource. Raises SourceError if the cluster does not show them."""
         known = parse_jwks(await self._cluster.keys(), where=self._cluster.what)
         if kid not in known:
             raise KeysUnavailable(
                 KeysFault.UNKNOWN_KEY,
-                "The cluster has no key of the token's id.",
+                "The cluster has no key with the token's key id.",
                 got=repr(kid),
                 expected=", ".join(map(repr, sorted(known))),
             )

@@ -1,11 +1,10 @@
-"""What STS would say to a token that the cluster does not have to make.
+"""What STS would answer to a token of a service account, without a token from the cluster.
 
-The exchange itself decides, all its steps: it is given a token with the claims that a pod's would have, signed by a key
-of our own, and that key as the issuer's. So nothing is asked of the cluster, and there is one opinion: STS's. Where a
-step refuses, what is missing there is supposed (a provider, a client id) and the exchange asked again, so that one look
-shows every step that refuses.
+STS's own function decides, with all its steps. It gets a token with the claims of a pod's token, signed with a key of
+the doctor, and that key as the issuer's. If a step denies, the missing part (a provider, a client id) is assumed to
+exist and the function is asked again, so that one evaluation shows every step that denies.
 
-Whether the issuer's real keys can be had, and verify the cluster's real tokens, is another question
+Whether the issuer's real keys can be fetched, and verify the cluster's real tokens, is checked by link 4
 (``podrole.doctor.links.issuer``).
 """
 
@@ -38,7 +37,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ExchangeQuestion:
-    """May a pod's token become a session of this role? ``subject`` is ``system:serviceaccount:NAMESPACE:NAME``."""
+    """Can a pod's token be exchanged for a session of this role?
+
+    ``subject`` is ``system:serviceaccount:NAMESPACE:NAME``.
+    """
 
     role_arn: str
     issuer: str
@@ -50,7 +52,7 @@ class ExchangeQuestion:
 
 @dataclass(slots=True)
 class HypotheticalDirectory:
-    """A directory in which some things are as we suppose, and everything else as it is."""
+    """A directory with an assumed provider or role; everything else is read from the real one."""
 
     real: Directory
     provider: OIDCProvider | None = None
@@ -81,10 +83,10 @@ class HypotheticalDirectory:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeEvaluation:
-    """What the exchange says: the denial of each step that refuses, or the session.
+    """The result of an exchange: the denial of each step that denies, or the session.
 
-    ``provider`` and ``audience`` are denials of those steps, which were then supposed to hold; ``final`` is the denial
-    of a later one. ``granted`` is the session, where everything else holds.
+    ``provider`` and ``audience`` are denials of those steps, which were then assumed to hold. ``final`` is the denial
+    of a later step. ``granted`` is the session if every other step holds.
     """
 
     question: ExchangeQuestion
@@ -96,12 +98,12 @@ class ExchangeEvaluation:
 
 
 def of_stranger(question: ExchangeQuestion) -> ExchangeQuestion:
-    """Return the same question about a service account that nobody has: what is granted to it is granted to anybody."""
+    """Return the same question about a service account that does not exist: what is granted to it is granted to all."""
     return replace(question, subject=subject_of(STRANGER, STRANGER))
 
 
 def ask_sts(question: ExchangeQuestion, directory: Directory) -> Granted | Denial:
-    """Put one exchange to STS's function. Raises what the directory raises."""
+    """Ask STS's function about one exchange. Raises what the directory raises."""
     key = _key()
     now = int(question.at.now)
     claims = {
@@ -123,8 +125,10 @@ def ask_sts(question: ExchangeQuestion, directory: Directory) -> Granted | Denia
 def ask_eks_auth(
     association: EKSAssociation, issuer: str, pod: str, directory: Directory, at: Circumstances
 ) -> GrantedToPod | Denial:
-    """Put one exchange of EKS Pod Identity to its function: for the association's own role, not one behind it. Raises
-    what the directory raises."""
+    """Ask the function of EKS Pod Identity about one exchange, for the association's role, not for its target role.
+
+    Raises what the directory raises.
+    """
     key, now = _key(), int(at.now)
     account = {"name": association.service_account, "uid": STRANGER}
     binding = {"namespace": association.namespace, "serviceaccount": account, "pod": {"name": pod, "uid": STRANGER}}
@@ -142,7 +146,7 @@ def ask_eks_auth(
     known = Association(STRANGER, "", association.role_arn, session_tags=association.session_tags)
 
     def no_chain(_session: Session, role: Role) -> Candidate:
-        raise RuntimeError(f"the exchange went on from {role.arn}; no role behind it was given")
+        raise RuntimeError(f"the exchange went on from {role.arn}, though the association has no target role")
 
     return at_once(
         assume_role_for_pod_identity(
@@ -159,9 +163,9 @@ def ask_eks_auth(
 
 
 def evaluate_exchange(question: ExchangeQuestion, directory: Directory) -> ExchangeEvaluation:
-    """Put the exchange, and put it again with what was missing supposed, until it is granted or a later step refuses.
+    """Ask STS's function, each time with one more missing part assumed, until it grants or a later step denies.
 
-    Raises what the directory raises, CannotTell first of all.
+    Raises what the directory raises, above all SourceError.
     """
     supposing = HypotheticalDirectory(directory)
     provider: Denial | None = None
@@ -190,25 +194,25 @@ def expected_provider(question: ExchangeQuestion) -> OIDCProvider:
 
 
 def at_once(waiting: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine that has nothing to wait for. Raises RuntimeError for one that has."""
+    """Run a coroutine that never waits. Raises RuntimeError if it does."""
     try:
         waiting.send(None)
     except StopIteration as done:
         result: T = done.value
         return result
     waiting.close()
-    raise RuntimeError("the exchange waited for something; nothing here makes it wait")
+    raise RuntimeError("the exchange waited, though its directory and keys answer at once")
 
 
 class _OurKey:
-    """A KeySource whose every key is ours."""
+    """A KeySource that returns the doctor's key for every issuer."""
 
     async def keys(self, issuer: str, kid: str, thumbprints: Sequence[str]) -> tuple[VerificationKey, ...]:  # noqa: ARG002 - the Protocol's
-        """Return our key."""
+        """See KeySource."""
         return (_key().verification_key,)
 
 
 @functools.cache
 def _key() -> SigningKey:
-    # Elliptic: a key is made in a fraction of a millisecond.
+    # An elliptic-curve key is generated in a fraction of a millisecond.
     return SigningKey.generate("ES256")

@@ -27,7 +27,7 @@ async def find_target(text: str, cluster: Cluster) -> DoctorTarget:
         parts = [parts[0], parts[2]]
     if len(parts) != 2 or not all(parts):
         raise BadTarget(
-            "This names neither a pod nor a service account.",
+            "The target is neither a pod nor a service account.",
             got=repr(text),
             expected="NAMESPACE/POD or NAMESPACE/serviceaccount/NAME",
         )
@@ -54,9 +54,9 @@ async def _no_such_pod(cluster: Cluster, namespace: str, name: str, pods: list[O
         return BadTarget(f"There is no namespace {namespace}.", expected="one of " + ", ".join(sorted(namespaces)[:20]))
     account = await cluster.get("serviceaccounts", namespace, name)
     if account is not None:
-        step = f"for the service account of that name: {namespace}/serviceaccount/{name}"
+        step = f"to examine the service account with this name: {namespace}/serviceaccount/{name}"
     return BadTarget(
         f"There is no pod {namespace}/{name}.",
-        got="the pods " + ", ".join(sorted(names)[:10]) if names else "no pod in that namespace",
+        got="the pods " + ", ".join(sorted(names)[:10]) if names else "no pods in this namespace",
         next_step=step,
     )

@@ -1,7 +1,6 @@
-"""The whole story of one call: the call itself, the exchange that its session came of, and the pod behind that.
+"""One call in detail: the call, the exchange that created its session, and the pod whose token was exchanged.
 
-Everything is taken from the world's event log, which holds what the deciding functions found at the time; nothing is
-decided anew.
+Everything is read from the world's event log, which holds the decisions as they were made.
 """
 
 from __future__ import annotations
@@ -26,8 +25,11 @@ EXCHANGES: Mapping[str, tuple[Step, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class CallHistory:
-    """``exchange`` is the call by which the caller's session began, None where the log does not reach back to it, or
-    the caller is no session. ``admission`` is that of the pod whose token it was."""
+    """A call and what led to it.
+
+    ``exchange`` is the call that created the caller's session; None if the caller is not a session, or the exchange is
+    no longer in the log. ``admission`` is the admission of the pod whose token was exchanged.
+    """
 
     event: Event
     exchange: Event | None = None
@@ -37,7 +39,7 @@ class CallHistory:
 
     @property
     def namespace(self) -> str:
-        """The service account's namespace, empty where no service account is known."""
+        """The service account's namespace; empty if no service account is known."""
         subject = split_subject(self.subject)
         return subject.namespace if subject is not None else ""
 
@@ -48,13 +50,13 @@ class CallHistory:
 
     @property
     def target(self) -> str:
-        """What ``podrole doctor`` calls the pod, or its service account; empty where neither is known."""
+        """The pod or service account as an argument of ``podrole doctor``; empty if neither is known."""
         if not self.namespace:
             return ""
         return f"{self.namespace}/{self.pod or f'serviceaccount/{self.service_account}'}"
 
     def steps(self) -> list[tuple[str, bool | None]]:
-        """Return the exchange's checks with how each went; None for those that were not come to."""
+        """Return the exchange's steps and whether each held; None for steps that were not reached."""
         event = self.event if self.event.what in EXCHANGES else self.exchange
         if event is None:
             return []
@@ -67,8 +69,10 @@ class CallHistory:
 
 
 def find_event(log: Sequence[Event], wanted: str) -> Event:
-    """Return the event of that request id, or of an id that begins so; ``last`` is the last that was refused or
-    failed, where there is one, else the last of all. ``log`` is newest first. Raises BadTarget.
+    """Return the event with this request id, or the only one whose id begins with it.
+
+    ``last`` is the last event that was refused or failed, or the last event if there is none. ``log`` is newest first.
+    Raises BadTarget.
     """
     if not log:
         raise BadTarget("There are no events yet.", next_step="make a call, or create a pod")
@@ -79,14 +83,14 @@ def find_event(log: Sequence[Event], wanted: str) -> Event:
         found = [event for event in log if event.id.startswith(wanted)]
     if len(found) == 1:
         return found[0]
-    what = "No event has that id." if not found else f"{len(found)} events have ids that begin so."
+    what = "No event has this id." if not found else f"{len(found)} events have ids that begin with this."
     raise BadTarget(
-        what, got=repr(wanted), expected="the request id that the client was told", next_step="podrole events"
+        what, got=repr(wanted), expected="the request id that the client received", next_step="podrole events"
     )
 
 
 def history_of(log: Sequence[Event], event: Event) -> CallHistory:
-    """Return the story of an event. ``log`` is newest first."""
+    """Return the history of an event. ``log`` is newest first."""
     if event.kind == "admission":
         namespace, _, pod = (event.on or "").partition("/")
         account = str((event.explanation or {}).get("serviceAccount") or "default")
@@ -98,7 +102,7 @@ def history_of(log: Sequence[Event], event: Event) -> CallHistory:
 
 
 def token_owner(event: Event) -> tuple[str, str]:
-    """Return the subject and the pod of the token that an exchange was about: as it said, if it was not verified."""
+    """Return the subject and the pod of an exchange's token: as the token claims, if it was not verified."""
     explanation = event.explanation or {}
     if "subject" in explanation:
         return str(explanation["subject"]), str(explanation.get("pod", ""))
@@ -111,7 +115,7 @@ def token_owner(event: Event) -> tuple[str, str]:
 
 
 def _beginning(log: Sequence[Event], event: Event) -> Event | None:
-    """Return the last exchange before ``event`` that gave its caller a session."""
+    """Return the last exchange before ``event`` that created its caller's session."""
     later = True
     for other in log:
         if other is event:
@@ -122,15 +126,15 @@ def _beginning(log: Sequence[Event], event: Event) -> Event | None:
 
 
 def session_begun_by(event: Event) -> str | None:
-    """Return the session's ARN that an exchange gave; None where it is none, or gave none."""
+    """Return the ARN of the session that an exchange created; None for other events and refused exchanges."""
     if event.what not in EXCHANGES or event.outcome != "allowed":
         return None
-    # Who exchanges a token is nobody yet, and becomes the session; a node's agent stays who it is.
+    # STS records the new session as the caller; EKS Auth records the node's agent, and the session in the explanation.
     return str((event.explanation or {}).get("session") or event.who)
 
 
 def _admission(log: Sequence[Event], subject: str, pod: str, before: float) -> Event | None:
-    """Return how the pod came in: the last of its name before the call, as a later one may have taken its place."""
+    """Return the pod's last admission before the call: a later pod may have the same name."""
     owner = split_subject(subject)
     if not pod or owner is None:
         return None

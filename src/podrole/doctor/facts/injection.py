@@ -1,4 +1,4 @@
-"""A pod as it was admitted, against what the webhook would give it: asked of ``mutate``, which gives it."""
+"""A pod compared with what the webhook's own ``mutate`` would inject into it now."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from podrole.webhook.settings import InjectionSettings
 
 @dataclass(frozen=True, slots=True)
 class PodInjection:
-    """A pod with what ``mutate`` says of it now."""
+    """A pod with the webhook's mutation of it."""
 
     manifest: Object
     pod: Pod
@@ -25,14 +25,14 @@ class PodInjection:
 
     @classmethod
     def of(cls, manifest: Object, identity: Identity, settings: InjectionSettings) -> PodInjection:
-        """Ask ``mutate`` about a pod. Raises msgspec.ValidationError where it is none."""
+        """Compare a pod. Raises msgspec.ValidationError if the manifest is not a pod."""
         pod = read_pod(manifest)
         windows = pod.spec is not None and runs_on_windows(pod.spec)
         return cls(manifest, pod, plan_injection(identity, settings, windows), mutate(pod, identity, settings))
 
     @property
     def containers_without_identity(self) -> list[str]:
-        """The containers that would be given the identity's variables, and so do not have them."""
+        """The containers that do not have the identity's variables: the webhook would add them."""
         role = CREDENTIALS[self.mutation.identity.method][0]
         return [one.name for one in self.mutation.containers if role in one.added]
 
@@ -48,7 +48,7 @@ class PodInjection:
 
     @property
     def has_parts(self) -> bool:
-        """Whether some of what the webhook gives is there: the volume, a mount of it, or a variable."""
+        """Whether the pod has part of what the webhook injects: the volume, a mount of it, or a variable."""
         spec = self.manifest.get("spec", {})
         volumes = {one.get("name") for one in spec.get("volumes") or ()}
         mounts = {
@@ -60,8 +60,7 @@ class PodInjection:
 
 
 def value_of(container: Object, name: str) -> str | None:
-    """Return the value that a container's environment gives a variable by itself; None for none, or one from
-    elsewhere."""
+    """Return a variable's value in a container's environment; None if it is not set, or set from another object."""
     for variable in container.get("env") or ():
         if isinstance(variable, dict) and variable.get("name") == name:
             value = variable.get("value")
@@ -70,12 +69,12 @@ def value_of(container: Object, name: str) -> str | None:
 
 
 def is_set(container: Object, name: str) -> bool:
-    """Say whether a container's environment has a variable, wherever its value comes from."""
+    """Say whether a container's environment has a variable, whatever its value comes from."""
     return any(isinstance(one, dict) and one.get("name") == name for one in container.get("env") or ())
 
 
 def reads_own_token(pod: Pod, container: Object, path: str) -> str | None:
-    """Return the audience of the projected token that a container finds at ``path``; None where none is there."""
+    """Return the audience of the projected token that a container has at ``path``; None if there is no token."""
     spec = pod.spec
     volumes = {} if spec is None else {one.name: one for one in spec.volumes or () if one is not None}
     for mount in container.get("volumeMounts") or ():

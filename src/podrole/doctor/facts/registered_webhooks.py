@@ -1,6 +1,6 @@
-"""The identity webhook among those that a cluster has registered, and whether it is asked about a pod.
+"""The identity webhook among the registered webhooks, and whether the API server calls it for a pod.
 
-Whether it is asked is the API server's own decision (``podrole.cluster.admission.matching``).
+That is the API server's own decision (``podrole.cluster.admission.matching``).
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from podrole.kube.subjects import subject_of
 
 _PODS = BY_NAME["pods"]
 _CREATOR = User(subject_of("kube-system", "replicaset-controller"))
-# EKS's own, the one that Amazon publishes, podrole's, and what others call theirs.
+# The names of EKS's webhook, of the one that Amazon publishes, of podrole's, and other usual names.
 _MARKS = ("pod-identity-webhook", "iam-for-pods", "irsa", "aws-pod-identity")
 
 
 def registered(configurations: Iterable[Object]) -> tuple[RegisteredWebhook, ...]:
-    """Return the webhooks in the order in which the API server asks them. Fills in what manifests may leave out."""
+    """Return the webhooks in the order in which the API server calls them, with their defaults filled in."""
     found: list[RegisteredWebhook] = []
     for configuration in sorted(configurations, key=lambda one: str(one["metadata"]["name"])):
         filled = {"kind": "MutatingWebhookConfiguration", **configuration}
@@ -36,14 +36,14 @@ def registered(configurations: Iterable[Object]) -> tuple[RegisteredWebhook, ...
 
 
 def is_identity_webhook(hook: RegisteredWebhook) -> bool:
-    """Say whether this webhook is one that gives pods their AWS identity: by the names that such webhooks have."""
+    """Say whether a webhook injects AWS identities, judged by its name."""
     service = hook.webhook.get("clientConfig", {}).get("service") or {}
     names = f"{hook.configuration} {hook.name} {service.get('name', '')}".lower()
     return any(mark in names for mark in _MARKS)
 
 
 def is_asked(hook: RegisteredWebhook, pod: Object, namespace: str, labels: Mapping[str, str]) -> WebhookMatch:
-    """Say whether the API server asks this webhook about the creation of a pod."""
+    """Say whether the API server calls this webhook for the creation of a pod."""
     return match_webhook(hook.webhook, attributes_of(pod, namespace), labels)
 
 

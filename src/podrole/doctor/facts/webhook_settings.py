@@ -1,6 +1,6 @@
-"""How the webhook of a real cluster is set: read from the arguments of the Deployment behind its Service.
+"""The settings of a real cluster's webhook: read from the arguments of the Deployment behind its Service.
 
-Where it cannot be found (EKS runs its own out of sight) the settings are the EKS webhook's defaults.
+If the Deployment cannot be found (EKS hides its own), the settings are the EKS webhook's defaults.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ def _read(deployment: Object) -> WebhookSettings:
             if arguments:
                 return parse_flags(arguments).settings
         except BadFlag:
-            continue  # a sidecar's, or flags of a webhook that is neither Amazon's nor podrole's
+            continue  # a sidecar, or a webhook that is neither Amazon's nor podrole's
     return WebhookSettings()
 
 
 def _flags(words: list[str]) -> Iterator[str]:
-    """Yield the flags with their values, leaving out the program and its sub-command."""
+    """Yield the flags with their values, without the program and its sub-command."""
     started = False
     for word in words:
         started = started or _FLAG.match(word) is not None

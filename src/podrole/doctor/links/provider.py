@@ -59,7 +59,7 @@ def _missing(facts: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) 
     others = _others(facts)
     thumbprints = () if facts.issuer.thumbprint is None else (facts.issuer.thumbprint,)
     create = CreateProvider(question.issuer, (question.audience,), thumbprints)
-    told = {"expected": wanted.arn, "evidence": denial.explanation()}
+    shared = {"expected": wanted.arn, "evidence": denial.explanation()}
     spelt = next((one for one in others if _plain(one.issuer) == _plain(question.issuer)), None)
     if spelt is not None:
         return Finding(
@@ -72,7 +72,7 @@ def _missing(facts: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) 
                 (create, DeleteProvider(spelt.arn), *rerun_ended_pods(facts)),
             ),
             got=spelt.arn,
-            **told,  # type: ignore[arg-type]
+            **shared,  # type: ignore[arg-type]
         )
     before = _of_the_cluster_before(facts, question.issuer, others)
     if before is not None:
@@ -84,7 +84,7 @@ def _missing(facts: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) 
             _about(wanted.arn),
             Remedy("create the provider for this cluster's issuer", (create, *rerun_ended_pods(facts))),
             got=before,
-            **told,  # type: ignore[arg-type]
+            **shared,  # type: ignore[arg-type]
         )
     return Finding(
         "PR501",
@@ -92,7 +92,7 @@ def _missing(facts: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) 
         _about(wanted.arn),
         Remedy("create the provider", (create, *rerun_ended_pods(facts))),
         got=", ".join(one.arn for one in others) or "no provider at all",
-        **told,  # type: ignore[arg-type]
+        **shared,  # type: ignore[arg-type]
     )
 
 

@@ -1,7 +1,7 @@
-"""What repairs a fault: changes to the objects of a cluster and of an account, before they are put into commands.
+"""What repairs a fault: changes to the objects of a cluster and of an account.
 
-A change says what has to be different, not how a person does it: ``podrole.doctor.remedies.commands`` turns it into the
-commands of kubectl and aws, ``podrole.doctor.files.edits`` into edits of the files that hold the objects.
+A change says what must be different. ``podrole.doctor.remedies.commands`` turns it into commands of kubectl and aws,
+``podrole.doctor.files.edits`` into edits of the files that hold the objects.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class SetEnvironment:
-    """Set variables of a workload's container; a value of None removes one. The pods are made anew by it."""
+    """Set variables of a workload's container; a value of None removes one. This replaces the pods."""
 
     workload: Workload
     container: str
@@ -52,7 +52,7 @@ class SetEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class PatchPods:
-    """Change a workload's pods: JSON Patch operations on the pod, whose paths begin at its root. They are made anew."""
+    """Change a workload's pods: JSON Patch operations with paths from the pod's root. This replaces the pods."""
 
     workload: Workload
     operations: tuple[Operation, ...]
@@ -60,7 +60,7 @@ class PatchPods:
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """Make a workload's pods anew as they are. ``operations`` first take out of a bare pod what was injected before."""
+    """Create a workload's pods again. ``operations`` first remove the injected parts of a pod without a controller."""
 
     workload: Workload
     operations: tuple[Operation, ...] = ()
@@ -78,7 +78,7 @@ class PatchObject:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """Have an object as it is here."""
+    """Create an object, or change it to this manifest."""
 
     manifest: Object
 
@@ -102,7 +102,7 @@ class CreateRole:
 
 @dataclass(frozen=True, slots=True)
 class CreateProvider:
-    """Create an OpenID Connect provider; ``thumbprints`` only where the system's authorities do not vouch for it."""
+    """Create an OpenID Connect provider; ``thumbprints`` only if no public authority signed its certificate."""
 
     issuer: str
     client_ids: tuple[str, ...]
@@ -118,7 +118,7 @@ class DeleteProvider:
 
 @dataclass(frozen=True, slots=True)
 class AddClientID:
-    """Let a provider take tokens for one more audience."""
+    """Make a provider accept one more audience."""
 
     provider_arn: str
     client_id: str
@@ -134,7 +134,7 @@ class SetThumbprints:
 
 @dataclass(frozen=True, slots=True)
 class PutRolePolicy:
-    """Have an inline policy on a role."""
+    """Create or replace an inline policy of a role."""
 
     role_name: str
     policy_name: str
@@ -159,7 +159,7 @@ class PublishDocument:
 
 @dataclass(frozen=True, slots=True)
 class RemoveKey:
-    """Take a key out of a ConfigMap or Secret."""
+    """Remove a key from a ConfigMap or Secret."""
 
     kind: str
     namespace: str
@@ -169,14 +169,14 @@ class RemoveKey:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Run commands of which each reads what the one before it prints."""
+    """Run a pipeline of commands."""
 
     commands: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """What only a person can do or decide."""
+    """A step that only a person can do or decide."""
 
     text: str
 
@@ -206,16 +206,16 @@ Change = (
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """``what`` says in one sentence what has to be done, ``changes`` exactly how."""
+    """``what`` says in one sentence what to do; ``changes`` are the exact steps."""
 
     what: str
     changes: tuple[Change, ...] = field(default=())
 
     @property
     def automatic(self) -> bool:
-        """Whether nothing is left for a person to decide."""
+        """Whether the changes need no decision of a person."""
         return bool(self.changes) and not any(isinstance(one, ByHand) for one in self.changes)
 
     def then(self, *more: Change) -> Remedy:
-        """Return this remedy with more changes at its end, none of them twice."""
+        """Return this remedy with more changes at its end, without duplicates."""
         return Remedy(self.what, (*self.changes, *(one for one in more if one not in self.changes)))

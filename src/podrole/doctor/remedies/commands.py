@@ -1,6 +1,6 @@
-"""Changes as the commands that make them: kubectl's and aws's, as a person would type them.
+"""Changes as commands of kubectl and aws.
 
-Each command names all that it needs, so that it does the same in any shell that leads to the same cluster and account.
+Each command contains all it needs, so that it does the same in every shell that uses the same cluster and account.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from podrole.iam.arn import parse_arn
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command line: a program with its arguments, or several of which each reads what the one before prints."""
+    """One command line: a program with its arguments, or a pipeline of several."""
 
     stages: tuple[tuple[str, ...], ...]
     stdin: str | None = field(default=None)
@@ -37,7 +37,7 @@ class Command:
 
 
 def commands_of(changes: Iterable[Change], tools: Tools) -> list[Command]:
-    """Return the commands in the order in which they are to be run; what no command can do has none."""
+    """Return the commands in the order in which they must be run. Changes that no command makes are left out."""
     found: list[Command] = []
     for one in changes:
         make = _MAKERS.get(type(one))
@@ -80,8 +80,8 @@ def _label(one: change.Label, tools: Tools) -> list[Command]:
     return [_kubectl(tools, *words)]
 
 
-def _anew(workload: Workload, tools: Tools, *between: tuple[str, ...]) -> Command:
-    """Return how a bare pod is deleted and made again, changed ``between``: a running pod's spec cannot be changed."""
+def _replace_pod(workload: Workload, tools: Tools, *between: tuple[str, ...]) -> Command:
+    """Return how a pod without a controller is replaced, changed by ``between``: a running pod's spec is immutable."""
     get = (*tools.kubectl, "get", "pod", workload.name, *_at(workload.namespace), "--output", "json")
     return Command((get, *between, (*tools.kubectl, "replace", "--force", "--filename", "-")))
 
@@ -92,14 +92,14 @@ _LOCALLY = ("--local", "--filename", "-", "--output", "json")
 def _set_environment(one: change.SetEnvironment, tools: Tools) -> list[Command]:
     words = ("--containers", one.container, *_pairs(one.variables))
     if one.workload.kind == "Pod":
-        return [_anew(one.workload, tools, (*tools.kubectl, "set", "env", *_LOCALLY, *words))]
+        return [_replace_pod(one.workload, tools, (*tools.kubectl, "set", "env", *_LOCALLY, *words))]
     return [_kubectl(tools, "set", "env", *_of(one.workload), *words)]
 
 
 def _patch_pods(one: change.PatchPods, tools: Tools) -> list[Command]:
     workload = one.workload
     if workload.kind == "Pod":
-        return [_anew(workload, tools, _patch_locally(one.operations, tools))]
+        return [_replace_pod(workload, tools, _patch_locally(one.operations, tools))]
     operations = [_moved(operation, workload.template) for operation in one.operations]
     return [_kubectl(tools, "patch", *_of(workload), "--type", "json", "--patch", _json(operations))]
 
@@ -116,7 +116,7 @@ def _moved(operation: Operation, template: tuple[str, ...]) -> dict[str, Any]:
 def _restart(one: change.Restart, tools: Tools) -> list[Command]:
     workload = one.workload
     if workload.kind == "Pod":
-        return [_anew(workload, tools, *([_patch_locally(one.operations, tools)] if one.operations else []))]
+        return [_replace_pod(workload, tools, *([_patch_locally(one.operations, tools)] if one.operations else []))]
     if workload.kind in ("Deployment", "StatefulSet", "DaemonSet"):
         return [_kubectl(tools, "rollout", "restart", *_of(workload))]
     if workload.kind == "CronJob":

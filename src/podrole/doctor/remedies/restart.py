@@ -22,7 +22,7 @@ def recreate_pods(facts: ChainFacts) -> tuple[Change, ...]:
 
 
 def rerun_ended_pods(facts: ChainFacts) -> tuple[Change, ...]:
-    """Return how pods without a controller that have ended are run once more, with what they were given."""
+    """Return how ended pods without a controller are run again, with the same identity."""
     return tuple(
         Restart(pod.workload)
         for pod in facts.known_pods
@@ -31,7 +31,7 @@ def rerun_ended_pods(facts: ChainFacts) -> tuple[Change, ...]:
 
 
 def without_identity(manifest: Object, plan: InjectionPlan) -> tuple[Operation, ...]:
-    """Return the JSON Patch that takes what was injected out of a pod, so that it is injected anew."""
+    """Return the JSON Patch that removes the injected parts of a pod, so that the webhook injects them again."""
     operations: list[Operation] = []
     names = {name for name, _ in plan.credentials}
     for kind, position, container in containers(manifest):

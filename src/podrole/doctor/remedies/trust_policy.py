@@ -1,4 +1,4 @@
-"""A trust policy with its near misses put right, proven by asking STS's function about the result."""
+"""A trust policy with its faults repaired; STS's function is asked about each result."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _KEY_NEARS = frozenset(
 
 
 def trust_statement(question: ExchangeQuestion, provider_arn: str) -> Document:
-    """Return the statement that lets in this service account and nobody else."""
+    """Return the statement that trusts this service account and no other."""
     prefix = question.issuer.removeprefix("https://")
     return {
         "Effect": "Allow",
@@ -47,17 +47,16 @@ def trust_statement(question: ExchangeQuestion, provider_arn: str) -> Document:
 
 
 def trust_document(question: ExchangeQuestion, provider_arn: str) -> str:
-    """Return a whole trust policy with that one statement."""
+    """Return a trust policy with that statement only."""
     return json.dumps({"Version": "2012-10-17", "Statement": [trust_statement(question, provider_arn)]}, indent=2)
 
 
 def repaired_trust_policy(
     role: Role, question: ExchangeQuestion, directory: Directory, existing: frozenset[str] = frozenset()
 ) -> str | None:
-    """Return the role's trust policy changed so that it lets the service account in; the least change that does.
+    """Return the role's trust policy with the smallest change that makes it trust the service account.
 
-    ``existing`` are subjects that keep what they have. Each candidate is put to the exchange, which has the say. None
-    where no change helps.
+    ``existing`` are subjects that keep the role. STS's function decides about each candidate. None if no change helps.
     """
     provider = expected_provider(question)
     for candidate in _candidates(role, question, provider, directory, existing):
@@ -68,7 +67,7 @@ def repaired_trust_policy(
 
 
 def evidence_of(denial: Denial) -> tuple[Evidence, ...]:
-    """Return what the trust policy's evaluation found, the nearest statement first."""
+    """Return the evidence of the trust policy's evaluation, the closest statement first."""
     return tuple(msgspec.convert(one, Evidence) for one in denial.evidence.get("evidence", ()))
 
 
@@ -93,7 +92,7 @@ def _candidates(
     document = _with_list(document)
     changed = document
     evidence: tuple[Evidence, ...] = ()
-    for _ in range(_MOST_PASSES):  # one fault may hide another: a wrong value behind a wrong key
+    for _ in range(_MOST_PASSES):  # one fault can hide another: a wrong value under a wrong key
         outcome = _asked(role, json.dumps(changed), question, provider, directory)
         if isinstance(outcome, Granted):
             yield changed
@@ -142,7 +141,7 @@ def _with_fixes(
 def _fix(
     statement: Document, failure: Failure, question: ExchangeQuestion, provider: OIDCProvider, existing: frozenset[str]
 ) -> bool:
-    """Put one element right, in place. Return whether there is a way."""
+    """Correct one element in place. Return whether it can be corrected."""
     if failure.element == "Action":
         return _fix_action(statement, failure)
     if failure.element == "Principal":
@@ -152,7 +151,7 @@ def _fix(
 
 def _fix_action(statement: Document, failure: Failure) -> bool:
     if set(statement.get("Principal", {})) != {"Federated"}:
-        return False  # it means others, who keep what they have
+        return False  # the statement is for other principals, which keep it
     if failure.near not in (Near.ACTION_OF_OTHER_CALLERS, Near.ACTION_MISSPELT):
         return False
     statement["Action"] = ACTION
@@ -187,12 +186,14 @@ def _fix_condition(statement: Document, failure: Failure, question: ExchangeQues
         return True
     if failure.near in _KEY_NEARS:
         values = keys.pop(failure.key)
-        if failure.near == Near.NO_SUCH_KEY:  # a claim that is no condition key can only go; sub says as much
+        if (
+            failure.near == Near.NO_SUCH_KEY
+        ):  # a claim that is not a condition key must go; a condition on sub replaces it
             keys.setdefault(f"{prefix}:sub", question.subject)
             return True
         if claim not in claims:
             return False
-        # Values and key may be wrong at once: the values are looked at by the next question.
+        # Values and key can both be wrong: the next evaluation checks the values.
         keys[f"{prefix}:{claim}"] = values
         return True
     if claim not in claims or not failure.operator.startswith("String"):
@@ -202,7 +203,7 @@ def _fix_condition(statement: Document, failure: Failure, question: ExchangeQues
 
 
 def _with_value(values: Any, wanted: str, existing: frozenset[str]) -> Any:
-    """Return a condition's values with the one that was meant; those of service accounts that exist stay."""
+    """Return a condition's values with the wanted one; those of existing service accounts stay."""
     listed = values if isinstance(values, list) else [values]
     kept = [value for value in listed if value in existing or has_wildcard(str(value))]
     return [*kept, wanted] if kept else wanted

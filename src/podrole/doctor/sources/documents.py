@@ -1,7 +1,7 @@
-"""Files as documents that know the line of everything in them.
+"""Files as documents that know the line of each of their elements.
 
 JSON and YAML, several documents in a file included. CloudFormation's short forms (``!Sub``, ``!GetAtt``) become the
-long ones (``Fn::Sub``), so that a template is the same in both spellings.
+long ones (``Fn::Sub``), so that both spellings of a template give the same document.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DEEPEST = 200
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document of a file. ``line`` gives the line, from 1, of a place in it, or of the nearest place around."""
+    """One document of a file. ``line`` returns the line, from 1, of a place in it or of the closest place around."""
 
     path: Path
     index: int
@@ -36,7 +36,7 @@ class Document:
 
 
 def find_files(paths: list[Path]) -> list[Path]:
-    """Return the files that are meant: those named, and in folders all JSON and YAML. Raises BadFile."""
+    """Return the named files, and all JSON and YAML files of the named folders. Raises BadFile."""
     found: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
@@ -44,7 +44,7 @@ def find_files(paths: list[Path]) -> list[Path]:
         elif path.is_file():
             found[path] = None
         else:
-            raise BadFile("There is no such file.", got=str(path), next_step="name files or folders that are there")
+            raise BadFile("This file does not exist.", got=str(path), next_step="name existing files or folders")
     return list(found)
 
 
@@ -60,12 +60,12 @@ def read_documents(path: Path) -> list[Document]:
     """Return the documents of a file. Raises BadFile, with the line."""
     try:
         if path.stat().st_size > MOST_BYTES:
-            raise BadFile(f"{path} is too large to be read.", expected=f"at most {MOST_BYTES} bytes")
+            raise BadFile(f"{path} is too large.", expected=f"at most {MOST_BYTES} bytes")
         text = path.read_text("utf-8")
     except OSError as problem:
         raise BadFile(f"{path} cannot be read: {problem.strerror}.") from problem
     except UnicodeDecodeError as problem:
-        raise BadFile(f"{path} is no UTF-8 text.") from problem
+        raise BadFile(f"{path} is not UTF-8 text.") from problem
     if path.suffix == ".json":
         return [_read_json(path, text)]
     try:
@@ -74,11 +74,13 @@ def read_documents(path: Path) -> list[Document]:
         mark = getattr(problem, "problem_mark", None)
         line = mark.line + 1 if mark is not None else 1
         step = "render Helm and Kustomize output first: helm template, kubectl kustomize" if "{{" in text else None
-        raise BadFile(f"{path}:{line} is no YAML: {getattr(problem, 'problem', problem)}.", next_step=step) from problem
+        raise BadFile(
+            f"{path}:{line} is not YAML: {getattr(problem, 'problem', problem)}.", next_step=step
+        ) from problem
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # one of two classes of one interface
-    """Composes nodes; values are made here, tags that it does not know included."""
+    """Composes nodes; this module makes their values, also for unknown tags."""
 
 
 def _of_node(path: Path, index: int, node: yaml.Node) -> Document:
@@ -140,8 +142,8 @@ def _read_json(path: Path, text: str) -> Document:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as problem:
-        raise BadFile(f"{path}:{problem.lineno} is no JSON: {problem.msg}.") from problem
+        raise BadFile(f"{path}:{problem.lineno} is not JSON: {problem.msg}.") from problem
     except RecursionError:
         raise BadFile(f"{path} is nested too deeply.") from None
-    # Looked for when somebody asks: a Terraform plan has a million places.
+    # Computed on demand: a Terraform plan has a million places.
     return Document(path, 0, value, lambda where: line_and_column(text, locate(text, where, member=True))[0])

@@ -1,7 +1,7 @@
 """The roles, policies and providers that files hold: policy documents, Terraform plans, CloudFormation templates.
 
-What cannot be known before it is applied (an account's number, an attribute of a resource to come) stays unknown, and
-what depends on it is left out, never guessed.
+Values that are known only after deployment (an account's number, an attribute of a future resource) stay unknown, and
+what depends on them is left out.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ _VARIABLE = re.compile(r"\$\{([!A-Za-z0-9:._]+)\}")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where something was written."""
+    """The place in a document where something is written."""
 
     document: Document
     where: Where = ()
 
     def line(self, *more: str | int) -> int:
-        """Return the line of it, or of a place in it."""
+        """Return the line of the place, or of a place inside it."""
         return self.document.line((*self.where, *more))
 
     def at(self, *more: str | int) -> Origin:
-        """Return a place in it."""
+        """Return a place inside it."""
         return Origin(self.document, (*self.where, *more))
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyFile:
-    """A policy document. ``inside`` says whether its own elements have lines: not where it is a string in another."""
+    """A policy document. ``inside`` says whether its elements have lines of their own: not if it is a string."""
 
     text: str
     kind: PolicyKind
@@ -48,7 +48,7 @@ class PolicyFile:
 
 @dataclass(frozen=True, slots=True)
 class RoleFile:
-    """A role; ``name`` and ``path`` are empty where they are not known, as of one that AWS names."""
+    """A role; ``name`` and ``path`` are empty if they are not known, as for a name that AWS generates."""
 
     name: str
     path: str
@@ -69,8 +69,8 @@ Item = PolicyFile | RoleFile | ProviderFile
 
 
 def read_policies(document: Document, account: str, region: str = "") -> Iterator[Item]:
-    """Yield what a document holds of an account; nothing where it is something else. ``account`` and ``region`` are
-    those that a template is for, empty where they are not known."""
+    """Yield the roles, policies and providers of a document. ``account`` and ``region`` are those of a template's
+    deployment, empty if they are not known."""
     value = document.value
     if not isinstance(value, dict):
         return
@@ -95,7 +95,7 @@ def _policy_document(document: Document, value: Mapping[str, Any]) -> Iterator[I
     if trusts and assumes:
         trust = PolicyFile(text, PolicyKind.TRUST, origin, str(document.path))
         yield RoleFile(_TRUST_NAME.sub("", stem) or document.path.parent.name, "", trust, origin)
-    elif not trusts:  # another resource's own policy is not looked at
+    elif not trusts:  # policies of resources are not checked
         yield PolicyFile(text, PolicyKind.IDENTITY, origin, str(document.path))
 
 
@@ -153,7 +153,7 @@ def _issuer(url: str) -> str:
 
 
 class _Unknown(Exception):
-    """A value that is known only once the template is deployed."""
+    """A value that is known only after the template is deployed."""
 
 
 def _cloudformation(document: Document, resources: Mapping[str, Any], template: _Template) -> Iterator[Item]:
@@ -184,12 +184,12 @@ def _cloudformation(document: Document, resources: Mapping[str, Any], template: 
                     yield ProviderFile(_issuer(url), tuple(each for each in ids if each is not None), place)
 
 
-# The arguments of functions are whatever somebody wrote.
+# The arguments of functions can be any JSON.
 _NOT_KNOWN = (_Unknown, TypeError, ValueError, LookupError, AttributeError)
 
 
 class _Template:
-    """Resolves what can be known of a template before it is deployed."""
+    """Resolves the values of a template that are known before it is deployed."""
 
     def __init__(self, resources: Mapping[str, Any], account: str, region: str) -> None:
         self._resources = resources
@@ -197,7 +197,7 @@ class _Template:
         self._pseudo = {**known, "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}
 
     def text(self, value: Any) -> str | None:
-        """Return a string, None where it is not known yet."""
+        """Return a string, None if it is not known yet."""
         try:
             resolved = self._resolved(value)
         except _NOT_KNOWN:
@@ -205,7 +205,7 @@ class _Template:
         return resolved if isinstance(resolved, str) else None
 
     def policy(self, value: Any, kind: PolicyKind, origin: Origin, name: str) -> PolicyFile | None:
-        """Return a policy document; None where part of it is not known yet."""
+        """Return a policy document, None if part of it is not known yet."""
         try:
             resolved = self._resolved(value)
         except _NOT_KNOWN:
