@@ -1,4 +1,4 @@
-"""``podrole explain`` and ``podrole token``: the story of real calls by real pods, and real tokens as STS sees them."""
+"""``podrole explain`` and ``podrole token``: explanations of real calls by real pods, and checks of real tokens."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def events(world: BrokenWorld, what: str) -> list[Object]:
     return [event for event in map(json.loads, lines) if event["what"] == what]
 
 
-def test_the_last_refusal_leads_back_to_its_pod_and_the_exchange(world: BrokenWorld) -> None:
+def test_last_refusal_shows_its_pod_and_exchange(world: BrokenWorld) -> None:
     told = explain(world)
     assert "ec2:StartInstances refused" in told
     assert f"pod        {NAMESPACE}/poor" in told
@@ -51,7 +51,7 @@ def test_the_last_refusal_leads_back_to_its_pod_and_the_exchange(world: BrokenWo
     assert told.rstrip().endswith(f"next: podrole doctor {NAMESPACE}/poor")
 
 
-def test_a_refused_exchange_is_told_step_by_step_and_statement_by_statement(world: BrokenWorld) -> None:
+def test_refused_exchange_shows_steps_and_statements(world: BrokenWorld) -> None:
     refused = next(one for one in events(world, "sts:AssumeRoleWithWebIdentity") if one["outcome"] == "refused")
     told = explain(world, refused["id"][:8])
     for step in (*STEPS, "time"):
@@ -66,21 +66,21 @@ def test_a_refused_exchange_is_told_step_by_step_and_statement_by_statement(worl
     assert [one["held"] for one in found["steps"]] == [True] * 8 + [False, None, None]
 
 
-def test_a_granted_exchange_is_told_with_all_its_steps(world: BrokenWorld) -> None:
+def test_granted_exchange_shows_all_steps(world: BrokenWorld) -> None:
     granted = next(one for one in events(world, "sts:AssumeRoleWithWebIdentity") if one["outcome"] == "allowed")
     found = json.loads(explain(world, granted["id"], "--json"))
     assert {one["held"] for one in found["steps"]} == {True}
     assert found["admission"]["what"] == "CREATE pods"
 
 
-def test_an_admission_says_what_the_webhook_gave(world: BrokenWorld) -> None:
+def test_admission_shows_what_the_webhook_injected(world: BrokenWorld) -> None:
     told = explain(world, events(world, "CREATE pods")[-1]["id"])
     assert f"{world.arn('poor')} (the annotations of service account {NAMESPACE}/poor); main: injected" in " ".join(
         told.split()
     )
 
 
-def test_an_encoded_message_is_opened(world: BrokenWorld) -> None:
+def test_encoded_message_is_decoded(world: BrokenWorld) -> None:
     sealed = re.search(r"message: (\S+)", world.logs("poor"))
     assert sealed is not None
     told = explain(world, sealed[1])
@@ -92,13 +92,13 @@ def test_an_encoded_message_is_opened(world: BrokenWorld) -> None:
 
 
 @pytest.mark.parametrize("what", ["nosuchid", "A" * 200])
-def test_what_is_no_event_and_no_message_is_told_so(world: BrokenWorld, what: str) -> None:
+def test_unknown_id_and_invalid_message_are_errors(world: BrokenWorld, what: str) -> None:
     done = world.running.run("podrole", "explain", what)
     assert done.returncode == 2
     assert "podrole events" in done.stderr
 
 
-def test_allowed_calls_say_by_which_statement(world: BrokenWorld) -> None:
+def test_allowed_call_names_the_statement(world: BrokenWorld) -> None:
     allowed = next(one for one in events(world, "iam:CreateRole") if one["outcome"] == "allowed")
     assert f"$.Statement[0] of {allowed['explanation']['policy']}" in explain(world, allowed["id"])
     told = world.running.ok("podrole", "events", "--why")
@@ -120,7 +120,7 @@ def decode(world: BrokenWorld, text: str, *words: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_a_token_is_shown_without_its_signature(world: BrokenWorld) -> None:
+def test_token_is_shown_without_its_signature(world: BrokenWorld) -> None:
     text = token(world)
     code, told = decode(world, text)
     assert code == 0
@@ -129,7 +129,7 @@ def test_a_token_is_shown_without_its_signature(world: BrokenWorld) -> None:
     assert text.rpartition(".")[2] not in told
 
 
-def test_a_token_is_verified_as_the_worlds_sts_would(world: BrokenWorld) -> None:
+def test_token_is_verified_by_the_worlds_rules(world: BrokenWorld) -> None:
     code, told = decode(world, token(world), "--verify", "--role", world.arn("poor"))
     assert code == 0, told
     assert "✓ session policy" in told
@@ -140,14 +140,14 @@ def test_a_token_is_verified_as_the_worlds_sts_would(world: BrokenWorld) -> None
     assert {"step": "trust policy", "held": False} in found["steps"]
 
 
-def test_a_token_for_another_audience_is_refused(world: BrokenWorld) -> None:
+def test_token_for_another_audience_is_refused(world: BrokenWorld) -> None:
     code, told = decode(world, token(world, "vault"), "--verify")
     assert code == 1
     assert "✗ audience" in told
     assert "Incorrect token audience" in told
 
 
-def test_a_token_is_verified_by_a_clusters_own_keys(world: BrokenWorld) -> None:
+def test_token_is_verified_with_a_clusters_own_keys(world: BrokenWorld) -> None:
     config = str(world.directory / "kubeconfig")
     text = token(world)
     assert decode(world, text, "--verify", "--kubeconfig", config)[0] == 0
@@ -158,7 +158,7 @@ def test_a_token_is_verified_by_a_clusters_own_keys(world: BrokenWorld) -> None:
     assert decode(world, token(world, "vault"), "--verify", "--kubeconfig", config, "--audience", "vault")[0] == 0
 
 
-def test_an_issuer_that_cannot_be_asked_is_said_to_be_so(world: BrokenWorld) -> None:
+def test_unreachable_issuer_is_reported(world: BrokenWorld) -> None:
     issuer = world.issuer.replace("oidc.eks.us-east-1.amazonaws.com", "127.0.0.1")
     done = world.running.run(
         "podrole", "token", "decode", "-", "--verify", "--issuer", issuer, "--dir", "nowhere", stdin=token(world)
@@ -168,7 +168,7 @@ def test_an_issuer_that_cannot_be_asked_is_said_to_be_so(world: BrokenWorld) -> 
 
 
 @pytest.mark.parametrize("text", ["abc", "a.b.c", "", "x" * 30_000])
-def test_what_is_no_token_is_told_so(world: BrokenWorld, text: str) -> None:
+def test_invalid_token_is_refused(world: BrokenWorld, text: str) -> None:
     code, told = decode(world, text)
     assert code == 1
     assert "no valid JWT" in told

@@ -1,4 +1,4 @@
-"""``podrole doctor --all``, and the command's faces: exit codes, JSON, bad targets."""
+"""``podrole doctor --all``, and the command's exit codes, JSON and invalid targets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.world import running_world
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokenWorld]:
-    """A world with a sound pod, a broken one, a role that is too open, and a service account that nobody uses."""
+    """A world with a sound pod, a broken one, a trust policy that allows too much, and an unused service account."""
     with running_world(tmp_path_factory.mktemp("survey")) as running:
         found = BrokenWorld(running)
         found.provider()
@@ -33,7 +33,7 @@ def doctor(world: BrokenWorld, *words: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def test_every_service_account_has_a_line(world: BrokenWorld) -> None:
+def test_table_has_a_line_for_every_service_account(world: BrokenWorld) -> None:
     code, told, _ = doctor(world, "--all")
     assert code == 1
     lines = {tuple(line.split()[:2]): line for line in told.splitlines() if line.startswith(NAMESPACE)}
@@ -47,7 +47,7 @@ def test_every_service_account_has_a_line(world: BrokenWorld) -> None:
     assert "\033" not in told
 
 
-def test_the_table_is_there_for_machines_too(world: BrokenWorld) -> None:
+def test_json_has_every_service_account(world: BrokenWorld) -> None:
     code, told, _ = doctor(world, "--all", "--json")
     assert code == 1
     found = {one["name"]: one for one in json.loads(told)["serviceAccounts"] if one["namespace"] == NAMESPACE}
@@ -56,7 +56,7 @@ def test_the_table_is_there_for_machines_too(world: BrokenWorld) -> None:
     assert found["sound"]["findings"] == []
 
 
-def test_a_service_account_that_nobody_uses_is_let_go_as_it_is_said(world: BrokenWorld) -> None:
+def test_remedy_of_an_unused_service_account_removes_its_role(world: BrokenWorld) -> None:
     _, told, _ = doctor(world, "--all", "--json")
     found = {one["name"]: one for one in json.loads(told)["serviceAccounts"] if one["namespace"] == NAMESPACE}
     command = found["unused"]["findings"][0]["remedy"]["byHand"][0]
@@ -66,7 +66,7 @@ def test_a_service_account_that_nobody_uses_is_let_go_as_it_is_said(world: Broke
     assert (found["unused"]["state"], found["unused"]["findings"]) == ("no role", [])
 
 
-def test_a_sound_pod_ends_with_zero_and_a_broken_one_with_one(world: BrokenWorld) -> None:
+def test_exit_code_is_zero_for_a_sound_pod_and_one_for_a_broken_one(world: BrokenWorld) -> None:
     code, told, _ = doctor(world, f"{NAMESPACE}/sound")
     assert code == 0
     assert "do this next: nothing; every link holds" in told
@@ -82,7 +82,7 @@ def test_a_sound_pod_ends_with_zero_and_a_broken_one_with_one(world: BrokenWorld
     assert shell.startswith("kubectl get pod broken")
 
 
-def test_what_is_not_known_ends_with_two(world: BrokenWorld) -> None:
+def test_exit_code_is_two_if_a_link_could_not_be_checked(world: BrokenWorld) -> None:
     held = doctor(world, f"{NAMESPACE}/sound", "--can", "no action")
     assert held[0] == 2
     assert "could not be checked" in held[1] or "cannot be evaluated" in held[1]
@@ -100,7 +100,7 @@ def test_what_is_not_known_ends_with_two(world: BrokenWorld) -> None:
         ([f"{NAMESPACE}/sound", "--resource", "*"], "--can"),
     ],
 )
-def test_a_target_that_is_not_understood_gets_a_sentence(world: BrokenWorld, words: list[str], expected: str) -> None:
+def test_invalid_target_is_explained(world: BrokenWorld, words: list[str], expected: str) -> None:
     code, _, told = doctor(world, *words)
     assert code == 2
     assert expected in told

@@ -1,4 +1,4 @@
-"""``podrole check``: faults of files by code, file and line; the edits repair them; sound files are left alone."""
+"""``podrole check``: faults in files have code, file and line; edits repair them; sound files have no findings."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def line_of(path: Path, part: str) -> int:
 
 
 def apply(checked: FileCheck) -> None:
-    """Do what the edits of the first finding say."""
+    """Apply the edits of the first finding."""
     for edit in checked.findings[0].edits:
         raw = edit.path.read_text()
         is_json = edit.path.suffix == ".json"
@@ -121,14 +121,14 @@ def claims(**changed: str) -> Object:
 # Sound files
 
 
-def test_sound_files_are_left_alone(tmp_path: Path) -> None:
+def test_sound_files_have_no_findings(tmp_path: Path) -> None:
     write(tmp_path, app__yaml=[account(), deployment()], web_reader_trust__json=trust())
     found = look(tmp_path)
     assert codes(found) == []
     assert (found.service_accounts, found.roles, found.notes) == (1, 1, ())
 
 
-def test_service_accounts_without_a_role_and_files_of_other_kinds_are_left_alone(tmp_path: Path) -> None:
+def test_service_accounts_without_a_role_and_other_files_have_no_findings(tmp_path: Path) -> None:
     plain = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "plain", "namespace": "shop"}}
     values = {"image": {"tag": "1.2"}, "replicas": 2}
     bucket = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}}
@@ -136,14 +136,14 @@ def test_service_accounts_without_a_role_and_files_of_other_kinds_are_left_alone
     assert codes(look(tmp_path)) == []
 
 
-def test_a_role_of_another_team_that_trusts_ec2_is_left_alone(tmp_path: Path) -> None:
+def test_role_for_ec2_has_no_findings(tmp_path: Path) -> None:
     document = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
     write(tmp_path, node_trust__json={"Version": "2012-10-17", "Statement": [document]})
     assert codes(look(tmp_path)) == []
 
 
 @pytest.mark.parametrize("like", ["system:serviceaccount:shop:*", "system:serviceaccount:shop:we?"])
-def test_all_service_accounts_of_one_namespace_may_share_a_role(tmp_path: Path, like: str) -> None:
+def test_wildcard_for_one_namespace_is_allowed(tmp_path: Path, like: str) -> None:
     condition = {"StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com"}, "StringLike": {f"{ISSUER}:sub": like}}
     write(tmp_path, app__yaml=[account(), deployment()], web_reader_trust__json=trust(condition))
     assert codes(look(tmp_path)) == []
@@ -181,12 +181,12 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("statement", OTHERS.values(), ids=OTHERS)
-def test_roles_that_are_not_for_web_identities_of_pods_are_left_alone(tmp_path: Path, statement: Object) -> None:
+def test_roles_that_are_not_for_pods_have_no_findings(tmp_path: Path, statement: Object) -> None:
     write(tmp_path, other_trust__json={"Version": "2012-10-17", "Statement": [statement]})
     assert codes(look(tmp_path)) == []
 
 
-def test_two_service_accounts_may_be_listed_in_one_condition(tmp_path: Path) -> None:
+def test_two_subjects_in_one_condition_are_allowed(tmp_path: Path) -> None:
     both = {**claims(), f"{ISSUER}:sub": ["system:serviceaccount:shop:web", "system:serviceaccount:shop:jobs"]}
     jobs = account("jobs")
     write(tmp_path, app__yaml=[account(), jobs, deployment()], web_reader_trust__json=trust({"StringEquals": both}))
@@ -209,7 +209,7 @@ TRUST_FAULTS = {
 
 @pytest.mark.parametrize("code", TRUST_FAULTS)
 @pytest.mark.parametrize("kind", ["policy", "template"])
-def test_a_fault_of_a_trust_policy_has_its_line_and_its_edit(tmp_path: Path, code: str, kind: str) -> None:
+def test_trust_policy_fault_has_line_and_edit(tmp_path: Path, code: str, kind: str) -> None:
     document = trust(TRUST_FAULTS[code])
     write(tmp_path, app__yaml=[account(), deployment()])
     if kind == "policy":
@@ -227,14 +227,14 @@ def test_a_fault_of_a_trust_policy_has_its_line_and_its_edit(tmp_path: Path, cod
     assert codes(look(tmp_path)) == []
 
 
-def test_a_terraform_plan_is_matched_by_the_roles_name(tmp_path: Path) -> None:
+def test_terraform_role_is_matched_by_name(tmp_path: Path) -> None:
     write(tmp_path, app__yaml=[account(), deployment()], plan__json=plan(trust(TRUST_FAULTS["PR602"])))
     found = look(tmp_path)
     assert codes(found) == ["PR602"]
     assert found.findings[0].line == line_of(tmp_path / "plan.json", "assume_role_policy")
 
 
-def test_a_terraform_policy_that_is_none_and_a_provider_without_the_audience_are_found(tmp_path: Path) -> None:
+def test_malformed_terraform_policy_and_provider_without_audience_are_found(tmp_path: Path) -> None:
     policy = {
         "type": "aws_iam_policy",
         "address": "aws_iam_policy.bad",
@@ -246,14 +246,14 @@ def test_a_terraform_policy_that_is_none_and_a_provider_without_the_audience_are
     assert codes(look(tmp_path)) == ["PR706", "PR502"]
 
 
-def test_a_role_by_itself_is_checked_too(tmp_path: Path) -> None:
+def test_role_without_manifests_is_checked(tmp_path: Path) -> None:
     write(tmp_path, plan__json=plan(trust({})))
     assert codes(look(tmp_path)) == ["PR651"]
     write(tmp_path, plan__json=plan(trust(TRUST_FAULTS["PR605"])))
     assert codes(look(tmp_path)) == ["PR605"] * 2
 
 
-def test_templates_in_short_forms_are_understood(tmp_path: Path) -> None:
+def test_cloudformation_short_forms_are_read(tmp_path: Path) -> None:
     body = json.dumps(trust(TRUST_FAULTS["PR604"])).replace("111122223333", "${AWS::AccountId}")
     text_ = yaml.safe_dump(template("DOCUMENT")).replace("DOCUMENT", f"!Sub '{body}'")
     write(tmp_path, stack__yaml=text_, app__yaml=[account(), deployment()])
@@ -263,7 +263,7 @@ def test_templates_in_short_forms_are_understood(tmp_path: Path) -> None:
     assert codes(look(tmp_path)) == []
 
 
-def test_what_is_known_only_once_it_is_deployed_is_told(tmp_path: Path) -> None:
+def test_value_known_only_after_deployment_is_noted(tmp_path: Path) -> None:
     write(tmp_path, stack__yaml=yaml.safe_dump(template("DOCUMENT")).replace("DOCUMENT", "!ImportValue trust"))
     found = look(tmp_path)
     assert codes(found) == []
@@ -285,7 +285,7 @@ MANIFEST_FAULTS = {
 
 
 @pytest.mark.parametrize("code", MANIFEST_FAULTS)
-def test_a_fault_of_a_manifest_has_its_line_and_its_edit(tmp_path: Path, code: str) -> None:
+def test_manifest_fault_has_line_and_edit(tmp_path: Path, code: str) -> None:
     documents, mark = MANIFEST_FAULTS[code]
     write(tmp_path, app__yaml=documents, web_reader_trust__json=trust())
     found = look(tmp_path, account="111122223333")
@@ -295,7 +295,7 @@ def test_a_fault_of_a_manifest_has_its_line_and_its_edit(tmp_path: Path, code: s
     assert codes(look(tmp_path, account="111122223333")) == []
 
 
-def test_an_annotation_on_the_pods_template_is_found(tmp_path: Path) -> None:
+def test_annotation_on_the_pod_template_is_found(tmp_path: Path) -> None:
     made = deployment()
     made["spec"]["template"]["metadata"]["annotations"] = {KEY: ROLE}
     plain = account()
@@ -307,7 +307,7 @@ def test_an_annotation_on_the_pods_template_is_found(tmp_path: Path) -> None:
     assert codes(look(tmp_path)) == []
 
 
-def test_a_misspelt_service_account_of_a_pod_is_found_at_the_pod(tmp_path: Path) -> None:
+def test_misspelled_service_account_is_reported_at_the_pod(tmp_path: Path) -> None:
     made = deployment()
     made["spec"]["template"]["spec"]["serviceAccountName"] = "frontent"
     write(tmp_path, app__yaml=[account("frontend"), made])
@@ -316,7 +316,7 @@ def test_a_misspelt_service_account_of_a_pod_is_found_at_the_pod(tmp_path: Path)
     assert "did you mean frontend" in (found.findings[0].finding.expected or "")
 
 
-def test_manifests_without_a_namespace_are_of_the_one_that_is_named(tmp_path: Path) -> None:
+def test_manifests_without_a_namespace_use_the_option(tmp_path: Path) -> None:
     documents = [account(), deployment()]
     for one in documents:
         del one["metadata"]["namespace"]
@@ -325,7 +325,7 @@ def test_manifests_without_a_namespace_are_of_the_one_that_is_named(tmp_path: Pa
     assert codes(look(tmp_path)) == ["PR603"]
 
 
-def test_a_list_of_objects_is_read_as_what_it_holds(tmp_path: Path) -> None:
+def test_items_of_a_list_are_read(tmp_path: Path) -> None:
     listed = {"apiVersion": "v1", "kind": "List", "items": [account(all={"eks.amazonaws.com/rolearn": ROLE})]}
     write(tmp_path, app__json=listed)
     found = look(tmp_path)
@@ -333,7 +333,7 @@ def test_a_list_of_objects_is_read_as_what_it_holds(tmp_path: Path) -> None:
     assert found.findings[0].line == line_of(tmp_path / "app.json", "rolearn")
 
 
-def test_two_roles_of_one_name_and_several_issuers_do_not_confuse(tmp_path: Path) -> None:
+def test_two_roles_with_two_issuers_have_no_findings(tmp_path: Path) -> None:
     other = ISSUER[:-4] + "0000"
     second = json.loads(json.dumps(trust()).replace(ISSUER, other).replace("shop:web", "shop:jobs"))
     jobs = account("jobs", all={KEY: "arn:aws:iam::111122223333:role/jobs"})
@@ -344,7 +344,7 @@ def test_two_roles_of_one_name_and_several_issuers_do_not_confuse(tmp_path: Path
 # Files that cannot be read
 
 
-def test_an_unrendered_chart_is_told_to_be_rendered_and_the_rest_is_checked(tmp_path: Path) -> None:
+def test_unrendered_chart_is_noted_and_other_files_are_checked(tmp_path: Path) -> None:
     chart = "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: {{ .Values.name }}-x\n{{- with .Values.a }}\n"
     write(tmp_path, chart__yaml=chart, app__yaml=[account(), deployment()], broken__json='{"a": \n]')
     found = look(tmp_path)
@@ -353,7 +353,7 @@ def test_an_unrendered_chart_is_told_to_be_rendered_and_the_rest_is_checked(tmp_
     assert any("broken.json:2" in note for note in found.notes)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_file_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(BadFile):
         look(tmp_path / "nothing.yaml")
     assert run([tmp_path / "nothing.yaml"], CheckOptions(), "text") == 2
@@ -362,14 +362,14 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("content", ["", "---\n", "[]", "- 1\n- 2\n", "kind: [", "a: &a [*a]\n", "\x00", "{" * 5_000])
-def test_whatever_a_file_holds_nothing_breaks(tmp_path: Path, content: str) -> None:
+def test_unusual_content_is_not_an_error(tmp_path: Path, content: str) -> None:
     write(tmp_path, odd__yaml=content, odd__json=content)
     assert codes(look(tmp_path)) == []
 
 
 @pytest.mark.parametrize("member", ["metadata", "spec", "Resources", "planned_values", "Statement"])
 @pytest.mark.parametrize("value", [None, 1, "text", [], [1], {"a": None}])
-def test_members_of_odd_types_break_nothing(tmp_path: Path, member: str, value: object) -> None:
+def test_members_of_wrong_types_are_not_an_error(tmp_path: Path, member: str, value: object) -> None:
     write(tmp_path, odd__json={"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, member: value})
     look(tmp_path)
 
@@ -388,20 +388,20 @@ def faulty(tmp_path: Path) -> FileCheck:
     return look(tmp_path)
 
 
-def test_text_has_file_line_and_code_and_ends_with_what_to_do(faulty: FileCheck) -> None:
+def test_text_has_file_line_code_and_next_step(faulty: FileCheck) -> None:
     lines = list(text(faulty))
     assert any(line.startswith(f"{faulty.findings[0].path}:{faulty.findings[0].line}: PR302 ") for line in lines)
     assert any("PR652 risk:" in line for line in lines)
     assert lines[-1] == "next: remove the variable (PR302)"
 
 
-def test_json_has_everything(faulty: FileCheck) -> None:
+def test_json_has_findings_and_edits(faulty: FileCheck) -> None:
     found = json.loads("".join(as_json(faulty)))
     assert [one["code"] for one in found["findings"]] == ["PR302", "PR652"]
     assert found["findings"][0]["edits"][0]["operations"][0]["op"] == "remove"
 
 
-def test_sarif_names_rules_levels_and_lines(faulty: FileCheck) -> None:
+def test_sarif_has_rules_levels_and_lines(faulty: FileCheck) -> None:
     log = json.loads("".join(sarif(faulty)))
     assert log["version"] == "2.1.0"
     only = log["runs"][0]
@@ -424,7 +424,7 @@ def test_github_annotations_are_escaped(faulty: FileCheck) -> None:
     assert note.startswith("::warning title=podrole check::")
 
 
-def test_exit_codes_tell_faults_from_what_could_not_be_read(tmp_path: Path) -> None:
+def test_exit_code_distinguishes_faults_from_unreadable_files(tmp_path: Path) -> None:
     write(tmp_path, app__yaml=[account(), deployment()])
     assert run([tmp_path], CheckOptions(), "text") == 0
     write(tmp_path, broken__json="{")

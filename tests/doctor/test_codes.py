@@ -1,4 +1,4 @@
-"""The catalogue is complete: every code is documented, raised somewhere, and tested."""
+"""The catalogue is complete: every code is documented, used by a check, and tested."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ def sources() -> list[Path]:
     return [path for path in package.rglob("*.py") if path.name != "codes.py"]
 
 
-def test_the_page_has_every_code_as_the_catalogue_says_it() -> None:
+def test_page_has_the_generated_section_of_every_code() -> None:
     assert runpy.run_path(str(ROOT / "scripts" / "doctor_codes.py"))["written"]() == PAGE.read_text()
 
 
-def test_the_page_shows_the_policy_that_reading_takes() -> None:
+def test_page_shows_the_policy_that_the_doctor_needs() -> None:
     shown = re.search(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert shown is not None
     assert json.loads(shown[1]) == read_policy()
 
 
-def test_every_code_is_raised_and_nothing_else() -> None:
+def test_every_code_is_used_and_every_used_code_is_in_the_catalogue() -> None:
     assert codes_in(*sources()) == set(CODES)
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_every_code_is_tested(code: str) -> None:
+def test_every_code_has_a_test(code: str) -> None:
     written = codes_in(*(path for path in HERE.glob("test_*.py") if path.name != Path(__file__).name))
     written |= codes_in(ROOT / "tests" / "cli" / "test_survey.py")
     assert code in written | {one.code for one in FAULTS}
 
 
 @pytest.mark.parametrize("code", CODES)
-def test_a_codes_first_digit_is_its_link_and_its_words_are_sentences(code: str) -> None:
+def test_first_digit_is_the_link_and_texts_are_sentences(code: str) -> None:
     one = CODES[code]
     assert int(one.link) == int(code[2])
     assert not one.title.endswith(".")

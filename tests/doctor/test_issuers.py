@@ -1,4 +1,4 @@
-"""Link 4 and what only a real place has: a cluster whose issuer is served elsewhere, and can be wrong in many ways."""
+"""Link 4, with a cluster whose issuer is served by a test server, and other faults that no world can have."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ACCOUNT = {"kind": "ServiceAccount", "metadata": {"annotations": {"eks.amazonaws
 
 
 class Cluster(Manifests):
-    """Manifests of a cluster that tells its issuer and its keys, and has no other pods."""
+    """Manifests of a cluster that shows its issuer and its keys."""
 
     def __init__(self, documents: list[Document], key: SigningKey, issuer: str = ISSUER) -> None:
         super().__init__(documents, "shop")
@@ -55,7 +55,7 @@ class Cluster(Manifests):
 
 
 class Account(FilesAccount):
-    """An account of files whose provider lists thumbprints, and whose role has the policies that a test gives it."""
+    """An account of files with thumbprints for its provider and policies for its role."""
 
     thumbprints: tuple[str, ...] = ()
     policies: tuple[PolicyText, ...] = ()
@@ -142,7 +142,7 @@ def only(diagnosis: Diagnosis, code: str) -> Finding:
 
 
 def publish(issuer: FakeIssuer, remedy: Remedy) -> None:
-    """Serve the documents that the remedy says, where it says so."""
+    """Serve the documents of a remedy at the addresses that it names."""
     assert remedy.automatic
     for change in remedy.changes:
         assert isinstance(change, PublishDocument)
@@ -152,14 +152,14 @@ def publish(issuer: FakeIssuer, remedy: Remedy) -> None:
             issuer.key_set = json.loads(change.content)
 
 
-async def test_an_issuer_that_serves_the_clusters_documents_holds(sources: Sources) -> None:
+async def test_issuer_with_the_clusters_documents_holds(sources: Sources) -> None:
     found = await examined(sources)
     assert (found.faults, found.risks) == ((), ())
-    # The pods and the webhook cannot be seen in files: that is said, and nothing else is unknown.
+    # Files have no webhook registration: that link is unknown, and no other.
     assert [one.link.title for one in found.verdicts if one.state is LinkState.UNKNOWN] == ["injection"]
 
 
-async def test_another_issuer_in_the_document_is_found_and_the_right_one_published(
+async def test_wrong_issuer_in_the_discovery_document_is_found_and_repaired(
     sources: Sources, issuer: FakeIssuer
 ) -> None:
     issuer.document = discovery_document(f"{ISSUER}/", f"{ISSUER}/keys", ["RS256"])
@@ -170,7 +170,7 @@ async def test_another_issuer_in_the_document_is_found_and_the_right_one_publish
     assert (await examined(sources)).faults == ()
 
 
-async def test_keys_that_were_rotated_and_not_published_are_found(sources: Sources, issuer: FakeIssuer) -> None:
+async def test_unpublished_rotated_keys_are_found_and_repaired(sources: Sources, issuer: FakeIssuer) -> None:
     issuer.keys = [SigningKey.generate("ES256")]
     found = only(await examined(sources), "PR404")
     assert found.severity is Severity.FAULT
@@ -179,14 +179,14 @@ async def test_keys_that_were_rotated_and_not_published_are_found(sources: Sourc
 
 
 @pytest.mark.parametrize("body", [b"no json", {"keys": []}, {"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "a"}]}])
-async def test_documents_that_aws_does_not_take_are_replaced(sources: Sources, issuer: FakeIssuer, body: Any) -> None:
+async def test_invalid_documents_are_found_and_repaired(sources: Sources, issuer: FakeIssuer, body: Any) -> None:
     issuer.key_set = body
     found = only(await examined(sources), "PR408")
     publish(issuer, found.remedy)
     assert (await examined(sources)).faults == ()
 
 
-async def test_an_issuer_that_is_down_is_told(sources: Sources, issuer: FakeIssuer) -> None:
+async def test_unreachable_issuer_is_found(sources: Sources, issuer: FakeIssuer) -> None:
     issuer.down = True
     assert "cannot be fetched" in only(await examined(sources), "PR402").what
     issuer.down = False
@@ -196,15 +196,13 @@ async def test_an_issuer_that_is_down_is_told(sources: Sources, issuer: FakeIssu
     assert (await examined(sources)).faults == ()
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_not_held_against_the_documents(
-    sources: Sources, issuer: FakeIssuer
-) -> None:
+async def test_untrusted_certificate_is_reported_apart_from_the_documents(sources: Sources, issuer: FakeIssuer) -> None:
     assert isinstance(sources.account, Account)
     sources.account.thumbprints = ("0" * 40,)
     assert only(await examined(sources), "PR503").expected == f"thumbprint {issuer.thumbprints[0]}"
 
 
-async def test_a_certificate_that_the_system_trusts_needs_no_thumbprint(sources: Sources, issuer: FakeIssuer) -> None:
+async def test_publicly_trusted_certificate_needs_no_thumbprint(sources: Sources, issuer: FakeIssuer) -> None:
     assert isinstance(sources.account, Account)
     sources.account.thumbprints = ()
     pem = issuer.authority.certificate_pem.decode()
@@ -223,9 +221,7 @@ async def test_a_certificate_that_the_system_trusts_needs_no_thumbprint(sources:
         ("kubernetes/serviceaccount", "not an https address"),
     ],
 )
-async def test_an_issuer_that_aws_cannot_ask_is_told_to_be_replaced(
-    sources: Sources, key: SigningKey, url: str, why: str
-) -> None:
+async def test_issuer_that_aws_cannot_reach_is_found(sources: Sources, key: SigningKey, url: str, why: str) -> None:
     inside = replace(sources, cluster=Cluster(documents(ACCOUNT), key, url), account=account(trust(url), url))
     diagnosis = await examined(inside)
     found = next(one for one in diagnosis.faults if one.code == "PR401")
@@ -233,11 +229,11 @@ async def test_an_issuer_that_aws_cannot_ask_is_told_to_be_replaced(
     assert "--service-account-issuer=" in str(found.remedy.changes)
 
 
-async def test_an_issuer_with_a_public_name_is_taken(sources: Sources) -> None:
+async def test_issuer_with_a_public_name_is_accepted(sources: Sources) -> None:
     assert not [one for one in (await examined(sources)).faults if one.code == "PR401"]
 
 
-async def test_a_token_that_expired_is_found_in_the_log(sources: Sources) -> None:
+async def test_expired_token_is_found_in_the_event_log(sources: Sources) -> None:
     expired = Event(
         "id", 1.0, "aws", "anonymous", "sts:AssumeRoleWithWebIdentity", "refused", code="ExpiredTokenException",
         why="The token has expired.", explanation={"token": {"claims": {"sub": "system:serviceaccount:shop:web"}}},
@@ -252,7 +248,7 @@ async def test_a_token_that_expired_is_found_in_the_log(sources: Sources) -> Non
 
 
 @pytest.mark.parametrize("skew", [-3600.0, 3600.0])
-async def test_clocks_that_are_apart_are_found_by_a_real_try(sources: Sources, key: SigningKey, skew: float) -> None:
+async def test_clock_difference_is_found_by_a_real_exchange(sources: Sources, key: SigningKey, skew: float) -> None:
     facts = await gathered(sources)
     shown = {"header": {"kid": key.verification_key.kid}, "claims": {}}
     identity = "arn:aws:sts::111122223333:assumed-role/web/x"
@@ -262,14 +258,14 @@ async def test_clocks_that_are_apart_are_found_by_a_real_try(sources: Sources, k
     assert diagnose(replace(tried, live=LiveFacts(shown, {"arn": identity}, identity, skew=1.0))).faults == ()
 
 
-async def test_credentials_of_another_role_are_told(sources: Sources) -> None:
+async def test_credentials_of_another_role_are_found(sources: Sources) -> None:
     facts = await gathered(sources)
     other = "arn:aws:sts::111122223333:assumed-role/other/x"
     tried = replace(facts, live=LiveFacts({}, {"arn": other}, other))
     assert only(diagnose(tried), "PR803").got == other
 
 
-async def test_a_trust_policy_that_cannot_be_read_is_written_anew(sources: Sources) -> None:
+async def test_malformed_trust_policy_is_repaired(sources: Sources) -> None:
     broken = account('{"Statement": [{"Effect": "Permit"}]}')
     broken.thumbprints = sources.account.thumbprints  # type: ignore[union-attr]
     found = only(await examined(replace(sources, account=broken)), "PR615")
@@ -279,7 +275,7 @@ async def test_a_trust_policy_that_cannot_be_read_is_written_anew(sources: Sourc
     assert (await examined(replace(sources, account=written))).faults == ()
 
 
-async def test_a_refusal_by_a_resources_policy_names_the_statement_that_is_missing(sources: Sources) -> None:
+async def test_denial_by_a_resource_policy_names_the_missing_statement(sources: Sources) -> None:
     session = "arn:aws:sts::111122223333:assumed-role/web/x"
     began = Event(
         "a", 1.0, "aws", session, "sts:AssumeRoleWithWebIdentity", "allowed", on=ROLE,
@@ -292,7 +288,7 @@ async def test_a_refusal_by_a_resources_policy_names_the_statement_that_is_missi
     assert '"Resource": "arn:aws:s3:::theirs/a"' in found.remedy.changes[0].text
 
 
-async def test_a_container_that_may_take_the_nodes_role_is_a_risk(sources: Sources, key: SigningKey) -> None:
+async def test_container_that_can_use_the_nodes_role_is_a_risk(sources: Sources, key: SigningKey) -> None:
     container = {"name": "main", "image": "busybox"}
     made = {
         "kind": "Pod",

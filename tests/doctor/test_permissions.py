@@ -1,4 +1,4 @@
-"""Link 7: what a role may not do, asked with --can or found in the event log, and the least change that allows it."""
+"""Link 7: calls that a role does not allow, named with --can or found in the event log, and their smallest repair."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def only(verdict: LinkVerdict | None, code: str) -> Finding:
 
 
 def session(world: BrokenWorld, name: str, **more: Any) -> Any:
-    """Return an EC2 client with credentials for which a token of the service account was given."""
+    """Return an EC2 client with credentials from a token of the service account."""
     spec = {"spec": {"audiences": ["sts.amazonaws.com"]}}
     token = world.call("POST", f"{world.of('serviceaccounts', name)}/token", spec)["status"]["token"]
     asked = {"RoleArn": world.arn(name), "RoleSessionName": "here", "WebIdentityToken": token, **more}
@@ -61,7 +61,7 @@ def refused(client: Any) -> None:
         client.describe_instances()
 
 
-def test_a_call_that_nothing_allows_is_allowed_by_the_smallest_statement(world: BrokenWorld) -> None:
+def test_missing_permission_is_added_by_the_smallest_statement(world: BrokenWorld) -> None:
     healthy(world, "allows-nothing")
     found = only(ask(world, "allows-nothing"), "PR701")
     world.repair(found)
@@ -75,7 +75,7 @@ def test_a_call_that_nothing_allows_is_allowed_by_the_smallest_statement(world: 
     ]
 
 
-def test_a_call_that_was_refused_is_found_in_the_event_log(world: BrokenWorld) -> None:
+def test_denied_call_is_found_in_the_event_log(world: BrokenWorld) -> None:
     healthy(world, "was-refused")
     assert ask(world, "was-refused", None) is None
     client = session(world, "was-refused")
@@ -88,7 +88,7 @@ def test_a_call_that_was_refused_is_found_in_the_event_log(world: BrokenWorld) -
 
 
 @pytest.mark.parametrize("others", [[], ["ec2:StopInstances"]])
-def test_a_denied_action_is_taken_out_of_the_statement_that_denies_it(world: BrokenWorld, others: list[str]) -> None:
+def test_denied_action_is_removed_from_the_denying_statement(world: BrokenWorld, others: list[str]) -> None:
     name = f"denied-{len(others)}"
     healthy(world, name)
     text = document(allow("ec2:*"), allow("ec2:DescribeInstances", *others, effect="Deny"))
@@ -101,7 +101,7 @@ def test_a_denied_action_is_taken_out_of_the_statement_that_denies_it(world: Bro
             client.stop_instances(InstanceIds=["i-0123456789abcdef0"])
 
 
-def test_a_boundary_gets_the_statement_too(world: BrokenWorld) -> None:
+def test_statement_is_added_to_the_boundary(world: BrokenWorld) -> None:
     world.service_account("bounded", {"eks.amazonaws.com/role-arn": world.arn("bounded")})
     boundary = world.iam.create_policy(PolicyName="boundary", PolicyDocument=document(allow("s3:*")))["Policy"]["Arn"]
     world.role("bounded", PermissionsBoundary=boundary)
@@ -110,7 +110,7 @@ def test_a_boundary_gets_the_statement_too(world: BrokenWorld) -> None:
     session(world, "bounded").describe_instances()
 
 
-def test_a_session_policy_that_refused_is_told_with_the_statement_that_is_missing(world: BrokenWorld) -> None:
+def test_denial_by_a_session_policy_names_the_missing_statement(world: BrokenWorld) -> None:
     healthy(world, "narrowed")
     world.iam.put_role_policy(RoleName="narrowed", PolicyName="all", PolicyDocument=document(allow("ec2:*")))
     refused(session(world, "narrowed", Policy=document(allow("s3:*"))))
@@ -121,7 +121,7 @@ def test_a_session_policy_that_refused_is_told_with_the_statement_that_is_missin
     session(world, "narrowed", Policy=document(allow("s3:*"), json.loads(missing))).describe_instances()
 
 
-def test_an_action_that_is_allowed_only_on_some_resources_asks_for_one(world: BrokenWorld) -> None:
+def test_action_allowed_on_some_resources_needs_a_resource(world: BrokenWorld) -> None:
     healthy(world, "some-objects")
     statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::logs/*"}
     world.iam.put_role_policy(RoleName="some-objects", PolicyName="logs", PolicyDocument=document(statement))
@@ -135,7 +135,7 @@ def test_an_action_that_is_allowed_only_on_some_resources_asks_for_one(world: Br
     only(ask(world, "some-objects", DesiredCall("s3:GetObject", "arn:aws:s3:::others/a")), "PR701")
 
 
-def test_what_is_no_action_is_told(world: BrokenWorld) -> None:
+def test_invalid_action_could_not_be_checked(world: BrokenWorld) -> None:
     healthy(world, "no-action")
     told = ask(world, "no-action", DesiredCall("read everything"))
     assert told is not None

@@ -1,5 +1,5 @@
-"""Every fault of one service account and its pod: found by its code, repaired by what the remedy says, and then the pod
-has its identity. One world holds them all, so that it is quick; of several ailments of one code the first is treated.
+"""Every fault of one service account and its pod is found by its code and repaired by its remedy; then the pod has its
+identity. One world has all faults, so that the tests are quick; of several faults with one code the first is repaired.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from support.faults import FAULTS, Fault
 pytestmark = pytest.mark.timeout(300)  # the fixture runs kubectl and aws some two hundred times
 AT_ONCE = 4
 MOST_REMEDIES = 3
-"""An ailment may show a second code once the first is repaired, such as a pod that has to be made anew."""
+"""A fault can show a second code after the first is repaired, such as a pod that must be created again."""
 
 
 @dataclass
 class RepairOutcome:
-    """What happened to one ailment."""
+    """What happened to one fault."""
 
     first: Diagnosis | None = None
     last: Diagnosis | None = None
@@ -38,7 +38,7 @@ def found(diagnosis: Diagnosis, code: str) -> Finding | None:
 
 
 def pod_of(one: Fault, outcome: RepairOutcome) -> str:
-    """Return the pod that has to have its identity in the end: where no remedy made it anew, another one like it."""
+    """Return the pod that must have its identity in the end: a copy, unless a remedy recreated the pod."""
     return f"{one.name}-after" if one.account or not outcome.recreated else one.name
 
 
@@ -46,7 +46,7 @@ REPAIRED = [*{one.code: one for one in reversed(FAULTS)}.values(), *(one for one
 
 
 def repair(world: BrokenWorld, one: Fault, outcome: RepairOutcome) -> None:
-    """Do what the doctor says until it has nothing more to say."""
+    """Run the doctor's remedies until it finds no fault."""
     target = f"{world.namespace}/serviceaccount/{one.name}" if one.account else f"{world.namespace}/{one.name}"
     outcome.first = diagnosis = world.examine(target)
     for _ in range(MOST_REMEDIES if one in REPAIRED else 0):
@@ -61,7 +61,7 @@ def repair(world: BrokenWorld, one: Fault, outcome: RepairOutcome) -> None:
 
 @pytest.fixture(scope="module")
 def outcomes(world: BrokenWorld) -> dict[str, RepairOutcome]:
-    """All ailments made, found and treated."""
+    """All faults made, found and repaired."""
     for one in FAULTS:
         one.make(world, one.name)
     world.wait_until_ended([one.name for one in FAULTS if not one.account])
@@ -78,7 +78,7 @@ def outcomes(world: BrokenWorld) -> dict[str, RepairOutcome]:
                 world.pod(pod_of(one, outcome), one.name)
             elif not outcome.recreated:
                 world.copy(one.name, pod_of(one, outcome))
-        except BaseException as problem:  # noqa: BLE001 - it is that ailment's test that fails
+        except BaseException as problem:  # noqa: BLE001 - the test of that fault fails
             outcome.problem = problem
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -96,7 +96,7 @@ def each(faults: list[Fault]) -> pytest.MarkDecorator:
 
 
 @each(FAULTS)
-def test_the_fault_is_found_and_nothing_else(outcomes: dict[str, RepairOutcome], one: Fault) -> None:
+def test_fault_is_found_and_no_other(outcomes: dict[str, RepairOutcome], one: Fault) -> None:
     outcome = outcomes[one.name]
     assert outcome.first is not None, outcome.problem
     codes = {each.code for each in (*outcome.first.faults, *outcome.first.risks)}
@@ -105,7 +105,7 @@ def test_the_fault_is_found_and_nothing_else(outcomes: dict[str, RepairOutcome],
 
 
 @each(REPAIRED)
-def test_what_the_remedy_says_repairs_it(outcomes: dict[str, RepairOutcome], one: Fault) -> None:
+def test_remedy_repairs_the_fault(outcomes: dict[str, RepairOutcome], one: Fault) -> None:
     outcome = outcomes[one.name]
     assert outcome.problem is None, outcome.problem
     assert outcome.last is not None
@@ -115,7 +115,7 @@ def test_what_the_remedy_says_repairs_it(outcomes: dict[str, RepairOutcome], one
 
 
 @each(REPAIRED)
-def test_the_pod_has_its_identity_then(outcomes: dict[str, RepairOutcome], one: Fault) -> None:
+def test_pod_has_its_identity_after_the_repair(outcomes: dict[str, RepairOutcome], one: Fault) -> None:
     outcome = outcomes[one.name]
     first = outcome.first
     if first is not None and not first.faults:

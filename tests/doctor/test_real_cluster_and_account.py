@@ -1,4 +1,4 @@
-"""A real cluster by its kubeconfig and a real account by boto3's credentials: the world's own, seen from outside."""
+"""A cluster by its kubeconfig and an account by boto3's credentials: a world's own, used like real ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from support.world import running_world
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A world with a sound pod and a user who may read, and nothing else."""
+    """A world with a sound pod, and a user with read permissions only."""
     with running_world(tmp_path_factory.mktemp("real")) as running:
         found = BrokenWorld(running)
         found.provider()
@@ -62,7 +62,7 @@ def made(world: BrokenWorld) -> dict[str, str]:
 
 @pytest.fixture
 def options(world: BrokenWorld, made: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> SourceOptions:
-    """Lead boto3 to the world as the user who may read."""
+    """Point boto3 to the world, as the user with read permissions."""
     variables = {
         "AWS_ENDPOINT_URL": world.running.environment["AWS_ENDPOINT_URL"],
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -76,7 +76,7 @@ def options(world: BrokenWorld, made: dict[str, str], monkeypatch: pytest.Monkey
 
 
 def from_here(world: BrokenWorld, sources: Sources) -> Sources:
-    """The issuer's name leads to the world; nothing goes to the real one."""
+    """Resolve the issuer's name to the world instead of the real address."""
     port = int(str(world.running.description["issuer_port"]))
     return replace(sources, fetcher=Fetcher(resolve=lambda _host, _port: (LOOPBACK, port)))
 
@@ -93,20 +93,18 @@ def state(diagnosis: Diagnosis, link: Link) -> LinkVerdict:
     return next(one for one in diagnosis.verdicts if one.link is link)
 
 
-def test_a_sound_pod_is_found_sound_by_somebody_who_may_only_read(world: BrokenWorld, options: SourceOptions) -> None:
+def test_sound_pod_is_sound_with_read_permissions_only(world: BrokenWorld, options: SourceOptions) -> None:
     found = examine(world, options, f"{world.namespace}/sound", can="s3:GetObject")
     assert found.exit_code == 0, [(one.link.title, one.why) for one in found.verdicts]
     assert {one.state for one in found.verdicts} == {LinkState.HOLDS}
 
 
-def test_a_fault_is_found_as_in_the_world_and_the_commands_lead_to_the_cluster(
-    world: BrokenWorld, options: SourceOptions
-) -> None:
+def test_fault_is_found_as_in_a_world(world: BrokenWorld, options: SourceOptions) -> None:
     found = examine(world, options, f"{world.namespace}/misspelt")
     assert [one.code for one in found.faults] == ["PR603"]
 
 
-def test_what_is_called_is_what_the_policy_to_copy_allows(world: BrokenWorld, options: SourceOptions) -> None:
+def test_documented_policy_allows_exactly_the_operations_called(world: BrokenWorld, options: SourceOptions) -> None:
     for target in ("sound", "misspelt", "associated"):
         examine(world, options, f"{world.namespace}/{target}", can="s3:GetObject")
     examine(world, options, f"{world.namespace}/serviceaccount/default")
@@ -118,7 +116,7 @@ def test_what_is_called_is_what_the_policy_to_copy_allows(world: BrokenWorld, op
     assert {event["what"] for event in calls} - {"sts:GetCallerIdentity"} == set(OPERATIONS)
 
 
-def test_a_right_that_is_missing_is_told_where_it_matters(
+def test_missing_permission_is_reported_by_the_link_that_needs_it(
     world: BrokenWorld, options: SourceOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     policy = read_policy()
@@ -135,13 +133,13 @@ def test_a_right_that_is_missing_is_told_where_it_matters(
     assert state(found, Link.PROVIDER).state is LinkState.HOLDS or "iam:GetRole" in state(found, Link.PROVIDER).why
 
 
-def test_pod_identity_is_no_fault(world: BrokenWorld, options: SourceOptions) -> None:
+def test_pod_identity_association_is_sound(world: BrokenWorld, options: SourceOptions) -> None:
     found = examine(world, options, f"{world.namespace}/associated")
     assert (found.exit_code, found.faults, found.risks) == (0, (), ())
     assert "trusts EKS Pod Identity" in state(found, Link.TRUST).why
 
 
-def test_without_an_account_the_cluster_is_checked_and_the_rest_is_said_to_be_unknown(
+def test_without_an_account_the_links_of_the_cluster_are_checked(
     world: BrokenWorld, options: SourceOptions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -154,9 +152,7 @@ def test_without_an_account_the_cluster_is_checked_and_the_rest_is_said_to_be_un
     assert "no AWS credentials" in state(found, Link.TRUST).why
 
 
-def test_without_a_cluster_a_role_is_checked_for_a_service_account_that_is_named(
-    world: BrokenWorld, options: SourceOptions
-) -> None:
+def test_without_a_cluster_a_named_role_is_checked(world: BrokenWorld, options: SourceOptions) -> None:
     def ask(role: str) -> Diagnosis:
         given = replace(options, kubeconfig=Path("nowhere"), role=world.arn(role), issuer=world.issuer)
         return examine(world, given, f"{world.namespace}/serviceaccount/{role}")
@@ -168,7 +164,7 @@ def test_without_a_cluster_a_role_is_checked_for_a_service_account_that_is_named
     assert [one.code for one in ask("misspelt").faults] == ["PR603"]
 
 
-def test_a_real_token_is_tried_and_thrown_away(world: BrokenWorld, options: SourceOptions) -> None:
+def test_real_token_is_exchanged(world: BrokenWorld, options: SourceOptions) -> None:
     found = examine(world, options, f"{world.namespace}/sound", live=True)
     assert found.verdicts[-1].link is Link.LIVE
     assert found.verdicts[-1].state is LinkState.HOLDS

@@ -1,5 +1,5 @@
-"""Faults that all pods of a world share: the webhook's registration and the account's identity provider. One is made
-after another, found, and repaired by what the remedy says; the pod then has its identity.
+"""Faults that all pods of a world share: the webhook's registration and the account's identity provider. Each is made,
+found, and repaired by its remedy; then the pod has its identity.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ OTHER_PROVIDER = "arn:aws:iam::111122223333:oidc-provider/{}"
 
 @pytest.fixture(autouse=True)
 def as_it_was(world: BrokenWorld) -> Iterator[None]:
-    """Give the next test a sound world, whatever this one left."""
+    """Restore the webhook's registration for the next test."""
     world.open()
     before = world.call("GET", REGISTRATION)
     yield
@@ -38,7 +38,7 @@ def as_it_was(world: BrokenWorld) -> Iterator[None]:
 
 
 def change(world: BrokenWorld, **members: Any) -> None:
-    """Change members of the registered webhook; pods are let in whatever happens."""
+    """Change members of the registered webhook; pods are admitted even if it fails."""
     operations = [{"op": "add", "path": f"/webhooks/0/{key}", "value": value} for key, value in members.items()]
     operations.append({"op": "add", "path": "/webhooks/0/failurePolicy", "value": "Ignore"})
     world.call("PATCH", REGISTRATION, operations, patch="json")
@@ -49,7 +49,7 @@ def codes(diagnosis: Diagnosis) -> list[str]:
 
 
 def repaired(world: BrokenWorld, name: str, code: str, *also: str) -> None:
-    """Find the fault, and nothing else, do what is said, and see the pod have its identity."""
+    """Find this fault and no other, run its remedy, and see that the pod has its identity."""
     world.wait_until_ended([name])
     found = world.examine_pod(name)
     assert set(codes(found)) <= {code, *also}
@@ -60,14 +60,14 @@ def repaired(world: BrokenWorld, name: str, code: str, *also: str) -> None:
     assert world.examine_pod(name).exit_code == 0
 
 
-def test_a_webhook_that_is_not_registered_is_registered(world: BrokenWorld) -> None:
+def test_missing_registration_is_repaired(world: BrokenWorld) -> None:
     world.call("DELETE", REGISTRATION)
     healthy(world, "unregistered")
     world.pod("unregistered", "unregistered")
     repaired(world, "unregistered", "PR201")
 
 
-def test_rules_that_leave_out_pods_are_put_right(world: BrokenWorld) -> None:
+def test_rules_without_pods_are_repaired(world: BrokenWorld) -> None:
     rule = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["deployments"]}
     change(world, rules=[rule])
     healthy(world, "no-rule")
@@ -75,14 +75,14 @@ def test_rules_that_leave_out_pods_are_put_right(world: BrokenWorld) -> None:
     repaired(world, "no-rule", "PR202")
 
 
-def test_a_namespace_is_labelled_as_the_selector_wants_it(world: BrokenWorld) -> None:
+def test_namespace_gets_the_label_that_the_selector_requires(world: BrokenWorld) -> None:
     change(world, namespaceSelector={"matchLabels": {"identity": "yes"}})
     healthy(world, "left-out")
     world.pod("left-out", "left-out")
     repaired(world, "left-out", "PR203")
 
 
-def test_a_namespace_left_out_by_its_name_is_taken_out_of_the_selector(world: BrokenWorld) -> None:
+def test_namespace_excluded_by_name_is_removed_from_the_selector(world: BrokenWorld) -> None:
     named = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system", world.namespace]}
     change(world, namespaceSelector={"matchExpressions": [named]})
     healthy(world, "named")
@@ -90,20 +90,20 @@ def test_a_namespace_left_out_by_its_name_is_taken_out_of_the_selector(world: Br
     repaired(world, "named", "PR203")
 
 
-def test_a_pod_is_labelled_as_the_selector_wants_it(world: BrokenWorld) -> None:
+def test_pod_gets_the_label_that_the_selector_requires(world: BrokenWorld) -> None:
     change(world, objectSelector={"matchLabels": {"identity": "yes"}})
     healthy(world, "unlabelled")
     world.pod("unlabelled", "unlabelled")
     repaired(world, "unlabelled", "PR204")
 
 
-def test_a_label_that_leaves_the_pod_out_is_taken_from_it(world: BrokenWorld) -> None:
+def test_label_that_excludes_the_pod_is_removed(world: BrokenWorld) -> None:
     healthy(world, "asks-to-be-left")
     world.pod("asks-to-be-left", "asks-to-be-left", meta_labels={"eks.amazonaws.com/skip-pod-identity-webhook": "true"})
     repaired(world, "asks-to-be-left", "PR204")
 
 
-def test_a_stale_ca_bundle_is_replaced(world: BrokenWorld) -> None:
+def test_outdated_ca_bundle_is_replaced(world: BrokenWorld) -> None:
     other = Authority.create("of last year", now=time.time()).certificate_pem
     config = world.call("GET", REGISTRATION)["webhooks"][0]["clientConfig"]
     change(world, clientConfig={**config, "caBundle": base64.b64encode(other).decode()})
@@ -112,7 +112,7 @@ def test_a_stale_ca_bundle_is_replaced(world: BrokenWorld) -> None:
     repaired(world, "stale", "PR205")
 
 
-def test_a_webhook_that_is_looked_for_in_the_wrong_place_is_found_again(world: BrokenWorld) -> None:
+def test_wrong_webhook_address_is_replaced(world: BrokenWorld) -> None:
     config = world.call("GET", REGISTRATION)["webhooks"][0]["clientConfig"]
     change(world, clientConfig={**config, "url": "https://127.0.0.1:1/mutate"})
     healthy(world, "unreachable")
@@ -120,7 +120,7 @@ def test_a_webhook_that_is_looked_for_in_the_wrong_place_is_found_again(world: B
     repaired(world, "unreachable", "PR206")
 
 
-def test_a_pod_that_was_let_in_while_the_webhook_was_away_is_made_anew(world: BrokenWorld) -> None:
+def test_pod_admitted_while_the_webhook_was_unreachable_is_recreated(world: BrokenWorld) -> None:
     config = world.call("GET", REGISTRATION)["webhooks"][0]["clientConfig"]
     change(world, clientConfig={**config, "url": "https://127.0.0.1:1/mutate"})
     healthy(world, "let-in")
@@ -131,10 +131,10 @@ def test_a_pod_that_was_let_in_while_the_webhook_was_away_is_made_anew(world: Br
 
 
 def time_of_next_second(world: BrokenWorld) -> None:
-    """Wait until the API server's clock, which tells whole seconds, shows another one."""
+    """Wait for the next second of the API server's clock, which has whole seconds."""
     begin = made_now(world)
     while made_now(world) == begin:
-        time.sleep(0.05)  # the event that is waited for is a time
+        time.sleep(0.05)  # a point in time is awaited
 
 
 def made_now(world: BrokenWorld) -> str:
@@ -143,7 +143,7 @@ def made_now(world: BrokenWorld) -> str:
 
 
 @pytest.mark.parametrize("policy", ["Never", "IfNeeded"])
-def test_what_another_webhook_undoes_is_done_again_or_it_is_kept_away(world: BrokenWorld, policy: str) -> None:
+def test_injection_undone_by_another_webhook_is_repaired(world: BrokenWorld, policy: str) -> None:
     configurations = REGISTRATION.rpartition("/")[0]
     name = f"undone-{policy.lower()}"
     with interfering_webhook(policy) as configuration:
@@ -159,7 +159,7 @@ def test_what_another_webhook_undoes_is_done_again_or_it_is_kept_away(world: Bro
             world.call("DELETE", f"{configurations}/sidecars")
 
 
-def test_a_dry_run_tells_that_new_pods_go_without(world: BrokenWorld) -> None:
+def test_dry_run_shows_that_new_pods_get_no_identity(world: BrokenWorld) -> None:
     healthy(world, "to-come")
     config = world.call("GET", REGISTRATION)["webhooks"][0]["clientConfig"]
     change(world, clientConfig={**config, "url": "https://127.0.0.1:1/mutate"})
@@ -167,14 +167,14 @@ def test_a_dry_run_tells_that_new_pods_go_without(world: BrokenWorld) -> None:
     assert "PR212" in codes(found)
 
 
-def test_a_provider_that_is_not_there_is_created(world: BrokenWorld) -> None:
+def test_missing_provider_is_created(world: BrokenWorld) -> None:
     world.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=world.provider_arn)
     healthy(world, "no-provider")
     world.pod("no-provider", "no-provider")
     repaired(world, "no-provider", "PR501")
 
 
-def test_an_audience_is_added_to_the_provider(world: BrokenWorld) -> None:
+def test_missing_audience_is_added_to_the_provider(world: BrokenWorld) -> None:
     world.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=world.provider_arn)
     world.provider(ClientIDList=["somebody.else"])
     healthy(world, "no-audience")
@@ -182,7 +182,7 @@ def test_an_audience_is_added_to_the_provider(world: BrokenWorld) -> None:
     repaired(world, "no-audience", "PR502")
 
 
-def test_a_thumbprint_of_another_certificate_is_replaced(world: BrokenWorld) -> None:
+def test_wrong_thumbprint_is_replaced(world: BrokenWorld) -> None:
     world.iam.update_open_id_connect_provider_thumbprint(
         OpenIDConnectProviderArn=world.provider_arn, ThumbprintList=["a" * 40]
     )
@@ -191,7 +191,7 @@ def test_a_thumbprint_of_another_certificate_is_replaced(world: BrokenWorld) -> 
     repaired(world, "other-thumbprint", "PR503")
 
 
-def test_the_provider_of_a_cluster_before_is_left_alone_and_this_clusters_created(world: BrokenWorld) -> None:
+def test_provider_of_a_former_cluster_is_kept_and_a_new_one_created(world: BrokenWorld) -> None:
     before = world.prefix[:-4] + "0000"
     world.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=world.provider_arn)
     world.provider(Url=f"https://{before}")
@@ -206,7 +206,7 @@ def test_the_provider_of_a_cluster_before_is_left_alone_and_this_clusters_create
         world.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=old)
 
 
-def test_a_provider_with_a_slash_at_its_end_is_created_anew(world: BrokenWorld) -> None:
+def test_provider_with_almost_the_right_url_is_replaced(world: BrokenWorld) -> None:
     world.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=world.provider_arn)
     world.provider(Url=world.issuer.replace("/id/", "/Id/"))
     healthy(world, "almost")
@@ -218,7 +218,7 @@ def test_a_provider_with_a_slash_at_its_end_is_created_anew(world: BrokenWorld) 
 
 
 def associate(world: BrokenWorld, name: str) -> None:
-    """Associate a service account with a role that EKS takes at the time."""
+    """Associate a service account with a role that trusts EKS Pod Identity."""
     world.service_account(name)
     statement = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}}
     actions = {"Action": ["sts:AssumeRole", "sts:TagSession"]}
@@ -233,16 +233,16 @@ def trusting(world: BrokenWorld, name: str, document: Object) -> None:
     world.iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(document))
 
 
-def test_a_role_that_trusts_pod_identity_no_more_is_made_to(world: BrokenWorld) -> None:
+def test_role_that_no_longer_trusts_pod_identity_is_repaired(world: BrokenWorld) -> None:
     associate(world, "associated")
     trusting(world, "associated", world.trust("associated"))
     world.pod("associated", "associated")
     repaired(world, "associated", "PR619")
     kept = world.iam.get_role(RoleName="associated")["Role"]["AssumeRolePolicyDocument"]["Statement"]
-    assert len(kept) == 2, "whom it trusted before it trusts still"
+    assert len(kept) == 2, "the former statement is kept"
 
 
-def test_a_role_that_lets_pod_identity_in_without_its_tags_is_made_to_let_them_in(world: BrokenWorld) -> None:
+def test_role_without_tag_session_is_repaired(world: BrokenWorld) -> None:
     associate(world, "untagged")
     statement = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": "sts:AssumeRole"}
     trusting(world, "untagged", {"Version": "2012-10-17", "Statement": [statement]})
@@ -250,7 +250,7 @@ def test_a_role_that_lets_pod_identity_in_without_its_tags_is_made_to_let_them_i
     repaired(world, "untagged", "PR619")
 
 
-def test_an_association_with_a_role_that_is_gone_gets_it_back(world: BrokenWorld) -> None:
+def test_deleted_role_of_an_association_is_recreated(world: BrokenWorld) -> None:
     associate(world, "gone")
     world.iam.delete_role(RoleName="gone")
     world.pod("gone", "gone")
@@ -260,7 +260,7 @@ def test_an_association_with_a_role_that_is_gone_gets_it_back(world: BrokenWorld
 # Several pods, several namespaces
 
 
-def test_a_pod_that_runs_under_another_service_account_is_moved(world: BrokenWorld) -> None:
+def test_pod_under_another_service_account_is_moved(world: BrokenWorld) -> None:
     world.create_namespace("aside")
     aside = BrokenWorld(world.running, "aside")
     try:
@@ -275,7 +275,7 @@ def test_a_pod_that_runs_under_another_service_account_is_moved(world: BrokenWor
         aside.close()
 
 
-def test_a_deployment_is_repaired_in_its_template(world: BrokenWorld) -> None:
+def test_deployment_is_repaired_in_its_template(world: BrokenWorld) -> None:
     name = "deployed"
     healthy(world, name)
     container: Object = {"name": "main", "image": "busybox", "command": ["sleep", "600"]}
@@ -293,14 +293,14 @@ def test_a_deployment_is_repaired_in_its_template(world: BrokenWorld) -> None:
     assert f"set env deployment/{name}" in commands
     world.running.ok("kubectl", "rollout", "status", f"deployment/{name}", "-n", world.namespace, "--timeout=30s")
     assert world.examine(f"{world.namespace}/serviceaccount/{name}").exit_code == 0
-    assert world.examine(before).exit_code == 0  # the pod that has come in its place
+    assert world.examine(before).exit_code == 0  # the pod that replaced it
     world.call("DELETE", f"{path}/{name}")
 
 
 # Live
 
 
-def test_a_real_try_ends_with_the_roles_session(world: BrokenWorld) -> None:
+def test_real_exchange_ends_with_a_session_of_the_role(world: BrokenWorld) -> None:
     healthy(world, "live")
     found = world.examine(f"{world.namespace}/serviceaccount/live", live=True)
     assert found.exit_code == 0
@@ -309,12 +309,12 @@ def test_a_real_try_ends_with_the_roles_session(world: BrokenWorld) -> None:
     assert f"arn:aws:sts::{world.account}:assumed-role/live/podrole-doctor" in last.why
 
 
-def test_a_real_try_of_a_service_account_that_is_not_there_says_so(world: BrokenWorld) -> None:
+def test_real_exchange_without_a_service_account_reports_it(world: BrokenWorld) -> None:
     found = world.examine(f"{world.namespace}/serviceaccount/nobody", live=True)
     assert codes(found) == ["PR101", "PR801"]
 
 
-def test_a_real_try_says_what_sts_answers(world: BrokenWorld) -> None:
+def test_real_exchange_reports_the_answer_of_sts(world: BrokenWorld) -> None:
     trust = world.trust("distrusted", Action="sts:AssumeRole")
     world.service_account("distrusted", {"eks.amazonaws.com/role-arn": world.role("distrusted", trust)})
     found = world.examine(f"{world.namespace}/serviceaccount/distrusted", live=True)

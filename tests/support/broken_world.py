@@ -1,7 +1,7 @@
-"""A running world in which tests break one thing after another, and do what the doctor says.
+"""A running world in which tests break one thing after another, and run the doctor's remedies.
 
-What a test sets up goes through boto3 and the Kubernetes API, which is quick; what the doctor says is run as it says
-it: by the real kubectl and the real aws.
+Tests create their objects with boto3 and the Kubernetes API, which is quick. Remedies are run as the doctor prints
+them, with the real kubectl and the real aws.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from podrole.doctor.facts.find_target import find_target
 from podrole.doctor.facts.gather import Gatherer
 from podrole.doctor.remedies.commands import Command, commands_of
 from podrole.doctor.report.findings import Finding
+from podrole.doctor.sources.sources import Tools
 from support.world import LIMIT_SECONDS, RunningWorld
 
 Object = dict[str, Any]
@@ -35,7 +36,7 @@ ROLE_ARN = "eks.amazonaws.com/role-arn"
 
 @dataclass
 class BrokenWorld:
-    """The world with clients of its own."""
+    """A running world with clients for tests."""
 
     running: RunningWorld
     namespace: str = NAMESPACE
@@ -54,7 +55,7 @@ class BrokenWorld:
 
     @property
     def prefix(self) -> str:
-        """What condition keys begin with."""
+        """The beginning of condition keys."""
         return self.issuer.removeprefix("https://")
 
     @property
@@ -106,7 +107,7 @@ class BrokenWorld:
     # Kubernetes
 
     def call(self, method: str, path: str, body: Any = None, *, patch: str = "merge") -> Any:
-        """Call the Kubernetes API, which must answer well."""
+        """Call the Kubernetes API and return its answer, which must be a success."""
         content_type = f"application/{patch}-patch+json" if method == "PATCH" else "application/json"
         content = None if body is None else json.dumps(body)
         answer = self.http.request(method, path, content=content, headers={"content-type": content_type})
@@ -125,9 +126,9 @@ class BrokenWorld:
         self.call("POST", self.of("serviceaccounts"), {"metadata": metadata, **more})
 
     def pod(self, name: str, account: str | None = None, **more: Any) -> None:
-        """Create a pod that asks who it is, once the clinic is open: what it would say before it is repaired is not
-        what is tested, and the aws CLI takes its time. ``more`` goes into its only container, or with a leading
-        ``pod_`` into its spec, or with ``meta_`` into its metadata."""
+        """Create a pod that calls GetCallerIdentity if ``open`` was called before: its answer before the repair is not
+        tested, and the aws CLI is slow. ``more`` goes into its only container, into its spec (``pod_…``) or into its
+        metadata (``meta_…``)."""
         container: Object = {"name": "main", "image": "amazon/aws-cli"}
         container["command"] = ["sh", "-c", self._whoami]
         spec: Object = {"restartPolicy": "Never", "containers": [container]}
@@ -149,11 +150,11 @@ class BrokenWorld:
         return f"test -e {'../' * 6}{self._gate.name} && exec aws sts get-caller-identity --query Arn --output text"
 
     def open(self) -> None:
-        """From now on pods do what they are for."""
+        """From now on pods run their commands."""
         self._gate.touch()
 
     def copy(self, name: str, copy: str) -> None:
-        """Create a pod once more, under another name."""
+        """Create a copy of a pod under another name."""
         made = self.call("GET", self.of("pods", name))
         kept = {key: made["metadata"][key] for key in ("labels", "annotations") if key in made["metadata"]}
         self.call("POST", self.of("pods"), {"metadata": {"name": copy, **kept}, "spec": made["spec"]})
@@ -177,7 +178,7 @@ class BrokenWorld:
     # AWS
 
     def trust(self, name: str, **elements: Any) -> Object:
-        """Return the trust policy that lets in service account ``name``; ``elements`` replace its statement's."""
+        """Return the trust policy that trusts service account ``name``; ``elements`` replace those of its statement."""
         statement = {
             "Effect": "Allow",
             "Principal": {"Federated": self.provider_arn},
@@ -211,7 +212,7 @@ class BrokenWorld:
     # The doctor
 
     def examine(self, target: str, *, can: DesiredCall | None = None, live: bool = False) -> Diagnosis:
-        """Let the doctor look at a target, in this process."""
+        """Examine a target with the doctor, in this process."""
 
         async def look() -> Diagnosis:
             async with open_sources(SourceOptions(directory=self.directory)) as sources:
@@ -219,7 +220,7 @@ class BrokenWorld:
                 try:
                     facts = await gatherer.facts(await find_target(target, sources.cluster), live=live)
                     found = diagnose(facts)
-                    json.dumps(to_dict(found, sources))  # whatever is found can be written
+                    json.dumps(to_dict(found, sources))  # every diagnosis can be printed as JSON
                     return found
                 finally:
                     await gatherer.close()
@@ -229,11 +230,11 @@ class BrokenWorld:
     def examine_pod(self, name: str, **more: Any) -> Diagnosis:
         return self.examine(f"{self.namespace}/{name}", **more)
 
-    # Doing what it says
+    # Remedies
 
     def repair(self, finding: Finding) -> str:
-        """Run the commands of a finding's remedy, as they are. Returns them."""
-        tools_commands = commands_of(finding.remedy.changes, _TOOLS)
+        """Run the commands of a finding's remedy, as they are printed. Returns them."""
+        tools_commands = commands_of(finding.remedy.changes, Tools())
         assert finding.remedy.automatic, f"{finding.code}: {finding.remedy}"
         assert tools_commands, finding.remedy
         for command in tools_commands:
@@ -241,7 +242,7 @@ class BrokenWorld:
         return "\n".join(command.shell() for command in tools_commands)
 
     def run(self, command: Command) -> str:
-        """Run one command line in a shell of the world."""
+        """Run one command line in a shell with the world's environment."""
         done = subprocess.run(
             ["sh", "-c", command.shell()],
             cwd=self.running.directory,
@@ -254,12 +255,3 @@ class BrokenWorld:
         assert done.returncode == 0, f"{command.shell()}\n{done.stdout}{done.stderr}"
         assert "rror" not in done.stderr, f"{command.shell()}\n{done.stderr}"
         return done.stdout
-
-
-def _tools() -> Any:
-    from podrole.doctor.remedies.commands import Tools
-
-    return Tools()
-
-
-_TOOLS = _tools()

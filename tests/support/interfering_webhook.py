@@ -1,4 +1,4 @@
-"""A webhook of somebody else's, over real TLS, that undoes what the identity webhook gave."""
+"""Another webhook, over real TLS, that removes what the identity webhook injected."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def interfering_webhook(reinvocation_policy: str) -> Iterator[dict[str, Any]]:
-    """Serve it, and give the configuration that registers it: it comes after the identity webhook, by its name."""
-    authority = Authority.create("meddler", now=time.time())
+    """Serve the webhook and yield its configuration. By its name it is called after the identity webhook."""
+    authority = Authority.create("interfering webhook", now=time.time())
     server = ThreadingHTTPServer((LOOPBACK, 0), _Handler)
     server.socket = server_context(authority.issue([LOOPBACK], now=time.time())).wrap_socket(server.socket, True)
     thread = threading.Thread(target=server.serve_forever)
