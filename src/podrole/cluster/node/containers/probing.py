@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from podrole.base.errors import outline
+from podrole.cluster.core.errors import shown
 from podrole.cluster.core.timing import first
 from podrole.cluster.node.containers.handlers import Handlers
 from podrole.cluster.node.containers.probes import ProbeKind, Result, watch
@@ -60,9 +61,8 @@ class Probing:
                 return await self._handlers.check(probe, seconds)
             except Exception as problem:  # noqa: BLE001 - the next check of it may succeed, and other probes go on
                 # As the kubelet does: an event, and no result that counts.
-                why = outline(problem)
-                _log.error("a %s probe of container %s failed: %s", kind.lower(), self._report.name, why)
-                message = f"{kind} probe errored and resulted in unknown state: {why}"
+                _log.error("a %s probe of container %s failed: %s", kind.lower(), self._report.name, outline(problem))
+                message = f"{kind} probe errored and resulted in unknown state: {shown(problem)}"
                 self._report.record("Warning", "Unhealthy", message)
                 return None
 
