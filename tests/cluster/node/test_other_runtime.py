@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.errors import StatusError, resource_forbidden
 from podrole.cluster.core.node_api import StreamOptions
 from podrole.cluster.node.node import Node
 from podrole.cluster.node.runtime import Runtime
@@ -197,3 +197,59 @@ async def test_a_sandbox_that_cannot_be_created_is_tried_again(
     assert runtime.containers == []
     time.turn(1)
     await running()
+
+
+async def test_config_map_that_may_not_be_read_is_shown(
+    run_pod: Any, cluster: Any, state_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = cluster.get
+
+    async def refuse(resource: str, *arguments: Any) -> Any:
+        if resource == "configmaps":
+            raise resource_forbidden("", "configmaps", "cm", "no way")
+        return await get(resource, *arguments)
+
+    await cluster.create("configmaps", "default", {"metadata": {"name": "cm"}, "data": {"a": "1"}})
+    monkeypatch.setattr(cluster, "get", refuse)
+    source = {"envFrom": [{"configMapRef": {"name": "cm", "optional": True}}]}
+    await run_pod(container=source, automountServiceAccountToken=False)
+    pod = await cluster.until(
+        "pods", "default", "p", lambda pod: "containerStatuses" in pod["status"] and state_of(pod)[1].get("message")
+    )
+    assert state_of(pod)[1] == {
+        "reason": "CreateContainerConfigError",
+        "message": 'configmaps "cm" is forbidden: no way',
+    }
+
+
+async def test_probe_whose_command_cannot_be_started_fails(run_pod: Any, cluster: Any) -> None:
+    await run_pod(container={"readinessProbe": {"exec": {"command": ["nothing"]}}})
+    message = 'Readiness probe failed: exec: "nothing": executable file not found in $PATH'
+    await cluster.until_event("p", "Unhealthy", message)
+
+
+async def test_attached_client_that_does_not_read_is_disconnected(
+    node: Any, run_pod: Any, running: Any, started: Any
+) -> None:
+    await run_pod()
+    container = await started()
+    pod = await running()
+    session, other = [await node.attach(pod, "c", StreamOptions()) for _ in range(2)]
+    reading = other.output()
+    for _ in range(9):
+        container.write("x" * 1024 * 1024)
+        await anext(reading)
+    container.write("the end")
+    assert "the end" not in [part.data.decode() async for part in session.output()]
+    assert (await anext(reading)).data == b"the end"
+
+
+async def test_container_that_was_not_started_cannot_be_entered(
+    node: Any, run_pod: Any, cluster: Any, eventually: Any
+) -> None:
+    pod = await run_pod(container={"image": "missing"})
+    with pytest.raises(StatusError, match=r'container not found \("c"\)'):
+        await node.exec(pod, "c", ["true"], StreamOptions())  # the node has not seen it yet
+    await cluster.until_event("p", "Failed", "Error: ErrImagePull")
+    with pytest.raises(StatusError, match=r'container not found \("c"\)'):
+        await node.exec(pod, "c", ["true"], StreamOptions())

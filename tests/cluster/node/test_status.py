@@ -149,6 +149,7 @@ def test_only_pods_that_wait_for_this_scheduler_are_bound() -> None:
     assert is_ours(pod())
     assert not is_ours(pod(nodeName="x"))
     assert not is_ours(pod(schedulerName="mine"))
+    assert not is_ours({**pod(), "metadata": {"name": "p", "deletionTimestamp": "2020-01-01T00:00:00Z"}})
 
 
 def test_init_containers_count_once_and_sidecars_each() -> None:

@@ -175,8 +175,11 @@ def _downward(
 
 
 def _safe(path: str) -> str:
-    """Return a file's path inside its volume. The API refuses these too; here it is a write to the person's disk."""
-    parts = path.split("/")
-    if not path or path.startswith(("/", "..")) or ".." in parts or "\0" in path:
+    """Return a file's path inside its volume. The API refuses some of these, too; here it is a write to a disk.
+
+    Names that begin with two dots are the volume's own, however the path is written (``./..data``).
+    """
+    plain = posixpath.normpath(path)
+    if not path or path.startswith("/") or plain.startswith("..") or ".." in path.split("/") or "\0" in path:
         raise MountProblem(f"invalid path {path!r}: it must be relative, must not contain '..' nor start with '..'")
-    return posixpath.normpath(path)
+    return plain

@@ -19,7 +19,7 @@ def keep_member_names(asked: Sequence[str], rewritten: list[str], rule: PathRule
     if not creates:
         return rewritten
     options = [
-        f"--transform=flags=r;s|^/\\{{0,1\\}}{_literal(new.strip('/'))}|{_replacement(rule.restore(new).strip('/'))}|"
+        _transform(new.strip("/"), rule.restore(new).strip("/"))
         for old, new in zip(asked[2:], rewritten[2:], strict=True)
         if old != new
     ]
@@ -32,9 +32,11 @@ def _with_file(words: list[str], letters: str, options: list[str]) -> list[str]:
     return [*words[:at], *options, *words[at:]]
 
 
-def _literal(text: str) -> str:
-    return re.sub(r"([\\.\[\]*^$|])", r"\\\1", text)
+def _transform(path: str, name: str) -> str:
+    """Return the option by which tar writes ``name`` in place of ``path``.
 
-
-def _replacement(text: str) -> str:
-    return re.sub(r"([\\&|])", r"\\\1", text)
+    The delimiter is a control character, which no path is likely to have: escaped, others mean something else to tar.
+    """
+    literal = re.sub(r"([\\.\[\]*^$])", r"\\\1", path)
+    replacement = re.sub(r"([\\&])", r"\\\1", name)
+    return f"--transform=flags=r;s\x01^/\\{{0,1\\}}{literal}\x01{replacement}\x01"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from podrole.cluster.node.runtimes.process.paths import PathRule
 
 OWN_DIRECTORIES = {"/root": "home", "/tmp": "tmp"}  # noqa: S108 - the container's, not the machine's
 """What every container has for itself: these paths are rewritten as if they were mounted."""
+
+_SEPARATOR = r"/(?:\.?/)*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +62,10 @@ def prepare(config: ContainerConfig, machine: Machine) -> Prepared:
         (config.directory / name).mkdir()
     image = machine.images.resolve(config.image)
     rule = _rule(config)
-    for name, text in [
-        *config.environment.items(),
-        *(("the command", word) for word in (*config.command, *config.args)),
-    ]:
+    for name, text in config.environment.items():
         _refuse_other_pods(text, name, machine)
+    for word in (*config.command, *config.args):
+        _refuse_other_pods(word, "the command", machine)
     environment = {
         "PATH": machine.images.path(),
         "LANG": "C.UTF-8",
@@ -106,11 +108,9 @@ def _working_directory(config: ContainerConfig, rule: PathRule) -> Path:
 
 
 def _refuse_other_pods(text: str, where: str, machine: Machine) -> None:
-    """Raise ConfigProblem for a text that names another pod's directory."""
-    prefix, own = f"{machine.pods}/", machine.uid
-    position = text.find(prefix)
-    while position >= 0:
-        rest = text[position + len(prefix) :]
+    """Raise ConfigProblem for a text that names another pod's directory, also with ``//`` or ``/./`` in its path."""
+    own = machine.uid
+    for match in re.finditer(_SEPARATOR.join(map(re.escape, [*str(machine.pods).split("/"), ""])), text):
+        rest = text[match.end() :]
         if not (rest == own or rest.startswith(f"{own}/")) or "/.." in rest:
             raise ConfigProblem(f"{where} leads to the directory of another pod")
-        position = text.find(prefix, position + 1)
