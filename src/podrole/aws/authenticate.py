@@ -1,9 +1,9 @@
 """The second station: who sent the request, proved by its signature.
 
 The order of the checks is AWS's (podrole.aws.signature.sigv4): the signature's form, its time, its scope, the key and
-the session token, and last the signature itself. Only operations that AWS serves unsigned, and S3's anonymous requests,
-pass without one; they come out as the anonymous caller, whom the next station lets do what a resource policy grants to
-everybody.
+the session token, and last the signature itself. Only operations that AWS serves unsigned, and anonymous requests to
+S3, pass without a signature. Their caller is anonymous: authorization allows it only what a resource policy grants to
+everyone.
 """
 
 from __future__ import annotations
@@ -28,15 +28,14 @@ _TEMPORARY = "ASIA"
 
 
 def authenticate(call: IdentifiedCall, directory: IdentityDirectory, vault: Vault, now: float) -> Caller:
-    """Return who called. Raises AWSError, in the words of the service that was called.
+    """Return the caller that the signature proves. Raises AWSError, in the form of the called service.
 
-    A body in S3's streaming form is verified chunk by chunk; what the chunks carried becomes the request's body. The
-    call's region becomes the one that the signature covers.
-
-    Hashes the whole body: see podrole.aws.protocol.bodies.off_loop.
+    A body in S3's chunks is verified chunk by chunk, and the call gets their content as its body. The call's region is
+    set to the region that the signature covers. Hashes the whole body: call it through
+    podrole.aws.protocol.bodies.off_loop.
     """
     if is_unsigned_operation(call):
-        return ANONYMOUS  # whatever credentials came along are not looked at
+        return ANONYMOUS  # credentials that came along are ignored
     if call.service.name == "s3" and not sigv4.is_signed(call.http):
         _require_no_old_signature(call)
         return ANONYMOUS
@@ -47,7 +46,7 @@ def authenticate(call: IdentifiedCall, directory: IdentityDirectory, vault: Vaul
 
 
 def _require_no_old_signature(call: IdentifiedCall) -> None:
-    """A query signed with version 2 is no anonymous request, and no version that is verified here."""
+    """Refuse a query that is signed with version 2: it is not anonymous, and podrole does not verify that version."""
     if any(name in ("AWSAccessKeyId", "Signature") for name, _ in call.http.query_pairs):
         raise refusal(
             SignatureRefused(Fault.ALGORITHM, "The request is signed with signature version 2."), call.service, ""
@@ -55,7 +54,7 @@ def _require_no_old_signature(call: IdentifiedCall) -> None:
 
 
 def is_unsigned_operation(call: IdentifiedCall) -> bool:
-    """Say whether AWS serves the operation without a signature (its model says ``authtype: none``)."""
+    """Return whether AWS serves the operation without a signature (its model says ``authtype: none``)."""
     if call.service.name == "sts":
         return call.operation in _UNSIGNED_STS
     if call.service.name in ("iam", "ec2", "s3"):
@@ -88,13 +87,13 @@ def _authenticated(call: IdentifiedCall, directory: IdentityDirectory, vault: Va
 
 
 def _require_partition(caller: Caller, signature: Signature) -> None:
-    """Partitions know nothing of each other: a key of one is unknown in another."""
+    """Refuse a key of another partition: it is unknown in this one."""
     if caller.principal.arn.split(":", 2)[1] != partition_of(signature.region):
         raise SignatureRefused(Fault.UNKNOWN_KEY, "The security token included in the request is invalid.")
 
 
 def _principal(signature: Signature, directory: IdentityDirectory, vault: Vault, now: float) -> tuple[Caller, str]:
-    """Return the caller that the key id stands for, and the secret that it must have signed with."""
+    """Return the caller that the key id belongs to, and the secret that the request must be signed with."""
     if signature.session_token is not None:
         return _session_principal(signature, signature.session_token, directory, vault, now)
     key = None if signature.key_id.startswith(_TEMPORARY) else directory.access_key(signature.key_id)
@@ -113,7 +112,7 @@ def _session_principal(
         raise SignatureRefused(Fault.EXPIRED_TOKEN, "The security token included in the request is expired")
     entity = _entity(session, directory)
     if entity is None:
-        # The role or user is gone. One of the same name, made since, has another id and is not this one.
+        # The role or user has been deleted. A new one of the same name has another id.
         raise SignatureRefused(Fault.BAD_TOKEN, "The security token included in the request is invalid")
     return caller_of_session(session, entity, signature.key_id), vault.secret_of(signature.key_id)
 
@@ -125,7 +124,7 @@ def _entity(session: Session, directory: IdentityDirectory) -> Role | User | Non
 
 
 def _payload_hash(call: IdentifiedCall, signature: Signature, *, is_s3: bool) -> str:
-    """Return what the request signed for its body, having made sure that it fits the body."""
+    """Return what stands for the body in the signed text. Raises SignatureRefused if it does not fit the body."""
     stated = call.http.header.get("x-amz-content-sha256")
     if is_s3:
         return chunked.s3_payload_hash(call.http, signature, stated)

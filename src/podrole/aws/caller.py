@@ -1,4 +1,4 @@
-"""Who calls: the principal that a signature proves, and the condition keys that come with it."""
+"""The caller: the principal that a signature proves, and the condition keys that describe it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from podrole.sts.tags import overriding
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A principal with where its policies are to be found.
+    """A principal, and the user or role that its policies are attached to.
 
-    ``entity`` is the user or role behind it, as IAM holds it now; None for an anonymous caller. ``session`` is
-    there for temporary credentials.
+    ``entity`` is that user or role as IAM has it now, None for an anonymous caller. ``session`` is None for long-term
+    keys.
     """
 
     principal: Principal
@@ -26,7 +26,7 @@ class Caller:
 
     @property
     def account(self) -> str:
-        """Its account; empty for an anonymous caller."""
+        """The caller's account; empty for an anonymous caller."""
         return self.principal.account
 
     def context_keys(self) -> dict[str, str | list[str]]:

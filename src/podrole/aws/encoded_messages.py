@@ -1,7 +1,7 @@
-"""EC2's encoded authorization failure messages, and what they decode to.
+"""EC2's encoded authorization failure messages.
 
-A message is sealed (AES-256-GCM) under a key of the world's: the client cannot read it, nobody can make one, and any
-process of the world can open it. https://docs.aws.amazon.com/STS/latest/APIReference/API_DecodeAuthorizationMessage.html
+A message is encrypted and authenticated (AES-256-GCM) with a key of the world: a client can neither read nor make one,
+and every process of the world can open it. https://docs.aws.amazon.com/STS/latest/APIReference/API_DecodeAuthorizationMessage.html
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class EncodedMessages:
         self._random_bytes = random_bytes
 
     def seal(self, request: Request, decision: Decision) -> str:
-        """Return the message for a refusal: URL-safe text. Values that would make it too long are left out."""
+        """Return the message for a refusal, as URL-safe text. Leaves out the conditions if it would be too long."""
         document = message(request, decision)
         sealed = self._seal(document)
         if len(sealed) > MAX_ENCODED_MESSAGE:
@@ -43,7 +43,7 @@ class EncodedMessages:
         return sealed
 
     def open(self, text: str) -> str | None:
-        """Return the JSON text that was sealed, None where ``text`` is no message of this world's."""
+        """Return the JSON text of a message, None if ``text`` is not a message of this world."""
         try:
             data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
             return zlib.decompress(self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], _PURPOSE)).decode()
@@ -52,13 +52,15 @@ class EncodedMessages:
 
     def _seal(self, document: Mapping[str, Any]) -> str:
         first, *others = self._random_bytes(_NONCE_BYTES)
-        nonce = bytes([first & 0x7F, *others])  # or a message may begin with "-", and be taken for an option
+        nonce = bytes(
+            [first & 0x7F, *others]
+        )  # so that no message begins with "-", which a shell command would take for an option
         plain = zlib.compress(json.dumps(document, separators=(",", ":")).encode())
         return base64.urlsafe_b64encode(nonce + self._cipher.encrypt(nonce, plain, _PURPOSE)).decode().rstrip("=")
 
 
 def message(request: Request, decision: Decision) -> dict[str, Any]:
-    """Return what a message decodes to, in AWS's shape."""
+    """Return the content of a message, in AWS's form."""
     matched = [_statement(decision.statement, request)] if decision.statement is not None else []
     principal = request.principal
     conditions = [

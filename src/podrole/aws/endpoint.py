@@ -1,7 +1,8 @@
 """The endpoint: an ASGI application that takes each request through the stations.
 
-receive → authenticate → authorize → serve → record → response. Whatever a station raises as AWSError is the answer; any
-other exception is podrole's own fault, answered as AWS answers its own, and logged without what the client sent.
+identify → authenticate → authorize → serve → record → response. An AWSError that a station raises is the answer. Any
+other exception is a fault of podrole: the client gets AWS's InternalFailure, and the log says where it happened,
+without anything that the client sent.
 """
 
 from __future__ import annotations
@@ -43,11 +44,14 @@ from podrole.sts.limits import session_denial
 
 _log = logging.getLogger(__name__)
 HEALTH_PATH = "/_podrole/health"
-"""Answers without a signature; no bucket can have that name."""
+"""Answers without a signature. No bucket can have that name."""
 
 
 class Endpoint:
-    """The local AWS. Calls wait until the account exists; ``administrator_id`` is its first user's unique id then."""
+    """The local AWS. Calls wait until the account is open.
+
+    ``administrator_id`` is the unique id of the account's first user, empty until the account is open.
+    """
 
     def __init__(
         self,
@@ -81,7 +85,7 @@ class Endpoint:
         self._ready = asyncio.Event()
 
     async def open_account(self) -> None:
-        """Make the account with its administrator. Takes the time that moto's IAM takes to import."""
+        """Create the account with its administrator. Takes as long as importing moto's IAM."""
         self._associations.clear()
         self.administrator_id = await self.services.open(self._account)
         self._ready.set()
@@ -91,11 +95,11 @@ class Endpoint:
         self.services.close()
 
     def cluster_identity(self, token: str) -> Identity | None:
-        """Return whose a token of ``aws eks get-token`` is, None for one that is no good."""
+        """Return the identity that a token of ``aws eks get-token`` proves, None for an invalid token."""
         return self._tokens.identity_of(token) if self._ready.is_set() else None
 
     def node_credentials(self) -> Credentials | None:
-        """Return credentials for the cluster's node, None where its role is gone."""
+        """Return credentials for the cluster's node, None if its role has been deleted."""
         account = self._account
         if not self._ready.is_set():
             return None

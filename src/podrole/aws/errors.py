@@ -1,8 +1,8 @@
-"""What the endpoint raises: an error of AWS's own kind, to be rendered in the request's protocol.
+"""The error that the endpoint's stations raise: one of AWS's errors, to be rendered in the request's protocol.
 
 ::
 
-    AWSError        a code, an HTTP status and AWS's message; what the client is told
+    AWSError        a code, an HTTP status and AWS's message, which the client gets
 """
 
 from __future__ import annotations
@@ -41,5 +41,5 @@ class AWSError(PodroleError):
 
 
 def internal_failure() -> AWSError:
-    """Return what AWS answers when it fails itself."""
+    """Return AWS's answer to a fault of its own."""
     return AWSError("InternalFailure", 500, "The request processing has failed because of an unknown error.")

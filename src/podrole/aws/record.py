@@ -1,4 +1,4 @@
-"""The last station: one event for each call, with the explanation of a refusal."""
+"""The last station: one event for each call, with the reason of a refusal."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def _error(error: AWSError, id_: str, time: float, who: str, what: str, on: str 
     )
 
 
-# A JSON Web Token, in whichever parameter it came by mistake: what is refused is often told of in its own words. It
-# begins where its letters do and gives nothing back, so that reading takes time linear in the text.
+# A JSON Web Token that was sent in the wrong parameter: error texts often repeat the value that they refuse. The
+# look-behind and the possessive quantifiers keep the search linear in the length of the text.
 _PART = r"[A-Za-z0-9_-]{16,}+"
 _TOKEN = re.compile(rf"(?<![A-Za-z0-9_-]){_PART}\.{_PART}\.{_PART}")
 
 
 def without_tokens(value: Any) -> Any:
-    """Return text, or whatever holds text, without the tokens in it."""
+    """Return a JSON-able value without the tokens in its texts."""
     if isinstance(value, str):
         return _TOKEN.sub("(a token)", value) if value.count(".") >= 2 else value
     if isinstance(value, Mapping):

@@ -1,1 +1,1 @@
-"""Where the embedded cluster and the local AWS meet: its users, its node and the Pod Identity agent."""
+"""The embedded cluster's side of AWS: its users, its node and the Pod Identity agent."""

@@ -1,8 +1,8 @@
-"""The bearer tokens of ``aws eks get-token``: who is at the door of an EKS cluster.
+"""The bearer tokens of ``aws eks get-token``: how an IAM principal authenticates to an EKS cluster.
 
 Such a token is ``k8s-aws-v1.`` and a presigned GetCallerIdentity in base64url, whose signature covers the cluster's
-name in the header ``x-k8s-aws-id``. An EKS cluster has STS answer it; here the same verification is asked directly.
-The checks are those of AWS's IAM authenticator for Kubernetes
+name in the header ``x-k8s-aws-id``. An EKS cluster sends it to STS; podrole verifies it directly, with the same code as
+STS. The checks are those of AWS's IAM authenticator for Kubernetes
 (https://github.com/kubernetes-sigs/aws-iam-authenticator), with one spelling for each parameter.
 """
 
@@ -43,7 +43,7 @@ _PARAMETERS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom a token proves. ``arn`` is the user's or the role's (without its session); ``session`` the latter's name."""
+    """The identity that a token proves. ``arn`` is the user's or role's, ``session`` the name of a role's session."""
 
     arn: str
     caller_arn: str
@@ -54,7 +54,7 @@ class Identity:
 
 
 class ClusterTokens:
-    """Tells whose a token is, for one cluster."""
+    """Verifies the tokens of one cluster."""
 
     def __init__(self, directory: IdentityDirectory, vault: Vault, cluster: str, clock: Clock) -> None:
         self._directory = directory
@@ -63,7 +63,7 @@ class ClusterTokens:
         self._clock = clock
 
     def identity_of(self, token: str) -> Identity | None:
-        """Return who made the token, None for one that is no good. Call it once the account is open."""
+        """Return the identity that a token proves, None for an invalid token. The account must be open."""
         request = self._request(token)
         if request is None:
             return None
@@ -81,7 +81,7 @@ class ClusterTokens:
         return Identity(arn, principal.arn, principal.account, principal.id, caller.access_key_id or "", session)
 
     def _request(self, token: str) -> HTTPRequest | None:
-        """Return the request that the token stands for, as it would reach STS; None where it is not such a one."""
+        """Return the request in the token, as it would reach STS; None if the token has another form."""
         if not token.startswith(PREFIX) or len(token) > MAX_CHARACTERS:
             return None
         encoded = token[len(PREFIX) :]
@@ -96,7 +96,7 @@ class ClusterTokens:
         request = HTTPRequest("GET", "/", parts.query, headers, b"", "")
         names = [name for name, _ in request.query_pairs]
         signed = next((value for name, value in request.query_pairs if name == "X-Amz-SignedHeaders"), "")
-        # Only a request that was presigned for this cluster: one for another purpose does not sign the header.
+        # The signed header shows that the request was presigned for this cluster, not for another purpose.
         if set(names) - _PARAMETERS or len(set(names)) != len(names) or signed.split(";") != ["host", CLUSTER_HEADER]:
             return None
         return request

@@ -1,7 +1,7 @@
-"""The role of the cluster's node: who the EKS Pod Identity agent is when it asks EKS Auth for a pod's credentials.
+"""The role of the cluster's node, as which the EKS Pod Identity agent asks EKS Auth for a pod's credentials.
 
-An ordinary role with the policy that EKS's worker nodes have. Its credentials reach the node as an instance profile's
-would: without a call that could be refused, and for as long as the role is there.
+An ordinary role with the policy of EKS's worker nodes. The node gets its credentials as from an instance profile:
+without a call to AWS, and as long as the role exists.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _INSTANCE = "i-0podrole"
 def node_credentials(
     directory: IdentityDirectory, vault: Vault, account: str, partition: str, now: float
 ) -> Credentials | None:
-    """Return fresh credentials of the node's role; None where somebody has deleted it."""
+    """Return new credentials of the node's role; None if the role has been deleted. ``now`` is epoch seconds."""
     role = directory.role(f"arn:{partition}:iam::{account}:role/{NODE_ROLE}")
     if role is None:
         return None

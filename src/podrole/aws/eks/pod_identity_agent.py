@@ -1,10 +1,11 @@
-"""The EKS Pod Identity agent: where SDKs in pods fetch credentials, as Amazon's agent on each node serves them.
+"""The EKS Pod Identity agent, from which SDKs in pods fetch credentials, as from Amazon's agent on each EKS node.
 
-``GET /v1/credentials`` with the pod's token, raw, in Authorization. The agent looks at the token's form and expiry,
-calls ``eks-auth:AssumeRoleForPodIdentity`` as the node, and answers in the form that SDKs read
-(https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html); errors are plain text, as the
-agent's own. Amazon's listens on 169.254.170.23 and keeps credentials for hours; this one listens on loopback, where
-SDKs take plain HTTP too, and asks anew each time, so that every change counts at once.
+The SDK sends ``GET /v1/credentials`` with the pod's token in Authorization. The agent checks the token's form and
+expiry, calls ``eks-auth:AssumeRoleForPodIdentity`` as the node, and answers in the form that SDKs read
+(https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html). Errors are plain text, like those
+of Amazon's agent. Amazon's agent listens on 169.254.170.23 and caches credentials for hours. This one listens on
+loopback, where SDKs accept plain HTTP too, and asks EKS Auth for each request, so that every change takes effect at
+once.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ Answer = tuple[int, Header, bytes]
 
 
 class PodIdentityAgent:
-    """An ASGI application. ``aws_url`` is where EKS Auth answers; ``credentials`` gives the node's, None for none."""
+    """The agent as an ASGI application.
+
+    ``aws_url`` is the address of EKS Auth. ``credentials`` returns the node's credentials, None if it has no role.
+    """
 
     def __init__(
         self, aws_url: str, cluster: str, region: str, credentials: Callable[[], Credentials | None], clock: Clock
@@ -54,13 +58,13 @@ class PodIdentityAgent:
 
     async def _answer(self, method: str, path: str, headers: dict[str, str]) -> Answer:
         if path != PATH:
-            return _told(404, "404 page not found")
+            return _text(404, "404 page not found")
         if method != "GET":
-            return _told(405, "Method Not Allowed")
-        # A web page that makes a browser on this machine ask comes under the name of its own site.
+            return _text(405, "Method Not Allowed")
+        # A request that a web page makes through DNS rebinding has the name of its own site here.
         host = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
         if host not in _HOSTS:
-            return _told(
+            return _text(
                 403,
                 "Access Denied. Called agent through invalid address, please use either "
                 f"[{' '.join(_HOSTS)}] address not {host}",
@@ -68,15 +72,15 @@ class PodIdentityAgent:
         token = headers.get("authorization", "")
         fault = self._fault_of(token)
         if fault is not None:
-            return _told(400, fault)
+            return _text(400, fault)
         try:
             return await self._ask(token)
         except (httpx2.HTTPError, ValueError, KeyError) as problem:
             _log.warning("EKS Auth cannot be asked: %s", type(problem).__name__)
-            return _told(500, "unable to fetch credentials from EKS Auth")
+            return _text(500, "unable to fetch credentials from EKS Auth")
 
     def _fault_of(self, token: str) -> str | None:
-        """Return what is wrong with a token at first sight; whether it is good is EKS Auth's to say."""
+        """Return what is wrong with a token's form or expiry, None if nothing is. EKS Auth verifies the rest."""
         if not token:
             return "Service account token cannot be empty"
         try:
@@ -90,7 +94,7 @@ class PodIdentityAgent:
     async def _ask(self, token: str) -> Answer:
         node = self._credentials()
         if node is None:
-            return _told(500, "the node has no role, so EKS Auth cannot be asked")
+            return _text(500, "the node has no role, so EKS Auth cannot be asked")
         body = json.dumps({"token": token}).encode()
         headers = signed_headers("POST", self._url, body, node, "eks-auth", self._region, self._clock())
         answer = await self._http.post(self._url, content=body, headers=headers)
@@ -99,18 +103,18 @@ class PodIdentityAgent:
             code = answer.headers.get("x-amzn-errortype", "")
             message = answer.json().get("message", "")
             request = answer.headers.get("x-amzn-requestid", "")
-            return _told(answer.status_code, f"[{request}]: ({code}): {message}, fault: {fault}")
-        found = answer.json()
-        credentials = found["credentials"]
-        told = {
+            return _text(answer.status_code, f"[{request}]: ({code}): {message}, fault: {fault}")
+        result = answer.json()
+        credentials = result["credentials"]
+        content = {
             "AccessKeyId": credentials["accessKeyId"],
             "SecretAccessKey": credentials["secretAccessKey"],
             "Token": credentials["sessionToken"],
-            "AccountId": found["assumedRoleUser"]["arn"].split(":")[4],
+            "AccountId": result["assumedRoleUser"]["arn"].split(":")[4],
             "Expiration": rfc3339(credentials["expiration"]),
         }
-        return 200, JSON, json.dumps(told).encode()
+        return 200, JSON, json.dumps(content).encode()
 
 
-def _told(status: int, text: str) -> Answer:
+def _text(status: int, text: str) -> Answer:
     return status, TEXT, (text + "\n").encode("utf-8", "replace")

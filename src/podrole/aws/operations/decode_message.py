@@ -20,7 +20,10 @@ class MessageDecoder:
         self._messages = messages
 
     async def decode_authorization_message(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
-        """https://docs.aws.amazon.com/STS/latest/APIReference/API_DecodeAuthorizationMessage.html."""
+        """Return the decoded message. Raises AWSError for one that is not of this world.
+
+        https://docs.aws.amazon.com/STS/latest/APIReference/API_DecodeAuthorizationMessage.html
+        """
         try:
             api.validate(call.parameters, api.DECODE_MESSAGE_PARAMETERS)
         except Denied as refused:

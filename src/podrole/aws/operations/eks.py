@@ -19,7 +19,7 @@ from podrole.sts.pod_identity import Cluster
 
 @dataclass(frozen=True, slots=True)
 class ClusterInfo:
-    """What EKS knows of the world's cluster. ``created_at`` is epoch seconds, ``version`` such as ``1.36``."""
+    """The embedded cluster, as EKS knows it. ``created_at`` is epoch seconds, ``version`` such as ``1.36``."""
 
     name: str
     arn: str
@@ -31,16 +31,16 @@ class ClusterInfo:
 
     @property
     def region(self) -> str:
-        """The region it is in."""
+        """The region of the cluster."""
         return self.arn.split(":", 5)[3]
 
     @property
     def account(self) -> str:
-        """The account it belongs to."""
+        """The account that owns the cluster."""
         return self.arn.split(":", 5)[4]
 
     def for_pods(self) -> Cluster:
-        """Return what the exchange of EKS Pod Identity needs of it."""
+        """Return the cluster as podrole.sts.pod_identity takes it."""
         return Cluster(self.name, self.arn, self.account, self.issuer, (thumbprint(self.certificate_authority),))
 
 
@@ -55,11 +55,17 @@ class EKS:
         self._services = services
 
     async def describe_cluster(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
-        """https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html."""
+        """Describe the embedded cluster.
+
+        https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html
+        """
         return json_response({"cluster": _description(self._cluster)}, call.id)
 
     async def list_clusters(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """https://docs.aws.amazon.com/eks/latest/APIReference/API_ListClusters.html."""
+        """List the clusters of the caller's account, the embedded one first.
+
+        https://docs.aws.amazon.com/eks/latest/APIReference/API_ListClusters.html
+        """
         names = await self._other_clusters(call, caller)
         if self.is_own(call, caller, self._cluster.name):
             names = [self._cluster.name, *names]
@@ -72,7 +78,7 @@ class EKS:
         raise AWSError("ResourceInUseException", 409, f"Cluster already exists with name: {name}")
 
     async def list_nothing(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
-        """List the node groups or Fargate profiles of the embedded cluster: it has none."""
+        """List the node groups or Fargate profiles of the embedded cluster, which has neither."""
         return json_response({"nodegroups" if "Nodegroup" in call.operation else "fargateProfileNames": []}, call.id)
 
     async def refuse_change(self, _: IdentifiedCall, __: Caller) -> HTTPResponse:
@@ -92,7 +98,7 @@ class EKS:
         return await self._services.ask(lambda facts: facts.cluster_names(account, region))
 
     def is_own(self, call: IdentifiedCall, caller: Caller, name: str) -> bool:
-        """Say whether the caller means the embedded cluster by ``name``."""
+        """Return whether the caller means the embedded cluster by ``name``."""
         cluster = self._cluster
         return (name, caller.account, call.region) == (cluster.name, cluster.account, cluster.region)
 

@@ -1,7 +1,7 @@
 """EKS Pod Identity: the associations of service accounts with roles, and the exchange of a pod's token.
 
-https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html and its siblings. What is
-decided of a token, ``podrole.sts.pod_identity`` decides.
+``podrole.sts.pod_identity`` decides about a token. Source:
+https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html and the pages beside it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _SAME = ("namespace", "serviceAccount", "roleArn", "disableSessionTags", "target
 
 
 class PodIdentity:
-    """The operations of EKS and of EKS Auth that are about pods' identities."""
+    """The operations of EKS and EKS Auth for EKS Pod Identity."""
 
     def __init__(
         self,
@@ -71,7 +71,10 @@ class PodIdentity:
         self._vault = vault
 
     async def create(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html."""
+        """Create an association. Raises AWSError.
+
+        https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html
+        """
         place = await self._place(call, caller)
         given = self._checked(call, caller)
         cluster, namespace, account = given["clusterName"], given["namespace"], given["serviceAccount"]
@@ -103,7 +106,10 @@ class PodIdentity:
         return _answer(call, stored)
 
     async def update(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdatePodIdentityAssociation.html."""
+        """Change the role, target role, session tags or policy of an association. Raises AWSError.
+
+        https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdatePodIdentityAssociation.html
+        """
         place = await self._place(call, caller)
         stored = await self._stored(call, caller)
         given = self._checked(call, caller, stored)
@@ -112,17 +118,26 @@ class PodIdentity:
         return _answer(call, stored)
 
     async def describe(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribePodIdentityAssociation.html."""
+        """Return an association. Raises AWSError.
+
+        https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribePodIdentityAssociation.html
+        """
         return _answer(call, await self._stored(call, caller))
 
     async def delete(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """https://docs.aws.amazon.com/eks/latest/APIReference/API_DeletePodIdentityAssociation.html."""
+        """Delete an association. Raises AWSError.
+
+        https://docs.aws.amazon.com/eks/latest/APIReference/API_DeletePodIdentityAssociation.html
+        """
         stored = await self._stored(call, caller)
         self._associations.remove(await self._place(call, caller), stored.association.id)
         return _answer(call, stored)
 
     async def list(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """https://docs.aws.amazon.com/eks/latest/APIReference/API_ListPodIdentityAssociations.html."""
+        """Return a page of the associations of a cluster. Raises AWSError.
+
+        https://docs.aws.amazon.com/eks/latest/APIReference/API_ListPodIdentityAssociations.html
+        """
         given = parameters(call)
         place = await self._place(call, caller)
         found = [
@@ -165,7 +180,10 @@ class PodIdentity:
         return None if stored is None or stored.association.arn != arn else (place, stored)
 
     async def assume_role(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """https://docs.aws.amazon.com/eks/latest/APIReference/API_auth_AssumeRoleForPodIdentity.html."""
+        """Exchange a pod's token for credentials of the associated role. Raises AWSError for a denial.
+
+        https://docs.aws.amazon.com/eks/latest/APIReference/API_auth_AssumeRoleForPodIdentity.html
+        """
         given = self._valid(call)
         name = given["clusterName"]
         if not self._eks.is_own(call, caller, name):
@@ -217,7 +235,7 @@ class PodIdentity:
         return json_response(answer, call.id)
 
     async def _place(self, call: IdentifiedCall, caller: Caller) -> tuple[str, str, str]:
-        """Return where the cluster's associations are kept. Raises AWSError for a cluster that there is not."""
+        """Return the key of the cluster's associations. Raises AWSError if the cluster does not exist."""
         name = parameters(call).get("clusterName", "")
         if not await self._eks.exists(call, caller, name):
             raise _no_cluster(name)
@@ -240,7 +258,10 @@ class PodIdentity:
         return given
 
     def _checked(self, call: IdentifiedCall, caller: Caller, before: Stored | None = None) -> Mapping[str, Any]:
-        """Return the parameters if what they make of an association can be. Raises AWSError."""
+        """Return the parameters if the association that they describe is valid. Raises AWSError.
+
+        ``before`` is the association to change, None to create one.
+        """
         given = self._valid(call)
         if before is None:
             _require(is_label(given["namespace"]), f"{given['namespace']} is not a valid namespace name.")
@@ -274,7 +295,7 @@ class PodIdentity:
 
 
 def _with(stored: Stored, given: Mapping[str, Any]) -> Stored:
-    """Return the association with what ``given`` says of it; an empty text takes away."""
+    """Return the association with the changes in ``given``. An empty text removes a target role or a policy."""
     changes: dict[str, Any] = {}
     if given.get("roleArn") is not None:
         changes["role_arn"] = given["roleArn"]
@@ -290,7 +311,7 @@ def _with(stored: Stored, given: Mapping[str, Any]) -> Stored:
 
 
 def _request_token(given: Mapping[str, Any]) -> str | None:
-    """Return what makes a repeated request the same one: its token, with all that it asks for."""
+    """Return what identifies a repeated request: its client token and its parameters. None without a token."""
     token = given.get("clientRequestToken")
     return None if token is None else repr((token, *(given.get(name) for name in _SAME)))
 

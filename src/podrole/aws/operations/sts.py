@@ -1,4 +1,4 @@
-"""STS: sessions of roles and users, and who is calling. What is decided, ``podrole.sts`` decides."""
+"""STS: sessions of roles and users, and the caller's identity. ``podrole.sts`` makes the decisions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 class STS:
     """STS's operations over an account's directory, the issuers' keys and the world's vault.
 
-    ``region`` is the world's: the one that an exchange, which is not signed, is taken to be made in.
+    ``region`` is the world's region: an unsigned exchange counts as made in it.
     """
 
     def __init__(self, directory: IdentityDirectory, keys: KeySource, vault: Vault, region: str) -> None:
@@ -39,7 +39,7 @@ class STS:
         self._region = region
 
     async def assume_role_with_web_identity(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
-        """See podrole.sts.web_identity. Raises AWSError for a denial."""
+        """Exchange a web identity token for a session. Raises AWSError for a denial. See podrole.sts.web_identity."""
         call.region = self._region
         outcome = await exchange(call.parameters, self._directory, self._keys, circumstances(call))
         if isinstance(outcome, Denial):
@@ -47,7 +47,7 @@ class STS:
             raise denial_error(outcome)
         session = outcome.session
         call.principal = session.arn
-        call.explanation = _of_whom(outcome)
+        call.explanation = _token_owner(outcome)
         return _answer(
             call,
             f"    <Audience>{text(outcome.claims.effective_audience)}</Audience>\n"
@@ -60,7 +60,7 @@ class STS:
         )
 
     async def assume_role(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """See podrole.sts.assume_role. Raises AWSError for a denial."""
+        """Return a session of a role. Raises AWSError for a denial. See podrole.sts.assume_role."""
         candidate = self._candidate(call, caller)
         outcome = assume_role(call.parameters, candidate, caller.session, self._directory, circumstances(call))
         if isinstance(outcome, Denial):
@@ -75,14 +75,14 @@ class STS:
         )
 
     async def get_session_token(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """See podrole.sts.user_sessions. Raises AWSError for a denial."""
+        """Return a session of the calling user. Raises AWSError for a denial. See podrole.sts.user_sessions."""
         outcome = session_token(call.parameters, _user(caller), circumstances(call))
         if isinstance(outcome, Denial):
             raise denial_error(outcome)
         return _answer(call, self._credentials(outcome.session, outcome.minimum_token_size))
 
     async def get_federation_token(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """See podrole.sts.user_sessions. Raises AWSError for a denial."""
+        """Return a federated user's session. Raises AWSError for a denial. See podrole.sts.user_sessions."""
         candidate = self._candidate(call, caller)
         at = circumstances(call)
         outcome = federation_token(call.parameters, _user(caller), candidate, self._directory, at)
@@ -100,7 +100,7 @@ class STS:
         )
 
     async def get_caller_identity(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """Say who calls; allowed to everybody who can sign
+        """Return the caller's identity; every authenticated caller may ask
         (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html)."""
         principal = caller.principal
         return _answer(
@@ -111,7 +111,7 @@ class STS:
         )
 
     async def get_access_key_info(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
-        """Say whose an access key id is: the id itself holds its account
+        """Return the account of an access key id, which the id contains
         (https://docs.aws.amazon.com/STS/latest/APIReference/API_GetAccessKeyInfo.html)."""
         try:
             api.validate(call.parameters, api.ACCESS_KEY_INFO_PARAMETERS)
@@ -144,12 +144,12 @@ class STS:
 
 
 def denial_error(denial: Denial) -> AWSError:
-    """Return a denial as the endpoint's error: the client's words, and the reasons for the event log."""
+    """Return a denial as an error: AWS's text for the client, the reasons for the event log."""
     return AWSError(denial.code, denial.status, denial.message, why=denial.why, explanation=denial.explanation())
 
 
-def _of_whom(granted: Granted) -> dict[str, str]:
-    """Say whose token became the session, so that what the session does later leads back to its pod."""
+def _token_owner(granted: Granted) -> dict[str, str]:
+    """Return whose token was exchanged, so that the session's later calls can be traced to its pod."""
     claims = granted.claims
     found = {"subject": claims.subject, "issuer": claims.issuer, "provider": granted.provider.arn}
     kubernetes = claims.payload.get("kubernetes.io")
@@ -161,7 +161,7 @@ def _of_whom(granted: Granted) -> dict[str, str]:
 
 
 def _user(caller: Caller) -> User:
-    """Return the user behind the caller: sessions that stand for no user do not come this far."""
+    """Return the user behind the caller. Raises AWSError for a caller that is not a user."""
     if not isinstance(caller.entity, User):
         raise AWSError("AccessDenied", 403, "Only IAM users can call this operation.")
     return caller.entity

@@ -1,9 +1,9 @@
-"""The request that the service sees: written anew from the operation and its input.
+"""The request that the service sees: rebuilt from the operation and its input.
 
-moto reads requests loosely. It takes an action from a query string, a header or a form, a parameter from whichever of
-them has it, several spellings for one, and S3's operation from the mere presence of a word. So it never sees what the
-client sent: only what an SDK would have sent for the operation and the input that were authorized. An unknown member,
-header or query parameter does not survive.
+moto reads requests loosely. It takes an action or a parameter from the query string, a header or the form, accepts
+several spellings, and recognizes some operations of S3 by one word in the query. So it never sees what the client sent,
+only what an SDK would send for the authorized operation and input. Unknown members, headers and query parameters are
+dropped.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Canonical:
 
 
 def canonical(call: IdentifiedCall) -> Canonical:
-    """Write the request. Raises AWSError where the input cannot be written in one way."""
+    """Return the request for the service. Raises AWSError if the input could be read in two ways."""
     operation = operation_of(call)
     given = parameters(call)
     if call.protocol in ("query", "ec2"):
@@ -59,7 +59,7 @@ def canonical(call: IdentifiedCall) -> Canonical:
 
 
 def _marker(call: IdentifiedCall) -> str:
-    # moto takes the body, then the headers, for a query string where there is none. SDKs send this one to S3.
+    # Without a query string moto reads the body or the headers as one. SDKs send this parameter to S3.
     return f"x-id={call.operation}"
 
 
@@ -97,7 +97,7 @@ def _query_value(value: Any, shape: Shape, name: str, *, ec2: bool) -> Iterator[
 
 
 def to_text(value: Any) -> str:
-    """Write a value as a query, a header or XML has it."""
+    """Return a value as text, for a query, a header or XML."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, bytes):
@@ -113,7 +113,7 @@ def _json(given: Mapping[str, Any], shape: Shape | None) -> bytes:
 
 
 def _escaped(value: Any) -> bytes:
-    # Valid JSON either way; and no reader that tries the body as a form finds a second parameter in it.
+    # Valid JSON, and a reader that parses the body as a form finds no second parameter in it.
     return msgspec.json.encode(value).replace(b"&", b"\\u0026")
 
 
@@ -181,13 +181,15 @@ def _label(call: IdentifiedCall, value: Any, *, greedy: bool) -> str:
     parts = text.split("/")
     is_s3 = call.service.name == "s3"
     if (len(parts) > 1 and not greedy) if is_s3 else any(part in (".", "..", "") for part in parts):
-        # A path that one reader would take for another operation's than the next.
-        raise AWSError("InvalidURI", 400, "Couldn't parse the specified URI.", why=f"{text!r} is no part of a path.")
+        # Two readers could take the path for different operations.
+        raise AWSError(
+            "InvalidURI", 400, "Couldn't parse the specified URI.", why=f"{text!r} cannot be a part of a path."
+        )
     return quote(text, safe=_UNRESERVED + ("/" if greedy else ""))
 
 
 def _copy_source(value: str) -> str:
-    """Write what a copy is made of so that it can be read in one way."""
+    """Write the source of a copy so that it can be read in one way only."""
     source = copy_source(value)
     if source is None:
         raise AWSError(
@@ -236,7 +238,7 @@ def _body(
 
 
 def _xml(operation: OperationModel, given: Mapping[str, Any]) -> bytes:
-    """Write a body as botocore does, which botocore itself does best. Labels it wants, and gets, are thrown away."""
+    """Return the XML body as botocore writes it. botocore wants values for the labels too; they are not used."""
     from botocore.exceptions import BotoCoreError
     from botocore.serialize import create_serializer
 

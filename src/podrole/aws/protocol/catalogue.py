@@ -1,7 +1,7 @@
-"""Which AWS services there are, how each is recognized, and the model of each, loaded when it is first asked for.
+"""The AWS services: how a request to each is recognized, and the model of each.
 
-The table is generated from botocore (scripts/service_table.py); a model is botocore's own, read for one service at
-a time.
+The table is generated from botocore (scripts/service_table.py). The models are botocore's; a model is loaded when it is
+first needed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Service(msgspec.Struct, frozen=True):
-    """One service. ``moto`` is the host name under which moto simulates it, None where it does not."""
+    """One service. ``moto`` is the host name under which moto simulates it, None if it does not."""
 
     version: str
     protocols: tuple[str, ...]
@@ -64,7 +64,7 @@ def by_version() -> Mapping[str, tuple[Service, ...]]:
 
 @functools.cache
 def model(name: str) -> ServiceModel:
-    """Return botocore's model of one service. The first call for a service reads and decodes it: EC2's takes 0.1 s."""
+    """Return botocore's model of a service. The first call for a service reads it, which takes 0.1 s for EC2."""
     import botocore
     from botocore.model import ServiceModel
 

@@ -1,4 +1,4 @@
-"""Answers in CBOR, for clients of Smithy's RPC v2: moto answers in JSON, which is carried over by the model.
+"""Answers in CBOR, for clients of Smithy's RPC v2: moto's JSON answers are converted with the model.
 
 https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
 """
@@ -32,7 +32,9 @@ def cbor_answer(operation: OperationModel, answer: HTTPResponse) -> HTTPResponse
         parsed = JSONParser().parse({"status_code": 200, "headers": {}, "body": answer.body}, shape)
         parsed.pop("ResponseMetadata", None)
         written = bytearray()
-        RpcV2CBORSerializer()._serialize_data_item(written, parsed, shape)  # botocore offers requests alone
+        RpcV2CBORSerializer()._serialize_data_item(
+            written, parsed, shape
+        )  # botocore has a public method for requests only
         body = bytes(written)
     return HTTPResponse(answer.status, [*_kept(answer), *_HEADERS], body)
 
@@ -45,12 +47,12 @@ def cbor_error(status: int, code: str, message: str, request_id: str) -> HTTPRes
 
 def _error(answer: HTTPResponse) -> HTTPResponse:
     try:
-        told: Any = msgspec.json.decode(answer.body)
+        decoded: Any = msgspec.json.decode(answer.body)
     except msgspec.DecodeError:
-        told = None
-    told = told if isinstance(told, dict) else {}
-    code = str(told.get("__type") or "InternalFailure")
-    message = str(told.get("message") or told.get("Message") or "")
+        decoded = None
+    body = decoded if isinstance(decoded, dict) else {}
+    code = str(body.get("__type") or "InternalFailure")
+    message = str(body.get("message") or body.get("Message") or "")
     error = cbor_error(answer.status, code, message, "")
     return HTTPResponse(error.status, [*_kept(answer), *_HEADERS], error.body)
 

@@ -1,8 +1,8 @@
-"""The first station: which service, which operation, with which parameters.
+"""The first station: which operation of which service a request asks for, with which parameters.
 
-A request says so in one of six ways, and this station accepts exactly one answer. What could be read in two ways (a
-parameter given twice, an action in the URL and another in the body) is refused here, because the stations after it, and
-moto at the end, must all see the same request.
+There are six forms of a request. A request that could be read in two ways (a parameter given twice, one action in the
+URL and another in the body) is refused here, because the stations after it, and moto at the end, must all see the same
+request.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class _Reading(NamedTuple):
 
 
 def _claimed_scope(http: HTTPRequest) -> tuple[str, str] | None:
-    """Return region and signing name as the request claims them; nothing is believed of it but where to look."""
+    """Return the region and the signing name that the request claims. Not verified: they only say where to look."""
     text = http.header.get("authorization")
     if text is None:
         credential = next((value for name, value in http.query_pairs if name == "X-Amz-Credential"), None)
@@ -142,7 +142,7 @@ def _from_query(http: HTTPRequest, candidates: tuple[Service, ...]) -> _Reading:
     action, version = parameters.get("Action", ""), parameters.get("Version", "")
     of_version = catalogue.by_version().get(version, ())
     named = [one for one in of_version if not candidates or one in candidates]
-    if len(named) > 1:  # a version is shared: the operation decides, and of RDS and its descendants the eldest
+    if len(named) > 1:  # services share a version: the operation decides, and RDS comes before DocumentDB and Neptune
         named = [one for one in named if action in _operations(one.name)]
         named.sort(key=lambda one: one.name != one.signing)
     if not named or action not in _operations(named[0].name):
@@ -181,7 +181,7 @@ def _query_parameters(http: HTTPRequest) -> dict[str, str]:
 
 
 def _unquoted(text: str) -> str:
-    """Decode a name or value of a form. Most, tokens above all, have nothing to decode."""
+    """Decode a name or value of a form. Most, tokens above all, contain no escapes."""
     return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
 
 

@@ -1,8 +1,8 @@
-"""The input of a call, in the shape that botocore's model gives it: what authorization sees.
+"""The input of a call as a nested dict, as botocore's model describes it: what authorization sees.
 
-Every protocol is read into the same nested dict, member names as SDKs spell them. What the model does not know is left
-out, and what could be read in two ways is refused. podrole.aws.protocol.canonical writes the request that the service
-sees from this very dict, so nothing can be asked for that was not looked at.
+All protocols are read into the same form, with the member names of the SDKs. Members that the model does not have are
+left out; input that could be read in two ways is refused. podrole.aws.protocol.canonical writes the request for the
+service from this dict, so the service never sees anything that authorization has not seen.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from botocore.model import OperationModel, Shape
 
 _MOST_STEPS = 64
-"""How deep a query parameter's name may go; the deepest that a model has is far less."""
+"""The largest depth of a query parameter's name. Models need far less."""
 
 
 def parameters(call: IdentifiedCall) -> dict[str, Any]:
-    """Return the operation's input, read once. Raises AWSError for one that cannot be read.
+    """Return the operation's input, read once. Raises AWSError if it cannot be read.
 
-    Blobs are bytes, numbers and booleans of a query are converted, times stay as they were sent.
+    Blobs are bytes. Numbers and booleans of a query are converted. Times stay as they were sent.
     """
     if call.input is None:
         call.input = _read(call, operation_of(call))
@@ -152,7 +152,7 @@ def _query_value(node: Any, shape: Shape, *, ec2: bool) -> Any:
         for entry in _numbered(node):
             key = entry[key_name]
             if not isinstance(key, str) or key in entries:
-                raise ValueError("a key of a map is no text, or given twice")
+                raise ValueError("a key of a map is not a text, or is given twice")
             entries[key] = _query_value(entry.get(value_name, ""), shape.value, ec2=ec2)
         return entries
     if not isinstance(node, str):
@@ -281,8 +281,8 @@ def _rest(call: IdentifiedCall, shape: Shape) -> dict[str, Any]:
         if body is not None:
             found[bindings.payload] = body
     elif bindings.in_body:
-        told = _structure_of_json(_json_body(call), shape) if call.protocol == "rest-json" else _xml_body(call, shape)
-        found.update((member, value) for member, value in told.items() if member in bindings.in_body)
+        body = _structure_of_json(_json_body(call), shape) if call.protocol == "rest-json" else _xml_body(call, shape)
+        found.update((member, value) for member, value in body.items() if member in bindings.in_body)
     return found
 
 
@@ -373,7 +373,7 @@ def _header_member(text: str, shape: Shape) -> Any:
 
 def _payload(call: IdentifiedCall, shape: Shape) -> Any:
     if shape.type_name == "blob" or shape.serialization.get("streaming"):
-        return call.http.body  # whatever encoding it has is the object's own
+        return call.http.body  # its encoding belongs to the object
     body = content_of(call.http)
     if not body:
         return None

@@ -1,6 +1,6 @@
-"""Errors and answers in the shape of each protocol.
+"""Errors and answers in the form of each protocol.
 
-Query and EC2 bodies are as captured from AWS; JSON follows the protocols' definitions
+Query and EC2 bodies follow captured answers of AWS; JSON follows the protocols' definitions
 (https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html and its siblings).
 """
 
@@ -19,13 +19,13 @@ from podrole.aws.protocol.wire import HTTPResponse
 
 _XML = (b"content-type", b"text/xml")
 _REQUEST_ID = b"x-amzn-requestid"
-# What XML 1.0 has no place for, not even escaped (https://www.w3.org/TR/xml/#charsets).
+# Characters that XML 1.0 does not allow, not even escaped (https://www.w3.org/TR/xml/#charsets).
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 FAULT_NAMESPACE = "http://webservices.amazon.com/AWSFault/2005-15-09"
 
 
 def error_response(error: AWSError, service: Service | None, protocol: str, request_id: str) -> HTTPResponse:
-    """Render ``error`` for a client of ``protocol``."""
+    """Return ``error`` in the form of ``protocol``; ``service`` is None for a request that does not name one."""
     if service is not None and service.name == "s3":
         return _s3_error(error, request_id)
     if protocol == "ec2":
@@ -110,6 +110,6 @@ def _s3_error(error: AWSError, request_id: str) -> HTTPResponse:
         f"<RequestId>{request_id}</RequestId><HostId>podrole</HostId></Error>"
     )
     headers = [(b"content-type", b"application/xml"), (b"x-amz-request-id", request_id.encode())]
-    if "Region" in members:  # where SDKs look for the bucket's region, and the only place where a HEAD can say it
+    if "Region" in members:  # SDKs read the region here; the answer to a HEAD has no body
         headers.append((b"x-amz-bucket-region", members["Region"].encode()))
     return HTTPResponse(error.status, headers, body.encode())

@@ -1,7 +1,7 @@
-"""Input judged by the API's own model, before a service sees it: what must be there, lengths, numbers, patterns, enums.
+"""Validates input by botocore's model: required members, lengths, ranges, patterns, enums.
 
-All violations of one request go into one message, in the form that AWS's services share. The model is botocore's; a
-pattern that Python's ``re`` cannot express is not checked.
+All violations of a request go into one message, in the form that AWS's services share. A pattern that Python's ``re``
+cannot express is not checked. STS's parameters are validated by podrole.sts.parameters instead.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ _TAG_TEXT = re.compile(r"\[\\p\{L\}\\p\{Z\}\\p\{N\}_\.:/=\+\\-@\][+*]")
 
 
 def violations(given: Mapping[str, Any], shape: Shape) -> list[str]:
-    """Return every violation of the model, as AWS words each."""
+    """Return every violation of the model, in AWS's words."""
     return list(_structure(given, shape, ""))
 
 
 def message(found: list[str]) -> str:
-    """Return the one message that names all ``found``."""
+    """Return the one message that names all violations."""
     noun = "error" if len(found) == 1 else "errors"
     return f"{len(found)} validation {noun} detected: " + "; ".join(found)
 
@@ -63,7 +63,7 @@ def _elements(values: list[Any], shape: Shape, path: str) -> Iterator[str]:
         for number, value in enumerate(values, 1):
             yield from _structure(value, shape, f"{path}.{number}.member.")
         return
-    # Of plain values the list is named, once, with all that its members must be.
+    # For plain values the message names the list, once, with all constraints of its members.
     if any(next(_value(value, shape, path), None) is not None for value in values):
         yield _fault(path, f"Member must satisfy constraint: [{', '.join(_constraints(shape))}]")
 
@@ -107,7 +107,7 @@ def _fits(pattern: str, value: str) -> bool:
 
 @functools.cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """Return a model's pattern, written for Java, as Python's; None where it has no word for it."""
+    """Return a model's pattern, which is written for Java, compiled; None if Python cannot express it."""
     if r"\p{" in pattern:
         return None
     try:

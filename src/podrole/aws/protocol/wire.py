@@ -1,4 +1,4 @@
-"""HTTP as the stations see it: a request read whole, and a response ready to send."""
+"""HTTP as the stations see it: a whole request, and a response ready to send."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from urllib.parse import unquote
 from podrole.base.asgi import Receive, Scope, read_body
 
 MAX_BODY_BYTES = 256 * 1024 * 1024
-"""The largest request body. S3 takes 5 GiB in one request; a local endpoint holds it in memory."""
+"""The largest request body. S3 takes 5 GiB in one request; podrole keeps the body in memory."""
 
 
 @dataclass(frozen=True)
 class HTTPRequest:
-    """One request as it came. ``path`` and ``query`` are raw, percent-encodings and all; header names are
-    lower-case."""
+    """A request as it came. ``path`` and ``query`` are percent-encoded, as sent; header names are lower-case."""
 
     method: str
     path: str
@@ -28,7 +27,7 @@ class HTTPRequest:
 
     @functools.cached_property
     def header(self) -> dict[str, str]:
-        """The headers by name; of a repeated one the values joined with commas (RFC 9110 5.3)."""
+        """The headers by name; the values of a repeated header are joined with commas (RFC 9110 5.3)."""
         found: dict[str, str] = {}
         for name, value in self.headers:
             found[name] = f"{found[name]},{value}" if name in found else value
@@ -36,14 +35,14 @@ class HTTPRequest:
 
     @functools.cached_property
     def query_pairs(self) -> list[tuple[str, str]]:
-        """The query's parameters, decoded, in order. A ``+`` is a plus sign: AWS reads a blank only from ``%20``."""
+        """The query's parameters, decoded, in order. A ``+`` is a plus sign: for AWS only ``%20`` is a blank."""
         pairs = (part.partition("=") for part in self.query.split("&") if part)
         return [(unquote(name), unquote(value)) for name, _, value in pairs]
 
 
 @dataclass(frozen=True, slots=True)
 class HTTPResponse:
-    """One response: ``headers`` are what uvicorn takes, lower-case bytes."""
+    """A response. Header names are lower-case."""
 
     status: int
     headers: list[tuple[bytes, bytes]]

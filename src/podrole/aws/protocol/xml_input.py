@@ -13,7 +13,7 @@ _Convert = Callable[[str, Any], Any]
 
 
 def read_xml(body: bytes, shape: Shape, convert: _Convert) -> dict[str, Any]:
-    """Read a structure. Raises ValueError for what is no XML, or has a document type: entities are its only use."""
+    """Read a structure. Raises ValueError for a body that is not XML or declares a document type (and entities)."""
     if b"<!" in body.replace(b"<!--", b"").replace(b"<![CDATA[", b""):
         raise ValueError("the body declares a document type")
     try:
@@ -41,7 +41,7 @@ def _structure(element: ElementTree.Element, shape: Shape, convert: _Convert) ->
         where = member_shape.serialization
         name = str(where.get("name", member))
         if name in lists and member_shape.type_name != "list":
-            continue  # S3's older name for the one member of a list that it has since
+            continue  # the name that S3 used when the member was not a list yet
         if where.get("xmlAttribute"):
             local = name.rpartition(":")[2]
             text = next((value for key, value in element.attrib.items() if _local(key) == local), None)

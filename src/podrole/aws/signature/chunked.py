@@ -1,7 +1,7 @@
-"""The payload of an S3 request: a hash, a word instead of one, or chunks that carry signatures of their own.
+"""The payload of an S3 request: a hash, a keyword in place of a hash, or chunks with a signature each.
 
-https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html and sigv4-streaming-trailers.html. Each chunk's
-signature covers the one before it, so none can be left out, changed or moved.
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html and sigv4-streaming-trailers.html. A chunk's
+signature covers the signature of the chunk before it, so no chunk can be left out, changed or moved.
 """
 
 from __future__ import annotations
@@ -23,14 +23,15 @@ _CHUNK = re.compile(rb"([0-9a-fA-F]{1,8})(?:;chunk-signature=([0-9a-f]{64}))?\r\
 _TRAILER = re.compile(rb"([A-Za-z0-9-]+):([^\r\n]*)\r?\n")
 _TRAILER_SIGNATURE = "x-amz-trailer-signature"
 MIN_CHUNK_BYTES = 8_192
-"""Of all chunks but the last (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html)."""
+"""The smallest size of all chunks but the last (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html)."""
 _ENDED_EARLY = "The request body terminated unexpectedly"
 
 
 def s3_payload_hash(http: HTTPRequest, signature: Signature, stated: str | None) -> str:
-    """Return what goes into the canonical request for the body, having made sure that it fits the body.
+    """Return what stands for the body in the canonical request. Raises SignatureRefused if it does not fit the body.
 
-    ``stated`` is the header ``x-amz-content-sha256``. Raises SignatureRefused where it cannot be right.
+    ``stated`` is the header ``x-amz-content-sha256``, None if it is missing. Does not look into a body in chunks: see
+    ``decode``.
     """
     if stated is None and signature.presigned:
         stated = next(
@@ -54,10 +55,10 @@ def s3_payload_hash(http: HTTPRequest, signature: Signature, stated: str | None)
 
 
 def decode(http: HTTPRequest, signature: Signature, secret: str) -> HTTPRequest:
-    """Return the request with the content of a body in chunks, every signature in it verified. Raises SignatureRefused.
+    """Verify a body in chunks and return the request with their content as its body. Raises SignatureRefused.
 
-    Trailers become headers, but only checksums that ``x-amz-trailer`` announced: what the request does was settled by
-    its headers, and nothing that comes after them can change it.
+    Trailers become headers, but only checksums that ``x-amz-trailer`` announced: no other trailer may change what the
+    signed headers say. A request whose body is not in chunks is returned as it is.
     """
     form = http.header.get("x-amz-content-sha256")
     if form not in _STREAMING:
@@ -92,7 +93,7 @@ def decode(http: HTTPRequest, signature: Signature, secret: str) -> HTTPRequest:
     _require_announced(http, trailers)
     if length != len(content):
         raise _refused("IncompleteBody", "The request body does not have the length that it states.")
-    # What is left is a plain body, so nothing may say that it is in chunks.
+    # The body is plain now, so no header may say that it is in chunks.
     dropped = {"x-amz-content-sha256", "x-amz-decoded-content-length", "x-amz-trailer", "content-encoding"}
     encodings = [
         part.strip()
@@ -120,7 +121,7 @@ def _require_announced(http: HTTPRequest, trailers: dict[str, str]) -> None:
 
 
 class _ChunkSigner:
-    """Checks signatures that each cover the one before, the request's own first."""
+    """Checks the signatures of chunks. Each covers the one before; the first covers the request's own signature."""
 
     def __init__(self, signature: Signature, secret: str) -> None:
         self._key = sigv4.signing_key(secret, signature.date, signature.region, signature.service)
@@ -146,7 +147,7 @@ class _ChunkSigner:
 
 
 class _Reader:
-    """Reads chunks from a body that is all there."""
+    """Reads chunks from a whole body."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -181,7 +182,7 @@ class _Reader:
         return found
 
     def end(self) -> None:
-        """Nothing follows the last chunk: it would be covered by no signature."""
+        """Refuse bytes after the last chunk: no signature covers them."""
         if self._at != len(self._body):
             raise _refused("IncompleteBody", "The request body goes on after its last chunk.")
 

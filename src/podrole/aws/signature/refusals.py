@@ -1,8 +1,8 @@
-"""A refused signature in each service's own words.
+"""A refused signature as each service answers it.
 
-Query services (STS, IAM) name each fault; EC2 and the JSON services have fewer words for them; S3 has others
-(``podrole.aws.signature.s3_refusals``). Codes, statuses and texts are those seen from AWS; docs/fidelity.md says which
-are sure.
+Query services (STS, IAM) name each fault; EC2 and the JSON services distinguish fewer; S3 has its own errors
+(``podrole.aws.signature.s3_refusals``). Codes, statuses and texts are those observed on AWS; docs/fidelity.md says
+which are confirmed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _TOO_LATE = (Fault.EXPIRED_TOKEN, Fault.EXPIRED_SIGNATURE, Fault.EXPIRED_URL)
 
 
 def refusal(refused: SignatureRefused, service: Service, protocol: str) -> AWSError:
-    """Return the error that ``service`` answers."""
+    """Return the error that ``service`` answers, with the reason for the event log."""
     if service.name == "s3":
         error = s3_refusal(refused)
     elif protocol == "ec2":

@@ -1,6 +1,6 @@
-"""A refused signature in S3's words.
+"""A refused signature as S3 answers it.
 
-S3 speaks of "the authorization header" or of the query's parameters, names what it expected, and shows what it signed
+S3 names the authorization header or the query parameter, says what it expected, and shows the text that it signed
 (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html).
 """
 
@@ -28,7 +28,7 @@ def s3_refusal(refused: SignatureRefused) -> AWSError:
 
 
 def wrong_region(region: str, expected: str, *, presigned: bool) -> AWSError:
-    """Return S3's answer to a request that is signed for another region than its bucket's. SDKs follow it."""
+    """Return S3's answer to a request signed for another region than its bucket's. SDKs retry in the right one."""
     text = f"the region '{region}' is wrong; expecting '{expected}'"
     members = {"Region": expected}
     if presigned:
@@ -90,7 +90,7 @@ def _scope(refused: SignatureRefused) -> AWSError:
 
 
 def _mismatch(refused: SignatureRefused) -> AWSError:
-    # S3 alone shows what it signed: it holds neither the key nor the expected signature.
+    # Only S3 shows the text that it signed. It contains neither the key nor the expected signature.
     canonical, to_sign = refused.evidence.get("canonical_request", ""), refused.evidence.get("string_to_sign", "")
     members = {
         "AWSAccessKeyId": refused.evidence.get("key_id", ""),
@@ -136,7 +136,7 @@ def _bytes(text: str) -> str:
 
 
 _BY_FAULT: dict[Fault, Callable[[SignatureRefused], AWSError]] = {
-    Fault.MISSING: lambda _: _query_error(_QUERY_INCOMPLETE),  # an anonymous request never comes this far
+    Fault.MISSING: lambda _: _query_error(_QUERY_INCOMPLETE),  # a request without any part of a signature is anonymous
     Fault.TWO_SIGNATURES: lambda _: AWSError(
         "InvalidArgument",
         400,

@@ -1,6 +1,6 @@
-"""AWS Signature Version 4, on the signing side: for the Pod Identity agent, which calls EKS Auth.
+"""Signing with AWS Signature Version 4, for the Pod Identity agent, which calls EKS Auth.
 
-It writes what ``podrole.aws.signature.sigv4`` verifies, from the same canonical request.
+Uses the canonical request of ``podrole.aws.signature.sigv4``, which verifies it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from podrole.sts.credentials import Credentials
 def signed_headers(
     method: str, url: str, body: bytes, credentials: Credentials, service: str, region: str, now: float
 ) -> dict[str, str]:
-    """Return the headers of a JSON request, signed. ``now`` is epoch seconds; the URL has no query."""
+    """Return the headers of a signed JSON request. ``now`` is epoch seconds. The URL must not have a query string."""
     parts = urlsplit(url)
     timestamp = datetime.datetime.fromtimestamp(int(now), datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
     headers = {

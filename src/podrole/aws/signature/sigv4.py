@@ -1,12 +1,13 @@
-"""AWS Signature Version 4, on the verifying side. Pure.
+"""Verifying AWS Signature Version 4. Pure.
 
-What a client signed is rebuilt from the request as it came, byte by byte, and compared
-(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html). Order and texts of the
-checks are those of AWS's query services; ``podrole.aws.signature.refusals`` turns each fault into another service's
-words where it has its own. The order:
+The text that the client signed is rebuilt from the bytes of the request, and its signature is compared with the one
+sent (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html). The order and the
+texts of the checks are those of AWS's query services; ``podrole.aws.signature.refusals`` translates each fault for the
+other services. The order:
 
-1. ``parse_signature``: the header or the query string, not both; its parts; ``host`` is signed; the date's format
-2. ``check_time``: fifteen minutes around now, or a presigned S3 URL's own life
+1. ``parse_signature``: in the header or the query string, not in both; the required parts; ``host`` is signed; the
+   date's format
+2. ``check_time``: at most 15 minutes from now, or the lifetime of a presigned S3 URL
 3. ``check_scope``: five elements, and each of them
 4. the session token and the access key (podrole.aws.authenticate)
 5. ``check_signature``
@@ -64,7 +65,10 @@ class Fault(StrEnum):
 
 
 class SignatureRefused(Exception):
-    """The request does not prove who sent it. ``message`` is the text of AWS's query services."""
+    """The request does not prove who sent it.
+
+    ``message`` is the text of AWS's query services; ``evidence`` holds the values that other services' texts need.
+    """
 
     def __init__(self, fault: Fault, message: str, **evidence: str) -> None:
         super().__init__(message)
@@ -102,14 +106,14 @@ class Signature:
 
 
 def is_signed(request: HTTPRequest) -> bool:
-    """Say whether the request carries any SigV4 material, complete or not."""
+    """Return whether the request carries any part of a SigV4 signature."""
     return "authorization" in request.header or any(name in QUERY_PARAMETERS for name, _ in request.query_pairs)
 
 
 def parse_signature(request: HTTPRequest) -> Signature:
     """Read the signature from the Authorization header or the query string. Raises SignatureRefused.
 
-    Checks its form (the required parts, that ``host`` is signed, the date's format), not its truth.
+    Checks only its form: the required parts, that ``host`` is signed, the date's format.
     """
     in_query = bool(request.query) and any(name == "X-Amz-Algorithm" for name, _ in request.query_pairs)
     text = request.header.get("authorization")
@@ -137,7 +141,7 @@ def _from_header(request: HTTPRequest, text: str) -> Signature:
                 f"'{_word(name)}' not a valid key=value pair (missing equal-sign) in Authorization header "
                 f"(hashed with SHA-256 and encoded with Base64): '{_digest(text)}'.",
             )
-        parts[name] = value  # of a repeated part the last wins
+        parts[name] = value  # the last one of a repeated part counts
     timestamp = request.header.get("x-amz-date") or request.header.get("date", "")
     missing = [
         f"Authorization header requires '{name}' parameter. "
@@ -163,7 +167,7 @@ def _from_header(request: HTTPRequest, text: str) -> Signature:
 def _from_query(request: HTTPRequest) -> Signature:
     query: dict[str, str] = {}
     for name, value in request.query_pairs:
-        query.setdefault(name, value)  # of a repeated parameter the first wins
+        query.setdefault(name, value)  # the first one of a repeated parameter counts
     if query["X-Amz-Algorithm"] != ALGORITHM:
         raise SignatureRefused(
             Fault.ALGORITHM, "Missing Authentication Token", algorithm=_word(query["X-Amz-Algorithm"]), presigned="yes"
@@ -226,9 +230,9 @@ def _signature(
 
 
 def check_time(signature: Signature, now: float, *, s3: bool = False) -> None:
-    """Refuse a signature outside the window of fifteen minutes around ``now``.
+    """Refuse a signature made more than 15 minutes before or after ``now`` (epoch seconds). Raises SignatureRefused.
 
-    S3 takes a presigned URL for as long as it says; all other services overlook ``X-Amz-Expires``.
+    S3 accepts a presigned URL for the lifetime in ``X-Amz-Expires``; all other services ignore that parameter.
     """
     signed_at, seconds = signature.signed_at, int(now)
     if s3 and signature.presigned:
@@ -275,7 +279,10 @@ def _check_life(signature: Signature, now: int) -> None:
 
 
 def check_scope(signature: Signature, *, service: str, region_pattern: re.Pattern[str]) -> None:
-    """Refuse a credential scope of another form, for another service or day, or whose region is none."""
+    """Refuse a credential scope of another form, for another service or day, or without a valid region.
+
+    Raises SignatureRefused.
+    """
     if signature.credential.count("/") != 4:
         raise SignatureRefused(
             Fault.CREDENTIAL,
@@ -309,9 +316,9 @@ def check_scope(signature: Signature, *, service: str, region_pattern: re.Patter
 
 
 def check_signed_headers(request: HTTPRequest, signature: Signature, *, s3: bool) -> None:
-    """Refuse a header that decides what the request does and is not signed. Raises SignatureRefused.
+    """Refuse an unsigned header that decides what the request does. Raises SignatureRefused.
 
-    Of S3 every ``x-amz-`` header is; of services that name the operation in ``x-amz-target``, that one.
+    S3 requires every ``x-amz-`` header to be signed; services that name the operation in ``x-amz-target``, that one.
     """
     signed = signature.signed_headers
     if s3:
@@ -327,9 +334,9 @@ def check_signed_headers(request: HTTPRequest, signature: Signature, *, s3: bool
 
 
 def check_signature(request: HTTPRequest, signature: Signature, secret: str, payload_hash: str, *, s3: bool) -> None:
-    """Compare the signature with the one that ``secret`` gives, in constant time. Raises SignatureRefused.
+    """Compare the signature with the one made with ``secret``, in constant time. Raises SignatureRefused.
 
-    ``payload_hash`` is what the request signed for its body; that it fits the body is the caller's to check.
+    ``payload_hash`` stands for the body in the signed text. Does not check that it fits the body.
     """
     canonical = canonical_request(request, signature, payload_hash, s3=s3)
     to_sign = string_to_sign(signature, canonical)
@@ -347,7 +354,7 @@ def check_signature(request: HTTPRequest, signature: Signature, secret: str, pay
 
 @functools.lru_cache(maxsize=1024)
 def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
-    """Derive the key for a day, a region and a service. The same caller asks for the same one all day."""
+    """Derive the signing key of a day, a region and a service. Cached: a caller uses the same one all day."""
     key = b"AWS4" + secret.encode()
     for part in (date, region, service, TERMINATOR):
         key = hmac.digest(key, part.encode("utf-8", "replace"), hashlib.sha256)
@@ -362,11 +369,11 @@ def string_to_sign(signature: Signature, canonical: bytes) -> str:
 def canonical_request(request: HTTPRequest, signature: Signature, payload_hash: str, *, s3: bool) -> bytes:
     """Rebuild the canonical request that the client must have signed.
 
-    S3 encodes the path once and leaves it as it is; every other service normalizes dot segments and encodes it twice.
-    Header values are the bytes that came, blanks around them and runs of blanks taken out.
+    For S3 the path is encoded once and not normalized; for every other service dot segments are removed and the path is
+    encoded twice. Header values are the received bytes, trimmed, with runs of blanks collapsed to one.
     """
     header = request.header
-    # A header that was signed and did not come stands here empty: what is rebuilt cannot match, and that is the answer.
+    # A signed header that is missing from the request is empty here, so the signature does not match.
     lines = [
         f"{name}:".encode("utf-8", "replace") + b" ".join(header.get(name, "").encode("latin-1").split()) + b"\n"
         for name in signature.signed_headers
@@ -389,14 +396,14 @@ def body_hash(body: bytes) -> str:
 
 
 def claims_hash(value: str) -> bool:
-    """Say whether an ``x-amz-content-sha256`` is a hash and not one of S3's words."""
+    """Return whether an ``x-amz-content-sha256`` is a hash, not one of S3's keywords."""
     return bool(_HEX_HASH.fullmatch(value))
 
 
 def _canonical_path(path: str, *, s3: bool) -> str:
     if path == "/":
         return path
-    if s3:  # segment by segment: an encoded slash is part of a key's name
+    if s3:  # by segment: an encoded slash belongs to a key's name
         raw = path.encode("latin-1")
         return "/".join(quote(unquote_to_bytes(segment), safe=_UNRESERVED) for segment in raw.split(b"/"))
     return quote(_without_dot_segments(path).encode("latin-1"), safe="/" + _UNRESERVED)
@@ -458,12 +465,12 @@ def _extended(seconds: int) -> str:
 
 
 def _digest(text: str) -> str:
-    """AWS shows an Authorization header only as a hash, so that no signature is repeated."""
+    """Return the hash that AWS shows in place of an Authorization header, so that no signature is repeated."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _word(text: str) -> str:
-    """Show a word of an Authorization header, unless it could be a secret that was put into the wrong place."""
+    """Return a word of an Authorization header for a message, or its length if it could be a misplaced secret."""
     return text if _WORD.fullmatch(text) else f"({len(text)} characters)"
 
 
