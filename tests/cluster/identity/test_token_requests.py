@@ -27,6 +27,14 @@ OBJECTS: dict[str, list[dict[str, Any]]] = {
     "serviceaccounts": [{"metadata": {"name": "app", "namespace": "demo", "uid": "account-uid"}}],
     "pods": [
         {"metadata": {"name": "web", "namespace": "demo", "uid": "pod-uid"}, "spec": {"serviceAccountName": "app"}},
+        {
+            "metadata": {"name": "bound", "namespace": "demo", "uid": "u"},
+            "spec": {"serviceAccountName": "app", "nodeName": "n1"},
+        },
+        {
+            "metadata": {"name": "lost", "namespace": "demo", "uid": "u"},
+            "spec": {"serviceAccountName": "app", "nodeName": "n2"},
+        },
         {"metadata": {"name": "others", "namespace": "demo", "uid": "u"}, "spec": {"serviceAccountName": "other"}},
         {"metadata": {"name": "away", "namespace": "elsewhere", "uid": "u"}, "spec": {"serviceAccountName": "app"}},
     ],
@@ -172,3 +180,18 @@ async def test_a_token_cannot_be_bound_to_anything_else(reference: dict[str, str
 async def test_a_pod_of_another_namespace_is_not_found() -> None:
     with pytest.raises(StatusError, match='pods "away" not found'):
         await answered(bound("Pod", "away"))
+
+
+@pytest.mark.parametrize(
+    ("pod", "node"),
+    [("web", None), ("bound", {"name": "n1", "uid": "node-uid"}), ("lost", {"name": "n2"})],
+)
+async def test_a_token_bound_to_a_pod_names_the_node_of_the_pod(pod: str, node: dict[str, str] | None) -> None:
+    assert (await claims_of(bound("Pod", pod)))["kubernetes.io"].get("node") == node
+
+
+@pytest.mark.parametrize(("seconds", "warned"), [(7200, False), (7201, True)])
+async def test_a_shortened_token_is_reported_as_a_warning(seconds: int, warned: bool) -> None:
+    asked = call()
+    await requests(7200).create(asked, {"metadata": {}, "spec": {"expirationSeconds": seconds}})
+    assert bool(asked.warnings) is warned

@@ -1,6 +1,6 @@
-"""Calling a webhook: HTTPS to a URL or a service, trusting its caBundle, in the time that it is given.
+"""Calls of webhooks: HTTPS to a URL or a service, verified with the caBundle, within the timeout.
 
-What goes wrong is told in the words of Go's HTTP client, which is what people find when they search for them.
+Errors have the words of Go's HTTP client, which people search for.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     import httpx2
 
 ServiceResolver = Callable[[str, str, int], tuple[str, int] | None]
-"""Where a service's port is really listening: (namespace, name, port) -> (host, port), None for no such service.
-Raises NoEndpoints where no pod is ready to answer."""
+"""Returns where a service's port listens: (namespace, name, port) -> (host, port), None if there is no such service.
+Raises NoEndpoints if no pod is ready to answer."""
 
 MAX_CLIENTS = 32
 """Clients that are kept, each for one caBundle. A cluster has one bundle for each webhook, and a new one when its
-certificate authority changes; over this number a call to the least used has to connect anew."""
+certificate authority changes; beyond this number, a call to the least used one has to connect again."""
 
 MAX_ANSWER_BYTES = 3 * 1024 * 1024
 _HEADERS = {
@@ -34,7 +34,7 @@ _HEADERS = {
 
 
 class CallError(Exception):
-    """The webhook could not be asked; the text is what stands after ``failed calling webhook "name": ``."""
+    """The call failed; the text follows ``failed calling webhook "name": `` in the refusal."""
 
 
 class NoEndpoints(Exception):
@@ -43,7 +43,7 @@ class NoEndpoints(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """``url`` is what the webhook is called by, ``address`` where it is; ``name`` is what its certificate must hold."""
+    """``url`` is for messages, ``address`` is the URL that is called; the certificate must be valid for ``name``."""
 
     url: str
     address: str
@@ -89,7 +89,7 @@ class WebhookCaller:
     def _target(self, config: Mapping[str, Any], seconds: int) -> _Target:
         service = config.get("service")
         if service is None:
-            import httpx2  # imported with the first call, not with the server
+            import httpx2  # imported at the first call, not at the start of the server
 
             url = httpx2.URL(config["url"]).copy_merge_params({"timeout": f"{seconds}s"})
             return _Target(str(url), str(url), url.netloc.decode(), url.host)
@@ -146,7 +146,7 @@ async def _post(client: httpx2.AsyncClient, target: _Target, body: bytes) -> byt
             response = await client.send(request, stream=True)
             break
         except (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError) as problem:
-            # A connection kept from last time may have been closed meanwhile; a second one is new.
+            # A kept connection may have been closed meanwhile; the second attempt opens a new one.
             if attempt == 2:
                 raise _call_failed(target, "EOF") from problem
         except httpx2.TransportError as problem:

@@ -1,8 +1,8 @@
-"""The line from defaults to validation, in kube-apiserver's order, and the event that tells of it.
+"""The admission plugins in kube-apiserver's order, and the event that reports their work.
 
-NamespaceLifecycle, ServiceAccount, Priority, DefaultTolerationSeconds, MutatingAdmissionWebhook; then all of them once
-more where a webhook changed something that another one wants to see again. ValidatingAdmissionWebhook comes after the
-object's own validation.
+NamespaceLifecycle, ServiceAccount, Priority, DefaultTolerationSeconds, MutatingAdmissionWebhook; then all of them a
+second time if a webhook has changed something that another one asks to see (reinvocation). ValidatingAdmissionWebhook
+runs after the object's own validation.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class AdmissionChain:
         pods.admit(request, self._store, self._suffix)
 
     def record(self, request: AdmissionAttributes, refusal: StatusError | None) -> None:
-        """Write the event of a new pod: ``refusal`` says why it is not stored, None that it is."""
+        """Record the event of a new pod; ``refusal`` is why it was not stored, None if it was."""
         if self._events is None or request.operation != "CREATE" or request.resource.plural != "pods":
             return
         if request.subresource:
@@ -100,7 +100,7 @@ class AdmissionChain:
 
 
 def _summary(request: AdmissionAttributes) -> str:
-    """Say in one sentence what the webhooks did."""
+    """Return one sentence on what the webhooks did."""
     if not request.trace:
         return "no webhook is registered for it"
     return "; ".join(f"{one.webhook}: {one.outcome}" + (f" ({one.why})" if one.why else "") for one in request.trace)

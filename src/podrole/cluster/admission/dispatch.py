@@ -54,7 +54,7 @@ class WebhookDispatcher:
         self._conditions = conditions
 
     def registered(self) -> list[NumberedWebhook]:
-        """Return every webhook, configurations by name, each one's webhooks in order."""
+        """Return every registered webhook, ordered by the name of its configuration and its place in it."""
         every = [
             RegisteredWebhook(configuration["metadata"]["name"], webhook)
             for configuration in self._store.list(self._configurations)
@@ -63,7 +63,7 @@ class WebhookDispatcher:
         return [NumberedWebhook(one, index) for index, one in enumerate(every)]
 
     def namespace_labels(self, request: AdmissionAttributes) -> Mapping[str, str] | None:
-        """Return the labels that namespaceSelectors look at, None for cluster-scoped objects."""
+        """Return the labels that a namespaceSelector is compared with, None for cluster-scoped objects."""
         if request.resource is _NAMESPACES:
             namespace = request.object or request.old
         elif request.resource.namespaced:
@@ -81,9 +81,9 @@ class WebhookDispatcher:
         *,
         explain: bool = True,
     ) -> bool:
-        """Say whether the webhook sees the request; the trace says why not, where only little is missing.
+        """Say whether the webhook is called; if its rules match and it is not called, the trace says why.
 
-        Raises StatusError (403) where a condition cannot be evaluated and the webhook must not be passed over.
+        Raises StatusError (403) if a condition cannot be evaluated and the failurePolicy is Fail.
         """
         decision = match_webhook(hook.webhook, request, labels)
         why = decision.why
@@ -111,9 +111,9 @@ class WebhookDispatcher:
     async def ask(
         self, hook: NumberedWebhook, request: AdmissionAttributes, round_: int = 0
     ) -> tuple[WebhookTrace, WebhookResponse | None]:
-        """Ask one webhook whether it allows the request; what it says besides is noted in the request.
+        """Call one webhook; its warnings and audit annotations are added to the request.
 
-        The verdict is None where the call failed and its failurePolicy is to go on without. Raises StatusError.
+        The response is None if the call failed and the failurePolicy is Ignore. Raises StatusError.
         """
         trace = self._trace(hook, request, "failed", round_)
         if request.dry_run and hook.webhook.get("sideEffects") not in ("None", "NoneOnDryRun"):

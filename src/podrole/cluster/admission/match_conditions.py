@@ -1,4 +1,4 @@
-"""matchConditions: the CEL expressions by which a webhook says more exactly what it wants to see.
+"""matchConditions: CEL expressions that select the requests which a webhook is called for.
 
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#matching-requests-matchconditions
 """
@@ -23,7 +23,7 @@ _MISSING_KEY = re.compile(r'.*Key not found in map : "?(.*?)"?')
 
 
 class ConditionFailed(Exception):
-    """An expression could not be evaluated, and the webhook's failurePolicy is to fail."""
+    """An expression could not be evaluated, and the webhook's failurePolicy is Fail."""
 
 
 class MatchConditions:
@@ -34,9 +34,9 @@ class MatchConditions:
         self._compiled = functools.lru_cache(maxsize=256)(self._compile)
 
     def unmet(self, webhook: _Map, request: AdmissionAttributes) -> str | None:
-        """Return which condition keeps the webhook from being called, None where none does. Raises ConditionFailed.
+        """Return why the conditions keep the webhook from being called, None if they do not. Raises ConditionFailed.
 
-        One that is false decides, whatever else fails.
+        A condition that is false decides, even if another one fails.
         """
         conditions = webhook.get("matchConditions")
         if not conditions:
@@ -63,7 +63,7 @@ class MatchConditions:
         return f"a matchCondition cannot be evaluated, and its failurePolicy is Ignore: {text}"
 
     def _evaluate(self, expression: str, variables: Object) -> Any:
-        """Return the value of an expression: a string where it cannot be evaluated, or costs too much."""
+        """Return the value of an expression; the error as a string if it cannot be evaluated or costs too much."""
         try:
             return self._compiled(expression).eval(data=variables).value()
         except RuntimeError as problem:
@@ -96,7 +96,7 @@ def _error(value: Any) -> str:
 
 
 def _question(request: AdmissionAttributes) -> Object:
-    """Return the ``authorizer`` variable: nothing asked yet, on behalf of the request's user."""
+    """Return the initial value of the ``authorizer`` variable, for the request's user."""
     resource = request.resource
     user = {"user": request.user.name, "groups": list(request.user.groups)}
     about = {

@@ -1,7 +1,7 @@
-"""Which webhooks a request goes to: a pure decision, with its reason.
+"""Which webhooks are called for a request: a pure decision, with its reason.
 
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#webhook-request-and-response
-The steps, for each webhook: the namespace's labels, the object's labels, then the rules.
+The steps for each webhook: the rules, the namespace's labels, the object's labels.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from podrole.cluster.core.label_selectors import label_selector
 Object = dict[str, Any]
 
 EXEMPT = frozenset({"mutatingwebhookconfigurations", "validatingwebhookconfigurations"})
-"""Never sent to any webhook: a broken webhook must not keep one from removing it."""
+"""Never sent to webhooks, so that a broken webhook can always be removed."""
 
 
 NO_RULE = "no rule matches the operation and the resource"
@@ -42,7 +42,7 @@ class RegisteredWebhook:
 
 @dataclass(frozen=True, slots=True)
 class WebhookMatch:
-    """Whether the webhook is called; ``why`` says why not. ``rules_match`` tells near misses from the unconcerned."""
+    """Whether the webhook is called. ``why`` is the reason if not; ``rules_match``: only a selector does not match."""
 
     called: bool
     why: str = ""
@@ -52,10 +52,10 @@ class WebhookMatch:
 def match_webhook(
     webhook: Mapping[str, Any], request: AdmissionAttributes, namespace_labels: Mapping[str, str] | None
 ) -> WebhookMatch:
-    """Say whether the webhook is to see the request.
+    """Decide whether the webhook is called for the request.
 
     ``namespace_labels`` are those of the request's namespace, of the object itself where that is a namespace, None for
-    other cluster-scoped objects (which every namespaceSelector lets through).
+    other cluster-scoped objects (which every namespaceSelector selects).
     """
     if request.resource.plural in EXEMPT:
         return WebhookMatch(called=False, why="webhook configurations are never sent to webhooks")

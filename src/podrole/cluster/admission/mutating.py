@@ -1,4 +1,4 @@
-"""MutatingAdmissionWebhook: each registered webhook in turn, every one seeing what those before it did.
+"""MutatingAdmissionWebhook: calls the registered webhooks one after the other; each sees the changes of those before.
 
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 """
@@ -17,15 +17,15 @@ from podrole.cluster.patching.json_patches import MAX_OPERATIONS, apply_json_pat
 
 Object = dict[str, Any]
 Redecode = Callable[[AdmissionAttributes, Any], Object]
-"""Makes an object of what a webhook's patch left: decoded strictly, defaulted. Raises StatusError."""
+"""Decodes and defaults the result of a webhook's patch. Raises StatusError."""
 
 
 @dataclass(slots=True)
 class ReinvocationState:
-    """What is remembered between the first round and the one that reinvokes.
+    """What the first round leaves for the second one, which reinvokes webhooks.
 
-    ``reinvocable`` are the webhooks called so far that ask for it; ``due`` those to be called once more; ``output`` is
-    the object as the last webhook left it.
+    ``reinvocable``: the webhooks called so far that ask to be reinvoked. ``due``: those to call again. ``changed``:
+    whether anything has changed the object. ``output``: the object after the last webhook.
     """
 
     number: int = 0
@@ -35,7 +35,7 @@ class ReinvocationState:
     output: Object | None = None
 
     def mark_changed(self) -> None:
-        """Make those called so far due again."""
+        """Record a change: the webhooks called so far that ask for it are to be called again."""
         self.due |= self.reinvocable
         self.reinvocable = set()
         self.changed = True
@@ -49,7 +49,7 @@ class MutatingWebhooks:
         self._redecode = redecode
 
     async def admit(self, request: AdmissionAttributes, state: ReinvocationState) -> None:
-        """Call those that match; in a second round only those that are due. Raises StatusError."""
+        """Call the webhooks that match; in the second round only those that are due. Raises StatusError."""
         if state.number and request.object != state.output:
             state.mark_changed()  # the built-in plugins did
         labels = self._dispatch.namespace_labels(request)
@@ -67,7 +67,7 @@ class MutatingWebhooks:
         state.output = request.object
 
     async def _call(self, request: AdmissionAttributes, hook: NumberedWebhook, round_: int) -> bool:
-        """Call one webhook and do as it says. Return whether it changed the object."""
+        """Call one webhook and apply its patch. Return whether it changed the object."""
         trace, verdict = await self._dispatch.ask(hook, request, round_)
         if verdict is None:
             return False
@@ -78,7 +78,7 @@ class MutatingWebhooks:
     def _patch(
         self, request: AdmissionAttributes, hook: NumberedWebhook, trace: WebhookTrace, patch: list[Any]
     ) -> bool:
-        """Apply a webhook's patch. What it asked for but cannot be done is an error whatever its failurePolicy."""
+        """Apply a webhook's patch. One that cannot be applied is an error whatever the failurePolicy."""
         trace.patch = patch
         trace.outcome = "failed"
         if request.operation == "CONNECT":
@@ -101,7 +101,7 @@ class MutatingWebhooks:
 
 
 def _patched(obj: Object, patch: list[Any]) -> Any:
-    """Raises ValueError. A patch takes time on the event loop, so it is bounded as a client's own is."""
+    """Return the patched object. As for a client, the number of operations is bounded. Raises ValueError."""
     if len(patch) > MAX_OPERATIONS:
         raise ValueError(f"the patch has {len(patch)} operations, more than {MAX_OPERATIONS}")
     return apply_json_patch(obj, patch)

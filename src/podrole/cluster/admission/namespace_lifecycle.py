@@ -1,4 +1,4 @@
-"""NamespaceLifecycle: nothing new in a namespace that is not there, or that is going."""
+"""NamespaceLifecycle: no new objects in a namespace that is missing or being terminated."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from podrole.cluster.core.errors import resource_forbidden, resource_not_found
 from podrole.cluster.core.store import Store
 from podrole.cluster.kinds.registry import BY_NAME
 
-IMMORTAL = frozenset({"default", "kube-public", "kube-system"})
+UNDELETABLE = frozenset({"default", "kube-public", "kube-system"})
 _NAMESPACES = BY_NAME["namespaces"]
 
 
 def admit(request: AdmissionAttributes, store: Store) -> None:
-    """Raises StatusError: 404 for a missing namespace, 403 for one that is being terminated or must stay."""
+    """Check a request against its namespace.
+
+    Raises StatusError: 404 for a missing namespace, 403 for one that is being terminated or cannot be deleted.
+    """
     resource = request.resource
     if request.operation == "DELETE":
-        if resource is _NAMESPACES and request.name in IMMORTAL:
+        if resource is _NAMESPACES and request.name in UNDELETABLE:
             raise resource_forbidden("", "namespaces", request.name, "this namespace may not be deleted")
         return
     if request.operation != "CREATE" or not resource.namespaced or request.subresource:

@@ -18,7 +18,7 @@ Object = dict[str, Any]
 MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
 VOLUME_PREFIX = "kube-api-access-"
 TOKEN_SECONDS = 3607
-"""An hour and seven seconds: kube-apiserver knows by the odd number that the token is this plugin's."""
+"""An hour and seven seconds: by this number kube-apiserver recognizes a token of this plugin."""
 
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 _ACCOUNTS = BY_NAME["serviceaccounts"]
@@ -60,7 +60,7 @@ def _service_account(request: AdmissionAttributes, spec: Object, store: Store, s
 
 
 def _mount_token(spec: Object, suffix: Callable[[], str]) -> None:
-    """Mount the API's own token wherever a container has nothing at that path yet."""
+    """Mount the API's token in every container that mounts nothing at its path."""
     volumes = spec.get("volumes", [])
     existing = next((one["name"] for one in volumes if one.get("name", "").startswith(VOLUME_PREFIX)), None)
     name = existing or f"{VOLUME_PREFIX}{suffix()}"

@@ -1,4 +1,4 @@
-"""The AdmissionReview, out and back (admission.k8s.io/v1).
+"""The AdmissionReview: what is sent to a webhook, and its answer (admission.k8s.io/v1).
 
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#request
 """
@@ -20,12 +20,12 @@ MAX_WARNINGS_BYTES = 4096
 
 
 class ReviewError(ValueError):
-    """The answer is no AdmissionReview that answers this one."""
+    """The answer is not a well-formed answer to the review that was sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookResponse:
-    """What a webhook said. ``patch`` holds JSON Patch operations, none where it changes nothing."""
+    """The answer of a webhook. ``patch`` holds JSON Patch operations; it is empty if the webhook changes nothing."""
 
     allowed: bool
     patch: list[Any] = field(default_factory=list)
@@ -37,7 +37,7 @@ class WebhookResponse:
 
 
 def admission_request(request: AdmissionAttributes) -> Object:
-    """Return the AdmissionRequest but for its uid and objects; keys stand in kube-apiserver's order."""
+    """Return the AdmissionRequest without its uid and objects; the keys are in kube-apiserver's order."""
     resource = request.resource
     below = resource.subresource(request.subresource) if request.subresource else None
     kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
@@ -65,7 +65,7 @@ def admission_request(request: AdmissionAttributes) -> Object:
 
 
 def request_body(request: AdmissionAttributes, uid: str) -> bytes:
-    """Return the review to send."""
+    """Return the AdmissionReview to send, as JSON."""
     about = admission_request(request)
     last = {key: about.pop(key) for key in ("dryRun", "options")}
     body = {"uid": uid, **about, "object": request.object, "oldObject": request.old, **last}
@@ -133,7 +133,7 @@ def _no_patch(response: Object) -> list[Any]:
 
 
 def _warnings(given: Any) -> tuple[str, ...]:
-    """Return the warnings, cut where they would not fit the headers that they travel in."""
+    """Return the warnings, shortened so that they fit into response headers."""
     texts = []
     left = MAX_WARNINGS_BYTES
     for one in given if isinstance(given, list) else ():

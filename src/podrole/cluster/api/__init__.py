@@ -1,1 +1,1 @@
-"""The verbs: what a request does to the store, whoever makes it and however it came."""
+"""The verbs of the API: what a request reads from the store or writes to it."""

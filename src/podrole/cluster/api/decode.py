@@ -1,4 +1,4 @@
-"""From a body's plain values to an object of the kind that the path is for: decoded, of the right kind, defaulted."""
+"""Decodes a body into an object of the kind that the path is for, with its defaults."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Object = dict[str, Any]
 def decode_body(call: Call, value: Any, duplicates: list[str], summary: Callable[[], str]) -> Object:
     """Return the body of a create or update as an object with its defaults. Raises StatusError (400).
 
-    Unknown and duplicate fields are refused, warned of or ignored, as the call's field validation says. ``summary``
-    gives the first bytes of the body, for a message.
+    Unknown and duplicate fields are refused, reported as warnings or ignored, as the call's field validation says.
+    ``summary`` gives the first bytes of the body, for a message.
     """
     resource = call.resource
     return decode_as(
@@ -44,7 +44,7 @@ def decode_as(
     summary: Callable[[], str],
     default: Callable[[Object], None] | None = None,
 ) -> Object:
-    """Do as ``decode_body`` for a kind that is not the resource's own (a subresource's)."""
+    """Decode a body like ``decode_body``, for the kind of a subresource."""
     if not isinstance(value, dict):
         raise _unrecognized(kind, "json: cannot unmarshal the body into Go value of type v1.TypeMeta", summary)
     given_kind, given_version = value.get("kind", kind), value.get("apiVersion", api_version)
@@ -67,7 +67,7 @@ def decode_as(
 
 
 def finish(decoded: Object, api_version: str, kind: str, default: Callable[[Object], None] | None) -> Object:
-    """Put kind and apiVersion first and fill in the defaults."""
+    """Return the object with kind and apiVersion first and with its defaults."""
     decoded.pop("kind", None)
     decoded.pop("apiVersion", None)
     obj = {"kind": kind, "apiVersion": api_version, **decoded}
@@ -77,7 +77,7 @@ def finish(decoded: Object, api_version: str, kind: str, default: Callable[[Obje
 
 
 def redecode(resource: Resource, value: Any) -> tuple[Object, list[str]]:
-    """Return an object made of a changed one (a patch's result) and its unknown fields. Raises DecodeError."""
+    """Decode a changed object, the result of a patch; return it and its unknown fields. Raises DecodeError."""
     unknown: list[str] = []
     decoded = decode(struct(resource.schema), value, unknown)
     return finish(decoded, resource.api_version, resource.kind, kind_of(resource).default), unknown
@@ -108,5 +108,5 @@ def _unrecognized(kind: str, why: str, summary: Callable[[], str]) -> StatusErro
 
 
 def unreadable(kind: str, why: str, summary: Callable[[], str]) -> StatusError:
-    """Return the refusal of a body that is not even JSON."""
+    """Return the refusal of a body that is not JSON."""
     return _unrecognized(kind, f"couldn't get version/kind; json parse error: {why}", summary)

@@ -1,4 +1,4 @@
-"""DELETE: at once, after a pod's grace, or when the finalizers are gone.
+"""DELETE: at once, after a pod's grace period, or when the finalizers are gone.
 
 https://kubernetes.io/docs/concepts/architecture/garbage-collection/ and
 https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination
@@ -25,7 +25,7 @@ _GARBAGE_FINALIZERS = {"Orphan": [ORPHAN], "Foreground": [FOREGROUND], "Backgrou
 
 
 class Deletes:
-    """Deletes objects, or begins to."""
+    """Deletes objects, or marks them as being deleted."""
 
     def __init__(self, store: Store, admission: AdmissionChain, clock: Clock) -> None:
         self._store = store
@@ -33,7 +33,7 @@ class Deletes:
         self._clock = clock
 
     async def delete(self, call: Call, options: DeleteOptions) -> tuple[Object, bool]:
-        """Delete the object and return it as it then is; True where it is gone. Raises StatusError."""
+        """Delete the object. Return its last state, and True if it is gone. Raises StatusError."""
         resource = call.resource
         for _ in range(ATTEMPTS):
             live = self._store.get(resource, call.namespace, call.name)
@@ -71,7 +71,7 @@ class Deletes:
         before = live["metadata"].get("deletionGracePeriodSeconds")
         if live["metadata"].get("deletionTimestamp") and before is not None:
             if options.grace_seconds is None or options.grace_seconds >= before:
-                return live, False  # already on its way: a second request may only shorten the time
+                return live, False  # already being deleted: a second request may only shorten the grace period
             going = live
         else:
             going = _with_finalizers(live, options)
@@ -84,7 +84,7 @@ class Deletes:
         return await self._remove(call, going, live), True
 
     def _marked(self, going: Object, grace: int) -> Object:
-        """Return the object with its time of deletion; a shortened grace counts from the first request."""
+        """Return the object with its deletionTimestamp; a shortened grace period counts from the first request."""
         before = going["metadata"]
         metadata = {**before, "deletionGracePeriodSeconds": grace}
         if before.get("deletionTimestamp"):
@@ -141,7 +141,7 @@ def _with_finalizers(live: Object, options: DeleteOptions) -> Object:
 
 
 def _pod_grace(pod: Object, options: DeleteOptions) -> int:
-    """Return the seconds that a pod still has: none where it runs nowhere or has ended."""
+    """Return a pod's grace period in seconds; 0 if it has no node or has ended."""
     if not pod["spec"].get("nodeName") or pod.get("status", {}).get("phase") in ("Failed", "Succeeded"):
         return 0
     grace = options.grace_seconds

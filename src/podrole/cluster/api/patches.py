@@ -40,7 +40,7 @@ MEDIA_TYPES: dict[str, PatchKind] = {
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A patch as it was sent, read but not yet applied."""
+    """A patch that has been read and not yet applied."""
 
     kind: PatchKind
     value: Any
@@ -62,7 +62,7 @@ def read_patch(media_type: str, data: bytes) -> Patch:
 
 
 def check_patch_options(call: Call, kind: PatchKind) -> None:
-    """Refuse options that go with no patch, or not with this one. Raises StatusError (422)."""
+    """Refuse options that no patch, or not this kind of patch, can have. Raises StatusError (422)."""
     errors = []
     if kind == "apply" and not call.field_manager:
         errors.append(required("fieldManager", "is required for apply patch"))
@@ -73,7 +73,7 @@ def check_patch_options(call: Call, kind: PatchKind) -> None:
 
 
 def patched(call: Call, patch: Patch, live: Object) -> Object:
-    """Return ``live`` changed by a patch other than apply, decoded and defaulted. Raises StatusError."""
+    """Return ``live`` changed by a patch other than server-side apply, decoded and defaulted. Raises StatusError."""
     if patch.kind == "json":
         value = json_patch(live, patch.value)
     elif patch.kind == "merge":
@@ -88,7 +88,7 @@ def patched(call: Call, patch: Patch, live: Object) -> Object:
 
 
 def decoded(call: Call, value: Any, duplicates: tuple[str, ...] = (), shown: str | None = None) -> Object:
-    """Return what a patch left as an object. Raises StatusError (422 on ``patch``); ``shown`` is quoted there."""
+    """Decode the result of a patch. Raises StatusError (422 on ``patch``), which quotes ``shown``."""
     try:
         obj, unknown = redecode(call.resource, value)
     except DecodeError as problem:
@@ -125,7 +125,7 @@ class Patches:
         self._clock = clock
 
     async def patch(self, call: Call, patch: Patch) -> tuple[Object, bool]:
-        """Change the object and return it; True where it was created (server-side apply). Raises StatusError."""
+        """Change the object. Return it, and True if server-side apply has created it. Raises StatusError."""
         check_patch_options(call, patch.kind)
         if patch.kind == "apply":
             return await self._apply(call, patch)
@@ -177,7 +177,7 @@ def _check_apply(call: Call, body: Object, metadata: Object) -> None:
 
 
 def _wanting(obj: Object, applied_metadata: Object) -> Object:
-    """Leave the resourceVersion only where the applied configuration names one: then it is a precondition."""
+    """Keep the resourceVersion only if the applied configuration names one; it is then a precondition."""
     if not applied_metadata.get("resourceVersion"):
         obj["metadata"].pop("resourceVersion", None)
     return obj

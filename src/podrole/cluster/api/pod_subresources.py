@@ -1,4 +1,4 @@
-"""What a pod takes by POST: its binding to a node, and its eviction."""
+"""The subresources of a pod that take a POST: binding and eviction."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PodSubresources:
         self._clock = clock
 
     async def bind(self, call: Call, binding: Object) -> Object:
-        """Give the pod its node, as a Binding says. Raises StatusError."""
+        """Assign the pod to the node that a Binding names. Raises StatusError."""
         target = binding["target"]
         if target.get("kind", "Node") != "Node" or not target.get("name"):
             raise bad_request("a pod is bound to a Node, by its name")
@@ -35,10 +35,10 @@ class PodSubresources:
         return dict(_DONE)
 
     async def assign(self, call: Call, node: str) -> Object:
-        """Give the pod its node: what a scheduler does, once. Raises StatusError.
+        """Assign the pod to a node, once. Raises StatusError.
 
-        As in kube-apiserver a binding is no update of the pod: no webhook for pods sees it, nobody manages the field,
-        and the generation stays.
+        As in kube-apiserver, a binding is not an update of the pod: no webhook for pods is called, no manager owns the
+        field, and the generation stays.
         """
         live = self._writes.live(call)
         taken = live["spec"].get("nodeName")
@@ -67,7 +67,7 @@ class PodSubresources:
             raise _not_bound(call, MODIFIED) from None
 
     async def evict(self, call: Call, eviction: Object) -> Object:
-        """Delete the pod gracefully; there are no disruption budgets here to ask. Raises StatusError."""
+        """Delete the pod gracefully; disruption budgets are not checked. Raises StatusError."""
         metadata = eviction["metadata"]
         if metadata.get("name") not in (None, "", call.name):
             raise bad_request("name in URL does not match name in Eviction object")

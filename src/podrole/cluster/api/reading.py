@@ -28,7 +28,7 @@ from podrole.cluster.kinds.registry import kind_of
 Object = dict[str, Any]
 
 SNAPSHOTS = 64
-"""Chunked lists that are kept for their next chunks; the oldest goes first, and then its continue token has expired."""
+"""Chunked lists that are kept for their next chunks. If there are more, the oldest is dropped and its token expires."""
 
 _MATCH = "resourceVersionMatch"
 _EXPIRED_CONTINUE = (
@@ -41,7 +41,7 @@ _EXPIRED_CONTINUE = (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A list, or a chunk of one, as of a revision. ``remaining`` is None where nobody can say."""
+    """A list, or a chunk of one, at a revision. ``remaining`` is None if it is unknown."""
 
     items: list[Object]
     revision: int
@@ -60,7 +60,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    """A list that is being fetched in chunks: what was asked for, and what there was."""
+    """A list that is being fetched in chunks: its query and its items."""
 
     query: tuple[str, ...]
     revision: int
@@ -69,7 +69,7 @@ class _Snapshot:
 
 @dataclass(slots=True)
 class Watch:
-    """A watch that has begun: what there is already, then a watcher. ``marks_end``: a bookmark ends the first part."""
+    """A watch that has begun: initial events, then a watcher. ``marks_end``: a bookmark follows the initial events."""
 
     initial: list[tuple[ChangeType, Object]]
     watcher: Watcher
@@ -107,7 +107,7 @@ class Reads:
             )
 
     def page(self, call: Call, options: ListOptions) -> Page:
-        """Return the objects that are selected, ordered, in chunks where a limit is given. Raises StatusError."""
+        """Return the selected objects in order, in chunks if the options have a limit. Raises StatusError."""
         _check_list_options(options)
         if options.continue_:
             return self._next_chunk(call, options)
@@ -158,21 +158,21 @@ class Reads:
                 raise bad_request("continue key is not valid: it belongs to another list")
             return self._chunk(call, options, kept.items, start, kept.revision, snapshot)
         if snapshot:
-            # Too late for the same list; the token in the answer goes on with what there is now.
+            # The list has expired; the token in the answer continues with the current objects.
             raise _expired_continue(_continue_token(call, "", self._store.revision, 0, last))
         items = self._selected(call, options)
         after = next((index for index, one in enumerate(items) if _key(one) > _key(last)), len(items))
         return self._chunk(call, options, items, after, self._store.revision)
 
     def watch(self, call: Call, options: ListOptions, *, patient: bool = False) -> Watch:
-        """Begin a watch. Raises StatusError: 410 where it should begin before what is remembered.
+        """Begin a watch. Raises StatusError: 410 if it asks for changes that are no longer kept.
 
-        A ``patient`` one is never ended for being slow: only for those inside this process, who always come back.
+        A ``patient`` watch never ends as too slow. It is for clients in this process, which always read on.
         """
         _check_watch_options(options)
         revision = parse_revision(options.resource_version)
         if revision > self._store.revision:
-            # It was counted by a server before this one: only a new list can help whoever asks.
+            # The revision is of an earlier process: the client has to list again.
             raise expired(f"too large resource version: {revision} ({self._store.revision})")
         select = _selection(call, options)
         from_now = revision == 0 or options.send_initial_events is True
@@ -216,7 +216,7 @@ def _selection(call: Call, options: ListOptions) -> Any:
             return None
         if change.type == "DELETED":
             return "DELETED", change.object
-        # It has left the selection: for this watcher that is the end of it, as it last knew it.
+        # It is no longer selected: this watch sees a deletion of its last selected state.
         metadata = {**change.previous["metadata"], "resourceVersion": str(change.revision)}
         return "DELETED", {**change.previous, "metadata": metadata}
 

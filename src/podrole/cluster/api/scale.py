@@ -1,4 +1,4 @@
-"""The scale subresource: a workload's replicas in a form that is the same for all (autoscaling/v1 Scale)."""
+"""The scale subresource: a workload's replicas as a Scale (autoscaling/v1)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def scale_of(workload: Object) -> Object:
 
 
 class Scales:
-    """Reads and writes scales. A write is one of the workload itself, under the subresource's name."""
+    """Reads and writes scales. A write changes the workload, under the subresource's name."""
 
     def __init__(self, writes: Writes) -> None:
         self._writes = writes
@@ -49,7 +49,7 @@ class Scales:
         return await self._set(call, lambda _: scale, "UpdateOptions")
 
     async def patch(self, call: Call, patch: Patch) -> Object:
-        """Set the replicas that a patch of the scale comes to. Raises StatusError."""
+        """Set the replicas that the patched scale has. Raises StatusError."""
         check_patch_options(call, patch.kind)
         return await self._set(call, lambda live: _patched(scale_of(live), patch), "PatchOptions")
 
@@ -93,7 +93,7 @@ def _patched(scale: Object, patch: Patch) -> Object:
         decoded = decode(struct(_SCALE), value, [])
     except DecodeError as problem:
         raise invalid_object("", "", "", [invalid("patch", "", str(problem))]) from None
-    # Only a patch that names a resourceVersion wants to find that one.
+    # The resourceVersion is a precondition only if the patch names it.
     named = isinstance(patch.value, dict) and (patch.value.get("metadata") or {}).get("resourceVersion")
     if not named:
         decoded["metadata"].pop("resourceVersion", None)

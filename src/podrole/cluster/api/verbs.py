@@ -1,4 +1,4 @@
-"""All verbs in one place, for HTTP and for clients inside the process: which path leads to which line of code."""
+"""All verbs, for HTTP and for clients in this process: which code serves which request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Object = dict[str, Any]
 
 
 class Verbs:
-    """Dispatches to what does the work. Every method raises StatusError."""
+    """Serves each verb of the API. Every method raises StatusError."""
 
     def __init__(
         self,
@@ -48,13 +48,13 @@ class Verbs:
         self._admission = admission
 
     def get(self, call: Call, resource_version: str = "") -> Object:
-        """Return the object, or its scale; the status subresource is the object itself."""
+        """Return the object, or its scale; ``status`` returns the object."""
         if call.subresource == "scale":
             return self._scales.get(call)
         return self.reads.get(call, resource_version)
 
     async def create(self, call: Call, body: Object) -> Object:
-        """Create an object, answer a review, or do what a subresource takes by POST."""
+        """Create an object, answer a review, or serve a POST to a subresource."""
         if not call.resource.stored:
             return self._reviews.create(call, body)
         if not call.subresource:
@@ -96,13 +96,13 @@ class Verbs:
         return await self.writes.update(call, body)
 
     async def patch(self, call: Call, patch: Patch) -> tuple[Object, bool]:
-        """Patch an object, its status or its scale; True where server-side apply has created it."""
+        """Patch an object, its status or its scale. Return it, and True if server-side apply has created it."""
         if call.subresource == "scale":
             return await self._scales.patch(call, patch), False
         return await self._patches.patch(call, patch)
 
     async def delete_all(self, call: Call, objects: list[Object], options: DeleteOptions) -> None:
-        """Delete each of ``objects``; one that is gone already is no fault."""
+        """Delete each of ``objects``; one that is already gone is skipped."""
         for obj in objects:
             metadata = obj["metadata"]
             one = Call(

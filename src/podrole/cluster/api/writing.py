@@ -1,8 +1,8 @@
-"""Create, update and patch: the line that every write takes.
+"""Create, update and patch: the steps of every write.
 
-default → managedFields → admission → prepare → validate → validating admission → store. Everything up to the store may
-take time (webhooks), so a change that another has made meanwhile is found out at the end, and the write starts over or
-is a conflict.
+default → managedFields → admission → prepare → validate → validating admission → store. Webhooks take time,
+so another client may have changed the object meanwhile. The store finds that out, and the write starts over or is a
+conflict.
 https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
 
@@ -40,10 +40,10 @@ from podrole.cluster.validation.metadata import validate_metadata, validate_meta
 Object = dict[str, Any]
 
 SUFFIX_ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-"""No vowels, and nothing that looks like another: what kube-apiserver makes names of."""
+"""No vowels, and no characters that look alike: the alphabet of kube-apiserver's generated names."""
 
 ATTEMPTS = 5
-"""How often a write that is no conflict of its own starts over because the object has changed under it."""
+"""How often a write starts over because another client has changed the object."""
 
 _NAME_ATTEMPTS = 8
 _MAX_GENERATED_PREFIX = 58
@@ -91,7 +91,7 @@ def random_suffix(source: random.Random) -> str:
 
 
 class Writes:
-    """Creates and updates objects. It takes decoded, defaulted objects and owns them from then on."""
+    """Creates and updates objects. It takes decoded, defaulted objects, which the caller must not use afterwards."""
 
     def __init__(
         self, store: Store, admission: AdmissionChain, escalation: Escalation, clock: Clock, source: random.Random
@@ -179,7 +179,7 @@ class Writes:
         """Give a new object its name, uid and time, and check it. Raises StatusError."""
         resource, metadata = call.resource, obj["metadata"]
         self._name(call, metadata)
-        for field in _SYSTEM_FIELDS:  # a webhook may have set what no client can
+        for field in _SYSTEM_FIELDS:  # a webhook may have set what a client cannot
             metadata.pop(field, None)
         metadata["uid"] = str(uuid.uuid4())
         metadata["creationTimestamp"] = rfc3339(self._clock())
@@ -216,22 +216,22 @@ class Writes:
             raise invalid_object(call.resource.group, call.resource.kind, obj["metadata"].get("name", ""), errors)
 
     def check_may_create(self, call: Call) -> None:
-        """Check a patch that turns out to be a create: it needs that permission, too. Raises StatusError (403)."""
+        """Check that the user may also create the object that a patch creates. Raises StatusError (403)."""
         self._escalation.check_create(call.resource, call.user, call.namespace, call.name)
 
     def find(self, call: Call) -> Object | None:
-        """Return the object as it is, None where there is none."""
+        """Return the stored object, None if there is none."""
         return self._store.get(call.resource, call.namespace, call.name)
 
     def live(self, call: Call) -> Object:
-        """Return the object as it is. Raises StatusError (404)."""
+        """Return the stored object. Raises StatusError (404)."""
         found = self.find(call)
         if found is None:
             raise resource_not_found(call.resource.group, call.resource.plural, call.name)
         return found
 
     async def update(self, call: Call, obj: Object) -> Object:
-        """Replace an object by one with, or without, the resourceVersion that it should still have.
+        """Replace an object. A resourceVersion in ``obj`` is a precondition.
 
         Raises StatusError.
         """
@@ -265,12 +265,12 @@ class Writes:
         tracked: bool = False,
         view: ObjectView | None = None,
     ) -> Object:
-        """Make a new state of the live object and store it; ``make`` gets the live object, which it must not change.
+        """Store a new state of the live object; ``make`` returns it from the live object, which it must not change.
 
-        ``view`` is what admission sees instead of the object, where the request is for another kind (a Scale).
+        ``view`` is what admission sees instead of the object if the request is for another kind (a Scale).
 
-        Where somebody else has changed the object meanwhile, ``make`` is called anew on what there is now, unless the
-        new state names the resourceVersion that it wants to find. Raises StatusError.
+        If another client has changed the object meanwhile, ``make`` is called again with the changed object, unless the
+        new state names a resourceVersion. Raises StatusError.
         """
         for _ in range(ATTEMPTS):
             live = self.live(call)

@@ -1,7 +1,6 @@
-"""``ClusterClient`` without HTTP: the same verbs, the same line from defaults to the store, for parts of this process.
+"""``ClusterClient`` without HTTP: the same verbs and steps from defaults to the store, for parts of this process.
 
-What it hands out is copied, so callers may change it. Authorization stands before decoding on the line and is not part
-of it: who holds one of these clients is a part of the cluster.
+Objects are copied, so callers may change them. There is no authorization: only parts of the cluster have such a client.
 """
 
 from __future__ import annotations
@@ -106,7 +105,7 @@ class InProcessClient:
         return _copied(await self._verbs.update(call, obj))
 
     def _binds(self, call: Call, pod: Object) -> bool:
-        """Say whether the update gives the pod its node: over HTTP that is the binding subresource's alone.
+        """Say whether the update assigns the pod to a node; over HTTP only the binding subresource can.
 
         Raises StatusError (409) for a pod that has changed since the scheduler looked at it.
         """

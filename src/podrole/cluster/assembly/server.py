@@ -1,7 +1,7 @@
-"""The cluster: its state, and the faces that it shows.
+"""The cluster: its state and its two ASGI applications.
 
-A Cluster binds no port: whoever starts it serves ``api`` (over TLS; kubectl sends no token without) and ``issuer_app``
-on the sockets of their choice, and leaves the cluster before closing those, so that open watches end at once.
+A Cluster binds no port. Its user serves ``api`` (over TLS; kubectl sends no token without) and ``issuer_app``, and
+leaves the cluster before closing the listeners, so that open watches end at once.
 """
 
 from __future__ import annotations
@@ -65,13 +65,14 @@ _SYSTEM = User("system:apiserver", groups=(MASTERS,))
 
 @dataclass(frozen=True, slots=True)
 class ClusterSettings:
-    """What a cluster is told once.
+    """The settings of a cluster.
 
     ``server``: its https URL, for kubeconfigs. ``issuer``: the ``iss`` of its tokens, https without query or fragment.
-    ``audiences``: whom a token is for when its request does not say; the issuer where empty. ``max_token_seconds``: the
-    longest life that a token may ask for. ``bookmark_seconds``: how often a quiet watch hears that it is up to date.
-    ``watch_limit``: events that may wait for a slow watcher before it is closed. ``history``: changes remembered for
-    each resource, from which a watch may resume.
+    ``audiences``: the audiences of a token whose request names none; the issuer if empty.
+    ``max_token_seconds``: the longest life of a token.
+    ``bookmark_seconds``: how often a watch without events gets a bookmark.
+    ``watch_limit``: events that may wait for a slow client before its watch is closed.
+    ``history``: changes kept for each resource, from which a watch can resume.
     """
 
     server: str
@@ -101,11 +102,14 @@ class Cluster:
     ) -> None:
         """Make a cluster with its four namespaces and Kubernetes' default roles.
 
-        ``keys``: the first signs tokens, all verify them. ``authority_pem``: the certificate that clients trust.
-        ``administrator_token``: None for a new one. ``token_authenticators``: asked, in order, whose a token is that is
-        neither the administrator's nor a service account's. ``resolve_service``: where a webhook's service listens;
-        None for the ready pods that it selects. ``events``: told of each new pod's admission. ``source``: what names
-        are made of, random where None.
+        ``keys``: the first signs tokens, all verify them.
+        ``authority_pem``: the certificate that clients trust.
+        ``administrator_token``: None for a new one.
+        ``token_authenticators``: asked, in order, for the user of a token that is neither the administrator's nor a
+        service account's.
+        ``resolve_service``: where a webhook's service listens; None for the ready pods that it selects.
+        ``events``: gets an event for each new pod.
+        ``source``: the random generator of names.
         """
         self.settings = settings
         self.administrator_token = administrator_token or secrets.token_urlsafe(32)
@@ -186,12 +190,12 @@ class Cluster:
 
     @property
     def issuer_app(self) -> Any:
-        """The ASGI application that publishes the issuer's documents to everyone, below the issuer's own path."""
+        """The ASGI application that publishes the issuer's documents to everybody, below the issuer's path."""
         return self._issuer.app
 
     @property
     def node(self) -> NodeApi | None:
-        """What logs, exec and attach are passed on to; None while there is no node."""
+        """The node that serves logs, exec and attach; None if there is none."""
         return self._handlers.node
 
     @node.setter
@@ -200,10 +204,10 @@ class Cluster:
 
     @property
     def post_handlers(self) -> dict[str, PostHandler]:
-        """What whoever runs the cluster does on a POST to a path of their own, below ``/podrole/``.
+        """Handlers of POST requests to paths below ``/podrole/``, by path.
 
-        An order gets the body and returns what is to be the JSON answer, or raises StatusError. RBAC decides who may
-        ``post`` to the path.
+        A handler gets the body and returns the JSON answer, or raises StatusError. RBAC decides who may ``post`` to the
+        path.
         """
         return self._api.post_handlers
 
@@ -228,7 +232,7 @@ class Cluster:
 
 
 def _redecode(request: AdmissionAttributes, value: Any) -> Object:
-    """Make an object again of what a webhook's patch left; what it added that no type knows is dropped."""
+    """Decode the result of a webhook's patch; unknown fields are dropped."""
     below = request.resource.subresource(request.subresource) if request.subresource else None
     try:
         if below is not None and below.schema:

@@ -1,7 +1,6 @@
-"""Where a Service leads: to the pods that are ready of those that its selector names, one after the other.
+"""Resolves a Service to one of the ready pods that it selects, in turn.
 
-There is no cluster IP and no kube-proxy here. Whoever calls a Service by its name within the cluster, as the API server
-calls webhooks, asks for a pod.
+There is no cluster IP and no kube-proxy. The API server uses this to call webhooks that are registered by a Service.
 https://kubernetes.io/docs/concepts/services-networking/service/
 """
 
@@ -18,14 +17,14 @@ _SERVICES, _PODS = BY_NAME["services"], BY_NAME["pods"]
 
 
 class ServiceEndpoints:
-    """Resolves services by what the store holds now."""
+    """Resolves services with the objects in the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._turn = itertools.count()
 
     def __call__(self, namespace: str, name: str, port: int) -> tuple[str, int] | None:
-        """Return host and port of a ready pod, None where there is no such service. Raises NoEndpoints."""
+        """Return host and port of a ready pod, None if there is no such service. Raises NoEndpoints."""
         service = self._store.get(_SERVICES, namespace, name)
         if service is None:
             return None

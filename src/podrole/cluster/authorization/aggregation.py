@@ -1,4 +1,4 @@
-"""ClusterRoles that gather the rules of others.
+"""Aggregated ClusterRoles: roles with the rules of other roles.
 
 https://kubernetes.io/docs/reference/access-authn-authz/rbac/#aggregated-clusterroles
 """
@@ -14,9 +14,9 @@ Object = dict[str, Any]
 
 
 def aggregated_rules(role: Object, others: Iterable[Object]) -> list[Object] | None:
-    """Return the rules that ``role`` should have: those of all that its selectors select, each once, by their names.
+    """Return the rules that ``role`` should have: those of the roles that it selects, ordered by name, each once.
 
-    None for a role that gathers nothing.
+    None if the role has no aggregationRule.
     """
     aggregation = role.get("aggregationRule")
     if aggregation is None:

@@ -1,7 +1,6 @@
-"""May this user do this. Nothing that no rule names is allowed.
+"""Decides whether a user may do something. What no rule allows is refused.
 
-``system:masters`` may do everything, whatever the roles say; for everybody else the roles and bindings in the cluster
-decide. https://kubernetes.io/docs/reference/access-authn-authz/authorization/
+The group ``system:masters`` may do everything; for all other users the roles and bindings in the cluster decide. https://kubernetes.io/docs/reference/access-authn-authz/authorization/
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from podrole.cluster.core.users import MASTERS, User
 
 @dataclass(frozen=True, slots=True)
 class HeldRules:
-    """All rules that a user has in a namespace; ``problems`` say which could not be found."""
+    """All rules that a user has in a namespace; ``problems`` names the roles that are missing."""
 
     rules: tuple[Rule, ...]
     problems: tuple[str, ...]
@@ -42,7 +41,7 @@ class Authorizer:
         return AccessDecision(allowed=False, reason=f"RBAC: {aggregated(problems)}" if problems else "")
 
     def check(self, wanted: AccessAttributes) -> None:
-        """Raises StatusError (403) for what is not allowed."""
+        """Check that it is allowed. Raises StatusError (403)."""
         decision = self.decide(wanted)
         if not decision.allowed:
             raise refusal(wanted, decision)
@@ -77,6 +76,6 @@ def rules_status(held: HeldRules) -> dict[str, Any]:
 
 
 def aggregated(problems: Any) -> str:
-    """Write several errors as one, as Go's aggregate of errors does."""
+    """Return several errors as one text, like Go's aggregate of errors."""
     texts = list(dict.fromkeys(problems))
     return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"

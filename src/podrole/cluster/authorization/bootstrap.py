@@ -1,6 +1,6 @@
-"""The roles and bindings that every cluster begins with.
+"""The default roles and bindings of every cluster.
 
-Of kube-apiserver's default roles those for people and programs; not those of its own components, which are parts of
+They are kube-apiserver's default roles for users; those of its own components are left out, since these are parts of
 this process. https://kubernetes.io/docs/reference/access-authn-authz/rbac/#default-roles-and-role-bindings
 """
 
@@ -138,7 +138,7 @@ def _role(name: str, rules: list[Object], *, labels: str = "", gathers: str = ""
 
 
 def cluster_roles() -> list[Object]:
-    """Return the default ClusterRoles; those that gather others' rules hold them already."""
+    """Return the default ClusterRoles; aggregated roles already have their rules."""
     everything = [
         {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
         {"verbs": ["*"], "nonResourceURLs": ["*"]},

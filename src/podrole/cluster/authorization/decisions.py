@@ -1,4 +1,4 @@
-"""The question whether somebody may do something, its answer, and the refusal that a client sees."""
+"""The attributes of an access decision, the decision, and the refusal that a client sees."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from podrole.cluster.core.users import User
 
 @dataclass(frozen=True, slots=True)
 class AccessAttributes:
-    """What is to be decided. ``path`` is set for requests that concern no resource; then only ``verb`` counts besides.
+    """What is to be decided. ``path`` is set for non-resource requests; then only ``verb`` counts besides.
 
-    ``namespace`` and ``name`` are empty where the request is for all of them, or for none yet.
+    ``namespace`` and ``name`` are empty if the request is for all namespaces or objects, or for a new object.
     """
 
     user: User
@@ -28,7 +28,7 @@ class AccessAttributes:
 
 @dataclass(frozen=True, slots=True)
 class AccessDecision:
-    """``reason`` names the binding that allowed it; of a refusal, the roles that bindings name and that are missing."""
+    """``reason`` names the binding that allows it; for a refusal, the missing roles that bindings refer to."""
 
     allowed: bool
     reason: str = ""

@@ -1,4 +1,4 @@
-"""Nobody gives away what they do not have: writes to roles and bindings are checked against the writer's own rules.
+"""Privilege escalation prevention: roles and bindings are checked against the rules of the user who writes them.
 
 https://kubernetes.io/docs/reference/access-authn-authz/rbac/#privilege-escalation-prevention-and-bootstrapping
 """
@@ -28,18 +28,18 @@ _BINDABLE = {"RoleBinding": ("Role", "ClusterRole"), "ClusterRoleBinding": ("Clu
 
 
 class Escalation:
-    """Refuses writes by which a user would give more than it has."""
+    """Refuses roles and bindings with more rights than their writer has."""
 
     def __init__(self, authorizer: Authorizer, roles: Roles) -> None:
         self._authorizer = authorizer
         self._roles = roles
 
     def check(self, resource: Resource, user: User, new: Object, old: Object | None) -> None:
-        """Check a role or binding that is about to be stored; anything else passes. Raises StatusError (403, 404)."""
+        """Check a role or binding before it is stored; other objects are not checked. Raises StatusError (403, 404)."""
         if resource.group != GROUP or MASTERS in user.groups:
             return
         if old is not None and _without_garbage(new) == _without_garbage(old):
-            return  # only what the garbage collector needs in order to delete it
+            return  # a change by the garbage collector
         if resource in (ROLES, CLUSTER_ROLES):
             self._check_role(resource, user, new, old)
         else:
@@ -60,7 +60,7 @@ class Escalation:
         if self._authorizer.decide(attributes).allowed:
             return
         gathers = "aggregationRule" in new or "aggregationRule" in (old or {})
-        # What gathers the rules of roles that do not exist yet stands for everything.
+        # An aggregated role may get any rule later, so it needs all of them.
         if gathers and uncovered_parts(self._authorizer.held(user, "").rules, _EVERYTHING):
             why = "must have cluster-admin privileges to use the aggregationRule"
             raise resource_forbidden(GROUP, resource.plural, name, why)
@@ -70,7 +70,7 @@ class Escalation:
         metadata, role = new["metadata"], new["roleRef"]
         name, namespace = metadata["name"], metadata.get("namespace", "")
         if role.get("kind") not in _BINDABLE[resource.kind]:
-            return  # validation says so
+            return  # validation refuses it
         referred = ROLES if role["kind"] == "Role" else CLUSTER_ROLES
         attributes = AccessAttributes(
             user,
@@ -104,7 +104,7 @@ class Escalation:
         raise resource_forbidden(GROUP, resource.plural, name, why)
 
     def check_create(self, resource: Resource, user: User, namespace: str, name: str) -> None:
-        """Check a patch that turns out to create its object: it needs ``create`` as well. Raises StatusError (403)."""
+        """Check that the user may create the object that a patch creates. Raises StatusError (403)."""
         self._authorizer.check(
             AccessAttributes(
                 user,

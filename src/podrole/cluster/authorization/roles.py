@@ -1,4 +1,4 @@
-"""Which rules a user has, through which binding: the RBAC objects in the store, looked up by subject.
+"""The rules that a user has, and through which binding: the RBAC objects in the store, indexed by subject.
 
 https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 """
@@ -27,12 +27,12 @@ _Subject = tuple[str, str, str]
 
 
 class RoleNotFound(Exception):
-    """A binding refers to a role that is not there; the text says which."""
+    """A binding refers to a missing role; the text names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RoleGrant:
-    """A role's rules as a binding gives them to one of its subjects."""
+    """A role's rules that a binding grants to one of its subjects."""
 
     rules: tuple[Rule, ...]
     binding: Object
@@ -58,7 +58,7 @@ _Index = Mapping[_Subject, list[tuple[int, Object, Mapping[str, Any]]]]
 
 
 class Roles:
-    """Reads RBAC objects. A change of them counts from the very next question."""
+    """Reads RBAC objects. A change of them counts from the next question on."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -68,7 +68,7 @@ class Roles:
         self._of_namespaces: tuple[int, dict[str, _Index]] = (-1, {})
 
     def grants(self, user: User, namespace: str) -> Iterator[RoleGrant | RoleNotFound]:
-        """Yield what the bindings of the cluster, then those of ``namespace``, give to ``user``, by binding name."""
+        """Yield the grants to ``user``: those of the cluster, then those of ``namespace``, ordered by binding name."""
         scopes = ("", namespace) if namespace else ("",)
         for scope in scopes:
             for binding, subject in self._bindings(user, scope):

@@ -1,4 +1,4 @@
-"""Policy rules: what one of them allows, and whether some cover others.
+"""Policy rules: what a rule allows, and whether rules cover other rules.
 
 A rule is a PolicyRule (rbac.authorization.k8s.io/v1) as a plain dict. Pure functions, after k8s.io/component-helpers
 ``auth/rbac/validation``. https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources
@@ -25,7 +25,7 @@ _PARTS = {
 
 
 def allows(rule: Rule, wanted: AccessAttributes) -> bool:
-    """Say whether one rule alone allows what is wanted."""
+    """Say whether the rule allows ``wanted``."""
     if not _among(wanted.verb, rule["verbs"]):
         return False
     if wanted.path:
@@ -53,12 +53,12 @@ def _url_covers(pattern: str, path: str) -> bool:
 
 
 def uncovered_parts(held: Sequence[Rule], wanted: Iterable[Rule]) -> list[Rule]:
-    """Return those smallest parts of ``wanted`` that no single rule among ``held`` covers."""
+    """Return the parts of ``wanted`` that no rule in ``held`` covers; a part is one verb on one resource or URL."""
     return [part for rule in wanted for part in _parts(rule) if not any(_covers(one, part) for one in held)]
 
 
 def _parts(rule: Rule) -> list[Rule]:
-    """Break a rule down to one verb on one thing each."""
+    """Split a rule into parts of one verb on one resource or URL each."""
     verbs = rule.get("verbs") or ()
     parts: list[Rule] = []
     for group, resource, verb in itertools.product(rule.get("apiGroups", ()), rule.get("resources", ()), verbs):

@@ -24,7 +24,7 @@ _Map = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class AccessCheck:
-    """What an expression asks of the variable ``authorizer``; ``path`` is set where it asks about no resource."""
+    """A check that an expression makes with the variable ``authorizer``; ``path`` is set for a non-resource request."""
 
     user: User
     verb: str
@@ -46,8 +46,8 @@ def available() -> bool:
 
 
 def problem_of(expression: str) -> str | None:
-    """Return what is wrong with an expression, in the compiler's words; None where it can be used."""
-    from cel_expr_python import cel  # an optional library, and 50 MB: only who uses it pays for it
+    """Return why an expression cannot be used, in the compiler's words; None if it can."""
+    from cel_expr_python import cel  # an optional library of 50 MB, imported only if it is used
 
     try:
         compiled = environment(None).compile(expression)
@@ -59,7 +59,7 @@ def problem_of(expression: str) -> str | None:
 
 
 def plain_error(text: str) -> str:
-    """Return an error of the library without the class of status that it stands between."""
+    """Return an error of the library without its status code."""
     return re.sub(r"^[A-Z_]+: | ?\[[A-Z_]+\]$", "", text)
 
 
@@ -69,7 +69,7 @@ def environment(decide: Decide | None) -> Any:
     from cel_expr_python.ext import ext_optional, ext_strings
 
     anything, text, yes = cel.Type.DYN, cel.Type.STRING, cel.Type.BOOL
-    # What is asked of the authorizer is a map that grows from call to call: group("apps").resource("deployments") …
+    # A check is a map to which each call adds a key: group("apps").resource("deployments") …
     question = cel.Type.Map(text, anything)
 
     def function(name: str, result: Any, arguments: list[Any], do: Any) -> Any:

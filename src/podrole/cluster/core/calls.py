@@ -1,4 +1,4 @@
-"""A request after routing: who wants what of which object, with which options."""
+"""A request after routing: its user, resource, object and options."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _MAX_MANAGER = 128
 
 @dataclass(slots=True)
 class Call:
-    """One request. ``agent`` is the client's program, which names its fields where ``field_manager`` does not.
+    """One request. ``agent`` is the client program; it is the field manager if ``field_manager`` is empty.
 
-    ``validation`` says what becomes of unknown fields. ``warnings`` travel back as headers.
+    ``validation``: how unknown fields are treated. ``warnings`` are returned as headers.
     """
 
     resource: Resource
@@ -61,7 +61,7 @@ def check_write_options(
     validation: str,
     field_manager: str,
 ) -> None:
-    """Refuse options that no write has (apimachinery ``meta/v1/validation``). Raises StatusError (422)."""
+    """Refuse invalid options of a write (apimachinery ``meta/v1/validation``). Raises StatusError (422)."""
     errors = []
     if dry_run and dry_run != ["All"]:
         errors.append(not_supported("dryRun", dry_run, ("All",)))
@@ -77,7 +77,7 @@ def check_write_options(
 
 @dataclass(frozen=True, slots=True)
 class ListOptions:
-    """What a list or a watch is to hold (ListOptions, meta/v1). None and 0 mean that the client did not say."""
+    """The options of a list or a watch (ListOptions, meta/v1). None, 0 and '' mean that the client did not set it."""
 
     label_selector: str = ""
     field_selector: str = ""
@@ -92,7 +92,7 @@ class ListOptions:
 
 @dataclass(frozen=True, slots=True)
 class DeleteOptions:
-    """How an object is to go (DeleteOptions, meta/v1)."""
+    """The options of a deletion (DeleteOptions, meta/v1)."""
 
     grace_seconds: int | None = None
     uid: str | None = None

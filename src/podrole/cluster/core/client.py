@@ -1,7 +1,7 @@
 """The Kubernetes API as the controllers and the node use it: the same verbs as over HTTP, without the HTTP.
 
-Every call takes the line that a request takes after decoding (defaults, admission, validation, the store), as the user
-named at construction. Objects are plain dicts in wire form; callers own what they get and may change it.
+Every call goes through defaults, admission, validation and the store, as the user named at construction. Objects are
+plain dicts in wire form; callers may change what they get.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ClusterClient(Protocol):
     def watch(
         self, resource: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""
     ) -> AsyncIterator[WatchEvent]:
-        """Yield what is there, then every change, until closed; never ends by itself and never misses an event."""
+        """Yield the existing objects, then every change, until closed. It never ends by itself and misses no event."""
         ...
 
     async def create(self, resource: str, namespace: str | None, body: Object) -> Object: ...
@@ -61,7 +61,7 @@ class ClusterClient(Protocol):
         grace_seconds: int | None = None,
         uid: str | None = None,
     ) -> None:
-        """Delete, or start to (finalizers, a pod's grace). ``uid`` is a precondition (409 Conflict)."""
+        """Delete, or mark as being deleted (finalizers, a pod's grace). ``uid`` is a precondition (409 Conflict)."""
         ...
 
     async def create_token(self, namespace: str, service_account: str, spec: Mapping[str, Any]) -> Object:

@@ -23,7 +23,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing that is wrong with one field, as ``field.Error`` of apimachinery words it."""
+    """One error in one field, in the words of apimachinery's ``field.Error``."""
 
     reason: Literal[
         "FieldValueRequired",
@@ -152,7 +152,7 @@ def already_exists(group: str, resource: str, name: str) -> StatusError:
 
 
 def no_unique_name(group: str, resource: str, name: str) -> StatusError:
-    """Return the answer to a ``generateName`` whose five random characters were taken each time."""
+    """Return the answer to a ``generateName`` for which no unique name was found."""
     return StatusError(
         409,
         "AlreadyExists",

@@ -1,6 +1,6 @@
 """Kubernetes Events, as controllers and the node write them: repeated ones are counted, not repeated.
 
-Recording never holds up or fails what it records. https://kubernetes.io/docs/reference/kubernetes-api/core/event-v1/
+Recording never delays its caller and never raises. https://kubernetes.io/docs/reference/kubernetes-api/core/event-v1/
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from podrole.cluster.core.client import ClusterClient, Object
 from podrole.cluster.core.errors import StatusError
 
 REMEMBERED = 4096
-"""How many distinct events may still be counted up; older ones start anew."""
+"""How many distinct events are counted; an older one is written as a new event."""
 MAX_WAITING = 1000
 MAX_MESSAGE = 1024
 """The API's limit on an event's message."""

@@ -21,7 +21,7 @@ SelectableFields = tuple[tuple[str, Getter], ...]
 
 
 def at(*path: str, default: str = "") -> Getter:
-    """Return a getter of the value at a path, as a selector compares it; ``default`` where the object has none."""
+    """Return a getter of the value at a path, as a selector compares it; ``default`` if the object has none."""
 
     def get(obj: Object) -> str:
         value: Any = obj
@@ -49,7 +49,7 @@ class FieldSelector:
         return all((get(obj) == value) is equal for _, get, value, equal in self.terms)
 
     def exactly(self, field: str) -> str | None:
-        """Return the value that ``field`` must have, None where any will do."""
+        """Return the value that ``field`` must equal, None if the selector does not say."""
         return next((value for name, _, value, equal in self.terms if name == field and equal), None)
 
 

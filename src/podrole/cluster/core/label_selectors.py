@@ -50,7 +50,7 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True)
 class LabelSelector:
-    """Conditions that must all hold; none of them selects everything."""
+    """Conditions that must all hold; an empty selector selects everything."""
 
     requirements: tuple[Requirement, ...] = ()
 
@@ -135,7 +135,7 @@ def _unparsable(why: str) -> Exception:
 
 
 def label_selector(selector: Mapping[str, Any] | None) -> LabelSelector:
-    """Return a LabelSelector object (``matchLabels``, ``matchExpressions``) in the same form; None selects nothing."""
+    """Return a LabelSelector object (``matchLabels``, ``matchExpressions``) as a selector; None selects nothing."""
     if selector is None:
         return LabelSelector((Requirement("", "In"),))
     requirements = [

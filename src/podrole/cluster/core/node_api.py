@@ -1,6 +1,6 @@
 """What the API asks of the node: the output of a container, and a command run inside it.
 
-The API knows the protocols (HTTP, WebSocket, Status); the node knows processes. A node says no by raising
+The API knows the protocols (HTTP, WebSocket, Status); the node knows processes. A node refuses by raising
 ``podrole.cluster.core.errors.StatusError`` *before* it returns, so that the refusal is still an ordinary HTTP answer.
 """
 
@@ -32,7 +32,7 @@ class LogOptions:
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """Which ends of a command the client wants. With ``tty``, standard error comes mixed into standard output."""
+    """Which streams of a command the client wants. With ``tty``, standard error comes mixed into standard output."""
 
     stdin: bool = False
     stdout: bool = True
@@ -49,7 +49,7 @@ class Output:
 
 
 class StreamSession(Protocol):
-    """A command under way, or a container that one is attached to."""
+    """A running command, or an attached container."""
 
     def output(self) -> AsyncIterator[Output]:
         """Yield what is written, until both streams are at their end."""
@@ -72,7 +72,7 @@ class StreamSession(Protocol):
         ...
 
     async def close(self) -> None:
-        """The client has gone: end the command (an attached container runs on) and free what it held."""
+        """End the command, since the client has gone; an attached container runs on."""
         ...
 
 

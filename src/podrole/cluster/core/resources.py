@@ -1,6 +1,6 @@
-"""What a resource of the API is: its names, its path, the verbs that it takes.
+"""A resource of the API: its names, its path, the verbs that it takes.
 
-Which resources there are is the matter of ``podrole.cluster.kinds``.
+``podrole.cluster.kinds`` lists the resources.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ STORED_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", 
 
 @dataclass(frozen=True, slots=True)
 class Subresource:
-    """A path below an object. ``group`` and ``version`` are set where its kind is of another group."""
+    """A path below an object. ``group`` and ``version`` are set if its kind is of another group."""
 
     name: str
     kind: str
@@ -65,7 +65,7 @@ class Resource:
 
     @property
     def stored(self) -> bool:
-        """Whether objects of it are kept; reviews are only answered."""
+        """Whether its objects are stored; reviews are only answered."""
         return "list" in self.verbs
 
     def subresource(self, name: str) -> Subresource | None:

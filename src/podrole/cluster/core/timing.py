@@ -1,6 +1,6 @@
 """Time as the node and the controllers use it: what it is now, and waiting until a moment.
 
-Back-off, token refresh, deadlines and grace periods go by this seam, so a test turns the clock and nothing sleeps.
+Back-off, token refresh, deadlines and grace periods use this Protocol, so tests set the clock and do not sleep.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The API listener's application: every request's way from its first byte to its answer.
+"""The application of the API listener: the steps from a request to its answer.
 
 authenticate → impersonate → authorize → route → decode → the verb → render. A refusal anywhere on it is a Status.
 """

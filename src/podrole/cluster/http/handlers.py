@@ -1,4 +1,4 @@
-"""One handler for each verb: read the options and the body, do it, send what came of it."""
+"""One handler for each verb: reads the options and the body, serves the request, sends the answer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from podrole.cluster.wire.negotiation import AnswerFormat, choose
 Object = dict[str, Any]
 
 WATCH_SECONDS = (1800, 3600)
-"""How long a watch lasts where its client does not say: a random time between these, as in kube-apiserver."""
+"""How long a watch lasts if its client does not say: a random time between these, as in kube-apiserver."""
 
 
 class Handlers:
@@ -51,7 +51,7 @@ class Handlers:
         }
 
     async def serve(self, request: Request, target: Target, user: User, verb: str) -> None:
-        """Do what the request asks for. Raises StatusError."""
+        """Serve the request. Raises StatusError."""
         below = target.resource.subresource(target.subresource) if target.subresource else None
         if verb not in (below.verbs if below is not None else target.resource.verbs):
             raise method_not_supported(target.resource.group, target.resource.plural, verb)

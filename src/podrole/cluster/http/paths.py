@@ -1,4 +1,4 @@
-"""Paths that are no resource: discovery, OpenAPI, version, health, the issuer's documents."""
+"""Paths that are not resources: discovery, OpenAPI, version, health, the issuer's documents."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _HEALTH = ("/healthz", "/livez", "/readyz")
 
 
 class Paths:
-    """Answers requests for all but resources. ``checks`` are what readiness depends on, by name."""
+    """Answers non-resource requests. ``checks`` are the health checks, by name."""
 
     def __init__(self, issuer: IssuerDocuments, checks: Mapping[str, Callable[[], bool]]) -> None:
         self._issuer = issuer
         self._checks = checks
 
     async def serve(self, request: Request) -> bool:
-        """Answer, or return False where nothing is at that path. Raises StatusError."""
+        """Answer the request, or return False if the path is unknown. Raises StatusError."""
         path = request.path.rstrip("/") or "/"
         if path in _HEALTH or path.startswith(tuple(f"{one}/" for one in _HEALTH)):
             return await self._health(request, path)

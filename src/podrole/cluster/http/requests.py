@@ -1,4 +1,4 @@
-"""A request as it came: its path taken apart, its query, its headers, its body.
+"""An HTTP request: its parsed path, its query, its headers, its body.
 
 https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
 """
@@ -70,12 +70,12 @@ class Request:
         return self._query
 
     def parameter(self, name: str) -> str:
-        """Return a query parameter, the first of several, '' where there is none."""
+        """Return a query parameter, the first of several, '' if there is none."""
         values = self.query.get(name)
         return values[0] if values else ""
 
     def flag(self, name: str) -> bool | None:
-        """Return a boolean parameter, None where it is not given. Raises StatusError (400)."""
+        """Return a boolean parameter, None if it is not set. Raises StatusError (400)."""
         text = self.parameter(name)
         if not text:
             return None if name not in self.query else True
@@ -86,7 +86,7 @@ class Request:
         raise bad_request(f'{name}: strconv.ParseBool: parsing "{text}": invalid syntax')
 
     def number(self, name: str) -> int | None:
-        """Return an integer parameter, None where it is not given. Raises StatusError (400)."""
+        """Return an integer parameter, None if it is not set. Raises StatusError (400)."""
         text = self.parameter(name)
         if not text:
             return None
@@ -105,7 +105,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class ResourcePath:
-    """What a path names, whether there is such a resource here or not: it is authorized before it is looked for."""
+    """What a path names, whether the resource exists or not: authorization comes before the lookup."""
 
     group: str
     version: str
@@ -130,7 +130,7 @@ _BELOW_NAMESPACES = ("status", "finalize")
 
 
 def parse_path(raw_path: str) -> ResourcePath | None:
-    """Take a path apart; None for one that is not of the form of a resource's."""
+    """Parse a path; return None if it does not have the form of a resource's path."""
     parts = [unquote(part) for part in raw_path.strip("/").split("/")]
     if parts[0] == "api" and len(parts) > 2:
         group, version, rest = "", parts[1], parts[2:]
@@ -151,7 +151,7 @@ def parse_path(raw_path: str) -> ResourcePath | None:
 
 
 def target_of(named: ResourcePath) -> Target | None:
-    """Return what of this server is named; None where there is no such thing."""
+    """Return the resource of this server that a path names, None if there is none."""
     resource = BY_PATH.get((named.group, named.version, named.resource))
     if resource is None or named.rest:
         return None

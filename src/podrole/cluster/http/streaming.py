@@ -42,7 +42,7 @@ _REMEMBERED_REFUSALS, _REMEMBERED_SECONDS = 64, 10.0
 
 
 class RecentRefusals:
-    """Remembers why sessions were refused, until their client asks once more over SPDY."""
+    """Keeps why sessions were refused, until their client asks again over SPDY."""
 
     def __init__(self) -> None:
         self._refused: dict[tuple[str, ...], tuple[float, StatusError]] = {}
@@ -174,7 +174,7 @@ def connect_options(request: Request, kind: str) -> Object:
 
 
 def stream_options(options: Object) -> StreamOptions:
-    """Return which ends the client wants."""
+    """Return the streams that the client wants."""
     return StreamOptions(**{name: options.get(name, False) for name in ("stdin", "stdout", "stderr", "tty")})
 
 
@@ -202,7 +202,7 @@ def choose_protocol(request: Request) -> str:
 
 
 async def serve_session(request: Request, session: StreamSession, options: StreamOptions, protocol: str) -> None:
-    """Carry the streams of a session until it is over, then its outcome, then close."""
+    """Carry the streams of a session until it ends, then send its exit status and close."""
     tasks: list[asyncio.Task[None]] = []
     try:
         await request.send({"type": "websocket.accept", "subprotocol": protocol})

@@ -1,4 +1,4 @@
-"""A watch over HTTP: one JSON document a line, for as long as client and server want.
+"""A watch over HTTP: one JSON document a line, until the client or the server ends it.
 
 https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 """
@@ -84,7 +84,7 @@ class WatchStream:
                 await self._send([self._bookmark(covered)])
 
     async def fail(self, error: StatusError) -> None:
-        """Answer with one ERROR event: how a watch says that it cannot begin where it was told to."""
+        """Answer with one ERROR event: the watch cannot begin at the requested revision."""
         await self._begin()
         await self._send([error_event(error)])
         await self._request.send({"type": "http.response.body", "body": b""})

@@ -1,1 +1,1 @@
-"""Who a request is from, what it may do, and the tokens that say so."""
+"""Authentication, impersonation, reviews and service-account tokens."""

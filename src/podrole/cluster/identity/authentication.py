@@ -1,8 +1,8 @@
-"""Who makes a request: a bearer token, or nobody (https://kubernetes.io/docs/reference/access-authn-authz/authentication/).
+"""Authentication by bearer token (https://kubernetes.io/docs/reference/access-authn-authz/authentication/).
 
-The administrator's token is made with the world; a service account's is signed by the cluster; whose any other token is
-may be told by authenticators that the cluster was given. A request without a token is anonymous, which may only ask
-whether the server lives; one with a bad token is refused, never taken for anonymous.
+The administrator's token is generated with the cluster; service-account tokens are signed by the cluster. Other bearer
+tokens are passed to the cluster's token authenticators. A request without a token is anonymous. A request with an
+invalid token is refused and never treated as anonymous.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ _EXTRA = "impersonate-extra-"
 
 
 class TokenAuthenticator(Protocol):
-    """Tells whose a bearer token is that is neither the administrator's nor a service account's.
+    """Returns the user of a bearer token that is neither the administrator's nor a service account's.
 
-    What ``--authentication-token-webhook-config-file`` is to kube-apiserver, in the same process: it is asked for each
-    request with such a token, on the event loop, so it must be quick. Every authenticated user is also made a member of
-    ``system:authenticated``. It is not asked for the tokens of service accounts, good or bad, and must not answer with
-    their names.
+    It is the counterpart of kube-apiserver's ``--authentication-token-webhook-config-file``, in the same process. It is
+    called for each request with such a token, on the event loop, so it must be quick. Every user is also made a member
+    of ``system:authenticated``. It never gets tokens of service accounts, valid or not, and must not return their
+    names.
     """
 
     def __call__(self, token: str, /) -> User | None:
-        """Return the token's user, None for a token that is no good or of another kind. Raises nothing."""
+        """Return the token's user, None for an invalid token or one of another kind. Raises nothing."""
         ...
 
 
 class Authenticator:
-    """Tells users by their tokens. ``audiences`` are those of the API server itself; ``others`` are asked in order."""
+    """Authenticates users by their tokens. ``audiences`` are those of the API server; ``others`` are asked in order."""
 
     def __init__(
         self,
@@ -66,15 +66,15 @@ class Authenticator:
             return ANONYMOUS
         token = bearer_token(authorization)
         if token is None:
-            return ANONYMOUS  # as kube-apiserver: another scheme is no attempt to authenticate with a token
+            return ANONYMOUS  # as in kube-apiserver: with another scheme the request has no token
         user = self.user_of(token)
         if user is None:
             raise unauthorized()
         return user
 
     def user_of(self, token: str) -> User | None:
-        """Return whose token it is, for this API server; None for one that is no good."""
-        found = self.holder(token)
+        """Return the user of a token for this API server, None for an invalid token."""
+        found = self.user_without_audiences(token)
         if found is not None:
             return found
         try:
@@ -82,8 +82,8 @@ class Authenticator:
         except TokenRejected:
             return None
 
-    def holder(self, token: str) -> User | None:
-        """Return whose token it is where it is no service account's: such a token has no audiences of its own."""
+    def user_without_audiences(self, token: str) -> User | None:
+        """Return the user of a token that is not a service account's, None for any other token. It has no audiences."""
         if hmac.compare_digest(_digest(token), self._administrator):
             return ADMINISTRATOR
         if self._others and not self._tokens.issued(token):
@@ -95,7 +95,7 @@ class Authenticator:
 
 
 def bearer_token(authorization: str) -> str | None:
-    """Return the token of an Authorization header, None where it holds none."""
+    """Return the token of an Authorization header, None if it has none."""
     scheme, _, token = authorization.strip().partition(" ")
     return token.strip() or None if scheme.lower() == "bearer" else None
 
@@ -105,9 +105,9 @@ def _digest(token: str) -> bytes:
 
 
 def impersonated_user(user: User, headers: Sequence[tuple[str, str]], authorizer: Authorizer) -> User:
-    """Return the user as whom ``user`` wants to act, by its ``Impersonate-*`` headers; ``user`` where there are none.
+    """Return the user that ``user`` impersonates by ``Impersonate-*`` headers; ``user`` if there are none.
 
-    Each part needs the verb ``impersonate`` on what it names. Raises StatusError (400, 403).
+    Each header needs the verb ``impersonate`` on what it names. Raises StatusError (400, 403).
     https://kubernetes.io/docs/reference/access-authn-authz/authentication/#user-impersonation
     """
     wanted = [(name.lower(), value) for name, value in headers if name.lower().startswith(_PREFIX)]

@@ -1,4 +1,4 @@
-"""Reviews: questions about tokens, users and what they may do, answered and not kept.
+"""Reviews: questions about tokens, users and their rights, which are answered and not stored.
 
 https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/ and
 https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/
@@ -72,11 +72,11 @@ class Reviews:
         return self._answer(review, status, spec=spec)
 
     def _reviewed(self, token: str, audiences: tuple[str, ...]) -> tuple[User, tuple[str, ...]]:
-        user = self._authenticator.holder(token)
+        user = self._authenticator.user_without_audiences(token)
         if user is None:
             found = self._tokens.authenticate(token, audiences)
             return found.user, found.audiences
-        # A token without audiences is good for those of the API server.
+        # A token without audiences is valid for those of the API server.
         matching = tuple(one for one in audiences if one in self._audiences)
         if not matching:
             raise TokenRejected("the token is for the API server only")

@@ -1,15 +1,15 @@
-"""Service-account tokens: what goes into one, and whether one is still good.
+"""Service-account tokens: minting and verifying.
 
 Claims and checks are those of kube-apiserver (k8s.io/kubernetes ``pkg/serviceaccount``):
 https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/#bound-service-account-tokens
-The checks, for a token whose form podrole.oidc has read:
+The checks, for a token that podrole.oidc has parsed:
 
 1. the issuer is this cluster's
-2. the key is one of this cluster's, and the signature is its
+2. the key is one of this cluster's, and the signature is valid
 3. exp, iat and nbf
-4. an audience is one of those wanted
-5. the service account is there, has the uid of the token, and is not going
-6. what the token is bound to (pod, secret, node) is there, with its uid, and has not been gone for a minute
+4. one of the wanted audiences is in ``aud``
+5. the service account exists, has the uid in the token, and its deletion did not begin more than a minute ago
+6. the same holds for the object that the token is bound to (pod, secret, node)
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ Object = dict[str, Any]
 API_TIMES = TimeRules(expiry_leeway=60, future_leeway=60, max_age=None)
 """kube-apiserver's leeway of a minute (go-jose ``DefaultLeeway``)."""
 
-GOING_SECONDS = 60
-"""How long a token stays good once what it is bound to has begun to go: its pod may still want to say goodbye."""
+DELETION_LEEWAY_SECONDS = 60
+"""How long a token stays valid after the deletion of its object has begun, so that a pod can shut down in order."""
 
 _ACCOUNTS, _PODS, _SECRETS, _NODES = (BY_NAME[name] for name in ("serviceaccounts", "pods", "secrets", "nodes"))
 _REMEMBERED_SIGNATURES = 1024
 
 
 class TokenRejected(Exception):
-    """The token is no good here; the text says why, for a TokenReview. It never holds the token."""
+    """The token is invalid; the text says why, for a TokenReview. It never contains the token."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenBinding:
-    """What a token is bound to besides its service account: at most one object, and a pod's node."""
+    """The object that a token is bound to besides its service account, and the node if that is a pod."""
 
     kind: str
     obj: Object
@@ -58,14 +58,14 @@ class TokenBinding:
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedToken:
-    """A good token's user, and which of the wanted audiences it is for."""
+    """The user of a valid token, and which of the wanted audiences it is for."""
 
     user: User
     audiences: tuple[str, ...]
 
 
 class ServiceAccountTokens:
-    """Signs and checks the tokens of one cluster. The first key signs, all of them verify."""
+    """Signs and verifies the tokens of one cluster. The first key signs, all keys verify."""
 
     def __init__(self, store: Store, issuer: str, keys: Sequence[SigningKey], clock: Clock) -> None:
         self._store = store
@@ -83,7 +83,7 @@ class ServiceAccountTokens:
         warn_after: int | None = None,
         binding: TokenBinding | None = None,
     ) -> str:
-        """Return a token that is good for ``seconds``; ``warn_after`` marks one whose life was extended."""
+        """Return a token that is valid for ``seconds``; ``warn_after`` marks a token with an extended life."""
         now = int(self._clock())
         metadata = account["metadata"]
         kubernetes: Object = {"namespace": metadata["namespace"]}
@@ -107,7 +107,7 @@ class ServiceAccountTokens:
         return mint(claims, self.keys[0])
 
     def issued(self, text: str) -> bool:
-        """Say whether a token claims to be this cluster's. Nothing is verified."""
+        """Say whether a token names this cluster's issuer. Nothing is verified."""
         try:
             return text in self._signed or read_claims(parse_token(text)).issuer == self.issuer
         except TokenRefused:
@@ -143,7 +143,7 @@ class ServiceAccountTokens:
             raise TokenRejected(f"invalid bearer token: {refused.what}") from None
 
     def use_keys(self, keys: Sequence[SigningKey]) -> None:
-        """Sign with the first of ``keys`` from now on, and take the signatures of all of them and of no other."""
+        """Sign with the first of ``keys`` from now on; accept the signatures of these keys only."""
         self.keys = list(keys)
         self._signed.clear()
 
@@ -163,7 +163,7 @@ class ServiceAccountTokens:
         if account is None:
             raise TokenRejected(f"serviceaccounts {_quote(name)} not found")
         uid = account["metadata"]["uid"]
-        if self._is_gone(account):
+        if self._is_deleted(account):
             raise TokenRejected("service account token has been invalidated")
         if uid != account_claim.get("uid"):
             raise TokenRejected(f"service account UID ({uid}) does not match claim ({account_claim.get('uid')})")
@@ -183,7 +183,7 @@ class ServiceAccountTokens:
             reference = kubernetes.get(claim)
             if reference is None:
                 continue
-            # A pod's node is told, not checked: the pod itself is what the token lives and dies with.
+            # A pod's node is reported and not checked: the token is bound to the pod.
             if claim != "node" or "pod" not in kubernetes:
                 self._check_bound(claim, self._store.get(resource, where, reference.get("name", "")), reference)
             if claim != "secret":
@@ -193,7 +193,7 @@ class ServiceAccountTokens:
         return extra
 
     def _check_bound(self, kind: str, found: Object | None, reference: Mapping[str, Any]) -> None:
-        if found is None or self._is_gone(found):
+        if found is None or self._is_deleted(found):
             raise TokenRejected("service account token has been invalidated")
         uid = found["metadata"]["uid"]
         if uid != reference.get("uid"):
@@ -201,9 +201,9 @@ class ServiceAccountTokens:
                 f"{kind} UID ({uid}) does not match service account {kind} ref claim ({reference.get('uid')})"
             )
 
-    def _is_gone(self, obj: Object) -> bool:
+    def _is_deleted(self, obj: Object) -> bool:
         when = obj["metadata"].get("deletionTimestamp")
-        return bool(when) and datetime.fromisoformat(when).timestamp() + GOING_SECONDS < self._clock()
+        return bool(when) and datetime.fromisoformat(when).timestamp() + DELETION_LEEWAY_SECONDS < self._clock()
 
 
 def _reference(obj: Object) -> Object:

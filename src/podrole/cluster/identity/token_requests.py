@@ -28,8 +28,8 @@ Object = dict[str, Any]
 
 DEFAULT_SECONDS = 3600
 WARN_ONLY_SECONDS = 3607
-"""Asked for by the ServiceAccount plugin alone: such a token lives a year, so that clients that never read it anew go
-on working, and says in ``warnafter`` when it should have been renewed
+"""The lifetime that only the ServiceAccount plugin asks for. Such a token is valid for a year, so that clients that
+never reload it keep working; ``warnafter`` is when it should have been reloaded
 (``--service-account-extend-token-expiration``)."""
 
 EXTENDED_SECONDS = 365 * 24 * 60 * 60

@@ -41,7 +41,7 @@ _MAX_LAST_APPLIED = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class WriterIdentity:
-    """Who writes, where and when."""
+    """The field manager of a write, its resource, and the time."""
 
     resource: Resource
     manager: str
@@ -154,7 +154,7 @@ def _without_managers(live: Object) -> Object:
 
 
 def _adopted(kind: Struct, current: Object, by: WriterIdentity) -> Managers:
-    """Return one manager for all that was there before the first apply."""
+    """Return one manager for all fields from before the first apply."""
     comparison = typed.compare(kind, _blank(kind), current)
     return after_update(
         {},
@@ -198,7 +198,7 @@ def _merged(
 
 
 def _pruned(kind: Struct, merged: Object, managers: Managers, last: FieldSet) -> Object:
-    """Drop what this manager applied last time, unless somebody (it, now, too) still manages it."""
+    """Drop what this manager applied last time and no manager owns any more."""
     pruned = typed.remove(kind, merged, last.with_named_parents(kind))
     held = FieldSet()
     for entry in managers.values():

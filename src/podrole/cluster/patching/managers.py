@@ -35,7 +35,7 @@ STRIPPED = FieldSet.from_fields_v1(
         },
     }
 )
-"""What nobody manages: the server sets it, or it is what names the object."""
+"""Fields without a manager: those that the server sets, and those that name the object."""
 
 _SPEC = FieldSet.from_fields_v1({"f:spec": {}})
 _STATUS = FieldSet.from_fields_v1({"f:status": {}})

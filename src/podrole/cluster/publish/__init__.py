@@ -1,1 +1,1 @@
-"""What the cluster says of itself: discovery, OpenAPI, version."""
+"""The documents about the cluster: discovery, OpenAPI, version, the issuer's documents."""

@@ -1,6 +1,6 @@
-"""Discovery, aggregated and as it was before (https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api).
+"""Discovery in its two forms, aggregated and unaggregated (https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api).
 
-kubectl asks for the aggregated form; ``kubectl auth can-i`` and several client libraries still use the other.
+kubectl asks for the aggregated form; ``kubectl auth can-i`` and several client libraries use the unaggregated form.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ def _aggregated(one: Resource) -> dict[str, Any]:
 
 @functools.cache
 def api_versions() -> Document:
-    """Return ``/api`` in the old form."""
+    """Return ``/api`` in the unaggregated form."""
     return Document.of({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})
 
 
 @functools.cache
 def api_group_list() -> Document:
-    """Return ``/apis`` in the old form."""
+    """Return ``/apis`` in the unaggregated form."""
     groups = [_group(group, version) for group, version in group_versions() if group]
     return Document.of({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
 

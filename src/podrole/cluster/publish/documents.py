@@ -1,4 +1,4 @@
-"""A document that is made once and served many times."""
+"""A document that is built once and served many times."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ _TYPES = {
 
 @functools.cache
 def index() -> Document:
-    """Return ``/openapi/v3``: where each document lies, its hash in the URL so that clients may keep it."""
+    """Return ``/openapi/v3``: the URL of each document, with its hash, so that clients can cache it."""
     paths = {}
     for group, version in group_versions():
         path = f"apis/{group}/{version}" if group else f"api/{version}"
@@ -64,10 +64,10 @@ V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
 
 @functools.cache
 def version_2(*, protobuf: bool) -> Document:
-    """Return ``/openapi/v2``: a document that describes nothing.
+    """Return ``/openapi/v2``: an empty document.
 
-    kubectl asks for it before it applies objects of kind List, and checks them by what it says; what is not in it,
-    kubectl leaves to the server, whose own validation every object meets anyway.
+    kubectl asks for it before it applies objects of kind List. Kinds that are not in it are validated by the server
+    alone, which validates every object.
     """
     title, version = "Kubernetes", GIT_VERSION
     if not protobuf:

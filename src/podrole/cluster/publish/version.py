@@ -16,7 +16,7 @@ GIT_VERSION = f"v{MAJOR}.{MINOR}.2+podrole"
 
 @functools.cache
 def version_document() -> bytes:
-    """Return ``/version``. Clients compare major and minor; the rest says truly what runs here."""
+    """Return ``/version``. Clients compare major and minor; the other fields describe this program."""
     machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     info = {
         "major": MAJOR,

@@ -1,1 +1,1 @@
-"""What Kubernetes objects look like: their types, how bodies become objects, and how that is published."""
+"""The types of Kubernetes objects, and how JSON is decoded by them."""

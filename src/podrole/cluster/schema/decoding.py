@@ -1,7 +1,7 @@
 """From JSON values to objects of a type, as kube-apiserver's decoder does it.
 
-What comes out holds only what the type knows, in canonical form: nulls and empty optional values gone, times and
-quantities written one way, the structs that are always there filled in. Unknown fields are collected, not fatal: the
+The result holds only fields of the type, in canonical form: without nulls and empty optional values, with times and
+quantities in one notation, with the structs that are always written. Unknown fields are collected, not fatal: the
 request's ``fieldValidation`` decides. Values of a wrong type are fatal, in the words of Go's decoder.
 https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation
 """

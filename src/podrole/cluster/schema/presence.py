@@ -1,8 +1,8 @@
-"""What kube-apiserver writes of a field that nobody set, which OpenAPI does not tell.
+"""What kube-apiserver writes for a field that is not set, which OpenAPI does not say.
 
-A Go API type writes a struct that is no pointer even when it is empty (``status: {}``), writes null for a time that is
-no pointer, and leaves out the zero of an optional number or bool unless the field is a pointer. Here are the types for
-which it matters, read off k8s.io/api; the rest follows from ``required``.
+A Go API type writes a struct that is not a pointer even if it is empty (``status: {}``), writes null for a time that is
+not a pointer, and leaves out the zero of an optional number or bool unless the field is a pointer. Here are the types
+for which it matters, from k8s.io/api; the rest follows from ``required``.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ DROPPED_ZEROS: Mapping[str, tuple[str, ...]] = {
     "TokenReviewStatus": ("authenticated",),
     "SubjectAccessReviewStatus": ("denied",),
 }
-"""Optional numbers and bools that are no pointers: their zero is the same as nothing."""
+"""Optional numbers and bools that are not pointers: their zero is left out."""
 
 KEY_DEFAULTS: Mapping[str, str] = {"protocol": "TCP"}
 """What a list's key field stands for where an item leaves it out (ports of containers and services)."""

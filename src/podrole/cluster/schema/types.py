@@ -26,7 +26,7 @@ ScalarKind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A value without parts; ``any`` is JSON that nobody looks into (FieldsV1)."""
+    """A value without parts; ``any`` is JSON of any form (FieldsV1)."""
 
     kind: ScalarKind
 
@@ -63,7 +63,7 @@ class Field:
 
 @dataclass(slots=True)
 class Struct:
-    """An object with known fields. ``always`` are the fields that are written though nobody set them."""
+    """An object with known fields. ``always`` are the fields that are written even if they are not set."""
 
     name: str
     fields: dict[str, Field] = field(default_factory=dict)

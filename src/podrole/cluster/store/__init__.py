@@ -1,1 +1,1 @@
-"""Where the objects are: kept, counted, selected, watched."""
+"""The store of objects, in memory."""

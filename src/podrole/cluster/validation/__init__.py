@@ -1,1 +1,1 @@
-"""What an object must be like to be kept, in kube-apiserver's own words."""
+"""The validation rules of objects, in kube-apiserver's words."""

@@ -1,1 +1,1 @@
-"""The forms in which requests and answers travel: JSON, YAML, protobuf, Tables."""
+"""The formats of requests and answers: JSON, YAML, protobuf."""

@@ -1,6 +1,6 @@
-"""From the bytes of a body to plain JSON values, with what is wrong in the words of Go's decoders.
+"""Reads the bytes of a body as plain JSON values; errors have the words of Go's decoders.
 
-Nothing here knows types: that is ``podrole.cluster.schema.decoding``. Every body ends as dicts, lists, strings,
+Types are not checked here: that is ``podrole.cluster.schema.decoding``. Every body ends as dicts, lists, strings,
 numbers, bools and None, or as a BodyError; duplicate fields are reported, the last one counts.
 """
 
@@ -22,7 +22,7 @@ _MAX_YAML_NODES = 500_000
 
 
 class BodyError(ValueError):
-    """The bytes are not in the format that they claim to be in."""
+    """The bytes are not in the format of their Content-Type."""
 
 
 def media_type(content_type: str) -> str:

@@ -1,6 +1,6 @@
 """What form of answer a client gets (https://kubernetes.io/docs/reference/using-api/api-concepts/#alternate-representations).
 
-Clients that prefer protobuf offer JSON as well, and get JSON: this server writes no protobuf.
+Clients that prefer protobuf also accept JSON, and get JSON: this server does not write protobuf.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class AnswerFormat:
 
 @cached_for_short_texts(256)
 def choose(accept: str, *, transforms: bool = True) -> AnswerFormat:
-    """Return the first offered form that this server has. Raises StatusError (406) where it has none.
+    """Return the first accepted form that this server has. Raises StatusError (406) if it has none.
 
     Without ``transforms`` the resource has no Table or metadata form (discovery, reviews).
     """
