@@ -15,6 +15,7 @@ from podrole.oidc.keys import SigningKey, VerificationKey, jwks
 KEY = SigningKey.generate("RS256").verification_key
 ENTRY: dict[str, Any] = jwks([KEY])["keys"][0]
 SMALL = VerificationKey("small", rsa.generate_private_key(65537, 1024).public_key(), "RS256")
+PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")  # RFC 7518, 6.2.2, 6.3.2 and 6.4
 CURVE: dict[str, Any] = jwks([SigningKey.generate("ES256").verification_key])["keys"][0]
 
 
@@ -37,15 +38,16 @@ def zero_prefixed(number: str) -> str:
         ({"keys": {}}, KeysFault.MALFORMED),
         ({"keys": []}, KeysFault.NO_KEYS),
         ({"keys": ["text", None, 3]}, KeysFault.NO_KEYS),
-        ({"keys": [{**ENTRY, "d": "AQAB"}]}, KeysFault.PRIVATE_KEY),
+        *(({"keys": [{**ENTRY, member: "AQAB"}]}, KeysFault.PRIVATE_KEY) for member in PRIVATE),
         ({"keys": [ENTRY, {"kty": "oct", "k": "c2VjcmV0", "kid": KEY.kid}]}, KeysFault.PRIVATE_KEY),
         ({"keys": [{**ENTRY, "kid": str(number)} for number in range(101)]}, KeysFault.TOO_MANY_KEYS),
+        ({"keys": [{**CURVE, "kid": str(number)} for number in range(101)]}, KeysFault.TOO_MANY_KEYS),
         ({"keys": [{**ENTRY, "use": "enc"}]}, KeysFault.NO_KEYS),
         ({"keys": [{**ENTRY, "key_ops": ["sign"]}]}, KeysFault.NO_KEYS),
         ({"keys": [{**ENTRY, "key_ops": 5}]}, KeysFault.NO_KEYS),
         ({"keys": [{**ENTRY, "kid": 7}]}, KeysFault.NO_KEYS),
         ({"keys": [{**ENTRY, "n": "!!!"}]}, KeysFault.NO_KEYS),
-        ({"keys": [{**ENTRY, "n": 7}]}, KeysFault.NO_KEYS),
+        *(({"keys": [{**ENTRY, "n": value}]}, KeysFault.NO_KEYS) for value in (7, None, True, [], ["A", "A"], {})),
         ({"keys": [{**ENTRY, "e": encode_base64url(b"\2")}]}, KeysFault.NO_KEYS),
         ({"keys": [{**ENTRY, "kty": "EC"}]}, KeysFault.NO_KEYS),
         ({"keys": [{"kty": "EC", "crv": "P-256", "x": "AQ", "y": "AQ", "kid": "off the curve"}]}, KeysFault.NO_KEYS),
@@ -71,9 +73,9 @@ def test_a_set_that_no_verifier_should_use_is_refused(document: object, fault: K
     assert "https://issuer.example/keys" in raised.value.what
 
 
-def test_a_hundred_keys_of_a_kind_are_taken() -> None:
-    found = parse_jwks({"keys": [{**ENTRY, "kid": str(number)} for number in range(100)]}, where="here")
-    assert len(found) == 100
+def test_a_hundred_keys_of_each_kind_are_taken() -> None:
+    entries = [{**entry, "kid": f"{entry['kty']} {number}"} for entry in (ENTRY, CURVE) for number in range(100)]
+    assert len(parse_jwks({"keys": entries}, where="here")) == 200
 
 
 def test_an_unreadable_key_does_not_spoil_its_neighbours() -> None:
@@ -100,3 +102,9 @@ def test_a_public_key_with_any_form_of_its_use_is_taken(members: dict[str, Any],
 def test_a_modulus_with_a_leading_zero_octet_is_read_as_the_same_number() -> None:
     (key,) = parse_jwks({"keys": [{**ENTRY, "n": zero_prefixed(ENTRY["n"])}]}, where="here")[KEY.kid]
     assert key.public_key.public_numbers() == KEY.public_key.public_numbers()
+
+
+def test_a_key_may_name_no_algorithm() -> None:
+    entry = {name: value for name, value in ENTRY.items() if name != "alg"}
+    (key,) = parse_jwks({"keys": [entry]}, where="here")[KEY.kid]
+    assert key.algorithm is None

@@ -39,6 +39,7 @@ def test_a_key_is_only_for_algorithms_of_its_type_and_curve() -> None:
     assert not unnamed.fits("HS256")
     assert not unnamed.fits("none")
     assert not unnamed.fits("PS256")
+    assert not unnamed.fits("RS1")
 
 
 def test_an_elliptic_signature_in_der_or_of_a_wrong_length_is_refused() -> None:

@@ -93,7 +93,4 @@ def _public_key(entry: dict[str, Any]) -> PublicKey | None:
 
 
 def _octets(entry: dict[str, Any], name: str) -> bytes:
-    value = entry[name]
-    if not isinstance(value, str):
-        raise TypeError(name)
-    return decode_base64url(value)
+    return decode_base64url(entry[name])
