@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jws
 from joserfc.jwk import KeySet
 
+from podrole.oidc.base64url import decode_base64url
 from podrole.oidc.issuer import mint
 from podrole.oidc.jwks import parse_jwks
 from podrole.oidc.keys import ALGORITHMS, SigningKey, VerificationKey, jwks
+
+RSA_KEY = rsa.generate_private_key(65537, 2048)
 
 
 @pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))
@@ -48,6 +54,8 @@ def test_an_elliptic_signature_in_der_or_of_a_wrong_length_is_refused() -> None:
     assert key.verification_key.verifies("ES256", signature, b"data")
     assert not key.verification_key.verifies("ES256", signature + b"\0", b"data")
     assert not key.verification_key.verifies("ES256", b"\0" * 64, b"data")
+    same_numbers = signature[:32] + b"\0" + signature[32:]
+    assert not key.verification_key.verifies("ES256", same_numbers, b"data")
 
 
 def test_the_key_id_is_the_hash_of_the_public_key_info() -> None:
@@ -56,6 +64,38 @@ def test_the_key_id_is_the_hash_of_the_public_key_info() -> None:
     assert len(key.kid) == 43
     assert "=" not in key.kid
     assert SigningKey.of(key.private_key).kid == key.kid
+
+
+@pytest.mark.parametrize(
+    ("curve", "algorithm"), [(ec.SECP256R1(), "ES256"), (ec.SECP384R1(), "ES384"), (ec.SECP521R1(), "ES512")]
+)
+def test_a_key_in_pem_signs_with_its_own_algorithm(curve: ec.EllipticCurve, algorithm: str) -> None:
+    for private_key, expected in ((ec.generate_private_key(curve), algorithm), (RSA_KEY, "RS256")):
+        pem = private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        assert SigningKey.from_pem(pem).algorithm == expected
+    assert SigningKey.of(RSA_KEY, "RS512").algorithm == "RS512"
+
+
+@pytest.mark.parametrize(
+    "private_key",
+    [ed25519.Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256K1())],
+    ids=["Ed25519", "secp256k1"],
+)
+def test_a_key_that_no_accepted_algorithm_uses_is_refused(private_key: Any) -> None:
+    pem = private_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with pytest.raises(ValueError, match="key"):
+        SigningKey.from_pem(pem)
+
+
+def test_a_published_key_holds_its_numbers_in_the_fewest_octets_and_its_algorithm_if_it_has_one() -> None:
+    key = SigningKey.of(RSA_KEY).verification_key
+    (entry,) = jwks([key])["keys"]
+    assert (entry["kty"], entry["alg"], entry["use"], entry["kid"]) == ("RSA", "RS256", "sig", key.kid)
+    numbers = RSA_KEY.public_key().public_numbers()
+    assert decode_base64url(entry["n"]) == numbers.n.to_bytes(256)
+    assert decode_base64url(entry["e"]) == b"\1\0\1"
+    (unnamed,) = jwks([VerificationKey("k", key.public_key)])["keys"]
+    assert "alg" not in unnamed
 
 
 def test_a_private_key_does_not_show_itself() -> None:

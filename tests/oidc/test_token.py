@@ -89,6 +89,7 @@ def test_a_kubernetes_token_is_read() -> None:
         ("critical extensions", token({**GOOD_HEADER, "crit": ["b64"]}, CLAIMS)),
         ("an unencoded payload", token({**GOOD_HEADER, "b64": False}, CLAIMS)),
         ("compression", token({**GOOD_HEADER, "zip": "DEF"}, CLAIMS)),
+        ("encryption", token({**GOOD_HEADER, "enc": "A128GCM"}, CLAIMS)),
         ("too many characters", "a" * (MAX_TOKEN_CHARACTERS - 3) + ".b.cc"),
     ],
 )
@@ -97,6 +98,24 @@ def test_what_is_no_jwt_is_refused(name: str, text: str) -> None:
         parse_token(text)
     assert raised.value.fault is TokenFault.NOT_A_JWT
     assert not text or text not in raised.value.diagnostics()
+
+
+def test_a_token_does_not_show_what_it_holds() -> None:
+    parsed = parse_token(token(GOOD_HEADER, {**CLAIMS, "sub": "secret-subject"}, b"secret-signature"))
+    assert "secret-sub" not in repr(parsed)
+    assert repr(parsed.signed) not in repr(parsed)
+    assert "secret-sig" not in repr(parsed)
+    assert "payload" not in repr(read_claims(parsed))
+
+
+def test_a_token_has_at_most_twenty_thousand_characters() -> None:
+    wholes = (f"{segment({**GOOD_HEADER, 'x': 'y' * count})}.{segment(CLAIMS)}." for count in range(9))
+    # No base64url segment has a length of one more than a multiple of four: here both signatures are well-formed.
+    whole = next(text for text in wholes if (20_000 - len(text)) % 4 == 3)
+    longest = whole + "A" * (20_000 - len(whole))
+    assert parse_token(longest)
+    with pytest.raises(TokenRefused):
+        parse_token(longest + "A")
 
 
 @pytest.mark.parametrize("missing", ["iss", "sub", "aud", "iat", "exp"])

@@ -98,16 +98,17 @@ class SigningKey:
 
     @classmethod
     def of(cls, private_key: PrivateKey, algorithm: Algorithm | None = None) -> SigningKey:
-        """Wrap a private key; without ``algorithm`` RSA signs RS256 and a curve its own."""
+        """Wrap a private key; without ``algorithm`` RSA signs RS256 and a curve its own.
+
+        Raises ValueError for a curve that no accepted algorithm uses.
+        """
         if algorithm is None:
-            algorithm = (
-                "RS256" if isinstance(private_key, rsa.RSAPrivateKey) else _CURVE_ALGORITHM[private_key.curve.name]
-            )
+            algorithm = "RS256" if isinstance(private_key, rsa.RSAPrivateKey) else _curve_algorithm(private_key)
         return cls(private_key, key_id(private_key.public_key()), algorithm)
 
     @classmethod
     def from_pem(cls, pem: bytes) -> SigningKey:
-        """Read what ``to_pem`` wrote, or any RSA or EC private key in PEM."""
+        """Read what ``to_pem`` wrote, or another private key in PEM. Raises ValueError if it is not RSA or EC."""
         key = serialization.load_pem_private_key(pem, password=None)
         if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
             raise ValueError("the key is neither RSA nor EC")  # noqa: TRY004 - the value is wrong, not its type
@@ -132,6 +133,13 @@ class SigningKey:
         r, s = decode_dss_signature(self.private_key.sign(signed, ec.ECDSA(digest)))
         size = _CURVES[self.algorithm][1]
         return r.to_bytes(size) + s.to_bytes(size)
+
+
+def _curve_algorithm(key: ec.EllipticCurvePrivateKey) -> Algorithm:
+    algorithm = _CURVE_ALGORITHM.get(key.curve.name)
+    if algorithm is None:
+        raise ValueError(f"the key's curve {key.curve.name} is not P-256, P-384 or P-521")
+    return algorithm
 
 
 def key_id(public_key: PublicKey) -> str:

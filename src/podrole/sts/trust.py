@@ -110,7 +110,10 @@ def role_keys(role: Role) -> dict[str, str]:
 
 
 def trusts(role: Role, principal: Principal, actions: Iterable[str]) -> bool:
-    """Say whether the role's trust policy could let ``principal`` in at all, whatever its conditions."""
+    """Say whether the Allow statements of the role's trust policy name ``principal`` for all of ``actions``.
+
+    Conditions are taken to hold. Does not look at Deny statements: ``require_trust`` decides on the call itself.
+    """
     try:
         policy = compile_policy(role.trust_policy, PolicyKind.TRUST)
     except PolicyError:
