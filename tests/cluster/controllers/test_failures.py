@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from podrole.cluster.controllers import controller
+from podrole.cluster.controllers.deployment import REVISION, _revision
+from podrole.cluster.controllers.job_status import INDEX, index_of
 from podrole.cluster.controllers.manager import Controllers
 from podrole.cluster.controllers.replicaset import ReplicaSetController
 from podrole.cluster.core.errors import unavailable
@@ -149,3 +151,71 @@ async def test_worker_that_dies_is_reported(cluster: Any, time: Any, monkeypatch
         await cluster.create("replicasets.apps", "default", {"metadata": {"name": "rs"}, "spec": spec})
         failure = await controllers.failed()
     assert failure.task == "replicaset-controller"
+
+
+def refusing(cluster: Any, verb: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse a verb for every object of that name."""
+    allowed = getattr(cluster, verb)
+
+    async def refuse(resource: str, namespace: str | None, called: str, *arguments: Any, **more: Any) -> Any:
+        if called == name:
+            raise unavailable("not today")
+        return await allowed(resource, namespace, called, *arguments, **more)
+
+    monkeypatch.setattr(cluster, verb, refuse)
+
+
+@pytest.mark.usefixtures("controllers")
+async def test_role_that_cannot_be_written_holds_up_no_other(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    roles = "clusterroles.rbac.authorization.k8s.io"
+    refusing(cluster, "update", "a-bad", monkeypatch)
+    labels = {"aggregate": "yes"}
+    for name in ("a-bad", "b-good"):
+        rule = {"clusterRoleSelectors": [{"matchLabels": labels}]}
+        await cluster.create(roles, None, {"metadata": {"name": name}, "aggregationRule": rule})
+    rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
+    await cluster.create(roles, None, {"metadata": {"name": "part", "labels": labels}, "rules": rules})
+    await cluster.until(roles, None, "b-good", lambda role: role.get("rules") == rules)
+    message = "clusterrole-aggregation-controller could not reconcile it: not today; it is tried again"
+    await cluster.until_event("a-bad", "FailedSync", message)
+    monkeypatch.undo()
+    await cluster.until(roles, None, "a-bad", lambda role: role.get("rules") == rules)
+
+
+@pytest.mark.usefixtures("controllers")
+async def test_event_that_cannot_be_deleted_holds_up_no_other(
+    cluster: Any, time: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = {"kind": "Pod", "namespace": "default", "name": "p"}
+    for name in ("a-bad", "b-good"):
+        await cluster.create("events", "default", {"metadata": {"name": name}, "involvedObject": about})
+    refusing(cluster, "delete", "a-bad", monkeypatch)
+    await eventually(time.waiting)
+    time.turn(3700)
+    await cluster.until_gone("events", "default", "b-good")
+    monkeypatch.undo()
+    await cluster.until_gone("events", "default", "a-bad")
+
+
+@pytest.mark.usefixtures("controllers")
+async def test_object_that_cannot_be_deleted_holds_up_no_other_of_its_namespace(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await cluster.create("namespaces", None, {"metadata": {"name": "shop"}})
+    for name in ("a-bad", "b-good"):
+        await cluster.create("secrets", "shop", {"metadata": {"name": name}})
+        await cluster.create("roles.rbac.authorization.k8s.io", "shop", {"metadata": {"name": name}})
+    refusing(cluster, "delete", "a-bad", monkeypatch)
+    await cluster.delete("namespaces", None, "shop")
+    await cluster.until_gone("secrets", "shop", "b-good")
+    await cluster.until_gone("roles.rbac.authorization.k8s.io", "shop", "b-good")
+    message = "namespace-controller could not reconcile it: not today; it is tried again"
+    await cluster.until_event("shop", "FailedSync", message)
+    monkeypatch.undo()
+    await cluster.until_gone("namespaces", None, "shop")
+
+
+@pytest.mark.parametrize("text", ["²", "9" * 5_000, "-1", "", "x"], ids=lambda text: text[:4])
+def test_annotation_that_is_not_a_number_counts_as_missing(text: str) -> None:
+    assert index_of({"metadata": {"annotations": {INDEX: text}}}) == -1
+    assert _revision({"metadata": {"annotations": {REVISION: text}}}) == 0

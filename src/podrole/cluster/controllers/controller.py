@@ -63,7 +63,7 @@ class Controller(abc.ABC):
 
     async def subject(self, key: Key) -> Object | None:
         """Return the object that an event about a failure is recorded for; None if there is none."""
-        return await find(self.client, self.reconciles, key) if self.reconciles else None
+        return await find(self.client, self.reconciles, key) if self.reconciles and key[1] else None
 
     def enqueue(self, key: Key) -> None:
         """Reconcile ``key`` soon; once, however often it is asked for."""
@@ -151,6 +151,11 @@ class Controller(abc.ABC):
             self.enqueue(key)
 
 
+def is_ending(obj: Object) -> bool:
+    """Whether an object is being deleted."""
+    return bool(obj["metadata"].get("deletionTimestamp"))
+
+
 def key_of(obj: Object) -> Key:
     """Return an object's key."""
     return obj["metadata"].get("namespace") or "", obj["metadata"]["name"]
@@ -175,6 +180,20 @@ def its_controller(kind: str) -> KeysOf:
         return [(event.object["metadata"].get("namespace") or "", reference["name"])] if reference else []
 
     return keys
+
+
+async def delete_all(client: ClusterClient, resource: str, objects: Iterable[Object]) -> None:
+    """Delete objects. One that cannot be deleted does not keep the others; then raises the last StatusError."""
+    refused: StatusError | None = None
+    for each in objects:
+        metadata = each["metadata"]
+        try:
+            await client.delete(resource, metadata.get("namespace"), metadata["name"], uid=metadata["uid"])
+        except StatusError as problem:
+            if problem.reason not in {"NotFound", "Conflict"}:
+                refused = problem
+    if refused is not None:
+        raise refused
 
 
 async def find(client: ClusterClient, resource: str, key: Key) -> Object | None:

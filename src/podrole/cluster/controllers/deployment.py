@@ -19,7 +19,7 @@ from podrole.cluster.controllers.rollout import (
     template_hash,
     without_hash,
 )
-from podrole.cluster.controllers.workloads import is_finished, owned, owner_reference
+from podrole.cluster.controllers.workloads import is_finished, number_in, owned, owner_reference
 from podrole.cluster.core.client import Object, WatchEvent
 from podrole.cluster.core.errors import StatusError
 
@@ -217,12 +217,7 @@ def _annotations(deployment: Object) -> dict[str, str]:
 
 
 def _revision(replica_set: Object) -> int:
-    return _annotated(replica_set, REVISION)
-
-
-def _annotated(replica_set: Object, annotation: str) -> int:
-    text = (replica_set["metadata"].get("annotations") or {}).get(annotation, "0")
-    return int(text) if text.isdigit() and text.isascii() else 0
+    return number_in(replica_set, REVISION) or 0
 
 
 def _latest(sets: list[Object]) -> int:
@@ -235,8 +230,8 @@ def _figures(replica_set: Object) -> Replicas:
         replica_set["metadata"]["name"],
         replica_set["spec"].get("replicas", 1),
         status.get("availableReplicas", 0),
-        _annotated(replica_set, DESIRED),
-        _annotated(replica_set, MAXIMUM),
+        number_in(replica_set, DESIRED) or 0,
+        number_in(replica_set, MAXIMUM) or 0,
     )
 
 

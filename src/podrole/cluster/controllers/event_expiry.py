@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from podrole.cluster.controllers.controller import Controller, Key, KeysOf
+from podrole.cluster.controllers.controller import Controller, Key, KeysOf, delete_all
 from podrole.cluster.controllers.workloads import parse_time
 from podrole.cluster.core.client import Object
-from podrole.cluster.core.errors import StatusError
 
 LIFE_SECONDS = 3600.0
 SWEEP_SECONDS = 60.0
@@ -28,22 +27,16 @@ class EventExpiry(Controller):
 
     async def reconcile(self, key: Key) -> float:  # noqa: ARG002 - there is only one
         oldest = self.time.now() - LIFE_SECONDS
-        for event in await self.client.list("events"):
-            if _written(event) <= oldest:
-                metadata = event["metadata"]
-                try:
-                    await self.client.delete("events", metadata["namespace"], metadata["name"], uid=metadata["uid"])
-                except StatusError as problem:
-                    if problem.reason not in {"NotFound", "Conflict"}:
-                        raise
+        old = [event for event in await self.client.list("events") if _written(event) <= oldest]
+        await delete_all(self.client, "events", old)
         return self.time.now() + SWEEP_SECONDS
 
 
 def _written(event: Object) -> float:
-    """Return when the server last stored it: the times that an event tells of itself are its writer's."""
+    """Return when the API server last stored the event; ``lastTimestamp`` is what the event's writer says."""
     metadata = event["metadata"]
     times = [
         metadata["creationTimestamp"],
-        *(one["time"] for one in metadata.get("managedFields", ()) if "time" in one),
+        *(entry["time"] for entry in metadata.get("managedFields", ()) if "time" in entry),
     ]
     return max(map(parse_time, times))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from podrole.base.clock import rfc3339
-from podrole.cluster.controllers.workloads import condition_of, is_active, parse_time, ready_since
+from podrole.cluster.controllers.workloads import condition_of, is_active, number_in, parse_time, ready_since
 from podrole.cluster.core.client import Object
 
 INDEX = "batch.kubernetes.io/job-completion-index"
@@ -64,8 +64,8 @@ def is_indexed(job: Object) -> bool:
 
 def index_of(pod: Object) -> int:
     """Return a pod's completion index; -1 without one."""
-    text = (pod["metadata"].get("annotations") or {}).get(INDEX, "")
-    return int(text) if text.isdigit() else -1
+    index = number_in(pod, INDEX)
+    return -1 if index is None else index
 
 
 def finished(job: Object) -> Object | None:

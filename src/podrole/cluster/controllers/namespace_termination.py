@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find, itself, key_of
+from podrole.cluster.controllers.controller import Controller, Key, KeysOf, delete_all, find, is_ending, itself, key_of
 from podrole.cluster.core.client import ClusterClient, WatchEvent
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.event_recorder import EventRecorder
@@ -34,12 +34,11 @@ class NamespaceController(Controller):
     async def reconcile(self, key: Key) -> None:
         name = key[1]
         namespace = await find(self.client, "namespaces", key)
-        if namespace is None or not namespace["metadata"].get("deletionTimestamp"):
+        if namespace is None or not is_ending(namespace):
             self._terminating.discard(name)
             return
         self._terminating.add(name)  # from here on its objects' deletions bring us back
-        left = [await self._empty(resource, name) for resource in NAMESPACED]
-        if any(left):
+        if await self._empty(name):
             return
         finalizers = namespace["spec"].get("finalizers") or []
         if FINALIZER in finalizers:
@@ -47,18 +46,20 @@ class NamespaceController(Controller):
             body = namespace | {"spec": namespace["spec"] | {"finalizers": others}}
             await self.client.update("namespaces", None, name, body, subresource="finalize")
 
-    async def _empty(self, resource: str, namespace: str) -> bool:
-        """Delete what there is of a resource; return whether there was something."""
-        found = await self.client.list(resource, namespace)
-        for each in found:
-            if each["metadata"].get("deletionTimestamp"):
-                continue
+    async def _empty(self, namespace: str) -> bool:
+        """Delete all that is in a namespace; return whether there was something."""
+        refused: StatusError | None = None
+        full = False
+        for resource in NAMESPACED:
+            found = await self.client.list(resource, namespace)
+            full = full or bool(found)
             try:
-                await self.client.delete(resource, namespace, each["metadata"]["name"], uid=each["metadata"]["uid"])
-            except StatusError as problem:
-                if problem.reason not in {"NotFound", "Conflict"}:
-                    raise
-        return bool(found)
+                await delete_all(self.client, resource, (each for each in found if not is_ending(each)))
+            except StatusError as problem:  # the other resources are emptied all the same
+                refused = problem
+        if refused is not None:
+            raise refused
+        return full
 
     def _emptied(self, event: WatchEvent) -> Iterable[Key]:
         namespace, _ = key_of(event.object)

@@ -10,6 +10,7 @@ from typing import Any
 from podrole.cluster.core.client import ClusterClient, Object
 
 FINISHED = ("Succeeded", "Failed")
+MAX_DIGITS = 18
 
 
 def selector_text(selector: Mapping[str, Any]) -> str:
@@ -94,6 +95,12 @@ def ready_since(pod: Object) -> float | None:
 def parse_time(text: str) -> float:
     """Return a Kubernetes time as epoch seconds."""
     return datetime.fromisoformat(text).timestamp()
+
+
+def number_in(obj: Object, annotation: str) -> int | None:
+    """Return the number that an annotation holds; None if it is missing or not a number of at most 18 digits."""
+    text = (obj["metadata"].get("annotations") or {}).get(annotation, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS else None
 
 
 def condition_of(obj: Object, kind: str) -> Object | None:
