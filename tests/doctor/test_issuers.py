@@ -28,7 +28,8 @@ from podrole.doctor.sources.documents import Document
 from podrole.doctor.sources.files import FilesAccount
 from podrole.doctor.sources.manifests import Manifests
 from podrole.doctor.sources.policies import Origin, PolicyFile, ProviderFile, RoleFile
-from podrole.doctor.sources.sources import EnvironmentFacts, Sources
+from podrole.doctor.sources.sources import EnvironmentFacts, ExchangeAnswer, Sources
+from podrole.doctor.unknown import Unknown
 from podrole.iam.directory import OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 from podrole.iam.policy import PolicyKind
 from podrole.oidc.issuer import discovery_document
@@ -37,6 +38,7 @@ from podrole.webhook.settings import InjectionSettings
 from support.issuer import HOST, ISSUER, FakeIssuer
 
 ROLE = "arn:aws:iam::111122223333:role/web"
+ANSWER = ExchangeAnswer("provider", None, {})
 ACCOUNT = {"kind": "ServiceAccount", "metadata": {"annotations": {"eks.amazonaws.com/role-arn": ROLE}}}
 
 
@@ -252,17 +254,24 @@ async def test_clock_difference_is_found_by_a_real_exchange(sources: Sources, ke
     facts = await gathered(sources)
     shown = {"header": {"kid": key.verification_key.kid}, "claims": {}}
     identity = "arn:aws:sts::111122223333:assumed-role/web/x"
-    tried = replace(facts, live=LiveFacts(shown, {"arn": identity}, identity, skew=skew))
+    tried = replace(facts, live=LiveFacts(shown, ANSWER, identity, skew=skew))
     found = only(diagnose(tried), "PR407")
     assert ("ahead of" if skew > 0 else "behind") in found.what
-    assert diagnose(replace(tried, live=LiveFacts(shown, {"arn": identity}, identity, skew=1.0))).faults == ()
+    assert diagnose(replace(tried, live=LiveFacts(shown, ANSWER, identity, skew=1.0))).faults == ()
 
 
 async def test_credentials_of_another_role_are_found(sources: Sources) -> None:
     facts = await gathered(sources)
     other = "arn:aws:sts::111122223333:assumed-role/other/x"
-    tried = replace(facts, live=LiveFacts({}, {"arn": other}, other))
+    tried = replace(facts, live=LiveFacts({}, ANSWER, other))
     assert only(diagnose(tried), "PR803").got == other
+
+
+async def test_credentials_that_aws_rejects_are_found(sources: Sources) -> None:
+    facts = await gathered(sources)
+    rejected = Unknown("InvalidClientTokenId: The security token included in the request is invalid.")
+    found = only(diagnose(replace(facts, live=LiveFacts({}, ANSWER, rejected))), "PR803")
+    assert "InvalidClientTokenId" in found.what
 
 
 async def test_malformed_trust_policy_is_repaired(sources: Sources) -> None:

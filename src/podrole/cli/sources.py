@@ -12,7 +12,8 @@ from podrole.base.events import read_recent
 from podrole.base.serving import LOOPBACK
 from podrole.cli.tools import podrole_command
 from podrole.doctor.sources.account import Account
-from podrole.doctor.sources.boto import Access, BotoAccount, BotoSTS
+from podrole.doctor.sources.boto import Access, BotoAccount
+from podrole.doctor.sources.boto_sts import BotoSTS
 from podrole.doctor.sources.cluster import Cluster
 from podrole.doctor.sources.kubernetes import KubernetesCluster
 from podrole.doctor.sources.missing import MissingAccount, MissingCluster

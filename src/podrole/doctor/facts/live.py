@@ -10,7 +10,7 @@ from typing import Any
 from podrole.doctor.facts.pods import PodFacts
 from podrole.doctor.facts.target import DoctorTarget
 from podrole.doctor.sources.cluster import Object
-from podrole.doctor.sources.sources import Sources
+from podrole.doctor.sources.sources import ExchangeAnswer, Sources
 from podrole.doctor.unknown import Unknown, read, read_async
 from podrole.oidc.errors import TokenRefused
 from podrole.oidc.token import parse_token
@@ -26,8 +26,8 @@ class LiveFacts:
     """
 
     token: Mapping[str, Any] | Unknown
-    exchange: Mapping[str, Any] | Unknown | None = None
-    identity: str | None = None
+    exchange: ExchangeAnswer | Unknown | None = None
+    identity: str | Unknown | None = None
     admitted: Object | Unknown | None = None
     skew: float | None = None
 
@@ -61,10 +61,10 @@ async def read_live(
     exchanged = await asyncio.to_thread(read, lambda: sts.assume(role_arn, issued.token, session_name))
     if isinstance(exchanged, Unknown):
         return LiveFacts(shown, exchanged, skew=skew, admitted=admitted)
-    answer, answered_at = exchanged
-    if answered_at is not None and skew is not None:
-        skew += before - answered_at  # AWS's clock counts, not ours
-    return LiveFacts(shown, answer, answer["arn"], skew=skew, admitted=admitted)
+    if exchanged.time is not None and skew is not None:
+        skew += before - exchanged.time  # AWS's clock counts, not ours
+    identity = await asyncio.to_thread(read, lambda: sts.caller_arn(exchanged))
+    return LiveFacts(shown, exchanged, identity, skew=skew, admitted=admitted)
 
 
 def _new_pod(target: DoctorTarget, pods: tuple[PodFacts, ...] | Unknown) -> Object:

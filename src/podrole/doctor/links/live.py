@@ -51,27 +51,25 @@ def check(facts: ChainFacts) -> LinkVerdict | None:
                 got=live.exchange.got,
             ),
         )
-    return _whose(facts, live.identity)
+    return _check_identity(facts, live.identity)
 
 
-def _whose(facts: ChainFacts, identity: str | Unknown | None) -> LinkVerdict:
+def _check_identity(facts: ChainFacts, identity: str | Unknown | None) -> LinkVerdict:
     arn = facts.binding.role_arn or ""
-    if not isinstance(identity, str):
-        why = identity.what if identity is not None else "it was not called"
-        finding = Finding(
-            "PR803",
-            f"STS gave credentials, but GetCallerIdentity rejects them: {why}",
-            About("Role", "", arn),
-            Remedy("check clock, region and endpoint", ()),
-        )
-        return broken(LINK, finding)
+    about = About("Role", "", arn)
+    if identity is None:
+        return unknown(LINK, "STS gave credentials; GetCallerIdentity was not called.")
+    if isinstance(identity, Unknown):
+        what = f"STS gave credentials, but GetCallerIdentity rejects them: {identity.what}"
+        remedy = Remedy("check clock, region and endpoint")
+        return broken(LINK, Finding("PR803", what, about, remedy, got=identity.got))
     expected = assumed_role_arn(arn, "x").rpartition("/")[0]
     if identity.rpartition("/")[0] != expected:
         finding = Finding(
             "PR803",
             "The credentials belong to another role.",
-            About("Role", "", arn),
-            Remedy("check which role STS has under this ARN", ()),
+            about,
+            Remedy("check which role STS has under this ARN"),
             expected=f"{expected}/…",
             got=identity,
         )

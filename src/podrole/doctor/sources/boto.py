@@ -6,7 +6,6 @@ the one examination that this object serves.
 
 from __future__ import annotations
 
-import email.utils
 import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -72,7 +71,7 @@ class BotoAccount:
         self._kept: dict[tuple[str, ...], Any] = {}
         try:
             self._session = botocore.session.Session(profile=access.profile)
-            self._session.register_component("data_loader", _loader())
+            self._session.register_component("datamodels_loader", models_loader())
             if access.key_id is not None:
                 self._session.set_credentials(access.key_id, access.secret)
             if self._session.get_credentials() is None:
@@ -282,58 +281,8 @@ class BotoAccount:
         return self._clients[name]
 
 
-class BotoSTS:
-    """The real exchange (``podrole.doctor.sources.sources.Exchange``). Its credentials are used once and dropped."""
-
-    def __init__(self, access: Access, region: str) -> None:
-        self._access = access
-        self._region = access.region or region
-
-    def assume(self, role_arn: str, token: str, session_name: str) -> tuple[Mapping[str, Any], float | None]:
-        """See Exchange."""
-        import botocore.session
-        from botocore import UNSIGNED
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        session = botocore.session.Session()
-        session.register_component("data_loader", _loader())
-        place = {"region_name": self._region, "endpoint_url": self._access.endpoint_url}
-        unsigned = session.create_client("sts", **place, config=Config(signature_version=UNSIGNED))
-        try:
-            answer = unsigned.assume_role_with_web_identity(
-                RoleArn=role_arn, RoleSessionName=session_name, WebIdentityToken=token, DurationSeconds=900
-            )
-            given = answer["Credentials"]
-            signed = session.create_client(
-                "sts",
-                **place,
-                aws_access_key_id=given["AccessKeyId"],
-                aws_secret_access_key=given["SecretAccessKey"],
-                aws_session_token=given["SessionToken"],
-            )
-            try:
-                caller = signed.get_caller_identity()
-            finally:
-                signed.close()
-        except ClientError as refused:
-            error = refused.response.get("Error", {})
-            raise SourceError(f"{error.get('Code')}: {error.get('Message')}", got=str(error.get("Code"))) from refused
-        except BotoCoreError as problem:
-            raise SourceError(f"STS did not answer: {problem}") from problem
-        finally:
-            unsigned.close()
-        return {"arn": caller["Arn"], "provider": answer.get("Provider", "")}, _date(answer)
-
-
-def _date(answer: Mapping[str, Any]) -> float | None:
-    header = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    parsed = email.utils.parsedate_to_datetime(header) if header else None
-    return parsed.timestamp() if parsed is not None else None
-
-
 @functools.cache
-def _loader() -> Any:
+def models_loader() -> Any:
     """Return the loader of botocore's models: one for the process, so that each model is read once."""
     from botocore.loaders import Loader
 

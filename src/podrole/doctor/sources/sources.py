@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from podrole.base.clock import Clock, system_clock
 from podrole.base.events import Event
@@ -21,15 +21,24 @@ def _no_log() -> Iterable[Event]:
     return ()
 
 
+@dataclass(frozen=True, slots=True)
+class ExchangeAnswer:
+    """STS's answer to an exchange. ``provider`` is the identity provider, ``time`` AWS's own in epoch seconds."""
+
+    provider: str
+    time: float | None
+    credentials: Mapping[str, str] = field(repr=False)
+
+
 class Exchange(Protocol):
     """The real STS, for ``--live``."""
 
-    def assume(self, role_arn: str, token: str, session_name: str) -> tuple[Mapping[str, Any], float | None]:
-        """Exchange a token, then ask who the credentials belong to.
+    def assume(self, role_arn: str, token: str, session_name: str) -> ExchangeAnswer:
+        """Exchange a token. Raises SourceError with the words of the denial."""
+        ...
 
-        Returns the answer's public parts (``arn`` first), and the time that AWS answered with in epoch seconds.
-        Raises SourceError with the words of the refusal.
-        """
+    def caller_arn(self, answer: ExchangeAnswer) -> str:
+        """Return the ARN that GetCallerIdentity answers to the credentials. Raises SourceError if it is denied."""
         ...
 
 
