@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import json
 import re
 import runpy
@@ -11,6 +13,7 @@ import pytest
 
 import podrole.doctor
 from podrole.doctor.report.codes import CODES
+from podrole.doctor.report.findings import Link
 from podrole.doctor.sources.boto import read_policy
 from support.faults import FAULTS
 
@@ -20,13 +23,58 @@ CODE = re.compile(r"PR\d{3}")
 PAGE = ROOT / "docs" / "doctor.md"
 
 
-def codes_in(*paths: Path) -> set[str]:
-    return {code for path in paths for code in CODE.findall(path.read_text())}
+# Codes that are found outside the package of their link.
+ELSEWHERE = {
+    "PR654": "survey.py",  # only a survey reads all pods
+    "PR706": "files/check.py",  # a policy of a file need not be attached to a role
+}
+PACKAGES = {
+    Link.SERVICE_ACCOUNT: "links/service_account",
+    Link.INJECTION: "links/injection",
+    Link.CONTAINER: "links/container",
+    Link.ISSUER: "links/issuer.py",
+    Link.PROVIDER: "links/provider.py",
+    Link.TRUST: "links/trust",
+    Link.PERMISSIONS: "links/permissions.py",
+    Link.LIVE: "links/live.py",
+}
 
 
-def sources() -> list[Path]:
+def codes_in(path: Path) -> set[str]:
+    """Return the codes in a module's strings; those in comments and docstrings do not count."""
+    tree = ast.parse(path.read_text())
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef))
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    strings = (
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
+    )
+    return {code for string in strings for code in CODE.findall(string)}
+
+
+@functools.cache
+def used_codes() -> dict[str, set[str]]:
+    """Return the modules that use each code, as paths below the doctor's package."""
     package = Path(podrole.doctor.__file__).parent
-    return [path for path in package.rglob("*.py") if path.name != "codes.py"]
+    used: dict[str, set[str]] = {}
+    for path in package.rglob("*.py"):
+        if path.name != "codes.py":
+            for code in codes_in(path):
+                used.setdefault(code, set()).add(path.relative_to(package).as_posix())
+    return used
+
+
+@functools.cache
+def tested_codes() -> set[str]:
+    """Return the codes in the strings of the doctor's tests."""
+    modules = [*HERE.glob("test_*.py"), ROOT / "tests" / "cli" / "test_survey.py"]
+    return {code for path in modules if path.name != Path(__file__).name for code in codes_in(path)}
 
 
 def test_page_has_the_generated_section_of_every_code() -> None:
@@ -40,14 +88,18 @@ def test_page_shows_the_policy_that_the_doctor_needs() -> None:
 
 
 def test_every_code_is_used_and_every_used_code_is_in_the_catalogue() -> None:
-    assert codes_in(*sources()) == set(CODES)
+    assert used_codes().keys() == CODES.keys()
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_code_is_used_by_the_link_that_it_belongs_to(code: str) -> None:
+    modules = {path for path in used_codes()[code] if not path.startswith(PACKAGES[CODES[code].link])}
+    assert modules <= {ELSEWHERE.get(code)}
 
 
 @pytest.mark.parametrize("code", CODES)
 def test_every_code_has_a_test(code: str) -> None:
-    written = codes_in(*(path for path in HERE.glob("test_*.py") if path.name != Path(__file__).name))
-    written |= codes_in(ROOT / "tests" / "cli" / "test_survey.py")
-    assert code in written | {one.code for one in FAULTS}
+    assert code in tested_codes() | {fault.code for fault in FAULTS}
 
 
 @pytest.mark.parametrize("code", CODES)
