@@ -15,6 +15,7 @@ from podrole.cluster.admission.chain import AdmissionChain
 from podrole.cluster.api.writing import ATTEMPTS, check_uid, ordered
 from podrole.cluster.core.calls import Call, DeleteOptions
 from podrole.cluster.core.errors import MODIFIED, conflict, resource_not_found
+from podrole.cluster.core.pods import is_finished
 from podrole.cluster.core.store import Delete, ObjectChanged, Store, Update
 
 Object = dict[str, Any]
@@ -142,7 +143,7 @@ def _with_finalizers(live: Object, options: DeleteOptions) -> Object:
 
 def _pod_grace(pod: Object, options: DeleteOptions) -> int:
     """Return a pod's grace period in seconds; 0 if it has no node or has ended."""
-    if not pod["spec"].get("nodeName") or pod.get("status", {}).get("phase") in ("Failed", "Succeeded"):
+    if not pod["spec"].get("nodeName") or is_finished(pod):
         return 0
     grace = options.grace_seconds
     if grace is None:

@@ -19,9 +19,10 @@ from podrole.cluster.controllers.rollout import (
     template_hash,
     without_hash,
 )
-from podrole.cluster.controllers.workloads import is_finished, number_in, owned, owner_reference
+from podrole.cluster.controllers.workloads import number_in, owned, owner_reference
 from podrole.cluster.core.client import Object, WatchEvent
 from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.pods import is_finished
 
 REVISION = "deployment.kubernetes.io/revision"
 DESIRED = "deployment.kubernetes.io/desired-replicas"

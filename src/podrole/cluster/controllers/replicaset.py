@@ -16,7 +16,6 @@ from podrole.cluster.controllers.controller import (
 )
 from podrole.cluster.controllers.workloads import (
     is_active,
-    is_finished,
     owned,
     pod_from,
     ready_since,
@@ -24,6 +23,7 @@ from podrole.cluster.controllers.workloads import (
 )
 from podrole.cluster.core.client import Object
 from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.pods import is_finished
 
 
 class ReplicaSetController(Controller):

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from podrole.cluster.core.client import ClusterClient, Object
+from podrole.cluster.core.pods import is_finished
 
-FINISHED = ("Succeeded", "Failed")
 MAX_DIGITS = 18
 
 
@@ -72,11 +72,6 @@ def pod_from(template: Mapping[str, Any], owner: Object, *, generate_name: str) 
         "metadata": metadata | {"generateName": generate_name, "ownerReferences": [owner_reference(owner)]},
         "spec": copy.deepcopy(template["spec"]),
     }
-
-
-def is_finished(pod: Object) -> bool:
-    """Whether the pod has run to its end."""
-    return (pod.get("status") or {}).get("phase") in FINISHED
 
 
 def is_active(pod: Object) -> bool:

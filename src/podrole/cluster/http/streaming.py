@@ -27,6 +27,7 @@ from podrole.cluster.core.errors import (
     unavailable,
 )
 from podrole.cluster.core.node_api import LogOptions, NodeApi, StreamOptions, StreamSession
+from podrole.cluster.core.pods import is_finished
 from podrole.cluster.http.requests import Request
 
 Object = dict[str, Any]
@@ -181,7 +182,7 @@ def stream_options(options: Object) -> StreamOptions:
 async def open_session(call: Call, node: NodeApi | None, pod: Object, given: Object) -> StreamSession:
     """Begin an exec or attach. Raises StatusError: the WebSocket is not accepted yet, so it is an ordinary answer."""
     container, options = container_of(pod, given.get("container", "")), stream_options(given)
-    if pod.get("status", {}).get("phase") in ("Succeeded", "Failed"):
+    if is_finished(pod):
         raise bad_request(
             f"cannot exec or attach to a container in a completed pod; current phase is {pod['status']['phase']}"
         )

@@ -10,9 +10,10 @@ from podrole.base.errors import outline
 from podrole.base.tasks import BackgroundTasks
 from podrole.cluster.core.client import Object
 from podrole.cluster.core.errors import StatusError, shown
+from podrole.cluster.core.pods import is_finished
 from podrole.cluster.core.timing import retry_delay
 from podrole.cluster.node.context import NodeContext
-from podrole.cluster.node.pods.pod import Pod, is_finished
+from podrole.cluster.node.pods.pod import Pod
 from podrole.cluster.node.pods.simulated import SimulatedPod
 from podrole.cluster.node.scheduling.binding import Binder
 from podrole.cluster.node.scheduling.decision import is_simulated, processes_of

@@ -31,7 +31,6 @@ from podrole.cluster.node.runtime import Sandbox
 FIRST_RETRY_SECONDS = 0.5
 MAX_RETRY_SECONDS = 122.0
 """The kubelet's delays between attempts to set up a volume double from the first to the second."""
-FINISHED = ("Succeeded", "Failed")
 
 _log = logging.getLogger(__name__)
 
@@ -265,11 +264,6 @@ class Pod:
 
     def _record(self, type_: EventType, reason: str, message: str) -> None:
         self._context.recorder.record(self.object, type_, reason, message)
-
-
-def is_finished(pod: Object) -> bool:
-    """Whether a pod has run to its end: nothing of it runs again."""
-    return (pod.get("status") or {}).get("phase") in FINISHED
 
 
 async def _outcome(task: asyncio.Task[None]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from podrole.base.clock import rfc3339
 from podrole.cluster.core.client import Object
+from podrole.cluster.core.pods import FINISHED
 from podrole.cluster.node.containers.states import ContainerView, Running, State, Terminated, Waiting
 
 OWN_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
@@ -99,7 +100,7 @@ def _conditions(
     elif phase == "Failed":
         ready = {"type": "ContainersReady", "status": "False", "reason": "PodFailed"}
     new = [
-        _condition("PodReadyToStartContainers", has_ip and phase not in {"Succeeded", "Failed"}),
+        _condition("PodReadyToStartContainers", has_ip and phase not in FINISHED),
         initialised,
         _pod_ready(pod, ready, old),
         ready,
