@@ -1,6 +1,6 @@
 """Write src/podrole/aws/data/services.json: how each AWS service is recognized, and where moto simulates it.
 
-Generated from the pinned botocore's models and moto's index; ``tests/aws/test_services.py`` fails when it is out of
+Generated from the pinned botocore's models and moto's index; ``tests/aws/test_catalogue.py`` fails when it is out of
 date. Usage: python scripts/service_table.py [--check]
 """
 

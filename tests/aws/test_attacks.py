@@ -68,14 +68,14 @@ def test_an_unknown_member_never_reaches_the_service() -> None:
     assert json.loads(canonical(call).body) == {"TableName": "carts"}
 
 
-def test_a_member_given_twice_is_one_for_everybody() -> None:
+def test_a_repeated_member_is_read_as_one_everywhere() -> None:
     body = b'{"TableName": "carts", "TableName": "users"}'
     call = received("dynamodb", "POST", "/", body=body, x_amz_target="DynamoDB_20120810.DescribeTable")
     seen = parameters(call)["TableName"]
     assert canonical(call).body == json.dumps({"TableName": seen}, separators=(",", ":")).encode()
 
 
-def test_no_value_can_be_taken_for_a_form() -> None:
+def test_a_json_value_cannot_be_read_as_a_form() -> None:
     body = json.dumps({"TableName": "carts&Action=DeleteTable&TableName=users"}).encode()
     call = received("dynamodb", "POST", "/", body=body, x_amz_target="DynamoDB_20120810.DescribeTable")
     request = canonical(call)
@@ -93,7 +93,7 @@ def test_no_value_can_be_taken_for_a_form() -> None:
         "InstanceId=i-1",
     ],
 )
-def test_other_spellings_of_a_parameter_mean_nothing_or_are_refused(form: str) -> None:
+def test_other_spellings_of_a_parameter_are_ignored_or_refused(form: str) -> None:
     body = f"Action=TerminateInstances&Version=2016-11-15&{form}".encode()
     call = received("ec2", "POST", "/", body=body, content_type=FORM)
     if form == "InstanceId=i-1":
@@ -108,7 +108,7 @@ def test_other_spellings_of_a_parameter_mean_nothing_or_are_refused(form: str) -
     assert b"i-1" not in canonical(call).body
 
 
-def test_a_list_is_numbered_anew() -> None:
+def test_a_list_is_renumbered() -> None:
     body = b"Action=TerminateInstances&Version=2016-11-15&InstanceId.7=i-b&InstanceId.2=i-a"
     call = received("ec2", "POST", "/", body=body, content_type=FORM)
     assert parameters(call) == {"InstanceIds": ["i-a", "i-b"]}
@@ -116,13 +116,13 @@ def test_a_list_is_numbered_anew() -> None:
 
 
 @pytest.mark.parametrize("form", ["Tag.1.Key=a&Tag.1=b", "Tag.01.Key=a", "Tag.x.Key=a", "Tag." * 100 + "1=a"])
-def test_a_list_that_is_none_is_refused(form: str) -> None:
+def test_a_malformed_list_is_refused(form: str) -> None:
     body = f"Action=CreateTags&Version=2016-11-15&{form}".encode()
     with pytest.raises(AWSError):
         parameters(received("ec2", "POST", "/", body=body, content_type=FORM))
 
 
-def test_headers_of_moto_and_of_proxies_do_not_pass() -> None:
+def test_headers_of_moto_and_of_proxies_are_dropped() -> None:
     told = {"x_moto_account_id": "999999999999", "x_http_method_override": "DELETE", "action": "DeleteObject"}
     call = received("s3", "GET", "/bucket/key", **told)
     request = canonical(call)
@@ -154,7 +154,7 @@ def test_a_bucket_may_be_in_the_host_name() -> None:
         ("/bucket/a%3Fpolicy", "bucket", "a?policy"),
     ],
 )
-def test_what_a_path_means_is_written_so_that_it_means_only_that(path: str, bucket: str, key: str) -> None:
+def test_a_path_is_written_so_that_it_has_one_meaning(path: str, bucket: str, key: str) -> None:
     call = received("s3", "GET", path)
     assert parameters(call) == {"Bucket": bucket, "Key": key}
     again = canonical(call)
@@ -169,7 +169,7 @@ def test_a_bucket_with_a_slash_is_refused(path: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["..", "a%2F..%2Fb", "%2e%2e"])
-def test_a_label_that_climbs_is_refused(name: str) -> None:
+def test_a_label_with_dot_segments_is_refused(name: str) -> None:
     with pytest.raises(AWSError):
         canonical(received("lambda", "GET", f"/2015-03-31/functions/{name}"))
 
@@ -186,7 +186,7 @@ def test_a_label_that_climbs_is_refused(name: str) -> None:
         ("bucket", None),
     ],
 )
-def test_a_copys_source_is_read_in_one_way(header: str, seen: str | None) -> None:
+def test_a_copy_source_has_one_meaning(header: str, seen: str | None) -> None:
     call = received("s3", "PUT", "/bucket/copy", x_amz_copy_source=header)
     if seen is None:
         with pytest.raises(AWSError, match="Copy Source must mention"):
@@ -214,7 +214,7 @@ def test_a_value_cannot_smuggle_another_operation(aws: LocalAWS) -> None:
     assert sorted(aws.client("dynamodb").list_tables()["TableNames"]) == ["carts", "users"]
 
 
-def test_an_action_in_the_url_or_a_header_is_not_carried_out(aws: LocalAWS) -> None:
+def test_an_action_in_the_url_or_a_header_is_not_executed(aws: LocalAWS) -> None:
     aws.client("dynamodb").create_table(TableName="carts", **TABLE)
     credentials = grant(aws, allow("dynamodb:DescribeTable", "*"))
     body = b'{"TableName":"carts"}'
@@ -244,7 +244,7 @@ def test_an_encoded_slash_does_not_reach_another_operation(aws: LocalAWS) -> Non
     assert "Statement" not in text
 
 
-def test_a_form_upload_is_no_operation(aws: LocalAWS) -> None:
+def test_a_form_upload_to_s3_is_refused(aws: LocalAWS) -> None:
     aws.client("s3").create_bucket(Bucket="shop-logs")
     form = b'--x\r\ncontent-disposition: form-data; name="key"\r\n\r\nk\r\n--x--\r\n'
     answer = aws.http.post(
@@ -254,7 +254,7 @@ def test_a_form_upload_is_no_operation(aws: LocalAWS) -> None:
     assert "Contents" not in aws.client("s3").list_objects_v2(Bucket="shop-logs")
 
 
-def test_a_bucket_policy_cannot_be_slipped_in_through_a_form(aws: LocalAWS) -> None:
+def test_a_bucket_policy_cannot_be_set_through_a_form(aws: LocalAWS) -> None:
     aws.client("s3").create_bucket(Bucket="shop-logs")
     credentials = grant(aws, allow("s3:PutBucketPolicy", "*"))
     status, _ = sent(aws, credentials, "s3", "PUT", "/shop-logs?policy", b"key=a&file={}", content_type=FORM)

@@ -109,7 +109,7 @@ UNKNOWN = (403, "InvalidClientTokenId", "The security token included in the requ
     ],
     ids=["another key", "an inactive key", "a key of another partition"],
 )
-def test_a_key_is_refused_that_is(key: AccessKey) -> None:
+def test_an_invalid_key_is_refused(key: AccessKey) -> None:
     assert refusal_of(signed(), FakeDirectory(keys=[key])) == UNKNOWN
 
 
@@ -196,7 +196,7 @@ def test_a_session_of_a_role_is_not_one_of_the_user_with_that_id() -> None:
 
 
 @pytest.mark.parametrize("part", ["key", "token", "vault"])
-def test_a_token_opens_only_with_its_own_key_in_its_own_world(part: str) -> None:
+def test_a_session_token_is_bound_to_its_key_and_its_world(part: str) -> None:
     made, other = VAULT.issue(session()), VAULT.issue(session())
     options: dict[str, Any] = {}
     if part == "key":
@@ -357,7 +357,7 @@ def unsigned(service: str, operation: str, **headers: str) -> IdentifiedCall:
         ("dynamodb", "ListTables", False),
     ],
 )
-def test_which_operations_need_no_signature(service: str, operation: str, is_unsigned: bool) -> None:
+def test_operations_that_need_no_signature(service: str, operation: str, is_unsigned: bool) -> None:
     assert is_unsigned_operation(unsigned(service, operation)) is is_unsigned
 
 

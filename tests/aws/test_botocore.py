@@ -17,13 +17,13 @@ from podrole.aws.protocol.catalogue import model, services
 
 
 @pytest.mark.parametrize("name", sorted(services()))
-def test_the_model_of_each_service_has_its_place(name: str) -> None:
+def test_the_model_file_of_each_service_exists(name: str) -> None:
     """botocore.loaders finds the newest version by listing folders; podrole reads the one in its own table."""
     path = resources.files(botocore).joinpath("data", name, services()[name].version, "service-2.json.gz")
     assert path.is_file()
 
 
-def test_a_service_is_described_by() -> None:
+def test_the_attributes_of_a_service_model() -> None:
     service = model("s3")
     assert isinstance(service, ServiceModel)
     assert "GetObject" in service.operation_names
@@ -46,7 +46,7 @@ OPERATION: dict[tuple[str, str], dict[str, Any]] = {
 
 
 @pytest.mark.parametrize(("service", "operation"), OPERATION)
-def test_an_operation_is_described_by(service: str, operation: str) -> None:
+def test_the_attributes_of_an_operation_model(service: str, operation: str) -> None:
     described = model(service).operation_model(operation)
     assert isinstance(described, OperationModel)
     for name, value in OPERATION[service, operation].items():
@@ -54,7 +54,7 @@ def test_an_operation_is_described_by(service: str, operation: str) -> None:
     assert described.input_shape is described.input_shape, "caches are keyed by the shape's identity"
 
 
-def test_a_shape_is_described_by() -> None:
+def test_the_attributes_of_a_shape() -> None:
     operation = model("iam").operation_model("CreateRole")
     shape = operation.input_shape
     assert isinstance(shape, Shape)
@@ -73,7 +73,7 @@ def test_a_shape_is_described_by() -> None:
     assert (variables.key.type_name, variables.value.type_name) == ("string", "string")
 
 
-def test_cbor_is_written_and_read_by() -> None:
+def test_cbor_is_written_and_read_by_private_methods() -> None:
     """A private method: botocore writes requests only, and podrole has an answer to write."""
     from botocore.parsers import BaseCBORParser
     from botocore.serialize import RpcV2CBORSerializer
@@ -85,7 +85,7 @@ def test_cbor_is_written_and_read_by() -> None:
     assert BaseCBORParser().parse_data_item(io.BufferedReader(io.BytesIO(bytes(written)))) == value  # type: ignore[arg-type]
 
 
-def test_an_answer_in_json_is_parsed_by() -> None:
+def test_an_answer_in_json_is_parsed() -> None:
     from botocore.parsers import JSONParser
 
     shape = model("cloudwatch").operation_model("ListMetrics").output_shape
@@ -93,7 +93,7 @@ def test_an_answer_in_json_is_parsed_by() -> None:
     assert parsed == {"NextToken": "next", "ResponseMetadata": {"HTTPStatusCode": 200, "HTTPHeaders": {}}}
 
 
-def test_a_body_in_xml_is_written_by() -> None:
+def test_a_body_in_xml_is_written() -> None:
     from botocore.serialize import create_serializer
 
     operation = model("s3").operation_model("DeleteObjects")

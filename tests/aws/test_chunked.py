@@ -80,7 +80,7 @@ INVALID = ("InvalidArgument", "400")
     ],
 )
 @pytest.mark.parametrize("where", ["header", "query"])
-def test_the_stated_hash(where: str, stated: str, presigned: bool, expected: tuple[str, str] | None) -> None:
+def test_the_stated_hash_is_checked(where: str, stated: str, presigned: bool, expected: tuple[str, str] | None) -> None:
     http, in_header = request(b"body"), stated if where == "header" else None
     if where == "query":
         if not presigned:
@@ -176,7 +176,7 @@ def test_the_content_of_the_chunks_becomes_the_body(form: str, chunks: list[byte
         ("br,,gzip", "br,gzip"),
     ],
 )
-def test_no_header_says_any_more_that_the_body_is_in_chunks(form: str, encoding: str | None, kept: str | None) -> None:
+def test_the_headers_of_a_decoded_body_do_not_mention_chunks(form: str, encoding: str | None, kept: str | None) -> None:
     headers = {} if encoding is None else {"content_encoding": encoding}
     http = decoded(in_chunks(form, x_amz_meta_a="1", **headers))
     trailers = {} if form == SIGNED else CRC
@@ -350,7 +350,7 @@ def test_a_trailer_is_an_announced_checksum(form: str, trailers: dict[str, str],
         assert refused(decoded, http) == MALFORMED
 
 
-def test_a_trailer_comes_once_in_whatever_case() -> None:
+def test_a_repeated_trailer_is_refused_in_any_case() -> None:
     for name in ("x-amz-checksum-crc32", "X-AMZ-CHECKSUM-CRC32"):
         twice = edited(in_chunks(UNSIGNED_TRAILER), b"x-amz-checksum", f"{name}:x\r\nx-amz-checksum".encode())
         assert refused(decoded, twice) == MALFORMED

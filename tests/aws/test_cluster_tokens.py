@@ -65,7 +65,7 @@ def test_a_session_proves_its_role(aws: LocalAWS) -> None:
     assert found.caller_arn == f"arn:aws:sts::{ACCOUNT}:assumed-role/deployer/ci"
 
 
-def test_a_token_is_good_for_fifteen_minutes(aws: LocalAWS) -> None:
+def test_a_token_is_valid_for_fifteen_minutes(aws: LocalAWS) -> None:
     token = token_of(presigned(aws).url)
     aws.offset = 890
     assert identity(aws, token) is not None
@@ -103,11 +103,11 @@ BAD: dict[str, Callable[[LocalAWS], str]] = {
 
 
 @pytest.mark.parametrize("token", BAD.values(), ids=BAD.keys())
-def test_a_token_is_no_good(aws: LocalAWS, token: Callable[[LocalAWS], str]) -> None:
+def test_an_invalid_token_is_refused(aws: LocalAWS, token: Callable[[LocalAWS], str]) -> None:
     assert identity(aws, token(aws)) is None
 
 
-def test_the_clusters_administrator_is_a_user_and_not_a_name(aws: LocalAWS) -> None:
+def test_the_clusters_administrator_is_known_by_its_unique_id(aws: LocalAWS) -> None:
     assert aws.endpoint is not None
     token = token_of(presigned(aws).url)
     user = aws_user(aws.endpoint, token)
@@ -125,7 +125,7 @@ def test_the_clusters_administrator_is_a_user_and_not_a_name(aws: LocalAWS) -> N
     assert aws_user(aws.endpoint, again) is None
 
 
-def test_nobody_else_is_known_to_the_cluster_whatever_they_may_do_in_aws(aws: LocalAWS) -> None:
+def test_other_principals_are_refused_whatever_their_permissions_in_aws(aws: LocalAWS) -> None:
     assert aws.endpoint is not None
     key = aws.user("second", allow("*"))
     role = aws.role("deployer", trust_of(ADMIN), allow("*"))

@@ -19,7 +19,7 @@ def test_the_embedded_cluster_is_described_as_eks_describes_one(aws: LocalAWS) -
     assert found["certificateAuthority"]["data"]
 
 
-def test_motos_clusters_stand_beside_it(aws: LocalAWS) -> None:
+def test_other_clusters_exist_beside_the_embedded_one(aws: LocalAWS) -> None:
     eks = aws.client("eks")
     aws.role("eks", trust_of_pods())
     arguments: dict[str, Any] = {
@@ -58,7 +58,7 @@ def test_the_embedded_cluster_cannot_be_changed(aws: LocalAWS) -> None:
     assert eks.list_clusters()["clusters"] == ["podrole"]
 
 
-def test_a_cluster_is_nobody_elses(aws: LocalAWS) -> None:
+def test_the_embedded_cluster_belongs_to_one_account_and_region(aws: LocalAWS) -> None:
     stranger = aws.client("eks", aws.administrator_of("444455556666"))
     assert stranger.list_clusters()["clusters"] == []
     assert refused(stranger.describe_cluster, name="podrole")[0] == "ResourceNotFoundException"
@@ -84,7 +84,7 @@ def test_an_association_is_created_described_listed_and_deleted(aws: LocalAWS) -
     assert refused(eks.delete_pod_identity_association, **identifier)[:2] == ("ResourceNotFoundException", 404)
 
 
-def test_associations_are_listed_by_namespace_and_account_and_by_the_page(aws: LocalAWS) -> None:
+def test_associations_are_listed_by_namespace_by_account_and_in_pages(aws: LocalAWS) -> None:
     associate(aws)
     create(aws, namespace="shop", serviceAccount="checkout")
     create(aws, namespace="warehouse")
@@ -112,7 +112,7 @@ def test_a_service_account_has_one_association(aws: LocalAWS) -> None:
     )
 
 
-def test_a_request_that_is_repeated_makes_one_association(aws: LocalAWS) -> None:
+def test_a_repeated_request_creates_one_association(aws: LocalAWS) -> None:
     first = associate(aws, clientRequestToken="once")
     assert create(aws, clientRequestToken="once")["associationId"] == first["associationId"]
     arguments = {"clusterName": "podrole", "namespace": "shop", "serviceAccount": "inventory", "roleArn": ROLE}
@@ -181,7 +181,7 @@ BAD: dict[str, tuple[dict[str, Any], tuple[str, int], str]] = {
 
 
 @pytest.mark.parametrize(("changed", "expected", "message"), BAD.values(), ids=BAD.keys())
-def test_no_association_is_made_with(
+def test_an_invalid_association_is_refused(
     aws: LocalAWS, changed: dict[str, Any], expected: tuple[str, int], message: str
 ) -> None:
     aws.role("pods", trust_of_pods())
@@ -192,7 +192,7 @@ def test_no_association_is_made_with(
     assert found[2].startswith(message)
 
 
-def test_who_makes_an_association_must_be_allowed_to_pass_its_role(aws: LocalAWS) -> None:
+def test_creating_an_association_needs_permission_to_pass_its_role(aws: LocalAWS) -> None:
     aws.role("pods", trust_of_pods())
     creator = aws.user("creator", allow("eks:*"))
     arguments = {"clusterName": "podrole", "namespace": "shop", "serviceAccount": "inventory", "roleArn": ROLE}

@@ -18,7 +18,7 @@ from podrole.iam.principal import Principal, PrincipalType
 
 
 @pytest.mark.parametrize("first", [0x00, 0x7F, 0xF8, 0xFB, 0xFF])
-def test_no_message_begins_as_an_option_does(first: int) -> None:
+def test_no_message_begins_with_a_dash(first: int) -> None:
     messages = EncodedMessages("secret", random_bytes=lambda count: bytes([first] * count))
     principal = Principal(PrincipalType.USER, "111122223333", "arn:aws:iam::111122223333:user/eve")
     sealed = messages.seal(Request(principal, "ec2:StartInstances", "*"), Decision(Outcome.IMPLICITLY_DENIED))

@@ -32,7 +32,7 @@ def test_the_administrator_is_an_ordinary_user_with_a_policy(aws: LocalAWS) -> N
     assert [policy["PolicyName"] for policy in attached] == ["AdministratorAccess"]
 
 
-def test_a_token_becomes_a_session_that_may_do_what_the_role_may(aws: LocalAWS) -> None:
+def test_a_token_becomes_a_session_with_the_roles_permissions(aws: LocalAWS) -> None:
     aws.set_up_role()
     aws.client("iam").attach_role_policy(RoleName="reader", PolicyArn=EC2_READ_ONLY)
     answer = aws.client("sts").assume_role_with_web_identity(
@@ -130,7 +130,7 @@ def test_an_error_has_the_form_that_sts_gives_it(aws: LocalAWS) -> None:
     )
 
 
-def test_a_key_that_nobody_has_is_refused(aws: LocalAWS) -> None:
+def test_an_unknown_key_is_refused(aws: LocalAWS) -> None:
     stranger = {"AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": "x" * 40}
     assert refused(aws.client("sts", stranger).get_caller_identity)[:2] == ("InvalidClientTokenId", 403)
     assert refused(aws.client("ec2", stranger).describe_instances)[:2] == ("AuthFailure", 401)
@@ -169,7 +169,7 @@ def test_detaching_a_policy_takes_effect_on_the_next_request(aws: LocalAWS) -> N
     assert refused(session.describe_instances)[0] == "UnauthorizedOperation"
 
 
-def test_a_session_ends_when_its_time_is_over(aws: LocalAWS, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_session_is_refused(aws: LocalAWS, monkeypatch: pytest.MonkeyPatch) -> None:
     aws.set_up_role()
     credentials = aws.credentials(DurationSeconds=900)
     token_of_then = aws.vault.open(credentials["AccessKeyId"], credentials["SessionToken"])

@@ -7,20 +7,20 @@ from support.aws import ISSUER, PROVIDER_ARN, READER, SUBJECT, LocalAWS, trust_p
 STRANGER = "system:serviceaccount:shop:checkout"
 
 
-def test_a_token_that_the_role_does_not_trust_is_named_as_who_asked(aws: LocalAWS) -> None:
+def test_the_event_names_the_subject_that_the_role_does_not_trust(aws: LocalAWS) -> None:
     aws.set_up_role()
     assert aws.exchange(aws.token(sub=STRANGER)).status_code == 403
     assert aws.last_event().who == STRANGER
 
 
-def test_a_token_that_is_not_believed_names_nobody(aws: LocalAWS) -> None:
+def test_the_event_of_an_unverified_token_names_no_subject(aws: LocalAWS) -> None:
     aws.set_up_role()
     for claims in ({"aud": ["elsewhere"]}, {"exp": 1}, {"iss": "https://other.example.com"}):
         assert aws.exchange(aws.token(sub=STRANGER, **claims)).status_code == 400
         assert aws.last_event().who == "anonymous"
 
 
-def test_a_granted_exchange_tells_of_the_pod_behind_the_session(aws: LocalAWS) -> None:
+def test_the_event_of_an_exchange_names_the_pod(aws: LocalAWS) -> None:
     aws.set_up_role()
     pod = {"namespace": "shop", "pod": {"name": "whoami", "uid": "1-2-3"}}
     assert aws.exchange(aws.token(**{"kubernetes.io": pod})).status_code == 200

@@ -146,7 +146,7 @@ def test_an_anonymous_request_is_for_s3() -> None:
         (HTTPRequest("PATCH", "/", "", [("authorization", authorization("s3"))], b"", ""), "UnknownOperationException"),
     ],
 )
-def test_what_names_no_operation_or_two_is_refused(request_: HTTPRequest, code: str) -> None:
+def test_a_request_without_exactly_one_operation_is_refused(request_: HTTPRequest, code: str) -> None:
     with pytest.raises(UnidentifiedRequest) as raised:
         understood(request_)
     assert raised.value.error_code == code

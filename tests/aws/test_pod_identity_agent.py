@@ -59,20 +59,20 @@ def test_an_unmodified_sdk_finds_its_credentials_there(
         ("a.b.c", "Service account token cannot be parsed: "),
     ],
 )
-def test_what_is_no_token_is_refused_in_plain_text(aws: LocalAWS, token: str | None, text: str) -> None:
+def test_an_invalid_token_is_refused_in_plain_text(aws: LocalAWS, token: str | None, text: str) -> None:
     answer = ask(aws, token)
     assert answer.status_code == 400
     assert answer.headers["content-type"].startswith("text/plain")
     assert answer.text.startswith(text)
 
 
-def test_the_token_is_raw(aws: LocalAWS) -> None:
+def test_the_token_has_no_scheme(aws: LocalAWS) -> None:
     associate(aws)
     answer = ask(aws, "Bearer " + pod_token(aws))
     assert (answer.status_code, answer.text[:38]) == (400, "Service account token cannot be parsed")
 
 
-def test_an_expired_token_goes_no_further(aws: LocalAWS) -> None:
+def test_an_expired_token_is_refused_without_asking_eks_auth(aws: LocalAWS) -> None:
     associate(aws)
     aws.events.clear()
     answer = ask(aws, pod_token(aws, exp=int(aws.now()) - 5))
@@ -80,7 +80,7 @@ def test_an_expired_token_goes_no_further(aws: LocalAWS) -> None:
     assert list(aws.events.recent()) == []
 
 
-def test_what_eks_auth_refuses_is_told_with_its_request(aws: LocalAWS) -> None:
+def test_a_refusal_of_eks_auth_is_passed_on_with_its_request_id(aws: LocalAWS) -> None:
     token = pod_token(aws)
     answer = ask(aws, token)
     assert answer.status_code == 404
@@ -102,7 +102,7 @@ def test_a_web_page_cannot_make_a_browser_fetch_credentials(aws: LocalAWS, host:
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("POST", PATH, 405), ("GET", "/", 404), ("GET", "/v1", 404)])
-def test_it_has_one_address(aws: LocalAWS, method: str, path: str, status: int) -> None:
+def test_other_paths_and_methods_are_refused(aws: LocalAWS, method: str, path: str, status: int) -> None:
     assert aws.http.request(method, aws.agent_url + path).status_code == status
 
 

@@ -26,7 +26,7 @@ def test_a_token_within_a_text_is_left_out(text: str) -> None:
         "",
     ],
 )
-def test_what_is_no_token_stays(text: str) -> None:
+def test_other_texts_are_left_alone(text: str) -> None:
     assert without_tokens(text) == text
 
 

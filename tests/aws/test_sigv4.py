@@ -165,7 +165,7 @@ def botocore_path(path: str) -> str:
     ],
     ids=lambda change: next(iter(change)) + " " + str(next(iter(change.values()))),
 )
-def test_a_change_of_anything_signed_is_found_out(change: dict[str, object]) -> None:
+def test_a_change_of_anything_signed_is_detected(change: dict[str, object]) -> None:
     request = signed(body=b"Action=GetCallerIdentity", headers={"content-type": "application/x-www-form-urlencoded"})
     fields = {name: getattr(request, name) for name in ("method", "path", "query", "headers", "body", "client")}
     fields.update(change)
@@ -185,7 +185,7 @@ def test_a_header_of_other_bytes_than_ascii_is_signed_as_its_bytes() -> None:
     assert canonical.split(b"\n")[4] == "x-note:voilà Å".encode()
 
 
-def test_two_spellings_of_bytes_that_are_no_utf8_are_not_one() -> None:
+def test_bytes_that_are_not_utf8_stay_distinct() -> None:
     queries = [
         sigv4.canonical_request(
             raw(query=f"a={byte}"), sigv4.parse_signature(raw(GOOD, x_amz_date="20260131T120000Z")), "", s3=False
@@ -196,11 +196,11 @@ def test_two_spellings_of_bytes_that_are_no_utf8_are_not_one() -> None:
     assert queries[0] == queries[2]
 
 
-def test_another_secret_is_found_out() -> None:
+def test_another_secret_is_detected() -> None:
     assert fault_of(signed(), secret="other").fault is Fault.MISMATCH
 
 
-def test_a_header_that_was_signed_and_left_out_is_found_out() -> None:
+def test_a_missing_signed_header_is_detected() -> None:
     request = signed(headers={"x-amz-thing": "1"})
     headers = [(name, value) for name, value in request.headers if name != "x-amz-thing"]
     assert fault_of(HTTPRequest("POST", "/", "", headers, b"", "")).fault is Fault.MISMATCH
@@ -210,7 +210,7 @@ def test_a_header_that_was_signed_and_left_out_is_found_out() -> None:
     ("minutes", "seconds", "fault"),
     [(15, 0, None), (15, 1, Fault.EXPIRED_SIGNATURE), (-15, 0, None), (-15, -1, Fault.NOT_YET_CURRENT)],
 )
-def test_a_signature_is_good_for_fifteen_minutes_around_now(minutes: int, seconds: int, fault: Fault | None) -> None:
+def test_a_signature_is_valid_for_fifteen_minutes_around_now(minutes: int, seconds: int, fault: Fault | None) -> None:
     now = NOW + datetime.timedelta(minutes=minutes, seconds=seconds)
     if fault is None:
         verify(signed(), now=now)
@@ -218,7 +218,7 @@ def test_a_signature_is_good_for_fifteen_minutes_around_now(minutes: int, second
         assert fault_of(signed(), now=now).fault is fault
 
 
-def test_an_expired_signature_is_told_in_the_words_of_aws() -> None:
+def test_an_expired_signature_has_the_text_of_aws() -> None:
     refused = fault_of(signed(), now=NOW + datetime.timedelta(minutes=25))
     assert refused.message == (
         "Signature expired: 20260131T120000Z is now earlier than 20260131T121000Z (20260131T122500Z - 15 min.)"
@@ -250,7 +250,7 @@ def test_other_services_take_a_presigned_url_for_fifteen_minutes_whatever_it_say
         ("9" * 30, "X-Amz-Expires should be a number"),
     ],
 )
-def test_a_life_that_no_url_can_have_is_refused(expires: str, message: str) -> None:
+def test_an_invalid_lifetime_of_a_url_is_refused(expires: str, message: str) -> None:
     query = (
         f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={KEY}/20260131/us-east-1/s3/aws4_request&X-Amz-Signature=0"
         f"&X-Amz-Date=20260131T120000Z&X-Amz-SignedHeaders=host&X-Amz-Expires={expires}"
@@ -330,7 +330,7 @@ DIGEST = "[A-Za-z0-9+/]{43}="
         ),
     ],
 )
-def test_what_is_no_signature_is_told_so(request_: HTTPRequest, fault: Fault, message: str) -> None:
+def test_a_malformed_signature_is_refused(request_: HTTPRequest, fault: Fault, message: str) -> None:
     refused = fault_of(request_)
     assert refused.fault is fault
     assert re.search(message, refused.message)

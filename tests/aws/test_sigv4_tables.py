@@ -174,7 +174,7 @@ DATES = [
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("date", DATES)
-def test_a_date_that_does_not_exist_is_refused(form: str, date: str) -> None:
+def test_an_invalid_date_is_refused(form: str, date: str) -> None:
     fault = refused(sigv4.parse_signature, request_of(form, date=date))
     assert fault.fault is Fault.DATE
     shown = date if len(date) <= 128 else "x" * 128 + "…"
@@ -191,7 +191,7 @@ def test_the_last_second_of_a_day_and_a_leap_day_exist(form: str, date: str) -> 
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_part_is_read_to_its_place(form: str) -> None:
+def test_every_part_of_a_signature_is_read(form: str) -> None:
     signature = sigv4.parse_signature(request_of(form))
     assert (signature.key_id, signature.date, signature.region) == (KEY, "20260131", "us-east-1")
     assert (signature.service, signature.terminator, signature.value) == ("sts", "aws4_request", "0" * 64)
@@ -290,7 +290,7 @@ def basic(seconds: int) -> str:
         ("60", 61, Fault.EXPIRED_URL),
     ],
 )
-def test_a_presigned_url_of_s3_has_a_life(expires: str | None, seconds: int, fault: Fault | None) -> None:
+def test_a_presigned_url_of_s3_has_a_lifetime(expires: str | None, seconds: int, fault: Fault | None) -> None:
     parts = {} if expires is None else {"X-Amz-Expires": expires}
     if fault is None:
         check_time("query", seconds, s3=True, **parts)

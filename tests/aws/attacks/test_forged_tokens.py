@@ -140,7 +140,7 @@ def _respelt(segment: str) -> str:
 
 
 @pytest.mark.parametrize("token", MALFORMED.values(), ids=MALFORMED.keys())
-def test_what_is_no_token_is_refused_before_any_key_is_touched(aws: LocalAWS, token: Token) -> None:
+def test_a_malformed_token_is_refused_before_any_key_is_fetched(aws: LocalAWS, token: Token) -> None:
     exchange_is_refused(aws, token(aws), NO_JWT)
 
 
@@ -309,7 +309,7 @@ CLAIMS: dict[str, tuple[Token, str]] = {
 
 
 @pytest.mark.parametrize(("token", "message"), CLAIMS.values(), ids=CLAIMS.keys())
-def test_a_token_with_a_claim_that_cannot_be_is_refused(aws: LocalAWS, token: Token, message: str) -> None:
+def test_a_token_with_an_invalid_claim_is_refused(aws: LocalAWS, token: Token, message: str) -> None:
     exchange_is_refused(aws, token(aws), message)
 
 
@@ -356,7 +356,7 @@ OTHER_ISSUERS = {
 
 
 @pytest.mark.parametrize("issuer", OTHER_ISSUERS.values(), ids=OTHER_ISSUERS.keys())
-def test_an_issuer_that_is_not_the_providers_to_the_last_character_is_none(aws: LocalAWS, issuer: str) -> None:
+def test_an_issuer_must_match_the_provider_exactly(aws: LocalAWS, issuer: str) -> None:
     exchange_is_refused(aws, forge(aws, payload=claims(aws, iss=issuer)), NO_PROVIDER + issuer)
     assert aws.issuer.asked == [], "nothing of a token decides whom podrole asks"
 
@@ -371,7 +371,7 @@ def test_a_token_longer_than_the_api_takes_is_a_validation_error_that_does_not_r
     )
 
 
-def test_an_expired_token_is_taken_for_five_minutes_more(aws: LocalAWS) -> None:
+def test_an_expired_token_is_accepted_for_five_more_minutes(aws: LocalAWS) -> None:
     aws.set_up_role()
     now = int(aws.now())
     assert aws.exchange(forge(aws, payload=claims(aws, exp=now - 290))).status_code == 200
@@ -391,11 +391,11 @@ def test_a_token_issued_long_ago_is_too_old_whatever_its_expiry(aws: LocalAWS) -
     assert 86_500 <= int(message.removeprefix("Token too old: ")) < 86_530
 
 
-def test_a_token_that_is_both_expired_and_wrongly_signed_tells_nothing_of_its_times(aws: LocalAWS) -> None:
+def test_the_times_of_a_wrongly_signed_token_are_not_reported(aws: LocalAWS) -> None:
     exchange_is_refused(aws, forge(aws, payload=claims(aws, exp=1), sign=OTHER_KEY.sign), BAD_SIGNATURE)
 
 
-def test_a_token_good_in_every_way_passes(aws: LocalAWS) -> None:
+def test_a_valid_token_passes(aws: LocalAWS) -> None:
     aws.set_up_role()
     answers = [
         aws.exchange(token)
@@ -411,7 +411,7 @@ def test_a_token_good_in_every_way_passes(aws: LocalAWS) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"])
-def test_every_algorithm_that_aws_takes_passes(aws: LocalAWS, algorithm: Any) -> None:
+def test_every_algorithm_that_aws_accepts_passes(aws: LocalAWS, algorithm: Any) -> None:
     aws.set_up_role()
     aws.issuer.keys.append(SigningKey.generate(algorithm))
     assert aws.exchange().status_code == 200
@@ -433,7 +433,7 @@ def _everybody() -> dict[str, Any]:
     }
 
 
-def test_what_the_event_tells_of_a_token_can_always_be_written(aws: LocalAWS) -> None:
+def test_the_event_of_any_token_can_be_written(aws: LocalAWS) -> None:
     odd = {"x": "\ud800", "y": 10**30, "z": [[[[[[[[["deep"]]]]]]]]], "\ud801": 1, "l": "x" * 3_000}
     token = forge(aws, payload={**claims(aws, aud="other"), **odd}, odd="\udfff")
     exchange_is_refused(aws, token, "Incorrect token audience")

@@ -111,7 +111,7 @@ SPOILT: dict[str, tuple[Callable[[LocalAWS], None], str]] = {
 
 
 @pytest.mark.parametrize(("spoil", "fault"), SPOILT.values(), ids=SPOILT.keys())
-def test_nobody_gets_credentials_from_an_issuer(aws: LocalAWS, spoil: Callable[[LocalAWS], None], fault: str) -> None:
+def test_an_invalid_issuer_gives_no_credentials(aws: LocalAWS, spoil: Callable[[LocalAWS], None], fault: str) -> None:
     aws.set_up_role()
     token = aws.token()
     spoil(aws)
@@ -139,16 +139,14 @@ def _certificates(authority: Authority) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "which", ["of another authority", "for another name", "that has expired", "that is not valid yet"]
 )
-def test_nobody_gets_credentials_from_a_server_with_a_certificate(
-    aws: LocalAWS, authority: Authority, which: str
-) -> None:
+def test_an_untrusted_certificate_gives_no_credentials(aws: LocalAWS, authority: Authority, which: str) -> None:
     aws.set_up_role()
     aws.issuer.tls, message = _certificates(authority)[which]
     assert refusal(aws.exchange()) == (400, "InvalidIdentityToken", message)
     assert aws.issuer.asked == [], "nothing was sent to that server"
 
 
-def test_a_server_without_a_chain_is_known_by_its_own_certificate(aws: LocalAWS) -> None:
+def test_a_server_without_a_chain_is_trusted_by_its_own_thumbprint(aws: LocalAWS) -> None:
     aws.set_up_role()
     alone = Authority.create("alone", now=time.time())
     certificate = alone.issue([HOST], now=time.time())
@@ -161,7 +159,7 @@ def test_a_server_without_a_chain_is_known_by_its_own_certificate(aws: LocalAWS)
     assert aws.exchange().status_code == 200
 
 
-def test_a_thumbprint_taken_off_the_list_counts_at_the_next_exchange_though_keys_are_cached(aws: LocalAWS) -> None:
+def test_a_removed_thumbprint_counts_at_the_next_exchange_despite_cached_keys(aws: LocalAWS) -> None:
     aws.set_up_role()
     assert aws.exchange().status_code == 200
     iam = aws.client("iam")
@@ -173,7 +171,7 @@ def test_a_thumbprint_taken_off_the_list_counts_at_the_next_exchange_though_keys
     assert aws.exchange().status_code == 200
 
 
-def test_a_key_is_asked_for_once_and_serves_all(aws: LocalAWS) -> None:
+def test_keys_are_fetched_once_for_many_exchanges(aws: LocalAWS) -> None:
     aws.set_up_role()
     assert [aws.exchange().status_code for _ in range(5)] == [200] * 5
     assert len(aws.issuer.asked) == 2
@@ -200,7 +198,7 @@ def test_a_rotation_in_the_middle_of_many_exchanges_fails_none(aws: LocalAWS) ->
     assert {answer.status_code for answer in answers} == {200}
 
 
-def test_a_flood_of_made_up_key_ids_neither_floods_the_issuer_nor_stops_anybody(aws: LocalAWS) -> None:
+def test_a_flood_of_invented_key_ids_reaches_neither_the_issuer_nor_other_callers(aws: LocalAWS) -> None:
     aws.set_up_role()
     good = aws.token()
     assert aws.exchange(good).status_code == 200
@@ -215,7 +213,7 @@ def test_a_flood_of_made_up_key_ids_neither_floods_the_issuer_nor_stops_anybody(
     assert len(aws.issuer.asked) / 2 <= 2 + seconds / 0.2, "no oftener than the cool-down allows"
 
 
-def test_an_issuer_that_goes_down_after_it_was_asked_stops_nobody_for_an_hour(aws: LocalAWS) -> None:
+def test_cached_keys_of_an_unreachable_issuer_serve_for_an_hour(aws: LocalAWS) -> None:
     aws.set_up_role()
     assert aws.exchange().status_code == 200
     aws.issuer.down = True
@@ -236,7 +234,7 @@ def test_a_key_that_the_issuer_withdrew_is_refused_within_minutes(aws: LocalAWS)
     assert refusal(aws.exchange(token))[2] == NO_KEY
 
 
-def test_a_token_of_one_provider_is_none_of_another_though_both_are_registered(aws: LocalAWS) -> None:
+def test_a_token_of_one_provider_is_not_accepted_for_another(aws: LocalAWS) -> None:
     """Its own issuer's keys verify a token, never those of the provider that the role trusts."""
     aws.set_up_role()
     other = f"https://{HOST}/id/OTHER"
@@ -250,7 +248,7 @@ def test_a_token_of_one_provider_is_none_of_another_though_both_are_registered(a
     assert "oidc-provider" in told
 
 
-def test_a_provider_of_another_account_is_none_in_the_roles(aws: LocalAWS) -> None:
+def test_a_provider_of_another_account_is_not_used(aws: LocalAWS) -> None:
     aws.set_up_role()
     arn = "arn:aws:iam::444455556666:role/reader"
     status, code, message = refusal(aws.exchange(RoleArn=arn))
@@ -258,6 +256,6 @@ def test_a_provider_of_another_account_is_none_in_the_roles(aws: LocalAWS) -> No
     assert message == f"No OpenIDConnect provider found in your account for {ISSUER}"
 
 
-def test_a_provider_of_another_partition_is_none_in_the_roles(aws: LocalAWS) -> None:
+def test_a_provider_of_another_partition_is_not_used(aws: LocalAWS) -> None:
     aws.set_up_role()
     assert refusal(aws.exchange(RoleArn="arn:aws-cn:iam::111122223333:role/reader"))[1] == "InvalidIdentityToken"

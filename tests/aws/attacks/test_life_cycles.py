@@ -125,7 +125,7 @@ TAKING: dict[str, tuple[Change, Change]] = {
 
 
 @pytest.mark.parametrize(("give", "take"), TAKING.values(), ids=TAKING.keys())
-def test_a_user_may_with_it_and_no_longer_without(aws: LocalAWS, give: Change, take: Change) -> None:
+def test_an_attached_policy_counts_until_it_is_detached(aws: LocalAWS, give: Change, take: Change) -> None:
     iam, key = aws.client("iam"), aws.user("blue")
     iam.create_group(**GROUP)
     iam.put_group_policy(**GROUP, PolicyName="p", PolicyDocument=policy(allow("ec2:*")))
@@ -137,7 +137,7 @@ def test_a_user_may_with_it_and_no_longer_without(aws: LocalAWS, give: Change, t
     assert not may(aws, key)
 
 
-def test_what_a_group_may_its_members_may(aws: LocalAWS) -> None:
+def test_members_have_the_permissions_of_their_group(aws: LocalAWS) -> None:
     iam, key = aws.client("iam"), aws.user("blue")
     iam.create_group(**GROUP)
     iam.add_user_to_group(**GROUP, UserName="blue")
@@ -259,7 +259,7 @@ def test_a_role_that_is_made_again_is_another(aws: LocalAWS, path: str) -> None:
     assert refused(who(aws, session)) == BAD_TOKEN
 
 
-def test_a_session_of_another_world_is_none_here(aws: LocalAWS) -> None:
+def test_a_session_of_another_world_is_refused(aws: LocalAWS) -> None:
     session = session_of(aws)
     opened = aws.vault.open(session["AccessKeyId"], session["SessionToken"])
     assert opened is not None

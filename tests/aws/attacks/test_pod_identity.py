@@ -145,7 +145,7 @@ TOKENS: dict[str, Token] = {
 
 
 @pytest.mark.parametrize("token", TOKENS.values(), ids=TOKENS.keys())
-def test_nothing_is_given_for_a_token(aws: LocalAWS, token: Token) -> None:
+def test_an_invalid_token_gives_no_credentials(aws: LocalAWS, token: Token) -> None:
     associate(aws)
     text = token(aws)
     assert exchange(aws, text) == INVALID
@@ -164,7 +164,7 @@ def test_an_expired_token_is_refused_without_leeway_and_says_when(aws: LocalAWS)
 
 
 @pytest.mark.parametrize("token", ["", "a", "a.b", "a.b.c.d", "a b.c.d", "x" * 30_000], ids=lambda text: text[:8])
-def test_what_is_no_token_at_all_is_a_bad_parameter_or_a_bad_token(aws: LocalAWS, token: str) -> None:
+def test_a_malformed_token_is_an_invalid_parameter_or_an_invalid_token(aws: LocalAWS, token: str) -> None:
     associate(aws)
     code, status, _ = exchange(aws, token)
     assert status == 400
@@ -191,7 +191,7 @@ def test_another_cluster_is_not_found(aws: LocalAWS, cluster: str) -> None:
     )
 
 
-def test_motos_clusters_have_associations_but_no_pods(aws: LocalAWS) -> None:
+def test_other_clusters_have_associations_but_no_pods(aws: LocalAWS) -> None:
     associate(aws)
     subnets = {"subnetIds": ["subnet-1"]}
     aws.client("eks").create_cluster(name="second", roleArn=ROLE, resourcesVpcConfig=subnets)
@@ -216,7 +216,7 @@ TRUSTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("trust", TRUSTS.values(), ids=TRUSTS.keys())
-def test_a_role_keeps_eks_out_with_a_trust_policy(aws: LocalAWS, trust: dict[str, Any]) -> None:
+def test_a_trust_policy_that_does_not_allow_eks_is_refused(aws: LocalAWS, trust: dict[str, Any]) -> None:
     associate(aws)
     aws.store_trust(json.loads(policy(trust)), "pods")
     assert exchange(aws) == NO_PERMISSION
@@ -234,7 +234,7 @@ CONDITIONS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("condition", CONDITIONS.values(), ids=CONDITIONS.keys())
-def test_a_role_lets_eks_in_on_a_condition_on(aws: LocalAWS, condition: dict[str, Any]) -> None:
+def test_a_trust_policy_with_a_condition_on_is_accepted(aws: LocalAWS, condition: dict[str, Any]) -> None:
     associate(aws, trust=trust_of_pods(Condition=condition))
     assert assume(aws)["subject"]["serviceAccount"] == "inventory"
 
@@ -328,7 +328,9 @@ CHAINS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
 
 
 @pytest.mark.parametrize(("trust", "statements"), CHAINS.values(), ids=CHAINS.keys())
-def test_no_target_role_is_reached(aws: LocalAWS, trust: dict[str, Any], statements: list[dict[str, Any]]) -> None:
+def test_a_target_role_that_denies_is_refused(
+    aws: LocalAWS, trust: dict[str, Any], statements: list[dict[str, Any]]
+) -> None:
     chained(aws, trust, *statements)
     assert exchange(aws) == NO_PERMISSION
 
@@ -345,7 +347,7 @@ def test_a_policy_limits_the_target_role_and_not_the_way_to_it(aws: LocalAWS) ->
     assert refused(aws.client("ec2", session).describe_instances)[0] == "UnauthorizedOperation"
 
 
-def test_the_exchange_is_the_nodes_to_ask_for_and_needs_its_permission(aws: LocalAWS) -> None:
+def test_the_exchange_needs_the_nodes_permission(aws: LocalAWS) -> None:
     associate(aws)
     stranger = aws.user("stranger")
     call = aws.client("eks-auth", stranger).assume_role_for_pod_identity
@@ -357,7 +359,7 @@ def test_the_exchange_is_the_nodes_to_ask_for_and_needs_its_permission(aws: Loca
     assert "credentials" not in unsigned.text
 
 
-def test_an_account_of_another_region_has_not_this_cluster(aws: LocalAWS) -> None:
+def test_another_region_does_not_have_the_cluster(aws: LocalAWS) -> None:
     associate(aws)
     import boto3
 

@@ -83,7 +83,7 @@ BOTH_SIDES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], bool]] = {
 
 
 @pytest.mark.parametrize(("trust", "statements", "allowed"), BOTH_SIDES.values(), ids=BOTH_SIDES.keys())
-def test_a_user_needs_the_word_of_both_sides(
+def test_a_user_needs_permission_from_both_sides(
     aws: LocalAWS, trust: dict[str, Any], statements: list[dict[str, Any]], allowed: bool
 ) -> None:
     alice = aws.user("alice", *statements, Tags=[{"Key": "team", "Value": "blue"}])
@@ -100,7 +100,7 @@ def test_a_user_needs_the_word_of_both_sides(
     assert session["Arn"] == answer["AssumedRoleUser"]["Arn"]
 
 
-def test_a_role_that_is_not_there_is_refused_in_the_same_words(aws: LocalAWS) -> None:
+def test_a_missing_role_is_refused_with_the_same_text(aws: LocalAWS) -> None:
     alice = aws.user("alice", allow("*"))
     assert is_refused(aws, alice) == denied(ALICE)
 
@@ -236,7 +236,7 @@ def test_a_role_that_does_not_allow_a_source_identity_ends_the_chain(aws: LocalA
     assert is_refused(aws, session) == denied(SOURCE, "sts:SetSourceIdentity")
 
 
-def test_a_role_of_another_account_needs_both_accounts_word(aws: LocalAWS) -> None:
+def test_a_role_of_another_account_needs_permission_from_both_accounts(aws: LocalAWS) -> None:
     role = f"arn:aws:iam::{OTHER_ACCOUNT}:role/foreign"
     alice = aws.user("alice")
     foreign = aws.administrator_of(OTHER_ACCOUNT)
@@ -295,9 +295,7 @@ def test_a_role_of_another_account_needs_both_accounts_word(aws: LocalAWS) -> No
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_parameter_that_cannot_be_is_refused(
-    aws: LocalAWS, parameters: dict[str, Any], code: str, start: str
-) -> None:
+def test_an_invalid_parameter_is_refused(aws: LocalAWS, parameters: dict[str, Any], code: str, start: str) -> None:
     aws.role("target", trust_of(ROOT, "sts:*"))
     call = aws.client("sts", parameter_validation=False).assume_role
     found = refused(call, **{"RoleArn": TARGET, "RoleSessionName": "chain", **parameters})

@@ -378,7 +378,7 @@ def test_an_expired_url_says_when_it_expired(aws: LocalAWS) -> None:
         assert f"<{name}>" in text
 
 
-def test_a_bucket_answers_in_its_own_region_and_tells_which_that_is(aws: LocalAWS) -> None:
+def test_a_bucket_answers_only_in_its_region_and_names_it(aws: LocalAWS) -> None:
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="far", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     near = sign(aws, "s3", method="GET", path="/far?list-type=2", signer="S3SigV4Auth")

@@ -67,12 +67,12 @@ def know_managed(aws: LocalAWS) -> None:
         aws.client("iam").attach_role_policy(RoleName="other", PolicyArn=arn)
 
 
-def test_a_session_policy_gives_nothing_that_the_role_has_not(aws: LocalAWS) -> None:
+def test_a_session_policy_allows_nothing_beyond_the_role(aws: LocalAWS) -> None:
     reader(aws, allow("s3:*"))
     assert not may_describe(aws, aws.credentials(Policy=policy(allow("*"))))
 
 
-def test_a_managed_session_policy_that_is_deleted_takes_its_part_along(aws: LocalAWS) -> None:
+def test_a_deleted_managed_session_policy_allows_nothing(aws: LocalAWS) -> None:
     reader(aws, allow("ec2:*"))
     iam = aws.client("iam")
     arn = iam.create_policy(PolicyName="edge", PolicyDocument=policy(allow("ec2:*")))["Policy"]["Arn"]

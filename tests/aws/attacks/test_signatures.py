@@ -227,7 +227,7 @@ def test_a_request_is_refused_with(aws: LocalAWS, fault: str, protocol: str) -> 
 
 
 @pytest.mark.parametrize("protocol", SERVICES)
-def test_a_request_that_is_well_signed_passes(aws: LocalAWS, protocol: str) -> None:
+def test_a_correctly_signed_request_passes(aws: LocalAWS, protocol: str) -> None:
     assert plain(aws, protocol).send(aws).status_code == 200
     assert plain(aws, protocol, credentials=session(aws)).send(aws).status_code == 200
     for offset in (-890, 890):
@@ -280,7 +280,7 @@ def _signed_by(request: Signed, signature: str) -> Signed:
 
 
 @pytest.mark.parametrize("spoilt", SPOILT.values(), ids=SPOILT.keys())
-def test_a_signature_does_not_cover(aws: LocalAWS, spoilt: Callable[[LocalAWS], Signed]) -> None:
+def test_a_change_of_the_request_is_refused(aws: LocalAWS, spoilt: Callable[[LocalAWS], Signed]) -> None:
     request = spoilt(aws)
     answer = request.send(aws)
     assert answer.status_code in (400, 403)
@@ -312,7 +312,7 @@ def test_an_operation_named_in_a_header_that_is_not_signed_is_refused(aws: Local
     ],
     ids=["another service", "no region", "another terminator"],
 )
-def test_a_scope_that_cannot_be_is_named(
+def test_an_invalid_scope_is_named(
     aws: LocalAWS, change: tuple[str, str], status: int, code: str, message: str
 ) -> None:
     answer = caller_identity(aws).replaced(*change).send(aws)
@@ -428,7 +428,7 @@ def test_a_presigned_url_passes_with_a_users_key_and_with_a_session(aws: LocalAW
     ],
 )
 @pytest.mark.parametrize("protocol", ["query", "s3"])
-def test_what_is_no_signature_of_this_version_lets_nobody_in(aws: LocalAWS, authorization: str, protocol: str) -> None:
+def test_a_signature_of_another_form_is_refused(aws: LocalAWS, authorization: str, protocol: str) -> None:
     answer = plain(aws, protocol).with_header("Authorization", authorization).send(aws)
     assert answer.status_code in (400, 403)
     assert authorization.strip() == "" or authorization not in json.dumps(aws.last_event().explanation or {})
@@ -438,7 +438,7 @@ def test_what_is_no_signature_of_this_version_lets_nobody_in(aws: LocalAWS, auth
     assert "dXNlcjpwYXNz" not in told
 
 
-def test_a_query_signed_with_version_two_is_not_taken_for_an_anonymous_one(aws: LocalAWS) -> None:
+def test_a_query_signed_with_version_two_is_not_anonymous(aws: LocalAWS) -> None:
     url = f"{aws.url}/bucket/key?AWSAccessKeyId={ADMIN_KEY}&Expires=4000000000&Signature=abc"
     answer = aws.http.get(url)
     assert error_of(answer, "s3")[:2] == (400, "InvalidRequest")

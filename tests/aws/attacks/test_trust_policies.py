@@ -134,13 +134,13 @@ def _stored(aws: LocalAWS, statements: list[dict[str, Any]], version: str = "201
 
 
 @pytest.mark.parametrize("statements", LETS_IN.values(), ids=LETS_IN.keys())
-def test_a_trust_policy_lets_in(aws: LocalAWS, statements: list[dict[str, Any]]) -> None:
+def test_a_trust_policy_allows(aws: LocalAWS, statements: list[dict[str, Any]]) -> None:
     _stored(aws, statements)
     assert aws.exchange().status_code == 200
 
 
 @pytest.mark.parametrize("statements", KEEPS_OUT.values(), ids=KEEPS_OUT.keys())
-def test_a_trust_policy_keeps_out_all_but(aws: LocalAWS, statements: list[dict[str, Any]]) -> None:
+def test_a_trust_policy_refuses_all_others(aws: LocalAWS, statements: list[dict[str, Any]]) -> None:
     _stored(aws, statements)
     assert refusal(aws.exchange()) == NOT_AUTHORIZED
     explanation = aws.last_event().explanation or {}
@@ -148,7 +148,7 @@ def test_a_trust_policy_keeps_out_all_but(aws: LocalAWS, statements: list[dict[s
     assert "signature" in explanation["held"]
 
 
-def test_a_variable_in_a_policy_of_the_old_version_is_mere_text(aws: LocalAWS) -> None:
+def test_a_variable_in_a_policy_of_the_old_version_is_plain_text(aws: LocalAWS) -> None:
     _stored(aws, LETS_IN["a variable"], version="2008-10-17")
     assert refusal(aws.exchange()) == NOT_AUTHORIZED
 
@@ -185,7 +185,7 @@ def test_a_trust_policy_that_is_changed_counts_at_once(aws: LocalAWS) -> None:
         f"arn:aws:iam::{ACCOUNT}:role/reader\u00a0",
     ],
 )
-def test_a_role_that_is_not_there_is_refused_as_one_that_does_not_trust(aws: LocalAWS, arn: str) -> None:
+def test_a_missing_role_is_refused_like_one_that_does_not_trust(aws: LocalAWS, arn: str) -> None:
     aws.set_up_role()
     assert refusal(aws.exchange(RoleArn=arn)) == NOT_AUTHORIZED
 
@@ -198,7 +198,7 @@ def test_a_role_with_a_path_is_known_by_its_whole_arn(aws: LocalAWS) -> None:
     assert f"<Arn>arn:aws:sts::{ACCOUNT}:assumed-role/reader/web</Arn>" in answer.text
 
 
-def test_credentials_that_come_along_unasked_are_not_looked_at(aws: LocalAWS) -> None:
+def test_unneeded_credentials_are_ignored(aws: LocalAWS) -> None:
     """The exchange is not signed: no Authorization header moves it to another region, or stops it."""
     _stored(aws, condition(StringEquals={"aws:RequestedRegion": "eu-west-1"}))
     form = "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleArn=arn:aws:iam::111122223333:role/reader"
@@ -246,7 +246,7 @@ ASKS_FOR_MORE: dict[str, tuple[dict[str, Any], Any, dict[str, Any] | None, bool]
 
 
 @pytest.mark.parametrize(("more", "action", "wanted", "allowed"), ASKS_FOR_MORE.values(), ids=ASKS_FOR_MORE.keys())
-def test_what_a_token_asks_for_beside_the_role_needs_the_trust_policys_word(
+def test_tags_and_source_identity_of_a_token_need_permission_in_the_trust_policy(
     aws: LocalAWS, more: dict[str, Any], action: Any, wanted: dict[str, Any] | None, allowed: bool
 ) -> None:
     _stored(aws, [statement(Action=action, Condition=wanted)])
@@ -263,15 +263,13 @@ def test_what_a_token_asks_for_beside_the_role_needs_the_trust_policys_word(
     ("methods", "values", "allowed"),
     [(["pwd", "mfa"], ["mfa"], True), (["pwd"], ["mfa"], False), ("mfa", ["mfa"], True), ([], ["mfa"], False)],
 )
-def test_methods_of_authentication_are_a_key_of_many_values(
-    aws: LocalAWS, methods: Any, values: list[str], allowed: bool
-) -> None:
+def test_amr_is_a_multivalued_condition_key(aws: LocalAWS, methods: Any, values: list[str], allowed: bool) -> None:
     _stored(aws, [statement(Condition={"ForAnyValue:StringEquals": {f"{PREFIX}:amr": values}})])
     answer = aws.exchange(forge(aws, payload=claims(aws, amr=methods)))
     assert (answer.status_code == 200) is allowed
 
 
-def test_the_authorized_party_takes_the_audiences_place(aws: LocalAWS) -> None:
+def test_azp_replaces_the_audience(aws: LocalAWS) -> None:
     keys = {AUD: "sts.amazonaws.com", f"{PREFIX}:oaud": "https://original"}
     _stored(aws, condition(StringEquals=keys))
     answer = aws.exchange(forge(aws, payload=claims(aws, aud=["https://original"], azp="sts.amazonaws.com")))

@@ -37,12 +37,12 @@ def test_a_users_session_is_the_user(aws: LocalAWS) -> None:
     assert refused(aws.client("ec2", session).describe_instances)[0] == "UnauthorizedOperation"
 
 
-def test_no_permission_is_needed_for_a_session_of_ones_own(aws: LocalAWS) -> None:
+def test_get_session_token_needs_no_permission(aws: LocalAWS) -> None:
     alice = aws.user("alice")
     assert aws.client("sts", alice).get_session_token(DurationSeconds=900)
 
 
-def test_who_may_not_be_denied_can_be_denied_nothing_but_a_session(aws: LocalAWS) -> None:
+def test_a_deny_stops_get_session_token_but_not_get_caller_identity(aws: LocalAWS) -> None:
     alice = aws.user("alice", {**allow("*"), "Effect": "Deny"})
     assert aws.client("sts", alice).get_caller_identity()["Arn"] == ALICE
     assert refused(aws.client("sts", alice).get_session_token)[0] == "AccessDenied"
@@ -148,14 +148,14 @@ def test_a_federated_user_assumes_no_role(aws: LocalAWS) -> None:
         ({"Name": "guest", "Policy": "x" * 2_049}, "1 validation error detected: Value 'xxx"),
     ],
 )
-def test_what_no_federated_user_can_be_is_refused(aws: LocalAWS, parameters: dict[str, Any], start: str) -> None:
+def test_an_invalid_federated_user_is_refused(aws: LocalAWS, parameters: dict[str, Any], start: str) -> None:
     call = aws.client("sts", parameter_validation=False).get_federation_token
     code, status, message = refused(call, **parameters)
     assert (code, status) == ("ValidationError", 400)
     assert message.startswith(start)
 
 
-def test_an_access_key_id_says_its_account(aws: LocalAWS) -> None:
+def test_an_access_key_id_contains_its_account(aws: LocalAWS) -> None:
     sts = aws.client("sts")
     alice = aws.user("alice")
     session = session_of(aws, "user")
@@ -167,7 +167,7 @@ def test_an_access_key_id_says_its_account(aws: LocalAWS) -> None:
 
 
 @pytest.mark.parametrize("operation", ["AssumeRoleWithSAML", "GetWebIdentityToken", "AssumeRoot"])
-def test_what_podrole_does_not_simulate_it_says(aws: LocalAWS, operation: str) -> None:
+def test_an_operation_that_is_not_simulated_is_refused(aws: LocalAWS, operation: str) -> None:
     if operation == "AssumeRoleWithSAML":
         answer = aws.post("Action=AssumeRoleWithSAML&Version=2011-06-15&SAMLAssertion=x")
         assert answer.status_code == 501

@@ -183,7 +183,7 @@ DOINGS: dict[str, Callable[[LocalAWS], Sent]] = {
 
 
 @pytest.mark.parametrize("do", DOINGS.values(), ids=DOINGS.keys())
-def test_nothing_secret_is_told_of(aws: LocalAWS, do: Callable[[LocalAWS], Sent]) -> None:
+def test_no_secret_is_disclosed(aws: LocalAWS, do: Callable[[LocalAWS], Sent]) -> None:
     with everything_logged() as kept:
         secrets = do(aws)
         text = told(aws, kept)
@@ -191,9 +191,7 @@ def test_nothing_secret_is_told_of(aws: LocalAWS, do: Callable[[LocalAWS], Sent]
     assert [secret for secret in secrets if secret in text] == []
 
 
-def test_a_fault_of_podrole_is_logged_by_its_place_and_not_by_what_it_says(
-    aws: LocalAWS, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_fault_of_podrole_is_logged_without_its_message(aws: LocalAWS, monkeypatch: pytest.MonkeyPatch) -> None:
     token = aws.token()
 
     async def fail(*_: object) -> None:
@@ -210,7 +208,7 @@ def test_a_fault_of_podrole_is_logged_by_its_place_and_not_by_what_it_says(
     assert [secret for secret in secrets_of(token) if secret in text] == []
 
 
-def test_nothing_secret_is_in_the_log_file(aws: LocalAWS, tmp_path: Path) -> None:
+def test_no_secret_is_in_the_log_file(aws: LocalAWS, tmp_path: Path) -> None:
     aws.set_up_role()
     token = aws.token()
     found = aws.credentials(token)
@@ -225,7 +223,7 @@ def test_nothing_secret_is_in_the_log_file(aws: LocalAWS, tmp_path: Path) -> Non
     assert [secret for secret in secrets if secret in written] == []
 
 
-def test_nothing_secret_is_in_what_objects_say_of_themselves(aws: LocalAWS) -> None:
+def test_no_secret_is_in_the_repr_of_an_object(aws: LocalAWS) -> None:
     aws.set_up_role()
     account = Account("111122223333", "us-east-1", "AKIAQ2YKXS5XEXAMPLE7", ADMIN_SECRET)
     credentials = Credentials("ASIAEXAMPLE", "the secret", "the token", 0)
