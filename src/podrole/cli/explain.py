@@ -121,8 +121,8 @@ def _lines(history: CallHistory, style: Style) -> Iterator[str]:
     yield f"{style.paint(event.what, '1')} {outcome}, {moment}, request {event.id}"
     yield from _field("who", event.who)
     yield from _field("on", event.on)
-    told = " ".join(str(one) for one in (event.status, event.code) if one is not None)
-    yield from _field("answer", told)
+    answer = " ".join(str(one) for one in (event.status, event.code) if one is not None)
+    yield from _field("answer", answer)
     yield from _field("why", event.why)
     yield from _pod(history)
     yield from _exchange(history)

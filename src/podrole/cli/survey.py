@@ -89,11 +89,11 @@ def _cells(row: SurveyRow) -> tuple[str, ...]:
 
 def _next(found: Survey, style: Style) -> list[str]:
     counts = {state: sum(row.state is state for row in found.rows) for state in AccountState}
-    told = ", ".join(f"{count} {state.value}" for state, count in counts.items() if count)
+    summary = ", ".join(f"{count} {state.value}" for state, count in counts.items() if count)
     worst = next((row for row in found.rows if row.state is AccountState.BROKEN), None)
     worst = worst or next((row for row in found.rows if row.state is AccountState.UNKNOWN), None)
     what = "nothing is broken" if worst is None else f"podrole doctor {worst.target}"
-    return [f"{len(found.rows)} service accounts: {told}", f"{style.paint('do this next:', '1')} {what}"]
+    return [f"{len(found.rows)} service accounts: {summary}", f"{style.paint('do this next:', '1')} {what}"]
 
 
 @contextlib.contextmanager

@@ -1,1 +1,1 @@
-"""Why a pod has no AWS identity: the chain from service account to session, link by link, and what repairs it."""
+"""Why a pod has no AWS identity: the chain from service account to session, checked link by link, and its repair."""

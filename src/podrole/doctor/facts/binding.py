@@ -153,13 +153,13 @@ def _meant(
 
 
 def clean(value: str) -> str:
-    """Return a value without the characters that an editor, a shell or a template leaves around it."""
+    """Return a value without the characters that editors, shells and templates leave around it."""
     kept = "".join(one for one in value if one not in _INVISIBLE and (one.isprintable() or one == " "))
     return re.sub(r"\s+", "", kept.strip(_QUOTES + " ")).strip(_QUOTES)
 
 
 def nearest_key(annotations: Mapping[str, str | None], prefix: str) -> str | None:
-    """Return the key that was probably meant as ``prefix/role-arn``, None where none looks like it."""
+    """Return the key that was probably meant as ``prefix/role-arn``, None if no key is similar."""
     wanted = ROLE_ARN.key(prefix)
     found: list[tuple[float, str]] = []
     for key, value in annotations.items():

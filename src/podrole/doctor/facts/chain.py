@@ -1,6 +1,6 @@
 """All facts of one examination, complete when built: nothing is filled in later.
 
-The account is kept beside the facts: links ask it about other roles and providers, and STS's function reads it.
+The account is kept beside the facts: links ask it about other roles and providers, and STS's function reads from it.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ async def read_role(
     account: Account,
     cluster: Cluster,
 ) -> RoleFacts:
-    """Read the role and its provider, and put the exchange to STS's function."""
+    """Read the role and its provider, and ask STS's function about the exchange."""
     role = read(lambda: account.role(role_arn)) if role_arn else NO_ROLE
     evaluation = question if isinstance(question, Unknown) else read(lambda: evaluate_exchange(question, account))
     existing = await _existing_subjects(role, cluster) if isinstance(role, Role) else frozenset()

@@ -1,1 +1,1 @@
-"""The links of the chain on files: manifests, policies, Terraform plans and CloudFormation templates."""
+"""The chain checked on files: manifests, policies, Terraform plans and CloudFormation templates."""

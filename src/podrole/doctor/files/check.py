@@ -1,7 +1,6 @@
 """The links that can be checked on files, for every service account and every role in them.
 
-Nothing here decides: each facts is put to the same links as a living pod's, with files in the place of cluster and
-account.
+Nothing here decides: the facts are read from files instead of a cluster and an account, and checked by the same links.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The links of the chain, a module each: what it takes for the link to hold, and each way in which it breaks."""
+"""The links of the chain: one module or package for each, with a check for every way in which the link breaks."""

@@ -41,7 +41,7 @@ def check(facts: ChainFacts) -> LinkVerdict | None:
     if isinstance(role, Unknown):
         return unknown(LINK, role.what)
     if role is None:
-        return unknown(LINK, "There is no role whose policies could be read.")
+        return unknown(LINK, "The role does not exist, so its policies could not be read.")
     attached = read(lambda: facts.account.policies_of(role))
     if isinstance(attached, Unknown):
         return unknown(LINK, attached.what)

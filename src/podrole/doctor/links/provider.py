@@ -102,7 +102,7 @@ def _others(facts: ChainFacts) -> tuple[OIDCProvider, ...]:
 
 
 def _plain(issuer: str) -> str:
-    """Return an issuer without what people get wrong in it: the scheme, a port, a slash at its end, facts."""
+    """Return an issuer without the parts that are often wrong: scheme, port, a slash at the end, upper case."""
     text = re.sub(r"^https?://", "", issuer.lower()).rstrip("/")
     host, slash, path = text.partition("/")
     return host.partition(":")[0] + slash + path

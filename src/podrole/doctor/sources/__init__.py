@@ -1,1 +1,1 @@
-"""Where what is known comes from: a Kubernetes API, an AWS account, files."""
+"""What the doctor reads from: a Kubernetes API, an AWS account, files."""

@@ -36,9 +36,9 @@ def check(facts: ChainFacts) -> LinkVerdict:
     if identity is None:
         return unknown(LINK, "The service account is not bound to a role, so there is nothing to inject.")
     if isinstance(facts.pods, Unknown):
-        return _set_up_alone(facts)
+        return _check_registration_alone(facts)
     admitted = [one for one in facts.pods if one.manifest.get("metadata", {}).get("uid")]
-    findings = _tried(facts, identity)
+    findings = _check_dry_run(facts, identity)
     for pod in facts.pods:
         for finding in of_pod(facts, pod, identity):
             if finding not in findings:
@@ -46,7 +46,7 @@ def check(facts: ChainFacts) -> LinkVerdict:
     if not admitted and not any(one.severity is Severity.FAULT for one in findings):
         if facts.live is not None and isinstance(facts.live.admitted, dict):
             return verdict_from(LINK, "the cluster gives a new pod the identity (dry run)", findings)
-        alone = _set_up_alone(facts)
+        alone = _check_registration_alone(facts)
         return replace(alone, findings=(*alone.findings, *findings))
     if facts.binding.identity is None and not findings:
         return unknown(
@@ -58,7 +58,7 @@ def check(facts: ChainFacts) -> LinkVerdict:
     return verdict_from(LINK, f"pod {names} has the variables, the token's volume and its mount", findings)
 
 
-def _tried(facts: ChainFacts, identity: Identity) -> list[Finding]:
+def _check_dry_run(facts: ChainFacts, identity: Identity) -> list[Finding]:
     """Return what is wrong with a new pod that the cluster admitted as a dry run (``--live``)."""
     made = None if facts.live is None else facts.live.admitted
     if made is None or facts.binding.identity is None:
@@ -88,16 +88,16 @@ def _tried(facts: ChainFacts, identity: Identity) -> list[Finding]:
     ]
 
 
-def _set_up_alone(facts: ChainFacts) -> LinkVerdict:
+def _check_registration_alone(facts: ChainFacts) -> LinkVerdict:
     """Check the webhook's registration alone, if there is no pod."""
     pods = facts.known_pods
     manifest = pods[0].manifest if pods else {"metadata": {}, "spec": {"containers": []}}
-    set_up = registration.look(facts, manifest)
-    if set_up.findings:
-        return broken(LINK, *set_up.findings)
-    if set_up.unknown:
-        return unknown(LINK, set_up.unknown)
-    return holds(LINK, f"the API server calls webhook {set_up.webhook} for a new pod")
+    registered = registration.check_registration(facts, manifest)
+    if registered.findings:
+        return broken(LINK, *registered.findings)
+    if registered.unknown:
+        return unknown(LINK, registered.unknown)
+    return holds(LINK, f"the API server calls webhook {registered.webhook} for a new pod")
 
 
 def of_pod(facts: ChainFacts, pod: PodFacts, identity: Identity) -> list[Finding]:

@@ -20,6 +20,7 @@ from podrole.webhook.patch.injection_plan import CREDENTIALS
 
 
 def check_containers(facts: ChainFacts, pod: PodFacts, admitted: PodInjection) -> list[Finding]:
+    """Return the containers and volumes of a pod that prevent the injection."""
     found: list[Finding] = []
     outcomes: dict[tuple[str, str], str] = {(one.kind, one.name): one.reason for one in admitted.mutation.containers}
     has_identity = any(

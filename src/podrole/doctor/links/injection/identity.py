@@ -21,6 +21,7 @@ from podrole.webhook.patch.injection_plan import CREDENTIALS
 
 
 def check_stale_identity(pod: PodFacts, admitted: PodInjection) -> list[Finding]:
+    """Return a finding if the pod has another role or audience than its service account names now."""
     identity = admitted.mutation.identity
     if identity.method != "sts_web_identity":
         return []
@@ -71,24 +72,24 @@ def _injected_audience(admitted: PodInjection) -> str | None:
 
 
 def check_missing_identity(facts: ChainFacts, pod: PodFacts, admitted: PodInjection) -> list[Finding]:
+    """Return why a pod has no identity, or only part of it."""
     restart = Restart(pod.workload)
     if admitted.has_parts:
         return [_undone(facts, pod, admitted)]
-    set_up = registration.look(facts, pod.manifest)
+    registered = registration.check_registration(facts, pod.manifest)
     if facts.binding.identity is None:  # the binding's remedy creates the pods again
-        return list(set_up.findings)
-    if set_up.findings:
-        return [replace(one, remedy=one.remedy.then(restart)) for one in set_up.findings]
+        return list(registered.findings)
+    if registered.findings:
+        return [replace(one, remedy=one.remedy.then(restart)) for one in registered.findings]
     lacking = ", ".join(admitted.containers_without_identity)
     admission = _admission(facts, pod)
-    told = (
-        ""
-        if admission is None
-        else f"its admission at {pod.manifest['metadata'].get('creationTimestamp', '')}: {admission.why}"
-    )
     made = pod.manifest["metadata"].get("creationTimestamp", "")
     bound_at, what = _bound_at(facts)
-    why = f" ({set_up.unknown})" if set_up.unknown and not bound_at and not told else f" ({told})" if told else ""
+    why = ""
+    if admission is not None:
+        why = f" (admission at {made}: {admission.why})"
+    elif registered.unknown and not bound_at:
+        why = f" ({registered.unknown})"
     older = bound_at and made and made <= bound_at
     if older or (not bound_at and not _webhook_failed(admission)):
         times = f"created {made}" + (f", {what} {bound_at}" if bound_at else "")
@@ -96,8 +97,7 @@ def check_missing_identity(facts: ChainFacts, pod: PodFacts, admitted: PodInject
             Finding(
                 "PR207",
                 f"{name_of(pod).capitalize()} was created before its service account had this role, and a pod's "
-                "identity "
-                f"is fixed when the pod is created{why}.",
+                f"identity is fixed when the pod is created{why}.",
                 about(pod, "metadata"),
                 Remedy("create the pod again", (restart,)),
                 expected=f"variables and token in {lacking}",

@@ -32,7 +32,7 @@ class RegistrationCheck:
     webhook: str = ""
 
 
-def look(facts: ChainFacts, pod: Object) -> RegistrationCheck:
+def check_registration(facts: ChainFacts, pod: Object) -> RegistrationCheck:
     """Check whether the API server calls the identity webhook for a new pod like ``pod``, and can reach it."""
     if isinstance(facts.webhook.registered, Unknown):
         return RegistrationCheck(unknown=f"The registered webhooks could not be read: {facts.webhook.registered.what}")
