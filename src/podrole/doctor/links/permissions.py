@@ -141,7 +141,7 @@ def _finding(
     denied = decision.outcome is Outcome.EXPLICITLY_DENIED
     code = "PR702" if denied else _CODES.get(decision.decided_by or PolicyKind.RESOURCE, "PR705")
     wanted = smallest_statement(request.action, request.resource)
-    remedy = allow_call(role, attached, code, wanted, decision)
+    remedy = allow_call(role, attached, wanted, decision)
     return Finding(
         code,
         summary(decision, evidence, request),

@@ -7,7 +7,8 @@ from typing import Any
 
 from podrole.doctor.remedies.changes import ByHand, Change, PutRolePolicy, Remedy, SetManagedPolicy
 from podrole.iam.directory import PolicyText, PrincipalPolicies, Role
-from podrole.iam.evaluate import Decision
+from podrole.iam.evaluate import Decision, Outcome
+from podrole.iam.policy import PolicyKind
 from podrole.iam.request import NO_RESOURCE
 
 
@@ -16,15 +17,13 @@ def smallest_statement(action: str, resource: str) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": action, "Resource": resource}
 
 
-def allow_call(
-    role: Role, attached: PrincipalPolicies, code: str, wanted: dict[str, Any], decision: Decision
-) -> Remedy:
-    """Return the smallest change that allows a call denied for the reason of ``code``.
-
-    ``wanted`` is the statement that would allow it.
-    """
-    match code:
-        case "PR701":
+def allow_call(role: Role, attached: PrincipalPolicies, wanted: dict[str, Any], decision: Decision) -> Remedy:
+    """Return the smallest change that allows a denied call. ``wanted`` is the statement that would allow it."""
+    if decision.outcome is Outcome.EXPLICITLY_DENIED:
+        return _without_deny(role, attached, decision, wanted["Action"])
+    boundary = attached.boundary
+    match decision.decided_by:
+        case PolicyKind.IDENTITY:
             document = json.dumps({"Version": "2012-10-17", "Statement": [wanted]})
             name = "Allow-" + wanted["Action"].replace(":", "-").replace("*", "all")
             narrower = "; name a resource with --resource to allow less" if wanted["Resource"] == NO_RESOURCE else ""
@@ -32,11 +31,9 @@ def allow_call(
                 f"add the smallest statement that allows the call{narrower}",
                 (PutRolePolicy(role.name, name[:128], document),),
             )
-        case "PR702":
-            return _without_deny(role, attached, decision, wanted["Action"])
-        case "PR703" if attached.boundary is not None and ":iam::aws:" not in attached.boundary.name:
-            document = _plus(attached.boundary.document, wanted)
-            return Remedy("allow the call in the boundary too", (SetManagedPolicy(attached.boundary.name, document),))
+        case PolicyKind.BOUNDARY if boundary is not None and ":iam::aws:" not in boundary.name:
+            document = _plus(boundary.document, wanted)
+            return Remedy("allow the call in the boundary too", (SetManagedPolicy(boundary.name, document),))
         case _:
             return Remedy("allow the call there", (ByHand(f"add this statement: {json.dumps(wanted)}"),))
 
