@@ -249,7 +249,7 @@ async def test_warnings_travel_back_and_annotations_are_kept(
         ),
         ({"respond": lambda _: {"allowed": True, "patch": "?", "patchType": "JSONPatch"}}, "no JSON in base64"),
         ({"respond": lambda _: {"allowed": True, "patch": "e30=", "patchType": "JSONPatch"}}, "no JSON Patch"),
-        ({"respond": lambda _: {"allowed": "yes"}}, "response.allowed is no bool"),
+        ({"respond": lambda _: {"allowed": "yes"}}, "response.allowed is not a bool"),
         ({"status": 500}, 'an error on the server ("{'),
         ({"status": 404}, "failed to call webhook: the server could not find the requested resource"),
         ({"status": 302}, "an error on the server"),

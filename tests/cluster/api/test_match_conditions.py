@@ -148,7 +148,7 @@ async def test_without_the_optional_library_they_are_refused_when_they_are_regis
     client: ClusterClient, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("podrole.cluster.validation.webhooks.available", lambda: False)
-    with pytest.raises(StatusError, match=r"evaluates no CEL: install podrole\[cel\]"):
+    with pytest.raises(StatusError, match=r"cannot evaluate CEL: install podrole\[cel\]"):
         await register(client, webhook(hook, **when("true")))
 
 

@@ -90,7 +90,7 @@ class MatchConditions:
 
 def _error(value: Any) -> str:
     if not isinstance(value, str):
-        return f"it is no bool but {type(value).__name__}"
+        return f"it is not a bool but {type(value).__name__}"
     missing = _MISSING_KEY.fullmatch(value)
     return f"no such key: {missing[1]}" if missing else value
 

@@ -79,7 +79,7 @@ def read_response(data: bytes, uid: str, *, mutating: bool) -> WebhookResponse:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
         raise ReviewError(f"could not decode the answer: {problem}") from None
     if not isinstance(review, dict):
-        raise ReviewError("expected an AdmissionReview, got no object")
+        raise ReviewError("expected an AdmissionReview, got a value that is not an object")
     version, kind = review.get("apiVersion"), review.get("kind")
     if (version, kind) != ("admission.k8s.io/v1", "AdmissionReview"):
         raise ReviewError(
@@ -92,7 +92,7 @@ def read_response(data: bytes, uid: str, *, mutating: bool) -> WebhookResponse:
         raise ReviewError(f"expected response.uid={_go(uid)}, got {_go(response.get('uid', ''))}")
     allowed = response.get("allowed", False)
     if not isinstance(allowed, bool):
-        raise ReviewError("response.allowed is no bool")
+        raise ReviewError("response.allowed is not a bool")
     status = response.get("status")
     status = status if isinstance(status, dict) else {}
     return WebhookResponse(
@@ -119,9 +119,9 @@ def _patch(response: Object) -> list[Any]:
     try:
         operations = msgspec.json.decode(base64.b64decode(patch, validate=True))
     except (TypeError, ValueError, binascii.Error, RecursionError):
-        raise ReviewError("response.patch is no JSON in base64") from None
+        raise ReviewError("response.patch is not JSON in base64") from None
     if not isinstance(operations, list):
-        raise ReviewError("response.patch is no JSON Patch")
+        raise ReviewError("response.patch is not a JSON Patch")
     return operations
 
 

@@ -30,7 +30,7 @@ class PodSubresources:
         """Assign the pod to the node that a Binding names. Raises StatusError."""
         target = binding["target"]
         if target.get("kind", "Node") != "Node" or not target.get("name"):
-            raise bad_request("a pod is bound to a Node, by its name")
+            raise bad_request("the target of a Binding must be a Node with a name")
         await self.assign(call, target["name"])
         return dict(_DONE)
 

@@ -140,7 +140,7 @@ class InProcessClient:
         call = self._call("serviceaccounts", namespace, service_account, "token")
         below = call.resource.subresource("token")
         if below is None:
-            raise bad_request("service accounts have no tokens")
+            raise bad_request("unknown subresource")
         body = {"spec": dict(spec)}
         request = decode_as(call, struct(below.schema), below.api_version, below.kind, body, [], _summary)
         return await self._verbs.create(call, request)
@@ -149,5 +149,5 @@ class InProcessClient:
 def _resource(name: str) -> Resource:
     found = BY_NAME.get(name)
     if found is None:
-        raise bad_request(f'there is no resource "{name}" here')
+        raise bad_request(f'unknown resource "{name}"')
     return found

@@ -144,7 +144,7 @@ class ApiApp:
 
 def _not_there(named: ResourcePath) -> StatusError:
     if (named.group, named.resource, named.subresource) == ("", "pods", "portforward"):
-        return bad_request("this cluster forwards no ports: its pods listen on 127.0.0.1 already")
+        return bad_request("this cluster does not forward ports: its pods listen on 127.0.0.1")
     return path_not_found()
 
 

@@ -40,7 +40,7 @@ async def read_subresource(request: Request, call: Call) -> Object:
     """Return the body as an object of the subresource's own kind. Raises StatusError."""
     below = call.resource.subresource(call.subresource)
     if below is None:
-        raise bad_request("there is no such subresource")
+        raise bad_request("unknown subresource")
     data = await request.body()
     value, duplicates = _read(request, data, below.kind)
     if below.kind == "Binding":

@@ -111,7 +111,7 @@ class FieldSet:
     def from_fields_v1(cls, value: Any) -> FieldSet:
         """Read what ``to_fields_v1`` wrote. Raises ValueError for what is not of that form."""
         if not isinstance(value, dict):
-            raise ValueError("fieldsV1 is no object")  # noqa: TRY004 - the value is wrong, not its type
+            raise ValueError("fieldsV1 is not an object")  # noqa: TRY004 - the value is wrong, not its type
         result = cls()
         for element, below in value.items():
             if element == ".":
@@ -133,7 +133,7 @@ def _check_element(element: str) -> None:
     if kind in "kv":
         value = json.loads(rest)  # a JSONDecodeError is a ValueError
         if kind == "k" and not isinstance(value, dict):
-            raise ValueError(f"a key is no object: {element!r}")
+            raise ValueError(f"a key is not an object: {element!r}")
     elif kind == "i":
         int(rest)
 

@@ -75,7 +75,7 @@ def _webhook(webhook: Object, field: str) -> Iterator[FieldError]:
 def _conditions(conditions: Sequence[Object], field: str) -> Iterator[FieldError]:
     if conditions and not available():
         # Honest rather than half right: without CEL the condition could neither be checked nor be left out.
-        why = "this server evaluates no CEL: install podrole[cel], or leave out matchConditions"
+        why = "this server cannot evaluate CEL: install podrole[cel], or leave out matchConditions"
         yield forbidden(field, why)
         return
     if len(conditions) > MAX_CONDITIONS:

@@ -138,7 +138,7 @@ def _key(key: Any) -> str:
         return "true" if key else "false"
     if isinstance(key, int | float):
         return str(key)
-    raise BodyError("yaml: a key is no string")
+    raise BodyError("yaml: a key is not a string")
 
 
 def summary(data: bytes) -> str:

@@ -55,7 +55,7 @@ def _first(fields: list[tuple[int, int, Any]], number: int) -> bytes | None:
     for one, wire_type, value in fields:
         if one == number:
             if wire_type != _BYTES:
-                raise ProtobufError(f"field {number} is no message")
+                raise ProtobufError(f"field {number} is not a message")
             found = bytes(value)
     return found
 
@@ -160,7 +160,7 @@ def _map_entry(field: ProtoField, wire_type: int, raw: Any, depth: int) -> tuple
     for number, inner_type, inner in _walk(raw):
         if number == 1:
             if inner_type != _BYTES:
-                raise ProtobufError(f"the key in {field.name} is no string")
+                raise ProtobufError(f"the key in {field.name} is not a string")
             key = _text(inner)
         elif number == 2:
             value = _value(element, inner_type, inner, depth)
@@ -171,7 +171,7 @@ def _text(raw: Any) -> str:
     try:
         return str(raw, "utf-8")
     except UnicodeDecodeError:
-        raise ProtobufError("a string is no UTF-8") from None
+        raise ProtobufError("a string is not UTF-8") from None
 
 
 def _numbers(raw: memoryview) -> dict[int, Any]:
@@ -234,7 +234,7 @@ def _embedded_json(raw: memoryview) -> Any:
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise ProtobufError("embedded JSON is no JSON") from None
+        raise ProtobufError("embedded JSON is not valid JSON") from None
 
 
 _SPECIAL = {
