@@ -182,3 +182,11 @@ async def test_the_audit_annotations_say_who_changed_what() -> None:
             '"patchType":"JSONPatch"}'
         ),
     }
+
+
+async def test_the_audit_annotations_of_an_unchanged_object_have_no_patch() -> None:
+    request = admission_request()
+    await admit(request, CHANGE_NOTHING)
+    assert request.audit == {
+        "mutation.webhook.admission.k8s.io/round_0_index_0": '{"configuration":"c","webhook":"w","mutated":false}'
+    }

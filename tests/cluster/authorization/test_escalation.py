@@ -233,3 +233,28 @@ def test_a_patch_that_creates_needs_create_as_well(verb: str, name: str, allowed
         escalation.check_create(configmaps, JANE, "elsewhere", "x")
     with pytest.raises(StatusError):
         escalation.check_create(BY_NAME["secrets"], JANE, "demo", "x")
+
+
+@pytest.mark.parametrize(
+    ("resource", "new"),
+    [
+        (ROLE_BINDINGS, binding("spy", "User")),
+        (CLUSTER_ROLE_BINDINGS, binding("spy", "Role", namespace="")),
+    ],
+)
+def test_a_binding_to_a_kind_that_it_cannot_bind_is_left_to_validation(resource: Resource, new: dict[str, Any]) -> None:
+    check(resource, new)
+
+
+def test_a_refusal_names_the_roles_that_its_writer_is_bound_to_and_that_are_missing() -> None:
+    store = MemoryStore()
+    subject = {"kind": "User", "apiGroup": GROUP, "name": "jane"}
+    store.seed([Create(ROLE_BINDINGS, binding("gone", subjects=[subject]))])
+    roles = Roles(store)
+    with pytest.raises(StatusError) as refused:
+        Escalation(Authorizer(roles), roles).check(ROLES, JANE, role(GET_PODS), None)
+    assert refused.value.message.endswith('; resolution errors: [role.rbac.authorization.k8s.io "gone" not found]')
+
+
+def test_a_role_without_rules_gives_nothing() -> None:
+    check(ROLES, {**role(), "rules": None})
