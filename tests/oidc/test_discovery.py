@@ -129,6 +129,49 @@ async def test_an_issuer_that_is_down_is_unreachable() -> None:
     with pytest.raises(KeysUnavailable) as raised:
         await fetch_keys(ISSUER, thumbprints=[], fetcher=nobody)
     assert raised.value.fault is KeysFault.UNREACHABLE
+    assert "ConnectionRefusedError" in raised.value.what
+
+
+@pytest.mark.parametrize("ask", ["keys", "thumbprint"])
+async def test_a_server_that_is_silent_during_the_handshake_is_given_up_and_let_go(ask: str) -> None:
+    left = asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65_536):
+            pass
+        writer.close()
+        left.set()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    fetcher = Fetcher(resolve=lambda _host, _port: ("127.0.0.1", port))
+    async with server:
+        if ask == "keys":
+            with pytest.raises(KeysUnavailable) as raised:
+                await fetch_keys(ISSUER, thumbprints=[], fetcher=fetcher, limit_seconds=0.2)
+            assert raised.value.fault is KeysFault.TIMEOUT
+        else:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await fetcher.served_thumbprint(ISSUER)
+        await left.wait()
+
+
+async def test_a_server_that_ends_the_handshake_is_unreachable() -> None:
+    async def rude(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.transport.abort()
+
+    server = await asyncio.start_server(rude, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    fetcher = Fetcher(resolve=lambda _host, _port: ("127.0.0.1", port))
+    async with server:
+        with pytest.raises(KeysUnavailable) as raised:
+            await fetch_keys(ISSUER, thumbprints=[], fetcher=fetcher)
+        assert raised.value.fault is KeysFault.UNREACHABLE
+        with pytest.raises(KeysUnavailable) as raised:
+            await fetcher.served_thumbprint(ISSUER)
+        assert raised.value.fault is KeysFault.UNREACHABLE
 
 
 async def test_private_keys_in_public_are_refused(issuer: FakeIssuer) -> None:

@@ -38,7 +38,7 @@ from podrole.aws.serve import Server, own_operations, pod_identity_operations, p
 from podrole.base.asgi import JSON, BodyTooLarge, ClientDisconnected, Receive, Scope, Send, send_response
 from podrole.base.clock import Clock
 from podrole.base.events import EventLog
-from podrole.oidc.keycache import Issuers
+from podrole.oidc.key_source import Issuers
 from podrole.sts.credentials import Credentials, Vault
 from podrole.sts.limits import session_denial
 

@@ -30,7 +30,7 @@ from podrole.aws.protocol.cbor import PROTOCOL, cbor_answer
 from podrole.aws.protocol.parameters import operation_of
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.aws.services import s3
-from podrole.oidc.keycache import Issuers
+from podrole.oidc.key_source import Issuers
 
 Handler = Callable[[IdentifiedCall, Caller], Awaitable[HTTPResponse]]
 

@@ -21,7 +21,8 @@ from podrole.doctor.sources.sources import Sources
 from podrole.doctor.token_check import NO_ACCOUNT, ClusterKeys, SingleProviderDirectory, TokenCheck, check_token
 from podrole.oidc.errors import TokenRefused
 from podrole.oidc.fetch import Fetcher
-from podrole.oidc.keycache import KeyCache, KeySource
+from podrole.oidc.key_source import KeySource
+from podrole.oidc.keycache import KeyCache
 from podrole.oidc.token import MAX_TOKEN_CHARACTERS, UnverifiedToken, parse_token
 from podrole.sts.circumstances import Circumstances
 from podrole.sts.denial import Step

@@ -13,7 +13,7 @@ from podrole.iam.arn import oidc_provider_arn
 from podrole.iam.directory import Directory, OIDCProvider, Role
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 from podrole.oidc.jwks import parse_jwks
-from podrole.oidc.keycache import KeySource
+from podrole.oidc.key_source import KeySource
 from podrole.oidc.keys import VerificationKey
 from podrole.sts.circumstances import Circumstances
 from podrole.sts.denial import WEB_IDENTITY_STEPS, Denial, Step

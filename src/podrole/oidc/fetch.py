@@ -8,17 +8,13 @@ thumbprints, and then everything else (names, dates, signatures) is verified aga
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import hashlib
 import re
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
-
-import h11
 
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 
@@ -52,18 +48,20 @@ class Fetcher:
 
     async def get(self, url: str, thumbprints: Sequence[str]) -> bytes:
         """Return the body of a 200 answer. The caller bounds the time. Raises KeysUnavailable."""
+        from podrole.oidc.https import get  # only where an issuer is asked: it takes long to import
+
         host, port = _place(url)
         try:
             try:
-                return await self._exchange(url, host, port, self.trust())
+                return await get(url, self.trust(), self.resolve, MAX_DOCUMENT_BYTES)
             except ssl.SSLCertVerificationError as untrusted:
-                anchor = await self._matching_thumbprint(host, port, thumbprints, untrusted)
-                return await self._exchange(url, host, port, _only_trusting(anchor))
+                anchor = await self._matching_thumbprint(url, host, port, thumbprints, untrusted)
+                return await get(url, _only_trusting(anchor), self.resolve, MAX_DOCUMENT_BYTES)
         except ssl.SSLCertVerificationError as problem:
             raise KeysUnavailable(
                 KeysFault.UNTRUSTED, f"The certificate of {host} is not valid: {problem.verify_message}."
             ) from None
-        except (OSError, asyncio.IncompleteReadError) as problem:
+        except OSError as problem:
             raise KeysUnavailable(
                 KeysFault.UNREACHABLE,
                 f"{host} cannot be reached: {problem.__class__.__name__}.",
@@ -77,19 +75,24 @@ class Fetcher:
         It is what IAM stores for a provider that is created without thumbprints. The caller bounds the time. Raises
         KeysUnavailable.
         """
+        from podrole.oidc.https import last_certificate
+
         host, port = _place(url)
         try:
-            return hashlib.sha1(await self._last_certificate(host, port), usedforsecurity=False).hexdigest()
+            last = await last_certificate(url, host, port, self.resolve)
+            return hashlib.sha1(last, usedforsecurity=False).hexdigest()
         except OSError as problem:
             raise KeysUnavailable(
                 KeysFault.UNREACHABLE, f"{host} cannot be reached: {problem.__class__.__name__}.", got=repr(url)
             ) from None
 
     async def _matching_thumbprint(
-        self, host: str, port: int, thumbprints: Sequence[str], untrusted: ssl.SSLCertVerificationError
+        self, url: str, host: str, port: int, thumbprints: Sequence[str], untrusted: ssl.SSLCertVerificationError
     ) -> bytes:
         """Return the last certificate of the chain that ``host`` serves, DER, if the provider lists its thumbprint."""
-        last = await self._last_certificate(host, port)
+        from podrole.oidc.https import last_certificate
+
+        last = await last_certificate(url, host, port, self.resolve)
         found = hashlib.sha1(last, usedforsecurity=False).hexdigest()
         if found not in {thumbprint.lower() for thumbprint in thumbprints}:
             raise KeysUnavailable(
@@ -102,31 +105,6 @@ class Fetcher:
                 thumbprint=found,
             ) from None
         return last
-
-    async def _last_certificate(self, host: str, port: int) -> bytes:
-        """Return the last certificate that a server sends, DER."""
-        unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        unverified.check_hostname = False
-        # Nothing is sent over this connection: it only shows the chain that thumbprints are compared with.
-        unverified.verify_mode = ssl.CERT_NONE
-        _, writer = await self._connect(host, port, unverified)
-        try:
-            return _served_chain(writer.get_extra_info("ssl_object"))[-1]
-        finally:
-            writer.transport.abort()
-
-    async def _exchange(self, url: str, host: str, port: int, trust: ssl.SSLContext) -> bytes:
-        reader, writer = await self._connect(host, port, trust)
-        try:
-            return await _request(reader, writer, url)
-        finally:
-            writer.transport.abort()
-
-    async def _connect(
-        self, host: str, port: int, trust: ssl.SSLContext
-    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        address, actual_port = self.resolve(host, port)
-        return await asyncio.open_connection(address, actual_port, ssl=trust, server_hostname=host)
 
 
 def _place(url: str) -> tuple[str, int]:
@@ -154,55 +132,3 @@ def _only_trusting(anchor_der: bytes) -> ssl.SSLContext:
     # The anchor is whatever the server serves last: an intermediate, or the server's own certificate.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context
-
-
-def _served_chain(tls: Any) -> list[bytes]:
-    """Return the chain as served, DER, leaf first."""
-    if hasattr(tls, "get_unverified_chain"):  # public since Python 3.13
-        return list(tls.get_unverified_chain())
-    certificates = tls._sslobj.get_unverified_chain()
-    return [certificate.public_bytes(ssl._ssl.ENCODING_DER) for certificate in certificates]  # type: ignore[attr-defined]
-
-
-async def _request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, url: str) -> bytes:
-    """Send one GET on a new connection and return the body of its answer."""
-    parts = urlsplit(url)
-    connection = h11.Connection(h11.CLIENT)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    headers = [
-        ("Host", parts.netloc),
-        ("Accept", "application/json"),
-        ("Connection", "close"),
-        ("User-Agent", "podrole"),
-    ]
-    for event in (h11.Request(method="GET", target=target, headers=headers), h11.EndOfMessage()):
-        writer.write(connection.send(event) or b"")
-    body = bytearray()
-    while True:
-        try:
-            received = connection.next_event()
-        except h11.RemoteProtocolError:
-            raise KeysUnavailable(KeysFault.MALFORMED, f"{url} does not answer in HTTP.") from None
-        if received is h11.NEED_DATA:
-            connection.receive_data(await reader.read(65_536))
-        elif isinstance(received, h11.Response):
-            _require_ok(received, url)
-        elif isinstance(received, h11.Data):
-            body += received.data
-            if len(body) > MAX_DOCUMENT_BYTES:
-                raise KeysUnavailable(
-                    KeysFault.TOO_LARGE,
-                    f"The document at {url} is too large.",
-                    expected=f"at most {MAX_DOCUMENT_BYTES} bytes",
-                )
-        elif isinstance(received, h11.EndOfMessage):
-            return bytes(body)
-
-
-def _require_ok(response: h11.Response, url: str) -> None:
-    if response.status_code == 200:
-        return
-    fault, what = KeysFault.STATUS, f"{url} does not answer with a document."
-    if 300 <= response.status_code < 400:
-        fault, what = KeysFault.REDIRECT, f"{url} redirects, and redirects are not followed."
-    raise KeysUnavailable(fault, what, got=f"HTTP {response.status_code}", expected="HTTP 200")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from podrole.base.clock import Clock
 from podrole.oidc.discovery import TIMEOUT_SECONDS, discovery_url, fetch_keys
@@ -30,22 +29,6 @@ MAX_WAITING = 256
 """How many requests may wait for the end of a cool-down; a flood beyond that is refused at once."""
 MAX_ISSUERS = 256
 """How many issuers are remembered; the one asked for longest ago is forgotten first."""
-
-
-class KeySource(Protocol):
-    """Where verification keys come from."""
-
-    async def keys(self, issuer: str, kid: str, thumbprints: Sequence[str]) -> tuple[VerificationKey, ...]:
-        """Return the issuer's keys of that id, at least one. Raises KeysUnavailable."""
-        ...
-
-
-class Issuers(KeySource, Protocol):
-    """What can be asked of issuers' servers: their keys, and the certificate that stands for them."""
-
-    async def served_thumbprint(self, issuer: str) -> str:
-        """Return the SHA-1 of the last certificate that the issuer's server sends. Raises KeysUnavailable."""
-        ...
 
 
 @dataclass(slots=True)

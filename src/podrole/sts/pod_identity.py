@@ -25,7 +25,7 @@ from podrole.iam.directory import Directory, Role
 from podrole.iam.principal import Principal, PrincipalType
 from podrole.kube.subjects import subject_of
 from podrole.oidc.errors import KeysUnavailable, TokenFault, TokenRefused
-from podrole.oidc.keycache import KeySource
+from podrole.oidc.key_source import KeySource
 from podrole.oidc.token import Claims, parse_token, read_claims
 from podrole.oidc.verify import TimeRules, verify
 from podrole.sts.assume_role import MAX_CHAINED_SECONDS, role_session

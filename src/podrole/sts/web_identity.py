@@ -27,7 +27,7 @@ from typing import Any
 from podrole.iam.directory import Directory, OIDCProvider, Role
 from podrole.iam.principal import Principal, PrincipalType
 from podrole.oidc.errors import KeysFault, KeysUnavailable, TokenFault, TokenRefused
-from podrole.oidc.keycache import KeySource
+from podrole.oidc.key_source import KeySource
 from podrole.oidc.token import Claims, UnverifiedClaims, UnverifiedToken, VerifiedClaims, parse_token, read_claims
 from podrole.oidc.verify import STS_TIME_RULES, verify
 from podrole.sts import parameters as api

@@ -24,7 +24,7 @@ from podrole.iam.arn import parse_arn
 from podrole.iam.directory import OIDCProvider
 from podrole.iam.errors import InvalidARN
 from podrole.oidc.errors import KeysUnavailable
-from podrole.oidc.keycache import Issuers
+from podrole.oidc.key_source import Issuers
 
 MOST_PROVIDERS, MOST_CLIENT_IDS, MOST_THUMBPRINTS, MOST_TAGS = 100, 100, 5, 50
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html."""

@@ -33,7 +33,7 @@ from podrole.iam.errors import InvalidARN, PolicyError
 from podrole.iam.policy import PolicyKind
 from podrole.kube.names import is_label, is_subdomain
 from podrole.kube.subjects import subject_of
-from podrole.oidc.keycache import KeySource
+from podrole.oidc.key_source import KeySource
 from podrole.sts.credentials import Vault
 from podrole.sts.denial import Denial
 from podrole.sts.pod_identity import (

@@ -12,7 +12,7 @@ from podrole.aws.protocol.render import text, xml_response
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.base.clock import rfc3339
 from podrole.iam.directory import User
-from podrole.oidc.keycache import KeySource
+from podrole.oidc.key_source import KeySource
 from podrole.sts import parameters as api
 from podrole.sts.assume_role import assume_role
 from podrole.sts.credentials import Vault, account_of_key_id
