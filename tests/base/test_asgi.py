@@ -132,7 +132,7 @@ async def test_discarding_ends_at_its_own_limit() -> None:
         await read_body(receive, 1, discard_up_to=5)
 
 
-async def test_bodies_in_arrival_share_one_memory_limit() -> None:
+async def test_incomplete_bodies_share_one_memory_limit() -> None:
     memory = BodyMemory(10)
     memory.hold(6)
     with pytest.raises(TooManyBytesHeld):

@@ -1,4 +1,4 @@
-"""Certificates of one's own convince a real TLS client, for their names and no other."""
+"""A real TLS client accepts the authority's certificates, for their names only."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def handshake(server: ssl.SSLContext, authority: Authority, name: str) -> ssl.Me
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "oidc.eks.us-east-1.amazonaws.com"])
-def test_a_client_that_trusts_the_authority_accepts_each_name(name: str) -> None:
+def test_client_that_trusts_the_authority_accepts_each_name(name: str) -> None:
     authority = Authority.create("podrole test", now=NOW)
     leaf = authority.issue(["oidc.eks.us-east-1.amazonaws.com", "127.0.0.1"], now=NOW)
     handshake(server_context(leaf), authority, name)
 
 
-def test_nothing_follows_the_handshake_unasked() -> None:
+def test_no_session_ticket_follows_the_handshake() -> None:
     """A session ticket would: it meets what the client writes first, in another thread perhaps."""
     authority = Authority.create("podrole test", now=NOW)
     context = server_context(authority.issue(["127.0.0.1"], now=NOW))
@@ -49,20 +49,20 @@ def test_nothing_follows_the_handshake_unasked() -> None:
     assert handshake(context, authority, "127.0.0.1").pending > 0
 
 
-def test_a_name_that_is_not_in_the_certificate_is_refused() -> None:
+def test_name_that_is_not_in_the_certificate_is_refused() -> None:
     authority = Authority.create("podrole test", now=NOW)
     leaf = authority.issue(["127.0.0.1"], now=NOW)
     with pytest.raises(ssl.SSLCertVerificationError):
         handshake(server_context(leaf), authority, "localhost")
 
 
-def test_another_authority_is_refused() -> None:
+def test_certificate_of_another_authority_is_refused() -> None:
     leaf = Authority.create("podrole test", now=NOW).issue(["localhost"], now=NOW)
     with pytest.raises(ssl.SSLCertVerificationError):
         handshake(server_context(leaf), Authority.create("other", now=NOW), "localhost")
 
 
-def test_the_thumbprint_is_the_sha1_of_the_der() -> None:
+def test_thumbprint_is_the_sha1_of_the_der() -> None:
     authority = Authority.create("podrole test", now=NOW)
     certificate = x509.load_pem_x509_certificate(authority.certificate_pem)
     assert thumbprint(authority.certificate_pem) == certificate.fingerprint(hashes.SHA1()).hex()

@@ -1,4 +1,4 @@
-"""The event log keeps what happened, in memory and on disk."""
+"""The event log, in memory and on disk."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def event(number: int, explanation: dict[str, str] | None = None) -> Event:
     )
 
 
-async def test_events_reach_the_file_as_json_lines_in_order(tmp_path: Path) -> None:
+async def test_events_are_written_as_json_lines_in_order(tmp_path: Path) -> None:
     log = EventLog(tmp_path / "events.jsonl")
     for number in range(3):
         log.record(event(number, explanation={"expected": "a", "got": "b"}))
@@ -34,7 +34,7 @@ async def test_events_reach_the_file_as_json_lines_in_order(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "explanation", [{"claim": "\ud800"}, {"\ud800": 1}, {"x": object()}], ids=lambda it: repr(it)[:20]
 )
-def test_what_json_cannot_hold_costs_the_explanation_and_nothing_else(tmp_path: Path, explanation: Any) -> None:
+def test_event_that_json_cannot_represent_loses_only_its_explanation(tmp_path: Path, explanation: Any) -> None:
     log = EventLog(tmp_path / "events.jsonl")
     log.record(event(1, explanation=explanation))
     log.record(Event(id="2", time=0.0, kind="aws", who="\ud800", what="sts:X", outcome="refused"))
@@ -45,14 +45,14 @@ def test_what_json_cannot_hold_costs_the_explanation_and_nothing_else(tmp_path: 
     assert second.who == "?"
 
 
-def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_log_file_is_readable_only_by_its_owner(tmp_path: Path) -> None:
     log = EventLog(tmp_path / "events.jsonl")
     log.record(event(1))
     log.close()
     assert (tmp_path / "events.jsonl").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_line_still_being_written_is_left_out(tmp_path: Path) -> None:
+def test_incomplete_last_line_is_left_out(tmp_path: Path) -> None:
     log = EventLog(tmp_path / "events.jsonl")
     log.record(event(1))
     log.close()
@@ -61,7 +61,7 @@ def test_a_line_still_being_written_is_left_out(tmp_path: Path) -> None:
     assert [one.id for one in read_events(tmp_path / "events.jsonl")] == ["request-1"]
 
 
-def test_a_full_file_makes_room_for_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_log_file_is_renamed_and_a_new_one_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "MAX_FILE_BYTES", 300)
     log = EventLog(tmp_path / "events.jsonl")
     for number in range(8):
@@ -73,7 +73,7 @@ def test_a_full_file_makes_room_for_a_new_one(tmp_path: Path, monkeypatch: pytes
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_memory_holds_only_the_newest_events(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_keeps_only_the_newest_events(monkeypatch: pytest.MonkeyPatch) -> None:
     log = EventLog()
     for number in range(events.KEPT_IN_MEMORY + 5):
         log.record(event(number))

@@ -51,5 +51,5 @@ def test_prefix_of_a_region_decides_its_partition(region: str, partition: str) -
 
 
 @pytest.mark.parametrize("text", ["", "us-east", "us-east-1\n", "US-EAST-1", "us-east-123", "aws-global"])
-def test_text_of_another_form_is_no_region_name(text: str) -> None:
+def test_text_of_another_form_is_not_a_region_name(text: str) -> None:
     assert not is_region_name(text)

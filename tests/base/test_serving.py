@@ -21,14 +21,14 @@ async def hello(scope, receive, send) -> None:  # type: ignore[no-untyped-def]
     await send({"type": "http.response.body", "body": scope["scheme"].encode()})
 
 
-async def test_it_answers_plain_http_as_soon_as_the_context_is_open() -> None:
+async def test_listener_serves_plain_http_once_the_context_is_open() -> None:
     sock = bind(0, name="the test", option="--port")
     port = sock.getsockname()[1]
     async with listening(hello, sock), httpx2.AsyncClient() as client:
         assert (await client.get(f"http://{LOOPBACK}:{port}/")).text == "http"
 
 
-async def test_it_answers_tls() -> None:
+async def test_listener_serves_tls() -> None:
     authority = Authority.create("test", now=time.time())
     tls = server_context(authority.issue([LOOPBACK], now=time.time()))
     sock = bind(0, name="the test", option="--port")
@@ -38,7 +38,7 @@ async def test_it_answers_tls() -> None:
         assert (await client.get(f"https://{LOOPBACK}:{port}/")).text == "https"
 
 
-async def test_the_port_is_free_again_afterwards() -> None:
+async def test_port_is_free_after_the_listener_ends() -> None:
     sock = bind(0, name="the test", option="--port")
     port = sock.getsockname()[1]
     async with listening(hello, sock):
@@ -46,7 +46,7 @@ async def test_the_port_is_free_again_afterwards() -> None:
     bind(port, name="the test", option="--port").close()
 
 
-def test_a_port_in_use_is_one_clear_sentence() -> None:
+def test_port_in_use_is_reported_with_its_option() -> None:
     sock = bind(0, name="the first", option="--port")
     port = sock.getsockname()[1]
     with pytest.raises(PortInUse) as raised:
@@ -56,19 +56,19 @@ def test_a_port_in_use_is_one_clear_sentence() -> None:
     assert "--aws-port 0" in (raised.value.next_step or "")
 
 
-async def test_every_interface_includes_loopback() -> None:
+async def test_listener_on_every_interface_serves_loopback() -> None:
     sock = bind(0, name="the test", option="--port", address=EVERYWHERE)
     port = sock.getsockname()[1]
     async with listening(hello, sock), httpx2.AsyncClient() as client:
         assert (await client.get(f"http://{LOOPBACK}:{port}/")).text == "http"
 
 
-def test_an_address_that_is_not_this_hosts_is_one_clear_sentence() -> None:
+def test_address_of_another_host_is_refused() -> None:
     with pytest.raises(PortInUse, match="The webhook cannot listen on port"):
         bind(0, name="The webhook", option="--port", address="192.0.2.1")
 
 
-async def test_an_idle_client_does_not_hold_it_up() -> None:
+async def test_idle_client_does_not_delay_the_stop() -> None:
     authority = Authority.create("test", now=time.time())
     tls = server_context(authority.issue([LOOPBACK], now=time.time()))
     sock = bind(0, name="the test", option="--port")
@@ -126,14 +126,14 @@ async def answer_to(reader: asyncio.StreamReader) -> bytes:
         pytest.param(REQUEST + REQUEST[:30], id="half of a second request"),
     ],
 )
-async def test_who_takes_too_long_to_send_a_request_is_cut_off(sent: bytes) -> None:
+async def test_client_that_sends_too_slowly_is_disconnected(sent: bytes) -> None:
     async with served(echo, exchange_seconds=0.2) as port, connected(port) as (reader, writer):
         writer.write(sent)
         assert (await reader.read(1 << 20)).count(b"200 OK") == sent.count(b"body")
         assert await reader.read(1) == b""
 
 
-async def test_who_does_not_read_an_answer_is_cut_off() -> None:
+async def test_client_that_does_not_read_the_response_is_disconnected() -> None:
     over = asyncio.Event()
 
     async def large(scope: Any, receive: Any, send: Any) -> None:
@@ -147,7 +147,7 @@ async def test_who_does_not_read_an_answer_is_cut_off() -> None:
         await over.wait()
 
 
-async def test_a_connection_between_two_requests_is_kept_for_longer_than_one_may_take() -> None:
+async def test_connection_between_two_requests_may_be_idle_longer_than_an_exchange() -> None:
     async with served(echo, exchange_seconds=0.2, keep_alive_seconds=60) as port, connected(port) as (reader, writer):
         for _ in range(2):
             writer.write(REQUEST)
@@ -155,14 +155,14 @@ async def test_a_connection_between_two_requests_is_kept_for_longer_than_one_may
             await asyncio.sleep(0.5)  # longer than an exchange may take: nothing happens, which is the point
 
 
-async def test_an_idle_connection_is_closed_in_the_end() -> None:
+async def test_idle_connection_is_closed_after_the_keep_alive_time() -> None:
     async with served(echo, keep_alive_seconds=0.05) as port, connected(port) as (reader, writer):
         writer.write(REQUEST)
         assert await answer_to(reader) == b"HTTP/1.1 200 OK body"
         assert await reader.read() == b""
 
 
-async def test_an_answer_before_the_end_of_the_request_leaves_no_connection_behind() -> None:
+async def test_connection_is_closed_if_the_response_comes_before_the_end_of_the_request() -> None:
     """uvicorn waits for the next request without a limit then."""
     async with served(hello, keep_alive_seconds=0.05) as port, connected(port) as (reader, writer):
         writer.write(REQUEST[:-2])
@@ -186,7 +186,7 @@ async def test_an_answer_before_the_end_of_the_request_leaves_no_connection_behi
         ),
     ],
 )
-async def test_a_head_without_an_end_is_refused(endless: tuple[bytes, bytes]) -> None:
+async def test_head_without_an_end_is_refused(endless: tuple[bytes, bytes]) -> None:
     first, again = endless
     async with served(echo) as port, connected(port) as (reader, writer):
         writer.write(first)
@@ -200,7 +200,7 @@ async def test_a_head_without_an_end_is_refused(endless: tuple[bytes, bytes]) ->
         assert sent < 100 * MAX_HEAD_BYTES
 
 
-async def test_a_large_body_is_no_large_head() -> None:
+async def test_large_body_does_not_count_as_head() -> None:
     body = b"x" * 1_000_000
     async with served(echo) as port, httpx2.AsyncClient() as client:
         headers = {"X-Large": "y" * 30_000}

@@ -56,7 +56,7 @@ async def test_task_that_must_not_end_fails_by_the_cancellation_of_what_it_await
         assert await tasks.failed() == TaskFailure("the node", "the heartbeat")
 
 
-async def test_task_that_may_end_is_no_failure() -> None:
+async def test_end_of_a_task_that_may_end_is_not_a_failure() -> None:
     async with BackgroundTasks("the node") as tasks:
         await tasks.run("a start", finish())
         tasks.run("a wait", forever()).cancel()
@@ -65,7 +65,7 @@ async def test_task_that_may_end_is_no_failure() -> None:
         assert tasks.failure is None
 
 
-async def test_closing_ends_every_task_and_is_no_failure() -> None:
+async def test_closing_ends_every_task_and_is_not_a_failure() -> None:
     ended = []
 
     async def stubborn() -> None:

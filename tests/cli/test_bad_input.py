@@ -1,4 +1,4 @@
-"""What goes wrong at the start is one clear sentence with what to do, and leaves nothing."""
+"""A failed start is reported with the next step, and leaves nothing running."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def refused(*words: str, cwd: Path, env: dict[str, str] | None = None) -> str:
     ],
 )
 @pytest.mark.parametrize("how", [(), ("--detach",)], ids=["foreground", "detached"])
-def test_a_port_in_use(tmp_path: Path, option: str, part: str, how: tuple[str, ...]) -> None:
+def test_port_in_use_is_refused(tmp_path: Path, option: str, part: str, how: tuple[str, ...]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -47,24 +47,24 @@ def test_a_port_in_use(tmp_path: Path, option: str, part: str, how: tuple[str, .
     assert processes_of(tmp_path) == []
 
 
-def test_a_world_that_runs_already(tmp_path: Path) -> None:
+def test_second_world_in_a_directory_is_refused(tmp_path: Path) -> None:
     with running_world(tmp_path):
         for how in ((), ("--detach",)):
             said = refused("up", *how, *FREE, cwd=tmp_path)
             assert f"A world is already running in {tmp_path}/.podrole." in said
             assert "podrole down" in said
-        assert podrole("status", cwd=tmp_path).returncode == 0, "the first one is none the worse"
+        assert podrole("status", cwd=tmp_path).returncode == 0, "the first world still runs"
     assert processes_of(tmp_path) == []
 
 
 @pytest.mark.parametrize("how", [(), ("--detach",)], ids=["foreground", "detached"])
-def test_a_directory_that_cannot_be_made(tmp_path: Path, how: tuple[str, ...]) -> None:
+def test_directory_that_cannot_be_created_is_refused(tmp_path: Path, how: tuple[str, ...]) -> None:
     said = refused("up", *how, *FREE, "--dir", "/proc/podrole", cwd=tmp_path)
     assert "The directory /proc/podrole cannot be created" in said
     assert "--dir" in said
 
 
-def test_a_directory_that_is_a_file(tmp_path: Path) -> None:
+def test_file_as_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
     said = refused("up", *FREE, "--dir", "taken", cwd=tmp_path)
     assert "cannot be created" in said
@@ -75,7 +75,7 @@ def test_secrets_that_cannot_be_read_are_not_replaced(tmp_path: Path) -> None:
     (tmp_path / ".podrole" / "secrets.json").write_text('{"half')
     said = refused("up", *FREE, cwd=tmp_path)
     assert "cannot be read" in said
-    assert "to begin anew" in said
+    assert "to get new ones" in said
     assert (tmp_path / ".podrole" / "secrets.json").read_text() == '{"half'
 
 
@@ -90,31 +90,31 @@ def test_secrets_that_cannot_be_read_are_not_replaced(tmp_path: Path) -> None:
         (("--nonsense",), "--nonsense"),
     ],
 )
-def test_an_option_that_cannot_be_right(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
+def test_invalid_option_is_refused(tmp_path: Path, words: tuple[str, ...], told: str) -> None:
     assert told in refused("up", *words, cwd=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["status", "env", "down", "events"])
-def test_no_world(tmp_path: Path, command: str) -> None:
+def test_command_without_a_running_world_is_refused(tmp_path: Path, command: str) -> None:
     said = refused(command, cwd=tmp_path)
     assert "podrole up" in said
 
 
-def test_a_walkthrough_without_the_aws_cli(tmp_path: Path) -> None:
+def test_walkthrough_without_the_aws_cli_is_refused(tmp_path: Path) -> None:
     """podrole installed without its demo extra, on a machine without an aws CLI."""
     script = "import sys\nfrom podrole.cli import main, tools\ntools.find_aws = lambda: None\nmain(['demo'])\n"
     done = run(str(Path(PODROLE).parent / "python"), "-c", script, cwd=tmp_path)
     assert done.returncode == 1
-    assert "The walkthrough needs the aws CLI, and there is none." in done.stderr
+    assert "The walkthrough needs the aws CLI, which is not installed." in done.stderr
     assert "pip install 'podrole[demo]'" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("made", ["lock", "secrets.json", "webhook-token"])
-def test_an_interrupted_start_leaves_nothing(tmp_path: Path, number: signal.Signals, made: str) -> None:
-    """However far it has come, told by the file that it has just made."""
+def test_interrupted_start_leaves_no_process(tmp_path: Path, number: signal.Signals, made: str) -> None:
+    """At each stage of the start, known by the file that was just created."""
     process = subprocess.Popen(
         [PODROLE, "up", *FREE],
         cwd=tmp_path,
@@ -138,7 +138,7 @@ def test_an_interrupted_start_leaves_nothing(tmp_path: Path, number: signal.Sign
         pass  # what was left, if anything, does not keep the next world from starting
 
 
-def test_a_world_that_is_stopped_takes_its_pods_along(tmp_path: Path) -> None:
+def test_stopped_world_ends_its_pods(tmp_path: Path) -> None:
     with running_world(tmp_path) as world:
         world.ok("kubectl", "run", "sleeper", "--image", "busybox", "--", "sleep", "1000")
         world.ok("kubectl", "wait", "pod/sleeper", "--for=condition=Ready", "--timeout=30s")
@@ -147,7 +147,7 @@ def test_a_world_that_is_stopped_takes_its_pods_along(tmp_path: Path) -> None:
     assert not (tmp_path / ".podrole" / "world.json").exists()
 
 
-def test_a_world_that_was_killed_can_be_started_again(tmp_path: Path) -> None:
+def test_killed_world_can_be_started_again(tmp_path: Path) -> None:
     with running_world(tmp_path) as world:
         world.ok("kubectl", "run", "sleeper", "--image", "busybox", "--", "sleep", "1000")
         world.ok("kubectl", "wait", "pod/sleeper", "--for=condition=Ready", "--timeout=30s")

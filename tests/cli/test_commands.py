@@ -19,14 +19,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningWorld]:
         yield running
 
 
-def test_env_leads_a_shell_to_the_world(world: RunningWorld) -> None:
+def test_env_sets_the_variables_of_the_world(world: RunningWorld) -> None:
     script = f'eval "$({PODROLE} env)"; aws sts get-caller-identity --query Account; echo $KUBECONFIG'
     done = run("sh", "-c", script, cwd=world.directory)
     assert '"444455556666"' in done.stdout
     assert f"{world.directory}/.podrole/kubeconfig" in done.stdout
 
 
-def test_env_leads_to_the_tools_that_path_does_not_have(world: RunningWorld, tmp_path: Path) -> None:
+def test_env_adds_missing_tools_to_path(world: RunningWorld, tmp_path: Path) -> None:
     mine = tmp_path / "kubectl"
     mine.write_text("#!/bin/sh\necho mine\n")
     mine.chmod(0o755)
@@ -40,7 +40,7 @@ def test_env_leads_to_the_tools_that_path_does_not_have(world: RunningWorld, tmp
     assert own.stdout.endswith("mine\n")  # the person's own comes first
 
 
-def test_what_to_type_next_can_be_typed_from_here(world: RunningWorld) -> None:
+def test_printed_next_command_works_from_the_current_directory(world: RunningWorld) -> None:
     bare = {"PATH": "/usr/bin:/bin"}
     free = ("--aws-port", "0", "--cluster-port", "0")
     done = run(PODROLE, "up", "--detach", *free, cwd=world.directory.parent, env=bare)
@@ -65,7 +65,7 @@ def test_account_and_region_are_as_asked(world: RunningWorld) -> None:
     assert str(world.description["issuer"]) in issuer
 
 
-def test_every_file_of_a_world_is_its_owners_alone(world: RunningWorld) -> None:
+def test_files_of_a_world_are_readable_only_by_their_owner(world: RunningWorld) -> None:
     state = world.directory / ".podrole"
     assert state.stat().st_mode & 0o777 == 0o700
     for file in state.iterdir():
@@ -73,7 +73,7 @@ def test_every_file_of_a_world_is_its_owners_alone(world: RunningWorld) -> None:
             assert file.stat().st_mode & 0o077 == 0, file.name
 
 
-def test_events_tell_who_did_what(world: RunningWorld) -> None:
+def test_events_name_caller_action_and_outcome(world: RunningWorld) -> None:
     world.ok("aws", "iam", "list-roles")
     world.run("aws", "sts", "assume-role-with-web-identity", "--role-arn", "arn:aws:iam::444455556666:role/nobody",
               "--role-session-name", "x1", "--web-identity-token", "not-a-token")  # fmt: skip
@@ -85,13 +85,13 @@ def test_events_tell_who_did_what(world: RunningWorld) -> None:
     assert "not-a-token" not in refused
 
 
-def test_events_as_json_are_one_object_a_line(world: RunningWorld) -> None:
+def test_events_as_json_are_one_object_per_line(world: RunningWorld) -> None:
     world.ok("aws", "sts", "get-caller-identity")
     lines = podrole("events", "--json", cwd=world.directory).stdout.splitlines()
     assert {"id", "time", "kind", "who", "what", "outcome"} <= json.loads(lines[-1]).keys()
 
 
-def test_followed_events_come_as_they_happen(world: RunningWorld) -> None:
+def test_followed_events_are_printed_at_once(world: RunningWorld) -> None:
     with subprocess.Popen(
         [PODROLE, "events", "--follow", "--last", "1"], cwd=world.directory, stdout=subprocess.PIPE, text=True
     ) as following:
@@ -104,16 +104,16 @@ def test_followed_events_come_as_they_happen(world: RunningWorld) -> None:
         following.terminate()
 
 
-def test_a_reader_that_goes_away_is_no_error(world: RunningWorld) -> None:
+def test_closed_pipe_is_not_an_error(world: RunningWorld) -> None:
     done = run("sh", "-c", f"{PODROLE} events | head -n 1", cwd=world.directory)
     assert done.stderr == ""
 
 
-def test_nothing_is_coloured_but_on_a_terminal(world: RunningWorld) -> None:
+def test_output_has_colours_only_on_a_terminal(world: RunningWorld) -> None:
     assert "\033" not in podrole("events", cwd=world.directory).stdout
 
 
-def test_a_restart_keeps_the_credentials(tmp_path: Path) -> None:
+def test_restart_keeps_the_credentials(tmp_path: Path) -> None:
     with running_world(tmp_path) as first:
         kept = first.environment["AWS_SECRET_ACCESS_KEY"]
         issuer = first.description["issuer"]
@@ -123,7 +123,7 @@ def test_a_restart_keeps_the_credentials(tmp_path: Path) -> None:
         assert json.loads(second.ok("aws", "sts", "get-caller-identity"))["Arn"].endswith(":user/admin")
 
 
-def test_the_issuer_is_fetched_by_its_own_name(world: RunningWorld) -> None:
+def test_issuer_is_fetched_by_its_public_name(world: RunningWorld) -> None:
     """What a person does with ``curl --connect-to``: the name in the certificate is the issuer's."""
     import http.client
     import socket
@@ -142,7 +142,7 @@ def test_the_issuer_is_fetched_by_its_own_name(world: RunningWorld) -> None:
 
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("up", "--help"), ("demo", "--help"), ("events", "--help")])
-def test_help_is_there_and_tells(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_help_of_each_command(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = podrole(*words, cwd=tmp_path)
     assert "Usage: podrole" in done.stdout + done.stderr
 

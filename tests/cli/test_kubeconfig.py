@@ -1,4 +1,4 @@
-"""``aws eks update-kubeconfig`` leads the real kubectl to the cluster, as the principal whose credentials are set."""
+"""kubectl with a kubeconfig of ``aws eks update-kubeconfig``: its user is the principal of the AWS credentials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningWorld]:
     with running_world(tmp_path_factory.mktemp("world")) as running:
         config = str(running.directory / "eks-kubeconfig")
         running.ok("aws", "eks", "update-kubeconfig", "--name", "podrole", "--kubeconfig", config)
-        assert "k8s-aws-v1" not in Path(config).read_text(), "tokens are made anew each time"
+        assert "k8s-aws-v1" not in Path(config).read_text(), "each token is new"
         yield RunningWorld(running.directory, {**running.environment, "KUBECONFIG": config}, running.description)
 
 
@@ -40,12 +40,12 @@ def test_the_accounts_administrator_may_do_everything_in_the_cluster(world: Runn
     assert who["extra"]["arn"] == [ADMIN]
 
 
-def test_temporary_credentials_of_the_administrator_count_too(world: RunningWorld) -> None:
+def test_temporary_credentials_of_the_administrator_are_accepted(world: RunningWorld) -> None:
     session = json.loads(world.ok("aws", "sts", "get-session-token"))["Credentials"]
     assert "default" in as_user(world, session).ok("kubectl", "get", "namespaces")
 
 
-def test_a_user_without_an_access_entry_is_nobody_in_the_cluster(world: RunningWorld) -> None:
+def test_user_without_an_access_entry_is_refused(world: RunningWorld) -> None:
     world.ok("aws", "iam", "create-user", "--user-name", "guest")
     world.ok("aws", "iam", "attach-user-policy", "--user-name", "guest", "--policy-arn",
              "arn:aws:iam::aws:policy/AdministratorAccess")  # fmt: skip
@@ -55,7 +55,7 @@ def test_a_user_without_an_access_entry_is_nobody_in_the_cluster(world: RunningW
     assert "You must be logged in to the server" in done.stderr
 
 
-def test_an_access_key_that_is_switched_off_no_longer_opens_the_cluster(world: RunningWorld) -> None:
+def test_deactivated_access_key_is_refused_by_the_cluster(world: RunningWorld) -> None:
     key = json.loads(world.ok("aws", "iam", "create-access-key", "--user-name", "admin"))["AccessKey"]
     holder = as_user(world, key)
     holder.ok("kubectl", "get", "namespaces")

@@ -1,4 +1,4 @@
-"""``podrole policy``: cases, documents, and what is said of bad input."""
+"""``podrole policy``: cases, documents and the messages for bad input."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def evaluated(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> 
     return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_allowed_cases_end_with_zero(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_allowed_cases_exit_with_0(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, results = evaluated(tmp_path, capsys, json.dumps([case(), case(id="2")]))
     assert code == 0
     assert [(one["id"], one["decision"], one["decided_by"]) for one in results] == [
@@ -43,7 +43,7 @@ def test_allowed_cases_end_with_zero(tmp_path: Path, capsys: pytest.CaptureFixtu
     ]
 
 
-def test_a_denied_case_ends_with_one_and_shows_the_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_denied_case_exits_with_1_and_shows_the_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     denied = case(id="2", request={"action": "s3:PutObject"})
     code, results = evaluated(tmp_path, capsys, "\n".join(map(json.dumps, [case(), denied])))
     assert code == 1
@@ -51,7 +51,7 @@ def test_a_denied_case_ends_with_one_and_shows_the_evidence(tmp_path: Path, caps
     assert results[1]["evidence"][0]["failures"][0]["element"] == "Action"
 
 
-def test_every_kind_of_policy_has_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_kind_of_policy_is_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     everything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     nothing = {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}}
     shared = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "*"}
@@ -92,28 +92,28 @@ def test_a_trust_policy_is_a_resource_policy(tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "no case in the input"),
+        ("", "the input has no cases"),
         ("{", "line 1, column 2"),
         ('[{"id": "1"}', "line 1"),
         ('{"id": "1"}\n{"id": "2", }', "line 2"),
-        (json.dumps({"id": "x"}), "case x: there is no request"),
-        (json.dumps(case(request={"principal": None})), "request.principal is a text"),
+        (json.dumps({"id": "x"}), "case x: request is missing or is not a JSON object"),
+        (json.dumps(case(request={"principal": None})), "request.principal must be a non-empty string"),
         (json.dumps(case(request={"principal": "nobody"})), "This names no caller."),
         (json.dumps(case(request={"action": "s3:*"})), "The action asked for is not one action."),
-        (json.dumps(case(request={"context": {"a": {}}})), "the value of a is a text"),
+        (json.dumps(case(request={"context": {"a": {}}})), "the value of a must be a string"),
         (json.dumps(case(request={"resource_account": "1"})), "account id of 12 digits"),
         (json.dumps(case(policies=[])), "unknown member 'policies'"),
-        (json.dumps(case(identity_policies={})), "identity_policies is a list"),
-        (json.dumps(case(identity_policies=[1])), "identity_policies[0] is a policy document"),
+        (json.dumps(case(identity_policies={})), "identity_policies must be a list"),
+        (json.dumps(case(identity_policies=[1])), "identity_policies[0] must be a policy document"),
         (json.dumps(case(identity_policies=["{"])), "identity_policies[0]: Syntax errors in policy"),
-        (json.dumps(case(scps=[{"policies": 1}])), "policies is a list of policies"),
-        (json.dumps(case(scps=[[]])), "a level of scps is an object"),
+        (json.dumps(case(scps=[{"policies": 1}])), "policies must be a list of policies"),
+        (json.dumps(case(scps=[[]])), "a level of scps must be an object"),
         ("\n\n" + json.dumps(case(identity_policies=[READ | {"Version": "1"}]), indent=1), "line 13: case 1"),
         ("[" * 100_000, "nested too deeply"),
         ('{"id": 1' + "0" * 10_000 + "}", "line 1"),
     ],
 )
-def test_bad_input_ends_with_two_and_a_clear_sentence(
+def test_bad_input_exits_with_2_and_names_the_fault(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, told: str
 ) -> None:
     path = tmp_path / "cases"
@@ -124,7 +124,7 @@ def test_bad_input_ends_with_two_and_a_clear_sentence(
     assert "Traceback" not in captured.err
 
 
-def test_a_bad_case_does_not_lose_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cases_after_a_bad_one_are_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [json.dumps(case()), '{"id": "2"', json.dumps(case(id="3"))]
     code, results = evaluated(tmp_path, capsys, "\n".join(lines))
     assert code == 2
@@ -132,7 +132,7 @@ def test_a_bad_case_does_not_lose_the_others(tmp_path: Path, capsys: pytest.Capt
     assert "line 2" in results[1]["error"]
 
 
-def test_a_file_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_file_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("evaluate", "nowhere.json") == 2
     assert "nowhere.json cannot be read" in capsys.readouterr().err
 
@@ -174,12 +174,12 @@ def test_the_kind_of_a_document_is_recognized(
 
 def test_an_unknown_kind_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("validate", "--kind", "bucket", "x") == 2
-    assert "'bucket' is no kind of policy" in capsys.readouterr().err
+    assert "--kind is not a kind of policy: got 'bucket'" in capsys.readouterr().err
 
 
-def test_a_simulation_needs_a_world_and_one_principal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_simulation_needs_a_world_and_one_principal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("simulate", "--action", "s3:GetObject") == 2
-    assert "--role or by --user" in capsys.readouterr().err
+    assert "--role or with --user" in capsys.readouterr().err
     assert run("simulate", "--action", "s3:GetObject", "--role", "r", "--dir", str(tmp_path)) == 2
     assert run("simulate", "--action", "s3:GetObject", "--role", "r", "--context", "x") == 2
     assert "KEY=VALUE" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""``podrole cluster rotate-keys``, while pods go on exchanging their tokens."""
+"""``podrole cluster rotate-keys``, while pods exchange their tokens."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_no_exchange_fails_while_the_key_changes_and_a_restart_keeps_both(tmp_pa
         assert key_of(issuing.token()) == key_of(new)
 
 
-def test_it_says_what_was_done_and_what_that_means(issuing: Issuing) -> None:
+def test_output_names_the_keys_and_the_effect(issuing: Issuing) -> None:
     done = podrole("cluster", "rotate-keys", "--publish-for", "0", cwd=issuing.world.directory)
     first, second, third = done.stdout.splitlines()
     assert first == f"New tokens are signed with the key {issuing.published()[0]}."
@@ -143,7 +143,7 @@ def test_it_says_what_was_done_and_what_that_means(issuing: Issuing) -> None:
     assert third.startswith("Pods go on with the tokens they have")
 
 
-def test_the_eleventh_key_pushes_out_the_first(issuing: Issuing) -> None:
+def test_eleventh_key_drops_the_first(issuing: Issuing) -> None:
     before = issuing.published()
     for _ in range(10 - len(before)):
         assert issuing.http.post("/podrole/rotate-keys", json={"published_seconds": 0}).json()["dropped"] == []
@@ -157,13 +157,13 @@ def test_the_eleventh_key_pushes_out_the_first(issuing: Issuing) -> None:
     ("body", "text"),
     [(b"[]", "cannot be read"), (b'{"every": 1}', "cannot be read"), (b'{"published_seconds": 601}', "from 0 to 600")],
 )
-def test_an_order_that_makes_no_sense_is_refused(issuing: Issuing, body: bytes, text: str) -> None:
+def test_invalid_rotation_request_is_refused(issuing: Issuing, body: bytes, text: str) -> None:
     answer = issuing.http.post("/podrole/rotate-keys", content=body)
     assert answer.status_code == 400
     assert text in answer.json()["message"]
 
 
-def test_a_pods_token_orders_nothing(issuing: Issuing) -> None:
+def test_token_of_a_pod_may_not_rotate_keys(issuing: Issuing) -> None:
     path = "/api/v1/namespaces/default/serviceaccounts/default/token"
     token = issuing.http.post(path, json={"spec": {}}).json()["status"]["token"]
     before = issuing.published()
@@ -175,7 +175,7 @@ def test_a_pods_token_orders_nothing(issuing: Issuing) -> None:
     assert issuing.published() == before
 
 
-def test_without_a_world_it_says_so(tmp_path: Path) -> None:
+def test_rotation_without_a_running_world_is_refused(tmp_path: Path) -> None:
     done = podrole("cluster", "rotate-keys", cwd=tmp_path)
     assert done.returncode == 1
     assert "No world is running" in done.stderr

@@ -1,4 +1,4 @@
-"""The walkthrough itself: the real aws CLI and the real kubectl against a world of its own."""
+"""The walkthrough, with the real aws CLI and the real kubectl in a world of its own."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def outputs(report: dict[str, object], number: int) -> str:
     return "\n".join(f"$ {one['command']}\n{one['output']}" for one in step["commands"])
 
 
-def test_every_step_comes_out_as_it_must(walked: dict[str, object]) -> None:
+def test_every_step_has_its_expected_result(walked: dict[str, object]) -> None:
     assert walked["ok"] is True
     assert [step["ok"] for step in walked["steps"]] == [True] * 9  # type: ignore[attr-defined]
 
@@ -47,18 +47,18 @@ def test_the_webhook_injects_role_token_and_volume(walked: dict[str, object]) ->
     assert "audience: sts.amazonaws.com" in text
 
 
-def test_the_pod_is_the_role(walked: dict[str, object]) -> None:
+def test_session_of_the_pod_is_that_of_the_role(walked: dict[str, object]) -> None:
     assert ":assumed-role/ec2-reader/botocore-session-" in outputs(walked, 8)
 
 
-def test_running_instances_is_refused_and_explained(walked: dict[str, object]) -> None:
+def test_launch_of_instances_is_refused_with_an_explanation(walked: dict[str, object]) -> None:
     text = outputs(walked, 9)
     assert "UnauthorizedOperation" in text
     assert "ec2:RunInstances" in text
     assert "AmazonEC2ReadOnlyAccess (identity-based policy)" in text
 
 
-def test_another_service_account_is_refused_and_explained(walked: dict[str, object]) -> None:
+def test_other_service_account_is_refused_with_an_explanation(walked: dict[str, object]) -> None:
     text = outputs(walked, 9)
     assert text.count("Not authorized to perform sts:AssumeRoleWithWebIdentity") == 2
     for subject in ("system:serviceaccount:shop:checkout", "system:serviceaccount:warehouse:inventory"):
@@ -73,7 +73,7 @@ RANDOM = re.compile(
 )
 
 
-def test_the_readme_shows_what_is_really_printed(walked: dict[str, object]) -> None:
+def test_readme_shows_the_real_output(walked: dict[str, object]) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     (shown,) = re.findall(r"<!-- walkthrough -->\n```console\n(.*?)```", readme, re.DOTALL)
     printed = "\n".join(outputs(walked, number) for number in range(1, 10))
@@ -87,7 +87,7 @@ def test_the_readme_shows_what_is_really_printed(walked: dict[str, object]) -> N
     assert unknown == []
 
 
-def test_without_kubectl_the_steps_go_through_the_api_and_say_so(tmp_path: Path) -> None:
+def test_without_kubectl_the_steps_use_the_kubernetes_api(tmp_path: Path) -> None:
     environment = clean_environment(TMPDIR=str(tmp_path), PATH=_path_without_kubectl(tmp_path))
     environment["PODROLE_TOOLS"] = str(tmp_path / "no tools here")
     environment["PIP_NO_INDEX"] = "1"
@@ -96,7 +96,7 @@ def test_without_kubectl_the_steps_go_through_the_api_and_say_so(tmp_path: Path)
     done = podrole("demo", cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "cannot be fetched" in done.stderr
-    assert "the steps go through the Kubernetes API" in done.stdout
+    assert "the steps use the Kubernetes API" in done.stdout
     assert "$ POST https://127.0.0.1:" in done.stdout
 
 
@@ -110,7 +110,7 @@ def _path_without_kubectl(directory: Path) -> str:
     return os.pathsep.join([*kept, str(tools)])
 
 
-def test_an_interrupted_walkthrough_leaves_nothing(tmp_path: Path) -> None:
+def test_interrupted_walkthrough_leaves_no_process(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [PODROLE, "demo"],
         cwd=tmp_path,

@@ -1,4 +1,4 @@
-"""The walkthrough by EKS Pod Identity, by the real aws CLI and the real kubectl: an association, no annotation."""
+"""The walkthrough with EKS Pod Identity, with the real aws CLI and the real kubectl."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_no_issuer_and_no_provider_is_needed(walked: dict[str, str]) -> None:
     assert "eks.amazonaws.com/role-arn" not in printed
 
 
-def test_the_pod_right_after_the_association_is_given_the_agents_address_and_a_token(walked: dict[str, str]) -> None:
+def test_first_pod_after_the_association_gets_the_agents_address_and_a_token(walked: dict[str, str]) -> None:
     text = step(walked, "it has an identity")
     assert "name: AWS_CONTAINER_CREDENTIALS_FULL_URI" in text
     assert "value: http://127.0.0.1:" in text
@@ -44,15 +44,15 @@ def test_the_pod_right_after_the_association_is_given_the_agents_address_and_a_t
     assert "AWS_ROLE_ARN" not in text
 
 
-def test_the_pod_is_a_session_that_eks_named(walked: dict[str, str]) -> None:
+def test_session_of_the_pod_is_named_by_eks(walked: dict[str, str]) -> None:
     assert ":assumed-role/ec2-reader/eks-podrole-whoami-" in step(walked, "it has an identity")
 
 
-def test_a_service_account_without_an_association_has_no_credentials(walked: dict[str, str]) -> None:
+def test_service_account_without_an_association_has_no_credentials(walked: dict[str, str]) -> None:
     assert "Unable to locate credentials" in step(walked, "refusals")
 
 
-def test_another_namespace_is_refused_by_the_roles_trust_policy_and_explained(walked: dict[str, str]) -> None:
+def test_other_namespace_is_refused_by_the_trust_policy_with_an_explanation(walked: dict[str, str]) -> None:
     text = step(walked, "refusals")
     assert "EKS does not have permissions to assume the associated role." in text
     assert "StringEquals aws:RequestTag/kubernetes-namespace" in text

@@ -1,4 +1,4 @@
-"""``podrole webhook``: its flags are the webhook's, and what it prints is for people and for machines."""
+"""``podrole webhook``: the webhook's flags, and output for people and for machines."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_help_names_every_flag_with_its_default_and_the_subcommands(capsys: pyte
         ("--sts-regional-endpoint", "--logtostderr", "-v5"),
     ],
 )
-def test_the_webhook_gets_its_flags_as_they_are(flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flags_are_passed_to_the_webhook_unchanged(flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[WebhookSettings] = []
 
     def take(settings: WebhookSettings, *, ask_host_for_account: bool) -> int:
@@ -62,7 +62,7 @@ def test_the_webhook_gets_its_flags_as_they_are(flags: tuple[str, ...], monkeypa
     assert started == [parse_flags(flags).settings]
 
 
-def test_a_wrong_flag_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_flag_is_refused_with_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     for before in ((), ("scan",), ("manifests",)):
         assert run(*before, "--token-audiance=x") == 2
         assert "perhaps --token-audience is meant" in capsys.readouterr().err
@@ -84,7 +84,7 @@ def test_manifests_are_those_of_the_installation(capsys: pytest.CaptureFixture[s
     assert objects == manifests(Installation())
 
 
-def test_manifests_of_everything_chosen_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
+def test_manifests_with_every_flag_set(capsys: pytest.CaptureFixture[str]) -> None:
     ca = base64.b64encode(b"-----BEGIN CERTIFICATE-----").decode()
     objects = printed(
         capsys,
@@ -132,7 +132,7 @@ def test_manifests_of_everything_chosen_otherwise(capsys: pytest.CaptureFixture[
         (("--in-cluster=true",), "Kubernetes removed in 1.22"),
     ],
 )
-def test_manifests_that_could_not_work_are_not_printed(
+def test_manifests_that_cannot_work_are_not_printed(
     flags: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("manifests", *flags) == 2
@@ -174,7 +174,9 @@ async def scanned(
     return code, output.out, output.err
 
 
-async def test_a_scan_lists_pods_and_what_heals_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_scan_lists_pods_and_the_commands_that_repair_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with APIServer() as api:
         api.service_account("demo", "sa", role_arn=ARN)
         spec = {"serviceAccountName": "sa", "containers": [{"name": "app"}]}
@@ -191,7 +193,7 @@ async def test_a_scan_lists_pods_and_what_heals_them(tmp_path: Path, capsys: pyt
         assert (code, out) == (0, "Every running pod has the identity that its service account is bound to.\n")
 
 
-async def test_a_scan_that_cannot_look_is_no_clean_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_scan_that_is_refused_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async with APIServer() as api:
         api.refuse_with = 403
         code, out, err = await scanned(api, tmp_path, capsys)
@@ -199,16 +201,16 @@ async def test_a_scan_that_cannot_look_is_no_clean_one(tmp_path: Path, capsys: p
         assert "refused GET /api/v1/serviceaccounts" in err
 
 
-def test_a_scan_of_nowhere(capsys: pytest.CaptureFixture[str]) -> None:
+def test_scan_without_a_cluster_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("scan", "--kubeconfig=/nowhere") == 2
-    assert "The kubeconfig is not there" in capsys.readouterr().err
+    assert "The kubeconfig does not exist" in capsys.readouterr().err
 
 
 def finding(pod: str, owner: str) -> PodFinding:
     return PodFinding("demo", pod, "sa", "without-identity", "without identity: app", owner)
 
 
-def test_what_makes_pods_anew_is_said_once_for_each_owner() -> None:
+def test_repair_is_printed_once_for_each_owner() -> None:
     text = describe(
         [
             finding("web-1", "Deployment/web"),
@@ -219,7 +221,7 @@ def test_what_makes_pods_anew_is_said_once_for_each_owner() -> None:
         ]
     )
     assert text.splitlines()[-5:] == [
-        "5 of the running pods. A pod is given its identity when it is made:",
+        "5 of the running pods. A pod gets its identity when it is created:",
         "  kubectl -n demo rollout restart deployment/web",
         "  kubectl -n demo rollout restart statefulset/db",
         "  kubectl -n demo delete pod old-x",
@@ -227,6 +229,6 @@ def test_what_makes_pods_anew_is_said_once_for_each_owner() -> None:
     ]
 
 
-def test_what_a_pod_says_cannot_write_on_the_terminal() -> None:
+def test_control_characters_of_a_pod_are_escaped() -> None:
     odd = PodFinding("demo", "web", "sa", "other-role", "its role is \x1b[2J\n, and the binding says " + ARN)
     assert describe([odd]).splitlines()[1].isprintable()

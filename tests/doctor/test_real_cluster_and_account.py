@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from podrole.base.serving import LOOPBACK
-from podrole.cli.doctor import Asked, diagnosed
+from podrole.cli.doctor import DoctorQuery, diagnosed
 from podrole.cli.sources import SourceOptions, open_sources
 from podrole.doctor.chain import Diagnosis
 from podrole.doctor.report.findings import Link, LinkState, LinkVerdict
@@ -84,7 +84,7 @@ def from_here(world: BrokenWorld, sources: Sources) -> Sources:
 def examine(world: BrokenWorld, options: SourceOptions, target: str, **asked: Any) -> Diagnosis:
     async def look() -> Diagnosis:
         async with open_sources(options) as sources:
-            return await diagnosed(Asked(target, **asked), from_here(world, sources))
+            return await diagnosed(DoctorQuery(target, **asked), from_here(world, sources))
 
     return asyncio.run(look())
 

@@ -1,4 +1,4 @@
-"""The standalone webhook installed into a world as into any cluster: by Helm, and by kubectl.
+"""The standalone webhook, installed into a world as into any cluster: with Helm and with kubectl.
 
 It looks at annotations of another prefix than the world's own webhook, so that what a pod has tells from whom it is.
 """
@@ -94,7 +94,7 @@ def test_helm_installs_upgrades_rolls_back_and_uninstalls_it(world: RunningWorld
     until(lambda: left(world) == "")
 
 
-def test_kubectl_installs_it_and_a_scan_finds_what_came_before(world: RunningWorld) -> None:
+def test_kubectl_installs_it_and_a_scan_finds_older_pods(world: RunningWorld) -> None:
     world.ok("kubectl", "create", "namespace", "hooks-2")
     world.ok("kubectl", "create", "-f", "-", stdin=pod("early"))
     manifests = world.ok(

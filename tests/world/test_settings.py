@@ -17,7 +17,7 @@ SOURCE = Path(podrole.__file__).parent
 DOCS = SOURCE.parents[1] / "docs"
 
 
-def test_settings_are_what_the_command_offers(tmp_path: Path) -> None:
+def test_command_has_an_option_for_each_setting(tmp_path: Path) -> None:
     wide = {**clean_environment(), "COLUMNS": "200", "TERMINAL_WIDTH": "200"}
     told = run_podrole("up", "--help", cwd=tmp_path, env=wide).stdout
     for setting in SETTINGS:

@@ -1,4 +1,4 @@
-"""The world's webhook is a client like any other: its own account, the rights that it uses, a token that is renewed."""
+"""The service account of the world's webhook: its rights, and the renewal of its token."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def claims(token: str) -> dict[str, Any]:
     return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
 
 
-async def test_it_may_read_service_accounts_and_write_events_and_nothing_else(tmp_path: Path) -> None:
+async def test_webhook_may_only_read_service_accounts_and_write_events(tmp_path: Path) -> None:
     directory = WorldDirectory(tmp_path / "world")
     async with World(directory, FREE) as world:
         token = directory.webhook_token.read_text()
@@ -52,7 +52,7 @@ def clock() -> Turned:
     return Turned(1_800_000_000.0)
 
 
-async def test_the_token_is_renewed_when_four_fifths_of_its_life_have_passed(
+async def test_token_is_renewed_after_four_fifths_of_its_lifetime(
     tmp_path: Path, clock: Turned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("podrole.cluster.core.timing.LONGEST_NAP_SECONDS", 0.01)
@@ -72,7 +72,7 @@ async def test_the_token_is_renewed_when_four_fifths_of_its_life_have_passed(
             assert claims(path.read_text())["exp"] == int(clock.now) + 3600
 
 
-async def test_a_token_that_cannot_be_renewed_is_asked_for_again(
+async def test_failed_renewal_of_a_token_is_tried_again(
     tmp_path: Path, clock: Turned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("podrole.cluster.core.timing.LONGEST_NAP_SECONDS", 0.01)

@@ -1,4 +1,4 @@
-"""A world starts whole or not at all."""
+"""A world starts completely or not at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from podrole.world.world import World
 FREE = WorldSettings(aws_port=0, cluster_port=0)
 
 
-async def test_a_world_says_where_it_is_and_no_longer_when_it_has_stopped(tmp_path: Path) -> None:
+async def test_addresses_of_a_world_are_published_while_it_runs(tmp_path: Path) -> None:
     directory = WorldDirectory(tmp_path / "world")
     async with World(directory, FREE) as world:
         assert directory.running() == world.description
@@ -31,7 +31,7 @@ async def test_a_world_says_where_it_is_and_no_longer_when_it_has_stopped(tmp_pa
     directory.lock().close()
 
 
-async def test_an_account_that_cannot_be_made_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_account_that_cannot_be_created_ends_the_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: Account) -> None:
         raise OSError("no room")
 
@@ -42,7 +42,7 @@ async def test_an_account_that_cannot_be_made_is_told(tmp_path: Path, monkeypatc
     assert raised.value.got == "OSError: no room"
 
 
-async def test_secrets_are_made_once(tmp_path: Path) -> None:
+async def test_secrets_are_created_once(tmp_path: Path) -> None:
     directory = WorldDirectory(tmp_path / "world")
     async with World(directory, FREE) as first:
         issuer, credentials = first.description.issuer, directory.admin_credentials()
@@ -50,7 +50,7 @@ async def test_secrets_are_made_once(tmp_path: Path) -> None:
         assert (second.description.issuer, directory.admin_credentials()) == (issuer, credentials)
 
 
-async def test_the_list_of_pod_identity_is_there_while_the_world_runs(tmp_path: Path) -> None:
+async def test_file_of_associations_exists_while_the_world_runs(tmp_path: Path) -> None:
     directory = WorldDirectory(tmp_path / "world")
     async with World(directory, FREE) as world:
         assert directory.pod_identities.read_text() == '{"identities": []}'
@@ -58,7 +58,7 @@ async def test_the_list_of_pod_identity_is_there_while_the_world_runs(tmp_path: 
     assert not directory.pod_identities.exists()
 
 
-def test_who_only_looks_whether_a_world_runs_keeps_none_from_starting(tmp_path: Path) -> None:
+def test_check_whether_a_world_runs_does_not_keep_one_from_starting(tmp_path: Path) -> None:
     directory = WorldDirectory(tmp_path / "world")
     looking = directory.lock()
     threading.Timer(0.05, looking.close).start()

@@ -11,9 +11,9 @@ import sys
 def main(argv: list[str] | None = None) -> None:
     """Run the command line; ``argv`` is ``sys.argv[1:]`` by default. Exits with the command's code.
 
-    0 done, 1 a fault that is explained on stderr, 2 wrong usage, 130 interrupted.
+    0: done, 1: an error, explained on stderr, 2: wrong usage, 130: interrupted.
     """
-    try:  # whatever is imported may be interrupted too
+    try:  # also around the imports, which may be interrupted
         _run(argv)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
@@ -29,6 +29,6 @@ def _run(argv: list[str] | None) -> None:
         print(fault.diagnostics(), file=sys.stderr)
         raise SystemExit(1) from None
     except BrokenPipeError:
-        # Whoever read the output has gone (podrole events | head): nothing is wrong.
+        # The reader of the output has ended (podrole events | head): that is not an error.
         sys.stderr.close()
         raise SystemExit(0) from None

@@ -16,20 +16,21 @@ DEFAULT_DIRECTORY = Path(".podrole")
 
 app = typer.Typer(
     name="podrole",
-    help="How a Kubernetes pod gets an AWS identity: the whole path real, checkable and explained on one machine.",
+    help="How a Kubernetes pod gets an AWS identity: the whole path real, checkable and explained on one machine. "
+    "A world, in these commands, is the local AWS, cluster and webhook that podrole up starts.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-cluster_app = typer.Typer(name="cluster", help="Operate the running world's cluster.", no_args_is_help=True)
+cluster_app = typer.Typer(name="cluster", help="Operate the cluster of the running world.", no_args_is_help=True)
 
 app.add_typer(policy_app)
 app.add_typer(webhook_app)
 app.add_typer(cluster_app)
 
-Directory = Annotated[Path, typer.Option("--dir", envvar="PODROLE_DIR", help="The world's directory.")]
+Directory = Annotated[Path, typer.Option("--dir", envvar="PODROLE_DIR", help="The directory of the world.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
@@ -47,14 +48,17 @@ def podrole(
         bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
-    """How a Kubernetes pod gets an AWS identity: the whole path real, checkable and explained on one machine."""
+    """How a Kubernetes pod gets an AWS identity: the whole path real, checkable and explained on one machine.
+
+    A world, in these commands, is the local AWS, cluster and webhook that podrole up starts.
+    """
 
 
 @app.command()
 def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the world running at the end.")] = False,
     pod_identity: Annotated[
-        bool, typer.Option("--pod-identity", help="With an EKS Pod Identity association instead of an annotation.")
+        bool, typer.Option("--pod-identity", help="Use an EKS Pod Identity association instead of an annotation.")
     ] = False,
     as_json: JSON = False,
 ) -> None:
@@ -68,11 +72,13 @@ def demo(
 @with_world_settings
 def up(
     directory: Directory = DEFAULT_DIRECTORY,
-    detach: Annotated[bool, typer.Option("--detach", "-d", help="Go on in the background.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Run in the background; podrole down stops it.")
+    ] = False,
     *,
     settings: WorldSettings,
 ) -> None:
-    """Start the local AWS, the cluster and the webhook, all on loopback."""
+    """Start a world: the local AWS, the cluster and the webhook, all on loopback. Ctrl-C stops it."""
     from podrole.cli.up import run
 
     raise typer.Exit(run(directory, settings, detach=detach))
@@ -80,7 +86,7 @@ def up(
 
 @app.command()
 def down(directory: Directory = DEFAULT_DIRECTORY) -> None:
-    """Stop the world of a directory, pods included."""
+    """Stop the running world and its pods."""
     from podrole.cli.down import run
 
     raise typer.Exit(run(directory))
@@ -88,7 +94,7 @@ def down(directory: Directory = DEFAULT_DIRECTORY) -> None:
 
 @app.command()
 def status(directory: Directory = DEFAULT_DIRECTORY, as_json: JSON = False) -> None:
-    """Say where the running world is."""
+    """Show the addresses of the running world."""
     from podrole.cli.status import run
 
     raise typer.Exit(run(directory, as_json=as_json))
@@ -96,7 +102,7 @@ def status(directory: Directory = DEFAULT_DIRECTORY, as_json: JSON = False) -> N
 
 @app.command()
 def env(directory: Directory = DEFAULT_DIRECTORY) -> None:
-    """Print what a shell needs to use the world: eval "$(podrole env)"."""
+    """Print the variables with which a shell uses the world: eval "$(podrole env)"."""
     from podrole.cli.env import run
 
     raise typer.Exit(run(directory))
@@ -105,10 +111,10 @@ def env(directory: Directory = DEFAULT_DIRECTORY) -> None:
 @app.command()
 def events(
     directory: Directory = DEFAULT_DIRECTORY,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens.")] = False,
-    refused: Annotated[bool, typer.Option("--refused", help="Only what was refused or failed.")] = False,
-    last: Annotated[int | None, typer.Option("--last", "-n", help="Only the last N.", min=1)] = None,
-    why: Annotated[bool, typer.Option("--why", help="Under each event the evidence.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new events.")] = False,
+    refused: Annotated[bool, typer.Option("--refused", help="Only events that were refused or failed.")] = False,
+    last: Annotated[int | None, typer.Option("--last", "-n", help="Only the last N events.", min=1)] = None,
+    why: Annotated[bool, typer.Option("--why", help="Print the evidence below each event.")] = False,
     as_json: JSON = False,
 ) -> None:
     """Show one line for each AWS call and each admission: who, what, allowed or refused, and why not."""
@@ -121,19 +127,19 @@ def events(
 def rotate_keys(
     directory: Directory = DEFAULT_DIRECTORY,
     publish_for: Annotated[
-        float, typer.Option(help="Seconds for which the new key is published before it signs.", min=0, max=600)
+        float, typer.Option(help="How many seconds the new key is published before it signs.", min=0, max=600)
     ] = 5.0,
     as_json: JSON = False,
 ) -> None:
-    """Sign the tokens of service accounts with a new key; those signed before stay good."""
+    """Sign service-account tokens with a new key. Tokens that were signed before stay valid."""
     from podrole.cli.rotate_keys import run
 
     raise typer.Exit(run(directory, published_seconds=publish_for, as_json=as_json))
 
 
 Kubeconfig = Annotated[Path | None, typer.Option("--kubeconfig", help="A real cluster's kubeconfig.")]
-Context = Annotated[str | None, typer.Option("--context", help="A context of it.")]
-Profile = Annotated[str | None, typer.Option("--profile", help="A profile of a real AWS account.")]
+Context = Annotated[str | None, typer.Option("--context", help="A context of the kubeconfig.")]
+Profile = Annotated[str | None, typer.Option("--profile", help="The AWS profile of a real account.")]
 Region = Annotated[str | None, typer.Option("--region", help="The AWS region of a real account.")]
 
 
@@ -142,26 +148,30 @@ def doctor(
     target: Annotated[
         str | None, typer.Argument(metavar="[NAMESPACE/POD | NAMESPACE/serviceaccount/NAME]", show_default=False)
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every service account, in one table.")] = False,
-    can: Annotated[str | None, typer.Option("--can", help="May it do this? Such as s3:GetObject.")] = None,
-    resource: Annotated[str | None, typer.Option("--resource", help="… on this ARN.")] = None,
-    live: Annotated[bool, typer.Option("--live", help="Try it with a real token, thrown away at once.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Check every service account; print one table.")] = False,
+    can: Annotated[
+        str | None, typer.Option("--can", help="Also check whether this action is allowed, such as s3:GetObject.")
+    ] = None,
+    resource: Annotated[str | None, typer.Option("--resource", help="The ARN that --can is about.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Also try the exchange with a real, short-lived token.")] = False,
     directory: Directory = DEFAULT_DIRECTORY,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
     profile: Profile = None,
     region: Region = None,
-    role: Annotated[str | None, typer.Option("--role", help="The role's ARN, where no cluster can tell.")] = None,
-    issuer: Annotated[str | None, typer.Option("--issuer", help="The issuer, where no cluster can tell.")] = None,
+    role: Annotated[str | None, typer.Option("--role", help="The role's ARN, if no cluster can be asked.")] = None,
+    issuer: Annotated[
+        str | None, typer.Option("--issuer", help="The issuer's URL, if no cluster can be asked.")
+    ] = None,
     as_json: JSON = False,
 ) -> None:
-    """Say why a pod has no AWS identity, link by link, and what repairs it. Exit code 0: sound, 1: broken, 2: could
-    not tell."""
-    from podrole.cli.doctor import Asked, run
+    """Check each link between a pod and its AWS identity, and say how to repair it. Exit code 0: every link holds, 1:
+    a link is broken, 2: something could not be checked."""
+    from podrole.cli.doctor import DoctorQuery, run
     from podrole.cli.sources import SourceOptions
 
     options = SourceOptions(directory, kubeconfig, context, profile, region, role, issuer)
-    raise typer.Exit(run(Asked(target, everything, can, resource, live), options, as_json=as_json))
+    raise typer.Exit(run(DoctorQuery(target, everything, can, resource, live), options, as_json=as_json))
 
 
 @app.command()
@@ -170,45 +180,49 @@ def explain(
     directory: Directory = DEFAULT_DIRECTORY,
     as_json: JSON = False,
 ) -> None:
-    """Tell the whole story of a call: pod, token, each step of the check, each policy. "last" is the last refusal; an
-    encoded authorization failure message is opened."""
-    from podrole.cli.explain import Asked, run
+    """Explain a call: its pod, its token, each step of the exchange, each policy. "last" is the last refusal. MESSAGE
+    is an encoded authorization failure message, which is decoded."""
+    from podrole.cli.explain import ExplainQuery, run
 
-    raise typer.Exit(run(directory, Asked(what), as_json=as_json))
+    raise typer.Exit(run(directory, ExplainQuery(what), as_json=as_json))
 
 
-token_app = typer.Typer(name="token", help="Look at a service account's token.", no_args_is_help=True)
+token_app = typer.Typer(name="token", help="Inspect a service account's token.", no_args_is_help=True)
 app.add_typer(token_app)
 
 
 @token_app.callback()
 def token() -> None:
-    """Look at a service account's token."""
+    """Inspect a service account's token."""
 
 
 @token_app.command()
 def decode(
     file: Annotated[str, typer.Argument(metavar="FILE|-", help="A file with the token, or - for standard input.")],
-    verify: Annotated[bool, typer.Option("--verify", help="Check it as STS would, step by step.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Also verify it as STS does, step by step.")] = False,
     audience: Annotated[
-        str, typer.Option("--audience", help="The audience that is expected, where no provider tells.")
+        str, typer.Option("--audience", help="The expected audience, if no provider says it.")
     ] = "sts.amazonaws.com",
     directory: Directory = DEFAULT_DIRECTORY,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
     profile: Profile = None,
     region: Region = None,
-    role: Annotated[str | None, typer.Option("--role", help="Ask for this role too: its ARN.")] = None,
-    issuer: Annotated[str | None, typer.Option("--issuer", help="Verify with what this issuer publishes.")] = None,
+    role: Annotated[
+        str | None, typer.Option("--role", help="Also check whether it may assume the role with this ARN.")
+    ] = None,
+    issuer: Annotated[
+        str | None, typer.Option("--issuer", help="Verify with the keys that this issuer publishes.")
+    ] = None,
     as_json: JSON = False,
 ) -> None:
-    """Show a token's header and claims, never its signature; with --verify say what STS would say to it: in the world,
-    to an issuer's published keys, or to a cluster's own. Exit code 0: good, 1: refused, 2: could not tell."""
+    """Show a token's header and claims, but not its signature. --verify checks it as STS does: against the world, the
+    keys that an issuer publishes, or a cluster. Exit code 0: valid, 1: refused, 2: could not be checked."""
     from podrole.cli.sources import SourceOptions
-    from podrole.cli.token import Asked, run
+    from podrole.cli.token import TokenQuery, run
 
     options = SourceOptions(directory, kubeconfig, context, profile, region, role, issuer)
-    raise typer.Exit(run(Asked(file, verify, audience), options, as_json=as_json))
+    raise typer.Exit(run(TokenQuery(file, verify, audience), options, as_json=as_json))
 
 
 @app.command()
@@ -216,14 +230,16 @@ def check(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH…", help="Files, or folders of YAML and JSON.")],
     output: Annotated[str, typer.Option("--format", "-f", help="text, json, sarif or github.")] = "text",
     namespace: Annotated[
-        str, typer.Option("--namespace", "-n", help="Of manifests that name no namespace.")
+        str, typer.Option("--namespace", "-n", help="The namespace of manifests that have none.")
     ] = "default",
-    account: Annotated[str, typer.Option("--account", help="The AWS account's number, where the files vary.")] = "",
-    issuer: Annotated[str, typer.Option("--issuer", help="The cluster's issuer, where the files do not tell.")] = "",
-    region: Annotated[str, typer.Option("--region", help="The region that templates are for.")] = "",
+    account: Annotated[
+        str, typer.Option("--account", help="The AWS account id, if the files name several or none.")
+    ] = "",
+    issuer: Annotated[str, typer.Option("--issuer", help="The cluster's issuer, if the files do not name it.")] = "",
+    region: Annotated[str, typer.Option("--region", help="The region in which templates are deployed.")] = "",
 ) -> None:
     """Check files before they are applied: manifests (render Helm and Kustomize first), trust and permission policies,
-    terraform show -json, CloudFormation. Exit code 0: nothing wrong, 1: a fault, 2: could not read."""
+    terraform show -json, CloudFormation. Exit code 0: no fault, 1: a fault, 2: a file could not be read."""
     from podrole.cli.check import run
     from podrole.doctor.files.check import CheckOptions
 

@@ -20,7 +20,7 @@ from podrole.doctor.sources.sources import Sources
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DoctorQuery:
     """What to examine: a target, or everything."""
 
     target: str | None = None
@@ -30,36 +30,36 @@ class Asked:
     live: bool = False
 
 
-def run(asked: Asked, options: SourceOptions, *, as_json: bool) -> int:
+def run(query: DoctorQuery, options: SourceOptions, *, as_json: bool) -> int:
     """Examine and print. Returns 0 sound, 1 broken, 2 could not be checked."""
     try:
-        return _run(asked, options, as_json=as_json)
+        return _run(query, options, as_json=as_json)
     except PodroleError as fault:
         print(fault.diagnostics(), file=sys.stderr)
         return COULD_NOT_TELL
 
 
-def _run(asked: Asked, options: SourceOptions, *, as_json: bool) -> int:
-    if (asked.target is None) is not asked.everything:
+def _run(query: DoctorQuery, options: SourceOptions, *, as_json: bool) -> int:
+    if (query.target is None) is not query.everything:
         raise BadTarget(
             "Name a pod or a service account, or use --all.",
             expected="NAMESPACE/POD, NAMESPACE/serviceaccount/NAME, or --all",
             next_step="podrole doctor --all",
         )
-    if asked.resource is not None and asked.can is None:
+    if query.resource is not None and query.can is None:
         raise BadTarget(
             "--resource can only be used with --can.", next_step="podrole doctor … --can ACTION --resource ARN"
         )
-    if asked.everything:
+    if query.everything:
         from podrole.cli.survey import run as survey
 
         return survey(options, as_json=as_json, style=style())
-    return asyncio.run(_examine(asked, options, as_json=as_json))
+    return asyncio.run(_examine(query, options, as_json=as_json))
 
 
-async def _examine(asked: Asked, options: SourceOptions, *, as_json: bool) -> int:
+async def _examine(query: DoctorQuery, options: SourceOptions, *, as_json: bool) -> int:
     async with open_sources(options) as sources:
-        diagnosis = await diagnosed(asked, sources)
+        diagnosis = await diagnosed(query, sources)
     if as_json:
         print(json.dumps(to_dict(diagnosis, sources), indent=2))
     else:
@@ -67,12 +67,12 @@ async def _examine(asked: Asked, options: SourceOptions, *, as_json: bool) -> in
     return diagnosis.exit_code
 
 
-async def diagnosed(asked: Asked, sources: Sources) -> Diagnosis:
+async def diagnosed(query: DoctorQuery, sources: Sources) -> Diagnosis:
     """Gather the facts about one target and check every link."""
-    target = await find_target(asked.target or "", sources.cluster)
-    gatherer = Gatherer(sources, desired_call=None if asked.can is None else DesiredCall(asked.can, asked.resource))
+    target = await find_target(query.target or "", sources.cluster)
+    gatherer = Gatherer(sources, desired_call=None if query.can is None else DesiredCall(query.can, query.resource))
     try:
-        return diagnose(await gatherer.facts(target, live=asked.live))
+        return diagnose(await gatherer.facts(target, live=query.live))
     finally:
         await gatherer.close()
 

@@ -1,4 +1,4 @@
-"""``podrole down``: stop a world and wait until it is gone."""
+"""``podrole down``: stop a world and wait until its process has ended."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def stop(directory: WorldDirectory) -> None:
     while directory.is_running() or _is_alive(world.pid):
         if time.monotonic() > deadline:
             raise WorldError(
-                f"The world in {directory.path} has not stopped within {LIMIT_SECONDS:g} s.",
-                got=f"process {world.pid} is still there",
-                next_step=f"kill -9 {world.pid} ends it; its pods end with it",
+                f"The world in {directory.path} did not stop within {LIMIT_SECONDS:g} s.",
+                got=f"process {world.pid} still runs",
+                next_step=f"kill -9 {world.pid} ends it and its pods",
             )
         time.sleep(POLL_SECONDS)
 
 
 def _is_alive(pid: int) -> bool:
-    """Say whether a process is there and not merely waiting to be reaped."""
+    """Say whether a process exists and is not a zombie."""
     try:
         os.kill(pid, 0)
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
-        return False  # it is gone, or went between the two looks
+        return False  # it has ended, possibly between the two system calls

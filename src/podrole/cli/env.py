@@ -25,18 +25,18 @@ def variables(directory: WorldDirectory) -> dict[str, str]:
 
 
 def run(path: Path) -> int:
-    """Print one export for each variable, and clear those that would win over them."""
+    """Print an export for each variable, and unset those that take precedence over them."""
     for name, value in variables(WorldDirectory(path)).items():
         print(f"export {name}={shlex.quote(value)}")
     print("unset AWS_SESSION_TOKEN AWS_PROFILE")
-    behind = ":".join(shlex.quote(str(place)) for place in _places_of_tools())
+    behind = ":".join(shlex.quote(str(place)) for place in _directories_of_tools())
     if behind:
         print(f'export PATH="$PATH":{behind}')
     return 0
 
 
-def _places_of_tools() -> list[Path]:
-    """Return where the commands are that PATH does not lead to: a fetched kubectl, what was installed along."""
+def _directories_of_tools() -> list[Path]:
+    """Return the directories of podrole, aws and kubectl, as far as they are not on PATH."""
     beside = Path(sys.executable).parent
     places = {"podrole": beside, "aws": beside, "kubectl": tools_directory()}
     return list(dict.fromkeys(at for name, at in places.items() if shutil.which(name) is None and (at / name).exists()))

@@ -1,4 +1,4 @@
-"""``podrole events``: what happened, a line each."""
+"""``podrole events``: the event log, one line per event."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _COLOURS = {"allowed": "32", "refused": "31", "failed": "33"}
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which events are shown."""
+    """Which events are shown: all, or only those not allowed; ``last`` limits those that are there already."""
 
     only_refused: bool = False
     last: int | None = None
 
     def of(self, events: Iterable[Event]) -> Iterable[Event]:
-        """Pick among events that are there already."""
+        """Return the selected ones of the events that were logged already."""
         wanted = (event for event in events if self.includes(event))
         return wanted if self.last is None else deque(wanted, maxlen=self.last)
 
@@ -40,7 +40,7 @@ class Selection:
 
 
 def run(path: Path, selection: Selection, *, follow: bool, why: bool, as_json: bool) -> int:
-    """Print the events of a world, running or not. Raises NotRunning where none has ever run."""
+    """Print the events of a world, running or not. Raises NotRunning if none has ever run."""
     directory = WorldDirectory(path)
     if not directory.events.exists() and not follow:
         raise NotRunning(f"There are no events in {directory.path}.", next_step="start a world with podrole up")

@@ -34,7 +34,7 @@ _WHOLE_LOG = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ExplainQuery:
     """What to explain: a request id, ``last``, an encoded message, or ``-`` for a message on standard input."""
 
     what: str
@@ -46,11 +46,11 @@ class Asked:
         return joined if self.what == "-" or len(joined) >= _MESSAGE_LENGTH else None
 
 
-def run(directory: Path, asked: Asked, *, as_json: bool) -> int:
+def run(directory: Path, query: ExplainQuery, *, as_json: bool) -> int:
     """Print the explanation. Returns 0, or 2 if there is nothing to explain."""
     try:
         world = WorldDirectory(directory)
-        message = asked.message()
+        message = query.message()
         if message is not None:
             decoded = decode(world, message)
             print(json.dumps(decoded, indent=2) if as_json else message_block(decoded))
@@ -58,7 +58,7 @@ def run(directory: Path, asked: Asked, *, as_json: bool) -> int:
         if not world.events.exists():
             raise NotRunning(f"There are no events in {world.path}.", next_step="start a world with podrole up")
         log = read_recent(world.events, _WHOLE_LOG)
-        history = history_of(log, find_event(log, asked.what))
+        history = history_of(log, find_event(log, query.what))
     except PodroleError as fault:
         print(fault.diagnostics(), file=sys.stderr)
         return FAILED

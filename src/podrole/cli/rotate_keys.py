@@ -16,8 +16,8 @@ _ANSWER_SECONDS = 30.0
 
 
 def run(path: Path, *, published_seconds: float, as_json: bool) -> int:
-    """Order the rotation and say how it went. Raises NotRunning, WorldError."""
-    done = order(WorldDirectory(path), published_seconds)
+    """Rotate the keys and print the result. Raises NotRunning, WorldError."""
+    done = rotate(WorldDirectory(path), published_seconds)
     if as_json:
         print(json.dumps(done, indent=2))
         return 0
@@ -26,12 +26,12 @@ def run(path: Path, *, published_seconds: float, as_json: bool) -> int:
     print(f"Still published, for the tokens that they signed: {others} older key{'s' if others != 1 else ''}.")
     for kid in done["dropped"]:
         print(f"No longer published: {kid}. Its tokens are refused from now on.")
-    print("Pods go on with the tokens they have, and get new ones when those are renewed.")
+    print("Pods keep their tokens and get new ones when those are renewed.")
     return 0
 
 
-def order(directory: WorldDirectory, published_seconds: float) -> dict[str, list[str]]:
-    """Send the order to the world's API server, as its administrator, and return the answer."""
+def rotate(directory: WorldDirectory, published_seconds: float) -> dict[str, list[str]]:
+    """Ask the world's API server for a rotation, as its administrator, and return the answer."""
     world = directory.running()
     address = urlsplit(world.cluster_url)
     trust = ssl.create_default_context(cafile=directory.authority)
@@ -45,13 +45,13 @@ def order(directory: WorldDirectory, published_seconds: float) -> dict[str, list
         body = json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError) as problem:
         raise WorldError(
-            "The world did not answer whether the keys are rotated.",
+            "The world did not confirm the rotation of the keys.",
             got=f"{type(problem).__name__}: {problem}",
-            next_step="see whether it still runs with podrole status, and what it says in its log",
+            next_step="check with podrole status whether it still runs, and read its log",
         ) from problem
     finally:
         connection.close()
     if answer.status != http.client.OK:
-        raise WorldError("The keys are not rotated.", got=f"{answer.status}: {body.get('message')}")
+        raise WorldError("The keys were not rotated.", got=f"{answer.status}: {body.get('message')}")
     rotated: dict[str, list[str]] = body
     return rotated

@@ -1,4 +1,4 @@
-"""Which place a command looks at: a running world, or a real cluster and a real account, as the options say."""
+"""What a command examines: a running world, or a real cluster and a real account, as the options say."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from podrole.world.state import DEFAULT_DIRECTORY, Description, WorldDirectory
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """The options that lead to a place. ``directory`` is a world's; the next three name a real place instead."""
+    """The options that choose the sources. ``directory`` is a world's; the next three choose real ones instead."""
 
     directory: Path = DEFAULT_DIRECTORY
     kubeconfig: Path | None = None
@@ -40,7 +40,8 @@ class SourceOptions:
 
 
 def find_world(options: SourceOptions) -> WorldDirectory | None:
-    """Return the world that the options, KUBECONFIG or the current directory lead to; None where none runs there."""
+    """Return the running world of ``directory`` or of KUBECONFIG; None if none runs there or real sources are
+    chosen."""
     if options.kubeconfig is not None or options.context is not None or options.profile is not None:
         return None
     candidates = [options.directory]
@@ -55,7 +56,7 @@ def find_world(options: SourceOptions) -> WorldDirectory | None:
 
 @contextlib.asynccontextmanager
 async def open_sources(options: SourceOptions) -> AsyncIterator[Sources]:
-    """Give the place, and close its connections at the end."""
+    """Open the sources; close their connections at the end."""
     world = find_world(options)
     cluster, account, sources = _real(options) if world is None else _of_world(world, options)
     try:
@@ -104,7 +105,7 @@ def _of_world(directory: WorldDirectory, options: SourceOptions) -> tuple[Kubern
 
 
 def _preamble(directory: WorldDirectory, world: Description) -> tuple[str, ...]:
-    """Return what leads a shell to the world, unless it is led there already."""
+    """Return the command with which a shell uses the world, unless it uses it already."""
     environment = os.environ
     if (
         environment.get("KUBECONFIG") == str(directory.kubeconfig)
@@ -144,8 +145,8 @@ def _cluster(options: SourceOptions) -> Cluster:
     try:
         return KubernetesCluster(_connection(options))
     except KubeError as problem:
-        next_step = "podrole up, KUBECONFIG, or --kubeconfig"
-        reason = Unknown(f"There is no cluster: {problem.what}", problem.got, next_step)
+        next_step = "start a world with podrole up, or set KUBECONFIG or --kubeconfig"
+        reason = Unknown(f"No cluster was found: {problem.what}", problem.got, next_step)
         return MissingCluster(reason)
 
 

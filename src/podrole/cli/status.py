@@ -1,4 +1,4 @@
-"""``podrole status``: where the running world is."""
+"""``podrole status``: the addresses of the running world."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``podrole token decode``: a token's header and claims, and with ``--verify`` what STS would say to it."""
+"""``podrole token decode``: a token's header and claims, and with ``--verify`` whether STS accepts it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _TIMES = ("iat", "nbf", "exp")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TokenQuery:
     """``file`` is a path, or ``-`` for standard input."""
 
     file: str
@@ -41,12 +41,12 @@ class Asked:
     audience: str = "sts.amazonaws.com"
 
 
-def run(asked: Asked, options: SourceOptions, *, as_json: bool) -> int:
-    """Print. Returns 0 decoded or verified, 1 no token or refused, 2 could not tell."""
+def run(query: TokenQuery, options: SourceOptions, *, as_json: bool) -> int:
+    """Print. Returns 0: decoded or verified, 1: not a token or refused, 2: could not be checked."""
     try:
-        text = _read(asked.file)
+        text = _read(query.file)
         token = parse_token(text)
-        checked = asyncio.run(_check(text, asked, options)) if asked.verify else None
+        checked = asyncio.run(_check(text, query, options)) if query.verify else None
     except TokenRefused as refused:
         print(refused.diagnostics(), file=sys.stderr)
         return REFUSED
@@ -62,43 +62,45 @@ def run(asked: Asked, options: SourceOptions, *, as_json: bool) -> int:
 
 def _read(name: str) -> str:
     try:
-        # One character more than a token may have: what is longer is told to be none.
+        # One character more than a token may have, so that a longer text is refused as not a token.
         text = sys.stdin.read(MAX_TOKEN_CHARACTERS + 2) if name == "-" else Path(name).read_text("ascii", "replace")
     except OSError as problem:
         raise BadFile(
-            f"The token cannot be read: {problem.strerror}.", got=name, next_step="a path, or - "
+            f"The token cannot be read: {problem.strerror}.",
+            got=name,
+            expected="the path of a file, or - for standard input",
         ) from problem
     return text.strip()
 
 
-async def _check(text: str, asked: Asked, options: SourceOptions) -> TokenCheck:
-    """Verify against a world, an issuer, or a cluster, in this order of what was named."""
+async def _check(text: str, query: TokenQuery, options: SourceOptions) -> TokenCheck:
+    """Verify against a world, an issuer or a cluster: the first of these that the options name."""
     role = options.role
     if options.issuer is not None and find_world(options) is None:
         at = Circumstances(now=system_clock(), source_ip="0.0.0.0", region="us-east-1", secure_transport=True)  # noqa: S104 - unknown
         keys: KeySource = KeyCache(Fetcher(), system_clock)
-        directory = SingleProviderDirectory(options.issuer, asked.audience)
+        directory = SingleProviderDirectory(options.issuer, query.audience)
         return await check_token(text, directory, keys, at, account=NO_ACCOUNT, role_arn=role)
     async with open_sources(options) as sources:
-        return await _check_at(text, sources, asked, role)
+        return await _check_at(text, sources, query, role)
 
 
-async def _check_at(text: str, sources: Sources, asked: Asked, role: str | None) -> TokenCheck:
+async def _check_at(text: str, sources: Sources, query: TokenQuery, role: str | None) -> TokenCheck:
     region = sources.environment.region or "us-east-1"
-    source = sources.environment.source_ip or "0.0.0.0"  # noqa: S104 - stands for an address that nobody knows
+    source = sources.environment.source_ip or "0.0.0.0"  # noqa: S104 - stands for an unknown address
     at = Circumstances(now=sources.clock(), source_ip=source, region=region, secure_transport=True)
     is_world = sources.environment.registration is not None
     if sources.account.id and (is_world or role is not None) and sources.fetcher is not None:
         published = KeyCache(sources.fetcher, sources.clock)
         return await check_token(text, sources.account, published, at, account=sources.account.id, role_arn=role)
     issuer = str((await sources.cluster.discovery_document()).get("issuer", ""))
-    directory = SingleProviderDirectory(issuer, asked.audience)
+    directory = SingleProviderDirectory(issuer, query.audience)
     keys = ClusterKeys(sources.cluster)
     return await check_token(text, directory, keys, at, account=NO_ACCOUNT, role_arn=role)
 
 
 def to_dict(token: UnverifiedToken, checked: TokenCheck | None) -> dict[str, Any]:
-    """Return header and claims, never the signature, and how each step went."""
+    """Return header and claims, never the signature, and the result of each step."""
     found: dict[str, Any] = {"header": dict(token.header), "claims": dict(token.payload)}
     if checked is not None:
         found["verified"] = checked.denial is None
@@ -118,15 +120,15 @@ def _sides(checked: TokenCheck) -> dict[str, Any]:
 
 
 def _lines(token: UnverifiedToken, checked: TokenCheck | None, style: Style) -> Iterator[str]:
-    believed = "" if checked is not None and (Step.TIME, True) in checked.steps else " (not verified)"
-    yield f"header{believed}"
+    note = "" if checked is not None and (Step.TIME, True) in checked.steps else " (not verified)"
+    yield f"header{note}"
     yield from _members(token.header)
-    yield f"claims{believed}"
+    yield f"claims{note}"
     yield from _members(token.payload)
     yield "The signature is not shown."
     if checked is None:
         yield ""
-        yield f"{style.paint('next:', '1')} podrole token decode --verify …, to have it checked as STS would"
+        yield f"{style.paint('next:', '1')} podrole token decode --verify … checks it as STS does"
         return
     yield ""
     for step, held in checked.steps:
@@ -154,7 +156,7 @@ def _members(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _moment(value: object) -> str:
-    """Return a time for people, and how far it is from now."""
+    """Return a time in readable form, and its distance from now."""
     if not isinstance(value, int):
         return ""
     try:

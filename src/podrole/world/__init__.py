@@ -1,1 +1,1 @@
-"""Starts the local AWS, the cluster and the webhook together, and stops them in order."""
+"""A world: the local AWS, the cluster and the webhook that ``podrole up`` starts together and stops in order."""

@@ -1,8 +1,8 @@
-"""Who the holder of a token of ``aws eks get-token`` is in the cluster, as EKS tells it.
+"""The cluster's user for a token of ``aws eks get-token``, by the rules of EKS access entries.
 
-EKS lets in the principals that have an access entry
-(https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html). The embedded cluster has the one that EKS makes
-by itself: its creator's, the account's first administrator, who may do everything. Everybody else is unknown to it.
+EKS accepts the principals that have an access entry
+(https://docs.aws.amazon.com/eks/latest/userguide/access-entries.html). The embedded cluster has only the entry that EKS
+creates by itself: that of the cluster's creator, the account's first administrator, who may do everything.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from podrole.cluster.core.users import MASTERS, User
 
 
 def aws_user(endpoint: Endpoint, token: str) -> User | None:
-    """Return the user whose token it is, None for one that is no good or whose principal has no access entry.
+    """Return the user of a token, None if the token is invalid or its principal has no access entry.
 
-    An access entry holds for one user, not for its name: a user who is deleted and made again is another.
+    An access entry is for one user, not for a name: a deleted and re-created user has none.
     """
-    found = endpoint.cluster_identity(token)
-    if found is None or found.id != endpoint.administrator_id:
+    identity = endpoint.cluster_identity(token)
+    if identity is None or identity.id != endpoint.administrator_id:
         return None
     return User(
-        found.caller_arn,
-        uid=f"aws-iam-authenticator:{found.account}:{found.id}",
-        # EKS gives its creator the policy AmazonEKSClusterAdminPolicy; here Kubernetes' own group says the same.
+        identity.caller_arn,
+        uid=f"aws-iam-authenticator:{identity.account}:{identity.id}",
+        # EKS gives its creator the policy AmazonEKSClusterAdminPolicy; here Kubernetes' own group has the same rights.
         groups=(MASTERS,),
         extra={
-            "accessKeyId": (found.access_key_id,),
-            "arn": (found.caller_arn,),
-            "canonicalArn": (found.arn,),
-            "principalId": (found.id,),
-            "sessionName": (found.session,),
+            "accessKeyId": (identity.access_key_id,),
+            "arn": (identity.caller_arn,),
+            "canonicalArn": (identity.arn,),
+            "principalId": (identity.id,),
+            "sessionName": (identity.session,),
         },
     )

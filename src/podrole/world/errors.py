@@ -1,14 +1,14 @@
-"""What keeps a world from starting, or from being found.
+"""The errors of starting, finding and running a world.
 
 ::
 
     PodroleError
     └── WorldError
-        ├── AlreadyRunning   a world runs in this directory
+        ├── AlreadyRunning   a world already runs in this directory
         ├── BadSetting       an account or region that cannot be one
-        ├── NotRunning       none does
-        ├── PartFailed       a part of a running world stopped working
-        └── StartFailed      it could not start, and nothing is left of it
+        ├── NotRunning       no world runs in this directory
+        ├── PartFailed       a background task of a part has failed
+        └── StartFailed      a world could not start, and was stopped again
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ class NotRunning(WorldError):
 
 
 class PartFailed(WorldError):
-    """A background task of a part has failed: the world ends, as half of it would mislead."""
+    """A background task of a part has failed. The world ends: its other parts would give wrong answers."""
 
     code = "world-part-failed"
 
 
 class StartFailed(WorldError):
-    """A world could not start; whatever had started of it is gone."""
+    """A world could not start; the parts that had started were stopped again."""
 
     code = "world-start-failed"

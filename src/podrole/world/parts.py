@@ -1,6 +1,6 @@
-"""What a world tells its parts: the node's environment, the webhook's settings and registration, where the issuer is.
+"""What a world gives its parts: the node's environment, the webhook's settings and registration, the issuer's address.
 
-Apart from the world that starts them, for whoever looks at a running one.
+It does not start anything, so that commands can use it for a running world.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from podrole.world.webhook_account import NAME as WEBHOOK_NAME
 
 
 def node_environment(aws_url: str, region: str, cluster_port: int) -> Mapping[str, str]:
-    """Return what every process on the node finds in its environment in place of a network of its own.
+    """Return the variables of every process on the node, which has no network of its own.
 
-    On an EC2 instance names lead to AWS and the metadata service tells the region; here these variables do. The
-    metadata service is turned off, as there is none: no SDK goes looking for the machine's own identity.
+    An EC2 instance finds AWS by DNS and its region by the metadata service; here these variables serve both. They also
+    disable the metadata service, so that no SDK looks for the identity of this machine.
     """
     return {
         "AWS_ENDPOINT_URL": aws_url,
@@ -33,7 +33,7 @@ def node_environment(aws_url: str, region: str, cluster_port: int) -> Mapping[st
 
 
 def injection_settings(region: str, pod_identity_url: str) -> InjectionSettings:
-    """Return what the world's webhook gives pods. ``pod_identity_url`` is where the Pod Identity agent answers."""
+    """Return what the world's webhook injects into pods. ``pod_identity_url`` is that of the Pod Identity agent."""
     return InjectionSettings(
         aws_default_region=region,
         sts_regional_endpoint=True,
@@ -42,7 +42,7 @@ def injection_settings(region: str, pod_identity_url: str) -> InjectionSettings:
 
 
 def issuer_resolver(issuer: str, port: int) -> Resolver:
-    """Return a resolver by which the issuer's name leads to the cluster's own listener."""
+    """Return a resolver that maps the issuer's host to the cluster's own listener on loopback."""
     host = issuer.split("/")[2]
 
     def resolve(name: str, wanted: int) -> tuple[str, int]:
@@ -52,9 +52,9 @@ def issuer_resolver(issuer: str, port: int) -> Resolver:
 
 
 def webhook_configuration(url: str, authority_pem: bytes) -> dict[str, Any]:
-    """Return the registration of the webhook with the API server: what the chart has, but for where the webhook is.
+    """Return the webhook's registration with the API server: that of the chart, with the address of this webhook.
 
-    ``url`` leads to the webhook's ``/mutate``; ``authority_pem`` is who signed the certificate that it shows there.
+    ``url`` is that of the webhook's ``/mutate``; ``authority_pem`` is the CA of its serving certificate.
     """
     ca_bundle = base64.b64encode(authority_pem).decode()
     return mutating_webhook_configuration(

@@ -1,8 +1,8 @@
-"""EKS Pod Identity between the world's parts: what EKS keeps of associations, the webhook reads from a file.
+"""The file by which the webhook learns of EKS Pod Identity associations.
 
-On a real EKS cluster the control plane hands its webhook that list as a mounted file
-(https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html). Here the world writes it, and tells the
-webhook, so that the pod after the association already has it.
+On a real EKS cluster the control plane mounts that list into its webhook
+(https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html). Here the world writes the file and notifies
+the webhook, so that the next pod after an association already has it.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from podrole.account.associations import Associations
 from podrole.base.files import write_private
 
 
-class PodIdentityFile:
-    """Keeps the list of one cluster's service accounts in a file, as long as the context is open.
+class AssociationsFile:
+    """Keeps the service accounts of one cluster's associations in a file while the context is open.
 
-    ``associations`` are what EKS changes; ``told`` is called once a changed list is in the file.
+    ``associations`` are changed by EKS's operations; ``on_change`` is called after a changed list was written.
     """
 
     def __init__(self, path: Path, account: str, region: str, cluster: str) -> None:
         self._path = path
         self._place = (account, region, cluster)
         self.associations = Associations(self._write)
-        self.told: Callable[[], None] = lambda: None
+        self.on_change: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
-        """Raises FileProblem where the file cannot be written."""
+        """Raises FileProblem if the file cannot be written."""
         self._write()
         return self
 
@@ -38,8 +38,8 @@ class PodIdentityFile:
 
     def _write(self) -> None:
         listed = [
-            {"namespace": one.namespace, "serviceAccount": one.service_account}
-            for one in self.associations.of(self._place)
+            {"namespace": association.namespace, "serviceAccount": association.service_account}
+            for association in self.associations.of(self._place)
         ]
         write_private(self._path, json.dumps({"identities": listed}))
-        self.told()
+        self.on_change()

@@ -1,20 +1,20 @@
-"""A world's directory: what it keeps between runs, and how others find it while it runs.
+"""A world's directory: what it keeps between runs, and how commands find it while it runs.
 
 ::
 
     .podrole/
     ├── lock            held (flock) by the process that runs the world
-    ├── world.json      where everything is; there only while the world runs
-    ├── secrets.json    keys and credentials; kept, so that a restart voids no credentials
+    ├── world.json      the addresses of its parts; exists only while the world runs
+    ├── secrets.json    keys and credentials; kept, so that they stay valid after a restart
     ├── ca.crt          the authority of the world's TLS certificates
     ├── kubeconfig      for kubectl
-    ├── webhook-token   the webhook's token, renewed; there only while the world runs
-    ├── pod-identities.json  the service accounts of EKS Pod Identity; there only while the world runs
+    ├── webhook-token   the webhook's token, renewed; exists only while the world runs
+    ├── pod-identities.json  the service accounts of EKS Pod Identity; exists only while the world runs
     ├── events.jsonl    the event log
-    ├── world.log       what a detached world has to say
+    ├── world.log       the output of a detached world
     └── node/           the pods' directories
 
-The directory is for its owner alone (0700), every file in it too (0600).
+Only its owner can read the directory (0700) and every file in it (0600).
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from podrole.world.errors import AlreadyRunning, NotRunning, WorldError
 
 DEFAULT_DIRECTORY = Path(".podrole")
 _ATTEMPTS, _ATTEMPT_SECONDS = 25, 0.01
-"""Who only looks whether a world runs holds its lock for a moment too: a world that starts then must not take that for
-another world."""
+"""A command that checks whether a world runs holds the lock for a moment: a world that starts then must try again
+before it reports another world."""
 
 
 class Description(msgspec.Struct, frozen=True):
-    """Where a running world is. ``started_at`` is epoch seconds."""
+    """The addresses of a running world. ``started_at`` is epoch seconds."""
 
     pid: int
     started_at: float
@@ -63,7 +63,7 @@ class Description(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What must outlive a restart. ``cluster_id`` ends the issuer's URL; like an EKS cluster's it never changes."""
+    """What must survive a restart. ``cluster_id`` is the end of the issuer's URL; as in EKS it never changes."""
 
     cluster_id: str
     vault_key: bytes = field(repr=False)
@@ -108,7 +108,7 @@ class WorldDirectory:
 
     @property
     def log(self) -> Path:
-        """What a detached world prints."""
+        """The output of a detached world."""
         return self.path / "world.log"
 
     @property
@@ -123,13 +123,13 @@ class WorldDirectory:
 
     @property
     def node(self) -> Path:
-        """Where the pods' directories are."""
+        """The directory of the pods' directories."""
         return self.path / "node"
 
     def lock(self) -> IO[str]:
-        """Take the directory for this process, until the file is closed or the process ends, however it ends.
+        """Lock the directory for this process, until the file is closed or the process ends in any way.
 
-        Raises AlreadyRunning where another process has it, FileProblem where the directory cannot be written.
+        Raises AlreadyRunning if another process has locked it, FileProblem if the directory cannot be written.
         """
         return self._locked(attempts=_ATTEMPTS)
 
@@ -157,7 +157,7 @@ class WorldDirectory:
         )
 
     def is_running(self) -> bool:
-        """Say whether a process holds the directory."""
+        """Say whether a process has locked the directory."""
         try:
             self._locked(attempts=1).close()
         except AlreadyRunning:
@@ -165,15 +165,15 @@ class WorldDirectory:
         return False
 
     def describe(self, description: Description) -> None:
-        """Tell others where the world is."""
+        """Publish the world's addresses for other processes."""
         write_private(self.path / "world.json", msgspec.json.format(msgspec.json.encode(description)))
 
     def forget(self) -> None:
-        """Tell others that it is gone."""
+        """Remove the published addresses."""
         (self.path / "world.json").unlink(missing_ok=True)
 
     def running(self) -> Description:
-        """Return where the running world is. Raises NotRunning."""
+        """Return the running world's addresses. Raises NotRunning."""
         if self.path.is_dir() and self.is_running():
             try:
                 return msgspec.json.decode((self.path / "world.json").read_bytes(), type=Description)
@@ -187,9 +187,9 @@ class WorldDirectory:
         )
 
     def secrets(self, *, now: float, key_id: Callable[[], str]) -> Secrets:
-        """Return this world's secrets; the first time they are made. ``key_id`` makes an access key id.
+        """Return this world's secrets, which are created the first time. ``key_id`` creates an access key id.
 
-        Raises WorldError where the file is there and cannot be read: nothing is replaced that credentials depend on.
+        Raises WorldError if the file exists but cannot be read: secrets that credentials depend on are never replaced.
         """
         path = self.path / "secrets.json"
         if not path.exists():
@@ -201,21 +201,21 @@ class WorldDirectory:
         except (msgspec.MsgspecError, ValueError, OSError) as problem:
             raise WorldError(
                 f"The secrets of the world in {self.path} cannot be read.",
-                next_step=f"remove {path} to begin anew; credentials of that world are void then",
+                next_step=f"restore {path}, or remove it to get new ones; old credentials are then no longer valid",
             ) from problem
 
     def keep_signing_keys(self, keys: Sequence[SigningKey]) -> None:
-        """Replace the kept keys of the cluster's tokens; the first one signs. Raises FileProblem."""
+        """Replace the stored keys of the cluster's tokens; the first one signs. Raises FileProblem."""
         path = self.path / "secrets.json"
         changed = msgspec.structs.replace(self._stored(), signing_keys=[key.to_pem().decode() for key in keys])
         write_private(path, msgspec.json.encode(changed))
 
     def administrator_token(self) -> str:
-        """Return the bearer token of the cluster's administrator. Raises NotRunning where there is none yet."""
+        """Return the bearer token of the cluster's administrator. Raises NotRunning if no world has run here."""
         return self._stored().cluster_token
 
     def admin_credentials(self) -> tuple[str, str]:
-        """Return the administrator's access key id and secret. Raises NotRunning where there are none yet."""
+        """Return the administrator's access key id and secret. Raises NotRunning if no world has run here."""
         stored = self._stored()
         return stored.admin_key_id, stored.admin_secret
 

@@ -1,7 +1,7 @@
-"""Who the world's webhook is in the cluster: a service account with the rights that it uses, and a token in a file.
+"""The webhook's service account in the cluster, with the rights that it needs, and the file with its token.
 
-As in any cluster the webhook reads its token from a file that somebody else keeps good. There it is the kubelet; here,
-where the webhook is no pod, it is ``TokenKeeper``.
+As in any cluster the webhook reads its token from a file. In a pod the kubelet renews that file; here, where the
+webhook does not run in a pod, ``TokenKeeper`` does.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from podrole.webhook.install.manifests import Installation, manifests
 NAMESPACE, NAME = "kube-system", "pod-identity-webhook"
 TOKEN_SECONDS = 3600
 RENEW_AT = 0.8
-"""After this share of a token's life it is replaced, as the kubelet does."""
+"""The token is replaced after this part of its lifetime, as by the kubelet."""
 RETRY_SECONDS = 5.0
 
 _RESOURCES = {
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 async def create_account(client: ClusterClient) -> None:
-    """Create the webhook's service account, ClusterRole and binding: those that its manifests hold."""
+    """Create the webhook's service account, ClusterRole and binding, as in its manifests."""
     installation = Installation(name=NAME, namespace=NAMESPACE, certificates="secret")
     for obj in manifests(installation):
         if obj["kind"] in _RESOURCES:
@@ -43,10 +43,8 @@ async def create_account(client: ClusterClient) -> None:
 
 
 class TokenKeeper:
-    """Keeps a good token in a file (0600). An async context manager: inside it the file is there.
-
-    ``client`` may ask for tokens of the service account.
-    """
+    """Keeps a valid token in a file (0600) while its context is open. ``client`` must have the right to create the
+    tokens."""
 
     def __init__(self, client: ClusterClient, path: Path, clock: Clock) -> None:
         self._client = client
@@ -55,7 +53,7 @@ class TokenKeeper:
         self._tasks = BackgroundTasks("the webhook's token keeper")
 
     async def __aenter__(self) -> Self:
-        """Raises FileProblem where the file cannot be written."""
+        """Raises FileProblem if the file cannot be written."""
         renew_at = await self._renew()
         self._tasks.run_forever("the renewal", self._keep(renew_at))
         return self
@@ -74,7 +72,7 @@ class TokenKeeper:
             try:
                 renew_at = await self._renew()
             except (StatusError, FileProblem) as problem:
-                # The old token is good for a while yet, and what is missing may come back.
+                # The old token is valid for a while, and the cause may go away.
                 _log.warning("the webhook's token cannot be renewed: %s", problem)
                 renew_at = self._time.now() + RETRY_SECONDS
 

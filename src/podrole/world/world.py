@@ -1,8 +1,8 @@
 """A world: the local AWS, the cluster with its node, and the webhook, in one process on loopback.
 
-The parts know each other only by addresses, certificates and tokens, as they would in production. Whatever starts is
-entered on one exit stack, so that a start that fails, or is interrupted, takes everything down again in order: pods
-first, then the webhook, the cluster, and the listeners last.
+The parts know each other only by addresses, certificates and tokens, as in production. Each part is entered on one exit
+stack, so that a start that fails or is interrupted stops everything in order: pods first, then the webhook, the
+cluster, and the listeners last.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from podrole.world import key_rotation
 from podrole.world.aws_users import aws_user
 from podrole.world.errors import PartFailed, StartFailed
 from podrole.world.parts import injection_settings, issuer_resolver, node_environment, webhook_configuration
-from podrole.world.pod_identities import PodIdentityFile
+from podrole.world.pod_identities import AssociationsFile
 from podrole.world.settings import BY_NAME, WorldSettings
 from podrole.world.state import Description, Secrets, WorldDirectory
 from podrole.world.webhook_account import TokenKeeper, create_account
@@ -58,7 +58,7 @@ _API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "loc
 
 @dataclass(frozen=True, slots=True)
 class _Sockets:
-    """The world's listeners, bound before anything else starts: a port in use is found out at once."""
+    """The world's listening sockets, bound before anything else starts, so that a port in use is reported at once."""
 
     aws: socket.socket
     cluster: socket.socket
@@ -89,7 +89,7 @@ class _Part(Supervised, contextlib.AbstractAsyncContextManager[Any], Protocol):
 
 
 class World:
-    """An async context manager: inside it the world runs, and ``description`` says where."""
+    """Runs while its context is open; ``description`` has its addresses."""
 
     description: Description
 
@@ -102,7 +102,9 @@ class World:
         self._parts: list[Supervised] = [self._aws_tasks]
 
     async def __aenter__(self) -> Self:
-        """Start everything. Raises AlreadyRunning, PortInUse or FileProblem, and then nothing is left running."""
+        """Start everything. If it raises, nothing is left running.
+
+        Raises AlreadyRunning, PortInUse, FileProblem or PartFailed."""
         async with contextlib.AsyncExitStack() as stack:
             await self._start(stack)
             self._stack = stack.pop_all()
@@ -129,10 +131,12 @@ class World:
         events = stack.enter_context(contextlib.closing(EventLog(self._directory.events)))
         authority = secrets.authority
 
-        pods = stack.enter_context(
-            PodIdentityFile(self._directory.pod_identities, self._settings.account, self._settings.region, CLUSTER_NAME)
+        associations = stack.enter_context(
+            AssociationsFile(
+                self._directory.pod_identities, self._settings.account, self._settings.region, CLUSTER_NAME
+            )
         )
-        endpoint = self._endpoint(sockets, secrets, issuer, events, pods)
+        endpoint = self._endpoint(sockets, secrets, issuer, events, associations)
         stack.callback(endpoint.close)
         await stack.enter_async_context(listening(endpoint, sockets.aws))
         await self._start_agent(stack, endpoint, sockets)
@@ -154,7 +158,7 @@ class World:
         await stack.enter_async_context(listening(cluster.api, sockets.cluster, tls=api_tls, websockets=True))
         await stack.enter_async_context(listening(cluster.issuer_app, sockets.issuer, tls=issuer_tls))
         await stack.enter_async_context(cluster)
-        await self._start_webhook(stack, cluster, sockets, secrets, pods)
+        await self._start_webhook(stack, cluster, sockets, secrets, associations)
         await self._start_workloads(stack, cluster, sockets)
 
         self.description = Description(
@@ -176,12 +180,12 @@ class World:
         write_private(self._directory.kubeconfig, cluster.kubeconfig())
         self._directory.describe(self.description)
         stack.callback(self._directory.forget)
-        # moto takes a while to import: it does so now that everything answers; calls wait for it.
+        # moto takes a while to import, so it is imported after everything answers; calls wait for it.
         await stack.enter_async_context(self._aws_tasks)
         self._aws_tasks.run("the making of the account", _open_account(endpoint))
 
     def _endpoint(
-        self, sockets: _Sockets, secrets: Secrets, issuer: str, events: EventLog, pods: PodIdentityFile
+        self, sockets: _Sockets, secrets: Secrets, issuer: str, events: EventLog, associations: AssociationsFile
     ) -> Endpoint:
         settings, partition = self._settings, partition_of(self._settings.region)
         resolve = issuer_resolver(issuer, _port(sockets.issuer))
@@ -200,11 +204,11 @@ class World:
             keys=KeyCache(Fetcher(resolve=resolve), self._clock),
             events=events,
             clock=self._clock,
-            associations=pods.associations,
+            associations=associations.associations,
         )
 
     async def _start_agent(self, stack: contextlib.AsyncExitStack, endpoint: Endpoint, sockets: _Sockets) -> None:
-        """Start the EKS Pod Identity agent, which asks EKS Auth as the node, by a signed request like any other."""
+        """Start the EKS Pod Identity agent, which calls EKS Auth with the node's credentials."""
         region, url = self._settings.region, _url("http", sockets.aws)
         agent = PodIdentityAgent(url, CLUSTER_NAME, region, endpoint.node_credentials, self._clock)
         stack.push_async_callback(agent.aclose)
@@ -216,9 +220,9 @@ class World:
         cluster: Cluster,
         sockets: _Sockets,
         secrets: Secrets,
-        pods: PodIdentityFile,
+        associations: AssociationsFile,
     ) -> None:
-        """Start the webhook and register it, in this order: no pod meets a webhook that does not answer."""
+        """Start the webhook, then register it, so that no pod is sent to a webhook that does not answer yet."""
         authority = secrets.authority
         client = cluster.client(ADMINISTRATOR, "podrole")
         await create_account(client)
@@ -242,7 +246,7 @@ class World:
         )
         await self._enter(stack, webhook)
         await _unless_failed(webhook, webhook.wait_ready())
-        pods.told = webhook.identities.refresh_files
+        associations.on_change = webhook.identities.refresh_files
         configuration = webhook_configuration(_url("https", sockets.webhook) + "/mutate", authority.certificate_pem)
         await client.create("mutatingwebhookconfigurations.admissionregistration.k8s.io", None, configuration)
 

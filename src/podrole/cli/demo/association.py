@@ -1,4 +1,4 @@
-"""The walkthrough by EKS Pod Identity: an association in EKS instead of an issuer, a provider and an annotation."""
+"""The walkthrough with EKS Pod Identity: an association instead of an issuer, a provider and an annotation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from podrole.cli.demo.shell import Outcome
+from podrole.cli.demo.shell import CommandOutcome
 from podrole.cli.demo.walkthrough import (
     ACCOUNT_NAME,
     FIRST,
@@ -26,7 +26,7 @@ NAMESPACE_TAG = "aws:RequestTag/kubernetes-namespace"
 
 @dataclass(slots=True)
 class AssociationWalkthrough(Walkthrough):
-    """The steps with an association. The role is the same, but for whom it trusts."""
+    """The steps with an association. The role is the same but for its trust policy."""
 
     @property
     def steps(self) -> Sequence[tuple[str, Callable[[], None]]]:
@@ -80,7 +80,7 @@ class AssociationWalkthrough(Walkthrough):
         expect("does not have permissions to assume the associated role" in logs.output, "EKS may not", logs)
         self._explained(NAMESPACE_TAG, f"expected  {NAMESPACE}", f"got       {OTHER_NAMESPACE}")
 
-    def _associate(self, namespace: str) -> Outcome:
+    def _associate(self, namespace: str) -> CommandOutcome:
         words = ("--namespace", namespace, "--service-account", ACCOUNT_NAME, "--role-arn", self.role_arn)
         made = self._aws("eks", "create-pod-identity-association", "--cluster-name", CLUSTER, *words)
         done(made)

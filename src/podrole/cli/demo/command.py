@@ -1,4 +1,4 @@
-"""``podrole demo``: a world of its own, the walkthrough over it, and nothing left behind."""
+"""``podrole demo``: the walkthrough in a world of its own, which is removed at the end."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from podrole.world.errors import WorldError
 from podrole.world.state import WorldDirectory
 
 SERVER_MINOR = 36
-_GOES_ON = """
-The world goes on:
+_KEPT = """
+The world is still running:
 
   export PODROLE_DIR={directory}
   eval "$({podrole} env)"
@@ -36,7 +36,7 @@ The world goes on:
 
 @dataclass(slots=True)
 class _Report:
-    """What happened, for ``--json``."""
+    """The results, for ``--json``."""
 
     steps: list[dict[str, Any]] = field(default_factory=list)
     failed: dict[str, Any] | None = None
@@ -53,13 +53,14 @@ class _Report:
 
 
 def run(*, keep: bool, pod_identity: bool, as_json: bool) -> int:
-    """Run the walkthrough, by EKS Pod Identity if so told; 0 only if every step came out exactly as it must.
+    """Run the walkthrough, with EKS Pod Identity if ``pod_identity``. Returns 0 only if every step had its expected
+    result.
 
-    Raises PodroleError before it begins.
+    Raises PodroleError if it cannot begin.
     """
     if tools.find_aws() is None:
         raise tools.ToolMissing(
-            "The walkthrough needs the aws CLI, and there is none.", next_step="pip install 'podrole[demo]'"
+            "The walkthrough needs the aws CLI, which is not installed.", next_step="pip install 'podrole[demo]'"
         )
     kubectl = _kubectl(quiet=as_json)
     beside = [Path(sys.executable).parent, *([kubectl.parent] if kubectl else [])]
@@ -71,13 +72,13 @@ def run(*, keep: bool, pod_identity: bool, as_json: bool) -> int:
     shell = Shell({**environment, "PODROLE_DIR": str(directory.path)}, str(place), quiet=as_json)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        shell.show(f"This walkthrough's world lives in {place} (PODROLE_DIR={directory.path}).\n")
+        shell.show(f"This local AWS, cluster and webhook are in {place} (PODROLE_DIR={directory.path}).\n")
         kind = AssociationWalkthrough if pod_identity else Walkthrough
         _walk(shell, directory, report, kind, has_kubectl=kubectl is not None)
     finally:
         report.seconds = time.monotonic() - started
         if keep and report.steps:
-            shell.show(_GOES_ON.format(directory=directory.path, podrole=tools.podrole_command()))
+            shell.show(_KEPT.format(directory=directory.path, podrole=tools.podrole_command()))
         else:
             _clear_away(directory, place)
     _conclude(report, shell, as_json=as_json)
@@ -98,7 +99,7 @@ def _walk(
     if has_kubectl:
         kubernetes = Kubectl(shell)
     else:
-        shell.show("\nThere is no kubectl for this cluster's version, so the steps go through the Kubernetes API.")
+        shell.show("\nNo kubectl for this cluster's version is installed, so the steps use the Kubernetes API.")
         kubernetes = API(shell, json.loads(directory.kubeconfig.read_text()))
     walkthrough = kind(shell, kubernetes, world.account, world.thumbprint)
     for number, (title, step) in enumerate(walkthrough.steps, 1):
@@ -122,12 +123,12 @@ def _walk(
 
 
 def _interrupt(*_: object) -> NoReturn:
-    """Take a SIGTERM as a Ctrl-C, so that the world is stopped all the same."""
+    """Treat SIGTERM like Ctrl-C, so that the world is stopped."""
     raise KeyboardInterrupt
 
 
 def _kubectl(*, quiet: bool) -> Path | None:
-    """Return a kubectl for the cluster, fetched if need be; None where there is none to be had."""
+    """Return a kubectl for the cluster, fetched if needed; None if it cannot be fetched."""
     found = tools.find_kubectl(SERVER_MINOR)
     if found is not None:
         return found
@@ -141,8 +142,8 @@ def _kubectl(*, quiet: bool) -> Path | None:
 
 
 def _clear_away(directory: WorldDirectory, place: Path) -> None:
-    """Stop the world and remove what it left; whatever happened before."""
-    with contextlib.suppress(PodroleError):  # it had not started, or has stopped by itself
+    """Stop the world and remove its directory."""
+    with contextlib.suppress(PodroleError):  # it had not started, or has stopped already
         stop(directory)
     shutil.rmtree(place, ignore_errors=True)
 
@@ -152,14 +153,14 @@ def _conclude(report: _Report, shell: Shell, *, as_json: bool) -> None:
         print(report.to_json())
     elif report.failed is None:
         shell.show(
-            f"\nAll {len(report.steps)} steps came out as they must, in {report.seconds:.0f} s. "
+            f"\nAll {len(report.steps)} steps had the expected results, in {report.seconds:.0f} s. "
             f"Next: {tools.podrole_command()} up"
         )
     else:
         failed = report.failed
         print(
-            f"\nStep {failed['step']} ({failed['title']}) did not come out as it must.\n"
+            f"\nStep {failed['step']} ({failed['title']}) did not have the expected result.\n"
             f"  expected: {failed['expected']}\n"
-            f"  saw:      {failed['saw']}",
+            f"  got:      {failed['saw']}",
             file=sys.stderr,
         )

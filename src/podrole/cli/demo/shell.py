@@ -1,4 +1,4 @@
-"""Commands run as a person would type them, and what they printed."""
+"""Runs commands as a person would type them, and shows their output."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import TextIO
 
 LIMIT_SECONDS = 90
 LONGEST_OUTPUT = 24
-"""Lines of output that are shown whole; of more, the beginning and the lines that a step points at."""
+"""Outputs of so many lines are shown completely; of longer ones the beginning and the lines that a step points at."""
 ELISION = "    ⋮"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a command ended with."""
+class CommandOutcome:
+    """The result of a command."""
 
     command: str
     exit_code: int
@@ -27,7 +27,7 @@ class Outcome:
 
     @property
     def output(self) -> str:
-        """Everything it printed."""
+        """Everything that the command printed."""
         return self.stdout + self.stderr
 
 
@@ -39,9 +39,9 @@ class Shell:
     directory: str
     quiet: bool = False
     stream: TextIO = field(default_factory=lambda: sys.stdout)
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[CommandOutcome] = field(default_factory=list)
 
-    def run(self, words: Sequence[str], *, shown: str | None = None, point_at: Sequence[str] = ()) -> Outcome:
+    def run(self, words: Sequence[str], *, shown: str | None = None, point_at: Sequence[str] = ()) -> CommandOutcome:
         """Run a command and show it with its output. ``point_at`` are texts whose lines a long output keeps."""
         command = shown or shlex.join(words)
         self.show(f"$ {command}")
@@ -56,29 +56,29 @@ class Shell:
                 check=False,
                 stdin=subprocess.DEVNULL,
             )
-            outcome = Outcome(command, done.returncode, done.stdout, done.stderr)
+            outcome = CommandOutcome(command, done.returncode, done.stdout, done.stderr)
         except subprocess.TimeoutExpired:
-            outcome = Outcome(command, 124, "", f"{words[0]} did not end within {LIMIT_SECONDS} s\n")
+            outcome = CommandOutcome(command, 124, "", f"{words[0]} did not end within {LIMIT_SECONDS} s\n")
         self.outcomes.append(outcome)
         self.show(shortened(outcome.output, point_at))
         return outcome
 
-    def note(self, command: str, output: str, *, exit_code: int = 0, point_at: Sequence[str] = ()) -> Outcome:
-        """Show something that was not a command of this machine (a call to an API) in the same way."""
-        outcome = Outcome(command, exit_code, output, "")
+    def note(self, command: str, output: str, *, exit_code: int = 0, point_at: Sequence[str] = ()) -> CommandOutcome:
+        """Show something that was not a command (a call to an API) in the same way."""
+        outcome = CommandOutcome(command, exit_code, output, "")
         self.outcomes.append(outcome)
         self.show(f"$ {command}")
         self.show(shortened(output, point_at))
         return outcome
 
     def show(self, text: str) -> None:
-        """Print text, unless quiet; nothing for an empty one."""
+        """Print a text, unless quiet or empty."""
         if not self.quiet and text.strip():
             print(text.rstrip("\n"), file=self.stream, flush=True)
 
 
 def shortened(output: str, point_at: Sequence[str] = ()) -> str:
-    """Return ``output``; where it is long, its beginning and the lines that hold one of ``point_at``, with marks."""
+    """Return ``output``; of a long one the beginning and the lines with one of ``point_at``, with marks."""
     lines = output.splitlines()
     if len(lines) <= LONGEST_OUTPUT:
         return output
@@ -96,9 +96,10 @@ def shortened(output: str, point_at: Sequence[str] = ()) -> str:
 
 
 def clean_environment(world: Mapping[str, str], path: Sequence[str], home: str) -> dict[str, str]:
-    """Return the environment of the walkthrough's commands: the world's variables, and nothing that wins over them.
+    """Return the environment of the walkthrough's commands: the world's variables, and none that take precedence over
+    them.
 
-    ``home`` holds what aws and kubectl would keep in the person's home: neither settings nor caches of it are used.
+    aws and kubectl keep their files in ``home``, so that settings and caches of the user are not used.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "KUBE", "BOTO_"))}
     return {

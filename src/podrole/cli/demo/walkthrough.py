@@ -1,4 +1,4 @@
-"""The walkthrough's steps, each with what must come of it: by an annotation and a web identity."""
+"""The walkthrough's steps with their expected results: an identity by an annotation and a web identity token."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import yaml
 
 from podrole.cli.demo.kubernetes import Kubernetes
-from podrole.cli.demo.shell import Outcome, Shell
+from podrole.cli.demo.shell import CommandOutcome, Shell
 from podrole.kube.subjects import subject_of
 
 FIRST = "The world starts, and the account's administrator launches two instances"
@@ -26,7 +26,7 @@ NOT_AUTHORIZED = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
 
 
 class StepFailed(Exception):
-    """A step did not come out as it must."""
+    """A step did not have the expected result."""
 
     def __init__(self, expected: str, saw: str) -> None:
         super().__init__(expected)
@@ -36,7 +36,7 @@ class StepFailed(Exception):
 
 @dataclass(slots=True)
 class Walkthrough:
-    """The steps over one world. What a step finds out, later ones use."""
+    """The steps in one world. Later steps use what earlier ones found out."""
 
     shell: Shell
     kubernetes: Kubernetes
@@ -52,7 +52,7 @@ class Walkthrough:
             (FIRST, self.launch_instances),
             ("A pod under the namespace's default service account has no AWS identity", self.pod_without_identity),
             ("The cluster is an OpenID Connect issuer", self.look_at_issuer),
-            ("IAM learns of the issuer", self.create_provider),
+            ("The issuer is registered in IAM as a provider", self.create_provider),
             ("A service account for the pod", self.create_service_account),
             ("A role that trusts that service account, and may read EC2", self.create_role),
             ("The service account is annotated with the role", self.annotate),
@@ -117,7 +117,7 @@ class Walkthrough:
         done(self.kubernetes.apply_service_account(manifest, "service-account.yaml"))
 
     def trust_statement(self) -> dict[str, object]:
-        """Return whom the role trusts."""
+        """Return the statement of the role's trust policy."""
         return {
             "Effect": "Allow",
             "Principal": {"Federated": f"arn:aws:iam::{self.account}:oidc-provider/{self.issuer_path}"},
@@ -154,7 +154,7 @@ class Walkthrough:
         expect(self.role_arn in described.stdout, "the description shows the annotation", described)
 
     def run_pods_with_identity(self) -> None:
-        """Run the two pods: one that asks who it is, one that lists the instances."""
+        """Run two pods: one calls GetCallerIdentity, one lists the instances."""
         done(self.kubernetes.run_pod(NAMESPACE, "whoami", ACCOUNT_NAME, "sts", "get-caller-identity"))
         done(self.kubernetes.run_pod(NAMESPACE, "after", ACCOUNT_NAME, "ec2", "describe-instances"))
         done(self.kubernetes.wait_for(NAMESPACE, "whoami", "Succeeded"))
@@ -175,7 +175,7 @@ class Walkthrough:
         self.check_identity(f"arn:aws:sts::{self.account}:assumed-role/{ROLE}/")
 
     def check_identity(self, session: str) -> None:
-        """Make sure that one pod was a session whose ARN begins so, and that the other saw the instances."""
+        """Check that the first pod was a session whose ARN begins so, and that the second saw the instances."""
         identity = self.kubernetes.logs(NAMESPACE, "whoami")
         expect(session in identity.stdout, f"a session {session}…", identity)
         done(self.kubernetes.wait_for(NAMESPACE, "after", "Succeeded"))
@@ -209,18 +209,18 @@ class Walkthrough:
         subject = subject_of(namespace, name)
         self._explained(f"{self.issuer_path}:sub", f"expected  {wanted}", f"got       {subject}")
 
-    def _refused(self, namespace: str, pod: str, service_account: str, *arguments: str) -> Outcome:
+    def _refused(self, namespace: str, pod: str, service_account: str, *arguments: str) -> CommandOutcome:
         done(self.kubernetes.run_pod(namespace, pod, service_account, *arguments))
         done(self.kubernetes.wait_for(namespace, pod, "Failed"))
         return self.kubernetes.logs(namespace, pod)
 
     def _explained(self, *texts: str) -> None:
-        """Show what the event log knows of the last refusal, and make sure that it says ``texts``."""
+        """Show the event log's explanation of the last refusal, and check that it contains ``texts``."""
         events = self.shell.run(["podrole", "events", "--refused", "--last", "1", "--why"])
         for text in texts:
             expect(text in events.stdout, f"the explanation says {text!r}", events)
 
-    def _aws(self, *words: str) -> Outcome:
+    def _aws(self, *words: str) -> CommandOutcome:
         return self.shell.run(["aws", *words])
 
     def _file(self, name: str, content: str) -> None:
@@ -228,12 +228,12 @@ class Walkthrough:
         self.shell.note(f"cat {name}", content)
 
 
-def expect(condition: bool, expected: str, outcome: Outcome) -> None:
+def expect(condition: bool, expected: str, outcome: CommandOutcome) -> None:
     """Raise StepFailed unless ``condition`` holds."""
     if not condition:
         raise StepFailed(expected, f"$ {outcome.command}\n{outcome.output}(exit code {outcome.exit_code})")
 
 
-def done(outcome: Outcome) -> None:
+def done(outcome: CommandOutcome) -> None:
     """Raise StepFailed unless the command succeeded."""
     expect(outcome.exit_code == 0, "exit code 0", outcome)

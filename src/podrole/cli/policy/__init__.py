@@ -1,1 +1,1 @@
-"""``podrole policy``: questions about policies, offline and to the running world."""
+"""``podrole policy``: evaluate and validate policies offline, simulate them in the running world."""

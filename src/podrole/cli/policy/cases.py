@@ -1,4 +1,4 @@
-"""A case of ``podrole policy evaluate``: from JSON to a question and the policies that have a say."""
+"""A case of ``podrole policy evaluate``: from JSON to a request and the policies that apply to it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Case:
 
 
 def case_id(piece: Piece, number: int) -> str:
-    """Return what a case calls itself, or its number where it does not say."""
+    """Return a case's id, or its number if it has none."""
     try:
         found = piece.read()
     except BadInput:
@@ -53,17 +53,17 @@ def case_id(piece: Piece, number: int) -> str:
 
 
 def read_case(piece: Piece, number: int) -> Case:
-    """Read a case. Raises BadInput with the line of what is wrong."""
-    return _Reader(piece, number).case()
+    """Read a case. Raises BadInput with the line of the fault."""
+    return _CaseReader(piece, number).case()
 
 
-class _Reader:
+class _CaseReader:
     def __init__(self, piece: Piece, number: int) -> None:
         self.piece = piece
         self.id = case_id(piece, number)
         found = piece.read()
         if not isinstance(found, dict):
-            raise self.fault((), "a case is a JSON object")
+            raise self.fault((), "a case must be a JSON object")
         self.found: dict[str, Any] = found
 
     def fault(self, path: Path, what: str) -> BadInput:
@@ -88,7 +88,7 @@ class _Reader:
         return Case(self.id, request, policies)
 
     def names_resources(self) -> bool:
-        """Say whether the resource policy has a Resource, which a trust policy has not."""
+        """Say whether the resource policy has a Resource element, which trust policies do not have."""
         policy = self.found.get("resource_policy")
         statements = policy.get("Statement") if isinstance(policy, dict) else None
         every = statements if isinstance(statements, list) else [statements]
@@ -97,7 +97,7 @@ class _Reader:
     def request(self) -> Request:
         asked = self.found.get("request")
         if not isinstance(asked, dict):
-            raise self.fault(("request",), "there is no request, which is a JSON object")
+            raise self.fault(("request",), "request is missing or is not a JSON object")
         for name in asked:
             if name not in _ASKED:
                 raise self.fault(
@@ -106,7 +106,7 @@ class _Reader:
         text = {name: self.text(asked, name) for name in ("principal", "action", "resource")}
         account = asked.get("resource_account")
         if account is not None and not (isinstance(account, str) and (not account or is_account_id(account))):
-            raise self.fault(("request", "resource_account"), "resource_account is an account id of 12 digits")
+            raise self.fault(("request", "resource_account"), "resource_account must be an account id of 12 digits")
         try:
             principal = principal_of(text["principal"])
             request = Request(principal, text["action"], text["resource"], account or "", self.context(asked))
@@ -119,7 +119,7 @@ class _Reader:
     def text(self, asked: dict[str, Any], name: str) -> str:
         found = asked.get(name)
         if not isinstance(found, str) or not found:
-            what = f"request.{name} is a text" if name in asked else f"request.{name} is missing"
+            what = f"request.{name} must be a non-empty string" if name in asked else f"request.{name} is missing"
             raise self.fault(("request", name), what)
         return found
 
@@ -128,7 +128,7 @@ class _Reader:
         if given is None:
             return {}
         if not isinstance(given, dict):
-            raise self.fault(("request", "context"), "context is a JSON object of condition keys")
+            raise self.fault(("request", "context"), "context must be a JSON object of condition keys")
         found: dict[str, str | list[str]] = {}
         for key, value in given.items():
             if isinstance(value, list):
@@ -144,7 +144,9 @@ class _Reader:
             return "true" if value else "false"
         if isinstance(value, Number):
             return value.text
-        raise self.fault(("request", "context", key), f"the value of {key} is a text, a number, a boolean or a list")
+        raise self.fault(
+            ("request", "context", key), f"the value of {key} must be a string, a number, a boolean or a list"
+        )
 
     # Policies
 
@@ -160,7 +162,7 @@ class _Reader:
         if given is None:
             return None
         if not isinstance(given, list):
-            raise self.fault(path, f"{path[-1]} is a list of policies")
+            raise self.fault(path, f"{path[-1]} must be a list of policies")
         return tuple(self.policy((*path, index), kind) for index in range(len(given)))
 
     def levels(self, name: str, kind: PolicyKind) -> tuple[tuple[NamedPolicy, ...], ...] | None:
@@ -168,13 +170,13 @@ class _Reader:
         if given is None:
             return None
         if not isinstance(given, list):
-            raise self.fault((name,), f"{name} is a list of levels from the root to the account")
+            raise self.fault((name,), f"{name} must be a list of levels, from the root to the account")
         found = []
         for index, level in enumerate(given):
             if not isinstance(level, dict) or set(level) - {"target", "policies"} or "policies" not in level:
-                raise self.fault((name, index), f"a level of {name} is an object with target and policies")
+                raise self.fault((name, index), f"a level of {name} must be an object with target and policies")
             found.append(self.several((name, index, "policies"), kind) or ())
-        # No level at all is no organization.
+        # Without any level there is no organization.
         return tuple(found) or None
 
     def at(self, path: Path) -> Any:
@@ -184,7 +186,7 @@ class _Reader:
         return found
 
     def policy(self, path: Path, kind: PolicyKind) -> NamedPolicy:
-        """Return a policy: a document, the text of one, or an object with name and document."""
+        """Read a policy: a document, its text, or an object with name and document."""
         given = self.at(path)
         name = _shown(path)
         if isinstance(given, dict) and "document" in given and set(given) <= {"name", "document"}:
@@ -196,7 +198,7 @@ class _Reader:
         elif isinstance(given, dict):
             piece = self.piece.inner(path)
         else:
-            raise self.fault(path, f"{_shown(path)} is a policy document")
+            raise self.fault(path, f"{_shown(path)} must be a policy document")
         try:
             return NamedPolicy(name, parse_policy(piece.text, kind))
         except PolicyError as fault:

@@ -1,4 +1,4 @@
-"""The options of ``podrole policy``. Exit codes: 0 all allowed (or valid), 1 something denied (or at fault), 2 bad
+"""The options of ``podrole policy``. Exit codes: 0 all allowed (or valid), 1 something denied (or invalid), 2 bad
 input."""
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import typer
 
 policy_app = typer.Typer(
     name="policy",
-    help="Decide, simulate and validate IAM policies. Exit codes: 0 all allowed or valid, 1 something denied or at "
-    "fault, 2 bad input.",
+    help="Evaluate, simulate and validate IAM policies. Exit codes: 0 all allowed or valid, 1 something denied or "
+    "invalid, 2 bad input.",
     no_args_is_help=True,
 )
 
@@ -23,7 +23,7 @@ def evaluate(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="JSON or JSON Lines; - is standard input.")],
     as_json: JSON = False,
 ) -> None:
-    """Decide the cases of files, offline: who asks for what, and every policy that has a say."""
+    """Evaluate the cases in files, offline. A case is a request and every policy that applies to it."""
     from podrole.cli.policy.evaluate import run
 
     raise typer.Exit(run(files, as_json=as_json))
@@ -37,7 +37,7 @@ def validate(
     ] = "auto",
     as_json: JSON = False,
 ) -> None:
-    """Say whether AWS would take a document; if not, each fault with its JSON path and line."""
+    """Say whether AWS accepts a policy document; if not, print each fault with its JSON path and line."""
     from podrole.cli.policy.validate import run
 
     raise typer.Exit(run(files, kind=kind, as_json=as_json))
@@ -52,13 +52,13 @@ def simulate(
     context: Annotated[
         list[str] | None, typer.Option("--context", help="A condition key as KEY=VALUE; repeatable.")
     ] = None,
-    directory: Annotated[Path, typer.Option("--dir", envvar="PODROLE_DIR", help="The world's directory.")] = Path(
+    directory: Annotated[Path, typer.Option("--dir", envvar="PODROLE_DIR", help="The directory of the world.")] = Path(
         ".podrole"
     ),
     as_json: JSON = False,
 ) -> None:
-    """Ask the running world what a role or user may do."""
-    from podrole.cli.policy.simulate import Question, run
+    """Simulate in the running world what a role or user may do."""
+    from podrole.cli.policy.simulate import SimulationQuery, run
 
-    question = Question(role, user, tuple(action), tuple(resource or ()), tuple(context or ()))
-    raise typer.Exit(run(directory, question, as_json=as_json))
+    query = SimulationQuery(role, user, tuple(action), tuple(resource or ()), tuple(context or ()))
+    raise typer.Exit(run(directory, query, as_json=as_json))

@@ -1,4 +1,4 @@
-"""``podrole policy evaluate``: cases from files, decided offline, one result each."""
+"""``podrole policy evaluate``: evaluate cases from files offline, one result for each."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ ALL_ALLOWED, SOMETHING_DENIED, BAD_INPUT = 0, 1, 2
 def run(files: Sequence[str], *, as_json: bool) -> int:
     """Evaluate every case of every file and print its result. Returns the exit code.
 
-    A case that cannot be read is told on stderr (with ``--json`` in its place, as ``{"id", "error"}``), and the others
-    go on.
+    A case that cannot be read is reported on stderr (with ``--json`` in its place, as ``{"id", "error"}``); the other
+    cases are still evaluated.
     """
     worst = ALL_ALLOWED
     count = 0
@@ -32,15 +32,15 @@ def run(files: Sequence[str], *, as_json: bool) -> int:
                 try:
                     case = read_case(piece, count)
                 except BadInput as fault:
-                    _tell(fault, case_id(piece, count), as_json=as_json)
+                    _report(fault, case_id(piece, count), as_json=as_json)
                     worst = BAD_INPUT
                     continue
                 worst = max(worst, _decide(case, as_json=as_json))
         except BadInput as fault:
-            _tell(fault, None, as_json=as_json)
+            _report(fault, None, as_json=as_json)
             worst = BAD_INPUT
     if count == 0 and worst != BAD_INPUT:
-        print("podrole: no case in the input", file=sys.stderr)
+        print("podrole: the input has no cases", file=sys.stderr)
         return BAD_INPUT
     return worst
 
@@ -75,7 +75,7 @@ def _decide(case: Case, *, as_json: bool) -> int:
     return SOMETHING_DENIED
 
 
-def _tell(fault: BadInput, case: str | None, *, as_json: bool) -> None:
+def _report(fault: BadInput, case: str | None, *, as_json: bool) -> None:
     if as_json:
         print(msgspec.json.encode({"id": case, "error": fault.what}).decode())
     else:

@@ -1,4 +1,4 @@
-"""Reading files of JSON, with the line of whatever is wrong in them."""
+"""Reading files of JSON, with the lines of their faults."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_BYTES = 256 * 1024 * 1024
 
 
 class BadInput(PodroleError):
-    """What was given cannot be used."""
+    """An input cannot be read or used."""
 
     code = "cli.bad_input"
 
@@ -40,7 +40,7 @@ class Piece:
             raise BadInput(f"{self.source}, line {self.line + line - 1}, column {column}: {problem.what}.") from None
 
     def place(self, path: jsontext.Path) -> str:
-        """Say where in the file a path of the value is."""
+        """Return the file and line of a path of the value."""
         line, _ = jsontext.line_and_column(self.text, jsontext.locate(self.text, path))
         return f"{self.source}, line {self.line + line - 1}"
 
@@ -71,7 +71,8 @@ def text_of(name: str) -> str:
 def values(name: str) -> Iterator[Piece]:
     """Return a file's values: the elements of an array, or each of several values that follow one another (JSON Lines).
 
-    Of lines, one that is no JSON is a piece of its own, which cannot be read. An array that is none raises BadInput.
+    A line that is not JSON is a piece of its own, which cannot be read. An array that is not valid JSON raises
+    BadInput.
     """
     text = text_of(name)
     source = "standard input" if name == STANDARD_INPUT else name
@@ -83,7 +84,7 @@ def values(name: str) -> Iterator[Piece]:
     while start < len(text):
         try:
             end = _end(text, start, source)
-        except BadInput:  # reading this piece says so again; the next line that begins an object is the next piece
+        except BadInput:  # reading this piece raises again; the next line that begins an object is the next piece
             following = text.find("\n{", start)
             end = len(text) if following < 0 else following
         line, counted = line + text.count("\n", counted, start), start

@@ -1,4 +1,4 @@
-"""``podrole policy simulate``: IAM's SimulatePrincipalPolicy, asked of the running world."""
+"""``podrole policy simulate``: SimulatePrincipalPolicy of the running world's IAM."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ALL_ALLOWED, SOMETHING_DENIED, BAD_INPUT = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked: of a role or a user, by name or ARN; ``context`` holds ``KEY=VALUE``."""
+class SimulationQuery:
+    """The role or user, by name or ARN, and what to simulate; ``context`` holds ``KEY=VALUE``."""
 
     role: str
     user: str
@@ -27,18 +27,18 @@ class Question:
     context: tuple[str, ...]
 
 
-def run(path: Path, question: Question, *, as_json: bool) -> int:
-    """Ask and print one result for each action on each resource. Returns the exit code."""
-    if bool(question.role) == bool(question.user):
-        print("podrole: name whom to ask about, by --role or by --user", file=sys.stderr)
+def run(path: Path, query: SimulationQuery, *, as_json: bool) -> int:
+    """Simulate, and print a result for each action on each resource. Returns the exit code."""
+    if bool(query.role) == bool(query.user):
+        print("podrole: name one principal, with --role or with --user", file=sys.stderr)
         return BAD_INPUT
-    wrong = [one for one in question.context if "=" not in one or one.startswith("=")]
+    wrong = [one for one in query.context if "=" not in one or one.startswith("=")]
     if wrong:
-        print(f"podrole: --context takes KEY=VALUE, not {wrong[0]!r}", file=sys.stderr)
+        print(f"podrole: --context is not of the form KEY=VALUE: got {wrong[0]!r}", file=sys.stderr)
         return BAD_INPUT
     try:
         directory = WorldDirectory(path)
-        results = list(_ask(directory, directory.running(), question))
+        results = list(_ask(directory, directory.running(), query))
     except PodroleError as fault:
         print(fault.diagnostics(), file=sys.stderr)
         return BAD_INPUT
@@ -53,7 +53,7 @@ def run(path: Path, question: Question, *, as_json: bool) -> int:
     return ALL_ALLOWED if allowed else SOMETHING_DENIED
 
 
-def _ask(directory: WorldDirectory, world: Description, question: Question) -> Iterator[dict[str, Any]]:
+def _ask(directory: WorldDirectory, world: Description, query: SimulationQuery) -> Iterator[dict[str, Any]]:
     import botocore.session
     from botocore.config import Config
 
@@ -66,11 +66,11 @@ def _ask(directory: WorldDirectory, world: Description, question: Question) -> I
         aws_secret_access_key=secret,
         config=Config(retries={"max_attempts": 0}),
     )
-    arguments: dict[str, Any] = {"PolicySourceArn": _source(client, question), "ActionNames": list(question.actions)}
-    if question.resources:
-        arguments["ResourceArns"] = list(question.resources)
+    arguments: dict[str, Any] = {"PolicySourceArn": _source(client, query), "ActionNames": list(query.actions)}
+    if query.resources:
+        arguments["ResourceArns"] = list(query.resources)
     entries: dict[str, list[str]] = {}
-    for one in question.context:
+    for one in query.context:
         key, _, value = one.partition("=")
         entries.setdefault(key, []).append(value)
     arguments["ContextEntries"] = [
@@ -81,11 +81,11 @@ def _ask(directory: WorldDirectory, world: Description, question: Question) -> I
         yield from page["EvaluationResults"]
 
 
-def _source(client: Any, question: Question) -> str:
-    name = question.role or question.user
+def _source(client: Any, query: SimulationQuery) -> str:
+    name = query.role or query.user
     if name.startswith("arn:"):
         return name
-    if question.role:
+    if query.role:
         return str(client.get_role(RoleName=name)["Role"]["Arn"])
     return str(client.get_user(UserName=name)["User"]["Arn"])
 

@@ -1,4 +1,4 @@
-"""``podrole policy validate``: would AWS take this document?"""
+"""``podrole policy validate``: whether AWS accepts a document."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ VALID, AT_FAULT, BAD_INPUT = 0, 1, 2
 
 
 def run(files: Sequence[str], *, kind: str, as_json: bool) -> int:
-    """Validate each file and print what is wrong with it. Returns the exit code."""
+    """Validate each file and print its faults. Returns the exit code."""
     if kind != "auto" and kind not in set(PolicyKind):
         known = ", ".join(one.value for one in PolicyKind)
-        print(f"podrole: {kind!r} is no kind of policy; known are {known}, auto", file=sys.stderr)
+        print(f"podrole: --kind is not a kind of policy: got {kind!r}, expected {known} or auto", file=sys.stderr)
         return BAD_INPUT
     worst = VALID
     for name in files:
@@ -51,7 +51,7 @@ def run(files: Sequence[str], *, kind: str, as_json: bool) -> int:
 
 
 def find_faults(text: str, kind: PolicyKind) -> list[dict[str, Any]]:
-    """Return all faults of a document, that which AWS would answer with first."""
+    """Return all faults of a document; the first is the one that AWS reports."""
     try:
         policy = parse_policy(text, kind)
         if kind is PolicyKind.TRUST:

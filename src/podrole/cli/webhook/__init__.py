@@ -1,1 +1,1 @@
-"""``podrole webhook``: the standalone webhook, its manifests, and the scan for pods without their identity."""
+"""``podrole webhook``: the standalone webhook, its manifests, and the scan for pods that lack their identity."""

@@ -1,4 +1,4 @@
-"""The subcommands of ``podrole webhook``. Their flags are the webhook's, written as Go's programs take them."""
+"""The subcommands of ``podrole webhook``. Their flags are the webhook's, in the form of Go programs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 
 class _Group(TyperGroup):
-    """What does not begin with a subcommand is the webhook's own command line, ``--help`` included."""
+    """A command line without a subcommand is the webhook's own, ``--help`` included."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, args if args and args[0] in self.commands else ["run", *args])
@@ -18,7 +18,8 @@ class _Group(TyperGroup):
 webhook_app = typer.Typer(
     name="webhook",
     cls=_Group,
-    help="Run the webhook for a cluster of your own, in place of the EKS pod identity webhook; scan, manifests.",
+    help="Run the webhook for a cluster of your own, in place of the EKS pod identity webhook; "
+    "scan pods; print manifests.",
 )
 
 _AS_THEY_ARE: dict[str, Any] = {
@@ -47,7 +48,7 @@ def scan(flags: Flags = None) -> None:
 
 @webhook_app.command(context_settings=_AS_THEY_ARE)
 def manifests(flags: Flags = None) -> None:
-    """Print what installs the webhook, for kubectl apply -f -."""
+    """Print the manifests that install the webhook, for kubectl apply -f -."""
     from podrole.cli.webhook.manifests import run
 
     raise typer.Exit(run(flags or []))

@@ -1,4 +1,5 @@
-"""``podrole webhook manifests``: what installs the webhook, as YAML. Exit codes: 0 printed, 2 a wrong flag."""
+"""``podrole webhook manifests``: the manifests that install the webhook, as YAML. Exit codes: 0 printed, 2 a wrong
+flag."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def documents(installation: Installation) -> list[dict[str, Any]]:
-    """Return the objects, with the namespace before them where it is our own."""
+    """Return the objects, after the namespace if it is the default one."""
     objects = manifests(installation)
     if installation.namespace == Installation().namespace:
         objects.insert(0, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": installation.namespace}})
@@ -43,11 +44,11 @@ def documents(installation: Installation) -> list[dict[str, Any]]:
 def _help() -> str:
     return "\n".join(
         [
-            "Print what installs the webhook:  podrole webhook manifests --image=… | kubectl apply -f -",
+            "Print the manifests that install the webhook:  podrole webhook manifests --image=… | kubectl apply -f -",
             "",
             "Flags:",
             *flag_lines(INSTALLATION_FLAGS),
             "",
-            "Any other flag is the webhook's, and the container is started with it: podrole webhook --help",
+            "Other flags are passed to the webhook's container: see podrole webhook --help",
         ]
     )

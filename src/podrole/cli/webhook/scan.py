@@ -1,6 +1,6 @@
 """``podrole webhook scan``: which running pods lack the identity their service account is bound to.
 
-Exit codes: 0 none does, 1 some do, 2 it could not be found out.
+Exit codes: 0 none, 1 some, 2 the scan failed.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ Flags:
   --json
         print JSON, for machines
 
-Any other flag is the webhook's: give those that it runs with, so that the same ones count (podrole webhook --help).
-The cluster is that of --kubeconfig, else of the pod that this runs in, else kubectl's.
-Exit codes: 0 no pod lacks it, 1 some do, 2 it could not be found out."""
+Other flags are the webhook's: pass those with which it runs, so that the scan uses the same settings (podrole webhook
+--help). The cluster is that of --kubeconfig, else of the pod in which this runs, else kubectl's. Exit codes: 0 no pod
+lacks it, 1 some do, 2 the scan failed."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -58,19 +58,19 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def describe(findings: Sequence[PodFinding]) -> str:
-    """Return a table of the pods, and what heals them."""
+    """Return a table of the pods, and the commands that repair them."""
     if not findings:
         return "Every running pod has the identity that its service account is bound to."
     rows = [("NAMESPACE", "POD", "SERVICE ACCOUNT", "WHAT IS WRONG")]
     rows += [(found.namespace, found.pod, found.service_account, one_line(found.detail)) for found in findings]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     table = ["  ".join([*map(str.ljust, row, widths), row[3]]) for row in rows]
-    heading = f"{len(findings)} of the running pods. A pod is given its identity when it is made:"
+    heading = f"{len(findings)} of the running pods. A pod gets its identity when it is created:"
     return "\n".join([*table, "", heading, *_next(findings)])
 
 
 def _next(findings: Sequence[PodFinding]) -> list[str]:
-    """Return what makes each of the pods anew, once for all pods of an owner."""
+    """Return the commands that re-create the pods, one for all pods of an owner."""
     steps: dict[str, None] = {}
     for finding in findings:
         kind, _, name = finding.owner.partition("/")
@@ -80,7 +80,7 @@ def _next(findings: Sequence[PodFinding]) -> list[str]:
         elif kind in ("ReplicaSet", "ReplicationController"):
             steps[f"  {namespace} delete pod {finding.pod}"] = None
         elif kind:
-            steps[f"  {kind.lower()}/{name} in {finding.namespace}: its next pod will have it"] = None
+            steps[f"  {kind.lower()}/{name} in {finding.namespace}: its next pod will have the identity"] = None
         else:
             steps[f"  {namespace} get pod {finding.pod} -o yaml  # save it, delete the pod, and create it again"] = None
     return list(steps)
