@@ -23,17 +23,17 @@ from podrole.cluster.core.timing import Time, retry_delay
 Key = tuple[str, str]
 """Namespace (empty for a cluster-wide object) and name."""
 KeysOf = Callable[[WatchEvent], Iterable[Key]]
-"""Which keys an event is about."""
+"""Returns the keys to reconcile after an event."""
 
 WATCH_RETRY_SECONDS = 0.5
 EXPECTED = frozenset({"Conflict", "NotFound", "AlreadyExists"})
-"""The reasons by which the API says that something changed meanwhile; the watch shows what."""
+"""Reasons of the API that mean: something changed meanwhile, and the watch shows what."""
 
 _log = logging.getLogger(__name__)
 
 
 class AlreadyReported(Exception):
-    """Raised by ``reconcile`` after it has recorded an event about the failure: the object is tried again, no more."""
+    """Raised by ``reconcile`` if it has recorded an event about the failure itself. The object is tried again."""
 
 
 class Controller(abc.ABC):
@@ -55,11 +55,11 @@ class Controller(abc.ABC):
 
     @abc.abstractmethod
     def watched(self) -> Mapping[str, KeysOf]:
-        """Return the resources to watch, each with what an event of it is about."""
+        """Return the resources to watch, each with the function that returns the keys of an event."""
 
     @abc.abstractmethod
     async def reconcile(self, key: Key) -> float | None:
-        """Bring one object to what it asks for; return when to look again (epoch seconds) though nothing changes."""
+        """Bring an object to what it asks for; return when to do so again (epoch seconds) if nothing changes."""
 
     async def subject(self, key: Key) -> Object | None:
         """Return the object that an event about a failure is recorded for; None if there is none."""

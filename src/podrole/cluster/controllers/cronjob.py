@@ -1,4 +1,4 @@
-"""CronJobs: a Job at each time that the schedule says."""
+"""CronJobs: a Job at each time of the schedule."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class CronJobController(Controller):
         return again
 
     async def _start(self, cron_job: Object, jobs: list[Object]) -> tuple[float | None, float]:
-        """Start what is due; return (the time it was due, when to look again)."""
+        """Start the Job that is due; return (the time that it was due, when to reconcile again)."""
         spec, metadata, now = cron_job["spec"], cron_job["metadata"], self.time.now()
         status = cron_job.get("status") or {}
         since = parse_time(status.get("lastScheduleTime") or metadata["creationTimestamp"])
@@ -79,14 +79,14 @@ class CronJobController(Controller):
 
     async def _create(self, cron_job: Object, moment: float) -> None:
         metadata, template = cron_job["metadata"], cron_job["spec"]["jobTemplate"]
-        given = template.get("metadata") or {}
-        annotations = dict(given.get("annotations") or {}) | {SCHEDULED: rfc3339(moment)}
+        template_metadata = template.get("metadata") or {}
+        annotations = dict(template_metadata.get("annotations") or {}) | {SCHEDULED: rfc3339(moment)}
         body = {
             "apiVersion": "batch/v1",
             "kind": "Job",
             "metadata": {
                 "name": f"{metadata['name']}-{int(moment) // 60}",
-                "labels": dict(given.get("labels") or {}),
+                "labels": dict(template_metadata.get("labels") or {}),
                 "annotations": annotations,
                 "ownerReferences": [owner_reference(cron_job)],
             },
@@ -95,7 +95,7 @@ class CronJobController(Controller):
         try:
             job = await self.client.create("jobs.batch", metadata["namespace"], body)
         except StatusError as problem:
-            if problem.reason == "AlreadyExists":  # started, but not noted: the status follows now
+            if problem.reason == "AlreadyExists":  # created before, but not yet in the status
                 return
             self.recorder.record(cron_job, "Warning", "FailedCreate", f"Error creating job: {problem.what}")
             raise AlreadyReported from problem
@@ -148,6 +148,6 @@ class CronJobController(Controller):
 
 
 def _shown(status: Object) -> Object:
-    """Leave out the versions of the active Jobs: they change all the time."""
+    """Leave out the resourceVersions of the active Jobs, which change all the time."""
     active = [{**each, "resourceVersion": ""} for each in status.get("active") or ()]
     return {**status, "active": active}

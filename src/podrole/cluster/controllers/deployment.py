@@ -103,7 +103,9 @@ class DeploymentController(Controller):
         try:
             made = await self.client.create("replicasets.apps", metadata["namespace"], body)
         except StatusError as problem:
-            if problem.reason == "AlreadyExists":  # another template with the same hash: count it, and hash anew
+            if (
+                problem.reason == "AlreadyExists"
+            ):  # another template has the same hash: count the collision; the next hash differs
                 patch = {"status": {"collisionCount": collisions + 1}}
                 await self.client.merge_patch(
                     "deployments.apps", metadata["namespace"], metadata["name"], patch, subresource="status"
@@ -114,7 +116,7 @@ class DeploymentController(Controller):
         return made
 
     async def _number(self, deployment: Object, new: Object, sets: list[Object]) -> str:
-        """Give the new ReplicaSet the highest revision, also an old one that came back, and return it."""
+        """Give the present template's ReplicaSet, new or old, the highest revision, and return the revision."""
         namespace = deployment["metadata"]["namespace"]
         others = [each for each in sets if each["metadata"]["uid"] != new["metadata"]["uid"]]
         revision = str(max(_revision(new), _latest(others) + 1))
@@ -186,9 +188,9 @@ class DeploymentController(Controller):
         status = status_of(deployment, new, sets, created=created, now=self.time.now())
         old = deployment.get("status") or {}
         metadata = deployment["metadata"]
-        told = not revision or (metadata.get("annotations") or {}).get(REVISION) == revision
-        if status != old or not told:
-            about = {"uid": metadata["uid"]} | ({} if told else {"annotations": {REVISION: revision}})
+        written = not revision or (metadata.get("annotations") or {}).get(REVISION) == revision
+        if status != old or not written:
+            about = {"uid": metadata["uid"]} | ({} if written else {"annotations": {REVISION: revision}})
             patch = {"metadata": about, "status": dict.fromkeys(old) | status}
             await self.client.merge_patch(
                 "deployments.apps", metadata["namespace"], metadata["name"], patch, subresource="status"
@@ -254,7 +256,7 @@ def _is_rescaled(deployment: Object, sets: list[Object]) -> bool:
 
 
 def _deployment_of_gone(event: WatchEvent) -> Iterable[Key]:
-    """Be about the Deployment of a pod that is gone: one that recreates waits for that, and no ReplicaSet shows it."""
+    """Return the key of a deleted pod's Deployment: strategy Recreate waits for that, and no ReplicaSet changes."""
     metadata = event.object["metadata"]
     replica_set = controller_of(event.object, "ReplicaSet")
     template = (metadata.get("labels") or {}).get(HASH_LABEL)

@@ -11,7 +11,7 @@ DEFAULT_PROGRESS_SECONDS = 600
 
 
 def status_of(deployment: Object, new: Object | None, sets: list[Object], *, created: bool, now: float) -> Object:
-    """Return the new status; ``created`` says that ``new`` was made just now."""
+    """Return the new status; ``created`` says that ``new`` has just been created."""
     old = deployment.get("status") or {}
     figures = _figures(new, sets)
     conditions = list(old.get("conditions") or ())
@@ -40,7 +40,7 @@ def is_complete(deployment: Object, new: Object | None, sets: list[Object]) -> b
 
 
 def progress_due(deployment: Object) -> float | None:
-    """Return when a rollout that does not move on is to be called failed (epoch seconds); None if none is under way."""
+    """Return when a rollout without progress counts as failed (epoch seconds); None if no rollout is under way."""
     progressing = condition_of(deployment, "Progressing")
     if progressing is None or progressing["status"] != "True" or progressing["reason"] == "NewReplicaSetAvailable":
         return None
@@ -80,7 +80,7 @@ def _availability(deployment: Object, figures: dict[str, int], now: float) -> Ob
 def _progress(
     deployment: Object, new: Object | None, sets: list[Object], figures: dict[str, int], *, created: bool, now: float
 ) -> Object | None:
-    """Return the Progressing condition if it is another one now."""
+    """Return the Progressing condition if it changes."""
     old = condition_of(deployment, "Progressing")
     if deployment["spec"].get("paused"):
         if old is not None and old["reason"] == "DeploymentPaused":

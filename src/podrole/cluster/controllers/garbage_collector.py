@@ -1,6 +1,6 @@
-"""Owner references: what is owned goes when its owners have gone, in the order that the deletion asked for.
+"""Owner references: objects are deleted when their owners are gone, in the order that the deletion asked for.
 
-- Background: the owner is gone; whoever has no owner left is deleted, whoever has another one only loses the reference.
+- Background: the owner is gone; an object without another owner is deleted, others lose the reference.
 - Foreground: the owner stays, with the finalizer ``foregroundDeletion``, until what blocks it is gone.
 - Orphan: the owner stays, with the finalizer ``orphan``, until nothing refers to it any more.
 
@@ -30,7 +30,7 @@ Place = tuple[str, str, str]
 
 
 class GarbageCollector(Controller):
-    """Deletes what has lost its owners. A key is ``(resource, namespace/name)``."""
+    """Deletes objects that have lost their owners. A key is ``(resource, namespace/name)``."""
 
     name = "generic-garbage-collector"
 
@@ -79,7 +79,7 @@ class GarbageCollector(Controller):
             concerned: list[Place] = []
             if ending or (now and (event.type == "ADDED" or now != before)):
                 concerned.append(place)
-                # An owner that waits for this one in the foreground is looked at again.
+                # An owner may wait for this object (foreground).
                 references = metadata.get("ownerReferences") or ()
                 concerned += [found for each in references if (found := _owner(each, place[1]))]
             if ending:
@@ -94,7 +94,7 @@ class GarbageCollector(Controller):
         solid, dangling, waiting = [], [], []
         for reference in references:
             where = _owner(reference, place[1])
-            if where is None:  # a kind that this cluster does not have: nothing can be said of it
+            if where is None:  # this cluster does not have the kind: whether the owner exists is unknown
                 solid.append(reference)
                 continue
             owner = await find(self.client, where[0], where[1:])

@@ -1,9 +1,9 @@
-"""What is to become of a Job, from its pods. All pure.
+"""A Job's status and next step, from its pods. All pure.
 
 https://kubernetes.io/docs/concepts/workloads/controllers/job/
 
-Pods are counted while they exist, as Kubernetes did before it tracked them by finalizers: deleting a finished pod by
-hand makes the Job forget it.
+Pods are counted while they exist, as Kubernetes did before it tracked them by finalizers: the Job forgets a
+finished pod that is deleted.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def wanted(job: Object, counts: Counts) -> int:
         return 0
     parallelism = int(spec.get("parallelism", 1))
     completions = spec.get("completions")
-    if completions is None:  # a work queue: after the first success nobody new joins
+    if completions is None:  # a work queue: after the first success no pod is added
         return counts.active if counts.succeeded else parallelism
     return min(parallelism, int(completions) - counts.succeeded)
 

@@ -21,7 +21,7 @@ DESCRIPTION = {
 
 
 def its_namespace(name: str) -> KeysOf:
-    """Be about the namespace of an object called ``name``."""
+    """Return a function that returns the key of the namespace of objects called ``name``."""
 
     def keys(event: WatchEvent) -> Iterable[Key]:
         metadata = event.object["metadata"]
@@ -31,7 +31,7 @@ def its_namespace(name: str) -> KeysOf:
 
 
 class ServiceAccountController(Controller):
-    """Makes the ServiceAccount ``default`` in every namespace, again if it is deleted."""
+    """Creates the ServiceAccount ``default`` in every namespace, and again if it is deleted."""
 
     name = "service-account-controller"
     reconciles = "namespaces"
@@ -82,5 +82,5 @@ async def _create(client: ClusterClient, resource: str, namespace: str, body: Ob
     try:
         await client.create(resource, namespace, {"apiVersion": "v1", "kind": kind, **body})
     except StatusError as problem:
-        if problem.reason != "AlreadyExists":  # someone made it first: the watch shows it
+        if problem.reason != "AlreadyExists":  # it was created meanwhile: the watch shows it
             raise

@@ -37,7 +37,7 @@ class NamespaceController(Controller):
         if namespace is None or not is_ending(namespace):
             self._terminating.discard(name)
             return
-        self._terminating.add(name)  # from here on its objects' deletions bring us back
+        self._terminating.add(name)  # from now on the end of any of its objects is an event of the namespace
         if await self._empty(name):
             return
         finalizers = namespace["spec"].get("finalizers") or []

@@ -1,4 +1,4 @@
-"""ReplicaSets: as many pods of a template as were asked for."""
+"""ReplicaSets: as many pods of a template as ``spec.replicas`` asks for."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class ReplicaSetController(Controller):
 
 
 def _worth(pod: Object) -> tuple[bool, bool, bool, float]:
-    """Order pods by how little is lost with them: not bound, not running, not ready, younger ones first."""
+    """Order pods for deletion: those not bound, not running, not ready, and the younger ones first."""
     status = pod.get("status") or {}
     since = ready_since(pod)
     return (

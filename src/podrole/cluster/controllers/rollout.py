@@ -1,4 +1,4 @@
-"""How many pods of which revision a Deployment is to have next. All pure.
+"""How many pods of each revision a Deployment has next. All pure.
 
 https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#rolling-update-deployment
 """
@@ -34,7 +34,7 @@ class Replicas:
 
 
 def template_hash(template: Mapping[str, Any], collisions: int) -> str:
-    """Return the value of the label that tells one template's pods from another's."""
+    """Return the value of the label that identifies the pods of one template."""
     text = json.dumps([without_hash(template), collisions], sort_keys=True, separators=(",", ":"))
     number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8])
     letters = []

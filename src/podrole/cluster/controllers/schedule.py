@@ -20,16 +20,16 @@ MACROS = {
 }
 FIELDS = 5
 COUNTED = 100
-"""So many missed starts are counted; Kubernetes warns beyond it, and starts the last one all the same."""
+"""How many missed starts are counted. Beyond it Kubernetes warns, and starts the last one."""
 
 
 class BadSchedule(ValueError):
-    """What is no schedule or no time zone."""
+    """An invalid schedule or time zone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """``last`` is the latest start after ``since`` and not after ``now``; ``missed`` how many there were."""
+    """``last`` is the latest start after ``since`` and not after ``now``; ``missed`` how many starts there were."""
 
     last: float | None
     missed: int
@@ -38,7 +38,7 @@ class Due:
 
 def due(schedule: str, time_zone: str | None, *, since: float, now: float) -> Due:
     """Work out the starts of a schedule between two times (epoch seconds). Raises BadSchedule."""
-    from cronsim import CronSim, CronSimError  # only who has a CronJob pays for it
+    from cronsim import CronSim, CronSimError  # imported when the first CronJob needs it
 
     expression = MACROS.get(schedule, schedule).replace("?", "*")  # `?` means any day, as `*` does
     if len(expression.split()) != FIELDS:

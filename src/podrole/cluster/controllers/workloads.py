@@ -48,7 +48,7 @@ def controlled_by(obj: Object) -> str | None:
 
 
 async def owned(client: ClusterClient, resource: str, owner: Object, selector: Mapping[str, Any]) -> list[Object]:
-    """Return the objects that ``owner`` controls, oldest first; what it selects and nobody controls, it adopts."""
+    """Return the objects that ``owner`` controls, oldest first. It adopts selected objects without a controller."""
     metadata = owner["metadata"]
     found = []
     for each in await client.list(resource, metadata["namespace"], label_selector=selector_text(selector)):

@@ -11,7 +11,7 @@
         ├── MountProblem       a volume or mount that cannot be made
         └── StartProblem       the program cannot be executed (StartError, exit code 128)
 
-A log, exec or attach that cannot be served is a ``podrole.cluster.core.errors.StatusError``: the client is told.
+Logs, exec and attach raise ``podrole.cluster.core.errors.StatusError`` instead, which the client gets as the answer.
 """
 
 from __future__ import annotations

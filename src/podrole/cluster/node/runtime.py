@@ -123,7 +123,7 @@ class ContainerProcess(Protocol):
         ...
 
     def hold(self, held: bool) -> None:
-        """Stop to take the program's output, or go on: a reader that is behind holds up the program."""
+        """Stop or resume reading the program's output, so that a slow reader holds up the program, as a pipe does."""
         ...
 
 
@@ -189,7 +189,7 @@ class Runtime(Protocol):
         ...
 
     async def pull(self, image: ImageReference) -> PulledImage:
-        """Get an image. Raises ImageProblem (ErrImagePull), worded for a person at kubectl."""
+        """Get an image. Raises ImageProblem (ErrImagePull), worded for a user of kubectl."""
         ...
 
     async def create_sandbox(self, pod: Object, directory: Path) -> Sandbox:

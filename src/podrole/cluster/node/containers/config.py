@@ -1,4 +1,4 @@
-"""From a container's spec to what a runtime gets: variables, mounts and command line."""
+"""The configuration of a container for a runtime: variables, mounts and command line, from its spec."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Container:
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The container's spec, which holds from its next run on when it is set."""
+        """The container's spec. A new one takes effect with the next run."""
         return self._report.spec
 
     @spec.setter
@@ -134,7 +134,7 @@ class Container:
             self._logs.popleft().remove()
 
     async def _attempt(self) -> Terminated | None:
-        """Start the container, as often as it takes, and wait until it has ended; None if it was stopped before."""
+        """Start the container, with retries, and wait until it has ended; None if it was stopped before it started."""
         created = await self._creation.create()
         if created is None:
             return None
@@ -169,7 +169,7 @@ class Container:
             self._up.set()
         handlers = Handlers(self._context, self._pod, report, running)
         probing = Probing(self._context, report, handlers, restart=self.restart, started=self._up.set)
-        # A container that was stopped while it started has missed its end.
+        # The container may have been stopped while it was being started.
         beside = asyncio.create_task(
             probing.run() if self._deadline is None else self._terminate(running, self._deadline)
         )
@@ -227,7 +227,7 @@ class Container:
 
 
 async def _wait(running: RunningContainer, beside: asyncio.Task[None]) -> int:
-    """Return the exit code; raise what the task beside it raises, should that fail first."""
+    """Return the exit code. If the task beside it fails first, raise its exception."""
     waiting = asyncio.ensure_future(running.wait())
     try:
         await asyncio.wait({waiting, beside}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,6 +1,6 @@
 """A container's output on disk, in the form of the CRI: time, stream, ``F`` or ``P`` (partial), text.
 
-Bounded: at ``max_bytes`` the file becomes ``<name>.1``, replacing the one before, so an instance never takes more than
+Bounded: at ``max_bytes`` the file becomes ``<name>.1``, replacing the one before, so a run never takes more than
 twice that. https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md
 """
 
@@ -32,7 +32,7 @@ def stamp(seconds: float) -> bytes:
 
 
 class ContainerLog:
-    """The log of one instance of a container: written by the node, read while or after it is written."""
+    """The log of one run of a container: written by the node, read while or after it is written."""
 
     def __init__(self, path: Path, clock: Clock, *, max_bytes: int = MAX_LOG_BYTES) -> None:
         self.path = path
@@ -48,11 +48,11 @@ class ContainerLog:
 
     @property
     def rotated(self) -> Path:
-        """Where the older half is, once there is one."""
+        """The path of the older file, which exists after the first rotation."""
         return self.path.with_name(self.path.name + ".1")
 
     def write(self, stream: str, data: bytes) -> None:
-        """Add output. A full disk costs output in the log, never the container."""
+        """Add output. On a full disk output is lost; the container runs on."""
         if self.closed:
             return
         text = self._unfinished[stream] + data
@@ -68,7 +68,7 @@ class ContainerLog:
         self._append(lines)
 
     def close(self) -> None:
-        """Write what never got its newline, and let followers end."""
+        """Write the last line, even without its newline, and end the followers."""
         if self.closed:
             return
         for stream, rest in self._unfinished.items():
@@ -90,7 +90,7 @@ class ContainerLog:
         self.rotated.unlink(missing_ok=True)
 
     async def changed(self) -> None:
-        """Wait for more, or for the end."""
+        """Wait until something was added, or the log was closed."""
         if not self.closed:
             await self._changed.wait()
 
@@ -114,7 +114,7 @@ class ContainerLog:
 
 
 async def read_log(log: ContainerLog, options: LogOptions, *, now: float) -> AsyncIterator[bytes]:
-    """Yield the log's text as PodLogOptions ask for it; with ``follow``, until the instance has ended."""
+    """Yield the log's text as PodLogOptions ask for it; with ``follow``, until the run has ended."""
     since = options.since_time
     if options.since_seconds is not None:
         since = now - options.since_seconds
@@ -166,10 +166,10 @@ async def _lines(log: ContainerLog, tail: int | None, *, follow: bool) -> AsyncG
         for file, end in zip(files, ends, strict=True):
             while file.tell() < end and (lines := file.readlines(CHUNK)):
                 yield lines
-                await asyncio.sleep(0)  # a long log does not hold up everyone else
+                await asyncio.sleep(0)  # other tasks run while a long log is read
         current = files[-1] if files else None
         while follow and current is not None:
-            ended = log.closed  # asked before reading: what is written until the end is then read
+            ended = log.closed  # taken before reading, so that all output is read before the end
             while lines := current.readlines(CHUNK):
                 yield lines
                 await asyncio.sleep(0)

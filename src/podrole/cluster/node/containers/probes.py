@@ -1,4 +1,4 @@
-"""Probes: asking a container whether it has started, lives and is ready.
+"""Probes: checks of whether a container has started, is alive and is ready.
 
 https://kubernetes.io/docs/concepts/configuration/liveness-readiness-startup-probes/
 """
@@ -18,12 +18,12 @@ MAX_OUTPUT = 10 * 1024
 """How much of a command's output goes into a message, as in the kubelet."""
 
 RunCommand = Callable[[Sequence[str], float], Awaitable[tuple[int | None, bytes]]]
-"""Runs a command in the container: (command, time limit in seconds) to (exit code or None for too late, output)."""
+"""Runs a command in the container within so many seconds; returns the exit code (None if it took longer) and output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a check found; ``message`` says why not."""
+    """The result of a check; ``message`` says why the container is not healthy."""
 
     healthy: bool
     message: str = ""
@@ -89,7 +89,7 @@ async def _http(http: Mapping[str, Any], container: Mapping[str, Any], address: 
     headers = {"user-agent": "kube-probe/1.36", "accept": "*/*"}
     headers |= {header["name"].lower(): header["value"] for header in http.get("httpHeaders") or ()}
     try:
-        # The kubelet does not verify a probed certificate either; and nobody's proxy is to be asked.
+        # Like the kubelet, do not verify the certificate, and use no proxy.
         async with httpx2.AsyncClient(verify=False, trust_env=False, timeout=seconds) as client:
             response = await client.get(url, headers=headers)
     except httpx2.TimeoutException:
@@ -124,7 +124,7 @@ def _port(port: Any, container: Mapping[str, Any]) -> int:
     try:
         return int(port)
     except (TypeError, ValueError):
-        return 0  # a name that no port has: refused like any port that nobody listens on
+        return 0  # an unknown name: nothing listens on port 0
 
 
 def _out_of_reach(host: str, address: str) -> Result | None:

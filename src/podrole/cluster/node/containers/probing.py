@@ -1,4 +1,4 @@
-"""What goes on beside one run of a container: the hook after its start, then its probes."""
+"""What happens during one run of a container: the hook after its start, then its probes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Probing:
             try:
                 return await self._handlers.check(probe, seconds)
             except Exception as problem:  # noqa: BLE001 - the next check of it may succeed, and other probes go on
-                # As the kubelet does: an event, and no result that counts.
+                # As in the kubelet, an event is recorded and the check does not count.
                 _log.error("a %s probe of container %s failed: %s", kind.lower(), self._report.name, outline(problem))
                 message = f"{kind} probe errored and resulted in unknown state: {shown(problem)}"
                 self._report.record("Warning", "Unhealthy", message)
@@ -82,7 +82,7 @@ class Probing:
                 begun.set()
 
         if await first(watch(probe, checking, self._context.time, take), failed.wait()) == 1:
-            # Apart from the watching that it ends.
+            # In a task of its own: the end of the run cancels the probing.
             why = f"Container {self._report.name} failed {kind.lower()} probe, will be restarted"
             restarting = asyncio.ensure_future(self._restart(why, self._handlers.grace(probe)))
             await asyncio.shield(restarting)

@@ -1,4 +1,4 @@
-"""What a container is doing, and whether it is started again.
+"""What a container is doing, and whether it is restarted.
 
 https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-states
 """
@@ -14,7 +14,7 @@ Kind = Literal["init", "sidecar", "main"]
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Not running, and why."""
+    """Not running; ``reason`` says why."""
 
     reason: str
     message: str = ""
@@ -59,5 +59,5 @@ class ContainerView:
 
 
 def should_restart(policy: str, exit_code: int) -> bool:
-    """Whether a container that has ended is started again."""
+    """Whether a container that has ended is restarted."""
     return policy == "Always" or (policy == "OnFailure" and exit_code != 0)

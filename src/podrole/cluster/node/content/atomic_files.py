@@ -22,7 +22,7 @@ _OURS = re.compile(r"\.\.\d{4}(_\d\d){5}\.\d{9}")
 
 
 def write_volume(directory: Path, files: Mapping[str, File], *, now: float) -> bool:
-    """Make ``files`` the content of ``directory``; return whether anything changed.
+    """Replace the content of ``directory`` by ``files``; return whether anything changed.
 
     Paths are relative and have been checked. What a process planted in the directory under a name of the volume is
     replaced, and never followed.
@@ -67,7 +67,7 @@ def _new_directory(directory: Path, now: float) -> Path:
 
 
 def _current(directory: Path) -> Path | None:
-    """Return the directory that ``..data`` leads to, if it is one that this module made in this very volume."""
+    """Return the directory that ``..data`` leads to, if this module made it in this volume."""
     try:
         name = os.readlink(directory / _DATA)  # noqa: PTH115 - the text, not the path
     except OSError:

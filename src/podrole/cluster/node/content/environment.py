@@ -1,4 +1,4 @@
-"""A container's environment and command line, as the kubelet makes them. All pure: what they refer to is passed in.
+"""A container's environment and command line, as the kubelet makes them. Pure: the objects referred to are passed in.
 
 https://kubernetes.io/docs/tasks/inject-data-application/define-environment-variable-container/
 """
@@ -17,7 +17,7 @@ from podrole.kube.quantity import in_units_of
 Reference = tuple[str, str]
 """``("configmaps", name)`` or ``("secrets", name)``, in the pod's namespace."""
 References = Mapping[Reference, Object | None]
-"""What was found for each reference; None where there is no such object."""
+"""The object of each reference; None if it does not exist."""
 
 _SINGULAR = {"configmaps": "configmap", "secrets": "secret"}
 _KIND = {"configmaps": "ConfigMap", "secrets": "Secret"}
@@ -138,7 +138,7 @@ def _key_of(resource: str, selector: Mapping[str, Any], pod: Object, found: Refe
 
 
 def field_of(pod: Object, path: str) -> str:
-    """Return a pod's field for the downward API. Raises ConfigProblem for a path that is not offered there."""
+    """Return a field of a pod for the downward API. Raises ConfigProblem for a path that it does not have."""
     metadata, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
     if match := _SUBSCRIPT.fullmatch(path):
         return str((metadata.get(match[1]) or {}).get(match[2], ""))

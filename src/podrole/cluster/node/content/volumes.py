@@ -37,7 +37,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class TokenWanted:
-    """A projected token: ``key`` tells two sources of one volume apart. An empty audience is the API server's own."""
+    """A projected token: ``key`` identifies the source in the volume. An empty audience is the API server's own."""
 
     key: str
     audience: str
@@ -45,7 +45,7 @@ class TokenWanted:
 
 
 def kind_of(volume: Mapping[str, Any]) -> str:
-    """Return the volume's kind. Raises MountProblem for one that local processes cannot have."""
+    """Return the volume's kind. Raises MountProblem for a kind that this node does not support."""
     kind = next((field for field, value in volume.items() if field != "name" and value is not None), "emptyDir")
     if kind not in SUPPORTED:
         raise MountProblem(
@@ -117,7 +117,7 @@ def _projected(
     node_resources: Mapping[str, str],
 ) -> dict[str, File]:
     if wanted := part.get("serviceAccountToken"):
-        # Narrower than the kubelet, which opens it to the pod's other users: here they would be the machine's.
+        # Stricter than the kubelet, which lets the pod's other users read it: here they would be users of this machine.
         token_mode = (DEFAULT_MODE if mode is None else mode) & TOKEN_MODE
         return {_safe(wanted["path"]): File(tokens[key].encode(), token_mode)}
     if source := part.get("configMap"):

@@ -55,7 +55,7 @@ def status_of(
     now: float,
     ended: Ended | None = None,
 ) -> Object:
-    """Return the pod's new status. Conditions that others own, and times of what did not change, stay."""
+    """Return the pod's new status. Keeps the conditions of others, and the times of conditions that did not change."""
     policy = pod["spec"].get("restartPolicy") or "Always"
     phase = "Failed" if ended else phase_of(policy, containers)
     old = pod.get("status") or {}

@@ -1,4 +1,4 @@
-"""Binding pods to the one node, as far as there is anything to decide: selectors, gates and how many fit. Pure."""
+"""Whether a pod can be bound to the one node: selectors, gates and the limit on processes. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from podrole.cluster.core.client import Object
 
 SCHEDULER = "default-scheduler"
 SIMULATE = "podrole.dev/simulate"
-"""The annotation by which a pod is only said to run: ``podrole.dev/simulate: "true"``."""
+"""The annotation of a pod that is reported as running and does not run: ``podrole.dev/simulate: "true"``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Unschedulable:
 
 
 def is_simulated(pod: Object) -> bool:
-    """Whether the pod is only to be said to run."""
+    """Whether the pod is only reported as running."""
     return (pod["metadata"].get("annotations") or {}).get(SIMULATE) == "true"
 
 

@@ -1,8 +1,8 @@
-"""What makes ``kubectl cp`` work where a container's path is another one on this machine.
+"""How ``kubectl cp`` works though a path of a container is another path on this machine.
 
 To copy from a pod, kubectl runs ``tar cf - /data/file`` in it and insists on member names that begin with
-``data/file``. The path was rewritten, so the names begin with the pod's own directory; GNU tar is told to write them as
-the container would.
+``data/file``. The path was rewritten, so the names begin with the pod's own directory; GNU tar gets an option to
+write the container's names.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from podrole.cluster.node.runtimes.process.paths import PathRule
 
 
 def keep_member_names(asked: Sequence[str], rewritten: list[str], rule: PathRule) -> list[str]:
-    """Return ``rewritten`` with tar told how members are called, if it is a tar that creates an archive."""
+    """Return ``rewritten``; for a tar that creates an archive, with options for the names of its members."""
     creates = len(asked) > 2 and asked[0].rpartition("/")[2] == "tar" and "c" in asked[1]
     if not creates:
         return rewritten

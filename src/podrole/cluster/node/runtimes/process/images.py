@@ -1,4 +1,4 @@
-"""Which images this node can stand in for, and with which local program.
+"""Which images the process runtime can run, and which local program replaces each.
 
 Nothing is pulled: an image is recognised by its repository, whatever its tag or digest, and its entry point becomes a
 program of this machine.
@@ -92,7 +92,7 @@ class Images:
         self._find_aws = find_aws or (lambda: find_beside_python("aws", self._python))
 
     def resolve(self, image: ImageReference) -> LocalImage:
-        """Return what runs in place of an image. Raises ImageProblem, worded for a person at kubectl."""
+        """Return what runs in place of an image. Raises ImageProblem, worded for a user of kubectl."""
         name = image.name
         if name in _SHELLS:
             return LocalImage(command=_SHELLS[name])
@@ -128,7 +128,7 @@ class Images:
 
 
 def find_beside_python(program: str, python: str) -> str | None:
-    """Return the program installed beside ``python``, else the one on the person's PATH."""
+    """Return the program installed beside ``python``, else the one on the PATH of the user."""
     beside = Path(python).parent / program
     if beside.is_file() and os.access(beside, os.X_OK):
         return str(beside)

@@ -8,7 +8,7 @@ import os
 
 
 class Writer:
-    """The writing end of a process's stdin. A process that does not read holds up its writer, not podrole."""
+    """The writing end of a process's stdin. A process that does not read delays its writer only."""
 
     def __init__(self, descriptor: int, *, owned: bool) -> None:
         self._descriptor = descriptor
@@ -45,7 +45,7 @@ class Writer:
         waiting = os.dup(self._descriptor)
         loop.add_writer(waiting, ready.set)
         try:
-            async with asyncio.timeout(1.0):  # then look whether it was closed meanwhile
+            async with asyncio.timeout(1.0):  # then check whether it was closed meanwhile
                 await ready.wait()
         except TimeoutError:
             pass

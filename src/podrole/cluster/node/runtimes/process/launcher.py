@@ -1,4 +1,4 @@
-"""What a container's process runs first: it ties itself to podrole, takes its limits, and becomes the program.
+"""What a container's process runs first: it arranges to die with podrole, sets limits, and becomes the program.
 
 A program of its own, run as ``python -I -S launcher.py``, because the calls here may only be made between fork and
 exec, where a process with threads must not run Python. It imports nothing of podrole.
@@ -25,7 +25,7 @@ MAX_OPEN_FILES = 4096
 
 
 def main(arguments: list[str]) -> None:
-    """Never returns: becomes the program, or reports and exits."""
+    """Become the program, or report a failure and exit. Never returns."""
     report, parent, tty, program = int(arguments[0]), int(arguments[1]), arguments[2], arguments[3]
     os.set_inheritable(report, False)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

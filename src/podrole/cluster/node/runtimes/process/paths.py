@@ -1,8 +1,8 @@
-"""The path rule: what a path means to a process that has no mount namespace.
+"""The path rule: where a path of a container lies on this machine.
 
-A container mounts a volume at ``/var/run/secrets/tokens``; here the files lie in the pod's own directory. So a path
-under a mountPath, wherever it is written in an environment value, the command or an argument, is rewritten to where
-the files are:
+A process has no mount namespace: the files of a volume at ``/var/run/secrets/tokens`` lie in the pod's directory. So a
+path under a mountPath, wherever it is written in an environment value, the command or an argument, is rewritten to
+where the files are:
 
 - only whole path segments count: with a mount at ``/data``, ``/data`` and ``/data/x`` are rewritten, ``/database``,
   ``x/data`` and ``$HOME/data`` are not;
@@ -11,7 +11,7 @@ the files are:
 - the longest mountPath wins; each path is rewritten once;
 - ``..`` and ``.`` are resolved first, as they would be in a container, so no path leads out of its mount.
 
-The rule cannot see paths that a program composes while it runs, nor those inside files. It is no sandbox.
+The rule cannot see paths that a program puts together while it runs, nor paths inside files. It is not a sandbox.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class PathRule:
         return None
 
     def rewrite(self, text: str) -> str:
-        """Return ``text`` with every path under a mount leading to this machine's file."""
+        """Return ``text`` with every path under a mount replaced by the path on this machine."""
         if self._pattern is None or "/" not in text:
             return text
         return self._pattern.sub(self._replace, text)

@@ -1,4 +1,4 @@
-"""From a container's configuration to what is executed: its variables, directories and command line."""
+"""What is executed for a container: its variables, directories and command line, from its configuration."""
 
 from __future__ import annotations
 

@@ -64,13 +64,13 @@ class Process:
                 signal.pidfd_send_signal(self._pidfd, number)
 
     async def resize(self, columns: int, rows: int) -> None:
-        """Tell the terminal its size, if there is one."""
+        """Set the size of the terminal, if there is one."""
         if self.terminal is not None:
             size = struct.pack("HHHH", max(0, min(rows, 65535)), max(0, min(columns, 65535)), 0, 0)
             fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, size)
 
     def hold(self, held: bool) -> None:
-        """Stop reading output, or go on: a reader that cannot keep up holds up the process, as a pipe would."""
+        """Stop or resume reading output, so that a slow reader holds up the process, as a pipe does."""
         if held == self._held:
             return
         self._held = held
@@ -97,13 +97,13 @@ class Process:
         code = await asyncio.shield(self._exited)
         if self._mark is not None:
             await asyncio.to_thread(end_marked, f"{MARK}={self._mark}", self.pid)
-        self._popen.wait()  # only now is its pid given back: until here nothing else could be taken for its session
+        self._popen.wait()  # frees its pid; until here no other process can have it
         await self._drain()
         self._close()
         return code
 
     async def _drain(self) -> None:
-        """Read what is left, for as long as it takes a reader, but not for as long as a stray process keeps it open."""
+        """Read what is left. A slow reader is waited for; a stray process that keeps the output open is not."""
         while not self._drained.is_set():
             try:
                 async with asyncio.timeout(DRAIN_SECONDS):
@@ -131,7 +131,7 @@ class Process:
             data = os.read(descriptor, CHUNK)
         except BlockingIOError:
             return
-        except OSError as problem:  # a terminal whose last process is gone says EIO
+        except OSError as problem:  # EIO: the last process of the terminal has ended
             if problem.errno != errno.EIO:
                 raise
             data = b""

@@ -1,4 +1,4 @@
-"""Whose process is whose: what /proc says, the record of what was started, and ending all of it.
+"""Which processes belong to podrole: the records of what was started, /proc, and ending all of them.
 
 A process is ended only where it is certain that podrole started it: its environment carries a random mark that podrole
 gave it, or it belongs to a session whose leader is still the very process that was recorded. So a pid that the system
@@ -41,13 +41,13 @@ def boot_id() -> str:
 
 
 def start_time(pid: int) -> int | None:
-    """Return when a process was started, in clock ticks after boot; None if there is none."""
+    """Return when a process was started, in clock ticks after boot; None if the process does not exist."""
     fields = _stat(pid)
     return int(fields[19]) if fields else None
 
 
 def record_process(directory: Path, mark: str, pid: int) -> Path | None:
-    """Note a process in ``directory``; None if it has ended already."""
+    """Record a process in ``directory`` and return the file; None if the process has ended already."""
     started = start_time(pid)
     if started is None:
         return None
@@ -57,7 +57,7 @@ def record_process(directory: Path, mark: str, pid: int) -> Path | None:
 
 
 def read_records(directory: Path) -> list[tuple[Path, Recorded]]:
-    """Return the notes of an earlier podrole; one that cannot be read is left out."""
+    """Return the records of an earlier podrole, without those that cannot be read."""
     found = []
     for path in directory.glob("*.json"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -67,7 +67,7 @@ def read_records(directory: Path) -> list[tuple[Path, Recorded]]:
 
 
 def end_recorded(directory: Path, mark_name: str) -> int:
-    """End whatever an earlier podrole left running and forget its notes; return how many processes that were."""
+    """End all that an earlier podrole left running and delete its records; return the number of processes."""
     ended = 0
     for path, note in read_records(directory):
         if note.boot == boot_id():
@@ -80,9 +80,8 @@ def end_recorded(directory: Path, mark_name: str) -> int:
 def end_marked(mark: str, session: int | None) -> int:
     """Kill every process with ``mark`` (``NAME=value``) in its environment or of ``session``; return how many.
 
-    Looks again until none is left and none can have been missed: one that started another behind the look's back, and
-    ended, would leave it unseen. ``session`` is trusted: pass it
-    only while its leader has not been waited for, or is known to be the recorded one.
+    Looks again until none is left and none can have been missed: a process can start another after it was listed.
+    ``session`` is trusted: pass it only while its leader has not been waited for, or is known to be the recorded one.
     """
     needle = mark.encode()
     ended: set[int] = set()
@@ -95,7 +94,7 @@ def end_marked(mark: str, session: int | None) -> int:
         for pid in alive:
             _kill(pid, needle, session)
         ended.update(alive)
-        time.sleep(0.002)  # the kernel needs a moment to end them
+        time.sleep(0.002)  # time for the kernel to end them
     return len(ended)
 
 
@@ -105,7 +104,7 @@ def _kill(pid: int, mark: bytes, session: int | None) -> None:
     except OSError:
         return
     try:
-        if _is_ours(pid, mark, session):  # asked again: now the descriptor holds on to this very process
+        if _is_ours(pid, mark, session):  # checked again: the descriptor now refers to one process, whatever its pid
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)
     except OSError:
         pass

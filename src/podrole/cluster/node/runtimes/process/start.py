@@ -94,7 +94,7 @@ async def start(
 
 
 async def _reported(descriptor: int, process: Process) -> str | None:
-    """Wait for the launcher to become the program; return why it could not."""
+    """Wait until the launcher has become the program; return why it could not, or None."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     os.set_blocking(descriptor, False)
