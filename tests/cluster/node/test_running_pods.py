@@ -169,7 +169,7 @@ async def test_an_unknown_image_is_an_image_pull_error_with_back_off(
         )
 
     pod = await cluster.until("pods", "default", "p", waits("ErrImagePull"))
-    assert "what it can run: amazon/aws-cli" in state_of(pod)[1]["message"]
+    assert "it can run amazon/aws-cli" in state_of(pod)[1]["message"]
     assert pod["status"]["phase"] == "Pending"
     time.turn(2)
     await cluster.until("pods", "default", "p", waits("ImagePullBackOff"))
@@ -218,7 +218,7 @@ async def test_an_unsupported_volume_says_what_is_supported(run_pod: Any, cluste
         return [message for reason, message in await cluster.events_of("p") if reason == "FailedMount"]
 
     (message,) = await eventually(messages)
-    assert "volumes of kind hostPath are not supported" in message
+    assert "this node does not support volumes of kind hostPath; it supports emptyDir" in message
 
 
 async def test_the_deadline_of_a_pod_ends_it(run_pod: Any, running: Any, finished: Any, time: Any) -> None:

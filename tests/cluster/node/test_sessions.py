@@ -109,7 +109,7 @@ async def test_commands_count_towards_the_limit_of_processes(make_node: Any, run
         await run_pod("exec sleep 1000")
         pod = await running()
         first = await node.exec(pod, "c", ["sleep", "1000"], StreamOptions())
-        with pytest.raises(StatusError, match="which is its limit") as raised:
+        with pytest.raises(StatusError, match="this node runs at most 2 processes") as raised:
             await node.exec(pod, "c", ["true"], StreamOptions())
         assert raised.value.http_status == 429
         await first.close()
@@ -250,9 +250,12 @@ async def test_ports_are_probed_on_loopback(
 @pytest.mark.parametrize(
     ("probe", "message"),
     [
-        ({"httpGet": {"port": 80, "host": "example.com"}}, "probes of this node reach loopback only, not example.com"),
+        (
+            {"httpGet": {"port": 80, "host": "example.com"}},
+            "probes of this node reach only the pod itself and loopback, not example.com",
+        ),
         ({"tcpSocket": {"port": "none"}}, "dial tcp 127.0.0.1:0: connect: "),
-        ({"grpc": {"port": 1}}, "this node has no probes of kind grpc; it has exec, httpGet and tcpSocket"),
+        ({"grpc": {"port": 1}}, "this node does not support grpc probes; it supports exec, httpGet and tcpSocket"),
     ],
 )
 async def test_a_probe_that_cannot_succeed_says_why(

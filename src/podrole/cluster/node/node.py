@@ -145,7 +145,9 @@ class Node:
         _, _, running = self._running(pod, container)
         if self._pods.used() + len(self._sessions) >= self._settings.max_processes:
             raise StatusError(
-                429, "TooManyRequests", f"this node runs {self._settings.max_processes} processes, which is its limit"
+                429,
+                "TooManyRequests",
+                f"this node runs at most {self._settings.max_processes} processes, and they run already",
             )
         session = await ExecSession.start(running, command, options, self._sessions.discard)
         self._sessions.add(session)
@@ -159,7 +161,9 @@ class Node:
     def _container(self, pod: Object, name: str) -> Container | None:
         known = self._pods.get(pod["metadata"]["uid"])
         if isinstance(known, SimulatedPod):
-            raise bad_request(f'pod "{pod["metadata"]["name"]}" is only simulated (annotation podrole.dev/simulate)')
+            raise bad_request(
+                f'pod "{pod["metadata"]["name"]}" is only simulated: it has the annotation podrole.dev/simulate'
+            )
         return next((each for each in known.containers if each.name == name), None) if known else None
 
     def _running(self, pod: Object, name: str) -> tuple[Container, ContainerRun, RunningContainer]:

@@ -46,7 +46,9 @@ async def check(
     if tcp := handler.get("tcpSocket"):
         return await _tcp(tcp, container, address, seconds)
     kinds = ", ".join(sorted(key for key in handler if isinstance(handler[key], Mapping)))
-    return Result(False, f"this node has no probes of kind {kinds or 'none'}; it has exec, httpGet and tcpSocket")
+    return Result(
+        False, f"this node does not support {kinds or 'such'} probes; it supports exec, httpGet and tcpSocket"
+    )
 
 
 async def watch(
@@ -132,4 +134,4 @@ def _out_of_reach(host: str, address: str) -> Result | None:
         reached = host == address or ipaddress.ip_address(host).is_loopback
     except ValueError:
         reached = host == "localhost"
-    return None if reached else Result(False, f"probes of this node reach loopback only, not {host}")
+    return None if reached else Result(False, f"probes of this node reach only the pod itself and loopback, not {host}")

@@ -118,7 +118,7 @@ def _value_from(
         return field_of(pod, selector["fieldPath"])
     if selector := origin.get("resourceFieldRef"):
         return resource_of(pod, container, selector, node_resources)
-    raise ConfigProblem(f"this node cannot take an environment value from {', '.join(sorted(origin))}")
+    raise ConfigProblem(f"this node does not support environment values from {', '.join(sorted(origin))}")
 
 
 def _key_of(resource: str, selector: Mapping[str, Any], pod: Object, found: References) -> str | None:

@@ -48,10 +48,7 @@ def kind_of(volume: Mapping[str, Any]) -> str:
     """Return the volume's kind. Raises MountProblem for a kind that this node does not support."""
     kind = next((field for field, value in volume.items() if field != "name" and value is not None), "emptyDir")
     if kind not in SUPPORTED:
-        raise MountProblem(
-            f"volumes of kind {kind} are not supported by this node, which runs pods as local processes; "
-            f"it has {', '.join(SUPPORTED)}"
-        )
+        raise MountProblem(f"this node does not support volumes of kind {kind}; it supports {', '.join(SUPPORTED)}")
     return kind
 
 
@@ -126,7 +123,7 @@ def _projected(
         return _entries("secrets", source["name"], source, mode, found)
     if source := part.get("downwardAPI"):
         return _downward(source, mode, pod, node_resources)
-    raise MountProblem(f"projected sources of kind {', '.join(sorted(part))} are not supported by this node")
+    raise MountProblem(f"this node does not support projected sources of kind {', '.join(sorted(part))}")
 
 
 def _entries(

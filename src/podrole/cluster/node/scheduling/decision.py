@@ -56,7 +56,7 @@ def decide(pod: Object, *, node_labels: Mapping[str, str], free: int) -> Fits | 
     wanted = processes_of(pod)
     if wanted > free:
         return Unschedulable(
-            "0/1 nodes are available: 1 Too many pods. This node runs as many processes as its limit allows; "
-            f"the pod, which needs {wanted}, waits until others have ended."
+            "0/1 nodes are available: 1 Too many pods. The node already runs as many processes as its limit allows; "
+            f"this pod needs {wanted} and waits until others end."
         )
     return Fits()

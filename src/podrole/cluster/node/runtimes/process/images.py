@@ -115,8 +115,8 @@ class Images:
         if name in _PAUSE:
             return LocalImage(entrypoint=("sleep", "infinity"), runs="sleep infinity")
         raise ImageProblem(
-            f'failed to pull and unpack image "{image.text}": this cluster runs pods as local processes and pulls no '
-            f"images; what it can run: {', '.join(RUNNABLE)} (with any tag)"
+            f'failed to pull and unpack image "{image.text}": this cluster runs pods as processes of this '
+            f"machine and pulls no images; it can run {', '.join(RUNNABLE)} (with any tag)"
         )
 
     def path(self) -> str:

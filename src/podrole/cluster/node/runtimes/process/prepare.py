@@ -87,8 +87,7 @@ def _rule(config: ContainerConfig) -> PathRule:
     mounts = {mount.path: mount for mount in config.mounts}
     if "/" in mounts:
         raise MountProblem(
-            f'mountPath "/" of container {config.name} is not possible here: '
-            "it would stand for every file of this machine"
+            f'container {config.name} cannot have the mountPath "/" here: it would stand for every file of this machine'
         )
     implied = {path: Mount(path, str(config.directory / name)) for path, name in OWN_DIRECTORIES.items()}
     return PathRule((implied | mounts).values())
