@@ -26,6 +26,7 @@ class Dispatcher:
         self.patches = patches
         self.policies: dict[str, str] = {}
         self.asked: list[tuple[str, int]] = []
+        self.concerned = True
 
     def registered(self) -> list[NumberedWebhook]:
         return [
@@ -39,7 +40,7 @@ class Dispatcher:
         return {}
 
     def is_called(self, *_: Any, **__: Any) -> bool:
-        return True
+        return self.concerned
 
     async def ask(self, hook: NumberedWebhook, request: AdmissionAttributes, round_: int = 0) -> Any:
         self.asked.append((hook.name, round_))
@@ -131,8 +132,9 @@ async def test_what_a_patch_leaves_must_be_an_object_of_its_kind() -> None:
     def redecode(*_: Any) -> Any:
         raise bad_request("not a pod")
 
-    with pytest.raises(StatusError, match="not a pod"):
+    with pytest.raises(StatusError, match="not a pod") as refused:
         await admit(admission_request(), ADD_LABEL, redecode=redecode)
+    assert refused.value.http_status == 400
 
 
 CHANGE = {name: [{"op": "add", "path": f"/metadata/{name}", "value": "x"}] for name in ("a", "b")}
@@ -190,3 +192,17 @@ async def test_the_audit_annotations_of_an_unchanged_object_have_no_patch() -> N
     assert request.audit == {
         "mutation.webhook.admission.k8s.io/round_0_index_0": '{"configuration":"c","webhook":"w","mutated":false}'
     }
+
+
+async def test_a_webhook_that_a_request_does_not_concern_is_not_called() -> None:
+    dispatcher = Dispatcher(w=ADD_LABEL)
+    dispatcher.concerned = False
+    request, state = admission_request(), ReinvocationState()
+    await webhooks(dispatcher).admit(request, state)
+    assert (dispatcher.asked, request.trace, state.changed) == ([], [], False)
+
+
+async def test_a_first_round_without_a_change_needs_no_second_one() -> None:
+    state = ReinvocationState()
+    await webhooks(Dispatcher(a=[], b=CHANGE_NOTHING)).admit(admission_request(), state)
+    assert not state.changed

@@ -36,10 +36,12 @@ class NumberedWebhook:
 
     @property
     def name(self) -> str:
+        """The name of the webhook."""
         return self.registered.name
 
     @property
     def webhook(self) -> Mapping[str, Any]:
+        """The webhook as it is registered."""
         return self.registered.webhook
 
 

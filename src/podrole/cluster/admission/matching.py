@@ -33,10 +33,12 @@ class RegisteredWebhook:
 
     @property
     def name(self) -> str:
+        """The name of the webhook."""
         return str(self.webhook["name"])
 
     @property
     def key(self) -> tuple[str, str]:
+        """What identifies the webhook: the names of its configuration and of itself."""
         return self.configuration, self.name
 
 

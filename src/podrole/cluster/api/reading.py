@@ -192,6 +192,7 @@ class Reads:
 
     @property
     def revision(self) -> int:
+        """The revision of the last committed write."""
         return self._store.revision
 
 

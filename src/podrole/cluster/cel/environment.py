@@ -65,6 +65,7 @@ def plain_error(text: str) -> str:
 
 @functools.lru_cache(maxsize=8)
 def environment(decide: Decide | None) -> Any:
+    """Return the CEL environment; ``decide`` answers checks of the ``authorizer`` variable, None refuses them."""
     from cel_expr_python import cel
     from cel_expr_python.ext import ext_optional, ext_strings
 

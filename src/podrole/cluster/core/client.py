@@ -28,11 +28,15 @@ class ClusterClient(Protocol):
     Every method raises ``podrole.cluster.core.errors.StatusError`` with the Status that an HTTP client would get.
     """
 
-    async def get(self, resource: str, namespace: str | None, name: str) -> Object: ...
+    async def get(self, resource: str, namespace: str | None, name: str) -> Object:
+        """Return an object."""
+        ...
 
     async def list(
         self, resource: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""
-    ) -> list[Object]: ...
+    ) -> list[Object]:
+        """Return the objects that the selectors select, in order."""
+        ...
 
     def watch(
         self, resource: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""
@@ -40,7 +44,9 @@ class ClusterClient(Protocol):
         """Yield the existing objects, then every change, until closed. It never ends by itself and misses no event."""
         ...
 
-    async def create(self, resource: str, namespace: str | None, body: Object) -> Object: ...
+    async def create(self, resource: str, namespace: str | None, body: Object) -> Object:
+        """Create an object and return it."""
+        ...
 
     async def update(
         self, resource: str, namespace: str | None, name: str, body: Object, *, subresource: str = ""
@@ -50,7 +56,9 @@ class ClusterClient(Protocol):
 
     async def merge_patch(
         self, resource: str, namespace: str | None, name: str, patch: Mapping[str, Any], *, subresource: str = ""
-    ) -> Object: ...
+    ) -> Object:
+        """Apply a JSON merge patch (RFC 7396) and return the object."""
+        ...
 
     async def delete(
         self,

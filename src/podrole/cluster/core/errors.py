@@ -40,26 +40,32 @@ class FieldError:
 
 
 def required(field: str, detail: str = "") -> FieldError:
+    """Return the error of a field that must be set."""
     return FieldError("FieldValueRequired", field, f"Required value: {detail}" if detail else "Required value")
 
 
 def invalid(field: str, value: object, detail: str) -> FieldError:
+    """Return the error of a field with an invalid value; ``why`` says what is wrong with it."""
     return FieldError("FieldValueInvalid", field, f"Invalid value: {quoted(value)}: {detail}")
 
 
 def forbidden(field: str, detail: str) -> FieldError:
+    """Return the error of a field that may not be set or changed."""
     return FieldError("FieldValueForbidden", field, f"Forbidden: {detail}")
 
 
 def duplicate(field: str, value: object) -> FieldError:
+    """Return the error of a value that appears twice."""
     return FieldError("FieldValueDuplicate", field, f"Duplicate value: {quoted(value)}")
 
 
 def not_found(field: str, value: object) -> FieldError:
+    """Return the error of a reference to something that does not exist."""
     return FieldError("FieldValueNotFound", field, f"Not found: {quoted(value)}")
 
 
 def not_supported(field: str, value: object, supported: Sequence[str]) -> FieldError:
+    """Return the error of a value that is not one of the supported ones."""
     choices = ", ".join(json.dumps(choice) for choice in sorted(supported))
     return FieldError(
         "FieldValueNotSupported", field, f"Unsupported value: {quoted(value)}: supported values: {choices}"
@@ -67,6 +73,7 @@ def not_supported(field: str, value: object, supported: Sequence[str]) -> FieldE
 
 
 def too_long(field: str, limit: int) -> FieldError:
+    """Return the error of a value that is longer than allowed."""
     return FieldError("FieldValueTooLong", field, f"Too long: may not be more than {limit} bytes")
 
 
@@ -126,14 +133,17 @@ def _qualified(group: str, name: str) -> str:
 
 
 def bad_request(message: str) -> StatusError:
+    """Return a BadRequest (400)."""
     return StatusError(400, "BadRequest", message)
 
 
 def unauthorized() -> StatusError:
+    """Return the Unauthorized (401) answer to an invalid token."""
     return StatusError(401, "Unauthorized", "Unauthorized")
 
 
 def resource_not_found(group: str, resource: str, name: str) -> StatusError:
+    """Return the NotFound (404) answer for an object."""
     return StatusError(
         404,
         "NotFound",
@@ -143,6 +153,7 @@ def resource_not_found(group: str, resource: str, name: str) -> StatusError:
 
 
 def already_exists(group: str, resource: str, name: str) -> StatusError:
+    """Return the AlreadyExists (409) answer to a create."""
     return StatusError(
         409,
         "AlreadyExists",
@@ -163,6 +174,7 @@ def no_unique_name(group: str, resource: str, name: str) -> StatusError:
 
 
 def conflict(group: str, resource: str, name: str, why: str) -> StatusError:
+    """Return a Conflict (409) for an object; ``why`` says what has changed."""
     return StatusError(
         409,
         "Conflict",
@@ -177,6 +189,7 @@ MODIFIED = "the object has been modified; please apply your changes to the lates
 def resource_forbidden(
     group: str, resource: str, name: str, why: str, *, causes: Sequence[Mapping[str, str]] = ()
 ) -> StatusError:
+    """Return a Forbidden (403) for an object."""
     subject = _qualified(group, resource)
     if name:
         subject = f"{subject} {quoted(name)}"
@@ -187,6 +200,7 @@ def resource_forbidden(
 
 
 def invalid_object(group: str, kind: str, name: str, errors: Sequence[FieldError]) -> StatusError:
+    """Return an Invalid (422) with the errors of an object."""
     texts = list(dict.fromkeys(f"{error.field}: {error.message}" for error in errors))
     text = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     causes = [{"reason": error.reason, "message": error.message, "field": error.field} for error in errors]
@@ -204,6 +218,7 @@ def unprocessable() -> StatusError:
 
 
 def method_not_supported(group: str, resource: str, verb: str) -> StatusError:
+    """Return the MethodNotAllowed (405) answer to a verb that a resource does not have."""
     return StatusError(
         405,
         "MethodNotAllowed",
@@ -213,16 +228,19 @@ def method_not_supported(group: str, resource: str, verb: str) -> StatusError:
 
 
 def method_not_allowed() -> StatusError:
+    """Return the MethodNotAllowed (405) answer to an HTTP method."""
     return StatusError(
         405, "MethodNotAllowed", "the server does not allow this method on the requested resource", details={}
     )
 
 
 def path_not_found() -> StatusError:
+    """Return the NotFound (404) answer to an unknown path."""
     return StatusError(404, "NotFound", "the server could not find the requested resource", details={})
 
 
 def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
+    """Return the UnsupportedMediaType (415) answer to a body."""
     return StatusError(
         415,
         "UnsupportedMediaType",
@@ -231,18 +249,22 @@ def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
 
 
 def not_acceptable(accepted: Sequence[str]) -> StatusError:
+    """Return the NotAcceptable (406) answer to a request whose ``Accept`` names no form that the server has."""
     return StatusError(406, "NotAcceptable", f"only the following media types are accepted: {', '.join(accepted)}")
 
 
 def too_large(what: str) -> StatusError:
+    """Return the RequestEntityTooLarge (413) answer to a body."""
     return StatusError(413, "RequestEntityTooLarge", f"Request entity too large: {what}")
 
 
 def expired(message: str) -> StatusError:
+    """Return an Expired (410): the client has to list again."""
     return StatusError(410, "Expired", message)
 
 
 def internal(message: str) -> StatusError:
+    """Return an InternalError (500)."""
     return StatusError(
         500,
         "InternalError",
@@ -252,6 +274,7 @@ def internal(message: str) -> StatusError:
 
 
 def unavailable(message: str) -> StatusError:
+    """Return a ServiceUnavailable (503)."""
     return StatusError(503, "ServiceUnavailable", message)
 
 

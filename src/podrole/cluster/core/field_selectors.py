@@ -46,6 +46,7 @@ class FieldSelector:
     terms: tuple[tuple[str, Getter, str, bool], ...] = ()
 
     def matches(self, obj: Object) -> bool:
+        """Say whether the object is selected."""
         return all((get(obj) == value) is equal for _, get, value, equal in self.terms)
 
     def exactly(self, field: str) -> str | None:

@@ -27,6 +27,7 @@ class Requirement:
     values: frozenset[str] = frozenset()
 
     def holds(self, labels: Mapping[str, str]) -> bool:
+        """Say whether the condition holds for these labels."""
         value = labels.get(self.key)
         match self.operator:
             case "In":
@@ -55,6 +56,7 @@ class LabelSelector:
     requirements: tuple[Requirement, ...] = ()
 
     def matches(self, labels: Mapping[str, str] | None) -> bool:
+        """Say whether an object with these labels is selected."""
         return all(one.holds(labels or {}) for one in self.requirements)
 
 

@@ -79,10 +79,14 @@ class StreamSession(Protocol):
 class NodeApi(Protocol):
     """``pod`` is the stored object; ``container`` names one of its containers, which the API has checked."""
 
-    async def logs(self, pod: Object, container: str, options: LogOptions) -> AsyncIterator[bytes]: ...
+    async def logs(self, pod: Object, container: str, options: LogOptions) -> AsyncIterator[bytes]:
+        """Return a container's output."""
+        ...
 
-    async def exec(
-        self, pod: Object, container: str, command: Sequence[str], options: StreamOptions
-    ) -> StreamSession: ...
+    async def exec(self, pod: Object, container: str, command: Sequence[str], options: StreamOptions) -> StreamSession:
+        """Run a command in a container."""
+        ...
 
-    async def attach(self, pod: Object, container: str, options: StreamOptions) -> StreamSession: ...
+    async def attach(self, pod: Object, container: str, options: StreamOptions) -> StreamSession:
+        """Attach to the main process of a container."""
+        ...

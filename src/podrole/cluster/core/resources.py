@@ -24,6 +24,7 @@ class Subresource:
 
     @property
     def api_version(self) -> str:
+        """The group and version of its kind."""
         return f"{self.group}/{self.version}" if self.group else self.version or "v1"
 
 
@@ -52,10 +53,12 @@ class Resource:
 
     @property
     def singular(self) -> str:
+        """The singular name."""
         return self.kind.lower()
 
     @property
     def api_version(self) -> str:
+        """The group and version."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
@@ -69,6 +72,7 @@ class Resource:
         return "list" in self.verbs
 
     def subresource(self, name: str) -> Subresource | None:
+        """Return a subresource by its name, None if there is none."""
         return next((one for one in self.subresources if one.name == name), None)
 
 

@@ -18,7 +18,9 @@ LONGEST_NAP_SECONDS = 5.0
 class Time(Protocol):
     """Both take and give epoch seconds."""
 
-    def now(self) -> float: ...
+    def now(self) -> float:
+        """Return the time."""
+        ...
 
     async def sleep_until(self, moment: float) -> None:
         """Return once ``now() >= moment``."""

@@ -43,6 +43,7 @@ ANONYMOUS = User("system:anonymous", groups=(UNAUTHENTICATED,))
 
 
 def service_account_groups(namespace: str) -> tuple[str, ...]:
+    """Return the groups of every service account in a namespace."""
     return (SERVICE_ACCOUNTS, f"{SERVICE_ACCOUNTS}:{namespace}", AUTHENTICATED)
 
 

@@ -28,6 +28,7 @@ async def send_bytes(request: Request, status: int, body: bytes, headers: Iterab
 
 
 async def send_text(request: Request, status: int, text: str) -> None:
+    """Send a plain text."""
     headers = [asgi.TEXT, _NO_CACHE, (b"x-content-type-options", b"nosniff")]
     await send_bytes(request, status, text.encode(), headers)
 

@@ -64,6 +64,7 @@ class Request:
 
     @property
     def query(self) -> dict[str, list[str]]:
+        """The query parameters, each with its values in order."""
         if self._query is None:
             text = self.query_string.decode("utf-8", "replace")
             self._query = parse_qs(text, keep_blank_values=True, max_num_fields=1000) if text else {}

@@ -49,6 +49,7 @@ class RecentRefusals:
         self._refused: dict[tuple[str, ...], tuple[float, StatusError]] = {}
 
     def remember(self, request: Request, refused: StatusError) -> None:
+        """Keep the refusal of a request. If there are too many, the oldest is dropped."""
         if len(self._refused) >= _REMEMBERED_REFUSALS:
             self._refused.pop(next(iter(self._refused)))
         self._refused[_identity(request)] = (time.monotonic(), refused)

@@ -120,6 +120,7 @@ class Reviews:
 
 
 def call_group(review: Object) -> str:
+    """Return the API group of a review."""
     return str(review["apiVersion"]).partition("/")[0]
 
 

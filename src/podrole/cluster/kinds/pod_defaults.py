@@ -29,6 +29,7 @@ def default_pod(pod: Object) -> None:
 
 
 def default_pod_spec(spec: Object) -> None:
+    """Fill in the defaults of a pod spec, in a pod or in a template."""
     spec.setdefault("restartPolicy", "Always")
     spec.setdefault("terminationGracePeriodSeconds", 30)
     spec.setdefault("dnsPolicy", "ClusterFirst")

@@ -49,6 +49,7 @@ class WriterIdentity:
     subresource: str = ""
 
     def identity(self, operation: Any, name: str | None = None) -> Manager:
+        """Return the manager of the write, by which its fields are managed."""
         return Manager(name or self.manager, operation, self.resource.api_version, self.subresource)
 
 

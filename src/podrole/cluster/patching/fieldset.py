@@ -34,6 +34,7 @@ class FieldSet:
     __hash__ = None  # type: ignore[assignment] # a set that can change is no key
 
     def add(self, path: Path) -> None:
+        """Add a path."""
         node = self
         for element in path[:-1]:
             node = node.children.setdefault(element, FieldSet())
@@ -44,6 +45,7 @@ class FieldSet:
         return self.children.get(element) or FieldSet()
 
     def paths(self, prefix: Path = ()) -> Iterator[Path]:
+        """Yield the paths in order."""
         for member in sorted(self.members):
             yield (*prefix, member)
         for element in sorted(self.children):
@@ -97,6 +99,7 @@ class FieldSet:
         return FieldSet(members, children)
 
     def to_fields_v1(self) -> dict[str, Any]:
+        """Return the set in the form of FieldsV1."""
         result: dict[str, Any] = {}
         for element in sorted(self.members | {key for key, below in self.children.items() if below}):
             below = self.children.get(element)

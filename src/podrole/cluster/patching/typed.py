@@ -41,6 +41,7 @@ class FieldComparison:
 
     @property
     def changed(self) -> FieldSet:
+        """The fields that were added or modified."""
         return self.added | self.modified
 
 
@@ -73,6 +74,7 @@ def _json(value: Any) -> str:
 
 
 def describe_path(path: Path) -> str:
+    """Return a path as kube-apiserver writes it in an error."""
     return "." + ".".join(element[2:] for element in path)
 
 

@@ -19,9 +19,11 @@ class Document:
 
     @classmethod
     def of(cls, value: Any, content_type: str = "application/json") -> Document:
+        """Return the document of a value, as JSON."""
         body = msgspec.json.encode(value)
         return cls(body, hashlib.sha512(body).hexdigest().upper(), content_type)
 
     @property
     def etag(self) -> str:
+        """The ETag header."""
         return f'"{self.hash}"'

@@ -47,10 +47,12 @@ def since(time: str | None, now: float) -> str:
 
 
 def seconds_of(time: str) -> float:
+    """Return an RFC 3339 time in seconds since 1970."""
     return datetime.fromisoformat(time).timestamp()
 
 
 def age(obj: Object, now: float) -> str:
+    """Return an object's age."""
     return since(obj["metadata"].get("creationTimestamp"), now)
 
 
@@ -67,12 +69,15 @@ def selector(value: Mapping[str, Any] | None) -> str:
 
 
 def labels(value: Mapping[str, str] | None) -> str:
+    """Return labels on one line."""
     return ",".join(f"{key}={one}" for key, one in sorted((value or {}).items())) or NONE
 
 
 def names(containers: Any) -> str:
+    """Return the names of containers."""
     return ",".join(one.get("name", "") for one in containers)
 
 
 def images(containers: Any) -> str:
+    """Return the images of containers."""
     return ",".join(one.get("image", "") for one in containers)

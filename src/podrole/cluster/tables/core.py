@@ -17,23 +17,28 @@ def named_cells(obj: Object, now: float) -> list[Any]:
 
 
 def namespace_cells(namespace: Object, now: float) -> list[Any]:
+    """Return the cells of a Namespace."""
     return [namespace["metadata"]["name"], namespace.get("status", {}).get("phase", ""), age(namespace, now)]
 
 
 def config_map_cells(config_map: Object, now: float) -> list[Any]:
+    """Return the cells of a ConfigMap."""
     count = len(config_map.get("data", {})) + len(config_map.get("binaryData", {}))
     return [config_map["metadata"]["name"], count, age(config_map, now)]
 
 
 def secret_cells(secret: Object, now: float) -> list[Any]:
+    """Return the cells of a Secret."""
     return [secret["metadata"]["name"], secret.get("type", ""), len(secret.get("data", {})), age(secret, now)]
 
 
 def webhook_cells(configuration: Object, now: float) -> list[Any]:
+    """Return the cells of a webhook configuration."""
     return [configuration["metadata"]["name"], len(configuration.get("webhooks", ())), age(configuration, now)]
 
 
 def event_cells(event: Object, now: float) -> list[Any]:
+    """Return the cells of an Event."""
     first = event.get("firstTimestamp") or event.get("eventTime")
     series = event.get("series", {})
     last = series.get("lastObservedTime") or event.get("lastTimestamp") or first
@@ -63,6 +68,7 @@ def _source(event: Object) -> str:
 
 
 def node_cells(node: Object, now: float) -> list[Any]:
+    """Return the cells of a Node."""
     status = node.get("status", {})
     info = status.get("nodeInfo", {})
     addresses = {one.get("type"): one.get("address") for one in status.get("addresses", ())}
@@ -95,6 +101,7 @@ def _roles(node: Object) -> str:
 
 
 def service_cells(service: Object, now: float) -> list[Any]:
+    """Return the cells of a Service."""
     spec = service["spec"]
     kind = spec.get("type", "")
     return [

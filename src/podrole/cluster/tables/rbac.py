@@ -10,10 +10,12 @@ Object = dict[str, Any]
 
 
 def role_cells(role: Object, _now: float) -> list[Any]:
+    """Return the cells of a Role or ClusterRole."""
     return [role["metadata"]["name"], role["metadata"].get("creationTimestamp", "")]
 
 
 def binding_cells(binding: Object, now: float) -> list[Any]:
+    """Return the cells of a RoleBinding or ClusterRoleBinding."""
     role = binding["roleRef"]
     subjects = binding.get("subjects", ())
     return [

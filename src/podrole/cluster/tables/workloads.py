@@ -15,6 +15,7 @@ def _template_cells(spec: Object) -> list[Any]:
 
 
 def deployment_cells(deployment: Object, now: float) -> list[Any]:
+    """Return the cells of a Deployment."""
     spec, status = deployment["spec"], deployment.get("status", {})
     return [
         deployment["metadata"]["name"],
@@ -27,6 +28,7 @@ def deployment_cells(deployment: Object, now: float) -> list[Any]:
 
 
 def replica_set_cells(replica_set: Object, now: float) -> list[Any]:
+    """Return the cells of a ReplicaSet."""
     spec, status = replica_set["spec"], replica_set.get("status", {})
     return [
         replica_set["metadata"]["name"],
@@ -39,6 +41,7 @@ def replica_set_cells(replica_set: Object, now: float) -> list[Any]:
 
 
 def disruption_budget_cells(budget: Object, now: float) -> list[Any]:
+    """Return the cells of a PodDisruptionBudget."""
     spec = budget.get("spec", {})
     return [
         budget["metadata"]["name"],
@@ -50,6 +53,7 @@ def disruption_budget_cells(budget: Object, now: float) -> list[Any]:
 
 
 def job_cells(job: Object, now: float) -> list[Any]:
+    """Return the cells of a Job."""
     spec, status = job["spec"], job.get("status", {})
     succeeded = status.get("succeeded", 0)
     if "completions" in spec:
@@ -83,6 +87,7 @@ def _job_status(job: Object) -> str:
 
 
 def cron_job_cells(cron_job: Object, now: float) -> list[Any]:
+    """Return the cells of a CronJob."""
     spec, status = cron_job["spec"], cron_job.get("status", {})
     last = status.get("lastScheduleTime")
     template = spec["jobTemplate"]["spec"]["template"]["spec"]

@@ -24,6 +24,7 @@ _REQUIRED_KEYS: Mapping[str, tuple[str, ...]] = {
 
 
 def validate_config_map(config_map: Object) -> list[FieldError]:
+    """Check a ConfigMap: its keys and its size."""
     data, binary = config_map.get("data", {}), config_map.get("binaryData", {})
     errors = [*_keys(data, "data"), *_keys(binary, "binaryData")]
     errors.extend(
@@ -36,10 +37,12 @@ def validate_config_map(config_map: Object) -> list[FieldError]:
 
 
 def validate_config_map_update(new: Object, old: Object) -> list[FieldError]:
+    """Check that an immutable ConfigMap is not changed."""
     return _immutable(new, old, ("data", "binaryData"))
 
 
 def validate_secret(secret: Object) -> list[FieldError]:
+    """Check a Secret: its keys, its size, and the keys that its type requires."""
     data = secret.get("data", {})
     errors = list(_keys(data, "data"))
     if _decoded(data) > MAX_DATA_BYTES:
@@ -55,6 +58,7 @@ def validate_secret(secret: Object) -> list[FieldError]:
 
 
 def validate_secret_update(new: Object, old: Object) -> list[FieldError]:
+    """Check that an immutable Secret is not changed, and that the type stays."""
     errors = _immutable(new, old, ("data",))
     if new["type"] != old["type"]:
         errors.append(invalid("type", new["type"], "field is immutable"))
@@ -79,6 +83,7 @@ def _immutable(new: Object, old: Object, fields: tuple[str, ...]) -> list[FieldE
 
 
 def validate_service(service: Object) -> list[FieldError]:
+    """Check a Service: its type and its ports."""
     spec = service["spec"]
     errors: list[FieldError] = []
     ports = spec.get("ports", ())
@@ -107,6 +112,7 @@ def validate_service(service: Object) -> list[FieldError]:
 
 
 def validate_service_update(new: Object, old: Object) -> list[FieldError]:
+    """Check that the cluster IP stays."""
     before, after = old["spec"].get("clusterIP"), new["spec"].get("clusterIP")
     if before and before != after and new["spec"]["type"] != "ExternalName":
         return [invalid("spec.clusterIP", after or "", "field is immutable")]
@@ -114,6 +120,7 @@ def validate_service_update(new: Object, old: Object) -> list[FieldError]:
 
 
 def validate_event(event: Object) -> list[FieldError]:
+    """Check that an Event is in the namespace of its object."""
     errors: list[FieldError] = []
     namespace = event["metadata"].get("namespace", "")
     involved = event["involvedObject"].get("namespace", "")

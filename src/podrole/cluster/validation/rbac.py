@@ -15,10 +15,12 @@ GROUP = "rbac.authorization.k8s.io"
 
 
 def validate_role(role: Object) -> list[FieldError]:
+    """Check the rules of a Role."""
     return [error for index, rule in enumerate(_rules(role)) for error in _rule(rule, f"rules[{index}]", local=True)]
 
 
 def validate_cluster_role(role: Object) -> list[FieldError]:
+    """Check the rules of a ClusterRole and its aggregationRule."""
     errors = [error for index, rule in enumerate(_rules(role)) for error in _rule(rule, f"rules[{index}]", local=False)]
     aggregation = role.get("aggregationRule")
     if aggregation is not None:
@@ -54,6 +56,7 @@ def _rule(rule: Object, field: str, *, local: bool) -> Iterator[FieldError]:
 
 
 def validate_binding(binding: Object) -> list[FieldError]:
+    """Check the role reference and the subjects of a RoleBinding or ClusterRoleBinding."""
     local = binding["kind"] == "RoleBinding"
     errors = list(_role_ref(binding["roleRef"], ("Role", "ClusterRole") if local else ("ClusterRole",)))
     for index, subject in enumerate(binding.get("subjects", ())):
@@ -62,6 +65,7 @@ def validate_binding(binding: Object) -> list[FieldError]:
 
 
 def validate_binding_update(new: Object, old: Object) -> list[FieldError]:
+    """Check that the role reference stays."""
     if new["roleRef"] != old["roleRef"]:
         return [*validate_binding(new), invalid("roleRef", new["roleRef"], "cannot change roleRef")]
     return []

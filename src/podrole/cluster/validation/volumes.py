@@ -15,6 +15,7 @@ MAX_TOKEN_SECONDS = 1 << 32
 
 
 def validate_volumes(volumes: Any, field: str) -> list[FieldError]:
+    """Check the volumes of a pod; ``field`` is where they are."""
     errors: list[FieldError] = []
     names: set[str] = set()
     for index, volume in enumerate(volumes):

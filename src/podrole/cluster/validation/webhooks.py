@@ -22,6 +22,7 @@ _SCOPES = ("*", "Cluster", "Namespaced")
 
 
 def validate_webhook_configuration(configuration: Object) -> list[FieldError]:
+    """Check a webhook configuration, each of its webhooks, and that their names are unique."""
     errors: list[FieldError] = []
     names: set[str] = set()
     for index, webhook in enumerate(configuration.get("webhooks", ())):

@@ -18,6 +18,7 @@ _OPERATORS = ("DoesNotExist", "Exists", "In", "NotIn")
 
 
 def validate_deployment(deployment: Object) -> list[FieldError]:
+    """Check a Deployment."""
     spec = deployment["spec"]
     errors = list(_counts(spec, "spec", ("replicas", "minReadySeconds", "revisionHistoryLimit")))
     errors.extend(_selected_template(spec, "spec"))
@@ -44,15 +45,18 @@ def validate_deployment(deployment: Object) -> list[FieldError]:
 
 
 def validate_deployment_update(new: Object, old: Object) -> list[FieldError]:
+    """Check that the selector of a Deployment or ReplicaSet stays."""
     return _immutable(new["spec"], old["spec"], "spec", ("selector",))
 
 
 def validate_replica_set(replica_set: Object) -> list[FieldError]:
+    """Check a ReplicaSet."""
     spec = replica_set["spec"]
     return [*_counts(spec, "spec", ("replicas", "minReadySeconds")), *_selected_template(spec, "spec")]
 
 
 def validate_job(job: Object) -> list[FieldError]:
+    """Check a Job."""
     spec = job["spec"]
     errors = _job_spec(spec, "spec")
     if not spec.get("selector"):
@@ -83,6 +87,7 @@ def _job_spec(spec: Object, field: str) -> list[FieldError]:
 
 
 def validate_job_update(new: Object, old: Object) -> list[FieldError]:
+    """Check that the fields of a Job that are fixed stay."""
     before, after = old["spec"], new["spec"]
     fields = ["selector", "completionMode", "podFailurePolicy", "backoffLimitPerIndex"]
     if after.get("completionMode") != "Indexed":
@@ -93,6 +98,7 @@ def validate_job_update(new: Object, old: Object) -> list[FieldError]:
 
 
 def validate_cron_job(cron_job: Object) -> list[FieldError]:
+    """Check a CronJob and its job template."""
     spec = cron_job["spec"]
     errors: list[FieldError] = []
     schedule = spec.get("schedule", "")
