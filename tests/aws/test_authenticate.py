@@ -13,7 +13,7 @@ from podrole.aws.authenticate import authenticate, is_unsigned_operation
 from podrole.aws.caller import ANONYMOUS, Caller
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.call import IdentifiedCall, ReceivedRequest
-from podrole.aws.protocol.catalogue import services
+from podrole.aws.protocol.catalogue import model, services
 from podrole.aws.protocol.identify import identify
 from podrole.aws.protocol.wire import HTTPRequest
 from podrole.iam.directory import AccessKey, Role, User
@@ -359,6 +359,22 @@ def unsigned(service: str, operation: str, **headers: str) -> IdentifiedCall:
 )
 def test_operations_that_need_no_signature(service: str, operation: str, is_unsigned: bool) -> None:
     assert is_unsigned_operation(unsigned(service, operation)) is is_unsigned
+
+
+@pytest.mark.parametrize(
+    ("service", "names"),
+    [
+        ("sts", {"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"}),
+        ("iam", set()),
+        ("ec2", set()),
+        ("s3", set()),
+        ("eks", set()),
+        ("eks-auth", set()),
+    ],
+)
+def test_all_operations_of_a_service_that_need_no_signature(service: str, names: set[str]) -> None:
+    operations = model(service).operation_names
+    assert {name for name in operations if is_unsigned_operation(unsigned(service, name))} == names
 
 
 def test_an_operation_that_needs_no_signature_does_not_look_at_one() -> None:

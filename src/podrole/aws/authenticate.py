@@ -8,6 +8,7 @@ everyone.
 
 from __future__ import annotations
 
+import functools
 import re
 
 from podrole.account.identities import IdentityDirectory
@@ -23,7 +24,6 @@ from podrole.sts.credentials import Vault
 from podrole.sts.session import Session, SessionKind
 
 _REGION = re.compile(REGION_FORM + "|aws-global|global")
-_UNSIGNED_STS = frozenset({"AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"})
 _TEMPORARY = "ASIA"
 
 
@@ -54,13 +54,14 @@ def _require_no_old_signature(call: IdentifiedCall) -> None:
 
 
 def is_unsigned_operation(call: IdentifiedCall) -> bool:
-    """Return whether AWS serves the operation without a signature (its model says ``authtype: none``)."""
-    if call.service.name == "sts":
-        return call.operation in _UNSIGNED_STS
-    if call.service.name in ("iam", "ec2", "s3"):
-        return False
-    operation = model(call.service.name).operation_model(call.operation)
-    return bool(operation.auth_type == "none" or list(operation.auth or []) == ["smithy.api#noAuth"])
+    """Return whether AWS serves the operation without a signature."""
+    return _is_unsigned(call.service.name, call.operation)
+
+
+@functools.cache
+def _is_unsigned(service: str, operation: str) -> bool:
+    described = model(service).operation_model(operation)
+    return described.auth_type == "none" or list(described.auth or []) == ["smithy.api#noAuth"]
 
 
 def _authenticated(call: IdentifiedCall, directory: IdentityDirectory, vault: Vault, now: float) -> Caller:
