@@ -39,7 +39,7 @@ def exchange_is_refused(aws: LocalAWS, token: str, message: str, code: str = "In
     assert (event.outcome, event.code) == ("refused", code)
     assert token not in repr(event)
     if message == NO_JWT:
-        assert aws.issuer.asked == fetched, "no key is asked for on behalf of what is no token"
+        assert aws.issuer.asked == fetched, "no key is fetched for a malformed token"
 
 
 def _deep(depth: int) -> bytes:

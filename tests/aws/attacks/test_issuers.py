@@ -1,4 +1,4 @@
-"""An issuer that is down, slow, lying or another gets nobody credentials; one that rotates its keys stops nobody."""
+"""A wrong, slow or unreachable issuer gives no credentials; one that rotates its keys interrupts no exchange."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EKS Pod Identity gives a pod its association's role, and gives nobody else anything."""
+"""EKS Pod Identity gives a pod the role of its association, and gives nothing to anyone else."""
 
 from __future__ import annotations
 

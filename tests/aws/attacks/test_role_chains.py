@@ -42,7 +42,7 @@ BOTH_SIDES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], bool]] = {
     ),
     "the trust policy names another user": (trust_of(ROOT.replace(":root", ":user/admin")), [ASSUME], False),
     "the trust policy names another account": (trust_of(OTHER_ACCOUNT), [ASSUME], False),
-    "the trust policy names everybody": (trust_of("*"), [], True),
+    "the trust policy names everyone": (trust_of("*"), [], True),
     "the trust policy names a service": (
         {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
         [ASSUME],

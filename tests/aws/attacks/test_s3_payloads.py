@@ -185,7 +185,7 @@ REFUSED: dict[str, tuple[Callable[[LocalAWS], Signed], tuple[int, str]]] = {
     "a body cut within a chunk": (lambda aws: (one := streaming(aws)).changed(body=one.body[:5_000]), CUT),
     "something behind the last chunk": (lambda aws: (one := streaming(aws)).changed(body=one.body + b"more"), CUT),
     "no line end behind the last chunk": (lambda aws: (one := streaming(aws)).changed(body=one.body[:-2]), CUT),
-    "a size that is no number": (lambda aws: edited(streaming(aws), b"2000;", b"zzzz;"), CUT),
+    "a size that is not a number": (lambda aws: edited(streaming(aws), b"2000;", b"zzzz;"), CUT),
     "a size too large": (lambda aws: edited(streaming(aws), b"2000;", b"ffffffff;"), CUT),
     "a negative size": (lambda aws: edited(streaming(aws), b"2000;", b"-2000;"), CUT),
     "a line end missing between chunks": (lambda aws: edited(streaming(aws), b"aa\r\n2000", b"aa\n2000"), CUT),
@@ -198,7 +198,7 @@ REFUSED: dict[str, tuple[Callable[[LocalAWS], Signed], tuple[int, str]]] = {
         lambda aws: (one := put(aws, SIGNED)).changed(body=in_chunks(one, CHUNKS)),
         (411, "MissingContentLength"),
     ),
-    "a length that is no number": (
+    "a length that is not a number": (
         lambda aws: streaming(aws, x_amz_decoded_content_length="many"),
         (411, "MissingContentLength"),
     ),
@@ -311,7 +311,7 @@ URLS: dict[str, tuple[Callable[[LocalAWS], Signed], tuple[int, str, str]]] = {
         lambda aws: presigned(aws).replaced("aws4_request", "aws5_request"),
         (400, MALFORMED, PARSING + 'incorrect terminal "aws5_request". This endpoint uses "aws4_request".'),
     ),
-    "with a date that is none": (
+    "with an invalid date": (
         lambda aws: (one := presigned(aws)).changed(url=one.url.replace("Z&X-Amz-Expires", "&X-Amz-Expires")),
         (400, MALFORMED, "X-Amz-Date must be in the ISO8601 Long Format"),
     ),

@@ -57,7 +57,7 @@ def told(aws: LocalAWS, kept: Kept) -> str:
 
 
 def secrets_of(token: str) -> list[str]:
-    """A token whole, and each half of its signature; what it claims is no secret."""
+    """A token whole, and each half of its signature; its claims are not secret."""
     signature = token.rpartition(".")[2]
     return [token, signature[:40], signature[-40:]] if len(signature) >= 80 else [token]
 

@@ -130,7 +130,7 @@ REFUSED: dict[str, tuple[dict[str, str], str, str]] = {
         "ValidationError",
         f"Policy arn:aws:iam::{ACCOUNT}:role/reader does not exist",
     ),
-    "an ARN that is none": (
+    "an invalid ARN": (
         {"PolicyArns.member.1.arn": "x" * 20},
         "ValidationError",
         "Policy xxxx",

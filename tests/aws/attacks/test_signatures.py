@@ -76,7 +76,7 @@ FAULTS: dict[str, Fault] = {
     "an expired session": _expired,
     "a session token changed": lambda aws, protocol: _with_token(aws, protocol, _flip),
     "a session token cut short": lambda aws, protocol: _with_token(aws, protocol, lambda token: token[:-8]),
-    "a session token that is none": lambda aws, protocol: _with_token(aws, protocol, lambda _: "token"),
+    "a session token that is malformed": lambda aws, protocol: _with_token(aws, protocol, lambda _: "token"),
     "a session without its token": lambda aws, protocol: plain(
         aws, protocol, credentials={name: value for name, value in session(aws).items() if "Token" not in name}
     ),
@@ -98,7 +98,9 @@ FAULTS: dict[str, Fault] = {
     "another algorithm": lambda aws, protocol: plain(aws, protocol).replaced(
         "AWS4-HMAC-SHA256", "AWS4-ECDSA-P256-SHA256"
     ),
-    "a day that is none": lambda aws, protocol: plain(aws, protocol).with_header("X-Amz-Date", "20261345T120000Z"),
+    "a day that does not exist": lambda aws, protocol: plain(aws, protocol).with_header(
+        "X-Amz-Date", "20261345T120000Z"
+    ),
 }
 
 
@@ -191,7 +193,7 @@ ANSWERS: dict[str, Answers] = {
             "The authorization mechanism you have provided is not supported. Please use AWS4",
         ),
     },
-    "a day that is none": {
+    "a day that does not exist": {
         "query": (400, "IncompleteSignature", "Date must be in ISO-8601 'basic format'. Got '20261345T120000Z'."),
         "ec2": AUTH,
         "json": (400, "IncompleteSignatureException", "Date must be in ISO-8601 'basic format'."),
@@ -206,7 +208,7 @@ _BAD_TOKEN: Answers = {
     "rest-json": (403, UNKNOWN, INVALID + "."),
     "s3": NO_TOKEN,
 }
-for _name in ("changed", "cut short", "that is none", "with a user's key"):
+for _name in ("changed", "cut short", "that is malformed", "with a user's key"):
     ANSWERS[f"a session token {_name}"] = _BAD_TOKEN
 ANSWERS["a session without its token"] = ANSWERS["an unknown key"]
 
@@ -222,7 +224,7 @@ def test_a_request_is_refused_with(aws: LocalAWS, fault: str, protocol: str) -> 
     assert (status, code) == expected[:2]
     assert message.startswith(expected[2])
     if protocol == "query" and fault.startswith("a session token"):
-        assert not message.endswith("."), "a token that is no good is told apart from a key by a full stop"
+        assert not message.endswith("."), "the text for a token has no full stop, the one for a key has"
     assert aws.last_event().outcome == "refused"
 
 

@@ -1,4 +1,4 @@
-"""Each form of trust policy lets in whom it names and nobody else, whatever the token asks for beside."""
+"""Each form of trust policy allows those that it names and no one else, whatever else the token asks for."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ LETS_IN: dict[str, list[dict[str, Any]]] = {
     "a key in another case": condition(StringEquals={SUB.upper(): SUBJECT}),
     "a value in another case, ignoring it": condition(StringEqualsIgnoreCase={SUB: SUBJECT.upper()}),
     "not another subject": condition(StringNotEquals={SUB: "system:serviceaccount:shop:other"}),
-    "a claim that is no key, negated": condition(StringNotEquals={f"{PREFIX}:iss": "https://x"}),
-    "a claim that is no key, if it exists": condition(StringEqualsIfExists={f"{PREFIX}:iss": "https://x"}),
+    "a claim that is not a condition key, negated": condition(StringNotEquals={f"{PREFIX}:iss": "https://x"}),
+    "a claim that is not a condition key, if it exists": condition(StringEqualsIfExists={f"{PREFIX}:iss": "https://x"}),
     "all values of a key that is absent": condition(ForAllValues__StringEquals={f"{PREFIX}:amr": ["mfa"]}),
     "a key that must be there": condition(Null={SUB: "false"}),
     "a key that must be absent": condition(Null={f"{PREFIX}:iss": "true"}),
@@ -58,7 +58,7 @@ LETS_IN: dict[str, list[dict[str, Any]]] = {
     "the action in another case": [statement(Action="STS:assumerolewithWEBidentity")],
     "a list of actions": [statement(Action=["sts:AssumeRole", "sts:AssumeRoleWithWebIdentity"])],
     "the second of two statements": [statement(Principal={"Service": "ec2.amazonaws.com"}), statement()],
-    "a Deny for somebody else": [
+    "a Deny for someone else": [
         statement(),
         statement(Effect="Deny", Condition={"StringEquals": {SUB: "system:serviceaccount:a:b"}}),
     ],
@@ -77,14 +77,14 @@ LETS_IN: dict[str, list[dict[str, Any]]] = {
 
 KEEPS_OUT: dict[str, list[dict[str, Any]]] = {
     "another subject": condition(StringEquals={SUB: "system:serviceaccount:shop:other"}),
-    "a wildcard that is none": condition(StringEquals={SUB: "system:serviceaccount:shop:*"}),
+    "a wildcard under StringEquals": condition(StringEquals={SUB: "system:serviceaccount:shop:*"}),
     "the subject in another case": condition(StringEquals={SUB: SUBJECT.upper()}),
     "the subject with a blank": condition(StringEquals={SUB: SUBJECT + " "}),
     "a pattern that fits a part": condition(StringLike={SUB: "serviceaccount:shop"}),
     "another audience": condition(StringEquals={SUB: SUBJECT, AUD: "kubernetes"}),
     "an audience in a list of others": condition(StringEquals={AUD: ["a", "b"]}),
     "two operators of which one fails": condition(StringEquals={SUB: SUBJECT}, StringLike={AUD: "k*"}),
-    "a claim that is no key": condition(StringEquals={f"{PREFIX}:iss": "https://" + PREFIX}),
+    "a claim that is not a condition key": condition(StringEquals={f"{PREFIX}:iss": "https://" + PREFIX}),
     "a nested claim": condition(StringEquals={f"{PREFIX}:kubernetes.io/namespace": "shop"}),
     "another provider's key": condition(StringEquals={f"{HOST}/id/OTHER:sub": SUBJECT}),
     "a key without its provider": condition(StringEquals={"sub": SUBJECT}),
@@ -104,17 +104,17 @@ KEEPS_OUT: dict[str, list[dict[str, Any]]] = {
     "the issuer instead of its provider": [statement(Principal={"Federated": PREFIX})],
     "the account": [statement(Principal={"AWS": ACCOUNT})],
     "the account's root": [statement(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:root"})],
-    "everybody with an AWS identity": [statement(Principal={"AWS": "*"})],
+    "everyone with an AWS identity": [statement(Principal={"AWS": "*"})],
     "the provider as an AWS principal": [statement(Principal={"AWS": PROVIDER_ARN})],
     "a service": [statement(Principal={"Service": "pods.eks.amazonaws.com"})],
     "a Deny beside the Allow": [statement(), statement(Effect="Deny", Condition=None)],
     "a Deny before the Allow": [statement(Effect="Deny", Condition=None), statement()],
     "a Deny of every action": [statement(), statement(Effect="Deny", Action="*", Condition=None)],
-    "a Deny where a claim that is no key differs": [
+    "a Deny where a claim that is not a condition key differs": [
         statement(),
         statement(Effect="Deny", Condition={"StringNotEquals": {f"{PREFIX}:iss": "https://" + PREFIX}}),
     ],
-    "a Deny of everybody": [statement(), statement(Effect="Deny", Principal="*", Condition=None)],
+    "a Deny of everyone": [statement(), statement(Effect="Deny", Principal="*", Condition=None)],
     "another session name": condition(StringEquals={"sts:RoleSessionName": "other"}),
     "another address": condition(IpAddress={"aws:SourceIp": "10.0.0.0/8"}),
     "TLS": condition(Bool={"aws:SecureTransport": "true"}),
