@@ -24,12 +24,12 @@ from podrole.doctor.facts.target import DoctorTarget
 from podrole.doctor.remedies.changes import ByHand, PublishDocument, Remedy
 from podrole.doctor.report.findings import Finding, LinkState, Severity
 from podrole.doctor.sources.cluster import Object
-from podrole.doctor.sources.documents import Document
+from podrole.doctor.sources.documents import FileDocument
 from podrole.doctor.sources.files import FilesAccount
 from podrole.doctor.sources.manifests import Manifests
 from podrole.doctor.sources.policies import Origin, PolicyFile, ProviderFile, RoleFile
 from podrole.doctor.sources.sources import EnvironmentFacts, ExchangeAnswer, Sources
-from podrole.doctor.unknown import Unknown
+from podrole.doctor.unknown import UnknownFact
 from podrole.iam.directory import OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 from podrole.iam.policy import PolicyKind
 from podrole.oidc.issuer import discovery_document
@@ -45,7 +45,7 @@ ACCOUNT = {"kind": "ServiceAccount", "metadata": {"annotations": {"eks.amazonaws
 class Cluster(Manifests):
     """Manifests of a cluster that shows its issuer and its keys."""
 
-    def __init__(self, documents: list[Document], key: SigningKey, issuer: str = ISSUER) -> None:
+    def __init__(self, documents: list[FileDocument], key: SigningKey, issuer: str = ISSUER) -> None:
         super().__init__(documents, "shop")
         self.issuer, self.key = issuer, key
 
@@ -70,10 +70,12 @@ class Account(FilesAccount):
         return PrincipalPolicies(self.policies)
 
 
-def documents(*values: Object) -> list[Document]:
+def documents(*values: Object) -> list[FileDocument]:
     named = {"apiVersion": "v1"}
     return [
-        Document(Path("app.yaml"), index, {**named, **one, "metadata": {"name": "web", **one["metadata"]}}, lambda _: 1)
+        FileDocument(
+            Path("app.yaml"), index, {**named, **one, "metadata": {"name": "web", **one["metadata"]}}, lambda _: 1
+        )
         for index, one in enumerate(values)
     ]
 
@@ -269,7 +271,7 @@ async def test_credentials_of_another_role_are_found(sources: Sources) -> None:
 
 async def test_credentials_that_aws_rejects_are_found(sources: Sources) -> None:
     facts = await gathered(sources)
-    rejected = Unknown("InvalidClientTokenId: The security token included in the request is invalid.")
+    rejected = UnknownFact("InvalidClientTokenId: The security token included in the request is invalid.")
     found = only(diagnose(replace(facts, live=LiveFacts({}, ANSWER, rejected))), "PR803")
     assert "InvalidClientTokenId" in found.what
 

@@ -10,7 +10,7 @@ import pytest
 import podrole
 from podrole.doctor.errors import SourceError
 from podrole.doctor.sources.missing import MissingAccount, MissingCluster
-from podrole.doctor.unknown import Unknown, read, read_async
+from podrole.doctor.unknown import UnknownFact, read, read_async
 
 PACKAGE = Path(podrole.__file__).parent
 
@@ -36,7 +36,7 @@ def test_a_source_error_becomes_a_value_in_one_module_only() -> None:
     assert catching == [Path("doctor", "unknown.py")]
 
 
-REASON = Unknown("There is no cluster.", got="no kubeconfig", next_step="podrole up")
+REASON = UnknownFact("There is no cluster.", got="no kubeconfig", next_step="podrole up")
 
 
 async def test_a_missing_cluster_answers_every_question_with_its_reason() -> None:

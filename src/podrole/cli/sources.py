@@ -18,7 +18,7 @@ from podrole.doctor.sources.cluster import Cluster
 from podrole.doctor.sources.kubernetes import KubernetesCluster
 from podrole.doctor.sources.missing import MissingAccount, MissingCluster
 from podrole.doctor.sources.sources import EnvironmentFacts, Exchange, Sources, Tools
-from podrole.doctor.unknown import Unknown, read
+from podrole.doctor.unknown import UnknownFact, read
 from podrole.kube.connection import Connection, find_connection, from_kubeconfig
 from podrole.kube.errors import KubeError
 from podrole.oidc.fetch import Fetcher
@@ -146,7 +146,7 @@ def _cluster(options: SourceOptions) -> Cluster:
         return KubernetesCluster(_connection(options))
     except KubeError as problem:
         next_step = "start a world with podrole up, or set KUBECONFIG or --kubeconfig"
-        reason = Unknown(f"No cluster was found: {problem.what}", problem.got, next_step)
+        reason = UnknownFact(f"No cluster was found: {problem.what}", problem.got, next_step)
         return MissingCluster(reason)
 
 
@@ -161,4 +161,4 @@ def _connection(options: SourceOptions) -> Connection:
 
 def _account(access: Access) -> Account:
     account = read(lambda: BotoAccount(access))
-    return MissingAccount(account) if isinstance(account, Unknown) else account
+    return MissingAccount(account) if isinstance(account, UnknownFact) else account

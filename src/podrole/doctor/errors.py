@@ -9,7 +9,7 @@
         └── BadFile       a file that should be checked cannot be read
 
 A broken link is none of these: it is a ``Finding``. Sources raise ``SourceError``; ``podrole.doctor.unknown``
-turns it into the value ``Unknown``, and the link reports that it could not be checked.
+turns it into the value ``UnknownFact``, and the link reports that it could not be checked.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, Se
 from podrole.doctor.sources.cluster import Object
 from podrole.doctor.sources.kubernetes import KubernetesCluster
 from podrole.doctor.sources.sources import Sources
-from podrole.doctor.unknown import Unknown, read
+from podrole.doctor.unknown import UnknownFact, read
 
 Progress = Callable[[int, int], None]
 """Called with the number of service accounts that are done, and the number of all."""
@@ -115,7 +115,7 @@ async def _row(gatherer: Gatherer, account: Object) -> SurveyRow:
 
 def _with_use(diagnosis: Diagnosis, facts: ChainFacts, target: DoctorTarget) -> Diagnosis:
     """Add a finding if no pod runs under the service account."""
-    if isinstance(facts.pods, Unknown) or facts.pods:
+    if isinstance(facts.pods, UnknownFact) or facts.pods:
         return diagnosis
     unused = Finding(
         "PR654",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from podrole.doctor.facts.exchange import HypotheticalDirectory
 from podrole.doctor.sources.cluster import Cluster
 from podrole.doctor.sources.missing import MissingDirectory
-from podrole.doctor.unknown import Unknown
+from podrole.doctor.unknown import UnknownFact
 from podrole.iam.arn import oidc_provider_arn
 from podrole.iam.directory import Directory, OIDCProvider, Role
 from podrole.oidc.errors import KeysFault, KeysUnavailable
@@ -63,7 +63,7 @@ class SingleProviderDirectory(MissingDirectory):
     """A Directory with a provider for one issuer in every account, and nothing else."""
 
     def __init__(self, issuer: str, audience: str) -> None:
-        super().__init__(Unknown("There is no AWS account here to read from."))
+        super().__init__(UnknownFact("There is no AWS account here to read from."))
         self._issuer = issuer
         self._audience = audience
 

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnknownFact:
     """A fact that could not be read. ``what`` is one sentence: what could not be read, and why."""
 
     what: str
@@ -24,21 +24,21 @@ class Unknown:
     next_step: str | None = None
 
 
-def read(reading: Callable[[], T]) -> T | Unknown:
-    """Return what ``reading`` returns, or Unknown if a source could not answer."""
+def read(reading: Callable[[], T]) -> T | UnknownFact:
+    """Return what ``reading`` returns, or UnknownFact if a source could not answer."""
     try:
         return reading()
     except SourceError as error:
         return _unknown(error)
 
 
-async def read_async(reading: Awaitable[T]) -> T | Unknown:
-    """Return what ``reading`` returns, or Unknown if a source could not answer."""
+async def read_async(reading: Awaitable[T]) -> T | UnknownFact:
+    """Return what ``reading`` returns, or UnknownFact if a source could not answer."""
     try:
         return await reading
     except SourceError as error:
         return _unknown(error)
 
 
-def _unknown(error: SourceError) -> Unknown:
-    return Unknown(error.what, error.got, error.next_step)
+def _unknown(error: SourceError) -> UnknownFact:
+    return UnknownFact(error.what, error.got, error.next_step)

@@ -17,7 +17,7 @@ from podrole.doctor.facts.pods import PodFacts
 from podrole.doctor.facts.target import DoctorTarget
 from podrole.doctor.sources.account import EKSAssociation
 from podrole.doctor.sources.cluster import Object
-from podrole.doctor.unknown import Unknown
+from podrole.doctor.unknown import UnknownFact
 from podrole.webhook.identity import role_arn
 from podrole.webhook.identity.annotations import ROLE_ARN, read_annotations
 from podrole.webhook.identity.binding import EMPTY_BINDING, Identity
@@ -94,8 +94,8 @@ class BindingFacts:
 
 def bind(
     target: DoctorTarget,
-    manifest: Object | Unknown | None,
-    pods: tuple[PodFacts, ...] | Unknown,
+    manifest: Object | UnknownFact | None,
+    pods: tuple[PodFacts, ...] | UnknownFact,
     rules: BindingRules,
 ) -> BindingFacts:
     """Return what a service account is bound to, and what it was probably meant to be bound to."""
@@ -109,11 +109,11 @@ def bind(
 
 def _bind(
     target: DoctorTarget,
-    manifest: Object | Unknown | None,
-    pods: tuple[PodFacts, ...] | Unknown,
+    manifest: Object | UnknownFact | None,
+    pods: tuple[PodFacts, ...] | UnknownFact,
     rules: BindingRules,
 ) -> BindingFacts:
-    if isinstance(manifest, Unknown):
+    if isinstance(manifest, UnknownFact):
         return BindingFacts(None, role_arn=rules.role_arn)
     annotations = annotations_of(manifest)
     identity = rules.resolve(target, annotations)
@@ -130,7 +130,7 @@ def _bind(
     misspelt = nearest_key(annotations, rules.settings.annotation_prefix)
     if misspelt is not None:
         return _meant(target, annotations, BindingMistake.KEY, misspelt, annotations[misspelt] or "", rules)
-    for pod in () if isinstance(pods, Unknown) else pods:
+    for pod in () if isinstance(pods, UnknownFact) else pods:
         on_pod = annotations_of(pod.manifest)
         key_on_pod = rules.role_annotation
         carried = key_on_pod if on_pod.get(key_on_pod) else nearest_key(on_pod, rules.settings.annotation_prefix)

@@ -19,7 +19,7 @@ from podrole.doctor.facts.webhook import WebhookFacts
 from podrole.doctor.sources.account import Account, EKSAssociation
 from podrole.doctor.sources.cluster import Object
 from podrole.doctor.sources.sources import EnvironmentFacts
-from podrole.doctor.unknown import Unknown
+from podrole.doctor.unknown import UnknownFact
 from podrole.sts.circumstances import Circumstances
 from podrole.webhook.identity.binding import Identity
 from podrole.webhook.settings import InjectionSettings
@@ -39,7 +39,7 @@ class ChainFacts:
 
     target: DoctorTarget
     service_account: ServiceAccountFacts
-    pods: tuple[PodFacts, ...] | Unknown
+    pods: tuple[PodFacts, ...] | UnknownFact
     webhook: WebhookFacts
     rules: BindingRules
     binding: BindingFacts
@@ -55,7 +55,7 @@ class ChainFacts:
     @property
     def known_pods(self) -> tuple[PodFacts, ...]:
         """The pods; none if they could not be read."""
-        return () if isinstance(self.pods, Unknown) else self.pods
+        return () if isinstance(self.pods, UnknownFact) else self.pods
 
     @property
     def settings(self) -> InjectionSettings:

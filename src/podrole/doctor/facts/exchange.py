@@ -167,21 +167,21 @@ def evaluate_exchange(question: ExchangeQuestion, directory: Directory) -> Excha
 
     Raises what the directory raises, above all SourceError.
     """
-    supposing = HypotheticalDirectory(directory)
+    hypothetical = HypotheticalDirectory(directory)
     provider: Denial | None = None
     audience: Denial | None = None
     while True:
-        outcome = ask_sts(question, supposing)
+        outcome = ask_sts(question, hypothetical)
         if isinstance(outcome, Granted):
             return ExchangeEvaluation(question, provider, audience, granted=outcome)
         if outcome.step is Step.PROVIDER and provider is None:
             provider = outcome
-            supposing.provider = expected_provider(question)
+            hypothetical.provider = expected_provider(question)
         elif outcome.step is Step.AUDIENCE and audience is None:
             audience = outcome
-            known = supposing.oidc_provider(parse_arn(question.role_arn).account, question.issuer)
+            known = hypothetical.oidc_provider(parse_arn(question.role_arn).account, question.issuer)
             accepted = known or expected_provider(question)
-            supposing.provider = replace(accepted, client_ids=(*accepted.client_ids, question.audience))
+            hypothetical.provider = replace(accepted, client_ids=(*accepted.client_ids, question.audience))
         else:
             return ExchangeEvaluation(question, provider, audience, final=outcome)
 

@@ -27,7 +27,7 @@ from podrole.doctor.facts.target import DoctorTarget
 from podrole.doctor.facts.webhook import WebhookFacts, read_webhook
 from podrole.doctor.sources.account import EKSAssociation
 from podrole.doctor.sources.sources import Sources
-from podrole.doctor.unknown import Unknown, read, read_async
+from podrole.doctor.unknown import UnknownFact, read, read_async
 from podrole.sts.circumstances import Circumstances
 from podrole.webhook.settings import InjectionSettings
 
@@ -62,7 +62,7 @@ class Gatherer:
         )
         return await self._facts(target, service_account, pods, live=live)
 
-    async def facts_of_role(self, target: DoctorTarget, why: Unknown) -> ChainFacts:
+    async def facts_of_role(self, target: DoctorTarget, why: UnknownFact) -> ChainFacts:
         """Gather the facts about a role alone, as if the service account of ``target`` were not known, for ``why``."""
         return await self._facts(target, ServiceAccountFacts(why, why, why), (), live=False)
 
@@ -70,7 +70,7 @@ class Gatherer:
         self,
         target: DoctorTarget,
         service_account: ServiceAccountFacts,
-        pods: tuple[PodFacts, ...] | Unknown,
+        pods: tuple[PodFacts, ...] | UnknownFact,
         *,
         live: bool,
     ) -> ChainFacts:
@@ -131,11 +131,11 @@ class Gatherer:
         region = settings.aws_default_region or self.sources.environment.region
         return settings.partition or (partition_of(region) if region else None)
 
-    async def _associations(self, issuer: str | Unknown) -> Mapping[tuple[str, str], EKSAssociation]:
-        if isinstance(issuer, Unknown):
+    async def _associations(self, issuer: str | UnknownFact) -> Mapping[tuple[str, str], EKSAssociation]:
+        if isinstance(issuer, UnknownFact):
             return {}
         listed = read(lambda: self.sources.account.associations(issuer))
-        if isinstance(listed, Unknown):
+        if isinstance(listed, UnknownFact):
             return {}
         return {(one.namespace, one.service_account): one for one in listed}
 
@@ -160,14 +160,14 @@ def _audience(binding: BindingFacts, settings: InjectionSettings) -> str:
 def _question(
     target: DoctorTarget,
     role_arn: str | None,
-    issuer: str | Unknown,
+    issuer: str | UnknownFact,
     audience: str,
     session_name: str,
     at: Circumstances,
-) -> ExchangeQuestion | Unknown:
+) -> ExchangeQuestion | UnknownFact:
     """Return what STS is asked when a pod of the service account starts."""
     if not role_arn:
         return NO_ROLE
-    if isinstance(issuer, Unknown):
+    if isinstance(issuer, UnknownFact):
         return issuer
     return ExchangeQuestion(role_arn, issuer, target.subject, audience, at, session_name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from podrole.doctor.sources.cluster import Object
 from podrole.doctor.sources.sources import Sources
-from podrole.doctor.unknown import Unknown, read_async
+from podrole.doctor.unknown import UnknownFact, read_async
 from podrole.iam.directory import OIDCProvider
 from podrole.oidc.discovery import fetch_keys
 from podrole.oidc.errors import KeysFault, KeysUnavailable
@@ -22,8 +22,8 @@ class ClusterIssuer:
     ``documents`` (discovery document, JWK Set) is None if the cluster does not show them.
     """
 
-    url: str | Unknown
-    keys: frozenset[str] | Unknown
+    url: str | UnknownFact
+    keys: frozenset[str] | UnknownFact
     documents: tuple[Object, Object] | None = None
 
 
@@ -46,9 +46,9 @@ class IssuerFacts:
     was fetched with the served thumbprint trusted, so that the documents are judged apart from the certificate.
     """
 
-    url: str | Unknown
-    own_keys: frozenset[str] | Unknown
-    published: Keys | KeysUnavailable | Unknown
+    url: str | UnknownFact
+    own_keys: frozenset[str] | UnknownFact
+    published: Keys | KeysUnavailable | UnknownFact
     thumbprint: str | None = None
     distrust: KeysUnavailable | None = None
     own_documents: tuple[Object, Object] | None = None
@@ -61,30 +61,32 @@ Publications = Callable[[str, tuple[str, ...]], Awaitable[PublishedKeys]]
 async def read_cluster_issuer(sources: Sources) -> ClusterIssuer:
     """Read the cluster's issuer, or take the one that the user named."""
     if sources.issuer is not None:
-        return ClusterIssuer(sources.issuer, Unknown("The cluster's keys are not asked for."))
+        return ClusterIssuer(
+            sources.issuer, UnknownFact("The cluster's keys are not read, because the issuer was named.")
+        )
     document = await read_async(sources.cluster.discovery_document())
-    if isinstance(document, Unknown):
+    if isinstance(document, UnknownFact):
         return ClusterIssuer(document, document)
     url = str(document.get("issuer", ""))
     key_set = await read_async(sources.cluster.keys())
-    if isinstance(key_set, Unknown):
+    if isinstance(key_set, UnknownFact):
         return ClusterIssuer(url, key_set)
     ids = frozenset(str(key.get("kid", "")) for key in key_set.get("keys", ()))
     return ClusterIssuer(url, ids, (document, key_set))
 
 
 async def read_issuer(
-    cluster: ClusterIssuer, provider: OIDCProvider | Unknown | None, published_by: Publications | None
+    cluster: ClusterIssuer, provider: OIDCProvider | UnknownFact | None, published_by: Publications | None
 ) -> IssuerFacts:
     """Fetch the issuer's documents as STS would, trusting the provider's thumbprints.
 
     If those do not match the served certificate, fetch them again, trusting the served one. ``published_by`` is None
     if nothing should be fetched.
     """
-    if isinstance(cluster.url, Unknown):
-        return _facts(cluster, Unknown("The issuer is not known."))
+    if isinstance(cluster.url, UnknownFact):
+        return _facts(cluster, UnknownFact("The issuer is not known."))
     if published_by is None:
-        return _facts(cluster, Unknown("Nothing is fetched here."))
+        return _facts(cluster, UnknownFact("The issuer's documents are not fetched when files are checked."))
     trusted = provider.thumbprints if isinstance(provider, OIDCProvider) else ()
     published = await published_by(cluster.url, trusted)
     if published.thumbprint is None:
@@ -96,7 +98,7 @@ async def read_issuer(
 
 def _facts(
     cluster: ClusterIssuer,
-    published: Keys | KeysUnavailable | Unknown,
+    published: Keys | KeysUnavailable | UnknownFact,
     thumbprint: str | None = None,
     distrust: KeysUnavailable | None = None,
 ) -> IssuerFacts:

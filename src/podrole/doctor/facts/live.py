@@ -11,31 +11,31 @@ from podrole.doctor.facts.pods import PodFacts
 from podrole.doctor.facts.target import DoctorTarget
 from podrole.doctor.sources.cluster import Object
 from podrole.doctor.sources.sources import ExchangeAnswer, Sources
-from podrole.doctor.unknown import Unknown, read, read_async
+from podrole.doctor.unknown import UnknownFact, read, read_async
 from podrole.oidc.errors import TokenRefused
 from podrole.oidc.token import parse_token
 
 
 @dataclass(frozen=True, slots=True)
 class LiveFacts:
-    """What was obtained. Each part is Unknown, with the words of the refusal, if it was refused.
+    """What was obtained. Each part is UnknownFact, with the words of the refusal, if it was refused.
 
     ``token`` holds header and claims, never the signature. ``exchange`` is None if there was no role or no STS to try
     it with. ``identity`` is the ARN that GetCallerIdentity answered. ``admitted`` is the pod as the cluster would
     admit it. ``skew`` is how far the cluster's clock is ahead of AWS's, in seconds.
     """
 
-    token: Mapping[str, Any] | Unknown
-    exchange: ExchangeAnswer | Unknown | None = None
-    identity: str | Unknown | None = None
-    admitted: Object | Unknown | None = None
+    token: Mapping[str, Any] | UnknownFact
+    exchange: ExchangeAnswer | UnknownFact | None = None
+    identity: str | UnknownFact | None = None
+    admitted: Object | UnknownFact | None = None
     skew: float | None = None
 
 
 async def read_live(
     sources: Sources,
     target: DoctorTarget,
-    pods: tuple[PodFacts, ...] | Unknown,
+    pods: tuple[PodFacts, ...] | UnknownFact,
     *,
     audience: str,
     role_arn: str | None,
@@ -46,12 +46,12 @@ async def read_live(
     admitted = await read_async(cluster.admit(_new_pod(target, pods)))
     before = sources.clock()
     issued = await read_async(cluster.request_token(target.namespace, target.service_account, audience))
-    if isinstance(issued, Unknown):
+    if isinstance(issued, UnknownFact):
         return LiveFacts(issued, admitted=admitted)
     try:
         parsed = parse_token(issued.token)
     except TokenRefused as why:
-        return LiveFacts(Unknown(why.what, why.got), admitted=admitted)
+        return LiveFacts(UnknownFact(why.what, why.got), admitted=admitted)
     shown = {"header": dict(parsed.header), "claims": dict(parsed.payload)}
     issued_at = parsed.payload.get("iat")
     skew = float(issued_at) - before if isinstance(issued_at, int) else None
@@ -59,7 +59,7 @@ async def read_live(
     if role_arn is None or sts is None:
         return LiveFacts(shown, skew=skew, admitted=admitted)
     exchanged = await asyncio.to_thread(read, lambda: sts.assume(role_arn, issued.token, session_name))
-    if isinstance(exchanged, Unknown):
+    if isinstance(exchanged, UnknownFact):
         return LiveFacts(shown, exchanged, skew=skew, admitted=admitted)
     if exchanged.time is not None and skew is not None:
         skew += before - exchanged.time  # AWS's clock counts, not ours
@@ -67,9 +67,9 @@ async def read_live(
     return LiveFacts(shown, exchanged, identity, skew=skew, admitted=admitted)
 
 
-def _new_pod(target: DoctorTarget, pods: tuple[PodFacts, ...] | Unknown) -> Object:
+def _new_pod(target: DoctorTarget, pods: tuple[PodFacts, ...] | UnknownFact) -> Object:
     """Return a pod like those of the service account, for the cluster to admit as a dry run."""
-    known = () if isinstance(pods, Unknown) else pods
+    known = () if isinstance(pods, UnknownFact) else pods
     labels = known[0].manifest.get("metadata", {}).get("labels") if known else None
     metadata: Object = {"generateName": "podrole-doctor-", "namespace": target.namespace}
     if labels:

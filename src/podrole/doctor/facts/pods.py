@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from podrole.cluster.node.content.environment import Reference, references_of
 from podrole.doctor.facts.target import DoctorTarget
 from podrole.doctor.sources.cluster import Cluster, Object, Workload
-from podrole.doctor.unknown import Unknown, read_async
+from podrole.doctor.unknown import UnknownFact, read_async
 
 MOST_PODS = 5
 """How many pods of a service account are examined: the newest of each workload."""
@@ -30,7 +30,7 @@ class PodFacts:
 
     manifest: Object
     workload: Workload
-    references: Mapping[Reference, frozenset[str] | Unknown | None] = field(default_factory=dict)
+    references: Mapping[Reference, frozenset[str] | UnknownFact | None] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -79,9 +79,9 @@ def service_account_of(pod: Object) -> str:
     return str(spec.get("serviceAccountName") or spec.get("serviceAccount") or "default")
 
 
-def session_name_of(pods: tuple[PodFacts, ...] | Unknown) -> str:
+def session_name_of(pods: tuple[PodFacts, ...] | UnknownFact) -> str:
     """Return the session name that the first pod sets; empty if its SDK generates one."""
-    if isinstance(pods, Unknown) or not pods:
+    if isinstance(pods, UnknownFact) or not pods:
         return ""
     for container in pods[0].manifest.get("spec", {}).get("containers", ()):
         for variable in container.get("env") or ():
@@ -107,7 +107,7 @@ async def workload_of(pod: Object, cluster: Cluster, depth: int = _MOST_OWNERS) 
     metadata = pod.get("metadata", {})
     namespace = str(metadata.get("namespace", ""))
     workload = Workload(str(pod.get("kind", "Pod")), namespace, str(metadata.get("name", "")))
-    item: Object | Unknown | None = pod
+    item: Object | UnknownFact | None = pod
     for _ in range(depth + 1):
         owners = item.get("metadata", {}).get("ownerReferences") or () if isinstance(item, dict) else ()
         owner = next((reference for reference in owners if reference.get("controller")), None)
@@ -129,9 +129,9 @@ def _newest_of_each_workload(pods: list[PodFacts]) -> list[PodFacts]:
     return list(by_workload.values())[-MOST_PODS:]
 
 
-async def _references(pod: Object, cluster: Cluster) -> Mapping[Reference, frozenset[str] | Unknown | None]:
+async def _references(pod: Object, cluster: Cluster) -> Mapping[Reference, frozenset[str] | UnknownFact | None]:
     """Return the keys of the ConfigMaps and Secrets that a pod's environment takes in whole."""
-    keys: dict[Reference, frozenset[str] | Unknown | None] = {}
+    keys: dict[Reference, frozenset[str] | UnknownFact | None] = {}
     namespace = str(pod.get("metadata", {}).get("namespace", ""))
     for _, _, container in containers(pod):
         for reference in references_of({"envFrom": container.get("envFrom")}):

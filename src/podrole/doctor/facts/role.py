@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from podrole.doctor.facts.exchange import ExchangeEvaluation, ExchangeQuestion, evaluate_exchange
 from podrole.doctor.sources.account import Account
 from podrole.doctor.sources.cluster import Cluster
-from podrole.doctor.unknown import Unknown, read, read_async
+from podrole.doctor.unknown import UnknownFact, read, read_async
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import OIDCProvider, Role
 from podrole.iam.errors import InvalidARN
 from podrole.kube.subjects import find_subjects, subject_of
 
 _MOST_SUBJECTS = 20
-NO_ROLE = Unknown("No role is known.", next_step="see the service account")
+NO_ROLE = UnknownFact("No role is known.", next_step="see the service account")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,29 +25,29 @@ class RoleFacts:
     ``existing_subjects`` are those subjects named by the trust policy whose service accounts exist: they keep the role.
     """
 
-    role: Role | Unknown | None
-    provider: OIDCProvider | Unknown | None
-    question: ExchangeQuestion | Unknown
-    evaluation: ExchangeEvaluation | Unknown
+    role: Role | UnknownFact | None
+    provider: OIDCProvider | UnknownFact | None
+    question: ExchangeQuestion | UnknownFact
+    evaluation: ExchangeEvaluation | UnknownFact
     existing_subjects: frozenset[str]
 
 
 async def read_role(
     role_arn: str | None,
-    question: ExchangeQuestion | Unknown,
-    issuer: str | Unknown,
+    question: ExchangeQuestion | UnknownFact,
+    issuer: str | UnknownFact,
     account: Account,
     cluster: Cluster,
 ) -> RoleFacts:
     """Read the role and its provider, and ask STS's function about the exchange."""
     role = read(lambda: account.role(role_arn)) if role_arn else NO_ROLE
-    evaluation = question if isinstance(question, Unknown) else read(lambda: evaluate_exchange(question, account))
+    evaluation = question if isinstance(question, UnknownFact) else read(lambda: evaluate_exchange(question, account))
     existing = await _existing_subjects(role, cluster) if isinstance(role, Role) else frozenset()
     return RoleFacts(role, _provider(role_arn, issuer, account), question, evaluation, existing)
 
 
-def _provider(role_arn: str | None, issuer: str | Unknown, account: Account) -> OIDCProvider | Unknown | None:
-    if isinstance(issuer, Unknown):
+def _provider(role_arn: str | None, issuer: str | UnknownFact, account: Account) -> OIDCProvider | UnknownFact | None:
+    if isinstance(issuer, UnknownFact):
         return issuer
     try:
         owner = parse_arn(role_arn or "").account

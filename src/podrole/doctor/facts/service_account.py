@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from podrole.doctor.facts.target import DoctorTarget
 from podrole.doctor.sources.cluster import Cluster, Object
-from podrole.doctor.unknown import Unknown, read_async
+from podrole.doctor.unknown import UnknownFact, read_async
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,9 +16,9 @@ class ServiceAccountFacts:
     """``manifest`` is None if the service account does not exist. ``neighbours`` are all service accounts of its
     namespace, itself included."""
 
-    manifest: Object | Unknown | None
-    neighbours: tuple[Object, ...] | Unknown
-    namespace_labels: Mapping[str, str] | Unknown
+    manifest: Object | UnknownFact | None
+    neighbours: tuple[Object, ...] | UnknownFact
+    namespace_labels: Mapping[str, str] | UnknownFact
 
 
 async def read_service_account(cluster: Cluster, target: DoctorTarget) -> ServiceAccountFacts:
@@ -30,8 +30,8 @@ async def read_service_account(cluster: Cluster, target: DoctorTarget) -> Servic
     )
     return ServiceAccountFacts(
         manifest,
-        neighbours if isinstance(neighbours, Unknown) else tuple(neighbours),
-        namespace if isinstance(namespace, Unknown) else _labels(namespace),
+        neighbours if isinstance(neighbours, UnknownFact) else tuple(neighbours),
+        namespace if isinstance(namespace, UnknownFact) else _labels(namespace),
     )
 
 

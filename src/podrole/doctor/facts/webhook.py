@@ -13,7 +13,7 @@ from podrole.doctor.facts.registered_webhooks import attributes_of, is_identity_
 from podrole.doctor.facts.webhook_settings import find_settings
 from podrole.doctor.sources.cluster import Cluster, Object
 from podrole.doctor.sources.sources import Sources
-from podrole.doctor.unknown import Unknown, read_async
+from podrole.doctor.unknown import UnknownFact, read_async
 from podrole.webhook.identity.config_map import CONFIG_MAP, EMPTY_CONFIG_MAP, ConfigMapBindings, parse_bindings
 from podrole.webhook.settings import InjectionSettings
 
@@ -37,22 +37,22 @@ class WebhookFacts:
     entry for each identity webhook, by its key.
     """
 
-    registered: tuple[RegisteredWebhook, ...] | Unknown
+    registered: tuple[RegisteredWebhook, ...] | UnknownFact
     settings: InjectionSettings
     config_map: ConfigMapBindings = EMPTY_CONFIG_MAP
-    probes: Mapping[tuple[str, str], WebhookProbe | Unknown] = field(default_factory=dict)
+    probes: Mapping[tuple[str, str], WebhookProbe | UnknownFact] = field(default_factory=dict)
 
     @property
     def known(self) -> tuple[RegisteredWebhook, ...]:
         """The registered webhooks; none if they could not be read."""
-        return () if isinstance(self.registered, Unknown) else self.registered
+        return () if isinstance(self.registered, UnknownFact) else self.registered
 
 
 async def read_webhook(sources: Sources, caller: WebhookCaller, namespace: str) -> WebhookFacts:
     """Read the webhook's registration and settings, and call it, as a dry run, about a pod in ``namespace``."""
     cluster = sources.cluster
     listed = await read_async(cluster.list("mutatingwebhookconfigurations.admissionregistration.k8s.io"))
-    if isinstance(listed, Unknown):
+    if isinstance(listed, UnknownFact):
         return WebhookFacts(listed, sources.settings or InjectionSettings())
     hooks = registered(listed)
     probes = {hook.key: await _probe(sources, caller, hook, namespace) for hook in hooks if is_identity_webhook(hook)}
@@ -69,12 +69,12 @@ async def read_webhook(sources: Sources, caller: WebhookCaller, namespace: str) 
 
 async def _probe(
     sources: Sources, caller: WebhookCaller, hook: RegisteredWebhook, namespace: str
-) -> WebhookProbe | Unknown:
+) -> WebhookProbe | UnknownFact:
     config = hook.webhook.get("clientConfig", {})
     if "service" in config:
         return await _probe_service(sources.cluster, config["service"])
     if not sources.environment.calls_webhooks:
-        return Unknown(f"{config.get('url')} is an address of the API server's own machine or network.")
+        return UnknownFact(f"{config.get('url')} is an address of the API server's own machine or network.")
     pod: Object = {"metadata": {"name": _NAME}, "spec": {"containers": [{"name": "probe"}]}}
     try:
         answer = await caller.call(config, request_body(attributes_of(pod, namespace), _NAME), PROBE_SECONDS)
@@ -84,18 +84,18 @@ async def _probe(
     return WebhookProbe()
 
 
-async def _probe_service(cluster: Cluster, service: Mapping[str, Any]) -> WebhookProbe | Unknown:
+async def _probe_service(cluster: Cluster, service: Mapping[str, Any]) -> WebhookProbe | UnknownFact:
     """Look at the Service and its endpoints: from outside the cluster nothing more is possible."""
     namespace, name = str(service.get("namespace", "")), str(service.get("name", ""))
     url = f"https://{name}.{namespace}.svc:{service.get('port', 443)}"
     found = await read_async(cluster.get("services", namespace, name))
     if found is None:
         return WebhookProbe(f'failed to call webhook: Post "{url}": service "{name}" not found')
-    if isinstance(found, Unknown):
+    if isinstance(found, UnknownFact):
         return found
     endpoints = await read_async(cluster.get("endpoints", namespace, name))
-    if isinstance(endpoints, Unknown):
+    if isinstance(endpoints, UnknownFact):
         return endpoints
     if not any(one.get("addresses") for one in (endpoints or {}).get("subsets") or ()):
         return WebhookProbe(f'failed to call webhook: Post "{url}": no endpoints available for service "{name}"')
-    return Unknown(f"{url} can be called only from inside the cluster; --live has the cluster try it.")
+    return UnknownFact(f"{url} can be called only from inside the cluster; --live has the cluster try it.")

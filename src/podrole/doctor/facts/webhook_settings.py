@@ -12,7 +12,7 @@ from typing import Any
 from podrole.cluster.admission.matching import RegisteredWebhook
 from podrole.doctor.facts.registered_webhooks import is_identity_webhook
 from podrole.doctor.sources.cluster import Cluster, Object
-from podrole.doctor.unknown import Unknown, read_async
+from podrole.doctor.unknown import UnknownFact, read_async
 from podrole.webhook.errors import BadFlag
 from podrole.webhook.flags.parse import parse_flags
 from podrole.webhook.settings import WebhookSettings
@@ -28,22 +28,22 @@ async def find_settings(cluster: Cluster, hooks: Iterable[RegisteredWebhook]) ->
             continue
         namespace = str(service.get("namespace", ""))
         deployments = await _deployments(cluster, namespace, str(service.get("name", "")))
-        if isinstance(deployments, Unknown):
+        if isinstance(deployments, UnknownFact):
             continue
         return (_read(deployments[0]) if deployments else WebhookSettings()), namespace
     return WebhookSettings(), ""
 
 
-async def _deployments(cluster: Cluster, namespace: str, service: str) -> list[Object] | Unknown:
+async def _deployments(cluster: Cluster, namespace: str, service: str) -> list[Object] | UnknownFact:
     """Return the Deployments behind a Service."""
     found = await read_async(cluster.get("services", namespace, service))
-    if isinstance(found, Unknown):
+    if isinstance(found, UnknownFact):
         return found
     selector = ((found or {}).get("spec") or {}).get("selector") or {}
     if not selector:
         return []
     listed = await read_async(cluster.list("deployments.apps", namespace))
-    return listed if isinstance(listed, Unknown) else [one for one in listed if _is_behind(one, selector)]
+    return listed if isinstance(listed, UnknownFact) else [one for one in listed if _is_behind(one, selector)]
 
 
 def _is_behind(deployment: Object, selector: Mapping[str, str]) -> bool:

@@ -21,12 +21,12 @@ from podrole.doctor.files.edits import Edit, edits_of
 from podrole.doctor.links.service_account.candidate_roles import trusting_roles
 from podrole.doctor.remedies.changes import ByHand, Remedy
 from podrole.doctor.report.findings import About, Finding, Severity
-from podrole.doctor.sources.documents import Document, find_files, read_documents
+from podrole.doctor.sources.documents import FileDocument, find_files, read_documents
 from podrole.doctor.sources.files import FilesAccount
 from podrole.doctor.sources.manifests import Manifests
 from podrole.doctor.sources.policies import Item, Origin, PolicyFile, ProviderFile, RoleFile, read_policies
 from podrole.doctor.sources.sources import Sources
-from podrole.doctor.unknown import Unknown
+from podrole.doctor.unknown import UnknownFact
 from podrole.iam.document import compile_policy
 from podrole.iam.errors import MalformedPolicyDocument, PolicyError
 from podrole.iam.policy import PolicyKind
@@ -122,7 +122,7 @@ async def check(paths: list[Path], options: CheckOptions) -> FileCheck:
 
 
 def _read(paths: list[Path], options: CheckOptions) -> _Files:
-    documents: list[Document] = []
+    documents: list[FileDocument] = []
     unread: list[str] = []
     for path in find_files(paths):
         try:
@@ -179,7 +179,7 @@ def _sources(files: _Files, issuer: str = "", role_arn: str | None = None) -> So
     )
 
 
-async def _gather(sources: Sources, target: DoctorTarget, unknown_account: Unknown | None = None) -> ChainFacts:
+async def _gather(sources: Sources, target: DoctorTarget, unknown_account: UnknownFact | None = None) -> ChainFacts:
     gatherer = Gatherer(sources)
     try:
         if unknown_account is not None:
@@ -200,7 +200,7 @@ def _is_meant_to_have_a_role(facts: ChainFacts) -> bool:
     binding = facts.binding
     if binding.identity is not None or binding.mistake is not None or facts.service_account.manifest is None:
         return True
-    if isinstance(facts.service_account.manifest, Unknown):
+    if isinstance(facts.service_account.manifest, UnknownFact):
         return False
     return bool(trusting_roles(facts))
 
@@ -218,7 +218,7 @@ async def _of_role(files: _Files, role: RoleFile) -> list[Finding]:
     named = find_subjects(text)
     target = DoctorTarget(*named[0]) if named else DoctorTarget(STRANGER, STRANGER)
     arn = f"arn:aws:iam::{_account_of(files, text)}:role{role.path or '/'}{role.name or 'unnamed'}"
-    why = Unknown("No service account of these files names the role.")
+    why = UnknownFact("No service account of these files names the role.")
     diagnosis = diagnose(await _gather(_sources(files, _issuer_of(role), arn), target, why))
     return [one for one in (*diagnosis.faults, *diagnosis.risks) if one.code.startswith("PR6")]
 

@@ -12,7 +12,7 @@ from podrole.doctor.facts.issuer import IssuerFacts
 from podrole.doctor.remedies.changes import Annotate, ByHand, Change, PublishDocument, Remedy
 from podrole.doctor.remedies.restart import recreate_pods
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, Severity, holds, unknown, verdict_from
-from podrole.doctor.unknown import Unknown
+from podrole.doctor.unknown import UnknownFact
 from podrole.oidc.discovery import discovery_url
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 from podrole.oidc.verify import STS_TIME_RULES
@@ -40,7 +40,7 @@ def check(facts: ChainFacts) -> LinkVerdict:
         return holds(LINK, "EKS Pod Identity verifies the cluster's tokens itself")
     issuer = facts.issuer
     findings = [*_audience(facts, identity), *_times(facts)]
-    if isinstance(issuer.url, Unknown):
+    if isinstance(issuer.url, UnknownFact):
         if findings:
             return verdict_from(LINK, "", findings)
         return unknown(LINK, f"The cluster's issuer could not be read: {issuer.url.what}")
@@ -48,7 +48,7 @@ def check(facts: ChainFacts) -> LinkVerdict:
     if inside is not None:
         return verdict_from(LINK, "", [inside, *findings])
     published = issuer.published
-    if isinstance(published, Unknown):
+    if isinstance(published, UnknownFact):
         if findings:
             return verdict_from(LINK, "", findings)
         return unknown(LINK, f"The issuer's documents could not be fetched from here: {published.what}")
@@ -155,7 +155,7 @@ def _missing_key(facts: ChainFacts, issuer: IssuerFacts, url: str, published: ob
     if used is not None:
         missing = set() if used in names else {used}
         of = "the token"
-    elif isinstance(issuer.own_keys, Unknown):
+    elif isinstance(issuer.own_keys, UnknownFact):
         return []
     else:
         missing = set(issuer.own_keys) - names
@@ -163,7 +163,9 @@ def _missing_key(facts: ChainFacts, issuer: IssuerFacts, url: str, published: ob
     if not missing:
         return []
     # The API server lists all its keys and signs with one of them; only a token shows which.
-    some_are_there = used is None and not isinstance(issuer.own_keys, Unknown) and bool(set(issuer.own_keys) & names)
+    some_are_there = (
+        used is None and not isinstance(issuer.own_keys, UnknownFact) and bool(set(issuer.own_keys) & names)
+    )
     return [
         Finding(
             "PR404",
@@ -178,7 +180,7 @@ def _missing_key(facts: ChainFacts, issuer: IssuerFacts, url: str, published: ob
 
 
 def _key_of_live_token(facts: ChainFacts) -> str | None:
-    if facts.live is None or isinstance(facts.live.token, Unknown):
+    if facts.live is None or isinstance(facts.live.token, UnknownFact):
         return None
     kid = facts.live.token.get("header", {}).get("kid", "")
     return str(kid) or None
@@ -189,7 +191,7 @@ def _key_of_live_token(facts: ChainFacts) -> str | None:
 
 def _audience(facts: ChainFacts, identity: Identity | None) -> list[Finding]:
     evaluation = facts.role.evaluation
-    if identity is None or isinstance(evaluation, Unknown) or evaluation.audience is None:
+    if identity is None or isinstance(evaluation, UnknownFact) or evaluation.audience is None:
         return []
     if identity.audience == facts.settings.token_audience:
         return []  # the provider does not accept the usual audience: link 5 reports it

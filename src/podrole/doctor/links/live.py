@@ -9,7 +9,7 @@ from __future__ import annotations
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.remedies.changes import ByHand, Remedy
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, broken, holds, unknown
-from podrole.doctor.unknown import Unknown
+from podrole.doctor.unknown import UnknownFact
 from podrole.iam.arn import assumed_role_arn, parse_arn
 
 LINK = Link.LIVE
@@ -22,7 +22,7 @@ def check(facts: ChainFacts) -> LinkVerdict | None:
         return None
     target = facts.target
     about = About("ServiceAccount", target.namespace, target.service_account)
-    if isinstance(live.token, Unknown):
+    if isinstance(live.token, UnknownFact):
         return broken(
             LINK,
             Finding(
@@ -39,7 +39,7 @@ def check(facts: ChainFacts) -> LinkVerdict | None:
         )
     if live.exchange is None:
         return unknown(LINK, "The cluster issued a token, but there is no role or no STS to exchange it with.")
-    if isinstance(live.exchange, Unknown):
+    if isinstance(live.exchange, UnknownFact):
         return broken(
             LINK,
             Finding(
@@ -54,12 +54,12 @@ def check(facts: ChainFacts) -> LinkVerdict | None:
     return _check_identity(facts, live.identity)
 
 
-def _check_identity(facts: ChainFacts, identity: str | Unknown | None) -> LinkVerdict:
+def _check_identity(facts: ChainFacts, identity: str | UnknownFact | None) -> LinkVerdict:
     arn = facts.binding.role_arn or ""
     about = About("Role", "", arn)
     if identity is None:
         return unknown(LINK, "STS gave credentials; GetCallerIdentity was not called.")
-    if isinstance(identity, Unknown):
+    if isinstance(identity, UnknownFact):
         what = f"STS gave credentials, but GetCallerIdentity rejects them: {identity.what}"
         remedy = Remedy("check clock, region and endpoint")
         return broken(LINK, Finding("PR803", what, about, remedy, got=identity.got))

@@ -16,7 +16,7 @@ from podrole.doctor.facts.history import session_begun_by
 from podrole.doctor.remedies.changes import ByHand, Remedy
 from podrole.doctor.remedies.permissions import allow_call, smallest_statement
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, broken, holds, unknown
-from podrole.doctor.unknown import Unknown, read
+from podrole.doctor.unknown import UnknownFact, read
 from podrole.iam.arn import assumed_role_arn
 from podrole.iam.directory import PolicyText, PrincipalPolicies, Role
 from podrole.iam.document import compile_policy
@@ -38,12 +38,12 @@ def check(facts: ChainFacts) -> LinkVerdict | None:
     if facts.desired_call is None and not refused:
         return None
     role = facts.role.role
-    if isinstance(role, Unknown):
+    if isinstance(role, UnknownFact):
         return unknown(LINK, role.what)
     if role is None:
         return unknown(LINK, "The role does not exist, so its policies could not be read.")
     attached = read(lambda: facts.account.policies_of(role))
-    if isinstance(attached, Unknown):
+    if isinstance(attached, UnknownFact):
         return unknown(LINK, attached.what)
     if facts.desired_call is not None:
         return _judged(facts, role, attached, facts.desired_call)
@@ -105,7 +105,7 @@ def _request(facts: ChainFacts, role: Role, desired_call: DesiredCall) -> Reques
         "aws:userid": principal.id,
         **{f"aws:PrincipalTag/{key}": value for key, value in role.tags.items()},
     }
-    granted = None if isinstance(facts.role.evaluation, Unknown) else facts.role.evaluation.granted
+    granted = None if isinstance(facts.role.evaluation, UnknownFact) else facts.role.evaluation.granted
     if granted is not None:
         context.update(granted.session.context)
     return Request(principal, desired_call.action, desired_call.resource or NO_RESOURCE, "", context)

@@ -17,7 +17,7 @@ from podrole.doctor.remedies.changes import (
 )
 from podrole.doctor.remedies.restart import rerun_ended_pods
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, broken, holds, unknown
-from podrole.doctor.unknown import Unknown, read
+from podrole.doctor.unknown import UnknownFact, read
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import OIDCProvider
 from podrole.sts.denial import Denial
@@ -32,12 +32,12 @@ def check(facts: ChainFacts) -> LinkVerdict:
     if identity is not None and identity.method == "container_credentials":
         return holds(LINK, "EKS Pod Identity needs no identity provider")
     evaluation = facts.role.evaluation
-    if isinstance(evaluation, Unknown):
+    if isinstance(evaluation, UnknownFact):
         return unknown(LINK, evaluation.what)
     if evaluation.provider is not None:
         return broken(LINK, _missing(facts, evaluation, evaluation.provider))
     provider = facts.role.provider
-    if provider is None or isinstance(provider, Unknown):  # STS's function found it a moment ago
+    if provider is None or isinstance(provider, UnknownFact):  # STS's function found it a moment ago
         return unknown(LINK, "The provider could not be read.")
     findings = [*_audience(facts, evaluation, provider), *_thumbprint(facts, provider)]
     if findings:
@@ -98,7 +98,7 @@ def _missing(facts: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) 
 
 def _others(facts: ChainFacts) -> tuple[OIDCProvider, ...]:
     listed = read(facts.account.oidc_providers)
-    return () if isinstance(listed, Unknown) else tuple(listed)
+    return () if isinstance(listed, UnknownFact) else tuple(listed)
 
 
 def _plain(issuer: str) -> str:
@@ -112,7 +112,7 @@ def _of_the_cluster_before(facts: ChainFacts, issuer: str, others: tuple[OIDCPro
     """Return the provider of another EKS cluster that the role's trust policy names."""
     role = facts.role.role
     mine = _EKS.fullmatch(issuer)
-    if role is None or isinstance(role, Unknown) or mine is None:
+    if role is None or isinstance(role, UnknownFact) or mine is None:
         return None
     for other in others:
         if _EKS.fullmatch(other.issuer) and other.arn in role.trust_policy:

@@ -26,7 +26,7 @@ _DEEPEST = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class FileDocument:
     """One document of a file. ``line`` returns the line, from 1, of a place in it or of the closest place around."""
 
     path: Path
@@ -56,7 +56,7 @@ def _in_folder(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def read_documents(path: Path) -> list[Document]:
+def read_documents(path: Path) -> list[FileDocument]:
     """Return the documents of a file. Raises BadFile, with the line."""
     try:
         if path.stat().st_size > MOST_BYTES:
@@ -83,10 +83,10 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     """Composes nodes; this module makes their values, also for unknown tags."""
 
 
-def _of_node(path: Path, index: int, node: yaml.Node) -> Document:
+def _of_node(path: Path, index: int, node: yaml.Node) -> FileDocument:
     lines: dict[Where, int] = {}
     value = _value(path, node, (), lines, 0)
-    return Document(path, index, value, lambda where: _nearest(lines, where))
+    return FileDocument(path, index, value, lambda where: _nearest(lines, where))
 
 
 def _nearest(lines: Mapping[Where, int], where: Where) -> int:
@@ -138,7 +138,7 @@ def _long_form(path: Path, node: yaml.Node, where: Where, lines: dict[Where, int
     return {key: plain}
 
 
-def _read_json(path: Path, text: str) -> Document:
+def _read_json(path: Path, text: str) -> FileDocument:
     try:
         value = json.loads(text)
     except json.JSONDecodeError as problem:
@@ -146,4 +146,4 @@ def _read_json(path: Path, text: str) -> Document:
     except RecursionError:
         raise BadFile(f"{path} is nested too deeply.") from None
     # Computed on demand: a Terraform plan has a million places.
-    return Document(path, 0, value, lambda where: line_and_column(text, locate(text, where, member=True))[0])
+    return FileDocument(path, 0, value, lambda where: line_and_column(text, locate(text, where, member=True))[0])

@@ -13,7 +13,7 @@ import msgspec
 from podrole.doctor.errors import SourceError
 from podrole.doctor.similarity import nearest
 from podrole.doctor.sources.cluster import IssuedToken, Object, Workload
-from podrole.doctor.sources.documents import Document
+from podrole.doctor.sources.documents import FileDocument
 from podrole.doctor.sources.policies import Origin
 from podrole.webhook.patch.pod import read_pod
 
@@ -34,7 +34,7 @@ Objects = list[Object]  # inside the class `list` is the method
 class Manifests:
     """See ``podrole.doctor.sources.cluster.Cluster``. Each workload's template gives one pod."""
 
-    def __init__(self, documents: list[Document], namespace: str) -> None:
+    def __init__(self, documents: list[FileDocument], namespace: str) -> None:
         """``namespace`` is that of objects that do not name one."""
         self._namespace = namespace
         self._objects: dict[Key, Object] = {}
@@ -125,7 +125,7 @@ class Manifests:
         raise SourceError("Files cannot admit pods.")
 
 
-def _objects(document: Document) -> Iterator[tuple[Object, Origin]]:
+def _objects(document: FileDocument) -> Iterator[tuple[Object, Origin]]:
     """Yield the Kubernetes objects of a document; of a List, its items."""
     pending = [(document.value, Origin(document))]
     while pending:

@@ -14,14 +14,14 @@ from typing import NoReturn
 from podrole.doctor.errors import SourceError
 from podrole.doctor.sources.account import EKSAssociation
 from podrole.doctor.sources.cluster import IssuedToken, Object
-from podrole.doctor.unknown import Unknown
+from podrole.doctor.unknown import UnknownFact
 from podrole.iam.directory import AccessKey, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 
 
 class _Missing:
     """Raises why a source is missing."""
 
-    def __init__(self, reason: Unknown) -> None:
+    def __init__(self, reason: UnknownFact) -> None:
         self._reason = reason
 
     def _raise(self) -> NoReturn:

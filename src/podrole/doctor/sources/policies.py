@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from podrole.doctor.sources.documents import Document, Where
+from podrole.doctor.sources.documents import FileDocument, Where
 from podrole.iam.policy import PolicyKind
 
 _TRUST_NAME = re.compile(r"(?:^|[-_.])(?:assume[-_]?role|trust)(?:[-_.]?policy)?(?:$|[-_.])", re.IGNORECASE)
@@ -23,7 +23,7 @@ _VARIABLE = re.compile(r"\$\{([!A-Za-z0-9:._]+)\}")
 class Origin:
     """The place in a document where something is written."""
 
-    document: Document
+    document: FileDocument
     where: Where = ()
 
     def line(self, *more: str | int) -> int:
@@ -68,7 +68,7 @@ class ProviderFile:
 Item = PolicyFile | RoleFile | ProviderFile
 
 
-def read_policies(document: Document, account: str, region: str = "") -> Iterator[Item]:
+def read_policies(document: FileDocument, account: str, region: str = "") -> Iterator[Item]:
     """Yield the roles, policies and providers of a document. ``account`` and ``region`` are those of a template's
     deployment, empty if they are not known."""
     value = document.value
@@ -85,7 +85,7 @@ def read_policies(document: Document, account: str, region: str = "") -> Iterato
 # A policy document by itself
 
 
-def _policy_document(document: Document, value: Mapping[str, Any]) -> Iterator[Item]:
+def _policy_document(document: FileDocument, value: Mapping[str, Any]) -> Iterator[Item]:
     statements = value["Statement"] if isinstance(value["Statement"], list) else [value["Statement"]]
     trusts = any(isinstance(one, dict) and ("Principal" in one or "NotPrincipal" in one) for one in statements)
     assumes = any("sts:Assume" in json.dumps(one.get("Action", "")) for one in statements if isinstance(one, dict))
@@ -102,7 +102,7 @@ def _policy_document(document: Document, value: Mapping[str, Any]) -> Iterator[I
 # terraform show -json
 
 
-def _terraform(document: Document, planned: Mapping[str, Any]) -> Iterator[Item]:
+def _terraform(document: FileDocument, planned: Mapping[str, Any]) -> Iterator[Item]:
     modules: list[tuple[Any, Where]] = [(planned.get("root_module"), ("planned_values", "root_module"))]
     while modules:
         module, where = modules.pop()
@@ -156,7 +156,7 @@ class _Unknown(Exception):
     """A value that is known only after the template is deployed."""
 
 
-def _cloudformation(document: Document, resources: Mapping[str, Any], template: _Template) -> Iterator[Item]:
+def _cloudformation(document: FileDocument, resources: Mapping[str, Any], template: _Template) -> Iterator[Item]:
     for logical_id, one in resources.items():
         properties = one.get("Properties") if isinstance(one, dict) else None
         if not isinstance(properties, dict):

@@ -12,7 +12,7 @@ from podrole.doctor.facts.containers import containers_of
 from podrole.doctor.links.container.environment import check_environment
 from podrole.doctor.links.container.files import check_files, check_token_file
 from podrole.doctor.report.findings import Finding, Link, LinkVerdict, unknown, verdict_from
-from podrole.doctor.unknown import Unknown
+from podrole.doctor.unknown import UnknownFact
 
 LINK = Link.CONTAINER
 
@@ -22,14 +22,14 @@ def check(facts: ChainFacts) -> LinkVerdict | None:
     identity = facts.identity
     if identity is None:
         return unknown(LINK, "The service account is not bound to a role.")
-    if isinstance(facts.pods, Unknown):
+    if isinstance(facts.pods, UnknownFact):
         return unknown(LINK, f"The pods could not be read: {facts.pods.what}")
     if not facts.pods:
         return None
     findings: list[Finding] = []
     unread: list[str] = []
     for pod in facts.pods:
-        unread += [why.what for why in pod.references.values() if isinstance(why, Unknown)]
+        unread += [why.what for why in pod.references.values() if isinstance(why, UnknownFact)]
         for container in containers_of(pod):
             of_container = (*check_environment(facts, identity, container), *check_files(container))
             findings += [one for one in of_container if one not in findings]

@@ -24,7 +24,7 @@ from podrole.doctor.report.findings import (
     unknown,
     verdict_from,
 )
-from podrole.doctor.unknown import Unknown
+from podrole.doctor.unknown import UnknownFact
 from podrole.webhook.identity.binding import Identity
 
 LINK = Link.INJECTION
@@ -35,7 +35,7 @@ def check(facts: ChainFacts) -> LinkVerdict:
     identity = facts.identity
     if identity is None:
         return unknown(LINK, "The service account is not bound to a role, so there is nothing to inject.")
-    if isinstance(facts.pods, Unknown):
+    if isinstance(facts.pods, UnknownFact):
         return _check_registration_alone(facts)
     admitted = [one for one in facts.pods if one.manifest.get("metadata", {}).get("uid")]
     findings = _check_dry_run(facts, identity)
@@ -65,7 +65,7 @@ def _check_dry_run(facts: ChainFacts, identity: Identity) -> list[Finding]:
         return []
     hooks = facts.webhook.known
     ours = next((one for one in hooks if is_identity_webhook(one)), None)
-    if isinstance(made, Unknown):
+    if isinstance(made, UnknownFact):
         problem = made.what.partition("failed calling webhook")[2]
         if ours is None or ours.name not in problem:
             return []

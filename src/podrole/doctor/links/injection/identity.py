@@ -14,7 +14,7 @@ from podrole.doctor.links.injection.common import about, name_of
 from podrole.doctor.remedies.changes import Change, PatchObject, Remedy, Restart
 from podrole.doctor.remedies.restart import without_identity
 from podrole.doctor.report.findings import Finding
-from podrole.doctor.unknown import Unknown
+from podrole.doctor.unknown import UnknownFact
 from podrole.webhook.patch.injection_plan import CREDENTIALS
 
 # A pod that carries another identity: PR208
@@ -148,7 +148,9 @@ def _webhook_failed(admission: Event | None) -> bool:
 def _undone(facts: ChainFacts, pod: PodFacts, admitted: PodInjection) -> Finding:
     hooks = facts.webhook.known
     labels = (
-        {} if isinstance(facts.service_account.namespace_labels, Unknown) else facts.service_account.namespace_labels
+        {}
+        if isinstance(facts.service_account.namespace_labels, UnknownFact)
+        else facts.service_account.namespace_labels
     )
     asked = [one for one in hooks if is_asked(one, pod.manifest, facts.target.namespace, labels).called]
     ours = next((one for one in asked if is_identity_webhook(one)), None)

@@ -12,7 +12,7 @@ from podrole.doctor.facts.registered_webhooks import is_asked, is_identity_webho
 from podrole.doctor.remedies.changes import Apply, ByHand, Change, Label, PatchObject, PatchPods, Remedy, json_pointer
 from podrole.doctor.report.findings import About, Finding
 from podrole.doctor.sources.cluster import Object, Workload
-from podrole.doctor.unknown import Unknown
+from podrole.doctor.unknown import UnknownFact
 
 KIND = "MutatingWebhookConfiguration"
 _RULES = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]
@@ -34,12 +34,12 @@ class RegistrationCheck:
 
 def check_registration(facts: ChainFacts, pod: Object) -> RegistrationCheck:
     """Check whether the API server calls the identity webhook for a new pod like ``pod``, and can reach it."""
-    if isinstance(facts.webhook.registered, Unknown):
+    if isinstance(facts.webhook.registered, UnknownFact):
         return RegistrationCheck(unknown=f"The registered webhooks could not be read: {facts.webhook.registered.what}")
     hooks = [one for one in facts.webhook.registered if is_identity_webhook(one)]
     if not hooks:
         return RegistrationCheck((_not_registered(facts),))
-    if isinstance(facts.service_account.namespace_labels, Unknown):
+    if isinstance(facts.service_account.namespace_labels, UnknownFact):
         return RegistrationCheck(
             unknown=f"The namespace could not be read: {facts.service_account.namespace_labels.what}"
         )
@@ -92,7 +92,9 @@ def _not_registered(facts: ChainFacts) -> Finding:
 
 def _not_asked(facts: ChainFacts, hook: RegisteredWebhook, why: str, pod: Object) -> Finding:
     labels = (
-        {} if isinstance(facts.service_account.namespace_labels, Unknown) else facts.service_account.namespace_labels
+        {}
+        if isinstance(facts.service_account.namespace_labels, UnknownFact)
+        else facts.service_account.namespace_labels
     )
     if why == NAMESPACE_NOT_SELECTED:
         selector = hook.webhook["namespaceSelector"]
@@ -205,7 +207,7 @@ def _reached(facts: ChainFacts, hook: RegisteredWebhook) -> RegistrationCheck:
             unknown=f"Webhook {hook.name} has matchConditions, which only the API server can evaluate."
         )
     probe = facts.webhook.probes.get(hook.key)
-    if probe is None or isinstance(probe, Unknown):
+    if probe is None or isinstance(probe, UnknownFact):
         why = "it was not called" if probe is None else probe.what
         return RegistrationCheck(
             unknown=f"Webhook {hook.name} is called, but it could not be checked whether it answers: {why}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.exchange import ExchangeQuestion, ask_sts, of_stranger
 from podrole.doctor.similarity import nearest
-from podrole.doctor.unknown import Unknown, read
+from podrole.doctor.unknown import UnknownFact, read
 from podrole.iam.directory import Role
 from podrole.sts.web_identity import Granted
 
@@ -16,10 +16,10 @@ def trusting_roles(facts: ChainFacts) -> list[Role]:
     These are the roles that trust its tokens but not every token; or the only role that trusts its tokens.
     """
     issuer = facts.issuer.url
-    if isinstance(issuer, Unknown):
+    if isinstance(issuer, UnknownFact):
         return []
     roles = read(lambda: _trusting_roles(facts, issuer))
-    return [] if isinstance(roles, Unknown) else roles
+    return [] if isinstance(roles, UnknownFact) else roles
 
 
 def _trusting_roles(facts: ChainFacts, issuer: str) -> list[Role]:
@@ -41,7 +41,7 @@ def _web_roles(facts: ChainFacts) -> list[Role]:
 def role_named_like(facts: ChainFacts) -> Role | None:
     """Return the role for web identities whose name is that of the service account, or similar."""
     listed = read(lambda: _web_roles(facts))
-    if isinstance(listed, Unknown):
+    if isinstance(listed, UnknownFact):
         return None
     roles = {role.name: role for role in listed}
     name = facts.target.service_account
@@ -53,7 +53,7 @@ def role_meant(facts: ChainFacts, value: str) -> str | None:
     """Return the ARN of the role that a wrong value probably means: by its name, by its trust, or by a similar name."""
     name = value.split("/")[1] if ":assumed-role/" in value else value.rpartition("/")[2]
     listed = read(facts.account.roles)
-    if isinstance(listed, Unknown):
+    if isinstance(listed, UnknownFact):
         return None
     roles = {role.name: role.arn for role in listed}
     if name in roles:

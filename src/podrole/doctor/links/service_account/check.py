@@ -11,7 +11,7 @@ from podrole.doctor.remedies.changes import Annotate, Apply, Change, Remedy
 from podrole.doctor.remedies.restart import recreate_pods
 from podrole.doctor.report.findings import Finding, Link, LinkVerdict, Severity, broken, holds, unknown
 from podrole.doctor.similarity import nearest
-from podrole.doctor.unknown import Unknown
+from podrole.doctor.unknown import UnknownFact
 from podrole.webhook.identity.binding import Identity
 
 LINK = Link.SERVICE_ACCOUNT
@@ -20,7 +20,7 @@ LINK = Link.SERVICE_ACCOUNT
 def check(facts: ChainFacts) -> LinkVerdict:
     """Check that the service account exists and is bound to a role."""
     account = facts.service_account.manifest
-    if isinstance(account, Unknown):
+    if isinstance(account, UnknownFact):
         return unknown(LINK, f"The service account could not be read: {account.what}")
     if account is None:
         return broken(LINK, _missing(facts))
@@ -43,7 +43,7 @@ def _missing(facts: ChainFacts) -> Finding:
     target = facts.target
     names = (
         []
-        if isinstance(facts.service_account.neighbours, Unknown)
+        if isinstance(facts.service_account.neighbours, UnknownFact)
         else [one["metadata"]["name"] for one in facts.service_account.neighbours]
     )
     meant = nearest(target.service_account, names)

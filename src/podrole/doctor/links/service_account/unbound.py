@@ -13,7 +13,7 @@ from podrole.doctor.remedies.restart import recreate_pods
 from podrole.doctor.remedies.trust_policy import trust_document
 from podrole.doctor.report.findings import About, Finding
 from podrole.doctor.similarity import nearest
-from podrole.doctor.unknown import Unknown, read
+from podrole.doctor.unknown import UnknownFact, read
 from podrole.iam.directory import Role
 from podrole.webhook.identity import role_arn
 
@@ -99,7 +99,7 @@ def _new_role(facts: ChainFacts) -> tuple[Change, ...]:
 
     Empty if the account or the issuer is not known, or the role's name is taken.
     """
-    if not facts.account.id or isinstance(facts.issuer.url, Unknown):
+    if not facts.account.id or isinstance(facts.issuer.url, UnknownFact):
         return ()
     target = facts.target
     name = f"{target.namespace}-{target.service_account}"[:_LONGEST_NAME]
@@ -108,7 +108,7 @@ def _new_role(facts: ChainFacts) -> tuple[Change, ...]:
     provider = expected_provider(question)
     roles = read(facts.account.roles)
     known = read(lambda: facts.account.oidc_provider(facts.account.id, question.issuer))
-    if isinstance(roles, Unknown) or isinstance(known, Unknown) or any(role.name == name for role in roles):
+    if isinstance(roles, UnknownFact) or isinstance(known, UnknownFact) or any(role.name == name for role in roles):
         return ()
     thumbprints = () if facts.issuer.thumbprint is None else (facts.issuer.thumbprint,)
     missing = () if known is not None else (CreateProvider(question.issuer, (question.audience,), thumbprints),)
@@ -139,7 +139,7 @@ def _annotations_in_words(facts: ChainFacts) -> str:
 
 def _bound_neighbours(facts: ChainFacts) -> list[str]:
     """Return the other service accounts of the namespace that are bound to a role."""
-    if isinstance(facts.service_account.neighbours, Unknown):
+    if isinstance(facts.service_account.neighbours, UnknownFact):
         return []
     found = []
     for one in facts.service_account.neighbours:
@@ -163,12 +163,12 @@ def _looks_mistaken(facts: ChainFacts, others: list[str]) -> bool:
 
 def _hints(facts: ChainFacts) -> list[str]:
     """Return the names of the pod and its workload: service accounts often have the same name."""
-    pod = None if isinstance(facts.pods, Unknown) or not facts.pods else facts.pods[0]
+    pod = None if isinstance(facts.pods, UnknownFact) or not facts.pods else facts.pods[0]
     return [] if pod is None else [pod.workload.name, pod.name]
 
 
 def _other_service_account(facts: ChainFacts, others: list[str]) -> Finding:
-    pod = None if isinstance(facts.pods, Unknown) or not facts.pods else facts.pods[0]
+    pod = None if isinstance(facts.pods, UnknownFact) or not facts.pods else facts.pods[0]
     target = facts.target
     meant = (
         others[0]

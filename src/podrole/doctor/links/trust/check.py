@@ -11,7 +11,7 @@ from podrole.doctor.remedies.restart import recreate_pods, rerun_ended_pods
 from podrole.doctor.remedies.trust_policy import evidence_of, repaired_trust_policy, trust_document
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, broken, holds, unknown
 from podrole.doctor.similarity import nearest
-from podrole.doctor.unknown import Unknown, read
+from podrole.doctor.unknown import UnknownFact, read
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import Role
 from podrole.iam.document import compile_policy
@@ -65,9 +65,9 @@ def check(facts: ChainFacts) -> LinkVerdict:
     if identity is not None and identity.method == "container_credentials":
         return pod_identity.check(facts)
     evaluation, role = facts.role.evaluation, facts.role.role
-    if isinstance(role, Unknown):
+    if isinstance(role, UnknownFact):
         return unknown(LINK, role.what)
-    if isinstance(evaluation, Unknown):
+    if isinstance(evaluation, UnknownFact):
         return unknown(LINK, evaluation.what)
     if role is None:
         return broken(LINK, _no_role(facts, evaluation.question))
@@ -134,7 +134,7 @@ def _no_role(facts: ChainFacts, question: ExchangeQuestion) -> Finding:
 
 def _roles(facts: ChainFacts) -> tuple[Role, ...]:
     listed = read(facts.account.roles)
-    return () if isinstance(listed, Unknown) else tuple(role for role in listed if problem_with(role.arn) is None)
+    return () if isinstance(listed, UnknownFact) else tuple(role for role in listed if problem_with(role.arn) is None)
 
 
 # PR602 to PR618

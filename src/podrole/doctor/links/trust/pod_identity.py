@@ -12,7 +12,7 @@ from podrole.doctor.remedies.restart import rerun_ended_pods
 from podrole.doctor.remedies.trust_policy import evidence_of
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, broken, holds, unknown
 from podrole.doctor.sources.account import EKSAssociation
-from podrole.doctor.unknown import Unknown, read
+from podrole.doctor.unknown import UnknownFact, read
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import Role
 from podrole.sts.denial import Denial
@@ -31,14 +31,14 @@ def check(facts: ChainFacts) -> LinkVerdict:
     association, role, issuer = facts.association, facts.role.role, facts.issuer.url
     if association is None:
         return unknown(LINK, "The association could not be read.")
-    if isinstance(role, Unknown):
+    if isinstance(role, UnknownFact):
         return unknown(LINK, role.what)
     if role is None:
         return broken(LINK, _no_role(facts, association))
-    if isinstance(issuer, Unknown):
+    if isinstance(issuer, UnknownFact):
         return unknown(LINK, issuer.what)
     outcome = read(lambda: ask_eks_auth(association, issuer, _pod(facts), facts.account, facts.at))
-    if isinstance(outcome, Unknown):
+    if isinstance(outcome, UnknownFact):
         return unknown(LINK, outcome.what)
     if isinstance(outcome, Denial):
         return broken(LINK, _refused(facts, association, issuer, role, outcome))
@@ -86,8 +86,8 @@ def _trusting(facts: ChainFacts, association: EKSAssociation, issuer: str, role:
         found = []
     kept = found if isinstance(found, list) else [found]
     for document in (_document([*kept, STATEMENT]), _document([STATEMENT])):
-        supposing = HypotheticalDirectory(facts.account, replaced_role=replace(role, trust_policy=document))
-        if not isinstance(ask_eks_auth(association, issuer, _pod(facts), supposing, facts.at), Denial):
+        hypothetical = HypotheticalDirectory(facts.account, replaced_role=replace(role, trust_policy=document))
+        if not isinstance(ask_eks_auth(association, issuer, _pod(facts), hypothetical, facts.at), Denial):
             return Remedy("trust EKS Pod Identity", (SetTrustPolicy(role.arn, document), *rerun_ended_pods(facts)))
     return Remedy("trust EKS Pod Identity", (ByHand(f"add a statement such as {json.dumps(STATEMENT)}"),))
 

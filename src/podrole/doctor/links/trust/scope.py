@@ -38,23 +38,23 @@ def trust_excess(facts: ChainFacts, role: Role, evaluation: ExchangeEvaluation) 
     question = evaluation.question
     policy = compile_policy(role.trust_policy, PolicyKind.TRUST)  # STS has compiled it for this evaluation
     provider = expected_provider(question)
-    supposing = HypotheticalDirectory(facts.account, provider, role)
+    hypothetical = HypotheticalDirectory(facts.account, provider, role)
     found: list[Finding] = []
     remedy = Remedy(
         "name the service account in the trust policy",
         (SetTrustPolicy(role.arn, trust_document(question, provider.arn)),),
     )
     if _may_be_open(policy, question):
-        if _granted(of_stranger(question), supposing):
+        if _granted(of_stranger(question), hypothetical):
             found.append(_anybody(role, policy, question, remedy))
         else:
-            found += _other_namespaces(role, policy, question, supposing, remedy)
+            found += _other_namespaces(role, policy, question, hypothetical, remedy)
     found += _other_clusters(role, policy, question, facts, remedy)
     return tuple(found)
 
 
-def _granted(question: ExchangeQuestion, supposing: HypotheticalDirectory) -> bool:
-    return isinstance(ask_sts(question, supposing), Granted)
+def _granted(question: ExchangeQuestion, hypothetical: HypotheticalDirectory) -> bool:
+    return isinstance(ask_sts(question, hypothetical), Granted)
 
 
 def _may_be_open(policy: Policy, question: ExchangeQuestion) -> bool:
@@ -118,7 +118,7 @@ def _in_vain(policy: Policy, question: ExchangeQuestion) -> str:
 
 
 def _other_namespaces(
-    role: Role, policy: Policy, question: ExchangeQuestion, supposing: HypotheticalDirectory, remedy: Remedy
+    role: Role, policy: Policy, question: ExchangeQuestion, hypothetical: HypotheticalDirectory, remedy: Remedy
 ) -> list[Finding]:
     """Ask STS's function about a subject of another namespace, for each value with a wildcard in the namespace."""
     for value in _subjects(policy, question):
@@ -128,7 +128,7 @@ def _other_namespaces(
             continue
         stranger = re.sub(r"\*", STRANGER, value).replace("?", "x")
         other = replace(question, subject=stranger) if stranger.count(":") == 3 else of_stranger(question)
-        if _granted(other, supposing):
+        if _granted(other, hypothetical):
             return [
                 Finding(
                     "PR652",
@@ -169,10 +169,10 @@ def _other_clusters(
         if not issuer or arn == mine.arn or issuer.startswith(_SHARED):
             continue
         other = replace(question, issuer=f"https://{issuer}")
-        supposing = HypotheticalDirectory(
+        hypothetical = HypotheticalDirectory(
             facts.account, OIDCProvider(arn, other.issuer, (question.audience,), ()), role
         )
-        if _granted(other, supposing):
+        if _granted(other, hypothetical):
             others.append(issuer)
     if not others:
         return []
