@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from podrole.base.certificates import Authority
-from podrole.oidc.discovery import discovery_url, fetch_keys
+from podrole.oidc.discovery import TIMEOUT_SECONDS, discovery_url, fetch_keys
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 from podrole.oidc.fetch import MAX_DOCUMENT_BYTES, Fetcher
 from podrole.oidc.issuer import discovery_document
@@ -100,6 +100,16 @@ async def test_a_discovery_document_that_lies_is_refused(
     issuer.document = document
     assert (await fault_of(issuer)).fault is fault
     assert not any(path.endswith("/keys") for path in issuer.asked)
+
+
+async def test_a_discovery_document_without_an_https_address_is_named_as_the_cause(issuer: FakeIssuer) -> None:
+    issuer.document = discovery_document(ISSUER, f"http://{HOST}/keys", [])
+    what = (await fault_of(issuer)).what
+    assert what == f"The discovery document at {discovery_url(ISSUER)} names no https address for its keys."
+
+
+def test_both_documents_must_come_within_five_seconds() -> None:
+    assert TIMEOUT_SECONDS == 5
 
 
 @pytest.mark.parametrize(

@@ -156,6 +156,7 @@ def test_a_time_that_is_no_integer_is_refused(claim: str, value: object) -> None
         ("aud", []),
         ("aud", [7]),
         ("aud", [""]),
+        ("aud", ["a", "line\nbreak"]),
         ("aud", {"sts.amazonaws.com": True}),
         ("azp", 7),
         ("azp", ""),
@@ -165,6 +166,37 @@ def test_a_claim_of_a_wrong_type_is_refused(claim: str, value: object) -> None:
     with pytest.raises(TokenRefused) as raised:
         read_claims(parse_token(token(GOOD_HEADER, {**CLAIMS, claim: value})))
     assert (raised.value.fault, raised.value.claim) == (TokenFault.BAD_CLAIM, claim)
+
+
+@pytest.mark.parametrize("claim", ["iat", "exp", "nbf"])
+def test_a_time_has_at_most_64_bits(claim: str) -> None:
+    for value in (-(2**63), 2**63 - 1):
+        assert read_claims(parse_token(token(GOOD_HEADER, {**CLAIMS, claim: value})))
+    for value in (-(2**63) - 1, 2**63):
+        with pytest.raises(TokenRefused) as raised:
+            read_claims(parse_token(token(GOOD_HEADER, {**CLAIMS, claim: value})))
+        assert raised.value.fault is TokenFault.BAD_TIMESTAMP
+
+
+def test_an_audience_may_be_a_string() -> None:
+    assert read_claims(parse_token(token(GOOD_HEADER, {**CLAIMS, "aud": "x"}))).audiences == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [
+        (token({**GOOD_HEADER, "kid": None}, CLAIMS), "kid null"),
+        (token({**GOOD_HEADER, "kid": 7}, CLAIMS), "kid an integer"),
+        (token([], CLAIMS), "a list"),
+        (token(GOOD_HEADER, b'{"iss": 1, "iss": 2}'), "a member appears twice"),
+        (token(GOOD_HEADER, b'{"iss": NaN}'), "NaN is no JSON number"),
+        (token(GOOD_HEADER, b"{"), None),
+    ],
+)
+def test_a_refusal_says_what_was_found_and_repeats_no_content(text: str, got: str | None) -> None:
+    with pytest.raises(TokenRefused) as raised:
+        parse_token(text)
+    assert raised.value.got == got
 
 
 def test_the_authorized_party_takes_the_place_of_the_audience() -> None:

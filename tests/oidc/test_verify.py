@@ -12,7 +12,7 @@ from podrole.oidc.errors import TokenFault, TokenRefused
 from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey, VerificationKey
 from podrole.oidc.token import VerifiedClaims, parse_token
-from podrole.oidc.verify import STS_TIME_RULES, verify
+from podrole.oidc.verify import STS_TIME_RULES, TimeRules, verify
 
 NOW = 1_700_000_000
 KEY = SigningKey.generate("RS256")
@@ -77,6 +77,12 @@ def test_a_token_older_than_a_day_is_refused_whatever_its_expiry() -> None:
     text = mint({**CLAIMS, "exp": NOW + 10 * 86_400}, KEY)
     assert check(text, now=NOW + 86_400)
     assert fault_of(text, now=NOW + 86_401) is TokenFault.TOO_OLD
+
+
+def test_without_a_limit_of_age_an_old_token_is_taken() -> None:
+    token = parse_token(mint({**CLAIMS, "exp": NOW + 10 * 86_400}, KEY))
+    times = TimeRules(expiry_leeway=0, future_leeway=0, max_age=None)
+    assert verify(token, [KEY.verification_key], now=NOW + 5 * 86_400, times=times)
 
 
 @pytest.mark.parametrize("claim", ["iat", "nbf"])

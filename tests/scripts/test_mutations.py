@@ -55,7 +55,7 @@ def test_the_table_names_modules_and_tests_that_exist(name: str) -> None:
     assert 0 < entry["seconds"] <= 600
 
 
-@pytest.mark.parametrize("room", ["oidc"])
+@pytest.mark.parametrize("room", ["oidc", "sts"])
 def test_every_module_that_refuses_something_is_in_the_table(room: str) -> None:
     folder = ROOT / "src" / "podrole"
     modules = {

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import botocore.session
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from podrole.aws.protocol.validation import violations
 from podrole.sts.denial import Denied
 from podrole.sts.parameters import (
+    ACCESS_KEY_INFO_PARAMETERS,
     ASSUME_ROLE_PARAMETERS,
+    FEDERATION_PARAMETERS,
+    SESSION_TOKEN_PARAMETERS,
     WEB_IDENTITY_PARAMETERS,
+    Text,
     is_tag_text,
     policy_arns,
     tags,
@@ -215,3 +223,47 @@ def test_what_is_no_role_arn_is_refused(text: str, message: str) -> None:
 def test_a_role_with_a_path_is_taken_apart() -> None:
     name = parse_role_arn("arn:aws-cn:iam::111122223333:role/a/b/reader")
     assert (name.partition, name.account) == ("aws-cn", "111122223333")
+
+
+STS_MODEL = botocore.session.get_session().get_service_model("sts")
+OPERATIONS = {
+    "AssumeRole": ASSUME_ROLE_PARAMETERS,
+    "AssumeRoleWithWebIdentity": WEB_IDENTITY_PARAMETERS,
+    "GetAccessKeyInfo": ACCESS_KEY_INFO_PARAMETERS,
+    "GetFederationToken": FEDERATION_PARAMETERS,
+    "GetSessionToken": SESSION_TOKEN_PARAMETERS,
+}
+TEXTS = [
+    (operation, member) for operation, members in OPERATIONS.items() for member in members if isinstance(member, Text)
+]
+CONSTRAINT = "failed to satisfy constraint: "
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_limits_are_those_of_the_apis_model(operation: str) -> None:
+    shape = STS_MODEL.operation_model(operation).input_shape
+    plain = {name: one for name, one in shape.members.items() if one.type_name != "list"}
+    assert {member.name for member in OPERATIONS[operation]} == set(plain)
+    for member in OPERATIONS[operation]:
+        limits = plain[member.name].metadata
+        assert (member.minimum, member.maximum) == (limits.get("min"), limits.get("max"))
+        if isinstance(member, Text):
+            assert member.pattern == limits.get("pattern")
+            assert member.required is (member.name in shape.required_members)
+
+
+@given(
+    st.sampled_from(TEXTS),
+    st.text() | st.from_regex(r"[\w+=,.@:/ -]{0,70}", fullmatch=True) | st.text("ä\n\x7fa", max_size=20),
+)
+def test_texts_are_judged_as_by_the_validator_of_the_other_services(case: tuple[str, Text], value: str) -> None:
+    """podrole.aws.protocol.validation reads the same constraints from botocore's model."""
+    operation, member = case
+    shape = STS_MODEL.operation_model(operation).input_shape
+    required = dict.fromkeys(shape.required_members, "x" * 20)
+    by_model = [
+        fault.partition(CONSTRAINT)[2]
+        for fault in violations({**required, member.name: value}, shape)
+        if fault.startswith(f"Value at '{member.name[0].lower()}{member.name[1:]}' ")
+    ]
+    assert [fault.partition(CONSTRAINT)[2] for fault in member.faults(value)] == by_model

@@ -63,6 +63,39 @@ def test_nested_and_flattened_claims_say_the_same() -> None:
     assert tags_of_claims(flat).transitive_keys == ("Project",)
 
 
+def test_flattened_tags_need_no_transitive_keys() -> None:
+    assert tags_of_claims({f"{TAGS_CLAIM}/principal_tags/a": "b"}) == SessionTags({"a": "b"})
+    assert tags_of_claims(nested({"a": ["b"]})) == SessionTags({"a": "b"})
+    assert tags_of_claims({f"{TAGS_CLAIM}/transitive_tag_keys": []}) == SessionTags({})
+    assert tags_of_claims({TAGS_CLAIM: {}}) == SessionTags({})
+
+
+def test_tags_at_their_limits_are_taken() -> None:
+    assert len(tags_of_claims(nested({f"k{n}": ["v"] for n in range(50)})).tags) == 50
+    assert tags_of_claims(nested({"k" * 128: ["v" * 256]})).tags == {"k" * 128: "v" * 256}
+    assert tags_of_claims(nested({"k": [""]})).tags == {"k": ""}
+
+
+def test_tags_that_may_be_inherited_or_replaced_leave_the_others_alone() -> None:
+    assert overriding({"a": "1", "b": "2"}, {}) == {"a": "1", "b": "2"}
+    assert SessionTags({"a": "1", "b": "2"}, ()).inherited() == SessionTags({}, ())
+    check_not_inherited(SessionTags({"a": "1"}), SessionTags({}))
+
+
+def test_the_condition_keys_of_a_request_name_its_tags_if_it_has_any() -> None:
+    assert SessionTags().context_keys() == {}
+    assert SessionTags({"a": "1", "b": "2"}, ("b",)).context_keys() == {
+        "aws:TagKeys": ["a", "b"],
+        "aws:RequestTag/a": "1",
+        "aws:RequestTag/b": "2",
+        "sts:TransitiveTagKeys": ["b"],
+    }
+
+
+def test_tags_of_parameters_are_taken_as_they_are() -> None:
+    assert tags_of_parameters([("a", "1"), ("b", "2")], ["B"]) == SessionTags({"a": "1", "b": "2"}, ("B",))
+
+
 def test_letters_of_any_script_are_taken() -> None:
     assert tags_of_claims(nested({"Straße": ["東京 1/2"]})).tags == {"Straße": "東京 1/2"}
 
@@ -88,6 +121,13 @@ def test_letters_of_any_script_are_taken() -> None:
         (nested({"a": ["b"]}, ["c"]), "InvalidParameterValue"),
         (nested({"team": ["a"], "Team": ["b"]}), "InvalidParameterValue"),
         ({**nested({"a": ["b"]}), f"{TAGS_CLAIM}/principal_tags/c": "d"}, "InvalidIdentityToken"),
+        ({**nested({"a": ["b"]}), f"{TAGS_CLAIM}/transitive_tag_keys": ["a"]}, "InvalidIdentityToken"),
+        ({f"{TAGS_CLAIM}/principal_tags/a": ["b"]}, "InvalidIdentityToken"),
+        ({f"{TAGS_CLAIM}/principal_tags/a;": "b"}, "InvalidIdentityToken"),
+        ({f"{TAGS_CLAIM}/principal_tags/": "b"}, "InvalidIdentityToken"),
+        ({f"{TAGS_CLAIM}/principal_tags/aws:a": "b"}, "InvalidIdentityToken"),
+        ({f"{TAGS_CLAIM}/principal_tags/a": "b", f"{TAGS_CLAIM}/transitive_tag_keys": "a"}, "InvalidIdentityToken"),
+        ({f"{TAGS_CLAIM}/transitive_tag_keys": ["a"]}, "InvalidParameterValue"),
     ],
 )
 def test_malformed_tags_are_refused(payload: dict[str, Any], code: str) -> None:

@@ -1,0 +1,87 @@
+"""The policies that limit a session: whether they are well-formed, exist, and are small enough."""
+
+from __future__ import annotations
+
+import pytest
+
+from podrole.sts.denial import Denied, Step
+from podrole.sts.session_policy import SessionPolicies, packed_policy_size, session_policies
+from podrole.sts.tags import NO_TAGS, SessionTags
+from support.sts import ACCOUNT, OTHER_ACCOUNT, Accounts, document
+
+READ_ONLY = document({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"})
+OWN, AWS, OTHER = (f"arn:aws:iam::{owner}:policy/limit" for owner in (ACCOUNT, "aws", OTHER_ACCOUNT))
+DIRECTORY = Accounts(managed=dict.fromkeys((OWN, AWS, OTHER), READ_ONLY))
+
+
+def padded(length: int) -> str:
+    return READ_ONLY[:-1].ljust(length - 1) + "}"
+
+
+@pytest.mark.parametrize(
+    ("inline", "arns", "documents"),
+    [
+        (None, (), ()),
+        (READ_ONLY, (), ()),
+        (None, (OWN, AWS), (READ_ONLY, READ_ONLY)),
+        (READ_ONLY, (AWS,), (READ_ONLY,)),
+        (padded(2_048), (), ()),
+        (padded(2_048 - len(OWN)), (OWN,), (READ_ONLY,)),
+    ],
+)
+def test_policies_that_exist_are_taken(inline: str | None, arns: tuple[str, ...], documents: tuple[str, ...]) -> None:
+    assert session_policies(inline, arns, ACCOUNT, DIRECTORY) == SessionPolicies(inline, arns, documents)
+
+
+@pytest.mark.parametrize(
+    ("inline", "arns", "code", "message"),
+    [
+        ("{}", (), "MalformedPolicyDocument", None),
+        ("", (), "ValidationError", None),
+        (padded(2_049), (), "PackedPolicyTooLarge", "Serialized token too large for session"),
+        (padded(2_049 - len(OWN)), (OWN,), "PackedPolicyTooLarge", "Serialized token too large for session"),
+        (None, (f"{OWN}s",), "ValidationError", f"Policy {OWN}s does not exist or is not attachable."),
+        (None, (OTHER,), "ValidationError", f"Policy {OTHER} does not exist or is not attachable."),
+        (None, (OWN, f"{OWN}s"), "ValidationError", f"Policy {OWN}s does not exist or is not attachable."),
+    ],
+)
+def test_other_policies_are_refused(inline: str | None, arns: tuple[str, ...], code: str, message: str | None) -> None:
+    with pytest.raises(Denied) as raised:
+        session_policies(inline, arns, ACCOUNT, DIRECTORY)
+    denial = raised.value.denial
+    assert (denial.step, denial.code, denial.status) == (Step.SESSION_POLICY, code, 400)
+    assert message is None or denial.message == message
+
+
+NOTHING = SessionPolicies(None, (), ())
+
+
+def test_the_packed_size_is_a_percentage_from_one_to_a_hundred() -> None:
+    assert packed_policy_size(NOTHING, NO_TAGS) is None
+    assert packed_policy_size(NOTHING, SessionTags({"a": ""})) == 1
+    assert packed_policy_size(SessionPolicies(None, (OWN,), ()), NO_TAGS) is not None
+    assert packed_policy_size(SessionPolicies(READ_ONLY, (), ()), NO_TAGS) is not None
+    sizes = [packed_policy_size(NOTHING, SessionTags({"k": noise(length)})) for length in (100, 300, 500)]
+    assert sizes == sorted(set(sizes), key=lambda size: size or 0)
+
+
+def noise(length: int) -> str:
+    """Return a text that does not get smaller when it is packed."""
+    return "".join(chr(0x4E00 + (number * number * 7919 + number * 104_729) % 20_000) for number in range(length))
+
+
+def test_more_than_a_hundred_percent_is_refused() -> None:
+    with pytest.raises(Denied) as raised:
+        packed_policy_size(NOTHING, SessionTags({"k": noise(1_000)}))
+    denial = raised.value.denial
+    assert (denial.code, denial.status) == ("PackedPolicyTooLarge", 400)
+    assert denial.message.startswith("Packed size of session tags consumes ")
+    longest = max(length for length in range(600, 1_000) if fits(length))
+    assert packed_policy_size(NOTHING, SessionTags({"k": noise(longest)})) == 100
+
+
+def fits(length: int) -> bool:
+    try:
+        return packed_policy_size(NOTHING, SessionTags({"k": noise(length)})) is not None
+    except Denied:
+        return False
