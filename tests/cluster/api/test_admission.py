@@ -216,7 +216,7 @@ async def test_a_denial_is_the_webhooks_own(client: ClusterClient, hook: Hook) -
     )
 
 
-async def test_warnings_travel_back_and_annotations_are_kept(
+async def test_warnings_are_returned_and_annotations_are_recorded(
     client: ClusterClient, hook: Hook, events: EventLog
 ) -> None:
     hook.respond = lambda _: {"allowed": True, "warnings": ["careful"], "auditAnnotations": {"k": "v"}}
@@ -255,7 +255,7 @@ async def test_warnings_travel_back_and_annotations_are_kept(
         ({"status": 302}, "an error on the server"),
     ],
 )
-async def test_a_broken_answer_fails_or_is_ignored_as_the_policy_says(
+async def test_a_malformed_answer_follows_the_failure_policy(
     client: ClusterClient, hook: Hook, answer: dict[str, Any], text: str
 ) -> None:
     for key, value in answer.items():
@@ -270,7 +270,7 @@ async def test_a_broken_answer_fails_or_is_ignored_as_the_policy_says(
     assert (await client.create("pods", "default", pod()))["kind"] == "Pod"
 
 
-async def test_a_webhook_that_is_not_there_is_named_with_where_it_was_sought(
+async def test_an_unreachable_webhook_is_refused_with_its_address(
     client: ClusterClient, hook: Hook, events: EventLog
 ) -> None:
     with socket.socket() as free:
@@ -326,7 +326,7 @@ async def test_a_slow_webhook_is_given_up(client: ClusterClient, hook: Hook) -> 
     assert error.message.endswith('Post "https://hook.infra.svc:443/mutate?timeout=1s": context deadline exceeded')
 
 
-async def test_a_patch_that_does_not_apply_is_an_error_even_where_failures_are_ignored(
+async def test_a_patch_that_does_not_apply_is_an_error_even_if_failures_are_ignored(
     client: ClusterClient, hook: Hook
 ) -> None:
     hook.respond = lambda _: patch({"op": "remove", "path": "/nothing"})
@@ -336,7 +336,7 @@ async def test_a_patch_that_does_not_apply_is_an_error_even_where_failures_are_i
     assert "cannot unmarshal string into Go struct field" in (await refused(client, pod())).message
 
 
-async def test_what_a_patch_leaves_is_defaulted_and_validated(client: ClusterClient, hook: Hook) -> None:
+async def test_a_patched_object_is_defaulted_and_validated(client: ClusterClient, hook: Hook) -> None:
     container = {"name": "side", "image": "s", "unknown": 1}
     hook.respond = lambda _: patch({"op": "add", "path": "/spec/containers/-", "value": container})
     await register(client, webhook(hook))
@@ -348,7 +348,7 @@ async def test_what_a_patch_leaves_is_defaulted_and_validated(client: ClusterCli
     assert 'spec.containers[1].name: Duplicate value: "c"' in error.message
 
 
-async def test_a_webhook_that_wants_to_see_later_changes_is_called_again(client: ClusterClient, hook: Hook) -> None:
+async def test_a_webhook_with_reinvocation_policy_if_needed_is_called_again(client: ClusterClient, hook: Hook) -> None:
     hook.respond = lambda request: (
         label("x", "y") if "x" not in request["object"]["metadata"]["annotations"] else {"allowed": True}
     )
@@ -420,7 +420,7 @@ async def test_a_binding_is_no_update_of_the_pod(client: ClusterClient, hook: Ho
     assert hook.requests == []
 
 
-async def test_an_object_changed_while_a_webhook_thinks_is_not_overwritten(client: ClusterClient, hook: Hook) -> None:
+async def test_an_object_changed_during_a_webhook_call_is_not_overwritten(client: ClusterClient, hook: Hook) -> None:
     rules = [{"operations": ["UPDATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"]}]
     await client.create("configmaps", "default", {"metadata": {"name": "m"}, "data": {"a": "1"}})
     await register(client, webhook(hook, rules=rules))

@@ -41,7 +41,7 @@ def managers(obj: dict[str, Any]) -> dict[tuple[str, str], Any]:
     return {(one["manager"], one["operation"]): one["fieldsV1"] for one in obj["metadata"].get("managedFields", ())}
 
 
-def test_what_is_not_there_is_created_and_its_fields_are_the_appliers(http: httpx2.Client) -> None:
+def test_apply_creates_a_missing_object_and_manages_its_fields(http: httpx2.Client) -> None:
     answer = apply(http, config_map("created", {"a": "1"}))
     assert answer.status_code == 201
     assert managers(answer.json()) == {("me", "Apply"): {"f:data": {"f:a": {}}}}
@@ -74,7 +74,7 @@ def test_a_field_that_somebody_else_applies_too_stays(http: httpx2.Client) -> No
     assert managers(left) == {("one", "Apply"): {}, ("two", "Apply"): {"f:data": {"f:a": {}}}}
 
 
-def test_another_value_for_somebody_elses_field_is_a_conflict(http: httpx2.Client) -> None:
+def test_another_value_for_a_field_of_another_manager_is_a_conflict(http: httpx2.Client) -> None:
     apply(http, config_map("fought", {"a": "1", "b": "1"}), "one")
     answer = apply(http, config_map("fought", {"a": "2"}), "two")
     assert answer.status_code == 409
@@ -111,7 +111,7 @@ def test_an_update_takes_the_fields_that_it_changes(http: httpx2.Client) -> None
     assert managers(gone) == {("editor", "Update"): {"f:data": {"f:a": {}}}}
 
 
-def test_what_was_there_before_the_first_apply_has_a_manager_of_its_own(http: httpx2.Client) -> None:
+def test_fields_from_before_the_first_apply_have_their_own_manager(http: httpx2.Client) -> None:
     http.post(MAPS, json=config_map("bare"))
     http.patch(f"{MAPS}/bare", json={"data": {"a": "1"}}, headers=MERGE)
     assert "managedFields" not in http.get(f"{MAPS}/bare").json()["metadata"]
@@ -139,7 +139,7 @@ def test_containers_are_managed_one_by_one(http: httpx2.Client) -> None:
     http.delete(f"{PODS}/applied")
 
 
-def test_ports_are_known_by_number_and_protocol_even_where_that_is_left_out(http: httpx2.Client) -> None:
+def test_a_port_without_protocol_is_a_tcp_port(http: httpx2.Client) -> None:
     body = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -399,7 +399,7 @@ def test_a_difference_names_exactly_what_differs(old: Any, new: Any) -> None:
 
 
 @given(pods)
-def test_removing_all_that_an_object_sets_leaves_nothing_set(obj: Any) -> None:
+def test_removing_all_fields_leaves_an_empty_object(obj: Any) -> None:
     everything = typed.fields_of(POD, obj).with_named_parents(POD)
     left = typed.remove(POD, obj, everything)
     assert not typed.fields_of(POD, left)

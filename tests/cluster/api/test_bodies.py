@@ -190,7 +190,7 @@ def test_body_that_breaks_off_is_not_served(http: httpx2.Client, trusted: ssl.SS
     assert http.get(f"{PATH}/cut-off").status_code == 404
 
 
-def test_over_http_a_client_that_sends_no_content_type_is_understood(http: httpx2.Client) -> None:
+def test_a_body_without_content_type_is_json(http: httpx2.Client) -> None:
     body = b'{"metadata":{"name":"untyped"}}'
     assert http.post(PATH, content=body).status_code == 201
 
@@ -204,7 +204,7 @@ def test_over_http_yaml_is_taken_and_given(http: httpx2.Client) -> None:
     assert "when: '2026-01-01'\n" in made.text
 
 
-def test_over_http_a_hundred_requests_that_never_end_hold_up_nobody(http: httpx2.Client) -> None:
+def test_a_hundred_unfinished_requests_delay_no_other_client(http: httpx2.Client) -> None:
     url = httpx2.URL(http.base_url)
     sockets = [socket.create_connection((url.host, url.port or 443)) for _ in range(100)]
     try:

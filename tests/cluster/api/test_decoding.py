@@ -24,7 +24,7 @@ def test_the_structs_that_go_always_writes_are_there() -> None:
     assert pod["spec"]["containers"] == [{"name": "c", "resources": {}}]
 
 
-def test_nulls_and_empty_optional_values_are_nothing() -> None:
+def test_nulls_and_empty_optional_values_are_dropped() -> None:
     pod = decoded(
         {
             "metadata": {"labels": {}, "annotations": None, "name": ""},

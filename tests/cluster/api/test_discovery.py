@@ -9,7 +9,7 @@ AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryLi
 
 
 @pytest.mark.parametrize("path", ["/api", "/apis"])
-def test_the_aggregated_form_is_given_to_who_asks_for_it_first(http: httpx2.Client, path: str) -> None:
+def test_a_client_that_prefers_the_aggregated_form_gets_it(http: httpx2.Client, path: str) -> None:
     answer = http.get(path, headers={"Accept": f"{AGGREGATED},application/json"})
     assert answer.headers["content-type"] == AGGREGATED
     assert answer.json()["kind"] == "APIGroupDiscoveryList"
@@ -19,7 +19,7 @@ def test_the_aggregated_form_is_given_to_who_asks_for_it_first(http: httpx2.Clie
     assert again.status_code == 304
 
 
-def test_the_older_forms_are_given_to_everyone_else(http: httpx2.Client) -> None:
+def test_other_clients_get_the_unaggregated_form(http: httpx2.Client) -> None:
     assert http.get("/api").json()["versions"] == ["v1"]
     assert http.get("/api/").json()["versions"] == ["v1"]
     groups = {one["name"] for one in http.get("/apis").json()["groups"]}
@@ -35,7 +35,7 @@ def test_the_older_forms_are_given_to_everyone_else(http: httpx2.Client) -> None
     assert http.get("/apis/apps").json()["preferredVersion"]["groupVersion"] == "apps/v1"
 
 
-def test_subresources_tell_the_kind_that_they_take(http: httpx2.Client) -> None:
+def test_discovery_names_the_kind_of_a_subresource(http: httpx2.Client) -> None:
     resources = {one["name"]: one for one in http.get("/api/v1").json()["resources"]}
     token = resources["serviceaccounts/token"]
     assert (token["group"], token["version"], token["kind"]) == ("authentication.k8s.io", "v1", "TokenRequest")
@@ -53,18 +53,18 @@ def test_both_forms_have_the_same_resources(http: httpx2.Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/apis/nothing", "/apis/nothing/v1", "/api/v2", "/apis/apps/v2", "/nothing"])
-def test_what_is_not_there_is_not_found(http: httpx2.Client, path: str) -> None:
+def test_an_unknown_group_or_version_is_not_found(http: httpx2.Client, path: str) -> None:
     answer = http.get(path)
     assert answer.status_code == 404
     assert answer.json()["message"] == "the server could not find the requested resource"
 
 
-def test_a_client_that_takes_neither_form_is_told_so(http: httpx2.Client) -> None:
+def test_a_client_that_accepts_neither_form_gets_406(http: httpx2.Client) -> None:
     answer = http.get("/api", headers={"Accept": "application/cbor"})
     assert (answer.status_code, answer.json()["reason"]) == (406, "NotAcceptable")
 
 
-def test_the_version_is_that_of_the_behaviour_and_says_whose_server_it_is(http: httpx2.Client) -> None:
+def test_the_version_names_kubernetes_and_podrole(http: httpx2.Client) -> None:
     for path in ("/version", "/version/"):
         version = http.get(path).json()
         assert (version["major"], version["minor"]) == ("1", "36")

@@ -94,7 +94,7 @@ async def test_a_token_bound_to_a_pod_names_it_and_its_node(admin: ClusterClient
     assert list(known) == sorted(known)
 
 
-async def test_the_plugins_own_token_lives_a_year_and_says_when_to_renew(admin: ClusterClient, clock: Any) -> None:
+async def test_the_token_of_the_service_account_plugin_is_valid_for_a_year(admin: ClusterClient, clock: Any) -> None:
     pod = await make_pod(admin)
     answer = await admin.create_token(
         "default", "default", {"expirationSeconds": 3607, "boundObjectRef": pod_reference(pod)}
@@ -398,7 +398,7 @@ def test_a_service_account_may_do_nothing_else(
     )
 
 
-def test_what_is_not_there_is_not_told_to_those_who_may_not_ask(served: Any, account_token: str) -> None:
+def test_a_missing_object_is_forbidden_to_users_without_rights(served: Any, account_token: str) -> None:
     with served.client(account_token) as http:
         assert http.get("/nothing").status_code == 403
         assert http.get(f"{PODS}/absent").status_code == 403
@@ -425,7 +425,7 @@ def test_a_token_review_tells_the_user_and_the_audiences(http: httpx2.Client, ac
     assert (none.status_code, none.json()["message"]) == (400, "token is required for TokenReview in authentication")
 
 
-def test_the_administrators_token_is_reviewed_as_his(served: Any, http: httpx2.Client) -> None:
+def test_the_administrators_token_is_reviewed_as_the_administrator(served: Any, http: httpx2.Client) -> None:
     path = "/apis/authentication.k8s.io/v1/tokenreviews"
     token = served.cluster.administrator_token
     status = http.post(path, json={"spec": {"token": token}}).json()["status"]
@@ -441,7 +441,7 @@ def review(http: httpx2.Client, kind: str, **spec: Any) -> Any:
     return http.post(f"{path}/{kind}", json={"spec": spec})
 
 
-def test_a_token_of_another_kind_is_told_by_who_knows_it(serve: Callable[..., Any]) -> None:
+def test_another_token_is_passed_to_the_token_authenticators(serve: Callable[..., Any]) -> None:
     asked: list[str] = []
 
     def cloud(token: str) -> User | None:
@@ -558,7 +558,7 @@ def test_impersonation_needs_a_user(http: httpx2.Client, header: str) -> None:
     assert "without impersonating a user" in answer.json()["message"]
 
 
-def test_an_impersonation_header_that_is_not_known_is_refused_not_ignored() -> None:
+def test_an_unknown_impersonation_header_is_refused() -> None:
     with pytest.raises(StatusError, match="impersonate-foo is not known"):
         impersonated_user(ADMINISTRATOR, [("Impersonate-User", "x"), ("Impersonate-Foo", "y")], NO_ROLES)
 
@@ -619,6 +619,6 @@ def cluster_app(make: Callable[..., Cluster]) -> Callable[..., tuple[int, dict[s
     return ask
 
 
-def test_the_api_listener_serves_the_same_documents_to_those_it_knows(http: httpx2.Client) -> None:
+def test_the_api_listener_serves_the_issuers_documents_to_authenticated_users(http: httpx2.Client) -> None:
     assert http.get("/.well-known/openid-configuration").json()["issuer"] == ISSUER
     assert http.get("/openid/v1/jwks").headers["content-type"] == "application/jwk-set+json"

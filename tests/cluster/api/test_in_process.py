@@ -25,7 +25,7 @@ async def test_a_new_cluster_has_its_namespaces(make: Callable[..., Cluster]) ->
     assert namespaces[0]["metadata"]["managedFields"][0]["manager"] == "kube-apiserver"
 
 
-async def test_what_a_controller_makes_is_managed_in_its_agents_name(cluster: Cluster) -> None:
+async def test_a_controllers_fields_are_managed_by_its_agent(cluster: Cluster) -> None:
     client = cluster.client(controller("replicaset-controller"), "kube-controller-manager")
     made = await client.create("configmaps", "default", {"metadata": {"name": "m"}, "data": {"a": "1"}})
     assert made["metadata"]["managedFields"][0]["manager"] == "kube-controller-manager"
@@ -47,7 +47,7 @@ async def test_it_refuses_as_the_api_does(admin: ClusterClient) -> None:
         assert raised.value.http_status == status
 
 
-async def test_a_scheduler_may_give_a_pod_its_node_by_an_update(admin: ClusterClient) -> None:
+async def test_a_scheduler_may_bind_a_pod_by_an_update(admin: ClusterClient) -> None:
     body = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
     pod = await admin.create("pods", "default", body)
     await admin.merge_patch("pods", "default", "p", {"metadata": {"labels": {"a": "b"}}})
@@ -110,7 +110,7 @@ async def test_a_patch_may_name_the_uid_that_it_means(admin: ClusterClient) -> N
         await admin.merge_patch("configmaps", "default", "m", {"metadata": {"uid": "another"}})
 
 
-async def test_a_watcher_that_takes_its_time_misses_nothing(make: Callable[..., Cluster]) -> None:
+async def test_a_slow_watch_in_this_process_misses_nothing(make: Callable[..., Cluster]) -> None:
     async with make(settings={"watch_limit": 3, "history": 3}) as cluster:
         client = cluster.client(ADMINISTRATOR)
         watch = client.watch("configmaps", "default")
@@ -164,7 +164,7 @@ def test_a_kubeconfig_says_how_to_reach_the_cluster(make: Callable[..., Cluster]
     assert make().administrator_token != make().administrator_token
 
 
-async def test_a_fault_of_the_server_is_an_answer_and_leaves_its_trace_in_the_log(
+async def test_an_internal_error_is_answered_and_logged(
     cluster: Cluster, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:

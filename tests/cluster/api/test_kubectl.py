@@ -178,7 +178,7 @@ def test_a_kind_that_is_not_here_is_named(kubectl: Any) -> None:
     assert 'the server doesn\'t have a resource type "ingresses"' in kubectl.shell("kubectl get ingresses").stderr
 
 
-def test_acting_as_another_is_decided_as_for_the_other(kubectl: Any) -> None:
+def test_an_impersonated_user_is_authorized_as_that_user(kubectl: Any) -> None:
     assert kubectl.shell("kubectl auth can-i get pods --as=system:serviceaccount:default:default").stdout == "no\n"
     refused = kubectl.shell("kubectl get pods --as=jane").stderr
     assert refused == (

@@ -103,7 +103,7 @@ def test_with_a_selector_nobody_counts_the_rest(http: httpx2.Client) -> None:
     assert "remainingItemCount" not in metadata
 
 
-def test_an_old_chunk_has_expired_and_says_how_to_go_on(http: httpx2.Client) -> None:
+def test_an_expired_continue_token_gets_a_new_one(http: httpx2.Client) -> None:
     for number in range(4):
         put(http, f"e{number}")
     token = http.get(f"{MAPS}?limit=2").json()["metadata"]["continue"]
@@ -180,14 +180,14 @@ def test_a_field_that_is_not_selectable_is_refused(http: httpx2.Client) -> None:
     assert other == '"data" is not a known field selector: only "metadata.name", "metadata.namespace"'
 
 
-def test_a_revision_that_is_none_or_not_yet_there_is_refused(http: httpx2.Client) -> None:
+def test_an_invalid_or_future_revision_is_refused(http: httpx2.Client) -> None:
     assert http.get(f"{MAPS}?resourceVersion=soon").status_code == 400
     answer = http.get(f"{MAPS}?resourceVersion=999999999")
     assert answer.status_code == 504
     assert answer.json()["details"]["causes"][0]["reason"] == "ResourceVersionTooLarge"
 
 
-def test_a_watch_begins_with_what_is_there_and_goes_on(http: httpx2.Client, watch: Callable[..., Watching]) -> None:
+def test_a_watch_begins_with_the_existing_objects(http: httpx2.Client, watch: Callable[..., Watching]) -> None:
     made = put(http, "old")
     watching = watch(f"{MAPS}?watch=true")
     assert watching.response.headers["content-type"] == "application/json"
@@ -278,7 +278,7 @@ def test_a_watch_as_a_table_sends_its_columns_once(http: httpx2.Client, watch: C
     assert second["rows"][0]["cells"][:2] == ["b", 0]
 
 
-def test_a_watch_from_before_what_is_remembered_is_told_so(serve: Callable[..., Any]) -> None:
+def test_a_watch_from_a_forgotten_revision_gets_410(serve: Callable[..., Any]) -> None:
     with serve(settings={"history": 5}) as served, served.client() as http:
         for number in range(20):
             http.post("/api/v1/namespaces/default/configmaps", json={"metadata": {"name": f"m{number}"}})
@@ -289,7 +289,7 @@ def test_a_watch_from_before_what_is_remembered_is_told_so(serve: Callable[..., 
         assert event["object"]["message"].startswith("too old resource version: 3 (")
 
 
-def test_a_watch_from_another_servers_revision_is_told_so(http: httpx2.Client) -> None:
+def test_a_watch_from_a_future_revision_gets_410(http: httpx2.Client) -> None:
     event = json.loads(http.get(f"{MAPS}?watch=true&resourceVersion=99999999").text)
     assert (event["type"], event["object"]["reason"]) == ("ERROR", "Expired")
 
@@ -309,7 +309,7 @@ def test_a_quiet_watch_is_bookmarked(serve: Callable[..., Any]) -> None:
         watching.close()
 
 
-def test_a_slow_watcher_holds_up_nobody_and_is_told_that_it_is_late(serve: Callable[..., Any]) -> None:
+def test_a_slow_watch_delays_no_other_client_and_ends_with_410(serve: Callable[..., Any]) -> None:
     big = "x" * 100_000
     with serve(settings={"watch_limit": 5}) as served, served.client() as http, served.client() as slow:
         path = "/api/v1/namespaces/default/configmaps"

@@ -77,7 +77,7 @@ async def test_the_authorizer_answers_for_the_user_of_the_request(
     assert [one["request"]["name"] for one in hook.requests] == ["his"]
 
 
-async def test_one_that_cannot_be_evaluated_fails_as_the_policy_says(
+async def test_a_condition_that_cannot_be_evaluated_follows_the_failure_policy(
     client: ClusterClient, hook: Hook, events: EventLog
 ) -> None:
     await register(client, webhook(hook, **when("object.metadata.labels.team == 'x'", failurePolicy="Ignore")))
@@ -96,7 +96,7 @@ async def test_one_that_cannot_be_evaluated_fails_as_the_policy_says(
     )
 
 
-async def test_one_that_is_false_decides_whatever_else_fails(client: ClusterClient, hook: Hook) -> None:
+async def test_a_false_condition_decides_even_if_another_one_fails(client: ClusterClient, hook: Hook) -> None:
     await register(client, webhook(hook, **when("object.metadata.labels.team == 'x'", "false")))
     await client.create("pods", "default", pod())
     assert hook.requests == []
@@ -112,7 +112,7 @@ async def test_an_expression_that_costs_too_much_is_stopped(client: ClusterClien
         await client.create("pods", "default", pod(containers=[container]))
 
 
-async def test_validating_webhooks_have_them_too(client: ClusterClient, hook: Hook) -> None:
+async def test_validating_webhooks_have_match_conditions(client: ClusterClient, hook: Hook) -> None:
     await register(client, webhook(hook, **when("object.metadata.name == 'q'")), kind="validating")
     await client.create("pods", "default", pod())
     await client.create("pods", "default", pod("q"))
@@ -144,7 +144,7 @@ async def test_conditions_that_cannot_be_registered(
     assert text in cause["message"]
 
 
-async def test_without_the_optional_library_they_are_refused_when_they_are_registered(
+async def test_match_conditions_cannot_be_registered_without_the_cel_library(
     client: ClusterClient, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("podrole.cluster.validation.webhooks.available", lambda: False)

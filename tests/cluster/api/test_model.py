@@ -195,7 +195,7 @@ MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_clients_at_once_over_http_leave_every_watch_and_a_list_in_agreement(serve: Any, seed: int) -> None:
+def test_watches_and_a_list_agree_after_concurrent_writes(serve: Any, seed: int) -> None:
     with serve() as served, ThreadPoolExecutor() as threads:
         watching = [threads.submit(replayed, served, selector) for selector in ("", "team=red")]
         list(threads.map(lambda number: work(served, random.Random(f"{seed}/{number}")), range(4)))

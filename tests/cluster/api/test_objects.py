@@ -115,7 +115,7 @@ def test_an_unknown_field_is_refused_warned_of_or_ignored(http: httpx2.Client) -
     assert (ignored.status_code, ignored.headers.get("warning")) == (201, None)
 
 
-def test_a_duplicate_field_is_refused_where_validation_is_strict(http: httpx2.Client) -> None:
+def test_a_duplicate_field_is_refused_under_strict_validation(http: httpx2.Client) -> None:
     body = '{"metadata":{"name":"a","name":"b"}}'
     answer = http.post(f"{MAPS}?fieldValidation=Strict", content=body)
     assert 'duplicate field "metadata.name"' in answer.json()["message"]

@@ -58,7 +58,7 @@ def test_a_merge_patch_does_what_the_rfc_says(document: Any, patch: Any, result:
 
 
 @given(objects, objects)
-def test_a_merge_patch_leaves_the_original_alone_and_says_the_same_twice(document: Any, patch: Any) -> None:
+def test_a_merge_patch_is_idempotent_and_does_not_change_the_original(document: Any, patch: Any) -> None:
     before = copy.deepcopy(document)
     once = merge_patch(document, patch)
     assert document == before
@@ -191,7 +191,7 @@ def test_retain_keys_drops_the_others() -> None:
     assert strategic_merge(POD, pod, patch)["spec"]["volumes"] == [{"name": "v", "secret": {"secretName": "s"}}]
 
 
-def test_the_order_of_a_list_is_the_patchs_with_the_servers_items_in_their_places() -> None:
+def test_a_patched_list_has_the_order_of_the_patch() -> None:
     names = [{"name": name} for name in ("server1", "a", "b", "server2")]
     pod = {"spec": {"containers": names}}
     patch = {
@@ -336,7 +336,7 @@ def test_a_patch_that_cannot_be_is_a_status(
     assert text in answer.json()["message"]
 
 
-def test_an_unknown_field_in_a_patch_is_invalid_where_validation_is_strict(http: httpx2.Client) -> None:
+def test_an_unknown_field_in_a_patch_is_invalid_under_strict_validation(http: httpx2.Client) -> None:
     http.post(MAPS, json={"metadata": {"name": "patched"}, "data": {"a": "1"}})
     path = f"{MAPS}/patched?fieldValidation=Strict"
     strategic = http.patch(path, json={"spec": {"b": [1, None, True]}}, headers=STRATEGIC).json()

@@ -68,7 +68,7 @@ def test_the_last_of_several_values_counts_and_unknown_fields_are_skipped() -> N
     assert decode_object(body("v1", "ServiceAccount", field(1, metadata)))["metadata"] == {"name": "last"}
 
 
-def test_zero_is_a_value_only_where_a_pointer_says_so() -> None:
+def test_zero_is_a_value_only_for_a_pointer() -> None:
     spec = varint(1 << 3) + varint(0) + varint(5 << 3) + varint(0)  # replicas (a pointer), minReadySeconds (none)
     assert decode_object(body("apps/v1", "Deployment", field(2, spec)))["spec"] == {"replicas": 0}
 
@@ -79,7 +79,7 @@ def test_negative_numbers_are_twos_complement() -> None:
     assert decode_object(request)["spec"] == {"expirationSeconds": -5}
 
 
-def test_an_inlined_message_stands_in_the_object_around_it() -> None:
+def test_an_inlined_message_is_written_into_its_parent() -> None:
     selector = field(1, field(1, b"settings")) + field(2, b"key")
     env = field(1, b"A") + field(3, field(3, selector))
     pod = field(2, field(2, field(1, b"c") + field(7, env)))
@@ -88,7 +88,7 @@ def test_an_inlined_message_stands_in_the_object_around_it() -> None:
     assert container["env"] == [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "settings", "key": "key"}}}]
 
 
-def test_what_is_not_in_the_tables_is_refused_by_name() -> None:
+def test_an_unknown_message_is_refused_by_name() -> None:
     with pytest.raises(UnknownMessage, match=r"v1, Kind=PersistentVolume"):
         decode_object(body("v1", "PersistentVolume", b""))
     affinity = field(2, field(3, field(2, field(18, field(1, b"")))))
@@ -119,7 +119,7 @@ def test_a_truncated_body_is_refused_or_reads_as_less(size: int) -> None:
         body("v1", "ConfigMap", field(1, field(17, field(7, field(1, b"{"))))),
     ],
 )
-def test_what_is_no_message_is_refused(data: bytes) -> None:
+def test_malformed_protobuf_is_refused(data: bytes) -> None:
     with pytest.raises(ProtobufError):
         decode_object(data)
 

@@ -104,7 +104,7 @@ def test_what_the_default_roles_give(rbac: Rbac, user: User, verb: str, what: di
 # --- who is bound to what
 
 
-async def test_a_binding_counts_in_its_namespace_and_names_itself_as_the_reason(rbac: Rbac) -> None:
+async def test_a_binding_counts_in_its_namespace_and_is_named_as_the_reason(rbac: Rbac) -> None:
     await rbac.role("reader", [READ_PODS])
     await rbac.bind("b", "reader", to("User", "jane"))
     reason = 'RBAC: allowed by RoleBinding "b/default" of Role "reader" to User "jane"'
@@ -115,7 +115,7 @@ async def test_a_binding_counts_in_its_namespace_and_names_itself_as_the_reason(
     assert rbac.reason(User("john"), "get", "pods", namespace="default") is None
 
 
-async def test_a_service_account_is_bound_by_name_its_namespace_that_of_the_binding_where_it_is_left_out(
+async def test_a_subject_without_namespace_is_a_service_account_of_the_bindings_namespace(
     rbac: Rbac,
 ) -> None:
     await rbac.role("reader", [READ_PODS])
@@ -224,12 +224,12 @@ def test_a_service_account_without_bindings_may_do_nothing(
     assert (answer.status_code, answer.json()["message"]) == (403, message)
 
 
-def test_a_path_that_is_no_resource_is_refused_by_name(caller: Any) -> None:
+def test_an_unknown_path_is_forbidden_by_its_name(caller: Any) -> None:
     answer = caller.get("/metrics")
     assert (answer.status_code, answer.json()["message"]) == (403, f'forbidden: {FORBIDDEN} get path "/metrics"')
 
 
-def test_verbs_subresources_and_names_are_told_apart(http: httpx2.Client, caller: Any) -> None:
+def test_verbs_subresources_and_names_are_distinguished(http: httpx2.Client, caller: Any) -> None:
     give(http, [*rules("get list", "serviceaccounts"), *rules("get", "configmaps", resourceNames=["kube-root-ca.crt"])])
     assert caller.get(ACCOUNT_PATH).status_code == 200
     assert caller.get("/api/v1/namespaces/default/serviceaccounts").status_code == 200
@@ -381,7 +381,7 @@ def test_a_role_that_gathers_needs_everything(http: httpx2.Client, caller: Any) 
     assert caller.put(f"{RBAC}/clusterroles/g", json=tightened).status_code == 403
 
 
-def test_the_garbage_collectors_fields_may_be_changed_by_whoever_may_update(http: httpx2.Client, caller: Any) -> None:
+def test_a_user_who_may_update_may_change_the_garbage_collectors_fields(http: httpx2.Client, caller: Any) -> None:
     give(http, GRANTING)
     path = f"{RBAC}/namespaces/default/roles"
     http.post(path, json={"metadata": {"name": "r", "finalizers": ["a.b/c"]}, "rules": rules("*", "*")})

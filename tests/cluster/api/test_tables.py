@@ -144,7 +144,7 @@ def test_a_pods_row_sums_up_its_containers(shown: tuple[str, ...], given_pod: di
     assert tuple(pod_cells(given_pod, NOW)[1:4]) == shown
 
 
-def test_the_wide_cells_say_none_where_there_is_nothing() -> None:
+def test_empty_wide_cells_are_none() -> None:
     assert pod_cells(pod({}), NOW)[5:] == ["<none>"] * 4
     full = pod(
         {"podIPs": [{"ip": "1.2.3.4"}], "conditions": [{"type": "g", "status": "True"}]},
@@ -262,7 +262,7 @@ def test_every_column_is_described(resource: Any) -> None:
         assert column["type"] in ("string", "integer", "date")
 
 
-def test_how_much_of_an_object_a_row_carries_is_asked_for(http: httpx2.Client) -> None:
+def test_include_object_decides_what_a_row_carries(http: httpx2.Client) -> None:
     path = "/api/v1/namespaces?fieldSelector=metadata.name%3Ddefault"
     kinds = {
         include: (http.get(f"{path}&includeObject={include}", headers=TABLE).json()["rows"][0]["object"] or {}).get(

@@ -30,7 +30,7 @@ async def refused(client: ClusterClient, body: dict[str, Any]) -> StatusError:
     return raised.value
 
 
-async def test_it_sees_the_object_as_it_would_be_stored(client: ClusterClient, hook: Hook) -> None:
+async def test_a_validating_webhook_sees_the_object_as_it_would_be_stored(client: ClusterClient, hook: Hook) -> None:
     await register(client, webhook(hook))
     await validated(client, webhook(hook, "check.example.com"))
     hook.respond = lambda asked: label("seen", "1") if "uid" not in asked["object"]["metadata"] else {"allowed": True}
@@ -45,7 +45,7 @@ async def test_it_sees_the_object_as_it_would_be_stored(client: ClusterClient, h
     assert after["object"]["status"] == {"phase": "Pending", "qosClass": "BestEffort"}
 
 
-async def test_an_object_that_is_invalid_anyway_is_not_sent(client: ClusterClient, hook: Hook) -> None:
+async def test_an_invalid_object_is_not_sent_to_validating_webhooks(client: ClusterClient, hook: Hook) -> None:
     await validated(client, webhook(hook))
     error = await refused(client, {"metadata": {"name": "p"}, "spec": {"containers": []}})
     assert error.http_status == 422
@@ -65,7 +65,7 @@ async def test_a_denial_keeps_the_object_out(client: ClusterClient, hook: Hook, 
     assert event.explanation["webhooks"][0]["outcome"] == "denied"
 
 
-async def test_all_are_asked_at_once(client: ClusterClient, hook: Hook) -> None:
+async def test_validating_webhooks_are_called_at_once(client: ClusterClient, hook: Hook) -> None:
     names = [f"w{number}.example.com" for number in range(3)]
     await validated(client, *(webhook(hook, name) for name in names))
     hook.release = asyncio.Event()
@@ -78,7 +78,9 @@ async def test_all_are_asked_at_once(client: ClusterClient, hook: Hook) -> None:
     await creating
 
 
-async def test_what_they_say_is_kept_and_passed_on(client: ClusterClient, hook: Hook, events: EventLog) -> None:
+async def test_warnings_of_validating_webhooks_are_returned(
+    client: ClusterClient, hook: Hook, events: EventLog
+) -> None:
     await validated(client, webhook(hook))
     hook.respond = lambda _: {"allowed": True, "warnings": ["careful"], "auditAnnotations": {"seen": "yes"}}
     await client.create("pods", "default", pod())
@@ -91,7 +93,9 @@ async def test_what_they_say_is_kept_and_passed_on(client: ClusterClient, hook: 
 @pytest.mark.parametrize(
     "given", [patch({"op": "remove", "path": "/spec"}), {"allowed": True, "patchType": "JSONPatch"}]
 )
-async def test_none_may_change_the_object(client: ClusterClient, hook: Hook, given: dict[str, Any]) -> None:
+async def test_a_validating_webhook_cannot_change_the_object(
+    client: ClusterClient, hook: Hook, given: dict[str, Any]
+) -> None:
     await validated(client, webhook(hook))
     hook.respond = lambda _: given
     error = await refused(client, pod())
@@ -99,7 +103,7 @@ async def test_none_may_change_the_object(client: ClusterClient, hook: Hook, giv
     assert "validating webhook may not return response.patch" in error.message
 
 
-async def test_one_that_fails_is_passed_over_where_its_policy_says_so(
+async def test_a_failed_call_is_ignored_if_the_policy_is_ignore(
     client: ClusterClient, hook: Hook, events: EventLog
 ) -> None:
     gone = {"url": "https://127.0.0.1:1/", "caBundle": hook.bundle}
@@ -145,9 +149,7 @@ async def test_a_deletion_can_be_denied(client: ClusterClient, hook: Hook) -> No
     assert len(await client.list("pods", "default")) == 1
 
 
-async def test_an_object_that_has_changed_while_they_think_is_not_overwritten(
-    client: ClusterClient, hook: Hook
-) -> None:
+async def test_an_object_changed_during_validation_is_not_overwritten(client: ClusterClient, hook: Hook) -> None:
     await client.create("configmaps", "default", {"metadata": {"name": "c"}, "data": {"a": "1"}})
     await validated(client, webhook(hook, **rules("UPDATE", "configmaps")))
     hook.release = asyncio.Event()
@@ -161,7 +163,7 @@ async def test_an_object_that_has_changed_while_they_think_is_not_overwritten(
     assert (await client.get("configmaps", "default", "c"))["data"] == {"a": "1", "b": "2", "c": "3"}
 
 
-async def test_a_namespace_that_goes_while_they_think_takes_nothing_in(client: ClusterClient, hook: Hook) -> None:
+async def test_a_namespace_terminated_during_validation_takes_no_new_object(client: ClusterClient, hook: Hook) -> None:
     await client.create("namespaces", None, {"metadata": {"name": "brief"}})
     await validated(client, webhook(hook, **rules("CREATE", "configmaps")))
     hook.release = asyncio.Event()
@@ -182,7 +184,7 @@ DEPLOYMENT = {
 }
 
 
-async def test_a_scale_is_shown_as_a_scale_and_taken_as_one(client: ClusterClient, hook: Hook) -> None:
+async def test_admission_sees_a_scale_as_a_scale(client: ClusterClient, hook: Hook) -> None:
     await client.create("deployments.apps", "default", DEPLOYMENT)
     scale = rules("UPDATE", "deployments/scale", "apps")
     await register(client, webhook(hook, **scale))
@@ -253,7 +255,7 @@ async def test_a_webhook_sets_nothing_that_is_the_servers(
         ({"op": "replace", "path": "/spec/containers", "value": {"a": 1}}, 500),
     ],
 )
-async def test_a_webhook_does_not_get_round_what_the_client_could_not_either(
+async def test_a_webhook_cannot_set_what_the_client_cannot(
     client: ClusterClient, hook: Hook, operation: dict[str, Any], status: int
 ) -> None:
     await register(client, webhook(hook))
