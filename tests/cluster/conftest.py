@@ -83,7 +83,7 @@ class Client(InProcessClient):
                     if event.type != "DELETED" and fulfilled(last):
                         return last
         except TimeoutError:
-            raise AssertionError(f"{resource} {name} did not come to it; it is {last.get('status')}") from None
+            raise AssertionError(f"{resource} {name} is not as expected; its status is {last.get('status')}") from None
         raise AssertionError("a watch never ends")
 
     async def until_gone(self, resource: str, namespace: str | None, name: str, *, seconds: float = 20) -> None:
@@ -121,7 +121,7 @@ async def eventually(condition: Callable[[], Any], *, seconds: float = 20) -> An
         if result:
             return result
         if real_time.monotonic() > until:
-            raise AssertionError(f"it did not come to it within {seconds} s; the last answer was {result!r}")
+            raise AssertionError(f"not fulfilled within {seconds} s; the last result was {result!r}")
         await asyncio.sleep(0.005)
 
 

@@ -1,4 +1,4 @@
-"""Pods with EKS Pod Identity, as a test sees them: roles that EKS may assume, associations, tokens."""
+"""What tests of EKS Pod Identity need: roles that EKS may assume, associations, tokens of pods."""
 
 from __future__ import annotations
 
@@ -58,15 +58,15 @@ def create(aws: LocalAWS, **changed: Any) -> dict[str, Any]:
 
 
 def assume(aws: LocalAWS, token: str | None = None, cluster: str = "podrole") -> dict[str, Any]:
-    """Exchange a token as the administrator, who may do what a node may."""
+    """Exchange a token as the administrator, who has the permissions of a node."""
     call = aws.client("eks-auth", parameter_validation=False).assume_role_for_pod_identity
     return dict(call(clusterName=cluster, token=pod_token(aws) if token is None else token))
 
 
 def credentials(answer: dict[str, Any]) -> dict[str, str]:
-    found = answer["credentials"]
+    session = answer["credentials"]
     return {
-        "AccessKeyId": found["accessKeyId"],
-        "SecretAccessKey": found["secretAccessKey"],
-        "SessionToken": found["sessionToken"],
+        "AccessKeyId": session["accessKeyId"],
+        "SecretAccessKey": session["secretAccessKey"],
+        "SessionToken": session["sessionToken"],
     }

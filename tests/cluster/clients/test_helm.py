@@ -46,7 +46,9 @@ def get(whole: Served, namespace: str) -> Callable[[str], Any]:
     return get
 
 
-def test_a_chart_lives_its_life(helm: Helm, get: Callable[[str], Any], namespace: str) -> None:
+def test_chart_is_installed_upgraded_rolled_back_and_uninstalled(
+    helm: Helm, get: Callable[[str], Any], namespace: str
+) -> None:
     installed = helm("install", "web", str(CHART), "--wait", "--timeout", "30s")
     assert "STATUS: deployed" in installed
     assert get("/apis/apps/v1/{}/deployments/web")["status"]["availableReplicas"] == 2

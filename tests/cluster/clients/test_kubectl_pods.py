@@ -1,4 +1,4 @@
-"""kubectl with pods that really run: logs, exec, attach, cp, rollouts, jobs; and hundreds that only seem to."""
+"""kubectl with pods that really run: logs, exec, attach, cp, rollouts, jobs; and hundreds of simulated pods."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_rollout_is_watched_restarted_and_undone(run: Run) -> None:
     assert run("get deploy web -o jsonpath='{.spec.template.spec.containers[0].image}'") == "busybox"
 
 
-def test_a_crashing_pod_says_so(run: Run) -> None:
+def test_crashing_pod_is_shown_by_kubectl(run: Run) -> None:
     run("run crash --image=busybox -- sh -c 'echo oops; exit 3'")
     run("wait --for=jsonpath='{.status.containerStatuses[0].restartCount}'=1 pod/crash --timeout=20s")
     assert run("logs crash --previous") == "oops\n"
@@ -104,7 +104,7 @@ def test_a_crashing_pod_says_so(run: Run) -> None:
     assert "Back-off restarting failed container crash in pod crash_" in described
 
 
-def test_what_is_not_there_is_said_in_plain_words(run: Run) -> None:
+def test_missing_objects_have_the_messages_of_kubernetes(run: Run) -> None:
     run("apply -f -", TWO)
     run("wait --for=condition=Ready pod/two --timeout=20s")
     assert "its pods listen on 127.0.0.1 already" in run("port-forward pod/two 8080:80", code=1)

@@ -193,7 +193,7 @@ async def test_undo_brings_the_old_replica_set_back_under_a_new_revision(
     assert deployment["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "3"
 
 
-async def test_a_broken_image_stops_the_rollout_and_is_called_failed_at_the_deadline(
+async def test_rollout_of_a_broken_image_fails_at_the_deadline(
     cluster: Any, deploy: Any, complete: Any, pods_of: Any, time: Any, eventually: Any
 ) -> None:
     await deploy(replicas=4, progressDeadlineSeconds=60)
@@ -228,7 +228,7 @@ async def test_recreate_ends_the_old_pods_before_the_new(
     await complete()
 
 
-async def test_the_end_of_a_pod_is_about_its_deployment(
+async def test_deployment_is_reconciled_after_the_end_of_its_pod(
     cluster: Any, deploy: Any, complete: Any, pods_of: Any, time: Any
 ) -> None:
     """One that recreates waits for the last, and no ReplicaSet shows when a pod that is being deleted is gone."""
@@ -280,7 +280,7 @@ async def test_the_history_is_kept_to_its_limit(cluster: Any, deploy: Any, compl
     await eventually(tidy)
 
 
-async def test_a_pod_that_may_not_be_created_is_told_in_events_and_conditions(
+async def test_refused_pod_is_shown_in_events_and_conditions(
     cluster: Any, deploy: Any, monkeypatch: pytest.MonkeyPatch, complete: Any
 ) -> None:
     from podrole.cluster.core.errors import resource_forbidden
@@ -323,7 +323,7 @@ async def test_a_replica_set_adopts_pods_that_it_selects(cluster: Any, eventuall
     assert (await cluster.get("pods", "default", "stray"))["metadata"]["ownerReferences"][0]["name"] == "rs"
 
 
-async def test_a_deleted_deployment_takes_everything_with_it(
+async def test_replica_sets_and_pods_are_deleted_with_their_deployment(
     cluster: Any, deploy: Any, complete: Any, pods_of: Any, eventually: Any
 ) -> None:
     await deploy()
@@ -349,7 +349,7 @@ def test_surge_rounds_up_and_unavailable_down(rolling: Any, expected: tuple[int,
     assert limits({"spec": {"replicas": 10, "strategy": {"rollingUpdate": rolling}}}) == expected
 
 
-def test_a_template_has_one_hash_whatever_its_pods_are_labelled() -> None:
+def test_hash_of_a_template_ignores_the_hash_label() -> None:
     template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": []}}
     labelled = {"metadata": {"labels": {"app": "web", "pod-template-hash": "x"}}, "spec": {"containers": []}}
     assert template_hash(template, 0) == template_hash(labelled, 0) != template_hash(template, 1)
@@ -362,7 +362,7 @@ def test_a_template_has_one_hash_whatever_its_pods_are_labelled() -> None:
     unavailable=st.integers(0, 5),
     old_sizes=st.lists(st.integers(0, 10), max_size=3),
 )
-def test_every_rollout_of_healthy_pods_ends_and_keeps_its_promises(
+def test_rollout_of_healthy_pods_ends_within_its_limits(
     replicas: int, surge: int, unavailable: int, old_sizes: list[int]
 ) -> None:
     if surge == unavailable == 0:
@@ -395,7 +395,7 @@ def test_every_rollout_of_healthy_pods_ends_and_keeps_its_promises(
         (4, 1, None, [], {}),
     ],
 )
-def test_scaling_in_the_middle_of_a_rollout_is_shared_in_proportion(
+def test_scaling_during_a_rollout_is_proportional(
     replicas: int, surge: int, new: Replicas | None, old: list[Replicas], sizes: dict[str, int]
 ) -> None:
     assert rescaled(replicas, surge, new, old) == sizes
@@ -407,7 +407,7 @@ def test_scaling_in_the_middle_of_a_rollout_is_shared_in_proportion(
     st.lists(st.builds(Replicas, st.uuids().map(str), st.integers(1, 30), st.just(0), st.just(0), st.integers(0, 60)),
              min_size=2, max_size=5),
 )  # fmt: skip
-def test_a_shared_scaling_ends_at_what_is_allowed(replicas: int, surge: int, sets: list[Replicas]) -> None:
+def test_proportional_scaling_ends_at_the_allowed_size(replicas: int, surge: int, sets: list[Replicas]) -> None:
     sizes = rescaled(replicas, surge, sets[-1], sets[:-1])
     assert all(size >= 0 for size in sizes.values())
     allowed = replicas + surge if replicas else 0

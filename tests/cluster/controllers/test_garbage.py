@@ -39,7 +39,7 @@ async def test_a_namespace_ends_after_its_contents(cluster: Any) -> None:
     assert await cluster.list("serviceaccounts", "shop") == []
 
 
-async def test_what_is_owned_goes_with_its_owner(cluster: Any, make: Any) -> None:
+async def test_dependents_are_deleted_with_their_owner(cluster: Any, make: Any) -> None:
     owner = await make("owner")
     child = await make("child", owned_by(owner))
     await make("grandchild", owned_by(child))
@@ -48,7 +48,7 @@ async def test_what_is_owned_goes_with_its_owner(cluster: Any, make: Any) -> Non
     await cluster.until_gone("configmaps", "default", "grandchild")
 
 
-async def test_what_was_made_for_an_owner_that_is_gone_goes_too(cluster: Any, make: Any) -> None:
+async def test_dependent_of_a_missing_owner_is_deleted(cluster: Any, make: Any) -> None:
     owner = await make("owner")
     await cluster.delete("configmaps", "default", "owner")
     await make("owner")  # of the same name, but another
@@ -56,7 +56,7 @@ async def test_what_was_made_for_an_owner_that_is_gone_goes_too(cluster: Any, ma
     await cluster.until_gone("configmaps", "default", "late")
 
 
-async def test_who_has_another_owner_only_loses_the_reference(cluster: Any, make: Any) -> None:
+async def test_dependent_with_another_owner_only_loses_the_reference(cluster: Any, make: Any) -> None:
     first, second = await make("first"), await make("second")
     await make("child", owned_by(first), owned_by(second))
     await cluster.delete("configmaps", "default", "first")
@@ -76,7 +76,7 @@ async def test_an_owner_of_an_unknown_kind_keeps_its_dependents(cluster: Any, ma
     assert await cluster.get("configmaps", "default", "kept")
 
 
-async def test_in_the_foreground_the_owner_waits_for_what_blocks_it(cluster: Any, make: Any) -> None:
+async def test_foreground_deletion_waits_for_blocking_dependents(cluster: Any, make: Any) -> None:
     owner = await make("owner", finalizers=("foregroundDeletion",))
     await make("child", owned_by(owner, blockOwnerDeletion=True), finalizers=("example.com/wait",))
     await cluster.delete("configmaps", "default", "owner")

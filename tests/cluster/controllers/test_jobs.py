@@ -74,9 +74,7 @@ async def test_a_job_is_complete_once_its_pod_has_succeeded(
     await cluster.until_event("j", "Completed", "Job completed")
 
 
-async def test_as_many_run_at_once_as_the_parallelism_says(
-    cluster: Any, make_job: Any, active: Any, set_phase: Any
-) -> None:
+async def test_parallelism_limits_the_running_pods(cluster: Any, make_job: Any, active: Any, set_phase: Any) -> None:
     await make_job(completions=3, parallelism=2)
     for pod in await active(2):
         await set_phase(pod["metadata"]["name"], "Succeeded")
@@ -220,12 +218,12 @@ async def test_a_suspended_cron_job_makes_nothing(cluster: Any, make_cron_job: A
     assert await cluster.list("jobs.batch") == []
 
 
-async def test_a_schedule_that_is_none_is_refused(make_cron_job: Any) -> None:
+async def test_invalid_schedule_is_refused_by_the_api(make_cron_job: Any) -> None:
     with pytest.raises(StatusError, match=r"spec\.schedule: Invalid value"):
         await make_cron_job("every day")
 
 
-async def test_a_schedule_that_never_comes_is_told(cluster: Any, make_cron_job: Any, eventually: Any) -> None:
+async def test_schedule_that_is_never_due_is_an_event(cluster: Any, make_cron_job: Any, eventually: Any) -> None:
     await make_cron_job("61 * * * *")
 
     async def told() -> bool:
@@ -289,14 +287,14 @@ def at(text: str) -> float:
         ),
     ],
 )
-def test_when_a_schedule_is_due(
+def test_schedule_has_its_last_and_next_start(
     schedule: str, zone: str | None, since: str, now: str, last: str | None, missed: int, upcoming: str
 ) -> None:
     expected = Due(at(last) if last else None, missed, at(upcoming))
     assert due(schedule, zone, since=at(since), now=at(now)) == expected
 
 
-def test_years_of_missed_starts_are_not_counted_out() -> None:
+def test_count_of_missed_starts_is_limited() -> None:
     found = due("* * * * *", None, since=0.0, now=at("2026-01-01T00:00:00"))
     assert found.last == at("2026-01-01T00:00:00")
     assert found.missed == 101
@@ -306,6 +304,6 @@ def test_years_of_missed_starts_are_not_counted_out() -> None:
     ("schedule", "zone"),
     [("* * * *", None), ("61 * * * *", None), ("0 0 31 2 *", None), ("* * * * * *", None), ("@hourly", "Nowhere/Land")],
 )
-def test_what_is_no_schedule_is_refused(schedule: str, zone: str | None) -> None:
+def test_invalid_schedule_is_refused(schedule: str, zone: str | None) -> None:
     with pytest.raises(BadSchedule, match="is not a schedule"):
         due(schedule, zone, since=0.0, now=1.0)

@@ -15,7 +15,7 @@ async def test_every_namespace_gets_its_default_service_account(cluster: Any) ->
     await cluster.until("serviceaccounts", "shop", "default", bool)
 
 
-async def test_a_deleted_default_service_account_comes_back_as_another(cluster: Any) -> None:
+async def test_deleted_default_service_account_is_recreated(cluster: Any) -> None:
     first = await cluster.until("serviceaccounts", "default", "default", bool)
     await cluster.delete("serviceaccounts", "default", "default")
     uid = first["metadata"]["uid"]
@@ -28,7 +28,7 @@ async def test_every_namespace_gets_the_clusters_certificate(cluster: Any) -> No
     assert "kubernetes.io/description" in published["metadata"]["annotations"]
 
 
-async def test_a_changed_certificate_is_put_right(cluster: Any) -> None:
+async def test_changed_certificate_is_restored(cluster: Any) -> None:
     published = await cluster.until("configmaps", "default", "kube-root-ca.crt", bool)
     await cluster.merge_patch("configmaps", "default", "kube-root-ca.crt", {"data": {"ca.crt": "another", "more": "x"}})
     await cluster.until("configmaps", "default", "kube-root-ca.crt", lambda found: found["data"] == published["data"])

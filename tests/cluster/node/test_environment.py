@@ -67,7 +67,7 @@ def test_expansion_of_anything_ends_and_text_without_dollars_stays(text: str) ->
         assert expanded == text
 
 
-def test_variables_see_those_before_them() -> None:
+def test_variable_can_use_earlier_variables() -> None:
     env = [{"name": "A", "value": "1"}, {"name": "B", "value": "$(A)$(C)"}, {"name": "C", "value": "3"}]
     assert variables(env=env) == {"A": "1", "B": "1$(C)", "C": "3"}
 
@@ -76,7 +76,7 @@ def test_a_variable_without_a_value_is_empty() -> None:
     assert variables(env=[{"name": "A"}]) == {"A": ""}
 
 
-def test_everything_of_a_config_map_and_a_secret_with_prefixes_and_env_winning() -> None:
+def test_env_overrides_env_from() -> None:
     made = variables(
         envFrom=[{"prefix": "CM_", "configMapRef": {"name": "cm"}}, {"secretRef": {"name": "s"}}],
         env=[{"name": "CM_a", "value": "mine"}, {"name": "D", "value": "$(CM_b)"}],
@@ -116,7 +116,7 @@ def test_single_keys_of_a_config_map_and_a_secret() -> None:
         ({"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "spec.x"}}}]}, "unsupported fieldPath: spec.x"),
     ],
 )
-def test_what_is_missing_is_said_as_the_kubelet_says_it(container: dict[str, Any], message: str) -> None:
+def test_missing_reference_has_the_message_of_the_kubelet(container: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigProblem) as raised:
         variables(**container)
     assert raised.value.what == message
@@ -162,7 +162,7 @@ def test_resources_of_a_container(selector: dict[str, str], value: str) -> None:
     assert variables(env=[{"name": "X", "valueFrom": {"resourceFieldRef": selector}}]) == {"X": value}
 
 
-def test_the_references_of_a_container_are_all_found() -> None:
+def test_references_of_a_container_are_complete() -> None:
     container = {
         "envFrom": [{"configMapRef": {"name": "a"}}, {"secretRef": {"name": "b"}}],
         "env": [

@@ -25,7 +25,7 @@ async def environment(run_pod: Any, finished: Any, log_of: Any, **container: Any
     return made
 
 
-async def test_nothing_of_the_persons_shell_reaches_the_process(
+async def test_process_gets_no_variable_of_the_users_shell(
     run_pod: Any, finished: Any, log_of: Any, monkeypatch: pytest.MonkeyPatch, directory: Path
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "KUBECONFIG", "HTTPS_PROXY", "PYTHONPATH", "SSH_AUTH_SOCK"):
@@ -47,12 +47,12 @@ async def test_a_home_outside_the_pod_is_replaced_by_the_pods_own(
     assert Path(seen["CREDENTIALS"]).is_relative_to(directory)
 
 
-async def test_a_pods_address_is_there_from_the_start(run_pod: Any, finished: Any, log_of: Any) -> None:
+async def test_pod_ip_is_set_at_the_start(run_pod: Any, finished: Any, log_of: Any) -> None:
     env = [{"name": "IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]
     assert (await environment(run_pod, finished, log_of, env=env))["IP"] == "127.0.0.1"
 
 
-async def test_the_nodes_environment_is_there_and_the_containers_own_wins(
+async def test_variable_of_the_container_overrides_that_of_the_node(
     make_node: Any, run_pod: Any, finished: Any, cluster: Any
 ) -> None:
     from podrole.cluster.core.node_api import LogOptions
@@ -79,7 +79,7 @@ async def test_a_path_under_a_mount_leads_to_the_pods_own_file(
     assert path == str(directory / "pods" / pod["metadata"]["uid"] / "volumes" / "t" / "token")
 
 
-async def test_a_token_is_asked_for_as_bound_to_the_pod(run_pod: Any, finished: Any, cluster: Any, log_of: Any) -> None:
+async def test_token_is_bound_to_the_pod(run_pod: Any, finished: Any, cluster: Any, log_of: Any) -> None:
     await cluster.create("serviceaccounts", "default", {"metadata": {"name": "sa"}})
     more = {"volumes": [TOKENS], "serviceAccountName": "sa", **ONLY_THOSE}
     made = await run_pod("ls -lL /var/run/secrets/aws/token", container=MOUNTED, **more)
@@ -113,7 +113,7 @@ async def test_a_token_is_renewed_at_four_fifths_of_its_life(
     assert len(cluster.token_requests) == 2
 
 
-async def test_a_token_that_cannot_be_renewed_stays_and_is_asked_for_again(
+async def test_token_that_cannot_be_renewed_stays_and_is_requested_again(
     run_pod: Any, running: Any, time: Any, directory: Path, eventually: Any, cluster: Any, node: Any
 ) -> None:
     from podrole.cluster.core.errors import unavailable
@@ -164,7 +164,7 @@ async def test_a_working_directory_under_a_mount_is_that_volume(run_pod: Any, fi
     assert (await log_of()).strip().endswith("/volumes/v/sub")
 
 
-async def test_the_pods_directory_is_only_its_owners(run_pod: Any, running: Any, directory: Path, node: Any) -> None:
+async def test_directory_of_a_pod_is_private(run_pod: Any, running: Any, directory: Path, node: Any) -> None:
     made = await run_pod("exec sleep 1000")
     await running()
     for path in (directory, directory / "pods" / made["metadata"]["uid"]):
@@ -178,7 +178,7 @@ async def waiting(cluster: Any, state_of: Any) -> Any:
     return state_of(await cluster.until("pods", "default", "p", stuck))[1]
 
 
-async def test_another_pods_directory_may_not_be_named(
+async def test_path_of_another_pods_directory_is_refused(
     node: Any, run_pod: Any, running: Any, cluster: Any, state_of: Any, directory: Path
 ) -> None:
     victim = await run_pod("exec sleep 1000", name="victim", container=MOUNTED, volumes=[TOKENS])
@@ -191,7 +191,7 @@ async def test_another_pods_directory_may_not_be_named(
     assert token.read_text() not in json.dumps(await cluster.list("events"))
 
 
-async def test_dots_do_not_lead_from_a_mount_to_another_pod(
+async def test_dots_in_a_path_do_not_reach_another_pod(
     node: Any, run_pod: Any, running: Any, finished: Any, log_of: Any
 ) -> None:
     victim = await run_pod("exec sleep 1000", name="victim", container=MOUNTED, volumes=[TOKENS])
@@ -222,7 +222,7 @@ async def test_a_sub_path_may_not_leave_its_volume(
     assert "must be relative and without '..'" in (await waiting(cluster, state_of))["message"]
 
 
-async def test_a_symlink_planted_in_a_volume_is_no_way_out_for_a_sub_path(
+async def test_sub_path_through_a_planted_symlink_is_refused(
     node: Any, run_pod: Any, cluster: Any, state_of: Any
 ) -> None:
     plant = {
@@ -236,7 +236,7 @@ async def test_a_symlink_planted_in_a_volume_is_no_way_out_for_a_sub_path(
     assert "leads out of the volume" in (await waiting(cluster, state_of))["message"]
 
 
-async def test_removing_a_pod_does_not_follow_what_it_planted(
+async def test_removal_of_a_pod_does_not_follow_planted_symlinks(
     node: Any, run_pod: Any, running: Any, cluster: Any, tmp_path: Path, eventually: Any, directory: Path
 ) -> None:
     outside = tmp_path / "outside"

@@ -40,7 +40,7 @@ def test_references_of_one_image_have_one_name(reference: str, name: str) -> Non
 @pytest.mark.parametrize(
     "reference", ["", "Python", "python:", "a//b", "python:tag with space", "/python", "x@sha256:1"]
 )
-def test_what_is_no_reference_is_an_invalid_image_name(reference: str) -> None:
+def test_invalid_reference_is_an_invalid_image_name(reference: str) -> None:
     with pytest.raises(ImageProblem) as raised:
         parse_image(reference)
     assert raised.value.reason == "InvalidImageName"
@@ -65,11 +65,11 @@ def test_podroles_own_image_runs_the_webhook_with_the_same_python(images: Images
 
 
 @pytest.mark.parametrize("command", ["aws", "/usr/local/bin/aws", "/usr/bin/aws"])
-def test_the_aws_of_the_image_is_the_local_aws_by_any_of_its_names(images: Images, command: str) -> None:
+def test_each_path_of_aws_in_the_image_is_the_local_aws(images: Images, command: str) -> None:
     assert images.resolve(parse_image("amazon/aws-cli")).command_line([command, "--version"], [])[0] == AWS
 
 
-def test_a_program_elsewhere_in_the_image_is_not_taken_for_it(images: Images) -> None:
+def test_program_of_that_name_elsewhere_in_the_image_is_not_replaced(images: Images) -> None:
     assert images.resolve(parse_image("amazon/aws-cli")).command_line(["/opt/mine/aws"], [])[0] == "/opt/mine/aws"
 
 
@@ -118,9 +118,7 @@ def test_the_program_beside_python_comes_before_the_one_on_the_path(
     assert find_beside_python("aws", str(beside / "python")) is None
 
 
-def test_the_path_begins_with_podroles_python_and_has_nothing_of_the_persons(
-    images: Images, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_path_variable_has_nothing_of_the_users_path(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/home/me/secret-tools")
     path = images.path().split(":")
     assert path[0] == "/opt/python/bin"

@@ -30,7 +30,7 @@ async def read(log: ContainerLog, now: float = 1_800_000_100.0, **options: Any) 
     return b"".join([part async for part in read_log(log, LogOptions(**options), now=now)]).decode()
 
 
-async def test_lines_are_stored_as_the_cri_says(log: ContainerLog) -> None:
+async def test_lines_are_stored_in_the_format_of_the_cri(log: ContainerLog) -> None:
     log.write("stdout", b"one\ntw")
     log.write("stderr", b"oops\n")
     log.write("stdout", b"o\nrest")
@@ -44,7 +44,7 @@ async def test_lines_are_stored_as_the_cri_says(log: ContainerLog) -> None:
     assert await read(log) == "one\noops\ntwo\nrest"
 
 
-async def test_a_log_is_only_its_owners(log: ContainerLog) -> None:
+async def test_log_is_private(log: ContainerLog) -> None:
     assert log.path.stat().st_mode & 0o777 == 0o600
 
 
@@ -64,7 +64,7 @@ async def test_since(log: ContainerLog, clock: list[float]) -> None:
     assert await read(log, since_seconds=500, now=1_800_000_100.0) == "early\nlate\n"
 
 
-async def test_timestamps_stand_once_before_each_line(log: ContainerLog) -> None:
+async def test_each_line_has_one_timestamp(log: ContainerLog) -> None:
     log.write("stdout", b"x" * 20_000 + b"\nshort\n")
     first, second = (await read(log, timestamps=True)).splitlines()
     assert first == "2027-01-15T08:00:00.000000000Z " + "x" * 20_000
@@ -90,7 +90,7 @@ async def test_a_log_never_takes_more_than_twice_its_size_and_keeps_the_newest(l
     assert len((await read(log, tail_lines=2000)).splitlines()) == 2000
 
 
-async def test_following_ends_with_the_instance_and_misses_nothing_over_rotations(log: ContainerLog) -> None:
+async def test_following_ends_with_the_run_and_misses_nothing_over_rotations(log: ContainerLog) -> None:
     log.write("stdout", b"before\n")
     reading = asyncio.create_task(read(log, follow=True))
     for number in range(300):
@@ -113,7 +113,7 @@ async def test_following_from_the_tail(log: ContainerLog) -> None:
     assert await reading == "b\nc\n"
 
 
-async def test_a_reader_without_follow_ends_though_the_writer_goes_on(log: ContainerLog) -> None:
+async def test_reader_without_follow_ends_while_the_writer_goes_on(log: ContainerLog) -> None:
     log.write("stdout", b"x\n" * 2000)
     parts = 0
     async for _ in read_log(log, LogOptions(), now=0):
@@ -123,7 +123,7 @@ async def test_a_reader_without_follow_ends_though_the_writer_goes_on(log: Conta
 
 
 @given(st.lists(st.binary(max_size=40), max_size=20))
-def test_what_was_written_is_what_is_read(tmp_path_factory: pytest.TempPathFactory, chunks: list[bytes]) -> None:
+def test_read_text_is_the_written_text(tmp_path_factory: pytest.TempPathFactory, chunks: list[bytes]) -> None:
     async def written_and_read() -> bytes:
         log = ContainerLog(tmp_path_factory.mktemp("log") / "0.log", lambda: 0.0)
         for chunk in chunks:
@@ -152,7 +152,9 @@ async def refusal(node: Any, cluster: Any, **options: Any) -> StatusError:
     return raised.value
 
 
-async def test_a_container_that_waits_has_no_log_and_says_why(node: Any, run_pod: Any, cluster: Any, time: Any) -> None:
+async def test_log_of_a_waiting_container_is_refused_with_the_reason(
+    node: Any, run_pod: Any, cluster: Any, time: Any
+) -> None:
     await run_pod(container={"image": "nginx"})
 
     def waits(reason: str) -> Any:
@@ -171,7 +173,7 @@ async def test_a_container_that_waits_has_no_log_and_says_why(node: Any, run_pod
     assert problem.message == 'container "c" in pod "p" is waiting to start: trying and failing to pull image'
 
 
-async def test_a_container_whose_volumes_wait_is_being_created(
+async def test_log_of_a_container_that_waits_for_volumes_is_refused(
     node: Any, run_pod: Any, cluster: Any, time: Any
 ) -> None:
     await run_pod("true", volumes=[{"name": "v", "secret": {"secretName": "late"}}])
@@ -180,7 +182,7 @@ async def test_a_container_whose_volumes_wait_is_being_created(
     assert problem.message == 'container "c" in pod "p" is waiting to start: ContainerCreating'
 
 
-async def test_the_previous_instance_can_be_read(
+async def test_log_of_the_previous_run_can_be_read(
     node: Any, run_pod: Any, running: Any, cluster: Any, log_of: Any
 ) -> None:
     volume = {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}
@@ -195,7 +197,7 @@ async def test_the_previous_instance_can_be_read(
     assert await log_of(previous=True) == "first\n"
 
 
-async def test_without_a_previous_instance_it_says_so(node: Any, run_pod: Any, running: Any, cluster: Any) -> None:
+async def test_log_of_a_missing_previous_run_is_refused(node: Any, run_pod: Any, running: Any, cluster: Any) -> None:
     await run_pod("exec sleep 1000")
     await running()
     problem = await refusal(node, cluster, previous=True)

@@ -74,7 +74,7 @@ def test_a_path_under_a_mount_leads_to_the_pods_own_file(text: str, rewritten: s
         "",
     ],
 )
-def test_what_is_no_path_under_a_mount_stays(text: str) -> None:
+def test_text_that_is_not_a_path_under_a_mount_stays(text: str) -> None:
     assert RULE.rewrite(text) == text
 
 
@@ -92,7 +92,7 @@ def test_a_value_that_was_rewritten_is_not_rewritten_again() -> None:
 
 
 @pytest.mark.parametrize(("path", "normal"), [("data", "/data"), ("/data/", "/data"), ("/a/../b", "/b"), ("/..", "/")])
-def test_a_mount_path_is_taken_as_the_kubelet_takes_it(path: str, normal: str) -> None:
+def test_mount_path_is_normalised_like_in_the_kubelet(path: str, normal: str) -> None:
     assert normalise(path) == normal
 
 

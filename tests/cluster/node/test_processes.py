@@ -96,7 +96,7 @@ async def test_a_program_that_cannot_be_executed_says_why(tmp_path: Path, record
     assert not entries(records)
 
 
-async def test_a_process_has_its_own_session_and_sensible_limits(launch: Any) -> None:
+async def test_process_has_its_own_session_and_limits(launch: Any) -> None:
     output = Collected()
     process = await launch("ulimit -c; ulimit -n; ps -o sid= -p $$ || cut -d' ' -f6 /proc/$$/stat", output)
     pid = process.pid
@@ -112,7 +112,7 @@ async def test_signals_are_not_ignored_as_python_ignores_them(launch: Any) -> No
     assert await process.wait() == 128 + signal.SIGPIPE
 
 
-async def test_what_a_process_leaves_in_its_session_ends_with_it(launch: Any, eventually: Any) -> None:
+async def test_background_process_ends_with_its_session_leader(launch: Any, eventually: Any) -> None:
     output = Collected()
     process = await launch("sleep 1000 & echo $!", output)
     await process.wait()
@@ -133,7 +133,7 @@ async def test_a_daemon_without_its_environment_ends_if_it_stays_in_the_session(
     assert not alive(int(output.text))
 
 
-async def test_a_guest_leaves_what_it_started_to_the_container(launch: Any) -> None:
+async def test_process_started_by_an_exec_ends_with_the_container(launch: Any) -> None:
     output = Collected()
     container = await launch("exec sleep 1000")
     guest = await launch("sleep 1000 >/dev/null 2>&1 & echo $!", output, guest=True)
@@ -162,7 +162,7 @@ async def test_a_terminal_is_a_terminal_and_can_be_resized(launch: Any) -> None:
     assert output.text.endswith("40 120\r\n")
 
 
-async def test_held_output_holds_up_the_process_and_none_is_lost(launch: Any) -> None:
+async def test_held_output_delays_the_process_and_loses_nothing(launch: Any) -> None:
     output = Collected()
     process = await launch("head -c 1000000 /dev/zero", output)
     process.hold(True)
@@ -174,7 +174,7 @@ async def test_held_output_holds_up_the_process_and_none_is_lost(launch: Any) ->
     assert len(output.streams["stdout"]) == 1_000_000
 
 
-def test_only_the_recorded_process_is_ended_never_one_with_its_pid(records: Path) -> None:
+def test_other_process_with_a_recorded_pid_is_not_ended(records: Path) -> None:
     stranger = subprocess.Popen(["sleep", "1000"], start_new_session=True)
     try:
         record = process_table.record_process(records, "mark", stranger.pid)
@@ -228,7 +228,7 @@ asyncio.run(main())
 """
 
 
-def test_what_a_killed_podrole_left_is_ended_by_the_next(records: Path) -> None:
+def test_next_start_ends_processes_of_a_killed_podrole(records: Path) -> None:
     podrole = subprocess.Popen([sys.executable, "-c", KILLED, str(records)], stdout=subprocess.PIPE, text=True)
     assert podrole.stdout is not None
     pids = {int(podrole.stdout.readline()), int(podrole.stdout.readline())}
@@ -282,7 +282,7 @@ async def test_pods_beyond_the_limit_wait_until_others_have_ended(
         await finished("late")
 
 
-async def test_a_pod_that_exits_at_once_again_and_again_leaves_nothing_behind(
+async def test_pod_that_exits_many_times_leaks_nothing(
     run_pod: Any, cluster: Any, time: Any, node: Any, directory: Path, eventually: Any
 ) -> None:
     await run_pod("exit 1", restartPolicy="Always")

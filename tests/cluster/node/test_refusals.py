@@ -65,7 +65,7 @@ OURS = "..2026_01_01_00_00_00.000000000"
 
 
 @pytest.mark.parametrize("name", [OURS, "another"])
-def test_planted_directory_with_the_right_content_is_not_taken_for_the_nodes(tmp_path: Path, name: str) -> None:
+def test_planted_directory_with_the_right_content_is_replaced(tmp_path: Path, name: str) -> None:
     volume, outside = tmp_path / "volume", tmp_path / "outside"
     outside.mkdir()
     (outside / "a").write_text("1")
@@ -81,7 +81,7 @@ def test_planted_directory_with_the_right_content_is_not_taken_for_the_nodes(tmp
     assert (volume / "a").read_text() == "1"
 
 
-def test_data_that_is_gone_is_written_again(tmp_path: Path) -> None:
+def test_missing_data_directory_is_written_again(tmp_path: Path) -> None:
     write_volume(tmp_path, {}, now=0.0)
     planted(tmp_path, OURS)
     assert write_volume(tmp_path, {}, now=1.0)
@@ -108,7 +108,7 @@ def test_sub_path_is_relative_and_without_dots(tmp_path: Path, sub_path: str) ->
         prepare_sub_path(tmp_path, sub_path, None, "m")
 
 
-def test_sub_path_through_a_symlink_is_refused_below_it_too(tmp_path: Path) -> None:
+def test_sub_path_below_a_symlink_is_refused(tmp_path: Path) -> None:
     volume = tmp_path / "volume"
     volume.mkdir()
     (volume / "out").symlink_to(tmp_path)

@@ -16,7 +16,7 @@ def _node(node: Any) -> None:
     """Every test here has a node."""
 
 
-async def test_the_node_registers_itself_and_says_what_it_is(cluster: Any) -> None:
+async def test_node_registers_itself(cluster: Any) -> None:
     node = await cluster.get("nodes", None, "podrole-node")
     ready = next(each for each in node["status"]["conditions"] if each["type"] == "Ready")
     assert (ready["status"], ready["message"]) == ("True", "podrole runs pods as local processes")
@@ -24,7 +24,7 @@ async def test_the_node_registers_itself_and_says_what_it_is(cluster: Any) -> No
     assert node["metadata"]["labels"]["kubernetes.io/os"] == "linux"
 
 
-async def test_the_nodes_heartbeat_goes_on(cluster: Any, time: Any) -> None:
+async def test_heartbeat_renews_the_nodes_status(cluster: Any, time: Any) -> None:
     time.turn(301)
     now = rfc3339(time.now())
     await cluster.until(
@@ -70,9 +70,7 @@ async def test_a_process_that_a_signal_ended_has_128_plus_its_number(
     assert state_of(await finished())[1]["exitCode"] == 137
 
 
-async def test_a_program_that_is_not_there_is_a_start_error(
-    run_pod: Any, finished: Any, state_of: Any, cluster: Any
-) -> None:
+async def test_missing_program_is_a_start_error(run_pod: Any, finished: Any, state_of: Any, cluster: Any) -> None:
     await run_pod(container={"command": ["no-such-program"]})
     terminated = state_of(await finished())[1]
     assert (terminated["exitCode"], terminated["reason"]) == (128, "StartError")
@@ -80,12 +78,14 @@ async def test_a_program_that_is_not_there_is_a_start_error(
     await cluster.until_event("p", "Failed", f"Error: {terminated['message']}")
 
 
-async def test_the_termination_message_is_what_the_program_left(run_pod: Any, finished: Any, state_of: Any) -> None:
+async def test_termination_message_is_read_from_its_file(run_pod: Any, finished: Any, state_of: Any) -> None:
     await run_pod("echo reason > /dev/termination-log; exit 1")
     assert state_of(await finished())[1]["message"] == "reason\n"
 
 
-async def test_the_log_stands_in_for_the_message_if_asked(run_pod: Any, finished: Any, state_of: Any) -> None:
+async def test_end_of_the_log_replaces_a_missing_termination_message(
+    run_pod: Any, finished: Any, state_of: Any
+) -> None:
     await run_pod("echo last words; exit 1", container={"terminationMessagePolicy": "FallbackToLogsOnError"})
     assert state_of(await finished())[1]["message"] == "last words\n"
 
@@ -178,7 +178,7 @@ async def test_an_unknown_image_is_an_image_pull_error_with_back_off(
     await cluster.until("pods", "default", "p", waits("ErrImagePull"))
 
 
-async def test_a_missing_config_map_is_waited_for(
+async def test_pod_waits_for_a_missing_config_map(
     run_pod: Any, cluster: Any, state_of: Any, time: Any, finished: Any, log_of: Any
 ) -> None:
     await run_pod("echo $COLOUR", container={"envFrom": [{"configMapRef": {"name": "late"}}]})
@@ -230,7 +230,7 @@ async def test_the_deadline_of_a_pod_ends_it(run_pod: Any, running: Any, finishe
     assert pod["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 143
 
 
-async def test_a_deleted_pod_is_asked_to_end_and_then_gone(
+async def test_deleted_pod_gets_sigterm_and_is_removed(
     run_pod: Any, running: Any, cluster: Any, eventually: Any, directory: Any
 ) -> None:
     pod = await run_pod("trap 'exit 0' TERM; while :; do sleep 0.01; done")
@@ -303,7 +303,7 @@ async def test_the_pre_stop_hook_runs_before_the_signal(
     assert not witness.exists()
 
 
-async def test_a_pod_deleted_while_it_starts_is_ended_all_the_same(
+async def test_pod_deleted_during_its_start_is_ended(
     run_pod: Any, cluster: Any, eventually: Any, directory: Any, time: Any
 ) -> None:
     for number in range(8):
@@ -321,7 +321,7 @@ async def test_a_pod_deleted_while_it_starts_is_ended_all_the_same(
     assert not list((directory / "processes").iterdir())
 
 
-async def test_a_node_that_cannot_run_a_pod_says_so(
+async def test_pod_that_the_node_cannot_run_has_failed_with_the_reason(
     run_pod: Any, finished: Any, directory: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
@@ -334,7 +334,9 @@ async def test_a_node_that_cannot_run_a_pod_says_so(
     assert "No space left on device" in pod["status"]["message"]
 
 
-async def test_a_readiness_gate_of_someone_else_stays_and_counts(run_pod: Any, running: Any, cluster: Any) -> None:
+async def test_readiness_gate_of_another_controller_is_kept_and_counts(
+    run_pod: Any, running: Any, cluster: Any
+) -> None:
     await run_pod("exec sleep 1000", readinessGates=[{"conditionType": "example.com/gate"}])
     pod = await running()
     ready = next(each for each in pod["status"]["conditions"] if each["type"] == "Ready")
@@ -361,7 +363,7 @@ async def test_another_image_restarts_the_container(run_pod: Any, running: Any, 
     assert state_of(changed)[2]["image"] == "alpine"
 
 
-async def test_a_simulated_pod_is_only_said_to_run(run_pod: Any, running: Any, cluster: Any, directory: Any) -> None:
+async def test_simulated_pod_is_reported_as_running(run_pod: Any, running: Any, cluster: Any, directory: Any) -> None:
     await run_pod("touch ran", annotations={"podrole.dev/simulate": "true"})
     pod = await running()
     assert {each["status"] for each in pod["status"]["conditions"]} >= {"True"}
@@ -370,7 +372,7 @@ async def test_a_simulated_pod_is_only_said_to_run(run_pod: Any, running: Any, c
     await cluster.until_gone("pods", "default", "p")
 
 
-async def test_a_pod_replaced_under_its_name_does_not_get_the_old_ones_status(
+async def test_new_pod_of_the_same_name_does_not_get_the_status_of_the_old_one(
     run_pod: Any, running: Any, cluster: Any, finished: Any
 ) -> None:
     first = await run_pod("exec sleep 1000")

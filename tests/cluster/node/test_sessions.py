@@ -69,7 +69,7 @@ async def test_a_terminal_can_be_resized(node: Any, pod: Any) -> None:
     assert b"".join([part.data async for part in session.output()]).endswith(b"30 100\r\n")
 
 
-async def test_a_large_output_arrives_whole_at_a_slow_reader(node: Any, pod: Any) -> None:
+async def test_slow_reader_gets_the_whole_output(node: Any, pod: Any) -> None:
     session = await node.exec(pod, "c", ["head", "-c", "5000000", "/dev/zero"], StreamOptions())
     size = 0
     async for output in session.output():
@@ -78,13 +78,13 @@ async def test_a_large_output_arrives_whole_at_a_slow_reader(node: Any, pod: Any
     assert (size, await session.wait()) == (5_000_000, 0)
 
 
-async def test_a_client_that_goes_away_ends_its_command(node: Any, pod: Any) -> None:
+async def test_command_ends_when_its_client_disconnects(node: Any, pod: Any) -> None:
     session = await node.exec(pod, "c", ["sh", "-c", "trap '' TERM HUP; while :; do sleep 0.01; done"], StreamOptions())
     await session.close()
     assert await session.wait() == 137
 
 
-async def test_a_command_that_is_not_there_is_an_error_before_anything_is_streamed(node: Any, pod: Any) -> None:
+async def test_missing_program_is_refused_before_streaming(node: Any, pod: Any) -> None:
     with pytest.raises(StatusError, match="executable file not found in") as raised:
         await node.exec(pod, "c", ["no-such-program"], StreamOptions())
     assert raised.value.http_status == 500
@@ -95,7 +95,7 @@ async def test_a_command_may_not_name_another_pods_directory(node: Any, pod: Any
         await node.exec(pod, "c", ["cat", f"{directory}/pods/other/volumes/t/token"], StreamOptions())
 
 
-async def test_a_container_that_does_not_run_cannot_be_entered(node: Any, run_pod: Any, finished: Any) -> None:
+async def test_exec_and_attach_need_a_running_container(node: Any, run_pod: Any, finished: Any) -> None:
     await run_pod("true", name="done")
     done = await finished("done")
     for enter in (node.exec(done, "c", ["true"], StreamOptions()), node.attach(done, "c", StreamOptions())):
@@ -124,7 +124,7 @@ async def test_stopping_the_node_ends_commands_too(make_node: Any, run_pod: Any,
     assert await session.wait() == 137
 
 
-async def test_copying_from_a_pod_gives_the_member_names_that_kubectl_insists_on(run: Any) -> None:
+async def test_archive_of_a_pod_has_the_member_names_that_kubectl_expects(run: Any) -> None:
     await run("sh", "-c", "mkdir -p /data/dir; echo 1 > /data/dir/a; ln -s a /data/dir/b")
     code, archive, _ = await run("tar", "cf", "-", "/data/dir")
     assert code == 0
@@ -164,7 +164,7 @@ async def test_attach_to_a_terminal(node: Any, run_pod: Any, running: Any) -> No
     assert text.endswith(b"20 90\r\n")
 
 
-async def test_who_detaches_leaves_the_container_running(node: Any, run_pod: Any, running: Any, cluster: Any) -> None:
+async def test_container_runs_on_after_a_client_detaches(node: Any, run_pod: Any, running: Any, cluster: Any) -> None:
     await run_pod("while :; do echo tick; sleep 0.01; done", name="a")
     session = await node.attach(await running("a"), "c", StreamOptions())
     assert (await anext(session.output())).data.startswith(b"tick")
@@ -258,7 +258,7 @@ async def test_ports_are_probed_on_loopback(
         ({"grpc": {"port": 1}}, "this node does not support grpc probes; it supports exec, httpGet and tcpSocket"),
     ],
 )
-async def test_a_probe_that_cannot_succeed_says_why(
+async def test_impossible_probe_fails_with_the_reason(
     node: Any, run_pod: Any, cluster: Any, probe: dict[str, Any], message: str, eventually: Any
 ) -> None:
     await run_pod("exec sleep 1000", container={"readinessProbe": probe})

@@ -46,7 +46,7 @@ def init(state: Any) -> ContainerView:
         ("Always", [init(DONE), main(RUNNING)], "Running"),
     ],
 )
-def test_the_phase(policy: str, containers: list[ContainerView], phase: str) -> None:
+def test_phase_follows_from_the_containers(policy: str, containers: list[ContainerView], phase: str) -> None:
     assert phase_of(policy, containers) == phase
 
 
@@ -54,7 +54,7 @@ def test_the_phase(policy: str, containers: list[ContainerView], phase: str) -> 
     ("policy", "code", "again"),
     [("Always", 0, True), ("Always", 1, True), ("OnFailure", 0, False), ("OnFailure", 1, True), ("Never", 1, False)],
 )
-def test_who_is_restarted(policy: str, code: int, again: bool) -> None:
+def test_restart_policy_decides_about_restarts(policy: str, code: int, again: bool) -> None:
     assert should_restart(policy, code) is again
 
 
@@ -81,7 +81,7 @@ def test_an_unready_container_is_named() -> None:
     assert (ready["reason"], ready["message"]) == ("ContainersNotReady", "containers with unready status: [c]")
 
 
-def test_a_finished_pod_says_so_in_its_conditions() -> None:
+def test_conditions_of_a_finished_pod_have_its_reason() -> None:
     assert conditions(status([main(DONE)]))["Ready"] == ("False", "PodCompleted")
     assert conditions(status([main(FAILED)]))["Ready"] == ("False", "PodFailed")
 
@@ -110,7 +110,7 @@ def test_conditions_keep_their_time_and_those_of_others_stay() -> None:
     assert by_type["example.com/gate"]["status"] == "False"
 
 
-def test_a_restarted_container_shows_its_last_end() -> None:
+def test_restarted_container_shows_its_last_state() -> None:
     made = status([main(Waiting("CrashLoopBackOff", "back-off 10s"), FAILED)])["containerStatuses"][0]
     assert made["state"] == {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}}
     assert made["lastState"]["terminated"]["exitCode"] == 3

@@ -63,7 +63,7 @@ def test_a_secret_is_decoded() -> None:
         ),
     ],
 )
-def test_what_is_missing_is_said_as_the_kubelet_says_it(volume: dict[str, Any], message: str) -> None:
+def test_missing_reference_has_the_message_of_the_kubelet(volume: dict[str, Any], message: str) -> None:
     with pytest.raises(MountProblem) as raised:
         files(volume)
     assert raised.value.what == message
@@ -75,7 +75,7 @@ def test_optional_sources_and_keys_may_be_missing() -> None:
 
 
 @pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/passwd", "..data", "", "..", "a\0b"])
-def test_an_item_may_not_lead_out_of_its_volume(path: str) -> None:
+def test_item_path_outside_its_volume_is_refused(path: str) -> None:
     with pytest.raises(MountProblem, match="invalid path"):
         files({"configMap": {"name": "cm", "items": [{"key": "a.conf", "path": path}]}})
 
@@ -102,7 +102,7 @@ def test_a_projected_volume_has_the_files_of_all_its_sources() -> None:
     assert list(references_of(volume)) == [("configmaps", "cm"), ("secrets", "s")]
 
 
-def test_a_token_is_never_readable_by_others_whatever_the_mode() -> None:
+def test_token_is_readable_by_its_owner_only_with_any_mode() -> None:
     volume = {"projected": {"defaultMode": 0o777, "sources": [{"serviceAccountToken": {"path": "token"}}]}}
     assert files(volume, {"v/0": "jwt"})["token"].mode == 0o600
 
@@ -120,7 +120,7 @@ def test_the_downward_api_gives_labels_and_resources() -> None:
 
 
 @pytest.mark.parametrize("kind", ["hostPath", "persistentVolumeClaim", "csi", "nfs"])
-def test_a_volume_that_processes_cannot_have_is_refused_with_what_they_can(kind: str) -> None:
+def test_unsupported_volume_is_refused_with_a_list_of_supported_ones(kind: str) -> None:
     with pytest.raises(MountProblem, match="emptyDir, configMap, secret, projected, downwardAPI"):
         kind_of({"name": "v", kind: {}})
 
@@ -166,7 +166,7 @@ def test_a_change_replaces_everything_at_once_and_removes_the_old(tmp_path: Path
     assert len([entry for entry in tmp_path.iterdir() if entry.name.startswith("..1970")]) == 1
 
 
-def test_what_a_process_planted_is_replaced_and_never_followed(tmp_path: Path) -> None:
+def test_planted_symlink_is_replaced_and_not_followed(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "keep").write_text("mine")
