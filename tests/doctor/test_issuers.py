@@ -17,22 +17,22 @@ from podrole.base.certificates import Authority, server_context
 from podrole.base.events import Event
 from podrole.base.serving import bind, listening
 from podrole.doctor.chain import Diagnosis, diagnose
+from podrole.doctor.errors import SourceError
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.gather import Gatherer
 from podrole.doctor.facts.live import LiveFacts
 from podrole.doctor.facts.target import DoctorTarget
 from podrole.doctor.remedies.changes import ByHand, PublishDocument, Remedy
-from podrole.doctor.report.findings import Finding, LinkState, Severity
-from podrole.doctor.sources.cluster import Object
+from podrole.doctor.report.findings import Finding, LinkState, LinkVerdict, Severity
+from podrole.doctor.sources.cluster import IssuedToken, Object
 from podrole.doctor.sources.documents import FileDocument
 from podrole.doctor.sources.files import FilesAccount
 from podrole.doctor.sources.manifests import Manifests
 from podrole.doctor.sources.policies import Origin, PolicyFile, ProviderFile, RoleFile
 from podrole.doctor.sources.sources import EnvironmentFacts, ExchangeAnswer, Sources
-from podrole.doctor.unknown import UnknownFact
 from podrole.iam.directory import OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 from podrole.iam.policy import PolicyKind
-from podrole.oidc.issuer import discovery_document
+from podrole.oidc.issuer import discovery_document, mint
 from podrole.oidc.keys import SigningKey, jwks
 from podrole.webhook.settings import InjectionSettings
 from support.issuer import HOST, ISSUER, FakeIssuer
@@ -269,11 +269,52 @@ async def test_credentials_of_another_role_are_found(sources: Sources) -> None:
     assert only(diagnose(tried), "PR803").got == other
 
 
-async def test_credentials_that_aws_rejects_are_found(sources: Sources) -> None:
-    facts = await gathered(sources)
-    rejected = UnknownFact("InvalidClientTokenId: The security token included in the request is invalid.")
-    found = only(diagnose(replace(facts, live=LiveFacts({}, ANSWER, rejected))), "PR803")
-    assert "InvalidClientTokenId" in found.what
+class IssuingCluster(Cluster):
+    """A cluster that issues tokens and admits pods as they are."""
+
+    async def request_token(self, namespace: str, service_account: str, audience: str) -> IssuedToken:
+        claims = {"iss": self.issuer, "aud": [audience], "sub": f"system:serviceaccount:{namespace}:{service_account}"}
+        now = int(time.time())
+        return IssuedToken(mint({**claims, "iat": now, "exp": now + 600}, self.key))
+
+    async def admit(self, pod: Object) -> Object:
+        return pod
+
+
+class FakeSTS:
+    """An STS that exchanges every token; ``identity`` is what GetCallerIdentity answers, None if it is denied."""
+
+    def __init__(self, identity: str | None) -> None:
+        self.identity = identity
+
+    def assume(self, role_arn: str, token: str, session_name: str) -> ExchangeAnswer:
+        return ANSWER
+
+    def caller_arn(self, answer: ExchangeAnswer) -> str:
+        if self.identity is None:
+            raise SourceError("InvalidClientTokenId: The security token included in the request is invalid.")
+        return self.identity
+
+
+async def tried(sources: Sources, key: SigningKey, identity: str | None) -> LinkVerdict:
+    """Return the verdict of the live exchange with an STS that answers ``identity``."""
+    gatherer = Gatherer(replace(sources, cluster=IssuingCluster(documents(ACCOUNT), key), sts=FakeSTS(identity)))
+    try:
+        return diagnose(await gatherer.facts(DoctorTarget("shop", "web"), live=True)).verdicts[-1]
+    finally:
+        await gatherer.close()
+
+
+async def test_real_exchange_checks_the_identity_of_the_credentials(sources: Sources, key: SigningKey) -> None:
+    assert (await tried(sources, key, "arn:aws:sts::111122223333:assumed-role/web/x")).state is LinkState.HOLDS
+    verdict = await tried(sources, key, "arn:aws:sts::111122223333:assumed-role/other/x")
+    assert [one.code for one in verdict.findings] == ["PR803"]
+
+
+async def test_credentials_that_aws_rejects_are_found(sources: Sources, key: SigningKey) -> None:
+    verdict = await tried(sources, key, None)
+    assert [one.code for one in verdict.findings] == ["PR803"]
+    assert "InvalidClientTokenId" in verdict.why
 
 
 async def test_malformed_trust_policy_is_repaired(sources: Sources) -> None:
