@@ -191,4 +191,4 @@ def test_an_entry_of_the_list_that_cannot_be_read_is_skipped(entry: str) -> None
     content = f'{{"identities": [{entry}, {{"namespace": "demo", "serviceAccount": "sa"}}]}}'.encode()
     pairs, warnings = parse_pod_identities(content)
     assert pairs == {("demo", "sa")}
-    assert warnings == ["entry 0 of the list of EKS Pod Identity is skipped: it has no namespace and name"]
+    assert warnings == ["entry 0 of the list of EKS Pod Identity is ignored: no namespace and serviceAccount"]

@@ -259,7 +259,7 @@ async def test_a_name_that_no_service_account_has_is_not_asked_for(api: APIServe
 async def test_a_live_look_up_has_a_limit(api: APIServer) -> None:
     async with following(api, lookup_limit=0.05) as identities:
         api.silent = True
-        with pytest.raises(LookupFailed, match=r"demo/sa was not found out about within 0.05 s"):
+        with pytest.raises(LookupFailed, match=r"demo/sa could not be read within 0.05 s"):
             await identities.find("demo", "sa")
 
 
@@ -376,7 +376,7 @@ async def test_a_mounted_config_map_swaps_its_data_directory(api: APIServer, tmp
 async def test_a_list_in_no_directory_is_refused(api: APIServer, tmp_path: Path) -> None:
     client = KubernetesClient(api.connection)
     settings = SourceSettings(container_credentials_config=str(tmp_path / "nowhere" / "identities.json"))
-    with pytest.raises(BadSettings, match="there is no such directory"):
+    with pytest.raises(BadSettings, match="the directory does not exist"):
         IdentityCache(client, resolver_for("podrole", InjectionSettings()), settings)
     await client.close()
 

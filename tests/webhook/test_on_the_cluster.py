@@ -87,10 +87,10 @@ async def test_a_lost_or_damaged_secret_is_put_back_as_it_was(kubernetes: Kubern
         material = one.keeper.material
         path = f"/api/v1/namespaces/kube-system/secrets/{NAME}"
         await kubernetes.do("DELETE", path)
-        await one.keeper.look()
+        await one.keeper.check()
         secret = await kubernetes.secret()
         await kubernetes.do("PUT", path, {**secret, "data": {**secret["data"], "tls.key": "bm8ga2V5"}})
-        await one.keeper.look()
+        await one.keeper.check()
         assert one.keeper.material == material
         assert await kubernetes.injects("web")
 
@@ -99,14 +99,14 @@ async def test_a_configuration_that_trusts_something_else_is_put_right(kubernete
     async with replica(kubernetes) as one:
         await kubernetes.register(require_label=True)  # without a caBundle, after the webhook has started
         assert (await kubernetes.pod("early")).status_code == 500
-        await one.keeper.look()
+        await one.keeper.check()
         assert await kubernetes.injects("web")
         configuration = await kubernetes.do("GET", f"{CONFIGURATIONS}/{NAME}")
         version = configuration["metadata"]["resourceVersion"]
         bundles = {webhook["clientConfig"]["caBundle"] for webhook in configuration["webhooks"]}
         assert one.keeper.material is not None
         assert bundles == {base64.b64encode(one.keeper.material.bundle).decode()}
-        await one.keeper.look()
+        await one.keeper.check()
         configuration = await kubernetes.do("GET", f"{CONFIGURATIONS}/{NAME}")
         assert configuration["metadata"]["resourceVersion"] == version  # nothing is written that is right already
 

@@ -33,7 +33,7 @@ def test_a_wrong_flag_is_explained() -> None:
     assert done.stderr.splitlines() == [
         "There is no flag --token-audiance.",
         "  got:      --token-audiance",
-        "  next:     perhaps --token-audience is meant",
+        "  next:     did you mean --token-audience?",
     ]
 
 

@@ -25,9 +25,9 @@ from podrole.webhook.serving.webhook import Webhook
 from podrole.webhook.tls.self_signed import (
     AUTHORITY_DAYS,
     RENEW_SERVING_DAYS,
+    REPLACE_AUTHORITY_DAYS,
     SERVING_DAYS,
     SPREAD_SECONDS,
-    SUCCEED_AUTHORITY_DAYS,
     service_names,
 )
 from podrole.webhook.tls.serving_certificate import ServingCertificate
@@ -121,19 +121,19 @@ async def trusts(kubernetes: Kubernetes) -> bytes:
 async def test_while_its_own_certificate_is_renewed_and_its_authority_succeeded(kubernetes: Kubernetes) -> None:
     now = time.time()
     day = 86_400.0
-    clock = Turned(now - (AUTHORITY_DAYS - SUCCEED_AUTHORITY_DAYS) * day)
+    clock = Turned(now - (AUTHORITY_DAYS - REPLACE_AUTHORITY_DAYS) * day)
     await kubernetes.register()
     async with replica(kubernetes, clock) as first, replica(kubernetes, clock) as second:
         clock.now = now - (SERVING_DAYS - RENEW_SERVING_DAYS) * day - 120
         for one in (first, second):
-            await one.keeper.look()  # it has a certificate that has not ended yet by the API server's own clock
+            await one.keeper.check()  # it has a certificate that has not ended yet by the API server's own clock
         async with under_pods(kubernetes) as load:
             seen = [await served_by(first.port, await trusts(kubernetes))]
             # The certificate is due; the authority is; what the successor signs may be served.
             for moment in (-60.0, 60.0, 60.0 + SPREAD_SECONDS + 1):
                 clock.now = now + moment
                 for one in (first, second):
-                    await one.keeper.look()
+                    await one.keeper.check()
                     await load.some_more(10)
                     for port in (first.port, second.port):
                         await served_by(port, await trusts(kubernetes))

@@ -75,14 +75,14 @@ def test_a_container_that_was_added_later() -> None:
 
 def test_a_role_that_the_binding_says_no_longer() -> None:
     assert findings(admitted(pod_of()), {"role-arn": OTHER}) == [
-        PodFinding("demo", "web", "sa", "other-role", f"its role is {ARN}, and the binding says {OTHER}")
+        PodFinding("demo", "web", "sa", "other-role", f"its role is {ARN}, but the binding names {OTHER}")
     ]
 
 
 def test_an_audience_that_the_binding_says_no_longer() -> None:
     assert findings(admitted(pod_of()), {"audience": "new"}) == [
         PodFinding(
-            "demo", "web", "sa", "other-audience", "its token is for 'sts.amazonaws.com', and the binding says 'new'"
+            "demo", "web", "sa", "other-audience", "its token is for 'sts.amazonaws.com', but the binding names 'new'"
         )
     ]
 

@@ -13,8 +13,8 @@ from cryptography.x509.verification import PolicyBuilder, Store
 
 from podrole.webhook.tls.self_signed import (
     AUTHORITY_DAYS,
+    REPLACE_AUTHORITY_DAYS,
     SPREAD_SECONDS,
-    SUCCEED_AUTHORITY_DAYS,
     Material,
     first_material,
     next_material,
@@ -75,7 +75,7 @@ def test_other_names_need_another_certificate() -> None:
 
 
 def test_an_authority_is_succeeded_without_a_moment_of_distrust() -> None:
-    start = NOW + (AUTHORITY_DAYS - SUCCEED_AUTHORITY_DAYS + 1) * DAY
+    start = NOW + (AUTHORITY_DAYS - REPLACE_AUTHORITY_DAYS + 1) * DAY
     before = settled(first_material(NAMES, NOW), start - 2 * DAY)
 
     both = settled(before, start)

@@ -116,23 +116,23 @@ async def test_requests_that_are_refused(
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ("", "is no AdmissionReview"),
-        (" \n", "is no AdmissionReview"),
-        ("null", "is no AdmissionReview"),
+        ("", "is not an AdmissionReview"),
+        (" \n", "is not an AdmissionReview"),
+        ("null", "is not an AdmissionReview"),
         ("{}", "expected an AdmissionReview"),
-        ("[]", "is no AdmissionReview"),
-        ('"x"', "is no AdmissionReview"),
-        ("{", "is no AdmissionReview"),
-        ('{"a":1} x', "is no AdmissionReview"),
-        ("not json", "is no AdmissionReview"),
+        ("[]", "is not an AdmissionReview"),
+        ('"x"', "is not an AdmissionReview"),
+        ("{", "is not an AdmissionReview"),
+        ('{"a":1} x', "is not an AdmissionReview"),
+        ("not json", "is not an AdmissionReview"),
         (json.dumps({"apiVersion": "v1", "kind": "Pod"}), "expected an AdmissionReview"),
         (json.dumps({**review_of({}), "apiVersion": "admission.k8s.io/v2"}), "expected an AdmissionReview"),
         (json.dumps({**review_of({}), "request": None}), "has no request with a uid"),
-        (json.dumps({**review_of({}), "request": 7}), "is no AdmissionReview"),
+        (json.dumps({**review_of({}), "request": 7}), "is not an AdmissionReview"),
         (json.dumps(review_of(pod_of(), uid="")), "has no request with a uid"),
-        (json.dumps(review_of(None)), "is no Pod"),
-        (json.dumps(review_of("x")), "is no Pod"),
-        (json.dumps(review_of({"spec": {"containers": {}}})), "is no Pod"),
+        (json.dumps(review_of(None)), "is not a Pod"),
+        (json.dumps(review_of("x")), "is not a Pod"),
+        (json.dumps(review_of({"spec": {"containers": {}}})), "is not a Pod"),
     ],
 )
 async def test_garbage_is_the_senders_fault(client: Client, body: str, says: str) -> None:
@@ -212,7 +212,7 @@ async def test_a_pod_that_must_have_an_identity_is_denied_without(client: Client
         "code": 403,
         "reason": "Forbidden",
         "message": (
-            "this pod must have an AWS identity, and nothing binds service account demo/plain to one: "
+            "this pod must have an AWS identity, but service account demo/plain has none: "
             "annotate it with eks.amazonaws.com/role-arn"
         ),
     }

@@ -1,6 +1,6 @@
 """The standalone webhook as a program: ``python -m podrole.webhook [flags]``, and ``/webhook`` in its container image.
 
-Exits with 0 once it was told to stop, 1 for a fault that is explained on standard error, 2 for a wrong flag.
+Exit codes: 0 stopped by a signal, 1 an error that is explained on standard error, 2 a wrong flag.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ def main(arguments: Sequence[str]) -> int:
 def help_text() -> str:
     """Return every flag with its default and effect."""
     lines = ["The mutating webhook that gives Kubernetes pods their AWS identity.", ""]
-    for title, origin in (("Flags of the EKS webhook", "amazon"), ("Flags of podrole's own", "podrole")):
+    for title, origin in (("Flags of the EKS webhook", "amazon"), ("podrole's own flags", "podrole")):
         lines.append(f"{title}:")
         lines += [*flag_lines([flag for flag in FLAGS if flag.origin == origin]), ""]
     ignored = ", ".join([f"--{flag.name}" for flag in FLAGS if flag.origin == "no effect"])
-    return "\n".join([*lines, f"Taken, and without effect: {ignored}", ""])
+    return "\n".join([*lines, f"Accepted, without effect: {ignored}", ""])
 
 
 def flag_lines(flags: Iterable[Flag]) -> list[str]:

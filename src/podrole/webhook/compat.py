@@ -1,4 +1,4 @@
-"""The two ways to answer the same questions: podrole's own, and the EKS webhook's bit by bit."""
+"""The two compatibility modes: ``podrole``, and ``strict``, which answers byte for byte as the EKS webhook does."""
 
 from __future__ import annotations
 

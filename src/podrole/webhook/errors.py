@@ -1,10 +1,10 @@
-"""What can be wrong with the webhook's set-up or surroundings.
+"""Errors in the set-up or the environment of the webhook.
 
 ::
 
     WebhookError
-    ├── BadFlag                 a command-line flag that is unknown, malformed or no longer has a meaning
-    ├── BadSettings             settings that contradict each other, or name a file that cannot be used
+    ├── BadFlag                 an unknown or malformed flag, or one that no longer has a meaning
+    ├── BadSettings             settings that contradict each other or name an unusable file
     ├── LookupFailed            a service account could not be read in time (sources.service_account_cache)
     └── WorkerKeepsEnding       a worker process ended again and again (serving.supervisor)
 
@@ -23,12 +23,12 @@ class WebhookError(PodroleError):
 
 
 class BadFlag(WebhookError):
-    """A command-line flag that is unknown, malformed, or no longer has a meaning."""
+    """An unknown or malformed command-line flag, or one that no longer has a meaning."""
 
     code = "bad-flag"
 
 
 class BadSettings(WebhookError):
-    """Settings that contradict each other, or name a file that cannot be used."""
+    """Settings that contradict each other or name an unusable file."""
 
     code = "bad-settings"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def fingerprint(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes when a file's content does, or None where there is none.
+    """Return a value that changes with the content of a file, None if the file does not exist.
 
-    The links of a mounted ConfigMap or Secret are followed, so the swap of its ``..data`` shows as another inode.
+    Links of a mounted ConfigMap or Secret are followed, so a new ``..data`` directory shows as another inode.
     """
     try:
         status = path.stat()

@@ -1,7 +1,7 @@
-"""Values written the way Go's ``strconv``, ``time`` and ``encoding/csv`` read them.
+"""Parsers that accept what Go's ``strconv``, ``time`` and ``encoding/csv`` accept.
 
-Annotations and flags of the EKS webhook are Go's, so ``+600``, ``T`` and ``1h0.5m`` have to mean here what they mean
-there. A parser returns ``None`` for what Go would not take; it never raises.
+The EKS webhook reads annotations and flags with them, so ``+600``, ``T`` and ``1h0.5m`` must mean the same here. A
+parser returns ``None`` for a value that Go rejects; it never raises.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ INT64_MIN = -(1 << 63)
 
 
 def parse_bool(text: str) -> bool | None:
-    """``strconv.ParseBool``: twelve spellings and no other."""
+    """Parse as ``strconv.ParseBool``, which accepts twelve spellings."""
     return _BOOLS.get(text)
 
 
 def parse_int64(text: str) -> int | None:
-    """``strconv.ParseInt(text, 10, 64)``: a sign is fine; spaces, units and underscores are not."""
-    # Longer than any int64 needs: Python's own limit on digits must not become an exception.
+    """Parse as ``strconv.ParseInt(text, 10, 64)``: with an optional sign, without spaces, units or underscores."""
+    # int() raises for more than 4,300 digits, and no int64 needs that many.
     if len(text) > 4_000 or _INT.fullmatch(text) is None:
         return None
     value = int(text)
@@ -37,7 +37,7 @@ def parse_int64(text: str) -> int | None:
 
 
 def parse_duration(text: str) -> float | None:
-    """``time.ParseDuration``, in seconds: ``300ms``, ``-1.5h``, ``2h45m``, a bare ``0``."""
+    """Parse as ``time.ParseDuration``; return seconds. Examples: ``300ms``, ``-1.5h``, ``2h45m``, ``0``."""
     if text in ("0", "+0", "-0"):
         return 0.0
     matched = _DURATION.fullmatch(text)
@@ -50,9 +50,9 @@ def parse_duration(text: str) -> float | None:
 
 
 def first_csv_record(text: str) -> list[str] | None:
-    """Return the first record as Go's ``csv.Reader`` reads it, or None where it reports an error or finds none.
+    """Return the first record as Go's ``csv.Reader`` reads it, None if Go reports an error or there is no record.
 
-    RFC 4180 with Go's strictness: no trimming, a quote only around a whole field, empty lines skipped.
+    RFC 4180 as Go reads it: fields are not trimmed, a quoted field is quoted as a whole, empty lines are skipped.
     """
     text = text.replace("\r\n", "\n")
     if text.endswith("\r"):  # Go drops it before the end of the input
@@ -84,7 +84,7 @@ def first_csv_record(text: str) -> list[str] | None:
 
 
 def _quoted_field(text: str, position: int) -> tuple[str, int] | None:
-    """Return the field whose opening quote precedes ``position``, and where it ends; None where it never does."""
+    """Return the field whose opening quote precedes ``position``, and its end; None if there is no closing quote."""
     parts: list[str] = []
     while True:
         quote = text.find('"', position)

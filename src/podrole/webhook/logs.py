@@ -12,7 +12,7 @@ MAX_WARNINGS = 20
 
 
 def configure_logging(verbosity: int) -> None:
-    """Log what needs attention; from ``-v=3`` on every review, from ``-v=5`` on all there is."""
+    """Log to standard error; from ``-v=3`` on every review, from ``-v=5`` on everything."""
     formatter = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%SZ")
     formatter.converter = time.gmtime
     handler = logging.StreamHandler()
@@ -23,7 +23,8 @@ def configure_logging(verbosity: int) -> None:
 
 
 def log_warnings(log: logging.Logger, warnings: Sequence[str]) -> None:
-    """Log what was not understood of a document, a line each; of many only the first and their number."""
+    """Log each warning about a document as a line; of more than MAX_WARNINGS only the first, and the number of
+    others."""
     for warning in warnings[:MAX_WARNINGS]:
         log.warning("%s", one_line(warning))
     if len(warnings) > MAX_WARNINGS:

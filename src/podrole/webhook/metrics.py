@@ -1,7 +1,7 @@
-"""What the webhook counts: Amazon's names as they are, podrole's own beside them.
+"""The metrics: those of the EKS webhook under its names, and podrole's own.
 
-Counting is a dictionary entry or a list element, so that it costs a review next to nothing; the Prometheus text is made
-when it is asked for. Counts of several processes add up.
+To count is to change a dictionary entry or a list element, so it costs a review almost nothing. The Prometheus text is
+made on request. The counts of several processes are added up.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from prometheus_client.metrics_core import Metric
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 AMAZON_BUCKETS = tuple(125_000.0 * 2**power for power in range(7))
-"""Microseconds, as in the EKS webhook: nothing it measures is ever above the first."""
+"""Microseconds, as in the EKS webhook. Every request it measures falls into the first bucket."""
 
 BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 """Seconds."""
 
 _OURS = len(BUCKETS) + 1
-"""A request's durations are counted in one list: our buckets and what is above them, then Amazon's likewise."""
+"""The durations of a request are counted in one list: podrole's buckets and one for longer durations, then the same for
+Amazon's buckets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +39,32 @@ class _Described:
 
 DESCRIBED = {
     "http_request_count": _Described("counter", "Requests answered.", ("verb", "path", "code")),
-    "pod_identity_webhook_pod_count": _Described("counter", "Pods bound to an identity, by how.", ("method",)),
+    "pod_identity_webhook_pod_count": _Described("counter", "Pods with an identity, by method.", ("method",)),
     "pod_identity_webhook_missing_sa_count": _Described("counter", "Pods whose service account was not found."),
     "pod_identity_webhook_used": _Described("gauge", "1 once a service account has been seen."),
-    "podrole_webhook_reviews_total": _Described("counter", "Reviews, by what became of them.", ("result", "namespace")),
+    "podrole_webhook_reviews_total": _Described("counter", "Reviews, by result.", ("result", "namespace")),
     "podrole_webhook_warnings_total": _Described(
         "counter", "Reviews answered with warnings about the identity.", ("namespace",)
     ),
     "podrole_webhook_lookups_total": _Described(
-        "counter", "Service accounts asked for because they were not held, by outcome.", ("outcome",)
+        "counter", "Service accounts looked up because they were not in the cache, by outcome.", ("outcome",)
     ),
     "podrole_webhook_events_total": _Described("counter", "Events written about pods, by outcome.", ("outcome",)),
-    "podrole_webhook_service_accounts": _Described("gauge", "Service accounts held."),
-    "podrole_webhook_synced": _Described("gauge", "1 once every source has been read in full."),
-    "podrole_webhook_connected": _Described("gauge", "1 while every source is being followed."),
+    "podrole_webhook_service_accounts": _Described("gauge", "Service accounts in the cache."),
+    "podrole_webhook_synced": _Described("gauge", "1 once every source has been read completely."),
+    "podrole_webhook_connected": _Described("gauge", "1 while every source is being watched."),
     "podrole_webhook_pods_without_identity": _Described(
-        "gauge", "Running pods that lack their identity, by the last scan.", ("namespace", "reason")
+        "gauge", "Running pods without their identity, as of the last scan.", ("namespace", "reason")
     ),
 }
 """Every counter and gauge. Names and labels of the first four are the EKS webhook's."""
 
 Key = tuple[str, ...]
-"""A name and the values of its labels."""
+"""The name of a metric and the values of its labels."""
 
 
 class MetricsSnapshot(msgspec.Struct):
-    """What one process has counted, as it goes from a worker to whoever shows it."""
+    """The counts of one process, as a worker sends them to the supervisor."""
 
     values: list[tuple[list[str], float]]
     durations: dict[str, list[int]]
@@ -71,7 +72,7 @@ class MetricsSnapshot(msgspec.Struct):
 
 
 class Metrics:
-    """Counts of one process. A key is a name and its labels' values: ``("pod_identity_webhook_pod_count", "…")``."""
+    """The counts of one process."""
 
     def __init__(self) -> None:
         self.values: defaultdict[Key, float] = defaultdict(float)
@@ -87,7 +88,7 @@ class Metrics:
         self.values[key] = float(value)
 
     def replace(self, name: str, values: Mapping[tuple[str, str], float]) -> None:
-        """Set a gauge for these labels and no others."""
+        """Set a gauge for these labels and remove it for all others."""
         for key in [key for key in self.values if key[0] == name]:
             del self.values[key]
         for labels, value in values.items():
@@ -103,7 +104,7 @@ class Metrics:
         self._seconds[request] += seconds
 
     def snapshot(self) -> MetricsSnapshot:
-        """Return everything counted so far."""
+        """Return all counts so far."""
         values = [(list(key), value) for key, value in self.values.items()]
         return MetricsSnapshot(
             values, {request: [*counts] for request, counts in self._durations.items()}, dict(self._seconds)
@@ -111,9 +112,9 @@ class Metrics:
 
 
 def merged(snapshots: Iterable[MetricsSnapshot]) -> MetricsSnapshot:
-    """Return what several processes have counted together: counters added, of gauges the lowest.
+    """Merge the counts of several processes: counters are added, of gauges the lowest is taken.
 
-    A cluster of workers is synced when the last one is.
+    So ``podrole_webhook_synced`` is 1 when every worker is synced.
     """
     values: dict[Key, float] = {}
     durations: dict[str, list[int]] = {}
@@ -136,7 +137,7 @@ def merged(snapshots: Iterable[MetricsSnapshot]) -> MetricsSnapshot:
 
 
 def render(snapshot: MetricsSnapshot) -> bytes:
-    """Write Prometheus' text format, with the figures of this process added."""
+    """Write Prometheus' text format, with the metrics of this process added."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Collector(snapshot))
     ProcessCollector(registry=registry)
@@ -145,7 +146,7 @@ def render(snapshot: MetricsSnapshot) -> bytes:
     text = generate_latest(registry)
     for name, described in DESCRIBED.items():
         if described.kind == "counter" and not name.endswith("_total"):
-            # The EKS webhook's counters have no such suffix, and the library insists on it.
+            # The library adds this suffix to every counter, and the EKS webhook's counters have none.
             text = text.replace(f"{name}_total ".encode(), f"{name} ".encode())
     return text
 

@@ -1,8 +1,8 @@
-"""Running pods that are without the identity their service account is bound to.
+"""Finding running pods without the identity of their service account.
 
-A pod's specification is fixed at admission: one that was let in while the webhook was away, or before its service
-account was annotated, never gets an identity, however often its containers restart. Whether a pod lacks something is
-asked of ``mutate``, which would have given it; there is no second opinion.
+A pod is mutated only when it is created. A pod that was created while the webhook did not answer, or before its service
+account was annotated, never gets an identity, even if its containers restart. What a pod lacks is what ``mutate`` would
+add.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ Reason = Literal["without-identity", "other-role", "other-audience"]
 
 
 class PodFinding(msgspec.Struct, frozen=True):
-    """One pod and what is wrong with it.
+    """One pod and its problem.
 
-    ``owner`` is ``<kind>/<name>`` of what makes it anew, empty for a pod of its own: its controller, or the Deployment
-    of that.
+    ``owner`` is ``<kind>/<name>`` of the object that recreates the pod: its controller, or the Deployment of its
+    ReplicaSet; empty if it has none.
     """
 
     namespace: str
@@ -58,17 +58,17 @@ class PodFinding(msgspec.Struct, frozen=True):
 
 
 class CachedIdentities(Protocol):
-    """Who knows the identities of service accounts."""
+    """Knows the identities of service accounts."""
 
     def held(self, namespace: str, name: str, /) -> Identity | None:
-        """Return an identity, None where nothing binds the service account or it is not there."""
+        """Return an identity, None if the service account has none or does not exist."""
         ...
 
 
 def scan(pods: Iterable[Pod], identities: CachedIdentities, settings: InjectionSettings) -> Iterator[PodFinding]:
-    """Yield what is wrong with those of ``pods`` that still run and whose service account is bound to an identity.
+    """Yield a finding for each running pod of ``pods`` that does not have the identity of its service account.
 
-    Containers that the pod's annotation skips, or that bring an identity of their own, are taken as meant.
+    Containers that the pod's annotation skips, or that have their own identity, are no problem.
     """
     for pod in pods:
         metadata, spec = pod.metadata, pod.spec
@@ -91,14 +91,14 @@ def scan(pods: Iterable[Pod], identities: CachedIdentities, settings: InjectionS
 async def scan_cluster(
     client: KubernetesClient, identities: CachedIdentities, settings: InjectionSettings
 ) -> list[PodFinding]:
-    """Scan every pod of the cluster, page by page. Raises KubeError where they cannot be listed."""
+    """Scan all pods of the cluster, page by page. Raises KubeError if they cannot be listed."""
     return [finding async for page in _pages(client) for finding in scan(page, identities, settings)]
 
 
 async def scan_now(settings: WebhookSettings, connection: Connection) -> list[PodFinding]:
-    """Read every source once and scan the cluster, without serving anything: for a command.
+    """Read all sources once and scan the cluster.
 
-    Raises KubeError where the sources or the pods cannot be read.
+    Raises KubeError if the sources or the pods cannot be read.
     """
     client = KubernetesClient(connection)
     try:
@@ -127,10 +127,10 @@ async def _pages(client: KubernetesClient) -> AsyncIterator[list[Pod]]:
 
 def _problem(pod: Pod, identity: Identity, settings: InjectionSettings) -> tuple[Reason, str] | None:
     mutation = mutate(pod, identity, settings)
-    # A region or endpoint that a flag has given since is no lack of identity.
-    lacking = [outcome.name for outcome in mutation.containers if CREDENTIALS[identity.method][0] in outcome.added]
-    if lacking:
-        return "without-identity", f"without identity: {', '.join(lacking)}"
+    # Only credentials count: a region or endpoint may have been added to the flags since.
+    without = [outcome.name for outcome in mutation.containers if CREDENTIALS[identity.method][0] in outcome.added]
+    if without:
+        return "without-identity", f"without identity: {', '.join(without)}"
     spec = pod.spec
     if spec is None or identity.method != "sts_web_identity":
         return None
@@ -138,16 +138,16 @@ def _problem(pod: Pod, identity: Identity, settings: InjectionSettings) -> tuple
     for container in (*(spec.containers or ()), *(spec.init_containers or ())):
         role = None if container is None else _injected_role(container, token_file)
         if role not in (None, wanted[1]):
-            return "other-role", f"its role is {role}, and the binding says {identity.role_arn}"
+            return "other-role", f"its role is {role}, but the binding names {identity.role_arn}"
     for volume in spec.volumes or ():
         token = token_in(volume, WEB_IDENTITY_TOKEN_PATH) if volume and volume.name == WEB_IDENTITY_VOLUME else None
         if token is not None and (token.audience or "") != identity.audience:
-            return "other-audience", f"its token is for {token.audience!r}, and the binding says {identity.audience!r}"
+            return "other-audience", f"its token is for {token.audience!r}, but the binding names {identity.audience!r}"
     return None
 
 
 def _injected_role(container: Container, token_file: tuple[str, str]) -> str | None:
-    """Return the role that a webhook gave the container: one that stands beside our token's file."""
+    """Return the role that the webhook injected: the one next to the path of the webhook's token."""
     env = {entry.name: entry.value for entry in container.env or () if entry is not None}
     return env.get(WEB_IDENTITY[0]) if env.get(token_file[0]) == token_file[1] else None
 

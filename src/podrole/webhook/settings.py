@@ -1,7 +1,7 @@
-"""Everything that can be set, as frozen values. Nothing here reads a flag, a file or the environment.
+"""All settings, as frozen values. Nothing here reads a flag, a file or the environment.
 
-Names and defaults are those of Amazon's EKS pod identity webhook wherever it has the setting; each field says what it
-does, in which unit, and why its default is what it is.
+Names and defaults are those of Amazon's EKS pod identity webhook if it has the setting. Each field states its effect
+and its unit.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Literal
 
 WEB_IDENTITY_VOLUME = "aws-iam-token"
 WEB_IDENTITY_TOKEN_PATH = "token"  # noqa: S105 - a file's name
-"""Neither can be set: images and policies in the field know them by these names."""
+"""These two are fixed: existing images and policies use these names."""
 
 POD_IDENTITY_LABEL = "eks.amazonaws.com/pod-identity"
-"""Set on pods of EKS Pod Identity. It does not follow the annotation prefix: network policies select by it."""
+"""Set on pods of EKS Pod Identity. It ignores the annotation prefix, because network policies select by it."""
 
 SKIP_LABEL = "eks.amazonaws.com/skip-pod-identity-webhook"
-"""A pod that has it, whatever its value, is not sent to the webhook: the configuration's object selector sees to it."""
+"""A pod with this label, whatever its value, is not sent to the webhook: the object selector excludes it."""
 
 REQUIRE_LABEL = "eks.amazonaws.com/require-pod-identity"
-"""A pod that has it with the value ``true`` is not let in without an identity, where the webhook is so registered."""
+"""A pod with the value ``true`` is refused if it gets no identity, if the webhook is registered for that."""
 
 MIN_TOKEN_EXPIRATION = 600
 DEFAULT_TOKEN_EXPIRATION = 86_400
@@ -29,21 +29,22 @@ MAX_TOKEN_EXPIRATION = 1 << 32
 """Seconds. Kubernetes refuses a projected token below ten minutes or above 2^32 seconds."""
 
 MAX_CONTAINERS = 1_000
-"""A pod with more, init containers included, is given nothing: no kubelet runs one, and what each is given makes an
-answer a hundred times as long as the question."""
+"""A pod with more containers, init containers included, gets nothing. No kubelet runs such a pod, and the patch would
+be a hundred times as long as the review."""
 
 POD_IDENTITY_JITTER = 7_200
-"""Seconds that may be taken off the default lifetime of an EKS Pod Identity token, so that renewals spread."""
+"""Seconds. The default lifetime of an EKS Pod Identity token is shortened by a random part of it, so that tokens are
+not all renewed at the same time."""
 
 Compat = Literal["podrole", "strict"]
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerCredentials:
-    """What a pod of EKS Pod Identity is given."""
+    """What a pod of EKS Pod Identity gets."""
 
     audience: str = "pods.eks.amazonaws.com"
-    """The audience of the projected token: the only one that EKS Auth takes."""
+    """The audience of the projected token. EKS Auth accepts no other."""
 
     token_mount_path: str = "/var/run/secrets/pods.eks.amazonaws.com/serviceaccount"  # noqa: S105 - a path
     """The directory in the container where the token is mounted."""
@@ -60,10 +61,10 @@ class ContainerCredentials:
 
 @dataclass(frozen=True, slots=True)
 class RoleComposition:
-    """How a role's bare name becomes an ARN."""
+    """How the name of a role becomes its ARN."""
 
     account_id: str
-    """The account that the roles live in: twelve digits."""
+    """The account of the roles: twelve digits."""
 
     partition: str = "aws"
     """The partition of that account."""
@@ -71,56 +72,56 @@ class RoleComposition:
 
 @dataclass(frozen=True, slots=True)
 class CABundle:
-    """A ConfigMap of the pod's own namespace that holds the certificates to trust."""
+    """A ConfigMap in the pod's namespace with the certificates to trust."""
 
     config_map: str
-    """The ConfigMap's name. It must exist in every namespace whose pods get it; they do not start without."""
+    """The ConfigMap's name. A pod that gets it does not start if its namespace has no such ConfigMap."""
 
     key: str = "ca.crt"
-    """The key that holds the PEM: by default the one that ``kube-root-ca.crt`` and trust-manager use."""
+    """The key of the PEM. The default is the key that ``kube-root-ca.crt`` and trust-manager use."""
 
 
 @dataclass(frozen=True, slots=True)
 class InjectionSettings:
-    """What a pod bound to a role is given. All that ``mutate`` and identity resolution need to know."""
+    """What a pod with an identity gets: the settings of identity resolution and of ``mutate``."""
 
     annotation_prefix: str = "eks.amazonaws.com"
     """The prefix of the annotations on service accounts and pods."""
 
     token_audience: str = "sts.amazonaws.com"  # noqa: S105 - an audience
-    """The projected token's audience where the binding names none."""
+    """The projected token's audience if the binding names none."""
 
     token_mount_path: str = "/var/run/secrets/eks.amazonaws.com/serviceaccount"  # noqa: S105 - a path
     """The directory in the container where the web identity token is mounted."""
 
     token_expiration: int = DEFAULT_TOKEN_EXPIRATION
-    """The projected token's lifetime in seconds where neither pod nor binding names one; at least 600."""
+    """The projected token's lifetime in seconds if neither the pod nor the binding sets one; at least 600."""
 
     aws_default_region: str = ""
-    """Given to containers as ``AWS_REGION`` and ``AWS_DEFAULT_REGION``; empty gives none."""
+    """The value of ``AWS_REGION`` and ``AWS_DEFAULT_REGION``; empty sets neither."""
 
     sts_regional_endpoint: bool = False
-    """Whether containers get ``AWS_STS_REGIONAL_ENDPOINTS=regional`` where the binding does not say."""
+    """Whether containers get ``AWS_STS_REGIONAL_ENDPOINTS=regional`` if the binding does not decide it."""
 
     container_credentials: ContainerCredentials = field(default_factory=ContainerCredentials)
-    """What pods of EKS Pod Identity are given."""
+    """What pods of EKS Pod Identity get."""
 
     role_composition: RoleComposition | None = None
-    """Whether a binding may name a role without an ARN, and how the ARN is made; None leaves names as they are."""
+    """How a role that is named without its ARN gets one; None leaves names as they are."""
 
     partition: str | None = None
-    """The partition that pods run in, to recognise roles they can never assume; None means that it is not known."""
+    """The AWS partition of the pods. A role of another partition gets a warning. None: unknown."""
 
     aws_endpoint_url: str = ""
-    """Given to containers as ``AWS_ENDPOINT_URL``, so that SDKs speak to another AWS-shaped cloud; empty gives none.
-    Where a binding has one, its role ARN is checked loosely: such clouds have accounts of other shapes."""
+    """The value of ``AWS_ENDPOINT_URL``, for another cloud with AWS's API; empty sets none. The role ARN of a binding
+    with an endpoint is checked loosely, because account ids of such clouds look different."""
 
     aws_ca_bundle: CABundle | None = None
-    """Given to containers as ``AWS_CA_BUNDLE``: the certificates to trust, projected beside the token."""
+    """The certificates to trust. They are projected next to the token; ``AWS_CA_BUNDLE`` names the file."""
 
     role_session_name: bool = False
-    """Whether containers get ``AWS_ROLE_SESSION_NAME``, made of namespace and pod name. Off, as the EKS webhook leaves
-    it to the SDK, and a trust policy may look at ``sts:RoleSessionName``."""
+    """Whether containers get ``AWS_ROLE_SESSION_NAME`` from namespace and pod name. Off by default, as in the EKS
+    webhook: a trust policy may check ``sts:RoleSessionName``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,104 +132,105 @@ class SourceSettings:
     """A kubeconfig to use instead of the pod's own service account."""
 
     kube_api: str = ""
-    """The API server's address, overriding the one that was found."""
+    """The API server's address. It overrides the address from the kubeconfig or the pod."""
 
     namespace: str = "eks"
     """The namespace of the ``pod-identity-webhook`` ConfigMap, and of the webhook's own Secret and Service."""
 
     watch_config_map: bool = False
-    """Whether the ``pod-identity-webhook`` ConfigMap is read too. Off: it needs a right of its own."""
+    """Whether bindings are also read from the ConfigMap ``pod-identity-webhook``. Off by default: it needs another RBAC
+    rule."""
 
     container_credentials_config: str = ""
-    """The file that lists the service accounts of EKS Pod Identity; empty means none."""
+    """The file that lists the service accounts of EKS Pod Identity; empty for none."""
 
     lookup_limit: float = 1.0
-    """How many seconds a review may wait for a service account that the cache does not know. The API server waits
-    ten for the whole review by default."""
+    """Seconds that a review may wait for a service account that is not in the cache. By default the API server waits
+    ten seconds for the whole review."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServingSettings:
-    """How the server serves."""
+    """The settings of the servers."""
 
     port: int = 443
-    """Where reviews are answered, over TLS."""
+    """The port for admission reviews, over TLS."""
 
     metrics_port: int = 9999
-    """Where metrics are shown, in plain HTTP."""
+    """The port for metrics, in plain HTTP."""
 
     address: str = ""
-    """The address both listen on; empty means every interface, as an admission webhook is called from elsewhere."""
+    """The address that both servers listen on; empty for all interfaces."""
 
     tls_cert: Path = Path("/etc/webhook/certs/tls.crt")
-    """The serving certificate and what signed it, PEM. Read again when the file changes."""
+    """The serving certificate with its chain, PEM. Read again when the file changes."""
 
     tls_key: Path = Path("/etc/webhook/certs/tls.key")
     """The serving certificate's private key, PEM. Read again when the file changes."""
 
     tls_cipher_suites: tuple[str, ...] = ()
-    """The suites offered in TLS 1.2, by their IANA names; empty means Python's choice. TLS 1.3 knows no such choice."""
+    """The cipher suites of TLS 1.2, by their IANA names; empty for Python's defaults. TLS 1.3 is not affected."""
 
     tls_min_version: Literal["1.2", "1.3"] = "1.2"
-    """The oldest TLS version that is spoken."""
+    """The lowest TLS version that is accepted."""
 
     workers: int = 1
-    """How many processes answer, each with a cache of its own."""
+    """The number of worker processes, each with its own cache."""
 
     debugging_handlers: bool = False
-    """Whether ``/debug/alpha/…`` answers. Off: its handlers show the cache and empty it."""
+    """Whether ``/debug/alpha/…`` is served. Off by default: its handlers show and clear the cache."""
 
     max_body_bytes: int = 4 * 1024 * 1024
-    """A larger review is answered 413. A pod is stored in at most 1.5 MiB; a review carries it twice at most."""
+    """Larger reviews get the status 413. A stored pod has at most 1.5 MiB, and a review holds at most two copies."""
 
     max_held_bytes: int = 64 * 1024 * 1024
-    """What reviews that come in parts may hold together while they are not complete; further ones are answered 503. An
-    ordinary review comes in one part and does not count."""
+    """Bytes of all incomplete reviews together. Beyond it, a review that comes in parts gets the status 503. A usual
+    review comes in one part and does not count."""
 
     shutdown_delay: float = 5.0
-    """Seconds between the word that this replica is about to stop and its stopping: Endpoints take a moment to follow,
-    and until then reviews still come."""
+    """Seconds between SIGTERM, when ``/readyz`` starts to fail, and the end: until the Endpoints are updated, reviews
+    still arrive."""
 
     scan_interval: float = 0.0
-    """Seconds between two scans for running pods without their identity, shown as a metric; 0 scans never, as a scan
-    lists every pod of the cluster and needs the right to."""
+    """Seconds between two scans for running pods without their identity; the result is a metric. 0 disables scans. A
+    scan lists all pods of the cluster and needs the permission to do so."""
 
 
 @dataclass(frozen=True, slots=True)
 class SelfSignedSettings:
-    """The webhook's own certificate authority, kept in a Secret that all replicas share."""
+    """The webhook's own certificate authority, in a Secret that all replicas share."""
 
     secret: str = "pod-identity-webhook"  # noqa: S105 - a name
-    """The Secret that holds the authority and the serving certificate."""
+    """The Secret with the authority and the serving certificate."""
 
     service: str = "pod-identity-webhook"
-    """The Service through which the API server calls; its names are those of the certificate."""
+    """The Service through which the API server calls. The certificate is issued for its DNS names."""
 
     webhook_configuration: str = "pod-identity-webhook"
-    """The MutatingWebhookConfiguration whose ``caBundle`` is kept right."""
+    """The MutatingWebhookConfiguration whose ``caBundle`` is kept up to date."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookSettings:
-    """All settings of a standalone webhook."""
+    """All settings of a webhook."""
 
     injection: InjectionSettings = field(default_factory=InjectionSettings)
-    """What a pod bound to a role is given."""
+    """What a pod with an identity gets."""
 
     sources: SourceSettings = field(default_factory=SourceSettings)
     """Where bindings come from."""
 
     serving: ServingSettings = field(default_factory=ServingSettings)
-    """How the server serves."""
+    """The settings of the servers."""
 
     self_signed: SelfSignedSettings | None = None
-    """Whether the webhook makes its own certificate; None reads ``tls_cert`` and ``tls_key``."""
+    """The webhook's own certificate authority; None reads ``tls_cert`` and ``tls_key`` instead."""
 
     compat: Compat = "podrole"
-    """``strict`` gives the EKS webhook's results bit by bit, oddities and all."""
+    """``strict`` answers byte for byte as the EKS webhook, including its oddities."""
 
     events: bool = True
-    """Whether an Event on a pod's owner says what was wrong with its identity."""
+    """Whether problems with a pod's identity are also written as Events on the pod's owner."""
 
     verbosity: int = 0
-    """0 logs what needs attention, 3 and more every review."""
+    """From 3 on every review is logged, from 5 on everything."""

@@ -89,7 +89,7 @@ def test_more_ephemeral_containers_than_anybody_adds() -> None:
     spec = {"containers": [CONTAINER], "ephemeralContainers": [CONTAINER] * (MAX_CONTAINERS + 1)}
     mutation = mutate_ephemeral(read_pod({"spec": spec}), identity, DEFAULTS)
     assert mutation.patch == b""
-    assert mutation.warnings == ["at most 1000 ephemeral containers are looked at"]
+    assert mutation.warnings == ["the pod gets no AWS identity: at most 1000 ephemeral containers are supported"]
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,8 @@ def test_without_the_volume_an_ephemeral_container_cannot_be_helped() -> None:
     assert reasons(mutation) == [("debugger", "no-volume"), ("", "not-a-container")]
     assert mutation.warnings == [
         (
-            "container 'debugger' gets no AWS identity: the pod was admitted without volume 'aws-iam-token', and a "
-            "running pod cannot be given one; make the pod anew"
+            "container 'debugger' gets no AWS identity: the pod has no volume 'aws-iam-token', and a "
+            "running pod cannot get one; recreate the pod"
         )
     ]
 

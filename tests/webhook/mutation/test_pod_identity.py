@@ -65,7 +65,7 @@ def test_a_web_identity_beside_eks_pod_identity_is_warned_of() -> None:
     assert mutation.injected
     assert mutation.warnings == [
         (
-            "container 'app' sets AWS_ROLE_ARN or AWS_WEB_IDENTITY_TOKEN_FILE, which AWS SDKs use before "
+            "container 'app' sets AWS_ROLE_ARN or AWS_WEB_IDENTITY_TOKEN_FILE, which AWS SDKs prefer to "
             "AWS_CONTAINER_CREDENTIALS_FULL_URI"
         )
     ]

@@ -32,7 +32,7 @@ def test_a_variable_from_elsewhere_counts_as_set() -> None:
     assert patched(pod, mutation.operations)["spec"]["containers"][0]["env"] == [own]
     assert mutation.warnings == [
         "container 'app' keeps its own AWS_ROLE_ARN",
-        "container 'app' sets an identity of its own without AWS_WEB_IDENTITY_TOKEN_FILE; it is left as it is",
+        "container 'app' sets part of an identity, but not AWS_WEB_IDENTITY_TOKEN_FILE; it is not changed",
     ]
 
 
@@ -72,5 +72,5 @@ def test_static_keys_are_warned_of() -> None:
     mutation = mutation_of(pod)
     assert mutation.injected
     assert mutation.warnings == [
-        "container 'app' sets AWS_ACCESS_KEY_ID, which AWS SDKs use before the identity given here"
+        "container 'app' sets AWS_ACCESS_KEY_ID, which AWS SDKs prefer to the injected identity"
     ]

@@ -26,7 +26,7 @@ def test_a_token_volume_of_another_name_at_the_mount_path_serves() -> None:
 def test_a_volume_of_the_same_name_without_the_token_is_warned_of() -> None:
     mutation = mutation_of(pod_of(volumes=[{"name": "aws-iam-token", "emptyDir": {}}]))
     assert mutation.warnings == [
-        "the pod has its own volume 'aws-iam-token' without a service account token at 'token'; it is left as it is"
+        "the pod has its own volume 'aws-iam-token' without a service account token at 'token'; it is not changed"
     ]
 
 
@@ -35,8 +35,8 @@ def test_a_token_for_another_audience_is_warned_of() -> None:
     mutation = mutation_of(pod_of(volumes=[{"name": "aws-iam-token", "projected": {"sources": [source]}}]))
     assert mutation.warnings == [
         (
-            "the pod has its own volume 'aws-iam-token' whose token has another audience than 'sts.amazonaws.com'; "
-            "it is left as it is"
+            "the pod has its own volume 'aws-iam-token' with a token for another audience than 'sts.amazonaws.com'; "
+            "it is not changed"
         )
     ]
 
@@ -45,8 +45,8 @@ def test_a_mount_elsewhere_is_warned_of() -> None:
     pod = pod_of({"name": "app", "volumeMounts": [{"name": "aws-iam-token", "mountPath": "/tokens"}]})
     assert mutation_of(pod).warnings == [
         (
-            f"container 'app' mounts volume 'aws-iam-token' elsewhere than at {DIRECTORY}, where SDKs are told to look "
-            "for the token"
+            f"container 'app' mounts volume 'aws-iam-token' at another path than {DIRECTORY}, where SDKs look for "
+            "the token"
         )
     ]
 

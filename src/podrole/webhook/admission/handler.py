@@ -1,8 +1,8 @@
-"""One review: from the body of a request to the body of an answer.
+"""Answering one review: from the body of a request to the body of an answer.
 
-Two things are kept apart, as the API server keeps them apart. A *no* is an answer, and binds whatever the failure
-policy says; only a pod that must have an identity and cannot get one is told it. That a question *could not be decided*
-is an HTTP error, and the failure policy says what becomes of the pod.
+A denial and a failure are different, as they are for the API server. A denial is an answer, and the pod is refused.
+Only a pod that must have an identity and cannot get one is denied. If the webhook cannot decide, it answers with an
+HTTP error, and the failure policy decides about the pod.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ JSON = b"application/json"
 TEXT = b"text/plain; charset=utf-8"
 
 AUDIT_ANNOTATION = "identity"
-"""Stands in the audit log as ``<webhook's name>/identity`` for every pod that is bound to an identity."""
+"""The audit log shows it as ``<webhook's name>/identity`` for every pod with an identity."""
 
 UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
-"""What decoding raises for a document that is not what it should be."""
+"""What decoding raises for a malformed document."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class HTTPAnswer(msgspec.Struct, frozen=True):
 
 
 class _PodReview(msgspec.Struct, frozen=True):
-    """What a review asks; ``account`` is the pod's service account."""
+    """A review about a pod. ``account`` is the name of the pod's service account."""
 
     api_version: str
     request: AdmissionRequest
@@ -56,10 +56,10 @@ class _PodReview(msgspec.Struct, frozen=True):
 
 
 class IdentitySource(Protocol):
-    """Who knows the identities of service accounts."""
+    """Knows the identities of service accounts."""
 
     def known(self, namespace: str, name: str, /) -> Identity | Unknown | None:
-        """Return an identity, None for a service account that nothing binds, or UNKNOWN where ``find`` must tell."""
+        """Return an identity, None for a service account without one, or UNKNOWN if ``find`` must be used."""
         ...
 
     async def find(self, namespace: str, name: str, /) -> tuple[Identity | None, bool]:
@@ -68,17 +68,17 @@ class IdentitySource(Protocol):
 
 
 class ReportWarnings(Protocol):
-    """Who tells a pod's owner what was wrong. Must neither block nor raise."""
+    """Reports the warnings of a mutation to the pod's owner. Must neither block nor raise."""
 
     def __call__(self, pod: Pod, namespace: str, mutation: Mutation, /) -> None: ...
 
 
-def _keep_quiet(_pod: Pod, _namespace: str, _mutation: Mutation) -> None:
+def _report_nothing(_pod: Pod, _namespace: str, _mutation: Mutation) -> None:
     pass
 
 
 class AdmissionHandler:
-    """Answers reviews as podrole does."""
+    """Answers reviews in the mode ``podrole``."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class AdmissionHandler:
         settings: InjectionSettings,
         metrics: Metrics,
         *,
-        report_warnings: ReportWarnings = _keep_quiet,
+        report_warnings: ReportWarnings = _report_nothing,
         jitter: Callable[[], int] = lambda: random.randint(0, POD_IDENTITY_JITTER),  # noqa: S311 - spread, not secrecy
     ) -> None:
         self._identities = identities
@@ -96,11 +96,11 @@ class AdmissionHandler:
         self._jitter = jitter
 
     async def review(self, body: bytes, *, required: bool = False) -> HTTPAnswer:
-        """Answer one review; ``required`` denies a pod that gets no identity."""
+        """Answer one review. With ``required``, a pod that gets no identity is denied."""
         try:
             review = decode_review(body)
         except UNREADABLE as problem:
-            return self._malformed(f"the body is no AdmissionReview: {problem}")
+            return self._malformed(f"the body is not an AdmissionReview: {problem}")
         request = review.request
         if review.kind != "AdmissionReview" or review.api_version not in VERSIONS:
             return self._malformed("expected an AdmissionReview of admission.k8s.io/v1 or v1beta1")
@@ -112,14 +112,14 @@ class AdmissionHandler:
         try:
             pod = decode_pod(request.object)
         except UNREADABLE as problem:
-            return self._malformed(f"the object is no Pod: {problem}")
+            return self._malformed(f"the object is not a Pod: {problem}")
         namespace = request.namespace or (pod.metadata.namespace if pod.metadata is not None else None) or ""
         asked = _PodReview(review.api_version, request, namespace, service_account_of(pod), required)
         if is_mirror(pod):
-            return self._nothing(asked, "Kubernetes refuses a mirror pod that has a token", "ignored")
+            return self._without_identity(asked, "Kubernetes refuses a mirror pod that has a token", "ignored")
         identity, exists = self._identities.known(namespace, asked.account), True
         if isinstance(identity, Unknown):
-            del pod  # it takes ten times the memory of its JSON, and many may wait
+            del pod  # it takes ten times the memory of its JSON, and many reviews may wait here
             try:
                 identity, exists = await self._identities.find(namespace, asked.account)
             except LookupFailed as problem:
@@ -136,8 +136,8 @@ class AdmissionHandler:
             warnings.append(f"service account {namespace}/{account} does not exist")
         if identity is None:
             annotation = ROLE_ARN.key(self._settings.annotation_prefix)
-            why = f"nothing binds service account {namespace}/{account} to one: annotate it with {annotation}"
-            return self._nothing(asked, why, "unbound", warnings)
+            why = f"service account {namespace}/{account} has none: annotate it with {annotation}"
+            return self._without_identity(asked, why, "unbound", warnings)
 
         self._metrics.count("pod_identity_webhook_pod_count", identity.method)
         mutation = self._mutate(asked.request, pod, namespace, identity)
@@ -145,7 +145,7 @@ class AdmissionHandler:
         if _log.isEnabledFor(logging.DEBUG):
             _log.debug("%s", one_line(f"pod {_name(pod)} of {namespace}/{account}: {summary}"))
         if asked.required and not mutation.injected:
-            return self._nothing(asked, f"no container gets it: {summary}", "left-alone")
+            return self._without_identity(asked, f"no container gets it: {summary}", "left-alone")
         if mutation.warnings:
             self._metrics.count("podrole_webhook_warnings_total", namespace if exists else "")
             if not asked.request.dry_run:
@@ -161,11 +161,11 @@ class AdmissionHandler:
         )
         return HTTPAnswer(200, body)
 
-    def _nothing(self, asked: _PodReview, why: str, result: str, warnings: Sequence[str] = ()) -> HTTPAnswer:
-        """Let a pod in without an identity, or refuse it where it must have one."""
+    def _without_identity(self, asked: _PodReview, why: str, result: str, warnings: Sequence[str] = ()) -> HTTPAnswer:
+        """Allow a pod without an identity, or deny it if it must have one."""
         if asked.required:
             self._metrics.count("podrole_webhook_reviews_total", "denied", "")
-            message = f"this pod must have an AWS identity, and {why}"
+            message = f"this pod must have an AWS identity, but {why}"
             return HTTPAnswer(200, denied(asked.api_version, asked.request.uid, message))
         self._metrics.count("podrole_webhook_reviews_total", result, "")
         return HTTPAnswer(200, allowed(asked.api_version, asked.request.uid, warnings=warnings))
@@ -191,9 +191,9 @@ class AdmissionHandler:
 
 
 def _concerns_a_new_container(request: AdmissionRequest) -> bool:
-    """Tell whether the request makes a pod, or adds ephemeral containers to one: nothing else can be given anything.
+    """Return whether the request creates a pod or adds ephemeral containers to one.
 
-    What does not say what it is counts as the making of a pod: it comes from no API server, and asks for just that.
+    A request without kind and operation, which no API server sends, counts as the creation of a pod.
     """
     if request.kind is not None and (request.kind.group or request.kind.kind not in ("Pod", "")):
         return False

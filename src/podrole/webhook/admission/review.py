@@ -1,4 +1,4 @@
-"""AdmissionReview on the wire: what is read of a request, and how an answer is written.
+"""The wire format of an AdmissionReview: the fields of a request that are read, and how an answer is written.
 
 https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#webhook-request-and-response
 """
@@ -15,10 +15,10 @@ from podrole.webhook.text import one_line
 VERSIONS = frozenset({"admission.k8s.io/v1", "admission.k8s.io/v1beta1"})
 
 MAX_WARNINGS = 12
-"""All warnings of a response together may be cut at 4096 characters."""
+"""The API server may cut all warnings of a response together at 4096 characters."""
 
 MAX_MESSAGE = 1_024
-"""A denial is a sentence, an audit annotation a line: names in both are anybody's text, and not validated yet."""
+"""Characters of a denial or an audit annotation. Both contain names that are not validated yet."""
 
 
 class GroupVersionKind(msgspec.Struct, gc=False):
@@ -29,7 +29,7 @@ class GroupVersionKind(msgspec.Struct, gc=False):
 
 
 class AdmissionRequest(msgspec.Struct, rename="camel"):
-    """A request, as far as it is looked at. ``object`` is raw JSON: it is read once its kind is known."""
+    """A request: the fields that are read. ``object`` is raw JSON, and is decoded when its kind is known."""
 
     uid: str = ""
     kind: GroupVersionKind | None = None
@@ -42,7 +42,7 @@ class AdmissionRequest(msgspec.Struct, rename="camel"):
 
 
 class AdmissionReview(msgspec.Struct, rename="camel"):
-    """A review that asks."""
+    """A review with a request."""
 
     api_version: str = ""
     kind: str = ""
@@ -54,12 +54,12 @@ _encode = msgspec.json.Encoder().encode
 
 
 def decode_review(body: bytes) -> AdmissionReview:
-    """Read a review. Raises msgspec.MsgspecError, UnicodeError or RecursionError where it is none."""
+    """Decode a review. Raises msgspec.MsgspecError, UnicodeError or RecursionError."""
     return _decoder.decode(body)
 
 
 def is_null(document: msgspec.Raw) -> bool:
-    """Tell whether an object is absent or null."""
+    """Return whether an object is absent or null."""
     return bytes(document) in (b"null", b"")
 
 
@@ -70,7 +70,7 @@ def allowed(
     warnings: Sequence[str] = (),
     audit_annotations: Mapping[str, str] | None = None,
 ) -> bytes:
-    """Write the answer that lets the object in, changed by ``patch`` where there is one."""
+    """Return the answer that allows the object, changed by ``patch`` if it is not empty."""
     parts = [
         b'{"kind":"AdmissionReview","apiVersion":"%b","response":{"uid":%b,"allowed":true'
         % (api_version.encode(), _encode(uid))
@@ -80,14 +80,14 @@ def allowed(
     if warnings:
         parts.append(b',"warnings":%b' % _encode([one_line(warning) for warning in warnings[:MAX_WARNINGS]]))
     if audit_annotations:
-        told = {key: one_line(value, MAX_MESSAGE) for key, value in audit_annotations.items()}
-        parts.append(b',"auditAnnotations":%b' % _encode(told))
+        annotations = {key: one_line(value, MAX_MESSAGE) for key, value in audit_annotations.items()}
+        parts.append(b',"auditAnnotations":%b' % _encode(annotations))
     parts.append(b"}}")
     return b"".join(parts)
 
 
 def denied(api_version: str, uid: str, message: str) -> bytes:
-    """Write the answer that keeps the object out."""
+    """Return the answer that denies the object."""
     status = {"code": 403, "reason": "Forbidden", "message": one_line(message, MAX_MESSAGE)}
     return b'{"kind":"AdmissionReview","apiVersion":"%b","response":{"uid":%b,"allowed":false,"status":%b}}' % (
         api_version.encode(),

@@ -1,8 +1,6 @@
-"""The command line of the standalone webhook: Amazon's flags by their names, values and defaults, and podrole's own.
+"""The command line of the standalone webhook.
 
-Whoever replaces the EKS webhook's image keeps its arguments. They are read as Go's ``pflag`` reads them:
-``--flag=value`` or ``--flag value``, a boolean only as ``--flag`` or ``--flag=value``, ``-v=4``. Nothing here reads a
-file or the environment, and nothing is printed.
+The arguments of the EKS webhook work unchanged. Nothing here reads a file or the environment, and nothing is printed.
 """
 
 from __future__ import annotations
@@ -36,32 +34,32 @@ _GRACE = "service-account-lookup-grace-period"
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """What a command line asks for. ``notes`` are things worth saying that do not stop anything."""
+    """A parsed command line. ``notes`` are sentences for the user."""
 
     settings: WebhookSettings
     version: bool = False
     ask_host_for_account: bool = False
-    """Whether the roles' account is that of the EC2 host, which then has to be asked."""
+    """Whether the roles' account must be read from the metadata service of the EC2 instance."""
     notes: list[str] = field(default_factory=list)
 
 
 def parse_flags(arguments: Sequence[str]) -> CommandLine:
-    """Read a command line. Raises BadFlag with a sentence that says what to write instead."""
+    """Parse a command line. Raises BadFlag with a sentence that says what to write instead."""
     values, notes = collect(arguments, FLAGS)
     read = FlagValues(values, FLAGS)
     if values.get("in-cluster") is not None and read.boolean("in-cluster"):
         raise BadFlag(
-            "--in-cluster=true asks for a certificate from an API that Kubernetes removed in 1.22.",
+            "--in-cluster=true needs an API for certificates that Kubernetes removed in version 1.22.",
             got="--in-cluster=true",
-            expected="--in-cluster=false, or no such flag",
-            next_step="use --self-signed, or mount a certificate and name it with --tls-cert and --tls-key",
+            expected="--in-cluster=false, or the flag left out",
+            next_step="use --self-signed, or mount a certificate and set --tls-cert and --tls-key",
         )
     compat = read.choice("compat", ("podrole", "strict"))
     region = read.text("region") or read.text("aws-default-region")
     partition = read.text("partition") or (partition_of(region) if region else None)
     composes, account = read.boolean("compose-role-arn"), read.text("account-id")
     if account and (len(account) != 12 or not account.isdecimal() or not account.isascii()):
-        raise BadFlag("--account-id is not the id of an AWS account.", got=repr(account), expected="twelve digits")
+        raise BadFlag("--account-id is not an AWS account id.", got=repr(account), expected="twelve digits")
     minimum, weak = _tls_version(read.text("tls-min-version"))
     notes += weak
     limit = read.seconds(_GRACE)
@@ -69,7 +67,7 @@ def parse_flags(arguments: Sequence[str]) -> CommandLine:
         limit = 0.0
     elif compat != "strict" and limit == 0:
         limit = SourceSettings().lookup_limit
-        notes.append(f"--{_GRACE}=0: one second, as no service account is taken for absent unasked")
+        notes.append(f"--{_GRACE}=0: one second is used: only the API server knows which accounts exist")
     settings = WebhookSettings(
         injection=InjectionSettings(
             annotation_prefix=read.text("annotation-prefix"),
@@ -138,8 +136,10 @@ def _tls_version(text: str) -> tuple[Literal["1.2", "1.3"], list[str]]:
     if version in ("1.2", ""):
         return "1.2", []
     if version in ("1.0", "1.1"):
-        return "1.2", [f"--tls-min-version={text}: TLS 1.2 is the oldest that is spoken here, as of every API server"]
-    raise BadFlag("The value of --tls-min-version is not understood.", got=repr(text), expected="1.2 or 1.3")
+        return "1.2", [
+            f"--tls-min-version={text}: TLS 1.2 is used, the lowest version that podrole and API servers support"
+        ]
+    raise BadFlag("The value of --tls-min-version is malformed.", got=repr(text), expected="1.2 or 1.3")
 
 
 def _suites(text: str) -> tuple[str, ...]:

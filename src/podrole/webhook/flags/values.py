@@ -1,6 +1,7 @@
-"""How flags are written: as Go's ``pflag`` reads them. Nothing here knows which flags there are.
+"""How flags are written, which is as Go's ``pflag`` reads them. Nothing here knows a particular flag.
 
-``--flag=value`` or ``--flag value``, a boolean only as ``--flag`` or ``--flag=value``, one dash or two, ``-v=4``.
+``--flag=value`` or ``--flag value``, a boolean only as ``--flag`` or ``--flag=value``, with one or two dashes;
+``-v=4``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from podrole.webhook.golang import parse_bool, parse_duration
 
 
 def collect(arguments: Sequence[str], table: Sequence[Flag]) -> tuple[dict[str, str], list[str]]:
-    """Return each flag's last value as text, and things worth saying that stop nothing. Raises BadFlag."""
+    """Return the last value of each flag as text, and notes for the user. Raises BadFlag."""
     by_name = {flag.name: flag for flag in table}
     values: dict[str, str] = {}
     notes: list[str] = []
@@ -34,7 +35,7 @@ def collect(arguments: Sequence[str], table: Sequence[Flag]) -> tuple[dict[str, 
             raise BadFlag(
                 f"There is no flag --{name}.",
                 got=argument.partition("=")[0],
-                next_step=f"perhaps --{near[0]} is meant" if near else "run with --help for all flags",
+                next_step=f"did you mean --{near[0]}?" if near else "run with --help to see all flags",
             )
         if not equals:
             if flag.kind == "bool":
@@ -50,14 +51,14 @@ def collect(arguments: Sequence[str], table: Sequence[Flag]) -> tuple[dict[str, 
 
 
 class FlagValues:
-    """Reads values by their flags' kinds, defaults included. Every method raises BadFlag."""
+    """The values of flags, with defaults. Every method raises BadFlag for a malformed value."""
 
     def __init__(self, values: Mapping[str, str], table: Sequence[Flag]) -> None:
         self._values = values
         self._by_name = {flag.name: flag for flag in table}
 
     def text(self, name: str) -> str:
-        """Return the value as it stands."""
+        """Return the value as text."""
         return self._values.get(name, self._by_name[name].default)
 
     def boolean(self, name: str) -> bool:
@@ -92,11 +93,11 @@ class FlagValues:
         return self.text(name)
 
     def parsed(self, name: str, parse: Callable[[str], Any], expected: str) -> Any:
-        """Return what ``parse`` makes of the value; None from it means that it is not understood."""
+        """Return what ``parse`` returns for the value; None from it means that the value is malformed."""
         value = parse(self.text(name))
         if value is None:
             raise self._bad(name, expected)
         return value
 
     def _bad(self, name: str, expected: str) -> BadFlag:
-        return BadFlag(f"The value of --{name} is not understood.", got=repr(self.text(name)), expected=expected)
+        return BadFlag(f"The value of --{name} is malformed.", got=repr(self.text(name)), expected=expected)

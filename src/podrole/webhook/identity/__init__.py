@@ -1,1 +1,1 @@
-"""Which identity a service account has."""
+"""Which identity a service account has: annotations, the ConfigMap, and their resolution."""

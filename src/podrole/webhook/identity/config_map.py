@@ -1,11 +1,11 @@
-"""The ``pod-identity-webhook`` ConfigMap: roles for service accounts that carry no annotation.
+"""The ConfigMap ``pod-identity-webhook``: bindings for service accounts without a role annotation.
 
-``data.config`` is a JSON object from ``<namespace>/<service account>`` to what it is bound to. Both halves of a key may
-hold ``*``, ``?`` and ``[…]``. Of several entries that match, the most specific decides: first one without wildcards,
-then one whose namespace has none, then one whose service account has none, then the one with more literal characters.
+``data.config`` is a JSON object. Its keys are ``<namespace>/<service account>``, and both halves may contain ``*``,
+``?`` and ``[…]``. If several entries match, the most specific one counts: first an entry without wildcards, then one
+without wildcards in the namespace, then one without wildcards in the name, then the one with more other characters.
 
-An entry without ``RoleARN`` binds nothing, and so exempts a service account from the wildcards that also match it.
-An entry that cannot be read is left out and named; all others hold.
+An entry without ``RoleARN`` binds nothing, and so excludes a service account from less specific entries. A malformed
+entry is ignored with a warning; the others are used.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _UNTIL_WILDCARD = re.compile(r"[^*?\[]*")
 
 
 class _Glob:
-    """One half of a key. Its regular expression is made when it is needed: there may be thousands."""
+    """One half of a key. Its regular expression is compiled when it is first needed: there may be thousands of keys."""
 
     __slots__ = ("_pattern", "_prefix", "_suffix", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._prefix = _UNTIL_WILDCARD.match(text)[0]  # type: ignore[index] # it matches nothing, too
+        self._prefix = _UNTIL_WILDCARD.match(text)[0]  # type: ignore[index] # it also matches the empty string
         self._suffix = "" if "[" in text else text[max(text.rfind("*"), text.rfind("?")) + 1 :]
         self._pattern: re.Pattern[str] | None = None
 
@@ -57,7 +57,7 @@ class _Pattern:
 
 
 class ConfigMapBindings:
-    """The entries of one ConfigMap, ready to be searched."""
+    """The entries of one ConfigMap."""
 
     def __init__(self, entries: Mapping[tuple[str, str], Binding]) -> None:
         self._exact = {key: binding for key, binding in entries.items() if not _WILDCARDS.intersection("/".join(key))}
@@ -69,7 +69,7 @@ class ConfigMapBindings:
         return len(self._exact) + len(self._patterns)
 
     def find(self, namespace: str, name: str) -> tuple[str, Binding] | None:
-        """Return the entry that fits best, with its key."""
+        """Return the most specific entry for a service account, with its key."""
         binding = self._exact.get((namespace, name))
         if binding is not None:
             return f"{namespace}/{name}", binding
@@ -80,9 +80,9 @@ class ConfigMapBindings:
 
 
 def parse_bindings(data: Mapping[str, str | None] | None) -> tuple[ConfigMapBindings | None, list[str]]:
-    """Read a ConfigMap's ``data``. Returns its bindings and, in words, every entry that was left out.
+    """Read a ConfigMap's ``data``. Return its bindings, and a sentence about each entry that is ignored.
 
-    The bindings are None where ``config`` is no JSON object at all: the caller keeps those it has.
+    The bindings are None if ``config`` is not a JSON object. The caller then keeps the bindings it has.
     """
     text = (data or {}).get(CONFIG_KEY)
     if not text:

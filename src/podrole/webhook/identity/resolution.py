@@ -1,9 +1,8 @@
-"""Which identity a service account has: from its annotations, the ConfigMap, or the list of EKS Pod Identity.
+"""Which identity a service account has, from its annotations, the ConfigMap and the list of EKS Pod Identity.
 
-The order is the EKS webhook's: EKS Pod Identity wins over a role; the annotation's role wins over the ConfigMap's; a
-ConfigMap entry for the very service account wins over one with a wildcard. Settings are not mixed between sources: an
-annotation beside no role says nothing about a role that comes from the ConfigMap, save where EKS Pod Identity asks it
-for the token's lifetime and the STS endpoint.
+The order is that of the EKS webhook: EKS Pod Identity comes first, then the role of the annotation, then the role of
+the ConfigMap. Sources are not mixed: if the role comes from the ConfigMap, the other annotations do not count. EKS Pod
+Identity has no role, and takes the token's lifetime and the STS setting from the annotations or the ConfigMap.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ def resolve(
     pod_identities: frozenset[tuple[str, str]],
     settings: InjectionSettings,
 ) -> Identity | None:
-    """Return the identity of the service account ``namespace/name``, or None where nothing binds it.
+    """Return the identity of the service account ``namespace/name``, None if it has none.
 
-    ``annotated`` is what its own annotations say; pass ``SILENT`` for a service account that does not exist.
+    ``annotated`` is the binding of its annotations; pass ``EMPTY_BINDING`` for a service account that does not exist.
     """
     if (namespace, name) in pod_identities:
         found = bindings.find(namespace, name) if annotated is EMPTY_BINDING else None
@@ -74,7 +73,7 @@ def _pod_identity(binding: Binding, settings: InjectionSettings) -> Identity:
         regional_sts=settings.sts_regional_endpoint if binding.regional_sts is None else binding.regional_sts,
         endpoint_url=settings.aws_endpoint_url if binding.endpoint_url is None else binding.endpoint_url,
         ca_bundle=settings.aws_ca_bundle if binding.ca_bundle is None else binding.ca_bundle or None,
-        session_name=False,  # the agent names the session
+        session_name=False,  # the agent chooses the session name
         source="the list of EKS Pod Identity",
         warnings=binding.warnings,
     )

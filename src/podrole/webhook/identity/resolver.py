@@ -1,6 +1,6 @@
-"""How a service account comes to its identity: the Protocol, and podrole's own way.
+"""How the identity of a service account is found: the Protocol, and its implementation for the mode ``podrole``.
 
-A resolver holds the ConfigMap's bindings as it reads them; everything else is passed in.
+A resolver keeps the bindings of the ConfigMap. Everything else is passed in.
 """
 
 from __future__ import annotations
@@ -18,36 +18,36 @@ Annotations = Mapping[str, str | None]
 
 
 class IdentityResolver(Protocol):
-    """How a service account comes to its identity."""
+    """Finds the identity of a service account."""
 
     def read_annotations(self, annotations: Annotations) -> Binding:
-        """Return what a service account's annotations say."""
+        """Return the binding of a service account's annotations."""
         ...
 
     def take_config_map(self, data: Annotations | None) -> list[str]:
-        """Take over the ConfigMap's ``data``, None once it is gone; return in words what was not understood."""
+        """Use the ConfigMap's ``data`` from now on, None if it was deleted. Return a sentence about each problem."""
         ...
 
     def resolve(
         self, namespace: str, name: str, annotated: Binding | None, pod_identities: frozenset[tuple[str, str]]
     ) -> Identity | None:
-        """Return a service account's identity; ``annotated`` is None for one that does not exist."""
+        """Return a service account's identity. ``annotated`` is None if the service account does not exist."""
         ...
 
 
 class PodroleIdentityResolver:
-    """podrole's own."""
+    """The resolver of the mode ``podrole``."""
 
     def __init__(self, settings: InjectionSettings) -> None:
         self._settings = settings
         self._bindings = EMPTY_CONFIG_MAP
 
     def read_annotations(self, annotations: Annotations) -> Binding:
-        """Return what a service account's annotations say."""
+        """Return the binding of a service account's annotations."""
         return read_annotations(annotations, self._settings) if annotations else EMPTY_BINDING
 
     def take_config_map(self, data: Annotations | None) -> list[str]:
-        """Take over the ConfigMap; one whose config is no JSON object leaves the bindings as they are."""
+        """Use the ConfigMap from now on. If its config is not a JSON object, the bindings do not change."""
         if data is None:
             self._bindings = EMPTY_CONFIG_MAP
             return []

@@ -1,1 +1,1 @@
-"""What it takes to run the webhook in a cluster."""
+"""Installing the webhook in a cluster."""

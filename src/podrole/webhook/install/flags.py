@@ -1,4 +1,4 @@
-"""The command line of ``podrole webhook manifests``: what can be chosen about an installation, and further flags."""
+"""The command line of ``podrole webhook manifests``: the flags of an installation, and those of the webhook."""
 
 from __future__ import annotations
 
@@ -22,43 +22,56 @@ _DEFAULTS = Installation()
 
 INSTALLATION_FLAGS: tuple[Flag, ...] = (
     Flag("name", _DEFAULTS.name, "the name of every object, and of the MutatingWebhookConfiguration"),
-    Flag("namespace", _DEFAULTS.namespace, "where it runs; it is made if it is this one, and any other must be there"),
-    Flag("image", _DEFAULTS.image, "the image, as the project's Dockerfile builds it"),
-    Flag("replicas", str(_DEFAULTS.replicas), "how many pods answer", "integer"),
+    Flag("namespace", _DEFAULTS.namespace, "the namespace of all objects; this one is created, any other must exist"),
+    Flag("image", _DEFAULTS.image, "the image, built with the project's Dockerfile"),
+    Flag("replicas", str(_DEFAULTS.replicas), "the number of pods", "integer"),
     Flag(
         "certificates",
         _DEFAULTS.certificates,
-        "who makes the serving certificate: self-signed, cert-manager, or secret, which takes the Secret of that name",
+        "who creates the serving certificate: self-signed, cert-manager, or secret (an existing Secret)",
     ),
-    Flag("ca-bundle", "", "with --certificates=secret: the CA that signed it, PEM in base64"),
-    Flag("watch-config-map", "false", "let the ConfigMap pod-identity-webhook bind roles too", "bool"),
-    Flag("failure-policy", _DEFAULTS.failure_policy, "what becomes of pods while no replica answers: Ignore or Fail"),
-    Flag("require-label", "false", "refuse pods labelled as in need of an identity where they get none", "bool"),
-    Flag("events", "true", "write an Event on a pod's owner where its identity is not right", "bool"),
-    Flag("scan-interval", "", "how often to look for running pods without their identity, such as 10m"),
-    Flag("service-monitor", "false", "tell the Prometheus operator of the metrics", "bool"),
+    Flag("ca-bundle", "", "with --certificates=secret: the CA certificate that signed it, PEM in base64"),
+    Flag("watch-config-map", "false", "read bindings also from the ConfigMap pod-identity-webhook", "bool"),
+    Flag(
+        "failure-policy",
+        _DEFAULTS.failure_policy,
+        "what the API server does with new pods while no replica answers: Ignore or Fail",
+    ),
+    Flag(
+        "require-label",
+        "false",
+        "refuse pods with the label eks.amazonaws.com/require-pod-identity=true that get no identity",
+        "bool",
+    ),
+    Flag("events", "true", "write an Event on the pod's owner about problems with its identity", "bool"),
+    Flag(
+        "scan-interval",
+        "",
+        "how often to look for running pods without their identity, for example 10m; empty for never",
+    ),
+    Flag("service-monitor", "false", "create a ServiceMonitor for the Prometheus operator", "bool"),
 )
 _OWN = frozenset(flag.name for flag in INSTALLATION_FLAGS)
 _FIXED = frozenset({"port", "metrics-port", "self-signed", "tls-secret", "service-name", "webhook-configuration"})
 
 
 def read_installation(line: Sequence[str]) -> tuple[Installation, list[str]]:
-    """Return what to install, and things worth saying that stop nothing.
+    """Return what to install, and notes for the user.
 
-    Flags that are not about the installation are the webhook's: the container is started with them. Raises BadFlag.
+    Flags that are not about the installation are passed to the webhook's container. Raises BadFlag.
     """
     table = (*INSTALLATION_FLAGS, *(flag for flag in FLAGS if flag.name not in _OWN))
     values, notes = collect(line, table)
     fixed = _FIXED.intersection(values)
     if fixed:
-        raise BadFlag(f"--{min(fixed)} is for the manifests to choose.", got=f"--{min(fixed)}={values[min(fixed)]}")
+        raise BadFlag(f"--{min(fixed)} is set by the manifests.", got=f"--{min(fixed)}={values[min(fixed)]}")
     read = FlagValues(values, table)
     certificates, ca_bundle = read.choice("certificates", CERTIFICATES), read.text("ca-bundle")
     if (certificates == "secret") != bool(ca_bundle):
         raise BadFlag(
-            "--certificates=secret and --ca-bundle belong together.",
+            "--certificates=secret needs --ca-bundle, and --ca-bundle needs --certificates=secret.",
             got=f"--certificates={certificates} {'with' if ca_bundle else 'without'} --ca-bundle",
-            next_step='name the CA that signed the certificate: --ca-bundle="$(base64 -w0 ca.crt)"',
+            next_step='set the CA that signed the certificate: --ca-bundle="$(base64 -w0 ca.crt)"',
         )
     installation = Installation(
         name=read.text("name"),

@@ -1,7 +1,7 @@
-"""What it takes to run the webhook in a cluster, as Kubernetes objects. The Helm chart renders the same.
+"""The Kubernetes objects that install the webhook. The Helm chart renders the same objects.
 
-The rights are those that are used and no others. The webhook's own pods carry the label that keeps them from it: it
-never waits for itself.
+The RBAC rules are the ones that are needed. The webhook's own pods have the label that excludes them, so that the
+webhook does not wait for itself.
 """
 
 from __future__ import annotations
@@ -30,51 +30,52 @@ FAILURE_POLICIES: tuple[FailurePolicy, ...] = get_args(FailurePolicy)
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What can be chosen about an installation."""
+    """The options of an installation."""
 
     name: str = "pod-identity-webhook"
     """The name of every object, and of the MutatingWebhookConfiguration."""
 
     namespace: str = "pod-identity-webhook"
-    """Where it runs; the namespace must exist."""
+    """The namespace of all objects. It must exist."""
 
     image: str = f"podrole:{__version__}"
-    """The image, as the project's Dockerfile builds it."""
+    """The image, built with the project's Dockerfile."""
 
     replicas: int = 2
-    """How many pods answer. With one, a rolling update leaves a gap in which pods get no identity."""
+    """The number of pods. With one, new pods can miss their identity during a rolling update."""
 
     certificates: Certificates = "self-signed"
-    """Who makes the serving certificate. ``secret`` takes one that is there, of type kubernetes.io/tls, under ``name``;
-    it needs ``ca_bundle``."""
+    """Who creates the serving certificate. ``secret`` is for an existing Secret ``name`` of type kubernetes.io/tls, and
+    needs ``ca_bundle``."""
 
     ca_bundle: str = ""
     """With ``certificates`` ``secret``: the CA that signed the certificate, PEM in base64."""
 
     watch_config_map: bool = False
-    """Whether the ConfigMap ``pod-identity-webhook`` of the namespace binds roles too."""
+    """Whether bindings are also read from the ConfigMap ``pod-identity-webhook`` of the namespace."""
 
     failure_policy: FailurePolicy = "Ignore"
-    """What becomes of a pod while no replica answers: let in without its identity, or refused."""
+    """What the API server does with a new pod while no replica answers: create it without identity, or refuse it."""
 
     require_label: bool = False
-    """Whether pods labelled ``eks.amazonaws.com/require-pod-identity=true`` are refused where they get no identity."""
+    """Whether pods with the label ``eks.amazonaws.com/require-pod-identity=true`` are refused if they get no
+    identity."""
 
     events: bool = True
-    """Whether Events on a pod's owner say what was wrong."""
+    """Whether problems with a pod's identity are written as Events on its owner."""
 
     scan_interval: str = ""
-    """How often running pods are scanned, as a duration; empty never."""
+    """How often running pods are scanned, a Go duration; empty for never."""
 
     service_monitor: bool = False
-    """Whether the Prometheus operator is told of the metrics."""
+    """Whether there is a ServiceMonitor for the Prometheus operator."""
 
     arguments: tuple[str, ...] = ()
-    """Further flags."""
+    """Further flags of the container."""
 
 
 def manifests(installation: Installation) -> list[Object]:
-    """Return every object of an installation, in the order in which they can be applied."""
+    """Return all objects of an installation, in an order in which they can be applied."""
     chosen = installation
     objects = [
         _object(chosen, "v1", "ServiceAccount"),
@@ -85,7 +86,7 @@ def manifests(installation: Installation) -> list[Object]:
         _disruption_budget(chosen),
     ]
     if chosen.certificates == "self-signed":
-        # Empty: the webhook fills it. It is here so that it goes when the installation goes.
+        # Empty: the webhook fills it. It is listed so that uninstalling also deletes it.
         objects.insert(1, _object(chosen, "v1", "Secret"))
     if chosen.certificates == "cert-manager":
         objects += _cert_manager(chosen)
@@ -96,7 +97,7 @@ def manifests(installation: Installation) -> list[Object]:
 
 
 def arguments(chosen: Installation) -> list[str]:
-    """Return the flags that the container is started with."""
+    """Return the arguments of the container."""
     flags = [f"--port={CONTAINER_PORT}", f"--metrics-port={METRICS_PORT}", f"--namespace={chosen.namespace}"]
     if chosen.certificates == "self-signed":
         flags += [
@@ -279,7 +280,7 @@ def _configuration(chosen: Installation) -> Object:
 def mutating_webhook_configuration(
     name: str, client_config: Callable[[str], Object], *, failure_policy: FailurePolicy, require_label: bool = False
 ) -> Object:
-    """Return what tells an API server which pods to send. ``client_config`` says where a path of the webhook is."""
+    """Return the webhook's registration at the API server. ``client_config`` returns the address for a path."""
     expressions: list[Object] = [{"key": SKIP_LABEL, "operator": "DoesNotExist"}]
     if require_label:
         expressions.append({"key": REQUIRE_LABEL, "operator": "NotIn", "values": ["true"]})
@@ -294,7 +295,7 @@ def mutating_webhook_configuration(
             "failurePolicy": policy,
             "matchPolicy": "Equivalent",
             "objectSelector": selector,
-            # Containers that another webhook adds afterwards get their identity too.
+            # So containers that another webhook adds later also get the identity.
             "reinvocationPolicy": "IfNeeded",
             "rules": rules,
             "sideEffects": "NoneOnDryRun",

@@ -1,1 +1,1 @@
-"""What a pod is given, as a JSON Patch. Pure functions."""
+"""What a pod gets for its identity, as a JSON Patch. Pure functions."""

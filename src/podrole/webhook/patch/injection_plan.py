@@ -1,7 +1,7 @@
-"""What an identity offers each container of a pod: variables and a mount, ready to be written into a patch.
+"""What each container of a pod gets: variables and a mount, encoded for a patch.
 
-An plan depends on the identity, the settings and the operating system, not on the pod, so it is made once for all pods
-of a service account.
+A plan depends on the identity, the settings and the operating system, but not on the pod. So it is made once for all
+pods of a service account.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ ENDPOINT = "AWS_ENDPOINT_URL"
 CA_BUNDLE = "AWS_CA_BUNDLE"
 SESSION_NAME = "AWS_ROLE_SESSION_NAME"
 POD_NAME = "PODROLE_POD_NAME"
-"""Holds the pod's name for ``AWS_ROLE_SESSION_NAME`` where it is not known at admission."""
+"""Holds the pod's name for ``AWS_ROLE_SESSION_NAME`` if the name is not known at admission."""
 
 CA_FILE = "ca.crt"
-"""The CA bundle's file name, beside the token."""
+"""The CA bundle's file name, next to the token."""
 
 MAX_SESSION_NAME = 64
 """STS refuses a longer role session name."""
 
 MAX_GENERATED_NAME = 63
-"""The length of a name made from ``generateName``: at most 58 characters of it, and five more."""
+"""The longest name that Kubernetes makes from ``generateName``: at most 58 characters of it, and five more."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class VariableGroup(msgspec.Struct, frozen=True, gc=False):
-    """Variables that are given together, or not at all to a container that has one of ``unless``.
+    """Variables that are added together, unless the container has one of ``unless``.
 
-    ``entries`` are the elements for the container's ``env``, each as JSON.
+    ``entries`` are the elements of the container's ``env``, each as JSON.
     """
 
     unless: frozenset[str]
@@ -52,7 +52,7 @@ class VariableGroup(msgspec.Struct, frozen=True, gc=False):
 
 
 class InjectionPlan(msgspec.Struct, frozen=True, gc=False):
-    """All that an identity offers a container. ``mount`` is the ``volumeMounts`` element as JSON."""
+    """What a container gets. ``mount`` is the element of ``volumeMounts`` as JSON."""
 
     groups: tuple[VariableGroup, ...]
     credentials: tuple[tuple[str, str], tuple[str, str]]
@@ -62,7 +62,7 @@ class InjectionPlan(msgspec.Struct, frozen=True, gc=False):
     mount: bytes
 
     def with_group(self, group: VariableGroup) -> InjectionPlan:
-        """Return this plan with one more group at its end."""
+        """Return this plan with one more group at the end."""
         return msgspec.structs.replace(self, groups=(*self.groups, group))
 
     def without_ca_bundle(self) -> InjectionPlan:
@@ -72,7 +72,7 @@ class InjectionPlan(msgspec.Struct, frozen=True, gc=False):
 
 @functools.lru_cache(maxsize=4_096)
 def plan_injection(identity: Identity, settings: InjectionSettings, windows: bool) -> InjectionPlan:
-    """Return what ``identity`` offers, without the session name, which depends on the pod."""
+    """Return the plan for ``identity``, without the session name, which depends on the pod."""
     if identity.method == "sts_web_identity":
         volume_name, token_path, mount_path = WEB_IDENTITY_VOLUME, WEB_IDENTITY_TOKEN_PATH, settings.token_mount_path
         first = literal(identity.role_arn)
@@ -103,7 +103,7 @@ def plan_injection(identity: Identity, settings: InjectionSettings, windows: boo
 
 
 def token_volume(identity: Identity, plan: InjectionPlan, expiration: int) -> bytes:
-    """Return the volume that holds the token, and the CA bundle if there is one, as JSON."""
+    """Return the volume with the token, and the CA bundle if the identity has one, as JSON."""
     token = {"audience": identity.audience, "expirationSeconds": expiration, "path": plan.token_path}
     sources: list[dict[str, Any]] = [{"serviceAccountToken": token}]
     if identity.ca_bundle is not None:
@@ -113,10 +113,11 @@ def token_volume(identity: Identity, plan: InjectionPlan, expiration: int) -> by
 
 
 def session_name_group(metadata: PodMetadata) -> VariableGroup:
-    """Return the variables that make the session name ``<namespace>.<pod>``, at most 64 characters long.
+    """Return the variables for the session name ``<namespace>.<pod>``, which has at most 64 characters.
 
-    A generated name is not known yet, so the container's environment puts it together. Where both do not fit, the
-    namespace gives way: a generated pod name always fits. A longer one is cut, and ends with a digest of the whole.
+    A generated pod name is not known yet: then the kubelet composes the session name from ``PODROLE_POD_NAME``. If it
+    would be too long, the namespace is cut. A pod name that is too long on its own is cut and ends with a digest of the
+    whole name.
     """
     namespace = metadata.namespace or ""
     if metadata.name:
@@ -140,24 +141,24 @@ def _prefixed(namespace: str, name: str, length: int) -> str:
 
 
 def literal(text: str) -> str:
-    """Return what a container's environment has to say for a variable to be ``text``.
+    """Return ``text`` escaped for a container's environment, where Kubernetes expands ``$(NAME)`` and ``$$`` is a
+    dollar.
 
-    Kubernetes expands ``$(NAME)`` there, and takes ``$$`` for a dollar: whoever may annotate a service account must not
-    be able to have a pod's other variables sent to an endpoint of their choice.
+    Without it, a user who can annotate a service account could have other variables of a pod sent to their endpoint.
     https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/
     """
     return text.replace("$", "$$")
 
 
 def file_in_container(directory: str, name: str, *, windows: bool) -> str:
-    """Return the path of a mounted file as a program in the container opens it."""
+    """Return the path of a mounted file as seen in the container."""
     path = clean_path(f"{directory}/{name}")
     return f"C:{path}".replace("/", "\\") if windows else path
 
 
 @functools.lru_cache(maxsize=1_024)
 def clean_path(path: str) -> str:
-    """Return the shortest path that means the same, as Go's ``filepath.Clean``."""
+    """Return the shortest equivalent path, as Go's ``filepath.Clean``."""
     cleaned = posixpath.normpath(path)
     return cleaned[1:] if cleaned.startswith("//") else cleaned
 

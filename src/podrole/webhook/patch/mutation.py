@@ -1,8 +1,8 @@
-"""The mutation: what a pod must be given to have its identity, as single-entry JSON Patch operations.
+"""The mutation: the JSON Patch that gives a pod its identity.
 
-Nothing is replaced but the label of EKS Pod Identity; a container's list grows by the entries it lacks. A pod that has
-all it needs gets no patch at all, so a second pass changes nothing. Which entries, in which order and under which
-conditions is as in Amazon's EKS pod identity webhook; what that webhook does silently is said here in ``warnings``.
+The patch only adds entries; the label of EKS Pod Identity is the only value that it replaces. A pod that has everything
+gets no patch, so a second pass changes nothing. Entries, their order and their conditions are those of Amazon's EKS pod
+identity webhook. Problems that the EKS webhook does not report are in ``warnings``.
 """
 
 from __future__ import annotations
@@ -48,20 +48,20 @@ from podrole.webhook.text import one_line
 Kind = Literal["containers", "initContainers", "ephemeralContainers"]
 
 Reason = Literal[
-    "injected",  # what it lacked was added
+    "injected",  # what was missing was added
     "complete",  # it had everything already
-    "skipped",  # the pod's annotation names it
-    "own-credentials",  # it brings its own identity, region and STS setting, and is left alone
-    "mount-path-taken",  # something else is mounted where the token would be
-    "no-volume",  # an ephemeral container of a pod that was admitted without the volume
-    "not-a-container",  # null stands in the list
+    "skipped",  # an annotation of the pod names it
+    "own-credentials",  # it has its own identity, region and STS setting, and is not changed
+    "mount-path-taken",  # another volume is mounted at the token's path
+    "no-volume",  # an ephemeral container of a pod without the token volume
+    "not-a-container",  # null in the list of containers
 ]
 
 MOUNT = "volumeMount"
-"""Stands among the names of environment variables in ``ContainerOutcome.added``."""
+"""Stands for the mount in ``ContainerOutcome.added``, among the names of variables."""
 
 MAX_NAME = 63
-"""A longer container's name is refused by Kubernetes later on, and is not repeated in full before."""
+"""Kubernetes refuses a longer name of a container later. Until then it is shown cut."""
 
 T = TypeVar("T")
 
@@ -69,7 +69,7 @@ _LABEL_POINTER = POD_IDENTITY_LABEL.replace("~", "~0").replace("/", "~1")
 
 
 class ContainerOutcome(msgspec.Struct, frozen=True):
-    """What one container was given, and why or why not."""
+    """What one container got, and why."""
 
     name: str
     kind: Kind
@@ -78,10 +78,10 @@ class ContainerOutcome(msgspec.Struct, frozen=True):
 
 
 class Mutation(msgspec.Struct, frozen=True):
-    """What to change in a pod, and the account of it.
+    """What to change in a pod, and why.
 
-    ``patch`` is a JSON Patch (RFC 6902) as JSON, empty where nothing has to change. ``warnings`` are sentences for the
-    person who made the pod.
+    ``patch`` is a JSON Patch (RFC 6902) as JSON, empty if nothing has to change. ``warnings`` are sentences for the
+    user who created the pod.
     """
 
     identity: Identity
@@ -97,30 +97,30 @@ class Mutation(msgspec.Struct, frozen=True):
 
     @property
     def injected(self) -> bool:
-        """Whether at least one container has the identity now."""
+        """Whether at least one container has the identity with this patch."""
         return any(outcome.reason in ("injected", "complete") for outcome in self.containers)
 
     def summary(self) -> str:
-        """Say in one line what was done: for audit annotations and logs."""
+        """Return one line about the identity and every container, for audit annotations and logs."""
         subject = self.identity.role_arn or "EKS Pod Identity"
-        told = ", ".join([f"{outcome.name}: {outcome.reason}" for outcome in self.containers])
-        return f"{subject} ({self.identity.source}); {told or 'no containers'}"
+        outcomes = ", ".join([f"{outcome.name}: {outcome.reason}" for outcome in self.containers])
+        return f"{subject} ({self.identity.source}); {outcomes or 'no containers'}"
 
 
 def mutate(pod: Pod, identity: Identity, settings: InjectionSettings, *, jitter: int = 0) -> Mutation:
-    """Return what a pod that is being created must be given to have ``identity``.
+    """Return the patch that gives ``identity`` to a pod that is being created.
 
-    ``jitter`` is taken off the lifetime of an EKS Pod Identity token that nobody chose, 0 to POD_IDENTITY_JITTER
-    seconds: tokens of pods made together are then not renewed together. Every patch applies to the pod that was passed.
-    Does not look at ``envFrom``, which always yields to ``env``, nor at what an image sets for itself.
+    ``jitter`` seconds, 0 to POD_IDENTITY_JITTER, are subtracted from the default lifetime of an EKS Pod Identity token,
+    so that the tokens of pods that are created together are not renewed together. Does not look at ``envFrom``, which
+    ``env`` overrides, nor at variables of the image.
     """
     spec = pod.spec
     if spec is None or not spec.containers:
         return Mutation(identity, b"", [], identity.warning_texts)
     number = len(spec.containers) + len(spec.init_containers or ())
     if number > MAX_CONTAINERS:
-        excuse = f"the pod has {number} containers and gets no AWS identity: at most {MAX_CONTAINERS} are looked at"
-        return Mutation(identity, b"", [], [*identity.warning_texts, excuse])
+        warning = f"the pod gets no AWS identity: it has {number} containers, more than {MAX_CONTAINERS}"
+        return Mutation(identity, b"", [], [*identity.warning_texts, warning])
     work = _PatchBuilder.on(pod, identity, settings)
     work.visit("containers", spec.containers)
     if spec.init_containers:
@@ -143,16 +143,21 @@ def mutate(pod: Pod, identity: Identity, settings: InjectionSettings, *, jitter:
 def mutate_ephemeral(
     pod: Pod, identity: Identity, settings: InjectionSettings, *, existing: frozenset[str] = frozenset()
 ) -> Mutation:
-    """Return what new ephemeral containers of a running pod must be given to have ``identity``.
+    """Return the patch that gives ``identity`` to new ephemeral containers of a running pod.
 
-    Kubernetes allows changes to the containers that the request adds and to nothing else: those named in ``existing``
-    are left alone, and without the token's volume in the pod none can be helped.
+    Kubernetes only allows changes to the containers that the request adds. So containers in ``existing`` are not
+    changed, and a pod without the token volume cannot get the identity.
     """
     spec = pod.spec
     if spec is None or not spec.ephemeral_containers:
         return Mutation(identity, b"", [], [])
     if len(spec.ephemeral_containers) > MAX_CONTAINERS + len(existing):
-        return Mutation(identity, b"", [], [f"at most {MAX_CONTAINERS} ephemeral containers are looked at"])
+        return Mutation(
+            identity,
+            b"",
+            [],
+            [f"the pod gets no AWS identity: at most {MAX_CONTAINERS} ephemeral containers are supported"],
+        )
     work = _PatchBuilder.on(pod, identity, settings)
     work.visit("ephemeralContainers", spec.ephemeral_containers, besides=existing)
     return work.result(work.operations)
@@ -160,25 +165,25 @@ def mutate_ephemeral(
 
 @dataclass(slots=True)
 class _PatchBuilder:
-    """One mutation in the making."""
+    """Builds the patch of one pod."""
 
     identity: Identity
     plan: InjectionPlan
     volumes: Sequence[Volume | None]
     volume: Volume | None
-    """The volume that the pod has under the token volume's name."""
+    """The pod's own volume with the name of the token volume."""
     skip: frozenset[str]
     warnings: list[str]
     operations: list[bytes] = field(default_factory=list)
     outcomes: list[ContainerOutcome] = field(default_factory=list)
     volume_is_used: bool = False
     token_volumes: frozenset[str | None] | None = None
-    """The volumes that hold such a token, by name, once that has been asked."""
+    """The names of volumes that hold such a token; None until they are needed."""
 
     @classmethod
     def on(cls, pod: Pod, identity: Identity, settings: InjectionSettings) -> _PatchBuilder:
         spec = pod.spec
-        assert spec is not None  # noqa: S101 - both callers have returned where it is
+        assert spec is not None  # noqa: S101 - both callers check it
         warnings = identity.warning_texts
         plan = plan_injection(identity, settings, runs_on_windows(spec))
         volumes: Sequence[Volume | None] = spec.volumes or ()
@@ -189,7 +194,7 @@ class _PatchBuilder:
         if volume is not None:
             warnings += volume_warnings(volume, identity, plan)
             if identity.ca_bundle is not None and not holds_config_map_file(volume, CA_FILE):
-                # A bundle that is no file would break every call, not only those to AWS.
+                # A bundle that does not exist would break every TLS connection, not only those to AWS.
                 plan = plan.without_ca_bundle()
                 warnings.append(f"volume {plan.volume_name!r} of the pod holds no {CA_FILE}; AWS_CA_BUNDLE is not set")
         if identity.session_name:
@@ -203,7 +208,7 @@ class _PatchBuilder:
     def visit(
         self, kind: Kind, containers: Sequence[Container | None], *, besides: frozenset[str] = frozenset()
     ) -> None:
-        """Give each container what it lacks, but those named in ``besides``."""
+        """Add what is missing to each container except those named in ``besides``."""
         for position, container in enumerate(containers):
             if container is None:
                 self.outcomes.append(ContainerOutcome("", kind, "not-a-container"))
@@ -219,14 +224,14 @@ class _PatchBuilder:
             elif kind == "ephemeralContainers" and self.volume is None:
                 reason, added = "no-volume", ()
                 self.warnings.append(
-                    f"container {name!r} gets no AWS identity: the pod was admitted without volume "
-                    f"{self.plan.volume_name!r}, and a running pod cannot be given one; make the pod anew"
+                    f"container {name!r} gets no AWS identity: the pod has no volume {self.plan.volume_name!r}, "
+                    "and a running pod cannot get one; recreate the pod"
                 )
             else:
-                reason, added = self._give(name, container, b"/spec/%b/%d" % (kind.encode(), position))
+                reason, added = self._inject(name, container, b"/spec/%b/%d" % (kind.encode(), position))
             self.outcomes.append(ContainerOutcome(name, kind, reason, added))
 
-    def _give(self, name: str, container: Container, path: bytes) -> tuple[Reason, tuple[str, ...]]:
+    def _inject(self, name: str, container: Container, path: bytes) -> tuple[Reason, tuple[str, ...]]:
         plan = self.plan
         present: dict[str, str | None] = {}
         if container.env:
@@ -237,7 +242,7 @@ class _PatchBuilder:
             self.volume_is_used = True
             self.warnings += mount_warnings(name, mount, plan)
         if present and _has_own_credentials(present, plan):
-            # As the EKS webhook has it: the container gets not even a mount, and the pod the volume all the same.
+            # As in the EKS webhook: the container gets no mount, but the pod gets the volume.
             self.volume_is_used = True
             complete = mount is not None and all(present.get(key) == value for key, value in plan.credentials)
             return ("complete" if complete else "own-credentials"), ()
@@ -270,7 +275,7 @@ class _PatchBuilder:
         return tuple(names)
 
     def _mounts(self, container: Container) -> tuple[VolumeMount | None, Literal["token", "other"] | None]:
-        """Return the mount of the token's volume, or what kind of volume is mounted in its place."""
+        """Return the mount of the token volume, or which kind of volume is mounted at its path."""
         in_its_place: Literal["token", "other"] | None = None
         for mount in container.volume_mounts or ():
             if mount is None:
@@ -302,7 +307,7 @@ def _containers_to_skip(pod: Pod, settings: InjectionSettings, warnings: list[st
 
 
 def _expiration(pod: Pod, identity: Identity, settings: InjectionSettings, jitter: int, warnings: list[str]) -> int:
-    """Return the token's lifetime: what the pod's annotation says, else the binding's or the default."""
+    """Return the token's lifetime: that of the pod's annotation, else that of the binding or the default."""
     seconds = _pod_annotation(TOKEN_EXPIRATION, pod, settings, warnings)
     if seconds is not None:
         return seconds

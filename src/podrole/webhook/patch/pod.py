@@ -1,8 +1,8 @@
-"""A pod, as far as the webhook looks at it.
+"""The fields of a pod that the webhook reads.
 
-The types name only the fields that a decision rests on. All others are skipped unread when a review is decoded, so that
-a field which Kubernetes adds next year is as safe as one that it had in 2019. Every field may be absent or null, and so
-may every element of a list: what comes over the wire is not trusted to be a valid pod.
+The types have only the fields that a decision needs. All others are skipped when a review is decoded, so new fields of
+Kubernetes do no harm. Every field, and every element of a list, may be absent or null: a pod in a review is not
+validated yet.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class TokenProjection(msgspec.Struct, rename="camel", gc=False):
 
 
 class KeyToPath(msgspec.Struct, gc=False):
-    """One key of a projected ConfigMap, and the file that it becomes."""
+    """One key of a projected ConfigMap, and its file."""
 
     key: str | None = None
     path: str | None = None
@@ -57,7 +57,7 @@ class ConfigMapProjection(msgspec.Struct):
 
 
 class Projection(msgspec.Struct, rename="camel"):
-    """One source of a projected volume; both are None for a source of another kind."""
+    """One source of a projected volume; both fields are None for another kind of source."""
 
     service_account_token: TokenProjection | None = None
     config_map: ConfigMapProjection | None = None
@@ -85,19 +85,19 @@ class NodeSelectorRequirement(msgspec.Struct):
 
 
 class NodeSelectorTerm(msgspec.Struct, rename="camel"):
-    """Conditions that hold together."""
+    """Conditions that must all hold."""
 
     match_expressions: list[NodeSelectorRequirement | None] | None = None
 
 
 class NodeSelector(msgspec.Struct, rename="camel"):
-    """Terms of which one must hold."""
+    """Terms, of which one must hold."""
 
     node_selector_terms: list[NodeSelectorTerm | None] | None = None
 
 
 class NodeAffinity(msgspec.Struct):
-    """What a node must have for the pod to run there."""
+    """What a node must have so that the pod can run there."""
 
     required: NodeSelector | None = msgspec.field(default=None, name="requiredDuringSchedulingIgnoredDuringExecution")
 
@@ -129,7 +129,7 @@ class PodSpec(msgspec.Struct, rename="camel"):
 
 
 class OwnerReference(msgspec.Struct, rename="camel"):
-    """What made the pod."""
+    """An owner of the pod, for example its ReplicaSet."""
 
     api_version: str | None = None
     kind: str | None = None
@@ -167,8 +167,7 @@ class Pod(msgspec.Struct):
 def service_account_of(pod: Pod) -> str:
     """Return the name of the pod's service account.
 
-    The API server reads it the same way: ``serviceAccountName``, else its deprecated alias ``serviceAccount``, else
-    ``default``.
+    As the API server reads it: ``serviceAccountName``, else its deprecated alias ``serviceAccount``, else ``default``.
     """
     spec = pod.spec
     if spec is None:
@@ -177,13 +176,13 @@ def service_account_of(pod: Pod) -> str:
 
 
 def is_mirror(pod: Pod) -> bool:
-    """Tell whether the pod only shows a static pod of a kubelet. Kubernetes refuses one that has a token."""
+    """Return whether the pod is the mirror of a static pod of a kubelet. Kubernetes refuses one with a token volume."""
     metadata = pod.metadata
     return metadata is not None and bool(metadata.annotations) and _MIRROR in (metadata.annotations or ())
 
 
 def runs_on_windows(spec: PodSpec) -> bool:
-    """Tell whether the pod can run on Windows alone: by ``os``, node selector or required node affinity."""
+    """Return whether the pod can run only on Windows: by ``os``, node selector or required node affinity."""
     if spec.os is not None and spec.os.name == "windows":
         return True
     selector = spec.node_selector
@@ -193,11 +192,11 @@ def runs_on_windows(spec: PodSpec) -> bool:
     if affinity is None or affinity.node_affinity is None or affinity.node_affinity.required is None:
         return False
     terms = affinity.node_affinity.required.node_selector_terms or []
-    return bool(terms) and all(term is not None and _asks_for_windows(term) for term in terms)
+    return bool(terms) and all(term is not None and _requires_windows(term) for term in terms)
 
 
 def token_in(volume: Volume, path: str) -> TokenProjection | None:
-    """Return the service account token that a volume holds under ``path``, or None."""
+    """Return the service account token at ``path`` of a volume, or None."""
     for source in _sources(volume):
         token = source.service_account_token
         if token is not None and token.path == path:
@@ -206,7 +205,7 @@ def token_in(volume: Volume, path: str) -> TokenProjection | None:
 
 
 def holds_config_map_file(volume: Volume, path: str) -> bool:
-    """Tell whether a projected volume holds a ConfigMap's key under ``path``."""
+    """Return whether a projected volume holds a key of a ConfigMap at ``path``."""
     return any(
         item is not None and item.path == path
         for source in _sources(volume)
@@ -225,7 +224,7 @@ _MIRROR = "kubernetes.io/config.mirror"
 _OS_LABELS = ("kubernetes.io/os", "beta.kubernetes.io/os")
 
 
-def _asks_for_windows(term: NodeSelectorTerm) -> bool:
+def _requires_windows(term: NodeSelectorTerm) -> bool:
     return any(
         condition is not None
         and condition.key in _OS_LABELS
@@ -239,10 +238,10 @@ _decoder = msgspec.json.Decoder(Pod)
 
 
 def decode_pod(document: bytes | msgspec.Raw) -> Pod:
-    """Read a pod's JSON. Raises msgspec.MsgspecError, UnicodeDecodeError or RecursionError where it is none."""
+    """Decode a pod from JSON. Raises msgspec.MsgspecError, UnicodeDecodeError or RecursionError."""
     return _decoder.decode(document)
 
 
 def read_pod(manifest: Any) -> Pod:
-    """Read a pod that is parsed already, as a dict. Raises msgspec.ValidationError where it is none."""
+    """Read a pod from parsed JSON or YAML. Raises msgspec.ValidationError."""
     return msgspec.convert(manifest, Pod)

@@ -1,6 +1,6 @@
-"""What the person who made a pod should know of it: sentences for admission warnings and Events.
+"""Warnings for the user who created a pod: sentences for admission warnings and Events.
 
-Values are anybody's text and may be a secret put in the wrong place: only what is an ARN or a path is repeated.
+A value may be a secret in the wrong place. So only ARNs and paths are repeated.
 """
 
 from __future__ import annotations
@@ -19,43 +19,41 @@ _SHOWN = re.compile(r"arn:[a-z0-9-]+:iam::[0-9]{0,12}:role/[\w+=,.@/-]{1,128}|(?
 def environment_warnings(
     container: str, present: dict[str, str | None], identity: Identity, plan: InjectionPlan
 ) -> list[str]:
-    """Say which of a container's variables keep the identity from being used. ``present`` maps names to values."""
+    """Return a warning for each variable that keeps the identity from being used. ``present`` maps names to values."""
     warnings: list[str] = []
     if STATIC_CREDENTIALS in present:
         warnings.append(
-            f"container {container!r} sets {STATIC_CREDENTIALS}, which AWS SDKs use before the identity given here"
+            f"container {container!r} sets {STATIC_CREDENTIALS}, which AWS SDKs prefer to the injected identity"
         )
     if any(name in present for name, _ in plan.credentials):
         for name, value in plan.credentials:
             if name not in present:
-                warnings.append(
-                    f"container {container!r} sets an identity of its own without {name}; it is left as it is"
-                )
+                warnings.append(f"container {container!r} sets part of an identity, but not {name}; it is not changed")
             elif present[name] != value:
                 warnings.append(f"container {container!r} keeps its own {name}{_shown(present[name])}")
     if identity.method == "container_credentials" and not present.keys().isdisjoint(WEB_IDENTITY):
         names = " or ".join(WEB_IDENTITY)
-        warnings.append(f"container {container!r} sets {names}, which AWS SDKs use before {POD_IDENTITY[0]}")
+        warnings.append(f"container {container!r} sets {names}, which AWS SDKs prefer to {POD_IDENTITY[0]}")
     return warnings
 
 
 def volume_warnings(volume: Volume, identity: Identity, plan: InjectionPlan) -> list[str]:
-    """Say why a volume that the pod has under the token volume's name is not the one that the binding asks for."""
+    """Return a warning if the pod's own volume with the name of the token volume does not hold the token."""
     token = token_in(volume, plan.token_path)
     if token is None:
         what = f"without a service account token at {plan.token_path!r}"
     elif (token.audience or "") != identity.audience:
-        what = f"whose token has another audience than {identity.audience!r}"
+        what = f"with a token for another audience than {identity.audience!r}"
     else:
         return []
-    return [f"the pod has its own volume {volume.name!r} {what}; it is left as it is"]
+    return [f"the pod has its own volume {volume.name!r} {what}; it is not changed"]
 
 
 def mount_warnings(container: str, mount: VolumeMount, plan: InjectionPlan) -> list[str]:
-    """Say that a container mounts the token's volume elsewhere than where its variables point."""
+    """Return a warning if a container mounts the token volume at another path than its variables name."""
     if mount.mount_path and clean_path(mount.mount_path) == plan.mount_path:
         return []
-    where = f"elsewhere than at {plan.mount_path}, where SDKs are told to look for the token"
+    where = f"at another path than {plan.mount_path}, where SDKs look for the token"
     return [f"container {container!r} mounts volume {plan.volume_name!r} {where}"]
 
 

@@ -1,4 +1,5 @@
-"""The two HTTP faces: reviews and probes over TLS, metrics in plain HTTP. Plain ASGI callables, for their speed."""
+"""The two HTTP servers: reviews and probes over TLS, metrics in plain HTTP. Plain ASGI callables, because they are
+fast."""
 
 from __future__ import annotations
 
@@ -23,40 +24,41 @@ from podrole.webhook.metrics import CONTENT_TYPE, Metrics, MetricsSnapshot, rend
 
 NOT_FOUND = HTTPAnswer(404, b"404 page not found\n", TEXT)
 OK = HTTPAnswer(200, b"ok", TEXT)
+UNHEALTHY = HTTPAnswer(500, b"a background task of the webhook failed", TEXT)
 
 _KNOWN_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})|;")
 
 
 class ReviewHandler(Protocol):
-    """Who answers reviews."""
+    """Answers reviews."""
 
     async def review(self, body: bytes, *, required: bool = False) -> HTTPAnswer: ...
 
 
 class WebhookState(Protocol):
-    """What the probes ask."""
+    """The state that probes show."""
 
     @property
     def healthy(self) -> bool:
-        """Whether everything that should run does; a process that is not healthy is better replaced."""
+        """Whether no background task has failed. An unhealthy process should be replaced."""
         ...
 
     @property
     def ready(self) -> bool:
-        """Whether reviews should be sent here."""
+        """Whether this replica should get reviews."""
         ...
 
     @property
     def stopping(self) -> bool:
-        """Whether clients should look for another replica."""
+        """Whether clients should use another replica."""
         ...
 
 
 class WebhookApp:
     """``/mutate``, the probes, and ``/require`` for pods that must have an identity.
 
-    ``strict`` takes and refuses requests as the EKS webhook does; its ``/healthz`` is always well.
+    ``strict`` accepts and refuses requests as the EKS webhook does, and its ``/healthz`` always returns 200.
     """
 
     def __init__(
@@ -86,9 +88,7 @@ class WebhookApp:
             answer = await self._review(scope, receive, required=path == "/require")
             self._measure(scope["method"], path, answer, time.perf_counter() - started)
         elif path == "/healthz":
-            answer = (
-                OK if self._strict or self._state.healthy else HTTPAnswer(500, b"a part of the webhook ended", TEXT)
-            )
+            answer = OK if self._strict or self._state.healthy else UNHEALTHY
         elif path == "/readyz":
             answer = OK if self._state.ready else HTTPAnswer(503, b"not ready: sources are not synced", TEXT)
         elif self._debugging and path.startswith("/debug/alpha/"):
@@ -105,7 +105,7 @@ class WebhookApp:
         try:
             body = await read_body(receive, self._max_body_bytes, memory=self._memory)
         except ClientDisconnected:
-            return HTTPAnswer(400, b"the body ended early\n", TEXT)  # nobody receives it, but the metrics count it
+            return HTTPAnswer(400, b"the body ended early\n", TEXT)  # not received, but counted
         except BodyTooLarge:
             return self._too_large()
         except TooManyBytesHeld:
@@ -113,7 +113,7 @@ class WebhookApp:
         return await self._handler.review(body, required=required)
 
     def _refusal(self, scope: Scope) -> HTTPAnswer | None:
-        """Return why a request is not worth reading, or None."""
+        """Return the answer to a request that is refused before its body is read, or None."""
         if scope["method"] != "POST":
             return HTTPAnswer(405, b"expected POST\n", TEXT)
         content_type = b""
@@ -137,7 +137,7 @@ class WebhookApp:
         return HTTPAnswer(413, f"expected at most {self._max_body_bytes} bytes\n".encode(), TEXT)
 
     def _measure(self, method: str, path: str, answer: HTTPAnswer, seconds: float) -> None:
-        # A method is anybody's text, and every new label takes memory.
+        # A client can send any text as method, and every new label takes memory.
         verb = method if method in _KNOWN_METHODS else "OTHER"
         self._metrics.count("http_request_count", verb, path, str(answer.status))
         self._metrics.observe(f"{verb} {path}", seconds)
@@ -152,23 +152,23 @@ _DEBUG: Mapping[str, HTTPAnswer] = {
 
 
 class WebhookStatistics(Protocol):
-    """What the metrics port shows, of one process or of all workers together."""
+    """What the metrics server shows, for one process or for all workers together."""
 
     async def snapshot(self) -> MetricsSnapshot:
-        """Return what has been counted."""
+        """Return all counts so far."""
         ...
 
     async def cache(self) -> bytes:
-        """Return the service accounts held, as JSON."""
+        """Return the cached service accounts as JSON."""
         ...
 
     async def clear(self) -> None:
-        """Forget them and read them again."""
+        """Empty the cache and read all service accounts again."""
         ...
 
 
 class MetricsApp:
-    """``/metrics``, and with debugging the cache."""
+    """``/metrics``, and with ``debugging`` the cache."""
 
     def __init__(self, statistics: WebhookStatistics, *, debugging: bool = False) -> None:
         self._statistics = statistics

@@ -1,7 +1,7 @@
-"""Events about pods that did not get their identity as they should: on the ReplicaSet, Job or other owner.
+"""Events about problems with a pod's identity, on its ReplicaSet, Job or other owner.
 
-Who creates a pod by hand reads the warnings in the terminal; who created a Deployment reads its events. They are
-written beside the reviews, never within one: a full queue, a refusal or an outage costs Events and nothing else.
+A user who creates a pod sees the warnings of the review in the terminal. A user who creates a Deployment sees Events.
+They are written in the background: a full queue, a refusal or an outage only loses Events.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from podrole.webhook.text import one_line
 
 COMPONENT = "podrole-webhook"
 REPEAT_SECONDS = 600
-"""The same is not said twice within ten minutes: a ReplicaSet tries over and over."""
+"""The same Event is not written twice within ten minutes, because a ReplicaSet retries often."""
 
 QUEUE = 200
 REMEMBERED = 5_000
@@ -29,35 +29,35 @@ MAX_MESSAGE = 1_024
 """Kubernetes refuses a longer message."""
 
 MAX_REFERENCE = 317
-"""Characters of the longest thing that a reference can hold: a group with its version. A pod's owners are not validated
-yet, and must not fill our memory."""
+"""Characters of the longest value in a reference, a group with its version. The owners of a pod in a review are not
+validated yet, so longer values must not take memory."""
 
 _log = logging.getLogger(__name__)
 
 
 class OwnerEvents:
-    """Writes Events. ``run`` does the writing."""
+    """Writes Events. ``run`` must run in the background."""
 
     def __init__(self, client: KubernetesClient, metrics: Metrics, *, clock: Clock = system_clock) -> None:
         self._client = client
         self._metrics = metrics
         self._clock = clock
         self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue(QUEUE)
-        self._said: dict[tuple[str, str, str], float] = {}
+        self._written: dict[tuple[str, str, str], float] = {}
 
     def report_warnings(self, pod: Pod, namespace: str, mutation: Mutation, /) -> None:
-        """Have it said of ``pod`` what was wrong with its identity."""
+        """Write an Event with the warnings of ``mutation``, unless it was written recently."""
         subject = _subject(pod)
         if subject is None:
             return
         message = one_line("; ".join(mutation.warnings), MAX_MESSAGE)
         now = self._clock()
         key = (namespace, subject.get("uid") or subject["name"], message)
-        if self._said.get(key, -REPEAT_SECONDS) + REPEAT_SECONDS > now:
+        if self._written.get(key, -REPEAT_SECONDS) + REPEAT_SECONDS > now:
             return
-        if len(self._said) >= REMEMBERED:
-            self._said.clear()
-        self._said[key] = now
+        if len(self._written) >= REMEMBERED:
+            self._written.clear()
+        self._written[key] = now
         reason = "AWSIdentityIncomplete" if mutation.injected else "AWSIdentityNotInjected"
         event = event_about(subject, namespace, reason=reason, message=message, now=now)
         try:
@@ -74,7 +74,7 @@ class OwnerEvents:
                 await self._client.send("POST", path_of("api", "v1", "namespaces", namespace, "events"), event)
             except KubeError as problem:
                 self._metrics.count("podrole_webhook_events_total", "failed")
-                _log.info("an Event was not written: %s", problem.what)
+                _log.info("an Event could not be written: %s", problem.what)
             else:
                 self._metrics.count("podrole_webhook_events_total", "written")
 
@@ -100,7 +100,8 @@ def event_about(subject: dict[str, str], namespace: str, *, reason: str, message
 
 
 def _subject(pod: Pod) -> dict[str, str] | None:
-    """Return what an Event about the pod is attached to: its controller, else the pod itself if it has a name."""
+    """Return the object of an Event about the pod: its controller, else another owner, else the pod if it has a
+    name."""
     metadata = pod.metadata
     if metadata is None:
         return None
@@ -109,5 +110,5 @@ def _subject(pod: Pod) -> dict[str, str] | None:
     if owner is None:
         owner = OwnerReference(api_version="v1", kind="Pod", name=metadata.name)
     reference = {"apiVersion": owner.api_version, "kind": owner.kind, "name": owner.name, "uid": owner.uid}
-    told = {name: value for name, value in reference.items() if value}
-    return told if "name" in told and max(map(len, told.values())) <= MAX_REFERENCE else None
+    values = {name: value for name, value in reference.items() if value}
+    return values if "name" in values and max(map(len, values.values())) <= MAX_REFERENCE else None

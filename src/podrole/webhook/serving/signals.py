@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: the first one asks to stop, the second one ends the process."""
+"""SIGTERM and SIGINT: the first signal requests the stop, the second one ends the process."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import signal
 
 
 class Signals:
-    """Takes both signals from the moment it is made, within the event loop. ``may_wait`` is False after Ctrl-C.
+    """Handles both signals in the event loop, from its creation on. ``may_wait`` is False after Ctrl-C.
 
-    As long as ``serving`` is not set there is nothing to bring to an end, and the first signal ends the process.
+    While ``serving`` is False, nothing has to be finished, and the first signal ends the process.
     """
 
     def __init__(self) -> None:
@@ -30,6 +30,6 @@ class Signals:
             os._exit(0)
         if self._asked.is_set():
             os._exit(1)
-        # Who presses Ctrl-C has no Endpoints that must follow first.
+        # A user who presses Ctrl-C has no Endpoints that must be updated first.
         self.may_wait = number != signal.SIGINT
         self._asked.set()

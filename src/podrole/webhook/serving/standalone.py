@@ -1,4 +1,4 @@
-"""The webhook as a process of its own: sockets, certificate, signals, and workers where one core is not enough."""
+"""The webhook as a process: sockets, certificate, signals, and workers if one core is not enough."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ _log = logging.getLogger(__name__)
 
 
 def run(settings: WebhookSettings, *, ask_host_for_account: bool = False) -> int:
-    """Serve until told to stop by SIGTERM or SIGINT; return the exit code.
+    """Serve until SIGTERM or SIGINT, or until a background task fails. Return the exit code.
 
-    The first signal stops in good order: not ready any more, then no new connections, then out once the reviews under
-    way are answered. A second one ends at once, with code 1. Raises PodroleError where it cannot start.
+    After the first signal the webhook is not ready any more, then it accepts no new connections, then it finishes the
+    reviews that have begun. A second signal ends the process at once, with code 1. Raises PodroleError if the webhook
+    cannot start.
     """
     configure_logging(settings.verbosity)
     _allow_many_connections()
@@ -44,7 +45,7 @@ def run(settings: WebhookSettings, *, ask_host_for_account: bool = False) -> int
         ports = sock.getsockname()[1], metrics_sock.getsockname()[1]
         _log.info("reviews on port %d over TLS, metrics on port %d", *ports)
         if serving.workers > 1:
-            # One process has no use for the supervisor.
+            # Imported here, because one process does not need the supervisor.
             from podrole.webhook.serving.supervisor import supervise
 
             return uvloop.run(supervise(settings, sock, metrics_sock))
@@ -52,14 +53,14 @@ def run(settings: WebhookSettings, *, ask_host_for_account: bool = False) -> int
 
 
 def _allow_many_connections() -> None:
-    """Take as many file descriptors as the system gives, as a Go program does: the usual 1,024 are soon taken up."""
+    """Raise the limit of open files to the maximum, as Go programs do: the usual 1,024 are soon used up."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def serve(settings: WebhookSettings, sock: socket.socket, metrics_sock: socket.socket) -> int:
-    """Serve in this process until told to stop; return the exit code. Raises PodroleError where it cannot start."""
+    """Serve in this process until it is stopped. Return the exit code. Raises PodroleError if it cannot start."""
     signals = Signals()
     async with open_webhook(settings, sock, metrics_sock, scans=True) as webhook:
         return await until_stopped(webhook, settings, signals)
@@ -69,7 +70,7 @@ async def serve(settings: WebhookSettings, sock: socket.socket, metrics_sock: so
 async def open_webhook(
     settings: WebhookSettings, sock: socket.socket, metrics_sock: socket.socket | None, *, scans: bool
 ) -> AsyncIterator[Webhook]:
-    """Open the webhook that the settings describe; of several workers one ``scans``. Raises PodroleError."""
+    """Open a webhook with these settings. Of several workers only one ``scans``. Raises PodroleError."""
     tls = server_context(settings.serving)
     connection = find_connection(kubeconfig=settings.sources.kubeconfig, server=settings.sources.kube_api)
     async with contextlib.AsyncExitStack() as stack:
@@ -77,7 +78,7 @@ async def open_webhook(
         if settings.self_signed is None:
             certificate = ServingCertificate(tls, settings.serving.tls_cert, settings.serving.tls_key)
         else:
-            # Not at the top: it loads cryptography, which nothing else here needs.
+            # Imported here, because it loads cryptography, which the rest does not need.
             from podrole.webhook.tls.certificate_keeper import CertificateKeeper
 
             client = KubernetesClient(connection)

@@ -1,10 +1,10 @@
-"""Several processes that answer reviews on one socket, and the one that starts, watches and stops them.
+"""The process that starts, watches and stops several worker processes, which answer reviews on one socket.
 
-Each worker has a cache of its own and takes connections as it is free. A worker that ends is replaced. The supervisor
-shows the metrics of all together; when it is gone the workers see their control connection end, and stop too.
+Each worker has its own cache and accepts connections when it is free. A worker that ends is replaced. The supervisor
+serves the metrics of all workers together. If it ends, the control connections close and the workers stop too.
 
-The control connection carries lines: ``<number> <question>`` one way, ``<number> <JSON>`` the other. The first line is
-the settings.
+The control connection carries lines: ``<number> <question>`` to the worker, ``<number> <JSON>`` from it. The first line
+to the worker is the settings.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from podrole.webhook.settings import WebhookSettings
 from podrole.webhook.tls.serving_certificate import ServingCertificate, server_context
 
 ANSWER_SECONDS = 2.0
-"""How long a worker may take to answer; without it the figures are those of the others."""
+"""How long a worker may take to answer. Without its answer, only the other workers are counted."""
 
 MAX_ANSWER = 256 * 1024 * 1024
 """Bytes: the cache of a million service accounts."""
@@ -53,7 +53,7 @@ class WorkerKeepsEnding(WebhookError):
 
 
 class Worker:
-    """One worker process, and the connection by which it is asked."""
+    """One worker process with its control connection."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -65,14 +65,14 @@ class Worker:
         self._number = 0
 
     async def ask(self, question: str) -> bytes | None:
-        """Return the worker's answer as JSON, or None where it gives none in time."""
+        """Return the worker's answer as JSON, None if it does not answer in time."""
         try:
             async with self._turn, asyncio.timeout(ANSWER_SECONDS):
                 self._number += 1
                 mark = b"%d " % self._number
                 self._writer.write(mark + question.encode() + b"\n")
                 while not (line := await self._reader.readuntil(b"\n")).startswith(mark):
-                    pass  # an answer that came too late for its question
+                    pass  # a late answer to an earlier question
                 return line[len(mark) :]
         except (TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             return None
@@ -88,7 +88,7 @@ class Worker:
 
 
 class Supervisor:
-    """Keeps the workers running, and answers for all of them."""
+    """Keeps the workers running, and collects their metrics."""
 
     def __init__(self, settings: WebhookSettings, sock: socket.socket) -> None:
         self._settings = settings
@@ -100,7 +100,7 @@ class Supervisor:
         self.tasks = BackgroundTasks("the webhook's supervisor")
 
     def start(self) -> None:
-        """Keep the workers running until told to stop. A worker that ends again and again is a failure."""
+        """Keep the workers running until ``stop``. A worker that ends again and again is a failure."""
         self._running = [
             self.tasks.run(f"worker {index}", self._keep_running(index))
             for index in range(self._settings.serving.workers)
@@ -112,7 +112,7 @@ class Supervisor:
             started = time.monotonic()
             worker = self._workers[index] = await self._start(index)
             if self._stopping.is_set():
-                worker.send(self._signal)  # it started while the others were told to stop
+                worker.send(self._signal)  # it started during ``stop``
             code = await worker.process.wait()
             worker.close()
             del self._workers[index]
@@ -136,12 +136,12 @@ class Supervisor:
         await asyncio.gather(*self._running, return_exceptions=True)
 
     async def snapshot(self) -> MetricsSnapshot:
-        """Return what all workers have counted together."""
+        """Return the counts of all workers together."""
         answers = await asyncio.gather(*[worker.ask("snapshot") for worker in list(self._workers.values())])
         return merged([msgspec.json.decode(answer, type=MetricsSnapshot) for answer in answers if answer])
 
     async def cache(self) -> bytes:
-        """Return the service accounts that one worker holds; all hold the same."""
+        """Return the cache of one worker; all workers have the same."""
         for worker in list(self._workers.values()):
             answer = await worker.ask("cache")
             if answer:
@@ -149,7 +149,7 @@ class Supervisor:
         return b"{}"
 
     async def clear(self) -> None:
-        """Have every worker forget its service accounts and read them again."""
+        """Let every worker empty its cache and read all service accounts again."""
         await asyncio.gather(*[worker.ask("clear") for worker in list(self._workers.values())])
 
     async def _start(self, index: int) -> Worker:
@@ -163,7 +163,7 @@ class Supervisor:
                 str(self._sock.fileno()),
                 str(index),
                 pass_fds=(theirs.fileno(), self._sock.fileno()),
-                # Ctrl-C goes to the supervisor alone, which passes it on.
+                # Only the supervisor gets Ctrl-C from the terminal. It passes it on.
                 start_new_session=True,
             )
         reader, writer = await asyncio.open_connection(sock=ours, limit=MAX_ANSWER)
@@ -172,9 +172,9 @@ class Supervisor:
 
 
 async def supervise(settings: WebhookSettings, sock: socket.socket, metrics_sock: socket.socket) -> int:
-    """Serve with several workers until told to stop; return the exit code. Raises PodroleError as one worker would."""
+    """Serve with several workers until stopped. Return the exit code. Raises PodroleError if workers cannot start."""
     signals = Signals()
-    # What would keep every worker from starting is found here, and said once.
+    # Errors that would keep every worker from starting are found here and reported once.
     context = server_context(settings.serving)
     if settings.self_signed is None:
         ServingCertificate(context, settings.serving.tls_cert, settings.serving.tls_key)

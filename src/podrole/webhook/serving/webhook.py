@@ -1,4 +1,4 @@
-"""The running webhook: sources followed, reviews answered, files watched, from start to orderly stop."""
+"""The running webhook: it watches the sources and files, and answers reviews."""
 
 from __future__ import annotations
 
@@ -29,26 +29,27 @@ from podrole.webhook.strict.handler import StrictAdmissionHandler
 from podrole.webhook.tls.serving_certificate import ServingCertificate
 
 FILES_SECONDS = 1.0
-"""How often the certificate and the list of EKS Pod Identity are looked at: four ``stat`` calls."""
+"""How often the certificate and the list of EKS Pod Identity are checked, with four ``stat`` calls."""
 
 GRACE_SECONDS = 10.0
-"""How long reviews under way may take to end: what the API server waits for one by default."""
+"""How long a review may take after the stop: the default timeout of the API server."""
 
 KEEP_ALIVE_SECONDS = 120.0
-"""How long an idle connection is kept. An API server keeps its end for 90 s, as every Go program does by default; it
-does not repeat a review whose connection was closed at the moment it was sent."""
+"""How long an idle connection is kept. An API server keeps it for 90 s, the default of Go. If the webhook closed it
+first, a review could get lost, because the API server does not repeat it."""
 
 EXCHANGE_SECONDS = 30.0
-"""How long a review may take from its first byte to the last of its answer: an API server waits no longer for any."""
+"""How long a review may take from its first byte to the last byte of the answer: the longest timeout of an API
+server."""
 
 _log = logging.getLogger(__name__)
 
 
 class Webhook:
-    """The webhook within the caller's event loop, on sockets that the caller has bound; both are closed at the end.
+    """The webhook in the caller's event loop, on sockets that the caller has bound. It closes them at the end.
 
-    It serves as soon as the context is open; reviews should be sent once it is ``ready``. A ``certificate`` that is
-    passed is looked at every second; ``metrics_sock`` may be None; ``scans`` lets it scan, if the settings say so too.
+    It serves as soon as the context is open, but reviews should be sent when it is ``ready``. ``certificate`` is
+    checked for changes every second. ``scans`` allows scans of running pods, which the settings must also enable.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class Webhook:
         scans: bool = True,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
-        """Raises BadSettings or KubeconfigProblem where the settings cannot work."""
+        """Raises BadSettings or KubeconfigProblem if the settings cannot work."""
         self.metrics = Metrics()
         self.stopping = False
         self.background = BackgroundTasks("the webhook")
@@ -94,7 +95,7 @@ class Webhook:
 
     @property
     def ready(self) -> bool:
-        """Whether every source has been read and the webhook is not about to stop."""
+        """Whether every source has been read and the webhook is not stopping."""
         return self.identities.synced and not self.stopping
 
     async def wait_ready(self) -> None:
@@ -102,7 +103,7 @@ class Webhook:
         await self.identities.wait_synced()
 
     async def __aenter__(self) -> Self:
-        """Start everything. What has started is stopped again where something cannot."""
+        """Start everything. If a part cannot start, the others are stopped again."""
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._client.close)
             stack.push_async_callback(self.background.aclose)
@@ -131,12 +132,12 @@ class Webhook:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Let reviews under way end, then stop everything."""
+        """Finish the reviews that have begun, then stop everything."""
         self.stopping = True
         await self._stack.aclose()
 
     async def snapshot(self) -> MetricsSnapshot:
-        """Return what has been counted."""
+        """Return all counts so far."""
         held = len(self.identities.service_accounts)
         if held:
             self.metrics.set(1, "pod_identity_webhook_used")
@@ -146,7 +147,7 @@ class Webhook:
         return self.metrics.snapshot()
 
     async def cache(self) -> bytes:
-        """Return the service accounts held as JSON, by ``namespace/name``, in the EKS webhook's words."""
+        """Return the cached service accounts as JSON by ``namespace/name``, in the EKS webhook's format."""
         injection = self._settings.injection
         entries = {
             key: {
@@ -162,7 +163,7 @@ class Webhook:
         return msgspec.json.format(msgspec.json.encode(entries), indent=1)
 
     async def clear(self) -> None:
-        """Forget all service accounts and read them again."""
+        """Empty the cache and read all service accounts again."""
         await self.identities.service_accounts.start_over()
 
     def _app(self) -> WebhookApp:

@@ -1,4 +1,4 @@
-"""A worker process, as its supervisor starts it.
+"""A worker process. The supervisor starts it.
 
 ``python -m podrole.webhook.serving.worker <control descriptor> <listening descriptor> <index>``
 """
@@ -23,7 +23,7 @@ from podrole.webhook.serving.webhook import Webhook
 
 
 async def work(control: socket.socket, sock: socket.socket, index: int) -> int:
-    """Serve on ``sock`` and answer questions on ``control`` until told to stop, or until the supervisor is gone."""
+    """Serve on ``sock`` and answer questions on ``control``, until a signal or the end of the supervisor."""
     signals = Signals()
     reader, writer = await asyncio.open_connection(sock=control)
     settings = pickle.loads(base64.b64decode(await reader.readline()))  # noqa: S301 - from the process that started us

@@ -1,1 +1,1 @@
-"""Where identities come from, followed as they change."""
+"""The sources of identities, watched for changes."""

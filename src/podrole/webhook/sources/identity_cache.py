@@ -1,4 +1,4 @@
-"""The identities of a cluster's service accounts, as they are now: all sources together, followed as they change."""
+"""The identities of a cluster's service accounts, from all sources, kept up to date."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from podrole.webhook.sources.pod_identity_file import PodIdentityFile
 from podrole.webhook.sources.service_account_cache import LookupFailed, ServiceAccountCache
 
 MAX_REMEMBERED = 10_000
-"""Resolved identities kept at most; one takes about half a kilobyte, and is made anew in microseconds."""
+"""The most resolved identities that are kept. One takes about half a kilobyte, and is resolved in microseconds."""
 
 _log = logging.getLogger(__name__)
 
 
 @final
 class Unknown:
-    """Stands for an identity that cannot be told without asking the API server."""
+    """Stands for an identity that only the API server knows."""
 
 
 UNKNOWN: Final = Unknown()
@@ -42,10 +42,10 @@ class _ConfigMap(msgspec.Struct):
 
 
 class IdentityCache:
-    """Tells which identity a service account has. ``start`` keeps it current.
+    """The identities of service accounts. ``start`` keeps them up to date.
 
-    ``ask`` is when a service account that is not held is asked for: *first*, before anything is decided about it;
-    *last*, as the EKS webhook does, where nothing else binds it; or *never*.
+    ``ask`` says when the API server is asked for a service account that is not in the cache: *first*, before any
+    decision; *last*, as the EKS webhook does, if no other source binds it; or *never*.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class IdentityCache:
         ask: Literal["first", "last", "never"] = "first",
         back_off: BackOff | None = None,
     ) -> None:
-        """Raises BadSettings where the list of EKS Pod Identity cannot be where it is said to be."""
+        """Raises BadSettings if the directory of the list of EKS Pod Identity does not exist."""
         self._resolver = resolver
         self._settings = settings
         self._ask = ask
@@ -86,7 +86,7 @@ class IdentityCache:
 
     @property
     def synced(self) -> bool:
-        """Whether every source has been read in full at least once."""
+        """Whether every source has been read completely at least once."""
         return all(reflector.synced.is_set() for reflector in self._reflectors)
 
     @property
@@ -95,7 +95,7 @@ class IdentityCache:
 
     @property
     def connected(self) -> bool:
-        """Whether every source is being followed right now."""
+        """Whether every source is being watched now."""
         return all(reflector.connected for reflector in self._reflectors)
 
     async def wait_synced(self) -> None:
@@ -104,23 +104,23 @@ class IdentityCache:
             await reflector.synced.wait()
 
     def start(self, background: BackgroundTasks) -> None:
-        """Follow all sources until ``background`` is closed."""
+        """Watch all sources until ``background`` is closed."""
         background.run_forever("the watch of service accounts", self.service_accounts.reflector.run())
         if self._config_map is not None:
             background.run_forever("the watch of the ConfigMap", self._config_map.run())
 
     async def read_once(self) -> None:
-        """Read all sources as they are now, for whoever needs no more. Raises KubeError where one cannot be read."""
+        """Read all sources once, instead of watching them. Raises KubeError if one cannot be read."""
         for reflector in self._reflectors:
             await reflector.read_once()
 
     def refresh_files(self) -> None:
-        """Look whether the list of EKS Pod Identity has changed. To be called every second or so."""
+        """Read the list of EKS Pod Identity again if it has changed. Call this about once a second."""
         if self._list is not None and self._list.refresh():
             self._remembered.clear()
 
     def known(self, namespace: str, name: str) -> Identity | Unknown | None:
-        """Return a service account's identity, None where nothing binds it, or UNKNOWN."""
+        """Return a service account's identity, None if it has none, or UNKNOWN if ``find`` must be used."""
         if self._ask == "first" and not self.service_accounts.reflector.connected:
             return UNKNOWN
         key = (namespace, name)
@@ -140,14 +140,14 @@ class IdentityCache:
         return identity
 
     def held(self, namespace: str, name: str) -> Identity | None:
-        """Return a service account's identity as it was last seen, None where it is not held or nothing binds it."""
+        """Return the identity of a cached service account, None if it is not cached or has none."""
         binding = self.service_accounts.get(namespace, name)
         return None if binding is None else self._resolve(namespace, name, binding)
 
     async def find(self, namespace: str, name: str) -> tuple[Identity | None, bool]:
-        """Return a service account's identity, and whether the service account exists, asking where it has to.
+        """Return a service account's identity, and whether the service account exists. Asks the API server if needed.
 
-        Raises LookupFailed where the API server gives no answer within the limit.
+        Raises LookupFailed if the API server does not answer within the limit.
         """
         binding = self.service_accounts.get(namespace, name)
         if binding is None and self._ask != "never":
@@ -160,7 +160,7 @@ class IdentityCache:
             except TimeoutError:
                 raise LookupFailed(
                     f"ConfigMap {CONFIG_MAP} of namespace {self._settings.namespace} has not been read yet.",
-                    next_step="check that the API server answers, and that configmaps may be listed and watched",
+                    next_step="check that the API server answers, and that the webhook may list and watch configmaps",
                 ) from None
         return self._resolve(namespace, name, binding), binding is not None
 
@@ -177,7 +177,7 @@ class IdentityCache:
 
 
 class _ConfigMapFollower:
-    """Follows the one ConfigMap."""
+    """Takes the changes of the one ConfigMap."""
 
     def __init__(self, take: Callable[[Mapping[str, str | None] | None], None]) -> None:
         self._take = take

@@ -1,7 +1,7 @@
-"""The account and region of the EC2 instance that this runs on, from its metadata service.
+"""The account and region of the EC2 instance that the webhook runs on, from the instance metadata service.
 
-Asked only where ``--compose-role-arn`` comes without ``--account-id``: then the roles are in the instance's account.
-https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html
+It is only asked if ``--compose-role-arn`` is used without ``--account-id``: the roles are then in the instance's
+account. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ class _Document(msgspec.Struct, rename="camel"):
 
 
 async def with_account_of_host(settings: WebhookSettings) -> WebhookSettings:
-    """Return the settings with roles of this host's account. Raises BadSettings where it cannot be found out."""
+    """Return the settings with the account of this instance. Raises BadSettings if the metadata service does not
+    answer."""
     injection = dataclasses.replace(settings.injection, role_composition=await account_of_host())
     return dataclasses.replace(settings, injection=injection)
 
 
 async def account_of_host(address: str = ADDRESS) -> RoleComposition:
-    """Return the instance's account and its region's partition. Raises BadSettings where there is no answer."""
+    """Return the instance's account and the partition of its region. Raises BadSettings if there is no answer."""
     try:
         async with httpx2.AsyncClient(base_url=address, timeout=LIMIT_SECONDS, trust_env=False) as http:
             token = await http.put("/latest/api/token", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"})
@@ -43,8 +44,8 @@ async def account_of_host(address: str = ADDRESS) -> RoleComposition:
         document = msgspec.json.decode(answer.content, type=_Document)
     except (httpx2.HTTPError, msgspec.MsgspecError, UnicodeError) as problem:
         raise BadSettings(
-            "--compose-role-arn needs the roles' account, and this host's metadata service does not tell it.",
+            "--compose-role-arn needs the account of the roles, and the metadata service of this host does not answer.",
             got=f"{type(problem).__name__}: {problem}".rstrip(": "),
-            next_step="name the account with --account-id (and --partition outside partition aws)",
+            next_step="set the account with --account-id (and --partition outside the partition aws)",
         ) from problem
     return RoleComposition(document.account_id, partition_of(document.region))

@@ -1,7 +1,7 @@
 """The list of service accounts of EKS Pod Identity: the file of ``--watch-container-credentials-config``.
 
-``{"identities": [{"namespace": "…", "serviceAccount": "…"}]}``: exact pairs, no wildcards. An entry that cannot be read
-is left out and named; all others hold.
+``{"identities": [{"namespace": "…", "serviceAccount": "…"}]}``, without wildcards. A malformed entry is ignored with a
+warning; the others are used.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _log = logging.getLogger(__name__)
 
 
 class PodIdentityFile:
-    """The list in a file, read again when the file changes; no file is an empty list."""
+    """The list in a file, read again when the file changes. A missing file is an empty list."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file. Raises BadSettings where not even its directory exists."""
+        """Read the file. Raises BadSettings if its directory does not exist."""
         if not path.parent.is_dir():
             raise BadSettings(
-                f"The list of EKS Pod Identity cannot be at {path}: there is no such directory.",
+                f"The list of EKS Pod Identity cannot be read from {path}: the directory does not exist.",
                 next_step="correct --watch-container-credentials-config, or mount the directory",
             )
         self.pairs: frozenset[tuple[str, str]] = frozenset()
@@ -34,7 +34,7 @@ class PodIdentityFile:
         self.refresh()
 
     def refresh(self) -> bool:
-        """Read the file again if it changed; return whether the list is another one now. Never raises."""
+        """Read the file again if it changed. Return whether the list changed. Never raises."""
         seen = fingerprint(self._path)
         if seen == self._seen:
             return False
@@ -42,7 +42,7 @@ class PodIdentityFile:
         try:
             content = self._path.read_bytes() if seen is not None else b""
         except OSError as problem:
-            _log.warning("the list of EKS Pod Identity cannot be read, the old one stays: %s", problem)
+            _log.warning("the list of EKS Pod Identity cannot be read, the old one is kept: %s", problem)
             return False
         pairs, warnings = parse_pod_identities(content)
         log_warnings(_log, warnings)
@@ -54,10 +54,10 @@ class PodIdentityFile:
 
 
 def parse_pod_identities(content: bytes) -> tuple[frozenset[tuple[str, str]] | None, list[str]]:
-    """Return the pairs of namespace and service account, and in words every entry that was left out.
+    """Return the pairs of namespace and service account, and a sentence about each entry that is ignored.
 
-    The pairs are None where the content is not such a document at all: the caller keeps those it has. An empty file is
-    an empty list.
+    The pairs are None if the content is not such a document. The caller then keeps those it has. An empty file is an
+    empty list.
     """
     if not content.strip():
         return frozenset(), []
@@ -82,11 +82,11 @@ def parse_pod_identities(content: bytes) -> tuple[frozenset[tuple[str, str]] | N
             pairs.add((namespace, name))
         else:
             warnings.append(
-                f"entry {position} of the list of EKS Pod Identity is skipped: it has no namespace and name"
+                f"entry {position} of the list of EKS Pod Identity is ignored: no namespace and serviceAccount"
             )
     return frozenset(pairs), warnings
 
 
 def _field(document: dict[str, object], lower_name: str) -> object:
-    # Go matches names without regard to case, so files in the field may have any.
+    # Go matches names without regard to case.
     return next((value for name, value in document.items() if name.lower() == lower_name), None)

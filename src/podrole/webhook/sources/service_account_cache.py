@@ -1,9 +1,8 @@
-"""The service accounts of the cluster: held here, so that a review does not wait for the API server.
+"""A cache of the cluster's service accounts, so that a review does not wait for the API server.
 
-Of a service account only what its annotations say is kept, and nothing for one that says nothing but its name. One that
-is not held is asked for once, by all reviews that wait for it together, within a limit: it may have been made a moment
-ago. So is one that is held while the watch is interrupted, as it may have changed; there what is held counts where the
-API server does not answer.
+Only the bindings of the annotations are kept. A service account that is not in the cache may be new: it is looked up
+once for all reviews that wait for it, within a limit. While the watch is interrupted, a cached one may be out of date:
+it is looked up too, and the cached binding is used if the API server does not answer.
 """
 
 from __future__ import annotations
@@ -22,34 +21,34 @@ from podrole.webhook.errors import WebhookError
 from podrole.webhook.identity.binding import Binding
 
 ABSENT_SECONDS = 1.0
-"""How long a service account that does not exist is not asked for again."""
+"""How long the answer counts that a service account does not exist."""
 
 LIVE_SECONDS = 1.0
-"""How long an answer of a live look-up holds, unless the watch tells of the service account before."""
+"""How long the answer of a look-up counts, unless the watch reports a change before."""
 
-SILENT_SECONDS = 5.0
-"""How long an API server that gave no answer is not asked again about service accounts that are held."""
+UNANSWERED_SECONDS = 5.0
+"""After a look-up without an answer, cached service accounts are not looked up again for this time."""
 
 MAX_LIVE = 10_000
-"""Live answers kept at most: names come from whoever may ask, and memory must not grow with them."""
+"""The most answers of look-ups that are kept: anyone who sends reviews can choose the names."""
 
 MAX_AT_ONCE = 16
-"""Live look-ups under way at the same time; others wait their turn, within their limit."""
+"""The most look-ups at the same time. Others wait, within their limit."""
 
 MAX_WAITING = 1_000
-"""Service accounts that are waited for at most: more at once come from nobody who means well."""
+"""The most service accounts that are waited for at the same time. Beyond it a look-up fails at once."""
 
 
 class LookupFailed(WebhookError):
-    """It could not be found out whether a service account exists, and what it says."""
+    """A service account could not be read in time."""
 
     code = "lookup-failed"
 
 
 class ServiceAccountCache:
-    """What every service account of the cluster says.
+    """The bindings of all service accounts.
 
-    ``changed`` is called with namespace and name whenever that may be something else than before.
+    ``changed`` is called with namespace and name when the binding of a service account may have changed.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class ServiceAccountCache:
         self._live: dict[tuple[str, str], tuple[float, Binding | None]] = {}
         self._asking: dict[tuple[str, str], asyncio.Task[Binding | None]] = {}
         self._turns = asyncio.Semaphore(MAX_AT_ONCE)
-        self._silent_until = 0.0
+        self._unanswered_until = 0.0
         self.reflector = Reflector(
             client, "/api/v1/serviceaccounts", self, PartialObject, metadata_only=True, back_off=back_off
         )
@@ -80,25 +79,25 @@ class ServiceAccountCache:
         return sum(map(len, self._held.values()))
 
     def get(self, namespace: str, name: str) -> Binding | None:
-        """Return what a service account says, or None where it is not held."""
+        """Return a service account's binding, None if it is not in the cache."""
         names = self._held.get(namespace)
         return None if names is None else names.get(name)
 
     def snapshot(self) -> dict[str, Binding]:
-        """Return everything held, by ``namespace/name``."""
+        """Return all bindings by ``namespace/name``."""
         return {
             f"{namespace}/{name}": binding for namespace, names in self._held.items() for name, binding in names.items()
         }
 
     async def look_up(self, namespace: str, name: str) -> Binding | None:
-        """Return what a service account says by the API server itself, or None where it does not exist.
+        """Ask the API server for a service account's binding. Returns None if the service account does not exist.
 
-        Raises LookupFailed where the API server gives no answer within the limit.
+        Raises LookupFailed if the API server does not answer within the limit.
         """
         if not is_label(namespace) or not is_subdomain(name):
-            return None  # no service account can be called so, and the name is not put into a path
+            return None  # not a valid name, and so not put into a URL
         if not self.reflector.connected:
-            self.reflector.hurry()  # whoever sends a review is an API server that is there
+            self.reflector.hurry()  # the review shows that an API server is reachable
         key = (namespace, name)
         known = self._live.get(key)
         if known is not None and known[0] > self._now():
@@ -106,7 +105,7 @@ class ServiceAccountCache:
         asking = self._asking.get(key)
         if asking is None:
             if len(self._asking) >= MAX_WAITING:
-                raise LookupFailed(f"Too many service accounts are waited for; {namespace}/{name} is not asked for.")
+                raise LookupFailed(f"Too many service accounts are being looked up; {namespace}/{name} is not.")
             asking = self._asking[key] = asyncio.create_task(self._ask(namespace, name))
             asking.add_done_callback(lambda task: self._asked(key, task))
         done, _ = await asyncio.wait({asking}, timeout=self._limit)
@@ -115,26 +114,26 @@ class ServiceAccountCache:
         return asking.result()
 
     async def current(self, namespace: str, name: str, held: Binding) -> Binding | None:
-        """Return what a service account that is held says now, or None where it is gone; ``held`` where nobody tells.
+        """Return the current binding of a cached service account, None if it no longer exists.
 
-        To be asked while the watch is interrupted: what is held may be out of date.
+        Returns ``held`` if the API server does not answer. For use while the watch is interrupted.
         """
-        if self._silent_until > self._now():
+        if self._unanswered_until > self._now():
             return held
         try:
             return await self.look_up(namespace, name)
         except LookupFailed:
-            self._silent_until = self._now() + SILENT_SECONDS
+            self._unanswered_until = self._now() + UNANSWERED_SECONDS
             return held
 
     async def start_over(self) -> None:
-        """Forget everything and list it anew. Raises KubeError where the API server does not answer."""
+        """Empty the cache and list all service accounts again. Raises KubeError if the API server does not answer."""
         self._held.clear()
         self._live.clear()
         await self.reflector.list_now()
 
     def upsert(self, item: PartialObject, /) -> None:
-        """Take over a service account that the API server tells of."""
+        """Store a service account from the watch."""
         metadata = item.metadata
         # Names repeat: every namespace has its "default".
         name = sys.intern(metadata.name)
@@ -149,7 +148,7 @@ class ServiceAccountCache:
             self._changed(metadata.namespace, name)
 
     def delete(self, namespace: str, name: str, /) -> None:
-        """Forget a service account."""
+        """Remove a service account."""
         self._live.pop((namespace, name), None)
         names = self._held.get(namespace)
         if names is not None and names.pop(name, None) is not None:
@@ -158,7 +157,7 @@ class ServiceAccountCache:
             self._changed(namespace, name)
 
     def retain(self, listed: Mapping[str, AbstractSet[str]], /) -> None:
-        """Forget every service account that a complete list does not have."""
+        """Remove every service account that is not in a complete list."""
         for namespace, names in list(self._held.items()):
             for name in names.keys() - listed.get(namespace, set()):
                 self.delete(namespace, name)
@@ -166,7 +165,7 @@ class ServiceAccountCache:
     async def _ask(self, namespace: str, name: str) -> Binding | None:
         path = path_of("api", "v1", "namespaces", namespace, "serviceaccounts", name)
         try:
-            # Twice the limit of one who waits: who joins late still has his own.
+            # Twice the limit of one review, so that a review that joins late can wait for its own limit.
             async with asyncio.timeout(2 * self._limit), self._turns:
                 item = await self._client.get(path, PartialObject, accept=METADATA)
         except APIRefusal as refusal:
@@ -185,7 +184,7 @@ class ServiceAccountCache:
     def _asked(self, key: tuple[str, str], task: asyncio.Task[Binding | None]) -> None:
         del self._asking[key]
         if not task.cancelled():
-            task.exception()  # whoever waited has it; where nobody waits any more it is of no use
+            task.exception()  # marks it as seen: the reviews that waited have it
 
     def _remember(self, namespace: str, name: str, seconds: float, binding: Binding | None) -> None:
         if len(self._live) >= MAX_LIVE:
@@ -194,7 +193,7 @@ class ServiceAccountCache:
 
     def _too_slow(self, namespace: str, name: str) -> LookupFailed:
         return LookupFailed(
-            f"Service account {namespace}/{name} was not found out about within {self._limit:g} s.",
+            f"Service account {namespace}/{name} could not be read within {self._limit:g} s.",
             next_step="check that the API server answers; the limit is --service-account-lookup-grace-period",
         )
 

@@ -1,6 +1,6 @@
-"""The EKS pod identity webhook's results, bit by bit: ``--compat=strict``.
+"""``--compat=strict``: the answers of the EKS pod identity webhook, byte for byte.
 
-For whoever must compare the two, or has come to rest on an oddity. Three of them are left out, for nobody can rest on
-them: the crash on a ConfigMap entry without a slash or with null, the deaf ear to a mounted ConfigMap's update, and the
-raw pod in the error log.
+It is for comparing the two webhooks, and for users who depend on an oddity. Three oddities are not copied, because
+nobody can depend on them: the crash on a ConfigMap entry without a slash or with null, the ignored update of a mounted
+ConfigMap, and the whole pod in the error log.
 """

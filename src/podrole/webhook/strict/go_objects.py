@@ -154,7 +154,7 @@ CONTAINER = struct(
     tty=BOOL,
 )
 
-# Of the pod itself only what the webhook reads: a fault elsewhere in the pod is not noticed here.
+# Of the pod itself only what the webhook reads: an error elsewhere in the pod is not noticed here.
 POD = struct(
     "v1.Pod",
     metadata=struct(

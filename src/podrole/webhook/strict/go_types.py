@@ -1,7 +1,7 @@
-"""JSON read and written as Go's ``encoding/json`` does through types: what a type does not know is lost.
+"""JSON read and written as Go's ``encoding/json`` does with structs: unknown fields are lost.
 
-Reading keeps the fields that a struct names and canonicalises quantities; writing leaves out what ``omitempty`` leaves
-out, and writes what it does not: an empty struct, a nil pointer without ``omitempty``.
+Reading keeps the fields of the struct and makes quantities canonical. Writing omits what ``omitempty`` omits. Like Go
+it writes an empty struct, and a nil pointer without ``omitempty``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from podrole.kube.quantity import canonical
 
 
 class NotDecodable(ValueError):
-    """What Go's decoder would say of a value that does not fit its type."""
+    """A value that does not fit its type. The message is that of Go's decoder."""
 
 
 @dataclass(frozen=True, slots=True)
 class GoType:
-    """A Go type: how a JSON value is read into it, what it is when nothing is there, and how it is written."""
+    """A Go type: how it is read from JSON, its zero value, and how it is written."""
 
     name: str
     read: Callable[[Any, str], Any]
@@ -72,12 +72,12 @@ INT_OR_STRING = GoType("intstr.IntOrString", _read_int_or_string, lambda: 0)
 
 
 def pointer(to: GoType) -> GoType:
-    """A Go pointer: null where nothing is there, and then left out by ``omitempty``; written even when zero."""
+    """A Go pointer. ``omitempty`` omits it if it is nil, but not if it points to a zero value."""
     return GoType(f"*{to.name}", to.read, lambda: None, lambda value: None if value is None else to.write(value))
 
 
 def slice_of(element: GoType) -> GoType:
-    """A Go slice. A null element is the element type's zero value."""
+    """A Go slice. A null element becomes the zero value of the element type."""
     name = f"[]{element.name}"
 
     def read(value: Any, where: str) -> list[Any]:
@@ -92,7 +92,7 @@ def slice_of(element: GoType) -> GoType:
 
 
 def map_of(element: GoType) -> GoType:
-    """A Go map from strings, written with its keys in order."""
+    """A Go map with string keys, written in the order of the keys."""
     name = f"map[string]{element.name}"
 
     def read(value: Any, where: str) -> dict[str, Any]:
@@ -107,9 +107,9 @@ def map_of(element: GoType) -> GoType:
 
 
 def struct(name: str, /, **fields: GoType | tuple[GoType]) -> GoType:
-    """A Go struct. A field whose type stands in a tuple is always written; any other has ``omitempty``.
+    """A Go struct. A field whose type is in a tuple is always written; the others have ``omitempty``.
 
-    Field names are matched exactly or, as Go does, without regard to case.
+    Names of fields are matched exactly or else, as in Go, without regard to case.
     """
     types = {key: kind[0] if isinstance(kind, tuple) else kind for key, kind in fields.items()}
     always = frozenset(key for key, kind in fields.items() if isinstance(kind, tuple))
@@ -132,7 +132,7 @@ def struct(name: str, /, **fields: GoType | tuple[GoType]) -> GoType:
         result: dict[str, Any] = {}
         for key, kind in types.items():
             item = value[key] if key in value else kind.zero()
-            # omitempty leaves out false, 0, "", nil and what has no elements; never a struct, nor what is pointed to.
+            # omitempty omits false, 0, "", nil and empty lists and maps, but never a struct or the target of a pointer.
             if key in always or key in structs or item or (item is not None and kind.name.startswith("*")):
                 result[key] = kind.write(item)
         return result
@@ -145,7 +145,7 @@ _STRUCTS: set[str] = set()
 
 
 def to_json(value: Any) -> bytes:
-    """Write JSON as Go's ``json.Marshal`` does: no spaces, and ``<``, ``>``, ``&`` and two separators escaped."""
+    """Write JSON as Go's ``json.Marshal`` does: without spaces, with ``<``, ``>``, ``&`` and two separators escaped."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

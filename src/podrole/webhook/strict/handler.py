@@ -1,7 +1,7 @@
-"""A review answered as the EKS webhook does: everything is 200, garbage is a denial, the answer is called text.
+"""Answering a review as the EKS webhook does: always with status 200 and text/plain, a malformed review is denied.
 
 Source: ``Handle`` and ``MutatePod`` in ``pkg/handler/handler.go`` of
-https://github.com/aws/amazon-eks-pod-identity-webhook; texts of Go's decoder are its as far as it has one for the case.
+https://github.com/aws/amazon-eks-pod-identity-webhook. Messages of Go's decoder are copied for the common cases.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class StrictAdmissionHandler:
         self._jitter = jitter
 
     async def review(self, body: bytes, *, required: bool = False) -> HTTPAnswer:  # noqa: ARG002 - as AdmissionHandler has it
-        """Answer one review. The EKS webhook has no pods that must have an identity, so ``required`` means nothing."""
+        """Answer one review. ``required`` has no effect, because the EKS webhook has no such option."""
         try:
             document = msgspec.json.decode(body) if body.strip() else {}
         except UNREADABLE as problem:
@@ -72,7 +72,7 @@ class StrictAdmissionHandler:
         try:
             pod = read_pod(document)
         except (NotDecodable, RecursionError) as problem:
-            # The EKS webhook logs the whole object here, secrets and all.
+            # The EKS webhook logs the whole object here, including secrets.
             _log.error("Could not unmarshal raw object: %s", problem)
             return _refusal(uid, str(problem))
         namespace, name = _text(request, "namespace"), pod.get("spec", {}).get("serviceAccountName", "")
@@ -89,15 +89,15 @@ class StrictAdmissionHandler:
         self._metrics.count("pod_identity_webhook_pod_count", identity.method)
         spec = pod.get("spec", {})
         if len(spec.get("containers") or ()) + len(spec.get("initContainers") or ()) > MAX_CONTAINERS:
-            _log.error("a pod with more than %d containers is let in without an identity", MAX_CONTAINERS)
+            _log.error("a pod with more than %d containers is allowed without an identity", MAX_CONTAINERS)
             return {"uid": uid, "allowed": True}
         patch = mutate(pod, identity, self._settings, jitter=self._jitter())
         return {"uid": uid, "allowed": True, "patch": base64.b64encode(patch).decode(), "patchType": "JSONPatch"}
 
 
-def _answer(asked: dict[str, Any], response: dict[str, Any]) -> HTTPAnswer:
-    """Wrap a response; kind and version are those of the question, whatever they are."""
-    wrapped = {"kind": _text(asked, "kind"), "apiVersion": _text(asked, "apiVersion")}
+def _answer(request_document: dict[str, Any], response: dict[str, Any]) -> HTTPAnswer:
+    """Wrap a response. Kind and version are copied from the request."""
+    wrapped = {"kind": _text(request_document, "kind"), "apiVersion": _text(request_document, "apiVersion")}
     document = {**{name: text for name, text in wrapped.items() if text}, "response": response}
     return HTTPAnswer(200, to_json(document), TEXT)
 

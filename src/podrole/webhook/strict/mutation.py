@@ -1,4 +1,4 @@
-"""The mutation as the EKS webhook does it: whole lists of containers, read and written through Go's structs.
+"""The mutation as in the EKS webhook: whole lists of containers, read and written as Go structs.
 
 Source: ``pkg/handler/handler.go`` of https://github.com/aws/amazon-eks-pod-identity-webhook
 """
@@ -25,15 +25,16 @@ from podrole.webhook.strict.go_types import to_json
 
 
 def read_pod(document: Any) -> dict[str, Any]:
-    """Read a pod as Go would. Raises NotDecodable with Go's words where it could not."""
+    """Read a pod as Go does. Raises NotDecodable with Go's message."""
     pod: dict[str, Any] = POD.zero() if document is None else POD.read(document, "")
     return pod
 
 
 def mutate(pod: dict[str, Any], identity: Identity, settings: InjectionSettings, *, jitter: int = 0) -> bytes:
-    """Return the JSON Patch that the EKS webhook answers with. ``pod`` is what ``read_pod`` returned.
+    """Return the JSON Patch of the EKS webhook's answer. ``pod`` is what ``read_pod`` returned.
 
-    ``jitter`` is taken off an EKS Pod Identity token's lifetime of exactly 86,400 s: 0 to POD_IDENTITY_JITTER.
+    ``jitter`` seconds, 0 to POD_IDENTITY_JITTER, are subtracted from a lifetime of exactly 86,400 s of an EKS Pod
+    Identity token.
     """
     spec = pod.get("spec", {})
     annotations = pod.get("metadata", {}).get("annotations") or {}
@@ -50,17 +51,17 @@ def mutate(pod: dict[str, Any], identity: Identity, settings: InjectionSettings,
     skip = set(first_csv_record(annotations.get(SKIP_CONTAINERS.key(settings.annotation_prefix), "")) or ())
     mount = {"name": volume_name, "readOnly": True, "mountPath": mount_path}
 
-    def given(containers: list[dict[str, Any]] | None) -> list[Any]:
+    def injected(containers: list[dict[str, Any]] | None) -> list[Any]:
         return [
             CONTAINER.write(
                 container
                 if container.get("name", "") in skip
-                else _give(container, credentials, mount, identity, settings)
+                else _inject(container, credentials, mount, identity, settings)
             )
             for container in containers or ()
         ]
 
-    init_containers, containers = given(spec.get("initContainers")), given(spec.get("containers"))
+    init_containers, containers = injected(spec.get("initContainers")), injected(spec.get("containers"))
     operations = _label(pod) if identity.method == "container_credentials" else []
     if all(volume.get("name") != volume_name for volume in spec.get("volumes") or ()):
         token: dict[str, Any] = {"audience": identity.audience} if identity.audience else {}
@@ -76,14 +77,14 @@ def mutate(pod: dict[str, Any], identity: Identity, settings: InjectionSettings,
     return to_json(operations)
 
 
-def _give(
+def _inject(
     container: dict[str, Any],
     credentials: list[tuple[str, str]],
     mount: dict[str, Any],
     identity: Identity,
     settings: InjectionSettings,
 ) -> dict[str, Any]:
-    """Return the container with what it lacks appended."""
+    """Return the container with the missing entries appended."""
     env = list(container.get("env") or ())
     present = {entry.get("name") for entry in env}
     has_credentials = any(name in present for name, _ in credentials)

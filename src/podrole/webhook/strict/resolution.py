@@ -1,4 +1,4 @@
-"""Identity resolution as the EKS webhook does it: its defaults, its wildcard, its way with the ConfigMap.
+"""Identity resolution as in the EKS webhook, with its defaults, its wildcard and its handling of the ConfigMap.
 
 Source: ``pkg/cache/cache.go`` of https://github.com/aws/amazon-eks-pod-identity-webhook
 """
@@ -18,7 +18,7 @@ from podrole.webhook.settings import DEFAULT_TOKEN_EXPIRATION, MIN_TOKEN_EXPIRAT
 
 
 def read_annotations(annotations: Mapping[str, str | None], settings: InjectionSettings) -> Binding:
-    """Read a service account's annotations. Every field is filled: what is absent or not understood is the default."""
+    """Return the binding of a service account's annotations. A missing or malformed value becomes the default."""
     prefix = settings.annotation_prefix
     role = annotations.get(ROLE_ARN.key(prefix))
     if role is not None and settings.role_composition is not None:
@@ -36,7 +36,7 @@ def read_annotations(annotations: Mapping[str, str | None], settings: InjectionS
 
 
 class StrictBindings:
-    """The ConfigMap's entries as they come and go. Only a changed ConfigMap changes them; a deleted one does not."""
+    """The entries of the ConfigMap. An update changes them; deleting the ConfigMap does not."""
 
     def __init__(self, settings: InjectionSettings) -> None:
         self._settings = settings
@@ -44,7 +44,7 @@ class StrictBindings:
         self._previous = ""
 
     def find(self, namespace: str, name: str) -> tuple[str, Binding] | None:
-        """Return the entry of exactly this service account, else of ``*/name``."""
+        """Return the entry for this service account, else the entry ``*/name``, with its key."""
         for key in ((namespace, name), ("*", name)):
             binding = self._entries.get(key)
             if binding is not None:
@@ -52,24 +52,24 @@ class StrictBindings:
         return None
 
     def exact(self, namespace: str, name: str) -> Binding | None:
-        """Return the entry of exactly this service account."""
+        """Return the entry for this service account, without wildcards."""
         return self._entries.get((namespace, name))
 
     def update(self, config: str) -> list[str]:
-        """Take over ``data.config``; return in words what was not understood.
+        """Use this ``data.config``. Return a sentence about each problem.
 
-        Entries are set one by one, then those whose key was there before and is not now are removed, by the first two
-        parts of the key: so replacing ``a/b`` by ``a/b/c`` ends with no entry.
+        First all entries are set, then those are removed whose key is no longer there, by the first two parts of the
+        key. So replacing ``a/b`` by ``a/b/c`` leaves no entry.
         """
         try:
             document = _entries_of(config)
         except ValueError as problem:
-            return [f"the ConfigMap's config is not understood: {problem}"]
+            return [f"the ConfigMap's config is malformed: {problem}"]
         warnings: list[str] = []
         for key, value in document.items():
             parts = key.split("/")
             if len(parts) < 2 or value is None:
-                warnings.append(f"entry {key!r} is skipped")  # where the EKS webhook ends with a panic
+                warnings.append(f"entry {key!r} is ignored")  # the EKS webhook panics here
                 continue
             self._entries[parts[0], parts[1]] = self._binding(value)
         previous, self._previous = self._previous, config
@@ -100,7 +100,7 @@ _FIELD_TYPES: dict[str, type] = {
 
 
 def _entries_of(config: str) -> dict[str, dict[str, Any] | None]:
-    """Decode the JSON object as Go decodes ``map[string]*Entry``; raises ValueError where it could not."""
+    """Decode the JSON object as Go decodes ``map[string]*Entry``. Raises ValueError if Go reports an error."""
     try:
         document = msgspec.json.decode(config)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as problem:
@@ -108,14 +108,14 @@ def _entries_of(config: str) -> dict[str, dict[str, Any] | None]:
     if document is None:
         return {}
     if not isinstance(document, dict):
-        raise ValueError("it is not an object")  # noqa: TRY004 - as a decoder of JSON says it
+        raise ValueError("it is not an object")  # noqa: TRY004 - a malformed document, like the other cases
     entries: dict[str, dict[str, Any] | None] = {}
     for key, value in document.items():
         if value is None:
             entries[key] = None
             continue
         if not isinstance(value, dict):
-            raise ValueError(f"{key!r} is not an object")  # noqa: TRY004 - as above
+            raise ValueError(f"{key!r} is not an object")  # noqa: TRY004 - a malformed document, like the other cases
         fields = {name.lower(): content for name, content in value.items() if content is not None}
         for name, wanted in _FIELD_TYPES.items():
             if name in fields and type(fields[name]) is not wanted:
@@ -132,9 +132,9 @@ def resolve(
     pod_identities: frozenset[tuple[str, str]],
     settings: InjectionSettings,
 ) -> Identity | None:
-    """Return the identity of a service account; ``annotated`` is None where the cache does not know it."""
+    """Return the identity of a service account. ``annotated`` is None if it is not in the cache."""
     if (namespace, name) in pod_identities:
-        # The wildcard is not consulted here, and the flags not where nothing is known.
+        # The EKS webhook ignores the wildcard here, and also the flags if it knows neither annotations nor an entry.
         common = annotated if annotated is not None else bindings.exact(namespace, name)
         return Identity(
             method="container_credentials",

@@ -1,4 +1,4 @@
-"""How a service account comes to its identity in the EKS webhook."""
+"""How the identity of a service account is found in strict mode."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from podrole.webhook.strict import resolution
 
 
 class StrictIdentityResolver:
-    """The EKS webhook's."""
+    """The resolver of the mode ``strict``."""
 
     def __init__(self, settings: InjectionSettings) -> None:
         self._settings = settings
         self._bindings = resolution.StrictBindings(settings)
 
     def read_annotations(self, annotations: Annotations) -> Binding:
-        """Return what a service account's annotations say, defaults filled in."""
+        """Return the binding of a service account's annotations, with defaults."""
         return resolution.read_annotations(annotations, self._settings)
 
     def take_config_map(self, data: Annotations | None) -> list[str]:
-        """Take over the ConfigMap; one that is gone leaves its bindings behind."""
+        """Use the ConfigMap from now on. If it was deleted, the bindings do not change."""
         return [] if data is None else self._bindings.update(data.get(CONFIG_KEY) or "")
 
     def resolve(

@@ -1,7 +1,7 @@
-"""Keeps the webhook's own certificate: the Secret, what this replica serves, and the caBundle that API servers trust.
+"""Keeps the webhook's own certificate up to date: the Secret, the certificate of this replica, and the caBundle.
 
-Every replica runs one. They agree through the API server alone: a Secret is written on the version that was read, and a
-write that comes too late reads again.
+Every replica runs a keeper. They coordinate only through the API server: a keeper writes the version of the Secret that
+it read, and reads again if another replica was faster.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from podrole.kube.reflector import BackOff
 from podrole.webhook.settings import SelfSignedSettings
 from podrole.webhook.tls.self_signed import Material, first_material, next_material, read_material, service_names
 
-LOOK_SECONDS = 10.0
-"""How often the Secret and the webhook configuration are looked at. Much shorter than SPREAD_SECONDS, on which it
-rests that every replica has seen a new authority before anything is signed by it."""
+CHECK_SECONDS = 10.0
+"""How often the Secret and the webhook configuration are checked. It must be much shorter than SPREAD_SECONDS, so that
+every replica has seen a new authority before it signs anything."""
 
 JSON_PATCH = "application/json-patch+json"
 
@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 class CertificateKeeper:
-    """Looks after the certificate that ``context`` serves."""
+    """Keeps the certificate of ``context`` up to date."""
 
     def __init__(
         self,
@@ -59,51 +59,51 @@ class CertificateKeeper:
         self.material: Material | None = None
 
     async def start(self) -> None:
-        """Return once there is a certificate to serve, however long the API server takes."""
+        """Wait until there is a certificate to serve, as long as the API server takes."""
         failures = 0
         while self.material is None:
             try:
-                await self.look()
+                await self.check()
             except KubeError as problem:
                 failures += 1
                 if failures in (1, 10) or failures % 100 == 0:
-                    _log.warning("there is no certificate to serve yet: %s", problem.what)
+                    _log.warning("no certificate to serve yet: %s", problem.what)
                 await asyncio.sleep(BackOff().wait(failures))
 
     async def run(self) -> None:
-        """Look again and again until cancelled."""
+        """Check regularly until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS * random.uniform(0.7, 1))  # noqa: S311 - spread, not secrecy
+            await asyncio.sleep(CHECK_SECONDS * random.uniform(0.7, 1))  # noqa: S311 - spread, not secrecy
             try:
-                await self.look()
+                await self.check()
             except KubeError as problem:
-                _log.warning("the certificate could not be looked after: %s", problem.what)
+                _log.warning("the certificate could not be checked: %s", problem.what)
 
-    async def look(self) -> None:
-        """Take the Secret one step further if it has to go one, serve what it holds, and have API servers trust it.
+    async def check(self) -> None:
+        """Change the Secret if needed, serve its certificate, and put its authorities into the caBundle.
 
-        Raises KubeError where the API server does not let it.
+        Raises KubeError if the API server does not allow it.
         """
         material = await self._agree()
         if material != self.material:
             load_pem_pair(self._context, material.certificate, material.key)
             self.material = material
-            _log.info("the certificate of Secret %s/%s is served", self._namespace, self._settings.secret)
+            _log.info("serving the certificate of Secret %s/%s", self._namespace, self._settings.secret)
         await self._publish(material.bundle)
 
     async def _agree(self) -> Material:
-        """Return what all replicas serve from now on."""
+        """Return the content of the Secret after any change that is needed."""
         while True:
             secret = await self._read_secret()
-            found = read_material((secret or {}).get("data"))
-            if found is None:
-                # The Secret is gone or damaged: what this replica holds is still trusted.
+            current = read_material((secret or {}).get("data"))
+            if current is None:
+                # The Secret was deleted or is damaged: the content that this replica has is still trusted.
                 wanted: Material | None = self.material or first_material(self._names, self._clock())
             else:
-                wanted = next_material(found, self._names, self._clock())
+                wanted = next_material(current, self._names, self._clock())
             if wanted is None:
-                assert found is not None  # noqa: S101 - a next step is missing only where something is there
-                return found
+                assert current is not None  # noqa: S101 - only next_material returns None, and it was called with it
+                return current
             if await self._write_secret(secret, wanted):
                 return wanted
 
@@ -116,7 +116,7 @@ class CertificateKeeper:
             raise
 
     async def _write_secret(self, secret: dict[str, Any] | None, material: Material) -> bool:
-        """Write the Secret on the version that was read; return False where another replica was first."""
+        """Write the version of the Secret that was read. Return False if another replica was faster."""
         metadata = {"name": self._settings.secret, "namespace": self._namespace}
         body = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata}
         try:
@@ -132,12 +132,12 @@ class CertificateKeeper:
         return True
 
     async def _publish(self, bundle: bytes) -> None:
-        """Have every entry of the webhook configuration trust ``bundle``."""
+        """Put ``bundle`` into every entry of the webhook configuration."""
         try:
             configuration = await self._client.get(self._configuration_path, dict[str, Any], accept=JSON)
         except APIRefusal as refusal:
             if refusal.status == 404:
-                _log.info("there is no MutatingWebhookConfiguration %s yet", self._settings.webhook_configuration)
+                _log.info("MutatingWebhookConfiguration %s does not exist yet", self._settings.webhook_configuration)
                 return
             raise
         encoded = base64.b64encode(bundle).decode()
@@ -156,7 +156,7 @@ class CertificateKeeper:
         try:
             await self._client.send("PATCH", self._configuration_path, patch, content_type=JSON_PATCH)
         except APIRefusal as refusal:
-            if refusal.status not in (409, 422):  # it changed meanwhile, and is looked at again
+            if refusal.status not in (409, 422):  # it changed meanwhile, and is checked again
                 raise
         else:
-            _log.info("MutatingWebhookConfiguration %s trusts it now", self._settings.webhook_configuration)
+            _log.info("MutatingWebhookConfiguration %s has the current caBundle", self._settings.webhook_configuration)

@@ -1,4 +1,4 @@
-"""Cipher suites by the names that Go and IANA give them, and what OpenSSL calls them.
+"""Cipher suites: IANA names, which Go uses too, and the names of OpenSSL.
 
 https://pkg.go.dev/crypto/tls#pkg-constants
 """
@@ -31,11 +31,11 @@ _OPENSSL = {
 
 _WITHOUT_EFFECT = frozenset(
     {
-        # TLS 1.3 leaves nothing to choose.
+        # The suites of TLS 1.3 cannot be chosen.
         "TLS_AES_128_GCM_SHA256",
         "TLS_AES_256_GCM_SHA384",
         "TLS_CHACHA20_POLY1305_SHA256",
-        # OpenSSL has dropped these.
+        # OpenSSL no longer has these.
         "TLS_RSA_WITH_RC4_128_SHA",
         "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
         "TLS_ECDHE_RSA_WITH_RC4_128_SHA",
@@ -48,5 +48,5 @@ KNOWN_SUITES = _OPENSSL.keys() | _WITHOUT_EFFECT
 
 
 def openssl_ciphers(suites: Sequence[str]) -> str:
-    """Return OpenSSL's cipher string for IANA names; empty where none of them is a suite of TLS 1.2 that it has."""
+    """Return OpenSSL's cipher string for IANA names, empty if OpenSSL has none of them for TLS 1.2."""
     return ":".join([_OPENSSL[name] for name in suites if name in _OPENSSL])

@@ -1,11 +1,11 @@
-"""The webhook's own certificate authority: what is in its Secret, and what has to change in it as time passes.
+"""The webhook's own certificate authority: the content of its Secret, and when it has to change.
 
-All replicas serve what the Secret holds. Which of them writes does not matter: each works out the same next step from
-the same content, and the API server takes only one writer's.
+All replicas serve the certificate in the Secret. Any replica may write it: from the same content each computes the same
+next step, and the API server accepts only one writer.
 
-Nothing that is trusted is dropped before nothing rests on it. A serving certificate is renewed under the same
-authority. An authority that nears its end is succeeded in three steps: both are trusted; once API servers and replicas
-have had time to learn that, the successor signs the serving certificate; the old one goes when it has expired.
+An authority stays trusted as long as a certificate depends on it. The serving certificate is renewed by the same
+authority. Before an authority expires, it is replaced in three steps: first both are trusted; when API servers and
+replicas have had time to learn the new one, it signs the serving certificate; the old one is removed after it expired.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ from podrole.base.certificates import Authority
 AUTHORITY_DAYS = 3_650
 SERVING_DAYS = 90
 RENEW_SERVING_DAYS = 30
-"""A serving certificate is renewed when less than this is left of it."""
+"""A serving certificate is renewed when it expires in less than this."""
 
-SUCCEED_AUTHORITY_DAYS = 365
-"""An authority is succeeded when less than this is left of it."""
+REPLACE_AUTHORITY_DAYS = 365
+"""An authority is replaced when it expires in less than this."""
 
 SPREAD_SECONDS = 600.0
-"""How long API servers and replicas are given to learn of a new authority before anything is signed by it."""
+"""A new authority signs nothing for this time, in which API servers and replicas learn to trust it."""
 
 _DAY = 86_400.0
 _KEYS = ("ca.crt", "ca.key", "tls.crt", "tls.key")
 _SINCE = "podrole-authority-since"
-"""The key of the Secret that says when the newest authority came, in epoch seconds."""
+"""The key of the Secret with the time at which the newest authority was created, in epoch seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What the Secret holds, all PEM. ``bundle`` is every authority that is trusted, the one that signs first."""
+    """The content of the Secret, PEM. ``bundle`` has all trusted authorities; the first one signs."""
 
     bundle: bytes
     authority_key: bytes
     certificate: bytes
     key: bytes
     since: int
-    """When the first authority of the bundle came, in whole epoch seconds."""
+    """When the first authority of the bundle was created, in epoch seconds."""
 
     def data(self) -> dict[str, str]:
         """Return the Secret's ``data``."""
@@ -59,7 +59,7 @@ class Material:
 
 
 def read_material(data: Mapping[str, Any] | None) -> Material | None:
-    """Read a Secret's ``data``; None where it is not all there, or cannot be used."""
+    """Read a Secret's ``data``. Returns None if it is incomplete or cannot be used."""
     try:
         values = [base64.b64decode((data or {})[name], validate=True) for name in _KEYS]
         since = int(base64.b64decode((data or {}).get(_SINCE) or "MA=="))
@@ -74,7 +74,7 @@ def read_material(data: Mapping[str, Any] | None) -> Material | None:
 
 
 def first_material(names: Sequence[str], now: float) -> Material:
-    """Make an authority and a serving certificate for ``names``. ``now`` is epoch seconds."""
+    """Create an authority and a serving certificate for ``names``. ``now`` is in epoch seconds."""
     authority = Authority.create("podrole webhook", now=now, days=AUTHORITY_DAYS)
     certificate = authority.issue(names, now=now, days=SERVING_DAYS)
     return Material(
@@ -83,12 +83,12 @@ def first_material(names: Sequence[str], now: float) -> Material:
 
 
 def next_material(material: Material, names: Sequence[str], now: float) -> Material | None:
-    """Return what the Secret should hold instead, or None where all is well for now."""
+    """Return the new content of the Secret, None if nothing has to change now."""
     authorities = x509.load_pem_x509_certificates(material.bundle)
     signing, *others = authorities
     if _days_left(signing, now) <= 0:
-        return first_material(names, now)  # nobody renewed it for a year: nothing here is trusted by anyone
-    if _days_left(signing, now) < SUCCEED_AUTHORITY_DAYS and material.since + SPREAD_SECONDS <= now:
+        return first_material(names, now)  # it was not renewed for a year, and nothing is trusted any more
+    if _days_left(signing, now) < REPLACE_AUTHORITY_DAYS and material.since + SPREAD_SECONDS <= now:
         successor = Authority.create("podrole webhook", now=now, days=AUTHORITY_DAYS)
         return _with(
             material, bundle=successor.certificate_pem + material.bundle, key=successor.key_pem, since=int(now)
@@ -98,7 +98,7 @@ def next_material(material: Material, names: Sequence[str], now: float) -> Mater
     leaf = x509.load_pem_x509_certificates(material.certificate)[0]
     signed_by_others = any(_signed(leaf, other) for other in unexpired)
     if signed_by_others and material.since + SPREAD_SECONDS > now:
-        usable = True  # the successor is not known everywhere yet
+        usable = True  # the new authority is not known everywhere yet
     else:
         usable = _signed(leaf, signing) and _days_left(leaf, now) >= RENEW_SERVING_DAYS and _names(leaf) == set(names)
     if usable:
@@ -118,7 +118,7 @@ def _with(material: Material, *, bundle: bytes, key: bytes | None = None, since:
 
 
 def service_names(service: str, namespace: str) -> list[str]:
-    """Return the names by which a Service is called, the one that the API server uses first."""
+    """Return the DNS names of a Service. The first one is used by the API server."""
     base = f"{service}.{namespace}"
     return [f"{base}.svc", base, service, f"{base}.svc.cluster.local"]
 

@@ -1,7 +1,7 @@
-"""The serving certificate: loaded from files, and loaded again when they change.
+"""The serving certificate, loaded from files and loaded again when they change.
 
-A file that is being replaced is never half seen: certificate and key are read, tried together, and only then taken. A
-pair that does not fit leaves the old one in place. Only new connections see the new one; those that are open go on.
+Certificate and key are read and checked together before they are used, so a half-written file does no harm. If they do
+not match, the old pair stays in use. A new pair is used for new connections; open ones continue.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 def server_context(serving: ServingSettings) -> ssl.SSLContext:
-    """Return a context of the versions and suites asked for, without a certificate. Raises BadSettings."""
+    """Return a TLS context with the versions and suites of the settings, without a certificate. Raises BadSettings."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3 if serving.tls_min_version == "1.3" else ssl.TLSVersion.TLSv1_2
     if serving.tls_cipher_suites:
@@ -28,18 +28,18 @@ def server_context(serving: ServingSettings) -> ssl.SSLContext:
             context.set_ciphers(openssl_ciphers(serving.tls_cipher_suites))
         except ssl.SSLError as problem:
             raise BadSettings(
-                "None of the cipher suites asked for is offered here.",
+                "OpenSSL supports none of the cipher suites.",
                 got=", ".join(serving.tls_cipher_suites),
-                next_step="leave --tls-cipher-suites out, or name a suite of TLS 1.2 with forward secrecy",
+                next_step="remove --tls-cipher-suites, or name a suite of TLS 1.2 with forward secrecy",
             ) from problem
     return context
 
 
 class ServingCertificate:
-    """A server context whose certificate follows two files."""
+    """A TLS context with the certificate and key of two files."""
 
     def __init__(self, context: ssl.SSLContext, certificate: Path, key: Path) -> None:
-        """Load the pair. Raises BadSettings where it cannot be used."""
+        """Load the pair. Raises BadSettings if it cannot be used."""
         self.context = context
         self._certificate = certificate
         self._key = key
@@ -54,16 +54,16 @@ class ServingCertificate:
             ) from problem
 
     def refresh(self) -> bool:
-        """Load the pair again if either file changed; return whether a new one is in use now. Never raises."""
+        """Load the pair again if a file changed. Return whether a new pair is in use. Never raises."""
         seen = self._fingerprint()
         if seen in (self._seen, self._refused):
             return False
         try:
             self._load()
         except (OSError, ValueError) as problem:
-            # Perhaps only one of the two is written so far: the next change is looked at again.
+            # Perhaps only one of the two files is written yet. The next change is tried again.
             self._refused = seen
-            _log.warning("the serving certificate changed but cannot be used yet, the old one stays: %s", problem)
+            _log.warning("the changed serving certificate cannot be used yet, the old one stays: %s", problem)
             return False
         self._seen = seen
         _log.info("the serving certificate was loaded again")
@@ -71,7 +71,7 @@ class ServingCertificate:
 
     def _load(self) -> None:
         certificate, key = self._certificate.read_bytes(), self._key.read_bytes()
-        # A pair that does not fit would leave the context without a key: it is tried on another one first.
+        # A pair that does not match would leave the context without a key, so it is tried on another context first.
         load_pem_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certificate, key)
         load_pem_pair(self.context, certificate, key)
 
