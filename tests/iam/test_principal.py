@@ -144,6 +144,20 @@ def test_a_role_asked_about_without_session_is_its_role(policy: Any) -> None:
     assert grant(policy, {"NotPrincipal": {"AWS": [ROLE_ARN, HERE]}}, role) is Grant.NONE
 
 
+def test_a_role_without_session_may_be_listed_by_its_unique_id(policy: Any) -> None:
+    role = Principal(PrincipalType.ASSUMED_ROLE, HERE, ROLE_ARN, ROLE_ID, ROLE_ARN, ROLE_ID)
+    assert grant(policy, {"Principal": {"AWS": ROLE_ID}}, role) is Grant.ROLE
+    assert grant(policy, {"NotPrincipal": {"AWS": [ROLE_ID, HERE]}}, role) is Grant.NONE
+    assert grant(policy, {"NotPrincipal": {"AWS": [HERE]}}, role) is Grant.CALLER
+
+
+def test_a_user_that_the_root_user_federated_has_no_iam_user_behind_it(policy: Any) -> None:
+    federated = Principal(PrincipalType.FEDERATED_USER, HERE, FEDERATED_ARN, f"{HERE}:carol")
+    assert grant(policy, {"NotPrincipal": {"AWS": [FEDERATED_ARN, HERE]}}, federated) is Grant.NONE
+    assert grant(policy, {"NotPrincipal": {"AWS": [HERE]}}, federated) is Grant.CALLER
+    assert grant(policy, {"Principal": {"AWS": USER.arn}}, federated) is Grant.NONE
+
+
 def test_a_recreated_role_is_another_one(policy: Any) -> None:
     recreated = Principal(PrincipalType.ASSUMED_ROLE, HERE, SESSION_ARN, "AROANEW:pod-1", ROLE_ARN, "AROANEW")
     assert grant(policy, {"Principal": {"AWS": ROLE_ID}}, recreated) is Grant.NONE

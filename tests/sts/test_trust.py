@@ -138,3 +138,7 @@ def test_a_missing_role_and_one_that_cannot_be_read_are_refused_in_the_same_word
         unreadable.message,
         unreadable.step,
     )
+
+
+def test_a_candidate_does_not_show_its_context() -> None:
+    assert "secret" not in repr(Candidate(SERVICE, {"sts:ExternalId": "secret"}))
