@@ -38,7 +38,10 @@ class TokenFault(StrEnum):
 
 
 class TokenRefused(OIDCError):
-    """The token is refused. ``claim`` names the claim at fault where one is."""
+    """The token is refused. ``claim`` names the claim at fault, if there is one.
+
+    ``seconds`` is the expiry of an expired token (epoch seconds), and the age of a token that is too old.
+    """
 
     code = "token-refused"
 
@@ -52,11 +55,13 @@ class TokenRefused(OIDCError):
         expected: str | None = None,
         next_step: str | None = None,
         thumbprint: str | None = None,
+        seconds: int = 0,
     ) -> None:
         super().__init__(what, got=got, expected=expected, next_step=next_step)
         self.fault = fault
         self.thumbprint = thumbprint
         self.claim = claim
+        self.seconds = seconds
 
 
 class KeysFault(StrEnum):

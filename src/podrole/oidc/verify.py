@@ -75,6 +75,7 @@ def verify_times(claims: SignedClaims, *, now: float, times: TimeRules) -> Verif
             claim="exp",
             got=f"exp {claims.expires_at}",
             expected=f"at least {seconds - times.expiry_leeway} (now {seconds}, leeway {times.expiry_leeway} s)",
+            seconds=claims.expires_at,
         )
     if times.max_age is not None and seconds - claims.issued_at > times.max_age:
         raise TokenRefused(
@@ -83,6 +84,7 @@ def verify_times(claims: SignedClaims, *, now: float, times: TimeRules) -> Verif
             claim="iat",
             got=f"{seconds - claims.issued_at} s old",
             expected=f"at most {times.max_age} s",
+            seconds=seconds - claims.issued_at,
         )
     for name, moment in (("iat", claims.issued_at), ("nbf", claims.not_before)):
         if moment is not None and moment > seconds + times.future_leeway:

@@ -296,12 +296,11 @@ def _refused(refused: TokenRefused, now: float) -> Denied:
         TokenFault.NOT_YET_VALID: Step.TIME,
     }.get(refused.fault, Step.CLAIMS)
     if refused.fault is TokenFault.EXPIRED:
-        expiry = int((refused.got or "exp 0").removeprefix("exp "))
         return denied(
             step,
             "ExpiredTokenException",
             f"The token included in the request is expired: current date/time {_date_time(now)} must be before the "
-            f"expiration date/time {_date_time(expiry)}.",
+            f"expiration date/time {_date_time(refused.seconds)}.",
             refused.what,
             got=refused.got,
             expected=refused.expected,

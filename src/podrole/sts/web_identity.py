@@ -257,11 +257,12 @@ def _token_denied(refused: TokenRefused, now: float) -> Denied:
             step, message = Step.SIGNATURE, "Token signature invalid"
         case TokenFault.EXPIRED:
             step, code = Step.TIME, "ExpiredTokenException"
-            expiry = (refused.got or "").removeprefix("exp ")
-            message = f"Token expired: current date/time {int(now)} must be before the expiration date/time {expiry}"
+            message = (
+                f"Token expired: current date/time {int(now)} must be before the expiration date/time {refused.seconds}"
+            )
         case TokenFault.TOO_OLD:
             step, code = Step.TIME, "ExpiredTokenException"
-            message = f"Token too old: {(refused.got or '').removesuffix(' s old')}"
+            message = f"Token too old: {refused.seconds}"
         case TokenFault.NOT_YET_VALID:
             step, message = Step.TIME, "Token issued in the future."
     return denied(
