@@ -81,7 +81,7 @@ def test_events_name_caller_action_and_outcome(world: RunningWorld) -> None:
     assert any(" allowed iam:ListRoles by arn:aws:iam::444455556666:user/admin" in line for line in lines)
     (refused,) = podrole("events", "--refused", "--last", "1", cwd=world.directory).stdout.splitlines()
     assert " refused sts:AssumeRoleWithWebIdentity on arn:aws:iam::444455556666:role/nobody" in refused
-    assert "InvalidIdentityToken: The token is no valid JWT." in refused
+    assert "InvalidIdentityToken: The token is not a valid JWT." in refused
     assert "not-a-token" not in refused
 
 

@@ -98,7 +98,7 @@ def test_a_trust_policy_is_a_resource_policy(tmp_path: Path, capsys: pytest.Capt
         ('{"id": "1"}\n{"id": "2", }', "line 2"),
         (json.dumps({"id": "x"}), "case x: request is missing or is not a JSON object"),
         (json.dumps(case(request={"principal": None})), "request.principal must be a non-empty string"),
-        (json.dumps(case(request={"principal": "nobody"})), "This names no caller."),
+        (json.dumps(case(request={"principal": "nobody"})), "This is not a principal."),
         (json.dumps(case(request={"action": "s3:*"})), "The action asked for is not one action."),
         (json.dumps(case(request={"context": {"a": {}}})), "the value of a must be a string"),
         (json.dumps(case(request={"resource_account": "1"})), "account id of 12 digits"),

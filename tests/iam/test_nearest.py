@@ -372,7 +372,7 @@ def test_not_principal_names_what_is_not_listed(policy: Any) -> None:
     request = Request(USER, "s3:GetObject", "arn:aws:s3:::b/k")
     for boundaries, note in (
         (None, f"not listed: {HERE}"),
-        ((), "NotPrincipal spares nobody who has a permissions boundary"),
+        ((), "NotPrincipal does not exempt a principal that has a permissions boundary"),
     ):
         policies = PolicySet(resource=policy(deny, kind=PolicyKind.RESOURCE), boundaries=boundaries)
         assert note in hints(explain(request, policies, evaluate(request, policies)))

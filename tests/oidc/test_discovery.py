@@ -105,7 +105,7 @@ async def test_a_discovery_document_that_lies_is_refused(
 async def test_a_discovery_document_without_an_https_address_is_named_as_the_cause(issuer: FakeIssuer) -> None:
     issuer.document = discovery_document(ISSUER, f"http://{HOST}/keys", [])
     what = (await fault_of(issuer)).what
-    assert what == f"The discovery document at {discovery_url(ISSUER)} names no https address for its keys."
+    assert what == f"The discovery document at {discovery_url(ISSUER)} has no https address for the keys."
 
 
 def test_both_documents_must_come_within_five_seconds() -> None:

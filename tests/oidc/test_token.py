@@ -189,7 +189,7 @@ def test_an_audience_may_be_a_string() -> None:
         (token({**GOOD_HEADER, "kid": 7}, CLAIMS), "kid an integer"),
         (token([], CLAIMS), "a list"),
         (token(GOOD_HEADER, b'{"iss": 1, "iss": 2}'), "a member appears twice"),
-        (token(GOOD_HEADER, b'{"iss": NaN}'), "NaN is no JSON number"),
+        (token(GOOD_HEADER, b'{"iss": NaN}'), "NaN is not a JSON number"),
         (token(GOOD_HEADER, b"{"), None),
     ],
 )

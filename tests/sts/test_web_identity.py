@@ -328,6 +328,10 @@ async def test_a_denial_tells_what_was_known_and_which_checks_had_held() -> None
     [
         (Step.PARAMETERS, {"sub": None}, {"RoleArn": "x" * 20}),
         (Step.CLAIMS, {"sub": None, "aud": "third"}, {}),
+        (Step.CLAIMS, {TAGS_CLAIM: "text", "iss": "https://other.example.com"}, {}),
+        (Step.CLAIMS, {SOURCE_IDENTITY_CLAIM: "a b", "iss": "https://other.example.com"}, {}),
+        (Step.CLAIMS, {"email": 7, "iss": "https://other.example.com"}, {}),
+        (Step.PROVIDER, {"iss": "https://other.example.com", "aud": "third"}, {}),
         (Step.AUDIENCE, {"aud": "third", "exp": NOW - 301}, {}),
         (Step.TIME, {"exp": NOW - 301}, {"RoleArn": f"{ROLE_ARN}s"}),
         (Step.TRUST, {}, {"RoleArn": f"{ROLE_ARN}s", "DurationSeconds": "3601"}),
@@ -344,7 +348,7 @@ async def test_a_role_whose_trust_policy_cannot_be_read_trusts_nobody() -> None:
     directory = accounts(allow("sts:AssumeRoleWithWebIdentity"))
     denial = await denial_of(directory=directory)
     assert (denial.step, denial.message) == (Step.TRUST, NOT_AUTHORIZED)
-    assert "is not one that AWS takes" in denial.why
+    assert "is not accepted by AWS" in denial.why
 
 
 async def test_sessions_at_the_limits_of_the_role_and_of_time_are_granted() -> None:

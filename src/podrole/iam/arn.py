@@ -82,7 +82,7 @@ class ARN:
         """The role's name and the session's name of an assumed-role ARN."""
         if not self.is_assumed_role:
             raise InvalidARN(
-                "This ARN names no role session.",
+                "This ARN is not the ARN of a role session.",
                 got=repr(str(self)),
                 expected="arn:…:sts::ACCOUNT:assumed-role/ROLE/SESSION",
             )
@@ -94,7 +94,7 @@ class ARN:
         """The issuer without its scheme, of an OIDC provider's ARN: the prefix of its condition keys."""
         if not self.is_oidc_provider:
             raise InvalidARN(
-                "This ARN names no OIDC provider.",
+                "This ARN is not the ARN of an OIDC provider.",
                 got=repr(str(self)),
                 expected="arn:…:iam::ACCOUNT:oidc-provider/HOST[/PATH]",
             )
@@ -139,6 +139,8 @@ def assumed_role_arn(role_arn: str, session_name: str) -> str:
     role = parse_arn(role_arn)
     if not role.is_role:
         raise InvalidARN(
-            "This ARN names no IAM role.", got=repr(role_arn), expected="arn:…:iam::ACCOUNT:role/[PATH/]NAME"
+            "This ARN is not the ARN of an IAM role.",
+            got=repr(role_arn),
+            expected="arn:…:iam::ACCOUNT:role/[PATH/]NAME",
         )
     return f"arn:{role.partition}:sts::{role.account}:assumed-role/{role.name}/{session_name}"

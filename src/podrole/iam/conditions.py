@@ -86,7 +86,7 @@ class Condition:
         )
 
     def found(self, facts: Facts) -> tuple[str, ...] | None:
-        """Return the request's values of the key, ``None`` where it has none."""
+        """Return the request's values of the key, ``None`` if the request does not have the key."""
         return facts.context.get(self._key)
 
     def holds(self, facts: Facts) -> bool:

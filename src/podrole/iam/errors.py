@@ -4,14 +4,14 @@
 
     PodroleError
     └── IAMError
-        ├── InvalidARN                 a text that should be an ARN is none
+        ├── InvalidARN                 a text is not an ARN
         ├── InvalidRequest             a question that cannot be asked
         └── PolicyError                a document that AWS would not take, with AWS's code, status and message
             ├── MalformedPolicyDocument    400
             ├── PolicyNotPrintable         400 ValidationError
             └── PolicyTooLarge             409 LimitExceeded; over the API's own maximum 400 ValidationError
 
-A decision that says no is none of these: it is a :class:`podrole.iam.evaluate.Decision`.
+A denied request is not an error: it is a :class:`podrole.iam.evaluate.Decision`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class IAMError(PodroleError):
 
 
 class InvalidARN(IAMError):
-    """A text that should be an ARN is none."""
+    """A text is not an ARN."""
 
     code = "iam.invalid_arn"
 

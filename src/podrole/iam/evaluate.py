@@ -51,7 +51,7 @@ class PolicySet:
     ``None`` means that there is no such limit: no boundary is set, no session policy was passed, the account is in no
     organization (or is its management account), no VPC endpoint is on the way. An empty tuple of policies is a limit
     that nothing passes. ``scps`` and ``rcps`` are levels from the root to the account, each with the policies
-    attached there; an RCP level always has RCPFullAWSAccess, whether listed or not, since AWS lets nobody detach it.
+    attached there; an RCP level always has RCPFullAWSAccess, listed or not: it cannot be detached.
     ``rcps`` belongs in here only for a service that supports RCPs. Each policy must have been compiled as the kind of
     its place, where identity, boundary and session are one: a managed policy may stand in all three.
     """

@@ -198,7 +198,7 @@ def _notes(statement: Statement, facts: Facts) -> Iterator[str]:
     principal = statement.principal
     if principal is not None and principal.negated:
         if facts.has_boundary and facts.principal.has_account:
-            yield "NotPrincipal spares nobody who has a permissions boundary"
+            yield "NotPrincipal does not exempt a principal that has a permissions boundary"
         elif unlisted := principal.unlisted(facts.principal):
             yield f"NotPrincipal spares only who is listed whole; not listed: {', '.join(unlisted)}"
     yield from (note for condition in statement.conditions if (note := vacuous(condition, facts)))

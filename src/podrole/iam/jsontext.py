@@ -82,7 +82,7 @@ def read(text: str) -> Any:
             raise InvalidJSON(f"the member {one.member!r} is given twice", locate(text, where, member=True), where)
         for word in one if isinstance(one, dict) else (one,):
             if isinstance(word, str) and _SURROGATE.search(word):
-                raise InvalidJSON("a lone surrogate is no character", locate(text, _path(link)), _path(link))
+                raise InvalidJSON("a lone surrogate is not a character", locate(text, _path(link)), _path(link))
     return value
 
 

@@ -47,7 +47,7 @@ class Statement:
     resources: ResourceElement | None
     """``None`` where the kind of policy has no such element, or a resource policy leaves it out: its own resource."""
     principal: PrincipalElement | None
-    """``None`` where the kind of policy has no such element: whoever it is attached to."""
+    """``None`` if the kind of policy has no such element: then it means whom the policy is attached to."""
     conditions: tuple[Condition, ...]
 
     def applies(self, facts: Facts) -> bool:
@@ -111,7 +111,7 @@ class Policy:
         return None
 
     def allowing(self, facts: Facts) -> Statement | None:
-        """Return the first Allow that applies. It is no grant while a Deny applies too."""
+        """Return the first Allow that applies. It grants nothing if a Deny applies too."""
         for statement in self._about(facts)[1]:
             if statement.applies_beyond_action(facts):
                 return statement

@@ -50,7 +50,7 @@ class Principal:
     @property
     def is_service_linked_role(self) -> bool:
         """Whether this is a session of a service-linked role, which no SCP and no RCP limits."""
-        # From the fifth colon on: a path may hold colons, and whoever names a role could write one that looks the part.
+        # From the fifth colon on: a path may hold colons, so another role's name could look like this.
         return self.role_arn.split(":", 5)[-1].startswith("role/aws-service-role/")
 
     def __str__(self) -> str:
@@ -103,7 +103,7 @@ def principal_of(text: str) -> Principal:
 
 def _no_principal(text: str) -> InvalidRequest:
     return InvalidRequest(
-        "This names no caller.",
+        "This is not a principal.",
         got=repr(text),
         expected="the ARN of a user, role, role session, federated user, account root or identity provider; "
         "a service as x.amazonaws.com; or anonymous",

@@ -1,7 +1,7 @@
 """Reading the Principal and NotPrincipal elements of a document.
 
 Source: AWS, "AWS JSON policy elements: Principal". That a user or role exists is for the caller to check, and so is the
-replacement of its ARN by its unique id; of an identity provider nobody checks it.
+replacement of its ARN by its unique id; of an identity provider it is not checked.
 """
 
 from __future__ import annotations

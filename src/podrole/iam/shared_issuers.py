@@ -3,7 +3,7 @@
 Since 2025 IAM refuses to store a trust policy that would let in every tenant of such an issuer. Issuers of EKS clusters
 are not among them: each is one cluster's own. Roles that were stored before keep working, so this is no part of
 reading a policy: call it where one is written. AWS's list is longer than this one, and its message is not known; the
-text here is ours.
+text here is podrole's.
 
 Source: AWS, "Identity-provider controls for shared OIDC providers".
 """

@@ -1,7 +1,7 @@
 """The typed values of conditions, read from text: numbers, times, addresses, booleans, bytes.
 
-Each function returns ``None`` for a text that is not of its type; what that means for a condition is the operator's
-affair.
+Each function returns ``None`` for a text that is not of its type; what that means for a condition is decided by the
+operator.
 """
 
 from __future__ import annotations

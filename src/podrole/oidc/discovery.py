@@ -37,7 +37,7 @@ async def fetch_keys(
             if named != issuer:
                 raise KeysUnavailable(
                     KeysFault.OTHER_ISSUER,
-                    f"The discovery document at {url} is another issuer's.",
+                    f"The discovery document at {url} names another issuer.",
                     got=repr(named) if isinstance(named, str) else "no issuer",
                     expected=repr(issuer),
                     next_step="the names must be equal to the last character: mind a trailing slash or a port",
@@ -45,7 +45,7 @@ async def fetch_keys(
             if not isinstance(jwks_uri, str) or not jwks_uri.startswith("https://"):
                 raise KeysUnavailable(
                     KeysFault.NOT_HTTPS,
-                    f"The discovery document at {url} names no https address for its keys.",
+                    f"The discovery document at {url} has no https address for the keys.",
                     got=f"jwks_uri {jwks_uri!r}" if isinstance(jwks_uri, str) else "no jwks_uri",
                     expected="https://…",
                 )
@@ -53,7 +53,7 @@ async def fetch_keys(
     except TimeoutError:
         raise KeysUnavailable(
             KeysFault.TIMEOUT,
-            f"The documents of {issuer} did not come in time.",
+            f"The issuer {issuer} did not send its documents in time.",
             expected=f"discovery document and keys within {limit_seconds:g} s",
         ) from None
 
@@ -64,5 +64,5 @@ def _json(body: bytes, url: str) -> dict[str, object]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise KeysUnavailable(KeysFault.MALFORMED, f"The document at {url} is no JSON object.")
+        raise KeysUnavailable(KeysFault.MALFORMED, f"The document at {url} is not a JSON object.")
     return document

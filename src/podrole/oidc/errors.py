@@ -3,8 +3,8 @@
 ::
 
     OIDCError
-    ├── TokenRefused      the token itself says no: its shape, a claim, its signature, its time
-    └── KeysUnavailable   the issuer's keys could not be had, so nothing can be said of the token
+    ├── TokenRefused      the token is refused: its form, a claim, its signature or its time
+    └── KeysUnavailable   the issuer's keys could not be fetched, so the token could not be checked
 
 The two stay apart everywhere: a check that said no is not a check that could not run.
 """
@@ -65,7 +65,7 @@ class TokenRefused(OIDCError):
 
 
 class KeysFault(StrEnum):
-    """Why an issuer's keys cannot be had."""
+    """Why an issuer's keys could not be fetched."""
 
     UNREACHABLE = "unreachable"
     TIMEOUT = "timeout"

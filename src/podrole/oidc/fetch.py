@@ -1,9 +1,9 @@
-"""One HTTPS GET to an issuer, as distrustful as STS: no redirect, no plain HTTP, bounded in size.
+"""Fetches a document from an issuer as STS does: over HTTPS only, without redirects, bounded in size.
 
 Trust, as IAM does it
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_create_oidc_verify-thumbprint.html): the system's
-authorities first; only where they do not vouch for the server is the chain that it serves compared with the provider's
-thumbprints, and then everything else (names, dates, signatures) is verified against that very certificate.
+authorities first. If they do not vouch for the server, the last certificate that it sends is compared with the
+provider's thumbprints, and then everything else (names, dates, signatures) is verified against that certificate.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Fetcher:
                 KeysFault.UNREACHABLE,
                 f"{host} cannot be reached: {problem.__class__.__name__}.",
                 got=repr(url),
-                next_step="check that the issuer's address answers from outside the cluster",
+                next_step="check that the issuer's address can be reached from outside the cluster",
             ) from None
 
     async def served_thumbprint(self, url: str) -> str:
@@ -97,10 +97,10 @@ class Fetcher:
         if found not in {thumbprint.lower() for thumbprint in thumbprints}:
             raise KeysUnavailable(
                 KeysFault.THUMBPRINT,
-                f"No authority of the system vouches for {host} ({untrusted.verify_message}), "
-                "and the last certificate that it serves is not one that the provider lists.",
+                f"This system does not trust the certificate of {host} ({untrusted.verify_message}), "
+                "and the provider does not list the thumbprint of the last certificate that it sends.",
                 got=f"thumbprint {found}",
-                expected="one of " + (", ".join(thumbprints) or "none: the provider lists no thumbprint"),
+                expected="one of " + (", ".join(thumbprints) or "nothing: the provider lists no thumbprint"),
                 next_step=f"aws iam update-open-id-connect-provider-thumbprint … --thumbprint-list {found}",
                 thumbprint=found,
             ) from None
@@ -108,11 +108,11 @@ class Fetcher:
 
 
 def _place(url: str) -> tuple[str, int]:
-    """Return host and port of an https URL. An address that could be read in two ways is refused, whoever wrote it."""
+    """Return host and port of an https URL. Refuses an address that could be read in two ways."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError:  # a port that is no number, brackets that do not match
+    except ValueError:  # a port that is not a number, brackets that do not match
         host = port = None
     # A label of another length cannot be encoded for the server's certificate (RFC 1035 2.3.4).
     named = host is not None and len(host) <= 253 and all(0 < len(label) <= 63 for label in host.split("."))

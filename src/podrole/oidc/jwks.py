@@ -31,21 +31,21 @@ def parse_jwks(document: object, *, where: str) -> Keys:
     """
     if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
         raise KeysUnavailable(
-            KeysFault.MALFORMED, f"The keys at {where} are no JWK Set.", expected='an object with a list "keys"'
+            KeysFault.MALFORMED, f"The keys at {where} are not a JWK Set.", expected='an object with a list "keys"'
         )
     entries = [entry for entry in document["keys"] if isinstance(entry, dict)]
     if any(_PRIVATE_MEMBERS & entry.keys() for entry in entries):
         raise KeysUnavailable(
             KeysFault.PRIVATE_KEY,
             f"The keys at {where} contain private key material.",
-            next_step="publish the public halves only, and replace these keys: they are no secret any more",
+            next_step="publish the public halves only, and replace these keys: they are not secret any more",
         )
     for kind in ("RSA", "EC"):
         count = sum(entry.get("kty") == kind for entry in entries)
         if count > MAX_KEYS_OF_A_KIND:
             raise KeysUnavailable(
                 KeysFault.TOO_MANY_KEYS,
-                f"The keys at {where} are too many.",
+                f"There are too many keys at {where}.",
                 got=f"{count} {kind} keys",
                 expected=f"at most {MAX_KEYS_OF_A_KIND}",
             )
@@ -55,9 +55,7 @@ def parse_jwks(document: object, *, where: str) -> Keys:
         if key is not None:
             found[key.kid] = (*found.get(key.kid, ()), key)
     if not found:
-        raise KeysUnavailable(
-            KeysFault.NO_KEYS, f"The keys at {where} hold no key that can verify a token.", expected="an RSA or EC key"
-        )
+        raise KeysUnavailable(KeysFault.NO_KEYS, f"No key at {where} can verify a token.", expected="an RSA or EC key")
     return found
 
 

@@ -1,7 +1,7 @@
 """An issuer's keys, remembered.
 
 A key that is known costs nothing. A ``kid`` that is not known makes the keys be fetched again, because an issuer that
-rotates publishes new names; but no oftener than the cool-down allows, because anybody can make up names. A request that
+rotates publishes new names; but no more often than the cool-down allows: anyone can make up names. A request that
 comes within the cool-down waits for its end, so neither a rotation nor a flood of made-up names fails a good token; one
 fetch serves all who wait.
 """
@@ -20,7 +20,7 @@ from podrole.oidc.jwks import Keys
 from podrole.oidc.keys import VerificationKey
 
 FRESH_SECONDS = 300.0
-"""After this the keys are fetched anew before the next use: a key withdrawn by its issuer lives no longer."""
+"""After this time the keys are fetched again before the next use, so a withdrawn key is not accepted any longer."""
 STALE_SECONDS = 3_600.0
 """How long good keys serve on while their issuer does not answer."""
 COOL_DOWN_SECONDS = 5.0
@@ -130,7 +130,7 @@ class KeyCache:
             entry.not_before = asyncio.get_running_loop().time() + self._cool_down
 
     async def _look_again(self, entry: _Entry, issuer: str, kid: str, thumbprints: Sequence[str]) -> None:
-        """Fetch because of an unknown ``kid``, after the cool-down; whoever waits with others shares one fetch."""
+        """Fetch because of an unknown ``kid``, after the cool-down; all that wait share one fetch."""
         loop = asyncio.get_running_loop()
         begun_before = entry.fetches
         pause = entry.not_before - loop.time()
@@ -144,7 +144,7 @@ class KeyCache:
                 entry.waiting -= 1
         if entry.under_way is None:
             if entry.fetches != begun_before:
-                return  # somebody who waited too has fetched already
+                return  # another request that waited has fetched already
             entry.not_before = loop.time() + self._cool_down
         await self._refresh(entry, issuer, thumbprints)
 
@@ -152,7 +152,7 @@ class KeyCache:
 def _unknown(issuer: str, kid: str, keys: Keys) -> KeysUnavailable:
     return KeysUnavailable(
         KeysFault.UNKNOWN_KEY,
-        f"The issuer {issuer} publishes no key of the token's id.",
+        f"The issuer {issuer} publishes no key with the token's key id.",
         got=f"kid {kid!r}",
         expected="one of " + ", ".join(sorted(map(repr, keys))),
     )

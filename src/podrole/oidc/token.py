@@ -1,8 +1,8 @@
-"""Reading a JWT before anything of it is believed.
+"""Reads a JWT without believing it.
 
 ``parse_token`` is purely structural (RFC 7519 7.2 steps 1 to 10, RFC 8725): three base64url segments, JSON without
-duplicate members, a header that names one of the allowed algorithms and brings no key of its own. What it returns is
-called unverified until ``podrole.oidc.verify`` has checked the signature.
+duplicate members, a header that names one of the allowed algorithms and contains no key. What it returns is called
+unverified until ``podrole.oidc.verify`` has checked the signature.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ VerifiedClaims = NewType("VerifiedClaims", Claims)
 
 @dataclass(frozen=True, slots=True)
 class UnverifiedToken:
-    """A well-formed token of which nothing is believed yet."""
+    """A well-formed token. Nothing in it is verified."""
 
     algorithm: str
     kid: str
@@ -93,10 +93,10 @@ def parse_token(text: str) -> UnverifiedToken:
     forbidden = FORBIDDEN_HEADERS & header.keys()
     if forbidden:
         raise _not_a_jwt(
-            "Its header brings what a verifier must not follow.", got="header " + ", ".join(sorted(forbidden))
+            "Its header has members that a verifier must not follow.", got="header " + ", ".join(sorted(forbidden))
         )
     if not isinstance(kid, str):
-        raise _not_a_jwt("Its key id is no string.", got=f"kid {_kind(kid)}")
+        raise _not_a_jwt("Its key id is not a string.", got=f"kid {_kind(kid)}")
     signed = text[: shape.end(2)].encode("ascii")
     return UnverifiedToken(algorithm, kid, header, payload, signed, signature)
 
@@ -154,7 +154,7 @@ def _string(payload: Mapping[str, Any], name: str) -> str:
     # What cannot be printed cannot be answered in XML either, and no issuer has a reason to send it.
     if isinstance(value, str) and value.isprintable() and value:
         return value
-    raise TokenRefused(TokenFault.BAD_CLAIM, f"The claim {name!r} is no printable text.", claim=name, got=_kind(value))
+    raise TokenRefused(TokenFault.BAD_CLAIM, f"The claim {name!r} is not printable text.", claim=name, got=_kind(value))
 
 
 def _timestamp(payload: Mapping[str, Any], name: str) -> int:
@@ -163,7 +163,7 @@ def _timestamp(payload: Mapping[str, Any], name: str) -> int:
         return value
     raise TokenRefused(
         TokenFault.BAD_TIMESTAMP,
-        f"The claim {name!r} is no whole number of seconds.",
+        f"The claim {name!r} is not a whole number of seconds.",
         claim=name,
         got=_kind(value),
         expected="a JSON integer of at most 64 bits",
@@ -177,9 +177,9 @@ def _json_object(segment: str, name: str) -> dict[str, Any]:
         raise _not_a_jwt(f"Its {name} is nested too deeply.") from None
     except ValueError as problem:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         detail = str(problem) if isinstance(problem, _Refused) else ""
-        raise _not_a_jwt(f"Its {name} is no JSON.", got=detail or None) from None
+        raise _not_a_jwt(f"Its {name} is not JSON.", got=detail or None) from None
     if not isinstance(value, dict):
-        raise _not_a_jwt(f"Its {name} is no JSON object.", got=_kind(value))
+        raise _not_a_jwt(f"Its {name} is not a JSON object.", got=_kind(value))
     return value
 
 
@@ -195,7 +195,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> object:
-    raise _Refused(f"{name} is no JSON number")
+    raise _Refused(f"{name} is not a JSON number")
 
 
 _STRICT = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
@@ -209,7 +209,7 @@ def _decode(segment: str, name: str) -> bytes:
 
 
 def _not_a_jwt(detail: str, *, got: str | None = None, expected: str | None = None) -> TokenRefused:
-    return TokenRefused(TokenFault.NOT_A_JWT, f"The token is no valid JWT. {detail}", got=got, expected=expected)
+    return TokenRefused(TokenFault.NOT_A_JWT, f"The token is not a valid JWT. {detail}", got=got, expected=expected)
 
 
 def _kind(value: object) -> str:

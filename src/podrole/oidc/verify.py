@@ -52,14 +52,14 @@ def verify_signature(token: UnverifiedToken, keys: Sequence[VerificationKey]) ->
     if not fitting:
         raise TokenRefused(
             TokenFault.WRONG_KEY,
-            "The issuer's key of that id is not for the token's algorithm.",
+            "The issuer's key with the token's key id is not for the token's algorithm.",
             got=f"alg {token.algorithm!r}",
             expected="the algorithm and type of the key " + repr(token.kid),
         )
     if not any(key.verifies(token.algorithm, token.signature, token.signed) for key in fitting):
         raise TokenRefused(
             TokenFault.BAD_SIGNATURE,
-            "The token's signature is not its issuer's.",
+            "The token's signature was not made with the issuer's key.",
             expected=f"a signature by the issuer's key {token.kid!r}",
         )
     return SignedClaims(claims)

@@ -123,7 +123,7 @@ def role_session(
 
 
 def require_no_mfa(parameters: Mapping[str, str]) -> None:
-    """Refuse a one-time code: there is no device here that it could be checked with. Raises Denied."""
+    """Refuse a one-time code: podrole has no MFA device to check it with. Raises Denied."""
     given = [name for name in ("SerialNumber", "TokenCode") if parameters.get(name)]
     if not given:
         return
@@ -135,10 +135,10 @@ def require_no_mfa(parameters: Mapping[str, str]) -> None:
         Step.CALLER,
         "AccessDenied",
         message,
-        "podrole simulates no MFA devices, so no one-time code is right.",
+        "podrole does not simulate MFA devices, so it accepts no one-time code.",
         status=403,
         got=" and ".join(given),
-        expected="a role whose trust policy asks for no multi-factor authentication",
+        expected="a role whose trust policy does not require multi-factor authentication",
     )
 
 
@@ -150,7 +150,7 @@ def _require_one_who_may(parameters: Mapping[str, str], caller: Candidate) -> No
             "Roles may not be assumed by root accounts.",
             "The caller is an account's root user.",
             status=403,
-            next_step="create an IAM user or a role for this",
+            next_step="create an IAM user or a role, and call with its credentials",
         )
     require_no_mfa(parameters)
     if any(name.startswith("ProvidedContexts") for name in parameters):
@@ -158,7 +158,7 @@ def _require_one_who_may(parameters: Mapping[str, str], caller: Candidate) -> No
             Step.CALLER,
             "AccessDenied",
             f"User: {caller.principal.arn} is not authorized to perform: sts:SetContext",
-            "podrole simulates no context providers, so none has made the context assertion.",
+            "podrole does not simulate context providers, so it accepts no context assertion.",
             status=403,
         )
 
@@ -185,7 +185,7 @@ def _require_short_chain(seconds: int, calling: Session | None) -> None:
             Step.DURATION,
             "ValidationError",
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
-            "A role that is assumed with temporary credentials lasts an hour at most, whatever the role allows.",
+            "A session that is requested with temporary credentials lasts at most an hour, whatever the role allows.",
             got=f"{seconds} s",
             expected=f"at most {MAX_CHAINED_SECONDS} s",
         )

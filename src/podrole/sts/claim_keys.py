@@ -129,6 +129,6 @@ def _malformed(claim: str, expected: str = "printable text") -> Exception:
         "InvalidIdentityToken",
         "The web identity token provided could not be validated. See the AssumeRoleWithWebIdentity documentation for "
         "requirements.",
-        f"The claim {claim!r} is not one that a condition could be asked about.",
+        f"The claim {claim!r} cannot become a condition key.",
         expected=expected,
     )

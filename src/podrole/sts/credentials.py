@@ -97,7 +97,7 @@ def access_key_id(prefix: str, account: str, random: bytes) -> str:
 
 
 def account_of_key_id(key_id: str) -> str | None:
-    """Return the account id that an access key id holds, None where it is none of that form."""
+    """Return the account id that an access key id contains; None if the id does not have that form."""
     body = key_id[4:]
     if len(body) != 16 or set(body) - set(_BASE32):
         return None

@@ -1,4 +1,4 @@
-"""A denial: the answer no, with AWS's words for the client and the reason for everybody else.
+"""A denial: AWS's error for the client, and podrole's reason for the event log and the explanation.
 
 A denial is a value. Inside this package it travels as ``Denied`` so that each check can be written as a sentence; the
 public functions return it.
@@ -60,7 +60,7 @@ POD_IDENTITY_STEPS = (
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """What the client is told (``code``, ``status``, ``message``) and what is known beyond that.
+    """What the client gets (``code``, ``status``, ``message``) and what is known beyond that.
 
     ``steps`` are the operation's checks in their order: those before ``step`` have held. ``why`` is one sentence;
     ``expected`` and ``got`` its two sides where it has them; ``evidence`` whatever else the deciding function found,
@@ -80,14 +80,14 @@ class Denial:
 
     @property
     def verified_subject(self) -> str | None:
-        """Whose token it was; None as long as the checks had not come to believe it."""
+        """The subject of the token; None if the token was not verified."""
         if self.step not in _TOKEN_BELIEVED:
             return None
         subject: str | None = self.evidence.get("token", {}).get("claims", {}).get("sub")
         return subject
 
     def explanation(self) -> dict[str, Any]:
-        """Return the denial's reasons as JSON-able data, what has no value left out."""
+        """Return the denial's reasons as JSON-able data, without empty values."""
         held = self.steps[: self.steps.index(self.step)] if self.step in self.steps else ()
         parts: dict[str, Any] = {
             "step": self.step.value,

@@ -3,7 +3,7 @@
 All violations of one request go into one message, in the form that AWS's services share. Limits and patterns are
 those of https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html and its siblings. A parameter that the
 model does not know is passed over, as AWS does; a list whose elements are not named as the query protocol names them
-is refused, because a policy that limits a session must not be lost to a slip of the pen.
+is refused, because a policy that limits a session must not be lost by a typing error.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def validation_error(faults: list[str]) -> Denied:
     """Return the one error that names all ``faults``."""
     noun = "error" if len(faults) == 1 else "errors"
     message = f"{len(faults)} validation {noun} detected: " + "; ".join(faults)
-    return denied(Step.PARAMETERS, "ValidationError", message, "The parameters are not what the API takes.")
+    return denied(Step.PARAMETERS, "ValidationError", message, "The parameters break the API's limits.")
 
 
 def _elements(parameters: Mapping[str, str], name: str, *members: str) -> list[tuple[int, dict[str, str]]]:
@@ -250,7 +250,7 @@ def _malformed(key: str) -> Denied:
         Step.PARAMETERS,
         "MalformedInput",
         "Unexpected list element termination",
-        "A list's element is not named as the query protocol names it.",
+        "The name of a list's element is not one of the query protocol.",
         got=repr(key[:64]),
         expected="such as PolicyArns.member.1.arn or Tags.member.1.Key",
     )

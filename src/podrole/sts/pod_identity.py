@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/eks/latest/userguide/pod-id-how-it-works.html. The c
 
 1. TOKEN           the token is a JWT of an accepted algorithm
 2. CLAIMS          it is the cluster's, of a service account, and bound to a pod
-3. AUDIENCE        it is for EKS Pod Identity and for nobody else
+3. AUDIENCE        it is for EKS Pod Identity alone
 4. KEYS            the cluster's issuer publishes a key of the token's id
 5. SIGNATURE       it is that key's
 6. TIME            exp, without any leeway; iat, nbf
@@ -151,7 +151,7 @@ async def _verified_pod(text: str, exchange: _Exchange, keys: KeySource) -> Pod:
         if claims.issuer != cluster.issuer:
             raise _invalid(
                 Step.CLAIMS,
-                "The token is not of this cluster's issuer.",
+                "The token's issuer is not this cluster's issuer.",
                 got=repr(claims.issuer),
                 expected=repr(cluster.issuer),
             )
@@ -159,7 +159,7 @@ async def _verified_pod(text: str, exchange: _Exchange, keys: KeySource) -> Pod:
         if claims.audiences != (AUDIENCE,):
             raise _invalid(
                 Step.AUDIENCE,
-                "The token is not for EKS Pod Identity alone.",
+                "The token has other audiences than EKS Pod Identity.",
                 got=repr(list(claims.audiences)),
                 expected=repr([AUDIENCE]),
             )
@@ -194,7 +194,7 @@ def _pod(claims: Claims) -> Pod:
     if claims.subject != subject_of(namespace, name):
         raise _invalid(
             Step.CLAIMS,
-            "The token's claims contradict its subject.",
+            "The token's claims do not match its subject.",
             got=repr(claims.subject),
             expected=repr(subject_of(namespace, name)),
         )
@@ -216,7 +216,7 @@ def _association(
             Step.ASSOCIATION,
             "ResourceNotFoundException",
             f"No EKS Pod Identity association found for service account {account} in cluster {exchange.cluster.name}.",
-            "The service account has no association.",
+            "The service account has no Pod Identity association.",
             status=404,
             got=account,
             next_step=f"aws eks create-pod-identity-association --cluster-name {exchange.cluster.name} "

@@ -27,7 +27,7 @@ def parse_role_arn(text: str) -> RoleName:
             Step.PARAMETERS,
             "ValidationError",
             f"{text} is invalid",
-            "The role's ARN is none.",
+            "The role's ARN is not an ARN.",
             expected="arn:aws:iam::…",
         )
     _, partition, service, region, account, resource = parts
@@ -36,7 +36,7 @@ def parse_role_arn(text: str) -> RoleName:
             Step.PARAMETERS,
             "ValidationError",
             "Request ARN is invalid",
-            "The ARN is not a role's.",
+            "The ARN is not the ARN of a role.",
             got=repr(text),
             expected="arn:<partition>:iam::<account>:role/<path and name>",
         )

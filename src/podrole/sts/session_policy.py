@@ -49,7 +49,7 @@ def session_policies(inline: str | None, arns: Sequence[str], account: str, dire
                 Step.SESSION_POLICY,
                 fault.aws_code,
                 fault.message,
-                "The session policy is not one that AWS takes.",
+                "AWS does not accept the session policy.",
                 status=fault.status,
                 got=fault.got,
                 expected=fault.expected,
@@ -62,7 +62,7 @@ def session_policies(inline: str | None, arns: Sequence[str], account: str, dire
                 Step.SESSION_POLICY,
                 "ValidationError",
                 f"Policy {arn} does not exist or is not attachable.",
-                "A session policy's ARN names no managed policy of the role's account or of AWS.",
+                "A session policy's ARN is not the ARN of a managed policy of the role's account or of AWS.",
                 got=repr(arn),
             )
         documents.append(found.document)

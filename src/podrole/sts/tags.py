@@ -71,13 +71,15 @@ def tags_of_claims(payload: Mapping[str, Any]) -> SessionTags:
     elif isinstance(nested, dict) and not flat and _FLAT_TRANSITIVE not in payload:
         principal_tags = nested.get("principal_tags", {})
         if not isinstance(principal_tags, dict):
-            raise _malformed("principal_tags passed in claim is not in correct format.", "principal_tags is no object")
+            raise _malformed(
+                "principal_tags passed in claim is not in correct format.", "principal_tags is not an object"
+            )
         pairs = [(name, _only(name, values)) for name, values in principal_tags.items()]
         transitive = nested.get("transitive_tag_keys", [])
     else:
-        raise _malformed(_NOT_IN_FORMAT, "the claim is no object, or comes both nested and flattened")
+        raise _malformed(_NOT_IN_FORMAT, "the claim is not an object, or the tags are both nested and flattened")
     if not isinstance(transitive, list) or not all(isinstance(key, str) for key in transitive):
-        raise _malformed(_NOT_IN_FORMAT, "transitive_tag_keys is no list of strings")
+        raise _malformed(_NOT_IN_FORMAT, "transitive_tag_keys is not a list of strings")
     tags: dict[str, str] = {}
     for name, value in pairs:
         if not isinstance(value, str) or not _fits(name, 1, MAX_KEY) or not _fits(value, 0, MAX_VALUE):
@@ -115,7 +117,7 @@ def check_not_inherited(requested: SessionTags, inherited: SessionTags) -> None:
             "InvalidParameterValue",
             "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from "
             "the calling session.",
-            "A session tag would replace one that the calling session passes on.",
+            "A session tag has the key of a transitive tag of the calling session.",
             got=repr(conflict),
         )
 
@@ -132,7 +134,7 @@ def source_identity_of_claims(payload: Mapping[str, Any]) -> str | None:
         "InvalidIdentityToken",
         "The web identity token provided could not be validated. See the AssumeRoleWithWebIdentity documentation for "
         "requirements.",
-        "The token's source identity is not one that AWS takes.",
+        "AWS does not accept the token's source identity.",
         expected="2 to 64 characters of letters, digits and +=,.@-",
     )
 
@@ -152,7 +154,7 @@ def _consistent(keys: Iterable[str], tags: Mapping[str, str], transitive: Iterab
             step,
             "InvalidParameterValue",
             "The specified transitive tag key must be included in the requested tags.",
-            "A transitive tag key names no tag of the session.",
+            "A transitive tag key is not the key of a tag of the session.",
         )
     return SessionTags(tags, transitive)
 
@@ -162,7 +164,7 @@ def _only(name: str, values: object) -> object:
         return values[0]
     raise _malformed(
         "principal_tags passed in claim is not in correct format.",
-        f"the value of {name[:64]!r} is no list of one string",
+        f"the value of {name[:64]!r} is not a list of one string",
     )
 
 

@@ -1,4 +1,4 @@
-"""May this caller assume this role? The one place that asks a role's trust policy, whoever the caller is.
+"""May this caller assume this role? The only place that evaluates a role's trust policy, for every kind of caller.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html. For a web identity and for a
 service the trust policy is the whole answer; a user or a role session must be allowed by its own policies too (in the
@@ -36,7 +36,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a session is to have that the trust policy has a say in. ``tags`` are those of the request."""
+    """What the request asks for that the trust policy decides on. ``tags`` are those of the request."""
 
     name: str
     tags: SessionTags = NO_TAGS
@@ -65,7 +65,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Who wants to assume the role. ``policies`` are a user's or session's own; None where it has no say in any."""
+    """Who wants to assume the role. ``policies`` are a user's or session's own; None for all others."""
 
     principal: Principal
     context: Context = field(repr=False)
@@ -88,12 +88,12 @@ def require_trust(role: Role, candidate: Candidate, wanted: Wanted, action: str,
 
 
 def no_such_role(arn: str, action: str, words: Words, next_step: str | None = None) -> Denied:
-    """Return the refusal for a role that is not there: to the client the very same as for one that does not trust."""
+    """Return the refusal for a role that does not exist: to the client the same as for one that does not trust it."""
     return denied(
         Step.TRUST,
         words.code,
         words.message(action),
-        "There is no such role.",
+        "The role does not exist.",
         status=words.status,
         got=repr(arn),
         expected="the ARN of a role, with its path",
@@ -126,7 +126,7 @@ def trusts(role: Role, principal: Principal, actions: Iterable[str]) -> bool:
 
 
 def _compiled(role: Role, action: str, words: Words) -> Policy:
-    """A trust policy that cannot be read trusts nobody."""
+    """Return the compiled trust policy. A trust policy that cannot be read trusts no one. Raises Denied."""
     try:
         return compile_policy(role.trust_policy, PolicyKind.TRUST)
     except PolicyError as fault:
@@ -134,7 +134,7 @@ def _compiled(role: Role, action: str, words: Words) -> Policy:
             Step.TRUST,
             words.code,
             words.message(action),
-            f"The trust policy of role {role.name} is not one that AWS takes: {fault.message}",
+            f"The trust policy of role {role.name} is not accepted by AWS: {fault.message}",
             status=words.status,
             got=fault.got,
             expected=fault.expected,

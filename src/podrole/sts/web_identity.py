@@ -182,7 +182,7 @@ def _require_no_provider_id(parameters: Mapping[str, str]) -> None:
             "InvalidParameterValue",
             "ProviderId is for OAuth 2.0 access tokens of www.amazon.com and graph.facebook.com, which podrole's local "
             "AWS does not exchange. Do not specify it for an OpenID Connect ID token.",
-            "The request is for an OAuth 2.0 access token.",
+            "The request names a provider of OAuth 2.0 access tokens.",
             got=repr(given[:64]),
         )
 
@@ -193,7 +193,7 @@ def _require_one_audience(claims: UnverifiedClaims) -> None:
             Step.CLAIMS,
             "InvalidIdentityToken",
             "Token audience contains more than one audience while authorized party is not present",
-            "The token is meant for several audiences, and does not say who may use it.",
+            "The token has several audiences and no authorized party.",
             got=f"aud {list(claims.audiences)!r}",
             expected="one audience, or a claim azp",
             next_step="request the token for one audience: sts.amazonaws.com",
@@ -207,7 +207,7 @@ def _audience_denied(claims: UnverifiedClaims, provider: OIDCProvider) -> Denied
         "Incorrect token audience",
         "The token's audience is not one of the provider's client ids.",
         got=repr(claims.effective_audience),
-        expected="one of " + (", ".join(map(repr, provider.client_ids)) or "none: the provider has no client id"),
+        expected="one of " + (", ".join(map(repr, provider.client_ids)) or "nothing: the provider has no client id"),
         next_step="request the token for one of these, or: aws iam add-client-id-to-open-id-connect-provider "
         f"--open-id-connect-provider-arn {provider.arn} --client-id {claims.effective_audience}",
     )
