@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -327,6 +328,29 @@ def test_an_operation_that_aws_describes_with_an_unsigned_body_takes_one(
     hashed = signed(service, headers=headers, method=method, path=path, body=b"audio")
     assert caller_of(hashed).entity == USER
     assert refusal_of(dataclasses.replace(hashed, body=b"other"))[0] == 403
+
+
+def put_object(payload: str, body: bytes, **headers: str) -> HTTPRequest:
+    given = {"x-amz-content-sha256": payload, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    http = signed("s3", method="PUT", path="/bucket/key", headers=given, payload=payload)
+    return dataclasses.replace(http, body=body)
+
+
+def test_s3_takes_an_unsigned_body_and_a_hash_that_fits() -> None:
+    for payload in ("UNSIGNED-PAYLOAD", hashlib.sha256(b"body").hexdigest()):
+        assert caller_of(put_object(payload, b"body")).entity == USER
+
+
+def test_s3_refuses_a_hash_of_another_body() -> None:
+    http = put_object(hashlib.sha256(b"other").hexdigest(), b"body")
+    assert refusal_of(http)[:2] == (400, "XAmzContentSHA256Mismatch")
+
+
+def test_the_chunks_of_a_body_for_s3_are_decoded() -> None:
+    headers = {"x_amz_decoded_content_length": "4"}
+    call = received(put_object("STREAMING-UNSIGNED-PAYLOAD-TRAILER", b"4\r\nbody\r\n0\r\n\r\n", **headers))
+    assert authenticate(call, as_directory(FakeDirectory()), VAULT, NOW).entity == USER
+    assert call.http.body == b"body"
 
 
 # Anonymous requests
