@@ -9,6 +9,7 @@ podrole.aws.access_denied.
 from __future__ import annotations
 
 from collections.abc import Callable, ItemsView, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import operation_of, parameters
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.aws.services import s3
-from podrole.aws.services.cloudformation import permissions_of_stack
+from podrole.aws.services.registry import rules_of
 from podrole.base.partitions import partition_of
 from podrole.iam.actions.call import Call, Permission
 from podrole.iam.actions.keys import condition_keys
@@ -79,14 +80,14 @@ def authorize(
         if call.operation in _READS_OBJECT and call.service.name == "s3":
             _hide_missing(call, question, facts, refusals)
     account = question.acting_account(needed)
-    if call.service.name == "cloudformation":
-        for permission in permissions_of_stack(call, account, facts):
-            verdict = question.ask(permission)
-            if not verdict.decision.allowed:
-                raise refused(call, verdict, refusals)
+    for permission in rules_of(call.service.name).also_needs(call, account, facts):
+        verdict = question.ask(permission)
+        if not verdict.decision.allowed:
+            raise refused(call, verdict, refusals)
     if call.service.name == "ec2" and parameters(call).get("DryRun") is True:
         raise AWSError("DryRunOperation", 412, "Request would have succeeded, but DryRun flag is set.")
-    return AuthorizedCall(call, account) if finish is None else AuthorizedCall(call, account, finish=finish)
+    authorized = AuthorizedCall(call, account, needed[0].resource if needed else "")
+    return authorized if finish is None else replace(authorized, finish=finish)
 
 
 def unsigned(call: IdentifiedCall) -> AuthorizedCall:

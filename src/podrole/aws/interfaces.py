@@ -27,13 +27,14 @@ ControlPolicy = Literal["scp", "rcp"]
 class Resource(NamedTuple):
     """A resource: the account that owns it, empty if unknown, and its resource policy, if it has one.
 
-    ``closed`` means that a public policy grants only to the owner's account and to AWS services (S3's
-    RestrictPublicBuckets).
+    ``exists`` says whether the resource was found; only resources that can have a policy are looked for. ``closed``
+    means that a public policy grants only to the owner's account and to AWS services (S3's RestrictPublicBuckets).
     """
 
     account: str = ""
     policy: PolicyText | None = None
     closed: bool = False
+    exists: bool = False
 
 
 class Bucket(NamedTuple):
@@ -71,6 +72,10 @@ class Facts(Resolver, Protocol):
         """Return the control policies of an account; None if no organization limits it."""
         ...
 
+    def control_policy_type(self, policy_id: str) -> str | None:
+        """Return the type of an organization's policy (``SERVICE_CONTROL_POLICY``)."""
+        ...
+
     def stack_templates(self, account: str, region: str, *, stack: str, change_set: str) -> list[str]:
         """Return the stored templates of CloudFormation stacks and change sets with that name or id."""
         ...
@@ -95,25 +100,26 @@ class Facts(Resolver, Protocol):
 class StoredPolicy(NamedTuple):
     """A resource policy or trust policy that a call stores.
 
-    ``resource`` is the ARN of the resource that it is attached to, or finds the ARN in the service's answer. With
-    ``adds`` the call adds statements to the policy that is there; otherwise it replaces the policy.
+    ``resource`` is the ARN of the resource that it is attached to, or finds the ARN in the service's answer.
+    ``document`` are the statements of the call, which may be added to others that are there.
     """
 
     resource: str | Callable[[HTTPResponse], str]
-    adds: bool = False
+    document: str
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizedCall:
     """A call that may be executed. Only podrole.aws.authorize makes one.
 
-    ``account`` is the account in which the service acts. ``stored`` is the policy that the call stores, whose
-    principals are bound to their unique ids once it has succeeded. ``finish`` turns the service's answer into the
-    client's.
+    ``account`` is the account in which the service acts, ``resource`` what the call was authorized on, the first
+    resource if there are several. ``stored`` is the policy that the call stores, whose principals are bound to their
+    unique ids once it has succeeded. ``finish`` turns the service's answer into the client's.
     """
 
     call: IdentifiedCall
     account: str
+    resource: str = ""
     stored: StoredPolicy | None = None
     finish: Callable[[HTTPResponse], HTTPResponse] = lambda answer: answer
 

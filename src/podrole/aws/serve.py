@@ -29,7 +29,7 @@ from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.cbor import PROTOCOL, cbor_answer
 from podrole.aws.protocol.parameters import operation_of
 from podrole.aws.protocol.wire import HTTPResponse
-from podrole.aws.services import s3
+from podrole.aws.services.registry import rules_of
 from podrole.oidc.key_source import Issuers
 
 Handler = Callable[[IdentifiedCall, Caller], Awaitable[HTTPResponse]]
@@ -134,12 +134,12 @@ class Server:
 
     def _decide(self, call: IdentifiedCall, caller: Caller, facts: Facts) -> AuthorizedCall | HTTPResponse:
         """Authorize a call and check what it would store. Runs in the services' thread, just before the effect."""
-        s3.require_region(call, facts)
+        rules_of(call.service.name).before(call, facts)
         authorized = self._authorized(call, caller, facts)
         if not isinstance(authorized, AuthorizedCall):
             return authorized
         account = authorized.account or caller.account or self._account
-        stored = check_documents(call, account, facts)
+        stored = check_documents(call, account, authorized.resource, facts)
         authorized = dataclasses.replace(authorized, account=account, stored=stored)
         return self._by_rules_of_iam(authorized, caller, facts) if call.service.name == "iam" else authorized
 

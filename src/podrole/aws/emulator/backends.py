@@ -10,28 +10,14 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-_MODULES = {
-    "autoscaling": ("moto.autoscaling.models", "autoscaling_backends"),
-    "cloudformation": ("moto.cloudformation.models", "cloudformation_backends"),
-    "dynamodb": ("moto.dynamodb.models", "dynamodb_backends"),
-    "ec2": ("moto.ec2.models", "ec2_backends"),
-    "ecr": ("moto.ecr.models", "ecr_backends"),
-    "eks": ("moto.eks.models", "eks_backends"),
-    "iam": ("moto.iam.models", "iam_backends"),
-    "kms": ("moto.kms.models", "kms_backends"),
-    "lambda": ("moto.awslambda.models", "lambda_backends"),
-    "organizations": ("moto.organizations.models", "organizations_backends"),
-    "s3": ("moto.s3.models", "s3_backends"),
-    "secretsmanager": ("moto.secretsmanager.models", "secretsmanager_backends"),
-    "sns": ("moto.sns.models", "sns_backends"),
-    "sqs": ("moto.sqs.models", "sqs_backends"),
-}
+_PACKAGES = {"lambda": "awslambda"}
+"""moto's packages that are not called as the service."""
 
 
 def backends(service: str) -> Any | None:
     """Return moto's backends of a service; None if nobody has used it."""
-    module, name = _MODULES[service]
-    return getattr(sys.modules.get(module), name, None)
+    module = sys.modules.get(f"moto.{_PACKAGES.get(service, service)}.models")
+    return getattr(module, f"{service}_backends", None)
 
 
 def backend(service: str, account: str, place: str) -> Any | None:

@@ -21,16 +21,17 @@ _Ids = dict[str, str]
 """Unique ids by the ARNs that a statement names."""
 
 
-def bind(holder: Any, document: str, *, keep: bool) -> None:
-    """Remember the unique ids of the roles and users that the holder's policy names now.
+def bind(holder: Any, policy: str, stored: str) -> None:
+    """Remember the unique ids of the roles and users that the holder's policy names.
 
-    With ``keep``, statements that were there before keep the ids that they have.
+    The statements of ``stored`` name those of this moment. Other statements of the policy keep the ids that they have.
     """
-    before: dict[str, _Ids] = getattr(holder, _ATTRIBUTE, {}) if keep else {}
+    before: dict[str, _Ids] = getattr(holder, _ATTRIBUTE, {})
+    new = set(map(_key, _statements(json.loads(stored))))
     after: dict[str, _Ids] = {}
-    for statement in _statements(json.loads(document)):
+    for statement in _statements(json.loads(policy)):
         key = _key(statement)
-        after[key] = before[key] if key in before else dict(_named(statement))
+        after[key] = before[key] if key in before and key not in new else dict(_named(statement))
     setattr(holder, _ATTRIBUTE, after)
 
 

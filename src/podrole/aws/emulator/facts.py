@@ -11,16 +11,19 @@ from collections.abc import Callable, Mapping
 from podrole.aws.emulator.backends import backend, taggable
 from podrole.aws.emulator.bound_principals import entity_id, resolve
 from podrole.aws.emulator.identity_store import MotoIdentityStore
-from podrole.aws.emulator.organizations import ControlPolicies
+from podrole.aws.emulator.organizations import ControlPolicies, control_policy_type
 from podrole.aws.emulator.readers import (
     autoscaling,
     cloudformation,
     dynamodb,
     ec2,
     ecr,
+    glue,
     iam,
+    kinesis,
     kms,
     lambda_,
+    logs,
     s3,
     secretsmanager,
     sns,
@@ -34,11 +37,15 @@ from podrole.iam.directory import PolicyText
 READERS: Mapping[str, Reader] = {
     "autoscaling": autoscaling.READER,
     "cloudformation": cloudformation.READER,
+    "dynamodb": dynamodb.READER,
     "ec2": ec2.READER,
     "ecr": ecr.READER,
+    "glue": glue.READER,
     "iam": iam.READER,
+    "kinesis": kinesis.READER,
     "kms": kms.READER,
     "lambda": lambda_.READER,
+    "logs": logs.READER,
     "s3": s3.READER,
     "secretsmanager": secretsmanager.READER,
     "sns": sns.READER,
@@ -90,9 +97,9 @@ class IdentityFacts:
         if held is None:
             return Resource(parts.account)
         if held.policy is None:
-            return Resource(held.account, None, held.closed)
+            return Resource(held.account, None, held.closed, exists=True)
         text = PolicyText(f"the policy of {held.name}", resolve(held.holder, held.policy))
-        return Resource(held.account, text, held.closed)
+        return Resource(held.account, text, held.closed, exists=True)
 
     def policy_holder(self, arn: ARNParts) -> PolicyHolder | None:
         """Return the resource that holds the policy for an ARN."""
@@ -110,6 +117,10 @@ class IdentityFacts:
     def control_policies(self, account: str, kind: ControlPolicy) -> Levels | None:
         """See Facts."""
         return self._control_policies().get((account, kind))
+
+    def control_policy_type(self, policy_id: str) -> str | None:
+        """See Facts."""
+        return control_policy_type(policy_id)
 
     def stack_templates(self, account: str, region: str, *, stack: str, change_set: str) -> list[str]:  # noqa: ARG002
         """See Facts."""

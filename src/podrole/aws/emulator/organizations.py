@@ -56,3 +56,13 @@ def _levels(organization: Any, account: str, kind: ControlPolicy) -> Levels | No
 
 def _text(policy: Any) -> PolicyText:
     return PolicyText(f"{policy.name} ({policy.id})", str(policy.content))
+
+
+def control_policy_type(policy_id: str) -> str | None:
+    """Return the type of an organization's policy; None if there is no such policy. Runs in moto's thread."""
+    for regional in (backends("organizations") or {}).values():
+        for organization in regional.values():
+            for policy in organization.policies:
+                if policy.id == policy_id:
+                    return str(policy.type)
+    return None

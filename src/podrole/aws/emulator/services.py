@@ -16,7 +16,7 @@ from podrole.aws.emulator.account import Account
 from podrole.aws.emulator.bound_principals import bind
 from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.emulator.entry import execute
-from podrole.aws.emulator.facts import IdentityFacts, MotoFacts
+from podrole.aws.emulator.facts import READERS, IdentityFacts, MotoFacts
 from podrole.aws.emulator.organizations import CHANGING_SERVICES, NO_CONTROL_POLICIES, control_policies
 from podrole.aws.emulator.readers.reader import parts_of
 from podrole.aws.interfaces import AuthorizedCall, Decide, Facts, StoredPolicy
@@ -71,14 +71,23 @@ class MotoServices:
         try:
             answer = execute(authorized.call, authorized.account)
         finally:
-            if authorized.call.service.name in CHANGING_SERVICES:
-                self._control_policies = control_policies()
+            self._tidy(authorized)
         if authorized.stored is not None and answer.status < 300:
             self._bind(authorized.stored, answer)
         return authorized.finish(answer)
+
+    def _tidy(self, executed: AuthorizedCall) -> None:
+        """Publish changed control policies, and remove what moto keeps of deleted resources."""
+        call = executed.call
+        if call.service.name in CHANGING_SERVICES:
+            self._control_policies = control_policies()
+        if call.operation.startswith("Delete") or call.service.name == "cloudformation":
+            for reader in READERS.values():
+                if reader.forget is not None:
+                    reader.forget(executed.account, call.region)
 
     def _bind(self, stored: StoredPolicy, answer: HTTPResponse) -> None:
         parts = parts_of(stored.resource if isinstance(stored.resource, str) else stored.resource(answer))
         holder = self._facts.policy_holder(parts) if parts is not None else None
         if holder is not None and holder.policy is not None:
-            bind(holder.holder, holder.policy, keep=stored.adds)
+            bind(holder.holder, holder.policy, stored.document)

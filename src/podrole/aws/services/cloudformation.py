@@ -19,6 +19,7 @@ from podrole.aws.errors import AWSError
 from podrole.aws.interfaces import Facts
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
+from podrole.aws.services.rules import ServiceRules
 from podrole.iam.actions.call import Permission
 from podrole.iam.actions.reference import service
 
@@ -162,3 +163,20 @@ def _actions(prefix: str) -> tuple[str, ...]:
 
 def _not_simulated(call: IdentifiedCall, what: str) -> AWSError:
     return AWSError("NotImplemented", 501, f"podrole's local AWS does not simulate {call.action} with {what}.")
+
+
+RULES = ServiceRules(
+    "cloudformation",
+    also_needs=permissions_of_stack,
+    # The policies of stacks, which limit updates. moto stores them, and updates a stack all the same.
+    not_judged={
+        "CreateStack": ("StackPolicyBody", "StackPolicyURL"),
+        "SetStackPolicy": (),
+        "UpdateStack": (
+            "StackPolicyBody",
+            "StackPolicyURL",
+            "StackPolicyDuringUpdateBody",
+            "StackPolicyDuringUpdateURL",
+        ),
+    },
+)

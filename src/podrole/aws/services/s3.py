@@ -8,13 +8,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from podrole.aws.errors import AWSError
 from podrole.aws.interfaces import Facts
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.render import text
 from podrole.aws.protocol.wire import HTTPResponse
+from podrole.aws.services.rules import NoSuchPrincipal, ServiceRules, Storing, error, parameter
 from podrole.aws.signature.s3_refusals import wrong_region
 from podrole.aws.signature.sigv4 import is_signed
+from podrole.iam.errors import MalformedPolicyDocument, PolicyError
+from podrole.iam.evaluate import Request
+from podrole.iam.limits import size
 from podrole.iam.policy import Effect, Policy
+from podrole.iam.principal import PrincipalType
+
+MOST_CHARACTERS = 20_480
+"""Characters of a bucket policy. Source: AWS, "Bucket policies for Amazon S3"."""
 
 RefusedKeys = list[tuple[dict[str, Any], str]]
 """Objects that DeleteObjects must not delete, each with the reason."""
@@ -43,6 +52,27 @@ def require_region(call: IdentifiedCall, facts: Facts) -> None:
     if bucket is not None and bucket.region != call.region:
         presigned = "authorization" not in call.http.header
         raise wrong_region(call.region, bucket.region, presigned=presigned)
+
+
+def _check(storing: Storing, policy: Policy) -> None:
+    """Check a bucket policy: it is about this bucket and S3 alone, not too large, and not public where that is blocked
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html)."""
+    name = str(storing.given.get("Bucket"))
+    for statement in policy.statements:
+        resources = statement.resources.resources if statement.resources is not None else ()
+        for resource in resources:
+            inside = resource.split(":", 5)[-1]
+            if resource == "*" or inside.partition("/")[0] != name:
+                raise AWSError(
+                    "MalformedPolicy", 400, "Policy has invalid resource", why=f"{resource} is not in {name}."
+                )
+        if any(not action.lower().startswith("s3:") and action != "*" for action in statement.actions.actions):
+            raise AWSError("MalformedPolicy", 400, "Policy has invalid action")
+    if size(policy.text) > MOST_CHARACTERS:
+        raise AWSError("PolicyTooLarge", 400, "Policy exceeds the maximum allowed document size.")
+    bucket = storing.facts.bucket(name)
+    if bucket is not None and bucket.blocks_public_policy and is_public(policy):
+        raise AWSError("AccessDenied", 403, "Access Denied", why="Block Public Access keeps public policies out.")
 
 
 def is_public(policy: Policy) -> bool:
@@ -93,3 +123,35 @@ def with_refused_keys(refused: RefusedKeys, answer: HTTPResponse) -> HTTPRespons
     if answer.status >= 400 or _END not in answer.body:
         return answer
     return HTTPResponse(answer.status, answer.headers, answer.body.replace(_END, errors.encode() + _END))
+
+
+def _fault(fault: PolicyError) -> AWSError:
+    if isinstance(fault, NoSuchPrincipal):
+        return error("MalformedPolicy", "Invalid principal in policy", fault)
+    rule = fault.faults[0].rule if isinstance(fault, MalformedPolicyDocument) else ""
+    return error("MalformedPolicy", _TEXTS.get(rule, fault.message), fault)
+
+
+_TEXTS = {
+    "json": "Policies must be valid JSON and the first byte must be '{'",
+    "principal": "Invalid principal in policy",
+    "principal-empty": "Invalid principal in policy",
+}
+
+
+def _spell(sentence: str, request: Request) -> str:
+    """Tell callers of other accounts, and anonymous ones, nothing."""
+    is_elsewhere = bool(request.resource_account) and request.resource_account != request.principal.account
+    if request.principal.type is PrincipalType.ANONYMOUS or is_elsewhere:
+        return "Access Denied"
+    return sentence.replace(f"on resource: {request.resource}", f'on resource: "{request.resource}"', 1)
+
+
+RULES = ServiceRules(
+    "s3",
+    documents={"PutBucketPolicy": parameter("Policy")},
+    check=_check,
+    fault=_fault,
+    before=require_region,
+    spell=_spell,
+)

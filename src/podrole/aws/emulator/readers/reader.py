@@ -49,13 +49,15 @@ class Reader:
     """What is known of one service's resources; see :class:`podrole.aws.interfaces.Facts`.
 
     ``policy_holder`` finds the resource that holds the policy for an ARN. ``arns`` finds ARNs by the kinds of
-    :meth:`podrole.iam.actions.call.Resolver.arn_of`.
+    :meth:`podrole.iam.actions.call.Resolver.arn_of`. ``forget`` removes what moto keeps of deleted resources of an
+    account and region.
     """
 
     policy_holder: Callable[[ARNParts], PolicyHolder | None] | None = None
     arns: Mapping[str, Callable[[Call, str], str | None]] = field(default_factory=dict)
     tags: Callable[[ARNParts, Call], Mapping[str, str]] | None = None
     facts: Callable[[ARNParts, Call], Keys] | None = None
+    forget: Callable[[str, str], None] | None = None
 
 
 def document_text(document: Any) -> str | None:

@@ -1,0 +1,29 @@
+"""Kinesis's streams. Policies of consumers are not judged."""
+
+from __future__ import annotations
+
+from podrole.aws.emulator.backends import backend
+from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text
+
+
+def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
+    kind, _, name = arn.resource.partition("/")
+    stored = backend("kinesis", arn.account, arn.region)
+    stream = stored.streams.get(name) if stored is not None and kind == "stream" else None
+    if stored is None or stream is None:
+        return None
+    policy = document_text(stored.resource_policies.get(arn.text))
+    return PolicyHolder(arn.account, f"stream {name}", policy, stream)
+
+
+def _forget_policies_of_deleted(account: str, region: str) -> None:
+    """Remove the policies of streams that are gone: moto would keep them for later streams of the same names."""
+    stored = backend("kinesis", account, region)
+    if stored is None:
+        return
+    for arn in list(stored.resource_policies):
+        if arn.rpartition("/")[2] not in stored.streams:
+            del stored.resource_policies[arn]
+
+
+READER = Reader(policy_holder=_policy_holder, forget=_forget_policies_of_deleted)

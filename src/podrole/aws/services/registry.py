@@ -1,0 +1,57 @@
+"""All that is special about a service, by botocore's name of it: one file for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from podrole.aws.services import (
+    apigateway,
+    cloudformation,
+    cloudwatch,
+    dynamodb,
+    ecr,
+    eks_auth,
+    glue,
+    iam,
+    kinesis,
+    kms,
+    lambda_,
+    logs,
+    organizations,
+    s3,
+    secretsmanager,
+    sns,
+    sqs,
+)
+from podrole.aws.services.not_judged import NOT_JUDGED
+from podrole.aws.services.rules import ServiceRules
+
+_FILES = (
+    apigateway.RULES,
+    cloudformation.RULES,
+    cloudwatch.RULES,
+    dynamodb.RULES,
+    ecr.RULES,
+    eks_auth.RULES,
+    glue.RULES,
+    iam.RULES,
+    kinesis.RULES,
+    kms.RULES,
+    lambda_.RULES,
+    logs.RULES,
+    organizations.RULES,
+    s3.RULES,
+    secretsmanager.RULES,
+    sns.RULES,
+    sqs.RULES,
+)
+RULES: Mapping[str, ServiceRules] = {
+    **{name: ServiceRules(name, not_judged=operations) for name, operations in NOT_JUDGED.items()},
+    **{rules.name: rules for rules in _FILES},
+}
+_ORDINARY = ServiceRules("")
+
+
+def rules_of(service: str) -> ServiceRules:
+    """Return what is special about a service; nothing is about most."""
+    return RULES.get(service, _ORDINARY)

@@ -1,0 +1,108 @@
+"""What a service's file can say about it. ``podrole.aws.services.registry`` collects the files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from podrole.aws.errors import AWSError
+from podrole.aws.interfaces import Facts
+from podrole.aws.protocol.call import IdentifiedCall
+from podrole.aws.protocol.wire import HTTPResponse
+from podrole.iam.actions.call import Permission
+from podrole.iam.errors import MalformedPolicyDocument, PolicyError
+from podrole.iam.evaluate import Request
+from podrole.iam.policy import Policy, PolicyKind
+
+
+class Storing(NamedTuple):
+    """A call that stores a policy document: its input, the account in which it acts, and the state of that account."""
+
+    call: IdentifiedCall
+    given: Mapping[str, Any]
+    account: str
+    facts: Facts
+
+
+class Document(NamedTuple):
+    """A document that a call stores.
+
+    ``resource`` is the ARN of what the document is attached to, or finds it in the service's answer; None if it is the
+    resource that the call was authorized on. It matters for documents with principals: they are bound to unique ids.
+    """
+
+    text: str
+    kind: PolicyKind = PolicyKind.RESOURCE
+    resource: str | Callable[[HTTPResponse], str] | None = None
+
+
+Find = Callable[[Storing], Document | None]
+
+
+def parameter(*path: str, kind: PolicyKind = PolicyKind.RESOURCE) -> Find:
+    """Return what finds the document in a parameter of the call. An empty text removes a policy, and is no document."""
+
+    def find(storing: Storing) -> Document | None:
+        value: Any = storing.given
+        for name in path:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return Document(value, kind) if isinstance(value, str) and value else None
+
+    return find
+
+
+class NoSuchPrincipal(PolicyError):
+    """A document names a role or user that does not exist, of an account that does."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__(f'Invalid principal in policy: "AWS":"{arn}"', aws_code="MalformedPolicyDocument")
+        self.arn = arn
+
+
+def error(code: str, text: str, fault: PolicyError, status: int = 400) -> AWSError:
+    """Return the refusal of a document in a service's words, with all faults for the event log."""
+    faults = [one.to_dict() for one in fault.faults] if isinstance(fault, MalformedPolicyDocument) else []
+    why = f"The document names {fault.arn}, which does not exist." if isinstance(fault, NoSuchPrincipal) else str(fault)
+    why = why.partition("\n")[0]
+    return AWSError(code, status, text, why=why, explanation={"faults": faults} if faults else None)
+
+
+def _malformed(fault: PolicyError) -> AWSError:
+    return error("MalformedPolicyDocumentException", fault.message, fault)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRules:
+    """What is special about one service.
+
+    ``name`` is botocore's name of the service.
+
+    ``documents`` finds, by operation, the policy documents that a call stores; ``check`` are the service's own rules
+    for them, and ``fault`` turns a fault into the service's error. ``not_judged`` are the operations with a resource
+    policy that takes no part in decisions, with the parameters that hold it (none: the operation has no other purpose).
+    Such a call is refused, so that no policy is silently ignored.
+
+    ``before`` refuses a call before it is authorized. ``also_needs`` yields the permissions that a call needs beside
+    those of its operation. ``denied`` are code and status of a refusal by policy, where the protocol does not determine
+    them, and ``spell`` rewrites AWS's sentence as the service spells it.
+    """
+
+    name: str
+    documents: Mapping[str, Find] = field(default_factory=dict)
+    check: Callable[[Storing, Policy], None] = lambda *_: None
+    fault: Callable[[PolicyError], AWSError] = _malformed
+    not_judged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    before: Callable[[IdentifiedCall, Facts], None] = lambda *_: None
+    also_needs: Callable[[IdentifiedCall, str, Facts], Iterable[Permission]] = lambda *_: ()
+    denied: tuple[str, int] | None = None
+    spell: Callable[[str, Request], str] = lambda sentence, _: sentence
+
+
+def unjudged(call: IdentifiedCall, what: str = "a resource policy") -> AWSError:
+    """Return the refusal of a call that stores a policy which podrole would ignore."""
+    return AWSError(
+        "NotImplemented",
+        501,
+        f"podrole's local AWS does not simulate {call.action} with {what}: it would not take part in decisions.",
+    )

@@ -1,0 +1,35 @@
+"""What is special about SNS: the attribute Policy of a topic, AddPermission, and the code of its refusals."""
+
+from __future__ import annotations
+
+from podrole.aws.errors import AWSError
+from podrole.aws.services.rules import Document, ServiceRules, Storing, error, parameter
+from podrole.aws.services.sqs import account_statement
+from podrole.iam.errors import PolicyError
+from podrole.iam.evaluate import Request
+
+
+def _attribute(storing: Storing) -> Document | None:
+    is_policy = storing.given.get("AttributeName") == "Policy"
+    return parameter("AttributeValue")(storing) if is_policy else None
+
+
+def _fault(fault: PolicyError) -> AWSError:
+    return error("InvalidParameter", f"Invalid parameter: Policy Error: {fault.message}", fault)
+
+
+def _spell(sentence: str, request: Request) -> str:
+    return sentence.replace(request.action, f"SNS:{request.action.partition(':')[2]}")
+
+
+RULES = ServiceRules(
+    "sns",
+    documents={
+        "AddPermission": account_statement,
+        "CreateTopic": parameter("Attributes", "Policy"),
+        "SetTopicAttributes": _attribute,
+    },
+    fault=_fault,
+    denied=("AuthorizationError", 403),
+    spell=_spell,
+)

@@ -1,0 +1,47 @@
+"""What is special about SQS: the attribute Policy of a queue, and AddPermission, which grants to accounts."""
+
+from __future__ import annotations
+
+import json
+
+from podrole.aws.errors import AWSError
+from podrole.aws.services.rules import Document, ServiceRules, Storing, error, parameter
+from podrole.iam.errors import PolicyError
+from podrole.iam.evaluate import Request
+
+
+def account_statement(storing: Storing) -> Document | None:
+    """Return the policy with the one statement that AddPermission makes: it grants actions to accounts."""
+    accounts = storing.given.get("AWSAccountIds") or storing.given.get("AWSAccountId") or []
+    actions = storing.given.get("Actions") or storing.given.get("ActionName") or []
+    if not accounts or not actions:
+        return None  # the service refuses this itself
+    service = storing.call.service.name
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": [f"arn:aws:iam::{account}:root" for account in accounts]},
+        "Action": [f"{service}:{action}" for action in actions],
+        "Resource": "*",
+    }
+    return Document(json.dumps({"Version": "2012-10-17", "Statement": statement}))
+
+
+def _fault(fault: PolicyError) -> AWSError:
+    return error("InvalidAttributeValue", "Invalid value for the parameter Policy.", fault)
+
+
+def _spell(sentence: str, request: Request) -> str:
+    return sentence.replace(request.action, request.action.lower())
+
+
+RULES = ServiceRules(
+    "sqs",
+    documents={
+        "AddPermission": account_statement,
+        "CreateQueue": parameter("Attributes", "Policy"),
+        "SetQueueAttributes": parameter("Attributes", "Policy"),
+    },
+    fault=_fault,
+    denied=("AccessDenied", 403),  # once a query service, it kept that protocol's code
+    spell=_spell,
+)
