@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -196,3 +197,11 @@ def test_every_judged_resource_policy_has_a_reader_and_every_reader_of_one_has_r
 def test_most_services_have_no_rules_of_their_own() -> None:
     assert rules_of("ec2").documents == {}
     assert rules_of("ec2").denied is None
+
+
+def test_the_documentation_lists_what_is_judged() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "policies.md").read_text()
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| [^|]+ \| ([^|]+) \|$", page, re.MULTILINE)
+    documented = {(service, operation) for service, text in rows for operation in re.findall(r"[A-Z]\w{6,}", text)}
+    resource_policies = {pair for pair in JUDGED if pair[0] not in ("iam", "organizations")}
+    assert documented == resource_policies | {("iam", "CreateRole"), ("iam", "UpdateAssumeRolePolicy")}

@@ -125,6 +125,10 @@ NOT_SIMULATED: dict[str, dict[str, Any]] = {
     "a resource of its own": {"TemplateBody": template({"Type": "Custom::Anything"})},
     "a resource without a type": {"TemplateBody": template({"Properties": {}})},
     "a type that is computed": {"TemplateBody": "Resources:\n  R:\n    Type: !Sub 'AWS::IAM::User'\n"},
+    "a bucket's policy, which would be left out": {"TemplateBody": template({"Type": "AWS::S3::BucketPolicy"})},
+    "a table's policy": {
+        "TemplateBody": template({"Type": "AWS::DynamoDB::Table", "Properties": {"ResourcePolicy": {}}})
+    },
     "a service that there is not": {"TemplateBody": template({"Type": "AWS::Nothing::Thing"})},
 }
 

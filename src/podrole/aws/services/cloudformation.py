@@ -49,6 +49,28 @@ _PREFIXES = {
     "stepfunctions": "states",
 }
 
+_HONORED_POLICIES = frozenset(
+    {
+        "AWS::ApplicationAutoScaling::ScalingPolicy",  # these two, and IoT's, are no policies of access through IAM
+        "AWS::AutoScaling::ScalingPolicy",
+        "AWS::IAM::ManagedPolicy",
+        "AWS::IAM::Policy",
+        "AWS::IoT::Policy",
+        "AWS::Lambda::Permission",
+        "AWS::Logs::ResourcePolicy",
+    }
+)
+_POLICY_PROPERTIES = {
+    "AWS::ApiGateway::RestApi": ("Policy",),
+    "AWS::Backup::BackupVault": ("AccessPolicy",),
+    "AWS::DynamoDB::Table": ("ResourcePolicy",),
+    "AWS::ECR::Repository": ("RepositoryPolicyText",),
+    "AWS::EFS::FileSystem": ("FileSystemPolicy",),
+    "AWS::Elasticsearch::Domain": ("AccessPolicies",),
+    "AWS::Events::EventBus": ("Policy",),
+    "AWS::OpenSearchService::Domain": ("AccessPolicies",),
+}
+
 
 def permissions_of_stack(call: IdentifiedCall, account: str, facts: Facts) -> Iterator[Permission]:
     """Yield what a call of CloudFormation needs beside its own action. Raises AWSError for what is not simulated."""
@@ -129,10 +151,19 @@ def _prefixes(call: IdentifiedCall, template: Mapping[str, Any]) -> Iterator[str
         if len(parts) != 3 or parts[0] != "AWS" or parts[1] == "CloudFormation":
             raise _not_simulated(call, f"resources of type {kind!r}"[:100])
         name = parts[1].lower()
+        _require_no_ignored_policy(call, str(kind), resource.get("Properties"))
         prefix = _PREFIXES.get(name, name)
         if service(prefix) is None:
             raise _not_simulated(call, f"resources of type {kind!r}"[:100])
         yield prefix
+
+
+def _require_no_ignored_policy(call: IdentifiedCall, kind: str, properties: Any) -> None:
+    """Refuse a resource whose policy would not take part in decisions: moto leaves out what it does not know."""
+    names = _POLICY_PROPERTIES.get(kind, ())
+    is_policy = kind.endswith(("Policy", "PolicyStatement", "Permission")) and kind not in _HONORED_POLICIES
+    if is_policy or (isinstance(properties, dict) and any(name in properties for name in names)):
+        raise _not_simulated(call, f"the policy of a resource of type {kind}"[:100])
 
 
 def _anywhere(value: Any, name: str) -> bool:

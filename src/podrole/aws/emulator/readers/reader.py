@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -61,7 +62,9 @@ class Reader:
 
 
 def document_text(document: Any) -> str | None:
-    """Return a document as text; None for an empty one."""
+    """Return a document as text; None for an empty one. CloudFormation leaves some as dicts."""
+    if isinstance(document, dict):
+        return json.dumps(document)
     text = document.decode() if isinstance(document, bytes) else document
     return str(text) if text else None
 
