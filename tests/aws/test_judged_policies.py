@@ -270,6 +270,24 @@ def test_a_new_permission_of_a_function_does_not_bind_the_others_again(aws: Loca
     assert use() == ""
 
 
+def test_a_deny_holds_for_a_call_that_does_not_name_its_resource(aws: LocalAWS) -> None:
+    secrets, tables = aws.client("secretsmanager"), aws.client("dynamodb")
+    secrets.create_secret(Name="db", SecretString="s")
+    filters = [{"Key": "name", "Values": ["d"]}]
+    assert secrets.batch_get_secret_value(Filters=filters)["SecretValues"][0]["SecretString"] == "s"
+    deny = {"Effect": "Deny", "Principal": {"AWS": ADMIN}, "Action": "*", "Resource": "*"}
+    only_reads = {**deny, "Action": "secretsmanager:GetSecretValue"}
+    secrets.put_resource_policy(SecretId="db", ResourcePolicy=policy(only_reads))
+    assert is_denial(refusal(lambda: secrets.batch_get_secret_value(Filters=filters)))
+    tables.create_table(TableName="orders", **TABLE)
+    statement = "SELECT * FROM \"orders\" WHERE id = 'x FROM y'"
+    select = lambda: tables.execute_statement(Statement=statement)  # noqa: E731 - called twice
+    assert refusal(select) == ""
+    denied = {**deny, "Action": "dynamodb:PartiQLSelect", "Resource": arn("dynamodb", "table/orders")}
+    tables.put_resource_policy(ResourceArn=arn("dynamodb", "table/orders"), Policy=policy(denied))
+    assert is_denial(refusal(select))
+
+
 # Refused, so that nothing is silently ignored
 
 OLD = json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "logs:*", "Resource": "*"}]})

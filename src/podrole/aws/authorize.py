@@ -143,6 +143,10 @@ class _Question:
         )
         policies = self._policies(permission, owner, account)
         decision = evaluate(request, policies)
+        if permission.partial and permission.exists:
+            denied = self._denied_within(request, policies)
+            if denied is not None:
+                return Verdict(permission, request, *denied)
         if decision.allowed and owner.closed and self._is_stranger(account) and self._is_public(policies):
             decision = Decision(Outcome.IMPLICITLY_DENIED, PolicyKind.RESOURCE)
         return Verdict(permission, request, policies, decision)
@@ -153,6 +157,16 @@ class _Question:
         if self._owner.account and needed and self._owner.account != mine:
             return self._owner.account
         return mine
+
+    def _denied_within(self, request: Request, policies: PolicySet) -> tuple[PolicySet, Decision] | None:
+        """Return the Deny of a resource that a partial request may mean: which one it means is not known."""
+        for text in self._facts.policies_within(request.resource):
+            policy = NamedPolicy(text.name, compile_stored(text, PolicyKind.RESOURCE))
+            with_policy = replace(policies, resource=policy)
+            decision = evaluate(request, with_policy)
+            if decision.outcome is Outcome.EXPLICITLY_DENIED:
+                return with_policy, decision
+        return None
 
     def _policies(self, permission: Permission, owner: Resource, account: str) -> PolicySet:
         resource = None

@@ -60,6 +60,10 @@ class Facts(Resolver, Protocol):
         """
         ...
 
+    def policies_within(self, arn: str) -> list[PolicyText]:
+        """Return the policies of all resources that an ARN with wildcards can mean: those of its account and region."""
+        ...
+
     def bucket(self, name: str) -> Bucket | None:
         """Return the bucket with that name, whichever account owns it."""
         ...

@@ -101,6 +101,15 @@ class IdentityFacts:
         text = PolicyText(f"the policy of {held.name}", resolve(held.holder, held.policy))
         return Resource(held.account, text, held.closed, exists=True)
 
+    def policies_within(self, arn: str) -> list[PolicyText]:
+        """See Facts."""
+        parts = parts_of(arn)
+        holders = self.reader(parts.service).holders if parts is not None else None
+        if parts is None or holders is None:
+            return []
+        found = (self.resource(one).policy for one in list(holders(parts.account, parts.region)))
+        return [policy for policy in found if policy is not None]
+
     def policy_holder(self, arn: ARNParts) -> PolicyHolder | None:
         """Return the resource that holds the policy for an ARN."""
         find = self.reader(arn.service).policy_holder

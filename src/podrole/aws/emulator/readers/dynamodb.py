@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text
 from podrole.iam.actions.call import Call
@@ -38,4 +40,9 @@ def partition_key(call: Call, table: str) -> str | None:
     return str(found.hash_key_attr) if found is not None else None
 
 
-READER = Reader(policy_holder=_policy_holder, forget=_forget_policies_of_deleted)
+def _holders(account: str, region: str) -> Iterator[str]:
+    stored = backend("dynamodb", account, region)
+    yield from (str(table.table_arn) for table in stored.tables.values()) if stored is not None else ()
+
+
+READER = Reader(policy_holder=_policy_holder, holders=_holders, forget=_forget_policies_of_deleted)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text
 
@@ -15,4 +17,9 @@ def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
     return PolicyHolder(arn.account, f"repository {name}", document_text(repository.policy), repository)
 
 
-READER = Reader(policy_holder=_policy_holder)
+def _holders(account: str, region: str) -> Iterator[str]:
+    stored = backend("ecr", account, region)
+    yield from (str(repository.arn) for repository in stored.repositories.values()) if stored is not None else ()
+
+
+READER = Reader(policy_holder=_policy_holder, holders=_holders)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text
 
@@ -26,4 +28,9 @@ def _forget_policies_of_deleted(account: str, region: str) -> None:
             del stored.resource_policies[arn]
 
 
-READER = Reader(policy_holder=_policy_holder, forget=_forget_policies_of_deleted)
+def _holders(account: str, region: str) -> Iterator[str]:
+    stored = backend("kinesis", account, region)
+    yield from (str(stream.arn) for stream in stored.streams.values()) if stored is not None else ()
+
+
+READER = Reader(policy_holder=_policy_holder, holders=_holders, forget=_forget_policies_of_deleted)

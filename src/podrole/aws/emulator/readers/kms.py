@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text, place_of
 from podrole.iam.actions.call import Call
@@ -34,4 +36,9 @@ def _ciphertext(call: Call, blob: str) -> str | None:
     return _key(call, key_id)
 
 
-READER = Reader(policy_holder=_policy_holder, arns={"kms:ciphertext": _ciphertext, "kms:key": _key})
+def _holders(account: str, region: str) -> Iterator[str]:
+    stored = backend("kms", account, region)
+    yield from (str(key.arn) for key in stored.keys.values()) if stored is not None else ()
+
+
+READER = Reader(policy_holder=_policy_holder, holders=_holders, arns={"kms:ciphertext": _ciphertext, "kms:key": _key})

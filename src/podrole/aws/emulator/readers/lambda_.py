@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from podrole.aws.emulator.backends import backend
@@ -29,4 +30,9 @@ def _version(entry: Any, qualifier: str) -> Any | None:
     return entry["latest"]
 
 
-READER = Reader(policy_holder=_policy_holder)
+def _holders(account: str, region: str) -> Iterator[str]:
+    stored = backend("lambda", account, region)
+    yield from (str(function.function_arn) for function in stored.list_functions()) if stored is not None else ()
+
+
+READER = Reader(policy_holder=_policy_holder, holders=_holders)

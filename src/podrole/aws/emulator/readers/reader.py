@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -49,12 +49,14 @@ class PolicyHolder(NamedTuple):
 class Reader:
     """What is known of one service's resources; see :class:`podrole.aws.interfaces.Facts`.
 
-    ``policy_holder`` finds the resource that holds the policy for an ARN. ``arns`` finds ARNs by the kinds of
-    :meth:`podrole.iam.actions.call.Resolver.arn_of`. ``forget`` removes what moto keeps of deleted resources of an
-    account and region.
+    ``policy_holder`` finds the resource that holds the policy for an ARN. ``holders`` yields the ARNs of all resources
+    of an account and region that can hold one; it is None if one policy covers them all. ``arns`` finds ARNs by the
+    kinds of :meth:`podrole.iam.actions.call.Resolver.arn_of`. ``forget`` removes what moto keeps of deleted resources
+    of an account and region.
     """
 
     policy_holder: Callable[[ARNParts], PolicyHolder | None] | None = None
+    holders: Callable[[str, str], Iterable[str]] | None = None
     arns: Mapping[str, Callable[[Call, str], str | None]] = field(default_factory=dict)
     tags: Callable[[ARNParts, Call], Mapping[str, str]] | None = None
     facts: Callable[[ARNParts, Call], Keys] | None = None

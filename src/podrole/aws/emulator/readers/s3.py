@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from podrole.aws.emulator.backends import backend, backends
@@ -55,4 +55,13 @@ def _tagger(bucket: Any) -> Any:
     return stored.tagger
 
 
-READER = Reader(policy_holder=_policy_holder, tags=_tags, facts=_facts)
+def _holders(*_: str) -> Iterator[str]:
+    """Yield all buckets: an ARN of S3 names neither account nor region."""
+    every = backends("s3")
+    for name in every.bucket_accounts if every is not None else ():
+        bucket = bucket_of(name)
+        if bucket is not None:
+            yield str(bucket.arn)
+
+
+READER = Reader(policy_holder=_policy_holder, holders=_holders, tags=_tags, facts=_facts)

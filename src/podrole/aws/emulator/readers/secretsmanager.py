@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text, place_of
 from podrole.iam.actions.call import Call
@@ -23,4 +25,9 @@ def _secret(call: Call, name: str) -> str | None:
     return str(secret.arn) if secret is not None else None
 
 
-READER = Reader(policy_holder=_policy_holder, arns={"secretsmanager:secret": _secret})
+def _holders(account: str, region: str) -> Iterator[str]:
+    stored = backend("secretsmanager", account, region)
+    yield from (str(secret.arn) for secret in stored.secrets.values()) if stored is not None else ()
+
+
+READER = Reader(policy_holder=_policy_holder, holders=_holders, arns={"secretsmanager:secret": _secret})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text
 
@@ -14,4 +16,9 @@ def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
     return PolicyHolder(arn.account, f"queue {arn.resource}", document_text(queue.policy), queue)
 
 
-READER = Reader(policy_holder=_policy_holder)
+def _holders(account: str, region: str) -> Iterator[str]:
+    stored = backend("sqs", account, region)
+    yield from (str(queue.queue_arn) for queue in stored.queues.values()) if stored is not None else ()
+
+
+READER = Reader(policy_holder=_policy_holder, holders=_holders)
