@@ -126,6 +126,29 @@ def test_a_user_has_its_boundary_from_the_start(aws: LocalAWS) -> None:
     assert users.boundaries["green"] is None
 
 
+class Changing(dict[str, Any]):
+    """Tags that another thread changes in the middle of an iteration."""
+
+    def items(self) -> Any:
+        for item in super().items():
+            yield item
+            self[f"more-{len(self)}"] = "v"
+
+
+def test_the_tags_of_a_user_can_be_read_while_they_change(aws: LocalAWS) -> None:
+    """Authentication reads them on the event loop, while the services' thread may change them."""
+    from moto.iam.models import iam_backends
+
+    key = aws.user("blue", allow("ec2:*"), Tags=[{"Key": "team", "Value": "blue"}, {"Key": "stage", "Value": "dev"}])
+    arn = f"arn:aws:iam::{ACCOUNT}:user/blue"
+    tags = iam_backends[ACCOUNT]["aws"].tagger.tags
+    tags[arn] = Changing(tags[arn])
+    assert aws.client("sts", key).get_caller_identity()["Arn"] == arn
+    user = aws.services.directory.user(arn)
+    assert user is not None
+    assert user.tags == {"team": "blue", "stage": "dev"}
+
+
 # Session policies that are gone
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from podrole.aws.emulator.bound_principals import resolve
-from podrole.aws.emulator.identity_store import provider_record
+from podrole.aws.emulator.identity_store import provider_record, user_tags
 from podrole.aws.emulator.managed import managed_document
 from podrole.iam.directory import AccessKey, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 
@@ -34,7 +34,7 @@ class MotoDirectory:
         backend = _backend(account, partition)
         if backend is None:
             return None
-        # Where the role was found last time; an id that is another's by now, or nobody's, is no answer.
+        # The id that the role had last time. By now it may belong to another role, or to none.
         found = backend.roles.get(self._role_ids.get(arn))
         if found is None or found.arn != arn:
             found = next((role for role in list(backend.roles.values()) if role.arn == arn), None)
@@ -46,26 +46,26 @@ class MotoDirectory:
         return self._role(found)
 
     def role_by_id(self, account: str, role_id: str, partition: str = "aws") -> Role | None:
-        """Return the role of that unique id: None once it is deleted, whatever has its name now."""
+        """See IdentityDirectory."""
         backend = _backend(account, partition)
         found = backend.roles.get(role_id) if backend is not None else None
         return self._role(found) if found is not None else None
 
     def user_by_id(self, account: str, user_id: str, partition: str = "aws") -> User | None:
-        """Return the user of that unique id."""
+        """See IdentityDirectory."""
         backend = _backend(account, partition)
         users = list(backend.users.values()) if backend is not None else []
         return next((self._user(user) for user in users if user.id == user_id), None)
 
     def user(self, arn: str) -> User | None:
-        """Return the user of that ARN, path and all."""
+        """See IdentityDirectory."""
         partition, account = _place(arn)
         backend = _backend(account, partition)
         users = list(backend.users.values()) if backend is not None else []
         return next((self._user(user) for user in users if user.arn == arn), None)
 
     def group_policies(self, arn: str) -> tuple[PolicyText, ...] | None:
-        """Return what is attached to the group of that ARN, None where there is none."""
+        """See IdentityDirectory."""
         partition, account = _place(arn)
         backend = _backend(account, partition)
         groups = list(backend.groups.values()) if backend is not None else []
@@ -84,7 +84,7 @@ class MotoDirectory:
         return provider_record(provider)
 
     def policies_of(self, principal: Role | User) -> PrincipalPolicies:
-        """See Directory. The account's root user has none, and needs none."""
+        """See Directory. The account's root user has no policies, and needs none."""
         partition, account = _place(principal.arn)
         backend = _backend(account, partition)
         if backend is None:
@@ -146,8 +146,7 @@ class MotoDirectory:
 
     @staticmethod
     def _user(user: Any) -> User:
-        tags = {tag["Key"]: tag["Value"] for tag in user.tags or []}
-        return User(arn=user.arn, id=user.id, name=user.name, account=user.account_id, tags=tags)
+        return User(arn=user.arn, id=user.id, name=user.name, account=user.account_id, tags=user_tags(user))
 
 
 def _place(arn: str) -> tuple[str, str]:
@@ -156,7 +155,7 @@ def _place(arn: str) -> tuple[str, str]:
 
 
 def _backend(account: str, partition: str) -> Any | None:
-    """Return moto's IAM of an account, None where nobody has used it: asking must not create it."""
+    """Return moto's IAM of an account; None if nobody has used it. Does not create it."""
     from moto.iam.models import iam_backends
 
     regional = dict.get(iam_backends, account)

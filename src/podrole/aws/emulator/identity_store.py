@@ -117,6 +117,14 @@ def set_boundary(user: Any, policy_arn: str | None) -> None:
     }
 
 
+def user_tags(user: Any) -> dict[str, str]:
+    """Return the tags of moto's user, by a copy that is safe in any thread: moto's own reading is not."""
+    arn = user.arn
+    stored = backend("iam", user.account_id, arn.split(":", 2)[1])
+    tags = dict(stored.tagger.tags.get(arn, ())) if stored is not None else {}
+    return {str(key): "" if value is None else str(value) for key, value in tags.items()}
+
+
 def provider_record(provider: Any) -> OIDCProvider:
     """Return moto's OpenID Connect provider as a record."""
     return OIDCProvider(

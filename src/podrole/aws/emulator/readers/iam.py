@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from podrole.aws.emulator.backends import backend
+from podrole.aws.emulator.identity_store import user_tags
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader
 from podrole.iam.actions.call import Call, Keys
 
@@ -38,6 +39,9 @@ def _profile_role(call: Call, name: str) -> str | None:
 
 
 def _tags(arn: ARNParts, _: Call) -> Mapping[str, str]:
+    if arn.resource.startswith("user/"):
+        user = _entity(arn)
+        return {} if user is None else user_tags(user)
     tags = getattr(_entity(arn), "tags", None)
     if isinstance(tags, dict):
         pairs = list(tags.items())
