@@ -131,7 +131,9 @@ def test_a_json_body_expands_to_the_same_limit(aws: LocalAWS) -> None:
     assert "RequestEntityTooLarge" in answer.text
 
 
-@pytest.mark.parametrize("body", [b"not gzip", gzip.compress(EXCHANGE)[:-9], gzip.compress(EXCHANGE) + b"more"])
+@pytest.mark.parametrize(
+    "body", [b"not gzip", gzip.compress(EXCHANGE)[:-9], gzip.compress(EXCHANGE) + b"more"], ids=["text", "cut", "more"]
+)
 def test_a_body_that_is_not_the_gzip_that_it_says_is_refused(aws: LocalAWS, body: bytes) -> None:
     answer = aws.post(body, **{"authorization": signed_by_nobody(), "content-encoding": "gzip"})
     assert refusal(answer)[:2] == (400, "MalformedInput")

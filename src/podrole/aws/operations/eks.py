@@ -10,6 +10,7 @@ from podrole.aws.caller import Caller
 from podrole.aws.errors import AWSError
 from podrole.aws.interfaces import Services
 from podrole.aws.protocol.call import IdentifiedCall
+from podrole.aws.protocol.paging import page_start, page_token
 from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.render import json_response
 from podrole.aws.protocol.wire import HTTPResponse
@@ -114,17 +115,11 @@ def page_of(items: list[Any], call: IdentifiedCall) -> tuple[list[Any], str | No
     limit, token = given.get("maxResults", 100), given.get("nextToken", "")
     if not 1 <= limit <= 100:
         raise AWSError("InvalidParameterException", 400, "maxResults must be between 1 and 100.")
-    start = 0
-    if token:
-        try:
-            start = int(base64.urlsafe_b64decode(token.encode()).decode())
-        except ValueError:  # binascii.Error and UnicodeError are ValueErrors
-            start = -1
-        if not 0 < start < len(items):
-            raise AWSError("InvalidParameterException", 400, "The nextToken is not one of this list.")
+    start = page_start(token, len(items)) if token else 0
+    if start is None:
+        raise AWSError("InvalidParameterException", 400, "The nextToken is not one of this list.")
     end = start + limit
-    following = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(items) else None
-    return items[start:end], following
+    return items[start:end], page_token(end) if end < len(items) else None
 
 
 def _description(cluster: ClusterInfo) -> dict[str, Any]:

@@ -6,8 +6,6 @@ is returned for each action on each resource.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from podrole.aws.caller import Caller, caller_of_user
 from podrole.aws.errors import AWSError
 from podrole.aws.interfaces import Facts as AccountFacts
 from podrole.aws.protocol.call import IdentifiedCall
+from podrole.aws.protocol.paging import page_start, page_token
 from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.render import text, xml_response
 from podrole.aws.protocol.wire import HTTPResponse
@@ -52,7 +51,7 @@ class _Source:
 
 @dataclass(slots=True)
 class _Subject:
-    """Whom is asked about: the caller, their own condition keys, and their policies."""
+    """The simulated caller: the principal, its own condition keys, and its policies."""
 
     principal: Principal
     keys: dict[str, str | list[str]] = field(default_factory=dict)
@@ -68,7 +67,7 @@ class Simulation:
         self._facts = facts
 
     async def simulate_custom_policy(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """Evaluate policies that the call itself brings along."""
+        """Evaluate the policies in the call's parameters."""
         given = parameters(call)
         self._require(given, "PolicyInputList", "ActionNames")
         arn = given.get("CallerArn")
@@ -79,7 +78,7 @@ class Simulation:
         return self._simulated(call, given, subject)
 
     async def simulate_principal_policy(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
-        """Evaluate what is attached to a user, a group or a role, and what the call brings along."""
+        """Evaluate the policies of a user, a group or a role, and those in the call's parameters."""
         given = parameters(call)
         self._require(given, "PolicySourceArn", "ActionNames")
         subject = self._subject(given)
@@ -89,13 +88,13 @@ class Simulation:
         return self._simulated(call, given, subject)
 
     async def get_context_keys_for_custom_policy(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
-        """Tell which condition keys the policies read that the call brings along."""
+        """List the condition keys that the policies in the call's parameters read."""
         given = parameters(call)
         self._require(given, "PolicyInputList")
         return _keys_answer(call, _inputs(given, "PolicyInputList"))
 
     async def get_context_keys_for_principal_policy(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
-        """Tell which condition keys the policies of a user, a group or a role read."""
+        """List the condition keys that the policies of a user, a group or a role read."""
         given = parameters(call)
         self._require(given, "PolicySourceArn")
         return _keys_answer(call, [*self._subject(given).sources, *_inputs(given, "PolicyInputList")])
@@ -147,7 +146,7 @@ class Simulation:
         shown = pairs[start : start + most]
         results = [question.result(action, resource) for action, resource in shown]
         more = start + most < len(pairs)
-        marker = {"Marker": _marker(start + most)} if more else {}
+        marker = {"Marker": page_token(start + most)} if more else {}
         return _answer(call, {"EvaluationResults": results, "IsTruncated": more, **marker})
 
 
@@ -166,7 +165,7 @@ class _Question:
             if document
             else None
         )
-        # Without a resource policy the simulator asks the identity side alone, also where a resource's own must allow.
+        # Without a resource policy the simulator decides by identity policies alone, even for KMS keys and roles.
         root: Any = {"AWS": account} if account else "*"
         statement = {"Effect": "Allow", "Principal": root, "Action": "*", "Resource": "*"}
         delegating = json.dumps({"Version": "2012-10-17", "Statement": statement})
@@ -237,13 +236,13 @@ class _Question:
         return any(one.policy.allowing(facts) is not None for one in policies)
 
     def _sides(self, facts: Facts) -> dict[str, str]:
-        def told(policies: Sequence[NamedPolicy]) -> str:
+        def side(policies: Sequence[NamedPolicy]) -> str:
             if any(one.policy.denying(facts) is not None for one in policies):
                 return "explicitDeny"
             return "allowed" if any(one.policy.allowing(facts) is not None for one in policies) else "implicitDeny"
 
         resource = () if self._resource is None else (self._resource,)
-        return {"IAM Policy": told(self._policies.identity), "Resource Policy": told(resource)}
+        return {"IAM Policy": side(self._policies.identity), "Resource Policy": side(resource)}
 
 
 _EVERYTHING = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
@@ -332,17 +331,10 @@ def _page(given: Mapping[str, Any], available: int) -> tuple[int, int]:
     marker = given.get("Marker")
     if marker is None:
         return 0, most
-    try:
-        start = int(base64.b64decode(str(marker), validate=True))
-    except (binascii.Error, ValueError):
-        raise _invalid("Invalid Marker") from None
-    if not 0 < start < available:
+    start = page_start(str(marker), available)
+    if start is None:
         raise _invalid("Invalid Marker")
     return start, most
-
-
-def _marker(start: int) -> str:
-    return base64.b64encode(str(start).encode()).decode()
 
 
 def _invalid(message: str) -> AWSError:
