@@ -1,9 +1,8 @@
 """The third station: may this caller do what the call does?
 
 A call needs one or more permissions, each an action on a resource (podrole.iam.actions); all of them must be allowed.
-The decision is ``podrole.iam``'s, over everything that has a say: what is attached to the caller, the policy of the
-resource, the control policies of the organizations of both. A refusal is put into the words of the service by
-podrole.aws.access_denied.
+``podrole.iam`` decides, by the policies attached to the caller, the policy of the resource, and the control policies of
+both their organizations. podrole.aws.access_denied writes the refusal in the words of the service.
 """
 
 from __future__ import annotations
@@ -38,13 +37,13 @@ from podrole.iam.principal import PrincipalType
 from podrole.iam.request import NO_RESOURCE
 from podrole.sts.circumstances import Circumstances
 
-# STS weighs the role's trust policy and the caller's policies in one go, where the session is made.
+# STS evaluates the role's trust policy and the caller's policies together, when it makes the session.
 _DECIDED_THERE = frozenset({"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"})
 _READS_OBJECT = frozenset({"GetObject", "HeadObject", "GetObjectAttributes", "GetObjectTagging", "GetObjectAcl"})
 
 
 class Verdict(NamedTuple):
-    """One permission, the question put for it, all that had a say, and the answer."""
+    """The decision about one permission, with the request and the policies that it is about."""
 
     permission: Permission
     request: Request
@@ -76,7 +75,7 @@ def authorize(
             verdict = question.ask(permission)
             if not verdict.decision.allowed:
                 raise refused(call, verdict, refusals)
-            _say_by_what(call, verdict)
+            _explain_allowed(call, verdict)
         if call.operation in _READS_OBJECT and call.service.name == "s3":
             _hide_missing(call, question, facts, refusals)
     account = question.acting_account(needed)
@@ -95,8 +94,8 @@ def unsigned(call: IdentifiedCall) -> AuthorizedCall:
     return AuthorizedCall(call, "")
 
 
-def _say_by_what(call: IdentifiedCall, verdict: Verdict) -> None:
-    """Keep which statement allowed the call, for the event log; the root user needs none."""
+def _explain_allowed(call: IdentifiedCall, verdict: Verdict) -> None:
+    """Keep which statement allowed the call, for the event log. The root user needs no statement."""
     decision = verdict.decision
     if decision.policy:
         call.explanation = {
@@ -109,13 +108,13 @@ def _say_by_what(call: IdentifiedCall, verdict: Verdict) -> None:
 
 
 def refused(call: IdentifiedCall, verdict: Verdict, refusals: Refusals) -> AWSError:
-    """Return the refusal, with the evidence: it is worked out here and nowhere earlier."""
+    """Return the refusal with its evidence, which is only worked out for refusals."""
     evidence = explain(verdict.request, verdict.policies, verdict.decision)
     return refusals.access_denied(call, verdict.request, verdict.decision, evidence)
 
 
 class _Question:
-    """Everything about a call that its permissions share."""
+    """What the permissions of one call have in common: the caller's policies, and the facts."""
 
     def __init__(self, call: IdentifiedCall, caller: Caller, directory: IdentityDirectory, facts: Facts) -> None:
         self._call = call
@@ -152,11 +151,8 @@ class _Question:
         return Verdict(permission, request, policies, decision)
 
     def acting_account(self, needed: tuple[Permission, ...]) -> str:
-        """Return the account in which the service acts: the owner's of the first resource, else the caller's."""
-        mine = self._caller.account
-        if self._owner.account and needed and self._owner.account != mine:
-            return self._owner.account
-        return mine
+        """Return the account in which the service acts: that of the first resource's owner, or the caller's."""
+        return self._owner.account if self._owner.account and needed else self._caller.account
 
     def _denied_within(self, request: Request, policies: PolicySet) -> tuple[PolicySet, Decision] | None:
         """Return the Deny of a resource that a partial request may mean: which one it means is not known."""
@@ -200,7 +196,7 @@ class _Question:
 
 
 class LazyKeys(Mapping[str, "str | list[str]"]):
-    """Condition keys that are worked out when a policy first reads one: most policies read none."""
+    """Condition keys that are computed when a policy first reads one: most policies read none."""
 
     __slots__ = ("_found", "_make")
 
@@ -287,7 +283,7 @@ def _compiled(levels: Levels | None, kind: PolicyKind) -> tuple[tuple[NamedPolic
 
 
 def _hide_missing(call: IdentifiedCall, question: _Question, facts: Facts, refusals: Refusals) -> None:
-    """Refuse a key that is not there to a caller who may not list: whether it is there is not theirs to know."""
+    """Refuse to read a missing key if the caller may not list the bucket: S3 does not tell them that it is missing."""
     given = parameters(call)
     bucket = facts.bucket(str(given.get("Bucket", "")))
     if bucket is None or facts.object_exists(str(given.get("Bucket", "")), str(given.get("Key", ""))):

@@ -1,8 +1,8 @@
-"""The policies that have a say in a call, read from the account and compiled.
+"""The policies that decide about a call, read from the account and compiled.
 
-Compiling is cached by document (podrole.iam.document), so what a request pays for is the reading. A document that
-cannot be compiled has been stored around the checks of IAM's own operations; its statements are unknown, so nothing
-is allowed while it is attached.
+Compiled policies are cached by document (podrole.iam.document), so a request costs the reading alone. A document that
+cannot be compiled was stored without the checks of IAM's operations (by CloudFormation, for example). What it denies is
+unknown, so nothing is allowed while it is attached.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from podrole.iam.policy import Policy, PolicyKind
 from podrole.sts.session import Session
 
 _DENY = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
-"""Stands for a session policy that has been deleted. What it denied is unknown by now, so nothing is allowed."""
+"""Stands for a session policy that has been deleted: what it denied is unknown by then, so it denies everything."""
 
 
 def policies_of(caller: Caller, directory: IdentityDirectory) -> PolicySet:
@@ -43,7 +43,7 @@ def _of_session(session: Session, directory: IdentityDirectory) -> tuple[NamedPo
     if session.policy is not None:
         texts.append(PolicyText("the session's inline policy", session.policy))
     texts += [directory.managed_policy(arn) or PolicyText(f"{arn} (deleted)", _DENY) for arn in session.policy_arns]
-    # Managed policies may be larger than the inline one; that one's size was looked at when the session was made.
+    # As identity policies: managed ones may be larger than a session policy, whose size was checked for the session.
     return _compiled(texts, PolicyKind.IDENTITY)
 
 
@@ -60,5 +60,5 @@ def compile_stored(text: PolicyText, kind: PolicyKind) -> Policy:
             "AccessDenied",
             403,
             "Access Denied",
-            why=f"Stored as {text.name} is no policy that AWS takes, so nothing is allowed: {fault.message}",
+            why=f"{text.name} is not a policy that AWS accepts, so nothing is allowed: {fault.message}",
         ) from fault

@@ -1,4 +1,4 @@
-"""The account and who is in it from the start.
+"""The account of a world, with the identities that it has from the start.
 
 The administrator is an ordinary IAM user with AdministratorAccess and a generated access key; the embedded cluster's
 node has an ordinary role.
@@ -28,12 +28,12 @@ class Account:
     partition: str = "aws"
 
     def __post_init__(self) -> None:
-        """Refuse what is no account id."""
+        """Check the account id. Raises ValueError."""
         if not _ACCOUNT_ID.fullmatch(self.id):
             raise ValueError(f"an account id has 12 digits, unlike {self.id!r}")
 
     def create(self) -> str:
-        """Make the administrator and the cluster's node role, as ``aws iam create-user`` and its siblings would.
+        """Create the administrator and the cluster's node role, as ``aws iam create-user`` and its siblings would.
 
         Returns the administrator's unique id.
         """

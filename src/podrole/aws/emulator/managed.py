@@ -1,7 +1,6 @@
-"""AWS managed policies: moto ships the whole catalogue as one text, from which one policy is taken when it is asked
-for.
+"""AWS managed policies. moto ships all of them as one JSON text; podrole decodes a policy when it is first used.
 
-Decoding all of it for an account costs tens of megabytes; finding one policy's name in the text costs a millisecond.
+Decoding all policies for an account costs tens of megabytes; finding one policy's name in the text, a millisecond.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _DECODER = json.JSONDecoder()
 
 @functools.lru_cache(maxsize=256)
 def managed_policy_data(path_and_name: str) -> dict[str, Any] | None:
-    """Return moto's entry of one AWS managed policy (``service-role/AWSLambdaRole``), None where there is none."""
+    """Return moto's entry of an AWS managed policy (``service-role/AWSLambdaRole``); None if there is none."""
     from moto.iam.aws_managed_policies import aws_managed_policies_data
 
     path, _, name = path_and_name.rpartition("/")
@@ -31,7 +30,7 @@ def managed_policy_data(path_and_name: str) -> dict[str, Any] | None:
 
 
 def managed_document(arn: str) -> str | None:
-    """Return the document of an AWS managed policy, None where there is none of that ARN."""
+    """Return the document of the AWS managed policy with that ARN; None if there is no such policy."""
     found = _ARN.fullmatch(arn)
     return _document(found["path"]) if found is not None else None
 

@@ -49,9 +49,9 @@ _OF_POLICIES = frozenset(
 
 
 def name_the_caller(call: IdentifiedCall, caller: Caller) -> None:
-    """Fill in whom a call of IAM is about that names no user: its caller. Raises AWSError where that is no user.
+    """Fill in the caller's name if a call of IAM names no user. Raises AWSError if the caller is not a user.
 
-    To be done before the call is authorized, so that what is decided is what is done.
+    Must run before the call is authorized, so that the decision is about the same user as the effect.
     """
     if call.service.name != "iam":
         return
@@ -59,7 +59,7 @@ def name_the_caller(call: IdentifiedCall, caller: Caller) -> None:
     if shape is None or "UserName" not in shape.members or "UserName" in shape.required_members:
         return
     given = parameters(call)
-    if given.get("UserName") is not None or call.operation in _FOR_ANYBODY:
+    if given.get("UserName") is not None or call.operation in _NEED_NO_USER:
         return
     entity = caller.entity
     if caller.principal.type is not PrincipalType.USER or not isinstance(entity, User):
@@ -67,8 +67,8 @@ def name_the_caller(call: IdentifiedCall, caller: Caller) -> None:
     given["UserName"] = entity.name
 
 
-_FOR_ANYBODY = frozenset({"DeactivateMFADevice", "GetMFADevice", "ListServiceSpecificCredentials"})
-"""These need no user at all: a device has a serial number of its own, a list may be everybody's."""
+_NEED_NO_USER = frozenset({"DeactivateMFADevice", "GetMFADevice", "ListServiceSpecificCredentials"})
+"""These need no user: a device has a serial number, and a list may cover all users."""
 
 
 def iam_answer(call: IdentifiedCall, identities: IdentityStore) -> HTTPResponse | None:

@@ -1,9 +1,9 @@
-"""CloudFormation makes what a template holds with its caller's own rights, and moto with none at all.
+"""What is special about CloudFormation: it makes a template's resources with its caller's rights, and moto without any.
 
-What each resource of a template needs is not worked out here. A caller who makes, changes or deletes a stack must be
-allowed *every* action of the services whose resources it holds, on everything: that is more than AWS asks, and never
-less. What would escape the question (a template that is not in the call, nested stacks, macros, a role to act as,
-stacks in other accounts) is not simulated.
+podrole does not work out what each resource of a template needs. A caller who creates, changes or deletes a stack must
+be allowed *every* action of the services whose resources the stack holds, on all resources: more than AWS asks, and
+never less. What could get around this (a template that is not in the call, nested stacks, macros, a role to act as,
+stacks in other accounts) is not simulated. Neither are resource policies that would not take part in decisions.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/security-iam.html
 """
@@ -73,7 +73,8 @@ _POLICY_PROPERTIES = {
 
 
 def permissions_of_stack(call: IdentifiedCall, account: str, facts: Facts) -> Iterator[Permission]:
-    """Yield what a call of CloudFormation needs beside its own action. Raises AWSError for what is not simulated."""
+    """Yield what a call of CloudFormation needs in addition to its own action. Raises AWSError for what is not
+    simulated."""
     given = parameters(call)
     if call.operation in _ELSEWHERE:
         raise _not_simulated(call, "stacks in other accounts and regions")
@@ -91,9 +92,9 @@ def permissions_of_stack(call: IdentifiedCall, account: str, facts: Facts) -> It
 
 
 def read_template(text: str) -> Mapping[str, Any]:
-    """Return a template, JSON or YAML with CloudFormation's short forms. Raises AWSError for anything else.
+    """Read a template, JSON or YAML with CloudFormation's short forms. Raises AWSError for anything else.
 
-    No tag makes anything but data: moto's own reader would call whatever Python function a tag names.
+    A YAML tag never calls code: moto's own reader would call any Python function that a tag names.
     """
     import yaml
 
