@@ -13,6 +13,7 @@ from podrole.webhook.identity.annotations import (
     ANNOTATIONS,
     BINDING_ANNOTATIONS,
     CONFIG_MAP_ANNOTATIONS,
+    SKIP_CONTAINERS,
     Annotation,
     read_annotations,
 )
@@ -166,6 +167,24 @@ def test_no_value_of_an_annotation_raises(annotation: Annotation[Any], text: str
     warnings: list[str] = []
     annotation.syntax.read_text(text, warnings.append)
     assert len(warnings) <= 1 or annotation.syntax.cut
+
+
+@pytest.mark.parametrize(("length", "warned"), [(MAX_VALUE, False), (MAX_VALUE + 1, True)])
+def test_the_longest_value(length: int, warned: bool) -> None:
+    for name in ("role-arn", "audience"):
+        binding = read_annotations(prefixed({name: "x" * length}), DEFAULTS)
+        assert bool(binding.warnings) is warned
+    assert binding.audience == (None if warned else "x" * length)
+    if warned:
+        with pytest.raises(NotUnderstood, match=r"^Audience must have at most 2048 characters$"):
+            read_entry({"Audience": "x" * length})
+    else:
+        assert read_entry({"Audience": "x" * length}).audience == "x" * length
+
+
+def test_an_annotation_without_a_field_cannot_be_set_in_a_config_map() -> None:
+    with pytest.raises(NotUnderstood, match="must not be set in a ConfigMap"):
+        SKIP_CONTAINERS.syntax.read_json("app", lambda _: None)
 
 
 @pytest.mark.parametrize("annotation", ANNOTATIONS, ids=lambda annotation: annotation.name)

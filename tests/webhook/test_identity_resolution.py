@@ -10,6 +10,7 @@ from podrole.webhook.identity.annotations import BINDING_ANNOTATIONS, read_annot
 from podrole.webhook.identity.binding import EMPTY_BINDING, Binding
 from podrole.webhook.identity.config_map import EMPTY_CONFIG_MAP, ConfigMapBindings
 from podrole.webhook.identity.resolution import resolve
+from podrole.webhook.identity.values import parse_ca_bundle
 from podrole.webhook.settings import CABundle, InjectionSettings, RoleComposition
 from support.webhook import ARN, identity_of, injection, prefixed
 
@@ -75,6 +76,9 @@ def test_another_prefix_hides_amazons() -> None:
         ("aws-endpoint-url", "http://", "must be an http or https URL"),
         ("aws-endpoint-url", "http://[", "must be an http or https URL"),
         ("aws-endpoint-url", "http://user:pw@host", "must be an http or https URL"),
+        ("aws-endpoint-url", "http://host:0", "must be an http or https URL"),
+        ("aws-endpoint-url", "http://host/a b", "must be an http or https URL"),
+        ("aws-endpoint-url", "http://host/\x7f", "must be an http or https URL"),
         ("aws-ca-bundle", "Not A Name", "must be <configmap> or <configmap>/<key>"),
         ("aws-ca-bundle", "name/..", "must be <configmap> or <configmap>/<key>"),
         ("role-session-name", "pod", "must be true or false"),
@@ -86,6 +90,32 @@ def test_a_value_that_is_not_understood_is_named_and_ignored(annotation: str, va
     assert len(identity.warning_texts) == 1
     assert f"eks.amazonaws.com/{annotation}" in identity.warning_texts[0]
     assert says in identity.warning_texts[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "bundle"),
+    [
+        ("", False),
+        ("aws-ca", CABundle("aws-ca")),
+        ("aws.ca", CABundle("aws.ca")),
+        ("a" * 253, CABundle("a" * 253)),
+        ("a" * 254, None),
+        ("-ca", None),
+        ("ca-", None),
+        ("CA", None),
+        ("/ca.crt", None),
+        ("ca/", None),
+        ("ca/Root_CA-1.pem", CABundle("ca", "Root_CA-1.pem")),
+        ("ca/" + "k" * 253, CABundle("ca", "k" * 253)),
+        ("ca/" + "k" * 254, None),
+        ("ca/.", None),
+        ("ca/..", None),
+        ("ca/a/b", None),
+        ("ca/é", None),
+    ],
+)
+def test_which_ca_bundles_are_valid(text: str, bundle: CABundle | bool | None) -> None:
+    assert parse_ca_bundle(text) == bundle
 
 
 def test_a_value_that_is_not_understood_is_not_repeated() -> None:

@@ -12,7 +12,7 @@ from podrole.kube.client import KubernetesClient
 from podrole.webhook.metrics import Metrics
 from podrole.webhook.patch.mutation import mutate
 from podrole.webhook.patch.pod import read_pod
-from podrole.webhook.serving.owner_events import QUEUE, OwnerEvents
+from podrole.webhook.serving.owner_events import MAX_REFERENCE, QUEUE, OwnerEvents
 from podrole.webhook.settings import InjectionSettings
 from support.api_server import APIServer, running, until
 from support.clock import Turned
@@ -73,6 +73,18 @@ async def test_an_event_on_the_owner_says_what_is_wrong(api: APIServer) -> None:
         "lastTimestamp": "2023-11-14T22:13:20Z",
         "count": 1,
     }
+    await client.close()
+
+
+async def test_a_namespace_too_long_for_kubernetes_gets_no_event(api: APIServer) -> None:
+    client = KubernetesClient(api.connection)
+    events = OwnerEvents(client, Metrics())
+    identity = identity_of({"role-arn": "reader"})
+    assert identity is not None
+    pod = read_pod(owned_pod(OWNER))
+    for length in (MAX_REFERENCE + 1, MAX_REFERENCE):
+        events.report_warnings(pod, "n" * length, mutate(pod, identity, InjectionSettings()))
+    assert events._queue.qsize() == 1
     await client.close()
 
 

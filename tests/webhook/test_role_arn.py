@@ -27,6 +27,9 @@ def test_a_role_of_every_partition_passes(arn: str) -> None:
     ("arn", "says"),
     [
         ("reader", "is not an ARN"),
+        ("arn:aws:iam", "is not an ARN"),
+        ("urn:aws:iam::111122223333:role/reader", "is not an ARN"),
+        ("arn:aws:s3::111122223333:role/reader", "not the ARN of an IAM role"),
         ("arn:aws:iam::111122223333:user/reader", "not the ARN of an IAM role"),
         ("arn:aws:sts::111122223333:assumed-role/reader/s", "not the ARN of an IAM role"),
         ("arn:aws:iam:us-east-1:111122223333:role/reader", "names a region (us-east-1)"),
@@ -48,6 +51,7 @@ def test_what_cannot_be_right_is_said(arn: str, says: str) -> None:
 def test_a_role_of_another_partition_cannot_be_assumed() -> None:
     fault = role_arn.problem_with("arn:aws:iam::111122223333:role/reader", partition="aws-cn")
     assert fault == "is of partition aws, but pods here run in partition aws-cn"
+    assert role_arn.problem_with("arn:aws:iam::111122223333:role/reader", partition="aws") is None
 
 
 @pytest.mark.parametrize(
@@ -62,6 +66,7 @@ def test_accounts_of_other_clouds_pass_when_relaxed(arn: str) -> None:
 def test_a_relaxed_look_still_wants_a_role() -> None:
     assert role_arn.problem_with("reader", relaxed=True) is not None
     assert role_arn.problem_with("arn:aws:iam:::role/two words", relaxed=True) is not None
+    assert role_arn.problem_with("arn:aws:iam::an_account:role/reader", relaxed=True) is not None
 
 
 def test_a_name_becomes_an_arn_and_an_arn_stays() -> None:

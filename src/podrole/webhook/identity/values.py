@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 from urllib.parse import urlsplit
 
+from podrole.kube.names import config_key, is_subdomain
 from podrole.webhook.golang import first_csv_record, parse_bool, parse_int64
 from podrole.webhook.identity import role_arn
 from podrole.webhook.settings import MAX_TOKEN_EXPIRATION, MIN_TOKEN_EXPIRATION, CABundle
@@ -95,7 +96,7 @@ def parse_endpoint(text: str) -> str | None:
         return ""
     try:
         parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.netloc) and (parts.port or 1) > 0
+        usable = parts.scheme in ("http", "https") and _HOST.fullmatch(parts.netloc) and parts.port != 0
     except ValueError:
         return None
     return text if usable and text.isprintable() and " " not in text else None
@@ -106,26 +107,12 @@ def parse_ca_bundle(text: str) -> CABundle | Literal[False] | None:
     if text == "":
         return False
     name, slash, key = text.partition("/")
-    if not _is_config_map_name(name) or (slash and not _is_config_map_key(key)):
+    if not is_subdomain(name) or (slash and config_key(key)):
         return None
     return CABundle(name, key) if slash else CABundle(name)
 
 
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
-_KEY_CHARACTERS = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")
-
-
-def _is_config_map_name(name: str) -> bool:
-    return (
-        0 < len(name) <= 253
-        and all(character in "abcdefghijklmnopqrstuvwxyz0123456789-." for character in name)
-        and name[0] not in "-."
-        and name[-1] not in "-."
-    )
-
-
-def _is_config_map_key(key: str) -> bool:
-    return 0 < len(key) <= 253 and key not in (".", "..") and key.isascii() and not set(key) - _KEY_CHARACTERS
 
 
 def _string(value: object) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from podrole.base.short_texts import cached_for_short_texts
 from podrole.webhook.identity.binding import Identity, Method
 from podrole.webhook.patch.pod import PodMetadata
 from podrole.webhook.settings import WEB_IDENTITY_TOKEN_PATH, WEB_IDENTITY_VOLUME, InjectionSettings
@@ -156,7 +157,7 @@ def file_in_container(directory: str, name: str, *, windows: bool) -> str:
     return f"C:{path}".replace("/", "\\") if windows else path
 
 
-@functools.lru_cache(maxsize=1_024)
+@cached_for_short_texts(1_024)
 def clean_path(path: str) -> str:
     """Return the shortest equivalent path, as Go's ``filepath.Clean``."""
     cleaned = posixpath.normpath(path)

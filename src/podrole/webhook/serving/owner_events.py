@@ -29,8 +29,8 @@ MAX_MESSAGE = 1_024
 """Kubernetes refuses a longer message."""
 
 MAX_REFERENCE = 317
-"""Characters of the longest value in a reference, a group with its version. The owners of a pod in a review are not
-validated yet, so longer values must not take memory."""
+"""Characters of the longest value in a reference, a group with its version. Namespace and owners of a pod in a review
+are not validated yet, so longer values must not take memory."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class OwnerEvents:
     def report_warnings(self, pod: Pod, namespace: str, mutation: Mutation, /) -> None:
         """Write an Event with the warnings of ``mutation``, unless it was written recently."""
         subject = _subject(pod)
-        if subject is None:
+        if subject is None or len(namespace) > MAX_REFERENCE:
             return
         message = one_line("; ".join(mutation.warnings), MAX_MESSAGE)
         now = self._clock()
