@@ -113,7 +113,10 @@ def test_a_candidate_with_policies_of_its_own_is_asked_for_them_and_one_without_
     assert refusal(by_account, Candidate(USER, {}, policies()), wanted) is not None
     by_name = a_role(allow("sts:AssumeRole", Principal={"AWS": USER.arn}))
     assert refusal(by_name, Candidate(USER, {}, policies()), wanted) is None
-    assert refusal(by_name, Candidate(USER, {}, denying), wanted) is not None
+    refused = refusal(by_name, Candidate(USER, {}, denying), wanted)
+    assert refused is not None
+    assert refused.denial.evidence["decision"] == "ExplicitlyDenied"
+    assert "its policy" in [one["policy"] for one in refused.denial.evidence["evidence"]]
 
 
 def test_the_keys_of_the_request_replace_what_a_candidate_claims() -> None:

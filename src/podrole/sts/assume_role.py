@@ -36,7 +36,7 @@ class Granted:
 
     session: Session
     packed_policy_size: int | None
-    minimum_token_size: int = 0
+    minimum_token_size: int
 
 
 def assume_role(

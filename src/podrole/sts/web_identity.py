@@ -57,7 +57,7 @@ class Granted:
     provider: OIDCProvider
     claims: VerifiedClaims
     packed_policy_size: int | None
-    minimum_token_size: int = 0
+    minimum_token_size: int
 
 
 @dataclass(slots=True)
