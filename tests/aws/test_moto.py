@@ -1,0 +1,126 @@
+"""What podrole relies on in moto below its documented interface, in one place.
+
+A test that fails here with a new moto names the part that changed; podrole.aws.emulator uses it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from podrole.aws.emulator.backends import backend, backends
+from podrole.aws.emulator.facts import READERS
+from support.aws import ACCOUNT, REGION, LocalAWS
+
+FUNCTIONS: dict[str, list[str]] = {
+    "moto.core.base_backend.BackendDict.reset": [],
+    "moto.core.botocore_stubber.BotocoreStubber.process_request": ["self", "request"],
+    "moto.core.request.normalize_request": ["request"],
+    "moto.core.routing.get_service_router": ["service_name"],
+    "moto.iam.models.AWSManagedPolicy.from_data": ["name", "account_id", "region_name", "data"],
+    "moto.kms.utils._deserialize_ciphertext_blob": ["ciphertext_blob"],
+    "moto.s3.models.PublicAccessBlock.__init__": [
+        "self",
+        "block_public_acls",
+        "ignore_public_acls",
+        "block_public_policy",
+        "restrict_public_buckets",
+    ],
+}
+
+
+def resolve(path: str) -> Any:
+    parts = path.split(".")
+    for number in range(len(parts), 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(parts[:number]))
+        except ModuleNotFoundError:
+            continue
+        for name in parts[number:]:
+            found = getattr(found, name)
+        return found
+    raise LookupError(path)
+
+
+@pytest.mark.parametrize("path", FUNCTIONS)
+def test_a_function_takes_the_parameters_that_podrole_passes(path: str) -> None:
+    assert list(inspect.signature(resolve(path)).parameters) == FUNCTIONS[path]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "moto.iam.aws_managed_policies.aws_managed_policies_data",
+        "moto.iam.models.AccessKey.__init__",
+        "moto.iam.models.Group.__init__",
+        "moto.iam.models.InstanceProfile.__init__",
+        "moto.iam.models.ManagedPolicy.__init__",
+        "moto.iam.models.User.__init__",
+        "moto.s3.models.FakeBucket.get_permission",
+    ],
+)
+def test_what_podrole_replaces_or_reads_exists(path: str) -> None:
+    assert resolve(path) is not None
+
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/podrole-node"
+USED: dict[str, tuple[Callable[[Any], Any], list[str]]] = {
+    "autoscaling": (lambda it: it.describe_auto_scaling_groups(), ["autoscaling_groups"]),
+    "cloudformation": (lambda it: it.list_stacks(), ["stacks", "change_sets"]),
+    "dynamodb": (lambda it: it.list_tables(), ["tables", "resource_policies"]),
+    "ec2": (lambda it: it.describe_vpcs(), ["groups", "launch_template_name_to_ids", "tags", "subnets"]),
+    "ecr": (lambda it: it.describe_repositories(), ["repositories"]),
+    "eks": (lambda it: it.create_cluster(name="c", roleArn=ROLE, resourcesVpcConfig={}), ["clusters"]),
+    "glue": (lambda it: it.get_databases(), ["resource_policies"]),
+    "iam": (
+        lambda it: it.list_users(),
+        [
+            "access_keys",
+            "certificates",
+            "groups",
+            "instance_profiles",
+            "managed_policies",
+            "open_id_providers",
+            "roles",
+            "tagger",
+            "users",
+        ],
+    ),
+    "kinesis": (lambda it: it.list_streams(), ["streams", "resource_policies"]),
+    "kms": (lambda it: it.list_keys(), ["keys"]),
+    "lambda": (lambda it: it.list_functions(), ["_lambdas", "list_functions"]),
+    "logs": (lambda it: it.describe_log_groups(), ["resource_policies"]),
+    "organizations": (
+        lambda it: it.create_organization(FeatureSet="ALL"),
+        ["org", "ou", "accounts", "policies"],
+    ),
+    "s3": (lambda it: it.list_buckets(), ["buckets", "tagger"]),
+    "secretsmanager": (lambda it: it.list_secrets(), ["secrets"]),
+    "sns": (lambda it: it.list_topics(), ["topics"]),
+    "sqs": (lambda it: it.list_queues(), ["queues"]),
+}
+
+
+@pytest.mark.parametrize("service", USED)
+def test_a_backend_has_the_attributes_that_podrole_reads(aws: LocalAWS, service: str) -> None:
+    use, attributes = USED[service]
+    use(aws.client(service))
+    place = "aws" if service in ("iam", "organizations", "s3") else REGION
+    found = backend(service, ACCOUNT, place)
+    assert found is not None
+    assert [name for name in attributes if not hasattr(found, name)] == []
+
+
+def test_all_services_that_podrole_reads_are_in_the_table() -> None:
+    assert set(USED) == set(READERS) | {"eks", "organizations"}
+
+
+def test_s3_knows_the_owner_of_each_bucket(aws: LocalAWS) -> None:
+    aws.client("s3").create_bucket(Bucket="logs")
+    every = backends("s3")
+    assert every is not None
+    assert every.bucket_accounts["logs"] == ("aws", ACCOUNT)
