@@ -65,7 +65,7 @@ def decode(http: HTTPRequest, signature: Signature, secret: str) -> HTTPRequest:
         return http
     length = _decoded_length(http)
     reader = _Reader(http.body)
-    signer = None if form == UNSIGNED_CHUNKS_TRAILER else _ChunkSigner(signature, secret)
+    signer = _ChunkSigner(signature, secret)
     content = bytearray()
     small = False
     while True:
@@ -78,14 +78,14 @@ def decode(http: HTTPRequest, signature: Signature, secret: str) -> HTTPRequest:
             )
         small = size < MIN_CHUNK_BYTES
         data = reader.take(size)
-        if signer is not None:
+        if form != UNSIGNED_CHUNKS_TRAILER:
             signer.check(data, chunk_signature)
         if size == 0:
             break
         content += data
         reader.newline()
     trailers = reader.trailers() if form != SIGNED_CHUNKS else {}
-    if signer is not None and form == SIGNED_CHUNKS_TRAILER:
+    if form == SIGNED_CHUNKS_TRAILER:
         signer.check_trailers(trailers)
     trailers.pop(_TRAILER_SIGNATURE, None)
     reader.newline()
