@@ -193,3 +193,25 @@ def test_conditions_are_not_asked_of_a_request_that_no_rule_matches() -> None:
 )
 def test_namespace_selectors_look_at_the_namespace_of_the_request(request_: Any, labels: Any) -> None:
     assert dispatcher({}).namespace_labels(request_()) == labels
+
+
+def test_a_webhook_whose_conditions_are_met_is_called() -> None:
+    request = admission_request()
+    assert is_called(dispatcher({}), request)
+    assert request.trace == []
+
+
+def test_a_selector_that_does_not_match_is_told_and_only_once() -> None:
+    of = dispatcher({}, namespaceSelector={"matchLabels": {"team": "b"}})
+    request = admission_request()
+    assert not is_called(of, request)
+    assert [one.outcome for one in request.trace] == ["not called"]
+    (hook,) = of.registered()
+    assert not of.is_called(hook, request, of.namespace_labels(request), explain=False)
+    assert len(request.trace) == 1
+
+
+@pytest.mark.parametrize(("kind", "outcome"), [("mutating", "unchanged"), ("validating", "allowed")])
+async def test_the_trace_says_what_an_allowing_webhook_did(kind: str, outcome: str) -> None:
+    trace, response = await ask(dispatcher({"allowed": True}, kind))
+    assert (trace.outcome, response.allowed) == (outcome, True)

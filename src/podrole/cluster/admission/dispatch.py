@@ -99,7 +99,7 @@ class WebhookDispatcher:
             if unmet is None:
                 return True
             why = unmet
-        if explain and (decision.called or decision.rules_match):
+        if explain and decision.rules_match:
             self._trace(hook, request, "not called").why = why
         return False
 
