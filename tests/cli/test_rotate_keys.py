@@ -140,7 +140,7 @@ def test_output_names_the_keys_and_the_effect(issuing: Issuing) -> None:
     first, second, third = done.stdout.splitlines()
     assert first == f"New tokens are signed with the key {issuing.published()[0]}."
     assert second == "Still published, for the tokens that they signed: 1 older key."
-    assert third.startswith("Pods go on with the tokens they have")
+    assert third.startswith("Pods keep their tokens")
 
 
 def test_eleventh_key_drops_the_first(issuing: Issuing) -> None:
