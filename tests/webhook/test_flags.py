@@ -75,7 +75,7 @@ def test_a_word_after_a_boolean_is_no_value_of_it_and_that_is_said() -> None:
 
 
 @pytest.mark.parametrize("argument", ["--in-cluster", "--in-cluster=true"])
-def test_the_dead_way_to_a_certificate_is_refused_with_what_to_use_instead(argument: str) -> None:
+def test_in_cluster_is_refused_with_an_alternative(argument: str) -> None:
     with pytest.raises(BadFlag) as raised:
         parse_flags([argument])
     assert "removed in version 1.22" in raised.value.what
@@ -101,12 +101,12 @@ def test_the_dead_way_to_a_certificate_is_refused_with_what_to_use_instead(argum
         (["--workers=0"], "--workers is malformed"),
     ],
 )
-def test_what_is_not_understood_is_said(arguments: list[str], says: str) -> None:
+def test_a_malformed_flag_is_explained(arguments: list[str], says: str) -> None:
     with pytest.raises(BadFlag, match=says):
         parse_flags(arguments)
 
 
-def test_a_misspelt_flag_is_answered_with_the_nearest() -> None:
+def test_a_misspelt_flag_gets_a_suggestion() -> None:
     with pytest.raises(BadFlag) as raised:
         parse_flags(["--token-audiance=x"])
     assert raised.value.next_step == "did you mean --token-audience?"

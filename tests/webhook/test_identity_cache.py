@@ -58,7 +58,7 @@ def role(identities: IdentityCache, namespace: str, name: str) -> str | None:
     return identity.role_arn if identity is not None else None
 
 
-async def test_what_was_there_before_is_known(api: APIServer) -> None:
+async def test_existing_service_accounts_are_cached(api: APIServer) -> None:
     api.service_account("demo", "sa", role_arn=ARN)
     api.service_account("demo", "plain")
     async with following(api) as identities:
@@ -169,7 +169,7 @@ async def test_a_service_account_that_is_not_held_is_asked_for(api: APIServer) -
         assert identity.role_arn == ARN
 
 
-async def test_while_the_watch_is_interrupted_what_is_held_is_asked_for_anew(api: APIServer) -> None:
+async def test_cached_accounts_are_looked_up_while_the_watch_is_interrupted(api: APIServer) -> None:
     api.service_account("demo", "sa")
     api.service_account("demo", "gone", role_arn=ARN)
     async with following(api) as identities:
@@ -256,7 +256,7 @@ async def test_a_name_that_no_service_account_has_is_not_asked_for(api: APIServe
         assert api.asked("/serviceaccounts/") == 0
 
 
-async def test_a_live_look_up_has_a_limit(api: APIServer) -> None:
+async def test_a_look_up_has_a_time_limit(api: APIServer) -> None:
     async with following(api, lookup_limit=0.05) as identities:
         api.silent = True
         with pytest.raises(LookupFailed, match=r"demo/sa could not be read within 0.05 s"):
@@ -373,7 +373,7 @@ async def test_a_mounted_config_map_swaps_its_data_directory(api: APIServer, tmp
         assert isinstance(identities.known("demo", "sa"), Identity)
 
 
-async def test_a_list_in_no_directory_is_refused(api: APIServer, tmp_path: Path) -> None:
+async def test_a_list_in_a_missing_directory_is_refused(api: APIServer, tmp_path: Path) -> None:
     client = KubernetesClient(api.connection)
     settings = SourceSettings(container_credentials_config=str(tmp_path / "nowhere" / "identities.json"))
     with pytest.raises(BadSettings, match="the directory does not exist"):
@@ -381,7 +381,7 @@ async def test_a_list_in_no_directory_is_refused(api: APIServer, tmp_path: Path)
     await client.close()
 
 
-async def test_starting_over_lists_again(api: APIServer) -> None:
+async def test_start_over_lists_again(api: APIServer) -> None:
     api.service_account("demo", "sa", role_arn=ARN)
     async with following(api) as identities:
         await identities.service_accounts.start_over()

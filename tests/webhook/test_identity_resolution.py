@@ -124,7 +124,7 @@ def test_a_value_that_is_not_understood_is_not_repeated() -> None:
     assert "s3cr3t" not in repr(identity)
 
 
-def test_a_role_that_cannot_be_right_is_given_all_the_same_and_named() -> None:
+def test_an_invalid_role_is_injected_with_a_warning() -> None:
     identity = identity_of({"role-arn": "reader"})
     assert identity is not None
     assert identity.role_arn == "reader"
@@ -138,7 +138,7 @@ def test_a_bare_name_becomes_an_arn_where_the_account_is_known() -> None:
     assert identity.role_arn == "arn:aws-cn:iam::111122223333:role/team/reader"
 
 
-def test_an_endpoint_relaxes_the_look_at_the_role() -> None:
+def test_an_endpoint_relaxes_the_check_of_the_role() -> None:
     ceph = "arn:aws:iam:::role/reader"
     assert identity_of({"role-arn": ceph}).role_problem  # type: ignore[union-attr]
     assert identity_of({"role-arn": ceph, "aws-endpoint-url": "https://rgw.example"}).role_problem is None  # type: ignore[union-attr]

@@ -45,12 +45,12 @@ async def test_account_and_partition() -> None:
 
 
 @pytest.mark.parametrize("document", [b"", b"{}", b"no JSON"])
-async def test_an_answer_that_is_none_is_said(document: bytes) -> None:
+async def test_an_unusable_answer_is_explained(document: bytes) -> None:
     with pytest.raises(BadSettings, match="metadata service of this host does not answer") as raised:
         await ask(document)
     assert "--account-id" in (raised.value.next_step or "")
 
 
-async def test_no_metadata_service_is_said() -> None:
+async def test_a_missing_metadata_service_is_explained() -> None:
     with pytest.raises(BadSettings, match="metadata service of this host does not answer"):
         await account_of_host(f"http://{LOOPBACK}:9")

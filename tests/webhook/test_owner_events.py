@@ -88,7 +88,7 @@ async def test_a_namespace_too_long_for_kubernetes_gets_no_event(api: APIServer)
     await client.close()
 
 
-async def test_the_same_is_not_said_twice_within_ten_minutes(api: APIServer) -> None:
+async def test_the_same_event_is_written_once_in_ten_minutes(api: APIServer) -> None:
     client, clock = KubernetesClient(api.connection), Turned()
     events = OwnerEvents(client, Metrics(), clock=clock)
     async with running(events.run()):

@@ -42,7 +42,7 @@ def test_a_role_of_every_partition_passes(arn: str) -> None:
         ("arn:aws:iam::111122223333:role/reader ", "role name"),
     ],
 )
-def test_what_cannot_be_right_is_said(arn: str, says: str) -> None:
+def test_an_invalid_role_arn_is_explained(arn: str, says: str) -> None:
     fault = role_arn.problem_with(arn)
     assert fault is not None
     assert says in fault
@@ -63,7 +63,7 @@ def test_accounts_of_other_clouds_pass_when_relaxed(arn: str) -> None:
     assert role_arn.problem_with(arn, relaxed=True) is None
 
 
-def test_a_relaxed_look_still_wants_a_role() -> None:
+def test_a_relaxed_check_still_requires_a_role() -> None:
     assert role_arn.problem_with("reader", relaxed=True) is not None
     assert role_arn.problem_with("arn:aws:iam:::role/two words", relaxed=True) is not None
     assert role_arn.problem_with("arn:aws:iam::an_account:role/reader", relaxed=True) is not None
@@ -77,6 +77,6 @@ def test_a_name_becomes_an_arn_and_an_arn_stays() -> None:
 
 
 @given(st.text())
-def test_no_text_makes_the_look_raise(text: str) -> None:
+def test_no_text_makes_the_check_raise(text: str) -> None:
     role_arn.problem_with(text)
     role_arn.problem_with("arn:aws:iam::111122223333:role/" + text)

@@ -73,13 +73,13 @@ def test_a_container_that_was_added_later() -> None:
     assert [finding.detail for finding in findings(pod)] == ["without identity: late"]
 
 
-def test_a_role_that_the_binding_says_no_longer() -> None:
+def test_a_pod_with_an_old_role_is_found() -> None:
     assert findings(admitted(pod_of()), {"role-arn": OTHER}) == [
         PodFinding("demo", "web", "sa", "other-role", f"its role is {ARN}, but the binding names {OTHER}")
     ]
 
 
-def test_an_audience_that_the_binding_says_no_longer() -> None:
+def test_a_pod_with_an_old_audience_is_found() -> None:
     assert findings(admitted(pod_of()), {"audience": "new"}) == [
         PodFinding(
             "demo", "web", "sa", "other-audience", "its token is for 'sts.amazonaws.com', but the binding names 'new'"

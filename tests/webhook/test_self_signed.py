@@ -109,11 +109,11 @@ def test_thirty_years_pass_month_by_month() -> None:
         assert verifies(previous.certificate, material.bundle, now)
 
 
-def test_a_secret_that_nobody_renewed_starts_anew() -> None:
+def test_an_expired_authority_is_replaced() -> None:
     late = NOW + (AUTHORITY_DAYS + 1) * DAY
-    anew = next_material(first_material(NAMES, NOW), NAMES, late)
-    assert anew is not None
-    assert verifies(anew.certificate, anew.bundle, late)
+    material = next_material(first_material(NAMES, NOW), NAMES, late)
+    assert material is not None
+    assert verifies(material.certificate, material.bundle, late)
 
 
 GOOD = first_material(NAMES, NOW).data()

@@ -24,7 +24,7 @@ async def api() -> AsyncIterator[APIServer]:
         yield server
 
 
-async def test_what_cannot_be_found_out_is_not_decided(api: APIServer) -> None:
+async def test_an_unknown_service_account_is_503_during_an_outage(api: APIServer) -> None:
     settings = WebhookSettings(sources=SourceSettings(lookup_limit=0.05))
     async with serving(api, settings) as client:
         await api.stop()
@@ -103,7 +103,7 @@ async def test_metrics_have_amazons_names_and_ours(api: APIServer) -> None:
     assert "process_resident_memory_bytes" in text
 
 
-async def test_labels_do_not_grow_with_what_strangers_send(api: APIServer) -> None:
+async def test_metric_labels_do_not_grow_with_client_text(api: APIServer) -> None:
     async with serving(api) as client:
         for number in range(3):
             await client.review(pod_of("nobody"), namespace=f"made-up-{number}")

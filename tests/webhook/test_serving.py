@@ -50,7 +50,7 @@ async def test_an_unbound_pod_is_let_in_as_it_is(client: Client) -> None:
     assert await client.review(pod_of("plain")) == {"uid": "u-1", "allowed": True}
 
 
-async def test_a_pod_that_has_it_all_gets_no_patch(client: Client) -> None:
+async def test_a_complete_pod_gets_no_patch(client: Client) -> None:
     once = patched(pod_of(), operations(await client.review(pod_of())))
     response = await client.review(once)
     assert "patch" not in response
@@ -135,7 +135,7 @@ async def test_requests_that_are_refused(
         (json.dumps(review_of({"spec": {"containers": {}}})), "is not a Pod"),
     ],
 )
-async def test_garbage_is_the_senders_fault(client: Client, body: str, says: str) -> None:
+async def test_a_malformed_review_is_400(client: Client, body: str, says: str) -> None:
     answer = await client.post(body)
     assert answer.status_code == 400
     assert says in answer.text

@@ -141,7 +141,7 @@ async def test_it_serves_and_stops_in_good_order(api: APIServer, tmp_path: Path)
         assert TOKEN not in webhook.said
 
 
-async def test_ctrl_c_does_not_wait_for_anybody_to_follow(api: APIServer, tmp_path: Path) -> None:
+async def test_ctrl_c_skips_the_shutdown_delay(api: APIServer, tmp_path: Path) -> None:
     async with started(api, tmp_path, "--shutdown-delay=1h") as webhook:
         await webhook.ready()
         webhook.process.send_signal(signal.SIGINT)
@@ -225,7 +225,7 @@ async def test_workers_answer_together_and_are_replaced(api: APIServer, tmp_path
     async with started(api, tmp_path, "--workers=2", "--shutdown-delay=0s", "--enable-debugging-handlers") as webhook:
         await webhook.ready()
         for _ in range(10):
-            async with httpx2.AsyncClient(verify=TRUST) as http:  # each a new connection, to whoever is free
+            async with httpx2.AsyncClient(verify=TRUST) as http:  # each a new connection, to any free worker
                 content = json.dumps(review_of(pod_of()))
                 answer = await http.post(webhook.url + "/mutate", content=content, headers=JSON)
                 assert "patch" in answer.json()["response"]

@@ -141,7 +141,7 @@ def test_versions_and_suites() -> None:
     assert of_tls12 == {"ECDHE-RSA-AES256-GCM-SHA384"}
 
 
-def test_suites_that_nobody_offers_are_refused() -> None:
+def test_unsupported_cipher_suites_are_refused() -> None:
     with pytest.raises(BadSettings, match="none of the cipher suites"):
         server_context(ServingSettings(tls_cipher_suites=("TLS_RSA_WITH_RC4_128_SHA",)))
 

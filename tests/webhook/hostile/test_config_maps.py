@@ -1,4 +1,4 @@
-"""Whoever may write the ConfigMap may bind roles; a document gone wrong costs no more than itself."""
+"""A malformed or huge ConfigMap harms only its own entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever reaches the port cannot take it from others."""
+"""A client that can reach the port cannot block other clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever may make a pod costs the webhook no more than any pod does, and nobody's log a line too much."""
+"""A hostile pod costs the webhook no more than any other pod, and does not flood logs, metrics or Events."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def test_strict_gives_such_a_pod_nothing_either() -> None:
         assert (response["allowed"], "patch" in response) == (True, patched)
 
 
-def test_more_ephemeral_containers_than_anybody_adds() -> None:
+def test_too_many_ephemeral_containers_get_nothing() -> None:
     identity = identity_of({"role-arn": ARN})
     assert identity is not None
     spec = {"containers": [CONTAINER], "ephemeralContainers": [CONTAINER] * (MAX_CONTAINERS + 1)}
@@ -129,7 +129,7 @@ async def test_long_names_are_not_repeated_in_full(api: APIServer) -> None:
 
 @pytest.mark.parametrize("field", ["uid", "name", "kind", "apiVersion"])
 @pytest.mark.asyncio(loop_scope="module")
-async def test_an_owner_whose_reference_has_no_end_gets_no_event(api: APIServer, field: str) -> None:
+async def test_an_owner_with_an_overlong_reference_gets_no_event(api: APIServer, field: str) -> None:
     client = KubernetesClient(api.connection)
     events = OwnerEvents(client, Metrics())
     owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "u", "controller": True}

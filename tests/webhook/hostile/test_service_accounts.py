@@ -1,4 +1,4 @@
-"""Whoever may annotate a service account gains nothing over its pods, and harms nobody else's."""
+"""Annotations of a service account give no power over its pods, and harm no other pods."""
 
 from __future__ import annotations
 

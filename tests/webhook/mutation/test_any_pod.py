@@ -119,9 +119,7 @@ def without_additions(before: Any, after: Any) -> Any:
 
 @many
 @given(pods, all_settings, st.booleans())
-def test_all_that_we_do_not_own_stays_as_it_was(
-    pod: dict[str, Any], settings: InjectionSettings, pod_identity: bool
-) -> None:
+def test_the_patch_changes_nothing_else(pod: dict[str, Any], settings: InjectionSettings, pod_identity: bool) -> None:
     before = copy.deepcopy(pod)
     mutation = mutate(read_pod(pod), identity_for(settings, pod_identity), settings)
     result = patched(pod, mutation.operations)
@@ -171,7 +169,7 @@ def test_an_injected_container_has_exactly_the_bound_identity(pod: dict[str, Any
 
 @many
 @given(pods, all_settings, st.booleans())
-def test_strict_and_podrole_agree_on_what_a_container_is_told(
+def test_strict_and_podrole_set_the_same_variables(
     pod: dict[str, Any], settings: InjectionSettings, pod_identity: bool
 ) -> None:
     """The same variables in the same order, wherever podrole does not refuse to make an invalid pod."""

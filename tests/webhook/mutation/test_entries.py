@@ -9,7 +9,7 @@ import pytest
 from support.webhook import ARN, MOUNT, ROLE, TOKEN, after, mutation_of, patched, pod_of, reasons
 
 
-def test_entries_go_to_the_end_of_lists_that_are_there() -> None:
+def test_entries_are_appended_to_existing_lists() -> None:
     pod = pod_of(
         {"name": "app", "env": [{"name": "A", "value": "1"}], "volumeMounts": [{"name": "d", "mountPath": "/d"}]}
     )
@@ -31,7 +31,7 @@ def test_an_empty_list_is_appended_to_and_null_replaced() -> None:
     after(pod)
 
 
-def test_a_pod_that_has_it_all_gets_no_patch() -> None:
+def test_a_complete_pod_gets_no_patch() -> None:
     pod = after(pod_of({"name": "app"}, {"name": "b"}, initContainers=[{"name": "c"}]))
     mutation = mutation_of(pod)
     assert mutation.patch == b""
@@ -41,7 +41,7 @@ def test_a_pod_that_has_it_all_gets_no_patch() -> None:
     assert mutation.warnings == []
 
 
-def test_a_container_added_by_a_later_webhook_is_served_by_the_second_pass() -> None:
+def test_a_container_of_a_later_webhook_is_patched_in_the_second_pass() -> None:
     pod = after(pod_of({"name": "app"}))
     pod["spec"]["containers"].append({"name": "sidecar"})
     assert [operation["path"] for operation in mutation_of(pod).operations] == [
@@ -50,7 +50,7 @@ def test_a_container_added_by_a_later_webhook_is_served_by_the_second_pass() -> 
     ]
 
 
-def test_the_outcome_of_each_container_is_told() -> None:
+def test_the_outcome_of_each_container() -> None:
     pod = pod_of({"name": "app"}, {"name": "proxy"}, annotations={"eks.amazonaws.com/skip-containers": "proxy"})
     mutation = mutation_of(pod)
     assert reasons(mutation) == [("app", "injected"), ("proxy", "skipped")]
@@ -61,12 +61,12 @@ def test_the_outcome_of_each_container_is_told() -> None:
 @pytest.mark.parametrize(
     "pod", [{}, {"spec": None}, {"spec": {}}, {"spec": {"containers": None}}, {"spec": {"containers": []}}]
 )
-def test_a_pod_without_containers_is_left_alone(pod: dict[str, Any]) -> None:
+def test_a_pod_without_containers_is_not_changed(pod: dict[str, Any]) -> None:
     assert mutation_of(pod).patch == b""
     assert not mutation_of(pod).injected
 
 
-def test_null_among_the_containers_is_passed_over() -> None:
+def test_null_among_the_containers_is_ignored() -> None:
     pod = {"spec": {"containers": [None, {"name": "app", "env": [None], "volumeMounts": [None]}], "volumes": [None]}}
     mutation = mutation_of(pod)
     assert reasons(mutation) == [("", "not-a-container"), ("app", "injected")]

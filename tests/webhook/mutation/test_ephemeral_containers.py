@@ -16,7 +16,7 @@ def ephemeral(pod: dict[str, Any], existing: frozenset[str] = frozenset()) -> Mu
     return mutate_ephemeral(read_pod(pod), identity, InjectionSettings(), existing=existing)
 
 
-def test_a_new_ephemeral_container_is_served_and_nothing_else_touched() -> None:
+def test_only_the_new_ephemeral_container_is_patched() -> None:
     pod = after(pod_of())
     pod["spec"]["containers"].append({"name": "late"})
     pod["spec"]["ephemeralContainers"] = [{"name": "old"}, {"name": "debugger"}]
@@ -28,7 +28,7 @@ def test_a_new_ephemeral_container_is_served_and_nothing_else_touched() -> None:
     assert reasons(mutation) == [("debugger", "injected")]
 
 
-def test_without_the_volume_an_ephemeral_container_cannot_be_helped() -> None:
+def test_an_ephemeral_container_without_the_volume_gets_a_warning() -> None:
     mutation = ephemeral(pod_of(ephemeralContainers=[{"name": "debugger"}, None]))
     assert mutation.patch == b""
     assert reasons(mutation) == [("debugger", "no-volume"), ("", "not-a-container")]
@@ -40,6 +40,6 @@ def test_without_the_volume_an_ephemeral_container_cannot_be_helped() -> None:
     ]
 
 
-def test_creation_leaves_ephemeral_containers_alone() -> None:
+def test_creation_does_not_patch_ephemeral_containers() -> None:
     pod = pod_of(ephemeralContainers=[{"name": "debugger"}])
     assert after(pod)["spec"]["ephemeralContainers"] == [{"name": "debugger"}]

@@ -24,7 +24,7 @@ from support.webhook import injection, mutation_of, patched, pod_of, token_of
         (None, "soon", 7_200, 7_200, True),
     ],
 )
-def test_pod_then_service_account_then_flag(
+def test_the_lifetime_comes_from_pod_then_service_account_then_flag(
     pod_says: str | None, account_says: str | None, flag: int, seconds: int, warned: bool
 ) -> None:
     pod = pod_of(annotations={} if pod_says is None else {"eks.amazonaws.com/token-expiration": pod_says})

@@ -20,7 +20,7 @@ def test_an_endpoint_and_its_certificates() -> None:
     }
 
 
-def test_a_bundle_that_the_pods_own_volume_lacks_is_not_pointed_at() -> None:
+def test_a_ca_bundle_missing_in_the_pods_volume_is_not_set() -> None:
     source = {"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "token"}}
     pod = pod_of(volumes=[{"name": "aws-iam-token", "projected": {"sources": [source]}}])
     mutation = mutation_of(pod, None, injection(aws_ca_bundle=CABundle("aws-ca")))
@@ -58,7 +58,7 @@ def test_session_names(metadata: dict[str, str], variables: dict[str, str | None
         assert entry["name"] != "PODROLE_POD_NAME" or entry["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
 
 
-def test_a_session_name_is_at_most_64_characters_and_differs_where_pods_do() -> None:
+def test_session_names_are_short_and_distinct() -> None:
     names = set()
     for last in "ab":
         pod = {**pod_of(), "metadata": {"name": "w" * 200 + last, "namespace": "demo"}}

@@ -18,7 +18,7 @@ from support.webhook import ROLE, TOKEN, after, injection, mutation_of, patched,
         (None, None, 3_600, 3_600),
     ],
 )
-def test_jitter_shortens_only_a_lifetime_that_nobody_chose(
+def test_jitter_shortens_only_the_default_lifetime(
     pod_says: str | None, account_says: str | None, flag: int, seconds: int
 ) -> None:
     pod = pod_of(annotations={} if pod_says is None else {"eks.amazonaws.com/token-expiration": pod_says})
@@ -47,19 +47,19 @@ def test_a_web_identity_token_has_no_jitter() -> None:
         ({"labels": {"eks.amazonaws.com/pod-identity": "no"}}, "/metadata/labels/eks.amazonaws.com~1pod-identity"),
     ],
 )
-def test_the_label_is_set_wherever_the_pod_stands(metadata: Any, path: str) -> None:
+def test_the_label_is_set_whatever_metadata_the_pod_has(metadata: Any, path: str) -> None:
     pod = {**pod_of(), "metadata": metadata}
     assert mutation_of(pod, pod_identity=True).operations[0]["path"] == path
     assert after(pod, pod_identity=True)["metadata"]["labels"]["eks.amazonaws.com/pod-identity"] == "enabled"
 
 
-def test_a_label_that_is_right_is_left_alone() -> None:
+def test_a_correct_label_is_not_changed() -> None:
     pod = pod_of()
     pod["metadata"]["labels"] = {"eks.amazonaws.com/pod-identity": "enabled"}
     assert mutation_of(pod, pod_identity=True).operations[0]["path"] == "/spec/volumes"
 
 
-def test_a_web_identity_beside_eks_pod_identity_is_warned_of() -> None:
+def test_web_identity_variables_with_eks_pod_identity_get_a_warning() -> None:
     pod = pod_of({"name": "app", "env": [ROLE, TOKEN]})
     mutation = mutation_of(pod, pod_identity=True)
     assert mutation.injected

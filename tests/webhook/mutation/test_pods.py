@@ -27,11 +27,11 @@ from support.webhook import ARN, identity_of, injection, mutation_of, patched, p
         (None, "default"),
     ],
 )
-def test_whose_pod_it_is(spec: Any, name: str) -> None:
+def test_the_service_account_of_a_pod(spec: Any, name: str) -> None:
     assert service_account_of(read_pod({"spec": spec})) == name
 
 
-def test_a_pod_that_was_read_is_not_changed() -> None:
+def test_mutate_does_not_change_its_input() -> None:
     pod = read_pod(pod_of({"name": "app", "env": [{"name": "A"}]}))
     before = copy.deepcopy(pod)
     identity = identity_of({"role-arn": ARN})
@@ -42,7 +42,7 @@ def test_a_pod_that_was_read_is_not_changed() -> None:
 
 
 @pytest.mark.parametrize("pod_identity", [False, True])
-def test_beside_amazons_own_webhook_it_finds_all_there(pod_identity: bool) -> None:
+def test_nothing_is_added_after_the_eks_webhook(pod_identity: bool) -> None:
     """On EKS that one is asked too; it is given a region and an STS setting, and here neither is."""
     pod = pod_of({"name": "app"}, {"name": "proxy"})
     amazons = injection(aws_default_region="eu-west-1", sts_regional_endpoint=True)

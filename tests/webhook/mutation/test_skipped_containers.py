@@ -29,7 +29,7 @@ def test_which_containers_are_skipped(annotation: str, skipped: set[str]) -> Non
     assert {outcome.name for outcome in mutation_of(pod).containers if outcome.reason == "skipped"} == skipped
 
 
-def test_an_annotation_that_is_no_list_is_warned_of() -> None:
+def test_a_malformed_list_of_containers_gets_a_warning() -> None:
     pod = pod_of(annotations={"eks.amazonaws.com/skip-containers": '"a'})
     assert mutation_of(pod).warnings == [
         "annotation eks.amazonaws.com/skip-containers is ignored: it must be names of containers separated by commas"

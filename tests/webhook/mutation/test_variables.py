@@ -13,7 +13,7 @@ def test_order_of_all_variables() -> None:
 
 
 @pytest.mark.parametrize("own", ["AWS_REGION", "AWS_DEFAULT_REGION"])
-def test_either_region_variable_keeps_both_out(own: str) -> None:
+def test_one_region_variable_of_the_container_suffices(own: str) -> None:
     pod = pod_of({"name": "app", "env": [{"name": own, "value": "x"}]})
     env = after(pod, None, injection(aws_default_region="eu-west-1"))["spec"]["containers"][0]["env"]
     assert env == [{"name": own, "value": "x"}, ROLE, TOKEN]
@@ -25,7 +25,7 @@ def test_names_are_exact(name: str) -> None:
     assert ROLE in after(pod)["spec"]["containers"][0]["env"]
 
 
-def test_a_variable_from_elsewhere_counts_as_set() -> None:
+def test_a_variable_with_value_from_counts_as_set() -> None:
     own = {"name": "AWS_ROLE_ARN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}
     pod = pod_of({"name": "app", "env": [own]})
     mutation = mutation_of(pod)
@@ -41,7 +41,7 @@ def test_env_from_is_not_looked_at() -> None:
     assert after(pod)["spec"]["containers"][0]["env"] == [ROLE, TOKEN]
 
 
-def test_a_container_with_its_own_role_still_gets_region_and_mount_and_a_warning() -> None:
+def test_a_container_with_its_own_role_gets_region_mount_and_a_warning() -> None:
     own = {"name": "AWS_ROLE_ARN", "value": "arn:aws:iam::444455556666:role/own"}
     file = {"name": "AWS_WEB_IDENTITY_TOKEN_FILE", "value": "/my/token"}
     pod = pod_of({"name": "app", "env": [own, file]})
@@ -60,14 +60,14 @@ def test_a_value_that_may_be_a_secret_is_not_repeated() -> None:
     assert "hunter2" not in str(mutation_of(pod).warnings)
 
 
-def test_a_container_with_identity_region_and_sts_setting_gets_not_even_a_mount() -> None:
+def test_a_container_with_its_own_credentials_gets_no_mount() -> None:
     env = [{"name": name, "value": "x"} for name in ("AWS_ROLE_ARN", "AWS_REGION", "AWS_STS_REGIONAL_ENDPOINTS")]
     mutation = mutation_of(pod_of({"name": "app", "env": env}))
     assert [operation["path"] for operation in mutation.operations] == ["/spec/volumes"]
     assert reasons(mutation) == [("app", "own-credentials")]
 
 
-def test_static_keys_are_warned_of() -> None:
+def test_static_keys_get_a_warning() -> None:
     pod = pod_of({"name": "app", "env": [{"name": "AWS_ACCESS_KEY_ID", "value": "AKIA"}]})
     mutation = mutation_of(pod)
     assert mutation.injected

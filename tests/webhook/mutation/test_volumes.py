@@ -5,7 +5,7 @@ from __future__ import annotations
 from support.webhook import DIRECTORY, ROLE, TOKEN, after, injection, mutation_of, pod_of, reasons
 
 
-def test_another_volume_at_the_mount_path_would_make_the_pod_invalid() -> None:
+def test_another_volume_at_the_mount_path_prevents_injection() -> None:
     container = {"name": "app", "volumeMounts": [{"name": "mine", "mountPath": DIRECTORY + "/"}]}
     pod = pod_of(container, volumes=[{"name": "mine", "emptyDir": {}}])
     mutation = mutation_of(pod)
@@ -14,7 +14,7 @@ def test_another_volume_at_the_mount_path_would_make_the_pod_invalid() -> None:
     assert mutation.warnings == [f"container 'app' gets no AWS identity: another volume is mounted at {DIRECTORY}"]
 
 
-def test_a_token_volume_of_another_name_at_the_mount_path_serves() -> None:
+def test_a_token_volume_of_another_name_is_used() -> None:
     source = {"serviceAccountToken": {"audience": "sts.amazonaws.com", "path": "token"}}
     container = {"name": "app", "volumeMounts": [{"name": "mine", "mountPath": DIRECTORY}]}
     pod = pod_of(container, volumes=[{"name": "mine", "projected": {"sources": [source]}}])
@@ -23,14 +23,14 @@ def test_a_token_volume_of_another_name_at_the_mount_path_serves() -> None:
     assert result["spec"]["containers"][0] == {**container, "env": [ROLE, TOKEN]}
 
 
-def test_a_volume_of_the_same_name_without_the_token_is_warned_of() -> None:
+def test_a_volume_of_the_same_name_without_the_token_gets_a_warning() -> None:
     mutation = mutation_of(pod_of(volumes=[{"name": "aws-iam-token", "emptyDir": {}}]))
     assert mutation.warnings == [
         "the pod has its own volume 'aws-iam-token' without a service account token at 'token'; it is not changed"
     ]
 
 
-def test_a_token_for_another_audience_is_warned_of() -> None:
+def test_a_token_for_another_audience_gets_a_warning() -> None:
     source = {"serviceAccountToken": {"audience": "vault", "path": "token"}}
     mutation = mutation_of(pod_of(volumes=[{"name": "aws-iam-token", "projected": {"sources": [source]}}]))
     assert mutation.warnings == [
@@ -41,7 +41,7 @@ def test_a_token_for_another_audience_is_warned_of() -> None:
     ]
 
 
-def test_a_mount_elsewhere_is_warned_of() -> None:
+def test_a_mount_at_another_path_gets_a_warning() -> None:
     pod = pod_of({"name": "app", "volumeMounts": [{"name": "aws-iam-token", "mountPath": "/tokens"}]})
     assert mutation_of(pod).warnings == [
         (

@@ -190,7 +190,7 @@ def test_a_mount_path_that_is_taken_goes_unnoticed() -> None:
     assert [mount["mountPath"] for mount in mounts] == [directory, directory]
 
 
-def test_a_pod_that_was_read_is_not_changed() -> None:
+def test_mutate_does_not_change_its_input() -> None:
     pod = strict.read_pod({"spec": {"containers": [{"name": "a", "env": [{"name": "A"}]}]}})
     strict.mutate(pod, identity_with(), injection(aws_default_region="eu-west-1"))
     assert pod == {"spec": {"containers": [{"name": "a", "env": [{"name": "A"}]}]}}
