@@ -244,6 +244,19 @@ async def test_each_check_of_the_token_refuses_alone(claims: dict[str, Any], ste
 async def test_a_text_that_is_not_a_token_is_refused() -> None:
     denial = await denial_of(token="a.b.c.d")
     assert (denial.step, denial.code, denial.message) == (Step.TOKEN, "InvalidTokenException", INVALID)
+    assert denial.evidence == {"cluster": "dev"}
+
+
+@pytest.mark.parametrize(
+    ("claims", "step"),
+    [
+        ({"iss": f"{ISSUER}D", "aud": ["sts.amazonaws.com"]}, Step.CLAIMS),
+        ({"kubernetes.io": None, "aud": ["sts.amazonaws.com"]}, Step.CLAIMS),
+        ({"aud": ["sts.amazonaws.com"], "exp": NOW - 1}, Step.AUDIENCE),
+    ],
+)
+async def test_of_two_faults_the_first_check_refuses(claims: dict[str, Any], step: Step) -> None:
+    assert (await denial_of(claims)).step is step
 
 
 @pytest.mark.parametrize(
