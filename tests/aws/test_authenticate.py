@@ -353,6 +353,13 @@ def test_the_chunks_of_a_body_for_s3_are_decoded() -> None:
     assert call.http.body == b"body"
 
 
+def test_the_keywords_of_s3_mean_nothing_to_another_service() -> None:
+    http = changed(signed(**BODIES["rest-json"]), x_amz_content_sha256="STREAMING-UNSIGNED-PAYLOAD-TRAILER")
+    call = received(http)
+    assert authenticate(call, as_directory(FakeDirectory()), VAULT, NOW).entity == USER
+    assert call.http.body == b"{}"
+
+
 # Anonymous requests
 
 
