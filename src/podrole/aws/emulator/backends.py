@@ -6,6 +6,7 @@ podrole.aws.emulator.directory.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -16,8 +17,13 @@ _PACKAGES = {"lambda": "awslambda"}
 
 def backends(service: str) -> Any | None:
     """Return moto's backends of a service; None if nobody has used it."""
-    module = sys.modules.get(f"moto.{_PACKAGES.get(service, service)}.models")
-    return getattr(module, f"{service}_backends", None)
+    module, name = _place(service)
+    return getattr(sys.modules.get(module), name, None)
+
+
+@functools.cache
+def _place(service: str) -> tuple[str, str]:
+    return f"moto.{_PACKAGES.get(service, service)}.models", f"{service}_backends"
 
 
 def backend(service: str, account: str, place: str) -> Any | None:
