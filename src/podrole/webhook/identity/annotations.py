@@ -7,6 +7,7 @@ To add an annotation, add a row here and a field to ``Binding``, and use the fie
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -68,8 +69,10 @@ class Annotation(Generic[T]):
         """Return what these annotations say, None if nothing. ``warn`` is told of a value that is malformed."""
         key = self.key(prefix)
         text = annotations.get(key)
-        if text is None:
-            return None
+        return None if text is None else self.parse(key, text, warn)
+
+    def parse(self, key: str, text: str, warn: Callable[[BindingWarning], None]) -> T | None:
+        """Return what the value ``text`` of ``key`` says, None if nothing. ``warn`` is told if it is malformed."""
         return self.syntax.read_text(text, lambda problem: warn(BindingWarning(f"annotation {key} {problem}", key)))
 
 
@@ -174,8 +177,15 @@ def read_annotations(annotations: Mapping[str, str | None], settings: InjectionS
     """Return what a service account's annotations say. One that is malformed counts as absent, with a warning."""
     warnings: list[BindingWarning] = []
     values: dict[str, Any] = {}
-    for annotation in BINDING_ANNOTATIONS:
-        value = annotation.read(annotations, settings.annotation_prefix, warnings.append)
-        if value is not None:
-            values[annotation.binding_field] = value
+    for key, annotation in _binding_keys(settings.annotation_prefix):
+        text = annotations.get(key)
+        if text is not None:
+            value = annotation.parse(key, text, warnings.append)
+            if value is not None:
+                values[annotation.binding_field] = value
     return Binding(**values, warnings=tuple(warnings)) if values or warnings else EMPTY_BINDING
+
+
+@functools.lru_cache(maxsize=4)
+def _binding_keys(prefix: str) -> tuple[tuple[str, Annotation[Any]], ...]:
+    return tuple([(annotation.key(prefix), annotation) for annotation in BINDING_ANNOTATIONS])
