@@ -119,7 +119,7 @@ def ask_sts(question: ExchangeQuestion, directory: Directory) -> Granted | Denia
         "RoleSessionName": question.session_name,
         "WebIdentityToken": mint(claims, key),
     }
-    return at_once(assume_role_with_web_identity(parameters, directory, _OurKey(), question.at))
+    return at_once(assume_role_with_web_identity(parameters, directory, _DoctorKey(key), question.at))
 
 
 def ask_eks_auth(
@@ -154,7 +154,7 @@ def ask_eks_auth(
             cluster,
             lambda _namespace, _name: known,
             directory,
-            _OurKey(),
+            _DoctorKey(key),
             at,
             candidate_of=no_chain,
             new_id=lambda: STRANGER,
@@ -204,12 +204,15 @@ def at_once(waiting: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("the exchange waited, though its directory and keys answer at once")
 
 
-class _OurKey:
-    """A KeySource that returns the doctor's key for every issuer."""
+class _DoctorKey:
+    """A KeySource that returns one key for every issuer: the very key that signed the token, in every thread."""
+
+    def __init__(self, key: SigningKey) -> None:
+        self._key = key
 
     async def keys(self, issuer: str, kid: str, thumbprints: Sequence[str]) -> tuple[VerificationKey, ...]:  # noqa: ARG002 - the Protocol's
         """See KeySource."""
-        return (_key().verification_key,)
+        return (self._key.verification_key,)
 
 
 @functools.cache
