@@ -85,3 +85,9 @@ def fits(length: int) -> bool:
         return packed_policy_size(NOTHING, SessionTags({"k": noise(length)})) is not None
     except Denied:
         return False
+
+
+def test_the_inline_policy_counts_in_the_packed_size() -> None:
+    size = packed_policy_size(SessionPolicies(noise(500), (), ()), NO_TAGS)
+    assert size is not None
+    assert size > 50

@@ -145,3 +145,10 @@ def test_a_source_identity_that_aws_would_not_take_is_refused(value: object) -> 
 def test_a_source_identity_is_read() -> None:
     assert source_identity_of_claims({SOURCE_IDENTITY_CLAIM: "alice@example.com"}) == "alice@example.com"
     assert source_identity_of_claims({}) is None
+
+
+@pytest.mark.parametrize("values", ["b", [], ["b", "c"], {}, None])
+def test_a_tag_whose_value_is_not_a_list_of_one_is_refused_in_words_of_its_own(values: object) -> None:
+    with pytest.raises(Denied) as raised:
+        tags_of_claims(nested({"a": values}))
+    assert raised.value.denial.message == "principal_tags passed in claim is not in correct format."
