@@ -1,7 +1,7 @@
 """How long the authorization station takes for one request, and a cold first decision: medians, beside the goals.
 
 Run with the project's Python: ``python benchmarks/authorization.py``. The account is moto's, in this process; each
-request goes through ``podrole.aws.authorize.authorize``, its input read anew, to the decision. The cold figures are of
+request goes through ``podrole.aws.authorize.authorize``, its input read again, to the decision. The cold figures are of
 new processes that import the engine, compile AmazonEC2ReadOnlyAccess, read EC2's part of the service reference, and
 decide once; the interpreter's own start is taken off.
 """
@@ -91,7 +91,7 @@ def request(service: str, method: str, path: str, body: bytes = b"") -> Identifi
 
 
 def station(call: IdentifiedCall, caller: Caller, directory: MotoDirectory) -> Callable[[], None]:
-    """Return what is measured: the station, with the input read anew each time."""
+    """Return what is measured: the station, which reads the input again each time."""
     facts, refusals = MotoFacts(dict), Refusals(EncodedMessages("benchmark"))
 
     def once() -> None:

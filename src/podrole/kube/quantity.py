@@ -145,7 +145,7 @@ def _shortcut(digits: str, places: int, power: int, notation: Notation) -> tuple
 
 
 def _rounded_up(mantissa: int, exponent: int) -> tuple[int, int]:
-    """Round a magnitude up to nanos: whoever asks for some of a resource gets some."""
+    """Round a magnitude up to nanos, so that a request for some of a resource is never a request for none."""
     surplus = _NANO - exponent
     if surplus <= 0:
         return mantissa, exponent

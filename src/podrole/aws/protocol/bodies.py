@@ -1,7 +1,7 @@
 """What a request's body holds, without its compression; and large bodies kept off the event loop.
 
 Bodies are read before anyone has proved who sent them: the operation of a query service is named in its form. So there
-is a limit on what is expanded and on what is taken for a form, whoever sends it.
+is a limit on what is expanded and on what is taken for a form, for every client.
 """
 
 from __future__ import annotations
