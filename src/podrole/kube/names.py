@@ -103,6 +103,7 @@ def qualified_name(value: str) -> list[str]:
 
 @cached_for_short_texts(4096)
 def label_value(value: str) -> list[str]:
+    """Return what keeps a text from being a label's value, in the API server's words."""
     problems = [] if len(value) <= 63 else ["must be no more than 63 characters"]
     if not re.fullmatch(_LABEL_VALUE, value):
         problems.append(

@@ -33,6 +33,7 @@ class Route:
     rank: tuple[int, int, bool]
 
     def matches(self, http: HTTPRequest, path: str, query: Mapping[str, str]) -> re.Match[str] | None:
+        """Return the match of the path if a request fits the binding, None if it does not."""
         if http.method != self.method:
             return None
         for name, value in self.required_query:
@@ -52,6 +53,7 @@ class Route:
 
 @functools.cache
 def routes_of(service: str) -> tuple[Route, ...]:
+    """Return the bindings of every operation of a service, by botocore's name of it."""
     model = catalogue.model(service)
     return tuple(_route(model.operation_model(name)) for name in model.operation_names)
 

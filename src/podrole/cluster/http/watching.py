@@ -117,4 +117,5 @@ class WatchStream:
 
 
 def error_event(error: StatusError) -> Object:
+    """Return the event that tells a watch why it ends."""
     return {"type": "ERROR", "object": error.status()}

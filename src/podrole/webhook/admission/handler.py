@@ -70,7 +70,9 @@ class IdentitySource(Protocol):
 class ReportWarnings(Protocol):
     """Reports the warnings of a mutation to the pod's owner. Must neither block nor raise."""
 
-    def __call__(self, pod: Pod, namespace: str, mutation: Mutation, /) -> None: ...
+    def __call__(self, pod: Pod, namespace: str, mutation: Mutation, /) -> None:
+        """Report them."""
+        ...
 
 
 def _report_nothing(_pod: Pod, _namespace: str, _mutation: Mutation) -> None:

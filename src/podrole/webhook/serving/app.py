@@ -33,7 +33,9 @@ _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})|;")
 class ReviewHandler(Protocol):
     """Answers reviews."""
 
-    async def review(self, body: bytes, *, required: bool = False) -> HTTPAnswer: ...
+    async def review(self, body: bytes, *, required: bool = False) -> HTTPAnswer:
+        """Return the answer to a review. With ``required`` a pod without an identity is refused."""
+        ...
 
 
 class WebhookState(Protocol):

@@ -31,6 +31,7 @@ def check_files(container: ContainerFacts) -> Iterator[Finding]:
 
 
 def check_token_file(facts: ChainFacts, identity: Identity, pod: PodFacts) -> Iterator[Finding]:
+    """Find token files that the container's user cannot read (PR307)."""
     admitted = PodInjection.of(pod.manifest, identity, facts.settings)
     spec = pod.manifest.get("spec") or {}
     group = (spec.get("securityContext") or {}).get("fsGroup")
