@@ -1,0 +1,44 @@
+"""What the documents name exists, and what exists is documented."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from podrole.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def command_names() -> list[str]:
+    command = typer.main.get_command(app)
+    return sorted(command.commands)  # type: ignore[attr-defined]  # a group
+
+
+@pytest.mark.parametrize("name", command_names())
+def test_readme_names_every_command(name: str) -> None:
+    table = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("| `podrole")]
+    assert any(re.search(rf"`(podrole )?{re.escape(name)}\b", line) for line in table)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_named_in_a_page_exist(page: Path) -> None:
+    named = re.findall(r"`((?:src|tests|docs|scripts|benchmarks|charts)/[\w./-]+)`", page.read_text())
+    missing = [name for name in named if "SERVICE" not in name and "KIND" not in name and not (ROOT / name).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]+\.md)(?:#[\w-]+)?\)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_architecture_describes_every_package() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    packages = {path.parent.name for path in (ROOT / "src" / "podrole").glob("*/__init__.py")}
+    assert {name for name in packages if f"| `{name}` |" not in text} == set()

@@ -1,0 +1,63 @@
+"""Names and words that a reader would stumble over."""
+
+from __future__ import annotations
+
+import ast
+import collections
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+
+SHARED = {
+    "Account": "an AWS account as the doctor reads it, and as a world opens it",
+    "Cluster": "Kubernetes' word: the embedded server, the doctor's seam, and EKS's in the exchange of Pod Identity",
+    "Decision": "IAM's and RBAC's",
+    "Document": "IAM's word, and files of manifests",
+    "Node": "Kubernetes' word: the node, and what the API knows of it",
+    "Pod": "Kubernetes' word: what the webhook reads, what the node runs, what EKS knows",
+    "Request": "IAM's question, and a Kubernetes request",
+    "Session": "STS's word, and an exec session",
+    "User": "IAM's word, and Kubernetes'",
+}
+"""Class names that two specifications use for different things, with the reason."""
+
+
+def public_classes() -> dict[str, list[str]]:
+    found = collections.defaultdict(list)
+    for path in SOURCES:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found[node.name].append(str(path.relative_to(ROOT / "src" / "podrole")))
+    return found
+
+
+def test_a_public_class_name_means_one_thing() -> None:
+    assert {name: paths for name, paths in public_classes().items() if len(paths) > 1 and name not in SHARED} == {}
+
+
+def test_no_shared_name_is_listed_in_vain() -> None:
+    classes = public_classes()
+    assert [name for name in SHARED if len(classes[name]) < 2] == []
+
+
+WORDS = re.compile(
+    r"\b(ailments?|anew|caretakers?|clinics?|meddlers?|personality|suppositions?|whoever|whence|lest|"
+    r"for lack of|could not be had)\b",
+    re.IGNORECASE,
+)
+"""Metaphors and words that stop a reader; CONTRIBUTING.md asks for plain English."""
+
+
+@pytest.mark.parametrize("folder", ["src", "docs", "tests", "scripts", "benchmarks", "charts"])
+def test_no_page_and_no_source_uses_words_that_stop_a_reader(folder: str) -> None:
+    hits = []
+    for path in sorted((ROOT / folder).rglob("*")):
+        if path.suffix in (".py", ".md", ".yaml", ".tpl") and path != Path(__file__):
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                if WORDS.search(line):
+                    hits.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:80]}")
+    assert hits == []
