@@ -171,4 +171,4 @@ def test_unreachable_issuer_is_reported(world: BrokenWorld) -> None:
 def test_invalid_token_is_refused(world: BrokenWorld, text: str) -> None:
     code, told = decode(world, text)
     assert code == 1
-    assert "no valid JWT" in told
+    assert "not a valid JWT" in told

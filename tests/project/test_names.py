@@ -13,14 +13,20 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 
 SHARED = {
-    "Account": "an AWS account as the doctor reads it, and as a world opens it",
+    "Account": "an AWS account: the doctor's seam, and the emulator's",
+    "Call": "an authorized AWS call, and a Kubernetes API call",
     "Cluster": "Kubernetes' word: the embedded server, the doctor's seam, and EKS's in the exchange of Pod Identity",
-    "Decision": "IAM's and RBAC's",
-    "Document": "IAM's word, and files of manifests",
-    "Node": "Kubernetes' word: the node, and what the API knows of it",
+    "Container": "Kubernetes' word: what the node runs, and what the webhook patches",
+    "Document": "IAM's word, and the OpenAPI documents of the Kubernetes API",
+    "Facts": "what a decision must know: of one request, and the seam that finds it out",
+    "Fault": "what is wrong with a signature, and what is wrong with a policy document",
+    "Granted": "the outcome of an exchange; each exchange grants something else",
+    "Handlers": "HTTP's, and the lifecycle handlers of a container",
+    "Identity": "the user of an EKS cluster, and the webhook's",
     "Pod": "Kubernetes' word: what the webhook reads, what the node runs, what EKS knows",
     "Request": "IAM's question, and a Kubernetes request",
-    "Session": "STS's word, and an exec session",
+    "Resource": "IAM's word, and Kubernetes' word",
+    "Service": "an AWS service: its API, and its actions",
     "User": "IAM's word, and Kubernetes'",
 }
 """Class names that two specifications use for different things, with the reason."""
