@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import string
+import zlib
+
 import pytest
 
 from podrole.sts.denial import Denied, Step
@@ -63,6 +67,25 @@ def test_the_packed_size_is_a_percentage_from_one_to_a_hundred() -> None:
     assert packed_policy_size(SessionPolicies(READ_ONLY, (), ()), NO_TAGS) is not None
     sizes = [packed_policy_size(NOTHING, SessionTags({"k": noise(length)})) for length in (100, 300, 500)]
     assert sizes == sorted(set(sizes), key=lambda size: size or 0)
+
+
+@pytest.mark.parametrize(
+    ("packed", "percent"), [(20, 1), (21, 2), (1_024, 50), (1_025, 51), (2_028, 100), (2_048, 100)]
+)
+def test_the_packed_size_is_measured_against_2048_bytes(packed: int, percent: int) -> None:
+    assert packed_policy_size(SessionPolicies(text_of_packed_size(packed), (), ()), NO_TAGS) == percent
+
+
+def test_one_byte_more_than_2048_is_refused() -> None:
+    with pytest.raises(Denied) as raised:
+        packed_policy_size(SessionPolicies(text_of_packed_size(2_049), (), ()), NO_TAGS)
+    assert raised.value.denial.message == "Packed size of session tags consumes 101% of allotted space."
+
+
+def text_of_packed_size(size: int) -> str:
+    """Return a text that zlib makes ``size`` bytes of."""
+    text = "".join(random.Random(1).choices(string.ascii_letters, k=2 * size))
+    return next(text[:end] for end in range(size - 11, 2 * size) if len(zlib.compress(text[:end].encode(), 9)) == size)
 
 
 def noise(length: int) -> str:

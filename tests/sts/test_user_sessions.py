@@ -36,7 +36,7 @@ def federated(parameters: Mapping[str, str | None], *own: dict[str, Any], user: 
 
 def test_a_session_token_stands_for_its_user() -> None:
     session = Session(SessionKind.SESSION_TOKEN, ACCOUNT, ANN.arn, ANN.id, "", NOW, NOW + 43_200)
-    assert session_token({}, ANN, AT) == Granted(session)
+    assert session_token({}, ANN, AT) == Granted(session, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_federated_user_gets_what_was_asked_for() -> None:
     assert 0 < outcome.packed_policy_size <= 100
     plain = federated({})
     assert isinstance(plain, Granted)
-    assert plain.packed_policy_size == 0
+    assert (plain.packed_policy_size, plain.minimum_token_size) == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def _tenant_claims(prefix: str) -> tuple[str, ...]:
 def _claim(payload: Mapping[str, Any], name: str) -> str | None:
     value = payload.get(name)
     outer, _, inner = name.partition("/")
-    if value is None and inner and isinstance(payload.get(outer), dict):
+    if value is None and isinstance(payload.get(outer), dict):
         value = payload[outer].get(inner)
     if isinstance(value, bool):
         return "true" if value else "false"

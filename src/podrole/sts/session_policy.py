@@ -19,7 +19,7 @@ from podrole.sts.tags import SessionTags
 
 MAX_PLAINTEXT = 2_048
 PACKED_BUDGET = 2_048
-"""What the packed size is measured against. AWS publishes neither its packing nor its budget; see docs/fidelity.md."""
+"""100 percent, in bytes. AWS publishes neither its packing nor its budget; see docs/fidelity.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def session_policies(inline: str | None, arns: Sequence[str], account: str, dire
     documents: list[str] = []
     for arn in arns:
         found = directory.managed_policy(arn)
-        if found is None or arn.split(":", 5)[4] not in ("aws", account):
+        if found is None or arn.split(":")[4] not in ("aws", account):
             raise denied(
                 Step.SESSION_POLICY,
                 "ValidationError",

@@ -31,8 +31,8 @@ class Granted:
     """The outcome: the session, and for a federated user the packed size of its policies and tags."""
 
     session: Session
-    packed_policy_size: int = 0
-    minimum_token_size: int = 0
+    packed_policy_size: int
+    minimum_token_size: int
 
 
 def session_token(parameters: Mapping[str, str], user: User, at: Circumstances) -> Granted | Denial:
@@ -44,7 +44,7 @@ def session_token(parameters: Mapping[str, str], user: User, at: Circumstances) 
         session = Session(
             SessionKind.SESSION_TOKEN, user.account, user.arn, user.id, "", issued_at=issued_at, expires_at=expires_at
         )
-        return Granted(session, minimum_token_size=api.integer(parameters, "MinimumSessionTokenSize", 0))
+        return Granted(session, 0, api.integer(parameters, "MinimumSessionTokenSize", 0))
     except Denied as refused:
         return refused.denial.of(ASSUME_ROLE_STEPS, {})
 
