@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import compileall
 import contextlib
+import gc
 import importlib
 import os
 import py_compile
@@ -175,6 +176,7 @@ def main(wanted: Sequence[str]) -> int:
     os.chdir(ROOT)
     for name in PRELOADED:
         importlib.import_module(name)
+    gc.freeze()  # pytest collects garbage twice in a run: without it each fork would look through all of the above
     failures = 0
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(Path(folder))
