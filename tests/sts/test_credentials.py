@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,6 +51,40 @@ def test_a_token_belongs_to_its_access_key() -> None:
     assert VAULT.open(second.access_key_id, first.session_token) is None
 
 
+def test_a_token_is_a_nonce_and_the_sealed_session() -> None:
+    sizes: list[int] = []
+
+    def numbered_bytes(size: int) -> bytes:
+        sizes.append(size)
+        return bytes(range(size))
+
+    credentials = Vault(bytes(range(32)), random_bytes=numbered_bytes).issue(SESSION)
+    raw = base64.b64decode(credentials.session_token)
+    assert sizes == [12 + 5]
+    assert credentials.access_key_id == access_key_id("ASIA", SESSION.account, bytes(range(12, 17)))
+    assert raw[:24] == b"!\n\torigin_ec" + bytes(range(12))
+    assert len(raw) == 24 + len(msgspec.msgpack.encode(SESSION)) + 16
+
+
+@pytest.mark.parametrize("name", ["web", "web1", "web22"])  # base64 rounds each of the lengths differently
+def test_a_token_is_as_long_as_was_asked_for_and_hardly_longer(name: str) -> None:
+    session = msgspec.structs.replace(SESSION, name=name)
+    shortest = len(VAULT.issue(session).session_token)
+    for size in (0, 1, *range(shortest - 4, shortest + 60), 4_096, 65_536):
+        credentials = VAULT.issue(session, minimum_size=size)
+        assert size <= len(credentials.session_token) <= max(shortest, size + 24)
+        opened = VAULT.open(credentials.access_key_id, credentials.session_token)
+        assert opened is not None
+        assert msgspec.structs.replace(opened, padding="") == session
+
+
+@pytest.mark.parametrize("more", ["\n", " ", "!", "=", "AAAA"])
+def test_a_token_with_more_text_does_not_open(more: str) -> None:
+    credentials = VAULT.issue(SESSION)
+    assert VAULT.open(credentials.access_key_id, credentials.session_token + more) is None
+    assert VAULT.open(credentials.access_key_id, more + credentials.session_token) is None
+
+
 @given(st.data())
 def test_a_token_with_any_bit_changed_does_not_open(data: st.DataObject) -> None:
     credentials = VAULT.issue(SESSION)
@@ -80,6 +115,18 @@ def test_an_access_key_id_holds_its_account(account: int, random: bytes) -> None
     assert account_of_key_id(key_id) == f"{account:012d}"
 
 
+@pytest.mark.parametrize(
+    ("account", "random", "key_id"),
+    [
+        ("111122223333", bytes(5), "ASIARTX3GSDSQAAAAAAA"),
+        ("111122223333", b"\xff" * 5, "ASIARTX3GSDS77777777"),
+        ("000000000000", b"\x80\0\0\0\1", "ASIAQAAAAAAAAAAAAAAB"),
+    ],
+)
+def test_an_access_key_id_has_this_form(account: str, random: bytes, key_id: str) -> None:
+    assert access_key_id("ASIA", account, random) == key_id
+
+
 @pytest.mark.parametrize("key_id", ["", "ASIA", "ASIA1111111111111111", "asiaaaaaaaaaaaaaaaaa"])
 def test_what_is_no_access_key_id_holds_none(key_id: str) -> None:
     assert account_of_key_id(key_id) is None
@@ -99,7 +146,5 @@ def test_a_key_of_another_length_is_no_key() -> None:
     ],
 )
 def test_a_session_names_itself_as_aws_does(kind: SessionKind, arn: str, identity: str) -> None:
-    import msgspec
-
     session = msgspec.structs.replace(SESSION, kind=kind)
     assert (session.arn, session.id) == (arn, identity)
