@@ -28,9 +28,7 @@ def main(argv: list[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     wanted = argv[0]
-    if any(
-        stamp(name).is_file() and stamp(name).read_text() == fingerprint(name) for name in [wanted, *COVERED_BY[wanted]]
-    ):
+    if any(is_installed(name) for name in [wanted, *COVERED_BY[wanted]]):
         return 0
     if not sys.version_info[:2] >= (3, 11):
         print(
@@ -50,6 +48,7 @@ def main(argv: list[str]) -> int:
     for name in SETS[wanted]:
         subprocess.run([*pip, "install", "-q", "--require-hashes", "-r", f"requirements/{name}"], cwd=ROOT, check=True)
     subprocess.run([*pip, "install", "-q", "--no-deps", "--no-build-isolation", "-e", "."], cwd=ROOT, check=True)
+    repair_first_lines(VENV / "bin", PYTHON)
     if wanted == "dev":  # the tests drive this kubectl and this helm, whatever is on PATH
         print("Fetching kubectl and helm …", flush=True)
         fetch = "from podrole.cli.tools import fetch_kubectl; fetch_kubectl()"
@@ -71,6 +70,21 @@ def make_environment() -> list[str] | None:
         venv.create(VENV, with_pip=False, symlinks=True)
         return [sys.executable, "-m", "pip", "--python", str(PYTHON), *common]
     return None
+
+
+def repair_first_lines(directory: Path, python: Path) -> None:
+    """Let scripts start whose ``#!`` line has a space in the path of ``python``.
+
+    The kernel ends the interpreter's name at the first space. pip avoids that for entry points, but not for a package's
+    own scripts such as ``aws`` (https://github.com/pypa/pip/issues/13389). This writes what pip writes for those.
+    """
+    broken = f"#!{python}\n".encode()
+    if " " not in str(python):
+        return
+    for path in directory.iterdir():
+        if path.is_file() and not path.is_symlink() and (content := path.read_bytes()).startswith(broken):
+            through_sh = f"""#!/bin/sh\n'''exec' "{python}" "$0" "$@"\n' '''\n""".encode()
+            path.write_bytes(through_sh + content.removeprefix(broken))
 
 
 def is_installed(name: str) -> bool:
