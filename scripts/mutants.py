@@ -2,7 +2,8 @@
 
 ``tests/mutants.toml`` says for each module which tests to run, within which time, and which mutants change nothing that
 could be tested. ``scripts/mutations.py`` makes the mutants. They live in a copy of ``src``: the working tree is not
-touched. One process runs at a time; each run is a fork of this one, which has imported pytest and the libraries.
+touched. One process runs at a time; each run is a fork of one that has imported pytest, the libraries and
+what of podrole does not depend on the module.
 
 Usage: python scripts/mutants.py [oidc | sts/tags.py | sts/tags.py:68]…
 Prints each survivor as ``file:line before → after``. Exits with 1 if a mutant survives that is not listed, or a listed
@@ -24,11 +25,12 @@ import tempfile
 import time
 import tomllib
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import cache_from_source
 from pathlib import Path
 
+import grimp
 import pytest
 
 from mutations import Mutant, mutants
@@ -92,10 +94,13 @@ class Copy:
     def __init__(self, folder: Path) -> None:
         self.source = folder / "src"
         self._output = folder / "output"
+        self._imported = folder / "imported"
         shutil.copytree(ROOT / "src", self.source, ignore=shutil.ignore_patterns("__pycache__"))
         # A mutant is often as long as its module and written in the same second: no time stamp could tell them apart.
         mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
         compileall.compile_dir(self.source, quiet=2, invalidation_mode=mode)
+        sys.path.insert(0, str(self.source))
+        self._graph = grimp.build_graph("podrole", cache_dir=None)
 
     def passes(self, module: Module, code: str) -> bool:
         """Say whether the module's tests pass, and in time, when its source is ``code``."""
@@ -107,6 +112,15 @@ class Copy:
             return self._run(module) == 0
         finally:
             path.write_bytes(original)
+
+    def preload(self, module: Module) -> None:
+        """Import what the last run imported of podrole, but not the module and what imports it."""
+        name = "podrole." + module.name.removesuffix(".py").replace("/", ".")
+        changed = {name, *self._graph.find_downstream_modules(name)}
+        for imported in self._imported.read_text(encoding="utf-8").split():
+            if imported not in changed:
+                importlib.import_module(imported)
+        gc.freeze()
 
     def output(self) -> str:
         """Return what the last run printed."""
@@ -141,11 +155,12 @@ class Copy:
             sys.dont_write_bytecode = True
             os.environ.update(PYTHONPATH=str(self.source), PYTHONDONTWRITEBYTECODE="1")
             os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-            sys.path.insert(0, str(self.source))
             options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-profile", "mutants"]
             options += [option for plugin in PLUGINS for option in ("-p", plugin)]
             options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # of the plugins: they are imported already
             code = int(pytest.main([*options, *module.tests]))
+            names = sorted(name for name in sys.modules if name.partition(".")[0] == "podrole")
+            self._imported.write_text("\n".join(names), encoding="utf-8")
         except BaseException:  # noqa: BLE001 - a fork must never return into its parent's code
             traceback.print_exc()
         finally:
@@ -177,21 +192,39 @@ def main(wanted: Sequence[str]) -> int:
     for name in PRELOADED:
         importlib.import_module(name)
     gc.freeze()  # pytest collects garbage twice in a run: without it each fork would look through all of the above
-    failures = 0
+    codes = []
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(Path(folder))
         for module in modules:
-            source = (copy.source / "podrole" / module.name).read_text(encoding="utf-8")
-            if not copy.passes(module, source):
-                print(copy.output())
-                print(f"{module.name}: the tests fail, or take over {module.seconds:g} s, without any change")
-                return 2
-            failures += judge(copy, module, source, [one for one in listed if one.module == module.name])
-    return 1 if failures else 0
+            known = [one for one in listed if one.module == module.name]
+            codes.append(_in_fork(lambda module=module, known=known: judge(copy, module, known)))
+    return max(codes)
 
 
-def judge(copy: Copy, module: Module, source: str, listed: Sequence[Listed]) -> int:
-    """Try all mutants of a module, print what is found, and return how many findings there are."""
+def _in_fork(work: Callable[[], int]) -> int:
+    """Return the exit code of ``work``, done in a fork: what it imports is not imported here."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        code = 2
+        try:
+            code = work()
+        except BaseException:  # noqa: BLE001 - a fork must never return into its parent's code
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    return abs(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))  # below 0 if a signal ended it
+
+
+def judge(copy: Copy, module: Module, listed: Sequence[Listed]) -> int:
+    """Try all mutants of a module, print what is found, and return the exit code."""
+    source = (copy.source / "podrole" / module.name).read_text(encoding="utf-8")
+    if not copy.passes(module, source):
+        print(copy.output())
+        print(f"{module.name}: the tests fail, or take over {module.seconds:g} s, without any change")
+        return 2
+    copy.preload(module)
     begun = time.monotonic()
     made = [mutant for mutant in mutants(source) if module.line in (None, mutant.line)]
     findings = known = 0
@@ -210,7 +243,7 @@ def judge(copy: Copy, module: Module, source: str, listed: Sequence[Listed]) -> 
         print(f"{TABLE.name} lists a mutant of {module.name} that does not survive: {entry.before} → {entry.after}")
     seconds = time.monotonic() - begun
     print(f"{module.name}: {len(made)} mutants, {known} listed, {findings} findings, {seconds:.0f} s", flush=True)
-    return findings
+    return 1 if findings else 0
 
 
 if __name__ == "__main__":
