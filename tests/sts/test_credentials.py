@@ -148,3 +148,23 @@ def test_a_key_of_another_length_is_no_key() -> None:
 def test_a_session_names_itself_as_aws_does(kind: SessionKind, arn: str, identity: str) -> None:
     session = msgspec.structs.replace(SESSION, kind=kind)
     assert (session.arn, session.id) == (arn, identity)
+
+
+def test_a_session_cannot_be_changed_and_holds_only_what_was_given() -> None:
+    with pytest.raises(AttributeError):
+        SESSION.name = "root"  # type: ignore[misc]
+    names = {"kind", "account", "principal_arn", "principal_id", "name", "issued_at", "expires_at", "tags", "context"}
+    assert msgspec.to_builtins(SESSION).keys() == names
+
+
+@pytest.mark.parametrize(
+    ("policy", "arns", "restricted"),
+    [(None, (), False), ("{}", (), True), ("", (), True), (None, ("arn",), True), ("{}", ("arn",), True)],
+)
+def test_any_session_policy_restricts_a_session(policy: str | None, arns: tuple[str, ...], restricted: bool) -> None:
+    assert msgspec.structs.replace(SESSION, policy=policy, policy_arns=arns).restricted is restricted
+
+
+def test_a_session_is_of_the_partition_of_its_role() -> None:
+    arn = "arn:aws-cn:iam::111122223333:role/reader"
+    assert msgspec.structs.replace(SESSION, principal_arn=arn).partition == "aws-cn"

@@ -22,7 +22,7 @@ from podrole.sts.parameters import (
     transitive_tag_keys,
     validate,
 )
-from podrole.sts.role_arn import parse_role_arn
+from podrole.sts.role_arn import RoleName, parse_role_arn
 
 GOOD = {
     "RoleArn": "arn:aws:iam::111122223333:role/reader",
@@ -206,6 +206,10 @@ def test_a_policy_for_assume_role_has_no_limit_of_its_own() -> None:
         ("nothing-valid-in-here", "nothing-valid-in-here is invalid"),
         ("arn:a:a::aaaaaaaaaa:", "arn:a:a::aaaaaaaaaa: is invalid"),
         ("arn::iam::111122223333:role/r", "arn::iam::111122223333:role/r is invalid"),
+        ("arn:aws:::111122223333:role/r", "arn:aws:::111122223333:role/r is invalid"),
+        ("ARN:aws:iam::111122223333:role/r", "ARN:aws:iam::111122223333:role/r is invalid"),
+        ("arn:aws:iam::111122223333", "arn:aws:iam::111122223333 is invalid"),
+        ("arn:aws:iam::111122223333:user/a:role/r", "Request ARN is invalid"),
         ("arn:aws:iam::111122223333:user/r", "Request ARN is invalid"),
         ("arn:aws:sts::111122223333:role/r", "Request ARN is invalid"),
         ("arn:aws:iam:us-east-1:111122223333:role/r", "Request ARN is invalid"),
@@ -221,8 +225,9 @@ def test_what_is_no_role_arn_is_refused(text: str, message: str) -> None:
 
 
 def test_a_role_with_a_path_is_taken_apart() -> None:
-    name = parse_role_arn("arn:aws-cn:iam::111122223333:role/a/b/reader")
-    assert (name.partition, name.account) == ("aws-cn", "111122223333")
+    for path in ("", "a/b/", "a:b/"):
+        arn = f"arn:aws-cn:iam::111122223333:role/{path}reader"
+        assert parse_role_arn(arn) == RoleName(arn, "aws-cn", "111122223333")
 
 
 STS_MODEL = botocore.session.get_session().get_service_model("sts")

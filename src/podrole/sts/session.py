@@ -49,7 +49,7 @@ class Session(msgspec.Struct, frozen=True, omit_defaults=True):
     @property
     def partition(self) -> str:
         """The partition of its principal."""
-        return self.principal_arn.split(":", 2)[1]
+        return self.principal_arn.split(":")[1]
 
     @property
     def arn(self) -> str:
