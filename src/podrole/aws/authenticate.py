@@ -60,8 +60,7 @@ def is_unsigned_operation(call: IdentifiedCall) -> bool:
 
 @functools.cache
 def _is_unsigned(service: str, operation: str) -> bool:
-    described = model(service).operation_model(operation)
-    return described.auth_type == "none" or list(described.auth or []) == ["smithy.api#noAuth"]
+    return bool(model(service).operation_model(operation).auth_type == "none")
 
 
 def _authenticated(call: IdentifiedCall, directory: IdentityDirectory, vault: Vault, now: float) -> Caller:
@@ -89,7 +88,7 @@ def _authenticated(call: IdentifiedCall, directory: IdentityDirectory, vault: Va
 
 def _require_partition(caller: Caller, signature: Signature) -> None:
     """Refuse a key of another partition: it is unknown in this one."""
-    if caller.principal.arn.split(":", 2)[1] != partition_of(signature.region):
+    if caller.principal.arn.split(":")[1] != partition_of(signature.region):
         raise SignatureRefused(Fault.UNKNOWN_KEY, "The security token included in the request is invalid.")
 
 
