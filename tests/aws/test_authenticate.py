@@ -307,7 +307,6 @@ def test_another_body_than_the_signed_one_is_refused(protocol: str) -> None:
 @pytest.mark.parametrize(
     ("service", "method", "path", "headers"),
     [
-        # By ``auth_type`` alone, and by ``unsignedPayload`` in the model too.
         ("lex", "POST", "/bot/b/alias/a/user/u/content", {"content-type": "audio/l16"}),
         (
             "ebs",

@@ -135,5 +135,4 @@ def _payload_hash(call: IdentifiedCall, signature: Signature, *, is_s3: bool) ->
 
 
 def _may_be_unsigned(call: IdentifiedCall) -> bool:
-    operation = model(call.service.name).operation_model(call.operation)
-    return bool(operation.auth_type == "v4-unsigned-body" or operation.unsigned_payload)
+    return bool(model(call.service.name).operation_model(call.operation).auth_type == "v4-unsigned-body")
