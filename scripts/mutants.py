@@ -53,12 +53,15 @@ PRELOADED = (
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A module below ``src/podrole`` and how its mutants are judged. ``seconds`` bounds one run of its tests."""
+    """A module below ``src/podrole`` and how its mutants are judged.
+
+    ``seconds`` bounds one run of its tests. ``lines`` are the lines whose mutants are tried, empty for all.
+    """
 
     name: str
     tests: tuple[str, ...]
     seconds: float
-    line: int | None = None
+    lines: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,8 @@ def read_table(wanted: Sequence[str]) -> tuple[list[Module], list[Listed]]:
     for name, entry in table["modules"].items():
         chosen = [one.partition(":") for one in wanted if name.startswith(one.partition(":")[0])]
         if chosen or not wanted:
-            line = int(chosen[0][2]) if chosen and chosen[0][2] else None
-            modules.append(Module(name, tuple(entry["tests"]), entry["seconds"], line))
+            lines = frozenset(int(line) for _, _, line in chosen if line)
+            modules.append(Module(name, tuple(entry["tests"]), entry["seconds"], lines))
     listed = [Listed(one["module"], one["in"], one["before"], one["after"]) for one in table.get("equivalent", [])]
     return modules, listed
 
@@ -226,9 +229,9 @@ def judge(copy: Copy, module: Module, listed: Sequence[Listed]) -> int:
         return 2
     copy.preload(module)
     begun = time.monotonic()
-    made = [mutant for mutant in mutants(source) if module.line in (None, mutant.line)]
+    made = [mutant for mutant in mutants(source) if not module.lines or mutant.line in module.lines]
     findings = known = 0
-    unseen = set(listed) if module.line is None else set()
+    unseen = set() if module.lines else set(listed)
     for mutant in survivors(copy, module, made):
         entry = next((one for one in listed if one.is_of(mutant)), None)
         if entry is None:
