@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
-from podrole.iam.conditions import UnknownOperator, read_operator
+from podrole.iam.conditions import Condition, UnknownOperator, read_operator
 from podrole.iam.errors import InvalidRequest, MalformedPolicyDocument
 from podrole.iam.evaluate import PolicySet, evaluate
 from podrole.iam.operators import OPERATORS
 from podrole.iam.principal import principal_of
-from podrole.iam.request import Request
+from podrole.iam.request import Facts, Request
 
 ROWS = yaml.safe_load((Path(__file__).parent / "data" / "conditions.yaml").read_text())
 USER = principal_of("arn:aws:iam::111122223333:user/bob")
@@ -40,6 +40,31 @@ def test_every_operator_has_rows() -> None:
 @pytest.mark.parametrize("operator", sorted(OPERATORS))
 def test_a_negated_operator_is_the_opposite_on_well_formed_values(operator: str) -> None:
     assert OPERATORS[operator].negated is ("Not" in operator)
+
+
+def test_null_is_not_a_negated_operator() -> None:
+    for value in ("true", "false"):
+        assert not Condition("Null", "aws:TheKey", [value], variables=True).negated
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "malformed", "unreadable"),
+    [
+        ("Null", ["true"], False, False),
+        ("NumericEquals", ["1"], False, True),
+        ("NumericEquals", ["1", "one"], True, True),
+        ("NumericEqualsIfExists", ["one"], True, True),
+        ("StringEquals", ["one"], False, False),
+    ],
+)
+def test_a_condition_knows_which_side_is_malformed(
+    operator: str, values: list[str], malformed: bool, unreadable: bool
+) -> None:
+    condition = Condition(operator, "aws:TheKey", values, variables=True)
+    facts = Facts(Request(USER, "s3:ListAllMyBuckets", "*"))
+    assert condition.has_malformed_values is malformed
+    assert condition.cannot_read("one", facts) is unreadable
+    assert not condition.cannot_read("1", facts)
 
 
 @pytest.mark.parametrize("value", ["a", "b", "c"])

@@ -69,7 +69,6 @@ class Condition:
         self._key = key.lower()
         self.qualifier, self.base, self.if_exists = read_operator(operator)
         self._comparison: Comparison | None = None
-        self._when_present = self._can_hold = self._wanted = True
         self.negated = False
         if self.base == NULL:
             wanted = {parse_boolean(value) for value in values}
