@@ -174,6 +174,7 @@ def test_a_recreated_role_is_another_one(policy: Any) -> None:
         (SESSION_ARN, PrincipalType.ASSUMED_ROLE, HERE),
         (FEDERATED_ARN, PrincipalType.FEDERATED_USER, HERE),
         (PROVIDER, PrincipalType.WEB_IDENTITY, ""),
+        (f"arn:aws:iam::{HERE}:saml-provider/p", PrincipalType.WEB_IDENTITY, ""),
     ],
 )
 def test_a_caller_can_be_written_as_text(text: str, kind: PrincipalType, account: str) -> None:
