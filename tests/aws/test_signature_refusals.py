@@ -90,7 +90,7 @@ def test_a_fault_is_answered_with(fault: Fault, kind: str) -> None:
     assert (error.status, error.error_code) == expected[kind]
     assert error.explanation == {"fault": fault.value}
     assert error.members == (MEMBERS.get(fault, {}) if kind == "s3" else {})
-    assert error.why
+    assert error.why == "the text"
 
 
 # The same faults of a presigned URL, where S3 and the others answer differently.

@@ -31,7 +31,7 @@ def refusal(refused: SignatureRefused, service: Service, protocol: str) -> AWSEr
         error = _json(refused, 403)
     else:
         error = _query(refused)
-    error.why = error.why or refused.message or "The request is signed in the header and in the query string at once."
+    error.why = refused.message or "The request is signed in the header and in the query string at once."
     error.explanation = {"fault": refused.fault.value}
     return error
 
@@ -53,8 +53,8 @@ def _query(refused: SignatureRefused) -> AWSError:
 
 def _ec2(refused: SignatureRefused) -> AWSError:
     if refused.fault in _TOO_LATE:
-        return AWSError("RequestExpired", 400, "Request has expired.", why=refused.message)
-    return AWSError("AuthFailure", 401, _EC2_DENIED, why=refused.message)
+        return AWSError("RequestExpired", 400, "Request has expired.")
+    return AWSError("AuthFailure", 401, _EC2_DENIED)
 
 
 def _json(refused: SignatureRefused, status: int) -> AWSError:

@@ -51,7 +51,6 @@ def _algorithm(refused: SignatureRefused) -> AWSError:
         "InvalidRequest",
         400,
         "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
-        why=refused.message,
     )
 
 
@@ -114,7 +113,6 @@ def _skew(refused: SignatureRefused) -> AWSError:
             "ServerTime": refused.evidence.get("now", ""),
             "MaxAllowedSkewMilliseconds": "900000",
         },
-        why=refused.message,
     )
 
 
