@@ -85,10 +85,10 @@ def test_the_stated_hash_is_checked(where: str, stated: str, presigned: bool, ex
     if where == "query":
         if not presigned:
             # Only a presigned request has it in its query.
-            http = request(b"body", f"X-Amz-Content-Sha256={stated}")
+            http = request(b"body", f"X-Amz-Date=d&X-Amz-Content-Sha256={stated}")
             assert refused(chunked.s3_payload_hash, http, signature(), None) == ("InvalidRequest", "400")
             return
-        http = request(b"body", f"X-Amz-Content-Sha256={stated}")
+        http = request(b"body", f"X-Amz-Date=d&X-Amz-Content-Sha256={stated}")
     if expected is None:
         assert chunked.s3_payload_hash(http, signature(presigned=presigned), in_header) == stated
     else:
