@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import pytest
 
 from podrole.oidc import keycache
 from podrole.oidc.errors import KeysFault, KeysUnavailable
+from podrole.oidc.fetch import Fetcher
+from podrole.oidc.issuer import discovery_document
 from podrole.oidc.keycache import FRESH_SECONDS, STALE_SECONDS, KeyCache
-from podrole.oidc.keys import SigningKey
+from podrole.oidc.keys import SigningKey, jwks
 from support.clock import Turned
 from support.issuer import ISSUER, FakeIssuer
 
@@ -52,6 +57,40 @@ async def test_a_key_published_while_a_fetch_is_under_way_is_found(issuer: FakeI
     await first
     issuer.keys.append(new)
     assert await second
+
+
+@dataclass(frozen=True, slots=True)
+class GatedFetcher(Fetcher):
+    """Answers for an issuer once the gate opens; the fetch ends in the same turn of the event loop."""
+
+    gate: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    async def get(self, url: str, thumbprints: Sequence[str]) -> bytes:
+        if url.endswith("/openid-configuration"):
+            return json.dumps(discovery_document(ISSUER, f"{ISSUER}/keys", ["RS256"])).encode()
+        await asyncio.shield(self.gate)
+        return json.dumps(jwks([SigningKey.generate("ES256").verification_key])).encode()
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_request_that_comes_just_when_a_fetch_ends_is_answered(turns: int) -> None:
+    fetcher = GatedFetcher()
+    cache = KeyCache(fetcher, Turned(), cool_down=0)
+    first = asyncio.create_task(cache.keys(ISSUER, "made up", []))
+
+    async def later() -> None:
+        await fetcher.gate
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await cache.keys(ISSUER, "also made up", [])
+
+    second = asyncio.create_task(later())
+    await asyncio.sleep(0.01)
+    fetcher.gate.set_result(None)
+    for request in (first, second):
+        with pytest.raises(KeysUnavailable):
+            await request
 
 
 async def test_a_flood_of_made_up_names_costs_the_issuer_one_fetch_in_a_cool_down(issuer: FakeIssuer) -> None:

@@ -36,7 +36,7 @@ class _Entry:
     keys: Keys = field(default_factory=dict)
     fetched_at: float = float("-inf")  # by the clock, which tests turn
     fetches: int = 0  # begun so far
-    under_way: asyncio.Task[Keys] | None = None
+    under_way: asyncio.Task[None] | None = None
     not_before: float = float("-inf")  # by the event loop: the end of the cool-down
     waiting: int = 0
 
@@ -111,23 +111,27 @@ class KeyCache:
         """Fetch, or join the fetch under way. Where it fails, good keys are kept, and it raises only without any."""
         if entry.under_way is None:
             entry.fetches += 1
-            fetch = fetch_keys(issuer, thumbprints=thumbprints, fetcher=self._fetcher, limit_seconds=self.fetch_limit)
-            entry.under_way = asyncio.create_task(fetch)
-            entry.under_way.add_done_callback(lambda task: self._fetched(entry, task))
+            entry.under_way = asyncio.create_task(self._fetch(entry, issuer, thumbprints))
+            entry.under_way.add_done_callback(_take_exception)
         try:
             await asyncio.shield(entry.under_way)
         except KeysUnavailable:
             if not entry.keys or self._clock() - entry.fetched_at > STALE_SECONDS:
                 raise
 
-    def _fetched(self, entry: _Entry, task: asyncio.Task[Keys]) -> None:
-        entry.under_way = None
-        if task.cancelled():
-            return
-        if task.exception() is None:
-            entry.keys, entry.fetched_at = task.result(), self._clock()
-        else:
+    async def _fetch(self, entry: _Entry, issuer: str, thumbprints: Sequence[str]) -> None:
+        # The entry is up to date when the task ends, not in a callback after it: awaiting a task that has ended does
+        # not yield, so a request that came between the two would wait for the callback without ever letting it run.
+        try:
+            entry.keys = await fetch_keys(
+                issuer, thumbprints=thumbprints, fetcher=self._fetcher, limit_seconds=self.fetch_limit
+            )
+            entry.fetched_at = self._clock()
+        except Exception:
             entry.not_before = asyncio.get_running_loop().time() + self._cool_down
+            raise
+        finally:
+            entry.under_way = None
 
     async def _look_again(self, entry: _Entry, issuer: str, kid: str, thumbprints: Sequence[str]) -> None:
         """Fetch because of an unknown ``kid``, after the cool-down; all that wait share one fetch."""
@@ -147,6 +151,12 @@ class KeyCache:
                 return  # another request that waited has fetched already
             entry.not_before = loop.time() + self._cool_down
         await self._refresh(entry, issuer, thumbprints)
+
+
+def _take_exception(task: asyncio.Task[None]) -> None:
+    """Mark a failure as seen: the requests that waited for it may all be gone."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _unknown(issuer: str, kid: str, keys: Keys) -> KeysUnavailable:
