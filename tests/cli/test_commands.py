@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningWorld]:
 
 
 def test_env_sets_the_variables_of_the_world(world: RunningWorld) -> None:
-    script = f'eval "$({PODROLE} env)"; aws sts get-caller-identity --query Account; echo $KUBECONFIG'
+    script = f'eval "$({shlex.quote(PODROLE)} env)"; aws sts get-caller-identity --query Account; echo $KUBECONFIG'
     done = run("sh", "-c", script, cwd=world.directory)
     assert '"444455556666"' in done.stdout
     assert f"{world.directory}/.podrole/kubeconfig" in done.stdout
@@ -30,7 +31,7 @@ def test_env_adds_missing_tools_to_path(world: RunningWorld, tmp_path: Path) -> 
     mine = tmp_path / "kubectl"
     mine.write_text("#!/bin/sh\necho mine\n")
     mine.chmod(0o755)
-    script = f'eval "$({PODROLE} env)"; command -v podrole && aws --version && kubectl version --client'
+    script = f'eval "$({shlex.quote(PODROLE)} env)"; command -v podrole && aws --version && kubectl version --client'
     bare = {"PATH": "/usr/bin:/bin"}
     done = run("sh", "-c", script, cwd=world.directory, env=bare)
     assert done.returncode == 0, done.stderr
@@ -40,16 +41,17 @@ def test_env_adds_missing_tools_to_path(world: RunningWorld, tmp_path: Path) -> 
     assert own.stdout.endswith("mine\n")  # the person's own comes first
 
 
-def test_printed_next_command_works_from_the_current_directory(world: RunningWorld) -> None:
+@pytest.mark.parametrize("place", [(), ("--dir", "it's a world/.podrole")])
+def test_printed_next_command_works_from_the_current_directory(world: RunningWorld, place: tuple[str, ...]) -> None:
     bare = {"PATH": "/usr/bin:/bin"}
     free = ("--aws-port", "0", "--cluster-port", "0")
-    done = run(PODROLE, "up", "--detach", *free, cwd=world.directory.parent, env=bare)
+    done = run(PODROLE, "up", "--detach", *free, *place, cwd=world.directory.parent, env=bare)
     try:
-        line = next(line for line in done.stdout.splitlines() if "env)" in line)
+        line = next(line for line in done.stdout.splitlines() if "eval " in line)
         told = run("sh", "-c", f"{line}; echo $KUBECONFIG", cwd=world.directory.parent, env=bare)
         assert told.stdout.strip().endswith("/.podrole/kubeconfig")
     finally:
-        run(PODROLE, "down", cwd=world.directory.parent, env=bare)
+        run(PODROLE, "down", *place, cwd=world.directory.parent, env=bare)
 
 
 def test_the_administrators_key_is_generated(world: RunningWorld) -> None:
@@ -105,7 +107,7 @@ def test_followed_events_are_printed_at_once(world: RunningWorld) -> None:
 
 
 def test_closed_pipe_is_not_an_error(world: RunningWorld) -> None:
-    done = run("sh", "-c", f"{PODROLE} events | head -n 1", cwd=world.directory)
+    done = run("sh", "-c", f"{shlex.quote(PODROLE)} events | head -n 1", cwd=world.directory)
     assert done.stderr == ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +113,7 @@ def _preamble(directory: WorldDirectory, world: Description) -> tuple[str, ...]:
         and environment.get("AWS_ENDPOINT_URL") == world.aws_url
     ):
         return ()
-    where = "" if directory.path == DEFAULT_DIRECTORY.absolute() else f" --dir {directory.path}"
+    where = "" if directory.path == DEFAULT_DIRECTORY.absolute() else f" --dir {shlex.quote(str(directory.path))}"
     return (f'eval "$({podrole_command()} env{where})"',)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -58,8 +59,10 @@ def find_kubectl(server_minor: int) -> Path | None:
 
 
 def podrole_command() -> str:
-    """Return the command that runs this podrole: its path if it is not on PATH."""
-    return "podrole" if shutil.which("podrole") else os.path.relpath(Path(sys.executable).parent / "podrole")
+    """Return the command that runs this podrole, for a shell: its path if it is not on PATH."""
+    if shutil.which("podrole"):
+        return "podrole"
+    return shlex.quote(os.path.relpath(Path(sys.executable).parent / "podrole"))
 
 
 def find_aws() -> Path | None:

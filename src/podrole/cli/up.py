@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -116,4 +117,4 @@ def _option(directory: WorldDirectory) -> str:
     """Return the --dir that a later command needs, if it needs one."""
     if "PODROLE_DIR" in os.environ or directory.path == Path.cwd() / ".podrole":
         return ""
-    return f" --dir {directory.path}"
+    return f" --dir {shlex.quote(str(directory.path))}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import shutil
 import signal
 import sys
@@ -78,7 +79,7 @@ def run(*, keep: bool, pod_identity: bool, as_json: bool) -> int:
     finally:
         report.seconds = time.monotonic() - started
         if keep and report.steps:
-            shell.show(_KEPT.format(directory=directory.path, podrole=tools.podrole_command()))
+            shell.show(_KEPT.format(directory=shlex.quote(str(directory.path)), podrole=tools.podrole_command()))
         else:
             _clear_away(directory, place)
     _conclude(report, shell, as_json=as_json)
