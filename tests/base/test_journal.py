@@ -1,0 +1,243 @@
+"""What the journal acknowledged is there after a crash; what it could not write is refused and leaves no trace."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from podrole.base.journal import FORMAT, Journal, JournalDamaged, JournalInUse, JournalTooNew, Write, WriteFailed
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state.db"
+
+
+def records(path: Path) -> dict[str, dict[str, bytes]]:
+    journal = Journal(path)
+    try:
+        return {table: dict(kept) for table, kept in journal.tables().items()}
+    finally:
+        journal.close()
+
+
+async def test_committed_records_are_read_back(path: Path) -> None:
+    journal = Journal(path)
+    await journal.commit([Write("role", "a", b"1"), Write("user", "b", b"2")])
+    await journal.commit([Write("role", "a", b"3"), Write("user", "b", None)])
+    journal.close()
+    assert records(path) == {"role": {"a": b"3"}}
+
+
+async def test_commits_that_wait_are_written_in_order(path: Path) -> None:
+    journal = Journal(path)
+    applied: list[int] = []
+    commits = [
+        journal.commit([Write("t", "k", str(number).encode())], lambda number=number: applied.append(number))
+        for number in range(500)
+    ]
+    await asyncio.gather(*commits)
+    journal.close()
+    assert applied == list(range(500))
+    assert records(path) == {"t": {"k": b"499"}}
+
+
+async def test_a_change_is_applied_only_after_it_is_on_disk(path: Path) -> None:
+    journal = Journal(path)
+    on_disk: list[list[tuple[bytes]]] = []
+
+    def look() -> None:
+        with sqlite3.connect(path) as other:
+            on_disk.append(other.execute("SELECT value FROM records").fetchall())
+
+    await journal.commit([Write("t", "k", b"v")], look)
+    journal.close()
+    assert on_disk == [[(b"v",)]]
+
+
+def test_the_file_is_readable_by_its_owner_alone(path: Path) -> None:
+    Journal(path).close()
+    assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_journal_is_opened_by_one_process_at_a_time(path: Path) -> None:
+    journal = Journal(path)
+    with pytest.raises(JournalInUse) as refusal:
+        Journal(path)
+    journal.close()
+    assert refusal.value.code == "journal-in-use"
+    Journal(path).close()
+
+
+@pytest.mark.parametrize("content", [b"not a database, but long enough to be one" * 40, os.urandom(8_192)])
+def test_a_file_that_is_no_journal_is_set_aside_and_not_overwritten(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(JournalDamaged) as refusal:
+        Journal(path)
+    assert refusal.value.set_aside.read_bytes() == content
+    assert not path.exists()
+    Journal(path).close()
+
+
+def damage(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 3_000] = b"\xff" * 3_000
+    path.write_bytes(content)
+
+
+def delete_files(directory: Path) -> None:
+    for file in directory.iterdir():
+        if file.suffix != ".lock":
+            file.unlink()
+
+
+async def test_a_damaged_page_is_found(path: Path) -> None:
+    journal = Journal(path)
+    await journal.commit([Write("t", str(number), os.urandom(2_000)) for number in range(200)])
+    journal.close()
+    damage(path)
+    with pytest.raises(JournalDamaged):
+        Journal(path)
+
+
+def test_files_set_aside_before_are_kept(path: Path) -> None:
+    names = set()
+    for _ in range(2):
+        path.write_bytes(b"x" * 5_000)
+        with pytest.raises(JournalDamaged) as refusal:
+            Journal(path)
+        names.add(refusal.value.set_aside)
+    assert len(names) == 2
+    assert all(name.exists() for name in names)
+
+
+def test_a_newer_format_is_refused_and_left_as_it_is(path: Path) -> None:
+    Journal(path).close()
+    with sqlite3.connect(path) as database:
+        database.execute(f"PRAGMA user_version = {FORMAT + 1}")
+    with pytest.raises(JournalTooNew):
+        Journal(path)
+    assert path.exists()
+
+
+async def test_a_failed_write_is_refused_with_all_that_waits_and_changes_nothing(path: Path, tmp_path: Path) -> None:
+    journal = Journal(path)
+    await journal.commit([Write("t", "kept", b"1")])
+    forgotten, applied = [], []
+    journal.on_failure(lambda: forgotten.append(True))
+    delete_files(tmp_path)
+    commits = [journal.commit([Write("t", str(n), b"2")], lambda: applied.append(True)) for n in range(5)]
+    outcomes = await asyncio.gather(*commits, return_exceptions=True)
+    assert all(isinstance(outcome, WriteFailed) for outcome in outcomes)
+    assert forgotten
+    assert not applied
+    journal.close()
+
+
+_FULL_DISK = """
+import asyncio, resource, signal, sys
+from pathlib import Path
+from podrole.base.journal import Journal, Write, WriteFailed
+
+async def main():
+    journal = Journal(Path(sys.argv[1]))
+    await journal.commit([Write("t", "kept", b"1")])
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+    try:
+        await journal.commit([Write("t", "large", bytes(1_000_000))])
+    except WriteFailed as refusal:
+        print("refused:", refusal.what)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    await journal.commit([Write("t", "after", b"2")])
+    journal.close()
+
+asyncio.run(main())
+"""
+
+
+def test_a_full_disk_fails_the_write_and_the_next_one_succeeds(path: Path) -> None:
+    ran = subprocess.run([sys.executable, "-c", _FULL_DISK, path], capture_output=True, text=True, check=True)
+    assert ran.stdout.startswith("refused: ")
+    assert records(path) == {"t": {"kept": b"1", "after": b"2"}}
+
+
+_WRITER = """
+import asyncio, sys
+from pathlib import Path
+from podrole.base.journal import Journal, Write
+
+async def client(journal, name):
+    number = 0
+    while True:
+        number += 1
+        value = str(number).encode()
+        await journal.commit([Write("left", str(name), value), Write("right", str(name), value)])
+        print(name, number, flush=True)
+
+async def main():
+    journal = Journal(Path(sys.argv[1]))
+    await asyncio.gather(*(client(journal, name) for name in range(8)))
+
+asyncio.run(main())
+"""
+
+
+def crash(path: Path, after_lines: int) -> None:
+    """Kill a process that writes, and compare what it acknowledged with what is there."""
+    process = subprocess.Popen([sys.executable, "-c", _WRITER, path], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    acknowledged: dict[str, int] = {}
+    for _ in range(after_lines):
+        name, number = process.stdout.readline().split()
+        acknowledged[name] = int(number)
+    process.send_signal(signal.SIGKILL)
+    rest, _ = process.communicate()
+    for line in rest.splitlines():
+        if len(parts := line.split()) == 2:
+            acknowledged[parts[0]] = int(parts[1])
+    kept = records(path)
+    assert kept["left"] == kept["right"]  # a commit is whole or absent
+    for name, number in acknowledged.items():
+        assert int(kept["left"][name]) >= number
+
+
+def test_after_a_kill_every_acknowledged_write_is_there(path: Path) -> None:
+    for after_lines in random.sample(range(1, 200), 3):
+        crash(path, after_lines)
+
+
+@pytest.mark.soak
+def test_after_two_hundred_kills_every_acknowledged_write_is_there(path: Path) -> None:
+    for _ in range(200):
+        crash(path, random.randint(1, 400))
+
+
+async def test_many_writes_do_not_make_the_file_grow(path: Path) -> None:
+    journal = Journal(path)
+    for number in range(40):
+        await asyncio.gather(*(journal.commit([Write("t", str(key), bytes([number]) * 4_000)]) for key in range(100)))
+    journal.close()
+    size = sum(file.stat().st_size for file in path.parent.iterdir())
+    assert size < 2_000_000  # 100 records of 4 kB, written 40 times
+
+
+def test_a_copy_of_the_files_is_a_whole_state(path: Path, tmp_path: Path) -> None:
+    async def fill() -> None:
+        journal = Journal(path)
+        await journal.commit([Write("t", "k", b"v")])
+        journal.close()
+
+    asyncio.run(fill())
+    copied = tmp_path / "copy.db"
+    shutil.copy(path, copied)
+    assert records(copied) == {"t": {"k": b"v"}}
