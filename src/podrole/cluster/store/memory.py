@@ -9,7 +9,17 @@ import collections
 from collections.abc import Iterable, Iterator
 
 from podrole.cluster.core.resources import Resource
-from podrole.cluster.core.store import Change, Create, Delete, Object, ObjectChanged, RevisionTooOld, Select, Write
+from podrole.cluster.core.store import (
+    Change,
+    ChangeType,
+    Create,
+    Delete,
+    Object,
+    ObjectChanged,
+    RevisionTooOld,
+    Select,
+    Write,
+)
 from podrole.cluster.store.watchers import QueuedWatcher
 
 HISTORY = 4096
@@ -21,21 +31,23 @@ class _ResourceState:
 
     __slots__ = ("changed_at", "history", "objects", "oldest", "watchers")
 
-    def __init__(self) -> None:
+    def __init__(self, since: int) -> None:
+        """``since`` is the revision from which on changes are known."""
         self.objects: dict[str, dict[str, Object]] = {}
         self.history: collections.deque[Change] = collections.deque()
-        self.oldest = 0
-        self.changed_at = 0
+        self.oldest = since
+        self.changed_at = since
         self.watchers: set[QueuedWatcher] = set()
 
 
 class MemoryStore:
     """Keeps objects as long as the process lives (podrole.cluster.core.store.Store)."""
 
-    def __init__(self, *, history: int = HISTORY) -> None:
-        self.revision = 0
+    def __init__(self, *, history: int = HISTORY, revision: int = 0) -> None:
+        """``revision`` is that of the last write before this store; changes up to it are not known."""
+        self.revision = revision
         self._history = history
-        self._states: dict[str, _ResourceState] = collections.defaultdict(_ResourceState)
+        self._states: dict[str, _ResourceState] = collections.defaultdict(lambda: _ResourceState(revision))
 
     def get(self, resource: Resource, namespace: str, name: str) -> Object | None:
         return self._states[resource.qualified].objects.get(namespace, {}).get(name)
@@ -54,31 +66,34 @@ class MemoryStore:
             self._commit(create)
 
     def _commit(self, write: Write) -> Object:
+        self._compare(write)
+        obj = numbered(write, self.revision + 1)
+        self._apply(write, obj)
+        return obj
+
+    def _compare(self, write: Write) -> None:
+        """Raise ObjectChanged unless the store holds what the write was made from."""
+        metadata = write.object["metadata"]
+        current = self.get(write.resource, metadata.get("namespace", ""), metadata["name"])
+        if current is not (None if isinstance(write, Create) else write.before):
+            raise ObjectChanged
+
+    def _apply(self, write: Write, obj: Object) -> None:
+        """Keep a numbered write, and tell the watches."""
         state = self._states[write.resource.qualified]
-        obj = write.object
         metadata = obj["metadata"]
         namespace, name = metadata.get("namespace", ""), metadata["name"]
-        names = state.objects.get(namespace)
-        if names is None:
-            names = {}
-        current = names.get(name)
-        before = None if isinstance(write, Create) else write.before
-        if current is not before:
-            raise ObjectChanged
-        self.revision += 1
+        self.revision = int(metadata["resourceVersion"])
         if isinstance(write, Delete):
-            # The last state may be the object that was given out, which nobody may change.
-            obj = {**obj, "metadata": {**metadata, "resourceVersion": str(self.revision)}}
+            names = state.objects[namespace]
             del names[name]
             if not names:
                 del state.objects[namespace]
-            self._record(state, Change("DELETED", obj, before, self.revision))
-            return obj
-        metadata["resourceVersion"] = str(self.revision)
-        names[name] = obj
-        state.objects[namespace] = names
-        self._record(state, Change("ADDED" if before is None else "MODIFIED", obj, before, self.revision))
-        return obj
+        else:
+            state.objects.setdefault(namespace, {})[name] = obj
+        before = None if isinstance(write, Create) else write.before
+        kind: ChangeType = "DELETED" if isinstance(write, Delete) else "ADDED" if before is None else "MODIFIED"
+        self._record(state, Change(kind, obj, before, self.revision))
 
     def _record(self, state: _ResourceState, change: Change) -> None:
         state.changed_at = change.revision
@@ -111,6 +126,16 @@ class MemoryStore:
         for state in self._states.values():
             for watcher in tuple(state.watchers):
                 watcher.close()
+
+
+def numbered(write: Write, revision: int) -> Object:
+    """Return a write's object with its resourceVersion."""
+    metadata = write.object["metadata"]
+    if isinstance(write, Delete):
+        # The last state may be the object that was given out, which nobody may change.
+        return {**write.object, "metadata": {**metadata, "resourceVersion": str(revision)}}
+    metadata["resourceVersion"] = str(revision)
+    return write.object
 
 
 def _ordered(state: _ResourceState, namespace: str) -> Iterator[Object]:
