@@ -1,6 +1,6 @@
 """How long the authorization station takes for one request, and a cold first decision: medians, beside the goals.
 
-Run with the project's Python: ``python benchmarks/authorization.py``. The account is moto's, in this process; each
+Run with the project's Python: ``python benchmarks/authorization.py``. The account is in this process; each
 request goes through ``podrole.aws.authorize.authorize``, its input read again, to the decision. The cold figures are of
 new processes that import the engine, compile AmazonEC2ReadOnlyAccess, read EC2's part of the service reference, and
 decide once; the interpreter's own start is taken off.
@@ -8,20 +8,22 @@ decide once; the interpreter's own start is taken off.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 
+from podrole.account.directory import AccountDirectory
+from podrole.account.iam.operations.catalogue import OPERATIONS
+from podrole.account.store import AccountStore
 from podrole.aws.access_denied import Refusals
 from podrole.aws.authorize import authorize
 from podrole.aws.caller import Caller, caller_of_session
-from podrole.aws.emulator import Account
-from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.emulator.facts import MotoFacts
-from podrole.aws.emulator.managed import ensure_managed_policy
 from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.protocol.call import IdentifiedCall, ReceivedRequest
 from podrole.aws.protocol.identify import identify
@@ -51,34 +53,35 @@ print(imported - start, time.perf_counter() - imported)
 """
 
 
-def account() -> tuple[MotoDirectory, Caller]:
+def account() -> tuple[AccountStore, Caller]:
     """Make an account with a role that may read EC2, a bucket with a policy, and a session of the role."""
-    from moto.iam.models import iam_backends
     from moto.s3.models import s3_backends
 
-    Account(ACCOUNT, REGION, "AKIAQ2YKXS5XEXAMPLE7", "x" * 40).create()
-    backend = iam_backends[ACCOUNT]["aws"]
-    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
-    stored = backend.create_role("reader", trust, "/", None, None, [], 3600)
-    ensure_managed_policy(ACCOUNT, READ_ONLY)
-    backend.attach_role_policy(READ_ONLY, "reader")
+    store = AccountStore(time.time, os.urandom)
+    trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    for operation, given in (
+        ("CreateRole", {"RoleName": "reader", "AssumeRolePolicyDocument": document}),
+        ("AttachRolePolicy", {"RoleName": "reader", "PolicyArn": READ_ONLY}),
+    ):
+        asyncio.run(store.run(OPERATIONS[operation], given, account=ACCOUNT, partition="aws"))
+    arn = f"arn:aws:iam::{ACCOUNT}:role/reader"
     bucket = s3_backends[ACCOUNT]["aws"].create_bucket("shop-logs", REGION)
     statement = {
         "Effect": "Allow",
-        "Principal": {"AWS": stored.arn},
+        "Principal": {"AWS": arn},
         "Action": "s3:GetObject",
         "Resource": "arn:aws:s3:::shop-logs/*",
         "Condition": {"StringEquals": {"aws:PrincipalAccount": ACCOUNT}},
     }
     bucket.policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]}).encode()
     bucket.keys["key"] = None
-    directory = MotoDirectory()
-    role = directory.role(stored.arn)
+    role = AccountDirectory(store).role(arn)
     if role is None:
         raise SystemExit("the role is not there")
     now = int(time.time())
     session = Session(SessionKind.ASSUMED_ROLE, ACCOUNT, role.arn, role.id, "pod-1", now, now + 3600)
-    return directory, caller_of_session(session, role, "ASIAEXAMPLE")
+    return store, caller_of_session(session, role, "ASIAEXAMPLE")
 
 
 def request(service: str, method: str, path: str, body: bytes = b"") -> IdentifiedCall:
@@ -90,9 +93,9 @@ def request(service: str, method: str, path: str, body: bytes = b"") -> Identifi
     return identify(ReceivedRequest("id", HTTPRequest(method, path, "", headers, body, "127.0.0.1"), time.time()))
 
 
-def station(call: IdentifiedCall, caller: Caller, directory: MotoDirectory) -> Callable[[], None]:
+def station(call: IdentifiedCall, caller: Caller, store: AccountStore) -> Callable[[], None]:
     """Return what is measured: the station, which reads the input again each time."""
-    facts, refusals = MotoFacts(dict), Refusals(EncodedMessages("benchmark"))
+    directory, facts, refusals = AccountDirectory(store), MotoFacts(store), Refusals(EncodedMessages("benchmark"))
 
     def once() -> None:
         call.input = None
@@ -117,12 +120,12 @@ def cold() -> list[Figure]:
 
 def main() -> None:
     """Measure and print."""
-    directory, caller = account()
+    store, caller = account()
     describe = request("ec2", "POST", "/", b"Action=DescribeInstances&Version=2016-11-15")
     get = request("s3", "GET", "/shop-logs/key")
     found = [
-        measure("authorize ec2:DescribeInstances, AmazonEC2ReadOnlyAccess", station(describe, caller, directory), 60),
-        measure("authorize s3:GetObject, by a bucket policy", station(get, caller, directory), 60),
+        measure("authorize ec2:DescribeInstances, AmazonEC2ReadOnlyAccess", station(describe, caller, store), 60),
+        measure("authorize s3:GetObject, by a bucket policy", station(get, caller, store), 60),
         *cold(),
     ]
     print(f"{'':<66}{'median µs':>11}{'fastest':>11}{'slowest':>11}{'goal':>9}")

@@ -203,18 +203,19 @@ def test_a_policy_that_is_no_arn_is_said_to_be_none(people: LocalAWS) -> None:
     assert refused(iam(people).attach_role_policy, **given) == expected
 
 
-def test_ten_managed_policies_can_be_attached(people: LocalAWS) -> None:
+@pytest.mark.parametrize(("kind", "most"), [("role", 20), ("user", 10), ("group", 10)])
+def test_managed_policies_are_attached_up_to_the_quota(people: LocalAWS, kind: str, most: int) -> None:
     client, document = iam(people), policy(allow("s3:*"))
     arns = [
-        client.create_policy(PolicyName=f"p{number}", PolicyDocument=document)["Policy"]["Arn"] for number in range(11)
+        client.create_policy(PolicyName=f"p{number}", PolicyDocument=document)["Policy"]["Arn"]
+        for number in range(most + 1)
     ]
-    for kind, name in (("role", "RoleName"), ("user", "UserName"), ("group", "GroupName")):
-        attach = getattr(client, f"attach_{kind}_policy")
-        for arn in arns[:10]:
-            attach(**{name: "blue"}, PolicyArn=arn)
-        attach(**{name: "blue"}, PolicyArn=arns[0])
-        quota = f"Cannot exceed quota for PoliciesPer{kind.title()}: 10"
-        assert refused(attach, **{name: "blue"}, PolicyArn=arns[10]) == ("LimitExceeded", 409, quota)
+    attach, name = getattr(client, f"attach_{kind}_policy"), f"{kind.title()}Name"
+    for arn in arns[:most]:
+        attach(**{name: "blue"}, PolicyArn=arn)
+    attach(**{name: "blue"}, PolicyArn=arns[0])
+    quota = f"Cannot exceed quota for PoliciesPer{kind.title()}: {most}"
+    assert refused(attach, **{name: "blue"}, PolicyArn=arns[most]) == ("LimitExceeded", 409, quota)
 
 
 def test_a_user_is_in_ten_groups(people: LocalAWS) -> None:

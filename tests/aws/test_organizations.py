@@ -49,7 +49,7 @@ def member(aws: LocalAWS) -> str:
 
 
 def test_levels_go_from_the_root_to_the_account(aws: LocalAWS, member: str) -> None:
-    levels = aws.services.identity_facts.control_policies(member, "scp")
+    levels = aws.facts.control_policies(member, "scp")
     assert levels is not None
     assert [[one.name.partition(" ")[0] for one in level] for level in levels] == [
         ["FullAWSAccess"],
@@ -58,7 +58,7 @@ def test_levels_go_from_the_root_to_the_account(aws: LocalAWS, member: str) -> N
 
 
 def test_the_management_account_is_not_limited(aws: LocalAWS, member: str) -> None:
-    facts = aws.services.identity_facts
+    facts = aws.facts
     assert facts.control_policies(ACCOUNT, "scp") is None
     assert facts.control_policies("999988887777", "scp") is None
 
@@ -74,7 +74,7 @@ def asked(aws: LocalAWS, method: str, path: str, account: str) -> AuthorizedCall
     refusals = Refusals(EncodedMessages("test"))
 
     def decide(facts: Facts) -> AuthorizedCall:
-        authorized = authorize(call, caller, aws.services.directory, facts, refusals)
+        authorized = authorize(call, caller, aws.directory, facts, refusals)
         assert isinstance(authorized, AuthorizedCall)
         return authorized
 

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from botocore.session import get_session
 
-from podrole.aws.eks.node_role import NODE_ROLE
+from podrole.aws.eks.node_role import NODE
 from support.aws import ACCOUNT, LocalAWS
 from support.pods import associate, pod_token
 
@@ -89,7 +89,7 @@ def test_a_refusal_of_eks_auth_is_passed_on_with_its_request_id(aws: LocalAWS) -
         f"[{event.id}]: (ResourceNotFoundException): No EKS Pod Identity association found for service account "
         "shop/inventory in cluster podrole., fault: client\n"
     )
-    assert event.who == f"arn:aws:sts::{ACCOUNT}:assumed-role/{NODE_ROLE}/i-0podrole"
+    assert event.who == f"arn:aws:sts::{ACCOUNT}:assumed-role/{NODE.name}/i-0podrole"
     assert token not in repr(event)
 
 
@@ -109,12 +109,12 @@ def test_other_paths_and_methods_are_refused(aws: LocalAWS, method: str, path: s
 def test_a_node_without_its_policy_gets_nothing_for_its_pods(aws: LocalAWS) -> None:
     associate(aws)
     iam = aws.client("iam")
-    attached = iam.list_attached_role_policies(RoleName=NODE_ROLE)["AttachedPolicies"]
+    attached = iam.list_attached_role_policies(RoleName=NODE.name)["AttachedPolicies"]
     assert [one["PolicyName"] for one in attached] == ["AmazonEKSWorkerNodePolicy"]
-    iam.detach_role_policy(RoleName=NODE_ROLE, PolicyArn=attached[0]["PolicyArn"])
+    iam.detach_role_policy(RoleName=NODE.name, PolicyArn=attached[0]["PolicyArn"])
     answer = ask(aws, pod_token(aws))
     assert answer.status_code == 400
     assert "(AccessDeniedException): User: arn:aws:sts::" in answer.text
     assert "eks-auth:AssumeRoleForPodIdentity" in answer.text
-    iam.delete_role(RoleName=NODE_ROLE)
+    iam.delete_role(RoleName=NODE.name)
     assert ask(aws, pod_token(aws)).text == "the node has no role, so EKS Auth cannot be asked\n"

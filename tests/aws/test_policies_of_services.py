@@ -37,6 +37,17 @@ NO_RESOURCE_POLICY = {
         "sts": ["AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "GetFederationToken"],
         "transfer": ["CreateAccess", "CreateUser", "UpdateAccess", "UpdateUser"],
     },
+    "podrole's own operations check it before they store it.": {
+        "iam": [
+            "CreatePolicy",
+            "CreatePolicyVersion",
+            "CreateRole",
+            "PutGroupPolicy",
+            "PutRolePolicy",
+            "PutUserPolicy",
+            "UpdateAssumeRolePolicy",
+        ],
+    },
     "It is only asked about, not stored.": {
         "iam": ["SimulateCustomPolicy", "SimulatePrincipalPolicy"],
         "secretsmanager": ["ValidateResourcePolicy"],
@@ -188,8 +199,7 @@ def test_a_service_has_its_rules_in_one_place() -> None:
 
 def test_every_judged_resource_policy_has_a_reader_and_every_reader_of_one_has_rules() -> None:
     """A policy is judged only if it is also read: see podrole.aws.emulator.readers."""
-    of_principals = {"organizations"}
-    judged = {rules.name for rules in RULES.values() if rules.documents} - of_principals
+    judged = {rules.name for rules in RULES.values() if rules.documents}
     read = {name for name, reader in READERS.items() if reader.policy_holder is not None}
     assert judged == read
 
@@ -203,5 +213,4 @@ def test_the_documentation_lists_what_is_judged() -> None:
     page = (Path(__file__).parents[2] / "docs" / "policies.md").read_text()
     rows = re.findall(r"^\| `([a-z0-9-]+)` \| [^|]+ \| ([^|]+) \|$", page, re.MULTILINE)
     documented = {(service, operation) for service, text in rows for operation in re.findall(r"[A-Z]\w{6,}", text)}
-    resource_policies = {pair for pair in JUDGED if pair[0] not in ("iam", "organizations")}
-    assert documented == resource_policies | {("iam", "CreateRole"), ("iam", "UpdateAssumeRolePolicy")}
+    assert documented == JUDGED | {("iam", "CreateRole"), ("iam", "UpdateAssumeRolePolicy")}

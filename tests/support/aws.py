@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
+import os
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -18,9 +20,15 @@ import httpx2
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from podrole.account.directory import AccountDirectory
+from podrole.account.iam.records import RoleRecord
+from podrole.account.opening import Account, open_account
+from podrole.account.store import AccountStore
+from podrole.aws.eks.node_role import NODE
 from podrole.aws.eks.pod_identity_agent import PodIdentityAgent
-from podrole.aws.emulator import Account, MotoServices
+from podrole.aws.emulator import MotoServices
 from podrole.aws.endpoint import Endpoint
+from podrole.aws.interfaces import Facts
 from podrole.aws.operations.eks import ClusterInfo
 from podrole.base.certificates import Authority, server_context
 from podrole.base.events import Event, EventLog
@@ -29,7 +37,7 @@ from podrole.oidc.discovery import TIMEOUT_SECONDS
 from podrole.oidc.issuer import mint
 from podrole.oidc.keycache import KeyCache
 from podrole.oidc.keys import SigningKey
-from podrole.sts.credentials import Vault
+from podrole.sts.credentials import Vault, access_key_id
 from support.issuer import HOST, ISSUER, FakeIssuer
 
 ACCOUNT = "111122223333"
@@ -91,6 +99,7 @@ class LocalAWS:
     events: EventLog
     vault: Vault
     loop: asyncio.AbstractEventLoop
+    store: AccountStore = field(init=False)
     endpoint: Endpoint | None = None
     keys: KeyCache | None = None
     agent_url: str = ""
@@ -106,7 +115,19 @@ class LocalAWS:
     def services(self) -> MotoServices:
         """The services behind the endpoint."""
         assert self.endpoint is not None
+        assert self.endpoint.services is not None
         return self.endpoint.services
+
+    @property
+    def facts(self) -> Facts:
+        """The facts of the account's records."""
+        assert self.endpoint is not None
+        return self.endpoint.facts
+
+    @property
+    def directory(self) -> AccountDirectory:
+        """The account, as decisions read it."""
+        return AccountDirectory(self.store)
 
     def now(self) -> float:
         return time.time() + self.offset
@@ -140,6 +161,7 @@ class LocalAWS:
     async def _reset(self) -> None:
         if self.endpoint is not None and self.keys is not None:
             self.keys.fetch_limit = TIMEOUT_SECONDS
+            await self.store.clear()
             await self.endpoint.open_account()
             self.keys.forget()
             self.events.clear()
@@ -225,26 +247,23 @@ class LocalAWS:
 
     def administrator_of(self, account: str) -> dict[str, str]:
         """Open another account beside the world's own, and return the key of its administrator."""
-        from moto.iam.models import iam_backends
-
-        from podrole.aws.emulator.managed import ensure_managed_policy
-
-        administrator_access = "arn:aws:iam::aws:policy/AdministratorAccess"
-        backend = iam_backends[account]["aws"]
-        backend.create_user(REGION, "admin")
-        ensure_managed_policy(account, administrator_access)
-        backend.attach_user_policy(administrator_access, "admin")
-        key = backend.create_access_key("admin")
-        return {"AccessKeyId": key.access_key_id, "SecretAccessKey": key.secret_access_key}
+        key_id = access_key_id("AKIA", account, os.urandom(5))
+        opened = Account(account, REGION, key_id, "secret-of-another-administrator-of-this-one")
+        self.run(lambda: open_account(self.store, opened, NODE))
+        return {"AccessKeyId": opened.admin_key_id, "SecretAccessKey": opened.admin_secret}
 
     def store_trust(self, document: object, name: str = "reader", account: str = ACCOUNT) -> None:
         """Put a trust policy into the account around IAM's own checks, as one that was stored before there were any."""
-        from moto.iam.models import iam_backends
-
         text = document if isinstance(document, str) else json.dumps(document)
-        for role in iam_backends[account]["aws"].roles.values():
-            if role.name == name:
-                role.assume_role_policy_document = text
+
+        async def put() -> None:
+            state = self.store.newest_iam(account, "aws")
+            role = state.named(RoleRecord, name)
+            assert role is not None
+            changed = dataclasses.replace(role, trust_policy=text, trusted_ids={})
+            await self.store.transact(lambda transaction: transaction.put(state, changed))
+
+        self.run(put)
 
     def run(self, function: Callable[[], Awaitable[T]]) -> T:
         """Run a coroutine in the endpoint's loop."""
@@ -282,6 +301,7 @@ def local_aws(signing_key: SigningKey, authority: Authority) -> Iterator[LocalAW
         issuer_socket, socket = bind(0, name="issuer", option=""), bind(0, name="aws", option="")
         issuer.port = issuer_socket.getsockname()[1]
         aws = LocalAWS(socket.getsockname()[1], issuer, EventLog(), Vault(bytes(range(32))), asyncio.get_running_loop())
+        aws.store = AccountStore(aws.now, os.urandom)
         aws.keys = KeyCache(issuer.fetcher(), aws.now, cool_down=0.2)
         aws.endpoint = endpoint = Endpoint(
             Account(ACCOUNT, REGION, ADMIN_KEY, ADMIN_SECRET),
@@ -294,6 +314,7 @@ def local_aws(signing_key: SigningKey, authority: Authority) -> Iterator[LocalAW
                 version="1.36",
                 created_at=time.time(),
             ),
+            store=aws.store,
             vault=aws.vault,
             keys=aws.keys,
             events=aws.events,

@@ -11,7 +11,6 @@ from pathlib import Path
 import boto3
 import pytest
 
-from podrole.aws.emulator import Account
 from podrole.world.errors import AlreadyRunning, NotRunning, StartFailed
 from podrole.world.settings import WorldSettings
 from podrole.world.state import WorldDirectory
@@ -32,10 +31,10 @@ async def test_addresses_of_a_world_are_published_while_it_runs(tmp_path: Path) 
 
 
 async def test_account_that_cannot_be_created_ends_the_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_: Account) -> None:
+    async def fail(*_: object) -> None:
         raise OSError("no room")
 
-    monkeypatch.setattr(Account, "create", fail)
+    monkeypatch.setattr("podrole.aws.endpoint.open_account", fail)
     async with World(WorldDirectory(tmp_path / "world"), FREE) as world:
         with pytest.raises(StartFailed, match="could not make its account") as raised:
             await world.until_it_fails()

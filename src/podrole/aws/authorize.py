@@ -13,10 +13,11 @@ from functools import partial
 from typing import NamedTuple
 
 from podrole.account.identities import IdentityDirectory
+from podrole.account.organizations.state import Levels
 from podrole.aws.access_denied import Refusals
 from podrole.aws.caller import Caller
 from podrole.aws.errors import AWSError
-from podrole.aws.interfaces import AuthorizedCall, Facts, Levels, Resource
+from podrole.aws.interfaces import AuthorizedCall, Facts, Resource
 from podrole.aws.policies import compile_stored, policies_of
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import operation_of, parameters

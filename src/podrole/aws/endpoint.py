@@ -8,22 +8,29 @@ without anything that the client sent.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import logging
 import traceback
 import uuid
+from typing import TYPE_CHECKING
 
-from podrole.account.associations import Associations
+from podrole.account.directory import AccountDirectory
+from podrole.account.opening import Account, open_account
+from podrole.account.store import AccountStore
 from podrole.aws.access_denied import Refusals
+from podrole.aws.account_facts import AccountFacts
 from podrole.aws.authenticate import authenticate
 from podrole.aws.caller import Caller
 from podrole.aws.eks.cluster_tokens import ClusterTokens, Identity
-from podrole.aws.eks.node_role import node_credentials
-from podrole.aws.emulator import Account, MotoServices
+from podrole.aws.eks.node_role import NODE, node_credentials
 from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.errors import AWSError, internal_failure
+from podrole.aws.interfaces import Facts
+from podrole.aws.key_uses import KeyUses
 from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS, ClusterInfo
-from podrole.aws.operations.iam import name_the_caller
+from podrole.aws.operations.iam import IAM, name_the_caller
+from podrole.aws.operations.organizations import Organizations
 from podrole.aws.operations.pod_identity import PodIdentity
 from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS, denial_error
@@ -42,6 +49,9 @@ from podrole.oidc.key_source import Issuers
 from podrole.sts.credentials import Credentials, Vault
 from podrole.sts.limits import session_denial
 
+if TYPE_CHECKING:
+    from podrole.aws.emulator import MotoServices
+
 _log = logging.getLogger(__name__)
 HEALTH_PATH = "/_podrole/health"
 """Answers without a signature. No bucket can have that name."""
@@ -58,41 +68,48 @@ class Endpoint:
         account: Account,
         cluster: ClusterInfo,
         *,
+        store: AccountStore,
         vault: Vault,
         keys: Issuers,
         events: EventLog,
         clock: Clock,
-        associations: Associations | None = None,
+        services: bool = True,
     ) -> None:
+        """``services`` says whether services other than podrole's own are simulated."""
         self._account = account
         self._vault = vault
         self._events = events
         self._clock = clock
-        self.services = MotoServices()
-        self._directory = self.services.directory
+        self._store = store
+        self.services = _simulated_services(store) if services else None
+        self.directory = AccountDirectory(store)
+        self.facts: Facts = AccountFacts(store)
+        self._uses = KeyUses()
         messages = EncodedMessages(vault.secret_of("encoded authorization messages"))
-        self._associations = associations or Associations()
-        self._tokens = ClusterTokens(self._directory, vault, cluster.name, clock)
-        eks = EKS(cluster, self.services)
-        pods = PodIdentity(cluster, eks, self._associations, self._directory, keys, vault)
+        self._tokens = ClusterTokens(self.directory, vault, cluster.name, clock)
+        eks = EKS(cluster, store)
+        iam = IAM(store, keys, self._uses)
+        pods = PodIdentity(cluster, eks, store, self.directory, keys, vault)
         own = {
-            **own_operations(STS(self._directory, keys, vault, account.region), eks),
+            **own_operations(STS(self.directory, keys, vault, account.region), eks, iam, Organizations(store)),
             **pod_identity_operations(pods),
-            **policy_operations(Simulation(self._directory, self.services.identity_facts), MessageDecoder(messages)),
+            **policy_operations(Simulation(self.directory, self.facts), MessageDecoder(messages)),
         }
-        self._server = Server(own, self.services, Refusals(messages), keys, account.id)
+        self._server = Server(own, self.services, self.directory, self.facts, Refusals(messages), account.id)
         self.administrator_id = ""
         self._ready = asyncio.Event()
 
     async def open_account(self) -> None:
-        """Create the account with its administrator. Takes as long as importing moto's IAM."""
-        self._associations.clear()
-        self.administrator_id = await self.services.open(self._account)
+        """Create the account with its administrator unless it exists, and start the services. Then answer calls."""
+        self.administrator_id = await open_account(self._store, self._account, NODE)
+        if self.services is not None:
+            await self.services.open()
         self._ready.set()
 
     def close(self) -> None:
-        """Forget the account."""
-        self.services.close()
+        """End the services."""
+        if self.services is not None:
+            self.services.close()
 
     def cluster_identity(self, token: str) -> Identity | None:
         """Return the identity that a token of ``aws eks get-token`` proves, None for an invalid token."""
@@ -103,7 +120,7 @@ class Endpoint:
         account = self._account
         if not self._ready.is_set():
             return None
-        return node_credentials(self._directory, self._vault, account.id, account.partition, self._clock())
+        return node_credentials(self.directory, self._vault, account.id, account.partition, self._clock())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request. A request whose body breaks off is neither served nor recorded."""
@@ -147,12 +164,23 @@ class Endpoint:
 
     async def _through_the_stations(self, call: IdentifiedCall, now: float) -> HTTPResponse:
         await self._ready.wait()
-        caller = await off_loop(call.http, lambda: authenticate(call, self._directory, self._vault, now))
+        caller = await off_loop(call.http, lambda: authenticate(call, self.directory, self._vault, now))
         call.principal = str(caller.principal)
+        if caller.session is None and caller.access_key_id is not None:
+            self._uses.note(caller.access_key_id, now, call.service.signing, call.region)
         refuse_by_session(call, caller)
         await read_large_input(call)
         name_the_caller(call, caller)
         return await self._server.serve(call, caller)
+
+
+def _simulated_services(store: AccountStore) -> MotoServices | None:
+    """Return the services, None if they are not installed (the extra ``services``)."""
+    if importlib.util.find_spec("moto") is None:
+        return None
+    from podrole.aws.emulator import MotoServices
+
+    return MotoServices(store)
 
 
 def _failure(what: str, problem: Exception) -> AWSError:

@@ -10,16 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
-from podrole.account.identities import IdentityDirectory, IdentityStore
+from podrole.account.organizations.state import Levels
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.iam.actions.call import Resolver
 from podrole.iam.directory import PolicyText
 
 T = TypeVar("T")
-
-Levels = tuple[tuple[PolicyText, ...], ...]
-"""The control policies that limit an account: one tuple for each level, from the organization's root down."""
 
 ControlPolicy = Literal["scp", "rcp"]
 
@@ -76,20 +73,8 @@ class Facts(Resolver, Protocol):
         """Return the control policies of an account; None if no organization limits it."""
         ...
 
-    def control_policy_type(self, policy_id: str) -> str | None:
-        """Return the type of an organization's policy (``SERVICE_CONTROL_POLICY``)."""
-        ...
-
     def stack_templates(self, account: str, region: str, *, stack: str, change_set: str) -> list[str]:
         """Return the stored templates of CloudFormation stacks and change sets with that name or id."""
-        ...
-
-    def cluster_names(self, account: str, region: str) -> list[str]:
-        """Return the names of the EKS clusters that the services hold (the embedded cluster is not one of them)."""
-        ...
-
-    def identities(self, account: str, partition: str) -> IdentityStore:
-        """Return the identities of an account."""
         ...
 
     def principal_id(self, arn: str) -> str | None:
@@ -136,25 +121,9 @@ AWSError for a refusal."""
 class Services(Protocol):
     """The services behind podrole's own operations.
 
-    They have one thread. ``serve`` and ``ask`` run in it, one after the other; no two of their jobs overlap.
+    They have one thread. ``serve`` runs in it, one call after the other; no two of them overlap.
     """
-
-    @property
-    def directory(self) -> IdentityDirectory:
-        """The identities, readable from any thread."""
-        ...
-
-    @property
-    def identity_facts(self) -> Facts:
-        """The facts that need no waiting: identities, and the control policies as of the last change of an
-        organization. It knows no other resources; use it only for calls to STS, EKS, EKS Auth and the policy
-        simulator, which podrole answers itself."""
-        ...
 
     async def serve(self, decide: Decide) -> HTTPResponse:
         """Decide and execute a call in one job, so that both see the same state. Raises AWSError."""
-        ...
-
-    async def ask(self, question: Callable[[Facts], T]) -> T:
-        """Answer a question about the state, in one job."""
         ...

@@ -17,9 +17,10 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, Self
 
+from podrole.account.opening import Account
+from podrole.account.store import AccountStore
 from podrole.aws.eks.pod_identity_agent import PATH as CREDENTIALS_PATH
 from podrole.aws.eks.pod_identity_agent import PodIdentityAgent
-from podrole.aws.emulator import Account
 from podrole.aws.endpoint import Endpoint
 from podrole.aws.operations.eks import ClusterInfo
 from podrole.base.certificates import server_context, thumbprint
@@ -130,13 +131,13 @@ class World:
         issuer = f"https://{host}/id/{secrets.cluster_id}"
         events = stack.enter_context(contextlib.closing(EventLog(self._directory.events)))
         authority = secrets.authority
-
+        store = AccountStore(self._clock, randomness.token_bytes)
         associations = stack.enter_context(
             AssociationsFile(
-                self._directory.pod_identities, self._settings.account, self._settings.region, CLUSTER_NAME
+                self._directory.pod_identities, store, self._settings.account, self._settings.region, CLUSTER_NAME
             )
         )
-        endpoint = self._endpoint(sockets, secrets, issuer, events, associations)
+        endpoint = self._endpoint(sockets, secrets, issuer, events, store)
         stack.callback(endpoint.close)
         await stack.enter_async_context(listening(endpoint, sockets.aws))
         await self._start_agent(stack, endpoint, sockets)
@@ -185,7 +186,7 @@ class World:
         self._aws_tasks.run("the making of the account", _open_account(endpoint))
 
     def _endpoint(
-        self, sockets: _Sockets, secrets: Secrets, issuer: str, events: EventLog, associations: AssociationsFile
+        self, sockets: _Sockets, secrets: Secrets, issuer: str, events: EventLog, store: AccountStore
     ) -> Endpoint:
         settings, partition = self._settings, partition_of(self._settings.region)
         resolve = issuer_resolver(issuer, _port(sockets.issuer))
@@ -200,11 +201,11 @@ class World:
                 version=KUBERNETES_VERSION,
                 created_at=self._clock(),
             ),
+            store=store,
             vault=Vault(secrets.vault_key),
             keys=KeyCache(Fetcher(resolve=resolve), self._clock),
             events=events,
             clock=self._clock,
-            associations=associations.associations,
         )
 
     async def _start_agent(self, stack: contextlib.AsyncExitStack, endpoint: Endpoint, sockets: _Sockets) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from podrole.aws.emulator import Account, MotoServices
+from podrole.account.opening import Account
+from podrole.aws.emulator import MotoServices
 from podrole.base.events import EventLog
 from podrole.sts.credentials import Credentials
 from support.aws import ADMIN_SECRET, LocalAWS, allow, refused, trust_of

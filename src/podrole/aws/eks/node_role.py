@@ -7,14 +7,15 @@ without a call to AWS, and as long as the role exists.
 from __future__ import annotations
 
 from podrole.account.identities import IdentityDirectory
+from podrole.account.opening import NodeRole
 from podrole.sts.credentials import Credentials, Vault
 from podrole.sts.session import Session, SessionKind
 
-NODE_ROLE = "podrole-node"
-NODE_POLICIES = ("AmazonEKSWorkerNodePolicy",)
-NODE_TRUST = (
-    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},'
-    '"Action":"sts:AssumeRole"}]}'
+NODE = NodeRole(
+    name="podrole-node",
+    service="ec2.amazonaws.com",
+    policies=("AmazonEKSWorkerNodePolicy",),
+    description="The embedded cluster's node",
 )
 SESSION_SECONDS = 6 * 3_600
 _INSTANCE = "i-0podrole"
@@ -24,7 +25,7 @@ def node_credentials(
     directory: IdentityDirectory, vault: Vault, account: str, partition: str, now: float
 ) -> Credentials | None:
     """Return new credentials of the node's role; None if the role has been deleted. ``now`` is epoch seconds."""
-    role = directory.role(f"arn:{partition}:iam::{account}:role/{NODE_ROLE}")
+    role = directory.role(f"arn:{partition}:iam::{account}:role/{NODE.name}")
     if role is None:
         return None
     session = Session(

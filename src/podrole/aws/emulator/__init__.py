@@ -1,9 +1,8 @@
 """moto, which gives the AWS services their behaviour, behind ``podrole.aws.interfaces.Services``.
 
-Only this package imports moto or reads its state. Other packages import these two names and nothing inside.
+Only this package imports moto or reads its state. Other packages import this name and nothing inside.
 """
 
-from podrole.aws.emulator.account import Account
 from podrole.aws.emulator.services import MotoServices
 
-__all__ = ["Account", "MotoServices"]
+__all__ = ["MotoServices"]

@@ -9,19 +9,21 @@ for each statement, so that a call which adds a statement does not bind the othe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from podrole.aws.emulator.backends import backend
-from podrole.iam.arn import ARN, parse_arn
+from podrole.iam.arn import parse_arn
 from podrole.iam.errors import InvalidARN
 
 _ATTRIBUTE = "_podrole_bound_principals"
 _Ids = dict[str, str]
 """Unique ids by the ARNs that a statement names."""
 
+PrincipalId = Callable[[str], str | None]
+"""Returns the unique id of the role or user with an ARN, None if it does not exist."""
 
-def bind(holder: Any, policy: str, stored: str) -> None:
+
+def bind(holder: Any, policy: str, stored: str, principal_id: PrincipalId) -> None:
     """Remember the unique ids of the roles and users that the holder's policy names.
 
     The statements of ``stored`` name those of this moment. Other statements of the policy keep the ids that they have.
@@ -31,19 +33,19 @@ def bind(holder: Any, policy: str, stored: str) -> None:
     after: dict[str, _Ids] = {}
     for statement in _statements(json.loads(policy)):
         key = _key(statement)
-        after[key] = before[key] if key in before and key not in new else dict(_named(statement))
+        after[key] = before[key] if key in before and key not in new else dict(_named(statement, principal_id))
     setattr(holder, _ATTRIBUTE, after)
 
 
-def resolve(holder: Any, document: str) -> str:
+def resolve(holder: Any, document: str, principal_id: PrincipalId) -> str:
     """Return the holder's policy with the unique id of each deleted role or user in place of its ARN."""
     bound: dict[str, _Ids] | None = getattr(holder, _ATTRIBUTE, None)
-    if not bound or all(_is_still(arn, unique) for ids in bound.values() for arn, unique in ids.items()):
+    if not bound or all(principal_id(arn) == unique for ids in bound.values() for arn, unique in ids.items()):
         return document
     read = json.loads(document)
     for statement in _statements(read):
         ids = bound.get(_key(statement), {})
-        gone = {arn: unique for arn, unique in ids.items() if not _is_still(arn, unique)}
+        gone = {arn: unique for arn, unique in ids.items() if principal_id(arn) != unique}
         for element in ("Principal", "NotPrincipal"):
             named = statement.get(element)
             if isinstance(named, dict) and "AWS" in named:
@@ -51,32 +53,12 @@ def resolve(holder: Any, document: str) -> str:
     return json.dumps(read)
 
 
-def entity_id(text: str) -> str | None:
-    """Return the unique id of the role or user with that ARN; None if it does not exist."""
-    arn = entity_arn(text)
-    stored = backend("iam", arn.account, arn.partition) if arn is not None else None
-    if arn is None or stored is None:
-        return None
-    entities = stored.roles if arn.is_role else stored.users
-    return next((str(one.id) for one in list(entities.values()) if one.arn == text), None)
-
-
-def entity_arn(text: str) -> ARN | None:
-    """Return the ARN of a role or user; None for any other text."""
+def _is_entity(text: str) -> bool:
     try:
         arn = parse_arn(text)
     except InvalidARN:
-        return None
-    return arn if arn.is_role or arn.is_user else None
-
-
-def _is_still(text: str, unique_id: str) -> bool:
-    arn = parse_arn(text)
-    stored = backend("iam", arn.account, arn.partition)
-    if stored is None:
         return False
-    entity = stored.roles.get(unique_id) if arn.is_role else stored.users.get(arn.name)
-    return entity is not None and entity.id == unique_id and entity.arn == text
+    return arn.is_role or arn.is_user
 
 
 def _statements(document: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -88,12 +70,12 @@ def _key(statement: Mapping[str, Any]) -> str:
     return json.dumps(statement, sort_keys=True)
 
 
-def _named(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _named(statement: Mapping[str, Any], principal_id: PrincipalId) -> Iterator[tuple[str, str]]:
     for element in ("Principal", "NotPrincipal"):
         named = statement.get(element)
         texts = named.get("AWS") if isinstance(named, dict) else None
         for text in [texts] if isinstance(texts, str) else texts or ():
-            unique_id = entity_id(text)
+            unique_id = principal_id(text) if _is_entity(text) else None
             if unique_id is not None:
                 yield text, unique_id
 

@@ -6,21 +6,16 @@ moto runs in-process, without its server. What it sees is written from the input
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
-from podrole.aws.emulator.backends import backend
-from podrole.aws.emulator.managed import ensure_managed_policy, whole_catalogue
-from podrole.aws.emulator.new_entities import boundary_of_new_user
 from podrole.aws.emulator.readers.s3 import bucket_of
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.canonical import canonical
 from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.wire import HTTPResponse
-from podrole.base.partitions import partition_of
 
 # The server sets these itself.
 _NOT_RETURNED = frozenset({"connection", "content-length", "date", "server", "transfer-encoding"})
@@ -38,10 +33,7 @@ def execute(call: IdentifiedCall, account: str) -> HTTPResponse:
             501,
             f"podrole's local AWS does not simulate {service.name}.",
         )
-    if service.name == "iam":
-        for value in call.parameters.values():
-            ensure_managed_policy(account, value)
-    elif service.name == "s3":
+    if service.name == "s3":
         _leave_decisions_to_podrole()
     request = canonical(call)
     host = service.moto.format(region=call.region, account=account)
@@ -55,8 +47,7 @@ def execute(call: IdentifiedCall, account: str) -> HTTPResponse:
     prepared = AWSPreparedRequest(request.method, url, headers, request.body, False)
     _agree(call, prepared)
     try:
-        with _corrected(call, account):
-            answer = BotocoreStubber().process_request(prepared)
+        answer = BotocoreStubber().process_request(prepared)
     except (NotImplementedError, ModuleNotFoundError) as missing:  # some services need packages of their own
         raise AWSError(
             "NotImplemented", 501, f"podrole's local AWS does not simulate {call.action} ({missing})."
@@ -67,35 +58,6 @@ def execute(call: IdentifiedCall, account: str) -> HTTPResponse:
     if (service.name, call.operation) == ("s3", "CreateBucket") and int(status) < 300:
         _block_public_access(str(parameters(call).get("Bucket")))
     return HTTPResponse(int(status), list(_returned(response_headers)), _bytes(response_body))
-
-
-@contextlib.contextmanager
-def _corrected(call: IdentifiedCall, account: str) -> Iterator[None]:
-    """Add for one call what moto's IAM lacks: AWS's policies in lists, users' boundaries, the tags of renamed users."""
-    if call.service.name != "iam":
-        yield
-        return
-    partition = partition_of(call.region)
-    with contextlib.ExitStack() as stack:
-        if call.operation == "ListPolicies":
-            stack.enter_context(whole_catalogue(account, partition))
-        elif call.operation == "CreateUser":
-            stack.enter_context(boundary_of_new_user(parameters(call).get("PermissionsBoundary")))
-        elif call.operation == "UpdateUser":
-            stack.enter_context(_tags_follow(account, partition, str(parameters(call).get("UserName"))))
-        yield
-
-
-@contextlib.contextmanager
-def _tags_follow(account: str, partition: str, name: str) -> Iterator[None]:
-    """Move a renamed user's tags to its new ARN: moto would leave them to the next user with the old one."""
-    stored = backend("iam", account, partition)
-    user = stored.users.get(name) if stored is not None else None
-    before = user.arn if user is not None else ""
-    yield
-    if stored is not None and user is not None and user.arn != before:
-        stored.tagger.copy_tags(before, user.arn)
-        stored.tagger.delete_all_tags_for_resource(before)
 
 
 @functools.cache

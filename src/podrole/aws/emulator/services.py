@@ -2,22 +2,23 @@
 
 moto is not thread-safe and takes a second to import. So everything that touches it runs in one worker thread, one job
 after the other, and nothing is imported before the first job. One job decides about a call and executes it: nothing
-can change in between.
+can change in between. IAM, STS, EKS and Organizations are not moto's; where moto's services look for roles and instance
+profiles, they find podrole's records.
 """
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-from podrole.aws.emulator.account import Account
+from podrole.account.iam.operations.catalogue import OPERATIONS
+from podrole.account.iam.request import Output
+from podrole.account.store import AccountStore
 from podrole.aws.emulator.bound_principals import bind
-from podrole.aws.emulator.directory import MotoDirectory
 from podrole.aws.emulator.entry import execute
-from podrole.aws.emulator.facts import READERS, IdentityFacts, MotoFacts
-from podrole.aws.emulator.organizations import CHANGING_SERVICES, NO_CONTROL_POLICIES, control_policies
+from podrole.aws.emulator.facts import READERS, MotoFacts
 from podrole.aws.emulator.readers.reader import parts_of
 from podrole.aws.interfaces import AuthorizedCall, Decide, Facts, StoredPolicy
 from podrole.aws.protocol.wire import HTTPResponse
@@ -28,37 +29,40 @@ T = TypeVar("T")
 class MotoServices:
     """See podrole.aws.interfaces.Services. moto keeps its state in modules, so one process holds one world."""
 
-    def __init__(self) -> None:
+    def __init__(self, store: AccountStore) -> None:
         self._thread = concurrent.futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix="moto")
-        self._control_policies = NO_CONTROL_POLICIES
-        self._facts = MotoFacts(lambda: self._control_policies)
-        self._account: Account | None = None
-        self.directory = MotoDirectory()
-        self.identity_facts: Facts = IdentityFacts(lambda: self._control_policies)
+        self._store = store
+        self._facts = MotoFacts(store)
 
-    async def open(self, account: Account) -> str:
-        """Empty every account and create this one. Returns the unique id of its administrator."""
-        self._account = account
+    async def open(self) -> None:
+        """Empty every service and let them see podrole's identities. Takes the time that moto takes to import."""
+        loop = asyncio.get_running_loop()
 
-        def create() -> str:
-            administrator_id = account.create()
-            self._control_policies = NO_CONTROL_POLICIES
-            return administrator_id
+        def run_operation(account: str, partition: str, operation: str, given: Mapping[str, Any]) -> Output:
+            # Called in moto's thread, while the event loop waits for its job.
+            run = self._store.run(OPERATIONS[operation], given, account=account, partition=partition)
+            return asyncio.run_coroutine_threadsafe(run, loop).result()
 
-        return await self._run(create)
+        def prepare() -> None:
+            from podrole.aws.emulator import cloudformation_iam, iam_backend
+
+            _reset()
+            iam_backend.answer_from(self._store, run_operation)
+            cloudformation_iam.use_for_stacks(run_operation)
+
+        await self._run(prepare)
 
     async def serve(self, decide: Decide) -> HTTPResponse:
         """See Services."""
         return await self._run(lambda: self._serve(decide))
 
     async def ask(self, question: Callable[[Facts], T]) -> T:
-        """See Services."""
+        """Answer a question about the state, in one job."""
         return await self._run(lambda: question(self._facts))
 
     def close(self) -> None:
-        """End the thread after the jobs that it has, and forget the account."""
-        if self._account is not None:
-            self._thread.submit(self._account.forget)
+        """End the thread after the jobs that it has, and forget the services' state."""
+        self._thread.submit(_reset)
         self._thread.shutdown(wait=True)
 
     async def _run(self, job: Callable[[], T]) -> T:
@@ -71,23 +75,28 @@ class MotoServices:
         try:
             answer = execute(authorized.call, authorized.account)
         finally:
-            self._tidy(authorized)
+            _forget_deleted(authorized)
         if authorized.stored is not None and answer.status < 300:
             self._bind(authorized.stored, answer)
         return authorized.finish(answer)
-
-    def _tidy(self, executed: AuthorizedCall) -> None:
-        """Publish changed control policies, and remove what moto keeps of deleted resources."""
-        call = executed.call
-        if call.service.name in CHANGING_SERVICES:
-            self._control_policies = control_policies()
-        if call.operation.startswith("Delete") or call.service.name == "cloudformation":
-            for reader in READERS.values():
-                if reader.forget is not None:
-                    reader.forget(executed.account, call.region)
 
     def _bind(self, stored: StoredPolicy, answer: HTTPResponse) -> None:
         parts = parts_of(stored.resource if isinstance(stored.resource, str) else stored.resource(answer))
         holder = self._facts.policy_holder(parts) if parts is not None else None
         if holder is not None and holder.policy is not None:
-            bind(holder.holder, holder.policy, stored.document)
+            bind(holder.holder, holder.policy, stored.document, self._facts.principal_id)
+
+
+def _forget_deleted(executed: AuthorizedCall) -> None:
+    """Remove what moto keeps of deleted resources."""
+    call = executed.call
+    if call.operation.startswith("Delete") or call.service.name == "cloudformation":
+        for reader in READERS.values():
+            if reader.forget is not None:
+                reader.forget(executed.account, call.region)
+
+
+def _reset() -> None:
+    from moto.core.base_backend import BackendDict
+
+    BackendDict.reset()

@@ -1,18 +1,23 @@
-"""EKS's operations on the embedded cluster, which is described as EKS describes a cluster of its own."""
+"""EKS: the embedded cluster, described as EKS describes one of its own, and clusters that are records alone."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from podrole.account.eks.operations import OPERATIONS
+from podrole.account.eks.records import ClusterRecord, FargateProfileRecord, NodegroupRecord, PartRecord
+from podrole.account.store import AccountStore
 from podrole.aws.caller import Caller
 from podrole.aws.errors import AWSError
-from podrole.aws.interfaces import Services
+from podrole.aws.operations.refusable import run_refusable
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.paging import page_start, page_token
-from podrole.aws.protocol.parameters import parameters
+from podrole.aws.protocol.parameters import operation_of, parameters
 from podrole.aws.protocol.render import json_response
+from podrole.aws.protocol.validation import message, violations
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.base.certificates import thumbprint
 from podrole.sts.pod_identity import Cluster
@@ -46,67 +51,86 @@ class ClusterInfo:
 
 
 class EKS:
-    """EKS's operations on the embedded cluster, which is one of its account and region and cannot be changed.
+    """EKS's operations on clusters. The embedded cluster is one of its account and region, and cannot be changed; all
+    others are records alone (podrole.account.eks)."""
 
-    Calls about other clusters are left to the services: see podrole.aws.serve.
-    """
-
-    def __init__(self, cluster: ClusterInfo, services: Services) -> None:
+    def __init__(self, cluster: ClusterInfo, store: AccountStore) -> None:
         self._cluster = cluster
-        self._services = services
+        self._store = store
 
-    async def describe_cluster(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
-        """Describe the embedded cluster.
+    async def answer(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
+        """Answer an authorized call. Raises AWSError."""
+        given = parameters(call)
+        faults = violations(given, operation_of(call).input_shape)
+        if faults:
+            raise AWSError("InvalidParameterException", 400, message(faults))
+        if call.operation == "ListClusters":
+            return self._list_clusters(call, caller)
+        if call.operation in _LISTED_PARTS:
+            return self._list_parts(call, caller)
+        if self._concerns_embedded(call, caller):
+            return self._embedded(call)
+        operation = OPERATIONS.get(call.operation)
+        if operation is None:
+            raise AWSError("NotImplemented", 501, f"podrole's local AWS does not simulate {call.action}.")
+        output = await run_refusable(self._store.run_eks(operation, given, account=caller.account, region=call.region))
+        return json_response(output, call.id)
 
-        https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribeCluster.html
-        """
-        return json_response({"cluster": _description(self._cluster)}, call.id)
+    def _embedded(self, call: IdentifiedCall) -> HTTPResponse:
+        """Answer a call about the embedded cluster: it is described, and not changed."""
+        if call.operation == "DescribeCluster":
+            return json_response({"cluster": _description(self._cluster)}, call.id)
+        if call.operation == "ListTagsForResource":
+            return json_response({"tags": {}}, call.id)
+        name = self._cluster.name
+        if call.operation == "CreateCluster":
+            raise AWSError("ResourceInUseException", 409, f"Cluster already exists with name: {name}")
+        raise AWSError(
+            "InvalidRequestException", 400, f"{name} is podrole's embedded cluster: it cannot be changed through EKS."
+        )
 
-    async def list_clusters(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """List the clusters of the caller's account, the embedded one first.
-
-        https://docs.aws.amazon.com/eks/latest/APIReference/API_ListClusters.html
-        """
-        names = await self._other_clusters(call, caller)
+    def _list_clusters(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
+        names = self._store.eks(caller.account, call.region).cluster_names()
         if self.is_own(call, caller, self._cluster.name):
             names = [self._cluster.name, *names]
         page, following = page_of(names, call)
         return json_response({"clusters": page} | ({"nextToken": following} if following else {}), call.id)
 
-    async def create_cluster(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
-        """Refuse to create a cluster with the embedded cluster's name."""
-        name = parameters(call).get("name", "")
-        raise AWSError("ResourceInUseException", 409, f"Cluster already exists with name: {name}")
+    def _list_parts(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
+        """List node groups or Fargate profiles; the embedded cluster has none."""
+        member, kind = _LISTED_PARTS[call.operation]
+        cluster = parameters(call)["clusterName"]
+        if not self.exists(call, caller, cluster):
+            raise no_cluster(cluster)
+        names = [part.name for part in self._store.eks(caller.account, call.region).parts(kind, cluster)]
+        page, following = page_of(names, call)
+        return json_response({member: page} | ({"nextToken": following} if following else {}), call.id)
 
-    async def list_nothing(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
-        """List the node groups or Fargate profiles of the embedded cluster, which has neither."""
-        return json_response({"nodegroups" if "Nodegroup" in call.operation else "fargateProfileNames": []}, call.id)
-
-    async def refuse_change(self, _: IdentifiedCall, __: Caller) -> HTTPResponse:
-        """Refuse to change the embedded cluster."""
-        raise AWSError(
-            "InvalidRequestException",
-            400,
-            f"{self._cluster.name} is podrole's embedded cluster: it cannot be changed through EKS.",
-        )
-
-    async def exists(self, call: IdentifiedCall, caller: Caller, name: str) -> bool:
+    def exists(self, call: IdentifiedCall, caller: Caller, name: str) -> bool:
         """Return whether there is a cluster with that name, the embedded one or another."""
-        return self.is_own(call, caller, name) or name in await self._other_clusters(call, caller)
-
-    async def _other_clusters(self, call: IdentifiedCall, caller: Caller) -> list[str]:
-        account, region = caller.account, call.region
-        return await self._services.ask(lambda facts: facts.cluster_names(account, region))
+        state = self._store.eks(caller.account, call.region)
+        return self.is_own(call, caller, name) or state.get(ClusterRecord, name) is not None
 
     def is_own(self, call: IdentifiedCall, caller: Caller, name: str) -> bool:
         """Return whether the caller means the embedded cluster by ``name``."""
         cluster = self._cluster
         return (name, caller.account, call.region) == (cluster.name, cluster.account, cluster.region)
 
-    def concerns_own(self, call: IdentifiedCall, caller: Caller) -> bool:
-        """Return whether a call is about the embedded cluster."""
+    def _concerns_embedded(self, call: IdentifiedCall, caller: Caller) -> bool:
         given = parameters(call)
-        return self.is_own(call, caller, given.get("clusterName", given.get("name", "")))
+        name = given.get("clusterName", given.get("name", ""))
+        return self.is_own(call, caller, name) or given.get("resourceArn") == self._cluster.arn
+
+
+_LISTED_PARTS: Mapping[str, tuple[str, type[PartRecord]]] = {
+    "ListFargateProfiles": ("fargateProfileNames", FargateProfileRecord),
+    "ListNodegroups": ("nodegroups", NodegroupRecord),
+}
+
+
+def no_cluster(name: str) -> AWSError:
+    """Return the refusal of a call that names a cluster which does not exist."""
+    return AWSError("ResourceNotFoundException", 404, f"No cluster found for name: {name}.")
 
 
 def page_of(items: list[Any], call: IdentifiedCall) -> tuple[list[Any], str | None]:

@@ -10,15 +10,19 @@ import dataclasses
 import secrets
 import string
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from podrole.account.associations import MAX_OF_A_CLUSTER, Associations, Stored
+from podrole.account.eks.operations import EKSRequest
+from podrole.account.eks.records import MOST_ASSOCIATIONS, AssociationRecord
+from podrole.account.errors import AccountError
 from podrole.account.identities import IdentityDirectory
+from podrole.account.store import AccountStore
 from podrole.aws.authorize import circumstances
 from podrole.aws.caller import Caller, caller_of_session
 from podrole.aws.errors import AWSError
-from podrole.aws.operations.eks import EKS, ClusterInfo, page_of
+from podrole.aws.operations.eks import EKS, ClusterInfo, no_cluster, page_of
+from podrole.aws.operations.refusable import run_refusable
 from podrole.aws.operations.sts import denial_error
 from podrole.aws.policies import policies_of
 from podrole.aws.protocol.call import IdentifiedCall
@@ -58,14 +62,14 @@ class PodIdentity:
         self,
         cluster: ClusterInfo,
         eks: EKS,
-        associations: Associations,
+        store: AccountStore,
         directory: IdentityDirectory,
         keys: KeySource,
         vault: Vault,
     ) -> None:
         self._cluster = cluster
         self._eks = eks
-        self._associations = associations
+        self._store = store
         self._directory = directory
         self._keys = keys
         self._vault = vault
@@ -75,109 +79,98 @@ class PodIdentity:
 
         https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html
         """
-        place = await self._place(call, caller)
+        self._require_cluster(call, caller)
         given = self._checked(call, caller)
-        cluster, namespace, account = given["clusterName"], given["namespace"], given["serviceAccount"]
-        existing = self._associations.find(place, namespace, account)
-        if existing is not None:
-            if existing.request_token and existing.request_token == _request_token(given):
-                return _answer(call, existing)
-            raise AWSError("ResourceInUseException", 409, f"Association already exists: {existing.association.id}")
-        if len(self._associations.of(place)) >= MAX_OF_A_CLUSTER:
-            raise AWSError(
-                "ResourceLimitExceededException",
-                400,
-                f"The cluster {cluster} has the maximum number of {MAX_OF_A_CLUSTER} pod identity associations.",
+
+        def create(request: EKSRequest) -> AssociationRecord:
+            cluster, namespace, account = given["clusterName"], given["namespace"], given["serviceAccount"]
+            existing = request.state.association_of(cluster, namespace, account)
+            if existing is not None:
+                if existing.request_token and existing.request_token == _request_token(given):
+                    return existing
+                raise AccountError("ResourceInUseException", 409, f"Association already exists: {existing.id}")
+            if len(request.state.associations(cluster)) >= MOST_ASSOCIATIONS:
+                raise AccountError(
+                    "ResourceLimitExceededException",
+                    400,
+                    f"The cluster {cluster} has the maximum number of {MOST_ASSOCIATIONS} pod identity associations.",
+                )
+            made = "a-" + "".join(_ID_LETTERS[byte % len(_ID_LETTERS)] for byte in request.transaction.random(17))
+            record = AssociationRecord(
+                id=made,
+                association=Association(made, request.arn("podidentityassociation", cluster, made), given["roleArn"]),
+                cluster=cluster,
+                namespace=namespace,
+                service_account=account,
+                created_at=call.received_at,
+                modified_at=call.received_at,
+                tags=given.get("tags", {}),
+                request_token=_request_token(given),
             )
-        made = "a-" + "".join(secrets.choice(_ID_LETTERS) for _ in range(17))
-        arn = f"arn:{caller.principal.arn.split(':')[1]}:eks:{call.region}:{caller.account}"
-        stored = Stored(
-            Association(made, f"{arn}:podidentityassociation/{cluster}/{made}", given["roleArn"]),
-            cluster,
-            namespace,
-            account,
-            call.received_at,
-            call.received_at,
-            given.get("tags", {}),
-            _request_token(given),
-        )
-        stored = _with(stored, given)
-        self._associations.put(place, stored)
-        return _answer(call, stored)
+            record = _with(record, given)
+            request.put(record)
+            return record
+
+        return _answer(call, await self._run(create, call, caller))
 
     async def update(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Change the role, target role, session tags or policy of an association. Raises AWSError.
 
         https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdatePodIdentityAssociation.html
         """
-        place = await self._place(call, caller)
-        stored = await self._stored(call, caller)
-        given = self._checked(call, caller, stored)
-        stored = dataclasses.replace(_with(stored, given), modified_at=call.received_at)
-        self._associations.put(place, stored)
-        return _answer(call, stored)
+        given = self._checked(call, caller, self._stored(call, caller))
+
+        def update(request: EKSRequest) -> AssociationRecord:
+            record = dataclasses.replace(_with(_found(request, given), given), modified_at=call.received_at)
+            request.put(record)
+            return record
+
+        return _answer(call, await self._run(update, call, caller))
 
     async def describe(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Return an association. Raises AWSError.
 
         https://docs.aws.amazon.com/eks/latest/APIReference/API_DescribePodIdentityAssociation.html
         """
-        return _answer(call, await self._stored(call, caller))
+        return _answer(call, self._stored(call, caller))
 
     async def delete(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Delete an association. Raises AWSError.
 
         https://docs.aws.amazon.com/eks/latest/APIReference/API_DeletePodIdentityAssociation.html
         """
-        stored = await self._stored(call, caller)
-        self._associations.remove(await self._place(call, caller), stored.association.id)
-        return _answer(call, stored)
+        self._stored(call, caller)
+        given = parameters(call)
+
+        def delete(request: EKSRequest) -> AssociationRecord:
+            record = _found(request, given)
+            request.transaction.delete(request.state, record)
+            return record
+
+        return _answer(call, await self._run(delete, call, caller))
 
     async def list(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Return a page of the associations of a cluster. Raises AWSError.
 
         https://docs.aws.amazon.com/eks/latest/APIReference/API_ListPodIdentityAssociations.html
         """
+        self._require_cluster(call, caller)
         given = parameters(call)
-        place = await self._place(call, caller)
-        found = [
-            stored.summary()
-            for stored in self._associations.of(place)
-            if given.get("namespace") in (None, stored.namespace)
-            and given.get("serviceAccount") in (None, stored.service_account)
+        associations = self._store.eks(caller.account, call.region).associations(given["clusterName"])
+        listed = [
+            record.summary()
+            for record in associations
+            if given.get("namespace") in (None, record.namespace)
+            and given.get("serviceAccount") in (None, record.service_account)
         ]
-        page, following = page_of(found, call)
+        page, following = page_of(listed, call)
         return json_response({"associations": page} | ({"nextToken": following} if following else {}), call.id)
 
-    def concerns_tags(self, call: IdentifiedCall, caller: Caller) -> bool:
-        """Return whether a call about tags is about an association, or lists those of the embedded cluster."""
-        arn = parameters(call).get("resourceArn")
-        lists_own = call.operation == "ListTagsForResource" and arn == self._cluster.arn
-        return lists_own or self._tagged(call, caller) is not None
-
-    async def tags(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """TagResource, UntagResource and ListTagsForResource of an association; the embedded cluster has no tags."""
+    async def _run(
+        self, operation: Callable[[EKSRequest], AssociationRecord], call: IdentifiedCall, caller: Caller
+    ) -> AssociationRecord:
         given = parameters(call)
-        tagged = self._tagged(call, caller)
-        if tagged is None:
-            return json_response({"tags": {}}, call.id)
-        place, stored = tagged
-        tags = dict(stored.tags)
-        if call.operation == "ListTagsForResource":
-            return json_response({"tags": tags}, call.id)
-        if call.operation == "TagResource":
-            tags.update(given["tags"])
-        else:
-            tags = {key: value for key, value in tags.items() if key not in given["tagKeys"]}
-        self._associations.retag(place, stored, tags)
-        return json_response({}, call.id)
-
-    def _tagged(self, call: IdentifiedCall, caller: Caller) -> tuple[tuple[str, str, str], Stored] | None:
-        arn = str(parameters(call).get("resourceArn", ""))
-        parts = arn.split("/")
-        place = (caller.account, call.region, parts[1] if len(parts) == 3 else "")
-        stored = self._associations.get(place, parts[-1])
-        return None if stored is None or stored.association.arn != arn else (place, stored)
+        return await run_refusable(self._store.run_eks(operation, given, account=caller.account, region=call.region))
 
     async def assume_role(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Exchange a pod's token for credentials of the associated role. Raises AWSError for a denial.
@@ -187,13 +180,13 @@ class PodIdentity:
         given = self._valid(call)
         name = given["clusterName"]
         if not self._eks.is_own(call, caller, name):
-            raise _no_cluster(name)
+            raise no_cluster(name)
         at = circumstances(call)
-        place = await self._place(call, caller)
+        state = self._store.eks(caller.account, call.region)
 
         def association_of(namespace: str, service_account: str) -> Association | None:
-            stored = self._associations.find(place, namespace, service_account)
-            return None if stored is None else stored.association
+            record = state.association_of(name, namespace, service_account)
+            return None if record is None else record.association
 
         def candidate_of(session: Session, role: Role) -> Candidate:
             assumed = caller_of_session(session, role, "")
@@ -234,21 +227,19 @@ class PodIdentity:
         }
         return json_response(answer, call.id)
 
-    async def _place(self, call: IdentifiedCall, caller: Caller) -> tuple[str, str, str]:
-        """Return the key of the cluster's associations. Raises AWSError if the cluster does not exist."""
+    def _require_cluster(self, call: IdentifiedCall, caller: Caller) -> None:
+        """Raise AWSError if the cluster that a call names does not exist."""
         name = parameters(call).get("clusterName", "")
-        if not await self._eks.exists(call, caller, name):
-            raise _no_cluster(name)
-        return caller.account, call.region, name
+        if not self._eks.exists(call, caller, name):
+            raise no_cluster(name)
 
-    async def _stored(self, call: IdentifiedCall, caller: Caller) -> Stored:
-        wanted = parameters(call)["associationId"]
-        found = self._associations.get(await self._place(call, caller), wanted)
-        if found is None:
-            raise AWSError(
-                "ResourceNotFoundException", 404, f"The specified associationId {wanted} could not be found."
-            )
-        return found
+    def _stored(self, call: IdentifiedCall, caller: Caller) -> AssociationRecord:
+        self._require_cluster(call, caller)
+        given = parameters(call)
+        record = self._store.eks(caller.account, call.region).get(AssociationRecord, given["associationId"])
+        if record is None or record.cluster != given["clusterName"]:
+            raise AWSError("ResourceNotFoundException", 404, _missing(given["associationId"]))
+        return record
 
     def _valid(self, call: IdentifiedCall) -> Mapping[str, Any]:
         given = parameters(call)
@@ -257,7 +248,9 @@ class PodIdentity:
             raise _invalid(message(found))
         return given
 
-    def _checked(self, call: IdentifiedCall, caller: Caller, before: Stored | None = None) -> Mapping[str, Any]:
+    def _checked(
+        self, call: IdentifiedCall, caller: Caller, before: AssociationRecord | None = None
+    ) -> Mapping[str, Any]:
         """Return the parameters if the association that they describe is valid. Raises AWSError.
 
         ``before`` is the association to change, None to create one.
@@ -294,7 +287,18 @@ class PodIdentity:
         _require(trusts(role, SERVICE, ACTIONS), "Trust policy of the role provided is invalid")
 
 
-def _with(stored: Stored, given: Mapping[str, Any]) -> Stored:
+def _found(request: EKSRequest, given: Mapping[str, Any]) -> AssociationRecord:
+    record = request.state.get(AssociationRecord, given["associationId"])
+    if record is None or record.cluster != given["clusterName"]:
+        raise AccountError("ResourceNotFoundException", 404, _missing(given["associationId"]))
+    return record
+
+
+def _missing(association_id: str) -> str:
+    return f"The specified associationId {association_id} could not be found."
+
+
+def _with(stored: AssociationRecord, given: Mapping[str, Any]) -> AssociationRecord:
     """Return the association with the changes in ``given``. An empty text removes a target role or a policy."""
     changes: dict[str, Any] = {}
     if given.get("roleArn") is not None:
@@ -341,9 +345,5 @@ def _invalid(text: str) -> AWSError:
     return AWSError("InvalidParameterException", 400, text)
 
 
-def _no_cluster(name: str) -> AWSError:
-    return AWSError("ResourceNotFoundException", 404, f"No cluster found for name: {name}.")
-
-
-def _answer(call: IdentifiedCall, stored: Stored) -> HTTPResponse:
+def _answer(call: IdentifiedCall, stored: AssociationRecord) -> HTTPResponse:
     return json_response({"association": stored.described()}, call.id)

@@ -1,0 +1,108 @@
+"""Server certificates. https://docs.aws.amazon.com/IAM/latest/APIReference/API_UploadServerCertificate.html."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from podrole.account.errors import AccountError, limit_exceeded
+from podrole.account.iam.operations import shown
+from podrole.account.iam.records import ServerCertificateRecord
+from podrole.account.iam.request import IAMRequest, Output, new_tags, time
+
+MOST = 20
+
+
+def upload_server_certificate(request: IAMRequest) -> Output:
+    """UploadServerCertificate: certificate and key must belong together."""
+    given = request.input
+    name = given["ServerCertificateName"]
+    request.require_new_name(ServerCertificateRecord, name, f"The Server Certificate with name {name} already exists.")
+    if request.state.count(ServerCertificateRecord) >= MOST:
+        raise limit_exceeded("ServerCertificatesPerAccount", MOST)
+    certificate = ServerCertificateRecord(
+        id=request.new_id("ASCA"),
+        name=name,
+        path=given.get("Path", "/"),
+        created_at=request.now,
+        tags=new_tags(given.get("Tags"), {}, "TagsPerServerCertificate"),
+        body=given["CertificateBody"],
+        chain=given.get("CertificateChain"),
+        private_key=given["PrivateKey"],
+        expires_at=_expiry(given["CertificateBody"], given["PrivateKey"]),
+    )
+    request.put(certificate)
+    return {"ServerCertificateMetadata": _metadata(request, certificate)} | shown.tags(certificate.tags)
+
+
+def _expiry(body: str, private_key: str) -> float:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+
+    try:
+        certificate = x509.load_pem_x509_certificate(body.encode())
+    except ValueError:
+        raise AccountError("MalformedCertificate", 400, "Unable to parse certificate.") from None
+    try:
+        key = serialization.load_pem_private_key(private_key.encode(), None)
+    except (TypeError, ValueError):
+        raise AccountError(
+            "MalformedCertificate", 400, "Unable to parse key. It must be PEM without a password."
+        ) from None
+    form = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    if key.public_key().public_bytes(*form) != certificate.public_key().public_bytes(*form):
+        raise AccountError("KeyPairMismatch", 400, "The public key in certificate does not match the private key.")
+    return certificate.not_valid_after_utc.timestamp()
+
+
+def _metadata(request: IAMRequest, certificate: ServerCertificateRecord) -> dict[str, Any]:
+    return {
+        "Path": certificate.path,
+        "ServerCertificateName": certificate.name,
+        "ServerCertificateId": certificate.id,
+        "Arn": request.state.arn(certificate),
+        "UploadDate": time(certificate.created_at),
+        "Expiration": time(certificate.expires_at),
+    }
+
+
+def find_server_certificate(request: IAMRequest) -> ServerCertificateRecord:
+    """Return the certificate that the request names. Raises AccountError."""
+    return request.named(ServerCertificateRecord, "ServerCertificateName", "The Server Certificate with name")
+
+
+def get_server_certificate(request: IAMRequest) -> Output:
+    """GetServerCertificate; the key is never shown."""
+    certificate = find_server_certificate(request)
+    output: dict[str, Any] = {
+        "ServerCertificateMetadata": _metadata(request, certificate),
+        "CertificateBody": certificate.body,
+    }
+    if certificate.chain is not None:
+        output["CertificateChain"] = certificate.chain
+    return {"ServerCertificate": output | shown.tags(certificate.tags)}
+
+
+def list_server_certificates(request: IAMRequest) -> Output:
+    """ListServerCertificates."""
+    prefix = request.input.get("PathPrefix", "/")
+    certificates = [one for one in request.state.records(ServerCertificateRecord) if one.path.startswith(prefix)]
+    return request.page(
+        "ServerCertificateMetadataList", certificates, lambda one: one.name.lower(), lambda one: _metadata(request, one)
+    )
+
+
+def update_server_certificate(request: IAMRequest) -> Output:
+    """UpdateServerCertificate: another name or path."""
+    certificate, given = find_server_certificate(request), request.input
+    name = given.get("NewServerCertificateName", certificate.name)
+    message = f"The Server Certificate with name {name} already exists."
+    request.require_new_name(ServerCertificateRecord, name, message, unless=certificate)
+    request.put(replace(certificate, name=name, path=given.get("NewPath", certificate.path)))
+    return {}
+
+
+def delete_server_certificate(request: IAMRequest) -> Output:
+    """DeleteServerCertificate."""
+    request.delete(find_server_certificate(request))
+    return {}

@@ -1,0 +1,155 @@
+"""One account's IAM: its records, found by id, by name and by what refers to them."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar, cast
+
+from podrole.account.iam.records import (
+    AccessKeyRecord,
+    AccountSettingsRecord,
+    GroupRecord,
+    ManagedPolicyRecord,
+    NamedRecord,
+    PolicyHolder,
+    RoleRecord,
+    UserRecord,
+)
+from podrole.account.records import Record, State
+
+R = TypeVar("R", bound=Record)
+N = TypeVar("N", bound=NamedRecord)
+
+_HOLDERS: tuple[type[PolicyHolder], ...] = (UserRecord, GroupRecord, RoleRecord)
+
+
+class IAMState:
+    """The records of one account in one partition. Records are immutable; a change puts another one in their place."""
+
+    def __init__(self, account: str, partition: str, states: Mapping[tuple[str, ...], State]) -> None:
+        """``states`` holds the IAM of every account: a policy may name another account's principals."""
+        self.account = account
+        self.partition = partition
+        self._states = states
+        self._tables: dict[str, dict[str, Record]] = collections.defaultdict(dict)
+        self._ids_by_name: dict[str, dict[str, str]] = collections.defaultdict(dict)
+        self._policy_uses: collections.Counter[str] = collections.Counter()
+
+    # Reading
+
+    def get(self, kind: type[R], record_id: str) -> R | None:
+        """Return the record with that id."""
+        return cast("R | None", self._tables[kind.table].get(record_id))
+
+    def named(self, kind: type[N], name: str) -> N | None:
+        """Return the record with exactly that name."""
+        record = self.named_like(kind, name)
+        return record if record is not None and record.name == name else None
+
+    def named_like(self, kind: type[N], name: str) -> N | None:
+        """Return the record with that name in any case: the one that keeps a new record from the name."""
+        record_id = self._ids_by_name[kind.table].get(name.lower())
+        return self.get(kind, record_id) if record_id is not None else None
+
+    def records(self, kind: type[R]) -> list[R]:
+        """Return all records of a kind, those with names in the order of the names."""
+        records = list(self._tables[kind.table].values())
+        if issubclass(kind, NamedRecord):
+            records.sort(key=lambda record: cast("NamedRecord", record).name.lower())
+        else:
+            records.sort(key=lambda record: record.id)
+        return cast("list[R]", records)
+
+    def count(self, kind: type[Record]) -> int:
+        """Return how many records of a kind there are."""
+        return len(self._tables[kind.table])
+
+    def all(self) -> Iterator[Record]:
+        """Yield every record."""
+        for records in self._tables.values():
+            yield from records.values()
+
+    @property
+    def settings(self) -> AccountSettingsRecord:
+        """The account's settings."""
+        return self.get(AccountSettingsRecord, "settings") or AccountSettingsRecord()
+
+    def arn(self, record: NamedRecord) -> str:
+        """Return the ARN of a record with a path."""
+        return f"arn:{self.partition}:iam::{self.account}:{record.arn_type}{record.path}{record.name}"
+
+    def by_arn(self, kind: type[N], arn: str) -> N | None:
+        """Return the record with that ARN, path and all."""
+        record = self.named(kind, arn.rpartition("/")[2])
+        return record if record is not None and self.arn(record) == arn else None
+
+    def account_of(self, arn: str) -> IAMState | None:
+        """Return the account that an ARN is of, None if it is not one of this world."""
+        _, partition, _, _, account, _ = arn.split(":", 5)
+        return cast("IAMState | None", self._states.get(("iam", account, partition)))
+
+    def unique_id(self, arn: str) -> str | None:
+        """Return the unique id of the role or user with that ARN, in whatever account of this world."""
+        state = self.account_of(arn)
+        kind: type[RoleRecord | UserRecord] = RoleRecord if ":role/" in arn else UserRecord
+        record = state.by_arn(kind, arn) if state is not None else None
+        return record.id if record is not None else None
+
+    def policy(self, arn: str) -> ManagedPolicyRecord | None:
+        """Return the customer managed policy with that ARN."""
+        return self.by_arn(ManagedPolicyRecord, arn)
+
+    def uses(self, policy_arn: str) -> int:
+        """Return how many users, groups and roles a managed policy is attached to."""
+        return self._policy_uses[policy_arn]
+
+    def boundary_uses(self, policy_arn: str) -> int:
+        """Return how many users and roles have a managed policy as their permissions boundary."""
+        holders: list[UserRecord | RoleRecord] = [*self.records(UserRecord), *self.records(RoleRecord)]
+        return sum(holder.boundary == policy_arn for holder in holders)
+
+    def holders(self) -> Iterator[PolicyHolder]:
+        """Yield every user, group and role."""
+        for kind in _HOLDERS:
+            yield from self.records(kind)
+
+    def members(self, group: GroupRecord) -> list[UserRecord]:
+        """Return the users of a group."""
+        return [user for user in self.records(UserRecord) if group.id in user.groups]
+
+    def groups_of(self, user: UserRecord) -> list[GroupRecord]:
+        """Return the groups of a user."""
+        groups = (self.get(GroupRecord, group_id) for group_id in user.groups)
+        return [group for group in groups if group is not None]
+
+    def owned(self, kind: type[R], user: UserRecord) -> list[R]:
+        """Return a user's records of a kind that has a ``user_id``, oldest first."""
+        records = [record for record in self._tables[kind.table].values() if cast("Any", record).user_id == user.id]
+        return cast("list[R]", records)
+
+    def owner_of_key(self, key_id: str) -> UserRecord | None:
+        """Return the user that an access key belongs to."""
+        key = self.get(AccessKeyRecord, key_id)
+        return self.get(UserRecord, key.user_id) if key is not None else None
+
+    # Changing
+
+    def put(self, record: Record) -> None:
+        """Put a record in the place of the one with its id, or as a new one."""
+        self._unindex(self._tables[record.table].get(record.id))
+        self._tables[record.table][record.id] = record
+        if isinstance(record, NamedRecord):
+            self._ids_by_name[record.table][record.name.lower()] = record.id
+        if isinstance(record, PolicyHolder):
+            self._policy_uses.update(record.attached)
+
+    def remove(self, record: Record) -> None:
+        """Take the record with that id away, if there is one."""
+        self._unindex(self._tables[record.table].pop(record.id, None))
+
+    def _unindex(self, record: Record | None) -> None:
+        if isinstance(record, NamedRecord):
+            del self._ids_by_name[record.table][record.name.lower()]
+        if isinstance(record, PolicyHolder):
+            self._policy_uses.subtract(record.attached)

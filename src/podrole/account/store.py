@@ -1,0 +1,224 @@
+"""Where the accounts' records are kept: in memory for every decision, and in a journal that survives a crash.
+
+An operation is worked out on the newest states, which include changes that are still being written; decisions and reads
+see a change once it is on disk. If a write fails, the newest states go back to what is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar, cast
+
+import msgspec
+
+from podrole.account.eks.operations import EKSRequest
+from podrole.account.eks.records import RECORDS as EKS_RECORDS
+from podrole.account.eks.state import EKSState
+from podrole.account.iam.records import RECORDS as IAM_RECORDS
+from podrole.account.iam.request import Catalogue, IAMRequest, Output
+from podrole.account.iam.state import IAMState
+from podrole.account.ids import Random
+from podrole.account.managed_policies import ManagedPolicies
+from podrole.account.organizations.records import RECORDS as ORGANIZATIONS_RECORDS
+from podrole.account.organizations.request import OrganizationsRequest
+from podrole.account.organizations.state import OrganizationsState
+from podrole.account.records import Record, State
+from podrole.account.transaction import Put, Transaction
+from podrole.base.clock import Clock
+from podrole.base.journal import Journal, Write
+from podrole.base.partitions import partition_of
+
+T = TypeVar("T")
+
+Scope = tuple[str, ...]
+"""What a state is of, its kind first: ``("iam", account, partition)``, ``("organizations",)``. No slash in any part."""
+
+_ORGANIZATIONS: Scope = ("organizations",)
+
+
+class AccountStore:
+    """The records of every account of a world."""
+
+    def __init__(self, clock: Clock, random: Random, journal: Journal | None = None) -> None:
+        """Read the journal's records; without a journal nothing outlives the process."""
+        self.catalogue: Catalogue = ManagedPolicies()
+        self._clock = clock
+        self._random = random
+        self._journal = journal
+        self.eks_changed: Callable[[], None] = lambda: None
+        """Called after every change of EKS."""
+        self._on_disk: dict[Scope, State] = {}
+        self._newest: dict[Scope, State] = {}
+        _open(self._on_disk, _ORGANIZATIONS)
+        if journal is not None:
+            self._read(journal)
+            journal.on_failure(self._forget_unwritten)
+        self._forget_unwritten()
+
+    def _read(self, journal: Journal) -> None:
+        for table, records in journal.tables().items():
+            kind, _, name = table.partition(".")
+            record_type = _RECORDS.get(kind, {}).get(name)
+            if record_type is None:  # another package's
+                continue
+            for key, value in records.items():
+                parts = _PARTS[kind]
+                scope = (kind, *key.split("/", parts)[:parts])
+                _open(self._on_disk, scope).put(msgspec.json.decode(value, type=record_type))
+
+    def _forget_unwritten(self) -> None:
+        self._newest.clear()
+        for scope, state in self._on_disk.items():
+            copied = _open(self._newest, scope)
+            for record in state.all():
+                copied.put(record)
+
+    # Reading
+
+    def iam(self, account: str, partition: str) -> IAMState | None:
+        """Return an account's IAM as it is on disk; None for an account that nobody has opened."""
+        return cast("IAMState | None", self._on_disk.get(("iam", account, partition)))
+
+    def iam_accounts(self) -> Sequence[IAMState]:
+        """Return the IAM of every account."""
+        return [state for state in self._on_disk.values() if isinstance(state, IAMState)]
+
+    @property
+    def organizations(self) -> OrganizationsState:
+        """The organizations as they are on disk."""
+        return cast("OrganizationsState", self._on_disk[_ORGANIZATIONS])
+
+    def eks(self, account: str, region: str) -> EKSState:
+        """Return EKS of an account and region as it is on disk."""
+        return cast("EKSState", self._on_disk.get(("eks", account, region)) or EKSState(account, region))
+
+    def scopes(self) -> Sequence[tuple[Scope, State]]:
+        """Return every state that is on disk, with what it is of."""
+        return list(self._on_disk.items())
+
+    def open_account(self, account: str, partition: str) -> None:
+        """Make an account known; it begins empty."""
+        for states in (self._on_disk, self._newest):
+            _open(states, ("iam", account, partition))
+
+    # Changing
+
+    async def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Work out a change and return ``work``'s result once the change is on disk.
+
+        Raises what ``work`` raises, and WriteFailed if the disk refuses; nothing is changed then.
+        """
+        transaction = Transaction(self._clock(), self._random)
+        result = work(transaction)
+        if not transaction.changes:
+            return result
+        scopes = {id(state): scope for scope, state in self._newest.items()}
+        changes = [(scopes[id(change.state)], change) for change in transaction.changes]
+
+        def apply(states: dict[Scope, State]) -> None:
+            for scope, change in changes:
+                state = _open(states, scope)
+                state.put(change.record) if isinstance(change, Put) else state.remove(change.record)
+
+        def publish() -> None:
+            apply(self._on_disk)
+            if any(scope[0] == "eks" for scope, _ in changes):
+                self.eks_changed()
+
+        apply(self._newest)
+        if self._journal is None:
+            publish()
+            return result
+        writes = [_write(scope, change.record, kept=isinstance(change, Put)) for scope, change in changes]
+        # A caller that is cancelled does not take the change back: it is on its way to the disk.
+        await asyncio.shield(self._journal.commit(writes, publish))
+        return result
+
+    def newest_iam(self, account: str, partition: str) -> IAMState:
+        """Return an account's IAM with the changes that are being written; for use in a transaction."""
+        return cast("IAMState", _open(self._newest, ("iam", account, partition)))
+
+    async def run(
+        self,
+        operation: Callable[[IAMRequest], Output],
+        given: Mapping[str, object],
+        *,
+        account: str,
+        partition: str,
+        user_id: str = "",
+    ) -> Output:
+        """Run one operation of IAM. Raises AccountError or PolicyError if it is refused, WriteFailed if the disk is."""
+        state = self.newest_iam(account, partition)
+        return await self.transact(
+            lambda transaction: operation(IAMRequest(transaction, state, given, self.catalogue, user_id))
+        )
+
+    async def run_organizations(
+        self,
+        operation: Callable[[OrganizationsRequest], Output],
+        given: Mapping[str, object],
+        *,
+        account: str,
+        partition: str,
+    ) -> Output:
+        """Run one operation of Organizations. Raises like :meth:`run`."""
+        state = cast("OrganizationsState", self._newest[_ORGANIZATIONS])
+        return await self.transact(
+            lambda transaction: operation(
+                OrganizationsRequest(transaction, state, given, account, partition, self.newest_iam)
+            )
+        )
+
+    async def run_eks(
+        self, operation: Callable[[EKSRequest], T], given: Mapping[str, object], *, account: str, region: str
+    ) -> T:
+        """Run one operation of EKS. Raises AccountError if it is refused, WriteFailed if the disk is."""
+        state = cast("EKSState", _open(self._newest, ("eks", account, region)))
+        return await self.transact(
+            lambda transaction: operation(EKSRequest(transaction, state, given, partition_of(region)))
+        )
+
+    async def clear(self) -> None:
+        """Forget every account."""
+
+        def delete_all(transaction: Transaction) -> None:
+            for state in self._newest.values():
+                transaction.delete(state, *state.all())
+
+        await self.transact(delete_all)
+        for states in (self._on_disk, self._newest):
+            states.clear()
+            _open(states, _ORGANIZATIONS)
+
+
+_RECORDS: Mapping[str, Mapping[str, type[Record]]] = {
+    "eks": EKS_RECORDS,
+    "iam": IAM_RECORDS,
+    "organizations": ORGANIZATIONS_RECORDS,
+}
+"""The kinds of records by the kind of state that holds them."""
+
+_PARTS = {"eks": 2, "iam": 2, "organizations": 0}
+"""How many parts a scope has after its kind."""
+
+
+def _open(states: dict[Scope, State], scope: Scope) -> State:
+    state = states.get(scope)
+    if state is None:
+        kind, *place = scope
+        state = states[scope] = _MAKERS[kind](place, states)
+    return state
+
+
+_MAKERS: Mapping[str, Callable[[Sequence[str], Mapping[Scope, State]], State]] = {
+    "eks": lambda place, _: EKSState(place[0], place[1]),
+    "iam": lambda place, states: IAMState(place[0], place[1], states),
+    "organizations": lambda _, __: OrganizationsState(),
+}
+
+
+def _write(scope: Scope, record: Record, *, kept: bool) -> Write:
+    kind, *place = scope
+    value = msgspec.json.encode(record) if kept else None
+    return Write(f"{kind}.{record.table}", "/".join([*place, record.id]), value)

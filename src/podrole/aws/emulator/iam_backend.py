@@ -1,0 +1,155 @@
+"""IAM as moto's other services see it: answered from podrole's records, so that there is no second copy.
+
+Lambda, EC2, Batch, CodePipeline, SES, ELB, Config and Organizations look for roles, instance profiles and certificates
+in ``moto.iam.models.iam_backends``; they find these objects there. moto's own IAM and STS operations are never called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from moto.core.base_backend import BaseBackend
+from moto.iam import models
+from moto.iam.exceptions import EntityAlreadyExists, NotFoundException
+
+from podrole.account.errors import AccountError
+from podrole.account.iam.operations.shown import trust_policy
+from podrole.account.iam.records import InstanceProfileRecord, RoleRecord, ServerCertificateRecord
+from podrole.account.iam.request import Output, tag_list
+from podrole.account.iam.state import IAMState
+from podrole.account.store import AccountStore
+
+moto_iam: Any = models
+"""moto's module; its classes are made and replaced here in ways that its types do not foresee."""
+
+RunOperation = Callable[[str, str, str, Mapping[str, Any]], Output]
+"""Runs an operation of IAM (account, partition, name, input) and waits until its changes are on disk."""
+
+
+class IAMBackend(BaseBackend):
+    """The part of moto's ``IAMBackend`` that other services use, for one account and partition."""
+
+    store: AccountStore
+    run_operation: RunOperation
+
+    def _state(self) -> IAMState | None:
+        return self.store.iam(self.account_id, self.partition)
+
+    @property
+    def roles(self) -> Mapping[str, models.Role]:
+        """The roles by their unique ids."""
+        state = self._state()
+        return {record.id: self._role(state, record) for record in state.records(RoleRecord)} if state else {}
+
+    def get_roles(self) -> list[models.Role]:
+        """Return every role."""
+        return list(self.roles.values())
+
+    def get_role(self, role_name: str) -> models.Role:
+        """Return the role with that name. Raises moto's NotFoundException."""
+        state = self._state()
+        record = state.named(RoleRecord, role_name) if state else None
+        return self._found_role(state, record, f"The role with name {role_name} cannot be found.")
+
+    def get_role_by_id(self, role_id: str) -> models.Role | None:
+        """Return the role with that unique id."""
+        state = self._state()
+        record = state.get(RoleRecord, role_id) if state else None
+        return self._role(state, record) if record and state else None
+
+    def get_role_by_arn(self, arn: str) -> models.Role:
+        """Return the role with that ARN. Raises moto's NotFoundException."""
+        state = self._state()
+        record = state.by_arn(RoleRecord, arn) if state else None
+        return self._found_role(state, record, f"Role {arn} not found")
+
+    def create_role(self, role_name: str, assume_role_policy_document: str, **further: Any) -> models.Role:
+        """Create a role, as Organizations does in a new account. Raises moto's EntityAlreadyExists."""
+        given: dict[str, Any] = {
+            "RoleName": role_name,
+            "AssumeRolePolicyDocument": assume_role_policy_document,
+            "Path": further.get("path") or "/",
+        }
+        try:
+            self.run_operation(self.account_id, self.partition, "CreateRole", given)
+        except AccountError as refusal:
+            if refusal.aws_code == "EntityAlreadyExists":
+                raise EntityAlreadyExists(refusal.what) from refusal
+            raise
+        return self.get_role(role_name)
+
+    @property
+    def instance_profiles(self) -> Mapping[str, models.InstanceProfile]:
+        """The instance profiles by name."""
+        return {profile.name: profile for profile in self._profiles()}
+
+    def get_instance_profiles(self) -> list[models.InstanceProfile]:
+        """Return every instance profile."""
+        return list(self._profiles())
+
+    def get_instance_profile(self, profile_name: str) -> models.InstanceProfile:
+        """Return the instance profile with that name. Raises moto's NotFoundException."""
+        for profile in self._profiles():
+            if profile.name == profile_name:
+                return profile
+        raise NotFoundException(f"Instance profile {profile_name} not found")
+
+    def get_instance_profile_by_arn(self, profile_arn: str) -> models.InstanceProfile:
+        """Return the instance profile with that ARN. Raises moto's NotFoundException."""
+        for profile in self._profiles():
+            if profile.arn == profile_arn:
+                return profile
+        raise NotFoundException(f"Instance profile {profile_arn} not found")
+
+    def get_certificate_by_arn(self, arn: str) -> ServerCertificateRecord | None:
+        """Return the server certificate with that ARN."""
+        state = self._state()
+        return state.by_arn(ServerCertificateRecord, arn) if state else None
+
+    def _profiles(self) -> Iterator[models.InstanceProfile]:
+        state = self._state()
+        for record in state.records(InstanceProfileRecord) if state else ():
+            role = state.get(RoleRecord, record.role_id) if state and record.role_id else None
+            profile = moto_iam.InstanceProfile(
+                self.account_id,
+                self.region_name,
+                record.id,
+                record.name,
+                record.path,
+                [self._role(state, role)] if role and state else [],
+                tag_list(record.tags),
+            )
+            profile.partition = self.partition
+            yield profile
+
+    def _found_role(self, state: IAMState | None, record: RoleRecord | None, missing: str) -> models.Role:
+        if record is None or state is None:
+            raise NotFoundException(missing)
+        return self._role(state, record)
+
+    def _role(self, state: IAMState | None, record: RoleRecord) -> models.Role:
+        role: models.Role = moto_iam.Role(
+            self.account_id,
+            self.partition,
+            record.id,
+            record.name,
+            trust_policy(record, state) if state else record.trust_policy,
+            record.path,
+            record.boundary,
+            record.description or "",
+            tag_list(record.tags),
+            str(record.max_session_seconds),
+        )
+        return role
+
+
+def answer_from(store: AccountStore, run_operation: RunOperation) -> None:
+    """Have moto's services find ``store``'s records from now on. Runs in moto's thread, once."""
+    IAMBackend.store = store
+    IAMBackend.run_operation = staticmethod(run_operation)
+    moto_iam.iam_backends.backend = IAMBackend
+    moto_iam.iam_backends.clear()
+    # moto's own bookkeeping of keys would look for users here.
+    moto_iam.mark_account_as_visited = lambda **_: None
+    moto_iam.get_account_id_from = lambda access_key: ""  # noqa: ARG005 - never asked: every call names its account
