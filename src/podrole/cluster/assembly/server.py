@@ -94,6 +94,7 @@ class Cluster:
         keys: Sequence[SigningKey],
         authority_pem: bytes,
         administrator_token: str | None = None,
+        store: Store | None = None,
         token_authenticators: Sequence[TokenAuthenticator] = (),
         resolve_service: ServiceResolver | None = None,
         events: EventLog | None = None,
@@ -105,6 +106,7 @@ class Cluster:
         ``keys``: the first signs tokens, all verify them.
         ``authority_pem``: the certificate that clients trust.
         ``administrator_token``: None for a new one.
+        ``store``: where the objects are; None for a new one in memory. What it holds stays.
         ``token_authenticators``: asked, in order, for the user of a token that is neither the administrator's nor a
         service account's.
         ``resolve_service``: where a webhook's service listens; None for the ready pods that it selects.
@@ -117,7 +119,7 @@ class Cluster:
         self._random = source or random.Random()  # noqa: S311 - for names, as in kube-apiserver; tokens use secrets
         self._clock = clock
         self._up = True
-        self.store: Store = MemoryStore(history=settings.history)
+        self.store: Store = MemoryStore(history=settings.history) if store is None else store
         self.tokens = ServiceAccountTokens(self.store, settings.issuer, keys, clock)
         self._caller = WebhookCaller(resolve_service or ServiceEndpoints(self.store))
         audiences = settings.audiences or (settings.issuer,)
