@@ -42,7 +42,7 @@ class ManagedPolicy:
     @property
     def document(self) -> str:
         """The document of the default version. Decompressing its block takes about 2 ms, the first time."""
-        return _documents(self.block)[self.name]
+        return _document(self.block, self.name)
 
 
 class ManagedPolicies:
@@ -50,11 +50,7 @@ class ManagedPolicies:
 
     def get(self, arn: str) -> ManagedPolicy | None:
         """Return the policy with that ARN."""
-        match = _ARN.fullmatch(arn)
-        if match is None:
-            return None
-        entry = _index().get(match["name"])
-        return _policy(match["name"], entry, match["partition"]) if entry and entry[0] == match["path"] else None
+        return _find(arn) if ":iam::aws:policy/" in arn else None
 
     def all(self, partition: str) -> Sequence[ManagedPolicy]:
         """Return every policy, in the order of the names."""
@@ -79,10 +75,24 @@ def _index() -> Mapping[str, _Entry]:
     return msgspec.json.decode(_member("index.json"), type=dict[str, _Entry])
 
 
-@functools.lru_cache(maxsize=8)
-def _documents(block: str) -> Mapping[str, str]:
-    documents = msgspec.json.decode(_member(block), type=dict[str, Any])
-    return {name: msgspec.json.encode(document).decode() for name, document in documents.items()}
+@functools.lru_cache(maxsize=512)
+def _find(arn: str) -> ManagedPolicy | None:
+    match = _ARN.fullmatch(arn)
+    if match is None:
+        return None
+    entry = _index().get(match["name"])
+    return _policy(match["name"], entry, match["partition"]) if entry and entry[0] == match["path"] else None
+
+
+# Decisions ask for the documents of what is attached again and again; a list of policies asks for none.
+@functools.lru_cache(maxsize=512)
+def _document(block: str, name: str) -> str:
+    return msgspec.json.encode(_documents(block)[name]).decode()
+
+
+@functools.lru_cache(maxsize=2)
+def _documents(block: str) -> Mapping[str, Any]:
+    return msgspec.json.decode(_member(block), type=dict[str, Any])
 
 
 def _member(name: str) -> bytes:

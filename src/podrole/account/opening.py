@@ -50,12 +50,12 @@ async def open_account(store: AccountStore, account: Account, node: NodeRole) ->
     An account that was opened before stays as it is: an administrator who was deleted does not come back. Returns the
     administrator's unique id, empty if there is none any more. Raises WriteFailed.
     """
-    state = store.newest_iam(account.id, account.partition)
-    if state.settings.opened:
-        user = state.named(UserRecord, ADMINISTRATOR)
-        return user.id if user is not None else ""
 
     def create(transaction: Transaction) -> str:
+        state = store.newest_iam(account.id, account.partition)
+        if state.settings.opened:
+            present = state.named(UserRecord, ADMINISTRATOR)
+            return present.id if present is not None else ""
         user = UserRecord(
             id=unique_id("AIDA", transaction.random),
             name=ADMINISTRATOR,

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+Scope = tuple[str, ...]
+"""What a state is of, its kind first: ``("iam", account, partition)``, ``("organizations",)``. No slash in any part."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -17,6 +20,11 @@ class Record:
 
 class State(Protocol):
     """The records of one account, or of something else that belongs together, with what it takes to find them."""
+
+    @property
+    def scope(self) -> Scope:
+        """What the records are of."""
+        ...
 
     def put(self, record: Record) -> None:
         """Put a record in the place of the one with its id, or as a new one."""

@@ -1,7 +1,8 @@
 """Where the accounts' records are kept: in memory for every decision, and in a journal that survives a crash.
 
-An operation is worked out on the newest states, which include changes that are still being written; decisions and reads
-see a change once it is on disk. If a write fails, the newest states go back to what is on disk.
+An operation is worked out on the newest states, which include changes that are still being written; a decision sees a
+change once it is on disk. An answer leaves once all that it rests on is on disk: what the operation changed, and what
+it only read. If a write fails, the newest states go back to what is on disk, and what rested on it is worked out again.
 """
 
 from __future__ import annotations
@@ -23,16 +24,14 @@ from podrole.account.managed_policies import ManagedPolicies
 from podrole.account.organizations.records import RECORDS as ORGANIZATIONS_RECORDS
 from podrole.account.organizations.request import OrganizationsRequest
 from podrole.account.organizations.state import OrganizationsState
-from podrole.account.records import Record, State
-from podrole.account.transaction import Put, Transaction
+from podrole.account.records import Record, Scope, State
+from podrole.account.transaction import Delete, Put, Transaction
 from podrole.base.clock import Clock
-from podrole.base.journal import Journal, Write
+from podrole.base.errors import PodroleError
+from podrole.base.journal import Journal, Write, WriteFailed
 from podrole.base.partitions import partition_of
 
 T = TypeVar("T")
-
-Scope = tuple[str, ...]
-"""What a state is of, its kind first: ``("iam", account, partition)``, ``("organizations",)``. No slash in any part."""
 
 _ORGANIZATIONS: Scope = ("organizations",)
 
@@ -48,6 +47,7 @@ class AccountStore:
         self._journal = journal
         self.eks_changed: Callable[[], None] = lambda: None
         """Called after every change of EKS."""
+        self._last_commit: asyncio.Future[None] | None = None
         self._on_disk: dict[Scope, State] = {}
         self._newest: dict[Scope, State] = {}
         _open(self._on_disk, _ORGANIZATIONS)
@@ -105,35 +105,61 @@ class AccountStore:
     # Changing
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
-        """Work out a change and return ``work``'s result once the change is on disk.
+        """Work out a change and return ``work``'s result once the change, and all that it rests on, is on disk.
 
+        ``work`` must ask for the newest states itself (:meth:`newest_iam`): it runs again if what it read was not kept.
         Raises what ``work`` raises, and WriteFailed if the disk refuses; nothing is changed then.
         """
-        transaction = Transaction(self._clock(), self._random)
-        result = work(transaction)
-        if not transaction.changes:
-            return result
-        scopes = {id(state): scope for scope, state in self._newest.items()}
-        changes = [(scopes[id(change.state)], change) for change in transaction.changes]
+        while True:
+            transaction = Transaction(self._clock(), self._random)
+            try:
+                result = work(transaction)
+            except PodroleError:
+                if await self._what_was_read_is_kept():
+                    raise
+                continue
+            if transaction.changes:
+                await self._commit(transaction.changes)
+                return result
+            if await self._what_was_read_is_kept():
+                return result
 
+    async def _what_was_read_is_kept(self) -> bool:
+        """Wait for the changes that are being written. False if one failed, and the newest states are others now."""
+        pending = self._last_commit
+        if pending is None or (pending.done() and pending.exception() is None):
+            return True
+        try:
+            await asyncio.shield(pending)
+        except WriteFailed:
+            if pending is self._last_commit:
+                self._last_commit = None
+            return False
+        return True
+
+    async def _commit(self, changes: Sequence[Put | Delete]) -> None:
         def apply(states: dict[Scope, State]) -> None:
-            for scope, change in changes:
-                state = _open(states, scope)
+            for change in changes:
+                state = _open(states, change.state.scope)
                 state.put(change.record) if isinstance(change, Put) else state.remove(change.record)
 
         def publish() -> None:
             apply(self._on_disk)
-            if any(scope[0] == "eks" for scope, _ in changes):
+            if any(change.state.scope[0] == "eks" for change in changes):
                 self.eks_changed()
 
-        apply(self._newest)
         if self._journal is None:
+            apply(self._newest)
             publish()
-            return result
-        writes = [_write(scope, change.record, kept=isinstance(change, Put)) for scope, change in changes]
+            return
+        # Encoded first: a record that cannot be written must not be in the newest state.
+        writes = [_write(change) for change in changes]
+        apply(self._newest)
+        self._last_commit = self._journal.commit(writes, publish)
+        if self._last_commit.done():  # refused at once: the journal has failed or is closed
+            self._forget_unwritten()
         # A caller that is cancelled does not take the change back: it is on its way to the disk.
-        await asyncio.shield(self._journal.commit(writes, publish))
-        return result
+        await asyncio.shield(self._last_commit)
 
     def newest_iam(self, account: str, partition: str) -> IAMState:
         """Return an account's IAM with the changes that are being written; for use in a transaction."""
@@ -149,9 +175,10 @@ class AccountStore:
         user_id: str = "",
     ) -> Output:
         """Run one operation of IAM. Raises AccountError or PolicyError if it is refused, WriteFailed if the disk is."""
-        state = self.newest_iam(account, partition)
         return await self.transact(
-            lambda transaction: operation(IAMRequest(transaction, state, given, self.catalogue, user_id))
+            lambda transaction: operation(
+                IAMRequest(transaction, self.newest_iam(account, partition), given, self.catalogue, user_id)
+            )
         )
 
     async def run_organizations(
@@ -163,10 +190,16 @@ class AccountStore:
         partition: str,
     ) -> Output:
         """Run one operation of Organizations. Raises like :meth:`run`."""
-        state = cast("OrganizationsState", self._newest[_ORGANIZATIONS])
         return await self.transact(
             lambda transaction: operation(
-                OrganizationsRequest(transaction, state, given, account, partition, self.newest_iam)
+                OrganizationsRequest(
+                    transaction,
+                    cast("OrganizationsState", self._newest[_ORGANIZATIONS]),
+                    given,
+                    account,
+                    partition,
+                    self.newest_iam,
+                )
             )
         )
 
@@ -174,9 +207,15 @@ class AccountStore:
         self, operation: Callable[[EKSRequest], T], given: Mapping[str, object], *, account: str, region: str
     ) -> T:
         """Run one operation of EKS. Raises AccountError if it is refused, WriteFailed if the disk is."""
-        state = cast("EKSState", _open(self._newest, ("eks", account, region)))
         return await self.transact(
-            lambda transaction: operation(EKSRequest(transaction, state, given, partition_of(region)))
+            lambda transaction: operation(
+                EKSRequest(
+                    transaction,
+                    cast("EKSState", _open(self._newest, ("eks", account, region))),
+                    given,
+                    partition_of(region),
+                )
+            )
         )
 
     async def clear(self) -> None:
@@ -187,8 +226,9 @@ class AccountStore:
                 transaction.delete(state, *state.all())
 
         await self.transact(delete_all)
-        for states in (self._on_disk, self._newest):
-            states.clear()
+        for states in (self._on_disk, self._newest):  # what was made meanwhile stays
+            for scope in [scope for scope, state in states.items() if not any(state.all())]:
+                del states[scope]
             _open(states, _ORGANIZATIONS)
 
 
@@ -218,7 +258,7 @@ _MAKERS: Mapping[str, Callable[[Sequence[str], Mapping[Scope, State]], State]] =
 }
 
 
-def _write(scope: Scope, record: Record, *, kept: bool) -> Write:
-    kind, *place = scope
-    value = msgspec.json.encode(record) if kept else None
+def _write(change: Put | Delete) -> Write:
+    record, (kind, *place) = change.record, change.state.scope
+    value = msgspec.json.encode(record) if isinstance(change, Put) else None
     return Write(f"{kind}.{record.table}", "/".join([*place, record.id]), value)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from podrole.account.eks.operations import tagged, tags_of
-from podrole.account.iam.operations.providers import find_oidc_provider_by_arn
+from podrole.account.iam.operations.providers import find_oidc_provider_by_arn, find_saml_provider_by_arn
 from podrole.account.iam.records import (
     GroupRecord,
     InstanceProfileRecord,
     ManagedPolicyRecord,
+    MFADeviceRecord,
     NamedRecord,
     RoleRecord,
     ServerCertificateRecord,
@@ -70,14 +71,14 @@ class AccountFacts:
         if parts[5].startswith("oidc-provider/"):
             provider = find_oidc_provider_by_arn(state, arn)
             return provider.tags if provider is not None else {}
-        record = _record(state, parts[5])
-        return record.tags if record is not None else {}
+        found = state.get(MFADeviceRecord, arn) or find_saml_provider_by_arn(state, arn) or _record(state, arn)
+        return found.tags if found is not None else {}
 
     def facts_of(self, call: Call, kind: str, arn: str) -> Keys:  # noqa: ARG002 - the Protocol's
         """See Resolver."""
         parts = arn.split(":", 5)
         state = self._store.iam(parts[4], parts[1]) if kind.partition(":")[0] == "iam" and len(parts) > 5 else None
-        record = _record(state, parts[5]) if state is not None else None
+        record = _record(state, arn) if state is not None else None
         boundary = record.boundary if isinstance(record, UserRecord | RoleRecord) else None
         return {"iam:PermissionsBoundary": boundary} if boundary is not None else {}
 
@@ -124,10 +125,9 @@ class AccountFacts:
         return self._store.iam(parts[4], parts[1]) if len(parts) > 5 else None
 
 
-def _record(state: IAMState | None, resource: str) -> NamedRecord | None:
-    noun, _, name = resource.partition("/")
-    kind = _KINDS.get(noun)
-    return state.named(kind, name.rpartition("/")[2]) if state is not None and kind is not None else None
+def _record(state: IAMState, arn: str) -> NamedRecord | None:
+    kind = _KINDS.get(arn.split(":", 5)[5].partition("/")[0])
+    return state.by_arn(kind, arn) if kind is not None else None
 
 
 def _profile_role(state: IAMState, name: str) -> str | None:

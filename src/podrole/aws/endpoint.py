@@ -45,6 +45,7 @@ from podrole.aws.serve import Server, own_operations, pod_identity_operations, p
 from podrole.base.asgi import JSON, BodyTooLarge, ClientDisconnected, Receive, Scope, Send, send_response
 from podrole.base.clock import Clock
 from podrole.base.events import EventLog
+from podrole.iam.directory import Role
 from podrole.oidc.key_source import Issuers
 from podrole.sts.credentials import Credentials, Vault
 from podrole.sts.limits import session_denial
@@ -168,6 +169,8 @@ class Endpoint:
         call.principal = str(caller.principal)
         if caller.session is None and caller.access_key_id is not None:
             self._uses.note(caller.access_key_id, now, call.service.signing, call.region)
+        elif isinstance(caller.entity, Role):
+            self._uses.note(caller.entity.id, now, call.service.signing, call.region)
         refuse_by_session(call, caller)
         await read_large_input(call)
         name_the_caller(call, caller)

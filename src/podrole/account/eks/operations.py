@@ -19,6 +19,7 @@ from podrole.account.eks.records import (
 )
 from podrole.account.eks.state import EKSState
 from podrole.account.errors import AccountError
+from podrole.account.records import Record
 from podrole.account.transaction import Transaction
 from podrole.base.partitions import domain_of
 from podrole.iam.arn import parse_arn
@@ -27,7 +28,7 @@ from podrole.iam.errors import InvalidARN
 Output = Mapping[str, Any]
 
 _VERSION, _PLATFORM = "1.36", "eks.1"
-_MOST_LABELS = 5
+_MOST_LABELS, _MOST_TAGS = 5, 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,14 @@ class EKSRequest:
             _refuse("ResourceNotFoundException", 404, f"No cluster found for name: {name}.")
         return cluster
 
-    def put(self, *records: Any) -> None:
+    def put(self, *records: Record) -> None:
         """Store records."""
         self.transaction.put(self.state, *records)
+
+
+def no_part(noun: str, name: str) -> str:
+    """Return what EKS says of a node group or Fargate profile that does not exist."""
+    return f"No {noun} found {'for' if noun == 'node group' else 'with'} name: {name}."
 
 
 def _refuse(code: str, status: int, message: str) -> NoReturn:
@@ -215,7 +221,7 @@ def _nodegroup(request: EKSRequest) -> NodegroupRecord:
     cluster, name = request.cluster(), request.input["nodegroupName"]
     nodegroup = request.state.get(NodegroupRecord, f"{cluster.id}/{name}")
     if nodegroup is None:
-        _refuse("ResourceNotFoundException", 404, f"No node group found for name: {name}.")
+        _refuse("ResourceNotFoundException", 404, no_part("node group", name))
     return nodegroup
 
 
@@ -297,7 +303,7 @@ def _fargate_profile(request: EKSRequest) -> FargateProfileRecord:
     cluster, name = request.cluster(), request.input["fargateProfileName"]
     profile = request.state.get(FargateProfileRecord, f"{cluster.id}/{name}")
     if profile is None:
-        _refuse("ResourceNotFoundException", 404, f"No Fargate Profile found with name: {name}.")
+        _refuse("ResourceNotFoundException", 404, no_part("Fargate Profile", name))
     return profile
 
 
@@ -356,7 +362,10 @@ def tags_of(record: Tagged) -> Mapping[str, str]:
 def tag_resource(request: EKSRequest) -> Output:
     """TagResource."""
     record = _tagged(request)
-    _retag(request, record, {**tags_of(record), **request.input["tags"]})
+    tags = {**tags_of(record), **request.input["tags"]}
+    if len(tags) > _MOST_TAGS:
+        _refuse("BadRequestException", 400, f"A resource can have at most {_MOST_TAGS} tags.")
+    _retag(request, record, tags)
     return {}
 
 
@@ -372,7 +381,7 @@ def list_tags_for_resource(request: EKSRequest) -> Output:
     return {"tags": dict(tags_of(_tagged(request)))}
 
 
-def _tagged(request: EKSRequest) -> Any:
+def _tagged(request: EKSRequest) -> Tagged:
     arn = request.input["resourceArn"]
     record = tagged(request.state, arn)
     if record is None:
@@ -380,7 +389,7 @@ def _tagged(request: EKSRequest) -> Any:
     return record
 
 
-def _retag(request: EKSRequest, record: Any, tags: Mapping[str, str]) -> None:
+def _retag(request: EKSRequest, record: Tagged, tags: Mapping[str, str]) -> None:
     if isinstance(record, AssociationRecord):
         request.put(replace(record, tags=tags))
     else:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TypeVar, cast
 
 from podrole.account.eks.records import AssociationRecord, ClusterRecord, PartRecord
-from podrole.account.records import Record
+from podrole.account.records import Record, Scope
 
 R = TypeVar("R", bound=Record)
 P = TypeVar("P", bound=PartRecord)
@@ -21,6 +21,11 @@ class EKSState:
         self.region = region
         self._tables: dict[str, dict[str, Record]] = collections.defaultdict(dict)
         self._by_service_account: dict[tuple[str, str, str], str] = {}
+
+    @property
+    def scope(self) -> Scope:
+        """What the records are of."""
+        return ("eks", self.account, self.region)
 
     def get(self, kind: type[R], record_id: str) -> R | None:
         """Return the record with that id."""
@@ -55,7 +60,7 @@ class EKSState:
     def associations(self, cluster: str) -> list[AssociationRecord]:
         """Return the associations of a cluster, oldest first."""
         every = cast("dict[str, AssociationRecord]", self._tables[AssociationRecord.table]).values()
-        return sorted((one for one in every if one.cluster == cluster), key=lambda one: one.created_at)
+        return sorted((one for one in every if one.cluster == cluster), key=lambda one: (one.created_at, one.id))
 
     def association_of(self, cluster: str, namespace: str, service_account: str) -> AssociationRecord | None:
         """Return the association of a service account."""

@@ -41,9 +41,10 @@ class PolicyHolder(NamedRecord):
 class Password:
     """A console password: only its scrypt hash is kept."""
 
-    hash: bytes
-    salt: bytes
+    hash: bytes = field(repr=False)
+    salt: bytes = field(repr=False)
     created_at: float
+    changed_at: float
     reset_required: bool = False
 
 
@@ -161,62 +162,61 @@ class KeyUse:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccessKeyRecord(Record):
+class OwnedRecord(Record):
+    """What a user proves itself with. ``user_id`` is the user's, None for a device that nobody uses."""
+
+    user_id: str | None
+    created_at: float
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessKeyRecord(OwnedRecord):
     """A user's long-term access key; its ``id`` is the access key id."""
 
     table = "access-key"
     user_id: str
     secret: str = field(repr=False)
-    active: bool = True
-    created_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MFADeviceRecord(Record):
+class MFADeviceRecord(OwnedRecord):
     """A virtual MFA device; its ``id`` is its serial number, an ARN. ``seed`` is base32."""
 
     table = "mfa-device"
     name: str
     path: str
     seed: str = field(repr=False)
-    created_at: float
     user_id: str | None = None
     enabled_at: float | None = None
     tags: Tags = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SSHKeyRecord(Record):
+class SSHKeyRecord(OwnedRecord):
     """A user's public SSH key, as PEM."""
 
     table = "ssh-key"
-    user_id: str
     body: str
     fingerprint: str
-    active: bool = True
-    uploaded_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SigningCertificateRecord(Record):
+class SigningCertificateRecord(OwnedRecord):
     """A user's X.509 signing certificate, as PEM."""
 
     table = "signing-certificate"
-    user_id: str
     body: str
-    active: bool = True
-    uploaded_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerCertificateRecord(NamedRecord):
-    """A server certificate with its chain and key, as PEM."""
+    """A server certificate with its chain, as PEM. Its private key is checked and not kept: nothing reads it."""
 
     table = "server-certificate"
     arn_type = "server-certificate"
     body: str
     chain: str | None = None
-    private_key: str = field(repr=False)
     expires_at: float
 
 

@@ -5,15 +5,26 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from podrole.account.errors import AccountError, already_exists, invalid_input, no_such_entity, validation_error
+from podrole.account.errors import (
+    AccountError,
+    already_exists,
+    invalid_input,
+    limit_exceeded,
+    no_such_entity,
+    validation_error,
+)
 from podrole.account.iam.records import (
     GroupRecord,
+    InstanceProfileRecord,
     ManagedPolicyRecord,
     NamedRecord,
+    OIDCProviderRecord,
     RoleRecord,
+    SAMLProviderRecord,
+    ServerCertificateRecord,
     Tags,
     UserRecord,
 )
@@ -31,7 +42,18 @@ T = TypeVar("T")
 N = TypeVar("N", bound=NamedRecord)
 
 MOST_TAGS = 50
-"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html."""
+MOST: Mapping[type[Record], tuple[str, int]] = {
+    GroupRecord: ("GroupsPerAccount", 500),
+    InstanceProfileRecord: ("InstanceProfilesPerAccount", 10_000),
+    ManagedPolicyRecord: ("PoliciesPerAccount", 10_000),
+    OIDCProviderRecord: ("OpenIDConnectProvidersPerAccount", 100),
+    RoleRecord: ("RolesPerAccount", 10_000),
+    SAMLProviderRecord: ("SAMLProvidersPerAccount", 100),
+    ServerCertificateRecord: ("ServerCertificatesPerAccount", 20),
+    UserRecord: ("UsersPerAccount", 5_000),
+}
+"""How many an account may have, with the quota's name. Roles, groups, policies and profiles have the highest value that
+AWS grants by itself (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html, 2026)."""
 
 _PAGE = 100
 
@@ -58,7 +80,7 @@ class IAMRequest:
 
     transaction: Transaction
     state: IAMState
-    input: Mapping[str, Any]
+    input: Mapping[str, Any] = field(repr=False)  # it may hold a password or a private key
     catalogue: Catalogue
     user_id: str = ""
 
@@ -126,6 +148,10 @@ class IAMRequest:
         if present is not None and (unless is None or present.id != unless.id):
             raise already_exists(message)
 
+    def require_room(self, kind: type[Record]) -> None:
+        """Raise AccountError (LimitExceeded) if the account may have no further record of the kind."""
+        require_room(self.state, kind)
+
     def page(self, key: str, items: Iterable[T], name: Callable[[T], str], show: Callable[[T], Any]) -> Output:
         """Return the page of ``items`` that ``Marker`` and ``MaxItems`` ask for. Items are in the order of ``name``."""
         after = self._marker()
@@ -145,6 +171,13 @@ class IAMRequest:
             return base64.b64decode(marker, altchars=b"-_", validate=True).decode()
         except (binascii.Error, ValueError):
             raise validation_error("Invalid Marker.") from None
+
+
+def require_room(state: IAMState, kind: type[Record]) -> None:
+    """Raise AccountError (LimitExceeded) if an account may have no further record of a kind."""
+    quota, most = MOST[kind]
+    if state.count(kind) >= most:
+        raise limit_exceeded(quota, most)
 
 
 def policy_arn(given: Mapping[str, Any]) -> str:
@@ -171,7 +204,7 @@ def new_tags(given: Sequence[Mapping[str, str]] | None, present: Tags, quota: st
     kept = {key: value for key, value in present.items() if key.lower() not in lowered}
     tags = kept | {tag["Key"]: tag["Value"] for tag in given}
     if len(tags) > MOST_TAGS:
-        raise AccountError("LimitExceeded", 409, f"Cannot exceed quota for {quota}: {MOST_TAGS}")
+        raise limit_exceeded(quota, MOST_TAGS)
     return tags
 
 

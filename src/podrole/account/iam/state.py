@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Iterator, Mapping
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from podrole.account.iam.records import (
     AccessKeyRecord,
     AccountSettingsRecord,
     GroupRecord,
+    InstanceProfileRecord,
     ManagedPolicyRecord,
     NamedRecord,
+    OwnedRecord,
     PolicyHolder,
     RoleRecord,
     UserRecord,
 )
-from podrole.account.records import Record, State
+from podrole.account.records import Record, Scope, State
 
 R = TypeVar("R", bound=Record)
 N = TypeVar("N", bound=NamedRecord)
+W = TypeVar("W", bound=OwnedRecord)
 
 _HOLDERS: tuple[type[PolicyHolder], ...] = (UserRecord, GroupRecord, RoleRecord)
 
@@ -35,6 +38,14 @@ class IAMState:
         self._tables: dict[str, dict[str, Record]] = collections.defaultdict(dict)
         self._ids_by_name: dict[str, dict[str, str]] = collections.defaultdict(dict)
         self._policy_uses: collections.Counter[str] = collections.Counter()
+        self._boundary_uses: collections.Counter[str] = collections.Counter()
+        self._referring: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
+        """The ids of the records of a kind that refer to a user, group or role, by the kind and that one's id."""
+
+    @property
+    def scope(self) -> Scope:
+        """What the records are of."""
+        return ("iam", self.account, self.partition)
 
     # Reading
 
@@ -89,6 +100,10 @@ class IAMState:
         _, partition, _, _, account, _ = arn.split(":", 5)
         return cast("IAMState | None", self._states.get(("iam", account, partition)))
 
+    def every_account(self) -> list[IAMState]:
+        """Return the IAM of every account of this world, this one included."""
+        return [state for state in self._states.values() if isinstance(state, IAMState)]
+
     def unique_id(self, arn: str) -> str | None:
         """Return the unique id of the role or user with that ARN, in whatever account of this world."""
         state = self.account_of(arn)
@@ -106,8 +121,7 @@ class IAMState:
 
     def boundary_uses(self, policy_arn: str) -> int:
         """Return how many users and roles have a managed policy as their permissions boundary."""
-        holders: list[UserRecord | RoleRecord] = [*self.records(UserRecord), *self.records(RoleRecord)]
-        return sum(holder.boundary == policy_arn for holder in holders)
+        return self._boundary_uses[policy_arn]
 
     def holders(self) -> Iterator[PolicyHolder]:
         """Yield every user, group and role."""
@@ -115,18 +129,25 @@ class IAMState:
             yield from self.records(kind)
 
     def members(self, group: GroupRecord) -> list[UserRecord]:
-        """Return the users of a group."""
-        return [user for user in self.records(UserRecord) if group.id in user.groups]
+        """Return the users of a group, in the order of their names."""
+        return sorted(self._referring_to(UserRecord, group.id), key=lambda user: user.name.lower())
+
+    def profiles_of(self, role: RoleRecord) -> list[InstanceProfileRecord]:
+        """Return the instance profiles that hold a role, in the order of their names."""
+        return sorted(self._referring_to(InstanceProfileRecord, role.id), key=lambda profile: profile.name.lower())
 
     def groups_of(self, user: UserRecord) -> list[GroupRecord]:
         """Return the groups of a user."""
         groups = (self.get(GroupRecord, group_id) for group_id in user.groups)
         return [group for group in groups if group is not None]
 
-    def owned(self, kind: type[R], user: UserRecord) -> list[R]:
-        """Return a user's records of a kind that has a ``user_id``, oldest first."""
-        records = [record for record in self._tables[kind.table].values() if cast("Any", record).user_id == user.id]
-        return cast("list[R]", records)
+    def owned(self, kind: type[W], user: UserRecord) -> list[W]:
+        """Return a user's records of a kind, oldest first."""
+        return sorted(self._referring_to(kind, user.id), key=lambda record: (record.created_at, record.id))
+
+    def _referring_to(self, kind: type[R], record_id: str) -> list[R]:
+        table = self._tables[kind.table]
+        return [cast("R", table[one]) for one in self._referring.get((kind.table, record_id), ())]
 
     def owner_of_key(self, key_id: str) -> UserRecord | None:
         """Return the user that an access key belongs to."""
@@ -143,13 +164,34 @@ class IAMState:
             self._ids_by_name[record.table][record.name.lower()] = record.id
         if isinstance(record, PolicyHolder):
             self._policy_uses.update(record.attached)
+        if isinstance(record, UserRecord | RoleRecord) and record.boundary is not None:
+            self._boundary_uses[record.boundary] += 1
+        for referred in _references(record):
+            self._referring[record.table, referred].add(record.id)
 
     def remove(self, record: Record) -> None:
         """Take the record with that id away, if there is one."""
         self._unindex(self._tables[record.table].pop(record.id, None))
 
     def _unindex(self, record: Record | None) -> None:
+        if record is None:
+            return
         if isinstance(record, NamedRecord):
             del self._ids_by_name[record.table][record.name.lower()]
         if isinstance(record, PolicyHolder):
             self._policy_uses.subtract(record.attached)
+        if isinstance(record, UserRecord | RoleRecord) and record.boundary is not None:
+            self._boundary_uses[record.boundary] -= 1
+        for referred in _references(record):
+            self._referring[record.table, referred].discard(record.id)
+
+
+def _references(record: Record) -> tuple[str, ...]:
+    """Return the ids of the user, groups or role that a record refers to."""
+    if isinstance(record, UserRecord):
+        return record.groups
+    if isinstance(record, OwnedRecord):
+        return (record.user_id,) if record.user_id is not None else ()
+    if isinstance(record, InstanceProfileRecord):
+        return (record.role_id,) if record.role_id is not None else ()
+    return ()

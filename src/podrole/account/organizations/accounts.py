@@ -159,5 +159,10 @@ def remove_account_from_organization(request: OrganizationsRequest) -> Output:
     organization, member = request.managed(), find_member(request)
     if member.id == organization.id:
         refuse("MasterCannotLeaveOrganizationException", "You can't remove a management account from an organization.")
+    if organization.delegated.get(member.id):
+        refuse(
+            "ConstraintViolationException",
+            "You must deregister the account as a delegated administrator before you can remove it.",
+        )
     request.delete(member)
     return {}

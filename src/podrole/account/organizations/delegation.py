@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
 
 from podrole.account.organizations.accounts import find_member, shown_account
 from podrole.account.organizations.records import (
     ControlPolicyRecord,
     MemberRecord,
+    NodeRecord,
 )
 from podrole.account.organizations.request import OrganizationsRequest, Output, new_tags, refuse
 
@@ -113,9 +113,9 @@ def list_delegated_services_for_account(request: OrganizationsRequest) -> Output
     return request.page("DelegatedServices", listed)
 
 
-def _tagged(request: OrganizationsRequest) -> Any:
+def _tagged(request: OrganizationsRequest) -> NodeRecord | ControlPolicyRecord:
     organization, resource_id = request.organization(), request.input["ResourceId"]
-    record: Any = request.state.node(resource_id) or request.state.get(ControlPolicyRecord, resource_id)
+    record = request.state.node(resource_id) or request.state.get(ControlPolicyRecord, resource_id)
     if record is None or record.management_account != organization.id:
         refuse("TargetNotFoundException", "You specified a target that doesn't exist.")
     return record

@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from podrole.account.errors import AccountError
 from podrole.account.iam.state import IAMState
@@ -16,10 +16,12 @@ from podrole.account.organizations.records import (
     OrganizationRecord,
 )
 from podrole.account.organizations.state import OrganizationsState
+from podrole.account.records import Record
 from podrole.account.transaction import Transaction
 from podrole.iam.policy import PolicyKind
 
 Output = Mapping[str, Any]
+T = TypeVar("T")
 
 POLICY_TYPES = frozenset({SCP, RCP, "TAG_POLICY", "BACKUP_POLICY", "AISERVICES_OPT_OUT_POLICY"})
 DECIDED_TYPES = {SCP: PolicyKind.SCP, RCP: PolicyKind.RCP}
@@ -37,11 +39,11 @@ class OrganizationsRequest:
     partition: str
     iam: Callable[[str, str], IAMState]
 
-    def put(self, *records: Any) -> None:
+    def put(self, *records: Record) -> None:
         """Store records."""
         self.transaction.put(self.state, *records)
 
-    def delete(self, *records: Any) -> None:
+    def delete(self, *records: Record) -> None:
         """Delete records."""
         self.transaction.delete(self.state, *records)
 
@@ -68,7 +70,7 @@ class OrganizationsRequest:
         """Return random lower-case letters and digits."""
         return base64.b32encode(self.transaction.random(count)).decode().lower()[:count]
 
-    def page(self, key: str, items: Iterable[Any], show: Callable[[Any], Any] = lambda item: item) -> Output:
+    def page(self, key: str, items: Iterable[T], show: Callable[[T], Any] = lambda item: item) -> Output:
         """Return the page of ``items`` that ``NextToken`` and ``MaxResults`` ask for."""
         every, limit = list(items), self.input.get("MaxResults", _PAGE)
         start = self._start()

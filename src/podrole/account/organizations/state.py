@@ -17,7 +17,7 @@ from podrole.account.organizations.records import (
     RootRecord,
     UnitRecord,
 )
-from podrole.account.records import Record
+from podrole.account.records import Record, Scope
 from podrole.iam.directory import PolicyText
 
 R = TypeVar("R", bound=Record)
@@ -31,6 +31,8 @@ _TYPES = {"scp": SCP, "rcp": RCP}
 class OrganizationsState:
     """The records of every organization."""
 
+    scope: Scope = ("organizations",)
+
     def __init__(self) -> None:
         self._tables: dict[str, dict[str, Record]] = collections.defaultdict(dict)
         self._levels: dict[tuple[str, str], Levels | None] = {}
@@ -40,8 +42,8 @@ class OrganizationsState:
         return cast("R | None", self._tables[kind.table].get(record_id))
 
     def records(self, kind: type[R]) -> list[R]:
-        """Return all records of a kind, in the order in which they were made."""
-        return cast("list[R]", list(self._tables[kind.table].values()))
+        """Return all records of a kind, in the order of their ids, which a restart does not change."""
+        return cast("list[R]", sorted(self._tables[kind.table].values(), key=lambda record: record.id))
 
     def all(self) -> Iterator[Record]:
         """Yield every record."""

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from podrole.account.eks.operations import OPERATIONS
+from podrole.account.eks.operations import OPERATIONS, no_part
 from podrole.account.eks.records import ClusterRecord, FargateProfileRecord, NodegroupRecord, PartRecord
 from podrole.account.store import AccountStore
 from podrole.aws.caller import Caller
 from podrole.aws.errors import AWSError
-from podrole.aws.operations.refusable import run_refusable
+from podrole.aws.operations.refusable import not_simulated, run_refusable
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.paging import page_start, page_token
 from podrole.aws.protocol.parameters import operation_of, parameters
@@ -60,6 +60,8 @@ class EKS:
 
     async def answer(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Answer an authorized call. Raises AWSError."""
+        if call.operation not in OPERATIONS and call.operation not in ("ListClusters", *_LISTED_PARTS):
+            raise not_simulated(call)
         given = parameters(call)
         faults = violations(given, operation_of(call).input_shape)
         if faults:
@@ -70,9 +72,7 @@ class EKS:
             return self._list_parts(call, caller)
         if self._concerns_embedded(call, caller):
             return self._embedded(call)
-        operation = OPERATIONS.get(call.operation)
-        if operation is None:
-            raise AWSError("NotImplemented", 501, f"podrole's local AWS does not simulate {call.action}.")
+        operation = OPERATIONS[call.operation]
         output = await run_refusable(self._store.run_eks(operation, given, account=caller.account, region=call.region))
         return json_response(output, call.id)
 
@@ -82,7 +82,11 @@ class EKS:
             return json_response({"cluster": _description(self._cluster)}, call.id)
         if call.operation == "ListTagsForResource":
             return json_response({"tags": {}}, call.id)
-        name = self._cluster.name
+        given, name = parameters(call), self._cluster.name
+        if not call.operation.startswith("Create"):
+            for parameter, noun in (("nodegroupName", "node group"), ("fargateProfileName", "Fargate Profile")):
+                if parameter in given:
+                    raise AWSError("ResourceNotFoundException", 404, no_part(noun, given[parameter]))
         if call.operation == "CreateCluster":
             raise AWSError("ResourceInUseException", 409, f"Cluster already exists with name: {name}")
         raise AWSError(

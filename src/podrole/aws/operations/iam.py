@@ -15,7 +15,7 @@ from podrole.account.store import AccountStore
 from podrole.aws.caller import Caller
 from podrole.aws.errors import AWSError
 from podrole.aws.key_uses import KeyUses
-from podrole.aws.operations.refusable import refused, run_refusable
+from podrole.aws.operations.refusable import not_simulated, refused, run_refusable
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import operation_of, parameters
 from podrole.aws.protocol.query_answers import query_answer
@@ -62,21 +62,26 @@ class IAM:
     async def answer(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Answer an authorized call. Raises AWSError."""
         model, given = operation_of(call), parameters(call)
+        operation = OPERATIONS.get(call.operation)
+        if operation is None and call.operation != "GetAccessKeyLastUsed":
+            raise not_simulated(call)
         faults = violations(given, model.input_shape) if model.input_shape is not None else []
         if faults:
             raise AWSError("ValidationError", 400, message(faults))
         partition = caller.principal.arn.split(":")[1]
-        if call.operation == "GetAccessKeyLastUsed":
-            return query_answer(model, self._last_used(given, caller, partition), call.id)
-        operation = OPERATIONS.get(call.operation)
         if operation is None:
-            raise AWSError("NotImplemented", 501, f"podrole's local AWS does not simulate {call.action}.")
+            return query_answer(model, self._last_used(given, caller, partition), call.id)
         _require_own_provider(call, given, caller)
         if call.operation == "CreateOpenIDConnectProvider":
+            # Before the fetch, which a provider that is refused anyway must not start; the operation checks again.
             given = await self._with_thumbprint(given, caller, partition)
         user_id = caller.entity.id if isinstance(caller.entity, User) else ""
         running = self._store.run(operation, given, account=caller.account, partition=partition, user_id=user_id)
-        return query_answer(model, await run_refusable(running), call.id)
+        output = await run_refusable(running)
+        if call.operation == "GetRole":
+            role = output["Role"]
+            output = {"Role": {**role, "RoleLastUsed": self._uses.shown_role(role["RoleId"])}}
+        return query_answer(model, output, call.id)
 
     async def _with_thumbprint(self, given: dict[str, Any], caller: Caller, partition: str) -> dict[str, Any]:
         """Return the input with the issuer's thumbprint, which IAM fetches if none is given."""

@@ -6,7 +6,7 @@ from podrole.account.organizations.operations import OPERATIONS
 from podrole.account.store import AccountStore
 from podrole.aws.caller import Caller
 from podrole.aws.errors import AWSError
-from podrole.aws.operations.refusable import run_refusable
+from podrole.aws.operations.refusable import not_simulated, run_refusable
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import operation_of, parameters
 from podrole.aws.protocol.render import json_response
@@ -22,13 +22,13 @@ class Organizations:
 
     async def answer(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Answer an authorized call. Raises AWSError."""
+        operation = OPERATIONS.get(call.operation)
+        if operation is None:
+            raise not_simulated(call)
         given, shape = parameters(call), operation_of(call).input_shape
         faults = violations(given, shape) if shape is not None else []
         if faults:
             raise AWSError("InvalidInputException", 400, message(faults))
-        operation = OPERATIONS.get(call.operation)
-        if operation is None:
-            raise AWSError("NotImplemented", 501, f"podrole's local AWS does not simulate {call.action}.")
         partition = caller.principal.arn.split(":")[1]
         running = self._store.run_organizations(operation, given, account=caller.account, partition=partition)
         output = await run_refusable(running)

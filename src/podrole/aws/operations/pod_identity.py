@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssocia
 from __future__ import annotations
 
 import dataclasses
-import secrets
 import string
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from podrole.account.eks.operations import EKSRequest
 from podrole.account.eks.records import MOST_ASSOCIATIONS, AssociationRecord
 from podrole.account.errors import AccountError
 from podrole.account.identities import IdentityDirectory
+from podrole.account.ids import Random
 from podrole.account.store import AccountStore
 from podrole.aws.authorize import circumstances
 from podrole.aws.caller import Caller, caller_of_session
@@ -107,7 +107,7 @@ class PodIdentity:
                 tags=given.get("tags", {}),
                 request_token=_request_token(given),
             )
-            record = _with(record, given)
+            record = _with(record, given, request.transaction.random)
             request.put(record)
             return record
 
@@ -121,7 +121,9 @@ class PodIdentity:
         given = self._checked(call, caller, self._stored(call, caller))
 
         def update(request: EKSRequest) -> AssociationRecord:
-            record = dataclasses.replace(_with(_found(request, given), given), modified_at=call.received_at)
+            record = dataclasses.replace(
+                _with(_found(request, given), given, request.transaction.random), modified_at=call.received_at
+            )
             request.put(record)
             return record
 
@@ -298,7 +300,7 @@ def _missing(association_id: str) -> str:
     return f"The specified associationId {association_id} could not be found."
 
 
-def _with(stored: AssociationRecord, given: Mapping[str, Any]) -> AssociationRecord:
+def _with(stored: AssociationRecord, given: Mapping[str, Any], random: Random) -> AssociationRecord:
     """Return the association with the changes in ``given``. An empty text removes a target role or a policy."""
     changes: dict[str, Any] = {}
     if given.get("roleArn") is not None:
@@ -308,7 +310,7 @@ def _with(stored: AssociationRecord, given: Mapping[str, Any]) -> AssociationRec
     if given.get("targetRoleArn") is not None:
         target = given["targetRoleArn"] or None
         changes["target_role_arn"] = target
-        changes["external_id"] = stored.association.external_id or secrets.token_hex(16) if target else None
+        changes["external_id"] = stored.association.external_id or random(16).hex() if target else None
     if given.get("policy") is not None:
         changes["policy"] = given["policy"] or None
     return dataclasses.replace(stored, association=dataclasses.replace(stored.association, **changes))

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from podrole.account.errors import AccountError
 from podrole.aws.errors import AWSError
+from podrole.aws.protocol.call import IdentifiedCall
 from podrole.base.journal import WriteFailed
 from podrole.iam.errors import MalformedPolicyDocument, PolicyError
 
@@ -21,6 +22,11 @@ async def run_refusable(operation: Awaitable[T]) -> T:
         raise refused(refusal) from refusal
     except WriteFailed as failure:
         raise AWSError("ServiceFailure", 500, "Service Failure", why=failure.what) from failure
+
+
+def not_simulated(call: IdentifiedCall) -> AWSError:
+    """Return the refusal of an operation that is not here."""
+    return AWSError("NotImplemented", 501, f"podrole's local AWS does not simulate {call.action}.")
 
 
 def refused(refusal: AccountError | PolicyError) -> AWSError:

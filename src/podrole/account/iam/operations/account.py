@@ -10,9 +10,9 @@ import io
 from dataclasses import replace
 from typing import Any
 
-from podrole.account.errors import AccountError, no_such_entity
+from podrole.account.errors import AccountError, already_exists, no_such_entity, validation_error
 from podrole.account.iam.operations import shown
-from podrole.account.iam.operations.policies import MOST_ATTACHED, MOST_VERSIONS, policies_named
+from podrole.account.iam.operations.policies import MOST_ATTACHED, MOST_VERSIONS, policies_named, versions_of
 from podrole.account.iam.operations.users import MOST_GROUPS
 from podrole.account.iam.records import (
     AccessKeyRecord,
@@ -29,14 +29,22 @@ from podrole.account.iam.records import (
     SigningCertificateRecord,
     UserRecord,
 )
-from podrole.account.iam.request import IAMRequest, Output, time
+from podrole.account.iam.request import MOST, IAMRequest, Output, time
+from podrole.account.iam.state import IAMState
+from podrole.account.managed_policies import ManagedPolicy
+from podrole.iam.arn import is_account_id
 
 # Alias
 
 
 def create_account_alias(request: IAMRequest) -> Output:
-    """CreateAccountAlias: an account has one, so it replaces the one before."""
-    request.put(replace(request.state.settings, alias=request.input["AccountAlias"]))
+    """CreateAccountAlias: an account has one, so it replaces the one before. No other account may have it."""
+    alias, state = request.input["AccountAlias"], request.state
+    if any(other is not state and other.settings.alias == alias for other in state.every_account()):
+        raise already_exists(f"The account alias {alias} already exists.")
+    if is_account_id(alias):
+        raise validation_error("The account alias must not be a number of 12 digits.")
+    request.put(replace(state.settings, alias=alias))
     return {}
 
 
@@ -120,7 +128,6 @@ def get_account_summary(request: IAMRequest) -> Output:
     """GetAccountSummary."""
     state = request.state
     devices = state.records(MFADeviceRecord)
-    holders = list(state.holders())
     summary = {
         "AccessKeysPerUserQuota": 2,
         "AccountAccessKeysPresent": 0,
@@ -135,109 +142,96 @@ def get_account_summary(request: IAMRequest) -> Output:
         "GroupPolicySizeQuota": 5_120,
         "Groups": state.count(GroupRecord),
         "GroupsPerUserQuota": MOST_GROUPS,
-        "GroupsQuota": 300,
+        "GroupsQuota": MOST[GroupRecord][1],
         "InstanceProfiles": state.count(InstanceProfileRecord),
-        "InstanceProfilesQuota": 1_000,
+        "InstanceProfilesQuota": MOST[InstanceProfileRecord][1],
         "MFADevices": len(devices),
         "MFADevicesInUse": sum(device.user_id is not None for device in devices),
         "Policies": state.count(ManagedPolicyRecord),
-        "PoliciesQuota": 1_500,
+        "PoliciesQuota": MOST[ManagedPolicyRecord][1],
         "PolicySizeQuota": 6_144,
         "PolicyVersionsInUse": sum(len(policy.versions) for policy in state.records(ManagedPolicyRecord)),
         "PolicyVersionsInUseQuota": 10_000,
         "Providers": state.count(OIDCProviderRecord) + state.count(SAMLProviderRecord),
         "RolePolicySizeQuota": 10_240,
         "Roles": state.count(RoleRecord),
-        "RolesQuota": 1_000,
+        "RolesQuota": MOST[RoleRecord][1],
         "ServerCertificates": state.count(ServerCertificateRecord),
-        "ServerCertificatesQuota": 20,
+        "ServerCertificatesQuota": MOST[ServerCertificateRecord][1],
         "SigningCertificatesPerUserQuota": 2,
         "UserPolicySizeQuota": 2_048,
-        "Users": sum(isinstance(holder, UserRecord) for holder in holders),
-        "UsersQuota": 5_000,
+        "Users": state.count(UserRecord),
+        "UsersQuota": MOST[UserRecord][1],
         "VersionsPerPolicyQuota": MOST_VERSIONS,
     }
     return {"SummaryMap": summary}
 
 
 def get_account_authorization_details(request: IAMRequest) -> Output:
-    """GetAccountAuthorizationDetails: a page of users, groups, roles and policies together."""
+    """GetAccountAuthorizationDetails: a page of users, groups, roles and policies together.
+
+    Of AWS's own policies it shows those that are attached to something.
+    """
     state, wanted = request.state, set(request.input.get("Filter") or ())
-    lists: dict[str, list[Any]] = {"UserDetailList": [], "GroupDetailList": [], "RoleDetailList": [], "Policies": []}
-    items: list[tuple[str, str, Any]] = []
-    for kind, key, records in (
-        ("User", "UserDetailList", state.records(UserRecord)),
-        ("Group", "GroupDetailList", state.records(GroupRecord)),
-        ("Role", "RoleDetailList", state.records(RoleRecord)),
-    ):
-        if not wanted or kind in wanted:
-            items += [(key, record.id, _holder_detail(request, record)) for record in records]
+    items: list[PolicyHolder | ManagedPolicyRecord | ManagedPolicy] = [
+        holder for holder in state.holders() if not wanted or holder.noun.capitalize() in wanted
+    ]
     if not wanted or "LocalManagedPolicy" in wanted:
-        items += [
-            ("Policies", policy.id, _policy_detail(request, policy)) for policy in state.records(ManagedPolicyRecord)
-        ]
+        items += state.records(ManagedPolicyRecord)
     if not wanted or "AWSManagedPolicy" in wanted:
         used = {arn for holder in state.holders() for arn in holder.attached}
-        managed = [policy for arn in sorted(used) if (policy := request.catalogue.get(arn)) is not None]
-        items += [("Policies", policy.id, _aws_policy_detail(request, policy)) for policy in managed]
-    page = request.page("Items", sorted(items, key=lambda item: item[1]), lambda item: item[1], lambda item: item)
-    for key, _, detail in page["Items"]:
-        lists[key].append(detail)
+        items += [policy for arn in used if (policy := request.catalogue.get(arn)) is not None]
+    page = request.page("Items", sorted(items, key=lambda item: item.id), lambda item: item.id, lambda item: item)
+    lists: dict[str, list[Any]] = {"UserDetailList": [], "GroupDetailList": [], "RoleDetailList": [], "Policies": []}
+    for item in page["Items"]:
+        if isinstance(item, PolicyHolder):
+            lists[f"{item.noun.capitalize()}DetailList"].append(_holder_detail(state, item))
+        else:
+            lists["Policies"].append(_policy_detail(state, item))
     return {**lists, **{key: value for key, value in page.items() if key != "Items"}}
 
 
-def _holder_detail(request: IAMRequest, record: PolicyHolder) -> dict[str, Any]:
-    state = request.state
-    attached = policies_named(record.attached)
+def _holder_detail(state: IAMState, record: PolicyHolder) -> dict[str, Any]:
+    attached = {"AttachedManagedPolicies": policies_named(record.attached)}
     inline = [
         {"PolicyName": name, "PolicyDocument": shown.document(text)} for name, text in sorted(record.inline.items())
     ]
     if isinstance(record, UserRecord):
         groups = [group.name for group in state.groups_of(record)]
-        further = {"UserPolicyList": inline, "GroupList": groups, "AttachedManagedPolicies": attached}
-        return shown.user(record, state) | further
-    if isinstance(record, GroupRecord):
-        return shown.group(record, state) | {"GroupPolicyList": inline, "AttachedManagedPolicies": attached}
-    assert isinstance(record, RoleRecord)  # noqa: S101 - the third and last kind of holder
-    profiles = [profile for profile in state.records(InstanceProfileRecord) if profile.role_id == record.id]
-    detail = shown.role(record, state)
-    for member in ("MaxSessionDuration", "Description"):
-        detail.pop(member, None)
-    return detail | {
-        "InstanceProfileList": [shown.instance_profile(profile, state) for profile in profiles],
-        "RolePolicyList": inline,
-        "AttachedManagedPolicies": attached,
-    }
+        return shown.user(record, state) | {"UserPolicyList": inline, "GroupList": groups} | attached
+    if isinstance(record, RoleRecord):
+        detail = shown.role(record, state)
+        for member in ("MaxSessionDuration", "Description"):
+            detail.pop(member, None)
+        profiles = [shown.instance_profile(profile, state) for profile in state.profiles_of(record)]
+        return detail | {"InstanceProfileList": profiles, "RolePolicyList": inline} | attached
+    assert isinstance(record, GroupRecord)  # noqa: S101 - the third and last kind of holder
+    return shown.group(record, state) | {"GroupPolicyList": inline} | attached
 
 
-def _policy_detail(request: IAMRequest, policy: ManagedPolicyRecord) -> dict[str, Any]:
-    detail = shown.policy(policy, request.state)
-    detail.pop("Tags", None)
-    return detail | {
-        "PolicyVersionList": [shown.policy_version(version, policy.default) for version in policy.versions]
-    }
-
-
-def _aws_policy_detail(request: IAMRequest, policy: Any) -> dict[str, Any]:
-    version = {
-        "Document": shown.document(policy.document),
-        "VersionId": policy.version,
-        "IsDefaultVersion": True,
-        "CreateDate": time(policy.updated_at),
-    }
-    return shown.aws_policy(policy, request.state) | {"PolicyVersionList": [version]}
+def _policy_detail(state: IAMState, policy: ManagedPolicyRecord | ManagedPolicy) -> dict[str, Any]:
+    if isinstance(policy, ManagedPolicy):
+        detail = shown.aws_policy(policy, state)
+    else:
+        detail = shown.policy(policy, state)
+        detail.pop("Tags", None)
+    versions, default = versions_of(policy)
+    return detail | {"PolicyVersionList": [shown.policy_version(version, default) for version in versions]}
 
 
 # Credential report
 
 
+_REPORT_SECONDS = 4 * 3_600
+"""How long IAM gives a report before it has to be generated again."""
+
+
 def generate_credential_report(request: IAMRequest) -> Output:
     """GenerateCredentialReport: done at once."""
     settings = request.state.settings
-    if settings.report is None:
-        request.put(replace(settings, report=_report(request), report_at=request.now))
-        return {"State": "STARTED", "Description": "No report exists. Starting a new report generation task"}
     request.put(replace(settings, report=_report(request), report_at=request.now))
+    if settings.report is None:
+        return {"State": "STARTED", "Description": "No report exists. Starting a new report generation task"}
     return {"State": "COMPLETE"}
 
 
@@ -247,6 +241,10 @@ def get_credential_report(request: IAMRequest) -> Output:
     if settings.report is None or settings.report_at is None:
         raise AccountError(
             "ReportNotPresent", 410, "Credential report not present. Use GenerateCredentialReport to create one."
+        )
+    if request.now - settings.report_at > _REPORT_SECONDS:
+        raise AccountError(
+            "ReportExpired", 410, "Credential report expired. Use GenerateCredentialReport to create a new one."
         )
     return {"Content": settings.report, "ReportFormat": "text/csv", "GeneratedTime": time(settings.report_at)}
 
@@ -260,38 +258,60 @@ _COLUMNS = (
         for column in ("active", "last_rotated", "last_used_date", "last_used_region", "last_used_service")
     ),
     *(f"cert_{number}_{column}" for number in (1, 2) for column in ("active", "last_rotated")),
+    "additional_credentials_info",
 )
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html."""
 
 
 def _report(request: IAMRequest) -> bytes:
-    """Return the report. When something was last used is not kept, and is ``no_information``."""
+    """Return the report. When a password or key was last used is not known here."""
     state, text = request.state, io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, restval="N/A", lineterminator="\n")
     writer.writeheader()
+    writer.writerow(_root_row(state))
     for user in state.records(UserRecord):
-        password = user.password
+        keys = state.owned(AccessKeyRecord, user)
+        certificates = state.owned(SigningCertificateRecord, user)
         row = {
             "user": user.name,
             "arn": state.arn(user),
             "user_creation_time": time(user.created_at),
-            "password_enabled": _flag(password is not None),
-            "password_last_used": "no_information" if password else "N/A",
-            "password_last_changed": time(password.created_at) if password else "N/A",
             "mfa_active": _flag(bool(state.owned(MFADeviceRecord, user))),
+            **_password_columns(state, user),
         }
-        keys = state.owned(AccessKeyRecord, user)
-        for number, key in enumerate([*keys, None, None][:2], 1):
-            row[f"access_key_{number}_active"] = _flag(key is not None and key.active)
-            if key is not None:
-                row[f"access_key_{number}_last_rotated"] = time(key.created_at)
-        certificates = state.owned(SigningCertificateRecord, user)
-        for number, certificate in enumerate([*certificates, None, None][:2], 1):
-            row[f"cert_{number}_active"] = _flag(certificate is not None and certificate.active)
-            if certificate is not None:
-                row[f"cert_{number}_last_rotated"] = time(certificate.uploaded_at)
+        for column, records in (("access_key", keys), ("cert", certificates)):
+            for number, record in enumerate([*records, None, None][:2], 1):
+                row[f"{column}_{number}_active"] = _flag(record is not None and record.active)
+                if record is not None:
+                    row[f"{column}_{number}_last_rotated"] = time(record.created_at)
         writer.writerow(row)
     return text.getvalue().encode()
+
+
+def _password_columns(state: IAMState, user: UserRecord) -> dict[str, str]:
+    password, policy = user.password, state.settings.password_policy
+    if password is None:
+        return {"password_enabled": "false"}
+    columns = {
+        "password_enabled": "true",
+        "password_last_used": "no_information",
+        "password_last_changed": time(password.changed_at),
+    }
+    if policy is not None and policy.max_age_days is not None:
+        columns["password_next_rotation"] = time(password.changed_at + policy.max_age_days * 86_400)
+    return columns
+
+
+def _root_row(state: IAMState) -> dict[str, str]:
+    """Return the row of the root user, which has no credentials here."""
+    flags = ("password_enabled", "mfa_active", "access_key_1_active", "access_key_2_active")
+    return {
+        "user": "<root_account>",
+        "arn": f"arn:{state.partition}:iam::{state.account}:root",
+        **dict.fromkeys((*flags, "cert_1_active", "cert_2_active"), "false"),
+        "password_last_changed": "not_supported",
+        "password_next_rotation": "not_supported",
+    }
 
 
 def _flag(value: bool) -> str:

@@ -5,21 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from podrole.account.errors import AccountError, limit_exceeded
+from podrole.account.errors import AccountError
 from podrole.account.iam.operations import shown
 from podrole.account.iam.records import ServerCertificateRecord
 from podrole.account.iam.request import IAMRequest, Output, new_tags, time
 
-MOST = 20
-
 
 def upload_server_certificate(request: IAMRequest) -> Output:
-    """UploadServerCertificate: certificate and key must belong together."""
+    """UploadServerCertificate: certificate and key must belong together. The key is not kept: no answer shows it."""
     given = request.input
     name = given["ServerCertificateName"]
     request.require_new_name(ServerCertificateRecord, name, f"The Server Certificate with name {name} already exists.")
-    if request.state.count(ServerCertificateRecord) >= MOST:
-        raise limit_exceeded("ServerCertificatesPerAccount", MOST)
+    request.require_room(ServerCertificateRecord)
     certificate = ServerCertificateRecord(
         id=request.new_id("ASCA"),
         name=name,
@@ -28,7 +25,6 @@ def upload_server_certificate(request: IAMRequest) -> Output:
         tags=new_tags(given.get("Tags"), {}, "TagsPerServerCertificate"),
         body=given["CertificateBody"],
         chain=given.get("CertificateChain"),
-        private_key=given["PrivateKey"],
         expires_at=_expiry(given["CertificateBody"], given["PrivateKey"]),
     )
     request.put(certificate)
@@ -72,7 +68,7 @@ def find_server_certificate(request: IAMRequest) -> ServerCertificateRecord:
 
 
 def get_server_certificate(request: IAMRequest) -> Output:
-    """GetServerCertificate; the key is never shown."""
+    """GetServerCertificate."""
     certificate = find_server_certificate(request)
     output: dict[str, Any] = {
         "ServerCertificateMetadata": _metadata(request, certificate),

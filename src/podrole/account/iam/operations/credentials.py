@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import string
 import struct
 from dataclasses import replace
 from typing import Any
@@ -69,6 +70,14 @@ def _status(active: bool) -> str:
     return "Active" if active else "Inactive"
 
 
+def _wanted_status(request: IAMRequest) -> bool:
+    """Return whether ``Status`` is Active. Raises AccountError for a status that only AWS sets."""
+    status = request.input["Status"]
+    if status == "Expired":
+        raise validation_error("Status must be Active or Inactive.")
+    return bool(status == "Active")
+
+
 def list_access_keys(request: IAMRequest) -> Output:
     """ListAccessKeys."""
     user = request.user()
@@ -86,7 +95,7 @@ def _user_key(request: IAMRequest) -> AccessKeyRecord:
 
 def update_access_key(request: IAMRequest) -> Output:
     """UpdateAccessKey."""
-    request.put(replace(_user_key(request), active=request.input["Status"] == "Active"))
+    request.put(replace(_user_key(request), active=_wanted_status(request)))
     return {}
 
 
@@ -154,42 +163,60 @@ def delete_login_profile(request: IAMRequest) -> Output:
 
 
 def change_password(request: IAMRequest) -> Output:
-    """ChangePassword: a user changes its own."""
+    """ChangePassword: a user changes its own. The password policy's ``AllowUsersToChangePassword`` grants permission
+    in the console; here IAM policies have granted it."""
     user = request.state.get(UserRecord, request.user_id)
     if user is None:
         raise AccountError("InvalidUserType", 400, "Only IAM Users can change their own password")
-    policy = request.state.settings.password_policy
-    if policy is not None and not policy.users_may_change:
-        raise AccountError("EntityTemporarilyUnmodifiable", 409, "The account's password policy keeps users from this.")
     present = user.password
     if present is None or not hmac.compare_digest(_hash(request.input["OldPassword"], present.salt), present.hash):
         raise AccountError("InvalidInput", 400, "The old password was incorrect.")
-    request.put(replace(user, password=_password(request, request.input["NewPassword"], reset_required=False)))
+    new = _password(request, request.input["NewPassword"], reset_required=False)
+    request.put(replace(user, password=replace(new, created_at=present.created_at)))
     return {}
 
 
 def _password(request: IAMRequest, text: str, *, reset_required: bool) -> Password:
-    policy = request.state.settings.password_policy or PasswordPolicy()
-    problem = _password_problem(text, policy)
+    policy = request.state.settings.password_policy
+    problem = _password_problem(text, policy) if policy is not None else _default_problem(text)
     if problem:
         raise AccountError("PasswordPolicyViolation", 400, problem)
     salt = request.random(16)
-    return Password(_hash(text, salt), salt, request.now, reset_required)
+    return Password(_hash(text, salt), salt, request.now, request.now, reset_required)
+
+
+_CHARACTERS = {
+    "uppercase letter": string.ascii_uppercase,
+    "lowercase letter": string.ascii_lowercase,
+    "number": string.digits,
+    "symbol": "!@#$%^&*()_+-=[]{}|'",
+}
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_account-policy.html."""
+_DEFAULT_LENGTH, _DEFAULT_MIX = 8, 3
+
+
+def _kinds(text: str) -> set[str]:
+    return {kind for kind, characters in _CHARACTERS.items() if not set(text).isdisjoint(characters)}
+
+
+def _default_problem(text: str) -> str:
+    """Return what is wrong with a password in an account without a policy of its own."""
+    if len(text) < _DEFAULT_LENGTH or len(_kinds(text)) < _DEFAULT_MIX:
+        return "Password does not conform to the account password policy."
+    return ""
 
 
 def _password_problem(text: str, policy: PasswordPolicy) -> str:
     if len(text) < policy.minimum_length:
         return f"Password should have a minimum length of {policy.minimum_length}"
-    rules = (
-        (policy.uppercase, str.isupper, "uppercase letter"),
-        (policy.lowercase, str.islower, "lowercase letter"),
-        (policy.numbers, str.isdigit, "number"),
-        (policy.symbols, lambda character: character in "!@#$%^&*()_+-=[]{}|'", "symbol"),
-    )
-    for required, holds, noun in rules:
-        if required and not any(map(holds, text)):
-            return f"Password should have at least one {noun}"
-    return ""
+    required = {
+        "uppercase letter": policy.uppercase,
+        "lowercase letter": policy.lowercase,
+        "number": policy.numbers,
+        "symbol": policy.symbols,
+    }
+    missing = [kind for kind, needed in required.items() if needed and kind not in _kinds(text)]
+    return f"Password should have at least one {missing[0]}" if missing else ""
 
 
 def _hash(text: str, salt: bytes) -> bytes:
@@ -200,7 +227,7 @@ def _hash(text: str, salt: bytes) -> bytes:
 
 
 def create_virtual_mfa_device(request: IAMRequest) -> Output:
-    """CreateVirtualMFADevice: the seed is shown this once. No picture of it is made."""
+    """CreateVirtualMFADevice: the seed is shown this once, not as a picture."""
     given, state = request.input, request.state
     path, name = given.get("Path", "/"), given["VirtualMFADeviceName"]
     serial = f"arn:{state.partition}:iam::{state.account}:mfa{path}{name}"
@@ -347,7 +374,7 @@ def upload_ssh_public_key(request: IAMRequest) -> Output:
     if len(present) >= MOST_SSH_KEYS:
         raise limit_exceeded("SSHPublicKeysPerUser", MOST_SSH_KEYS)
     key = SSHKeyRecord(
-        id=request.new_id("APKA"), user_id=user.id, body=body, fingerprint=fingerprint, uploaded_at=request.now
+        id=request.new_id("APKA"), user_id=user.id, body=body, fingerprint=fingerprint, created_at=request.now
     )
     request.put(key)
     return {"SSHPublicKey": _shown_ssh_key(key, user, key.body)}
@@ -387,7 +414,7 @@ def _shown_ssh_key(key: SSHKeyRecord, user: UserRecord, body: str) -> dict[str, 
         "Fingerprint": key.fingerprint,
         "SSHPublicKeyBody": body,
         "Status": _status(key.active),
-        "UploadDate": time(key.uploaded_at),
+        "UploadDate": time(key.created_at),
     }
 
 
@@ -418,14 +445,14 @@ def list_ssh_public_keys(request: IAMRequest) -> Output:
             "UserName": user.name,
             "SSHPublicKeyId": key.id,
             "Status": _status(key.active),
-            "UploadDate": time(key.uploaded_at),
+            "UploadDate": time(key.created_at),
         },
     )
 
 
 def update_ssh_public_key(request: IAMRequest) -> Output:
     """UpdateSSHPublicKey."""
-    request.put(replace(_user_ssh_key(request), active=request.input["Status"] == "Active"))
+    request.put(replace(_user_ssh_key(request), active=_wanted_status(request)))
     return {}
 
 
@@ -447,7 +474,7 @@ def upload_signing_certificate(request: IAMRequest) -> Output:
         raise AccountError("DuplicateCertificate", 409, f"Certificate {certificate_id} is a duplicate.")
     if len(present) >= MOST_CERTIFICATES:
         raise limit_exceeded("CertificatesPerUser", MOST_CERTIFICATES)
-    certificate = SigningCertificateRecord(id=certificate_id, user_id=user.id, body=body, uploaded_at=request.now)
+    certificate = SigningCertificateRecord(id=certificate_id, user_id=user.id, body=body, created_at=request.now)
     request.put(certificate)
     return {"Certificate": _shown_certificate(certificate, user)}
 
@@ -469,7 +496,7 @@ def _shown_certificate(certificate: SigningCertificateRecord, user: UserRecord) 
         "CertificateId": certificate.id,
         "CertificateBody": certificate.body,
         "Status": _status(certificate.active),
-        "UploadDate": time(certificate.uploaded_at),
+        "UploadDate": time(certificate.created_at),
     }
 
 
@@ -490,7 +517,7 @@ def list_signing_certificates(request: IAMRequest) -> Output:
 
 def update_signing_certificate(request: IAMRequest) -> Output:
     """UpdateSigningCertificate."""
-    request.put(replace(_user_certificate(request), active=request.input["Status"] == "Active"))
+    request.put(replace(_user_certificate(request), active=_wanted_status(request)))
     return {}
 
 

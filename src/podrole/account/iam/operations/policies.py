@@ -6,7 +6,7 @@ can be attached, read and listed, never changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -14,7 +14,6 @@ from podrole.account.errors import AccountError, delete_conflict, limit_exceeded
 from podrole.account.iam.operations import shown
 from podrole.account.iam.operations.documents import inline_document, managed_document
 from podrole.account.iam.records import (
-    GroupRecord,
     ManagedPolicyRecord,
     PolicyHolder,
     PolicyVersion,
@@ -29,7 +28,9 @@ MOST_VERSIONS = 5
 MOST_ATTACHED = {"user": 10, "group": 10, "role": 20}
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html (2026)."""
 
-_RESERVED_PATHS = ("/aws-service-role/", "/aws-reserved/")
+
+_LINKED_ROLES_ONLY = ":iam::aws:policy/aws-service-role/"
+"""AWS's policies with this path are for service-linked roles, to which only their service attaches any."""
 
 
 # Managed policies
@@ -43,6 +44,7 @@ def create_policy(request: IAMRequest) -> Output:
         ManagedPolicyRecord, name, f"A policy called {name} already exists. Duplicate names are not allowed."
     )
     document = managed_document(given["PolicyDocument"])
+    request.require_room(ManagedPolicyRecord)
     policy = ManagedPolicyRecord(
         id=request.new_id("ANPA"),
         name=name,
@@ -59,16 +61,18 @@ def create_policy(request: IAMRequest) -> Output:
 
 def get_policy(request: IAMRequest) -> Output:
     """GetPolicy."""
-    policy, managed = _readable(request)
-    return {"Policy": shown.policy(policy, request.state) if policy else shown.aws_policy(managed, request.state)}
+    policy = _readable(request)
+    if isinstance(policy, ManagedPolicy):
+        return {"Policy": shown.aws_policy(policy, request.state)}
+    return {"Policy": shown.policy(policy, request.state)}
 
 
-def _readable(request: IAMRequest) -> tuple[ManagedPolicyRecord | None, Any]:
+def _readable(request: IAMRequest) -> ManagedPolicyRecord | ManagedPolicy:
     arn = policy_arn(request.input)
-    policy, managed = request.state.policy(arn), request.catalogue.get(arn)
-    if policy is None and managed is None:
+    policy = request.state.policy(arn) or request.catalogue.get(arn)
+    if policy is None:
         raise no_such_entity(f"Policy {arn} was not found.")
-    return policy, managed
+    return policy
 
 
 def list_policies(request: IAMRequest) -> Output:
@@ -137,8 +141,8 @@ def create_policy_version(request: IAMRequest) -> Output:
     return {"PolicyVersion": shown.policy_version(version, default, whole=False)}
 
 
-def _version(policy: ManagedPolicyRecord, version_id: str, arn: str) -> PolicyVersion:
-    for version in policy.versions:
+def _version(versions: Iterable[PolicyVersion], version_id: str, arn: str) -> PolicyVersion:
+    for version in versions:
         if version.id == version_id:
             return version
     raise no_such_entity(f"Policy {arn} version {version_id} does not exist or is not attachable.")
@@ -146,27 +150,25 @@ def _version(policy: ManagedPolicyRecord, version_id: str, arn: str) -> PolicyVe
 
 def get_policy_version(request: IAMRequest) -> Output:
     """GetPolicyVersion. Of AWS's own policies only the default version is known."""
-    policy, managed = _readable(request)
-    version_id, arn = request.input["VersionId"], request.input["PolicyArn"]
-    if policy is not None:
-        return {"PolicyVersion": shown.policy_version(_version(policy, version_id, arn), policy.default)}
-    if version_id != managed.version:
-        raise no_such_entity(f"Policy {arn} version {version_id} does not exist or is not attachable.")
-    return {"PolicyVersion": shown.policy_version(_aws_version(managed), int(managed.version[1:]))}
+    versions, default = versions_of(_readable(request))
+    version = _version(versions, request.input["VersionId"], request.input["PolicyArn"])
+    return {"PolicyVersion": shown.policy_version(version, default)}
 
 
-def _aws_version(managed: ManagedPolicy) -> PolicyVersion:
-    return PolicyVersion(int(managed.version[1:]), managed.document, managed.updated_at)
+def versions_of(policy: ManagedPolicyRecord | ManagedPolicy) -> tuple[Sequence[PolicyVersion], int]:
+    """Return a policy's versions, and the number of the default one."""
+    if isinstance(policy, ManagedPolicyRecord):
+        return policy.versions, policy.default
+    number = int(policy.version[1:])
+    return (PolicyVersion(number, policy.document, policy.updated_at),), number
 
 
 def list_policy_versions(request: IAMRequest) -> Output:
     """ListPolicyVersions, the newest first."""
-    policy, managed = _readable(request)
-    versions = sorted(policy.versions, key=lambda one: -one.number) if policy else [_aws_version(managed)]
-    default = policy.default if policy else versions[0].number
+    versions, default = versions_of(_readable(request))
     return request.page(
         "Versions",
-        versions,
+        sorted(versions, key=lambda version: -version.number),
         lambda version: f"{10**9 - version.number:010}",
         lambda version: shown.policy_version(version, default, whole=False),
     )
@@ -175,7 +177,7 @@ def list_policy_versions(request: IAMRequest) -> Output:
 def delete_policy_version(request: IAMRequest) -> Output:
     """DeletePolicyVersion."""
     policy = request.changeable_policy()
-    version = _version(policy, request.input["VersionId"], request.input["PolicyArn"])
+    version = _version(policy.versions, request.input["VersionId"], request.input["PolicyArn"])
     if version.number == policy.default:
         raise delete_conflict("Cannot delete the default version of a policy.")
     request.put(replace(policy, versions=tuple(one for one in policy.versions if one is not version)))
@@ -185,8 +187,9 @@ def delete_policy_version(request: IAMRequest) -> Output:
 def set_default_policy_version(request: IAMRequest) -> Output:
     """SetDefaultPolicyVersion."""
     policy = request.changeable_policy()
-    version = _version(policy, request.input["VersionId"], request.input["PolicyArn"])
-    request.put(replace(policy, default=version.number, updated_at=request.now))
+    version = _version(policy.versions, request.input["VersionId"], request.input["PolicyArn"])
+    # The time of the update stays that of the newest version (API_Policy).
+    request.put(replace(policy, default=version.number))
     return {}
 
 
@@ -222,6 +225,8 @@ def attach(owner: _Owner) -> Operation:
         holder, arn = owner.find(request), policy_arn(request.input)
         if not request.policy_exists(arn):
             raise no_such_entity(f"Policy {arn} does not exist or is not attachable.")
+        if _LINKED_ROLES_ONLY in arn:
+            raise AccountError("PolicyNotAttachable", 400, "Cannot attach a Service Role Policy to a Customer Role.")
         if arn not in holder.attached:
             most = MOST_ATTACHED[holder.noun]
             if len(holder.attached) >= most:
@@ -294,7 +299,7 @@ def list_entities_for_policy(request: IAMRequest) -> Output:
 
 
 def _uses(holder: PolicyHolder, arn: str, usage: str | None) -> bool:
-    as_boundary = not isinstance(holder, GroupRecord) and getattr(holder, "boundary", None) == arn
+    as_boundary = isinstance(holder, UserRecord | RoleRecord) and holder.boundary == arn
     as_permissions = arn in holder.attached
     if usage == "PermissionsPolicy":
         return as_permissions

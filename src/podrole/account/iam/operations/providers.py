@@ -24,13 +24,12 @@ from podrole.account.errors import (
 )
 from podrole.account.iam.operations import shown
 from podrole.account.iam.records import OIDCProviderRecord, SAMLProviderRecord
-from podrole.account.iam.request import IAMRequest, Output, new_tags, time
+from podrole.account.iam.request import IAMRequest, Output, new_tags, require_room, time
 from podrole.account.iam.state import IAMState
 from podrole.iam.arn import parse_arn
 from podrole.iam.errors import InvalidARN
 
-MOST_PROVIDERS, MOST_CLIENT_IDS, MOST_THUMBPRINTS = 100, 100, 5
-MOST_SAML_PROVIDERS = 100
+MOST_CLIENT_IDS, MOST_THUMBPRINTS = 100, 5
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html."""
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
@@ -56,8 +55,7 @@ def check_new_oidc_provider(state: IAMState, given: Mapping[str, Any]) -> None:
     _check_url(url)
     if state.get(OIDCProviderRecord, url.removeprefix("https://")) is not None:
         raise already_exists(f"Provider with url {url} already exists.")
-    if state.count(OIDCProviderRecord) >= MOST_PROVIDERS:
-        raise limit_exceeded("OpenIDConnectProvidersPerAccount", MOST_PROVIDERS)
+    require_room(state, OIDCProviderRecord)
     _check_client_ids(dict.fromkeys(given.get("ClientIDList") or ()))
     new_tags(given.get("Tags"), {}, "TagsPerOpenIdConnectProvider")
     _thumbprints(given.get("ThumbprintList") or [])
@@ -183,12 +181,12 @@ def saml_provider_arn(state: IAMState, provider: SAMLProviderRecord) -> str:
 def create_saml_provider(request: IAMRequest) -> Output:
     """CreateSAMLProvider."""
     given, state = request.input, request.state
+    _refuse_unserved(given)
     name = given["Name"]
     if state.get(SAMLProviderRecord, name) is not None:
         arn = f"arn:{state.partition}:iam::{state.account}:saml-provider/{name}"
         raise already_exists(f"{arn} already exists")
-    if state.count(SAMLProviderRecord) >= MOST_SAML_PROVIDERS:
-        raise limit_exceeded("SAMLProvidersPerAccount", MOST_SAML_PROVIDERS)
+    require_room(state, SAMLProviderRecord)
     tags = new_tags(given.get("Tags"), {}, "TagsPerSAMLProvider")
     provider = SAMLProviderRecord(
         id=name,
@@ -200,6 +198,12 @@ def create_saml_provider(request: IAMRequest) -> Output:
     )
     request.put(provider)
     return {"SAMLProviderArn": saml_provider_arn(state, provider)} | shown.tags(tags)
+
+
+def _refuse_unserved(given: Mapping[str, Any]) -> None:
+    unserved = sorted({"AssertionEncryptionMode", "AddPrivateKey", "RemovePrivateKey"} & given.keys())
+    if unserved:
+        raise AccountError("NotImplemented", 501, f"podrole's local AWS does not simulate {', '.join(unserved)}.")
 
 
 def _metadata(text: str) -> str:
@@ -217,10 +221,16 @@ def _metadata(text: str) -> str:
 def find_saml_provider(request: IAMRequest) -> SAMLProviderRecord:
     """Return the SAML provider that the request names. Raises AccountError."""
     arn = request.input["SAMLProviderArn"]
-    provider = request.state.get(SAMLProviderRecord, arn.rpartition("/")[2])
-    if provider is None or saml_provider_arn(request.state, provider) != arn:
+    provider = find_saml_provider_by_arn(request.state, arn)
+    if provider is None:
         raise no_such_entity(f"Manifest not found for arn {arn}")
     return provider
+
+
+def find_saml_provider_by_arn(state: IAMState, arn: str) -> SAMLProviderRecord | None:
+    """Return the SAML provider with that ARN."""
+    provider = state.get(SAMLProviderRecord, arn.rpartition("/")[2])
+    return provider if provider is not None and saml_provider_arn(state, provider) == arn else None
 
 
 def get_saml_provider(request: IAMRequest) -> Output:
@@ -251,9 +261,7 @@ def list_saml_providers(request: IAMRequest) -> Output:
 def update_saml_provider(request: IAMRequest) -> Output:
     """UpdateSAMLProvider: another metadata document. Keys for encrypted assertions are not kept."""
     provider, given = find_saml_provider(request), request.input
-    unserved = sorted({"AssertionEncryptionMode", "AddPrivateKey", "RemovePrivateKey"} & given.keys())
-    if unserved:
-        raise AccountError("NotImplemented", 501, f"podrole's local AWS does not simulate {', '.join(unserved)}.")
+    _refuse_unserved(given)
     if "SAMLMetadataDocument" in given:
         request.put(replace(provider, metadata=_metadata(given["SAMLMetadataDocument"])))
     return {"SAMLProviderArn": given["SAMLProviderArn"]}

@@ -19,19 +19,65 @@ from podrole.account.iam.request import IAMRequest, Output, new_tags
 _SERVICE = re.compile(r"(?:[a-z0-9-]+\.)+amazonaws\.com(?:\.cn)?")
 _LINKED_PATH = "/aws-service-role/"
 _RESERVED_PATHS = (_LINKED_PATH, "/aws-reserved/")
+_TASK = re.compile(rf"task{_LINKED_PATH}[a-z0-9.-]+/[\w+=,.@-]+/AROA[A-Z2-7]{{17}}")
 _LINKED_NAMES = {
+    "access-analyzer": "AccessAnalyzer",
     "application-autoscaling": "ApplicationAutoScaling",
     "autoscaling": "AutoScaling",
+    "backup": "Backup",
+    "batch": "Batch",
+    "cloudtrail": "CloudTrail",
+    "config": "Config",
+    "dax": "DAX",
     "ecs": "ECS",
     "eks": "AmazonEKS",
+    "eks-fargate": "AmazonEKSForFargate",
+    "eks-nodegroup": "AmazonEKSNodegroup",
+    "elasticache": "ElastiCache",
     "elasticbeanstalk": "ElasticBeanstalk",
     "elasticloadbalancing": "ElasticLoadBalancing",
+    "es": "AmazonElasticsearchService",
+    "globalaccelerator": "GlobalAccelerator",
+    "guardduty": "AmazonGuardDuty",
+    "inspector2": "AmazonInspector2",
+    "kafka": "Kafka",
+    "macie": "AmazonMacie",
+    "opensearchservice": "AmazonOpenSearchService",
+    "ops.apigateway": "APIGateway",
+    "organizations": "Organizations",
     "rds": "RDS",
+    "redshift": "Redshift",
+    "replication.dynamodb": "DynamoDBReplication",
+    "replicator.lambda": "LambdaReplicator",
+    "securityhub": "SecurityHub",
     "spot": "EC2Spot",
     "spotfleet": "EC2SpotFleet",
+    "ssm": "AmazonSSM",
+    "sso": "SSO",
+    "support": "Support",
+    "transitgateway": "VPCTransitGateway",
+    "trustedadvisor": "TrustedAdvisor",
 }
-"""How AWS writes a service in the name of its role
-(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html)."""
+_SCALED_NAMES = {
+    "appstream": "AppStreamFleet",
+    "cassandra": "CassandraTable",
+    "comprehend": "ComprehendEndpoint",
+    "custom-resource": "CustomResource",
+    "dynamodb": "DynamoDBTable",
+    "ec2": "EC2SpotFleetRequest",
+    "ecs": "ECSService",
+    "elasticache": "ElastiCacheRG",
+    "kafka": "KafkaCluster",
+    "lambda": "LambdaConcurrency",
+    "neptune": "NeptuneCluster",
+    "rds": "RDSCluster",
+    "sagemaker": "SageMakerEndpoint",
+    "workspaces": "WorkSpacesPool",
+}
+"""How AWS writes a service in the name of its role, and what Application Auto Scaling adds for each that it scales
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_aws-services-that-work-with-iam.html and the pages of the
+services, https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-service-linked-roles.html).
+Another service is written as in its principal."""
 
 
 def create_role(request: IAMRequest) -> Output:
@@ -42,6 +88,7 @@ def create_role(request: IAMRequest) -> Output:
     if path.startswith(_RESERVED_PATHS):
         raise AccountError("AccessDenied", 403, f"Roles with the path {path} can be created only by AWS services.")
     request.require_new_name(RoleRecord, name, f"Role with name {name} already exists.")
+    request.require_room(RoleRecord)
     text, ids = trust_document(request, given["AssumeRolePolicyDocument"])
     role = RoleRecord(
         id=request.new_id("AROA"),
@@ -74,21 +121,26 @@ def list_roles(request: IAMRequest) -> Output:
 
 
 def update_role(request: IAMRequest) -> Output:
-    """UpdateRole: what the request leaves out becomes the default again."""
-    role, given = changeable_role(request), request.input
-    request.put(
-        replace(
-            role,
-            description=given.get("Description", role.description),
-            max_session_seconds=given.get("MaxSessionDuration", 3_600),
-        )
-    )
+    """UpdateRole: a session duration that the request leaves out becomes the default of one hour again.
+
+    Of a service-linked role the description alone can be changed.
+    """
+    given = request.input
+    role = changeable_role(request) if "MaxSessionDuration" in given else _describable_role(request)
+    seconds = role.max_session_seconds if role.service is not None else given.get("MaxSessionDuration", 3_600)
+    description = given.get("Description", role.description)
+    request.put(replace(role, description=description, max_session_seconds=seconds))
     return {}
+
+
+def _describable_role(request: IAMRequest) -> RoleRecord:
+    role = request.role()
+    return role if role.service is not None else changeable_role(request)
 
 
 def update_role_description(request: IAMRequest) -> Output:
     """UpdateRoleDescription; it is what a service-linked role allows too."""
-    role = replace(request.role(), description=request.input["Description"])
+    role = replace(_describable_role(request), description=request.input["Description"])
     request.put(role)
     return {"Role": shown.role(role, request.state)}
 
@@ -104,7 +156,7 @@ def update_assume_role_policy(request: IAMRequest) -> Output:
 def delete_role(request: IAMRequest) -> Output:
     """DeleteRole."""
     role = changeable_role(request)
-    if any(profile.role_id == role.id for profile in request.state.records(InstanceProfileRecord)):
+    if request.state.profiles_of(role):
         raise delete_conflict("Cannot delete entity, must remove roles from instance profile first.")
     if role.attached:
         raise delete_conflict("Cannot delete entity, must detach all policies first.")
@@ -142,10 +194,8 @@ def create_service_linked_role(request: IAMRequest) -> Output:
     if not _SERVICE.fullmatch(service):
         raise invalid_input(f"Service name {service} is not valid.")
     name = f"AWSServiceRoleFor{_linked_name(service)}" + (f"_{suffix}" if suffix else "")
-    message = f"Service role name {name} has been taken in this account, please try a different suffix."
-    present = request.state.named_like(RoleRecord, name)
-    if present is not None:
-        raise invalid_input(message)
+    if request.state.named_like(RoleRecord, name) is not None:
+        raise invalid_input(f"Service role name {name} has been taken in this account, please try a different suffix.")
     statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
     role = RoleRecord(
         id=request.new_id("AROA"),
@@ -161,11 +211,11 @@ def create_service_linked_role(request: IAMRequest) -> Output:
 
 
 def _linked_name(service: str) -> str:
-    first, *rest = service.removesuffix(".cn").removesuffix(".amazonaws.com").split(".")
-    if not rest:
-        return _LINKED_NAMES.get(first, first)
-    camel = "".join(part.capitalize() for part in first.split("-"))
-    return f"{_LINKED_NAMES.get(rest[-1], rest[-1])}_{camel}"
+    name = service.removesuffix(".cn").removesuffix(".amazonaws.com")
+    scaled, dot, scaler = name.partition(".")
+    if dot and scaler == "application-autoscaling":
+        return f"{_LINKED_NAMES[scaler]}_{_SCALED_NAMES.get(scaled, scaled)}"
+    return _LINKED_NAMES.get(name, name)
 
 
 def delete_service_linked_role(request: IAMRequest) -> Output:
@@ -181,7 +231,7 @@ def get_service_linked_role_deletion_status(request: IAMRequest) -> Output:
     """GetServiceLinkedRoleDeletionStatus."""
     task = request.input["DeletionTaskId"]
     role_id = task.rpartition("/")[2]
-    if not task.startswith(f"task{_LINKED_PATH}"):
+    if not _TASK.fullmatch(task):
         raise AccountError("NoSuchEntity", 404, f"The deletion task {task} cannot be found.")
     return {"Status": "FAILED" if request.state.get(RoleRecord, role_id) is not None else "SUCCEEDED"}
 
@@ -191,6 +241,7 @@ def create_instance_profile(request: IAMRequest) -> Output:
     given = request.input
     name = given["InstanceProfileName"]
     request.require_new_name(InstanceProfileRecord, name, f"Instance Profile {name} already exists.")
+    request.require_room(InstanceProfileRecord)
     profile = InstanceProfileRecord(
         id=request.new_id("AIPA"),
         name=name,
@@ -221,8 +272,7 @@ def list_instance_profiles(request: IAMRequest) -> Output:
 
 def list_instance_profiles_for_role(request: IAMRequest) -> Output:
     """ListInstanceProfilesForRole."""
-    role = request.role()
-    return _profiles(request, [one for one in request.state.records(InstanceProfileRecord) if one.role_id == role.id])
+    return _profiles(request, request.state.profiles_of(request.role()))
 
 
 def _profiles(request: IAMRequest, profiles: list[InstanceProfileRecord]) -> Output:
@@ -245,7 +295,7 @@ def delete_instance_profile(request: IAMRequest) -> Output:
 
 def add_role_to_instance_profile(request: IAMRequest) -> Output:
     """AddRoleToInstanceProfile: a profile holds one role."""
-    profile, role = find_instance_profile(request), request.role()
+    profile, role = find_instance_profile(request), changeable_role(request)
     if profile.role_id is not None:
         raise limit_exceeded("InstanceSessionsPerInstanceProfile", 1)
     request.put(replace(profile, role_id=role.id))

@@ -27,6 +27,7 @@ def create_user(request: IAMRequest) -> Output:
     given = request.input
     name = given["UserName"]
     request.require_new_name(UserRecord, name, f"User with name {name} already exists.")
+    request.require_room(UserRecord)
     user = UserRecord(
         id=request.new_id("AIDA"),
         name=name,
@@ -97,6 +98,7 @@ def create_group(request: IAMRequest) -> Output:
     given = request.input
     name = given["GroupName"]
     request.require_new_name(GroupRecord, name, f"Group with name {name} already exists.")
+    request.require_room(GroupRecord)
     group = GroupRecord(id=request.new_id("AGPA"), name=name, path=given.get("Path", "/"), created_at=request.now)
     request.put(group)
     return {"Group": shown.group(group, request.state)}
