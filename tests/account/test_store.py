@@ -62,7 +62,7 @@ async def fill(accounts: Accounts) -> None:
     await accounts.iam("CreateGroup", GroupName="staff")
     await accounts.iam("AddUserToGroup", UserName="ann", GroupName="staff")
     await accounts.iam("CreateAccessKey", UserName="ann")
-    await accounts.iam("CreateLoginProfile", UserName="ann", Password="correct horse battery")
+    await accounts.iam("CreateLoginProfile", UserName="ann", Password="correct Horse battery 1")
     await accounts.iam("CreateVirtualMFADevice", VirtualMFADeviceName="phone")
     await accounts.iam("CreateRole", RoleName="reader", AssumeRolePolicyDocument=TRUST)
     await accounts.iam("PutRolePolicy", RoleName="reader", PolicyName="inline", PolicyDocument=POLICY)
