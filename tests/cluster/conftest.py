@@ -131,6 +131,12 @@ def eventually_fixture() -> Any:
 
 
 @pytest.fixture
+def make_client() -> Any:
+    """Return what makes a client of a cluster."""
+    return Client
+
+
+@pytest.fixture
 def time() -> TurnedTime:
     return TurnedTime()
 

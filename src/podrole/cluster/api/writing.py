@@ -142,6 +142,11 @@ class Writes:
         self._complete(call, obj)
         return _create(call, obj)
 
+    def first_change(self, call: Call, obj: Object, live: Object) -> Update:
+        """Return the write of a change that the server itself makes before it is served: there is no admission."""
+        track_update(live, obj, self._writer(call))
+        return Update(call.resource, ordered(obj), live)
+
     def _check_namespace(self, call: Call, metadata: Object) -> None:
         if not call.resource.namespaced:
             metadata.pop("namespace", None)

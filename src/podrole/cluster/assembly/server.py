@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -35,12 +35,13 @@ from podrole.cluster.assembly.services import ServiceEndpoints
 from podrole.cluster.authorization.authorizer import Authorizer
 from podrole.cluster.authorization.bootstrap import cluster_role_bindings, cluster_roles
 from podrole.cluster.authorization.escalation import Escalation
-from podrole.cluster.authorization.roles import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, Roles
+from podrole.cluster.authorization.reconciliation import reconciled
+from podrole.cluster.authorization.roles import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, GROUP, Roles
 from podrole.cluster.core.calls import Call
 from podrole.cluster.core.client import ClusterClient
 from podrole.cluster.core.errors import internal
 from podrole.cluster.core.node_api import NodeApi
-from podrole.cluster.core.store import Store
+from podrole.cluster.core.store import Store, Write
 from podrole.cluster.core.users import MASTERS, User
 from podrole.cluster.http.app import ApiApp, PostHandler
 from podrole.cluster.http.handlers import Handlers
@@ -106,7 +107,8 @@ class Cluster:
         ``keys``: the first signs tokens, all verify them.
         ``authority_pem``: the certificate that clients trust.
         ``administrator_token``: None for a new one.
-        ``store``: where the objects are; None for a new one in memory. What it holds stays.
+        ``store``: where the objects are; None for a new one in memory. What it holds stays; the default roles and
+        bindings in it are brought up to date.
         ``token_authenticators``: asked, in order, for the user of a token that is neither the administrator's nor a
         service account's.
         ``resolve_service``: where a webhook's service listens; None for the ready pods that it selects.
@@ -132,7 +134,7 @@ class Cluster:
         self._issuer = IssuerDocuments(settings.issuer, lambda: self.tokens.keys)
         checks = {"ping": lambda: True, "shutdown": lambda: self._up}
         self._api = ApiApp(authenticator, authorizer, self._handlers, Paths(self._issuer, checks))
-        self._create_first_objects()
+        self.store.seed(self._first_writes())
 
     def _make_verbs(
         self,
@@ -175,15 +177,20 @@ class Cluster:
             admission=admission,
         )
 
-    def _create_first_objects(self) -> None:
+    def _first_writes(self) -> Iterator[Write]:
+        """Yield the writes of the first objects; of a store with content, what it lacks of them."""
         objects = [(BY_NAME["namespaces"], {"metadata": {"name": name}}) for name in NAMESPACES]
         objects.extend((CLUSTER_ROLES, role) for role in cluster_roles())
         objects.extend((CLUSTER_ROLE_BINDINGS, binding) for binding in cluster_role_bindings())
-        calls = [
-            (Call(resource, "", _SYSTEM, "kube-apiserver", body["metadata"]["name"]), body)
-            for resource, body in objects
-        ]
-        self.store.seed(self.verbs.writes.first_object(call, decode_body(call, body, [], str)) for call, body in calls)
+        writes = self.verbs.writes
+        for resource, body in objects:
+            name = body["metadata"]["name"]
+            call = Call(resource, "", _SYSTEM, "kube-apiserver", name)
+            live = self.store.get(resource, "", name)
+            if live is None:
+                yield writes.first_object(call, decode_body(call, body, [], str))
+            elif resource.group == GROUP and (changed := reconciled(live, body)) is not None:
+                yield writes.first_change(call, changed, live)
 
     @property
     def api(self) -> ApiApp:

@@ -18,7 +18,8 @@ Object = dict[str, Any]
 AGGREGATION_CONTROLLER = "clusterrole-aggregation-controller"
 
 _LABELS = {"kubernetes.io/bootstrapping": "rbac-defaults"}
-_ANNOTATIONS = {"rbac.authorization.kubernetes.io/autoupdate": "true"}
+AUTOUPDATE = "rbac.authorization.kubernetes.io/autoupdate"
+_ANNOTATIONS = {AUTOUPDATE: "true"}
 _READ = "get list watch"
 _WRITE = "create delete deletecollection patch update"
 _ALL = "create delete deletecollection get list patch update watch"

@@ -116,12 +116,15 @@ class Store(Protocol):
         """Make a write, and return the object with the resourceVersion that it was given.
 
         The write and its notification are one step: no other write comes between the comparison with ``before`` and
-        the change. Raises ObjectChanged, and then nothing has been written.
+        the change. Raises ObjectChanged, or StatusError if the write cannot be kept; then nothing has been written.
         """
         ...
 
-    def seed(self, objects: Iterable[Create]) -> None:
-        """Store the first objects of an empty store, before anybody reads or watches it."""
+    def seed(self, writes: Iterable[Write]) -> None:
+        """Make the first writes, before anybody reads or watches the store; they are seen at once.
+
+        Raises ObjectChanged.
+        """
         ...
 
     def watch(self, resource: Resource, select: Select, *, after: int | None, limit: int | None) -> Watcher:

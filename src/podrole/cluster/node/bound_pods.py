@@ -13,6 +13,7 @@ from podrole.cluster.core.errors import StatusError, shown
 from podrole.cluster.core.pods import is_finished
 from podrole.cluster.core.timing import retry_delay
 from podrole.cluster.node.context import NodeContext
+from podrole.cluster.node.pods.deletion import remove_from_api
 from podrole.cluster.node.pods.pod import Pod
 from podrole.cluster.node.pods.simulated import SimulatedPod
 from podrole.cluster.node.scheduling.binding import Binder
@@ -79,7 +80,10 @@ class BoundPods:
             self._failed.pop(uid, None)
 
     async def end(self, grace_seconds: float) -> None:
-        """End all pods: asked first, killed after so many seconds of real time (a node's own clock may stand still)."""
+        """End all pods: asked first, killed after so many seconds of real time (a node's own clock may stand still).
+
+        The API goes on to show them as they were, so that the next start finds what is to run again.
+        """
         now = self._context.time.now()
         await self._end(now + grace_seconds, wait_seconds=grace_seconds)
         await self._end(self._context.time.now(), wait_seconds=KILL_SECONDS)
@@ -95,7 +99,10 @@ class BoundPods:
             return
         if (known := self._pods.get(uid)) is not None:
             known.update(pod)
-        elif not is_finished(pod):
+        elif is_finished(pod):
+            if pod["metadata"].get("deletionTimestamp"):  # it ended, and the node stopped before it was removed
+                self._tasks.run(f"the removal of pod {uid}", remove_from_api(self._context, pod))
+        else:
             self._begin(uid, SimulatedPod(self._context, pod) if is_simulated(pod) else Pod(self._context, pod))
 
     async def _see_again(self, uid: str, delay: float) -> None:
@@ -141,7 +148,7 @@ class BoundPods:
 
     async def _end(self, kill_at: float, *, wait_seconds: float) -> None:
         for pod in self._pods.values():
-            pod.end(kill_at)
+            pod.leave(kill_at)
         waiting = [asyncio.create_task(pod.stopped.wait()) for pod in self._pods.values()]
         if waiting:
             _, late = await asyncio.wait(waiting, timeout=wait_seconds)

@@ -16,6 +16,7 @@ from podrole.cluster.core.client import ClusterClient, Object
 from podrole.cluster.core.errors import StatusError, bad_request
 from podrole.cluster.core.event_recorder import EventRecorder
 from podrole.cluster.core.node_api import LogOptions, StreamOptions, StreamSession
+from podrole.cluster.core.pods import is_finished
 from podrole.cluster.core.timing import SystemTime, Time
 from podrole.cluster.node.bound_pods import BoundPods
 from podrole.cluster.node.containers.container import Container
@@ -132,6 +133,8 @@ class Node:
         found = self._container(pod, container)
         state = found.state if found else Waiting("ContainerCreating")
         log = found.log(previous=options.previous) if found else None
+        if log is None and is_finished(pod):
+            raise bad_request(f'the log of container "{container}" in pod "{name}" was removed when the node stopped')
         if options.previous and log is None:
             raise bad_request(f'previous terminated container "{container}" in pod "{name}" not found')
         if log is None:

@@ -61,9 +61,9 @@ class MemoryStore:
     async def commit(self, write: Write) -> Object:
         return self._commit(write)
 
-    def seed(self, objects: Iterable[Create]) -> None:
-        for create in objects:
-            self._commit(create)
+    def seed(self, writes: Iterable[Write]) -> None:
+        for write in writes:
+            self._commit(write)
 
     def _commit(self, write: Write) -> Object:
         self._compare(write)

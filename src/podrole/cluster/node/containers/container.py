@@ -14,6 +14,7 @@ from typing import Any
 from podrole.cluster.core.timing import Deadline, first
 from podrole.cluster.node.containers.backoff import Backoff
 from podrole.cluster.node.containers.creation import Creation
+from podrole.cluster.node.containers.earlier import Earlier
 from podrole.cluster.node.containers.handlers import Handlers
 from podrole.cluster.node.containers.logs import ContainerLog
 from podrole.cluster.node.containers.probing import Probing
@@ -43,6 +44,7 @@ class Container:
         spec: dict[str, Any],
         kind: Kind,
         changed: Callable[[], None],
+        earlier: Earlier,
     ) -> None:
         self.name: str = spec["name"]
         self.kind: Kind = kind
@@ -50,7 +52,8 @@ class Container:
         """The present run, or the last one."""
         self._context = context
         self._pod = pod
-        self._report = ContainerReport(pod, spec, kind, context.recorder, changed)
+        self._report = ContainerReport(pod, spec, kind, context.recorder, changed, earlier)
+        self._starts = earlier.state is None
         self._creation = Creation(context, pod, self._report, self._pause)
         self._stopping = asyncio.Event()
         self._deadline: Deadline | None = None
@@ -90,9 +93,12 @@ class Container:
         return self._report.view()
 
     async def run(self) -> None:
-        """Run until the container has ended and is not restarted, or was stopped."""
+        """Run until the container has ended and is not restarted, or was stopped.
+
+        Nothing is run of a container that ended for good before the node was restarted.
+        """
         backoff = Backoff()
-        while not self._stopping.is_set():
+        while self._starts and not self._stopping.is_set():
             ended = await self._attempt()
             if ended is None or self._stopping.is_set() or not should_restart(self.policy, ended.exit_code):
                 return

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from podrole.cluster.core.client import Object
 from podrole.cluster.core.event_recorder import EventRecorder, EventType
+from podrole.cluster.node.containers.earlier import Earlier
 from podrole.cluster.node.containers.states import ContainerView, Kind, State, Terminated, Waiting
 from podrole.cluster.node.content.volumes_on_disk import PodVolumes
 from podrole.cluster.node.runtime import Sandbox
@@ -38,18 +39,19 @@ class ContainerReport:
         kind: Kind,
         recorder: EventRecorder,
         changed: Callable[[], None],
+        earlier: Earlier,
     ) -> None:
         self.name: str = spec["name"]
         self.spec = spec
         self.kind: Kind = kind
         has_init = bool(pod.with_address()["spec"].get("initContainers"))
-        self.state: State = Waiting("PodInitializing" if has_init else "ContainerCreating")
-        self.last: Terminated | None = None
-        self.restarts = 0
+        self.state: State = earlier.state or Waiting("PodInitializing" if has_init else "ContainerCreating")
+        self.last: Terminated | None = earlier.last
+        self.restarts = earlier.restarts
         self.ready = False
         self.started = False
-        self.image_id = ""
-        self.container_id = ""
+        self.image_id = earlier.image_id
+        self.container_id = earlier.container_id
         self._pod = pod
         self._recorder = recorder
         self._changed = changed

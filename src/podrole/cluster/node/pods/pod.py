@@ -17,6 +17,7 @@ from podrole.cluster.core.errors import shown
 from podrole.cluster.core.event_recorder import EventType
 from podrole.cluster.core.timing import Deadline, first
 from podrole.cluster.node.containers.container import Container
+from podrole.cluster.node.containers.earlier import earlier_pod
 from podrole.cluster.node.containers.handlers import grace_seconds
 from podrole.cluster.node.containers.states import Kind, Terminated
 from podrole.cluster.node.content.volumes_on_disk import PodVolumes, VolumeProblem
@@ -24,7 +25,7 @@ from podrole.cluster.node.context import NodeContext
 from podrole.cluster.node.directories import remove_tree
 from podrole.cluster.node.errors import NodeError, SandboxProblem
 from podrole.cluster.node.pods.deletion import remove_from_api
-from podrole.cluster.node.pods.status import Ended
+from podrole.cluster.node.pods.status import Ended, ended_by_restart
 from podrole.cluster.node.pods.status_writer import StatusWriter, conditions_of_others
 from podrole.cluster.node.runtime import Sandbox
 
@@ -57,6 +58,7 @@ class Pod:
         """Set once nothing of the pod runs any more and nothing of it is on disk but its logs."""
         self._status = StatusWriter(context, pod, lambda: [container.view() for container in self.containers])
         self._tasks = BackgroundTasks(f"the pod {pod['metadata']['namespace']}/{pod['metadata']['name']}")
+        self._earlier = earlier_pod(pod, now=context.time.now())
         self.containers = self._make_containers()
 
     @property
@@ -100,13 +102,22 @@ class Pod:
         else:
             self._ending.bring_forward(moment)
 
+    def leave(self, moment: float) -> None:
+        """Stop the containers as ``end`` does, because the node stops: the API is not told that the pod has ended."""
+        self._status.hold()
+        self.end(moment)
+
     async def run(self) -> None:
         """Run the pod to its end. A failure ends the pod and nothing else; no process of the pod is left."""
         try:
             self._tasks.run_forever("the writing of its status", self._status.run())
             self._tasks.run("its deadline", self._watch_deadline())
-            make_private_directory(self._directory)
-            await self._run_to_end()
+            if self._earlier.runs:
+                make_private_directory(self._directory)
+                await self._run_to_end()
+            else:
+                views = [container.view() for container in self.containers]
+                self._status.ended = ended_by_restart(self.object["spec"]["restartPolicy"], views)
             await self._status.write_last()
         except Exception as problem:  # noqa: BLE001 - a fault in one pod is that pod's: a full disk, a bug
             await self._fail(problem)
@@ -150,6 +161,8 @@ class Pod:
                 await self._sandbox.remove()
 
     async def _life(self) -> None:
+        if self._earlier.began:
+            self._record("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
         self._status.changed()
         if not await self._set_up():
             return
@@ -260,7 +273,10 @@ class Pod:
             for each in spec.get("initContainers") or ()
         ]
         kinds += [(each, "main") for each in spec["containers"]]
-        return [Container(self._context, self, each, kind, self._status.changed) for each, kind in kinds]
+        return [
+            Container(self._context, self, each, kind, self._status.changed, self._earlier.of(each["name"]))
+            for each, kind in kinds
+        ]
 
     def _record(self, type_: EventType, reason: str, message: str) -> None:
         self._context.recorder.record(self.object, type_, reason, message)

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from podrole.cluster.core.client import Object
 from podrole.cluster.node.containers.container import Container
-from podrole.cluster.node.containers.states import ContainerView, Kind, Running, Terminated
+from podrole.cluster.node.containers.earlier import earlier_pod
+from podrole.cluster.node.containers.states import ContainerView, Kind, Running, State, Terminated
 from podrole.cluster.node.context import NodeContext
 from podrole.cluster.node.pods.deletion import remove_from_api
+from podrole.cluster.node.pods.status import ended_by_restart
 from podrole.cluster.node.pods.status_writer import STATUS_RETRY_SECONDS, StatusWriter
 
 
@@ -22,6 +24,8 @@ class SimulatedPod:
         self._context = context
         self._status = StatusWriter(context, pod, self._views)
         self._status.address = context.settings.address
+        self._began = context.time.now()
+        self._earlier = earlier_pod(pod, now=self._began)
         self.stopped = asyncio.Event()
         self._deletion_wanted = asyncio.Event()
 
@@ -39,27 +43,41 @@ class SimulatedPod:
     def end(self, moment: float) -> None:
         """Do nothing: nothing runs, so nothing needs to end."""
 
+    def leave(self, moment: float) -> None:
+        """Do nothing: nothing runs, and the API goes on to show what it shows."""
+
     def forget(self) -> None:
         """Do nothing: nothing is kept."""
 
     async def run(self) -> None:
         """Report that the pod runs, until it is deleted."""
         self.stopped.set()
+        if not self._earlier.runs:
+            self._status.ended = ended_by_restart(self.object["spec"]["restartPolicy"], self._views())
         while not await self._status.write():  # noqa: ASYNC110 - the API gives no sign of when it will do
             await asyncio.sleep(STATUS_RETRY_SECONDS)
         await self._deletion_wanted.wait()
         await remove_from_api(self._context, self.object)
 
     def _views(self) -> list[ContainerView]:
-        spec, began = self.object["spec"], self._status.started_at
+        spec = self.object["spec"]
         views = []
         for container in spec.get("initContainers") or ():
-            sidecar = container.get("restartPolicy") == "Always"
-            kind: Kind = "sidecar" if sidecar else "init"
-            state = Running(began) if sidecar else Terminated(0, "Completed", began, began, "")
-            views.append(ContainerView(container["name"], container["image"], kind, state, ready=True, started=sidecar))
-        views += [
-            ContainerView(each["name"], each["image"], "main", Running(began), ready=True, started=True)
-            for each in spec["containers"]
-        ]
-        return views
+            if container.get("restartPolicy") == "Always":
+                views.append(self._view(container, "sidecar", Running(self._began)))
+            else:
+                views.append(self._view(container, "init", Terminated(0, "Completed", self._began, self._began, "")))
+        return [*views, *(self._view(each, "main", Running(self._began)) for each in spec["containers"])]
+
+    def _view(self, container: Object, kind: Kind, state: State) -> ContainerView:
+        earlier = self._earlier.of(container["name"])
+        return ContainerView(
+            container["name"],
+            container["image"],
+            kind,
+            earlier.state or state,
+            last=earlier.last,
+            restarts=earlier.restarts,
+            ready=earlier.state is None or kind == "init",
+            started=earlier.state is None and kind != "init",
+        )

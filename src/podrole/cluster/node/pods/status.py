@@ -19,10 +19,20 @@ OWN_CONDITIONS = ("PodReadyToStartContainers", "Initialized", "Ready", "Containe
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Why the node ended the whole pod: ``DeadlineExceeded``."""
+    """Why the node ended the whole pod: ``DeadlineExceeded``, ``Terminated``."""
 
     reason: str
     message: str
+
+
+def ended_by_restart(policy: str, containers: Sequence[ContainerView]) -> Ended | None:
+    """Return why a pod that the node's restart ended has failed; None if all that counts had succeeded before.
+
+    The reason is the one that a kubelet gives when its node shuts down.
+    """
+    if phase_of(policy, containers) == "Succeeded":
+        return None
+    return Ended("Terminated", f"The node was restarted while the pod ran, and its restartPolicy is {policy}.")
 
 
 def phase_of(policy: str, containers: Sequence[ContainerView]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from podrole.cluster.core.client import Object
 from podrole.cluster.core.errors import StatusError
+from podrole.cluster.node.containers.earlier import started_at
 from podrole.cluster.node.containers.states import ContainerView
 from podrole.cluster.node.context import NodeContext
 from podrole.cluster.node.pods.status import OWN_CONDITIONS, Ended, status_of
@@ -23,7 +24,7 @@ class StatusWriter:
 
     def __init__(self, context: NodeContext, pod: Object, views: Callable[[], Sequence[ContainerView]]) -> None:
         self.object = pod
-        self.started_at = context.time.now()
+        self.started_at = started_at(pod, now=context.time.now())
         self.ended: Ended | None = None
         """Why the node ended the whole pod."""
         self.address: str | None = None
@@ -33,10 +34,15 @@ class StatusWriter:
         self._dirty = asyncio.Event()
         self._writing = asyncio.Lock()
         self._written: Object | None = None
+        self._held = False
 
     def changed(self) -> None:
         """Write the status soon."""
         self._dirty.set()
+
+    def hold(self) -> None:
+        """Leave the status in the API as it is from now on."""
+        self._held = True
 
     async def run(self) -> None:
         """Write the status after each change, until cancelled."""
@@ -57,6 +63,8 @@ class StatusWriter:
     async def write(self) -> bool:
         """Write the status if it differs from the last one; False if that should be tried again."""
         async with self._writing:
+            if self._held:
+                return True
             status = status_of(
                 self._with_own_conditions(),
                 self._views(),

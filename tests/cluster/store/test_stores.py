@@ -1,13 +1,17 @@
-"""The write path of the store in memory, and its watches."""
+"""The write path of both stores, in memory and durable, and their watches."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from podrole.base.journal import Journal
 from podrole.cluster.core.store import Change, Create, Delete, ObjectChanged, RevisionTooOld, Store, Update
 from podrole.cluster.kinds.registry import BY_NAME
+from podrole.cluster.store.durable import DurableStore
 from podrole.cluster.store.memory import MemoryStore
 
 SECRETS, NAMESPACES = BY_NAME["secrets"], BY_NAME["namespaces"]
@@ -17,9 +21,14 @@ def secret(name: str = "s", **more: Any) -> dict[str, Any]:
     return {"metadata": {"name": name, "namespace": "demo"}, **more}
 
 
-@pytest.fixture
-def store() -> Store:
-    return MemoryStore(history=3)
+@pytest.fixture(params=["memory", "durable"])
+async def store(request: Any, tmp_path: Path) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield MemoryStore(history=3)
+        return
+    journal = Journal(tmp_path / "state.db")
+    yield DurableStore(journal, history=3)
+    journal.close()
 
 
 def everything(change: Change) -> Any:
