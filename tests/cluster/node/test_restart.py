@@ -117,16 +117,24 @@ async def node(cluster: Any, time: Any, tmp_path: Path) -> AsyncIterator[Node]:
         yield node
 
 
-def restarted(status: str = "containerStatuses", index: int = 0) -> Callable[[Any], bool]:
-    return lambda pod: "running" in pod["status"][status][index]["state"]
+def runs_again(pod: Any) -> bool:
+    (status,) = pod["status"]["containerStatuses"]
+    return "running" in status["state"] and status["restartCount"] == 1
 
 
 async def test_a_cluster_goes_on_after_a_restart(
-    before: Any, cluster: Any, node: Node, time: Any, eventually: Any, state_of: Any
+    before: Any, cluster: Any, node: Node, time: Any, eventually: Any, state_of: Any, tmp_path: Path
 ) -> None:
+    await check_pods(before, cluster, state_of)
+    await check_workloads(before, cluster, time, eventually)
+    await check_credentials(before, cluster, tmp_path)
+    await check_leftovers(before, cluster, node, tmp_path)
+
+
+async def check_pods(before: Any, cluster: Any, state_of: Any) -> None:
     assert cluster.server.store.revision >= before["revision"]
     for name in ("always", "on-failure", "simulated", "with-init"):
-        pod = await cluster.until("pods", "default", name, restarted())
+        pod = await cluster.until("pods", "default", name, runs_again)
         assert pod["metadata"]["uid"] == before["pods"][name]["metadata"]["uid"]
         kind, _, status = state_of(pod)
         assert (name, kind, status["restartCount"]) == (name, "running", 1)
@@ -151,11 +159,9 @@ async def test_a_cluster_goes_on_after_a_restart(
     await cluster.until_gone("pods", "default", "terminating")
 
 
-async def test_workloads_go_on_after_a_restart(
-    before: Any, cluster: Any, node: Node, time: Any, eventually: Any
-) -> None:
+async def check_workloads(before: Any, cluster: Any, time: Any, eventually: Any) -> None:
     (web,) = [name for name in before["pods"] if name.startswith("web-")]
-    await cluster.until("pods", "default", web, restarted())
+    await cluster.until("pods", "default", web, runs_again)
     await cluster.until("deployments.apps", "default", "web", lambda one: one["status"].get("availableReplicas") == 1)
     assert [pod["metadata"]["name"] for pod in await cluster.list("pods", label_selector="app=web")] == [web]
 
@@ -167,12 +173,10 @@ async def test_workloads_go_on_after_a_restart(
     assert (again["status"]["failed"], again["status"]["active"]) == (1, 1)
 
 
-async def test_credentials_are_valid_or_renewed_after_a_restart(
-    before: Any, cluster: Any, node: Node, tmp_path: Path
-) -> None:
+async def check_credentials(before: Any, cluster: Any, tmp_path: Path) -> None:
     user = cluster.server.tokens.authenticate(before["token"], [ISSUER]).user
     assert user.name == "system:serviceaccount:default:default"
-    pod = await cluster.until("pods", "default", "always", restarted())
+    pod = await cluster.until("pods", "default", "always", runs_again)
     (volume,) = pod["spec"]["volumes"]
     directory = tmp_path / "node" / "pods" / pod["metadata"]["uid"] / "volumes" / volume["name"]
     token = await asyncio.to_thread((directory / "token").read_text)
@@ -180,9 +184,7 @@ async def test_credentials_are_valid_or_renewed_after_a_restart(
     assert bound["authentication.kubernetes.io/pod-uid"] == (pod["metadata"]["uid"],)
 
 
-async def test_nothing_of_the_earlier_run_is_left(before: Any, cluster: Any, node: Node, tmp_path: Path) -> None:
-    for name in ("always", "on-failure", "with-init"):
-        await cluster.until("pods", "default", name, restarted())
+async def check_leftovers(before: Any, cluster: Any, node: Node, tmp_path: Path) -> None:
     uids = {pod["metadata"]["uid"] for pod in await cluster.list("pods", "default")}
     left = await asyncio.to_thread(lambda: {folder.name for folder in (tmp_path / "node" / "pods").iterdir()})
     assert left <= uids

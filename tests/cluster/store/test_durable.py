@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from podrole.base.journal import Journal
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.store import Change, Create, Delete, ObjectChanged, RevisionTooOld, Update
 from podrole.cluster.kinds.registry import BY_NAME
@@ -76,7 +77,7 @@ async def test_a_refused_write_changes_nothing_and_the_next_one_continues(open_j
     watcher = store.watch(SECRETS, everything, after=None, limit=None)
     journal.failures = 1
     refusal = await refusal_of(store.commit(Update(SECRETS, secret(data={"a": "YQ=="}), first)))
-    assert (refusal.code, refusal.reason) == (500, "InternalError")
+    assert (refusal.http_status, refusal.reason) == (500, "InternalError")
     assert "No space left on device" in refusal.what
     assert store.get(SECRETS, "demo", "s") is first
     assert store.revision == 1
@@ -90,7 +91,10 @@ async def test_all_writes_under_way_are_refused_together(open_journal: Callable[
     journal = open_journal()
     store = DurableStore(journal)
     journal.failures = 1
-    writes = [store.commit(Create(SECRETS, secret(f"s{number % 5}"))) for number in range(10)]
+    journal.goes.clear()
+    writes = [asyncio.create_task(store.commit(Create(SECRETS, secret(f"s{number % 5}")))) for number in range(10)]
+    await asyncio.sleep(0)
+    journal.goes.set()
     outcomes = await asyncio.gather(*writes, return_exceptions=True)
     # The first five were under way; the others waited for them, and are made after they were refused.
     assert [isinstance(outcome, StatusError) for outcome in outcomes] == [True] * 5 + [False] * 5
@@ -180,9 +184,13 @@ async def test_first_objects_that_the_disk_refused_are_written_with_the_next_wri
 ) -> None:
     journal = open_journal()
     store = DurableStore(journal)
-    journal.failures = 2
+    journal.failures = 1
+    journal.goes.clear()
     store.seed([Create(SECRETS, secret("a"))])
-    await refusal_of(store.commit(Create(SECRETS, secret("b"))))
+    refused = asyncio.create_task(refusal_of(store.commit(Create(SECRETS, secret("b")))))
+    await asyncio.sleep(0)
+    journal.goes.set()
+    await refused
     changed = await store.commit(Update(SECRETS, secret("a", data={"k": "YQ=="}), store.list(SECRETS)[0]))
     await store.commit(Create(SECRETS, secret("c")))
     again = DurableStore(open_journal())
@@ -190,8 +198,8 @@ async def test_first_objects_that_the_disk_refused_are_written_with_the_next_wri
     assert again.list(SECRETS)[0] == changed
 
 
-async def test_a_closed_journal_refuses_writes(open_journal: Callable[[], Any]) -> None:
-    journal = open_journal()
+async def test_a_closed_journal_refuses_writes(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "state.db")
     store = DurableStore(journal)
     journal.close()
     for _ in range(2):
