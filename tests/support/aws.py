@@ -162,6 +162,8 @@ class LocalAWS:
         if self.endpoint is not None and self.keys is not None:
             self.keys.fetch_limit = TIMEOUT_SECONDS
             await self.store.clear()
+            if self.endpoint.services is not None:
+                await self.endpoint.services.clear()
             await self.endpoint.open_account()
             self.keys.forget()
             self.events.clear()
@@ -337,7 +339,7 @@ def local_aws(signing_key: SigningKey, authority: Authority) -> Iterator[LocalAW
             await asyncio.to_thread(stop.wait)
             if issuer.delay is not None:
                 issuer.delay.set()
-        endpoint.close()
+        await endpoint.close()
 
     def run() -> None:
         try:

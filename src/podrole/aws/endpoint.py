@@ -12,6 +12,7 @@ import importlib.util
 import logging
 import traceback
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podrole.account.directory import AccountDirectory
@@ -75,14 +76,16 @@ class Endpoint:
         events: EventLog,
         clock: Clock,
         services: bool = True,
+        saved_services: Path | None = None,
     ) -> None:
-        """``services`` says whether services other than podrole's own are simulated."""
+        """``services`` says whether services other than podrole's own are simulated, ``saved_services`` where their
+        state is kept; without that file it ends with the process."""
         self._account = account
         self._vault = vault
         self._events = events
         self._clock = clock
         self._store = store
-        self.services = _simulated_services(store) if services else None
+        self.services = _simulated_services(store, clock, saved_services) if services else None
         self.directory = AccountDirectory(store)
         self.facts: Facts = AccountFacts(store)
         self._uses = KeyUses()
@@ -101,16 +104,19 @@ class Endpoint:
         self._ready = asyncio.Event()
 
     async def open_account(self) -> None:
-        """Create the account with its administrator unless it exists, and start the services. Then answer calls."""
+        """Create the account with its administrator unless it exists. Then answer calls, and restore the services.
+
+        Calls to podrole's own operations do not wait until the services have been restored.
+        """
         self.administrator_id = await open_account(self._store, self._account, NODE)
+        self._ready.set()
         if self.services is not None:
             await self.services.open()
-        self._ready.set()
 
-    def close(self) -> None:
-        """End the services."""
+    async def close(self) -> None:
+        """End the services. Their state is saved if it is kept."""
         if self.services is not None:
-            self.services.close()
+            await self.services.close()
 
     def cluster_identity(self, token: str) -> Identity | None:
         """Return the identity that a token of ``aws eks get-token`` proves, None for an invalid token."""
@@ -177,13 +183,13 @@ class Endpoint:
         return await self._server.serve(call, caller)
 
 
-def _simulated_services(store: AccountStore) -> MotoServices | None:
+def _simulated_services(store: AccountStore, clock: Clock, saved: Path | None) -> MotoServices | None:
     """Return the services, None if they are not installed (the extra ``services``)."""
     if importlib.util.find_spec("moto") is None:
         return None
     from podrole.aws.emulator import MotoServices
 
-    return MotoServices(store)
+    return MotoServices(store, clock, saved)
 
 
 def _failure(what: str, problem: Exception) -> AWSError:

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from podrole.account.organizations.state import Levels
@@ -111,6 +112,22 @@ class AuthorizedCall:
     resource: str = ""
     stored: StoredPolicy | None = None
     finish: Callable[[HTTPResponse], HTTPResponse] = lambda answer: answer
+
+
+@dataclass(frozen=True, slots=True)
+class RestoredServices:
+    """What became of the services' state of an earlier run.
+
+    ``services`` are those with their state of ``taken_at`` (epoch seconds; None if there was no earlier state that
+    could be used). ``left_out`` says, for each service that was in use but could not be saved, why. ``refused`` says
+    why the whole state could not be used; its file is ``set_aside``.
+    """
+
+    services: Sequence[str] = ()
+    taken_at: float | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    refused: str | None = None
+    set_aside: Path | None = None
 
 
 Decide = Callable[[Facts], AuthorizedCall | HTTPResponse]

@@ -49,3 +49,17 @@ def write_private(path: Path, content: bytes | str) -> None:
             f"The file {path} cannot be written: {problem.strerror}.",
             next_step="make its directory writable, or choose another one with --dir",
         ) from problem
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file that cannot be used to a new name beside it, and return that name. Raises FileProblem."""
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    try:
+        return path.rename(aside)
+    except OSError as problem:
+        raise FileProblem(
+            f"The file {path} cannot be renamed: {problem.strerror}.",
+            next_step="make its directory writable, or choose another one with --dir",
+        ) from problem

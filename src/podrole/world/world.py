@@ -138,7 +138,7 @@ class World:
             )
         )
         endpoint = self._endpoint(sockets, secrets, issuer, events, store)
-        stack.callback(endpoint.close)
+        stack.push_async_callback(endpoint.close)
         await stack.enter_async_context(listening(endpoint, sockets.aws))
         await self._start_agent(stack, endpoint, sockets)
 

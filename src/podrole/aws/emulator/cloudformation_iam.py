@@ -15,6 +15,7 @@ from moto.cloudformation import parsing
 from moto.core.common_models import CloudFormationModel
 
 from podrole.account.errors import AccountError
+from podrole.aws.emulator import stack_failures
 from podrole.aws.emulator.iam_backend import RunOperation
 from podrole.base.partitions import partition_of
 
@@ -22,30 +23,38 @@ Properties = Mapping[str, Any]
 
 
 class IAMResource(CloudFormationModel):
-    """A resource of a stack. ``name`` is its physical id; ``attributes`` are what Fn::GetAtt returns."""
+    """A resource of a stack. ``name`` is its physical id; ``attributes`` are what Fn::GetAtt returns.
+
+    ``properties`` are the template's, its references resolved, of the last change that succeeded.
+    """
 
     resource_type: ClassVar[str] = ""
     name_property: ClassVar[str] = ""
+    name_limit: ClassVar[int] = 128
+    replaced_with: ClassVar[Sequence[str]] = ()
+    """The properties that cannot be changed in place: a change of one makes a new resource."""
     attribute_names: ClassVar[Sequence[str]] = ()
     run_operation: ClassVar[RunOperation]
 
-    def __init__(self, name: str, account: str, partition: str, attributes: Mapping[str, str] | None = None) -> None:
+    def __init__(self, name: str, account: str, partition: str) -> None:
         self.name = name
-        self.attributes = dict(attributes or {})
+        self.attributes: dict[str, str] = {}
+        self.properties: Properties = {}
         self.account = account
         self.partition = partition
+        self.is_made = False
 
     # What a kind of resource does
 
     def create(self, properties: Properties) -> None:
-        """Create it. Raises AccountError or PolicyError."""
+        """Create it; set ``is_made`` as soon as there is something to remove. Raises AccountError or PolicyError."""
         raise NotImplementedError
 
     def update(self, properties: Properties) -> None:
         """Change it in place to have these properties."""
         raise NotImplementedError
 
-    def delete(self, properties: Properties) -> None:
+    def remove(self) -> None:
         """Delete it."""
         raise NotImplementedError
 
@@ -93,47 +102,53 @@ class IAMResource(CloudFormationModel):
         cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **_: Any
     ) -> IAMResource:
         """Create a resource of a stack; one that fails half-way is taken back."""
-        resource = cls(resource_name, account_id, partition_of(region_name))
         properties = cloudformation_json.get("Properties", {})
+        if cls.name_property not in properties:
+            resource_name = _shortened(resource_name, cls.name_limit)
+        resource = cls(resource_name, account_id, partition_of(region_name))
         try:
             resource.create(properties)
         except Exception:
-            with contextlib.suppress(AccountError):
-                resource.delete(properties)
+            if resource.is_made:  # else what is there under that name is somebody else's
+                with contextlib.suppress(AccountError):
+                    resource.remove()
             raise
+        resource.properties = properties
         return resource
 
     @classmethod
     def update_from_cloudformation_json(
         cls,
         original_resource: IAMResource,
-        new_resource_name: str,  # noqa: ARG003 - moto's signature
+        new_resource_name: str,
         cloudformation_json: dict[str, Any],
-        account_id: str,  # noqa: ARG003 - moto's signature
-        region_name: str,  # noqa: ARG003 - moto's signature
+        account_id: str,
+        region_name: str,
     ) -> IAMResource:
-        """Change a resource. One whose name changes is replaced."""
-        properties = cloudformation_json.get("Properties", {})
-        wanted = properties.get(cls.name_property, original_resource.name)
-        if cls.name_property and wanted != original_resource.name:
-            replacement = cls(wanted, original_resource.account, original_resource.partition)
-            replacement.create(properties)
-            original_resource.delete(properties)
-            return replacement
+        """Change a resource. One that has another name now, or cannot be changed in place, is replaced."""
+        properties, before = cloudformation_json.get("Properties", {}), original_resource.properties
+        names = [cls.name_property, *cls.replaced_with]
+        if any(properties.get(name) != before.get(name) for name in names):
+            made = cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
+            original_resource.remove()
+            return made
         original_resource.update(properties)
+        original_resource.properties = properties
         return original_resource
 
-    @classmethod
-    def delete_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str
-    ) -> None:
-        """Delete a resource; one that is gone already is no fault."""
-        resource = cls(resource_name, account_id, partition_of(region_name))
+    def delete(self, account_id: str, region_name: str) -> None:  # noqa: ARG002 - moto's signature
+        """Delete the resource; one that is gone already is no fault."""
         try:
-            resource.delete(cloudformation_json.get("Properties", {}))
+            self.remove()
         except AccountError as refusal:
             if refusal.aws_code != "NoSuchEntity":
                 raise
+
+
+def _shortened(name: str, limit: int) -> str:
+    """Return a generated name that fits: its random end is kept."""
+    stem, _, suffix = name.rpartition("-")
+    return f"{stem[: limit - len(suffix) - 1]}-{suffix}" if len(name) > limit else name
 
 
 def _document(value: Any) -> str:
@@ -177,7 +192,7 @@ class _Holder(IAMResource):
         if tags:
             self.run(f"Tag{self.title}", **self._named(), Tags=tags)
 
-    def delete(self, properties: Properties) -> None:  # noqa: ARG002 - all of it goes
+    def remove(self) -> None:
         """Delete it with its policies."""
         self._set_policies({})
         self.run(f"Delete{self.title}", **self._named())
@@ -188,6 +203,8 @@ class Role(_Holder):
 
     resource_type = "AWS::IAM::Role"
     name_property = "RoleName"
+    name_limit = 64
+    replaced_with = ("Path",)
     attribute_names = ("Arn", "RoleId")
     title = "Role"
 
@@ -203,6 +220,7 @@ class Role(_Holder):
             PermissionsBoundary=properties.get("PermissionsBoundary"),
             Tags=properties.get("Tags"),
         )["Role"]
+        self.is_made = True
         self.attributes.update(Arn=role["Arn"], RoleId=role["RoleId"])
         self._set_policies(properties)
 
@@ -230,6 +248,7 @@ class User(_Holder):
 
     resource_type = "AWS::IAM::User"
     name_property = "UserName"
+    name_limit = 64
     attribute_names = ("Arn",)
     title = "User"
 
@@ -242,6 +261,7 @@ class User(_Holder):
             PermissionsBoundary=properties.get("PermissionsBoundary"),
             Tags=properties.get("Tags"),
         )["User"]
+        self.is_made = True
         self.attributes["Arn"] = user["Arn"]
         self.update_details(properties)
 
@@ -268,11 +288,11 @@ class User(_Holder):
     def _groups(self) -> list[str]:
         return [group["GroupName"] for group in self.run("ListGroupsForUser", UserName=self.name)["Groups"]]
 
-    def delete(self, properties: Properties) -> None:
+    def remove(self) -> None:
         """See IAMResource."""
         for group in self._groups():
             self.run("RemoveUserFromGroup", GroupName=group, UserName=self.name)
-        super().delete(properties)
+        super().remove()
 
 
 class Group(_Holder):
@@ -286,6 +306,7 @@ class Group(_Holder):
     def create(self, properties: Properties) -> None:
         """See IAMResource."""
         group = self.run("CreateGroup", GroupName=self.name, Path=properties.get("Path"))["Group"]
+        self.is_made = True
         self.attributes["Arn"] = group["Arn"]
         self._set_policies(properties)
 
@@ -299,11 +320,13 @@ class InstanceProfile(IAMResource):
 
     resource_type = "AWS::IAM::InstanceProfile"
     name_property = "InstanceProfileName"
+    replaced_with = ("Path",)
     attribute_names = ("Arn",)
 
     def create(self, properties: Properties) -> None:
         """See IAMResource."""
         profile = self.run("CreateInstanceProfile", InstanceProfileName=self.name, Path=properties.get("Path"))
+        self.is_made = True
         self.attributes["Arn"] = profile["InstanceProfile"]["Arn"]
         self.update(properties)
 
@@ -318,7 +341,7 @@ class InstanceProfile(IAMResource):
         for role in profile["Roles"]:
             self.run("RemoveRoleFromInstanceProfile", InstanceProfileName=self.name, RoleName=role["RoleName"])
 
-    def delete(self, properties: Properties) -> None:  # noqa: ARG002 - all of it goes
+    def remove(self) -> None:
         """See IAMResource."""
         self._empty()
         self.run("DeleteInstanceProfile", InstanceProfileName=self.name)
@@ -328,6 +351,7 @@ class ManagedPolicy(IAMResource):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-iam-managedpolicy.html."""
 
     resource_type = "AWS::IAM::ManagedPolicy"
+    replaced_with = ("ManagedPolicyName", "Path", "Description")
     attribute_names = ("PolicyArn", "PolicyId")
 
     def create(self, properties: Properties) -> None:
@@ -340,6 +364,7 @@ class ManagedPolicy(IAMResource):
             Description=properties.get("Description"),
             Tags=properties.get("Tags"),
         )["Policy"]
+        self.is_made = True
         self.name = policy["Arn"]
         self.attributes.update(PolicyArn=policy["Arn"], PolicyId=policy["PolicyId"])
         self._attach(properties)
@@ -367,10 +392,8 @@ class ManagedPolicy(IAMResource):
                 given = {f"{title}Name": entity[f"{title}Name"]}
                 self.run(f"Detach{title}Policy", **given, PolicyArn=self.name)
 
-    def delete(self, properties: Properties) -> None:  # noqa: ARG002 - all of it goes
+    def remove(self) -> None:
         """See IAMResource."""
-        if not self.name.startswith("arn:"):
-            return  # it was never made
         self._detach()
         for version in self.run("ListPolicyVersions", PolicyArn=self.name)["Versions"]:
             if not version["IsDefaultVersion"]:
@@ -385,27 +408,33 @@ class InlinePolicy(IAMResource):
 
     def create(self, properties: Properties) -> None:
         """See IAMResource."""
-        self._policies = _targets(properties)
-        for title, name in self._policies:
+        self.policy_name = properties["PolicyName"]
+        self.targets: list[tuple[str, str]] = []
+        for title, name in _targets(properties):
             self.run(
                 f"Put{title}Policy",
                 **{f"{title}Name": name},
-                PolicyName=properties["PolicyName"],
+                PolicyName=self.policy_name,
                 PolicyDocument=_document(properties["PolicyDocument"]),
             )
+            self.targets.append((title, name))
+            self.is_made = True
 
     def update(self, properties: Properties) -> None:
         """See IAMResource."""
-        for title, name in getattr(self, "_policies", ()):
-            if (title, name) not in _targets(properties):
-                self.run(f"Delete{title}Policy", **{f"{title}Name": name}, PolicyName=properties["PolicyName"])
+        before, name = self.targets, self.policy_name
         self.create(properties)
+        kept = self.targets if name == self.policy_name else ()
+        self._delete(name, [target for target in before if target not in kept])
 
-    def delete(self, properties: Properties) -> None:
+    def remove(self) -> None:
         """See IAMResource."""
-        for title, name in _targets(properties):
+        self._delete(self.policy_name, self.targets)
+
+    def _delete(self, policy: str, targets: Sequence[tuple[str, str]]) -> None:
+        for title, name in targets:
             with contextlib.suppress(AccountError):  # its user, group or role may be gone
-                self.run(f"Delete{title}Policy", **{f"{title}Name": name}, PolicyName=properties["PolicyName"])
+                self.run(f"Delete{title}Policy", **{f"{title}Name": name}, PolicyName=policy)
 
 
 def _targets(properties: Properties) -> list[tuple[str, str]]:
@@ -416,11 +445,14 @@ class AccessKey(IAMResource):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-iam-accesskey.html."""
 
     resource_type = "AWS::IAM::AccessKey"
+    replaced_with = ("UserName", "Serial")
     attribute_names = ("SecretAccessKey",)
 
     def create(self, properties: Properties) -> None:
         """See IAMResource."""
-        key = self.run("CreateAccessKey", UserName=properties["UserName"])["AccessKey"]
+        self.user = properties["UserName"]
+        key = self.run("CreateAccessKey", UserName=self.user)["AccessKey"]
+        self.is_made = True
         self.name = key["AccessKeyId"]
         self.attributes["SecretAccessKey"] = key["SecretAccessKey"]
         self.update(properties)
@@ -428,17 +460,18 @@ class AccessKey(IAMResource):
     def update(self, properties: Properties) -> None:
         """See IAMResource."""
         status = properties.get("Status", "Active")
-        self.run("UpdateAccessKey", UserName=properties["UserName"], AccessKeyId=self.name, Status=status)
+        self.run("UpdateAccessKey", UserName=self.user, AccessKeyId=self.name, Status=status)
 
-    def delete(self, properties: Properties) -> None:
+    def remove(self) -> None:
         """See IAMResource."""
-        self.run("DeleteAccessKey", UserName=properties["UserName"], AccessKeyId=self.name)
+        self.run("DeleteAccessKey", UserName=self.user, AccessKeyId=self.name)
 
 
 class OIDCProvider(IAMResource):
     """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-iam-oidcprovider.html."""
 
     resource_type = "AWS::IAM::OIDCProvider"
+    replaced_with = ("Url",)
     attribute_names = ("Arn",)
 
     def create(self, properties: Properties) -> None:
@@ -450,6 +483,7 @@ class OIDCProvider(IAMResource):
             ThumbprintList=properties.get("ThumbprintList", []),
             Tags=properties.get("Tags"),
         )["OpenIDConnectProviderArn"]
+        self.is_made = True
         self.attributes["Arn"] = self.name
 
     def update(self, properties: Properties) -> None:
@@ -464,10 +498,9 @@ class OIDCProvider(IAMResource):
         if properties.get("ThumbprintList"):
             self.run("UpdateOpenIDConnectProviderThumbprint", **given, ThumbprintList=properties["ThumbprintList"])
 
-    def delete(self, properties: Properties) -> None:  # noqa: ARG002 - all of it goes
+    def remove(self) -> None:
         """See IAMResource."""
-        if self.name.startswith("arn:"):
-            self.run("DeleteOpenIDConnectProvider", OpenIDConnectProviderArn=self.name)
+        self.run("DeleteOpenIDConnectProvider", OpenIDConnectProviderArn=self.name)
 
 
 def _number(value: Any) -> int | None:
@@ -487,7 +520,7 @@ RESOURCES: Sequence[type[IAMResource]] = (
 
 
 def use_for_stacks(run_operation: RunOperation) -> None:
-    """Have moto's stacks use these classes for IAM's resources. Runs in moto's thread, once."""
+    """Have moto's stacks use these classes for IAM's resources. Runs in moto's thread; a second time does nothing."""
     IAMResource.run_operation = staticmethod(run_operation)
     ours = {resource.resource_type: resource for resource in RESOURCES}
     # moto keeps both tables once it has made them; they are changed in place.
@@ -495,3 +528,4 @@ def use_for_stacks(run_operation: RunOperation) -> None:
     models[:] = [model for model in models if model.__module__ != "moto.iam.models" and model is not IAMResource]
     models += [resource for resource in RESOURCES if resource not in models]
     by_type.update(ours)
+    stack_failures.roll_back_failed_stacks()

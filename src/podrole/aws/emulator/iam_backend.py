@@ -27,6 +27,30 @@ RunOperation = Callable[[str, str, str, Mapping[str, Any]], Output]
 """Runs an operation of IAM (account, partition, name, input) and waits until its changes are on disk."""
 
 
+def _made(kind: Any, *values: Any) -> Any:
+    """Make an object of moto's for one question. moto keeps a list of all objects that are made in the usual way."""
+    made = object.__new__(kind)
+    made.__init__(*values)
+    return made
+
+
+class InstanceProfile(moto_iam.InstanceProfile):  # type: ignore[misc]  # moto's class, not seen as one
+    """An instance profile. EC2 compares the one that it finds by name with the one that it finds by ARN."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, InstanceProfile) and self.id == other.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+class _Roles(dict[str, models.Role]):
+    """Roles by their unique ids. SES asks whether an ARN is in it."""
+
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(key) or any(role.arn == key for role in self.values())
+
+
 class IAMBackend(BaseBackend):
     """The part of moto's ``IAMBackend`` that other services use, for one account and partition."""
 
@@ -40,7 +64,7 @@ class IAMBackend(BaseBackend):
     def roles(self) -> Mapping[str, models.Role]:
         """The roles by their unique ids."""
         state = self._state()
-        return {record.id: self._role(state, record) for record in state.records(RoleRecord)} if state else {}
+        return _Roles((record.id, self._role(state, record)) for record in (state.records(RoleRecord) if state else ()))
 
     def get_roles(self) -> list[models.Role]:
         """Return every role."""
@@ -111,7 +135,8 @@ class IAMBackend(BaseBackend):
         state = self._state()
         for record in state.records(InstanceProfileRecord) if state else ():
             role = state.get(RoleRecord, record.role_id) if state and record.role_id else None
-            profile = moto_iam.InstanceProfile(
+            profile: InstanceProfile = _made(
+                InstanceProfile,
                 self.account_id,
                 self.region_name,
                 record.id,
@@ -129,7 +154,8 @@ class IAMBackend(BaseBackend):
         return self._role(state, record)
 
     def _role(self, state: IAMState | None, record: RoleRecord) -> models.Role:
-        role: models.Role = moto_iam.Role(
+        role: models.Role = _made(
+            models.Role,
             self.account_id,
             self.partition,
             record.id,

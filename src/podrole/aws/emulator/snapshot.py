@@ -1,16 +1,18 @@
 """moto's state as bytes, and back, with every identifier as it was.
 
 moto has no means of its own that keeps identifiers: its recorder replays requests, which gives new ones. So the objects
-in its backends are written as a graph of plain data: classes by name, attributes by value. Reading makes objects of
-those classes without calling them and sets their attributes, so nothing of the file is executed; only moto's classes
-and a few of the standard library are accepted. A service that holds anything else (a thread, another library's key) is
-left out.
+in its backends are written as a graph of plain data: classes by name, attributes by value, moto's own constants
+(EC2's instance types) by name. Reading makes objects of those classes without calling anything of theirs and puts
+their attributes into place, so nothing of the file is executed; only moto's classes, those of this package and a few
+of the standard library are accepted, each by the name under which it was defined. A service that holds anything else
+(a thread, another library's key) is left out.
 """
 
 from __future__ import annotations
 
 import base64
 import collections
+import contextlib
 import datetime
 import decimal
 import enum
@@ -27,7 +29,7 @@ import types
 import uuid
 import weakref
 import zlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import moto
@@ -53,10 +55,12 @@ class _NotData(Exception):
     """A value that cannot be written as data; the message says which."""
 
 
-class Snapshot(NamedTuple):
-    """State as bytes. ``left_out`` says, for each service that is not in it, why."""
+class Contents(NamedTuple):
+    """What a snapshot holds: the services in it, when it was taken (epoch seconds), and why each other service that was
+    in use is not in it."""
 
-    content: bytes
+    services: Sequence[str]
+    taken_at: float
     left_out: Mapping[str, str]
 
 
@@ -66,13 +70,38 @@ class _File(msgspec.Struct):
     format: int
     moto: str
     taken_at: float
+    services: list[str]
+    left_out: dict[str, str]
     backends: Any
     nodes: list[Any]
 
 
+class Snapshot:
+    """State as data that nothing changes any more, so that any thread may encode it."""
+
+    def __init__(self, file: _File) -> None:
+        self._file = file
+
+    @property
+    def contents(self) -> Contents:
+        """What is in it."""
+        return _contents(self._file)
+
+    def encoded(self) -> bytes:
+        """Return it as the bytes that ``restore`` reads."""
+        return gzip.compress(msgspec.json.encode(self._file), 1)
+
+
+def _contents(file: _File) -> Contents:
+    return Contents(file.services, file.taken_at, file.left_out)
+
+
 _backends_of: Callable[[str], Any] = cast("Any", moto_backends).get_backend  # moto types it for each single name
 _LOCK, _RLOCK = type(threading.Lock()), type(threading.RLock())
-_ALLOWED = re.compile(r"moto\.[a-z0-9_.]+|responses|werkzeug\.[a-z_.]+|py_partiql_parser\.[a-z_.]+")
+_ALLOWED = re.compile(
+    r"moto\.(?!server|moto_proxy|moto_server)[a-z0-9_.]+|responses|werkzeug\.datastructures[a-z_.]*"
+    r"|py_partiql_parser\.[a-z_.]+|podrole\.aws\.emulator\.(cloudformation_iam|iam_backend)"
+)
 _PLAIN = (str, bool, int, float, type(None))
 
 
@@ -95,8 +124,8 @@ def take(now: float, *, without: Collection[str] = ()) -> Snapshot:
             except _NotData as problem:
                 left_out[name] = f"it holds {problem}"
         writer, root = _written({name: backends for name, backends in state.items() if name not in left_out})
-    content = msgspec.json.encode(_File(FORMAT, moto.__version__, now, root, writer.nodes))
-    return Snapshot(gzip.compress(content, 1), left_out)
+    services = sorted(state.keys() - left_out.keys())
+    return Snapshot(_File(FORMAT, moto.__version__, now, services, left_out, root, writer.nodes))
 
 
 _State = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -123,8 +152,8 @@ def _written(state: _State) -> tuple[_Writer, Any]:
     return writer, writer.write(state)
 
 
-def restore(content: bytes) -> float:
-    """Put the state of a snapshot in the place of the present one; return when it was taken. Runs in moto's thread.
+def restore(content: bytes) -> Contents:
+    """Put the state of a snapshot in the place of the present one; return what it holds. Runs in moto's thread.
 
     Raises NotRestorable, with nothing changed, for a snapshot of another version or one that cannot be read.
     """
@@ -151,12 +180,23 @@ def restore(content: bytes) -> float:
         raise NotRestorable(f"The snapshot of the services cannot be read: {problem}.") from problem
     for regions, region, backend in places:
         dict.__setitem__(regions, region, backend)
-    return file.taken_at
+    return _contents(file)
 
 
 def _backend(name: str) -> object:
     service, account, region = name.split("/", 2)
     return _backends_of(service)[account][region]
+
+
+def _constants() -> dict[str, Any]:
+    """Return the data that moto's modules share (EC2's instance types and their offerings), by module and name."""
+    return {
+        f"{module_name}:{name}": value
+        for module_name, module in list(sys.modules.items())
+        if module_name.startswith("moto.")
+        for name, value in list(vars(module).items())
+        if name.isupper() and isinstance(value, dict | list) and value
+    }
 
 
 # Writing
@@ -167,6 +207,7 @@ class _Writer:
 
     def __init__(self, is_foreign: Callable[[object], str | None]) -> None:
         self._is_foreign = is_foreign
+        self._constants = {id(value): name for name, value in _constants().items()}
         self.nodes: list[Any] = []
         self._numbers: dict[int, int] = {}
         self._kept: list[object] = []  # so that no id() is reused while writing
@@ -199,10 +240,14 @@ class _Writer:
         foreign = self._is_foreign(value)
         if foreign is not None:
             return {"foreign": foreign}
+        if id(value) in self._constants:
+            return {"constant": self._constants[id(value)]}
         for leaf in _LEAVES:
             kinds = leaf.kind if isinstance(leaf.kind, tuple) else (leaf.kind,)
             if type(value) in kinds or (leaf.name == "private-key" and isinstance(value, kinds)):
                 return {leaf.name: leaf.write(value)}
+        if type(value).__module__.startswith("joserfc."):  # the key of a Cognito user pool
+            return {"jwk": value.as_dict(private=True)}
         if isinstance(value, enum.Enum):
             return {"enum": _name_of(type(value)), "name": value.name}
         if isinstance(value, type):
@@ -210,10 +255,16 @@ class _Writer:
         if isinstance(value, types.FunctionType):
             return self._function(value)
         if isinstance(value, types.MethodType):
-            return {"method": value.__func__.__name__, "of": self._reference(value.__self__)}
+            return self._method(value)
         if isinstance(value, functools.partial):
             raise _NotData("a partial function")
         return self._container(value)
+
+    def _method(self, method: types.MethodType) -> Any:
+        name = method.__func__.__name__
+        if _method_of(type(method.__self__), name) is not method.__func__:
+            raise _NotData(f"the method {method.__qualname__}")
+        return {"method": name, "of": self._reference(method.__self__)}
 
     def _function(self, function: types.FunctionType) -> Any:
         if "<locals>" not in function.__qualname__:
@@ -245,11 +296,9 @@ class _Writer:
             node["factory"] = ref(value.default_factory)
         node["object"] = _name_of(type(value))
         attributes = dict(getattr(value, "__dict__", {}))
-        for base in type(value).__mro__:
-            slots = base.__dict__.get("__slots__", ())
-            for slot in (slots,) if isinstance(slots, str) else slots:
-                if slot not in ("__dict__", "__weakref__") and hasattr(value, slot):
-                    attributes[slot] = getattr(value, slot)
+        for name, slot in _slots(type(value)).items():
+            with contextlib.suppress(AttributeError):  # nothing is in it
+                attributes[name] = slot.__get__(value)
         if attributes:
             node["attributes"] = [[name, ref(item)] for name, item in attributes.items()]
         return node
@@ -260,6 +309,21 @@ def _name_of(thing: Any) -> str:
     if _look_up(name) is not thing:
         raise _NotData(f"{name}, which cannot be found by its name")
     return name
+
+
+def _slots(kind: type) -> dict[str, types.MemberDescriptorType]:
+    """Return the places of attributes that are not in an object's ``__dict__``."""
+    return {
+        name: slot
+        for base in kind.__mro__
+        for name, slot in vars(base).items()
+        if isinstance(slot, types.MemberDescriptorType)
+    }
+
+
+def _method_of(kind: type, name: str) -> object:
+    """Return the function that a class has under a name, without asking the class for it."""
+    return next((vars(base)[name] for base in kind.__mro__ if name in vars(base)), None)
 
 
 def _codes_in(outer: str) -> list[types.CodeType]:
@@ -273,14 +337,44 @@ def _codes_in(outer: str) -> list[types.CodeType]:
 
 
 def _look_up(name: str) -> Any:
-    """Return the class or function with that name; of moto's own modules, or one of a few of the standard library."""
+    """Return the class or function with that name; of moto's own modules, or one of a few of the standard library.
+
+    It is found only where it is defined: a module's imports are not its own.
+    """
     module, _, path = name.partition(":")
     if name not in _STANDARD and not _ALLOWED.fullmatch(module):
         raise _NotData(f"{name}, which is not moto's")
     thing: Any = sys.modules.get(module) or importlib.import_module(module)
     for part in path.split("."):
-        thing = getattr(thing, part, None)
+        thing = vars(thing).get(part) if isinstance(thing, types.ModuleType | type) else None
+    if not isinstance(thing, type | types.FunctionType):
+        raise _NotData(f"{name}, which is no class or function")
+    if (thing.__module__, thing.__qualname__) != (module, path):
+        raise _NotData(f"{name}, which is {thing.__module__}:{thing.__qualname__}")
     return thing
+
+
+def _constant(name: str) -> dict[Any, Any] | list[Any]:
+    module, _, path = name.partition(":")
+    if not _ALLOWED.fullmatch(module) or not path.isupper():
+        raise _NotData(f"{name}, which is no constant of moto's")
+    constant = vars(importlib.import_module(module)).get(path)
+    if not isinstance(constant, dict | list):
+        raise _NotData(f"{name}, which is no constant of moto's")
+    return constant
+
+
+def _jwk(members: dict[str, Any]) -> object:
+    from joserfc import jwk  # installed wherever moto can have made such a key
+
+    return jwk.RSAKey.import_key(members)
+
+
+def _class(name: str, of: type = object) -> Any:
+    kind = _look_up(name)
+    if not (isinstance(kind, type) and issubclass(kind, of)):
+        raise _NotData(f"{name}, which is not a kind of {of.__name__}")
+    return kind
 
 
 class _Reader:
@@ -290,17 +384,27 @@ class _Reader:
         self._nodes = nodes
         self._foreign = foreign
         self._objects: dict[int, Any] = {}
+        self._named = self._readers()
 
     def read(self, data: Any) -> Any:
         """Return the object that ``data`` stands for."""
         for number in range(len(self._nodes)):
             self._object(number)
         for number, node in enumerate(self._nodes):
-            for name, item in node.get("attributes", ()):
-                object.__setattr__(self._objects[number], name, self._value(item))
+            if "attributes" in node:
+                self._set_attributes(self._objects[number], node["attributes"])
         for number, node in enumerate(self._nodes):
             self._fill(node, self._objects[number])
         return self._value(data)
+
+    def _set_attributes(self, made: Any, attributes: list[Any]) -> None:
+        """Put attributes into place; neither a property nor ``__setattr__`` is asked."""
+        slots = _slots(type(made))
+        for name, item in attributes:
+            if name in slots:
+                slots[name].__set__(made, self._value(item))
+            else:
+                vars(made)[name] = self._value(item)
 
     def _value(self, data: Any) -> Any:
         if not isinstance(data, dict):
@@ -327,34 +431,43 @@ class _Reader:
                 return read(node)
         return self._instance(node)
 
-    @property
-    def _named(self) -> Mapping[str, Callable[[dict[str, Any]], Any]]:
+    def _readers(self) -> Mapping[str, Callable[[dict[str, Any]], Any]]:
         return {
             "foreign": lambda node: self._foreign(node["foreign"]),
-            "enum": lambda node: _look_up(node["enum"])[node["name"]],
-            "class": lambda node: _look_up(node["class"]),
+            "constant": lambda node: _constant(node["constant"]),
+            "enum": lambda node: _class(node["enum"], enum.Enum).__members__[node["name"]],
+            "class": lambda node: _class(node["class"]),
             "function": lambda node: _look_up(node["function"]),
             "local": self._local_function,
-            "method": lambda node: getattr(self._value(node["of"]), node["method"]),
+            "method": self._method,
+            "jwk": lambda node: _jwk(node["jwk"]),
             # Their members cannot be put in later.
             "tuple": lambda node: tuple(self._value(item) for item in node["tuple"]),
             "frozenset": lambda node: frozenset(self._value(item) for item in node["frozenset"]),
         }
 
+    def _method(self, node: dict[str, Any]) -> types.MethodType:
+        holder = self._value(node["of"])
+        function = _method_of(type(holder), node["method"])
+        if not isinstance(function, types.FunctionType):
+            raise _NotData(f"{node['method']}, which is no method")
+        return types.MethodType(function, holder)
+
     def _local_function(self, node: dict[str, Any]) -> types.FunctionType:
-        module = sys.modules[node["local"].partition(":")[0]]
+        code = _codes_in(node["local"])[node["code"]]
         captured = tuple(types.CellType(self._value(item)) for item in node["captured"])
-        return types.FunctionType(_codes_in(node["local"])[node["code"]], vars(module), closure=captured)
+        return types.FunctionType(code, vars(sys.modules[node["local"].partition(":")[0]]), closure=captured)
 
     def _instance(self, node: dict[str, Any]) -> Any:
-        kind = _look_up(node["object"])
+        kind = _class(node["object"])
+        # The builtin's own way to make one: a class's __new__ is not asked.
+        builtin: Any = next((base for base in _BUILTINS if issubclass(kind, base)), object)
         if "value" in node:
-            text = base64.b64decode(node["value"]) if issubclass(kind, bytes) else node["value"]
-            return kind.__new__(kind, text)
-        if issubclass(kind, tuple):
+            return builtin.__new__(kind, base64.b64decode(node["value"]) if builtin is bytes else node["value"])
+        if builtin is tuple:
             return tuple.__new__(kind, [self._value(item) for item in node.get("members", ())])
-        made = kind.__new__(kind)
-        if "factory" in node:
+        made = builtin.__new__(kind)
+        if "factory" in node and isinstance(made, collections.defaultdict):
             made.default_factory = self._value(node["factory"])
         return made
 
@@ -367,9 +480,27 @@ class _Reader:
         for key, item in node.get("weak", ()):
             made[value(key)] = value(item)
         members = [value(item) for name in ("list", "deque", "set", "members") for item in node.get(name, ())]
-        if members and not isinstance(made, tuple):
-            (made.update if isinstance(made, set) else made.extend)(members)
+        if isinstance(made, set):
+            set.update(made, members)
+        elif isinstance(made, list):
+            list.extend(made, members)
+        elif isinstance(made, collections.deque):
+            collections.deque.extend(made, members)
 
+
+_BUILTINS: Sequence[type] = (
+    str,
+    bytes,
+    int,
+    float,
+    tuple,
+    list,
+    set,
+    collections.deque,
+    collections.OrderedDict,
+    collections.defaultdict,
+    dict,
+)
 
 _CONTAINERS: Mapping[str, Callable[[], Any]] = {
     "dict": dict,
