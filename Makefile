@@ -6,7 +6,7 @@ BIN := .venv/bin
 WORKERS := $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
 .DEFAULT_GOAL := help
 
-.PHONY: help demo setup test lint types imports unit soak mutants kubectl-versions format lock clean
+.PHONY: help demo setup test lint types imports unit without-services soak mutants kubectl-versions format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -32,6 +32,9 @@ imports: ## check which package may import which
 
 unit: ## run the tests
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+
+without-services: setup ## run the tests of what works without the extra services, with moto hidden
+	$(BIN)/python scripts/without_services.py $(or $(ARGS),--numprocesses $(WORKERS) --dist loadfile)
 
 soak: setup ## run the long reliability tests (three minutes)
 	$(BIN)/pytest -m soak --timeout 600 $(ARGS)

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from podrole.aws.protocol import catalogue as services
 
 
+@pytest.mark.services
 def test_the_table_is_up_to_date() -> None:
     script = Path(__file__).parents[2] / "scripts" / "service_table.py"
     checked = subprocess.run([sys.executable, str(script), "--check"], check=False)

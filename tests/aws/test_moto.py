@@ -16,12 +16,52 @@ from podrole.aws.emulator.backends import backend, backends
 from podrole.aws.emulator.facts import READERS
 from support.aws import ACCOUNT, REGION, LocalAWS
 
+pytestmark = pytest.mark.services
+
 FUNCTIONS: dict[str, list[str]] = {
     "moto.core.base_backend.BackendDict.reset": [],
     "moto.core.botocore_stubber.BotocoreStubber.process_request": ["self", "request"],
     "moto.core.request.normalize_request": ["request"],
     "moto.core.routing.get_service_router": ["service_name"],
-    "moto.iam.models.AWSManagedPolicy.from_data": ["name", "account_id", "region_name", "data"],
+    "moto.cloudformation.models.Stack._add_stack_event": [
+        "self",
+        "resource_status",
+        "resource_status_reason",
+        "resource_properties",
+    ],
+    "moto.cloudformation.models.Stack._parse_template": ["self"],
+    "moto.cloudformation.models.Stack.create_resources": ["self"],
+    "moto.cloudformation.models.Stack.delete": ["self"],
+    "moto.cloudformation.models.Stack.update": ["self", "template", "role_arn", "parameters", "tags"],
+    "moto.cloudformation.parsing.OutputMap.__init__": ["self", "resources", "template", "stack_id"],
+    "moto.cloudformation.parsing.ResourceMap.delete": ["self"],
+    "moto.cloudformation.parsing.ResourceMap.update": ["self", "template", "parameters"],
+    "moto.cloudformation.parsing.get_model_list": [],
+    "moto.cloudformation.parsing.get_model_map": [],
+    "moto.iam.models.InstanceProfile.__init__": [
+        "self",
+        "account_id",
+        "region_name",
+        "instance_profile_id",
+        "name",
+        "path",
+        "roles",
+        "tags",
+    ],
+    "moto.iam.models.Role.__init__": [
+        "self",
+        "account_id",
+        "partition",
+        "role_id",
+        "name",
+        "assume_role_policy_document",
+        "path",
+        "permissions_boundary",
+        "description",
+        "tags",
+        "max_session_duration",
+        "linked_service",
+    ],
     "moto.kms.utils._deserialize_ciphertext_blob": ["ciphertext_blob"],
     "moto.s3.models.PublicAccessBlock.__init__": [
         "self",
@@ -55,11 +95,9 @@ def test_a_function_takes_the_parameters_that_podrole_passes(path: str) -> None:
     "path",
     [
         "moto.iam.aws_managed_policies.aws_managed_policies_data",
-        "moto.iam.models.AccessKey.__init__",
-        "moto.iam.models.Group.__init__",
-        "moto.iam.models.InstanceProfile.__init__",
-        "moto.iam.models.ManagedPolicy.__init__",
-        "moto.iam.models.User.__init__",
+        "moto.iam.models.get_account_id_from",
+        "moto.iam.models.iam_backends.backend",
+        "moto.iam.models.mark_account_as_visited",
         "moto.s3.models.FakeBucket.get_permission",
     ],
 )
@@ -74,30 +112,11 @@ USED: dict[str, tuple[Callable[[Any], Any], list[str]]] = {
     "dynamodb": (lambda it: it.list_tables(), ["tables", "resource_policies"]),
     "ec2": (lambda it: it.describe_vpcs(), ["groups", "launch_template_name_to_ids", "tags", "subnets"]),
     "ecr": (lambda it: it.describe_repositories(), ["repositories"]),
-    "eks": (lambda it: it.create_cluster(name="c", roleArn=ROLE, resourcesVpcConfig={}), ["clusters"]),
     "glue": (lambda it: it.get_databases(), ["resource_policies"]),
-    "iam": (
-        lambda it: it.list_users(),
-        [
-            "access_keys",
-            "certificates",
-            "groups",
-            "instance_profiles",
-            "managed_policies",
-            "open_id_providers",
-            "roles",
-            "tagger",
-            "users",
-        ],
-    ),
     "kinesis": (lambda it: it.list_streams(), ["streams", "resource_policies"]),
     "kms": (lambda it: it.list_keys(), ["keys"]),
     "lambda": (lambda it: it.list_functions(), ["_lambdas", "list_functions"]),
     "logs": (lambda it: it.describe_log_groups(), ["resource_policies"]),
-    "organizations": (
-        lambda it: it.create_organization(FeatureSet="ALL"),
-        ["org", "ou", "accounts", "policies"],
-    ),
     "s3": (lambda it: it.list_buckets(), ["buckets", "tagger"]),
     "secretsmanager": (lambda it: it.list_secrets(), ["secrets"]),
     "sns": (lambda it: it.list_topics(), ["topics"]),
@@ -109,14 +128,14 @@ USED: dict[str, tuple[Callable[[Any], Any], list[str]]] = {
 def test_a_backend_has_the_attributes_that_podrole_reads(aws: LocalAWS, service: str) -> None:
     use, attributes = USED[service]
     use(aws.client(service))
-    place = "aws" if service in ("iam", "organizations", "s3") else REGION
+    place = "aws" if service == "s3" else REGION
     found = backend(service, ACCOUNT, place)
     assert found is not None
     assert [name for name in attributes if not hasattr(found, name)] == []
 
 
 def test_all_services_that_podrole_reads_are_in_the_table() -> None:
-    assert set(USED) == set(READERS) | {"eks", "organizations"}
+    assert set(USED) == set(READERS)
 
 
 def test_s3_knows_the_owner_of_each_bucket(aws: LocalAWS) -> None:

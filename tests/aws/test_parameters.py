@@ -137,6 +137,7 @@ def test_every_input_is_read_and_written_as_it_was_given(name: str) -> None:
         assert plain(parameters(again), shape) == expected, operation
 
 
+@pytest.mark.services
 @pytest.mark.parametrize("name", ["autoscaling", "cloudwatch", "ec2", "elbv2", "iam", "rds", "sns", "sts"])
 def test_moto_reads_the_same_of_what_is_written_for_it(name: str) -> None:
     from moto.core.parse import PROTOCOL_PARSERS

@@ -15,6 +15,8 @@ from podrole.iam.policy import PolicyKind
 from podrole.iam.principal import principal_of
 from podrole.iam.request import Request
 
+pytestmark = pytest.mark.services
+
 
 @pytest.fixture(scope="module")
 def catalogue() -> dict[str, Any]:

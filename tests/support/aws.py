@@ -11,12 +11,14 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import boto3
 import httpx2
+import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -32,6 +34,7 @@ from podrole.aws.interfaces import Facts
 from podrole.aws.operations.eks import ClusterInfo
 from podrole.base.certificates import Authority, server_context
 from podrole.base.events import Event, EventLog
+from podrole.base.journal import Journal
 from podrole.base.serving import LOOPBACK, bind, listening
 from podrole.oidc.discovery import TIMEOUT_SECONDS
 from podrole.oidc.issuer import mint
@@ -47,6 +50,8 @@ PREFIX = ISSUER.removeprefix("https://")
 PROVIDER_ARN = f"arn:aws:iam::{ACCOUNT}:oidc-provider/{PREFIX}"
 SUBJECT = "system:serviceaccount:shop:inventory"
 READER = f"arn:aws:iam::{ACCOUNT}:role/reader"
+OWN = frozenset({"eks", "eks-auth", "iam", "organizations", "sts"})
+"""The services that are podrole's own."""
 
 _KEY_PARTS = ("AccessKeyId", "SecretAccessKey", "SessionToken")
 
@@ -115,7 +120,8 @@ class LocalAWS:
     def services(self) -> MotoServices:
         """The services behind the endpoint."""
         assert self.endpoint is not None
-        assert self.endpoint.services is not None
+        if self.endpoint.services is None:
+            pytest.skip("needs the extra services")
         return self.endpoint.services
 
     @property
@@ -134,6 +140,8 @@ class LocalAWS:
 
     def client(self, service: str, credentials: dict[str, str] | None = None, **config: Any) -> Any:
         """Return a boto3 client, the administrator's by default."""
+        if service not in OWN and self.endpoint is not None and self.endpoint.services is None:
+            pytest.skip("needs the extra services")
         given = credentials or {"AccessKeyId": ADMIN_KEY, "SecretAccessKey": ADMIN_SECRET}
         name = (service, *(given.get(part) for part in _KEY_PARTS), tuple(config.items()))
         if name not in self._clients:
@@ -292,8 +300,10 @@ def _text(root: ElementTree.Element, name: str) -> str:
 
 
 @contextlib.contextmanager
-def local_aws(signing_key: SigningKey, authority: Authority) -> Iterator[LocalAWS]:
-    """Run an endpoint and an issuer until the context ends."""
+def local_aws(
+    signing_key: SigningKey, authority: Authority, directory: Path | None = None, *, services: bool = True
+) -> Iterator[LocalAWS]:
+    """Run an endpoint and an issuer until the context ends. In a directory, it goes on where it ended."""
     started: list[LocalAWS] = []
     failed: list[BaseException] = []
     ready, stop = threading.Event(), threading.Event()
@@ -303,7 +313,8 @@ def local_aws(signing_key: SigningKey, authority: Authority) -> Iterator[LocalAW
         issuer_socket, socket = bind(0, name="issuer", option=""), bind(0, name="aws", option="")
         issuer.port = issuer_socket.getsockname()[1]
         aws = LocalAWS(socket.getsockname()[1], issuer, EventLog(), Vault(bytes(range(32))), asyncio.get_running_loop())
-        aws.store = AccountStore(aws.now, os.urandom)
+        journal = Journal(directory / "journal.sqlite") if directory is not None else None
+        aws.store = AccountStore(aws.now, os.urandom, journal)
         aws.keys = KeyCache(issuer.fetcher(), aws.now, cool_down=0.2)
         aws.endpoint = endpoint = Endpoint(
             Account(ACCOUNT, REGION, ADMIN_KEY, ADMIN_SECRET),
@@ -321,6 +332,8 @@ def local_aws(signing_key: SigningKey, authority: Authority) -> Iterator[LocalAW
             keys=aws.keys,
             events=aws.events,
             clock=aws.now,
+            services=services,
+            saved_services=directory / "services.json.gz" if directory is not None else None,
         )
         agent_socket = bind(0, name="agent", option="")
         aws.agent_url = f"http://{LOOPBACK}:{agent_socket.getsockname()[1]}"
@@ -340,6 +353,8 @@ def local_aws(signing_key: SigningKey, authority: Authority) -> Iterator[LocalAW
             if issuer.delay is not None:
                 issuer.delay.set()
         await endpoint.close()
+        if journal is not None:
+            journal.close()
 
     def run() -> None:
         try:

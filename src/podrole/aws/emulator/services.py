@@ -41,7 +41,7 @@ class MotoServices:
         self._store = store
         self._facts = MotoFacts(store)
         self._saved = SavedState(saved, clock, self._run)
-        self._is_prepared = False
+        self._is_prepared = self._is_restored = False
         self.restored = RestoredServices()
         """What became of the state of an earlier run, once ``open`` has returned."""
 
@@ -93,12 +93,14 @@ class MotoServices:
 
         _reset()
         iam_backend.answer_from(self._store, self._run_operation)
-        self.restored = self._saved.restore()
-        self._is_prepared = True
+        if not self._is_restored:
+            self.restored = self._saved.restore()
+        self._is_prepared = self._is_restored = True
 
     def _forget(self) -> None:
         if self._is_prepared:
             _reset()
+            self._is_prepared = False
 
     def _run_operation(self, account: str, partition: str, operation: str, given: Mapping[str, Any]) -> Output:
         """Run an operation of IAM in the event loop, which waits for this thread's job without being blocked."""
