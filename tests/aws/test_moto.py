@@ -105,7 +105,6 @@ def test_what_podrole_replaces_or_reads_exists(path: str) -> None:
     assert resolve(path) is not None
 
 
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/podrole-node"
 USED: dict[str, tuple[Callable[[Any], Any], list[str]]] = {
     "autoscaling": (lambda it: it.describe_auto_scaling_groups(), ["autoscaling_groups"]),
     "cloudformation": (lambda it: it.list_stacks(), ["stacks", "change_sets"]),
