@@ -14,12 +14,30 @@ from pathlib import Path
 
 import pytest
 
-from podrole.base.journal import FORMAT, Journal, JournalDamaged, JournalInUse, JournalTooNew, Write, WriteFailed
+from podrole.base.journal import (
+    FORMAT,
+    Journal,
+    JournalDamaged,
+    JournalError,
+    JournalInUse,
+    JournalTooNew,
+    Write,
+    WriteFailed,
+)
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "state.db"
+
+
+def fill(path: Path, *writes: Write) -> None:
+    async def commit() -> None:
+        journal = Journal(path)
+        await journal.commit(writes)
+        journal.close()
+
+    asyncio.run(commit())
 
 
 def records(path: Path) -> dict[str, dict[str, bytes]]:
@@ -64,9 +82,23 @@ async def test_a_change_is_applied_only_after_it_is_on_disk(path: Path) -> None:
     assert on_disk == [[(b"v",)]]
 
 
-def test_the_file_is_readable_by_its_owner_alone(path: Path) -> None:
-    Journal(path).close()
-    assert path.stat().st_mode & 0o077 == 0
+def modes(directory: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mode & 0o777 for file in directory.iterdir()}
+
+
+def test_every_file_is_readable_by_its_owner_alone(path: Path) -> None:
+    fill(path)
+    path.chmod(0o644)
+    found: dict[str, int] = {}
+
+    async def write() -> None:
+        journal = Journal(path)
+        await journal.commit([Write("t", "k", b"v")])
+        found.update(modes(path.parent))
+        journal.close()
+
+    asyncio.run(write())
+    assert found == dict.fromkeys(["state.db", "state.db-wal", "state.db-shm", "state.db.lock"], 0o600)
 
 
 def test_a_journal_is_opened_by_one_process_at_a_time(path: Path) -> None:
@@ -100,13 +132,45 @@ def delete_files(directory: Path) -> None:
             file.unlink()
 
 
-async def test_a_damaged_page_is_found(path: Path) -> None:
-    journal = Journal(path)
-    await journal.commit([Write("t", str(number), os.urandom(2_000)) for number in range(200)])
-    journal.close()
+def test_a_damaged_page_is_found(path: Path) -> None:
+    fill(path, *(Write("t", str(number), os.urandom(2_000)) for number in range(200)))
     damage(path)
     with pytest.raises(JournalDamaged):
         Journal(path)
+
+
+def test_a_changed_value_is_found(path: Path) -> None:
+    fill(path, *(Write("t", str(number), b"a record that was written" * 20) for number in range(50)))
+    content = path.read_bytes()
+    place = content.rindex(b"a record that was written")
+    path.write_bytes(content[:place] + b"A" + content[place + 1 :])
+    with pytest.raises(JournalDamaged, match=r"the record t/\d+ is not what was written"):
+        Journal(path)
+
+
+async def test_an_emptied_file_is_not_taken_for_a_new_one(path: Path, tmp_path: Path) -> None:
+    journal = Journal(path)
+    await journal.commit([Write("t", "k", b"v")])
+    copied = tmp_path / "copy.db"
+    shutil.copy(path.with_name("state.db-wal"), copied.with_name("copy.db-wal"))
+    journal.close()
+    copied.touch()
+    with pytest.raises(JournalDamaged, match="it is empty, but its write-ahead log is there") as refusal:
+        Journal(copied)
+    assert refusal.value.set_aside.with_name(refusal.value.set_aside.name + "-wal").exists()
+
+
+def test_a_directory_that_is_not_there_is_an_error_with_a_next_step(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="cannot be created: No such file or directory") as refusal:
+        Journal(tmp_path / "none" / "state.db")
+    assert refusal.value.next_step
+
+
+def test_a_path_that_is_a_directory_is_an_error_and_not_set_aside(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(JournalError, match="cannot be opened"):
+        Journal(path)
+    assert path.is_dir()
 
 
 def test_files_set_aside_before_are_kept(path: Path) -> None:
@@ -143,6 +207,131 @@ async def test_a_failed_write_is_refused_with_all_that_waits_and_changes_nothing
     journal.close()
 
 
+async def test_failures_are_said_once_until_a_commit_succeeds(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(path)
+
+    def refuse(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(Journal, "_store", refuse)
+            for _ in range(3):
+                with pytest.raises(WriteFailed):
+                    await journal.commit([Write("t", "k", b"1")])
+        await journal.commit([Write("t", "k", b"2")])
+    journal.close()
+    assert [message.splitlines()[0] for message in caplog.messages] == [
+        f"{path} could not be written: database or disk is full."
+    ] * 2
+
+
+async def test_a_fault_in_the_writer_fails_the_commits_and_the_next_one_succeeds(path: Path) -> None:
+    journal = Journal(path)
+    commits = [
+        journal.commit([Write("t", "\ud800", b"a key that has no UTF-8")]),
+        journal.commit([Write("t", "k", b"1")]),
+    ]
+    async with asyncio.timeout(5):
+        outcomes = await asyncio.gather(*commits, return_exceptions=True)
+    assert all(isinstance(outcome, WriteFailed) for outcome in outcomes)
+    await journal.commit([Write("t", "k", b"2")])
+    journal.close()
+    assert records(path) == {"t": {"k": b"2"}}
+
+
+async def test_a_change_that_cannot_be_applied_stops_the_journal_and_holds_nobody_up(path: Path) -> None:
+    journal = Journal(path)
+
+    def fail() -> None:
+        raise KeyError("a secret")
+
+    applied: list[int] = []
+    bad = journal.commit([Write("t", "bad", b"1")], fail)
+    good = journal.commit([Write("t", "good", b"1")], lambda: applied.append(1))
+    async with asyncio.timeout(5):
+        outcomes = await asyncio.gather(bad, good, return_exceptions=True)
+        failure = await journal.failed()
+    assert isinstance(outcomes[0], KeyError)
+    assert outcomes[1] is None
+    assert applied == [1]
+    assert "could not be applied" in failure.reason
+    assert "secret" not in failure.reason
+    with pytest.raises(WriteFailed, match="could not be applied"):
+        await journal.commit([Write("t", "k", b"1")])
+    journal.close()
+
+
+@pytest.mark.parametrize("name", ["state.db", "state.db-wal"])
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_journal_whose_file_is_gone_stops(path: Path, name: str, replaced: bool) -> None:
+    journal = Journal(path)
+    forgotten: list[bool] = []
+    journal.on_failure(lambda: forgotten.append(True))
+    await journal.commit([Write("t", "k", b"1")])
+    file = path.with_name(name)
+    file.rename(path.with_name("moved"))
+    if replaced:
+        file.touch()
+    for times in (1, 2):
+        with pytest.raises(WriteFailed, match="was deleted or replaced while it was in use"):
+            await journal.commit([Write("t", "k", b"2")])
+        assert len(forgotten) == times
+    async with asyncio.timeout(5):
+        failure = await journal.failed()
+    assert str(file) in failure.reason
+    journal.close()
+
+
+async def test_a_commit_into_a_file_that_is_deleted_meanwhile_is_not_acknowledged(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(path)
+    check = Journal._check_files
+    checks = 0
+
+    def delete_after_the_check(journal: Journal) -> None:
+        nonlocal checks
+        check(journal)
+        checks += 1
+        if checks == 1:
+            delete_files(path.parent)
+
+    monkeypatch.setattr(Journal, "_check_files", delete_after_the_check)
+    with pytest.raises(WriteFailed):
+        await journal.commit([Write("t", "k", b"1")])
+    journal.close()
+
+
+async def test_close_writes_what_waits_and_refuses_the_rest(path: Path) -> None:
+    journal = Journal(path)
+    forgotten: list[bool] = []
+    journal.on_failure(lambda: forgotten.append(True))
+    waiting = [journal.commit([Write("t", str(number), b"1")]) for number in range(200)]
+    journal.close()
+    late = journal.commit([Write("t", "late", b"1")])
+    assert not forgotten  # what is written must be applied first
+    journal.close()
+    with pytest.raises(WriteFailed, match="closed"):
+        await late
+    await asyncio.gather(*waiting)
+    assert forgotten
+    assert len(records(path)["t"]) == 200
+
+
+async def test_a_caller_that_is_cancelled_does_not_take_its_commit_back(path: Path) -> None:
+    journal = Journal(path)
+    applied: list[bool] = []
+    commit = journal.commit([Write("t", "k", b"1")], lambda: applied.append(True))
+    commit.cancel()
+    await journal.commit([Write("t", "other", b"1")])
+    journal.close()
+    assert applied
+    assert set(records(path)["t"]) == {"k", "other"}
+
+
 _FULL_DISK = """
 import asyncio, resource, signal, sys
 from pathlib import Path
@@ -169,6 +358,45 @@ def test_a_full_disk_fails_the_write_and_the_next_one_succeeds(path: Path) -> No
     ran = subprocess.run([sys.executable, "-c", _FULL_DISK, path], capture_output=True, text=True, check=True)
     assert ran.stdout.startswith("refused: ")
     assert records(path) == {"t": {"kept": b"1", "after": b"2"}}
+
+
+_FULL_AT_CHECKPOINT = """
+import asyncio, resource, signal, sys
+from pathlib import Path
+from podrole.base.journal import Journal, Write, WriteFailed
+
+async def main():
+    journal = Journal(Path(sys.argv[1]))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    # The write-ahead log fits (16 MB before it is copied into the file); the file does not.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (18_000_000, resource.RLIM_INFINITY))
+    number = 0
+    try:
+        while number < 400:
+            await journal.commit([Write("t", str(number), bytes([number % 256]) * 100_000)])
+            number += 1
+    except WriteFailed:
+        pass
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    await journal.commit([Write("after", "k", b"")])
+    print(number)
+    sys.stdout.flush()
+    import os
+    os._exit(0)
+
+asyncio.run(main())
+"""
+
+
+def test_a_disk_that_is_full_at_a_checkpoint_loses_nothing(path: Path) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", _FULL_AT_CHECKPOINT, path], stdout=subprocess.PIPE, text=True, check=True
+    )
+    acknowledged = int(ran.stdout)
+    assert 100 < acknowledged < 400  # the limit was met
+    kept = records(path)
+    assert kept["t"] == {str(number): bytes([number % 256]) * 100_000 for number in range(acknowledged)}
+    assert "after" in kept
 
 
 _WRITER = """
@@ -232,12 +460,7 @@ async def test_many_writes_do_not_make_the_file_grow(path: Path) -> None:
 
 
 def test_a_copy_of_the_files_is_a_whole_state(path: Path, tmp_path: Path) -> None:
-    async def fill() -> None:
-        journal = Journal(path)
-        await journal.commit([Write("t", "k", b"v")])
-        journal.close()
-
-    asyncio.run(fill())
+    fill(path, Write("t", "k", b"v"))
     copied = tmp_path / "copy.db"
     shutil.copy(path, copied)
     assert records(copied) == {"t": {"k": b"v"}}
