@@ -6,6 +6,7 @@ import base64
 import contextlib
 import datetime
 import hmac
+import json
 import struct
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -30,8 +31,10 @@ class Calls:
         self.client = client
         self.model: Any = client.meta.service_model
         self.done: set[str] = set()
+        if self.model.protocol in ("json", "rest-json"):
+            client.meta.events.register("before-parse", _check_body)
 
-    def __call__(self, name: str, **given: Any) -> dict[str, Any]:
+    def __call__(self, name: str, /, **given: Any) -> dict[str, Any]:
         """Call an operation and check its answer."""
         answer: dict[str, Any] = getattr(self.client, xform_name(name))(**given)
         shape = self.model.operation_model(name).output_shape
@@ -91,6 +94,13 @@ def known_members_only() -> Iterator[None]:
         yield
     finally:
         iam.query_answer = query
+
+
+def _check_body(operation_model: OperationModel, response_dict: Mapping[str, Any], **_: Any) -> None:
+    if response_dict["status_code"] < 300 and response_dict["body"]:
+        shape, output = operation_model.output_shape, json.loads(response_dict["body"])
+        found = list(unknown(output, shape, operation_model.name)) if shape is not None else list(output)
+        assert not found, found
 
 
 def _least(shape: Shape) -> Any:
