@@ -13,7 +13,7 @@ import pytest
 
 from support.world import PODROLE, clean_environment, podrole, processes_of, run, running_world
 
-FREE = ("--aws-port", "0", "--cluster-port", "0")
+FREE = ("--aws-port", "0", "--cluster-port", "0", "--ephemeral")
 
 
 def refused(*words: str, cwd: Path, env: dict[str, str] | None = None) -> str:

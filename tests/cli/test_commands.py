@@ -44,7 +44,7 @@ def test_env_adds_missing_tools_to_path(world: RunningWorld, tmp_path: Path) -> 
 @pytest.mark.parametrize("place", [(), ("--dir", "it's a world/.podrole")])
 def test_printed_next_command_works_from_the_current_directory(world: RunningWorld, place: tuple[str, ...]) -> None:
     bare = {"PATH": "/usr/bin:/bin"}
-    free = ("--aws-port", "0", "--cluster-port", "0")
+    free = ("--aws-port", "0", "--cluster-port", "0", "--ephemeral")
     done = run(PODROLE, "up", "--detach", *free, *place, cwd=world.directory.parent, env=bare)
     try:
         line = next(line for line in done.stdout.splitlines() if "eval " in line)

@@ -16,6 +16,7 @@ from podrole.cli.tools import tools_directory
 PODROLE = str(Path(sys.executable).parent / "podrole")
 KUBECTL = tools_directory() / "kubectl"
 LIMIT_SECONDS = 90
+FREE_PORTS = ("--aws-port", "0", "--cluster-port", "0")
 
 
 def clean_environment(**more: str) -> dict[str, str]:
@@ -72,9 +73,10 @@ class RunningWorld:
 
 
 @contextlib.contextmanager
-def running_world(directory: Path, *options: str) -> Iterator[RunningWorld]:
+def running_world(directory: Path, *options: str, ephemeral: bool = True) -> Iterator[RunningWorld]:
     """Start a world on free ports and stop it at the end."""
-    started = podrole("up", "--detach", "--aws-port", "0", "--cluster-port", "0", *options, cwd=directory)
+    words = [*FREE_PORTS, "--ephemeral"] if ephemeral else FREE_PORTS
+    started = podrole("up", "--detach", *words, *options, cwd=directory)
     assert started.returncode == 0, started.stdout + started.stderr
     try:
         description = json.loads(podrole("status", "--json", cwd=directory).stdout)

@@ -20,7 +20,7 @@ from podrole.world.webhook_account import TokenKeeper
 from podrole.world.world import World
 from support.world import clean_environment, processes_of
 
-FREE = WorldSettings(aws_port=0, cluster_port=0)
+FREE = WorldSettings(aws_port=0, cluster_port=0, ephemeral=True)
 
 
 async def fail(*_: Any) -> None:
@@ -71,7 +71,7 @@ async def fail(self):
     raise ValueError("a secret")
 
 Registration.heartbeat = fail
-main(["up", "--aws-port", "0", "--cluster-port", "0"])
+main(["up", "--ephemeral", "--aws-port", "0", "--cluster-port", "0"])
 """
     done = subprocess.run(
         [sys.executable, "-c", script],

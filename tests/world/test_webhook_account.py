@@ -22,7 +22,7 @@ from podrole.world.world import World
 from support.api_server import until
 from support.clock import Turned
 
-FREE = WorldSettings(aws_port=0, cluster_port=0)
+FREE = WorldSettings(aws_port=0, cluster_port=0, ephemeral=True)
 
 
 def claims(token: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from podrole.world.settings import WorldSettings
 from podrole.world.state import WorldDirectory
 from podrole.world.world import World
 
-FREE = WorldSettings(aws_port=0, cluster_port=0)
+FREE = WorldSettings(aws_port=0, cluster_port=0, ephemeral=True)
 
 
 async def test_addresses_of_a_world_are_published_while_it_runs(tmp_path: Path) -> None:

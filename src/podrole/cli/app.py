@@ -75,13 +75,25 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Run in the background; podrole down stops it.")
     ] = False,
+    init: Annotated[
+        Path | None,
+        typer.Option(
+            "--init",
+            help="A folder whose *.sh are run and whose *.yaml are applied once, in the order of their names.",
+            exists=True,
+            file_okay=False,
+            readable=True,
+            resolve_path=True,
+        ),
+    ] = None,
     *,
     settings: WorldSettings,
 ) -> None:
-    """Start a world: the local AWS, the cluster and the webhook, all on loopback. Ctrl-C stops it."""
+    """Start a world: the local AWS, the cluster and the webhook, all on loopback. Ctrl-C stops it. The next start goes
+    on where it was."""
     from podrole.cli.up import run
 
-    raise typer.Exit(run(directory, settings, detach=detach))
+    raise typer.Exit(run(directory, settings, detach=detach, init=init))
 
 
 @app.command()
@@ -90,6 +102,43 @@ def down(directory: Directory = DEFAULT_DIRECTORY) -> None:
     from podrole.cli.down import run
 
     raise typer.Exit(run(directory))
+
+
+@app.command()
+def reset(directory: Directory = DEFAULT_DIRECTORY) -> None:
+    """Empty a stopped world. Its keys and its administrator's credentials stay."""
+    from podrole.cli.state import reset as run
+
+    raise typer.Exit(run(directory))
+
+
+state_app = typer.Typer(name="state", help="Carry a world's state to another directory.", no_args_is_help=True)
+app.add_typer(state_app)
+
+
+@state_app.command()
+def save(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write. It will hold credentials.")],
+    directory: Directory = DEFAULT_DIRECTORY,
+) -> None:
+    """Save the state of a stopped world in one file, with its keys and credentials."""
+    from podrole.cli.state import save as run
+
+    raise typer.Exit(run(directory, file))
+
+
+@state_app.command()
+def load(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of podrole state save.")],
+    directory: Directory = DEFAULT_DIRECTORY,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Delete the state of the world that is there already.")
+    ] = False,
+) -> None:
+    """Give a stopped world the state of a file. Nothing in the file is executed."""
+    from podrole.cli.state import load as run
+
+    raise typer.Exit(run(directory, file, replace=replace))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from podrole.cli.tools import tools_directory
 from podrole.world.state import WorldDirectory
+
+_UNSET = ("AWS_SESSION_TOKEN", "AWS_PROFILE")
 
 
 def variables(directory: WorldDirectory) -> dict[str, str]:
@@ -24,11 +27,18 @@ def variables(directory: WorldDirectory) -> dict[str, str]:
     }
 
 
+def environment(directory: WorldDirectory) -> dict[str, str]:
+    """Return the whole environment of a shell after ``eval "$(podrole env)"``. Raises NotRunning."""
+    own = {name: value for name, value in os.environ.items() if name not in _UNSET}
+    path = os.pathsep.join([own.get("PATH", os.defpath), *map(str, _directories_of_tools())])
+    return {**own, **variables(directory), "PATH": path, "PODROLE_DIR": str(directory.path)}
+
+
 def run(path: Path) -> int:
     """Print an export for each variable, and unset those that take precedence over them."""
     for name, value in variables(WorldDirectory(path)).items():
         print(f"export {name}={shlex.quote(value)}")
-    print("unset AWS_SESSION_TOKEN AWS_PROFILE")
+    print(f"unset {' '.join(_UNSET)}")
     behind = ":".join(shlex.quote(str(place)) for place in _directories_of_tools())
     if behind:
         print(f'export PATH="$PATH":{behind}')

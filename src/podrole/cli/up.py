@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from podrole.cli.status import describe
 from podrole.cli.tools import podrole_command
@@ -17,8 +18,12 @@ from podrole.world.errors import NotRunning, StartFailed
 from podrole.world.settings import WorldSettings
 from podrole.world.state import Description, WorldDirectory
 
+if TYPE_CHECKING:
+    from podrole.world.world import World
+
 LIMIT_SECONDS = 60.0
 POLL_SECONDS = 0.02
+_GONE = "This world was ephemeral: what was in it is gone. podrole up without --ephemeral keeps it."
 _NEXT = """\
 In another terminal:
 
@@ -29,25 +34,26 @@ In another terminal:
 """
 
 
-def run(path: Path, settings: WorldSettings, *, detach: bool) -> int:
-    """Start a world in the directory ``path``. In the foreground it returns once the world was stopped by a signal."""
+def run(path: Path, settings: WorldSettings, *, detach: bool, init: Path | None) -> int:
+    """Start a world in the directory ``path``, and fill it by the steps in the folder ``init``. In the foreground it
+    returns once the world was stopped by a signal."""
     directory = WorldDirectory(path)
     if detach:
-        return _detached(directory, settings)
+        return _detached(directory, settings, init)
     import uvloop
 
     started = time.monotonic()
-    return uvloop.run(_foreground(directory, settings, started))
+    return uvloop.run(_foreground(directory, settings, init, started))
 
 
-async def _foreground(directory: WorldDirectory, settings: WorldSettings, started: float) -> int:
+async def _foreground(directory: WorldDirectory, settings: WorldSettings, init: Path | None, started: float) -> int:
     from podrole.world.world import World
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    world = World(directory, settings)
+    world = World(directory, settings, initializing=init is not None)
     starting = asyncio.create_task(world.__aenter__())
     interrupted = asyncio.create_task(stop.wait())
     await asyncio.wait({starting, interrupted}, return_when=asyncio.FIRST_COMPLETED)
@@ -59,24 +65,53 @@ async def _foreground(directory: WorldDirectory, settings: WorldSettings, starte
     starting.result()  # raises the error that kept it from starting
     try:
         seconds = time.monotonic() - started
-        print(
-            f"podrole is up ({seconds:.1f} s). Ctrl-C stops it.\n\n{_summary(world.description, directory)}", flush=True
-        )
-        failing = asyncio.create_task(world.until_it_fails())
-        await asyncio.wait({interrupted, failing}, return_when=asyncio.FIRST_COMPLETED)
-        if failing.done():
-            failing.result()  # raises the failure
-        failing.cancel()
+        working = asyncio.create_task(_work(world, directory, init, seconds))
+        await asyncio.wait({interrupted, working}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()  # raises the failure
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
         print("Stopping …", flush=True)
+        if settings.ephemeral and world.has_content():
+            print(_GONE, flush=True)
     finally:
         await world.__aexit__()
     return 0
 
 
-def _detached(directory: WorldDirectory, settings: WorldSettings) -> int:
+async def _work(world: World, directory: WorldDirectory, init: Path | None, seconds: float) -> None:
+    """Fill the world, say where it is, and wait until it fails. Raises InitializationFailed and what
+    ``until_it_fails`` raises."""
+    failing = asyncio.create_task(world.until_it_fails())
+    filling = asyncio.create_task(_fill(world, directory, init))
+    try:
+        await asyncio.wait({filling, failing}, return_when=asyncio.FIRST_COMPLETED)
+        if not failing.done():
+            filling.result()
+            print(f"podrole is up ({seconds:.1f} s). Ctrl-C stops it.\n", flush=True)
+            print(_summary(world.description, directory), flush=True)
+        await failing
+    finally:
+        failing.cancel()
+        filling.cancel()
+        await asyncio.gather(filling, return_exceptions=True)
+
+
+async def _fill(world: World, directory: WorldDirectory, init: Path | None) -> None:
+    await world.opened()
+    if init is not None:
+        from podrole.cli.initialization import initialize
+
+        await initialize(world, directory, init)
+        world.end_initialization()
+
+
+def _detached(directory: WorldDirectory, settings: WorldSettings, init: Path | None) -> int:
     """Run this command in a process of its own and wait until its world answers."""
     directory.lock().close()  # raises at once if a world is running here or the directory cannot be written
     command = [sys.executable, "-m", "podrole", "up", "--dir", str(directory.path), *settings.arguments()]
+    if init is not None:
+        command += ["--init", str(init)]
     with directory.log.open("w") as log:
         directory.log.chmod(0o600)
         process = subprocess.Popen(
@@ -93,15 +128,27 @@ def _detached(directory: WorldDirectory, settings: WorldSettings) -> int:
 
 
 def _awaited(process: subprocess.Popen[bytes], directory: WorldDirectory, deadline: float) -> Description:
-    """Return the world once it is up. Raises StartFailed with the process's output if it ends before."""
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise StartFailed(directory.log.read_text().strip() or "The world ended before it had started.")
-        try:
-            return directory.running()
-        except NotRunning:
+    """Return the world once it is up and filled; show the output of the steps that fill it.
+
+    Raises StartFailed with the process's output if it ends before.
+    """
+    with directory.log.open() as log:
+        while True:
+            if process.poll() is not None:
+                raise StartFailed(log.read().strip() or "The world ended before it had started.")
+            try:
+                world = directory.running()
+            except NotRunning:
+                if time.monotonic() > deadline:
+                    raise StartFailed(
+                        f"The world did not start within {LIMIT_SECONDS:g} s.", next_step=f"see {directory.log}"
+                    ) from None
+            else:
+                if world.complete:
+                    return world
+                sys.stdout.write(log.read())
+                sys.stdout.flush()
             time.sleep(POLL_SECONDS)
-    raise StartFailed(f"The world did not start within {LIMIT_SECONDS:g} s.", next_step=f"see {directory.log}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -110,7 +157,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _summary(world: Description, directory: WorldDirectory) -> str:
-    return f"{describe(world, directory)}\n\n{_NEXT.format(podrole=podrole_command(), option=_option(directory))}"
+    before = f"{world.restored}\n\n" if world.restored else ""
+    return (
+        f"{before}{describe(world, directory)}\n\n{_NEXT.format(podrole=podrole_command(), option=_option(directory))}"
+    )
 
 
 def _option(directory: WorldDirectory) -> str:

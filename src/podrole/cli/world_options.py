@@ -38,11 +38,20 @@ def with_world_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameter(setting: Setting) -> inspect.Parameter:
-    limits: dict[str, Any] = {"min": 0, "max": 65535} if setting.listener else {}
-    option = typer.Option(setting.option, envvar=setting.variable, help=setting.description, **limits)
+    if isinstance(setting.default, bool):
+        option = typer.Option(setting.option, envvar=setting.variable, help=setting.description)
+        kind: Any = bool
+    elif setting.listener:
+        option = typer.Option(setting.option, envvar=setting.variable, help=setting.description, min=0, max=65535)
+        kind = int
+    else:
+        option = typer.Option(
+            setting.option, envvar=setting.variable, help=setting.description, show_default=setting.shown
+        )
+        kind = str | None
     return inspect.Parameter(
         setting.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=setting.default,
-        annotation=Annotated[type(setting.default), option],
+        annotation=Annotated[kind, option],
     )

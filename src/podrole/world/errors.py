@@ -5,9 +5,12 @@
     PodroleError
     └── WorldError
         ├── AlreadyRunning   a world already runs in this directory
-        ├── BadSetting       an account or region that cannot be one
+        ├── BadSetting       an account or region that cannot be one, or not this world's
+        ├── DirectoryGone    the directory was deleted while its world ran
+        ├── InitializationFailed  a step of podrole up --init failed
         ├── NotRunning       no world runs in this directory
         ├── PartFailed       a background task of a part has failed
+        ├── StateRefused     a saved state cannot be loaded, or not here
         └── StartFailed      a world could not start, and was stopped again
 """
 
@@ -34,6 +37,18 @@ class BadSetting(WorldError):
     code = "bad-option"
 
 
+class DirectoryGone(WorldError):
+    """The world's directory was deleted or replaced while the world ran. The world ends: it could keep nothing more."""
+
+    code = "world-directory-gone"
+
+
+class InitializationFailed(WorldError):
+    """A step of ``podrole up --init`` failed. The world ends."""
+
+    code = "world-initialization-failed"
+
+
 class NotRunning(WorldError):
     """No world runs in this directory."""
 
@@ -44,6 +59,13 @@ class PartFailed(WorldError):
     """A background task of a part has failed. The world ends: its other parts would give wrong answers."""
 
     code = "world-part-failed"
+
+
+class StateRefused(WorldError):
+    """A saved state cannot be loaded: the file is not one, or a newer one, or there is a world that it would
+    overwrite."""
+
+    code = "world-state-refused"
 
 
 class StartFailed(WorldError):

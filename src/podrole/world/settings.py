@@ -11,11 +11,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from podrole.base.partitions import is_region_name
 from podrole.iam.arn import is_account_id
 from podrole.world.errors import BadSetting
 
-_DESCRIPTION = "description"
+_DESCRIPTION, _SHOWN = "description", "shown"
+_NEW_ACCOUNT, _NEW_REGION = "111122223333", "us-east-1"
+
+
+class Place(msgspec.Struct, frozen=True):
+    """The AWS account and region of a world."""
+
+    account: str
+    region: str
 
 
 def _port(default: int, listener: str) -> int:
@@ -25,40 +35,76 @@ def _port(default: int, listener: str) -> int:
     return field
 
 
-def _text(default: str, description: str) -> str:
-    field: str = dataclasses.field(default=default, metadata={_DESCRIPTION: description})
+def _place(of_a_new_world: str, description: str) -> str | None:
+    field: str | None = dataclasses.field(
+        default=None, metadata={_DESCRIPTION: f"{description} A world keeps its first one.", _SHOWN: of_a_new_world}
+    )
+    return field
+
+
+def _flag(description: str) -> bool:
+    field: bool = dataclasses.field(default=False, metadata={_DESCRIPTION: description})
     return field
 
 
 @dataclass(frozen=True, slots=True)
 class WorldSettings:
-    """The settings of a world. Raises BadSetting for an account or region that cannot be one."""
+    """The settings of a world. Raises BadSetting for an account or region that cannot be one.
+
+    ``account`` and ``region`` are None for those that the world has already, or those of a new world.
+    """
 
     aws_port: int = _port(4566, "the local AWS")
     cluster_port: int = _port(6443, "the cluster")
     webhook_port: int = _port(0, "the webhook")
     issuer_port: int = _port(0, "the cluster's issuer")
     pod_identity_port: int = _port(0, "the EKS Pod Identity agent")
-    account: str = _text("111122223333", "The AWS account id, 12 digits.")
-    region: str = _text("us-east-1", "The AWS region.")
+    account: str | None = _place(_NEW_ACCOUNT, "The AWS account id, 12 digits.")
+    region: str | None = _place(_NEW_REGION, "The AWS region.")
+    ephemeral: bool = _flag("Keep nothing: the world begins empty and is gone when it stops.")
 
     def __post_init__(self) -> None:
-        if not is_account_id(self.account):
+        if self.account is not None and not is_account_id(self.account):
             raise BadSetting("--account is not an AWS account id.", got=repr(self.account), expected="12 digits")
-        if not is_region_name(self.region):
+        if self.region is not None and not is_region_name(self.region):
             raise BadSetting("--region is not an AWS region.", got=repr(self.region), expected="such as us-east-1")
+
+    def place(self, kept: Place | None) -> Place:
+        """Return the account and region of the world. ``kept`` are those of its first start, None at the first.
+
+        Raises BadSetting if the settings name others: every ARN and the issuer's URL depend on them.
+        """
+        if kept is None:
+            return Place(self.account or _NEW_ACCOUNT, self.region or _NEW_REGION)
+        for option, wanted, stored in (
+            ("--account", self.account, kept.account),
+            ("--region", self.region, kept.region),
+        ):
+            if wanted not in (None, stored):
+                raise BadSetting(
+                    f"{option} is not that of this world, which keeps the one of its first start.",
+                    got=str(wanted),
+                    expected=stored,
+                    next_step=f"leave {option} out, empty the world with podrole reset, or choose another --dir",
+                )
+        return kept
 
     def arguments(self) -> list[str]:
         """Return the settings as they would be typed after ``podrole up``."""
-        return [word for setting in SETTINGS for word in (setting.option, str(getattr(self, setting.name)))]
+        return [word for setting in SETTINGS for word in setting.words(getattr(self, setting.name))]
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One field of ``WorldSettings``. ``listener`` is what listens on the port, empty for other settings."""
+    """One field of ``WorldSettings``.
+
+    ``shown`` is the default as it is shown: that of a new world. ``listener`` is what listens on the port, empty for
+    other settings.
+    """
 
     name: str
     default: Any
+    shown: str
     description: str
     listener: str
 
@@ -72,10 +118,18 @@ class Setting:
         """The environment variable that is read where the option is not given."""
         return "PODROLE_" + self.name.upper()
 
+    def words(self, value: Any) -> list[str]:
+        """Return the words that give it this value on a command line."""
+        if value is None or value is False:
+            return []
+        return [self.option] if value is True else [self.option, str(value)]
+
 
 def _settings() -> Iterator[Setting]:
     for field in dataclasses.fields(WorldSettings):
-        yield Setting(field.name, field.default, field.metadata[_DESCRIPTION], field.metadata.get("listener", ""))
+        shown = "no" if field.default is False else str(field.metadata.get(_SHOWN, field.default))
+        listener = field.metadata.get("listener", "")
+        yield Setting(field.name, field.default, shown, field.metadata[_DESCRIPTION], listener)
 
 
 SETTINGS = tuple(_settings())
@@ -87,7 +141,7 @@ BY_NAME = {setting.name: setting for setting in SETTINGS}
 def settings_table() -> str:
     """Return the settings as the Markdown table of docs/world.md."""
     rows = [
-        f"| `{setting.option}` | `{setting.variable}` | {setting.default} | {setting.description} |"
+        f"| `{setting.option}` | `{setting.variable}` | {setting.shown} | {setting.description} |"
         for setting in SETTINGS
     ]
     return "\n".join(["| option | environment variable | default | |", "|---|---|---|---|", *rows])

@@ -6,6 +6,8 @@
     ├── lock            held (flock) by the process that runs the world
     ├── world.json      the addresses of its parts; exists only while the world runs
     ├── secrets.json    keys and credentials; kept, so that they stay valid after a restart
+    ├── services.snapshot  the last snapshot of the other services
+    ├── state.db        the account's and the cluster's records (SQLite; also state.db-wal, -shm and .lock)
     ├── ca.crt          the authority of the world's TLS certificates
     ├── kubeconfig      for kubectl
     ├── webhook-token   the webhook's token, renewed; exists only while the world runs
@@ -44,7 +46,9 @@ before it reports another world."""
 
 
 class Description(msgspec.Struct, frozen=True):
-    """The addresses of a running world. ``started_at`` is epoch seconds."""
+    """The addresses of a running world. ``started_at`` is epoch seconds; ``restored`` says what there was of earlier
+    runs, empty if nothing. ``complete`` is false while the state of services is restored or the steps of
+    ``podrole up --init`` run."""
 
     pid: int
     started_at: float
@@ -59,6 +63,8 @@ class Description(msgspec.Struct, frozen=True):
     issuer_port: int
     thumbprint: str
     pod_identity_url: str
+    restored: str = ""
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,26 @@ class WorldDirectory:
 
     def __init__(self, path: Path = DEFAULT_DIRECTORY) -> None:
         self.path = path.absolute()
+
+    @property
+    def state(self) -> Path:
+        """The journal of the world's records."""
+        return self.path / "state.db"
+
+    @property
+    def secrets_file(self) -> Path:
+        """The keys and credentials."""
+        return self.path / "secrets.json"
+
+    @property
+    def services(self) -> Path:
+        """The last snapshot of the services other than podrole's own."""
+        return self.path / "services.snapshot"
+
+    @property
+    def lock_file(self) -> Path:
+        """The file that the process of a running world has locked."""
+        return self.path / "lock"
 
     @property
     def kubeconfig(self) -> Path:
@@ -136,7 +162,7 @@ class WorldDirectory:
     def _locked(self, *, attempts: int) -> IO[str]:
         make_private_directory(self.path)
         try:
-            file = os.fdopen(os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, PRIVATE), "r+")
+            file = os.fdopen(os.open(self.lock_file, os.O_RDWR | os.O_CREAT, PRIVATE), "r+")
         except OSError as problem:
             raise FileProblem(
                 f"The directory {self.path} cannot be written: {problem.strerror}.",
@@ -191,7 +217,7 @@ class WorldDirectory:
 
         Raises WorldError if the file exists but cannot be read: secrets that credentials depend on are never replaced.
         """
-        path = self.path / "secrets.json"
+        path = self.secrets_file
         if not path.exists():
             made = _make_secrets(now, key_id())
             write_private(path, msgspec.json.encode(made))
@@ -204,11 +230,14 @@ class WorldDirectory:
                 next_step=f"restore {path}, or remove it to get new ones; old credentials are then no longer valid",
             ) from problem
 
+    def stored_secrets(self) -> bytes:
+        """Return the secrets as they are stored. Raises NotRunning if no world has run here."""
+        return msgspec.json.encode(self._stored())
+
     def keep_signing_keys(self, keys: Sequence[SigningKey]) -> None:
         """Replace the stored keys of the cluster's tokens; the first one signs. Raises FileProblem."""
-        path = self.path / "secrets.json"
         changed = msgspec.structs.replace(self._stored(), signing_keys=[key.to_pem().decode() for key in keys])
-        write_private(path, msgspec.json.encode(changed))
+        write_private(self.secrets_file, msgspec.json.encode(changed))
 
     def administrator_token(self) -> str:
         """Return the bearer token of the cluster's administrator. Raises NotRunning if no world has run here."""
@@ -221,9 +250,14 @@ class WorldDirectory:
 
     def _stored(self) -> _StoredSecrets:
         try:
-            return msgspec.json.decode((self.path / "secrets.json").read_bytes(), type=_StoredSecrets)
+            return msgspec.json.decode(self.secrets_file.read_bytes(), type=_StoredSecrets)
         except FileNotFoundError:
             raise NotRunning(f"No world has run in {self.path}.", next_step="start one with podrole up") from None
+
+
+def check_secrets(content: bytes) -> None:
+    """Raise ValueError unless ``content`` are stored secrets that can be used."""
+    _loaded(msgspec.json.decode(content, type=_StoredSecrets))  # msgspec's errors are ValueErrors
 
 
 def _make_secrets(now: float, key_id: str) -> _StoredSecrets:

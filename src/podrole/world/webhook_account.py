@@ -14,7 +14,7 @@ from typing import Self
 from podrole.base.clock import Clock
 from podrole.base.files import FileProblem, write_private
 from podrole.base.tasks import BackgroundTasks, TaskFailure
-from podrole.cluster.core.client import ClusterClient
+from podrole.cluster.core.client import ClusterClient, Object
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.timing import SystemTime
 from podrole.webhook.install.manifests import Installation, manifests
@@ -34,12 +34,22 @@ _log = logging.getLogger(__name__)
 
 
 async def create_account(client: ClusterClient) -> None:
-    """Create the webhook's service account, ClusterRole and binding, as in its manifests."""
+    """Create the webhook's service account, ClusterRole and binding, as in its manifests, or update them."""
     installation = Installation(name=NAME, namespace=NAMESPACE, certificates="secret")
     for obj in manifests(installation):
         if obj["kind"] in _RESOURCES:
             resource, namespace = _RESOURCES[obj["kind"]]
-            await client.create(resource, namespace, obj)
+            await create_or_update(client, resource, namespace, obj)
+
+
+async def create_or_update(client: ClusterClient, resource: str, namespace: str | None, obj: Object) -> None:
+    """Create an object that podrole owns; if it is there from an earlier start, give it the fields of ``obj``."""
+    try:
+        await client.create(resource, namespace, obj)
+    except StatusError as problem:
+        if problem.reason != "AlreadyExists":
+            raise
+        await client.merge_patch(resource, namespace, obj["metadata"]["name"], obj)
 
 
 class TokenKeeper:

@@ -17,6 +17,8 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, Self
 
+import msgspec
+
 from podrole.account.opening import Account
 from podrole.account.store import AccountStore
 from podrole.aws.eks.pod_identity_agent import PATH as CREDENTIALS_PATH
@@ -27,6 +29,7 @@ from podrole.base.certificates import server_context, thumbprint
 from podrole.base.clock import Clock, system_clock
 from podrole.base.events import EventLog
 from podrole.base.files import write_private
+from podrole.base.journal import Journal
 from podrole.base.partitions import domain_of, partition_of
 from podrole.base.serving import LOOPBACK, bind, listening
 from podrole.base.tasks import BackgroundTasks, Supervised, TaskFailure, first_failure
@@ -36,6 +39,8 @@ from podrole.cluster.core.users import ADMINISTRATOR, User, controller
 from podrole.cluster.node.node import Node
 from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
 from podrole.cluster.node.settings import NodeSettings
+from podrole.cluster.store.durable import DurableStore
+from podrole.cluster.store.memory import MemoryStore
 from podrole.kube.connection import Connection
 from podrole.kube.credentials import TokenFile
 from podrole.oidc.fetch import Fetcher
@@ -43,14 +48,16 @@ from podrole.oidc.keycache import KeyCache
 from podrole.sts.credentials import Vault, access_key_id
 from podrole.webhook.serving.webhook import Webhook
 from podrole.webhook.settings import SourceSettings, WebhookSettings
-from podrole.world import key_rotation
+from podrole.world import directory_watch, key_rotation
 from podrole.world.aws_users import aws_user
-from podrole.world.errors import PartFailed, StartFailed
+from podrole.world.content import Content
+from podrole.world.errors import DirectoryGone, PartFailed, StartFailed
+from podrole.world.kept import Kept, Origin
 from podrole.world.parts import injection_settings, issuer_resolver, node_environment, webhook_configuration
 from podrole.world.pod_identities import AssociationsFile
 from podrole.world.settings import BY_NAME, WorldSettings
 from podrole.world.state import Description, Secrets, WorldDirectory
-from podrole.world.webhook_account import TokenKeeper, create_account
+from podrole.world.webhook_account import TokenKeeper, create_account, create_or_update
 
 KUBERNETES_VERSION = "1.36"
 CLUSTER_NAME = "podrole"
@@ -90,22 +97,38 @@ class _Part(Supervised, contextlib.AbstractAsyncContextManager[Any], Protocol):
 
 
 class World:
-    """Runs while its context is open; ``description`` has its addresses."""
+    """Runs while its context is open; ``description`` has its addresses.
+
+    Its records are in the directory's journal and are there again at the next start, unless it is ephemeral.
+    """
 
     description: Description
+    kept: Kept
+    """What it keeps of itself."""
 
-    def __init__(self, directory: WorldDirectory, settings: WorldSettings, *, clock: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        directory: WorldDirectory,
+        settings: WorldSettings,
+        *,
+        clock: Clock = system_clock,
+        initializing: bool = False,
+    ) -> None:
+        """``initializing`` says that its owner will fill it and call ``end_initialization`` then."""
         self._directory = directory
+        self._initializing = initializing
+        self._opened = asyncio.Event()
         self._settings = settings
         self._clock = clock
         self._stack = contextlib.AsyncExitStack()
         self._aws_tasks = BackgroundTasks("the local AWS")
-        self._parts: list[Supervised] = [self._aws_tasks]
+        self._directory_tasks = BackgroundTasks("the world's directory")
+        self._parts: list[Supervised] = [self._aws_tasks, self._directory_tasks]
 
     async def __aenter__(self) -> Self:
         """Start everything. If it raises, nothing is left running.
 
-        Raises AlreadyRunning, PortInUse, FileProblem or PartFailed."""
+        Raises AlreadyRunning, BadSetting, PortInUse, FileProblem, JournalError or PartFailed."""
         async with contextlib.AsyncExitStack() as stack:
             await self._start(stack)
             self._stack = stack.pop_all()
@@ -115,32 +138,65 @@ class World:
         """Stop everything, pods first."""
         await self._stack.aclose()
 
+    async def opened(self) -> None:
+        """Wait until the account is open and the services are restored. It never ends if that fails."""
+        await self._opened.wait()
+
+    def end_initialization(self) -> None:
+        """Tell other processes that the world has been filled."""
+        self._describe(complete=True)
+
+    def has_content(self) -> bool:
+        """Say whether it holds anything that it does not begin with."""
+        return self._opened.is_set() and self._content.has_changed()
+
+    def _describe(self, **changes: Any) -> None:
+        self.description = msgspec.structs.replace(self.description, **changes)
+        self._directory.describe(self.description)
+
+    async def _open_account(self, endpoint: Endpoint) -> None:
+        try:
+            await endpoint.open_account()
+        except Exception as problem:
+            raise StartFailed(
+                "The local AWS could not make its account.", got=f"{type(problem).__name__}: {problem}"
+            ) from problem
+        self._content.begin()
+        self._describe(complete=not self._initializing)
+        self._opened.set()
+
     async def until_it_fails(self) -> NoReturn:
         """Wait until a background task of any part fails. The parts that still work go on until the world is left.
 
-        Raises PartFailed, or StartFailed where the local AWS could not make its account.
+        Raises PartFailed, StartFailed where the local AWS could not make its account, or DirectoryGone.
         """
         _raise(await first_failure(*self._parts))
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
-        stack.enter_context(self._directory.lock())
+        lock = stack.enter_context(self._directory.lock())
         sockets = _Sockets.bound(self._settings, stack)
         now = self._clock()
-        secrets = self._directory.secrets(now=now, key_id=self._new_key_id)
-        host = f"oidc.eks.{self._settings.region}.{domain_of(self._settings.region)}"
+        journal = self._journal(stack)
+        origin = await self._first_decisions(journal, now)
+        place = origin.place
+        secrets = self._directory.secrets(
+            now=now, key_id=lambda: access_key_id("AKIA", place.account, randomness.token_bytes(5))
+        )
+        host = f"oidc.eks.{place.region}.{domain_of(place.region)}"
         issuer = f"https://{host}/id/{secrets.cluster_id}"
         events = stack.enter_context(contextlib.closing(EventLog(self._directory.events)))
         authority = secrets.authority
-        store = AccountStore(self._clock, randomness.token_bytes)
+        store = AccountStore(self._clock, randomness.token_bytes, journal)
+        objects = MemoryStore() if journal is None else DurableStore(journal)
+        self._content = Content(store, objects)
+        restored = self._content.restored()
         associations = stack.enter_context(
-            AssociationsFile(
-                self._directory.pod_identities, store, self._settings.account, self._settings.region, CLUSTER_NAME
-            )
+            AssociationsFile(self._directory.pod_identities, store, place.account, place.region, CLUSTER_NAME)
         )
-        endpoint = self._endpoint(sockets, secrets, issuer, events, store)
+        endpoint = self._endpoint(origin, sockets, secrets, issuer, events, store)
         stack.push_async_callback(endpoint.close)
         await stack.enter_async_context(listening(endpoint, sockets.aws))
-        await self._start_agent(stack, endpoint, sockets)
+        await self._start_agent(stack, endpoint, sockets, place.region)
 
         cluster = Cluster(
             ClusterSettings(
@@ -149,6 +205,7 @@ class World:
             keys=secrets.signing_keys,
             authority_pem=authority.certificate_pem,
             administrator_token=secrets.cluster_token,
+            store=objects,
             token_authenticators=[functools.partial(aws_user, endpoint)],
             events=events,
             clock=self._clock,
@@ -159,14 +216,16 @@ class World:
         await stack.enter_async_context(listening(cluster.api, sockets.cluster, tls=api_tls, websockets=True))
         await stack.enter_async_context(listening(cluster.issuer_app, sockets.issuer, tls=issuer_tls))
         await stack.enter_async_context(cluster)
-        await self._start_webhook(stack, cluster, sockets, secrets, associations)
-        await self._start_workloads(stack, cluster, sockets)
+        await self._start_webhook(stack, cluster, sockets, secrets, associations, place.region)
+        await self._start_workloads(stack, cluster, sockets, place.region)
 
         self.description = Description(
             pid=os.getpid(),
             started_at=now,
-            account=self._settings.account,
-            region=self._settings.region,
+            account=place.account,
+            region=place.region,
+            restored=restored,
+            complete=False,
             cluster=CLUSTER_NAME,
             aws_url=_url("http", sockets.aws),
             cluster_url=_url("https", sockets.cluster),
@@ -183,23 +242,45 @@ class World:
         stack.callback(self._directory.forget)
         # moto takes a while to import, so it is imported after everything answers; calls wait for it.
         await stack.enter_async_context(self._aws_tasks)
-        self._aws_tasks.run("the making of the account", _open_account(endpoint))
+        self._aws_tasks.run("the making of the account", self._open_account(endpoint))
+        await stack.enter_async_context(self._directory_tasks)
+        watching = directory_watch.watch(self._directory.lock_file, lock.fileno())
+        self._directory_tasks.run_forever("the watch of its lock file", watching)
+
+    def _journal(self, stack: contextlib.AsyncExitStack) -> Journal | None:
+        if self._settings.ephemeral:
+            return None
+        return stack.enter_context(contextlib.closing(Journal(self._directory.state)))
+
+    async def _first_decisions(self, journal: Journal | None, now: float) -> Origin:
+        """Return what the world's first start decided, which this one may be. Raises BadSetting, WriteFailed."""
+        self.kept = Kept(journal)
+        place = self._settings.place(None if self.kept.origin is None else self.kept.origin.place)
+        if self.kept.origin is None:
+            await self.kept.keep_origin(Origin(place, now))
+        return self.kept.origin or Origin(place, now)
 
     def _endpoint(
-        self, sockets: _Sockets, secrets: Secrets, issuer: str, events: EventLog, store: AccountStore
+        self,
+        origin: Origin,
+        sockets: _Sockets,
+        secrets: Secrets,
+        issuer: str,
+        events: EventLog,
+        store: AccountStore,
     ) -> Endpoint:
-        settings, partition = self._settings, partition_of(self._settings.region)
+        place, partition = origin.place, partition_of(origin.place.region)
         resolve = issuer_resolver(issuer, _port(sockets.issuer))
         return Endpoint(
-            Account(settings.account, settings.region, secrets.admin_key_id, secrets.admin_secret, partition),
+            Account(place.account, place.region, secrets.admin_key_id, secrets.admin_secret, partition),
             ClusterInfo(
                 name=CLUSTER_NAME,
-                arn=f"arn:{partition}:eks:{settings.region}:{settings.account}:cluster/{CLUSTER_NAME}",
+                arn=f"arn:{partition}:eks:{place.region}:{place.account}:cluster/{CLUSTER_NAME}",
                 endpoint=_url("https", sockets.cluster),
                 certificate_authority=secrets.authority.certificate_pem,
                 issuer=issuer,
                 version=KUBERNETES_VERSION,
-                created_at=self._clock(),
+                created_at=origin.created_at,
             ),
             store=store,
             vault=Vault(secrets.vault_key),
@@ -208,9 +289,11 @@ class World:
             clock=self._clock,
         )
 
-    async def _start_agent(self, stack: contextlib.AsyncExitStack, endpoint: Endpoint, sockets: _Sockets) -> None:
+    async def _start_agent(
+        self, stack: contextlib.AsyncExitStack, endpoint: Endpoint, sockets: _Sockets, region: str
+    ) -> None:
         """Start the EKS Pod Identity agent, which calls EKS Auth with the node's credentials."""
-        region, url = self._settings.region, _url("http", sockets.aws)
+        url = _url("http", sockets.aws)
         agent = PodIdentityAgent(url, CLUSTER_NAME, region, endpoint.node_credentials, self._clock)
         stack.push_async_callback(agent.aclose)
         await stack.enter_async_context(listening(agent, sockets.pod_identity))
@@ -222,6 +305,7 @@ class World:
         sockets: _Sockets,
         secrets: Secrets,
         associations: AssociationsFile,
+        region: str,
     ) -> None:
         """Start the webhook, then register it, so that no pod is sent to a webhook that does not answer yet."""
         authority = secrets.authority
@@ -231,9 +315,7 @@ class World:
         await self._enter(stack, keeper)
         webhook = Webhook(
             WebhookSettings(
-                injection=injection_settings(
-                    self._settings.region, _url("http", sockets.pod_identity) + CREDENTIALS_PATH
-                ),
+                injection=injection_settings(region, _url("http", sockets.pod_identity) + CREDENTIALS_PATH),
                 sources=SourceSettings(container_credentials_config=str(self._directory.pod_identities)),
             ),
             Connection(
@@ -249,15 +331,19 @@ class World:
         await _unless_failed(webhook, webhook.wait_ready())
         associations.on_change = webhook.identities.refresh_files
         configuration = webhook_configuration(_url("https", sockets.webhook) + "/mutate", authority.certificate_pem)
-        await client.create("mutatingwebhookconfigurations.admissionregistration.k8s.io", None, configuration)
+        # One that is there names the port of an earlier start.
+        resource = "mutatingwebhookconfigurations.admissionregistration.k8s.io"
+        await create_or_update(client, resource, None, configuration)
 
-    async def _start_workloads(self, stack: contextlib.AsyncExitStack, cluster: Cluster, sockets: _Sockets) -> None:
+    async def _start_workloads(
+        self, stack: contextlib.AsyncExitStack, cluster: Cluster, sockets: _Sockets, region: str
+    ) -> None:
         def client_for(name: str) -> Any:
             return cluster.client(controller(name), "kube-controller-manager")  # one program in a real cluster
 
         root_ca = cluster.authority_pem.decode()
         await self._enter(stack, Controllers(client_for, root_ca_pem=root_ca))
-        environment = node_environment(_url("http", sockets.aws), self._settings.region, _port(sockets.cluster))
+        environment = node_environment(_url("http", sockets.aws), region, _port(sockets.cluster))
         settings = NodeSettings(kubernetes_version=f"v{KUBERNETES_VERSION}.0")
         runtime = ProcessRuntime(self._directory.node / "processes", environment=environment)
         kubelet = cluster.client(User(f"system:node:{settings.name}", groups=("system:nodes",)), "kubelet")
@@ -270,18 +356,6 @@ class World:
         """Start a part, to be watched from now on and stopped with the world."""
         await stack.enter_async_context(part)
         self._parts.append(part)
-
-    def _new_key_id(self) -> str:
-        return access_key_id("AKIA", self._settings.account, randomness.token_bytes(5))
-
-
-async def _open_account(endpoint: Endpoint) -> None:
-    try:
-        await endpoint.open_account()
-    except Exception as problem:
-        raise StartFailed(
-            "The local AWS could not make its account.", got=f"{type(problem).__name__}: {problem}"
-        ) from problem
 
 
 async def _unless_failed(part: Supervised, ready: Coroutine[Any, Any, None]) -> None:
@@ -298,7 +372,7 @@ async def _unless_failed(part: Supervised, ready: Coroutine[Any, Any, None]) -> 
 
 
 def _raise(failure: TaskFailure) -> NoReturn:
-    if isinstance(failure.problem, StartFailed):
+    if isinstance(failure.problem, StartFailed | DirectoryGone):
         raise failure.problem
     part = failure.part[0].upper() + failure.part[1:]
     raise PartFailed(

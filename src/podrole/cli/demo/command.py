@@ -90,7 +90,7 @@ def _walk(
     shell: Shell, directory: WorldDirectory, report: _Report, kind: type[Walkthrough], *, has_kubectl: bool
 ) -> None:
     shell.show(f"── 1. {FIRST}")
-    up = shell.run(["podrole", "up", "--detach", "--aws-port", "0", "--cluster-port", "0"])
+    up = shell.run(["podrole", "up", "--detach", "--ephemeral", "--aws-port", "0", "--cluster-port", "0"])
     if up.exit_code != 0:
         raise WorldError(up.output.strip())
     shell.environment = {**shell.environment, **variables(directory)}

@@ -1,0 +1,64 @@
+"""What is in a world: what it found of its earlier runs, and whether its owner has put anything into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from podrole.account.iam.records import ManagedPolicyRecord, RoleRecord, UserRecord
+from podrole.account.store import AccountStore
+from podrole.cluster.core.store import Object, Store
+from podrole.cluster.kinds.registry import RESOURCES
+
+_OWN_MANAGERS = frozenset({"kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "podrole"})
+"""The field managers of the parts of a world: who else manages a field of an object made it or changed it."""
+_NOT_CONTENT = frozenset({"events", "events.events.k8s.io", "leases.coordination.k8s.io"})
+
+
+class Content:
+    """The records and objects of a world."""
+
+    def __init__(self, account: AccountStore, cluster: Store) -> None:
+        self._account = account
+        self._cluster = cluster
+        self._first: frozenset[tuple[object, ...]] = frozenset()
+
+    def restored(self) -> str:
+        """Return what it holds in one sentence, empty if nothing. To be called before anything is put into it."""
+        records = [record for _, state in self._account.scopes() for record in state.all()]
+        if not records:
+            return ""
+        named = (
+            (RoleRecord, "role", "roles"),
+            (UserRecord, "user", "users"),
+            (ManagedPolicyRecord, "policy", "policies"),
+        )
+        parts = [_counted(sum(isinstance(record, kind) for record in records), *names) for kind, *names in named]
+        objects = sum(len(self._cluster.list(resource)) for resource in RESOURCES)
+        return f"Restored: {', '.join([*parts, _counted(objects, 'Kubernetes object', 'Kubernetes objects')])}."
+
+    def begin(self) -> None:
+        """Take what the account holds now for what it begins with."""
+        self._first = frozenset(self._records())
+
+    def has_changed(self) -> bool:
+        """Say whether the account is not as it began, or the cluster has an object that is not of the world's parts."""
+        return self._first != frozenset(self._records()) or any(map(_is_foreign, self._objects()))
+
+    def _records(self) -> Iterator[tuple[object, ...]]:
+        for scope, state in self._account.scopes():
+            for record in state.all():
+                yield scope, record.table, record.id
+
+    def _objects(self) -> Iterator[Object]:
+        for resource in RESOURCES:
+            if resource.qualified not in _NOT_CONTENT:
+                yield from self._cluster.list(resource)
+
+
+def _is_foreign(obj: Object) -> bool:
+    managers = {entry.get("manager") for entry in obj["metadata"].get("managedFields", ())}
+    return not managers <= _OWN_MANAGERS
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
