@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import shutil
 import sqlite3
 import ssl
@@ -130,10 +131,39 @@ async def test_world_starts_where_it_was(directory: WorldDirectory) -> None:
         assert first.description.restored == ""
         before = await asyncio.to_thread(fill, first, directory)
     async with World(directory, FREE) as second:
+        await second.opened()
         restored = second.description.restored
         assert restored.startswith("Restored: 2 roles, 1 user, 0 policies, ")
         assert restored.endswith(" Kubernetes objects.")
         await asyncio.to_thread(check, second, directory, before)
+
+
+async def test_other_services_are_restored_and_the_start_says_how_old_they_are(directory: WorldDirectory) -> None:
+    async with World(directory, FREE) as first:
+        vpc = await asyncio.to_thread(lambda: aws(first, directory, "ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"])
+    async with World(directory, FREE) as second:
+        await second.opened()
+        assert re.search(r" Kubernetes objects, ec2[a-z0-9, ]* as of \d+ s ago\.$", second.description.restored)
+        vpcs = await asyncio.to_thread(lambda: aws(second, directory, "ec2").describe_vpcs()["Vpcs"])
+    assert vpc["VpcId"] in {each["VpcId"] for each in vpcs}
+    directory.services.write_bytes(b"damaged")
+    async with World(directory, FREE) as third:
+        await third.opened()
+        sentence = third.description.restored
+    (kept,) = directory.path.glob("services.snapshot.damaged-*")
+    assert "Not restored: the state of the other services." in sentence
+    assert str(kept) in sentence
+    assert kept.read_bytes() == b"damaged"
+
+
+async def test_services_of_a_state_that_is_gone_are_not_restored(directory: WorldDirectory) -> None:
+    async with World(directory, FREE) as first:
+        await asyncio.to_thread(lambda: aws(first, directory, "sqs").create_queue(QueueName="queue"))
+    directory.state.unlink()
+    async with World(directory, FREE) as second:
+        queues = await asyncio.to_thread(lambda: aws(second, directory, "sqs").list_queues().get("QueueUrls", []))
+    assert queues == []
+    assert list(directory.path.glob("services.snapshot.damaged-*"))
 
 
 async def test_webhook_of_a_restarted_world_gives_pods_their_identity(directory: WorldDirectory) -> None:
@@ -174,6 +204,7 @@ async def test_ephemeral_world_keeps_nothing(directory: WorldDirectory) -> None:
     async with World(directory, ephemeral) as first:
         await first.opened()
         await asyncio.sleep(0.5)  # the controllers and the node make their objects
+        await asyncio.to_thread(aws(first, directory, "ec2").describe_vpcs)
         assert not first.has_content()
         await asyncio.to_thread(fill, first, directory)
         assert first.has_content()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from podrole.account.iam.records import ManagedPolicyRecord, RoleRecord, UserRecord
 from podrole.account.store import AccountStore
+from podrole.aws.interfaces import RestoredServices
 from podrole.cluster.core.store import Object, Store
 from podrole.cluster.kinds.registry import RESOURCES
 
@@ -34,7 +35,7 @@ class Content:
         )
         parts = [_counted(sum(isinstance(record, kind) for record in records), *names) for kind, *names in named]
         objects = sum(len(self._cluster.list(resource)) for resource in RESOURCES)
-        return f"Restored: {', '.join([*parts, _counted(objects, 'Kubernetes object', 'Kubernetes objects')])}."
+        return f"Restored: {', '.join([*parts, _counted(objects, 'Kubernetes object', 'Kubernetes objects')])}"
 
     def begin(self) -> None:
         """Take what the account holds now for what it begins with."""
@@ -53,6 +54,29 @@ class Content:
         for resource in RESOURCES:
             if resource.qualified not in _NOT_CONTENT:
                 yield from self._cluster.list(resource)
+
+
+def services_sentence(services: RestoredServices, now: float) -> str:
+    """Return what became of the other services' state, to follow the sentence of the rest."""
+    sentence = ""
+    if services.taken_at is not None and services.services:
+        age = _age(now - services.taken_at)
+        sentence = f", {', '.join(services.services)} as of {age} ago"
+    sentence += "."
+    if services.left_out:
+        reasons = [f"{name} ({why})" for name, why in services.left_out.items()]
+        sentence += f" Not restored: {', '.join(reasons)}."
+    if services.refused is not None:
+        kept = f" It is kept as {services.set_aside}." if services.set_aside is not None else ""
+        sentence += f" Not restored: the state of the other services. {services.refused}{kept}"
+    return sentence
+
+
+def _age(seconds: float) -> str:
+    for unit, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= unit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{max(seconds, 0):.0f} s"
 
 
 def _is_foreign(obj: Object) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,17 +16,21 @@ from podrole.world.errors import DirectoryGone
 SECONDS = 1.0
 
 
-async def watch(lock_file: Path, descriptor: int) -> NoReturn:
-    """Look every second whether ``lock_file`` is still the file that is open as ``descriptor``. Raises DirectoryGone
-    once it is not."""
+def check(lock_file: Path, descriptor: int) -> None:
+    """Raise DirectoryGone unless ``lock_file`` is still the file that is open as ``descriptor``."""
+    try:
+        is_there = os.path.samestat(lock_file.stat(), os.fstat(descriptor))
+    except OSError:
+        is_there = False
+    if not is_there:
+        raise DirectoryGone(
+            f"The directory {lock_file.parent} was deleted or replaced while its world ran, so the world ends.",
+            next_step="podrole up starts a new, empty world",
+        )
+
+
+async def watch(check: Callable[[], None]) -> NoReturn:
+    """Make a check every second until it raises."""
     while True:
-        try:
-            is_there = os.path.samestat(os.stat(lock_file), os.fstat(descriptor))  # noqa: PTH116 - takes microseconds
-        except OSError:
-            is_there = False
-        if not is_there:
-            raise DirectoryGone(
-                f"The directory {lock_file.parent} was deleted or replaced while its world ran, so the world ends.",
-                next_step="podrole up starts a new, empty world",
-            )
+        check()
         await asyncio.sleep(SECONDS)

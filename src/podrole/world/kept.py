@@ -32,7 +32,7 @@ class Kept:
 
     def __init__(self, journal: Journal | None) -> None:
         self._journal = journal
-        records = {} if journal is None else journal.tables().get(_TABLE, {})
+        records = {} if journal is None else journal.tables(_TABLE).get(_TABLE, {})
         self.origin = _read(records, "origin", Origin)
         """None until the first start has kept it."""
         self.initialization = _read(records, "initialization", Initialization) or Initialization()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import logging
 import os
 import secrets as randomness
 import socket
@@ -24,11 +25,12 @@ from podrole.account.store import AccountStore
 from podrole.aws.eks.pod_identity_agent import PATH as CREDENTIALS_PATH
 from podrole.aws.eks.pod_identity_agent import PodIdentityAgent
 from podrole.aws.endpoint import Endpoint
+from podrole.aws.interfaces import RestoredServices
 from podrole.aws.operations.eks import ClusterInfo
 from podrole.base.certificates import server_context, thumbprint
 from podrole.base.clock import Clock, system_clock
 from podrole.base.events import EventLog
-from podrole.base.files import write_private
+from podrole.base.files import set_aside, write_private
 from podrole.base.journal import Journal
 from podrole.base.partitions import domain_of, partition_of
 from podrole.base.serving import LOOPBACK, bind, listening
@@ -50,7 +52,7 @@ from podrole.webhook.serving.webhook import Webhook
 from podrole.webhook.settings import SourceSettings, WebhookSettings
 from podrole.world import directory_watch, key_rotation
 from podrole.world.aws_users import aws_user
-from podrole.world.content import Content
+from podrole.world.content import Content, services_sentence
 from podrole.world.errors import DirectoryGone, PartFailed, StartFailed
 from podrole.world.kept import Kept, Origin
 from podrole.world.parts import injection_settings, issuer_resolver, node_environment, webhook_configuration
@@ -59,6 +61,7 @@ from podrole.world.settings import BY_NAME, WorldSettings
 from podrole.world.state import Description, Secrets, WorldDirectory
 from podrole.world.webhook_account import TokenKeeper, create_account, create_or_update
 
+_log = logging.getLogger(__name__)
 KUBERNETES_VERSION = "1.36"
 CLUSTER_NAME = "podrole"
 _API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", LOOPBACK)
@@ -148,7 +151,10 @@ class World:
 
     def has_content(self) -> bool:
         """Say whether it holds anything that it does not begin with."""
-        return self._opened.is_set() and self._content.has_changed()
+        if not self._opened.is_set():
+            return False
+        services = self._endpoint.services
+        return (services is not None and services.has_writes) or self._content.has_changed()
 
     def _describe(self, **changes: Any) -> None:
         self.description = msgspec.structs.replace(self.description, **changes)
@@ -162,18 +168,33 @@ class World:
                 "The local AWS could not make its account.", got=f"{type(problem).__name__}: {problem}"
             ) from problem
         self._content.begin()
-        self._describe(complete=not self._initializing)
+        sentence = self.description.restored
+        if sentence:
+            sentence += services_sentence(self._restored_services(endpoint), self._clock())
+        self._describe(restored=sentence, complete=not self._initializing)
         self._opened.set()
+        if endpoint.services is not None and not self._settings.ephemeral:
+            self._aws_tasks.run_forever("the saving of the services' state", endpoint.services.keep())
+
+    def _restored_services(self, endpoint: Endpoint) -> RestoredServices:
+        if endpoint.services is not None:
+            return endpoint.services.restored
+        if self._directory.services.exists():
+            return RestoredServices(refused="The services are not installed.")
+        return RestoredServices()
 
     async def until_it_fails(self) -> NoReturn:
         """Wait until a background task of any part fails. The parts that still work go on until the world is left.
 
         Raises PartFailed, StartFailed where the local AWS could not make its account, or DirectoryGone.
         """
-        _raise(await first_failure(*self._parts))
+        failure = await first_failure(*self._parts)
+        self._check_directory()  # a part may have noticed it first
+        _raise(failure)
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         lock = stack.enter_context(self._directory.lock())
+        self._check_directory = functools.partial(directory_watch.check, self._directory.lock_file, lock.fileno())
         sockets = _Sockets.bound(self._settings, stack)
         now = self._clock()
         journal = self._journal(stack)
@@ -193,7 +214,7 @@ class World:
         associations = stack.enter_context(
             AssociationsFile(self._directory.pod_identities, store, place.account, place.region, CLUSTER_NAME)
         )
-        endpoint = self._endpoint(origin, sockets, secrets, issuer, events, store)
+        self._endpoint = endpoint = self._made_endpoint(origin, sockets, secrets, issuer, events, store)
         stack.push_async_callback(endpoint.close)
         await stack.enter_async_context(listening(endpoint, sockets.aws))
         await self._start_agent(stack, endpoint, sockets, place.region)
@@ -244,23 +265,27 @@ class World:
         await stack.enter_async_context(self._aws_tasks)
         self._aws_tasks.run("the making of the account", self._open_account(endpoint))
         await stack.enter_async_context(self._directory_tasks)
-        watching = directory_watch.watch(self._directory.lock_file, lock.fileno())
-        self._directory_tasks.run_forever("the watch of its lock file", watching)
+        self._directory_tasks.run_forever("the watch of its lock file", directory_watch.watch(self._check_directory))
 
     def _journal(self, stack: contextlib.AsyncExitStack) -> Journal | None:
         if self._settings.ephemeral:
             return None
-        return stack.enter_context(contextlib.closing(Journal(self._directory.state)))
+        journal = stack.enter_context(contextlib.closing(Journal(self._directory.state)))
+        self._parts.append(journal)
+        return journal
 
     async def _first_decisions(self, journal: Journal | None, now: float) -> Origin:
         """Return what the world's first start decided, which this one may be. Raises BadSetting, WriteFailed."""
         self.kept = Kept(journal)
         place = self._settings.place(None if self.kept.origin is None else self.kept.origin.place)
         if self.kept.origin is None:
+            if journal is not None and self._directory.services.exists():
+                aside = set_aside(self._directory.services)
+                _log.warning("the saved services belong to a state that is gone; they are kept as %s", aside)
             await self.kept.keep_origin(Origin(place, now))
         return self.kept.origin or Origin(place, now)
 
-    def _endpoint(
+    def _made_endpoint(
         self,
         origin: Origin,
         sockets: _Sockets,
@@ -287,6 +312,7 @@ class World:
             keys=KeyCache(Fetcher(resolve=resolve), self._clock),
             events=events,
             clock=self._clock,
+            saved_services=None if self._settings.ephemeral else self._directory.services,
         )
 
     async def _start_agent(

@@ -44,6 +44,8 @@ class SavedState:
         self._clock = clock
         self._run = run
         self._is_changed = False
+        self.has_writes = False
+        """Whether a call since the start may have changed more than the first call to a service does."""
         self._backends = 0
         self._writer = concurrent.futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix="services-state")
 
@@ -72,7 +74,9 @@ class SavedState:
         The first call to a service in a region changes it too: it makes the default VPC, for example.
         """
         backends = _number_of_backends()
-        if backends != self._backends or not operation.startswith(_READS):
+        writes = not operation.startswith(_READS)
+        self.has_writes |= writes
+        if writes or backends != self._backends:
             self._is_changed = True
             self._backends = backends
 

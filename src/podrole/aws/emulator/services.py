@@ -54,6 +54,11 @@ class MotoServices:
         if self._saved.exists:
             await self._run(self._prepare)
 
+    @property
+    def has_writes(self) -> bool:
+        """Whether calls since the start may have changed a service."""
+        return self._saved.has_writes
+
     async def serve(self, decide: Decide) -> HTTPResponse:
         """See Services."""
         return await self._run(lambda: self._serve(decide))
