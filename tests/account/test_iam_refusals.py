@@ -145,8 +145,8 @@ REFUSED: dict[str, tuple[Before, str, Given, tuple[str, int, str]]] = {
             "DeleteConflict",
             409,
             (
-                "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. "
-                "The default version is deleted with the policy."
+                "This policy has more than one version. Before you delete a policy, you must delete the policy's "
+                "versions. The default version is deleted with the policy."
             ),
         ),
     ),
@@ -281,8 +281,8 @@ REFUSED: dict[str, tuple[Before, str, Given, tuple[str, int, str]]] = {
             "LimitExceeded",
             409,
             (
-                "A managed policy can have up to 5 versions. Before you create a new version, you must delete an existing "
-                "version."
+                "A managed policy can have up to 5 versions. Before you create a new version, you must delete an "
+                "existing version."
             ),
         ),
     ),
