@@ -57,15 +57,13 @@ class AccountStore:
         self._forget_unwritten()
 
     def _read(self, journal: Journal) -> None:
-        for table, records in journal.tables().items():
-            kind, _, name = table.partition(".")
-            record_type = _RECORDS.get(kind, {}).get(name)
-            if record_type is None:  # another package's
-                continue
-            for key, value in records.items():
-                parts = _PARTS[kind]
-                scope = (kind, *key.split("/", parts)[:parts])
-                _open(self._on_disk, scope).put(msgspec.json.decode(value, type=record_type))
+        for kind, record_types in _RECORDS.items():
+            parts = _PARTS[kind]
+            for table, records in journal.tables(f"{kind}.").items():
+                decode = msgspec.json.Decoder(record_types[table.removeprefix(f"{kind}.")]).decode
+                for key, value in records.items():
+                    scope = (kind, *key.split("/", parts)[:parts])
+                    _open(self._on_disk, scope).put(decode(value))
 
     def _forget_unwritten(self) -> None:
         self._newest.clear()

@@ -40,7 +40,7 @@ PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
 CREATE TABLE records (
     tbl TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (tbl, key)
-) WITHOUT ROWID;
+);
 COMMIT;
 """
 _ATTEMPTS, _ATTEMPT_SECONDS = 25, 0.01
@@ -145,8 +145,8 @@ class Journal:
         To be called while no commit is under way.
         """
         found: dict[str, dict[str, bytes]] = {}
-        query = "SELECT tbl, key, value FROM records WHERE substr(tbl, 1, ?) = ? ORDER BY tbl, key"
-        for table, key, value in self._database.execute(query, (len(prefix), prefix)):
+        query = "SELECT tbl, key, value FROM records WHERE tbl >= ? AND tbl < ? ORDER BY tbl, key"
+        for table, key, value in self._database.execute(query, (prefix, prefix + "\U0010ffff")):
             found.setdefault(table, {})[key] = value
         return found
 

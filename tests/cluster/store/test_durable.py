@@ -117,14 +117,14 @@ async def test_a_write_that_comes_while_another_one_ends_does_not_hang(open_jour
     journal = open_journal()
     store = DurableStore(journal)
     second: list[asyncio.Task[Any]] = []
-    settle = journal._settle
+    succeed = journal._succeed
 
-    def settle_and_write(*arguments: Any) -> None:
-        settle(*arguments)
+    def succeed_and_write(*arguments: Any) -> None:
+        succeed(*arguments)
         if not second:
             second.append(asyncio.create_task(store.commit(Create(SECRETS, secret()))))
 
-    journal._settle = settle_and_write
+    journal._succeed = succeed_and_write
     async with asyncio.timeout(10):
         await store.commit(Create(SECRETS, secret()))
         with pytest.raises(ObjectChanged):

@@ -35,7 +35,7 @@ class DurableStore(MemoryStore):
 
     def __init__(self, journal: Journal, *, history: int = HISTORY) -> None:
         """Read the journal's objects."""
-        tables = journal.tables()
+        tables = journal.tables(_REVISION[0])
         super().__init__(history=history, revision=int(tables.get(_REVISION[0], {}).get(_REVISION[1], b"0")))
         decode = msgspec.json.Decoder().decode
         for table, objects in tables.items():
