@@ -6,8 +6,10 @@ in ``moto.iam.models.iam_backends``; they find these objects there. moto's own I
 
 from __future__ import annotations
 
+import datetime
+import types
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from moto.core.base_backend import BaseBackend
 from moto.iam import models
@@ -15,7 +17,7 @@ from moto.iam.exceptions import EntityAlreadyExists, NotFoundException
 
 from podrole.account.errors import AccountError
 from podrole.account.iam.operations.shown import trust_policy
-from podrole.account.iam.records import InstanceProfileRecord, RoleRecord, ServerCertificateRecord
+from podrole.account.iam.records import InstanceProfileRecord, ManagedPolicyRecord, RoleRecord, ServerCertificateRecord
 from podrole.account.iam.request import Output, tag_list
 from podrole.account.iam.state import IAMState
 from podrole.account.store import AccountStore
@@ -49,6 +51,13 @@ class _Roles(dict[str, models.Role]):
 
     def __contains__(self, key: object) -> bool:
         return super().__contains__(key) or any(role.arn == key for role in self.values())
+
+
+class _Policies(dict[str, Any]):
+    """Customer managed policies by ARN. Config asks for the name of each policy that a role has, AWS's too."""
+
+    def __missing__(self, arn: str) -> Any:
+        return types.SimpleNamespace(name=arn.rpartition("/")[2])
 
 
 class IAMBackend(BaseBackend):
@@ -104,6 +113,13 @@ class IAMBackend(BaseBackend):
         return self.get_role(role_name)
 
     @property
+    def managed_policies(self) -> Mapping[str, Any]:
+        """The customer managed policies by ARN."""
+        state = self._state()
+        policies = (self._policy(record) for record in (state.records(ManagedPolicyRecord) if state else ()))
+        return _Policies((policy.arn, policy) for policy in policies)
+
+    @property
     def instance_profiles(self) -> Mapping[str, models.InstanceProfile]:
         """The instance profiles by name."""
         return {profile.name: profile for profile in self._profiles()}
@@ -148,13 +164,30 @@ class IAMBackend(BaseBackend):
             profile.partition = self.partition
             yield profile
 
+    def _policy(self, record: ManagedPolicyRecord) -> models.ManagedPolicy:
+        policy: models.ManagedPolicy = _made(
+            models.ManagedPolicy,
+            record.name,
+            self.account_id,
+            self.region_name,
+            f"v{record.default}",
+            record.description,
+            record.document,
+            record.path,
+            _time(record.created_at),
+            _time(record.updated_at),
+            {tag["Key"]: tag for tag in tag_list(record.tags)},
+        )
+        policy.id = record.id
+        return policy
+
     def _found_role(self, state: IAMState | None, record: RoleRecord | None, missing: str) -> models.Role:
         if record is None or state is None:
             raise NotFoundException(missing)
         return self._role(state, record)
 
     def _role(self, state: IAMState | None, record: RoleRecord) -> models.Role:
-        role: models.Role = _made(
+        role: Any = _made(
             models.Role,
             self.account_id,
             self.partition,
@@ -167,7 +200,19 @@ class IAMBackend(BaseBackend):
             tag_list(record.tags),
             str(record.max_session_seconds),
         )
-        return role
+        role.create_date = _time(record.created_at)
+        role.policies = dict(record.inline)
+        role.managed_policies = dict.fromkeys(record.attached)
+        return cast("models.Role", role)
+
+
+def _time(seconds: float) -> datetime.datetime:
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).replace(tzinfo=None)  # as moto has it
+
+
+def open_account(account: str, partition: str) -> None:
+    """Make an account's IAM known to Config, which asks only what has been asked before."""
+    _ = moto_iam.iam_backends[account][partition]
 
 
 def answer_from(store: AccountStore, run_operation: RunOperation) -> None:

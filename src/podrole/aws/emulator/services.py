@@ -25,6 +25,7 @@ from podrole.aws.emulator.saved_state import SavedState
 from podrole.aws.interfaces import AuthorizedCall, Decide, Facts, RestoredServices, StoredPolicy
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.base.clock import Clock
+from podrole.base.partitions import partition_of
 
 T = TypeVar("T")
 
@@ -120,6 +121,8 @@ class MotoServices:
         call = authorized.call
         if call.service.name == "cloudformation":
             self._prepare_stacks()
+        if call.service.name == "config":
+            self._prepare_config(authorized.account, call.region)
         try:
             answer = execute(call, authorized.account)
         finally:
@@ -133,6 +136,11 @@ class MotoServices:
         from podrole.aws.emulator import cloudformation_iam  # it imports 36 services: 1.7 seconds and 120 MB
 
         cloudformation_iam.use_for_stacks(self._run_operation)
+
+    def _prepare_config(self, account: str, region: str) -> None:
+        from podrole.aws.emulator import iam_backend
+
+        iam_backend.open_account(account, partition_of(region))
 
     def _bind(self, stored: StoredPolicy, answer: HTTPResponse) -> None:
         parts = parts_of(stored.resource if isinstance(stored.resource, str) else stored.resource(answer))
