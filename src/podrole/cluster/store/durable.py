@@ -19,8 +19,8 @@ from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.store import Delete, Object, Write
 from podrole.cluster.store.memory import HISTORY, MemoryStore, numbered
 
-_PREFIX = "kubernetes."
 _REVISION = ("kubernetes", "revision")
+_PREFIX = "kubernetes."
 _Key = tuple[str, str, str]
 
 _encode = msgspec.json.Encoder().encode
