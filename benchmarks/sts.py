@@ -42,14 +42,14 @@ PEERS = {
     "ministack 1.5.33": ("ministack==1.5.33", ["ministack"], {"GATEWAY_PORT": "{port}"}),
 }
 SCRIPT = """
-local bodies, number = {}, 0
+local bodies, each, number = {}, {}, 0
 for line in io.lines("{bodies}") do bodies[#bodies + 1] = line end
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/x-www-form-urlencoded; charset=utf-8"
 {headers}
 request = function()
   number = number % #bodies + 1
-  return wrk.format(nil, nil, nil, bodies[number])
+  return wrk.format(nil, nil, each[number], bodies[number])
 end
 done = function(summary, latency, requests)
   print(string.format("RESULT %f %f %f %d", summary.requests / summary.duration * 1e6,
@@ -104,10 +104,25 @@ class Load:
 
 def wrk(aws: AWS, bodies: list[str], headers: dict[str, str], *, connections: int, seconds: int) -> Load:
     """Put load on a server. Ends the program where an answer is an error."""
+    lines = "\n".join(f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in headers.items())
+    return _run(aws, bodies, lines, connections=connections, seconds=seconds)
+
+
+def wrk_each(aws: AWS, bodies: list[str], headers: list[dict[str, str]], *, connections: int, seconds: int) -> Load:
+    """Put load on a server, each body with headers of its own. Ends the program where an answer is an error."""
+
+    def table(of_one: dict[str, str]) -> str:
+        members = {"Content-Type": _FORM, **of_one}.items()
+        return "{" + ", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in members) + "}"
+
+    lines = "\n".join(f"each[{number}] = {table(one)}" for number, one in enumerate(headers, 1))
+    return _run(aws, bodies, lines, connections=connections, seconds=seconds)
+
+
+def _run(aws: AWS, bodies: list[str], lines: str, *, connections: int, seconds: int) -> Load:
     with tempfile.TemporaryDirectory() as directory:
         listed, script = Path(directory, "bodies"), Path(directory, "load.lua")
         listed.write_text("\n".join(bodies) + "\n")
-        lines = "\n".join(f"wrk.headers[{json.dumps(name)}] = {json.dumps(value)}" for name, value in headers.items())
         script.write_text(SCRIPT.replace("{bodies}", str(listed)).replace("{headers}", lines))
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), aws.url]
         printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -21,7 +21,7 @@ from podrole.account.organizations.request import (
     refuse,
 )
 from podrole.account.organizations.tree import find_node, own_policies, shown_root
-from podrole.iam.document import parse_policy
+from podrole.iam.document import compile_policy
 
 
 def find_policy(request: OrganizationsRequest) -> ControlPolicyRecord:
@@ -56,7 +56,7 @@ def _shown_policy(request: OrganizationsRequest, policy: ControlPolicyRecord) ->
 def _check_content(policy_type: str, content: str) -> None:
     """Raise PolicyError for an SCP or RCP that AWS does not take. Other types are kept as they are."""
     if policy_type in DECIDED_TYPES:
-        parse_policy(content, DECIDED_TYPES[policy_type])
+        compile_policy(content, DECIDED_TYPES[policy_type])
 
 
 def create_policy(request: OrganizationsRequest) -> Output:

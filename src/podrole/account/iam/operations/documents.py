@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from podrole.account.errors import AccountError
 from podrole.account.iam.request import IAMRequest
 from podrole.iam.arn import parse_arn
-from podrole.iam.document import parse_policy
+from podrole.iam.document import compile_policy
 from podrole.iam.errors import InvalidARN
 from podrole.iam.limits import Owner, check_inline, check_managed
 from podrole.iam.policy import Policy, PolicyKind
@@ -19,7 +19,7 @@ def trust_document(request: IAMRequest, text: str) -> tuple[str, Mapping[str, st
 
     Raises PolicyError for a document that AWS does not take, AccountError if it names a principal that does not exist.
     """
-    policy = parse_policy(text, PolicyKind.TRUST)
+    policy = compile_policy(text, PolicyKind.TRUST)
     check_shared_issuers(policy)
     ids = {}
     for arn in named_principals(policy):
@@ -48,12 +48,12 @@ def _is_user_or_role(text: str) -> bool:
 
 def managed_document(text: str) -> str:
     """Return the document of a managed policy. Raises PolicyError."""
-    check_managed(parse_policy(text, PolicyKind.IDENTITY))
+    check_managed(compile_policy(text, PolicyKind.IDENTITY))
     return text
 
 
 def inline_document(text: str, others: Iterable[str], owner: Owner, name: str) -> str:
     """Return the document of an inline policy, beside the ``others`` of its owner. Raises PolicyError."""
-    parse_policy(text, PolicyKind.IDENTITY)
+    compile_policy(text, PolicyKind.IDENTITY)
     check_inline([*others, text], owner, name)
     return text
