@@ -148,13 +148,15 @@ def test_a_changed_value_is_found(path: Path) -> None:
         Journal(path)
 
 
-async def test_an_emptied_file_is_not_taken_for_a_new_one(path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_there", [True, False])
+async def test_an_emptied_file_is_not_taken_for_a_new_one(path: Path, tmp_path: Path, is_there: bool) -> None:
     journal = Journal(path)
     await journal.commit([Write("t", "k", b"v")])
     copied = tmp_path / "copy.db"
     shutil.copy(path.with_name("state.db-wal"), copied.with_name("copy.db-wal"))
     journal.close()
-    copied.touch()
+    if is_there:
+        copied.touch()
     with pytest.raises(JournalDamaged, match="it is empty, but its write-ahead log is there") as refusal:
         Journal(copied)
     assert refusal.value.set_aside.with_name(refusal.value.set_aside.name + "-wal").exists()

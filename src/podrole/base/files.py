@@ -33,7 +33,7 @@ def write_private(path: Path, content: bytes | str) -> None:
     """Replace ``path`` by ``content`` in one step, mode 0600. Raises FileProblem and then leaves nothing behind.
 
     The content goes to a new file beside the target, which is then renamed over it: a reader sees the old file or the
-    new one, and a crash leaves the old one.
+    new one, and a crash, of the machine too, leaves one of them whole. Once this returns, it is the new one.
     """
     data = content.encode() if isinstance(content, str) else content
     temporary: str | None = None
@@ -41,7 +41,10 @@ def write_private(path: Path, content: bytes | str) -> None:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)  # mkstemp made it 0600
+            file.flush()
+            os.fsync(descriptor)
         Path(temporary).replace(path)
+        _sync_directory(path.parent)
     except OSError as problem:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
@@ -49,6 +52,15 @@ def write_private(path: Path, content: bytes | str) -> None:
             f"The file {path} cannot be written: {problem.strerror}.",
             next_step="make its directory writable, or choose another one with --dir",
         ) from problem
+
+
+def _sync_directory(path: Path) -> None:
+    """Have the names in a directory on disk (fsync(2): that of a file does not cover its name)."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def set_aside(path: Path) -> Path:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from podrole.base.errors import PodroleError, outline
+from podrole.base.files import set_aside
 from podrole.base.tasks import TaskFailure
 
 _log = logging.getLogger(__name__)
@@ -371,9 +372,9 @@ def _opened(path: Path) -> sqlite3.Connection:
 def _database(path: Path) -> sqlite3.Connection:
     is_new = not path.exists() or path.stat().st_size == 0
     if is_new:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         if _wal(path).exists():  # SQLite would delete it
             raise sqlite3.DatabaseError("it is empty, but its write-ahead log is there")
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     path.chmod(0o600)  # SQLite gives the files beside it the same mode
     database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
@@ -415,11 +416,9 @@ def _check_format(database: sqlite3.Connection, path: Path) -> None:
 
 
 def _set_aside(path: Path) -> Path:
-    """Rename a damaged file and what belongs to it; an earlier one that was set aside stays."""
-    number = 1
-    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
-    for suffix in ("", "-wal", "-shm"):
+    """Rename a damaged file and what belongs to it; an earlier one that was set aside stays. Raises FileProblem."""
+    aside = set_aside(path)
+    for suffix in ("-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
             path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
     return aside
