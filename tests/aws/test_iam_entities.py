@@ -341,3 +341,50 @@ def test_a_role_must_say_which_user_it_means(aws: LocalAWS, operation: str) -> N
     session = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="ci")["Credentials"]
     answer = refused(getattr(aws.client("iam", session), operation))
     assert answer == ("ValidationError", 400, "Must specify userName when calling with non-User credentials")
+
+
+def test_a_role_shows_when_and_where_it_was_last_used(aws: LocalAWS) -> None:
+    client = aws.client("iam")
+    role = aws.role("deployer", trust_of(f"arn:aws:iam::{ACCOUNT}:root"), allow("sts:*"))
+    assert client.get_role(RoleName="deployer")["Role"]["RoleLastUsed"] == {}
+    session = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="ci")["Credentials"]
+    assert client.get_role(RoleName="deployer")["Role"]["RoleLastUsed"] == {}
+    aws.client("sts", session).get_caller_identity()
+    used = client.get_role(RoleName="deployer")["Role"]["RoleLastUsed"]
+    assert used["Region"] == "us-east-1"
+    assert abs(used["LastUsedDate"].timestamp() - aws.now()) < 60
+
+
+METADATA = f"<EntityDescriptor>{' ' * 1_000}</EntityDescriptor>"
+TAGGED: dict[str, tuple[Callable[[Any], Any], str, Callable[[Any], Any]]] = {
+    "a device": (
+        lambda one: one.create_virtual_mfa_device(VirtualMFADeviceName="x", Tags=[{"Key": "team", "Value": "blue"}]),
+        "iam:DeleteVirtualMFADevice",
+        lambda one: one.delete_virtual_mfa_device(SerialNumber=f"arn:aws:iam::{ACCOUNT}:mfa/x"),
+    ),
+    "a SAML provider": (
+        lambda one: one.create_saml_provider(
+            Name="x", SAMLMetadataDocument=METADATA, Tags=[{"Key": "team", "Value": "blue"}]
+        ),
+        "iam:DeleteSAMLProvider",
+        lambda one: one.delete_saml_provider(SAMLProviderArn=f"arn:aws:iam::{ACCOUNT}:saml-provider/x"),
+    ),
+    "a role": (
+        lambda one: one.create_role(
+            RoleName="x", AssumeRolePolicyDocument=TRUST, Tags=[{"Key": "team", "Value": "blue"}]
+        ),
+        "iam:DeleteRole",
+        lambda one: one.delete_role(RoleName="x"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "action", "delete"), TAGGED.values(), ids=TAGGED.keys())
+def test_tags_decide(aws: LocalAWS, make: Callable[[Any], Any], action: str, delete: Callable[[Any], Any]) -> None:
+    make(aws.client("iam"))
+    conditions = {team: {"StringEquals": {"aws:ResourceTag/team": team}} for team in ("red", "blue")}
+    red, blue = (
+        aws.client("iam", aws.user(team, allow(action, Condition=condition))) for team, condition in conditions.items()
+    )
+    assert refused(lambda: delete(red))[:2] == ("AccessDenied", 403)
+    delete(blue)

@@ -82,11 +82,8 @@ class AccountDirectory:
     def managed_policy(self, arn: str) -> PolicyText | None:
         """Return the default version of a managed policy, AWS's own included."""
         state = self._state_of(arn)
-        record = state.policy(arn) if state is not None else None
-        if record is not None:
-            return PolicyText(arn, record.document)
-        managed = self._store.catalogue.get(arn)
-        return PolicyText(arn, managed.document) if managed is not None else None
+        policy = state.policy(arn) if state is not None else self._store.catalogue.get(arn)
+        return PolicyText(arn, policy.document) if policy is not None else None
 
     def access_key(self, key_id: str) -> AccessKey | None:
         """Return a long-term access key."""
