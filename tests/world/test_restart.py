@@ -138,6 +138,7 @@ async def test_world_starts_where_it_was(directory: WorldDirectory) -> None:
         await asyncio.to_thread(check, second, directory, before)
 
 
+@pytest.mark.services
 async def test_other_services_are_restored_and_the_start_says_how_old_they_are(directory: WorldDirectory) -> None:
     async with World(directory, FREE) as first:
         vpc = await asyncio.to_thread(lambda: aws(first, directory, "ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"])
@@ -156,6 +157,7 @@ async def test_other_services_are_restored_and_the_start_says_how_old_they_are(d
     assert kept.read_bytes() == b"damaged"
 
 
+@pytest.mark.services
 async def test_services_of_a_state_that_is_gone_are_not_restored(directory: WorldDirectory) -> None:
     async with World(directory, FREE) as first:
         await asyncio.to_thread(lambda: aws(first, directory, "sqs").create_queue(QueueName="queue"))
@@ -204,7 +206,6 @@ async def test_ephemeral_world_keeps_nothing(directory: WorldDirectory) -> None:
     async with World(directory, ephemeral) as first:
         await first.opened()
         await asyncio.sleep(0.5)  # the controllers and the node make their objects
-        await asyncio.to_thread(aws(first, directory, "ec2").describe_vpcs)
         assert not first.has_content()
         await asyncio.to_thread(fill, first, directory)
         assert first.has_content()
@@ -212,6 +213,18 @@ async def test_ephemeral_world_keeps_nothing(directory: WorldDirectory) -> None:
     async with World(directory, ephemeral) as second:
         with pytest.raises(Exception, match="NoSuchEntity"):
             await asyncio.to_thread(aws(second, directory, "iam").get_role, RoleName="builder")
+
+
+@pytest.mark.services
+async def test_reading_calls_to_other_services_are_not_content_and_writing_ones_are(directory: WorldDirectory) -> None:
+    async with World(directory, replace(FREE, ephemeral=True)) as world:
+        await world.opened()
+        ec2 = aws(world, directory, "ec2")
+        await asyncio.to_thread(ec2.describe_vpcs)
+        assert not world.has_content()
+        await asyncio.to_thread(ec2.create_vpc, CidrBlock="10.9.0.0/16")
+        assert world.has_content()
+    assert not directory.services.exists()
 
 
 async def test_ephemeral_world_leaves_the_state_of_another_as_it_is(directory: WorldDirectory) -> None:

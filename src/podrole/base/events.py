@@ -55,6 +55,7 @@ class EventLog:
         self._unwritten: list[bytes] = []
         self._descriptor: int | None = None
         self._written = 0
+        self._failing = False
 
     def record(self, event: Event) -> None:
         """Keep ``event``. In an event loop, all events of one iteration are written to the file together."""
@@ -103,8 +104,11 @@ class EventLog:
                 descriptor = self._open(self._path)
             os.write(descriptor, data)
             self._written += len(data)
+            self._failing = False
         except OSError as problem:
-            _log.warning("the event log %s cannot be written: %s", self._path, problem.strerror)
+            if not self._failing:  # said once, until a write succeeds
+                _log.warning("the event log %s cannot be written: %s", self._path, problem.strerror)
+            self._failing = True
 
     def close(self) -> None:
         """Write the waiting events and close the file."""
