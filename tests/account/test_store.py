@@ -22,7 +22,7 @@ from podrole.account.opening import Account, NodeRole, open_account
 from podrole.account.organizations.operations import OPERATIONS as ORGANIZATIONS
 from podrole.account.organizations.records import RECORDS as ORGANIZATIONS_RECORDS
 from podrole.account.store import AccountStore
-from podrole.base.journal import Journal, Write, WriteFailed
+from podrole.base.journal import Journal, JournalError, Write, WriteFailed
 from podrole.sts.pod_identity import Association
 from support.clock import Turned
 from support.complete import key_and_certificate
@@ -189,7 +189,7 @@ class Slow:
         self.waiting: list[tuple[asyncio.Future[None], Callable[[], None]]] = []
         self._forget: list[Callable[[], None]] = []
 
-    def tables(self) -> Mapping[str, dict[str, bytes]]:
+    def tables(self, prefix: str = "") -> Mapping[str, dict[str, bytes]]:
         return {}
 
     def on_failure(self, forget: Callable[[], None]) -> None:
@@ -367,3 +367,13 @@ async def test_secrets_are_on_disk_in_an_owner_only_file_and_in_no_repr(accounts
 
 def modes(directory: Path) -> set[int]:
     return {path.stat().st_mode & 0o777 for path in directory.iterdir()}
+
+
+async def test_a_record_that_cannot_be_read_is_named(accounts: Accounts) -> None:
+    await accounts.journal.commit([Write("iam.user", f"{ACCOUNT}/aws/AIDA", b'{"id": 1}')])
+    with pytest.raises(JournalError, match=f"The record {ACCOUNT}/aws/AIDA of iam.user cannot be read: "):
+        accounts.restart()
+
+
+def test_what_is_to_be_written_does_not_show_itself() -> None:
+    assert "secret" not in repr(Write("iam.access-key", "k", b"secret"))

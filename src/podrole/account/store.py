@@ -28,7 +28,7 @@ from podrole.account.records import Record, Scope, State
 from podrole.account.transaction import Delete, Put, Transaction
 from podrole.base.clock import Clock
 from podrole.base.errors import PodroleError
-from podrole.base.journal import Journal, Write, WriteFailed
+from podrole.base.journal import Journal, JournalError, Write, WriteFailed
 from podrole.base.partitions import partition_of
 
 T = TypeVar("T")
@@ -40,7 +40,7 @@ class AccountStore:
     """The records of every account of a world."""
 
     def __init__(self, clock: Clock, random: Random, journal: Journal | None = None) -> None:
-        """Read the journal's records; without a journal nothing outlives the process."""
+        """Read the journal's records; without a journal nothing outlives the process. Raises JournalError."""
         self.catalogue: Catalogue = ManagedPolicies()
         self._clock = clock
         self._random = random
@@ -63,7 +63,14 @@ class AccountStore:
                 decode = msgspec.json.Decoder(record_types[table.removeprefix(f"{kind}.")]).decode
                 for key, value in records.items():
                     scope = (kind, *key.split("/", parts)[:parts])
-                    _open(self._on_disk, scope).put(decode(value))
+                    try:
+                        record = decode(value)
+                    except msgspec.DecodeError as problem:
+                        raise JournalError(
+                            f"The record {key} of {table} cannot be read: {problem}.",
+                            next_step="podrole reset, or another --dir",
+                        ) from problem
+                    _open(self._on_disk, scope).put(record)
 
     def _forget_unwritten(self) -> None:
         self._newest.clear()

@@ -96,6 +96,10 @@ class Write(NamedTuple):
     key: str
     value: bytes | None
 
+    def __repr__(self) -> str:
+        """Leave the value out: it may be a secret."""
+        return f"Write({self.table!r}, {self.key!r})"
+
 
 class _Pending(NamedTuple):
     writes: Sequence[Write]
