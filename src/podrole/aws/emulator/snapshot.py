@@ -17,10 +17,12 @@ import datetime
 import decimal
 import enum
 import functools
+import gc
 import gzip
 import importlib
 import io
 import ipaddress
+import math
 import re
 import sys
 import tempfile
@@ -29,7 +31,7 @@ import types
 import uuid
 import weakref
 import zlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import moto
@@ -102,12 +104,24 @@ _ALLOWED = re.compile(
     r"moto\.(?!server|moto_proxy|moto_server)[a-z0-9_.]+|responses|werkzeug\.datastructures[a-z_.]*"
     r"|py_partiql_parser\.[a-z_.]+|podrole\.aws\.emulator\.(cloudformation_iam|iam_backend)"
 )
-_PLAIN = (str, bool, int, float, type(None))
 
 
 # Both ways
 
 
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Make no search for garbage meanwhile: each would walk through all that is being made, and find nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@_no_collection()
 def take(now: float, *, without: Collection[str] = ()) -> Snapshot:
     """Return the state of every service in use but those in ``without``. Runs in moto's thread.
 
@@ -148,10 +162,11 @@ def _written(state: _State) -> tuple[_Writer, Any]:
         for account, regions in dict.items(backends)
         for region, backend in dict.items(regions)
     }
-    writer = _Writer(lambda value: elsewhere.get(id(value)))
+    writer = _Writer(elsewhere)
     return writer, writer.write(state)
 
 
+@_no_collection()
 def restore(content: bytes) -> Contents:
     """Put the state of a snapshot in the place of the present one; return what it holds. Runs in moto's thread.
 
@@ -205,9 +220,10 @@ def _constants() -> dict[str, Any]:
 class _Writer:
     """Writes one service's objects; an object that is met again is written as a reference."""
 
-    def __init__(self, is_foreign: Callable[[object], str | None]) -> None:
-        self._is_foreign = is_foreign
-        self._constants = {id(value): name for name, value in _constants().items()}
+    def __init__(self, foreign: Mapping[int, str]) -> None:
+        """``foreign`` are the backends that are not written, by their ``id()``."""
+        self._named = {id(value): {"constant": name} for name, value in _constants().items()}
+        self._named.update((number, {"foreign": name}) for number, name in foreign.items())
         self.nodes: list[Any] = []
         self._numbers: dict[int, int] = {}
         self._kept: list[object] = []  # so that no id() is reused while writing
@@ -224,12 +240,13 @@ class _Writer:
         return result
 
     def _reference(self, value: object) -> Any:
-        if isinstance(value, _PLAIN) and type(value) in _PLAIN:
-            if (isinstance(value, float) and value != value) or value in (float("inf"), float("-inf")):
-                return {"f": repr(value)}
-            if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**53:
-                return {"n": str(value)}
+        kind = type(value)
+        if kind is str or value is None or kind is bool:
             return value
+        if isinstance(value, float) and kind is float:
+            return value if math.isfinite(value) else {"f": repr(value)}
+        if isinstance(value, int) and kind is int:
+            return value if abs(value) <= 2**53 else {"n": str(value)}
         number = self._numbers.get(id(value))
         if number is None:
             number = self._numbers[id(value)] = len(self._kept)
@@ -237,15 +254,17 @@ class _Writer:
         return {"r": number}
 
     def _node(self, value: Any) -> Any:
-        foreign = self._is_foreign(value)
-        if foreign is not None:
-            return {"foreign": foreign}
-        if id(value) in self._constants:
-            return {"constant": self._constants[id(value)]}
-        for leaf in _LEAVES:
-            kinds = leaf.kind if isinstance(leaf.kind, tuple) else (leaf.kind,)
-            if type(value) in kinds or (leaf.name == "private-key" and isinstance(value, kinds)):
-                return {leaf.name: leaf.write(value)}
+        named = self._named.get(id(value))
+        if named is not None:
+            return named
+        kind: Any = type(value)
+        leaf = _leaf_of(kind)
+        if leaf is not None:
+            return {leaf.name: leaf.write(value)}
+        if kind in (list, tuple, set, frozenset, collections.deque):
+            return {kind.__name__: [self._reference(item) for item in value]}
+        if kind is dict:
+            return {"dict": [[self._reference(key), self._reference(item)] for key, item in value.items()]}
         if type(value).__module__.startswith("joserfc."):  # the key of a Cognito user pool
             return {"jwk": value.as_dict(private=True)}
         if isinstance(value, enum.Enum):
@@ -278,10 +297,8 @@ class _Writer:
         return {"local": outer, "code": codes.index(function.__code__), "captured": captured}
 
     def _container(self, value: Any) -> Any:
-        ref = self._reference
+        ref, kind = self._reference, cast("Any", type(value))
         node: dict[str, Any] = {}
-        if type(value) in (list, tuple, set, frozenset, collections.deque):
-            return {type(value).__name__: [ref(item) for item in value]}
         if isinstance(value, weakref.WeakValueDictionary):
             return {"weak": [[ref(key), ref(item)] for key, item in value.items()]}
         if isinstance(value, dict):
@@ -290,13 +307,11 @@ class _Writer:
             node["members"] = [ref(item) for item in value]
         elif isinstance(value, str | bytes | int | float):
             node["value"] = base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
-        if type(value) is dict:
-            return {"dict": node["items"]}
         if isinstance(value, collections.defaultdict):
             node["factory"] = ref(value.default_factory)
-        node["object"] = _name_of(type(value))
+        node["object"] = _name_of(kind)
         attributes = dict(getattr(value, "__dict__", {}))
-        for name, slot in _slots(type(value)).items():
+        for name, slot in _slots(kind).items():
             with contextlib.suppress(AttributeError):  # nothing is in it
                 attributes[name] = slot.__get__(value)
         if attributes:
@@ -304,6 +319,7 @@ class _Writer:
         return node
 
 
+@functools.cache
 def _name_of(thing: Any) -> str:
     name = f"{thing.__module__}:{thing.__qualname__}"
     if _look_up(name) is not thing:
@@ -311,6 +327,7 @@ def _name_of(thing: Any) -> str:
     return name
 
 
+@functools.cache
 def _slots(kind: type) -> dict[str, types.MemberDescriptorType]:
     """Return the places of attributes that are not in an object's ``__dict__``."""
     return {
@@ -399,7 +416,7 @@ class _Reader:
 
     def _set_attributes(self, made: Any, attributes: list[Any]) -> None:
         """Put attributes into place; neither a property nor ``__setattr__`` is asked."""
-        slots = _slots(type(made))
+        slots = _slots(cast("Any", type(made)))
         for name, item in attributes:
             if name in slots:
                 slots[name].__set__(made, self._value(item))
@@ -583,6 +600,17 @@ _LEAVES = (
     _Leaf(x509.Certificate, "certificate", _certificate, _read_certificate),
     _Leaf((rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey), "private-key", _private_key, _read_private_key),
 )
+
+
+@functools.cache
+def _leaf_of(kind: type) -> _Leaf | None:
+    for leaf in _LEAVES:
+        kinds = leaf.kind if isinstance(leaf.kind, tuple) else (leaf.kind,)
+        # The classes of keys are interfaces; of the others only the class itself is meant.
+        if kind in kinds or (leaf.name == "private-key" and issubclass(kind, kinds)):
+            return leaf
+    return None
+
 
 _STANDARD = frozenset(
     {
