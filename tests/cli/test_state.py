@@ -167,7 +167,7 @@ def test_directory_without_a_world_is_refused(tmp_path: Path, words: tuple[str, 
 
 @pytest.fixture
 def steps(tmp_path: Path) -> Path:
-    folder = tmp_path / "steps"
+    folder = tmp_path / 'the "first" steps, in order'
     folder.mkdir()
     (folder / "10-user.sh").write_text("pwd\naws iam create-user --user-name made --query User.UserName\n")
     (folder / "20-map.yaml").write_text(MANIFEST)
@@ -178,7 +178,7 @@ def steps(tmp_path: Path) -> Path:
 
 
 def test_initialization_fills_a_new_world_once(tmp_path: Path, steps: Path) -> None:
-    options = ("up", "--detach", *FREE_PORTS, "--init", "steps")
+    options = ("up", "--detach", *FREE_PORTS, "--init", steps.name)
     first = podrole(*options, cwd=tmp_path)
     try:
         assert first.returncode == 0, first.stdout + first.stderr
@@ -196,7 +196,7 @@ def test_initialization_fills_a_new_world_once(tmp_path: Path, steps: Path) -> N
 
 def test_initialization_goes_on_with_the_step_that_failed(tmp_path: Path, steps: Path) -> None:
     (steps / "25-fails.sh").write_text("echo so far; exit 3\n")
-    options = ("up", *FREE_PORTS, "--init", "steps")
+    options = ("up", *FREE_PORTS, "--init", steps.name)
     first = podrole(*options, cwd=tmp_path)
     assert first.returncode == 1
     assert "The step 25-fails.sh of the initialization failed" in first.stderr
@@ -214,7 +214,7 @@ def test_initialization_goes_on_with_the_step_that_failed(tmp_path: Path, steps:
 
 def test_initialization_that_fails_detached_is_reported(tmp_path: Path, steps: Path) -> None:
     (steps / "20-map.yaml").write_text("apiVersion: v1\nkind: Nonsense\nmetadata: {name: made}\n")
-    done = podrole("up", "--detach", "--ephemeral", *FREE_PORTS, "--init", "steps", cwd=tmp_path)
+    done = podrole("up", "--detach", "--ephemeral", *FREE_PORTS, "--init", steps.name, cwd=tmp_path)
     assert done.returncode == 1
     assert "The step 20-map.yaml of the initialization failed" in done.stderr
     assert podrole("status", cwd=tmp_path).returncode == 1
@@ -223,7 +223,7 @@ def test_initialization_that_fails_detached_is_reported(tmp_path: Path, steps: P
 def test_interrupted_initialization_leaves_no_process(tmp_path: Path, steps: Path) -> None:
     (steps / "10-user.sh").write_text("echo waiting; sleep 600\n")
     with subprocess.Popen(
-        [PODROLE, "up", *FREE_PORTS, "--init", "steps"],
+        [PODROLE, "up", *FREE_PORTS, "--init", steps.name],
         cwd=tmp_path,
         env=clean_environment(),
         stdout=subprocess.PIPE,

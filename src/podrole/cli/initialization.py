@@ -53,14 +53,16 @@ def _command(step: Path, variables: Mapping[str, str]) -> Sequence[str]:
     kubectl = shutil.which("kubectl", path=variables["PATH"])
     if kubectl is None:
         raise _failure(step, "kubectl is not installed", "install kubectl, or run podrole demo, which fetches one")
-    return [kubectl, "apply", "-f", str(step)]
+    return [kubectl, "apply", "-f", "-"]  # it takes a comma or quotes in a path for its own syntax
 
 
 async def _run(command: Sequence[str], step: Path, folder: Path, variables: Mapping[str, str]) -> None:
+    stdin = os.devnull if step.suffix == ".sh" else step
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command, cwd=folder, env=variables, stdin=asyncio.subprocess.DEVNULL, start_new_session=True
-        )
+        with open(stdin, "rb") as file:  # noqa: ASYNC230, PTH123 - a small local file
+            process = await asyncio.create_subprocess_exec(
+                *command, cwd=folder, env=variables, stdin=file, start_new_session=True
+            )
     except OSError as problem:
         raise _failure(step, problem.strerror or str(problem)) from problem
     try:
