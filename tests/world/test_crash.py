@@ -24,6 +24,7 @@ import httpx2
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from podrole.account.store import AccountStore
 from podrole.base.clock import system_clock
@@ -126,9 +127,10 @@ class Worker:
         self.pending = (name, after)
         try:
             answer = call()
-        except (BotoCoreError, httpx2.HTTPError) as problem:
-            raise Gone from problem
-        self._keep(name, after if after is None else {**after, **told(answer)})
+            state = after if after is None else {**after, **told(answer)}
+        except (BotoCoreError, ResponseParserError, KeyError, httpx2.HTTPError) as problem:
+            raise Gone from problem  # botocore takes an answer that was cut off for a shorter one
+        self._keep(name, state)
         self.pending = None
         self.acknowledged += 1
 

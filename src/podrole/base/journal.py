@@ -399,7 +399,7 @@ def _database(path: Path) -> sqlite3.Connection:
 def _check_content(database: sqlite3.Connection) -> None:
     problem = database.execute("PRAGMA quick_check(1)").fetchone()[0]
     if problem != "ok":
-        raise sqlite3.DatabaseError(problem)
+        raise sqlite3.DatabaseError(problem.splitlines()[-1])  # the first line names the database
     for table, key, value, checksum in database.execute("SELECT tbl, key, value, checksum FROM records"):
         if _checksum(table, key, value) != checksum:
             raise sqlite3.DatabaseError(f"the record {table}/{key} is not what was written")
