@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
+import sys
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -734,3 +737,39 @@ def test_a_group_goes_with_nobody_in_it(iam: IAM) -> None:
     iam("RemoveUserFromGroup", **ANN, **STAFF)
     assert state.members(group) == []
     iam("DeleteGroup", **STAFF)
+
+
+def test_a_role_is_found_by_its_name_while_it_is_changed(iam: IAM) -> None:
+    """Signatures may be checked in another thread, which reads beside a change."""
+    state = iam.store.newest_iam(ACCOUNT, "aws")
+    role = state.named(RoleRecord, "reader")
+    assert role is not None
+    ended, missed = threading.Event(), []
+
+    def read() -> None:
+        while not ended.is_set():
+            if state.named(RoleRecord, "reader") is None:
+                missed.append(1)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for number in range(3_000):
+            state.put(dataclasses.replace(role, description=str(number)))
+    finally:
+        ended.set()
+        reader.join()
+        sys.setswitchinterval(interval)
+    assert not missed
+
+
+def test_a_new_name_is_free_for_others_and_the_old_one_too(iam: IAM) -> None:
+    iam("UpdateUser", UserName="ann", NewUserName="Anna")
+    assert iam.refused("GetUser", UserName="ann")[0] == "NoSuchEntity"
+    iam("CreateUser", UserName="ann")
+    iam("UpdateUser", UserName="Anna", NewUserName="ANNA")
+    assert iam.refused("CreateUser", UserName="anna")[0] == "EntityAlreadyExists"
+    iam("DeleteUser", UserName="ANNA")
+    iam("CreateUser", UserName="anna")

@@ -157,33 +157,48 @@ class IAMState:
     # Changing
 
     def put(self, record: Record) -> None:
-        """Put a record in the place of the one with its id, or as a new one."""
-        self._unindex(self._tables[record.table].get(record.id))
-        self._tables[record.table][record.id] = record
+        """Put a record in the place of the one with its id, or as a new one.
+
+        A reader in another thread finds the one or the other: a name that stays is found all the time.
+        """
+        table = self._tables[record.table]
+        before = table.get(record.id)
+        table[record.id] = record
         if isinstance(record, NamedRecord):
             self._ids_by_name[record.table][record.name.lower()] = record.id
-        if isinstance(record, PolicyHolder):
-            self._policy_uses.update(record.attached)
-        if isinstance(record, UserRecord | RoleRecord) and record.boundary is not None:
-            self._boundary_uses[record.boundary] += 1
+        self._count(record, 1)
         for referred in _references(record):
             self._referring[record.table, referred].add(record.id)
+        if before is not None:
+            self._forget(before, record)
 
     def remove(self, record: Record) -> None:
         """Take the record with that id away, if there is one."""
-        self._unindex(self._tables[record.table].pop(record.id, None))
+        before = self._tables[record.table].pop(record.id, None)
+        if before is not None:
+            self._forget(before, None)
 
-    def _unindex(self, record: Record | None) -> None:
-        if record is None:
-            return
-        if isinstance(record, NamedRecord):
-            del self._ids_by_name[record.table][record.name.lower()]
+    def _forget(self, before: Record, after: Record | None) -> None:
+        """Take away by what a record was found, but for what is also so of the record that is in its place."""
+        if isinstance(before, NamedRecord):
+            name = before.name.lower()
+            if not (isinstance(after, NamedRecord) and after.name.lower() == name):
+                del self._ids_by_name[before.table][name]
+        self._count(before, -1)
+        kept = _references(after) if after is not None else ()
+        for referred in _references(before):
+            if referred not in kept:
+                referring = self._referring[before.table, referred]
+                referring.discard(before.id)
+                if not referring:
+                    del self._referring[before.table, referred]
+
+    def _count(self, record: Record, change: int) -> None:
         if isinstance(record, PolicyHolder):
-            self._policy_uses.subtract(record.attached)
+            for arn in record.attached:
+                self._policy_uses[arn] += change
         if isinstance(record, UserRecord | RoleRecord) and record.boundary is not None:
-            self._boundary_uses[record.boundary] -= 1
-        for referred in _references(record):
-            self._referring[record.table, referred].discard(record.id)
+            self._boundary_uses[record.boundary] += change
 
 
 def _references(record: Record) -> tuple[str, ...]:
