@@ -1,1 +1,1 @@
-"""The store of objects, in memory."""
+"""The store of objects: in memory, and on disk if it is to last."""
