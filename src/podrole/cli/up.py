@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LIMIT_SECONDS = 60.0
 POLL_SECONDS = 0.02
+_UP = "podrole is up"
 _GONE = "This world was ephemeral: what was in it is gone. podrole up without --ephemeral keeps it."
 _NEXT = """\
 In another terminal:
@@ -88,7 +89,7 @@ async def _work(world: World, directory: WorldDirectory, init: Path | None, seco
         await asyncio.wait({filling, failing}, return_when=asyncio.FIRST_COMPLETED)
         if not failing.done():
             filling.result()
-            print(f"podrole is up ({seconds:.1f} s). Ctrl-C stops it.\n", flush=True)
+            print(f"{_UP} ({seconds:.1f} s). Ctrl-C stops it.\n", flush=True)
             print(_summary(world.description, directory), flush=True)
         await failing
     finally:
@@ -123,7 +124,7 @@ def _detached(directory: WorldDirectory, settings: WorldSettings, init: Path | N
     except BaseException:
         _end(process)
         raise
-    print(f"podrole is up; podrole down{_option(directory)} stops it.\n\n{_summary(world, directory)}")
+    print(f"{_UP}; podrole down{_option(directory)} stops it.\n\n{_summary(world, directory)}")
     return 0
 
 
@@ -144,10 +145,11 @@ def _awaited(process: subprocess.Popen[bytes], directory: WorldDirectory, deadli
                         f"The world did not start within {LIMIT_SECONDS:g} s.", next_step=f"see {directory.log}"
                     ) from None
             else:
+                # What the process says before it is up: the output of the steps, and warnings.
+                sys.stdout.write(log.read().partition(_UP)[0])
+                sys.stdout.flush()
                 if world.complete:
                     return world
-                sys.stdout.write(log.read())
-                sys.stdout.flush()
             time.sleep(POLL_SECONDS)
 
 
