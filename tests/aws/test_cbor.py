@@ -45,6 +45,7 @@ def call(aws: LocalAWS, credentials: dict[str, str], operation: str, given: dict
     return answer.status_code, RpcV2CBORParser().parse(told, described.output_shape)
 
 
+@pytest.mark.services
 def test_a_client_with_cbor_is_answered_and_refused_in_cbor(aws: LocalAWS) -> None:
     resource = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:shop-*"
     credentials = grant(aws, allow(["cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms"], [resource, "*"]))

@@ -33,6 +33,7 @@ def test_a_pods_token_becomes_credentials_in_the_form_that_sdks_read(aws: LocalA
     assert "/pods/eks-podrole-inventory-0-" in aws.client("sts", session).get_caller_identity()["Arn"]
 
 
+@pytest.mark.services
 def test_an_unmodified_sdk_finds_its_credentials_there(
     aws: LocalAWS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,8 @@ import msgspec
 
 from podrole.world.state import Description, WorldDirectory
 
+_NOT_INSTALLED = "            STS, IAM, EKS and Organizations only: pip install 'podrole[services]' adds the others"
+
 
 def run(path: Path, *, as_json: bool) -> int:
     """Print the world's addresses. Raises NotRunning."""
@@ -21,10 +23,12 @@ def run(path: Path, *, as_json: bool) -> int:
 
 
 def describe(world: Description, directory: WorldDirectory) -> str:
-    """Return the addresses, one a line."""
+    """Return the addresses, one a line, and how to install the services if they are missing."""
+    missing = () if world.services else (_NOT_INSTALLED,)
     return "\n".join(
         (
             f"AWS         {world.aws_url}  account {world.account}, region {world.region}",
+            *missing,
             f"Cluster     {world.cluster_url}  named {world.cluster}, kubeconfig {directory.kubeconfig}",
             f"Webhook     {world.webhook_url}  metrics {world.webhook_metrics_url}",
             f"Issuer      {world.issuer}",

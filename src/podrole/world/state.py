@@ -46,7 +46,8 @@ before it reports another world."""
 
 
 class Description(msgspec.Struct, frozen=True):
-    """The addresses of a running world. ``started_at`` is epoch seconds; ``restored`` says what there was of earlier
+    """The addresses of a running world. ``started_at`` is epoch seconds; ``services`` says
+    whether the services other than podrole's own are installed, ``restored`` what there was of earlier
     runs, empty if nothing. ``complete`` is false while the state of services is restored or the steps of
     ``podrole up --init`` run."""
 
@@ -63,6 +64,7 @@ class Description(msgspec.Struct, frozen=True):
     issuer_port: int
     thumbprint: str
     pod_identity_url: str
+    services: bool = True
     restored: str = ""
     complete: bool = True
 

@@ -247,6 +247,7 @@ class World:
             region=place.region,
             restored=restored,
             complete=False,
+            services=endpoint.services is not None,
             cluster=CLUSTER_NAME,
             aws_url=_url("http", sockets.aws),
             cluster_url=_url("https", sockets.cluster),

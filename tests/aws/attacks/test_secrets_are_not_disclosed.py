@@ -183,7 +183,13 @@ DOINGS: dict[str, Callable[[LocalAWS], Sent]] = {
 }
 
 
-@pytest.mark.parametrize("do", DOINGS.values(), ids=DOINGS.keys())
+@pytest.mark.parametrize(
+    "do",
+    [
+        pytest.param(do, id=name, marks=[pytest.mark.services] if do is _presigned else [])
+        for name, do in DOINGS.items()
+    ],
+)
 def test_no_secret_is_disclosed(aws: LocalAWS, do: Callable[[LocalAWS], Sent]) -> None:
     with everything_logged() as kept:
         secrets = do(aws)

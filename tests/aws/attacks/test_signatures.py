@@ -228,6 +228,7 @@ def test_a_request_is_refused_with(aws: LocalAWS, fault: str, protocol: str) -> 
     assert aws.last_event().outcome == "refused"
 
 
+@pytest.mark.services
 @pytest.mark.parametrize("protocol", SERVICES)
 def test_a_correctly_signed_request_passes(aws: LocalAWS, protocol: str) -> None:
     assert plain(aws, protocol).send(aws).status_code == 200
