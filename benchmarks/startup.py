@@ -4,7 +4,8 @@ Usage: python benchmarks/startup.py [RUNS]
 
 Starts ``podrole up`` in a new directory RUNS times (7 by default) and waits until all three parts answer over their own
 protocols: the AWS endpoint's health, the API server's /readyz, the webhook's /readyz. Memory is the resident set two
-seconds after, when moto has been imported and the account is there.
+seconds after, when the account is there. The services other than podrole's own are imported by their first call, so
+their memory is not in it.
 """
 
 from __future__ import annotations
