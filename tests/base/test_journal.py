@@ -452,13 +452,39 @@ def test_after_two_hundred_kills_every_acknowledged_write_is_there(path: Path) -
         crash(path, random.randint(1, 400))
 
 
-async def test_many_writes_do_not_make_the_file_grow(path: Path) -> None:
-    journal = Journal(path)
-    for number in range(40):
-        await asyncio.gather(*(journal.commit([Write("t", str(key), bytes([number]) * 4_000)]) for key in range(100)))
+def size_of(directory: Path) -> int:
+    return sum(file.stat().st_size for file in directory.iterdir())
+
+
+async def write_many(path: Path, writes: int) -> int:
+    """Make writes of 1 kB to 1,000 records, a hundred at a time; return the most that the files took meanwhile."""
+    journal, most = Journal(path), 0
+    for group in range(writes // 100):
+        value = os.urandom(1_000)
+        await asyncio.gather(
+            *(journal.commit([Write("t", str((group * 37 + number) % 1_000), value)]) for number in range(100))
+        )
+        if group % 50 == 0:
+            most = max(most, size_of(path.parent))
     journal.close()
-    size = sum(file.stat().st_size for file in path.parent.iterdir())
-    assert size < 2_000_000  # 100 records of 4 kB, written 40 times
+    return most
+
+
+def check_growth(path: Path, writes: int) -> None:
+    most = asyncio.run(write_many(path, writes))
+    assert most < 40_000_000  # the write-ahead log is copied into the file every 16 MB
+    assert size_of(path.parent) < 3_000_000  # 1,000 records of 1 kB
+    assert len(records(path)["t"]) == 1_000
+
+
+def test_many_writes_do_not_make_the_files_grow(path: Path) -> None:
+    check_growth(path, 20_000)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1_800)
+def test_a_million_writes_do_not_make_the_files_grow(path: Path) -> None:
+    check_growth(path, 1_000_000)
 
 
 def test_a_copy_of_the_files_is_a_whole_state(path: Path, tmp_path: Path) -> None:
