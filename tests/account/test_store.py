@@ -342,6 +342,20 @@ async def test_an_account_is_opened_once(accounts: Accounts) -> None:
     assert await open_account(accounts.store, account, NODE) == ""
 
 
+async def test_the_administrator_gets_a_new_key_when_the_world_has_lost_the_old_one(accounts: Accounts) -> None:
+    lost, new = (Account(ACCOUNT, "us-east-1", f"AKIAIOSFODNN7EXAMPL{end}", end * 40) for end in "AB")
+    administrator = await open_account(accounts.store, lost, NODE)
+    accounts.restart()
+    assert await open_account(accounts.store, new, NODE) == administrator
+    accounts.restart()
+    state = accounts.store.iam(ACCOUNT, "aws")
+    assert state is not None
+    assert [(key.id, key.secret) for key in state.records(AccessKeyRecord)] == [(new.admin_key_id, new.admin_secret)]
+    await accounts.iam("DeleteAccessKey", UserName="admin", AccessKeyId=new.admin_key_id)
+    await open_account(accounts.store, new, NODE)  # a key that was deleted does not come back
+    assert state.records(AccessKeyRecord) == []
+
+
 async def test_a_cleared_store_is_as_new_and_stays_so(accounts: Accounts) -> None:
     await fill(accounts)
     await accounts.store.clear()

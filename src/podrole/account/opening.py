@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 
-from podrole.account.iam.records import AccessKeyRecord, RoleRecord, UserRecord
+from podrole.account.iam.records import AccessKeyRecord, AccountSettingsRecord, RoleRecord, UserRecord
 from podrole.account.ids import unique_id
 from podrole.account.store import AccountStore
 from podrole.account.transaction import Transaction
@@ -47,23 +47,30 @@ class Account:
 async def open_account(store: AccountStore, account: Account, node: NodeRole) -> str:
     """Make the administrator and the node's role, unless they are there already.
 
-    An account that was opened before stays as it is: an administrator who was deleted does not come back. Returns the
-    administrator's unique id, empty if there is none any more. Raises WriteFailed.
+    An account that was opened before stays as it is: an administrator or a key that was deleted does not come back. If
+    the world has lost its secrets and made new ones, the administrator's new key takes the place of the lost one.
+    Returns the administrator's unique id, empty if there is none any more. Raises WriteFailed.
     """
+
+    def key_of(user_id: str, now: float) -> tuple[AccessKeyRecord, AccountSettingsRecord]:
+        settings = store.newest_iam(account.id, account.partition).settings
+        key = AccessKeyRecord(id=account.admin_key_id, user_id=user_id, secret=account.admin_secret, created_at=now)
+        return key, replace(settings, opened=True, administrator_key=key.id)
 
     def create(transaction: Transaction) -> str:
         state = store.newest_iam(account.id, account.partition)
         if state.settings.opened:
             present = state.named(UserRecord, ADMINISTRATOR)
+            if present is not None and state.settings.administrator_key != account.admin_key_id:
+                lost = state.get(AccessKeyRecord, state.settings.administrator_key or "")
+                transaction.delete(state, *([lost] if lost is not None else []))
+                transaction.put(state, *key_of(present.id, transaction.now))
             return present.id if present is not None else ""
         user = UserRecord(
             id=unique_id("AIDA", transaction.random),
             name=ADMINISTRATOR,
             created_at=transaction.now,
             attached=(f"arn:{account.partition}:iam::aws:policy/AdministratorAccess",),
-        )
-        key = AccessKeyRecord(
-            id=account.admin_key_id, user_id=user.id, secret=account.admin_secret, created_at=transaction.now
         )
         statement = {"Effect": "Allow", "Principal": {"Service": node.service}, "Action": "sts:AssumeRole"}
         role = RoleRecord(
@@ -74,7 +81,7 @@ async def open_account(store: AccountStore, account: Account, node: NodeRole) ->
             description=node.description,
             attached=tuple(f"arn:{account.partition}:iam::aws:policy/{name}" for name in node.policies),
         )
-        transaction.put(state, user, key, role, replace(state.settings, opened=True))
+        transaction.put(state, user, role, *key_of(user.id, transaction.now))
         return user.id
 
     return await store.transact(create)

@@ -246,6 +246,8 @@ class AccountSettingsRecord(Record):
     global_token_version: int = 1
     opened: bool = False
     """Whether the account's administrator has been created."""
+    administrator_key: str | None = None
+    """The access key id that the world gave the administrator."""
     report: bytes | None = None
     report_at: float | None = None
 
