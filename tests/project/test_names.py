@@ -13,19 +13,27 @@ ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 
 SHARED = {
+    "AccessKey": "IAM's word: what a decision must know of a key, and CloudFormation's resource",
     "Account": "an AWS account: the doctor's seam, and the emulator's",
     "Call": "an authorized AWS call, and a Kubernetes API call",
     "Cluster": "Kubernetes' word: the embedded server, the doctor's seam, and EKS's in the exchange of Pod Identity",
     "Container": "Kubernetes' word: what the node runs, and what the webhook patches",
+    "Delete": "a change of a record of the account, and of an object of the cluster",
     "Document": "IAM's word, and the OpenAPI documents of the Kubernetes API",
     "Facts": "what a decision must know: of one request, and the seam that finds it out",
     "Fault": "what is wrong with a signature, and what is wrong with a policy document",
     "Granted": "the outcome of an exchange; each exchange grants something else",
     "Handlers": "HTTP's, and the lifecycle handlers of a container",
     "Identity": "the user of an EKS cluster, and the webhook's",
+    "InstanceProfile": "IAM's word: CloudFormation's resource, and what EC2 is told",
+    "ManagedPolicy": "AWS's own, and CloudFormation's resource",
+    "OIDCProvider": "IAM's word: what a decision must know, and CloudFormation's resource",
+    "Origin": "where a policy was read, and what the first start of a world decided",
     "Pod": "Kubernetes' word: what the webhook reads, what the node runs, what EKS knows",
+    "PolicyHolder": "IAM's holders of inline policies, and resources of other services with a policy",
     "Request": "IAM's question, and a Kubernetes request",
     "Resource": "IAM's word, and Kubernetes' word",
+    "Role": "IAM's word: what a decision must know, and CloudFormation's resource",
     "Service": "an AWS service: its API, and its actions",
     "User": "IAM's word, and Kubernetes'",
 }

@@ -19,7 +19,7 @@ def reconciled(current: Object, default: Object) -> Object | None:
     """Return a role or binding with what it lacks of its default; None if it lacks nothing or must not be changed.
 
     The rules of aggregated roles are not looked at: they are their controller's. A binding whose default refers to
-    another role is left as it is, too; kube-apiserver would make it anew.
+    another role is left as it is, too; kube-apiserver would make it again.
     """
     metadata = current["metadata"]
     if (metadata.get("annotations") or {}).get(AUTOUPDATE) == "false":

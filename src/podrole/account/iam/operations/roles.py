@@ -254,6 +254,7 @@ def create_instance_profile(request: IAMRequest) -> Output:
 
 
 def find_instance_profile(request: IAMRequest) -> InstanceProfileRecord:
+    """Return the named instance profile. Raises NoSuchEntity."""
     return request.named(InstanceProfileRecord, "InstanceProfileName", "Instance Profile")
 
 

@@ -1,6 +1,6 @@
 """What the containers of a pod did before the node was restarted, and what becomes of them. All pure.
 
-It is as after a reboot of a real node: the node makes the pod's sandbox anew and starts its containers in it, init
+It is as after a reboot of a real node: the node makes the pod's sandbox again and starts its containers in it, init
 containers first, each with a restart more. A container that ran when the node stopped is shown with the exit code and
 the reason that containerd gives one whose process is gone. A pod that is never restarted ends
 (``computePodActions`` in k8s.io/kubernetes ``pkg/kubelet/kuberuntime``, ``loadContainer`` in containerd
