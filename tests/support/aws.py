@@ -34,7 +34,6 @@ from podrole.aws.interfaces import Facts
 from podrole.aws.operations.eks import ClusterInfo
 from podrole.base.certificates import Authority, server_context
 from podrole.base.events import Event, EventLog
-from podrole.base.journal import Journal
 from podrole.base.serving import LOOPBACK, bind, listening
 from podrole.oidc.discovery import TIMEOUT_SECONDS
 from podrole.oidc.issuer import mint
@@ -42,6 +41,7 @@ from podrole.oidc.keycache import KeyCache
 from podrole.oidc.keys import SigningKey
 from podrole.sts.credentials import Vault, access_key_id
 from support.issuer import HOST, ISSUER, FakeIssuer
+from support.journal import FaultyJournal
 
 ACCOUNT = "111122223333"
 REGION = "us-east-1"
@@ -105,6 +105,7 @@ class LocalAWS:
     vault: Vault
     loop: asyncio.AbstractEventLoop
     store: AccountStore = field(init=False)
+    journal: FaultyJournal | None = None
     endpoint: Endpoint | None = None
     keys: KeyCache | None = None
     agent_url: str = ""
@@ -313,7 +314,7 @@ def local_aws(
         issuer_socket, socket = bind(0, name="issuer", option=""), bind(0, name="aws", option="")
         issuer.port = issuer_socket.getsockname()[1]
         aws = LocalAWS(socket.getsockname()[1], issuer, EventLog(), Vault(bytes(range(32))), asyncio.get_running_loop())
-        journal = Journal(directory / "journal.sqlite") if directory is not None else None
+        journal = aws.journal = FaultyJournal(directory / "journal.sqlite") if directory is not None else None
         aws.store = AccountStore(aws.now, os.urandom, journal)
         aws.keys = KeyCache(issuer.fetcher(), aws.now, cool_down=0.2)
         aws.endpoint = endpoint = Endpoint(

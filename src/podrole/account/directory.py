@@ -15,17 +15,17 @@ from podrole.account.iam.records import (
     UserRecord,
 )
 from podrole.account.iam.state import IAMState
-from podrole.account.store import AccountStore
+from podrole.account.store import AccountView
 from podrole.iam.directory import AccessKey, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 
 _NOTHING = '{"Version":"2012-10-17","Statement":[]}'
 
 
 class AccountDirectory:
-    """See ``podrole.iam.directory.Directory``. Every answer is of what is on disk at this moment."""
+    """See ``podrole.iam.directory.Directory``. Every answer is of what the view shows at this moment."""
 
-    def __init__(self, store: AccountStore) -> None:
-        self._store = store
+    def __init__(self, view: AccountView) -> None:
+        self._view = view
 
     def role(self, arn: str) -> Role | None:
         """Return the role with that ARN, path and all."""
@@ -35,7 +35,7 @@ class AccountDirectory:
 
     def role_by_id(self, account: str, role_id: str, partition: str = "aws") -> Role | None:
         """Return the role with that unique id; None once it is deleted, whatever has its name now."""
-        state = self._store.iam(account, partition)
+        state = self._view.iam(account, partition)
         record = state.get(RoleRecord, role_id) if state is not None else None
         return _role(record, state) if record is not None and state is not None else None
 
@@ -47,7 +47,7 @@ class AccountDirectory:
 
     def user_by_id(self, account: str, user_id: str, partition: str = "aws") -> User | None:
         """Return the user with that unique id."""
-        state = self._store.iam(account, partition)
+        state = self._view.iam(account, partition)
         record = state.get(UserRecord, user_id) if state is not None else None
         return _user(record, state) if record is not None and state is not None else None
 
@@ -59,7 +59,7 @@ class AccountDirectory:
 
     def oidc_provider(self, account: str, issuer: str, partition: str = "aws") -> OIDCProvider | None:
         """Return the account's provider for exactly that issuer URL."""
-        state = self._store.iam(account, partition)
+        state = self._view.iam(account, partition)
         if state is None or not issuer.startswith("https://"):
             return None
         record = state.get(OIDCProviderRecord, issuer.removeprefix("https://"))
@@ -82,12 +82,12 @@ class AccountDirectory:
     def managed_policy(self, arn: str) -> PolicyText | None:
         """Return the default version of a managed policy, AWS's own included."""
         state = self._state_of(arn)
-        policy = state.policy(arn) if state is not None else self._store.catalogue.get(arn)
+        policy = state.policy(arn) if state is not None else self._view.catalogue.get(arn)
         return PolicyText(arn, policy.document) if policy is not None else None
 
     def access_key(self, key_id: str) -> AccessKey | None:
         """Return a long-term access key."""
-        for state in self._store.iam_accounts():
+        for state in self._view.iam_accounts():
             record = state.get(AccessKeyRecord, key_id)
             owner = state.get(UserRecord, record.user_id) if record is not None else None
             if record is not None and owner is not None:
@@ -96,7 +96,7 @@ class AccountDirectory:
 
     def _state_of(self, arn: str) -> IAMState | None:
         parts = arn.split(":", 5)
-        return self._store.iam(parts[4], parts[1]) if len(parts) == 6 else None
+        return self._view.iam(parts[4], parts[1]) if len(parts) == 6 else None
 
     def _attached(self, holder: PolicyHolder) -> Iterable[PolicyText]:
         for arn in holder.attached:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar, cast
+from typing import Protocol, TypeVar, cast
 
 import msgspec
 
@@ -36,20 +36,66 @@ T = TypeVar("T")
 _ORGANIZATIONS: Scope = ("organizations",)
 
 
-class AccountStore:
-    """The records of every account of a world."""
+class AccountView(Protocol):
+    """The accounts of a world at one moment: as they are on disk, or with the changes that are being written."""
+
+    catalogue: Catalogue
+
+    def iam(self, account: str, partition: str) -> IAMState | None:
+        """Return an account's IAM; None for an account that nobody has opened."""
+        ...
+
+    def iam_accounts(self) -> Sequence[IAMState]:
+        """Return the IAM of every account."""
+        ...
+
+    def eks(self, account: str, region: str) -> EKSState:
+        """Return EKS of an account and region."""
+        ...
+
+    @property
+    def organizations(self) -> OrganizationsState:
+        """The organizations."""
+        ...
+
+
+class _View:
+    """See AccountView."""
+
+    def __init__(self, states: Mapping[Scope, State], catalogue: Catalogue) -> None:
+        self._states = states
+        self.catalogue = catalogue
+
+    def iam(self, account: str, partition: str) -> IAMState | None:
+        return cast("IAMState | None", self._states.get(("iam", account, partition)))
+
+    def iam_accounts(self) -> Sequence[IAMState]:
+        return [state for state in self._states.values() if isinstance(state, IAMState)]
+
+    def eks(self, account: str, region: str) -> EKSState:
+        return cast("EKSState", self._states.get(("eks", account, region)) or EKSState(account, region))
+
+    @property
+    def organizations(self) -> OrganizationsState:
+        return cast("OrganizationsState", self._states[_ORGANIZATIONS])
+
+
+class AccountStore(_View):
+    """The records of every account of a world. As an ``AccountView`` it shows what is on disk."""
 
     def __init__(self, clock: Clock, random: Random, journal: Journal | None = None) -> None:
         """Read the journal's records; without a journal nothing outlives the process. Raises JournalError."""
-        self.catalogue: Catalogue = ManagedPolicies()
+        self._on_disk: dict[Scope, State] = {}
+        self._newest: dict[Scope, State] = {}
+        super().__init__(self._on_disk, ManagedPolicies())
+        self.newest: AccountView = _View(self._newest, self.catalogue)
+        """The accounts with the changes that are being written."""
         self._clock = clock
         self._random = random
         self._journal = journal
         self.eks_changed: Callable[[], None] = lambda: None
         """Called after every change of EKS."""
         self._last_commit: asyncio.Future[None] | None = None
-        self._on_disk: dict[Scope, State] = {}
-        self._newest: dict[Scope, State] = {}
         _open(self._on_disk, _ORGANIZATIONS)
         if journal is not None:
             self._read(journal)
@@ -81,23 +127,6 @@ class AccountStore:
 
     # Reading
 
-    def iam(self, account: str, partition: str) -> IAMState | None:
-        """Return an account's IAM as it is on disk; None for an account that nobody has opened."""
-        return cast("IAMState | None", self._on_disk.get(("iam", account, partition)))
-
-    def iam_accounts(self) -> Sequence[IAMState]:
-        """Return the IAM of every account."""
-        return [state for state in self._on_disk.values() if isinstance(state, IAMState)]
-
-    @property
-    def organizations(self) -> OrganizationsState:
-        """The organizations as they are on disk."""
-        return cast("OrganizationsState", self._on_disk[_ORGANIZATIONS])
-
-    def eks(self, account: str, region: str) -> EKSState:
-        """Return EKS of an account and region as it is on disk."""
-        return cast("EKSState", self._on_disk.get(("eks", account, region)) or EKSState(account, region))
-
     def scopes(self) -> Sequence[tuple[Scope, State]]:
         """Return every state that is on disk, with what it is of."""
         return list(self._on_disk.items())
@@ -120,16 +149,21 @@ class AccountStore:
             try:
                 result = work(transaction)
             except PodroleError:
-                if await self._what_was_read_is_kept():
+                if await self.newest_is_kept():
                     raise
                 continue
             if transaction.changes:
                 await self._commit(transaction.changes)
                 return result
-            if await self._what_was_read_is_kept():
+            if await self.newest_is_kept():
                 return result
 
-    async def _what_was_read_is_kept(self) -> bool:
+    @property
+    def is_writing(self) -> bool:
+        """Whether changes are being written, so that the newest states are ahead of what is on disk."""
+        return self._last_commit is not None and not self._last_commit.done()
+
+    async def newest_is_kept(self) -> bool:
         """Wait for the changes that are being written. False if one failed, and the newest states are others now."""
         pending = self._last_commit
         if pending is None or (pending.done() and pending.exception() is None):

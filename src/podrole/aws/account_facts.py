@@ -18,7 +18,7 @@ from podrole.account.iam.records import (
 )
 from podrole.account.iam.state import IAMState
 from podrole.account.organizations.state import Levels
-from podrole.account.store import AccountStore
+from podrole.account.store import AccountView
 from podrole.aws.interfaces import Bucket, ControlPolicy, Resource
 from podrole.iam.actions.call import Call, Keys
 from podrole.iam.directory import PolicyText
@@ -36,13 +36,13 @@ _KINDS: Mapping[str, type[NamedRecord]] = {
 class AccountFacts:
     """Facts about IAM, EKS and Organizations. Resources of other services have none here."""
 
-    def __init__(self, store: AccountStore) -> None:
-        self._store = store
+    def __init__(self, view: AccountView) -> None:
+        self._view = view
 
     def arn_of(self, call: Call, kind: str, name: str) -> str | None:
         """See Resolver."""
         service, _, noun = kind.partition(":")
-        state = self._store.iam(call.account, call.partition) if service == "iam" else None
+        state = self._view.iam(call.account, call.partition) if service == "iam" else None
         if state is None:
             return None
         if noun == "instance-profile-role":
@@ -58,14 +58,14 @@ class AccountFacts:
         if parts[2] == "iam":
             return self._iam_tags(arn, parts)
         if parts[2] == "eks":
-            record = tagged(self._store.eks(parts[4], parts[3]), arn)
+            record = tagged(self._view.eks(parts[4], parts[3]), arn)
             return tags_of(record) if record is not None else {}
         if parts[2] == "organizations":
-            return self._store.organizations.tags_of(parts[5].rpartition("/")[2])
+            return self._view.organizations.tags_of(parts[5].rpartition("/")[2])
         return {}
 
     def _iam_tags(self, arn: str, parts: list[str]) -> Mapping[str, str]:
-        state = self._store.iam(parts[4], parts[1])
+        state = self._view.iam(parts[4], parts[1])
         if state is None:
             return {}
         if parts[5].startswith("oidc-provider/"):
@@ -77,7 +77,7 @@ class AccountFacts:
     def facts_of(self, call: Call, kind: str, arn: str) -> Keys:  # noqa: ARG002 - the Protocol's
         """See Resolver."""
         parts = arn.split(":", 5)
-        state = self._store.iam(parts[4], parts[1]) if kind.partition(":")[0] == "iam" and len(parts) > 5 else None
+        state = self._view.iam(parts[4], parts[1]) if kind.partition(":")[0] == "iam" and len(parts) > 5 else None
         record = _record(state, arn) if state is not None else None
         boundary = record.boundary if isinstance(record, UserRecord | RoleRecord) else None
         return {"iam:PermissionsBoundary": boundary} if boundary is not None else {}
@@ -105,7 +105,7 @@ class AccountFacts:
 
     def control_policies(self, account: str, kind: ControlPolicy) -> Levels | None:
         """See Facts."""
-        return self._store.organizations.control_policies(account, kind)
+        return self._view.organizations.control_policies(account, kind)
 
     def stack_templates(self, account: str, region: str, *, stack: str, change_set: str) -> list[str]:  # noqa: ARG002
         """See Facts."""
@@ -118,11 +118,11 @@ class AccountFacts:
 
     def account_exists(self, account: str, partition: str) -> bool:
         """See Facts."""
-        return self._store.iam(account, partition) is not None
+        return self._view.iam(account, partition) is not None
 
     def _of_arn(self, arn: str) -> IAMState | None:
         parts = arn.split(":", 5)
-        return self._store.iam(parts[4], parts[1]) if len(parts) > 5 else None
+        return self._view.iam(parts[4], parts[1]) if len(parts) > 5 else None
 
 
 def _record(state: IAMState, arn: str) -> NamedRecord | None:

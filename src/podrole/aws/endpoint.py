@@ -42,7 +42,7 @@ from podrole.aws.protocol.parameters import read_large_input
 from podrole.aws.protocol.render import error_response
 from podrole.aws.protocol.wire import HTTPResponse, read_request
 from podrole.aws.record import record, record_unidentified
-from podrole.aws.serve import Server, own_operations, pod_identity_operations, policy_operations
+from podrole.aws.serve import NewestRecords, Server, own_operations, pod_identity_operations, policy_operations
 from podrole.base.asgi import JSON, BodyTooLarge, ClientDisconnected, Receive, Scope, Send, send_response
 from podrole.base.clock import Clock
 from podrole.base.events import EventLog
@@ -99,7 +99,9 @@ class Endpoint:
             **pod_identity_operations(pods),
             **policy_operations(Simulation(self.directory, self.facts), MessageDecoder(messages)),
         }
-        self._server = Server(own, self.services, self.directory, self.facts, Refusals(messages), account.id)
+        self._server = Server(
+            own, self.services, self.directory, self.facts, NewestRecords(store), Refusals(messages), account.id
+        )
         self.administrator_id = ""
         self._ready = asyncio.Event()
 

@@ -3,6 +3,10 @@
 Calls to STS, IAM, EKS, EKS Auth, Organizations and the policy simulator are podrole's own: they are authorized and
 answered on the event loop, without waiting for the services. Every other call is authorized and executed in one job of
 the services' thread, so that the decision and the effect see the same state.
+
+An operation on the account's records is worked out on the newest records, which include changes that are being written.
+So it is authorized twice while there are any: on what is on disk, because a change gives nobody a right before it is
+acknowledged, and on the newest records, because a name may already mean another user there.
 """
 
 from __future__ import annotations
@@ -10,8 +14,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
 
+from podrole.account.directory import AccountDirectory
 from podrole.account.identities import IdentityDirectory
+from podrole.account.store import AccountStore
 from podrole.aws.access_denied import Refusals
+from podrole.aws.account_facts import AccountFacts
 from podrole.aws.authenticate import is_unsigned_operation
 from podrole.aws.authorize import authorize, unsigned
 from podrole.aws.caller import Caller
@@ -36,6 +43,8 @@ OwnOperations = Mapping[tuple[str, str], Handler]
 """The operations that podrole answers itself, by service and operation; ``*`` are all others of the service."""
 
 _ALL = "*"
+_OF_RECORDS = frozenset({"eks", "iam", "organizations"})
+"""The services whose operations work on the account's records."""
 
 
 def own_operations(sts: STS, eks: EKS, iam: IAM, organizations: Organizations) -> OwnOperations:
@@ -81,8 +90,19 @@ def policy_operations(simulation: Simulation, decoder: MessageDecoder) -> OwnOpe
     }
 
 
+class NewestRecords:
+    """The accounts with the changes that are being written, as a decision sees them."""
+
+    def __init__(self, store: AccountStore) -> None:
+        self.store = store
+        self.directory: IdentityDirectory = AccountDirectory(store.newest)
+        self.facts: Facts = AccountFacts(store.newest)
+
+
 class Server:
     """Authorizes calls, and has them executed. ``account`` is where calls act that no account signed.
+
+    ``directory`` and ``facts`` show what is on disk, ``newest`` what is being written as well.
 
     ``services`` is None if the services are not installed: a call to them is refused, and the refusal says so.
     """
@@ -93,6 +113,7 @@ class Server:
         services: Services | None,
         directory: IdentityDirectory,
         facts: Facts,
+        newest: NewestRecords,
         refusals: Refusals,
         account: str,
     ) -> None:
@@ -100,6 +121,7 @@ class Server:
         self._services = services
         self._directory = directory
         self._facts = facts
+        self._newest = newest
         self._refusals = refusals
         self._account = account
 
@@ -109,6 +131,8 @@ class Server:
         own = self._own.get((service, call.operation)) or self._own.get((service, _ALL))
         if own is not None:
             self._authorized(call, caller, self._facts)
+            if service in _OF_RECORDS:
+                await self._authorized_on_the_newest(call, caller)
             return await own(call, caller)
         if self._services is None:
             self._authorized(call, caller, self._facts)
@@ -124,6 +148,18 @@ class Server:
         if is_unsigned_operation(call):
             return unsigned(call)
         return authorize(call, caller, self._directory, facts, self._refusals)
+
+    async def _authorized_on_the_newest(self, call: IdentifiedCall, caller: Caller) -> None:
+        """Authorize a call on the records that it will work on. Await nothing between this and the operation."""
+        newest = self._newest
+        while newest.store.is_writing:
+            try:
+                authorize(call, caller, newest.directory, newest.facts, self._refusals)
+            except AWSError:
+                if await newest.store.newest_is_kept():
+                    raise
+            else:
+                return
 
     def _decide(self, call: IdentifiedCall, caller: Caller, facts: Facts) -> AuthorizedCall | HTTPResponse:
         """Authorize a call and check what it would store. Runs in the services' thread, just before the effect."""
