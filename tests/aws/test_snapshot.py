@@ -18,8 +18,8 @@ moto = pytest.importorskip("moto")
 from moto.core.base_backend import BackendDict  # noqa: E402 - see above
 from moto.sqs.models import sqs_backends  # noqa: E402
 
-from podrole.aws.emulator import snapshot  # noqa: E402
-from podrole.aws.emulator.snapshot import NotRestorable, restore, take  # noqa: E402
+from podrole.aws.emulator.snapshots import snapshot  # noqa: E402
+from podrole.aws.emulator.snapshots.snapshot import NotRestorable, restore, take  # noqa: E402
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 QUEUE = "moto.sqs.models:Queue"

@@ -1,6 +1,6 @@
 """The state of moto's services on disk: restored at the start, saved while the world runs and at its end.
 
-A snapshot (podrole.aws.emulator.snapshot) is taken in moto's thread, which serves no call meanwhile; it is encoded and
+A snapshot (podrole.aws.emulator.snapshots) is taken in moto's thread, which serves no call meanwhile; it is encoded and
 written in a thread of its own, so that a later snapshot never comes to the disk before an earlier one.
 """
 
@@ -60,7 +60,7 @@ class SavedState:
         """Put the saved state in the place of the present one. A file that cannot be used is set aside."""
         if self._path is None or not self._path.exists():
             return RestoredServices()
-        from podrole.aws.emulator import snapshot  # it needs moto, which takes a while to import
+        from podrole.aws.emulator.snapshots import snapshot  # it needs moto, which takes a while to import
 
         try:
             contents = snapshot.restore(self._path.read_bytes())
@@ -105,7 +105,7 @@ class SavedState:
         path = self._path
         if path is None or not self._is_changed:
             return
-        from podrole.aws.emulator import snapshot  # moto is imported by now
+        from podrole.aws.emulator.snapshots import snapshot  # moto is imported by now
 
         def take() -> snapshot.Snapshot:
             self._is_changed = False

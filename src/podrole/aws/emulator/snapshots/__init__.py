@@ -1,0 +1,1 @@
+"""The state of moto's services as bytes, and back."""
