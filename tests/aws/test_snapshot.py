@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import os
 import subprocess
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +18,7 @@ pytestmark = pytest.mark.services
 moto = pytest.importorskip("moto")
 
 from moto.core.base_backend import BackendDict  # noqa: E402 - see above
+from moto.s3.models import s3_backends  # noqa: E402
 from moto.sqs.models import sqs_backends  # noqa: E402
 
 from podrole.aws.emulator.snapshots import snapshot  # noqa: E402
@@ -59,6 +62,22 @@ def test_what_was_taken_is_put_back() -> None:
     contents = restore(encoded(saved()))
     assert (list(contents.services), contents.taken_at, contents.left_out) == (["sqs"], 0.0, {})
     assert queues() == ["kept"]
+
+
+def test_every_version_of_a_restored_object_is_closed_at_the_end_as_one_of_motos_own() -> None:
+    s3 = s3_backends[ACCOUNT]["aws"]
+    s3.create_bucket("bucket", REGION)
+    s3.put_bucket_versioning("bucket", "Enabled")
+    for version in (b"old", b"new"):
+        s3.put_object("bucket", "key", version)
+    content = take(0.0).encoded()
+    BackendDict.reset()
+    restore(content)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        BackendDict.reset()
+        gc.collect()
+    assert [str(one.message) for one in seen] == []
 
 
 @pytest.mark.parametrize(
