@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from support.broken_world import ROLE_ARN, BrokenWorld
 
 Break = Callable[[BrokenWorld, str], None]
+CONTAINER_HOME = "/root"
+"""The home directory of most images."""
 FORMER_ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/00000000000000000000000000000000"
 
 
@@ -273,7 +275,7 @@ def a_mounted_credentials_file(world: BrokenWorld, name: str) -> None:
     healthy(world, name)
     world.call("POST", world.of("secrets"), {"metadata": {"name": name}, "stringData": {"credentials": "[default]"}})
     volume = {"name": "keys", "secret": {"secretName": name}}
-    world.pod(name, name, pod_volumes=[volume], volumeMounts=[{"name": "keys", "mountPath": "/root/.aws"}])
+    world.pod(name, name, pod_volumes=[volume], volumeMounts=[{"name": "keys", "mountPath": f"{CONTAINER_HOME}/.aws"}])
 
 
 # 4 and 6: audience, role and trust policy

@@ -10,6 +10,9 @@ import pytest
 
 from podrole.cluster.core.errors import StatusError
 
+CONTAINER_HOME = "/root"
+"""The home directory of most images."""
+
 TOKEN = {"serviceAccountToken": {"path": "token", "audience": "sts.amazonaws.com", "expirationSeconds": 3600}}
 TOKENS = {"name": "t", "projected": {"sources": [TOKEN]}}
 ONLY_THOSE = {"automountServiceAccountToken": False}
@@ -41,7 +44,10 @@ async def test_process_gets_no_variable_of_the_users_shell(
 async def test_a_home_outside_the_pod_is_replaced_by_the_pods_own(
     run_pod: Any, finished: Any, log_of: Any, directory: Path
 ) -> None:
-    env = [{"name": "HOME", "value": "/home/person"}, {"name": "CREDENTIALS", "value": "/root/.aws/credentials"}]
+    env = [
+        {"name": "HOME", "value": "/home/person"},
+        {"name": "CREDENTIALS", "value": f"{CONTAINER_HOME}/.aws/credentials"},
+    ]
     seen = await environment(run_pod, finished, log_of, env=env)
     assert Path(seen["HOME"]).is_relative_to(directory)
     assert Path(seen["CREDENTIALS"]).is_relative_to(directory)
