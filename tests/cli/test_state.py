@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -43,6 +45,20 @@ def test_start_says_in_one_line_what_it_restored(tmp_path: Path, saved: Path) ->
     assert line.startswith("Restored: 1 role, 2 users, 0 policies, ")
 
 
+def test_start_after_a_crash_waits_for_the_new_world_and_prints_its_addresses(tmp_path: Path) -> None:
+    podrole("up", "--detach", *FREE_PORTS, cwd=tmp_path)
+    crashed = json.loads(podrole("status", "--json", cwd=tmp_path).stdout)
+    os.kill(crashed["pid"], signal.SIGKILL)
+    while podrole("status", cwd=tmp_path).returncode == 0:
+        pass  # the process is still ending
+    started = podrole("up", "--detach", *FREE_PORTS, cwd=tmp_path)
+    running = json.loads(podrole("status", "--json", cwd=tmp_path).stdout)
+    podrole("down", cwd=tmp_path)
+    assert running["pid"] != crashed["pid"]
+    assert running["aws_url"] in started.stdout
+    assert "Restored: " in started.stdout
+
+
 @pytest.mark.parametrize("has_content", [True, False])
 def test_end_of_an_ephemeral_world_says_what_is_gone(tmp_path: Path, has_content: bool) -> None:
     with subprocess.Popen(
@@ -57,7 +73,7 @@ def test_end_of_an_ephemeral_world_says_what_is_gone(tmp_path: Path, has_content
             if "events" in line and "--follow" in line:
                 break
         if has_content:
-            script = f'eval "$({PODROLE} env)" && aws iam create-user --user-name somebody'
+            script = f'eval "$({shlex.quote(PODROLE)} env)" && aws iam create-user --user-name somebody'
             subprocess.run(["sh", "-c", script], cwd=tmp_path, check=True, env=clean_environment(), capture_output=True)
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()

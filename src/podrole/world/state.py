@@ -157,9 +157,12 @@ class WorldDirectory:
     def lock(self) -> IO[str]:
         """Lock the directory for this process, until the file is closed or the process ends in any way.
 
+        The addresses of a world that crashed are removed, so that nobody takes them for those of the next one.
         Raises AlreadyRunning if another process has locked it, FileProblem if the directory cannot be written.
         """
-        return self._locked(attempts=_ATTEMPTS)
+        locked = self._locked(attempts=_ATTEMPTS)
+        self.forget()
+        return locked
 
     def _locked(self, *, attempts: int) -> IO[str]:
         make_private_directory(self.path)
