@@ -29,3 +29,9 @@ def test_directory_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "state").touch()
     with pytest.raises(FileProblem, match="cannot be created"):
         make_private_directory(tmp_path / "state")
+
+
+def test_missing_directory_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileProblem) as raised:
+        write_private(tmp_path / "missing" / "file", "")
+    assert raised.value.next_step == f"create the directory {tmp_path / 'missing'}, or choose another one"

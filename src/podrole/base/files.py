@@ -50,7 +50,9 @@ def write_private(path: Path, content: bytes | str) -> None:
             Path(temporary).unlink(missing_ok=True)
         raise FileProblem(
             f"The file {path} cannot be written: {problem.strerror}.",
-            next_step="make its directory writable, or choose another one with --dir",
+            next_step="make its directory writable, or choose another one"
+            if path.parent.is_dir()
+            else f"create the directory {path.parent}, or choose another one",
         ) from problem
 
 
@@ -73,5 +75,5 @@ def set_aside(path: Path) -> Path:
     except OSError as problem:
         raise FileProblem(
             f"The file {path} cannot be renamed: {problem.strerror}.",
-            next_step="make its directory writable, or choose another one with --dir",
+            next_step="make its directory writable, or choose another one",
         ) from problem
