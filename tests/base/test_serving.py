@@ -205,3 +205,20 @@ async def test_large_body_does_not_count_as_head() -> None:
     async with served(echo) as port, httpx2.AsyncClient() as client:
         headers = {"X-Large": "y" * 30_000}
         assert (await client.post(f"http://{LOOPBACK}:{port}/", content=body, headers=headers)).content == body
+
+
+async def test_head_and_body_of_a_response_are_sent_in_one_piece() -> None:
+    pieces: asyncio.Queue[bytes] = asyncio.Queue()
+
+    class Client(asyncio.Protocol):
+        def data_received(self, data: bytes) -> None:
+            pieces.put_nowait(data)
+
+    async with served(hello) as port:
+        transport, _ = await asyncio.get_running_loop().create_connection(Client, LOOPBACK, port)
+        for _ in range(20):
+            transport.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            piece = await pieces.get()
+            assert piece.startswith(b"HTTP/1.1 200")
+            assert piece.endswith(b"\r\n\r\n4\r\nhttp\r\n0\r\n\r\n")
+        transport.close()

@@ -76,5 +76,6 @@ def regions() -> Mapping[str, str]:
     }
 
 
+@functools.lru_cache(maxsize=256)
 def _partition(region: str) -> Partition:
     return next((partition for partition in _OTHERS if region.startswith(partition.region_prefix)), AWS)

@@ -18,6 +18,7 @@ from typing import Any, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from podrole.base.buffered_transport import BufferedTransport
 from podrole.base.errors import PodroleError
 
 LOOPBACK = "127.0.0.1"
@@ -105,6 +106,7 @@ class _Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         self.began = self.loop.time()
         super().connection_made(transport)
+        self.transport = cast("asyncio.Transport", BufferedTransport(transport, self.loop))
 
     def data_received(self, data: bytes) -> None:
         self._unseen += len(data)
