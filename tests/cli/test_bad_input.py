@@ -101,12 +101,25 @@ def test_command_without_a_running_world_is_refused(tmp_path: Path, command: str
     assert "podrole up" in said
 
 
-def test_walkthrough_without_the_aws_cli_is_refused(tmp_path: Path) -> None:
-    """podrole installed without its demo extra, on a machine without an aws CLI."""
-    script = "import sys\nfrom podrole.cli import main, tools\ntools.find_aws = lambda: None\nmain(['demo'])\n"
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("from podrole.cli import tools\ntools.find_aws = lambda: None", "needs the aws CLI, which is not installed."),
+        (
+            (
+                "import importlib.util as util\nfind = util.find_spec\n"
+                "util.find_spec = lambda name, *more: None if name == 'moto' else find(name, *more)"
+            ),
+            "needs the services of the local AWS, which are not installed.",
+        ),
+    ],
+    ids=["aws", "services"],
+)
+def test_walkthrough_without_the_extra_demo_is_refused(tmp_path: Path, missing: str, said: str) -> None:
+    script = f"{missing}\nfrom podrole.cli import main\nmain(['demo'])\n"
     done = run(str(Path(PODROLE).parent / "python"), "-c", script, cwd=tmp_path)
     assert done.returncode == 1
-    assert "The walkthrough needs the aws CLI, which is not installed." in done.stderr
+    assert said in done.stderr
     assert "pip install 'podrole[demo]'" in done.stderr
     assert list(tmp_path.iterdir()) == []
 

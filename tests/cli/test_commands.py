@@ -99,9 +99,9 @@ def test_followed_events_are_printed_at_once(world: RunningWorld) -> None:
     ) as following:
         assert following.stdout is not None
         following.stdout.readline()
-        world.ok("aws", "ec2", "describe-vpcs")
+        world.ok("aws", "iam", "list-users")
         for line in following.stdout:
-            if "ec2:DescribeVpcs" in line:
+            if "iam:ListUsers" in line:
                 break
         following.terminate()
 

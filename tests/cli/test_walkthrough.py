@@ -13,6 +13,8 @@ import pytest
 
 from support.world import PODROLE, clean_environment, podrole, processes_of
 
+pytestmark = pytest.mark.services
+
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:

@@ -8,6 +8,8 @@ import pytest
 
 from support.world import clean_environment, podrole
 
+pytestmark = pytest.mark.services
+
 
 @pytest.fixture(scope="module")
 def walked(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:

@@ -15,7 +15,7 @@ from podrole.doctor.report.findings import Finding, Link, LinkState, LinkVerdict
 from support.broken_world import BrokenWorld, Object
 from support.faults import healthy
 
-DESCRIBE = DesiredCall("ec2:DescribeInstances")
+LIST = DesiredCall("eks:ListClusters")
 
 
 def document(*statements: Object) -> str:
@@ -30,7 +30,7 @@ def permissions(diagnosis: Diagnosis) -> LinkVerdict | None:
     return next((one for one in diagnosis.verdicts if one.link is Link.PERMISSIONS), None)
 
 
-def ask(world: BrokenWorld, name: str, desired_call: DesiredCall | None = DESCRIBE) -> LinkVerdict | None:
+def ask(world: BrokenWorld, name: str, desired_call: DesiredCall | None = LIST) -> LinkVerdict | None:
     return permissions(world.examine(f"{world.namespace}/serviceaccount/{name}", can=desired_call))
 
 
@@ -41,13 +41,13 @@ def only(verdict: LinkVerdict | None, code: str) -> Finding:
 
 
 def session(world: BrokenWorld, name: str, **more: Any) -> Any:
-    """Return an EC2 client with credentials from a token of the service account."""
+    """Return an EKS client with credentials from a token of the service account."""
     spec = {"spec": {"audiences": ["sts.amazonaws.com"]}}
     token = world.call("POST", f"{world.of('serviceaccounts', name)}/token", spec)["status"]["token"]
     asked = {"RoleArn": world.arn(name), "RoleSessionName": "here", "WebIdentityToken": token, **more}
     given = world.boto("sts").assume_role_with_web_identity(**asked)["Credentials"]
     return boto3.client(
-        "ec2",
+        "eks",
         endpoint_url=world.running.environment["AWS_ENDPOINT_URL"],
         region_name="us-east-1",
         aws_access_key_id=given["AccessKeyId"],
@@ -58,7 +58,7 @@ def session(world: BrokenWorld, name: str, **more: Any) -> Any:
 
 def refused(client: Any) -> None:
     with pytest.raises(ClientError):
-        client.describe_instances()
+        client.list_clusters()
 
 
 def test_missing_permission_is_added_by_the_smallest_statement(world: BrokenWorld) -> None:
@@ -68,11 +68,9 @@ def test_missing_permission_is_added_by_the_smallest_statement(world: BrokenWorl
     after = ask(world, "allows-nothing")
     assert after is not None
     assert after.state is LinkState.HOLDS
-    session(world, "allows-nothing").describe_instances()
-    stored = world.iam.get_role_policy(RoleName="allows-nothing", PolicyName="Allow-ec2-DescribeInstances")
-    assert stored["PolicyDocument"]["Statement"] == [
-        {"Effect": "Allow", "Action": "ec2:DescribeInstances", "Resource": "*"}
-    ]
+    session(world, "allows-nothing").list_clusters()
+    stored = world.iam.get_role_policy(RoleName="allows-nothing", PolicyName="Allow-eks-ListClusters")
+    assert stored["PolicyDocument"]["Statement"] == [{"Effect": "Allow", "Action": "eks:ListClusters", "Resource": "*"}]
 
 
 def test_denied_call_is_found_in_the_event_log(world: BrokenWorld) -> None:
@@ -81,44 +79,44 @@ def test_denied_call_is_found_in_the_event_log(world: BrokenWorld) -> None:
     client = session(world, "was-refused")
     refused(client)
     world.repair(only(ask(world, "was-refused", None), "PR701"))
-    client.describe_instances()
+    client.list_clusters()
     after = ask(world, "was-refused", None)
     assert after is not None
     assert "was denied before and is allowed now" in after.why
 
 
-@pytest.mark.parametrize("others", [[], ["ec2:StopInstances"]])
+@pytest.mark.parametrize("others", [[], ["eks:DescribeCluster"]])
 def test_denied_action_is_removed_from_the_denying_statement(world: BrokenWorld, others: list[str]) -> None:
     name = f"denied-{len(others)}"
     healthy(world, name)
-    text = document(allow("ec2:*"), allow("ec2:DescribeInstances", *others, effect="Deny"))
+    text = document(allow("eks:*"), allow("eks:ListClusters", *others, effect="Deny"))
     world.iam.put_role_policy(RoleName=name, PolicyName="mixed", PolicyDocument=text)
     world.repair(only(ask(world, name), "PR702"))
     client = session(world, name)
-    client.describe_instances()
+    client.list_clusters()
     if others:
-        with pytest.raises(ClientError, match="UnauthorizedOperation"):
-            client.stop_instances(InstanceIds=["i-0123456789abcdef0"])
+        with pytest.raises(ClientError, match="AccessDeniedException"):
+            client.describe_cluster(name="podrole")
 
 
 def test_statement_is_added_to_the_boundary(world: BrokenWorld) -> None:
     world.service_account("bounded", {"eks.amazonaws.com/role-arn": world.arn("bounded")})
     boundary = world.iam.create_policy(PolicyName="boundary", PolicyDocument=document(allow("s3:*")))["Policy"]["Arn"]
     world.role("bounded", PermissionsBoundary=boundary)
-    world.iam.put_role_policy(RoleName="bounded", PolicyName="all", PolicyDocument=document(allow("ec2:*")))
+    world.iam.put_role_policy(RoleName="bounded", PolicyName="all", PolicyDocument=document(allow("eks:*")))
     world.repair(only(ask(world, "bounded"), "PR703"))
-    session(world, "bounded").describe_instances()
+    session(world, "bounded").list_clusters()
 
 
 def test_denial_by_a_session_policy_names_the_missing_statement(world: BrokenWorld) -> None:
     healthy(world, "narrowed")
-    world.iam.put_role_policy(RoleName="narrowed", PolicyName="all", PolicyDocument=document(allow("ec2:*")))
+    world.iam.put_role_policy(RoleName="narrowed", PolicyName="all", PolicyDocument=document(allow("eks:*")))
     refused(session(world, "narrowed", Policy=document(allow("s3:*"))))
     found = only(ask(world, "narrowed", None), "PR704")
     assert not found.remedy.automatic
-    missing = '{"Effect": "Allow", "Action": "ec2:DescribeInstances", "Resource": "*"}'
+    missing = '{"Effect": "Allow", "Action": "eks:ListClusters", "Resource": "*"}'
     assert missing in str(found.remedy.changes[0])
-    session(world, "narrowed", Policy=document(allow("s3:*"), json.loads(missing))).describe_instances()
+    session(world, "narrowed", Policy=document(allow("s3:*"), json.loads(missing))).list_clusters()
 
 
 def test_action_allowed_on_some_resources_needs_a_resource(world: BrokenWorld) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import shlex
 import shutil
@@ -27,7 +28,7 @@ from podrole.world.state import WorldDirectory
 
 SERVER_MINOR = 36
 _KEPT = """
-The world is still running:
+The world is still running, and is gone when it ends:
 
   export PODROLE_DIR={directory}
   eval "$({podrole} env)"
@@ -62,6 +63,11 @@ def run(*, keep: bool, pod_identity: bool, as_json: bool) -> int:
     if tools.find_aws() is None:
         raise tools.ToolMissing(
             "The walkthrough needs the aws CLI, which is not installed.", next_step="pip install 'podrole[demo]'"
+        )
+    if importlib.util.find_spec("moto") is None:
+        raise tools.ToolMissing(
+            "The walkthrough needs the services of the local AWS, which are not installed.",
+            next_step="pip install 'podrole[demo]'",
         )
     kubectl = _kubectl(quiet=as_json)
     beside = [Path(sys.executable).parent, *([kubectl.parent] if kubectl else [])]
