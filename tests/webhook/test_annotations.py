@@ -174,12 +174,20 @@ def test_the_longest_value(length: int, warned: bool) -> None:
     for name in ("role-arn", "audience"):
         binding = read_annotations(prefixed({name: "x" * length}), DEFAULTS)
         assert bool(binding.warnings) is warned
+        assert binding.role_arn == ("x" * MAX_VALUE if name == "role-arn" else None)  # a role is cut
     assert binding.audience == (None if warned else "x" * length)
     if warned:
         with pytest.raises(NotUnderstood, match=r"^Audience must have at most 2048 characters$"):
             read_entry({"Audience": "x" * length})
     else:
         assert read_entry({"Audience": "x" * length}).audience == "x" * length
+
+
+@pytest.mark.parametrize(("length", "warned"), [(65_536, False), (65_537, True)])
+def test_the_longest_list_of_containers(length: int, warned: bool) -> None:
+    warnings: list[str] = []
+    assert (SKIP_CONTAINERS.syntax.read_text("x" * length, warnings.append) is None) is warned
+    assert warnings == (["is ignored: it must have at most 65536 characters"] if warned else [])
 
 
 def test_an_annotation_without_a_field_cannot_be_set_in_a_config_map() -> None:

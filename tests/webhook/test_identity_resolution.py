@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,12 +11,21 @@ from podrole.webhook.identity.annotations import BINDING_ANNOTATIONS, read_annot
 from podrole.webhook.identity.binding import EMPTY_BINDING, Binding
 from podrole.webhook.identity.config_map import EMPTY_CONFIG_MAP, ConfigMapBindings
 from podrole.webhook.identity.resolution import resolve
+from podrole.webhook.identity.resolver import PodroleIdentityResolver
 from podrole.webhook.identity.values import parse_ca_bundle
 from podrole.webhook.settings import CABundle, InjectionSettings, RoleComposition
 from support.webhook import ARN, identity_of, injection, prefixed
 
 DEFAULTS = InjectionSettings()
 OTHER = "arn:aws:iam::111122223333:role/other"
+FLAGS = injection(
+    token_audience="flag",
+    sts_regional_endpoint=True,
+    token_expiration=7200,
+    aws_endpoint_url="https://flag.example",
+    aws_ca_bundle=CABundle("flag"),
+    role_session_name=True,
+)
 
 
 def test_an_annotated_role_with_defaults() -> None:
@@ -38,24 +48,44 @@ def test_without_a_role_there_is_no_identity(annotations: dict[str, str]) -> Non
     assert identity_of(annotations) is None
 
 
-def test_a_service_account_that_says_nothing_shares_one_value() -> None:
-    assert read_annotations({"kubectl.kubernetes.io/last-applied-configuration": "{}"}, DEFAULTS) is EMPTY_BINDING
+@pytest.mark.parametrize(
+    "annotations", [{"kubectl.kubernetes.io/last-applied-configuration": "{}"}, prefixed({"role-arn": ""})]
+)
+def test_a_service_account_that_says_nothing_shares_one_value(annotations: dict[str, str]) -> None:
+    assert read_annotations(annotations, DEFAULTS) is EMPTY_BINDING
 
 
-def test_annotations_beat_flags() -> None:
-    settings = injection(token_audience="flag", sts_regional_endpoint=True, token_expiration=7200)
-    identity = identity_of(
-        {"role-arn": ARN, "audience": "mine", "sts-regional-endpoints": "f", "token-expiration": "+3600"}, settings
-    )
-    assert identity is not None
-    assert (identity.audience, identity.regional_sts, identity.token_expiration) == ("mine", False, 3600)
+@pytest.mark.parametrize(
+    ("name", "text", "field", "value", "by_flag"),
+    [
+        ("sts-regional-endpoints", "f", "regional_sts", False, True),
+        ("token-expiration", "+3600", "token_expiration", 3600, 7200),
+        ("token-expiration", "7200", "explicit_expiration", True, False),
+        ("aws-endpoint-url", "http://mine.example:1", "endpoint_url", "http://mine.example:1", "https://flag.example"),
+        ("aws-endpoint-url", "", "endpoint_url", "", "https://flag.example"),
+        ("aws-ca-bundle", "mine/pem", "ca_bundle", CABundle("mine", "pem"), CABundle("flag", "ca.crt")),
+        ("aws-ca-bundle", "", "ca_bundle", None, CABundle("flag", "ca.crt")),
+    ],
+)
+@pytest.mark.parametrize("pod_identity", [False, True])
+def test_an_annotation_wins_over_its_flag(
+    name: str, text: str, field: str, value: object, by_flag: object, pod_identity: bool
+) -> None:
+    annotated = identity_of({"role-arn": ARN, name: text}, FLAGS, pod_identity=pod_identity)
+    silent = identity_of({"role-arn": ARN}, FLAGS, pod_identity=pod_identity)
+    assert (getattr(annotated, field), getattr(silent, field)) == (value, by_flag)
 
 
-def test_flags_fill_in() -> None:
-    settings = injection(token_audience="flag", sts_regional_endpoint=True, token_expiration=7200)
-    identity = identity_of({"role-arn": ARN}, settings)
-    assert identity is not None
-    assert (identity.audience, identity.regional_sts, identity.token_expiration) == ("flag", True, 7200)
+def test_audience_and_session_name_are_chosen_for_a_role_only() -> None:
+    annotations = {"role-arn": ARN, "audience": "mine", "role-session-name": "f"}
+    for identity, audience, session_name in (
+        (identity_of(annotations, FLAGS), "mine", False),
+        (identity_of({"role-arn": ARN}, FLAGS), "flag", True),
+        (identity_of(annotations, FLAGS, pod_identity=True), "pods.eks.amazonaws.com", False),
+        (identity_of({"role-arn": ARN}, FLAGS, pod_identity=True), "pods.eks.amazonaws.com", False),
+    ):
+        assert identity is not None
+        assert (identity.audience, identity.session_name) == (audience, session_name)
 
 
 def test_another_prefix_hides_amazons() -> None:
@@ -145,16 +175,6 @@ def test_an_endpoint_relaxes_the_check_of_the_role() -> None:
     assert identity_of({"role-arn": ceph}, injection(aws_endpoint_url="https://rgw.example")).role_problem is None  # type: ignore[union-attr]
 
 
-def test_an_empty_annotation_takes_the_flags_endpoint_away() -> None:
-    settings = injection(aws_endpoint_url="https://minio.example", aws_ca_bundle=CABundle("aws-ca"))
-    plain = identity_of({"role-arn": ARN}, settings)
-    without = identity_of({"role-arn": ARN, "aws-endpoint-url": "", "aws-ca-bundle": ""}, settings)
-    assert plain is not None
-    assert without is not None
-    assert (plain.endpoint_url, plain.ca_bundle) == ("https://minio.example", CABundle("aws-ca", "ca.crt"))
-    assert (without.endpoint_url, without.ca_bundle) == ("", None)
-
-
 def test_eks_pod_identity_wins_over_a_role() -> None:
     identity = identity_of({"role-arn": ARN, "token-expiration": "3600"}, pod_identity=True)
     assert identity is not None
@@ -174,6 +194,9 @@ def test_eks_pod_identity_follows_flags_and_the_config_map_where_the_service_acc
     identity = resolve("demo", "sa", EMPTY_BINDING, bindings, listed, settings)
     assert identity is not None
     assert (identity.regional_sts, identity.token_expiration) == (False, 900)
+    identity = resolve("demo", "sa", Binding(audience="mine"), bindings, listed, settings)
+    assert identity is not None
+    assert (identity.regional_sts, identity.token_expiration) == (True, 7200)
 
 
 def test_the_annotated_role_wins_over_the_config_map_and_takes_nothing_from_it() -> None:
@@ -182,6 +205,28 @@ def test_the_annotated_role_wins_over_the_config_map_and_takes_nothing_from_it()
     identity = resolve("demo", "sa", annotated, bindings, frozenset(), DEFAULTS)
     assert identity is not None
     assert (identity.role_arn, identity.audience) == (ARN, "sts.amazonaws.com")
+
+
+def test_an_entry_of_the_config_map_without_a_role_gives_no_identity() -> None:
+    bindings = ConfigMapBindings({("demo", "sa"): Binding(audience="theirs"), ("*", "sa"): Binding(role_arn=OTHER)})
+    assert resolve("demo", "sa", EMPTY_BINDING, bindings, frozenset(), DEFAULTS) is None
+    assert resolve("test", "sa", EMPTY_BINDING, bindings, frozenset(), DEFAULTS) is not None
+
+
+def test_a_config_map_replaces_the_last_one_unless_it_is_malformed() -> None:
+    resolver = PodroleIdentityResolver(DEFAULTS)
+    config = {"config": msgspec.json.encode({"demo/sa": {"RoleARN": ARN}}).decode()}
+    for data, warned, has_identity in (
+        (config, False, True),
+        ({"config": "{"}, True, True),
+        ({"config": "{}"}, False, False),
+        (config, False, True),
+        ({}, True, False),
+        (config, False, True),
+        (None, False, False),
+    ):
+        assert bool(resolver.take_config_map(data)) is warned
+        assert (resolver.resolve("demo", "sa", None, frozenset()) is not None) is has_identity
 
 
 def test_an_annotation_without_a_role_adds_nothing_to_the_config_maps_role() -> None:

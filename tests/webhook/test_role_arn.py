@@ -14,6 +14,7 @@ from podrole.webhook.identity import role_arn
     [
         "arn:aws:iam::111122223333:role/reader",
         "arn:aws:iam::111122223333:role/team/path/reader",
+        "arn:aws:iam::111122223333:role/team:a/reader",
         "arn:aws-cn:iam::111122223333:role/reader",
         "arn:aws-us-gov:iam::111122223333:role/reader",
         "arn:aws-eusc:iam::111122223333:role/a+b=c,d.e@f-g_h",

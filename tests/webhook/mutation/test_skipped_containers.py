@@ -29,11 +29,13 @@ def test_which_containers_are_skipped(annotation: str, skipped: set[str]) -> Non
     assert {outcome.name for outcome in mutation_of(pod).containers if outcome.reason == "skipped"} == skipped
 
 
-def test_a_malformed_list_of_containers_gets_a_warning() -> None:
-    pod = pod_of(annotations={"eks.amazonaws.com/skip-containers": '"a'})
-    assert mutation_of(pod).warnings == [
+@pytest.mark.parametrize(("annotation", "warned"), [('"a', True), ("\n", True), ("", False)])
+def test_a_malformed_list_of_containers_gets_a_warning(annotation: str, warned: bool) -> None:
+    pod = pod_of(annotations={"eks.amazonaws.com/skip-containers": annotation})
+    warning = (
         "annotation eks.amazonaws.com/skip-containers is ignored: it must be names of containers separated by commas"
-    ]
+    )
+    assert mutation_of(pod).warnings == ([warning] if warned else [])
 
 
 def test_a_pod_whose_containers_are_all_skipped_gets_nothing() -> None:

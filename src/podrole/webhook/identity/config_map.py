@@ -65,9 +65,6 @@ class ConfigMapBindings:
         patterns.sort(key=_specificity)
         self._patterns = [_Pattern("/".join(key), _Glob(key[0]), _Glob(key[1]), entries[key]) for key in patterns]
 
-    def __len__(self) -> int:
-        return len(self._exact) + len(self._patterns)
-
     def find(self, namespace: str, name: str) -> tuple[str, Binding] | None:
         """Return the most specific entry for a service account, with its key."""
         binding = self._exact.get((namespace, name))

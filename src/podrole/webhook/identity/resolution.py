@@ -31,19 +31,21 @@ def resolve(
         found = bindings.find(namespace, name) if annotated is EMPTY_BINDING else None
         return _pod_identity(annotated if found is None else found[1], settings)
     if annotated.role_arn:
-        return _web_identity(annotated, f"the annotations of service account {namespace}/{name}", settings)
+        return _web_identity(
+            annotated.role_arn, annotated, f"the annotations of service account {namespace}/{name}", settings
+        )
     found = bindings.find(namespace, name)
     if found is None or not found[1].role_arn:
         return None
-    return _web_identity(found[1], f"entry {found[0]!r} of ConfigMap pod-identity-webhook", settings)
+    return _web_identity(found[1].role_arn, found[1], f"entry {found[0]!r} of ConfigMap pod-identity-webhook", settings)
 
 
 @functools.lru_cache(maxsize=4_096)
-def _web_identity(binding: Binding, source: str, settings: InjectionSettings) -> Identity:
-    arn = binding.role_arn or ""
+def _web_identity(role: str, binding: Binding, source: str, settings: InjectionSettings) -> Identity:
+    arn = role
     composition = settings.role_composition
     if composition is not None:
-        arn = role_arn.compose(arn, account_id=composition.account_id, partition=composition.partition)
+        arn = role_arn.compose(role, account_id=composition.account_id, partition=composition.partition)
     endpoint = settings.aws_endpoint_url if binding.endpoint_url is None else binding.endpoint_url
     problem = role_arn.problem_with(arn, relaxed=bool(endpoint), partition=settings.partition)
     return Identity(

@@ -44,7 +44,7 @@ class PodroleIdentityResolver:
 
     def read_annotations(self, annotations: Annotations) -> Binding:
         """Return the binding of a service account's annotations."""
-        return read_annotations(annotations, self._settings) if annotations else EMPTY_BINDING
+        return read_annotations(annotations, self._settings)
 
     def take_config_map(self, data: Annotations | None) -> list[str]:
         """Use the ConfigMap from now on. If its config is not a JSON object, the bindings do not change."""
