@@ -8,8 +8,8 @@ these of our own, because a check is what must not be removed unnoticed:
 - a statement that is only a call goes (``require_…(…)``), and a ``raise`` that is not all that its ``if`` does
 - an element of a set goes, and a case of ``match``
 
-Not changed: texts, docstrings, annotations, decorators, arguments that only explain a refusal (EXPLAINING), and what
-only type checkers run.
+Not changed: texts, docstrings, annotations, decorators, arguments that only explain a refusal (EXPLAINING) or
+only change the speed (TUNING), and what only type checkers run.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from libcst.metadata import CodeRange, MetadataWrapper, ParentNodeProvider, Posi
 from mutmut.mutation import mutators
 
 EXPLAINING = frozenset({"got", "expected", "next_step", "evidence"})
+TUNING = frozenset({"gc"})
 
 _MUTMUT = (
     (cst.BaseNumber, mutators.operator_number),
@@ -75,7 +76,7 @@ class _Collector(cst.CSTVisitor):
     def on_visit(self, node: cst.CSTNode) -> bool:
         if isinstance(node, cst.Annotation | cst.Decorator | cst.BaseString | cst.Import | cst.ImportFrom):
             return False
-        if isinstance(node, cst.Arg) and node.keyword is not None and node.keyword.value in EXPLAINING:
+        if isinstance(node, cst.Arg) and node.keyword is not None and node.keyword.value in EXPLAINING | TUNING:
             return False
         if isinstance(node, cst.If) and isinstance(node.test, cst.Name) and node.test.value == "TYPE_CHECKING":
             return False

@@ -29,6 +29,7 @@ import mutations  # noqa: E402 - scripts are no package
         ('raise E(got=f"{a or b}", expected=1)\n', {"pass"}),
         ("def f(a: int | None = None) -> int | str:\n    return a\n", set()),
         ('"""A text: 1 or 2."""\n', set()),
+        ("class A(Struct, gc=False):\n    a: int\n", set()),
         ("match a:\n    case 1:\n        b = c\n    case _:\n        b = d\n", {"case 2:", ""}),
     ],
 )

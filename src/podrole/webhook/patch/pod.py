@@ -178,7 +178,7 @@ def service_account_of(pod: Pod) -> str:
 def is_mirror(pod: Pod) -> bool:
     """Return whether the pod is the mirror of a static pod of a kubelet. Kubernetes refuses one with a token volume."""
     metadata = pod.metadata
-    return metadata is not None and bool(metadata.annotations) and _MIRROR in (metadata.annotations or ())
+    return metadata is not None and _MIRROR in (metadata.annotations or ())
 
 
 def runs_on_windows(spec: PodSpec) -> bool:
@@ -191,8 +191,10 @@ def runs_on_windows(spec: PodSpec) -> bool:
     affinity = spec.affinity
     if affinity is None or affinity.node_affinity is None or affinity.node_affinity.required is None:
         return False
-    terms = affinity.node_affinity.required.node_selector_terms or []
-    return bool(terms) and all(term is not None and _requires_windows(term) for term in terms)
+    terms = affinity.node_affinity.required.node_selector_terms
+    if not terms:
+        return False
+    return all(term is not None and _requires_windows(term) for term in terms)
 
 
 def token_in(volume: Volume, path: str) -> TokenProjection | None:
