@@ -34,6 +34,7 @@ def test_a_ca_bundle_missing_in_the_pods_volume_is_not_set() -> None:
         ({"name": "web", "namespace": "demo"}, {"AWS_ROLE_SESSION_NAME": "demo.web"}),
         ({"name": "web"}, {"AWS_ROLE_SESSION_NAME": "web"}),
         ({"name": "w" * 60, "namespace": "demo"}, {"AWS_ROLE_SESSION_NAME": "dem." + "w" * 60}),
+        ({"name": "w" * 62, "namespace": "demo"}, {"AWS_ROLE_SESSION_NAME": "d." + "w" * 62}),
         ({"name": "w" * 63, "namespace": "demo"}, {"AWS_ROLE_SESSION_NAME": "w" * 63}),
         (
             {"generateName": "web-7d9f-", "namespace": "demo"},

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from podrole.webhook.patch.injection_plan import plan_injection
 from podrole.webhook.patch.mutation import mutate
 from podrole.webhook.patch.pod import Pod, read_pod, service_account_of
 from podrole.webhook.settings import InjectionSettings
@@ -52,3 +53,20 @@ def test_nothing_is_added_after_the_eks_webhook(pod_identity: bool) -> None:
     mutation = mutation_of(patched(pod, operations), {"role-arn": ARN}, pod_identity=pod_identity)
     assert (mutation.patch, mutation.warnings) == (b"", [])
     assert reasons(mutation) == [("app", "complete"), ("proxy", "complete")]
+
+
+def test_what_the_pods_of_a_service_account_share_cannot_be_changed() -> None:
+    identity = identity_of({"role-arn": ARN})
+    assert identity is not None
+    plan = plan_injection(identity, InjectionSettings(), windows=False)
+    mutation = mutation_of(pod_of())
+    for shared in (identity, plan, plan.groups[0], mutation, mutation.containers[0]):
+        with pytest.raises(AttributeError, match="immutable"):
+            setattr(shared, shared.__struct_fields__[0], None)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("n" * 63, "n" * 63), ("n" * 64, "n" * 62 + "…"), ("a\nb", "a b"), (None, "")]
+)
+def test_a_name_is_shown_in_one_line_as_long_as_a_name_may_be(name: str | None, shown: str) -> None:
+    assert reasons(mutation_of(pod_of({"name": name}))) == [(shown, "injected")]

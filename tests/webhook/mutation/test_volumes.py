@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support.webhook import DIRECTORY, ROLE, TOKEN, after, injection, mutation_of, pod_of, reasons
 
 
@@ -30,15 +32,25 @@ def test_a_volume_of_the_same_name_without_the_token_gets_a_warning() -> None:
     ]
 
 
-def test_a_token_for_another_audience_gets_a_warning() -> None:
-    source = {"serviceAccountToken": {"audience": "vault", "path": "token"}}
-    mutation = mutation_of(pod_of(volumes=[{"name": "aws-iam-token", "projected": {"sources": [source]}}]))
-    assert mutation.warnings == [
-        (
-            "the pod has its own volume 'aws-iam-token' with a token for another audience than 'sts.amazonaws.com'; "
-            "it is not changed"
-        )
-    ]
+@pytest.mark.parametrize(
+    ("audience", "wanted", "warned"),
+    [
+        ({"audience": "vault"}, "sts.amazonaws.com", True),
+        ({}, "sts.amazonaws.com", True),
+        ({"audience": "sts.amazonaws.com"}, "sts.amazonaws.com", False),
+        ({"audience": "vault"}, "", True),
+        ({"audience": ""}, "", False),
+        ({}, "", False),
+    ],
+)
+def test_a_token_for_another_audience_gets_a_warning(audience: dict[str, str], wanted: str, warned: bool) -> None:
+    source = {"serviceAccountToken": {**audience, "path": "token"}}
+    pod = pod_of(volumes=[{"name": "aws-iam-token", "projected": {"sources": [source]}}])
+    warning = (
+        f"the pod has its own volume 'aws-iam-token' with a token for another audience than {wanted!r}; it is not "
+        "changed"
+    )
+    assert mutation_of(pod, None, injection(token_audience=wanted)).warnings == ([warning] if warned else [])
 
 
 def test_a_mount_at_another_path_gets_a_warning() -> None:

@@ -35,8 +35,8 @@ CA_FILE = "ca.crt"
 MAX_SESSION_NAME = 64
 """STS refuses a longer role session name."""
 
-MAX_GENERATED_NAME = 63
-"""The longest name that Kubernetes makes from ``generateName``: at most 58 characters of it, and five more."""
+GENERATED_SUFFIX = 5
+"""The number of characters that Kubernetes adds to ``generateName``."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -120,13 +120,13 @@ def session_name_group(metadata: PodMetadata) -> VariableGroup:
     would be too long, the namespace is cut. A pod name that is too long on its own is cut and ends with a digest of the
     whole name.
     """
-    namespace = metadata.namespace or ""
+    namespace = metadata.namespace
     if metadata.name:
         name = metadata.name
         if len(name) > MAX_SESSION_NAME:
             name = f"{name[: MAX_SESSION_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
         return _group((SESSION_NAME, _prefixed(namespace, name, len(name))))
-    length = min(len(metadata.generate_name or "") + 5, MAX_GENERATED_NAME)
+    length = len(metadata.generate_name or "") + GENERATED_SUFFIX
     pod_name = {"name": POD_NAME, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
     session_name = {"name": SESSION_NAME, "value": _prefixed(namespace, f"$({POD_NAME})", length)}
     return VariableGroup(
@@ -136,7 +136,7 @@ def session_name_group(metadata: PodMetadata) -> VariableGroup:
     )
 
 
-def _prefixed(namespace: str, name: str, length: int) -> str:
+def _prefixed(namespace: str | None, name: str, length: int) -> str:
     room = MAX_SESSION_NAME - 1 - length
     return f"{namespace[:room]}.{name}" if namespace and room > 0 else name
 

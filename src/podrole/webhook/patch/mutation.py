@@ -241,7 +241,7 @@ class _PatchBuilder:
         if mount is not None:
             self.volume_is_used = True
             self.warnings += mount_warnings(name, mount, plan)
-        if present and _has_own_credentials(present, plan):
+        if _has_own_credentials(present, plan):
             # As in the EKS webhook: the container gets no mount, but the pod gets the volume.
             self.volume_is_used = True
             complete = mount is not None and all(present.get(key) == value for key, value in plan.credentials)
@@ -265,10 +265,10 @@ class _PatchBuilder:
         entries: list[bytes] = []
         names: list[str] = []
         for group in self.plan.groups:
-            if not present or group.unless.isdisjoint(present):
+            if group.unless.isdisjoint(present):
                 entries += group.entries
                 names += group.names
-        if container.env is None and entries:
+        if container.env is None:
             self.operations.append(b'{"op":"add","path":"%b/env","value":[%b]}' % (path, b",".join(entries)))
         else:
             self.operations += [b'{"op":"add","path":"%b/env/-","value":%b}' % (path, entry) for entry in entries]
