@@ -40,13 +40,14 @@ ON_APP_ELSEWHERE = {"kind": "ServiceAccount", "name": "app", "namespace": "other
 
 
 def authorizer(*bindings: dict[str, Any]) -> Authorizer:
-    """An authorizer with these bindings, with roles named ``reader`` (get) and a cluster role ``lister`` (list)."""
+    """An authorizer with these bindings, roles named ``reader`` (get), and cluster roles ``lister`` and ``empty``."""
     store = MemoryStore()
     store.seed(
         [
             Create(ROLES, role(GET_PODS, name="reader", namespace="demo")),
             Create(CLUSTER_ROLES, role(GET_PODS, name="reader")),
             Create(CLUSTER_ROLES, role(LIST_PODS, name="lister")),
+            Create(CLUSTER_ROLES, {"metadata": {"name": "empty"}, "rules": None}),
             *(
                 Create(ROLE_BINDINGS if one["kind"] == "RoleBinding" else CLUSTER_ROLE_BINDINGS, one)
                 for one in bindings
@@ -73,6 +74,11 @@ def to_read(user: User = JANE, **more: str) -> AccessAttributes:
             [binding("b", "ClusterRole", "reader", ON_DEVS)],
             to_read(namespace=""),
             'RBAC: allowed by ClusterRoleBinding "b" of ClusterRole "reader" to Group "devs"',
+        ),
+        (
+            [binding("b", "ClusterRole", "reader", {"kind": "User", "name": "jané"})],
+            to_read(User("jané")),
+            'RBAC: allowed by ClusterRoleBinding "b" of ClusterRole "reader" to User "jané"',
         ),
         (
             [binding("b", "ClusterRole", "reader", ON_APP, namespace="demo")],
@@ -128,6 +134,7 @@ MISSING_CLUSTER_ROLE = f'clusterrole.{GROUP} "missing" not found'
         ([binding("b", "Role", "reader", ON_JANE, namespace="demo")], to_read(namespace="other"), ""),
         ([binding("b", "Role", "reader", ON_JANE, namespace="demo")], to_read(namespace=""), ""),
         ([binding("b", "ClusterRole", "lister", ON_JANE)], to_read(), ""),
+        ([binding("b", "ClusterRole", "empty", ON_JANE)], to_read(), ""),
         ([binding("b", "Role", "missing", ON_JANE, namespace="demo")], to_read(), f"RBAC: {MISSING_ROLE}"),
         (  # a Role is looked up in the namespace of its binding only
             [binding("b", "Role", "reader", ON_JANE, namespace="other")],

@@ -8,7 +8,7 @@ import pytest
 
 from podrole.cluster.authorization.authorizer import Authorizer
 from podrole.cluster.authorization.decisions import AccessAttributes
-from podrole.cluster.authorization.roles import ROLE_BINDINGS, ROLES, Roles
+from podrole.cluster.authorization.roles import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES, Roles
 from podrole.cluster.core.store import Create, Delete, Update
 from podrole.cluster.core.users import User
 from podrole.cluster.store.memory import MemoryStore
@@ -66,6 +66,41 @@ async def test_a_change_of_a_binding_counts_at_once(store: MemoryStore) -> None:
     assert allowed(authorizer, jane)
     await store.commit(Delete(ROLE_BINDINGS, again, again))
     assert not allowed(authorizer, jane)
+
+
+async def test_a_change_of_a_cluster_binding_counts_at_once(store: MemoryStore) -> None:
+    authorizer, jane = Authorizer(Roles(store)), User("jane")
+    store.seed([Create(CLUSTER_ROLES, {"metadata": {"name": "reader"}, "rules": [GET_PODS]})])
+    assert not allowed(authorizer, jane, "")
+    reference = {"apiGroup": GROUP, "kind": "ClusterRole", "name": "reader"}
+    new = {"kind": "ClusterRoleBinding", "metadata": {"name": "b"}, "roleRef": reference, "subjects": [SUBJECT]}
+    made = await store.commit(Create(CLUSTER_ROLE_BINDINGS, new))
+    assert allowed(authorizer, jane, "")
+    await store.commit(Delete(CLUSTER_ROLE_BINDINGS, made, made))
+    assert not allowed(authorizer, jane, "")
+
+
+class CountingStore(MemoryStore):
+    """Counts how often a resource is listed."""
+
+    listed = 0
+
+    def list(self, *args: Any) -> Any:
+        self.listed += 1
+        return super().list(*args)
+
+
+async def test_bindings_are_read_again_only_after_a_change() -> None:
+    store = CountingStore()
+    authorizer = Authorizer(Roles(store))
+    store.seed([Create(ROLE_BINDINGS, binding(SUBJECT))])
+    for times_listed in (2, 2):  # the bindings of the cluster and of the namespace
+        allowed(authorizer, User("jane"))
+        assert store.listed == times_listed
+    await store.commit(Create(ROLE_BINDINGS, binding(SUBJECT, namespace="other")))
+    for times_listed in (3, 3):
+        allowed(authorizer, User("jane"))
+        assert store.listed == times_listed
 
 
 async def test_a_change_of_a_role_counts_at_once(store: MemoryStore) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from podrole.cluster.authorization.aggregation import aggregated_rules
 from podrole.cluster.authorization.bootstrap import cluster_roles
 from podrole.cluster.authorization.decisions import AccessAttributes
-from podrole.cluster.authorization.rules import allows, describe_parts, uncovered_parts
+from podrole.cluster.authorization.rules import allows, describe_parts, quoted_list, uncovered_parts
 from podrole.cluster.core.users import User
 
 JANE = User("jane", groups=("system:authenticated",))
@@ -68,9 +68,10 @@ def test_what_is_missing_is_named_in_its_smallest_parts() -> None:
     held = [rule("get list", "pods"), rule("get", "secrets", names="a"), urls("get", "/metrics*")]
     asked = [
         rule("get delete", "pods pods/log"),
+        urls("get post", "/metrics/x"),
         rule("get", "secrets", names="a b"),
         rule("get", "secrets"),
-        urls("get post", "/metrics/x"),
+        {"apiGroups": [""], "resources": ["nodes"]},  # validation refuses it
     ]
     assert describe_parts(uncovered_parts(held, asked)) == [
         '{APIGroups:[""], Resources:["pods"], Verbs:["delete"]}',
@@ -79,6 +80,10 @@ def test_what_is_missing_is_named_in_its_smallest_parts() -> None:
         '{APIGroups:[""], Resources:["secrets"], Verbs:["get"]}',
         '{NonResourceURLs:["/metrics/x"], Verbs:["post"]}',
     ]
+
+
+def test_texts_are_quoted_as_go_does() -> None:
+    assert quoted_list(["", "jané", 'a"b']) == '["" "jané" "a\\"b"]'
 
 
 WORDS = {

@@ -62,10 +62,10 @@ class Roles:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._of_cluster: tuple[int, _Index] = (-1, {})
+        self._of_cluster: tuple[int | None, _Index] = (None, {})
         # By namespace, until a role binding changes. Only namespaces that have bindings are kept: others are named by
         # clients, in any number.
-        self._of_namespaces: tuple[int, dict[str, _Index]] = (-1, {})
+        self._of_namespaces: tuple[int | None, dict[str, _Index]] = (None, {})
 
     def grants(self, user: User, namespace: str) -> Iterator[RoleGrant | RoleNotFound]:
         """Yield the grants to ``user``: those of the cluster, then those of ``namespace``, ordered by binding name."""
