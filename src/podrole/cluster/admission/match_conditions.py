@@ -92,7 +92,7 @@ def _error(value: Any) -> str:
     if not isinstance(value, str):
         return f"it is not a bool but {type(value).__name__}"
     missing = _MISSING_KEY.fullmatch(value)
-    return f"no such key: {missing[1]}" if missing else value
+    return f"no such key: {missing[1]}" if missing else plain_error(value)
 
 
 def _question(request: AdmissionAttributes) -> Object:
