@@ -86,7 +86,7 @@ class Authenticator:
         """Return the user of a token that is not a service account's, None for any other token. It has no audiences."""
         if hmac.compare_digest(_digest(token), self._administrator):
             return ADMINISTRATOR
-        if self._others and not self._tokens.issued(token):
+        if not self._tokens.issued(token):
             for authenticator in self._others:
                 user = authenticator(token)
                 if user is not None:
