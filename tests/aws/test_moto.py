@@ -62,6 +62,17 @@ FUNCTIONS: dict[str, list[str]] = {
         "max_session_duration",
         "linked_service",
     ],
+    "moto.awslambda.models.LambdaFunction._invoke_lambda": ["self", "event"],
+    "moto.events.models.Rule.send_to_targets": ["self", "original_event", "transform_input"],
+    "moto.logs.models.LogStream._send_log_events": ["self", "service", "destination_arn", "filter_name", "log_events"],
+    "moto.sqs.models.SQSBackend.receive_message": [
+        "self",
+        "queue_name",
+        "count",
+        "wait_seconds_timeout",
+        "visibility_timeout",
+        "message_attribute_names",
+    ],
     "moto.kms.utils._deserialize_ciphertext_blob": ["ciphertext_blob"],
     "moto.s3.models.PublicAccessBlock.__init__": [
         "self",
@@ -94,11 +105,20 @@ def test_a_function_takes_the_parameters_that_podrole_passes(path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
+        "moto.awslambda.models.LambdaBackend.send_dynamodb_items",
+        "moto.batch.models.Job._mark_stopped",
+        "moto.batch.models.Job.start",
+        "moto.events.models.requests.request",
+        "moto.firehose.models.requests.post",
         "moto.iam.aws_managed_policies.aws_managed_policies_data",
         "moto.iam.models.get_account_id_from",
         "moto.iam.models.iam_backends.backend",
         "moto.iam.models.mark_account_as_visited",
         "moto.s3.models.FakeBucket.get_permission",
+        "moto.sns.models.InvalidParameterValue",
+        "moto.sns.models.Subscription.publish",
+        "moto.sns.models.requests.post",
+        "moto.swf.models.sleep",
     ],
 )
 def test_what_podrole_replaces_or_reads_exists(path: str) -> None:

@@ -78,15 +78,19 @@ class Endpoint:
         clock: Clock,
         services: bool = True,
         saved_services: Path | None = None,
+        deliver_anywhere: bool = False,
     ) -> None:
         """``services`` says whether services other than podrole's own are simulated, ``saved_services`` where their
-        state is kept; without that file it ends with the process."""
+        state is kept; without that file it ends with the process. ``deliver_anywhere`` lets them send HTTP requests to
+        every host; otherwise to loopback only."""
         self._account = account
         self._vault = vault
         self._events = events
         self._clock = clock
         self._store = store
-        self.services = _simulated_services(store, clock, saved_services) if services else None
+        self.services = (
+            _simulated_services(store, clock, saved_services, deliver_anywhere=deliver_anywhere) if services else None
+        )
         self.directory = AccountDirectory(store)
         self.facts: Facts = AccountFacts(store)
         self._uses = KeyUses()
@@ -186,13 +190,15 @@ class Endpoint:
         return await self._server.serve(call, caller)
 
 
-def _simulated_services(store: AccountStore, clock: Clock, saved: Path | None) -> MotoServices | None:
+def _simulated_services(
+    store: AccountStore, clock: Clock, saved: Path | None, *, deliver_anywhere: bool
+) -> MotoServices | None:
     """Return the services, None if they are not installed (the extra ``services``)."""
     if importlib.util.find_spec("moto") is None:
         return None
     from podrole.aws.emulator import MotoServices
 
-    return MotoServices(store, clock, saved)
+    return MotoServices(store, clock, saved, deliver_anywhere=deliver_anywhere)
 
 
 def _failure(what: str, problem: Exception) -> AWSError:

@@ -62,6 +62,9 @@ class WorldSettings:
     account: str | None = _place(_NEW_ACCOUNT, "The AWS account id, 12 digits.")
     region: str | None = _place(_NEW_REGION, "The AWS region.")
     ephemeral: bool = _flag("Keep nothing: the world begins empty and is gone when it stops.")
+    deliver_anywhere: bool = _flag(
+        "Let SNS and Firehose send HTTP requests to any host; otherwise to this machine only (loopback)."
+    )
 
     def __post_init__(self) -> None:
         if self.account is not None and not is_account_id(self.account):

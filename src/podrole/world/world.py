@@ -314,6 +314,7 @@ class World:
             events=events,
             clock=self._clock,
             saved_services=None if self._settings.ephemeral else self._directory.services,
+            deliver_anywhere=self._settings.deliver_anywhere,
         )
 
     async def _start_agent(

@@ -68,8 +68,8 @@ class SavedState:
             return RestoredServices(refused=str(problem), set_aside=set_aside(self._path))
         return RestoredServices(contents.services, contents.taken_at, contents.left_out)
 
-    def note(self, operation: str) -> None:
-        """Have the state saved soon, if a call to ``operation`` may have changed it.
+    def note(self, operation: str) -> bool:
+        """Have the state saved soon, if a call to ``operation`` may have changed it. Return whether it may have.
 
         The first call to a service in a region changes it too: it makes the default VPC, for example.
         """
@@ -79,6 +79,7 @@ class SavedState:
         if writes or backends != self._backends:
             self._is_changed = True
             self._backends = backends
+        return writes
 
     # In the event loop
 

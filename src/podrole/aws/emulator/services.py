@@ -10,16 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from podrole.account.iam.operations.catalogue import OPERATIONS
 from podrole.account.iam.request import Output
 from podrole.account.store import AccountStore
+from podrole.aws.emulator import long_polls
 from podrole.aws.emulator.bound_principals import bind
+from podrole.aws.emulator.deliveries import Deliveries, Delivery
 from podrole.aws.emulator.entry import execute
 from podrole.aws.emulator.facts import READERS, MotoFacts
+from podrole.aws.emulator.outgoing import Outgoing
 from podrole.aws.emulator.readers.reader import parts_of
 from podrole.aws.emulator.saved_state import SavedState
 from podrole.aws.interfaces import AuthorizedCall, Decide, Facts, RestoredServices, StoredPolicy
@@ -30,18 +34,34 @@ from podrole.base.partitions import partition_of
 T = TypeVar("T")
 
 
+class _Served(NamedTuple):
+    """A response of a service. ``wait_seconds`` is how long the call should wait for a better one."""
+
+    response: HTTPResponse
+    wait_seconds: float = 0.0
+    has_written: bool = False
+
+
 class MotoServices:
     """See podrole.aws.interfaces.Services. moto keeps its state in modules, so one process holds one world."""
 
     _loop: asyncio.AbstractEventLoop
     """Where ``open`` ran."""
 
-    def __init__(self, store: AccountStore, clock: Clock, saved: Path | None = None) -> None:
-        """``saved`` is the file that keeps the services' state; without one nothing outlives the process."""
+    def __init__(
+        self, store: AccountStore, clock: Clock, saved: Path | None = None, *, deliver_anywhere: bool = False
+    ) -> None:
+        """``saved`` is the file that keeps the services' state; without one nothing outlives the process.
+
+        ``deliver_anywhere`` lets the services send HTTP requests to every host; otherwise to loopback only.
+        """
         self._thread = concurrent.futures.ThreadPoolExecutor(max_workers=1, thread_name_prefix="moto")
         self._store = store
         self._facts = MotoFacts(store)
         self._saved = SavedState(saved, clock, self._run)
+        self._deliveries = Deliveries(anywhere=deliver_anywhere)
+        self._outgoing = Outgoing(self._start_delivery, self._deliveries.note_failure)
+        self._next_change = asyncio.Event()
         self._is_prepared = self._is_restored = False
         self.restored = RestoredServices()
         """What became of the state of an earlier run, once ``open`` has returned."""
@@ -61,8 +81,20 @@ class MotoServices:
         return self._saved.has_writes
 
     async def serve(self, decide: Decide) -> HTTPResponse:
-        """See Services."""
-        return await self._run(lambda: self._serve(decide))
+        """See Services. A call that waits for something is decided and executed once more after each change."""
+        end: float | None = None
+        while True:
+            change = self._next_change
+            served = await self._run(lambda: self._serve(decide))
+            if served.has_written:
+                self._next_change.set()
+                self._next_change = asyncio.Event()
+            now = self._loop.time()
+            end = end or now + served.wait_seconds
+            if not served.wait_seconds or now >= end:
+                return served.response
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(change.wait(), min(end - now, long_polls.RETRY_SECONDS))
 
     async def ask(self, question: Callable[[Facts], T]) -> T:
         """Answer a question about the state, in one job."""
@@ -81,7 +113,8 @@ class MotoServices:
         await self._saved.save()
 
     async def close(self) -> None:
-        """Save the state, forget it, and end the thread after the jobs that it has."""
+        """Save the state, forget it, and end the thread after the jobs that it has. Deliveries are given up."""
+        await self._deliveries.aclose()
         await self._saved.close()
         await self.clear()
         self._thread.shutdown(wait=True)
@@ -90,6 +123,9 @@ class MotoServices:
         return await asyncio.get_running_loop().run_in_executor(self._thread, job)
 
     # In moto's thread
+
+    def _start_delivery(self, delivery: Delivery) -> None:
+        self._loop.call_soon_threadsafe(self._deliveries.start, delivery)
 
     def _prepare(self) -> None:
         """Import moto, let it see podrole's identities, and restore the state of an earlier run; once."""
@@ -113,24 +149,27 @@ class MotoServices:
         run = self._store.run(OPERATIONS[operation], given, account=account, partition=partition)
         return asyncio.run_coroutine_threadsafe(run, self._loop).result()
 
-    def _serve(self, decide: Decide) -> HTTPResponse:
+    def _serve(self, decide: Decide) -> _Served:
         self._prepare()
         authorized = decide(self._facts)
         if not isinstance(authorized, AuthorizedCall):
-            return authorized
+            return _Served(authorized)
         call = authorized.call
         if call.service.name == "cloudformation":
             self._prepare_stacks()
         if call.service.name == "config":
             self._prepare_config(authorized.account, call.region)
+        self._outgoing.before_call(call.service.name)
+        long_polls.before_call()
         try:
             answer = execute(call, authorized.account)
         finally:
             _forget_deleted(authorized)
-            self._saved.note(call.operation)
+            has_written = self._saved.note(call.operation)
         if authorized.stored is not None and answer.status < 300:
             self._bind(authorized.stored, answer)
-        return authorized.finish(answer)
+        waits = long_polls.seconds_wanted() if answer.status < 300 else 0.0
+        return _Served(authorized.finish(answer), waits, has_written and not waits)
 
     def _prepare_stacks(self) -> None:
         from podrole.aws.emulator import cloudformation_iam  # it imports 36 services: 1.7 seconds and 120 MB
