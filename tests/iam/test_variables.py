@@ -83,7 +83,7 @@ def test_they_stand_only_after_the_fifth_colon(policy: Any) -> None:
     pattern = "arn:aws:kms:eu-west-1:${aws:PrincipalAccount}:key/*"
     assert not allowed(policy, mine, context, Resource=pattern, Action="*")
     named = policy({"Effect": "Allow", "Action": "s3:*", "NotResource": pattern})
-    assert evaluate(Request(USER, "s3:GetObject", mine, context=context), PolicySet((named,))).allowed
+    assert not evaluate(Request(USER, "s3:GetObject", mine, context=context), PolicySet((named,))).allowed
 
 
 def test_they_are_text_in_actions(policy: Any) -> None:

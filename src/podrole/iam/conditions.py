@@ -1,18 +1,21 @@
-"""One key of a Condition element: negation, sets of values, and what a key does that is not there.
+"""One key of a Condition element: negation, sets of values, and what a key does that is absent or unknown.
 
-==========================  ============================
-form                        holds on a missing key
-==========================  ============================
-positive operator           no
-negated operator            **yes**
-any with ``IfExists``       **yes**
-``Null``: true, false       yes, no
-``ForAllValues:`` anything  **yes**, also on an empty set
-``ForAnyValue:`` anything   no, unless with ``IfExists``
-==========================  ============================
+==========================  ============================  ==================
+form                        on an absent key              on an unknown key
+==========================  ============================  ==================
+positive operator           false                         unknown
+negated operator            **true**                      unknown
+any with ``IfExists``       **true**                      unknown
+``Null``: true, false       true, false                   unknown
+``ForAllValues:`` anything  **true**, also on an          unknown
+                            empty set
+``ForAnyValue:`` anything   false, unless with            unknown
+                            ``IfExists``
+==========================  ============================  ==================
 
 Source: AWS, "IAM JSON policy elements: Condition operators" and "Set operators for multivalued context keys". AWS
-does not say what ``ForAnyValue:…IfExists`` does on a missing key; here ``IfExists`` decides.
+does not say what ``ForAnyValue:…IfExists`` does on a missing key; here ``IfExists`` decides. What follows from a
+condition that is unknown: :mod:`podrole.iam.unknown`.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from typing import Final
 
 from podrole.iam.operators import OPERATORS, Comparison
 from podrole.iam.request import Facts
+from podrole.iam.unknown import UNKNOWN, Truth, Unknown, all_of, any_of
 from podrole.iam.values import parse_boolean
 
 IF_EXISTS: Final = "IfExists"
@@ -84,25 +88,36 @@ class Condition:
             self.negated if self.qualifier is None else self.qualifier is Qualifier.FOR_ALL_VALUES
         )
 
-    def found(self, facts: Facts) -> tuple[str, ...] | None:
+    def found(self, facts: Facts) -> tuple[str, ...] | Unknown | None:
         """Return the request's values of the key, ``None`` if the request does not have the key."""
-        return facts.context.get(self._key)
+        return facts.values_of(self._key)
 
-    def holds(self, facts: Facts) -> bool:
+    def holds(self, facts: Facts) -> Truth:
         """Say whether the condition is met."""
         found = facts.context.get(self._key)
         if found is None:
-            return self._when_missing
+            return UNKNOWN if self._key in facts.unknown else self._when_missing
         comparison = self._comparison
         if comparison is None:  # Null, which compares nothing
             return self._when_present
         if self.qualifier is None:
             # Several values under an operator for one: AWS matches neither the operator nor its opposite.
-            return len(found) == 1 and comparison.fits(found[0], facts) is self._wanted and self._can_hold
-        held = [comparison.fits(value, facts) is self._wanted and self._can_hold for value in found]
-        if self.qualifier is Qualifier.FOR_ALL_VALUES:
-            return all(held) or not any(found)  # a set of nothing but empty strings is a null set, and holds
-        return any(held) and any(found)
+            if len(found) != 1:
+                return False
+            fits = comparison.fits(found[0], facts)
+            if fits is self._wanted:
+                return self._can_hold
+            return UNKNOWN if fits is UNKNOWN and self._can_hold else False
+        answers = [comparison.fits(value, facts) for value in found]
+        for_all = self.qualifier is Qualifier.FOR_ALL_VALUES
+        if not any(found):  # a set of nothing but empty strings is a null set
+            return for_all
+        if not self._can_hold:
+            return False
+        if UNKNOWN in answers:
+            truths = [UNKNOWN if answer is UNKNOWN else answer is self._wanted for answer in answers]
+            return all_of(truths) if for_all else any_of(truths)
+        return answers.count(self._wanted) == len(answers) if for_all else self._wanted in answers
 
     @property
     def has_malformed_values(self) -> bool:

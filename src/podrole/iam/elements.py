@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from podrole.iam.patterns import ANY_RUN, Glob, GlobSet, Token, glob, overlap, tokens
 from podrole.iam.request import Facts
-from podrole.iam.variables import Part, expand, fixed, parts
+from podrole.iam.unknown import UNKNOWN, Truth
+from podrole.iam.variables import Part, PartlyUnknown, expand, fixed, parts
 
 EVERYTHING = "*"
 
@@ -51,6 +52,9 @@ class ResourceElement:
     pattern of fewer than six parts that ends in ``*`` covers whatever follows. Case counts. A request without a
     resource (``*``) is matched by ``*`` alone: a particular ARN says nothing about it, neither in an Allow nor in a
     Deny.
+
+    An ARN with a variable that has no value matches nothing. Under NotResource, where that would let everything
+    through, the answer is unknown instead, as it is for a variable whose value is unknown.
     """
 
     __slots__ = ("_everything", "_patterns", "_variables", "_whole", "negated", "resources")
@@ -64,18 +68,22 @@ class ResourceElement:
         self._whole = GlobSet(pattern.whole for pattern in patterns if pattern.whole is not None)
         self._patterns = tuple(pattern for pattern in patterns if pattern.whole is None)
 
-    def matches(self, facts: Facts) -> bool:
+    def matches(self, facts: Facts) -> Truth:
         """Say whether the statement speaks of the resource asked for."""
         if self._everything:
             return not self.negated
-        hit = self._whole.matches(facts.resource)
-        if not hit and self._patterns:
+        if self._whole.matches(facts.resource):
+            return not self.negated
+        undecided = False
+        if self._patterns:
             found = facts.resource_parts
             for pattern in self._patterns:
-                if pattern.matches(found, facts):
-                    hit = True
-                    break
-        return hit is not self.negated
+                answer = pattern.matches(found, facts)
+                if answer is True:
+                    return not self.negated
+                if answer is UNKNOWN or (self.negated and pattern.is_null(facts)):
+                    undecided = True
+        return UNKNOWN if undecided else self.negated
 
     def covers(self, facts: Facts) -> bool:
         """Say whether the statement speaks of all that a partly known resource can be."""
@@ -93,7 +101,7 @@ class ResourceElement:
         for unknown in ("\uffff", "\uffff" * _LONG):
             text = facts.resource.replace("*", unknown)
             found = text.split(":", 5) if text.count(":") >= 5 else []
-            if not self._whole.matches(text) and not any(one.matches(found, facts) for one in self._patterns):
+            if not self._whole.matches(text) and not any(one.matches(found, facts) is True for one in self._patterns):
                 return False
         return True
 
@@ -102,7 +110,7 @@ class ResourceElement:
             return True
         found = [tokens(part.replace("?", "*")) for part in facts.resource_parts] or [(ANY_RUN,)] * 6
         patterns = [ARNPattern(text, variables=self._variables) for text in self.resources if text != EVERYTHING]
-        return any(pattern.touches(found, facts) for pattern in patterns)
+        return any(pattern.touches(found, facts) or (self.negated and pattern.is_null(facts)) for pattern in patterns)
 
 
 _LONG = 300
@@ -116,7 +124,7 @@ class ARNPattern:
     of its last part. ``never`` says why a pattern that cannot match anything cannot.
     """
 
-    __slots__ = ("_head", "_tail", "_variables", "never", "text", "whole")
+    __slots__ = ("_head", "_misplaced", "_tail", "_variables", "never", "text", "whole")
 
     def __init__(self, text: str, *, variables: bool) -> None:
         found = text.split(":", 5)
@@ -125,7 +133,8 @@ class ARNPattern:
         self.whole: Glob | None = None
         self.never = ""
         self._tail: tuple[Part, ...] | Glob | None = None  # None: whatever follows
-        if variables and any("${" in part for part in found[:5]):
+        self._misplaced = variables and any("${" in part for part in found[:5])
+        if self._misplaced:
             self.never = "a policy variable can stand only after the fifth colon of an ARN"
         elif len(found) < 6:
             if not text.endswith("*"):
@@ -140,7 +149,11 @@ class ARNPattern:
         heads = ((index, glob(part)) for index, part in enumerate(found[:5]))
         self._head = tuple((index, one) for index, one in heads if one.prefix != "")  # "*" needs no look
 
-    def matches(self, found: Sequence[str], facts: Facts) -> bool:
+    def is_null(self, facts: Facts) -> bool:
+        """Say whether a variable in it has no value, or stands where none can."""
+        return self._misplaced or (isinstance(self._tail, tuple) and expand(self._tail, facts) is None)
+
+    def matches(self, found: Sequence[str], facts: Facts) -> Truth:
         """Compare with the six parts of the resource asked for, none where it is no ARN."""
         if self.never or not found:
             return False
@@ -153,7 +166,9 @@ class ARNPattern:
         if isinstance(tail, Glob):
             return tail.matches(found[5])
         expanded = expand(tail, facts)
-        return expanded is not None and Glob(expanded).matches(found[5])
+        if expanded is None or not Glob(expanded).matches(found[5]):
+            return False
+        return UNKNOWN if isinstance(expanded, PartlyUnknown) else True
 
     def touches(self, found: Sequence[Sequence[Token]], facts: Facts) -> bool:
         """Say whether an ARN can have these six parts, each a pattern, and fit."""

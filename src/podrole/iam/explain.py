@@ -17,6 +17,8 @@ from podrole.iam.policy import Effect, Policy, PolicyKind, Statement
 from podrole.iam.principal import PrincipalType
 from podrole.iam.principal_element import Grant
 from podrole.iam.request import NO_RESOURCE, Facts
+from podrole.iam.undecided import undecided_condition, undecided_resource
+from podrole.iam.unknown import UNKNOWN
 
 _MOST_EVIDENCE = 20
 _MOST_VALUES = 10
@@ -38,8 +40,9 @@ _NAMES = {
 class Failure:
     """One element that does not fit the request.
 
-    ``got`` is ``None`` where the request has no such key. ``hint`` is the nearest miss in words and ``near`` its name
-    (:class:`podrole.iam.nearest.Near`), both empty where there is none.
+    ``got`` is ``None`` where the request has no such key, and where its value is not known. ``unknown`` says that the
+    element is neither true nor false, because the value of a key is not known. ``hint`` is the nearest miss in words
+    and ``near`` its name (:class:`podrole.iam.nearest.Near`), both empty where there is none.
     """
 
     element: str
@@ -49,6 +52,7 @@ class Failure:
     key: str = ""
     hint: str = ""
     near: str = ""
+    unknown: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the failure as JSON-able data."""
@@ -56,6 +60,7 @@ class Failure:
         if self.operator:
             found |= {"operator": self.operator, "key": self.key}
         found |= {"expected": list(self.expected), "got": None if self.got is None else list(self.got)}
+        found |= {"unknown": True} if self.unknown else {}
         return found | ({"hint": self.hint, "near": self.near} if self.hint else {})
 
     def __str__(self) -> str:
@@ -201,6 +206,11 @@ def _notes(statement: Statement, facts: Facts) -> Iterator[str]:
             yield "NotPrincipal does not exempt a principal that has a permissions boundary"
         elif unlisted := principal.unlisted(facts.principal):
             yield f"NotPrincipal spares only who is listed whole; not listed: {', '.join(unlisted)}"
+    if why := undecided_resource(statement.resources, facts):
+        yield f"{_resource_element(statement)} is unknown, and so a Deny applies: {why}"
+    for condition in statement.conditions:
+        if why := undecided_condition(condition, facts):
+            yield f"{condition.operator} on {condition.key} is unknown, and so a Deny applies: {why}"
     yield from (note for condition in statement.conditions if (note := vacuous(condition, facts)))
 
 
@@ -213,19 +223,22 @@ def _failures(statement: Statement, policy: Policy, facts: Facts) -> Iterator[Fa
     if principal is not None and principal.grant(facts) is Grant.NONE:
         name = "NotPrincipal" if principal.negated else "Principal"
         yield _failure(name, _cut(principal.listed()), (str(facts.principal),), principal_hint(statement, facts))
-    if resources is not None and not statement.means_resource(facts):
-        name = "NotResource" if resources.negated else "Resource"
-        yield _failure(name, _cut(resources.resources), (facts.resource,), resource_hint(statement, facts, policy))
+    if resources is not None and not statement.accepts(meant := statement.means_resource(facts)):
+        hint = resource_hint(statement, facts, policy)
+        name, unknown = _resource_element(statement), meant is UNKNOWN
+        yield _failure(name, _cut(resources.resources), (facts.resource,), hint, unknown=unknown)
     for condition in statement.conditions:
-        if not condition.holds(facts):
+        holds = condition.holds(facts)
+        if not statement.accepts(holds):
             found = condition.found(facts)
             yield _failure(
                 "Condition",
                 _cut(condition.values),
-                None if found is None else _cut(found),
+                None if found is None or found is UNKNOWN else _cut(found),
                 condition_hint(condition, facts, policy),
                 condition.operator,
                 condition.key,
+                unknown=holds is UNKNOWN,
             )
 
 
@@ -236,9 +249,15 @@ def _failure(
     hint: Hint | None,
     operator: str = "",
     key: str = "",
+    *,
+    unknown: bool = False,
 ) -> Failure:
     near, text = hint or ("", "")
-    return Failure(element, expected, got, operator, key, text, str(near))
+    return Failure(element, expected, got, operator, key, text, str(near), unknown)
+
+
+def _resource_element(statement: Statement) -> str:
+    return "NotResource" if statement.resources is not None and statement.resources.negated else "Resource"
 
 
 def _of_service(actions: Sequence[str], facts: Facts) -> Sequence[str]:
@@ -312,7 +331,8 @@ def _lines(one: Evidence) -> Iterator[str]:
     applies = "applies" if one.applies else "does not apply"
     yield f"  {one.effect} {one.reference} {applies}"
     for failure in one.failures:
-        got = "nothing: the request has no such key" if failure.got is None else _listed(failure.got)
+        nothing = "unknown" if failure.unknown else "nothing: the request has no such key"
+        got = nothing if failure.got is None else _listed(failure.got)
         yield f"    {failure.operator} {failure.key}" if failure.operator else f"    {failure.element}"
         yield f"      expected  {_listed(failure.expected)}"
         yield f"      got       {got}"

@@ -20,6 +20,8 @@ from podrole.iam.patterns import glob, has_wildcard
 from podrole.iam.policy import CURRENT_VERSION, OLD_VERSION, Policy, Statement
 from podrole.iam.principal import Principal, PrincipalType
 from podrole.iam.request import NO_RESOURCE, Facts
+from podrole.iam.undecided import undecided_condition, undecided_resource
+from podrole.iam.unknown import UNKNOWN
 from podrole.iam.values import parse_address, parse_network
 from podrole.iam.variables import parts, without_value
 from podrole.kube.subjects import split_subject
@@ -55,6 +57,7 @@ class Near(StrEnum):
     KEY_MISSPELT = "key-misspelt"
     SEVERAL_VALUES = "several-values"
     VARIABLE_WITHOUT_VALUE = "variable-without-value"
+    UNKNOWN_VALUE = "unknown-value"
     MALFORMED = "malformed"
     LITERAL_WILDCARD = "literal-wildcard"
     SWAPPED_CLAIMS = "swapped-claims"
@@ -111,11 +114,13 @@ def resource_hint(statement: Statement, facts: Facts, policy: Policy) -> Hint | 
     element = statement.resources
     if element is None:
         return None
+    variables = policy.version == CURRENT_VERSION
+    if undecided := undecided_resource(element, facts):
+        return Hint(Near.UNKNOWN_VALUE, undecided)
     if element.negated:
         return Hint(Near.RESOURCE, "NotResource lists this resource")
     if facts.resource == NO_RESOURCE:
         return Hint(Near.RESOURCE, 'this action takes no resource: only "Resource": "*" speaks of it')
-    variables = policy.version == CURRENT_VERSION
     if not variables and any("${" in text for text in element.resources):
         return Hint(Near.OLD_VERSION, _OLD_VERSION_HINT)
     return _first(Near.RESOURCE, (_resource_miss(text, facts, variables) for text in element.resources))
@@ -257,7 +262,10 @@ class _Miss:
 
 def condition_hint(condition: Condition, facts: Facts, policy: Policy) -> Hint | None:
     """Say what the condition misses."""
-    miss = _Miss(condition, facts, policy, condition.found(facts))
+    if undecided := undecided_condition(condition, facts):
+        return Hint(Near.UNKNOWN_VALUE, undecided)
+    found = condition.found(facts)
+    miss = _Miss(condition, facts, policy, None if found is UNKNOWN else found)
     return next((Hint(near, text) for near, rule in _RULES if (text := rule(miss))), None)
 
 

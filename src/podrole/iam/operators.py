@@ -6,6 +6,7 @@ Negation, missing keys and sets of values are not its affair: see :mod:`podrole.
 Source: AWS, "IAM JSON policy elements: Condition operators". AWS leaves open what a value of the wrong type does.
 Here a malformed value in the policy fits nothing, and a negated operator does not hold by it either; a malformed
 value in the request makes the condition false, except for the String operators, to which every text is well-formed.
+A policy variable whose value is unknown may fit or not: see :mod:`podrole.iam.unknown`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import Protocol
 
 from podrole.iam.patterns import Glob, GlobSet
 from podrole.iam.request import Facts
+from podrole.iam.unknown import UNKNOWN, Truth
 from podrole.iam.values import parse_address, parse_binary, parse_boolean, parse_network, parse_number, parse_time
-from podrole.iam.variables import Part, expand, fixed, parts
+from podrole.iam.variables import Part, PartlyUnknown, expand, fixed, parts
 
 Order = Callable[[Decimal, Decimal], bool]
 
@@ -30,7 +32,7 @@ class Comparison(Protocol):
     malformed: bool
     """Whether a value of the policy is not of the operator's type."""
 
-    def fits(self, value: str, facts: Facts) -> bool | None:
+    def fits(self, value: str, facts: Facts) -> Truth | None:
         """Say whether any of the policy's values fits; ``None`` where ``value`` is not of the operator's type."""
 
 
@@ -45,21 +47,25 @@ class Texts:
         self._fixed = GlobSet(Glob(tokens) for pattern in patterns if (tokens := fixed(pattern)) is not None)
         self._varying = [pattern for pattern in patterns if fixed(pattern) is None]
 
-    def fits(self, value: str, facts: Facts) -> bool | None:
+    def fits(self, value: str, facts: Facts) -> Truth | None:
         """Compare the whole text."""
         if self._fold:
             value = value.lower()
         if self._fixed.matches(value):
             return True
+        result: Truth = False
         for pattern in self._varying:
             expanded = expand(pattern, facts)
             if expanded is None:
                 continue
+            partly_unknown = isinstance(expanded, PartlyUnknown)
             if self._fold:
                 expanded = [token.lower() if isinstance(token, str) else token for token in expanded]
             if Glob(expanded).matches(value):
-                return True
-        return False
+                if not partly_unknown:
+                    return True
+                result = UNKNOWN
+        return result
 
 
 class ARNs:
@@ -76,7 +82,7 @@ class ARNs:
         self.malformed = len(self._fixed) < len(split)
         self._varying = [(pattern, _split(pattern)) for pattern in patterns if fixed(pattern) is None]
 
-    def fits(self, value: str, facts: Facts) -> bool | None:
+    def fits(self, value: str, facts: Facts) -> Truth | None:
         """Compare an ARN of six parts."""
         found = value.split(":", 5)
         if len(found) < 6:
@@ -84,19 +90,31 @@ class ARNs:
         for pattern in self._fixed:
             if _all_match(pattern, found):
                 return True
-        well_formed: bool | None = False
-        for whole, split in self._varying:
-            if len(split) < 6:
-                expanded = expand(whole, facts)
-                globs = None if expanded is None else _globs(_split(expanded))
-                if expanded is not None and globs is None:
-                    well_formed = None
-            else:
-                values = [expand(part, facts) for part in split]
-                globs = None if None in values else [Glob(part) for part in values if part is not None]
-            if globs is not None and _all_match(_looked_at(globs), found):
-                return True
-        return well_formed
+        if not self._varying:
+            return False
+        answers = [self._fits_varying(whole, split, found, facts) for whole, split in self._varying]
+        if True in answers:
+            return True
+        return UNKNOWN if UNKNOWN in answers else None if None in answers else False
+
+    @staticmethod
+    def _fits_varying(
+        whole: Sequence[Part], split: Sequence[Sequence[Part]], found: Sequence[str], facts: Facts
+    ) -> Truth | None:
+        """Compare with one pattern that has variables; ``None`` where their values make it no ARN."""
+        if len(split) < 6:
+            expanded = expand(whole, facts)
+            if expanded is None:
+                return False
+            if isinstance(expanded, PartlyUnknown):
+                return UNKNOWN  # the value may hold the colons that are missing
+            globs = _globs(_split(expanded))
+            return None if globs is None else _all_match(_looked_at(globs), found)
+        values = [expand(part, facts) for part in split]
+        globs = [Glob(part) for part in values if part is not None]
+        if len(globs) < len(values) or not _all_match(_looked_at(globs), found):
+            return False
+        return UNKNOWN if any(isinstance(part, PartlyUnknown) for part in values) else True
 
 
 class Ordered:

@@ -10,6 +10,7 @@ from podrole.iam.conditions import Condition
 from podrole.iam.elements import ActionElement, ResourceElement
 from podrole.iam.principal_element import Grant, PrincipalElement
 from podrole.iam.request import Facts
+from podrole.iam.unknown import UNKNOWN, Truth
 
 CURRENT_VERSION = "2012-10-17"
 OLD_VERSION = "2008-10-17"
@@ -55,18 +56,29 @@ class Statement:
         return self.actions.matches(facts) and self.applies_beyond_action(facts)
 
     def applies_beyond_action(self, facts: Facts) -> bool:
-        """Say whether every element but the action means the request. The order is the order of cost."""
+        """Say whether every element but the action means the request. The order is the order of cost.
+
+        An element whose answer is unknown lets a Deny apply, and an Allow not.
+        """
         resources = self.resources
-        if resources is not None and not (self.means_resource(facts) if facts.partial else resources.matches(facts)):
-            return False
+        if resources is not None:
+            answer = self.means_resource(facts) if facts.partial else resources.matches(facts)
+            if answer is False or (answer is UNKNOWN and not self.accepts(answer)):
+                return False
         if self.principal is not None and self.principal.grant(facts) is Grant.NONE:
             return False
-        for condition in self.conditions:  # noqa: SIM110  # all() over a generator costs as much again
-            if not condition.holds(facts):
+        for condition in self.conditions:
+            answer = condition.holds(facts)
+            if answer is False or (answer is UNKNOWN and not self.accepts(answer)):
                 return False
         return True
 
-    def means_resource(self, facts: Facts) -> bool:
+    def accepts(self, answer: Truth) -> bool:
+        """Say whether the statement can apply if one of its elements gives this answer: a Deny needs that it is not
+        false, an Allow that it is true."""
+        return answer is True or (answer is UNKNOWN and self.effect is Effect.DENY)
+
+    def means_resource(self, facts: Facts) -> Truth:
         """Say whether the Resource element means the request's: all that it can be for an Allow, any for a Deny."""
         if self.resources is None:
             return True

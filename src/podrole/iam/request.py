@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from podrole.iam.errors import InvalidRequest
 from podrole.iam.principal import Principal
+from podrole.iam.unknown import UNKNOWN, Unknown
 
 NO_RESOURCE = "*"
 """What a request names as its resource where the action has no resource-level permissions."""
@@ -22,6 +23,9 @@ class Request:
     condition keys of the request, in any case; a key that is not there is absent, nothing is filled in. An empty list
     is an absent key.
 
+    ``unknown`` holds the keys whose value is not known, in lower case (:class:`podrole.iam.unknown.UnknownKeys`). It is
+    asked only about keys that ``context`` does not have.
+
     With ``partial`` the resource is one that could not be told exactly: the ARN has a ``*`` where it may be anything.
     An Allow then counts only where it covers all that the resource can be, and a Deny where it means anything of it.
     Without ``partial`` an asterisk is an asterisk: AWS itself asks about ``…:instance/*`` before there is an instance.
@@ -33,6 +37,7 @@ class Request:
     resource_account: str = ""
     context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     partial: bool = False
+    unknown: Container[str] = frozenset()
 
 
 class Facts:
@@ -49,6 +54,7 @@ class Facts:
         "request",
         "resource",
         "service",
+        "unknown",
     )
 
     def __init__(self, request: Request, *, has_boundary: bool = False) -> None:
@@ -67,6 +73,7 @@ class Facts:
         self.name = name
         self.resource = request.resource
         self.partial = request.partial
+        self.unknown = request.unknown
         self.has_boundary = has_boundary
         self._context: dict[str, tuple[str, ...]] | None = None
         self._parts: list[str] | None = None
@@ -78,6 +85,13 @@ class Facts:
         if context is None:
             context = self._context = _normalised(self.request.context)
         return context
+
+    def values_of(self, key: str) -> tuple[str, ...] | Unknown | None:
+        """Return the values of a key, given in lower case; ``None`` if it is absent."""
+        values = self.context.get(key)
+        if values is None and key in self.unknown:
+            return UNKNOWN
+        return values
 
     @property
     def resource_parts(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 Only under Version 2012-10-17; before it, ``${…}`` is ordinary text. What a variable brings in is literal: a ``*`` in a
 tag's value is an asterisk, never a wildcard. A variable without value, and one that is not written as above, makes the
-whole text null: it matches nothing.
+whole text null: it matches nothing. What a variable stands for whose value is unknown may be any text, or null.
 
 Source: AWS, "IAM policy elements: Variables and tags".
 """
@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from podrole.iam.patterns import Token, tokens
+from podrole.iam.patterns import ANY_RUN, Token, tokens
 from podrole.iam.request import Facts
+from podrole.iam.unknown import UNKNOWN, Unknown
 
 # Keys that hold a set by definition can have no place in a variable, also when the set has one member. Source: AWS,
 # "AWS global condition context keys".
@@ -44,12 +45,13 @@ class Variable:
         self.key = key.lower() if formed else ""
         self.default = rest[1:-1] if formed and quoted else None
 
-    def value(self, facts: Facts) -> str | None:
-        """Return what the variable stands for in this request, or ``None``."""
-        found = facts.context.get(self.key) if self.key else None
+    def value(self, facts: Facts) -> str | Unknown | None:
+        """Return what the variable stands for in this request; ``None`` if it has no value."""
+        key = self.key
+        found = facts.context.get(key) if key else None
         if found is None:
-            return self.default
-        return found[0] if len(found) == 1 and self.key not in _MULTIVALUED else None
+            return UNKNOWN if key and key in facts.unknown and key not in _MULTIVALUED else self.default
+        return found[0] if len(found) == 1 and key not in _MULTIVALUED else None
 
 
 Part = Token | Variable
@@ -71,18 +73,29 @@ def parts(text: str, *, wildcards: bool, variables: bool) -> tuple[Part, ...]:
     return tuple(found)
 
 
+class PartlyUnknown(list[Token]):
+    """A pattern in which a wildcard stands in the place of an unknown value.
+
+    What it does not match, the pattern does not match whatever the value is. What it does match is unknown.
+    """
+
+
 def expand(pattern: Sequence[Part], facts: Facts) -> list[Token] | None:
-    """Put values in the place of variables; ``None`` where one has no value."""
+    """Put values in the place of variables; ``None`` where one has no value, :class:`PartlyUnknown` where one is not
+    known."""
     expanded: list[Token] = []
+    known = True
     for part in pattern:
         if isinstance(part, Variable):
             value = part.value(facts)
             if value is None:
                 return None
-            expanded.append(value)
+            if value is UNKNOWN:
+                known = False
+            expanded.append(ANY_RUN if value is UNKNOWN else value)
         else:
             expanded.append(part)
-    return expanded
+    return expanded if known else PartlyUnknown(expanded)
 
 
 def fixed(pattern: Sequence[Part]) -> list[Token] | None:
@@ -94,6 +107,11 @@ def fixed(pattern: Sequence[Part]) -> list[Token] | None:
 def without_value(pattern: Sequence[Part], facts: Facts) -> tuple[str, ...]:
     """Return the variables, as written, that have no value in this request."""
     return tuple(part.text for part in pattern if isinstance(part, Variable) and part.value(facts) is None)
+
+
+def with_unknown_value(pattern: Sequence[Part], facts: Facts) -> tuple[str, ...]:
+    """Return the keys, in lower case, of the variables whose value in this request is unknown."""
+    return tuple(part.key for part in pattern if isinstance(part, Variable) and part.value(facts) is UNKNOWN)
 
 
 def _literal(text: str, wildcards: bool) -> tuple[Token, ...]:
