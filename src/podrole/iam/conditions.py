@@ -26,7 +26,7 @@ from typing import Final
 
 from podrole.iam.operators import OPERATORS, Comparison
 from podrole.iam.request import Facts
-from podrole.iam.unknown import UNKNOWN, Truth, Unknown, all_of, any_of
+from podrole.iam.unknown import UNKNOWN, Truth, UnknownValue, all_of, any_of
 from podrole.iam.values import parse_boolean
 
 IF_EXISTS: Final = "IfExists"
@@ -88,7 +88,7 @@ class Condition:
             self.negated if self.qualifier is None else self.qualifier is Qualifier.FOR_ALL_VALUES
         )
 
-    def found(self, facts: Facts) -> tuple[str, ...] | Unknown | None:
+    def found(self, facts: Facts) -> tuple[str, ...] | UnknownValue | None:
         """Return the request's values of the key, ``None`` if the request does not have the key."""
         return facts.values_of(self._key)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from podrole.iam.errors import InvalidRequest
 from podrole.iam.principal import Principal
-from podrole.iam.unknown import UNKNOWN, Unknown
+from podrole.iam.unknown import UNKNOWN, UnknownValue
 
 NO_RESOURCE = "*"
 """What a request names as its resource where the action has no resource-level permissions."""
@@ -86,7 +86,7 @@ class Facts:
             context = self._context = _normalised(self.request.context)
         return context
 
-    def values_of(self, key: str) -> tuple[str, ...] | Unknown | None:
+    def values_of(self, key: str) -> tuple[str, ...] | UnknownValue | None:
         """Return the values of a key, given in lower case; ``None`` if it is absent."""
         values = self.context.get(key)
         if values is None and key in self.unknown:

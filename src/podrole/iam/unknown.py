@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final, NoReturn
 
 
-class Unknown(Enum):
+class UnknownValue(Enum):
     """The third truth value, and the value of a condition key that is not known.
 
     It has no truth value of its own: compare with ``is``.
@@ -23,9 +23,9 @@ class Unknown(Enum):
         raise TypeError("an unknown answer is neither true nor false; compare it with `is UNKNOWN`")
 
 
-UNKNOWN: Final = Unknown.UNKNOWN
+UNKNOWN: Final = UnknownValue.UNKNOWN
 
-Truth = bool | Unknown
+Truth = bool | UnknownValue
 
 
 class UnknownKeys(Container[str]):

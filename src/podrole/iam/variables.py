@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from podrole.iam.patterns import ANY_RUN, Token, tokens
 from podrole.iam.request import Facts
-from podrole.iam.unknown import UNKNOWN, Unknown
+from podrole.iam.unknown import UNKNOWN, UnknownValue
 
 # Keys that hold a set by definition can have no place in a variable, also when the set has one member. Source: AWS,
 # "AWS global condition context keys".
@@ -45,7 +45,7 @@ class Variable:
         self.key = key.lower() if formed else ""
         self.default = rest[1:-1] if formed and quoted else None
 
-    def value(self, facts: Facts) -> str | Unknown | None:
+    def value(self, facts: Facts) -> str | UnknownValue | None:
         """Return what the variable stands for in this request; ``None`` if it has no value."""
         key = self.key
         found = facts.context.get(key) if key else None
