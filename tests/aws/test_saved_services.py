@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import io
 import json
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from podrole.aws.emulator import MotoServices, saved_state
 from podrole.aws.interfaces import RestoredServices
 from podrole.base.certificates import Authority
 from podrole.base.files import FileProblem
@@ -460,6 +462,43 @@ def test_a_write_that_fails_is_tried_again(signing_key: SigningKey, authority: A
         file.rmdir()
         aws.run(aws.services.save)
         assert file.is_file()
+
+
+def test_changes_are_saved_while_the_world_runs_and_a_failure_is_logged_once(
+    signing_key: SigningKey,
+    authority: Authority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(saved_state, "SAVE_EVERY_SECONDS", 0.01)
+    file = tmp_path / "services.json.gz"
+
+    async def keep_until(services: MotoServices, done: Callable[[], bool]) -> None:
+        keeping = asyncio.create_task(services.keep())
+        async with asyncio.timeout(60):
+            while not done():  # noqa: ASYNC110 - another thread makes it true
+                await asyncio.sleep(0.01)
+        keeping.cancel()
+
+    with local_aws(signing_key, authority, tmp_path) as aws:
+        aws.client("sqs").create_queue(QueueName="q")
+        aws.run(lambda: keep_until(aws.services, file.is_file))
+        file.unlink()
+        file.mkdir()
+        attempts: list[Path] = []
+        write = saved_state.write_private
+
+        def counted(path: Path, content: bytes) -> None:
+            attempts.append(path)
+            write(path, content)
+
+        monkeypatch.setattr(saved_state, "write_private", counted)
+        aws.client("sqs").create_queue(QueueName="later")
+        aws.run(lambda: keep_until(aws.services, lambda: len(attempts) > 3))
+        assert caplog.text.count("the services' state is not saved") == 1
+        file.rmdir()
+        aws.run(lambda: keep_until(aws.services, file.is_file))
 
 
 # Files that cannot be used
