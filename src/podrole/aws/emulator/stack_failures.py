@@ -7,6 +7,7 @@ moto's answer to the call.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -23,10 +24,11 @@ stacks: Any = models.Stack
 
 def roll_back_failed_stacks() -> None:
     """Replace what makes, changes and deletes stacks. A second time does nothing."""
-    if stacks.create_resources.__module__ == __name__:
+    if hasattr(stacks.create_resources, "__wrapped__"):
         return
     create, update, delete = stacks.create_resources, stacks.update, stacks.delete
 
+    @functools.wraps(create)
     def create_resources(stack: Any) -> None:
         try:
             create(stack)
@@ -36,6 +38,7 @@ def roll_back_failed_stacks() -> None:
             if not _is_refusal(problem):
                 raise
 
+    @functools.wraps(update)
     def update_resources(stack: Any, template: str, *further: Any, **named: Any) -> None:
         template_before, parameters = stack.template, dict(stack.parameters)
         try:
@@ -48,6 +51,7 @@ def roll_back_failed_stacks() -> None:
             if not _is_refusal(problem):
                 raise
 
+    @functools.wraps(delete)
     def delete_resources(stack: Any) -> None:
         try:
             delete(stack)
