@@ -35,7 +35,6 @@ from podrole.aws.operations.eks import ClusterInfo
 from podrole.base.certificates import Authority, server_context
 from podrole.base.events import Event, EventLog
 from podrole.base.serving import LOOPBACK, bind, listening
-from podrole.oidc.discovery import TIMEOUT_SECONDS
 from podrole.oidc.issuer import mint
 from podrole.oidc.keycache import KeyCache
 from podrole.oidc.keys import SigningKey
@@ -52,6 +51,8 @@ SUBJECT = "system:serviceaccount:shop:inventory"
 READER = f"arn:aws:iam::{ACCOUNT}:role/reader"
 OWN = frozenset({"eks", "eks-auth", "iam", "organizations", "sts"})
 """The services that are podrole's own."""
+FETCH_SECONDS = 60.0
+"""How long the issuer may take: more than STS allows, because the machine may be busy."""
 
 _KEY_PARTS = ("AccessKeyId", "SecretAccessKey", "SessionToken")
 
@@ -169,7 +170,7 @@ class LocalAWS:
 
     async def _reset(self) -> None:
         if self.endpoint is not None and self.keys is not None:
-            self.keys.fetch_limit = TIMEOUT_SECONDS
+            self.keys.fetch_limit = FETCH_SECONDS
             await self.store.clear()
             if self.endpoint.services is not None:
                 await self.endpoint.services.clear()
@@ -316,7 +317,7 @@ def local_aws(
         aws = LocalAWS(socket.getsockname()[1], issuer, EventLog(), Vault(bytes(range(32))), asyncio.get_running_loop())
         journal = aws.journal = FaultyJournal(directory / "journal.sqlite") if directory is not None else None
         aws.store = AccountStore(aws.now, os.urandom, journal)
-        aws.keys = KeyCache(issuer.fetcher(), aws.now, cool_down=0.2)
+        aws.keys = KeyCache(issuer.fetcher(), aws.now, cool_down=0.2, fetch_limit=FETCH_SECONDS)
         aws.endpoint = endpoint = Endpoint(
             Account(ACCOUNT, REGION, ADMIN_KEY, ADMIN_SECRET),
             ClusterInfo(

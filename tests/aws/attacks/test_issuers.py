@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 from podrole.base.certificates import Authority, server_context, thumbprint
-from podrole.oidc.discovery import TIMEOUT_SECONDS
 from podrole.oidc.issuer import discovery_document
 from podrole.oidc.keycache import FRESH_SECONDS, STALE_SECONDS
 from podrole.oidc.keys import SigningKey, jwks
-from support.aws import PROVIDER_ARN, LocalAWS, refusal
+from support.aws import FETCH_SECONDS, PROVIDER_ARN, LocalAWS, refusal
 from support.forgery import forge
 from support.issuer import HOST, ISSUER
 
@@ -121,7 +120,7 @@ def test_an_invalid_issuer_gives_no_credentials(aws: LocalAWS, spoil: Callable[[
     assert explanation["step"] == "issuer's keys"
     aws.issuer.behave()
     assert aws.keys is not None
-    aws.keys.fetch_limit = TIMEOUT_SECONDS
+    aws.keys.fetch_limit = FETCH_SECONDS
     assert aws.exchange(token).status_code == 200, "once the issuer behaves, the same token is good"
 
 
