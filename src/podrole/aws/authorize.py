@@ -15,6 +15,7 @@ from typing import NamedTuple
 from podrole.account.identities import IdentityDirectory
 from podrole.account.organizations.state import Levels
 from podrole.aws.access_denied import Refusals
+from podrole.aws.called_place import require_called_place
 from podrole.aws.caller import Caller
 from podrole.aws.errors import AWSError
 from podrole.aws.interfaces import AuthorizedCall, Facts, Resource
@@ -64,6 +65,7 @@ def authorize(
         return AuthorizedCall(call, caller.account)
     question = _Question(call, caller, directory, facts)
     needed = permissions(question.iam_call, facts)
+    require_called_place(call, needed)
     finish: Callable[[HTTPResponse], HTTPResponse] | None = None
     if call.service.name == "s3" and call.operation == "DeleteObjects":
         refused_keys = _delete_each(call, question, needed, refusals)

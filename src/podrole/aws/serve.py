@@ -36,6 +36,7 @@ from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.cbor import PROTOCOL, cbor_answer
 from podrole.aws.protocol.parameters import operation_of
 from podrole.aws.protocol.wire import HTTPResponse
+from podrole.aws.resolve import resolve
 from podrole.aws.services.registry import rules_of
 
 Handler = Callable[[IdentifiedCall, Caller], Awaitable[HTTPResponse]]
@@ -162,8 +163,10 @@ class Server:
                 return
 
     def _decide(self, call: IdentifiedCall, caller: Caller, facts: Facts) -> AuthorizedCall | HTTPResponse:
-        """Authorize a call and check what it would store. Runs in the services' thread, just before the effect."""
+        """Resolve and authorize a call, and check what it would store. Runs in the services' thread, just before the
+        effect."""
         rules_of(call.service.name).before(call, facts)
+        resolve(call, caller, facts)
         authorized = self._authorized(call, caller, facts)
         if not isinstance(authorized, AuthorizedCall):
             return authorized

@@ -19,7 +19,7 @@ from podrole.aws.errors import AWSError
 from podrole.aws.interfaces import Facts
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
-from podrole.aws.services.rules import ServiceRules
+from podrole.aws.services.rules import Resolving, ServiceRules
 from podrole.iam.actions.call import Permission
 from podrole.iam.actions.reference import service
 
@@ -197,8 +197,24 @@ def _not_simulated(call: IdentifiedCall, what: str) -> AWSError:
     return AWSError("NotImplemented", 501, f"podrole's local AWS does not simulate {call.action} with {what}.")
 
 
+def _resolve(resolving: Resolving) -> None:
+    """Name a change set and its stack by their ids: moto takes the first change set of that name, of any stack."""
+    name = resolving.given.get("ChangeSetName")
+    if not isinstance(name, str) or resolving.call.operation == "CreateChangeSet":
+        return
+    asked, facts = resolving.asked, resolving.facts
+    named = f"{resolving.given.get('StackName') or ''}|{name}"
+    change_set, stack = (
+        facts.arn_of(asked, f"cloudformation:{kind}", named) for kind in ("change-set", "stack-of-change-set")
+    )
+    if change_set is None or stack is None:
+        raise AWSError("ChangeSetNotFound", 404, f"ChangeSet [{name}] does not exist")
+    resolving.given.update(ChangeSetName=change_set, StackName=stack)
+
+
 RULES = ServiceRules(
     "cloudformation",
+    resolve=_resolve,
     also_needs=permissions_of_stack,
     # The policies of stacks, which limit updates. moto stores them, and updates a stack all the same.
     not_judged={

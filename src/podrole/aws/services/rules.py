@@ -10,7 +10,7 @@ from podrole.aws.errors import AWSError
 from podrole.aws.interfaces import Facts
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.wire import HTTPResponse
-from podrole.iam.actions.call import Permission
+from podrole.iam.actions.call import Call, Permission
 from podrole.iam.errors import MalformedPolicyDocument, PolicyError
 from podrole.iam.evaluate import Request
 from podrole.iam.policy import Policy, PolicyKind
@@ -22,6 +22,18 @@ class Storing(NamedTuple):
     call: IdentifiedCall
     given: Mapping[str, Any]
     account: str
+    facts: Facts
+
+
+class Resolving(NamedTuple):
+    """A call whose identifiers are to be resolved: its input, which is rewritten, and the state of the account.
+
+    ``asked`` is the same call with the same input, as podrole.iam.actions takes it.
+    """
+
+    call: IdentifiedCall
+    asked: Call
+    given: dict[str, Any]
     facts: Facts
 
 
@@ -83,6 +95,9 @@ class ServiceRules:
     policy that takes no part in decisions, with the parameters that hold it (none: the operation has no other purpose).
     Such a call is refused, so that no policy is silently ignored.
 
+    ``resolve`` rewrites the identifiers in the call's input as the resources that they mean, and refuses those that
+    contradict each other (podrole.aws.resolve).
+
     ``before`` refuses a call before it is authorized. ``also_needs`` yields the permissions that a call needs beside
     those of its operation. ``denied`` are code and status of a refusal by policy, where the protocol does not determine
     them, and ``spell`` rewrites AWS's sentence as the service spells it.
@@ -93,6 +108,7 @@ class ServiceRules:
     check: Callable[[Storing, Policy], None] = lambda *_: None
     fault: Callable[[PolicyError], AWSError] = _malformed
     not_judged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    resolve: Callable[[Resolving], None] | None = None
     before: Callable[[IdentifiedCall, Facts], None] = lambda *_: None
     also_needs: Callable[[IdentifiedCall, str, Facts], Iterable[Permission]] = lambda *_: ()
     denied: tuple[str, int] | None = None

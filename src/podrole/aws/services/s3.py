@@ -13,9 +13,10 @@ from podrole.aws.interfaces import Facts
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.render import text
 from podrole.aws.protocol.wire import HTTPResponse
-from podrole.aws.services.rules import NoSuchPrincipal, ServiceRules, Storing, error, parameter
+from podrole.aws.services.rules import NoSuchPrincipal, Resolving, ServiceRules, Storing, error, parameter
 from podrole.aws.signature.s3_refusals import wrong_region
 from podrole.aws.signature.sigv4 import is_signed
+from podrole.iam.actions.s3 import object_arn
 from podrole.iam.errors import MalformedPolicyDocument, PolicyError
 from podrole.iam.evaluate import Request
 from podrole.iam.limits import size
@@ -52,6 +53,23 @@ def require_region(call: IdentifiedCall, facts: Facts) -> None:
     if bucket is not None and bucket.region != call.region:
         presigned = "authorization" not in call.http.header
         raise wrong_region(call.region, bucket.region, presigned=presigned)
+
+
+def _resolve(resolving: Resolving) -> None:
+    """Refuse an upload of another key: moto completes the upload that the id names, whatever key it is for."""
+    upload, given = resolving.given.get("UploadId"), resolving.given
+    if not isinstance(upload, str) or "Key" not in given:
+        return
+    bucket = str(given.get("Bucket", ""))
+    if resolving.facts.arn_of(resolving.asked, "s3:upload", f"{bucket}/{upload}") != object_arn(
+        resolving.asked, bucket, str(given["Key"])
+    ):
+        raise AWSError(
+            "NoSuchUpload",
+            404,
+            "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "
+            "completed.",
+        )
 
 
 def _check(storing: Storing, policy: Policy) -> None:
@@ -153,5 +171,6 @@ RULES = ServiceRules(
     check=_check,
     fault=_fault,
     before=require_region,
+    resolve=_resolve,
     spell=_spell,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from podrole.aws.errors import AWSError
-from podrole.aws.services.rules import Document, ServiceRules, Storing, error, parameter
+from podrole.aws.services.rules import Document, Resolving, ServiceRules, Storing, error, parameter
+from podrole.iam.actions.messaging import queue_arn
 from podrole.iam.errors import PolicyError
 from podrole.iam.evaluate import Request
 
@@ -26,6 +27,18 @@ def account_statement(storing: Storing) -> Document | None:
     return Document(json.dumps({"Version": "2012-10-17", "Statement": statement}))
 
 
+def _resolve(resolving: Resolving) -> None:
+    """Write the queue's URL in one way: moto takes everything behind the last slash for the name."""
+    url = resolving.given.get("QueueUrl")
+    if not isinstance(url, str):
+        return
+    arn = queue_arn(resolving.asked, url)
+    if arn is None:
+        raise AWSError("InvalidAddress", 404, f"The address {url} is not valid for this endpoint.")
+    region, account, name = arn.split(":")[3:]
+    resolving.given["QueueUrl"] = f"https://sqs.{region}.amazonaws.com/{account}/{name}"
+
+
 def _fault(fault: PolicyError) -> AWSError:
     return error("InvalidAttributeValue", "Invalid value for the parameter Policy.", fault)
 
@@ -42,6 +55,7 @@ RULES = ServiceRules(
         "SetQueueAttributes": parameter("Attributes", "Policy"),
     },
     fault=_fault,
+    resolve=_resolve,
     denied=("AccessDenied", 403),  # once a query service, it kept that protocol's code
     spell=_spell,
 )

@@ -19,6 +19,11 @@ from podrole.iam.actions.tables import parameters_of
 # What the call makes has no name yet: AWS asks about "…:instance/*".
 _MAKING = re.compile(r"(Create|Run|Allocate|Register|Import|Copy|Request|Restore|Purchase|Issue|Upload|Clone)[A-Z]")
 # Parameters that say how much to list, not what the call is on.
+# Parameters that name the resource where nothing more telling does.
+_ANYTHING = frozenset(
+    {"resourcearn", "resourcearns", "resource", "resourceid", "resourcearnlist", "resourceidentifier", "arn", "arns"}
+    | {"name", "id", "identifier"}
+)
 _NOT_A_RESOURCE = re.compile(
     r"(max|limit|page|next|marker|token|filter|sort|order|dryrun|client|include|statusfilter|start|end|time|type|owner"
     r"|scope|pathprefix|all|verbose|status|state|region|only|attributes|tags|description|query|count)",
@@ -148,21 +153,23 @@ def _is_of_state(kind: ResourceType) -> bool:
 
 
 def _values(call: Call, kind: ResourceType, variable: str, given: Mapping[str, Any]) -> list[str]:
-    """Return what the call gives for the variable that names the resource."""
+    """Return all that the call gives for the variable that names the resource: a name beside an ARN must be allowed
+    too, because the service may prefer either."""
     for path in parameters_of(call.client, variable):
-        if "[]" in path and (found := [one for one in find(call.parameters, path.split(".")) if isinstance(one, str)]):
-            return found
+        nested = find(call.parameters, path.split(".")) if "[]" in path else []
+        if texts := [one for one in nested if isinstance(one, str)]:
+            return texts
+    found: list[str] = []
     for name in _names(call.client, kind.name, variable, True):
-        if (call.client, name) in _NEVER:
+        if (call.client, name) in _NEVER or (found and name in _ANYTHING):
             continue
         value = given.get(name)
         if isinstance(value, str) and value:
-            if value.startswith("arn:") and not kind.is_of(value):
-                continue
-            return [value]
-        if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
-            return value
-    return _usual(call, variable)
+            if not value.startswith("arn:") or kind.is_of(value):
+                found.append(value)
+        elif isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+            found.extend(value)
+    return found or _usual(call, variable)
 
 
 def _one(call: Call, kind: ResourceType, variable: str, given: Mapping[str, Any]) -> str | None:

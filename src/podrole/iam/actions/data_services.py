@@ -86,13 +86,15 @@ _FUNCTION = re.compile(
 )
 
 
-def functions(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
+def functions(call: Call, resolver: Resolver) -> list[Permission] | None:
     """Return what a Lambda call needs; None where it is not on a function."""
     given = call.parameters
     name = next(iter(actions_of("lambda", call.operation) or ()), f"lambda:{call.operation}")
     if call.operation == "CreateEventSourceMapping":
         keys = {"lambda:FunctionArn": function_arn(call, str(given.get("FunctionName", ""))) or ""}
         return [Permission(name, call.arn("lambda", "event-source-mapping:*"), keys=keys, exists=False)]
+    if isinstance(given.get("UUID"), str):
+        return _on_mapping(call, name, given["UUID"], resolver)
     if call.operation == "ListEventSourceMappings":
         return [Permission(name)]
     resource = given.get("Resource")
@@ -105,6 +107,27 @@ def functions(call: Call, resolver: Resolver) -> list[Permission] | None:  # noq
         return [Permission(name, call.arn("lambda", "function:*"), partial=True)]
     layers = [Permission("lambda:GetLayerVersion", str(one)) for one in given.get("Layers") or ()]
     return [Permission(name, arn, exists=call.operation != "CreateFunction"), *layers]
+
+
+def _on_mapping(call: Call, action: str, mapping: str, resolver: Resolver) -> list[Permission]:
+    """Return what a call on an event source mapping needs: with the function that it invokes, before and after."""
+    arn = call.arn("lambda", f"event-source-mapping:{mapping}")
+    new = call.parameters.get("FunctionName")
+    invoked = [resolver.arn_of(call, "lambda:function-of-mapping", mapping)]
+    invoked += [function_arn(call, new)] if isinstance(new, str) else []
+    return distinct([Permission(action, arn, keys={"lambda:FunctionArn": one} if one else {}) for one in invoked])
+
+
+def kinesis(call: Call, resolver: Resolver) -> list[Permission] | None:
+    """Return what reading from a shard needs: the iterator names the stream. None for the other calls."""
+    given = call.parameters
+    if call.operation != "GetRecords":
+        return None
+    of_iterator = resolver.arn_of(call, "kinesis:iterator", str(given.get("ShardIterator") or ""))
+    if of_iterator is None:
+        return [Permission("kinesis:GetRecords", call.arn("kinesis", "stream/*"), partial=True)]
+    streams = [of_iterator, str(given.get("StreamARN") or of_iterator)]
+    return distinct([Permission("kinesis:GetRecords", arn) for arn in streams])
 
 
 def function_arn(call: Call, name: str, qualifier: str = "") -> str | None:

@@ -31,6 +31,12 @@ _OF_THE_CALLER = frozenset(
         "UpdateAccessKey",
     }
 )
+# Where the group or profile is what changes, and a user or role is only named.
+_ON_THE_CONTAINER = {
+    "AddUserToGroup": ("GroupName", "group"),
+    "RemoveRoleFromInstanceProfile": ("InstanceProfileName", "instance-profile"),
+    "RemoveUserFromGroup": ("GroupName", "group"),
+}
 _ARNS = ("PolicyArn", "OpenIDConnectProviderArn", "SAMLProviderArn", "PolicySourceArn")
 # Where the policy is what is attached, not what is asked about.
 _ON_THE_ENTITY = ("Attach", "Detach", "Put", "Delete", "Get", "List", "Simulate")
@@ -53,6 +59,9 @@ def iam(call: Call, resolver: Resolver) -> list[Permission] | None:
         role = _entity(call, "role", str(given.get("RoleName") or "*"), resolver)
         passed: Keys = {"iam:PassedToService": "ec2.amazonaws.com"}
         return [Permission(action, profile), Permission("iam:PassRole", role, keys=passed)]
+    if operation in _ON_THE_CONTAINER:
+        member, kind = _ON_THE_CONTAINER[operation]
+        return [Permission(action, _entity(call, kind, str(given.get(member) or "*"), resolver))]
     if operation in _OF_THE_CALLER and not given.get("UserName"):
         arn = call.user_arn or call.arn("iam", "user/*", region="")
         return [Permission(action, arn, keys=keys)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from urllib.parse import urlsplit
+import re
 
 from podrole.iam.actions.call import Call, Permission, Resolver
 from podrole.iam.actions.tables import actions_of
@@ -41,12 +41,13 @@ def sqs(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG
     return needed
 
 
+_QUEUE = re.compile(r"(?:https?://[^/?#]+/([0-9]{12})/)?([A-Za-z0-9_-]{1,80}(?:\.fifo)?)")
+
+
 def queue_arn(call: Call, url: str) -> str | None:
-    """Return the ARN of the queue at ``…/ACCOUNT/NAME``, or of a bare name; None for what is neither."""
-    parts = [part for part in urlsplit(url).path.split("/") if part]
-    if len(parts) >= 2 and parts[-2].isdigit() and len(parts[-2]) == 12:
-        return call.arn("sqs", parts[-1], account=parts[-2])
-    return call.arn("sqs", parts[0]) if len(parts) == 1 else None
+    """Return the ARN of the queue at ``https://HOST/ACCOUNT/NAME``, or of a bare name; None for anything else."""
+    found = _QUEUE.fullmatch(url)
+    return call.arn("sqs", found[2], account=found[1] or call.account) if found is not None else None
 
 
 def _task_arn(handle: object) -> str | None:

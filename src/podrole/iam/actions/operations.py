@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 
-from podrole.iam.actions import apigateway, data_services, ec2, identity, messaging, s3, tags
+from podrole.iam.actions import apigateway, data_services, ec2, identity, messaging, s3, ssm, tags
 from podrole.iam.actions.arns import resources
 from podrole.iam.actions.call import Call, Keys, Permission, Resolver, distinct, find
 from podrole.iam.actions.reference import Action, service
@@ -120,6 +120,7 @@ _SPECIAL: dict[str, Special] = {
     "ecs": data_services.ecs,
     "events": data_services.events,
     "iam": identity.iam,
+    "kinesis": data_services.kinesis,
     "kms": identity.kms,
     "lambda": data_services.functions,
     "logs": data_services.logs,
@@ -128,5 +129,6 @@ _SPECIAL: dict[str, Special] = {
     "secretsmanager": identity.secretsmanager,
     "sns": messaging.sns,
     "sqs": messaging.sqs,
+    "ssm": ssm.ssm,
     "sts": identity.sts,
 }

@@ -7,7 +7,7 @@ import functools
 import importlib.util
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,10 @@ class Service:
     def resource_type(self, name: str) -> ResourceType | None:
         """Return a type of resource."""
         return self._types.get(name)
+
+    def resource_types(self) -> Collection[ResourceType]:
+        """Return all its types of resources."""
+        return self._types.values()
 
     def type_of(self, arn: str) -> ResourceType | None:
         """Return the type that an ARN is of."""

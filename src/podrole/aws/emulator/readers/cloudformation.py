@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import Reader
 from podrole.iam.actions.call import Call
@@ -27,4 +29,31 @@ def stack_templates(account: str, region: str, *, stack: str, change_set: str) -
     return [one.template for one in meant if isinstance(one.template, str) and one.template]
 
 
-READER = Reader(arns={"cloudformation:stack": _stack})
+def _change_set(call: Call, name: str) -> Any | None:
+    """Return the change set that ``STACK|CHANGE_SET`` means: names or ids, the stack may be missing."""
+    stack, _, change_set = name.partition("|")
+    stored = backend("cloudformation", call.account, call.region)
+    for one in stored.change_sets.values() if stored is not None else ():
+        of_stack = not stack or stack in (one.stack.name, one.stack_id)
+        if of_stack and change_set in ((one.change_set_name, one.change_set_id) if stack else (one.change_set_id,)):
+            return one
+    return None
+
+
+def _id_of_change_set(call: Call, name: str) -> str | None:
+    found = _change_set(call, name)
+    return str(found.change_set_id) if found is not None else None
+
+
+def _stack_of_change_set(call: Call, name: str) -> str | None:
+    found = _change_set(call, name)
+    return str(found.stack_id) if found is not None else None
+
+
+READER = Reader(
+    arns={
+        "cloudformation:change-set": _id_of_change_set,
+        "cloudformation:stack": _stack,
+        "cloudformation:stack-of-change-set": _stack_of_change_set,
+    }
+)

@@ -24,6 +24,22 @@ def _launch_template(call: Call, name: str) -> str | None:
     return call.arn("ec2", f"launch-template/{template}") if template else None
 
 
+def _elastic_ip(call: Call, address: str) -> str | None:
+    stored = backend("ec2", call.account, call.region)
+    for one in stored.addresses if stored is not None else ():
+        if address == one.public_ip and one.allocation_id:
+            return call.arn("ec2", f"elastic-ip/{one.allocation_id}")
+    return None
+
+
+def _key_pair(call: Call, key_id: str) -> str | None:
+    stored = backend("ec2", call.account, call.region)
+    for key in stored.keypairs.values() if stored is not None else ():
+        if key.id == key_id:
+            return call.arn("ec2", f"key-pair/{key.name}")
+    return None
+
+
 def _tags(arn: ARNParts, call: Call) -> Mapping[str, str]:
     stored = backend("ec2", arn.account or call.account, arn.region)
     tags = dict.get(stored.tags, arn.resource.rpartition("/")[2]) if stored is not None else None
@@ -46,5 +62,12 @@ def _facts(arn: ARNParts, call: Call) -> Keys:
 
 
 READER = Reader(
-    arns={"ec2:launch-template": _launch_template, "ec2:security-group": _security_group}, tags=_tags, facts=_facts
+    arns={
+        "ec2:elastic-ip": _elastic_ip,
+        "ec2:key-pair": _key_pair,
+        "ec2:launch-template": _launch_template,
+        "ec2:security-group": _security_group,
+    },
+    tags=_tags,
+    facts=_facts,
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text
+from podrole.iam.actions.call import Call
 
 
 def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
@@ -33,4 +34,22 @@ def _holders(account: str, region: str) -> Iterator[str]:
     yield from (str(stream.arn) for stream in stored.streams.values()) if stored is not None else ()
 
 
-READER = Reader(policy_holder=_policy_holder, holders=_holders, forget=_forget_policies_of_deleted)
+def _of_iterator(call: Call, iterator: str) -> str | None:
+    """Return the stream that a shard iterator of moto's reads from."""
+    from moto.kinesis.utils import decompose_shard_iterator
+
+    try:
+        name = decompose_shard_iterator(iterator)[0]
+    except ValueError:
+        return None
+    stored = backend("kinesis", call.account, call.region)
+    stream = stored.streams.get(name) if stored is not None else None
+    return str(stream.arn) if stream is not None else None
+
+
+READER = Reader(
+    policy_holder=_policy_holder,
+    holders=_holders,
+    arns={"kinesis:iterator": _of_iterator},
+    forget=_forget_policies_of_deleted,
+)

@@ -9,6 +9,7 @@ from typing import Any
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader
 from podrole.aws.services.lambda_ import principal_element
+from podrole.iam.actions.call import Call
 
 
 def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
@@ -35,4 +36,11 @@ def _holders(account: str, region: str) -> Iterator[str]:
     yield from (str(function.function_arn) for function in stored.list_functions()) if stored is not None else ()
 
 
-READER = Reader(policy_holder=_policy_holder, holders=_holders)
+def _of_mapping(call: Call, mapping: str) -> str | None:
+    """Return the function that an event source mapping invokes, by the mapping's UUID."""
+    stored = backend("lambda", call.account, call.region)
+    found = stored._event_source_mappings.get(mapping) if stored is not None else None
+    return str(found.function_arn) if found is not None else None
+
+
+READER = Reader(policy_holder=_policy_holder, holders=_holders, arns={"lambda:function-of-mapping": _of_mapping})

@@ -8,6 +8,7 @@ from typing import Any
 from podrole.aws.emulator.backends import backend, backends
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text
 from podrole.iam.actions.call import Call, Keys, Values
+from podrole.iam.actions.s3 import object_arn
 
 
 def bucket_of(name: str) -> Any | None:
@@ -28,6 +29,14 @@ def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
     block = bucket.public_access_block
     closed = block is not None and bool(block.restrict_public_buckets)
     return PolicyHolder(str(bucket.account_id), f"bucket {name}", document_text(bucket.policy), bucket, closed)
+
+
+def _upload(call: Call, name: str) -> str | None:
+    """Return the ARN of the object that an upload is for; ``name`` is ``BUCKET/UPLOAD``."""
+    bucket_name, _, upload_id = name.partition("/")
+    bucket = bucket_of(bucket_name)
+    upload = bucket.multiparts.get(upload_id) if bucket is not None else None
+    return object_arn(call, bucket_name, str(upload.key_name)) if upload is not None else None
 
 
 def _tags(arn: ARNParts, _: Call) -> Mapping[str, str]:
@@ -64,4 +73,4 @@ def _holders(*_: str) -> Iterator[str]:
             yield str(bucket.arn)
 
 
-READER = Reader(policy_holder=_policy_holder, holders=_holders, tags=_tags, facts=_facts)
+READER = Reader(policy_holder=_policy_holder, holders=_holders, arns={"s3:upload": _upload}, tags=_tags, facts=_facts)

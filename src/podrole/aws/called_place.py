@@ -1,0 +1,93 @@
+"""The place of a resource: its partition, region and account must be those of the call, or of another account.
+
+The services look a name up in the region that is called, whatever the region in its ARN. So an ARN of another region
+would be authorized as one resource and executed on another one.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+
+from podrole.aws.errors import AWSError
+from podrole.aws.protocol.call import IdentifiedCall
+from podrole.base.partitions import partition_of
+from podrole.iam.actions.call import Permission
+from podrole.iam.actions.reference import service
+
+FROM_OTHER_REGIONS = frozenset(
+    {
+        ("docdb", "CopyDBClusterSnapshot"),
+        ("dynamodb", "RestoreTableToPointInTime"),
+        ("neptune", "CopyDBClusterSnapshot"),
+        ("rds", "CopyDBClusterSnapshot"),
+        ("rds", "CopyDBSnapshot"),
+        ("rds", "CreateDBCluster"),
+        ("rds", "CreateDBInstanceReadReplica"),
+        ("rds", "StartDBInstanceAutomatedBackupsReplication"),
+    }
+)
+"""Operations that take a source from another region."""
+
+_TEXTS = {
+    "dynamodb": ("ResourceNotFoundException", 400, "Requested resource not found"),
+    "kms": ("NotFoundException", 400, "Invalid arn {region}"),
+    "lambda": (
+        "ResourceNotFoundException",
+        404,
+        "Functions from '{region}' are not reachable in this region ('{called}')",
+    ),
+    "secretsmanager": ("ResourceNotFoundException", 400, "Secrets Manager can't find the specified secret."),
+    "sns": ("InvalidParameter", 400, "Invalid parameter: TopicArn"),
+}
+"""The refusals that are known; the others are podrole's."""
+
+_PLACE = re.compile(r"arn:([^:]*):([^:]*):([^:]*):([^:]*):", re.DOTALL)
+_ACCOUNT = re.compile(r"[0-9]{12}")
+
+
+def require_called_place(call: IdentifiedCall, needed: Iterable[Permission]) -> None:
+    """Refuse a call on a resource of another partition or region, or whose ARN has no legal place. Raises AWSError.
+
+    Does not compare accounts: policies decide about the resources of other accounts.
+    """
+    for permission in needed:
+        place = _PLACE.match(permission.resource)
+        if place is None:
+            continue
+        partition, owner, region, account = place.groups()
+        if partition != partition_of(call.region):
+            raise _refusal(call, permission.resource, region, f"partition {partition}")
+        if (bool(region), bool(account)) not in _forms(owner):
+            raise _refusal(call, permission.resource, region, "place")
+        if account and _ACCOUNT.fullmatch(account) is None and account not in _named_accounts(owner):
+            raise _refusal(call, permission.resource, region, f"account {account}")
+        if region and region != call.region and (call.service.name, call.operation) not in FROM_OTHER_REGIONS:
+            raise _refusal(call, permission.resource, region, f"region {region}")
+
+
+def _refusal(call: IdentifiedCall, arn: str, region: str, what: str) -> AWSError:
+    code, status, text = _TEXTS.get(
+        call.service.name, ("ValidationException", 400, "The resource is not in the region {called}.")
+    )
+    why = f"The ARN {arn} is of another place ({what}) than the call, which was made in {call.region}."
+    return AWSError(code, status, text.format(region=region, called=call.region), why=why)
+
+
+@functools.cache
+def _forms(owner: str) -> frozenset[tuple[bool, bool]]:
+    """Return whether a service's ARNs have a region and an account: the combinations that its resource types have."""
+    reference = service(owner)
+    types = reference.resource_types() if reference is not None else ()
+    found = {(parts[3] != "", parts[4] != "") for one in types if len(parts := one.template.split(":", 5)) == 6}
+    return frozenset(found) or frozenset({(True, True)})
+
+
+@functools.cache
+def _named_accounts(owner: str) -> frozenset[str]:
+    """Return the words that stand for an account in a service's ARNs: ``aws`` in those of AWS's managed policies."""
+    reference = service(owner)
+    types = reference.resource_types() if reference is not None else ()
+    accounts = (parts[4] for one in types if len(parts := one.template.split(":", 5)) == 6)
+    return frozenset({account for account in accounts if account and "$" not in account} | {"aws"})

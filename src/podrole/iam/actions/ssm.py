@@ -1,0 +1,59 @@
+"""Systems Manager: parameters by name, ARN, version and label, and secrets that are read as parameters.
+
+Source: AWS, "Restricting access to Parameter Store parameters using IAM policies", "Referencing AWS Secrets Manager
+secrets from Parameter Store parameters".
+"""
+
+from __future__ import annotations
+
+from podrole.iam.actions.call import Call, Permission, Resolver, distinct
+
+_SECRET = "aws/reference/secretsmanager/"  # noqa: S105 - the name of a path
+
+
+def ssm(call: Call, resolver: Resolver) -> list[Permission] | None:
+    """Return what a call on parameters needs; None for the other calls."""
+    given, action = call.parameters, f"ssm:{call.operation}"
+    match call.operation:
+        case "GetParameter":
+            return _read(call, action, [given.get("Name")], resolver)
+        case "GetParameters":
+            return _read(call, action, given.get("Names") or [None], resolver)
+        case "DeleteParameters":
+            return distinct([Permission(action, _arn(call, str(name))) for name in given.get("Names") or ["*"]])
+        case "DeleteParameter" | "GetParameterHistory" | "LabelParameterVersion" | "PutParameter":
+            exists = call.operation != "PutParameter" or bool(given.get("Overwrite"))
+            return [Permission(action, _arn(call, str(given.get("Name") or "*")), exists=exists)]
+    return None
+
+
+def _read(call: Call, action: str, names: list[object], resolver: Resolver) -> list[Permission]:
+    needed: list[Permission] = []
+    for name in names:
+        if not isinstance(name, str) or not name:
+            needed.append(Permission(action, call.arn("ssm", "parameter/*"), partial=True))
+            continue
+        arn = _arn(call, without_selector(name))
+        needed.append(Permission(action, arn))
+        path = arn.split(":", 5)[5].removeprefix("parameter/")
+        if path.startswith(_SECRET):
+            needed.append(_secret(call, path.removeprefix(_SECRET), resolver))
+    return distinct(needed)
+
+
+def without_selector(name: str) -> str:
+    """Return the name or ARN of a parameter without ``:version`` or ``:label``."""
+    prefix, found, rest = name.partition(":parameter/") if name.startswith("arn:") else ("", "", name)
+    return prefix + found + rest.partition(":")[0]
+
+
+def _arn(call: Call, name: str) -> str:
+    return name if name.startswith("arn:") else call.arn("ssm", f"parameter/{name.removeprefix('/')}")
+
+
+def _secret(call: Call, name: str, resolver: Resolver) -> Permission:
+    action = "secretsmanager:GetSecretValue"
+    known = resolver.arn_of(call, "secretsmanager:secret", name)
+    if known is not None:
+        return Permission(action, known, keys={"secretsmanager:SecretId": known})
+    return Permission(action, call.arn("secretsmanager", f"secret:{name}"), partial=True)
