@@ -1,4 +1,4 @@
-"""The third station: may this caller do what the call does?
+"""The fourth station: may this caller do what the call does?
 
 A call needs one or more permissions, each an action on a resource (podrole.iam.actions); all of them must be allowed.
 ``podrole.iam`` decides, by the policies attached to the caller, the policy of the resource, and the control policies of

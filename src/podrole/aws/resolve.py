@@ -1,4 +1,4 @@
-"""Between authentication and authorization: what do the call's identifiers mean?
+"""The third station: what do the identifiers of a call mean?
 
 moto reads identifiers in its own way: the last part of a queue's URL, a name where an id contradicts it, an upload id
 without its key. So each is resolved once, before the call is authorized, and written back into the call's input as the

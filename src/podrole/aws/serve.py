@@ -1,4 +1,4 @@
-"""The fourth station: who executes a call, and where its decision is made.
+"""The fifth station: who executes a call, and where its decision is made.
 
 Calls to STS, IAM, EKS, EKS Auth, Organizations and the policy simulator are podrole's own: they are authorized and
 answered on the event loop, without waiting for the services. Every other call is authorized and executed in one job of
