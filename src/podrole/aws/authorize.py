@@ -7,7 +7,7 @@ both their organizations. podrole.aws.access_denied writes the refusal in the wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterator, Mapping
+from collections.abc import Callable, Container, ItemsView, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -27,7 +27,7 @@ from podrole.aws.services import s3
 from podrole.aws.services.registry import rules_of
 from podrole.base.partitions import partition_of
 from podrole.iam.actions.call import Call, Permission
-from podrole.iam.actions.keys import condition_keys
+from podrole.iam.actions.keys import ConditionKeys, condition_keys
 from podrole.iam.actions.operations import permissions
 from podrole.iam.actions.reference import prefix_of, supports_rcps
 from podrole.iam.actions.s3 import object_arn
@@ -135,13 +135,15 @@ class _Question:
         account = owner.account if is_account_id(owner.account) else ""
         if not self._owner.account and account:
             self._owner = owner
+        keys = LazyKeys(lambda: self._keys(permission, account))
         request = Request(
             self._caller.principal,
             permission.action,
             permission.resource,
             account,
-            LazyKeys(lambda: self._keys(permission, account)),
+            keys,
             permission.partial,
+            keys.unknown,
         )
         policies = self._policies(permission, owner, account)
         decision = evaluate(request, policies)
@@ -186,7 +188,7 @@ class _Question:
     def _is_stranger(self, account: str) -> bool:
         return self._caller.account != account and self._caller.principal.type is not PrincipalType.SERVICE
 
-    def _keys(self, permission: Permission, account: str) -> dict[str, str | list[str]]:
+    def _keys(self, permission: Permission, account: str) -> ConditionKeys:
         call = self._call
         keys = {**circumstances(call).context_keys(), **self._caller.context_keys()}
         owner = account or self._caller.account
@@ -194,23 +196,33 @@ class _Question:
             keys["aws:ResourceAccount"] = owner
         if call.service.name == "s3":
             keys.update(_s3_connection(call))
-        keys.update(condition_keys(self.iam_call, permission, self._facts))
-        return keys
+        of_permission = condition_keys(self.iam_call, permission, self._facts)
+        keys.update(of_permission.values)
+        return ConditionKeys(keys, of_permission.unknown)
 
 
 class LazyKeys(Mapping[str, "str | list[str]"]):
     """Condition keys that are computed when a policy first reads one: most policies read none."""
 
-    __slots__ = ("_found", "_make")
+    __slots__ = ("_made", "_make")
 
-    def __init__(self, make: Callable[[], dict[str, str | list[str]]]) -> None:
+    def __init__(self, make: Callable[[], ConditionKeys]) -> None:
         self._make = make
-        self._found: dict[str, str | list[str]] | None = None
+        self._made: ConditionKeys | None = None
+
+    def made(self) -> ConditionKeys:
+        """Return the keys, computed once."""
+        if self._made is None:
+            self._made = self._make()
+        return self._made
 
     def _all(self) -> dict[str, str | list[str]]:
-        if self._found is None:
-            self._found = self._make()
-        return self._found
+        return self.made().values
+
+    @property
+    def unknown(self) -> Container[str]:
+        """The keys whose value is unknown, which are not computed before one is asked for either."""
+        return _LazyUnknown(self)
 
     def items(self) -> ItemsView[str, str | list[str]]:
         """Return the keys with their values, without a look-up for each."""
@@ -224,6 +236,16 @@ class LazyKeys(Mapping[str, "str | list[str]"]):
 
     def __len__(self) -> int:
         return len(self._all())
+
+
+class _LazyUnknown(Container[str]):
+    __slots__ = ("_keys",)
+
+    def __init__(self, keys: LazyKeys) -> None:
+        self._keys = keys
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._keys.made().unknown
 
 
 def iam_call(call: IdentifiedCall, caller: Caller) -> Call:

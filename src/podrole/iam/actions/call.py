@@ -73,7 +73,7 @@ class Resolver(Protocol):
         ...
 
     def partition_key(self, call: Call, table: str) -> str | None:
-        """Return the name of a DynamoDB table's partition key."""
+        """Return the name of the partition key of a DynamoDB table or index; None if it is not known."""
         ...
 
 

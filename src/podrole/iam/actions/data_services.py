@@ -5,18 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from podrole.iam.actions import partiql
 from podrole.iam.actions.call import Call, Permission, Resolver, distinct
 from podrole.iam.actions.tables import actions_of
 
-_STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|EXISTS)\b", re.IGNORECASE)
-_PARTIQL = {"SELECT": "Select", "INSERT": "Insert", "UPDATE": "Update", "DELETE": "Delete", "EXISTS": "Select"}
-# One table, and behind it nothing that could be another: what is written otherwise may be on any table.
-_TARGET = re.compile(
-    r"\b(?:FROM|INTO|UPDATE)\s+(?:\"([^\"]+)\"|([A-Za-z0-9_.-]+?))(?:\.(?:\"([^\"]+)\"|([A-Za-z0-9_-]+)))?"
-    r"\s*(?:$|[;)]|\b(?:WHERE|ORDER|VALUE|SET|REMOVE)\b)",
-    re.IGNORECASE,
-)
-_NAMING = re.compile(r"\b(?:FROM|INTO|UPDATE|JOIN)\b", re.IGNORECASE)
 _WRITES = {"ConditionCheck": "ConditionCheckItem", "Delete": "DeleteItem", "Put": "PutItem", "Update": "UpdateItem"}
 
 
@@ -32,12 +24,8 @@ def dynamodb(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa
             return _on_tables(call, call.operation, given.get("RequestItems") or {})
         case "TransactGetItems" | "TransactWriteItems":
             return _transaction(call)
-        case "ExecuteStatement":
-            return [_partiql(call, str(given.get("Statement", "")))]
-        case "BatchExecuteStatement":
-            return [_partiql(call, str(one.get("Statement", ""))) for one in given.get("Statements") or ()]
-        case "ExecuteTransaction":
-            return [_partiql(call, str(one.get("Statement", ""))) for one in given.get("TransactStatements") or ()]
+        case "ExecuteStatement" | "BatchExecuteStatement" | "ExecuteTransaction":
+            return [partiql.permission_of(call, statement) for statement, _ in partiql.statements(call)]
         case "CreateTable":
             table = table_arn(call, str(given.get("TableName", "*")))
             extra = ["PutResourcePolicy"] if given.get("ResourcePolicy") else []
@@ -67,17 +55,6 @@ def _transaction(call: Call) -> list[Permission]:
             name = "GetItem" if kind == "Get" else _WRITES.get(kind, kind)
             found.append(Permission(f"dynamodb:{name}", table_arn(call, str(one.get("TableName", "*")))))
     return distinct(found)
-
-
-def _partiql(call: Call, statement: str) -> Permission:
-    verb = _STATEMENT.match(statement)
-    target = _TARGET.search(statement)
-    name = f"dynamodb:PartiQL{_PARTIQL[verb[1].upper()]}" if verb else "dynamodb:PartiQLSelect"
-    if verb is None or target is None or len(_NAMING.findall(statement)) != 1:
-        return Permission(name, call.arn("dynamodb", "table/*"), partial=True)
-    table = table_arn(call, target[1] or target[2])
-    index = target[3] or target[4]
-    return Permission(name, f"{table}/index/{index}" if index else table)
 
 
 _FUNCTION = re.compile(

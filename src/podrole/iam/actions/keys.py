@@ -8,8 +8,8 @@ Source: AWS, "Actions, resources, and condition keys for AWS services", and each
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Container, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from podrole.iam.actions import tags
 from podrole.iam.actions.arns import plain
@@ -17,6 +17,7 @@ from podrole.iam.actions.call import Call, Permission, Resolver, Values
 from podrole.iam.actions.leading_keys import item_keys
 from podrole.iam.actions.reference import service
 from podrole.iam.request import NO_RESOURCE
+from podrole.iam.unknown import UnknownKeys
 
 _S3_PARAMETERS = {
     "ACL": "s3:x-amz-acl",
@@ -43,9 +44,17 @@ _S3_PARAMETERS = {
 }
 
 
-def condition_keys(call: Call, permission: Permission, resolver: Resolver) -> dict[str, Values]:
-    """Return the keys of one permission. A key that the request does not have is absent."""
+class ConditionKeys(NamedTuple):
+    """The keys of one permission: their values, and which keys' values are unknown. All others are absent."""
+
+    values: dict[str, Values]
+    unknown: Container[str] = frozenset()
+
+
+def condition_keys(call: Call, permission: Permission, resolver: Resolver) -> ConditionKeys:
+    """Return the keys of one permission."""
     found: dict[str, Values] = {}
+    unknown: list[str] = []
     prefix, _, name = permission.action.partition(":")
     found.update(_tags(call, permission))
     found.update(_by_name(call, prefix, name))
@@ -53,7 +62,9 @@ def condition_keys(call: Call, permission: Permission, resolver: Resolver) -> di
     if prefix == "ec2":
         found["ec2:Region"] = call.region
     elif prefix == "dynamodb":
-        found.update(item_keys(call, permission.resource, resolver))
+        items = item_keys(call, permission, resolver)
+        found.update(items.values)
+        unknown += items.unknown
     if permission.exists and permission.resource != NO_RESOURCE and not permission.partial:
         kind = _kind(permission)
         found.update(resolver.facts_of(call, kind, permission.resource))
@@ -61,7 +72,7 @@ def condition_keys(call: Call, permission: Permission, resolver: Resolver) -> di
             found[f"aws:ResourceTag/{key}"] = value
             found[f"{prefix}:ResourceTag/{key}"] = value
     found.update(permission.keys)
-    return found
+    return ConditionKeys(found, UnknownKeys(unknown))
 
 
 def _nothing(call: Call) -> Mapping[str, Values]:  # noqa: ARG001 - the signature of all
@@ -110,7 +121,7 @@ def _named_keys(prefix: str, action: str) -> tuple[tuple[str, str], ...]:
 
 def _by_name(call: Call, prefix: str, action: str) -> Iterator[tuple[str, Values]]:
     wanted = _named_keys(prefix, action)
-    if not wanted or not call.parameters or prefix == "s3":
+    if not wanted or not call.parameters or prefix in ("dynamodb", "s3"):
         return
     given = {plain(name): value for name, value in call.parameters.items()}
     for key, name in wanted:

@@ -1,47 +1,95 @@
-"""``dynamodb:LeadingKeys`` and ``dynamodb:Attributes``: which items and which of their attributes a call touches.
+"""``dynamodb:LeadingKeys``, ``dynamodb:Attributes`` and their like: which items, and which of their attributes, a call
+touches.
 
-Source: AWS, "Using IAM policy conditions for fine-grained access control" (DynamoDB). A call whose keys cannot be read,
-such as a Scan, has no such key: a condition on it then fails, as AWS wants it to.
+What cannot be read makes its key unknown: a binary partition key, an expression that is not written as documented, a
+table whose partition key is not known.
+
+Source: AWS, "Using IAM policy conditions for fine-grained access control" (DynamoDB).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
 
-from podrole.iam.actions.call import Call, Resolver, Values
+from podrole.iam.actions import partiql
+from podrole.iam.actions.call import Call, Permission, Resolver, Values
+from podrole.iam.actions.expressions import (
+    EXPRESSIONS,
+    UnreadableExpression,
+    attributes,
+    equalities,
+    placeholders,
+)
 
-_EQUALS = re.compile(r"(?P<name>#?[A-Za-z0-9_.-]+)\s*=\s*(?P<value>:[A-Za-z0-9_]+)")
+LEADING_KEYS, ATTRIBUTES, SELECT = "dynamodb:LeadingKeys", "dynamodb:Attributes", "dynamodb:Select"
+ENCLOSING, FULL_SCAN = "dynamodb:EnclosingOperation", "dynamodb:FullTableScan"
+RETURN_VALUES, CAPACITY = "dynamodb:ReturnValues", "dynamodb:ReturnConsumedCapacity"
+FILLED = frozenset({LEADING_KEYS, ATTRIBUTES, SELECT, ENCLOSING, FULL_SCAN, RETURN_VALUES, CAPACITY})
+"""Every key that this module fills, or says to be unknown."""
+
+_READS = frozenset({"BatchGetItem", "GetItem", "Query", "Scan"})
+_RETURNING = frozenset({"DeleteItem", "PutItem", "UpdateItem"})
+_ON_ITEMS = _READS | _RETURNING | {"BatchWriteItem", "ConditionCheckItem"}
+_IN_TRANSACTIONS = {
+    "ConditionCheck": "ConditionCheckItem",
+    "Delete": "DeleteItem",
+    "Get": "GetItem",
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+}
+_BY_ATTRIBUTE = ("AttributeUpdates", "Expected", "Item", "Key", "KeyConditions", "QueryFilter", "ScanFilter")
+"""Parameters whose members are attributes."""
+_Unreadable = (UnreadableExpression, partiql.UnreadableStatement)
 
 
-def item_keys(call: Call, table: str, resolver: Resolver) -> dict[str, Values]:
-    """Return the keys for the table of one permission."""
+class ItemKeys(NamedTuple):
+    """The keys of one permission, and those of them whose value is unknown."""
+
+    values: dict[str, Values]
+    unknown: tuple[str, ...] = ()
+
+
+def item_keys(call: Call, permission: Permission, resolver: Resolver) -> ItemKeys:
+    """Return the keys for the table or index of one permission."""
+    action = permission.action.partition(":")[2]
+    if action.startswith("PartiQL"):
+        return _of_statements(call, permission, resolver)
+    if action not in _ON_ITEMS:
+        return ItemKeys({})
     found: dict[str, Values] = {}
-    given = call.parameters
-    parts = table.split(":", 5)[-1].split("/")
-    name = parts[1] if len(parts) > 1 else table
-    partition_key = resolver.partition_key(call, table)
-    requests = list(_requests(given, name))
-    if partition_key is not None and len(parts) < 3:  # an index may have another partition key than its table
-        leading = [text for one in requests for text in _leading(one, partition_key)]
-        if leading:
-            found["dynamodb:LeadingKeys"] = list(dict.fromkeys(leading))
-    attributes = [text for one in requests for text in _attributes(one)]
-    if attributes:
-        found["dynamodb:Attributes"] = list(dict.fromkeys(attributes))
-    for key, member in (
-        ("dynamodb:Select", "Select"),
-        ("dynamodb:ReturnValues", "ReturnValues"),
-        ("dynamodb:ReturnConsumedCapacity", "ReturnConsumedCapacity"),
-    ):
-        if isinstance(given.get(member), str):
-            found[key] = given[member]
-    return found
+    unknown: list[str] = []
+    requests = list(_requests(call, action, permission.resource))
+    if action != "Scan":  # returns the items of every partition key, and so has none
+        _put(found, unknown, LEADING_KEYS, lambda: _leading_keys(call, permission, resolver, requests))
+    _put(found, unknown, ATTRIBUTES, lambda: [name for one in requests for name in _attributes(one)])
+    if action in _READS:
+        _put(found, unknown, SELECT, lambda: [_select(call, permission, requests)])
+    if action in _RETURNING:
+        found[RETURN_VALUES] = str(call.parameters.get("ReturnValues") or "NONE")
+    if isinstance(call.parameters.get("ReturnConsumedCapacity"), str):
+        found[CAPACITY] = call.parameters["ReturnConsumedCapacity"]
+    if call.operation.startswith("Transact"):
+        found[ENCLOSING] = call.operation
+    return ItemKeys(found, tuple(unknown))
 
 
-def _requests(given: Mapping[str, Any], table: str) -> Iterator[Mapping[str, Any]]:
+def _put(found: dict[str, Values], unknown: list[str], key: str, read: Any) -> None:
+    """Fill a key, unless it cannot be read."""
+    try:
+        values = list(dict.fromkeys(read()))
+    except _Unreadable:
+        unknown.append(key)
+        return
+    if values:
+        found[key] = values
+
+
+def _requests(call: Call, action: str, arn: str) -> Iterator[Mapping[str, Any]]:
     """Return the parts of a call that concern the table, each with Key or Item and expressions."""
+    given = call.parameters
+    table = arn.split(":", 5)[-1].removeprefix("table/").partition("/")[0]
     if "RequestItems" in given:
         for name, entry in given["RequestItems"].items():
             if name.rpartition("/")[2] != table:
@@ -52,44 +100,124 @@ def _requests(given: Mapping[str, Any], table: str) -> Iterator[Mapping[str, Any
                 yield from (inner for request in entry for inner in request.values())
     elif "TransactItems" in given:
         for item in given["TransactItems"]:
-            yield from (one for one in item.values() if str(one.get("TableName", "")).rpartition("/")[2] == table)
+            for kind, one in item.items():
+                if _IN_TRANSACTIONS.get(kind) == action and str(one.get("TableName", "")).rpartition("/")[2] == table:
+                    yield one
     else:
         yield given
 
 
-def _leading(request: Mapping[str, Any], partition_key: str) -> Iterator[str]:
+# Partition keys
+
+
+def _leading_keys(
+    call: Call, permission: Permission, resolver: Resolver, requests: list[Mapping[str, Any]]
+) -> Iterator[str]:
+    partition_key = None if permission.partial else resolver.partition_key(call, permission.resource)
+    if partition_key is None or not requests:
+        raise UnreadableExpression("the partition key of the table is not known")
+    for request in requests:
+        values = list(_partition_values(request, partition_key))
+        if not values:
+            raise UnreadableExpression("the request names no value of the partition key")
+        yield from map(_text, values)
+
+
+def _partition_values(request: Mapping[str, Any], partition_key: str) -> Iterator[Any]:
     for holder in ("Key", "Item"):
         value = (request.get(holder) or {}).get(partition_key)
         if value is not None:
-            yield from _text(value)
+            yield value
     condition = (request.get("KeyConditions") or {}).get(partition_key)
     if condition is not None:
-        yield from (text for one in condition.get("AttributeValueList") or () for text in _text(one))
-    names = request.get("ExpressionAttributeNames") or {}
-    values = request.get("ExpressionAttributeValues") or {}
-    for found in _EQUALS.finditer(str(request.get("KeyConditionExpression") or "")):
-        if names.get(found["name"], found["name"]) == partition_key and found["value"] in values:
-            yield from _text(values[found["value"]])
+        if condition.get("ComparisonOperator") != "EQ":
+            raise UnreadableExpression("the condition on the partition key is no equality")
+        yield from condition.get("AttributeValueList") or ()
+    if request.get("KeyConditionExpression"):
+        known = placeholders(request)
+        compared = equalities(str(request["KeyConditionExpression"]), known)
+        yield from (value for name, value in compared if name == partition_key)
 
 
-def _text(value: Any) -> Iterator[str]:
-    """Return an attribute value as policies write it."""
-    if isinstance(value, Mapping):
-        for kind, one in value.items():
-            if kind in ("S", "N"):
-                yield str(one)
+def _text(value: Any) -> str:
+    """Return an attribute value as policies write it. Raises UnreadableExpression for all but texts and numbers."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        ((kind, one),) = value.items()
+        if kind == "S":
+            return str(one)
+        if kind == "N":
+            return _number(str(one))
+    raise UnreadableExpression("a partition key that is neither text nor number")
+
+
+def _number(text: str) -> str:
+    """Return a number as DynamoDB stores it: ``1`` for ``01``, ``1.0`` and ``1e0``."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise UnreadableExpression("a partition key that is no number") from None
+    if not number.is_finite() or abs(number.adjusted()) > 130:
+        raise UnreadableExpression("a partition key that is no number of DynamoDB")
+    short = f"{number:f}"
+    short = short.rstrip("0").rstrip(".") if "." in short else short
+    return "0" if number == 0 else short
+
+
+# Attributes
 
 
 def _attributes(request: Mapping[str, Any]) -> Iterator[str]:
-    names = request.get("ExpressionAttributeNames") or {}
+    known = placeholders(request)
     yield from map(str, request.get("AttributesToGet") or ())
-    yield from map(str, request.get("AttributeUpdates") or ())
-    projection = request.get("ProjectionExpression")
-    if isinstance(projection, str):
-        first = (re.split(r"[.\[]", one.strip())[0] for one in projection.split(","))
-        yield from (str(names.get(one, one)) for one in first)
-    yield from map(str, request.get("Item") or ())
-    yield from map(str, request.get("Key") or ())
-    for expression in ("UpdateExpression", "ConditionExpression", "FilterExpression", "KeyConditionExpression"):
-        if isinstance(request.get(expression), str):
-            yield from (str(name) for alias, name in names.items() if alias in request[expression])
+    for holder in _BY_ATTRIBUTE:
+        yield from map(str, request.get(holder) or ())
+    for kind in EXPRESSIONS:
+        if isinstance(request.get(kind), str):
+            yield from attributes(kind, request[kind], known)
+
+
+def _select(call: Call, permission: Permission, requests: list[Mapping[str, Any]]) -> str:
+    """Return the Select of a request, or what DynamoDB takes for one that has none."""
+    specific = bool(requests) and all(one.get("ProjectionExpression") or one.get("AttributesToGet") for one in requests)
+    written = call.parameters.get("Select")
+    if isinstance(written, str):
+        if written == "SPECIFIC_ATTRIBUTES" and not specific:
+            raise UnreadableExpression("no specific attributes are named")
+        return written
+    if specific:
+        return "SPECIFIC_ATTRIBUTES"
+    return "ALL_PROJECTED_ATTRIBUTES" if "/index/" in permission.resource else "ALL_ATTRIBUTES"
+
+
+# PartiQL
+
+
+def _of_statements(call: Call, permission: Permission, resolver: Resolver) -> ItemKeys:
+    """Return the keys of all statements of a call that need the same permission."""
+    found: dict[str, Values] = {}
+    if call.operation == "ExecuteTransaction":
+        found[ENCLOSING] = call.operation
+    concerned = [one for one in partiql.statements(call) if partiql.permission_of(call, one[0]) == permission]
+    partition_key = None if permission.partial else resolver.partition_key(call, permission.resource)
+    try:
+        read = [partiql.read(*one) for one in concerned]
+        keyed = [[_text(value) for name, value in one.equalities if name == partition_key] for one in read]
+    except _Unreadable:
+        return ItemKeys(found, tuple(sorted(FILLED - {ENCLOSING, CAPACITY})))
+    every = [name for one in read for name in one.attributes]
+    if every:
+        found[ATTRIBUTES] = list(dict.fromkeys(every))
+    action = permission.action.removeprefix("dynamodb:PartiQL")
+    if action == "Select":
+        all_attributes = "ALL_PROJECTED_ATTRIBUTES" if "/index/" in permission.resource else "ALL_ATTRIBUTES"
+        found[SELECT] = all_attributes if any(one.selects_all for one in read) else "SPECIFIC_ATTRIBUTES"
+    elif action in ("Delete", "Update"):
+        found[RETURN_VALUES] = list(dict.fromkeys(one.returned for one in read))
+    if partition_key is None:
+        return ItemKeys(found, (LEADING_KEYS, FULL_SCAN))
+    if action == "Select":
+        found[FULL_SCAN] = "false" if all(keyed) else "true"
+    if not all(keyed):  # a statement on the items of every partition key
+        return ItemKeys(found, (LEADING_KEYS,))
+    found[LEADING_KEYS] = list(dict.fromkeys(text for one in keyed for text in one))
+    return ItemKeys(found)

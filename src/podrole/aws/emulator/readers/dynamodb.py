@@ -31,13 +31,20 @@ def _forget_policies_of_deleted(account: str, region: str) -> None:
             del stored.resource_policies[arn]
 
 
-def partition_key(call: Call, table: str) -> str | None:
-    """Return the name of a table's partition key. ``table`` is a name or an ARN."""
-    parts = table.split(":", 5)
+def partition_key(call: Call, name: str) -> str | None:
+    """Return the name of the partition key of a table, or of an index. ``name`` is a table's name or an ARN."""
+    parts = name.split(":", 5)
     account, region = (parts[4], parts[3]) if len(parts) == 6 else (call.account, call.region)
     stored = backend("dynamodb", account, region)
-    found = stored.tables.get(parts[-1].removeprefix("table/").partition("/")[0]) if stored is not None else None
-    return str(found.hash_key_attr) if found is not None else None
+    table_name, _, index_name = parts[-1].removeprefix("table/").partition("/index/")
+    table = stored.tables.get(table_name) if stored is not None else None
+    if table is None:
+        return None
+    if not index_name:
+        return str(table.hash_key_attr)
+    index = next((one for one in (*table.indexes, *table.global_indexes) if one.name == index_name), None)
+    keys = index.schema if index is not None else ()
+    return next((str(key["AttributeName"]) for key in keys if key["KeyType"] == "HASH"), None)
 
 
 def _holders(account: str, region: str) -> Iterator[str]:
