@@ -28,7 +28,9 @@ async def issuer(authority: Authority, signing_key: SigningKey) -> AsyncIterator
     fake = FakeIssuer(authority, [signing_key])
     sock = bind(0, name="the issuer", option="--port")
     fake.port = sock.getsockname()[1]
-    async with listening(fake, sock, tls=server_context(authority.issue([HOST], now=time.time())), grace_seconds=0):
+    tls = server_context(authority.issue([HOST], now=time.time()))
+    tls.sni_callback = fake.choose_certificate
+    async with listening(fake, sock, tls=tls, grace_seconds=0):
         yield fake
         if fake.delay is not None:
             fake.delay.set()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
 import ssl
+import time
 from typing import Any
 
 import pytest
 
-from podrole.base.certificates import Authority
+from podrole.base.certificates import Authority, server_context, thumbprint
 from podrole.oidc.discovery import TIMEOUT_SECONDS, discovery_url, fetch_keys
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 from podrole.oidc.fetch import MAX_DOCUMENT_BYTES, Fetcher
@@ -43,6 +46,21 @@ async def test_the_thumbprint_that_a_server_would_be_stored_with_is_its_last_cer
     assert await issuer.fetcher().served_thumbprint(ISSUER) == issuer.thumbprints[0]
     with pytest.raises(KeysUnavailable):
         await Fetcher(resolve=lambda *_: ("127.0.0.1", 1)).served_thumbprint(ISSUER)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+async def test_the_last_certificate_of_a_chain_of_any_length_counts(
+    issuer: FakeIssuer, authority: Authority, length: int
+) -> None:
+    leaf = authority.issue([HOST], now=time.time())
+    unrelated = Authority.create("unrelated", now=time.time())
+    chain = [leaf.certificate_pem, authority.certificate_pem, unrelated.certificate_pem][:length]
+    issuer.tls = server_context(dataclasses.replace(leaf, chain_pem=b"".join(chain)))
+    assert await issuer.fetcher().served_thumbprint(ISSUER) == thumbprint(chain[-1])
+    if length < 3:
+        assert await fetch_keys(ISSUER, thumbprints=[thumbprint(chain[-1])], fetcher=issuer.fetcher())
+    else:
+        assert (await fault_of(issuer, thumbprints=[thumbprint(chain[-1])])).fault is KeysFault.UNTRUSTED
 
 
 async def test_another_thumbprint_is_refused_with_the_one_that_was_found(issuer: FakeIssuer) -> None:
@@ -114,7 +132,15 @@ def test_both_documents_must_come_within_five_seconds() -> None:
 
 @pytest.mark.parametrize(
     ("status", "fault"),
-    [(301, KeysFault.REDIRECT), (302, KeysFault.REDIRECT), (307, KeysFault.REDIRECT), (404, KeysFault.STATUS)],
+    [
+        (300, KeysFault.REDIRECT),
+        (301, KeysFault.REDIRECT),
+        (302, KeysFault.REDIRECT),
+        (307, KeysFault.REDIRECT),
+        (399, KeysFault.REDIRECT),
+        (400, KeysFault.STATUS),
+        (404, KeysFault.STATUS),
+    ],
 )
 async def test_a_redirect_or_an_error_is_not_followed(issuer: FakeIssuer, status: int, fault: KeysFault) -> None:
     issuer.status, issuer.headers = status, [(b"location", b"https://evil.example/")]
@@ -123,7 +149,10 @@ async def test_a_redirect_or_an_error_is_not_followed(issuer: FakeIssuer, status
     assert len(issuer.asked) == 1
 
 
-async def test_a_document_without_end_is_cut_off(issuer: FakeIssuer) -> None:
+async def test_a_document_of_the_largest_size_is_read_and_a_larger_one_is_cut_off(issuer: FakeIssuer) -> None:
+    document = json.dumps(discovery_document(ISSUER, f"{ISSUER}/keys", [])).encode()
+    issuer.document = document.ljust(MAX_DOCUMENT_BYTES)
+    assert await fetch_keys(ISSUER, thumbprints=issuer.thumbprints, fetcher=issuer.fetcher())
     issuer.document = b" " * (MAX_DOCUMENT_BYTES + 1)
     assert (await fault_of(issuer)).fault is KeysFault.TOO_LARGE
 
@@ -191,10 +220,6 @@ async def test_private_keys_in_public_are_refused(issuer: FakeIssuer) -> None:
 
 
 async def test_an_issuer_that_does_not_speak_http_is_refused(authority: Authority, signing_key: SigningKey) -> None:
-    import time
-
-    from podrole.base.certificates import server_context, thumbprint
-
     async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"\x00\x01 not http\r\n\r\n")
         writer.close()

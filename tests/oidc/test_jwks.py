@@ -73,9 +73,10 @@ def test_a_set_that_no_verifier_should_use_is_refused(document: object, fault: K
     assert "https://issuer.example/keys" in raised.value.what
 
 
-def test_a_hundred_keys_of_each_kind_are_taken() -> None:
+def test_a_hundred_keys_of_each_kind_are_taken_and_keys_of_another_kind_do_not_count() -> None:
     entries = [{**entry, "kid": f"{entry['kty']} {number}"} for entry in (ENTRY, CURVE) for number in range(100)]
-    assert len(parse_jwks({"keys": entries}, where="here")) == 200
+    other = {"kty": "OKP", "crv": "Ed25519", "x": "AA"}
+    assert len(parse_jwks({"keys": [*entries, other]}, where="here")) == 200
 
 
 def test_an_unreadable_key_does_not_spoil_its_neighbours() -> None:

@@ -30,6 +30,36 @@ async def test_a_known_key_is_fetched_once(issuer: FakeIssuer) -> None:
     assert fetches(issuer) == 1
 
 
+def test_the_limits_that_bound_what_a_flood_costs() -> None:
+    assert (keycache.COOL_DOWN_SECONDS, keycache.MAX_WAITING, keycache.MAX_ISSUERS) == (5, 256, 256)
+
+
+@pytest.mark.parametrize(("age", "fetched"), [(300, 1), (301, 2)])
+async def test_keys_are_fresh_for_five_minutes(issuer: FakeIssuer, age: int, fetched: int) -> None:
+    clock = Turned()
+    cache = KeyCache(issuer.fetcher(), clock)
+    await cache.keys(ISSUER, issuer.keys[0].kid, issuer.thumbprints)
+    clock.now += age
+    await cache.keys(ISSUER, issuer.keys[0].kid, issuer.thumbprints)
+    assert fetches(issuer) == fetched
+
+
+@pytest.mark.parametrize(("age", "served"), [(3_600, True), (3_601, False)])
+async def test_keys_of_an_issuer_that_is_down_serve_for_an_hour(issuer: FakeIssuer, age: int, served: bool) -> None:
+    clock = Turned()
+    cache = KeyCache(issuer.fetcher(), clock)
+    kid = issuer.keys[0].kid
+    await cache.keys(ISSUER, kid, issuer.thumbprints)
+    issuer.status = 503
+    clock.now += age
+    for _ in range(2):
+        if served:
+            assert await cache.keys(ISSUER, kid, issuer.thumbprints)
+        else:
+            with pytest.raises(KeysUnavailable):
+                await cache.keys(ISSUER, kid, issuer.thumbprints)
+
+
 async def test_many_who_wait_share_one_fetch(issuer: FakeIssuer) -> None:
     cache = KeyCache(issuer.fetcher(), Turned())
     kid = issuer.keys[0].kid
@@ -127,6 +157,7 @@ async def test_those_who_wait_out_a_cool_down_are_limited(issuer: FakeIssuer, mo
     with pytest.raises(KeysUnavailable) as raised:
         await cache.keys(ISSUER, "one too many", issuer.thumbprints)
     assert raised.value.fault is KeysFault.UNKNOWN_KEY
+    assert not any(task.done() for task in waiting)
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)

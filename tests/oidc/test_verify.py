@@ -29,11 +29,15 @@ def check(text: str, *keys: VerificationKey, now: float = NOW) -> VerifiedClaims
     return verify(parse_token(text), keys or [KEY.verification_key], now=now, times=STS_TIME_RULES)
 
 
-def fault_of(text: str, *keys: VerificationKey, now: float = NOW) -> TokenFault:
+def refused(text: str, *keys: VerificationKey, now: float = NOW) -> TokenRefused:
     with pytest.raises(TokenRefused) as raised:
         check(text, *keys, now=now)
     assert text not in raised.value.diagnostics()
-    return raised.value.fault
+    return raised.value
+
+
+def fault_of(text: str, *keys: VerificationKey, now: float = NOW) -> TokenFault:
+    return refused(text, *keys, now=now).fault
 
 
 def test_a_good_token_yields_its_claims() -> None:
@@ -83,6 +87,21 @@ def test_without_a_limit_of_age_an_old_token_is_taken() -> None:
     token = parse_token(mint({**CLAIMS, "exp": NOW + 10 * 86_400}, KEY))
     times = TimeRules(expiry_leeway=0, future_leeway=0, max_age=None)
     assert verify(token, [KEY.verification_key], now=NOW + 5 * 86_400, times=times)
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "age", "fault", "seconds"),
+    [
+        (3_600, 3_901, TokenFault.EXPIRED, NOW + 3_600),
+        (10 * 86_400, 86_401, TokenFault.TOO_OLD, 86_401),
+        (3_600, -301, TokenFault.NOT_YET_VALID, 0),
+    ],
+)
+def test_a_refusal_holds_the_time_of_expiry_or_the_age(
+    lifetime: int, age: int, fault: TokenFault, seconds: int
+) -> None:
+    problem = refused(mint({**CLAIMS, "exp": NOW + lifetime}, KEY), now=NOW + age)
+    assert (problem.fault, problem.seconds) == (fault, seconds)
 
 
 @pytest.mark.parametrize("claim", ["iat", "nbf"])

@@ -80,7 +80,7 @@ class Fetcher:
         host, port = _place(url)
         try:
             last = await last_certificate(url, host, port, self.resolve)
-            return hashlib.sha1(last, usedforsecurity=False).hexdigest()
+            return _thumbprint(last)
         except OSError as problem:
             raise KeysUnavailable(
                 KeysFault.UNREACHABLE, f"{host} cannot be reached: {problem.__class__.__name__}.", got=repr(url)
@@ -93,7 +93,7 @@ class Fetcher:
         from podrole.oidc.https import last_certificate
 
         last = await last_certificate(url, host, port, self.resolve)
-        found = hashlib.sha1(last, usedforsecurity=False).hexdigest()
+        found = _thumbprint(last)
         if found not in {thumbprint.lower() for thumbprint in thumbprints}:
             raise KeysUnavailable(
                 KeysFault.THUMBPRINT,
@@ -111,12 +111,12 @@ def _place(url: str) -> tuple[str, int]:
     """Return host and port of an https URL. Refuses an address that could be read in two ways."""
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:  # a port that is not a number, brackets that do not match
-        host = port = None
+        host, port = "", None
     # A label of another length cannot be encoded for the server's certificate (RFC 1035 2.3.4).
-    named = host is not None and len(host) <= 253 and all(0 < len(label) <= 63 for label in host.split("."))
-    if host is None or not named or not _URL.fullmatch(url):
+    named = len(host) <= 253 and all(0 < len(label) <= 63 for label in host.split("."))
+    if not named or not _URL.fullmatch(url):
         raise KeysUnavailable(
             KeysFault.NOT_HTTPS,
             "An issuer's documents are read over https only, at an address without user name or fragment.",
@@ -124,6 +124,10 @@ def _place(url: str) -> tuple[str, int]:
             expected="https://…",
         )
     return host, port or 443
+
+
+def _thumbprint(certificate_der: bytes) -> str:
+    return hashlib.sha1(certificate_der, usedforsecurity=False).hexdigest()  # FIPS forbids SHA-1 for security only
 
 
 def _only_trusting(anchor_der: bytes) -> ssl.SSLContext:

@@ -103,7 +103,7 @@ def _plain_errors(url: str) -> Iterator[None]:
 def _origin(problem: Exception) -> OSError:
     """Return the OSError that httpcore's error was made of, and of a chain of causes the first."""
     origin: OSError = ConnectionError()
-    cause: object = problem.args[0] if problem.args else None
+    cause: object = problem.args[0]
     while isinstance(cause, BaseException):
         if isinstance(cause, OSError):
             origin = cause
