@@ -12,6 +12,9 @@ from podrole.sts.denial import Denied
 from podrole.sts.parameters import (
     ACCESS_KEY_INFO_PARAMETERS,
     ASSUME_ROLE_PARAMETERS,
+    DECODE_MESSAGE_PARAMETERS,
+    DEFAULT_DURATION,
+    DEFAULT_USER_DURATION,
     FEDERATION_PARAMETERS,
     SESSION_TOKEN_PARAMETERS,
     WEB_IDENTITY_PARAMETERS,
@@ -68,6 +71,22 @@ def test_a_parameter_outside_its_limits_is_named(changed: dict[str, str | None],
     assert denial.message == f"1 validation error detected: {message}"
 
 
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({}, f"Value null at 'encodedMessage' {FAILED} not be null"),
+        ({"EncodedMessage": ""}, f"Value at 'encodedMessage' {FAILED} {LONGER} 1"),
+        ({"EncodedMessage": "x" * 10_241}, f"Value at 'encodedMessage' {FAILED} {SHORTER} 10240"),
+    ],
+)
+def test_an_encoded_message_outside_its_limits_is_named_and_not_repeated(
+    parameters: dict[str, str], message: str
+) -> None:
+    with pytest.raises(Denied) as raised:
+        validate(parameters, DECODE_MESSAGE_PARAMETERS)
+    assert raised.value.denial.message == f"1 validation error detected: {message}"
+
+
 def test_several_violations_share_one_message() -> None:
     with pytest.raises(Denied) as raised:
         validate({**GOOD, "RoleSessionName": ":", "DurationSeconds": "1"}, WEB_IDENTITY_PARAMETERS)
@@ -76,8 +95,23 @@ def test_several_violations_share_one_message() -> None:
     assert message.count("; ") == 2
 
 
-def test_good_parameters_pass() -> None:
-    validate({**GOOD, "DurationSeconds": "900"}, WEB_IDENTITY_PARAMETERS)
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"DurationSeconds": "900"},
+        {"DurationSeconds": "43200"},
+        {"DurationSeconds": "+900"},
+        {"MinimumSessionTokenSize": "0"},
+        {"MinimumSessionTokenSize": "4096"},
+    ],
+)
+def test_parameters_at_their_limits_pass(parameters: dict[str, str]) -> None:
+    validate({**GOOD, **parameters}, WEB_IDENTITY_PARAMETERS)
+
+
+def test_the_default_durations_are_those_of_the_api() -> None:
+    assert (DEFAULT_DURATION, DEFAULT_USER_DURATION) == (3_600, 43_200)
 
 
 def test_policy_arns_come_in_the_order_of_their_numbers() -> None:
@@ -91,12 +125,29 @@ def refused(parameters: dict[str, str], *lists: str) -> tuple[str, str]:
     return raised.value.denial.code, raised.value.denial.message
 
 
-def test_too_many_policy_arns_or_one_that_is_none_are_refused() -> None:
-    eleven = {f"PolicyArns.member.{n}.arn": "arn:aws:iam::aws:policy/P" for n in range(1, 12)}
-    assert refused(eleven, "PolicyArns")[1].endswith(f"at 'policyArns' {FAILED} {SHORTER} 10")
-    code, message = refused({"PolicyArns.member.1.arn": "short"}, "PolicyArns")
+@pytest.mark.parametrize(
+    ("name", "maximum"), [("PolicyArns.member.{}.arn", 10), ("TransitiveTagKeys.member.{}", 50), ("Tags", 50)]
+)
+def test_a_list_may_be_as_long_as_the_api_says_and_no_longer(name: str, maximum: int) -> None:
+    names = [f"Tags.member.{{}}.{part}" for part in ("Key", "Value")] if name == "Tags" else [name]
+    of_list = name.partition(".")[0]
+
+    def elements(count: int) -> dict[str, str]:
+        return {one.format(number): "a" * 20 for number in range(1, count + 1) for one in names}
+
+    validate(elements(maximum), (), (of_list,))
+    code, message = refused(elements(maximum + 1), of_list)
     assert code == "ValidationError"
-    assert message.endswith(f"Value 'short' at 'policyArns.1.member.arn' {FAILED} {LONGER} 20")
+    assert message.endswith(f"at '{of_list[0].lower()}{of_list[1:]}' {FAILED} {SHORTER} {maximum}")
+
+
+@pytest.mark.parametrize(
+    ("arn", "shown"), [("short", f"{FAILED} {LONGER} 20"), ("x" * 2_049, f"{FAILED} {SHORTER} 2048")]
+)
+def test_a_policy_arn_outside_its_limits_is_named(arn: str, shown: str) -> None:
+    code, message = refused({"PolicyArns.member.1.arn": arn}, "PolicyArns")
+    assert code == "ValidationError"
+    assert message.endswith(f"Value '{arn}' at 'policyArns.1.member.arn' {shown}")
 
 
 @pytest.mark.parametrize(
@@ -159,7 +210,15 @@ KEYS = r"satisfy regular expression pattern: [\p{L}\p{Z}\p{N}_.:/=+\-@]+"
             {"Tags.member.1.Key": "a", "Tags.member.1.Value": "x" * 257},
             f"Value '{'x' * 257}' at 'tags.1.member.value' {FAILED} {SHORTER} 256",
         ),
+        (
+            {"Tags.member.1.Key": "x" * 129, "Tags.member.1.Value": ""},
+            f"Value '{'x' * 129}' at 'tags.1.member.key' {FAILED} {SHORTER} 128",
+        ),
         ({"TransitiveTagKeys.member.1": ""}, f"Value '' at 'transitiveTagKeys.1.member' {FAILED} {LONGER} 1"),
+        (
+            {"TransitiveTagKeys.member.1": "x" * 129},
+            f"Value '{'x' * 129}' at 'transitiveTagKeys.1.member' {FAILED} {SHORTER} 128",
+        ),
     ],
 )
 def test_a_tag_outside_its_limits_is_named(parameters: dict[str, str], message: str) -> None:
@@ -171,13 +230,6 @@ def test_a_tag_outside_its_limits_is_named(parameters: dict[str, str], message: 
 @pytest.mark.parametrize("name", ["Tags.member.1", "Tags.member.1.key", "TransitiveTagKeys.member.1.x", "Tags.1.Key"])
 def test_a_tag_that_is_misspelt_is_refused(name: str) -> None:
     assert refused({name: "a"}, "Tags", "TransitiveTagKeys")[0] == "MalformedInput"
-
-
-def test_at_most_fifty_tags_are_taken() -> None:
-    many = {f"Tags.member.{n}.{part}": f"k{n}" for n in range(1, 52) for part in ("Key", "Value")}
-    assert refused(many, "Tags")[1].endswith(f"at 'tags' {FAILED} {SHORTER} 50")
-    keys = {f"TransitiveTagKeys.member.{n}": f"k{n}" for n in range(1, 52)}
-    assert refused(keys, "TransitiveTagKeys")[1].endswith(f"at 'transitiveTagKeys' {FAILED} {SHORTER} 50")
 
 
 @pytest.mark.parametrize(
@@ -234,6 +286,7 @@ STS_MODEL = botocore.session.get_session().get_service_model("sts")
 OPERATIONS = {
     "AssumeRole": ASSUME_ROLE_PARAMETERS,
     "AssumeRoleWithWebIdentity": WEB_IDENTITY_PARAMETERS,
+    "DecodeAuthorizationMessage": DECODE_MESSAGE_PARAMETERS,
     "GetAccessKeyInfo": ACCESS_KEY_INFO_PARAMETERS,
     "GetFederationToken": FEDERATION_PARAMETERS,
     "GetSessionToken": SESSION_TOKEN_PARAMETERS,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from podrole.sts.denial import Denied, Step, denied
@@ -55,14 +55,16 @@ class Text:
     pattern: str | None = None
     required: bool = False
     sensitive: bool = False
-    _fits: re.Pattern[str] | None = field(init=False, repr=False)
+    _fits: Callable[[str], object] | None = field(init=False)
 
     def __post_init__(self) -> None:
-        """Compile the pattern."""
-        pattern = self.pattern
-        known = pattern is not None and pattern not in (_TAG_KEY, _TAG_VALUE)
-        compiled = re.compile(_IN_PYTHON.get(pattern or "", pattern or ""), re.ASCII) if known else None
-        object.__setattr__(self, "_fits", compiled)
+        """Choose how the pattern is matched."""
+        fits: Callable[[str], object] | None = None
+        if self.pattern in (_TAG_KEY, _TAG_VALUE):
+            fits = is_tag_text
+        elif self.pattern is not None:
+            fits = re.compile(_IN_PYTHON.get(self.pattern, self.pattern), re.ASCII).fullmatch
+        object.__setattr__(self, "_fits", fits)
 
     def faults(self, value: str | None) -> list[str]:
         """Return what is wrong with ``value``, None for a parameter that was not given."""
@@ -71,7 +73,7 @@ class Text:
                 return []
             return [f"Value null at '{_member_name(self.name)}' failed to satisfy constraint: Member must not be null"]
         found: list[str] = []
-        if self.pattern is not None and not (self._fits.fullmatch(value) if self._fits else is_tag_text(value)):
+        if self._fits is not None and not self._fits(value):
             found.append(f"Member must satisfy regular expression pattern: {self.pattern}")
         if len(value) < self.minimum:
             found.append(f"Member must have length greater than or equal to {self.minimum}")
@@ -153,9 +155,7 @@ def validate(parameters: Mapping[str, str], model: Iterable[Text | Integer], lis
     """
     faults: list[str] = []
     for member in model:
-        value = parameters.get(member.name)
-        if value is not None or (isinstance(member, Text) and member.required):
-            faults += member.faults(value)
+        faults += member.faults(parameters.get(member.name))
     for name in lists:
         faults += _LIST_FAULTS[name](parameters)
     if faults:
