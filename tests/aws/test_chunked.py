@@ -262,9 +262,11 @@ def test_a_chunk_that_is_not_framed_well_is_refused(form: str, old: bytes, new: 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_body_that_ends_anywhere_too_early_is_refused(form: str) -> None:
     http = in_chunks(form, [b"content"])
+    chunks = http.body.find(b"x-amz-") if form == SIGNED_TRAILER else len(http.body)
     for size in range(len(http.body)):
         cut = dataclasses.replace(http, body=http.body[:size])
-        assert refused(decoded, cut) in (CUT, NO_MATCH), size
+        # Of a signed trailer the signature may be what is missing.
+        assert refused(decoded, cut) in ([CUT] if size < chunks else [CUT, NO_MATCH]), size
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -126,6 +126,7 @@ def test_dot_segments_are_normalized_but_not_for_s3() -> None:
         ("/a//b", "/a/b"),
         ("/a/.b", "/a/.b"),
         ("/a/b..", "/a/b.."),
+        ("*", "%2A"),  # OPTIONS * has no path
         ("/a%2F..", "/a%252F.."),
         ("/a/%2E%2E/b", "/a/%252E%252E/b"),
     ],

@@ -48,6 +48,7 @@ def url(query: dict[str, str]) -> HTTPRequest:
 def refused(check: Callable[..., Any], *arguments: Any, **options: Any) -> SignatureRefused:
     with pytest.raises(SignatureRefused) as raised:
         check(*arguments, **options)
+    assert str(raised.value) == raised.value.message
     return raised.value
 
 
