@@ -17,6 +17,7 @@ def test_the_first_five_colons_divide() -> None:
     assert (arn.partition, arn.service, arn.region, arn.account) == ("aws", "logs", "eu-west-1", "111122223333")
     assert arn.resource == "log-group:name:*"
     assert arn.resource_type == "log-group"
+    assert parse_arn("arn:aws:iam::111122223333:role/a:b/c").resource_type == "role"
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,22 @@ def test_what_is_read_is_written_back_unchanged(text: str) -> None:
         ("arn:aws:sts::111122223333:assumed-role/reader", None),
         ("arn:aws:sts::111122223333:assumed-role/path/reader/session", None),
         ("arn:aws:iam::111122223333:group/admins", None),
+        ("arn:aws:iam::1111:root", None),
+        ("arn:aws:iam:eu-west-1:111122223333:root", None),
+        ("arn:aws:iam:eu-west-1:111122223333:user/bob", None),
+        ("arn:aws:iam::111122223333:saml-provider/", None),
+        ("arn:aws:s3::111122223333:root", None),
+        ("arn:aws:s3::111122223333:role/reader", None),
+        ("arn:aws:iam::111122223333:role/path/", None),
+        ("arn:aws:iam::111122223333:user/path/", None),
+        ("arn:aws:sts::111122223333:assumed-role//session", None),
+        ("arn:aws:sts::111122223333:assumed-role/reader/", None),
+        ("arn:aws:sts::111122223333:other/reader/session", None),
+        ("arn:aws:sts::111122223333:federated-user/", None),
+        ("arn:aws:iam::111122223333:assumed-role/reader/session", None),
+        ("arn:aws:iam::111122223333:federated-user/bob", None),
+        ("arn:aws:sts::1111:federated-user/bob", None),
+        ("arn:aws:sts:eu-west-1:111122223333:federated-user/bob", None),
     ],
 )
 def test_an_arn_knows_what_it_names(text: str, kind: str | None) -> None:

@@ -67,6 +67,30 @@ def test_a_condition_knows_which_side_is_malformed(
     assert not condition.cannot_read("1", facts)
 
 
+@pytest.mark.parametrize(
+    ("operator", "values", "malformed", "value", "unreadable"),
+    [
+        ("ArnLike", ["*"], True, "arn:aws:s3:::b", False),
+        ("ArnLike", ["*", "arn:aws:s3:::b"], True, "arn:aws:s3:::c", False),
+        ("ArnLike", ["arn:aws:s3:::b"], False, "b", True),
+        ("Bool", ["true"], False, "1", True),
+        ("Bool", ["1"], True, "true", False),
+        ("BinaryEquals", ["QQ=="], False, "*", True),
+        ("IpAddress", ["10.0.0.0/33"], True, "10.0.0.1", False),
+        ("IpAddress", ["10.0.0.0/8"], False, "localhost", True),
+        ("DateEquals", ["01T"], True, "2026", False),
+        ("DateEquals", ["2026"], False, "yesterday", True),
+    ],
+)
+def test_a_malformed_value_of_the_policy_does_not_make_the_requests_unreadable(
+    operator: str, values: list[str], malformed: bool, value: str, unreadable: bool
+) -> None:
+    condition = Condition(operator, "aws:TheKey", values, variables=True)
+    facts = Facts(Request(USER, "s3:ListAllMyBuckets", "*"))
+    assert condition.has_malformed_values is malformed
+    assert condition.cannot_read(value, facts) is unreadable
+
+
 @pytest.mark.parametrize("value", ["a", "b", "c"])
 def test_a_bare_value_is_a_list_of_one(policy: Any, value: str) -> None:
     for operator in ("StringEquals", "StringNotEquals", "ForAnyValue:StringEquals", "ForAllValues:StringEquals"):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podrole.iam.elements import ActionElement, ResourceElement
+from podrole.iam.elements import ActionElement, ARNPattern, ResourceElement
 from podrole.iam.errors import InvalidRequest
 from podrole.iam.evaluate import PolicySet, evaluate
 from podrole.iam.principal import principal_of
@@ -45,6 +45,34 @@ def facts(action: str = "s3:GetObject", resource: str = "*") -> Facts:
 def test_action(pattern: str, action: str, matches: bool) -> None:
     assert ActionElement([pattern]).matches(facts(action)) is matches
     assert ActionElement([pattern], negated=True).matches(facts(action)) is not matches
+
+
+@pytest.mark.parametrize(
+    ("patterns", "action", "matches"),
+    [
+        (["s3:Get*", "*:Put*"], "s3:GetObject", True),
+        (["s3:Get*", "*:Put*"], "s3:PutObject", True),
+        (["s3:Get*", "*:Put*"], "sqs:PutX", True),
+        (["s3:Get*", "*:Put*"], "s3:ListBucket", False),
+        (["s3:Get*", "s3:Put*"], "s3:PutObject", True),
+    ],
+)
+def test_one_of_several_actions_is_enough(patterns: list[str], action: str, matches: bool) -> None:
+    assert ActionElement(patterns).matches(facts(action)) is matches
+    assert ActionElement(patterns, negated=True).matches(facts(action)) is not matches
+
+
+@pytest.mark.parametrize(
+    ("patterns", "negated", "services"),
+    [
+        (["s3:Get*", "IAM:PassRole", "iam:Get*"], False, {"s3", "iam"}),
+        (["s3:Get*"], True, None),
+        (["s3:Get*", "*"], False, None),
+        (["*:Get*"], False, None),
+    ],
+)
+def test_the_services_of_an_action_element(patterns: list[str], negated: bool, services: set[str] | None) -> None:
+    assert ActionElement(patterns, negated=negated).services == services
 
 
 @given(st.text(alphabet="abAB*?", min_size=1, max_size=6), st.text(alphabet="abAB", min_size=1, max_size=6))
@@ -114,6 +142,22 @@ def test_resource(pattern: str, resource: str, matches: bool, variables: bool) -
     asked = facts(resource=resource)
     assert ResourceElement([pattern], variables=variables).matches(asked) is matches
     assert ResourceElement([pattern], variables=variables, negated=True).matches(asked) is not matches
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "never"),
+    [
+        ("arn:aws:s3:::b/${aws:a}", True, ""),
+        ("arn:aws:${aws:a}:::b", True, "a policy variable can stand only after the fifth colon of an ARN"),
+        ("arn:aws:${aws:a}:::b", False, ""),
+        ("arn:aws:s3", True, "an ARN has six parts"),
+        ("arn:aws:s3*", True, ""),
+    ],
+)
+def test_a_pattern_that_cannot_match_says_why(text: str, variables: bool, never: str) -> None:
+    assert ARNPattern(text, variables=variables).never == never
+    if never:  # not even itself
+        assert not ResourceElement([text], variables=variables).matches(facts(resource=text))
 
 
 def test_not_action_and_not_resource_leave_out_what_they_list(policy: Any) -> None:

@@ -49,6 +49,18 @@ def test_an_allow_must_cover_everything(resource: str, allowed: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("resource", "asked", "outcome"),
+    [
+        ("arn:aws:logs:*:*:log-group:*", "arn:aws:logs:r:1:log-group:*", Outcome.ALLOWED),
+        ("arn:aws:logs:*:*:log-group:*:*", "arn:aws:logs:r:1:log-group:*", Outcome.IMPLICITLY_DENIED),
+        ("arn:aws:logs:*:*:log-group:*:*", "arn:aws:logs:r:1:log-group:a:*", Outcome.ALLOWED),
+    ],
+)
+def test_an_allow_covers_colons_behind_the_fifth(resource: str, asked: str, outcome: Outcome) -> None:
+    assert decided(statement("Allow", resource), resource=asked) is outcome
+
+
+@pytest.mark.parametrize(
     ("resource", "denied"),
     [
         ("arn:aws:dynamodb:us-east-1:111122223333:table/carts", True),
@@ -76,6 +88,7 @@ def test_a_resource_of_which_nothing_is_known_is_hit_by_every_deny() -> None:
     carts = "arn:aws:dynamodb:us-east-1:111122223333:table/carts"
     assert decided(statement("Allow", "*"), statement("Deny", carts), resource="*") is Outcome.EXPLICITLY_DENIED
     assert decided(statement("Allow", TABLES), resource="*") is Outcome.IMPLICITLY_DENIED
+    assert decided(statement("Allow", "*"), resource="*") is Outcome.ALLOWED
 
 
 PATTERN = st.text("ab*?", max_size=6)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podrole.iam.patterns import ANY_RUN, Glob, GlobSet, glob
+from podrole.iam.patterns import ANY_ONE, ANY_RUN, Glob, GlobSet, Token, glob, has_wildcard, overlap, tokens
 
 
 def reference(pattern: str, text: str) -> bool:
@@ -19,6 +19,20 @@ def reference(pattern: str, text: str) -> bool:
             following = [False] + [row[i] and character in ("?", text[i]) for i in range(len(text))]
         row = following
     return row[-1]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("", ()),
+        ("ab", ("ab",)),
+        ("*", (ANY_RUN,)),
+        ("*ab?", (ANY_RUN, "ab", ANY_ONE)),
+        ("a**b", ("a", ANY_RUN, ANY_RUN, "b")),
+    ],
+)
+def test_a_pattern_is_read_as_texts_and_wildcards(pattern: str, found: tuple[Token, ...]) -> None:
+    assert tokens(pattern) == found
 
 
 FEW = st.text(alphabet="ab:/", max_size=12)
@@ -61,13 +75,91 @@ def test_a_hostile_pattern_is_answered_at_once(pattern: str) -> None:
     assert glob(pattern).matches("a" * 4_000) is False
 
 
-def test_a_search_for_question_marks_takes_the_first_place_that_fits() -> None:
-    assert glob("*a?c*d").matches("xabbabcd") is True
-    assert glob("*a?c*d").matches("xabbabdd") is False
+@pytest.mark.parametrize(
+    ("pattern", "exact", "prefix"),
+    [
+        ("", "", None),
+        ("ab", "ab", None),
+        ("ab*", None, "ab"),
+        ("*", None, ""),
+        ("*ab", None, None),
+        ("a?", None, None),
+        ("a?*", None, None),
+        ("a*b", None, None),
+        ("a*b*", None, None),
+    ],
+)
+def test_a_pattern_says_if_it_is_no_more_than_a_text_or_a_prefix(
+    pattern: str, exact: str | None, prefix: str | None
+) -> None:
+    assert (glob(pattern).exact, glob(pattern).prefix) == (exact, prefix)
 
 
-def test_beginning_and_end_of_a_pattern_do_not_share_characters() -> None:
-    assert glob("ab*ba").matches("aba") is False
-    assert glob("ab*ba").matches("abba") is True
-    assert glob("a?*?a").matches("aba") is False
-    assert glob("abc*abc").matches("ab") is False
+@pytest.mark.parametrize(
+    ("pattern", "text", "matches"),
+    [
+        pytest.param("*a?c*d", "xabbabcd", True, id="a search takes the first place that fits"),
+        pytest.param("*a?c*d", "xabbabdd", False, id="the end is where the text ends"),
+        pytest.param("ab*ba", "aba", False, id="beginning and end share no characters"),
+        pytest.param("ab*ba", "abba", True, id="but may touch"),
+        pytest.param("a?*?a", "aba", False, id="nor do question marks share any"),
+        pytest.param("abc*abc", "ab", False, id="the text is shorter than the beginning"),
+        pytest.param("*a*a*", "a", False, id="two segments share no character"),
+        pytest.param("*a*a*", "aa", True, id="two segments may touch"),
+        pytest.param("*a?*b?*", "abb", False, id="nor do segments with question marks share any"),
+        pytest.param("*a?*b?*", "axbb", True, id="and may touch as well"),
+        pytest.param("*a?b*a?b*", "axbaxb", True, id="also if they are alike"),
+        pytest.param("*a?b*a?b*", "axbxb", False, id="each is found whole"),
+        pytest.param("*a?b*", "bxb", False, id="a segment begins with its first character"),
+        pytest.param("c*a?b*", "cxb", False, id="which the beginning does not give"),
+        pytest.param("*a?b*", "ab", False, id="a question mark is one character"),
+        pytest.param("*a?b*", "axb", True, id="and only one"),
+        pytest.param("a?b", "axb", True, id="also without stars"),
+        pytest.param("a?b", "axc", False, id="and the rest must fit"),
+        pytest.param("a??b", "axb", False, id="two are two"),
+    ],
+)
+def test_the_segments_of_a_pattern_share_no_characters(pattern: str, text: str, matches: bool) -> None:
+    assert glob(pattern).matches(text) is matches
+    assert reference(pattern, text) is matches
+
+
+@pytest.mark.parametrize(("text", "found"), [("a*", True), ("a?", True), ("a", False), ("", False)])
+def test_a_wildcard_is_a_star_or_a_question_mark(text: str, found: bool) -> None:
+    assert has_wildcard(text) is found
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        ("", "", True),
+        ("", "*", True),
+        ("", "?", False),
+        ("", "a", False),
+        ("ab", "ab", True),
+        ("ab", "bb", False),
+        ("ab", "aa", False),
+        ("aba", "aab", False),
+        ("ab", "a", False),
+        ("?", "a", True),
+        ("??", "a", False),
+        ("???", "abc", True),
+        ("*?a", "a", False),
+        ("*?a", "?", False),
+        ("?b", "a?", True),
+        ("?b", "a*", True),
+        ("a*", "*b", True),
+        ("a*", "b*", False),
+        ("*a", "*b", False),
+        ("a*b", "ab", True),
+        ("a**b", "a", False),
+        ("a*c", "ab*c", True),
+        ("a?c", "a*bc", True),
+        ("a?c", "a*bbc", False),
+    ],
+)
+def test_two_patterns_overlap_if_some_text_fits_both(one: str, other: str, shared: bool) -> None:
+    assert overlap(tokens(one), tokens(other)) is shared
+    assert overlap(tokens(other), tokens(one)) is shared
+    if "*" not in other and "?" not in other:
+        assert reference(one, other) is shared

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from podrole.iam.evaluate import PolicySet, evaluate
 from podrole.iam.principal import principal_of
 from podrole.iam.request import Facts, Request
-from podrole.iam.variables import expand, parts
+from podrole.iam.variables import Variable, expand, parts, without_value
 
 USER = principal_of("arn:aws:iam::111122223333:user/bob")
 BUCKET = "arn:aws:s3:::b/"
@@ -51,7 +51,6 @@ def allowed(
         pytest.param("*${aws:a}", "x", {}, False, id="not even beside a wildcard"),
         pytest.param("${aws:a}", "x", {"aws:a": ["x", "y"]}, False, id="a key with several values has none"),
         pytest.param("${aws:a, 'x'}", "x", {"aws:a": ["y", "z"]}, False, id="and its default does not help"),
-        pytest.param("${aws:TagKeys}", "x", {"aws:TagKeys": ["x"]}, False, id="a key that is a set has none either"),
         pytest.param("${}", "", {"": ""}, False, id="a variable without name"),
         pytest.param("${aws:${aws:a}}", "x}", {"aws:a": "b", "aws:b": "x"}, False, id="a variable in a variable"),
         pytest.param("${aws:a", "${aws:a", {"aws:a": "x"}, True, id="one that is not closed is text"),
@@ -64,6 +63,54 @@ def allowed(
 )
 def test_variables_in_a_resource(policy: Any, pattern: str, key: str, context: dict[str, Any], matches: bool) -> None:
     assert allowed(policy, BUCKET + key, context, Resource=BUCKET + pattern) is matches
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "default"),
+    [
+        ("${aws:a}", "aws:a", None),
+        ("${ AWS:A , 'X' }", "aws:a", "X"),
+        ("${a,'x'}", "a", "x"),
+        ("${a, ''}", "a", ""),
+        ("${a, 'x,y'}", "a", "x,y"),
+        ("${a,}", "", None),
+        ("${a, x}", "", None),
+        ("${a, '}", "", None),
+        ("${a, 'x}", "", None),
+        ("${a, x'}", "", None),
+        ("${a, 'x'y'}", "", None),
+        ("${a, 'x' y}", "", None),
+        ("${}", "", None),
+        ("${, 'x'}", "", None),
+        ("${a b, 'x'}", "", None),
+        ("${a\tb}", "", None),
+        ("${a$b}", "", None),
+        ("${a{b, 'x'}", "", None),
+        ("${a}b, 'x'}", "", None),
+        ("${a'b}", "", None),
+    ],
+)
+def test_a_variable_has_a_key_and_perhaps_a_default(text: str, key: str, default: str | None) -> None:
+    variable = Variable(text)
+    assert (variable.key, variable.default) == (key, default)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "aws:CalledVia",
+        "aws:PrincipalOrgPaths",
+        "aws:PrincipalServiceNamesList",
+        "aws:ResourceOrgPaths",
+        "aws:SourceOrgPaths",
+        "aws:TagKeys",
+        "aws:VpceSourceOrgPaths",
+        "sts:TransitiveTagKeys",
+    ],
+)
+def test_a_key_that_is_a_set_has_no_value_even_with_one_member(policy: Any, key: str) -> None:
+    pattern = BUCKET + "${" + key + "}"
+    assert not allowed(policy, BUCKET + "x", {key: ["x"]}, Resource=pattern)
 
 
 @pytest.mark.parametrize("version", ["2008-10-17", None])
@@ -115,7 +162,11 @@ def test_they_are_in_force_in_arn_operators(policy: Any) -> None:
         "aws:SourceArn": "arn:aws:sns:r:111122223333:t",
         "aws:a": "111122223333",
         "aws:whole": "arn:aws:sns:r:111122223333:t",
+        "aws:other": "arn:aws:sns:r:111122223333:t2",
     }
+    for value in ("arn:aws:sns:*:${aws:a}:t2", "${aws:other}", "${aws:none}", "arn:aws:sns:*:${aws:none}:*"):
+        assert not allowed(policy, BUCKET, context, Condition={"ArnLike": {"aws:SourceArn": value}})
+        assert allowed(policy, BUCKET, context, Condition={"ArnNotLike": {"aws:SourceArn": value}})
     for value in ("arn:aws:sns:*:${aws:a}:*", "${aws:whole}"):
         assert allowed(policy, BUCKET, context, Condition={"ArnLike": {"aws:SourceArn": value}})
         assert not allowed(policy, BUCKET, context, Condition={"ArnNotLike": {"aws:SourceArn": value}})
@@ -142,13 +193,43 @@ def test_without_value_a_positive_operator_fails_and_a_negated_one_holds(policy:
     context = {"k": "arn:aws:s3:::b"}
     for operator, holds in ((f"{family}Equals", False), (f"{family}Like", False), (f"{family}NotLike", True)):
         assert allowed(policy, BUCKET, context, Condition={operator: {"k": "arn:aws:s3:::${aws:none}"}}) is holds
-    both = {f"{family}Equals": {"k": ["${aws:none}", "arn:aws:s3:::b"]}}
-    assert allowed(policy, BUCKET, context, Condition=both)
+    for other in ("arn:aws:s3:::b", "arn:aws:s3:::${k2}"):
+        both = {f"{family}Equals": {"k": ["arn:aws:s3:::${aws:none}", other]}}
+        assert allowed(policy, BUCKET, context | {"k2": "b"}, Condition=both)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", []),
+        ("ab", ["ab"]),
+        ("${a}", ["${a}"]),
+        ("x${a}y${b}z", ["x", "${a}", "y", "${b}", "z"]),
+        ("${a}${b}", ["${a}", "${b}"]),
+        ("${a, '}'}}", ["${a, '}'}", "}"]),
+        ("${a, '}'x'}", ["${a, '}'x'}"]),
+        ("${a, '}", ["${a, '}"]),
+        ("${a}${b", ["${a}", "${b"]),
+        ("x${b${c}", ["x", "${b${c}"]),
+        ("${*}${?}${$}", ["*", "?", "$"]),
+        ("$a{b}", ["$a{b}"]),
+    ],
+)
+def test_a_text_is_cut_at_its_variables(text: str, found: list[str]) -> None:
+    cut = parts(text, wildcards=False, variables=True)
+    assert [part.text if isinstance(part, Variable) else part for part in cut] == found
+
+
+def test_the_variables_without_value_are_told_as_written() -> None:
+    facts = Facts(Request(USER, "s3:GetObject", "*", context={"a": "1"}))
+    pattern = parts("${a}-${B}-*-${c, 'x'}-${d}", wildcards=True, variables=True)
+    assert without_value(pattern, facts) == ("${B}", "${d}")
 
 
 def test_ignoring_case_reaches_into_the_value(policy: Any) -> None:
     condition = {"StringEqualsIgnoreCase": {"aws:a": "X-${aws:b}"}}
     assert allowed(policy, BUCKET, {"aws:a": "x-team", "aws:b": "TEAM"}, Condition=condition)
+    assert not allowed(policy, BUCKET, {"aws:a": "x-team", "aws:b": "TEAMS"}, Condition=condition)
 
 
 @given(st.text(alphabet="${}*?',a: ", max_size=20))

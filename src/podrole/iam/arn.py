@@ -34,7 +34,7 @@ class ARN:
     @property
     def resource_type(self) -> str:
         """What stands before the first slash or colon of the resource; all of it where there is neither."""
-        return re.split(r"[:/]", self.resource, maxsplit=1)[0]
+        return self.resource.partition("/")[0].partition(":")[0]
 
     @property
     def name(self) -> str:
@@ -44,27 +44,27 @@ class ARN:
     @property
     def is_account_root(self) -> bool:
         """Whether this names an account as a whole, as ``arn:aws:iam::111122223333:root`` does."""
-        return self.service == "iam" and self.resource == "root" and is_account_id(self.account)
+        return self._is_iam() and self.resource == "root"
 
     @property
     def is_role(self) -> bool:
         """Whether this is an IAM role's ARN, with or without a path."""
-        return self._is_iam("role/") and bool(self.name)
+        return self._is_iam() and self.resource.startswith("role/") and bool(self.name)
 
     @property
     def is_user(self) -> bool:
         """Whether this is an IAM user's ARN, with or without a path."""
-        return self._is_iam("user/") and bool(self.name)
+        return self._is_iam() and self.resource.startswith("user/") and bool(self.name)
 
     @property
     def is_oidc_provider(self) -> bool:
         """Whether this is an IAM OIDC provider's ARN."""
-        return self._is_iam("oidc-provider/")
+        return self._is_iam() and _has_name(self.resource, "oidc-provider/")
 
     @property
     def is_saml_provider(self) -> bool:
         """Whether this is an IAM SAML provider's ARN."""
-        return self._is_iam("saml-provider/")
+        return self._is_iam() and _has_name(self.resource, "saml-provider/")
 
     @property
     def is_assumed_role(self) -> bool:
@@ -100,17 +100,15 @@ class ARN:
             )
         return self.resource.removeprefix("oidc-provider/")
 
-    def _is_iam(self, prefix: str) -> bool:
-        return (
-            self.service == "iam"
-            and not self.region
-            and is_account_id(self.account)
-            and self.resource.startswith(prefix)
-            and self.resource != prefix
-        )
+    def _is_iam(self) -> bool:
+        return self.service == "iam" and not self.region and is_account_id(self.account)
 
     def _is_sts(self) -> bool:
         return self.service == "sts" and not self.region and is_account_id(self.account)
+
+
+def _has_name(resource: str, prefix: str) -> bool:
+    return resource.startswith(prefix) and resource != prefix
 
 
 def parse_arn(text: str) -> ARN:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from podrole.iam.patterns import ANY_RUN, Glob, GlobSet, Token, glob, overlap, tokens
+from podrole.iam.patterns import Glob, GlobSet, Token, glob, overlap, tokens
 from podrole.iam.request import Facts
 from podrole.iam.unknown import UNKNOWN, Truth
 from podrole.iam.variables import Part, PartlyUnknown, expand, fixed, parts
@@ -64,7 +64,7 @@ class ResourceElement:
         self.negated = negated
         self._variables = variables
         self._everything = EVERYTHING in resources
-        patterns = [ARNPattern(text, variables=variables) for text in resources if text != EVERYTHING]
+        patterns = [ARNPattern(text, variables=variables) for text in resources]
         self._whole = GlobSet(pattern.whole for pattern in patterns if pattern.whole is not None)
         self._patterns = tuple(pattern for pattern in patterns if pattern.whole is None)
 
@@ -75,14 +75,13 @@ class ResourceElement:
         if self._whole.matches(facts.resource):
             return not self.negated
         undecided = False
-        if self._patterns:
-            found = facts.resource_parts
-            for pattern in self._patterns:
-                answer = pattern.matches(found, facts)
-                if answer is True:
-                    return not self.negated
-                if answer is UNKNOWN or (self.negated and pattern.is_null(facts)):
-                    undecided = True
+        found = facts.resource_parts
+        for pattern in self._patterns:
+            answer = pattern.matches(found, facts)
+            if answer is True:
+                return not self.negated
+            if answer is UNKNOWN or (self.negated and pattern.is_null(facts)):
+                undecided = True
         return UNKNOWN if undecided else self.negated
 
     def covers(self, facts: Facts) -> bool:
@@ -108,8 +107,9 @@ class ResourceElement:
     def _touches(self, facts: Facts) -> bool:
         if self._everything:
             return True
-        found = [tokens(part.replace("?", "*")) for part in facts.resource_parts] or [(ANY_RUN,)] * 6
-        patterns = [ARNPattern(text, variables=self._variables) for text in self.resources if text != EVERYTHING]
+        asked = facts.resource_parts or ["*", "*", "*", "*", "*", "*"]
+        found = [tokens(part.replace("?", "*")) for part in asked]
+        patterns = [ARNPattern(text, variables=self._variables) for text in self.resources]
         return any(pattern.touches(found, facts) or (self.negated and pattern.is_null(facts)) for pattern in patterns)
 
 

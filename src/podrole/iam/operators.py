@@ -41,7 +41,7 @@ class Texts:
 
     malformed = False
 
-    def __init__(self, values: Sequence[str], *, variables: bool, like: bool = False, fold: bool = False) -> None:
+    def __init__(self, values: Sequence[str], *, variables: bool, like: bool, fold: bool) -> None:
         patterns = [parts(value.lower() if fold else value, wildcards=like, variables=variables) for value in values]
         self._fold = fold
         self._fixed = GlobSet(Glob(tokens) for pattern in patterns if (tokens := fixed(pattern)) is not None)
@@ -140,9 +140,8 @@ class Exactly:
     """Bool and BinaryEquals: equal after reading both sides."""
 
     def __init__(self, values: Sequence[str], read: Callable[[str], bool | bytes | None]) -> None:
-        found = [read(value) for value in values]
-        self._values = frozenset(value for value in found if value is not None)
-        self.malformed = None in found
+        self._values = frozenset(read(value) for value in values)
+        self.malformed = None in self._values
         self._read = read
 
     def fits(self, value: str, facts: Facts) -> bool | None:  # noqa: ARG002  # the protocol's

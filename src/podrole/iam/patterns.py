@@ -115,7 +115,7 @@ class GlobSet:
 
     def matches(self, text: str) -> bool:
         """Say whether ``text`` fits one of the patterns."""
-        if text in self._exact or (self._prefixes and text.startswith(self._prefixes)):
+        if text in self._exact or text.startswith(self._prefixes):
             return True
         for one in self._others:  # noqa: SIM110  # any() over a generator costs as much again
             if one.matches(text):
@@ -147,7 +147,7 @@ def overlap(one: Sequence[Token], other: Sequence[Token]) -> bool:
         if token is ANY_RUN:  # whatever the first pattern asks for next, this can be
             found = (2 * end - 1) & ~((found & -found) - 1)
             continue
-        steps = end - 1 & ~stars if token is ANY_ONE else accepts.get(str(token), 0) | anything
+        steps = end - 1 if token is ANY_ONE else accepts.get(str(token), 0) | anything
         found = (found & steps) << 1 | (found & stars)
         found |= (found & stars) << 1
         if not found:
@@ -182,8 +182,6 @@ def _find(segment: _Segment, text: str, start: int, end: int) -> int:
     """Return the first place in ``text[start:end]`` where the segment stands, or -1."""
     if len(segment) == 1:
         return text.find(segment[0], start, end)
-    if _length(segment) > end - start:
-        return -1
     # Shift-And (Baeza-Yates and Gonnet 1992): bit i of the state says that the segment's first i+1 characters end here.
     accepts: dict[str, int] = {}
     anything = 0

@@ -110,7 +110,7 @@ def _read_aws(name: str, path: Path) -> tuple[str, str, list[PrincipalFault]]:
     except InvalidARN:
         arn = None
     if arn is not None and arn.partition in PARTITIONS and not has_wildcard(name):
-        if arn.is_account_root and not arn.region:
+        if arn.is_account_root:
             return "account", arn.account, []
         if arn.is_role or arn.is_user or arn.is_assumed_role or arn.is_federated_user:
             return "AWS", name, []

@@ -22,12 +22,14 @@ _NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})
 _DATE = re.compile(
     r"(?P<year>[0-9]{4})(?:-(?P<month>[0-9]{2})(?:-(?P<day>[0-9]{2})"
     r"(?:[Tt](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,9}))?)?"
-    r"(?P<zone>[Zz]|[+-][0-9]{2}:[0-9]{2}))?)?)?"
+    r"(?:[Zz]|(?P<sign>[+-])(?P<zone_hours>[0-9]{2}):(?P<zone_minutes>[0-9]{2})))?)?)?"
 )
 _EPOCH = re.compile(r"[+-]?[0-9]{1,19}(?:\.[0-9]{1,9})?")
 
+_PREFIX = re.compile(r"[0-9]{1,3}")
+
 Network = tuple[int, int, int]
-"""IP version, network, mask."""
+"""IP version, network, mask. The mask is negative: it has ones in front of the address, too."""
 
 _BITS = {4: 32, 6: 128}
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,9 +59,7 @@ def parse_time(text: str) -> Decimal | None:
     found = _DATE.fullmatch(text)
     if found is None:
         return Decimal(text) if _EPOCH.fullmatch(text) else None
-    zone = found["zone"] or "Z"
     try:
-        offset = UTC if zone in "Zz" else timezone(_offset(zone))
         moment = datetime(
             int(found["year"]),
             int(found["month"] or 1),
@@ -67,20 +67,19 @@ def parse_time(text: str) -> Decimal | None:
             int(found["hour"] or 0),
             int(found["minute"] or 0),
             int(found["second"] or 0),
-            tzinfo=offset,
+            tzinfo=_zone(found),
         )
     except ValueError:
         return None
-    whole = (moment - _EPOCH_START) // timedelta(seconds=1)
-    return Decimal(f"{whole}") + Decimal(f"0.{found['fraction'] or 0}")
+    return Decimal(int((moment - _EPOCH_START).total_seconds())) + Decimal(f"0.{found['fraction'] or 0}")
 
 
-def _offset(zone: str) -> timedelta:
-    hours, minutes = int(zone[1:3]), int(zone[4:6])
+def _zone(found: re.Match[str]) -> timezone:
+    minutes = int(found["zone_minutes"] or 0)
     if minutes > 59:
-        raise ValueError(zone)
-    offset = timedelta(hours=hours, minutes=minutes)
-    return -offset if zone[0] == "-" else offset
+        raise ValueError(found.string)
+    offset = timedelta(hours=int(found["zone_hours"] or 0), minutes=minutes)
+    return timezone(-offset if found["sign"] == "-" else offset)
 
 
 @functools.lru_cache(maxsize=256)
@@ -103,7 +102,7 @@ def parse_network(text: str) -> Network | None:
         return None
     version, number = address
     bits = _BITS[version]
-    if slash and not (prefix.isascii() and prefix.isdigit() and len(prefix) <= 3 and int(prefix) <= bits):
+    if slash and not (_PREFIX.fullmatch(prefix) and int(prefix) <= bits):
         return None
-    mask = ((1 << bits) - 1) ^ ((1 << (bits - int(prefix))) - 1) if slash else (1 << bits) - 1
+    mask = -1 << (bits - int(prefix) if slash else 0)
     return version, number & mask, mask

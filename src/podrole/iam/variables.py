@@ -9,6 +9,7 @@ Source: AWS, "IAM policy elements: Variables and tags".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from podrole.iam.patterns import ANY_RUN, Token, tokens
@@ -30,6 +31,11 @@ _MULTIVALUED = frozenset(
     }
 )
 
+# A brace inside the quotes of a default does not end the variable.
+_VARIABLE = re.compile(r"\$\{([^'}]*(?:'[^']*'[^}]*)?)\}")
+_KEY = re.compile(r"[^\s${}']+")
+_DEFAULT = re.compile(r"'([^']*)'")
+
 
 class Variable:
     """One ``${…}``. ``key`` is in lower case; it is empty where the variable is not well-formed."""
@@ -39,11 +45,10 @@ class Variable:
     def __init__(self, text: str) -> None:
         self.text = text
         key, comma, rest = text[2:-1].partition(",")
-        key, rest = key.strip(), rest.strip()
-        quoted = len(rest) >= 2 and rest[0] == rest[-1] == "'" and "'" not in rest[1:-1]
-        formed = bool(key) and not set(key) & set("${}'") and not any(map(str.isspace, key)) and (quoted or not comma)
+        key, default = key.strip(), _DEFAULT.fullmatch(rest.strip())
+        formed = _KEY.fullmatch(key) is not None and (default is not None or not comma)
         self.key = key.lower() if formed else ""
-        self.default = rest[1:-1] if formed and quoted else None
+        self.default = default[1] if formed and default is not None else None
 
     def value(self, facts: Facts) -> str | UnknownValue | None:
         """Return what the variable stands for in this request; ``None`` if it has no value."""
@@ -62,13 +67,12 @@ def parts(text: str, *, wildcards: bool, variables: bool) -> tuple[Part, ...]:
     found: list[Part] = []
     start = 0
     while variables and (opened := text.find("${", start)) >= 0:
-        closed = _closing(text, opened)
-        if closed < 0:
+        variable = _VARIABLE.match(text, opened)
+        if variable is None:
             break  # never closed: ordinary text to its end
         found.extend(_literal(text[start:opened], wildcards))
-        body = text[opened + 2 : closed]
-        found.append(body if body in ("*", "?", "$") else Variable(text[opened : closed + 1]))
-        start = closed + 1
+        found.append(variable[1] if variable[1] in ("*", "?", "$") else Variable(variable[0]))
+        start = variable.end()
     found.extend(_literal(text[start:], wildcards))
     return tuple(found)
 
@@ -118,12 +122,3 @@ def _literal(text: str, wildcards: bool) -> tuple[Token, ...]:
     if wildcards:
         return tokens(text)
     return (text,) if text else ()
-
-
-def _closing(text: str, opened: int) -> int:
-    """Return where the variable opened there ends; a brace inside its quoted default does not end it."""
-    closed = text.find("}", opened)
-    quote = text.find("'", opened)
-    if 0 <= quote < closed:
-        closed = text.find("}", text.find("'", quote + 1)) if text.find("'", quote + 1) >= 0 else -1
-    return closed
