@@ -9,6 +9,7 @@ the launch template ID or the launch template name in the request, but not both"
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from podrole.aws.errors import AWSError
@@ -28,11 +29,12 @@ class _Naming(NamedTuple):
     form: re.Pattern[str]
 
 
+_LAUNCH_TEMPLATE = _Naming("LaunchTemplateId", "LaunchTemplateName", "ec2:launch-template", re.compile(r"lt-[0-9a-f]+"))
 _NAMINGS = (
     _Naming("AllocationId", "PublicIp", "ec2:elastic-ip", re.compile(r"eipalloc-[0-9a-f]+")),
     _Naming("GroupId", "GroupName", "ec2:security-group", re.compile(r"sg-[0-9a-f]+")),
     _Naming("KeyName", "KeyPairId", "ec2:key-pair", re.compile(r".+", re.DOTALL)),
-    _Naming("LaunchTemplateId", "LaunchTemplateName", "ec2:launch-template", re.compile(r"lt-[0-9a-f]+")),
+    _LAUNCH_TEMPLATE,
 )
 _PLACEMENT_GROUPS = frozenset({"ModifyInstancePlacement"})
 """The operations whose GroupId and GroupName name a placement group."""
@@ -46,10 +48,21 @@ def _resolve(resolving: Resolving) -> None:
     for naming in _NAMINGS:
         if naming.kept in members and naming.other in members:
             _resolve_one(resolving, resolving.given, naming)
-        template = resolving.given.get("LaunchTemplate")
-        if naming.kept == "LaunchTemplateId" and isinstance(template, dict):
-            _resolve_one(resolving, template, naming)
+    for template in _launch_templates(resolving.given):
+        _resolve_one(resolving, template, _LAUNCH_TEMPLATE)
     _resolve_group_names(resolving)
+
+
+def _launch_templates(given: Any) -> Iterator[dict[str, Any]]:
+    """Yield the launch templates that are named anywhere in an input."""
+    if isinstance(given, dict):
+        for name, value in given.items():
+            if name in ("LaunchTemplate", "LaunchTemplateSpecification") and isinstance(value, dict):
+                yield value
+            yield from _launch_templates(value)
+    elif isinstance(given, list):
+        for value in given:
+            yield from _launch_templates(value)
 
 
 def _resolve_one(resolving: Resolving, part: dict[str, Any], naming: _Naming) -> None:

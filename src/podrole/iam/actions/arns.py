@@ -15,6 +15,7 @@ from typing import Any
 from podrole.iam.actions.call import Call, Permission, Resolver, distinct, find
 from podrole.iam.actions.reference import Action, ResourceType
 from podrole.iam.actions.tables import parameters_of
+from podrole.iam.arn import is_account_id
 
 # What the call makes has no name yet: AWS asks about "…:instance/*".
 _MAKING = re.compile(r"(Create|Run|Allocate|Register|Import|Copy|Request|Restore|Purchase|Issue|Upload|Clone)[A-Z]")
@@ -28,6 +29,8 @@ _NOT_A_RESOURCE = re.compile(
     r"(max|limit|page|next|marker|token|filter|sort|order|dryrun|client|include|statusfilter|start|end|time|type|owner"
     r"|scope|pathprefix|all|verbose|status|state|region|only|attributes|tags|description|query|count)",
 )
+# Members that name the account of a registry or catalog.
+_ACCOUNT_MEMBERS = {"ecr": "registryId", "glue": "CatalogId"}
 # Types whose ARN says more than a name does: the resolver knows.
 _OF_STATE = frozenset(
     {
@@ -107,7 +110,7 @@ def _of_type(
     *,
     needed: bool,
 ) -> Iterator[Permission]:
-    place = {"Partition": call.partition, "Region": call.region, "Account": call.account}
+    place = {"Partition": call.partition, "Region": call.region, "Account": _account(call)}
     if not kind.variables:
         if needed:
             yield Permission("", kind.fill(place))
@@ -136,6 +139,12 @@ def _of_type(
             # A random part at the end of an ARN of something that is about to be made is not known to anybody.
             partial = bool(missing) and not (missing == [last] and _makes(call, kind))
             yield Permission("", arn, partial=partial)
+
+
+def _account(call: Call) -> str:
+    """Return the account whose resources a call is on: some services let a call name it."""
+    given = call.parameters.get(_ACCOUNT_MEMBERS.get(call.client, ""))
+    return given if isinstance(given, str) and is_account_id(given) else call.account
 
 
 def _main_variable(kind: ResourceType) -> str:

@@ -11,8 +11,7 @@ from typing import Any
 from podrole.iam.actions import tags
 from podrole.iam.actions.call import Call, Permission, Resolver
 
-# Where the type is not what stands before the id's last hyphen.
-_BY_PREFIX = {
+TYPES_BY_PREFIX = {
     "acl": "network-acl",
     "ami": "image",
     "cgw": "customer-gateway",
@@ -48,6 +47,7 @@ _BY_PREFIX = {
     "vpce-svc": "vpc-endpoint-service",
     "vpn": "vpn-connection",
 }
+"""The types of resources by the prefixes of ids, where the two are not the same."""
 # Types whose ARN has no account: they may be anybody's.
 _WITHOUT_ACCOUNT = frozenset({"image", "snapshot"})
 
@@ -70,7 +70,7 @@ def resource_arn(call: Call, kind: str, name: str) -> str:
 
 
 def _by_id(call: Call, action: str, name: str) -> Permission:
-    kind = _BY_PREFIX.get(name.rpartition("-")[0])
+    kind = TYPES_BY_PREFIX.get(name.rpartition("-")[0])
     if kind is None:
         return Permission(action, call.arn("ec2", f"*/{name}"), partial=True)
     return Permission(action, resource_arn(call, kind, name))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from podrole.iam.actions import apigateway, data_services, ec2, identity, messaging, s3, ssm, tags
 from podrole.iam.actions.arns import resources
 from podrole.iam.actions.call import Call, Keys, Permission, Resolver, distinct, find
+from podrole.iam.actions.further import further
 from podrole.iam.actions.reference import Action, service
 from podrole.iam.actions.tables import actions_of, passed_roles, tag_action
 
@@ -29,6 +30,9 @@ def permissions(call: Call, resolver: Resolver) -> tuple[Permission, ...]:
     needed = list((special(call, resolver) or ()) if special is not None else ())
     if not needed and call.operation != "DeleteObjects":  # also a batch of nothing is a call that someone must allow
         needed.extend(generic(call, resolver))
+    for name, action in _plan(call.client, call.prefix, call.operation):
+        if action is not None and action.on:
+            needed.extend(further(call, name, action, needed, resolver))
     needed.extend(_passed(call, resolver))
     if call.client != "s3":
         needed.extend(_tagging(call, needed))
