@@ -6,6 +6,7 @@ event loop and is served once more after each change, until there is something t
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Any
 
@@ -39,6 +40,7 @@ def _want(seconds: float) -> None:
 def _replace_in_sqs(sqs: Any) -> None:
     receive = sqs.SQSBackend.receive_message
 
+    @functools.wraps(receive)
     def receive_now(
         self: Any, queue_name: str, count: int, wait_seconds_timeout: int, *values: Any, **options: Any
     ) -> Any:

@@ -97,6 +97,7 @@ def _replace_in_sns(sns: Any) -> None:
     sns.requests = _Requests("SNS")
     publish = sns.Subscription.publish
 
+    @functools.wraps(publish)
     def publish_or_log(self: Any, *values: Any, **options: Any) -> None:
         deliver = functools.partial(publish, self, *values, **options)
         receiver = f"a subscriber of {self.topic.arn} ({self.protocol})"
@@ -113,6 +114,7 @@ def _replace_in_events(events: Any) -> None:
     events.requests = _Requests("EventBridge")
     send = events.Rule.send_to_targets
 
+    @functools.wraps(send)
     def send_to_each(self: Any, *values: Any, **options: Any) -> None:
         targets = self.targets
         try:
@@ -129,6 +131,7 @@ def _replace_in_events(events: Any) -> None:
 def _replace_in_logs(logs: Any) -> None:
     send = logs.LogStream._send_log_events
 
+    @functools.wraps(send)
     def send_or_log(self: Any, service: str, destination_arn: str, **options: Any) -> None:
         deliver = functools.partial(send, self, service, destination_arn, **options)
         Outgoing.current.attempt("CloudWatch Logs", destination_arn, deliver)
