@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from podrole.cluster.authorization.authorizer import Authorizer
-from podrole.cluster.authorization.roles import ROLE_BINDINGS, ROLES, Roles
+from podrole.cluster.authorization.roles import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES, Roles
 from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.store import Create
@@ -33,6 +33,7 @@ def tokens() -> ServiceAccountTokens:
     store = MemoryStore()
     metadata = {"name": "reader", "namespace": "demo"}
     reference = {"apiGroup": GROUP, "kind": "Role", "name": "reader"}
+    urls = {"nonResourceURLs": ["/", "/metrics"], "verbs": ["get"]}
     store.seed(
         [
             Create(BY_NAME["serviceaccounts"], {"metadata": dict(ACCOUNT["metadata"])}),
@@ -40,6 +41,16 @@ def tokens() -> ServiceAccountTokens:
             Create(
                 ROLE_BINDINGS,
                 {"kind": "RoleBinding", "metadata": dict(metadata), "roleRef": reference, "subjects": SUBJECTS},
+            ),
+            Create(CLUSTER_ROLES, {"metadata": {"name": "urls"}, "rules": [urls]}),
+            Create(
+                CLUSTER_ROLE_BINDINGS,
+                {
+                    "kind": "ClusterRoleBinding",
+                    "metadata": {"name": "urls"},
+                    "roleRef": {"apiGroup": GROUP, "kind": "ClusterRole", "name": "urls"},
+                    "subjects": SUBJECTS,
+                },
             ),
         ]
     )
@@ -85,10 +96,23 @@ PODS = {"verb": "get", "resource": "pods", "namespace": "demo"}
         ({"user": "jane", "resourceAttributes": {**PODS, "namespace": "other"}}, False),
         ({"user": "jane", "resourceAttributes": {**PODS, "namespace": ""}}, False),
         ({"user": "jane", "nonResourceAttributes": {"verb": "get", "path": "/pods"}}, False),
+        ({"user": "jane", "nonResourceAttributes": {"verb": "get", "path": "/metrics"}}, True),
+        ({"user": "jane", "nonResourceAttributes": {"verb": "post", "path": "/metrics"}}, False),
+        ({"user": "jane", "nonResourceAttributes": {"verb": "get", "path": ""}}, True),  # the path /
+        ({"user": "jane", "nonResourceAttributes": {"verb": "get"}}, True),
     ],
 )
 def test_a_subject_access_review_answers_for_its_subject(reviews: Reviews, spec: dict[str, Any], allowed: bool) -> None:
     assert ask(reviews, "subjectaccessreviews", spec, user="somebody")["allowed"] is allowed
+
+
+def test_a_decision_has_a_reason_if_there_is_one(reviews: Reviews) -> None:
+    spec = {"user": "jane", "resourceAttributes": PODS}
+    assert ask(reviews, "subjectaccessreviews", spec) == {
+        "allowed": True,
+        "reason": 'RBAC: allowed by RoleBinding "reader/demo" of Role "reader" to User "jane"',
+    }
+    assert ask(reviews, "subjectaccessreviews", {**spec, "user": "joe"}) == {"allowed": False}
 
 
 def test_a_self_subject_access_review_answers_for_who_asks(reviews: Reviews) -> None:
@@ -118,14 +142,21 @@ def test_a_review_asks_about_one_thing(reviews: Reviews, attributes: dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("attributes", "accepted"), [(PODS, True), ({**PODS, "namespace": "other"}, False), ({"verb": "get"}, False)]
+    ("attributes", "refused_value"), [(PODS, None), ({**PODS, "namespace": "other"}, "other"), ({"verb": "get"}, "")]
 )
-def test_a_local_review_is_about_its_namespace(reviews: Reviews, attributes: dict[str, Any], accepted: bool) -> None:
+def test_a_local_review_is_about_its_namespace(
+    reviews: Reviews, attributes: dict[str, Any], refused_value: str | None
+) -> None:
     spec = {"user": "jane", "resourceAttributes": attributes}
-    if accepted:
+    if refused_value is None:
         assert ask(reviews, "localsubjectaccessreviews", spec, namespace="demo")["allowed"]
-    else:
-        assert refusal(reviews, "localsubjectaccessreviews", spec, namespace="demo").http_status == 422
+        return
+    error = refusal(reviews, "localsubjectaccessreviews", spec, namespace="demo")
+    assert error.http_status == 422
+    assert error.message == (
+        'LocalSubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes.namespace: Invalid '
+        f'value: "{refused_value}": must match metadata.namespace'
+    )
 
 
 def test_a_local_review_without_resource_attributes_is_refused(reviews: Reviews) -> None:

@@ -15,6 +15,8 @@ from podrole.cluster.kinds.registry import BY_NAME
 from podrole.cluster.store.memory import MemoryStore
 from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey
+from podrole.oidc.token import parse_token
+from podrole.oidc.verify import verify_signature
 
 ISSUER = "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
 KEY, SECOND_KEY, FOREIGN_KEY = SigningKey.generate(), SigningKey.generate("ES256"), SigningKey.generate("ES256")
@@ -66,9 +68,12 @@ def replaced(kind: str, obj: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {**without(kind), kind: obj}
 
 
+def decoded(text: str) -> Any:
+    return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+
+
 def claims(**changes: Any) -> dict[str, Any]:
-    text = tokens(Clock()).mint(ACCOUNT, [AUDIENCE], seconds=3600).split(".")[1]
-    valid: dict[str, Any] = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    valid: dict[str, Any] = decoded(tokens(Clock()).mint(ACCOUNT, [AUDIENCE], seconds=3600).split(".")[1])
     return {key: value for key, value in {**valid, **changes}.items() if value is not None}
 
 
@@ -87,6 +92,69 @@ def refusal(checker: ServiceAccountTokens, token: str) -> str:
 def test_a_token_of_every_key_of_the_cluster_is_accepted(clock: Clock, key: SigningKey) -> None:
     user = tokens(clock).authenticate(mint(claims(), key), [AUDIENCE]).user
     assert (user.name, user.uid) == ("system:serviceaccount:demo:app", "account-uid")
+
+
+def test_a_token_is_signed_by_the_first_key_and_says_when_to_reload_it(clock: Clock) -> None:
+    binding = TokenBinding("Pod", POD, NODE)
+    token = tokens(clock).mint(ACCOUNT, [AUDIENCE], seconds=600, warn_after=60, binding=binding)
+    header, payload, _ = token.split(".")
+    assert decoded(header)["kid"] == KEY.kid
+    assert decoded(payload)["kubernetes.io"] == {
+        "namespace": "demo",
+        "node": {"name": "n1", "uid": "node-uid"},
+        "pod": {"name": "web", "uid": "pod-uid"},
+        "serviceaccount": {"name": "app", "uid": "account-uid"},
+        "warnafter": NOW + 60,
+    }
+    assert "warnafter" not in claims()["kubernetes.io"]
+
+
+@pytest.mark.parametrize(
+    ("binding", "extra"),
+    [
+        (None, {}),
+        (TokenBinding("Secret", SECRET), {}),
+        (TokenBinding("Node", NODE), {"node-name": "n1", "node-uid": "node-uid"}),
+        (TokenBinding("Pod", POD), {"pod-name": "web", "pod-uid": "pod-uid"}),
+        (
+            TokenBinding("Pod", POD, NODE),
+            {"pod-name": "web", "pod-uid": "pod-uid", "node-name": "n1", "node-uid": "node-uid"},
+        ),
+        (
+            TokenBinding("Pod", POD, {"metadata": {"name": "lost"}}),
+            {"pod-name": "web", "pod-uid": "pod-uid", "node-name": "lost"},
+        ),
+    ],
+)
+def test_a_user_has_what_its_token_is_bound_to(
+    clock: Clock, binding: TokenBinding | None, extra: dict[str, str]
+) -> None:
+    token = tokens(clock).mint(ACCOUNT, [AUDIENCE], seconds=600, binding=binding)
+    found = dict(tokens(clock).authenticate(token, [AUDIENCE]).user.extra)
+    assert found.pop("authentication.kubernetes.io/credential-id") == (f"JTI={decoded(token.split('.')[1])['jti']}",)
+    assert found == {f"authentication.kubernetes.io/{key}": (value,) for key, value in extra.items()}
+
+
+def test_a_token_is_parsed_and_its_signature_checked_once(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[str] = []
+    parsed: list[str] = []
+
+    def verify(token: Any, keys: Any) -> Any:
+        checked.append(token.kid)
+        return verify_signature(token, keys)
+
+    def parse(text: str) -> Any:
+        parsed.append(text)
+        return parse_token(text)
+
+    monkeypatch.setattr("podrole.cluster.identity.service_accounts.verify_signature", verify)
+    monkeypatch.setattr("podrole.cluster.identity.service_accounts.parse_token", parse)
+    checker = tokens(clock)
+    first, second = mint(claims(), KEY), mint(claims(), SECOND_KEY)
+    for token in (first, second, first, second):
+        assert checker.authenticate(token, [AUDIENCE])
+        assert checker.issued(token)
+    assert (checked, parsed) == ([KEY.kid, SECOND_KEY.kid], [first, second])
 
 
 @pytest.mark.parametrize(
@@ -126,8 +194,13 @@ def test_a_kubernetes_claim_that_is_wrong_is_refused(clock: Clock, changes: dict
 
 @pytest.mark.parametrize(
     "key",
-    [FOREIGN_KEY, SigningKey(FOREIGN_KEY.private_key, KEY.kid, "ES256")],
-    ids=["unknown key id", "known key id"],
+    [
+        FOREIGN_KEY,
+        SigningKey(FOREIGN_KEY.private_key, KEY.kid, "ES256"),
+        SigningKey(FOREIGN_KEY.private_key, SECOND_KEY.kid, "ES256"),
+        SigningKey(SECOND_KEY.private_key, FOREIGN_KEY.kid, "ES256"),
+    ],
+    ids=["unknown key id", "key id of another algorithm", "known key id", "known key with unknown id"],
 )
 def test_a_token_of_a_foreign_key_is_refused(clock: Clock, key: SigningKey) -> None:
     assert refusal(tokens(clock), mint(claims(), key)).startswith("invalid bearer token: ")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from podrole.base.clock import rfc3339
 from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.store import Create
@@ -99,6 +100,14 @@ async def test_only_the_token_of_the_service_account_plugin_lives_a_year(spec: d
 async def test_a_shortened_token_is_not_extended() -> None:
     spec = {"expirationSeconds": 86400, **bound("Pod", "web")}
     assert (await claims_of(spec, 3600))["exp"] == NOW + 3600
+
+
+@pytest.mark.parametrize(("spec", "seconds"), [({}, 3600), ({"expirationSeconds": 7200}, 7200)])
+async def test_a_token_lives_an_hour_unless_the_request_says_otherwise(spec: dict[str, Any], seconds: int) -> None:
+    answer = await answered(spec)
+    assert answer["spec"]["expirationSeconds"] == seconds
+    assert answer["status"]["expirationTimestamp"] == rfc3339(NOW + seconds)
+    assert (await claims_of(spec))["exp"] == NOW + seconds
 
 
 @pytest.mark.parametrize(("seconds", "granted"), [(600, 600), (601, 601), (7200, 7200), (7201, 7200)])
