@@ -47,7 +47,9 @@ class Dispatcher:
         trace = WebhookTrace("c", hook.name, "unchanged", round=round_)
         request.trace.append(trace)
         patch = self.patches[hook.name]
-        return trace, WebhookResponse(allowed=True, patch=patch) if patch is not None else None
+        if patch is None:
+            return trace, None
+        return trace, WebhookResponse(True, patch, code=0, reason="", message="", warnings=(), audit={})
 
 
 def webhooks(dispatcher: Dispatcher, redecode: Any = lambda _, value: value) -> MutatingWebhooks:

@@ -162,3 +162,62 @@ def test_a_pod_tolerates_a_lost_node_for_five_minutes(given: list[Any], added: l
     assert tolerations[: len(given)] == given
     assert [one["key"] for one in tolerations[len(given) :]] == added
     assert all(one["tolerationSeconds"] == 300 for one in tolerations[len(given) :])
+
+
+MOUNT_PATH = "/var/run/secrets/kubernetes.io/serviceaccount"
+MOUNT = {"name": "kube-api-access-xyzzy", "readOnly": True, "mountPath": MOUNT_PATH}
+OWN_MOUNT = {"name": "own", "mountPath": MOUNT_PATH}
+DATA = {"name": "data", "mountPath": "/data"}
+
+
+def test_what_a_new_pod_is_given() -> None:
+    spec = admitted(pod(serviceAccountName="", volumes=[{"name": "data"}]))
+    namespace = {"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}
+    sources = [
+        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [namespace]}},
+    ]
+    volume = {"name": "kube-api-access-xyzzy", "projected": {"sources": sources, "defaultMode": 0o644}}
+    del spec["tolerations"]
+    assert spec == {
+        "serviceAccountName": "default",
+        "serviceAccount": "default",
+        "priority": 0,
+        "preemptionPolicy": "PreemptLowerPriority",
+        "volumes": [{"name": "data"}, volume],
+        "containers": [{"name": "c", "volumeMounts": [MOUNT]}],
+    }
+
+
+def test_a_priority_of_the_pod_is_kept() -> None:
+    spec = admitted(pod(priority=7, preemptionPolicy="Never"))
+    assert (spec["priority"], spec["preemptionPolicy"]) == (7, "Never")
+
+
+@pytest.mark.parametrize(
+    ("containers", "mounted", "volume_added"),
+    [
+        ([{}], [[MOUNT]], True),
+        ([{"volumeMounts": [DATA]}], [[DATA, MOUNT]], True),
+        ([{"volumeMounts": [DATA, OWN_MOUNT]}], [[DATA, OWN_MOUNT]], False),
+        ([{"volumeMounts": [OWN_MOUNT]}, {}], [[OWN_MOUNT], [MOUNT]], True),
+        ([{}, {"volumeMounts": [OWN_MOUNT]}], [[MOUNT], [OWN_MOUNT]], True),
+        ([], [], False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["containers", "initContainers"])
+def test_each_container_mounts_the_token_unless_it_mounts_something_there(
+    kind: str, containers: list[Any], mounted: list[Any], volume_added: bool
+) -> None:
+    spec = admitted({"metadata": {"name": "p", "namespace": "demo"}, "spec": {kind: containers}})
+    assert [one["volumeMounts"] for one in spec[kind]] == mounted
+    assert [one["name"] for one in spec.get("volumes", ())] == (["kube-api-access-xyzzy"] if volume_added else [])
+    assert ({"containers", "initContainers"} - {kind}).isdisjoint(spec)
+
+
+def test_a_token_volume_of_the_pod_is_used() -> None:
+    volumes = [{}, {"name": "my-kube-api-access-1"}, {"name": "kube-api-access-old"}, {"name": "kube-api-access-2"}]
+    spec = admitted(pod(volumes=volumes))
+    assert spec["volumes"] == volumes
+    assert spec["containers"][0]["volumeMounts"] == [{**MOUNT, "name": "kube-api-access-old"}]

@@ -44,7 +44,7 @@ class RegisteredWebhook:
 
 @dataclass(frozen=True, slots=True)
 class WebhookMatch:
-    """Whether the webhook is called. ``why`` is the reason if not; ``rules_match``: only a selector does not match."""
+    """Whether the webhook is called. ``why`` is the reason if not; ``rules_match``: one of its rules matches."""
 
     called: bool
     why: str = ""
@@ -91,7 +91,5 @@ def _among(values: list[str], value: str) -> bool:
 
 
 def _resource_matches(pattern: str, plural: str, subresource: str) -> bool:
-    main, slash, below = pattern.partition("/")
-    if main not in ("*", plural):
-        return False
-    return below in ("*", subresource) if slash else not subresource
+    main, _, below = pattern.partition("/")
+    return main in ("*", plural) and below in ("*", subresource)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from podrole.cluster.admission.attributes import AdmissionAttributes
 Object = dict[str, Any]
 
 MAX_WARNINGS_BYTES = 4096
+_LINE_BREAK = re.compile(r"[\r\n]")
 
 
 class ReviewError(ValueError):
@@ -25,21 +27,24 @@ class ReviewError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class WebhookResponse:
-    """The answer of a webhook. ``patch`` holds JSON Patch operations; it is empty if the webhook changes nothing."""
+    """The answer of a webhook. ``patch`` holds JSON Patch operations; it is empty if the webhook changes nothing.
+
+    ``code``, ``reason`` and ``message`` are those of its status; 0 and empty if it has none.
+    """
 
     allowed: bool
-    patch: list[Any] = field(default_factory=list)
-    code: int = 0
-    reason: str = ""
-    message: str = ""
-    warnings: tuple[str, ...] = ()
-    audit: dict[str, str] = field(default_factory=dict)
+    patch: list[Any]
+    code: int
+    reason: str
+    message: str
+    warnings: tuple[str, ...]
+    audit: dict[str, str]
 
 
 def admission_request(request: AdmissionAttributes) -> Object:
     """Return the AdmissionRequest without its uid and objects; the keys are in kube-apiserver's order."""
     resource = request.resource
-    below = resource.subresource(request.subresource) if request.subresource else None
+    below = resource.subresource(request.subresource)
     kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
     if below is not None and below.kind != resource.kind:
         group, _, version = below.api_version.rpartition("/")
@@ -117,7 +122,8 @@ def _patch(response: Object) -> list[Any]:
     if patch_type != "JSONPatch":
         raise ReviewError(f"webhook returned invalid response.patchType of {_go(patch_type)}")
     try:
-        operations = msgspec.json.decode(base64.b64decode(patch, validate=True))
+        # Go's decoder, too, passes over the line breaks that the program base64 makes.
+        operations = msgspec.json.decode(base64.b64decode(_LINE_BREAK.sub("", patch), validate=True))
     except (TypeError, ValueError, binascii.Error, RecursionError):
         raise ReviewError("response.patch is not JSON in base64") from None
     if not isinstance(operations, list):
