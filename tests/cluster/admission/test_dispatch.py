@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import json
 from typing import Any
 
@@ -128,15 +130,51 @@ async def test_a_denial_has_the_code_and_the_words_of_the_webhook(status: Any, c
 @pytest.mark.parametrize("kind", ["mutating", "validating"])
 @pytest.mark.parametrize("failure", [CallError("it is down"), {"uid": "another"}])
 @pytest.mark.parametrize("policy", ["Fail", None, "Unknown"])
-async def test_a_failed_call_refuses_unless_its_policy_is_to_ignore_it(kind: Any, failure: Any, policy: Any) -> None:
+async def test_a_failed_call_refuses_unless_its_policy_is_to_ignore_it(
+    kind: Any, failure: Any, policy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("uuid.uuid4", lambda: "u")
     error = await refusal(dispatcher(failure, kind, failurePolicy=policy))
     assert error.http_status == 500
     assert 'failed calling webhook "w": ' in error.message
     request = admission_request()
     trace, verdict = await ask(dispatcher(failure, kind, failurePolicy="Ignore"), request)
     assert (verdict, trace.outcome) == (None, "failed open")
-    (annotation,) = request.audit
-    assert annotation.startswith("failed-open.")
+    word = "mutation.webhook" if kind == "mutating" else "validating.webhook"
+    assert request.audit == {f"failed-open.{word}.admission.k8s.io/round_0_index_0": "w"}
+    assert trace.why == (
+        "it is down"
+        if isinstance(failure, CallError)
+        else 'received invalid webhook response: expected response.uid="u", got "another"'
+    )
+
+
+async def test_warnings_and_annotations_of_an_answer_are_added_to_the_request() -> None:
+    request = admission_request(warnings=["first"])
+    await ask(dispatcher({"allowed": True, "warnings": ["second"], "auditAnnotations": {"k": "v"}}), request)
+    assert (request.warnings, request.audit) == (["first", "second"], {"w/k": "v"})
+
+
+@pytest.mark.parametrize("response", [{"allowed": True}, {"allowed": False}, CallError("it is down")])
+async def test_the_trace_says_how_long_a_call_took(response: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    readings = iter([10.5, 12.75])
+    monkeypatch.setattr("time.perf_counter", lambda: next(readings))
+    request = admission_request()
+    of = dispatcher(response, failurePolicy="Ignore")
+    (hook,) = of.registered()
+    with contextlib.suppress(StatusError):
+        await of.ask(hook, request, 1)
+    (trace,) = request.trace
+    assert (trace.milliseconds, trace.round) == (2250.0, 1)
+
+
+async def test_only_a_mutating_webhook_may_patch() -> None:
+    patch = base64.b64encode(b'[{"op": "remove", "path": "/x"}]').decode()
+    response = {"allowed": True, "patch": patch, "patchType": "JSONPatch"}
+    _, verdict = await ask(dispatcher(response, "mutating"))
+    assert verdict.patch == [{"op": "remove", "path": "/x"}]
+    error = await refusal(dispatcher(response, "validating"))
+    assert error.message.endswith("validating webhook may not return response.patch")
 
 
 async def test_a_denial_is_never_ignored() -> None:
@@ -160,7 +198,8 @@ def is_called(of: WebhookDispatcher, request: Any) -> bool:
 def test_an_unmet_condition_keeps_the_request_away_and_is_told() -> None:
     request = admission_request()
     assert not is_called(dispatcher({}, conditions=Conditions("it is false")), request)
-    assert (request.trace[0].outcome, request.trace[0].why) == ("not called", "it is false")
+    (trace,) = request.trace
+    assert (trace.outcome, trace.why, trace.round) == ("not called", "it is false", 0)
 
 
 def test_a_condition_that_fails_refuses_the_request() -> None:
@@ -215,3 +254,17 @@ def test_a_selector_that_does_not_match_is_told_and_only_once() -> None:
 async def test_the_trace_says_what_an_allowing_webhook_did(kind: str, outcome: str) -> None:
     trace, response = await ask(dispatcher({"allowed": True}, kind))
     assert (trace.outcome, response.allowed) == (outcome, True)
+
+
+def test_webhooks_are_ordered_by_their_configuration_and_their_place_in_it() -> None:
+    of = dispatcher({})
+    store: Any = of._store
+    store.seed(
+        Create(of._configurations, {"metadata": {"name": name}, **webhooks})
+        for name, webhooks in (("b", {"webhooks": [{"name": "y"}, {"name": "x"}]}), ("a", {}))
+    )
+    assert [(one.registered.key, one.index) for one in of.registered()] == [
+        (("b", "y"), 0),
+        (("b", "x"), 1),
+        (("c", "w"), 2),
+    ]

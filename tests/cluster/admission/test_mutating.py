@@ -20,13 +20,17 @@ CHANGE_NOTHING = [{"op": "test", "path": "/metadata/name", "value": "p"}]
 
 
 class Dispatcher:
-    """Stands in for WebhookDispatcher: every webhook sees every request, and answers with the patch of its name."""
+    """Stands in for WebhookDispatcher: webhooks see every request, and answer with the patch of their name.
+
+    ``asked`` holds the name and the round of each call, ``explained`` whether a webhook that is not called is traced.
+    """
 
     def __init__(self, **patches: list[Any] | None) -> None:
         self.patches = patches
         self.policies: dict[str, str] = {}
         self.asked: list[tuple[str, int]] = []
-        self.concerned = True
+        self.unconcerned: set[str] = set()
+        self.explained: list[bool] = []
 
     def registered(self) -> list[NumberedWebhook]:
         return [
@@ -39,8 +43,9 @@ class Dispatcher:
     def namespace_labels(self, _: AdmissionAttributes) -> dict[str, str]:
         return {}
 
-    def is_called(self, *_: Any, **__: Any) -> bool:
-        return self.concerned
+    def is_called(self, hook: NumberedWebhook, *_: Any, explain: bool) -> bool:
+        self.explained.append(explain)
+        return hook.name not in self.unconcerned
 
     async def ask(self, hook: NumberedWebhook, request: AdmissionAttributes, round_: int = 0) -> Any:
         self.asked.append((hook.name, round_))
@@ -139,30 +144,36 @@ async def test_what_a_patch_leaves_must_be_an_object_of_its_kind() -> None:
     assert refused.value.http_status == 400
 
 
-CHANGE = {name: [{"op": "add", "path": f"/metadata/{name}", "value": "x"}] for name in ("a", "b")}
+CHANGE = {name: [{"op": "add", "path": f"/metadata/{name}", "value": "x"}] for name in ("a", "b", "c")}
 
 
 @pytest.mark.parametrize(
-    ("policies", "first", "second", "asked_again"),
+    ("if_needed", "changing", "asked_again"),
     [
-        ({}, "a", "b", []),
-        ({"a": "IfNeeded"}, "a", "b", ["a"]),
-        ({"b": "IfNeeded"}, "a", "b", []),
-        ({"a": "IfNeeded", "b": "IfNeeded"}, "a", "b", ["a"]),
-        ({"a": "IfNeeded"}, "a", "nothing", []),
+        ("", "ab", []),
+        ("a", "ab", ["a"]),
+        ("b", "ab", []),
+        ("ab", "ab", ["a"]),
+        ("a", "a", []),
+        ("a", "", []),
+        ("b", "c", ["b"]),
+        ("ab", "c", ["a", "b"]),
+        ("abc", "bc", ["a", "b"]),
+        ("abc", "b", ["a"]),
     ],
 )
 async def test_a_webhook_is_called_again_if_a_later_one_changed_something(
-    policies: dict[str, str], first: str, second: str, asked_again: list[str]
+    if_needed: str, changing: str, asked_again: list[str]
 ) -> None:
-    dispatcher = Dispatcher(a=CHANGE[first], b=CHANGE.get(second, []))
-    dispatcher.policies = policies
+    dispatcher = Dispatcher(**{name: CHANGE[name] if name in changing else [] for name in "abc"})
+    dispatcher.policies = dict.fromkeys(if_needed, "IfNeeded")
     request, state = admission_request(), ReinvocationState()
     await webhooks(dispatcher).admit(request, state)
     state.number = 1
     await webhooks(dispatcher).admit(request, state)
     assert [name for name, number in dispatcher.asked if number == 1] == asked_again
-    assert state.changed == (bool(CHANGE.get(first)) or bool(CHANGE.get(second)))
+    assert state.changed == bool(changing)
+    assert dispatcher.explained == [True] * 3 + [False] * len(asked_again)
 
 
 async def test_a_change_by_a_plugin_counts_like_one_by_a_webhook() -> None:
@@ -197,14 +208,14 @@ async def test_the_audit_annotations_of_an_unchanged_object_have_no_patch() -> N
 
 
 async def test_a_webhook_that_a_request_does_not_concern_is_not_called() -> None:
-    dispatcher = Dispatcher(w=ADD_LABEL)
-    dispatcher.concerned = False
+    dispatcher = Dispatcher(a=ADD_LABEL, b=[])
+    dispatcher.unconcerned = {"a"}
     request, state = admission_request(), ReinvocationState()
     await webhooks(dispatcher).admit(request, state)
-    assert (dispatcher.asked, request.trace, state.changed) == ([], [], False)
+    assert (dispatcher.asked, len(request.trace), state.changed) == ([("b", 0)], 1, False)
 
 
 async def test_a_first_round_without_a_change_needs_no_second_one() -> None:
     state = ReinvocationState()
-    await webhooks(Dispatcher(a=[], b=CHANGE_NOTHING)).admit(admission_request(), state)
+    await webhooks(Dispatcher(a=[], b=CHANGE_NOTHING, c=None)).admit(admission_request(), state)
     assert not state.changed

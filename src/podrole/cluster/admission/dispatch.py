@@ -161,5 +161,5 @@ def _denial(name: str, verdict: WebhookResponse) -> StatusError:
     """Return the refusal of a webhook: its own words and, from 400 on, its own code."""
     text = verdict.message or verdict.reason
     why = f"denied the request: {text}" if text else "denied the request without explanation"
-    code = verdict.code if 400 <= verdict.code <= 599 else 400
+    code = verdict.code if verdict.code // 100 in (4, 5) else 400
     return StatusError(code, verdict.reason, f'admission webhook "{name}" {why}')

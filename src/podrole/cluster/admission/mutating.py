@@ -61,7 +61,6 @@ class MutatingWebhooks:
                 continue
             if await self._call(request, hook, state.number):
                 state.mark_changed()
-            state.due.discard(key)
             if hook.webhook.get("reinvocationPolicy") == "IfNeeded":
                 state.reinvocable.add(key)
         state.output = request.object
