@@ -37,7 +37,7 @@ def answer(body: bytes = b"{}", status: str = "200 OK", length: int | None = Non
 class Server:
     """A webhook at the level of bytes. ``answers`` are sent in order; after None or ``b""`` the connection is closed.
 
-    Without any left, it answers ``{}``. ``hold`` delays every answer.
+    Without any left, it answers ``{}``. ``holds`` delays the answers to some bodies.
     """
 
     def __init__(self) -> None:
@@ -46,8 +46,7 @@ class Server:
         self.connections = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
-        self.hold: asyncio.Event | None = None
-        self.asked = asyncio.Event()
+        self.holds: dict[bytes, asyncio.Event] = {}
         self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -72,10 +71,10 @@ class Server:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         line, *fields = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
         headers = {name.lower(): value for name, value in (field.split(": ") for field in fields)}
-        self.requests.append((line, headers, await reader.readexactly(int(headers["content-length"]))))
-        self.asked.set()
-        if self.hold is not None:
-            await self.hold.wait()
+        body = await reader.readexactly(int(headers["content-length"]))
+        self.requests.append((line, headers, body))
+        if body in self.holds:
+            await self.holds[body].wait()
         data = self.answers.pop(0) if self.answers else answer()
         if data is None:
             return False
@@ -115,6 +114,13 @@ async def failure(caller: WebhookCaller, config: dict[str, Any] | None = None, s
     with pytest.raises(CallError) as failed:
         await caller.call(config or service(), b"review", seconds)
     return str(failed.value)
+
+
+async def settled(server: Server, connections: int) -> None:
+    """Wait until the server has only so many connections open."""
+    async with asyncio.timeout(5):
+        while server.open != connections:  # noqa: ASYNC110 - the end of a connection has no event
+            await asyncio.sleep(0.002)
 
 
 @pytest.mark.parametrize(
@@ -279,13 +285,14 @@ async def test_the_longest_answer(caller: WebhookCaller, server: Server, length:
         assert len(await caller.call(service(), b"review", 9)) == length
     else:
         assert await failure(caller) == f"{POST}the answer is longer than {MAX_ANSWER_BYTES} bytes"
+        await settled(server, 0)
 
 
 async def test_a_webhook_that_does_not_answer_in_time_is_given_up(caller: WebhookCaller, server: Server) -> None:
-    server.hold = asyncio.Event()
+    server.holds[b"review"] = asyncio.Event()
     message = await failure(caller, seconds=0.2)
     assert message.endswith('?timeout=0.2s": context deadline exceeded')
-    server.hold.set()
+    server.holds[b"review"].set()
 
 
 @pytest.mark.parametrize(
@@ -338,13 +345,6 @@ async def test_proxies_of_the_environment_are_not_used(
 A, B, C = (service(bundle(comment=one)) for one in "abc")
 
 
-async def settled(server: Server, connections: int) -> None:
-    """Wait until the server has only so many connections open."""
-    async with asyncio.timeout(5):
-        while server.open != connections:  # noqa: ASYNC110 - the end of a connection has no event
-            await asyncio.sleep(0.002)
-
-
 async def test_the_connections_of_the_bundles_used_last_are_kept(
     caller: WebhookCaller, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -362,15 +362,17 @@ async def test_a_connection_in_use_is_closed_after_its_calls(
     caller: WebhookCaller, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(caller_module, "MAX_CLIENTS", 1)
-    server.hold = hold = asyncio.Event()
-    slow = [asyncio.create_task(caller.call(A, b"slow", 9)) for _ in range(2)]
+    server.holds = {b"slow": asyncio.Event(), b"slower": asyncio.Event()}
+    slow, slower = (asyncio.create_task(caller.call(A, body, 9)) for body in server.holds)
     async with asyncio.timeout(5):
         while len(server.requests) < 2:  # noqa: ASYNC110
             await asyncio.sleep(0.002)
-    server.hold = None
     assert await caller.call(B, b"quick", 9) == b"{}"
-    hold.set()
-    assert [await one for one in slow] == [b"{}", b"{}"]
+    server.holds[b"slow"].set()
+    assert await slow == b"{}"
+    assert server.open == 3
+    server.holds[b"slower"].set()
+    assert await slower == b"{}"
     await settled(server, 1)
     assert await caller.call(B, b"quick", 9) == b"{}"
     assert server.connections == 3

@@ -110,7 +110,8 @@ class WebhookCaller:
         if client is None:
             import httpx2
 
-            context = ssl.create_default_context(cadata=base64.b64decode(bundle).decode() if bundle else None)
+            # Without a bundle, the system's authorities count.
+            context = ssl.create_default_context(cadata=base64.b64decode(bundle).decode())
             http = httpx2.AsyncClient(verify=context, trust_env=False, timeout=None, follow_redirects=False)
             client = self._clients[bundle] = _Client(http)
         self._clients.move_to_end(bundle)
