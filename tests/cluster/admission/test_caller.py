@@ -171,7 +171,9 @@ async def test_a_bundle_that_cannot_be_read_is_named(caller: WebhookCaller, serv
     assert server.connections == 0
 
 
-UNKNOWN = "tls: failed to verify certificate: x509: certificate signed by unknown authority"
+X509 = "tls: failed to verify certificate: x509: "
+UNKNOWN = f"{X509}certificate signed by unknown authority"
+EXPIRED = f"{X509}certificate has expired or is not yet valid"
 
 
 @pytest.mark.parametrize("ca", ["", bundle(Authority.create("other", now=time.time()))])
@@ -225,6 +227,12 @@ class Wrapped(Exception):
     """An error of the HTTP client, with the one that caused it."""
 
 
+def certificate_error(message: str) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, "x")
+    error.verify_message = message
+    return error
+
+
 def tls_error(reason: str | None) -> ssl.SSLError:
     error = ssl.SSLError(1, "x")
     error.reason = reason
@@ -238,6 +246,14 @@ def tls_error(reason: str | None) -> ssl.SSLError:
         (socket.gaierror(-2, "x"), "dial tcp 10.0.0.1:8443: no such host"),
         (OSError("without a number"), "what it says"),
         (ConnectionRefusedError(), "dial tcp 10.0.0.1:8443: connect: connection refused"),
+        (certificate_error("certificate has expired"), EXPIRED),
+        (certificate_error("certificate is not yet valid"), EXPIRED),
+        (
+            certificate_error("Hostname mismatch, certificate is not valid for 'x'."),
+            f"{X509}certificate is not valid for hook.infra.svc",
+        ),
+        (certificate_error("self-signed certificate"), UNKNOWN),
+        (certificate_error("authority and subject key identifier mismatch"), UNKNOWN),
         (tls_error("WRONG_VERSION_NUMBER"), "tls: WRONG_VERSION_NUMBER"),
         (tls_error(None), "tls: handshake failure"),
         (None, "what it says"),

@@ -73,11 +73,18 @@ async def test_a_change_by_a_webhook_is_followed_by_a_second_round_of_all_plugin
     assert (mutating.rounds, mutating.mounts_seen) == (rounds, mounts_seen)
 
 
-async def test_no_webhook_is_asked_about_what_a_plugin_refuses() -> None:
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (new_pod(namespace="missing"), 404),
+        (new_pod(object={"metadata": {}, "spec": {"serviceAccountName": "missing"}}), 403),
+    ],
+)
+async def test_no_webhook_is_asked_about_what_a_plugin_refuses(request_: AdmissionAttributes, status: int) -> None:
     mutating = Mutating(changes=False)
-    with pytest.raises(StatusError):
-        await chain(mutating).admit(new_pod(namespace="missing"))
-    assert mutating.rounds == []
+    with pytest.raises(StatusError) as refused:
+        await chain(mutating).admit(request_)
+    assert (refused.value.http_status, mutating.rounds) == (status, [])
 
 
 async def test_validation_says_whether_a_webhook_was_asked() -> None:

@@ -201,7 +201,7 @@ def _certificate_words(problem: ssl.SSLCertVerificationError, target: _Target) -
     text = problem.verify_message
     if "expired" in text or "not yet valid" in text:
         return "certificate has expired or is not yet valid"
-    if "mismatch" in text or "not valid for" in text:
+    if "not valid for" in text:
         return f"certificate is not valid for {target.name}"
     return "certificate signed by unknown authority"
 
