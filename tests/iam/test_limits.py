@@ -8,7 +8,7 @@ import pytest
 
 from podrole.iam.document import parse_policy
 from podrole.iam.errors import MalformedPolicyDocument, PolicyNotPrintable, PolicyTooLarge
-from podrole.iam.limits import Owner, check_inline, check_managed, size
+from podrole.iam.limits import Owner, check_inline, check_managed, check_text, size
 from podrole.iam.policy import PolicyKind
 
 
@@ -46,9 +46,20 @@ def test_a_session_policy_may_have_2048_characters_with_white_space() -> None:
     assert (refused.value.aws_code, refused.value.status) == ("ValidationError", 400)
 
 
-def test_an_empty_document_is_refused_by_its_length() -> None:
-    with pytest.raises(PolicyTooLarge, match="length greater than or equal to 1"):
-        parse_policy("", PolicyKind.IDENTITY)
+@pytest.mark.parametrize(
+    ("kind", "parameter"), [(PolicyKind.IDENTITY, "policyDocument"), (PolicyKind.SESSION, "policy")]
+)
+def test_an_empty_document_is_refused_by_its_length(kind: PolicyKind, parameter: str) -> None:
+    with pytest.raises(PolicyTooLarge, match=f"'{parameter}'.*length greater than or equal to 1"):
+        parse_policy("", kind)
+
+
+def test_a_document_of_the_largest_size_is_read_and_a_larger_one_is_not() -> None:
+    text = document(200)
+    parse_policy(text.ljust(262_144), PolicyKind.IDENTITY)
+    with pytest.raises(PolicyTooLarge, match="'policyDocument'.*length less than or equal to 131072"):
+        parse_policy(text.ljust(262_145), PolicyKind.IDENTITY)
+    parse_policy(text.ljust(2_048), PolicyKind.SESSION)
 
 
 @pytest.mark.parametrize("kind", PolicyKind)
@@ -77,8 +88,31 @@ def test_a_managed_policy_is_of_the_current_version() -> None:
 @pytest.mark.parametrize(("owner", "most"), [(Owner.USER, 2048), (Owner.GROUP, 5120), (Owner.ROLE, 10240)])
 def test_inline_policies_share_a_quota(owner: Owner, most: int) -> None:
     check_inline([document(1000), document(most - 1000)], owner, "X")
-    with pytest.raises(PolicyTooLarge, match=f"Maximum policy size of {most} bytes exceeded for {owner} X"):
+    with pytest.raises(PolicyTooLarge, match=f"Maximum policy size of {most} bytes exceeded for {owner} X") as refused:
         check_inline([document(1000), document(most - 999)], owner, "X")
+    assert (refused.value.aws_code, refused.value.status) == ("LimitExceeded", 409)
+
+
+@pytest.mark.parametrize(
+    ("kind", "taken"),
+    [
+        (PolicyKind.IDENTITY, False),
+        (PolicyKind.BOUNDARY, False),
+        (PolicyKind.SESSION, False),
+        (PolicyKind.TRUST, False),
+        (PolicyKind.RESOURCE, True),
+        (PolicyKind.ENDPOINT, True),
+        (PolicyKind.SCP, True),
+        (PolicyKind.RCP, True),
+    ],
+)
+def test_policies_of_other_services_may_hold_any_character(kind: PolicyKind, taken: bool) -> None:
+    text = document(200).replace("s3:Get", "s3:\u4e2dGet")
+    if taken:
+        check_text(text, kind)
+    else:
+        with pytest.raises(PolicyNotPrintable):
+            check_text(text, kind)
 
 
 @pytest.mark.parametrize("character", ["\u4e2d", "\x00", "\x1f", "\u2028"])
