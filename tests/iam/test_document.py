@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -148,6 +149,72 @@ def test_all_faults_are_reported_the_one_aws_answers_with_first() -> None:
         "$.Statement[0].Action",
         "$.Statement[1]",
     ]
+
+
+def test_the_earliest_stage_comes_first_wherever_its_fault_stands() -> None:
+    by_stage: list[dict[str, Any]] = [
+        {"Effect": "no"},
+        {"Principal": "*"},
+        {"Effect": "allow"},
+        {"Sid": "a b"},
+        {"Action": []},
+        {"Resource": "y"},
+        {"Action": "x"},
+        {"Resource": []},
+    ]
+    document = {"Statement": [S3 | changed for changed in reversed(by_stage)]}
+    with pytest.raises(MalformedPolicyDocument) as refused:
+        parse_policy(json.dumps(document), PolicyKind.IDENTITY)
+    assert [int(one.path[len("$.Statement[")]) for one in refused.value.faults] == [7, 6, 5, 4, 3, 2, 1, 0]
+
+
+OF_IAM = {PolicyKind.IDENTITY, PolicyKind.BOUNDARY, PolicyKind.SESSION, PolicyKind.TRUST}
+NAMED = {"AWS": "111122223333"}
+OF_KIND: dict[PolicyKind, dict[str, Any]] = {
+    PolicyKind.IDENTITY: S3,
+    PolicyKind.BOUNDARY: S3,
+    PolicyKind.SESSION: S3,
+    PolicyKind.TRUST: {"Effect": "Allow", "Principal": NAMED, "Action": "sts:AssumeRole"},
+    PolicyKind.RESOURCE: S3 | {"Principal": NAMED},
+    PolicyKind.ENDPOINT: S3 | {"Principal": NAMED},
+    PolicyKind.SCP: S3,
+    PolicyKind.RCP: S3 | {"Principal": "*", "Effect": "Deny"},
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "kinds"),
+    [
+        ({}, set(PolicyKind)),
+        ({"Sid": "a b"}, set(PolicyKind) - OF_IAM),
+        ({"Condition": {"DateLessThan": {"a": "never"}}}, set(PolicyKind) - OF_IAM),
+        (
+            {"Principal": None, "NotPrincipal": NAMED, "Effect": "Deny"},
+            {PolicyKind.RESOURCE, PolicyKind.ENDPOINT},
+        ),
+        ({"Principal": {"CanonicalUser": "a" * 64}}, {PolicyKind.RESOURCE}),
+        ({"Action": None, "NotAction": "sts:AssumeRole"}, set(PolicyKind) - {PolicyKind.TRUST, PolicyKind.RCP}),
+        ({"Resource": None}, {PolicyKind.RESOURCE, PolicyKind.TRUST}),
+    ],
+)
+def test_each_kind_of_policy_has_its_grammar(changed: dict[str, Any], kinds: set[PolicyKind]) -> None:
+    taken = set()
+    for kind, statement in OF_KIND.items():
+        written = {name: value for name, value in (statement | changed).items() if value is not None}
+        with contextlib.suppress(MalformedPolicyDocument):
+            parse_policy(json.dumps({"Version": "2012-10-17", "Statement": written}), kind)
+            taken.add(kind)
+    assert taken == kinds
+
+
+@pytest.mark.parametrize("kind", PolicyKind)
+def test_only_policies_of_organizations_need_the_current_version(kind: PolicyKind) -> None:
+    text = json.dumps({"Statement": OF_KIND[kind]})
+    if kind in (PolicyKind.SCP, PolicyKind.RCP):
+        with pytest.raises(MalformedPolicyDocument):
+            parse_policy(text, kind)
+    else:
+        assert parse_policy(text, kind).version == "2008-10-17"
 
 
 def test_a_document_full_of_faults_is_refused_at_once() -> None:

@@ -43,12 +43,21 @@ def test_what_is_read_is_what_was_written(value: Any) -> None:
     assert plain(read(json.dumps(value))) == value
 
 
-def test_a_member_given_twice_is_found_at_its_second_place() -> None:
-    text = '{"a": [{"b": 1,\n "c": 2,\n "b": 3}]}'
+@pytest.mark.parametrize(
+    ("text", "path", "place"),
+    [
+        ('{"a": [{"b": 1,\n "c": 2,\n "b": 3}]}', ("a", 0, "b"), (3, 2)),
+        ('{"a": 1, "b": 2, "b": 3}', ("b",), (1, 18)),
+        ('{"a": [0, {"b": 2, "b": 3}]}', ("a", 1, "b"), (1, 20)),
+        ('{"a": 1, "b": 2, "b": 3, "a": 4}', ("b",), (1, 18)),
+        ('{"a": {"b": 1, "b": 2}, "a": 3}', ("a",), (1, 25)),
+    ],
+)
+def test_a_member_given_twice_is_found_at_its_second_place(text: str, path: Path, place: tuple[int, int]) -> None:
     with pytest.raises(InvalidJSON) as refused:
         read(text)
-    assert refused.value.path == ("a", 0, "b")
-    assert line_and_column(text, refused.value.offset) == (3, 2)
+    assert refused.value.path == path
+    assert line_and_column(text, refused.value.offset) == place
 
 
 def test_members_that_differ_only_by_escapes_are_the_same_member() -> None:

@@ -57,7 +57,7 @@ def test_an_empty_document_is_refused_by_its_length(kind: PolicyKind, parameter:
 def test_a_document_of_the_largest_size_is_read_and_a_larger_one_is_not() -> None:
     text = document(200)
     parse_policy(text.ljust(262_144), PolicyKind.IDENTITY)
-    with pytest.raises(PolicyTooLarge, match="'policyDocument'.*length less than or equal to 131072"):
+    with pytest.raises(PolicyTooLarge, match=r"'policyDocument'.*length less than or equal to 131072"):
         parse_policy(text.ljust(262_145), PolicyKind.IDENTITY)
     parse_policy(text.ljust(2_048), PolicyKind.SESSION)
 
