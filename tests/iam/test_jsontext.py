@@ -73,6 +73,22 @@ def test_what_is_not_strictly_json_is_refused(text: str) -> None:
         read(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "what", "offset"),
+    [
+        ("[" * 100_000, "nested too deeply", 0),
+        ("[NaN]", "NaN is not JSON", 0),
+        ("[1 2]", "Expecting ',' delimiter", 3),
+        ('[1, "\\ud800"]', "a lone surrogate is not a character", 4),
+        ('{"a": {"\\udfff": 1}}', "a lone surrogate is not a character", 6),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_and_where(text: str, what: str, offset: int) -> None:
+    with pytest.raises(InvalidJSON) as refused:
+        read(text)
+    assert (str(refused.value), refused.value.what, refused.value.offset) == (what, what, offset)
+
+
 def test_numbers_keep_their_text() -> None:
     assert read("1.10e1").text == "1.10e1"
     assert read("[true, 1]")[0] is True
