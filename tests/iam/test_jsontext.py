@@ -48,6 +48,7 @@ def test_what_is_read_is_what_was_written(value: Any) -> None:
     [
         ('{"a": [{"b": 1,\n "c": 2,\n "b": 3}]}', ("a", 0, "b"), (3, 2)),
         ('{"a": 1, "b": 2, "b": 3}', ("b",), (1, 18)),
+        ('\n{"b": 2, "b": 3}', ("b",), (2, 10)),
         ('{"a": [0, {"b": 2, "b": 3}]}', ("a", 1, "b"), (1, 20)),
         ('{"a": 1, "b": 2, "b": 3, "a": 4}', ("b",), (1, 18)),
         ('{"a": {"b": 1, "b": 2}, "a": 3}', ("a",), (1, 25)),
@@ -87,6 +88,22 @@ def test_a_refusal_says_what_is_wrong_and_where(text: str, what: str, offset: in
     with pytest.raises(InvalidJSON) as refused:
         read(text)
     assert (str(refused.value), refused.value.what, refused.value.offset) == (what, what, offset)
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "offset"),
+    [
+        ('{"a": 1}', ("a",), 6),
+        ('{"a": 1}', ("a", "b"), 6),
+        ('{"a": "x", "b": 1}', ("a", 0), 6),
+        ('{"a": [1]}', ("a", 3), 6),
+        ('[{"a": 1}]', (0, "b"), 1),
+        (' "x"', ("a",), 1),
+        ("[1]", ("a",), 0),
+    ],
+)
+def test_a_path_that_leads_nowhere_ends_at_the_last_value_on_the_way(text: str, path: Path, offset: int) -> None:
+    assert locate(text, path) == offset
 
 
 def test_numbers_keep_their_text() -> None:
