@@ -102,6 +102,8 @@ def test_principal(policy: Any, principal: Any, meant: dict[str, Grant]) -> None
     ("principal", "spared"),
     [
         pytest.param("*", set(EVERYBODY), id="star spares everyone"),
+        pytest.param({"AWS": "*"}, set(EVERYBODY) - {"web"}, id="AWS star spares everyone but web identities"),
+        pytest.param({"AWS": [FEDERATED_ARN, HERE]}, {"root"}, id="a federated user without its user is not spared"),
         pytest.param({"AWS": HERE}, {"root"}, id="an account alone spares only its root user"),
         pytest.param({"AWS": USER.arn}, set(), id="a user without its account is not spared"),
         pytest.param({"AWS": [USER.arn, ROOT.arn]}, {"root", "user"}, id="with its account it is"),
@@ -123,6 +125,38 @@ def test_not_principal_denies_whoever_is_not_listed_whole(policy: Any, principal
         name for name, caller in EVERYBODY.items() if grant(policy, {"NotPrincipal": principal}, caller) is Grant.NONE
     }
     assert got == spared
+
+
+@pytest.mark.parametrize(
+    ("principal", "listed"),
+    [
+        ("*", ("*",)),
+        ({"AWS": "*"}, ("*",)),
+        ({"AWS": [USER.arn, HERE, ROOT.arn, ROLE_ID]}, (HERE, USER.arn, ROLE_ID)),
+        ({"AWS": ["*", HERE], "Service": SERVICE.arn}, ("*", HERE, SERVICE.arn)),
+        ({"Federated": PROVIDER, "CanonicalUser": "a" * 64}, (PROVIDER, "a" * 64)),
+    ],
+)
+def test_an_element_lists_what_it_names(policy: Any, principal: Any, listed: tuple[str, ...]) -> None:
+    named = policy({"Effect": "Allow", "Action": "s3:*", "Principal": principal}, kind=PolicyKind.RESOURCE)
+    assert named.policy.statements[0].principal.listed() == listed
+
+
+@pytest.mark.parametrize(
+    ("principal", "caller", "unlisted"),
+    [
+        ("*", "user", ()),
+        ({"AWS": HERE}, "user", (USER.arn,)),
+        ({"AWS": THERE}, "session", (HERE, ROLE_ARN, SESSION_ARN)),
+        ({"AWS": THERE}, "service", (SERVICE.arn,)),
+        ({"AWS": THERE}, "anonymous", ()),
+    ],
+)
+def test_the_identities_that_are_not_listed(
+    policy: Any, principal: Any, caller: str, unlisted: tuple[str, ...]
+) -> None:
+    named = policy({"Effect": "Deny", "Action": "s3:*", "NotPrincipal": principal}, kind=PolicyKind.RESOURCE)
+    assert named.policy.statements[0].principal.unlisted(EVERYBODY[caller]) == unlisted
 
 
 def test_not_principal_denies_everybody_who_has_a_boundary(policy: Any) -> None:

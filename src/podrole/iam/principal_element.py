@@ -37,10 +37,10 @@ class PrincipalElement:
     Canonical users match no caller here: no request carries their id.
     """
 
-    negated: bool = False
-    denies: bool = False
-    everyone: bool = False
-    every_aws: bool = False
+    negated: bool
+    denies: bool
+    everyone: bool
+    every_aws: bool
     accounts: frozenset[str] = frozenset()
     arns: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
@@ -80,8 +80,6 @@ class PrincipalElement:
             return Grant.CALLER if principal.arn in self.services else Grant.NONE
         if kind is PrincipalType.WEB_IDENTITY:
             return Grant.CALLER if principal.arn in self.federated else Grant.NONE
-        if kind is PrincipalType.ANONYMOUS:
-            return Grant.NONE
         if kind is PrincipalType.ROOT:
             return Grant.CALLER if principal.account in self.accounts else Grant.NONE
         if self._names_itself(principal):
@@ -99,7 +97,7 @@ class PrincipalElement:
     def _names_origin(self, principal: Principal) -> bool:
         if principal.type is PrincipalType.ASSUMED_ROLE:
             return principal.role_arn in self.arns or principal.role_id in self.ids
-        return principal.type is PrincipalType.FEDERATED_USER and principal.user_arn in self.arns
+        return principal.user_arn in self.arns
 
     def _others(self, facts: Facts) -> Grant:
         """NotPrincipal, which exists in a Deny alone.

@@ -43,7 +43,7 @@ def read_principals(
     if value == "*":
         if "star" in grammar.texts:
             return None, [PrincipalFault("star", (), value, "particular principals")]
-        return PrincipalElement(negated=negated, denies=denies, everyone=True), []
+        return PrincipalElement(negated=negated, denies=denies, everyone=True, every_aws=False), []
     if grammar.only_everyone:
         return None, [PrincipalFault("principal", (), value, '"*", and a condition on who is meant')]
     if not isinstance(value, dict):
@@ -64,11 +64,11 @@ def read_principals(
                 faults.append(PrincipalFault("syntax", path, name, "a string or a list of strings"))
     if not faults and not any(found.values()):
         faults.append(PrincipalFault("principal-empty", (), value, "at least one principal"))
-    every_aws = "*" in found["AWS"]
     element = PrincipalElement(
         negated=negated,
         denies=denies,
-        every_aws=every_aws,
+        everyone=False,
+        every_aws="*" in found["AWS"],
         accounts=frozenset(found["account"]),
         arns=frozenset(found["AWS"] - {"*"}),
         ids=frozenset(found["id"]),
