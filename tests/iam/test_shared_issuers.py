@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from podrole.iam.document import parse_policy
 from podrole.iam.errors import MalformedPolicyDocument
 from podrole.iam.policy import PolicyKind
 from podrole.iam.shared_issuers import check_shared_issuers
@@ -65,3 +67,32 @@ def test_other_issuers_actions_and_denys_are_not_concerned(policy: Any) -> None:
         check(policy, {}, issuer="api.pulumi.com/oidc")
     with pytest.raises(MalformedPolicyDocument, match=r"cognito-identity\.amazonaws\.com:aud"):
         check(policy, {}, Principal={"Federated": "cognito-identity.amazonaws.com"})
+
+
+OPEN = {
+    "Effect": "Allow",
+    "Principal": {"Federated": f"arn:aws:iam::111122223333:oidc-provider/{GITHUB}"},
+    "Action": "sts:AssumeRoleWithWebIdentity",
+}
+OTHERS = [
+    {**OPEN, "Effect": "Deny"},
+    {**OPEN, "Principal": {"AWS": "111122223333"}},
+    {**OPEN, "Action": "sts:AssumeRole"},
+]
+
+
+@pytest.mark.parametrize(
+    ("statements", "path"),
+    [(OPEN, "$.Statement"), ([OPEN], "$.Statement[0]"), *(([other, OPEN], "$.Statement[1]") for other in OTHERS)],
+)
+def test_the_open_statement_is_found_wherever_it_stands(statements: Any, path: str) -> None:
+    text = json.dumps({"Statement": statements})
+    with pytest.raises(MalformedPolicyDocument) as refused:
+        check_shared_issuers(parse_policy(text, PolicyKind.TRUST))
+    fault = refused.value.faults[0]
+    assert (fault.path, fault.line) == (path, 1)
+    assert text[fault.column - 1 :].startswith(json.dumps(OPEN))
+
+
+def test_a_policy_without_principals_is_not_concerned(policy: Any) -> None:
+    check_shared_issuers(policy({"Effect": "Allow", "Action": "*", "Resource": "*"}).policy)
