@@ -1,10 +1,10 @@
 """Write the tables of src/podrole/iam/actions/data from hand-made lists.
 
-Usage: python scripts/action_tables.py DIRECTORY, where the directory holds the four lists as they were compiled from
+Usage: python scripts/action_tables.py DIRECTORY, where the directory holds the three lists as they were compiled from
 AWS's Service Authorization Reference: iam-exceptions.json (operation to actions where they are not of one name),
-iam-arn-aliases.json (ARN variable to request parameter), iam-passrole-candidates.json (operations that take a role) and
-iam-dependents.json (actions that need other actions). Entries that need code are left out here and stand in
-podrole.iam.actions.
+iam-arn-aliases.json (ARN variable to request parameter) and iam-dependents.json (actions that need other actions).
+Entries that need code are left out here and stand in podrole.iam.actions. The roles that operations take are written by
+scripts/passed_roles.py.
 """
 
 from __future__ import annotations
@@ -18,21 +18,6 @@ from typing import Any
 
 TARGET = Path(__file__).parent.parent / "src/podrole/iam/actions/data"
 ONE_ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9]+")
-NO_PASS = frozenset(
-    {
-        "iam.AddRoleToInstanceProfile",
-        "ec2.DescribeCapacityReservationBillingRequests",
-        "ec2.DisassociateEnclaveCertificateIamRole",
-        "ec2.ExportImage",
-        "ec2.ImportImage",
-        "ec2.ImportSnapshot",
-        "rds.RemoveRoleFromDBCluster",
-        "rds.RemoveRoleFromDBInstance",
-    }
-)
-# The role of a pod goes to the pods' own service; its target role is assumed by that role, and handed to nobody.
-PASSED_TO = {"MonitoringRoleArn": "monitoring.rds.amazonaws.com"}
-POD_IDENTITY = re.compile(r"eks\.(Create|Update)PodIdentityAssociation")
 TAG_ACTION = re.compile(r"(CreateTags|AddTags|AddTagsToResource|Tag[A-Z][A-Za-z]*|AddResourceTags)")
 
 
@@ -53,21 +38,6 @@ def variables(table: Mapping[str, Any]) -> dict[str, Any]:
             plain = [one for one in parameters if re.fullmatch(r"[A-Za-z]+(\[\]\.[A-Za-z]+)?", one)]
             if plain and client != "*" and variable != "*":
                 found.setdefault(client, {})[variable] = plain
-    return found
-
-
-def passed_roles(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Write operation to parameter path to service principal."""
-    found: dict[str, dict[str, dict[str, str]]] = {}
-    for operation, entry in table.items():
-        if operation in NO_PASS or not entry["params"]:
-            continue
-        client, _, name = operation.partition(".")
-        service = entry["passed_to"].partition(" ")[0]
-        paths = entry["params"]
-        if POD_IDENTITY.fullmatch(operation):
-            service, paths = "pods.eks.amazonaws.com", ["roleArn"]
-        found.setdefault(client, {})[name] = {path: PASSED_TO.get(path, service) for path in paths}
     return found
 
 
@@ -92,7 +62,6 @@ def main() -> None:
     for name, target, make in (
         ("iam-exceptions", "operations", exceptions),
         ("iam-arn-aliases", "variables", variables),
-        ("iam-passrole-candidates", "passed_roles", passed_roles),
         ("iam-dependents", "tag_on_create", tag_on_create),
     ):
         table = make(json.loads((source / f"{name}.json").read_text()))

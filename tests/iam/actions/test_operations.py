@@ -2,61 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from podrole.aws.protocol.catalogue import model, services
-from podrole.iam.actions.call import Call, Keys
+from podrole.iam.actions.call import Call
 from podrole.iam.actions.keys import condition_keys
 from podrole.iam.actions.operations import permissions
-from podrole.iam.actions.reference import prefix_of, service
-
-ACCOUNT, REGION = "111122223333", "us-east-1"
-
-
-class Account:
-    """A resolver that knows a few things."""
-
-    def __init__(self, **known: str) -> None:
-        self.known = {
-            "kms:key alias/shop": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k1",
-            "kms:key k2": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/k2",
-            "iam:role till": f"arn:aws:iam::{ACCOUNT}:role/shop/till",
-            "iam:instance-profile-role web": f"arn:aws:iam::{ACCOUNT}:role/web",
-            "secretsmanager:secret db": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:db-a1B2c3",
-            "ec2:subnet ": f"arn:aws:ec2:{REGION}:{ACCOUNT}:subnet/subnet-1",
-        }
-
-    def arn_of(self, call: Call, kind: str, name: str) -> str | None:
-        return self.known.get(f"{kind} {name}")
-
-    def tags_of(self, call: Call, arn: str) -> Mapping[str, str]:
-        return {"team": "blue"} if arn.endswith("tagged") else {}
-
-    def facts_of(self, call: Call, kind: str, arn: str) -> Keys:
-        return {}
-
-    def partition_key(self, call: Call, table: str) -> str | None:
-        return "id"
-
-
-def call(client: str, operation: str, given: dict[str, Any]) -> Call:
-    return Call(client, prefix_of(client, services()[client].signing), operation, given, ACCOUNT, REGION)
-
-
-def needed(client: str, operation: str, **given: Any) -> list[str]:
-    """Return what an operation needs as texts: the action, the resource, and ``?`` where that is partial."""
-    found = permissions(call(client, operation, given), Account())
-    return [f"{one.action} {short(one.resource)}{'?' if one.partial else ''}" for one in found]
-
-
-def short(arn: str) -> str:
-    return arn.replace(f"{REGION}:{ACCOUNT}", "HERE").replace(ACCOUNT, "ME")
-
-
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
+from podrole.iam.actions.reference import service
+from support.calls import ACCOUNT, REGION, ROLE, Account, call, needed
 
 CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
     ("s3", "ListObjectsV2", {"Bucket": "b"}, ["s3:ListBucket arn:aws:s3:::b"]),

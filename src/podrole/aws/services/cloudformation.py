@@ -2,8 +2,10 @@
 
 podrole does not work out what each resource of a template needs. A caller who creates, changes or deletes a stack must
 be allowed *every* action of the services whose resources the stack holds, on all resources: more than AWS asks, and
-never less. What could get around this (a template that is not in the call, nested stacks, macros, a role to act as,
-stacks in other accounts) is not simulated. Neither are resource policies that would not take part in decisions.
+never less. The caller must also be allowed to pass the roles in the template, and to read the parameters and secrets
+that it names (podrole.aws.services.templates). What could get around this (a template that is not in the call, nested
+stacks, macros, a role to act as, stacks in other accounts) is not simulated. Neither are resource policies that would
+not take part in decisions.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/security-iam.html
 """
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from podrole.aws.errors import AWSError
@@ -20,7 +22,9 @@ from podrole.aws.interfaces import Facts
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
 from podrole.aws.services.rules import Resolving, ServiceRules
-from podrole.iam.actions.call import Permission
+from podrole.aws.services.templates import parameters_read, references_read, roles_in
+from podrole.base.partitions import partition_of
+from podrole.iam.actions.call import Call, Permission
 from podrole.iam.actions.reference import service
 
 MOST_CHARACTERS = 51_200
@@ -86,9 +90,26 @@ def permissions_of_stack(call: IdentifiedCall, account: str, facts: Facts) -> It
         raise _not_simulated(call, "templates that are read from S3; pass the template itself")
     if given.get("RoleARN"):
         raise _not_simulated(call, "a role that CloudFormation acts as")
-    for prefix in sorted({*_prefixes(call, template), *_prefixes_of_stored(call, given, account, facts)}):
+    stored = _stored_templates(call, given, account, facts)
+    for prefix in sorted({prefix for one in (template, *stored) for prefix in _prefixes(call, one)}):
         for action in _actions(prefix):
             yield Permission(action, partial=True)
+    if call.operation != "DeleteStack":
+        yield from _on_the_callers_behalf(call, account, facts, template, stored)
+
+
+def _on_the_callers_behalf(
+    call: IdentifiedCall, account: str, facts: Facts, template: Mapping[str, Any], stored: Sequence[Mapping[str, Any]]
+) -> Iterator[Permission]:
+    given = parameters(call)
+    asked = Call(
+        call.service.name, "cloudformation", call.operation, given, account, call.region, partition_of(call.region)
+    )
+    for one in (template, *stored):
+        yield from roles_in(one, asked, _PREFIXES)
+        yield from references_read(one, given, asked, facts)
+        if call.operation != "ExecuteChangeSet":  # they were read for the change set
+            yield from parameters_read(one, given, asked, is_new=one is template and not stored)
 
 
 def read_template(text: str) -> Mapping[str, Any]:
@@ -180,11 +201,13 @@ def _anywhere(value: Any, name: str) -> bool:
     return False
 
 
-def _prefixes_of_stored(call: IdentifiedCall, given: Mapping[str, Any], account: str, facts: Facts) -> Iterator[str]:
-    """Yield the services of what is already there: a stack to change or delete, a change set to execute."""
+def _stored_templates(
+    call: IdentifiedCall, given: Mapping[str, Any], account: str, facts: Facts
+) -> list[Mapping[str, Any]]:
+    """Return the templates of what is already there: a stack to change or delete, a change set to execute."""
     stack, change_set = str(given.get("StackName") or ""), str(given.get("ChangeSetName") or "")
-    for template in facts.stack_templates(account, call.region, stack=stack, change_set=change_set):
-        yield from _prefixes(call, read_template(template))
+    found = facts.stack_templates(account, call.region, stack=stack, change_set=change_set)
+    return [read_template(template) for template in found]
 
 
 @functools.cache

@@ -19,7 +19,8 @@ def _fault(fault: PolicyError) -> AWSError:
 
 
 def _spell(sentence: str, request: Request) -> str:
-    return sentence.replace(request.action, f"SNS:{request.action.partition(':')[2]}")
+    prefix, _, name = request.action.partition(":")
+    return sentence.replace(request.action, f"SNS:{name}") if prefix == "sns" else sentence
 
 
 RULES = ServiceRules(

@@ -44,6 +44,8 @@ def _fault(fault: PolicyError) -> AWSError:
 
 
 def _spell(sentence: str, request: Request) -> str:
+    if not request.action.startswith("sqs:"):
+        return sentence
     return sentence.replace(request.action, request.action.lower())
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
@@ -89,15 +90,23 @@ def distinct(needed: list[Permission]) -> list[Permission]:
 
 
 def find(parameters: Any, path: Sequence[str]) -> list[Any]:
-    """Return the values at a path; ``name[]`` goes through a list. What is not there gives nothing."""
+    """Return the values at a path; ``name[]`` goes through a list, ``name{}`` through the values of a map. What is not
+    there gives nothing."""
     if not path:
         return [parameters] if parameters not in (None, "") else []
-    name, rest = path[0], path[1:]
     if not isinstance(parameters, Mapping):
         return []
-    inner = parameters.get(name.removesuffix("[]"))
-    if inner is None:
-        return []
-    if isinstance(inner, list):
-        return [value for one in inner for value in find(one, rest)]
-    return find(inner, rest)
+    name, rest = path[0], path[1:]
+    plain = name.partition("[")[0].partition("{")[0]
+    found = [parameters.get(plain)]
+    for marker in re.findall(r"\[\]|\{\}", name):
+        found = [value for one in found for value in _inside(one, marker)]
+    if "[]" not in name:
+        found = [value for one in found for value in (one if isinstance(one, list) else [one])]
+    return [value for one in found if one is not None for value in find(one, rest)]
+
+
+def _inside(value: Any, marker: str) -> Iterable[Any]:
+    if marker == "[]":
+        return value if isinstance(value, list) else [value]
+    return value.values() if isinstance(value, Mapping) else ()

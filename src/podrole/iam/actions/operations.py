@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 
 from podrole.iam.actions import apigateway, data_services, ec2, identity, messaging, s3, ssm, tags
 from podrole.iam.actions.arns import resources
-from podrole.iam.actions.call import Call, Keys, Permission, Resolver, distinct, find
+from podrole.iam.actions.call import Call, Permission, Resolver
 from podrole.iam.actions.further import further
 from podrole.iam.actions.reference import Action, service
-from podrole.iam.actions.tables import actions_of, passed_roles, tag_action
+from podrole.iam.actions.roles import passed
+from podrole.iam.actions.tables import actions_of, tag_action
 
 Special = Callable[[Call, Resolver], "Sequence[Permission] | None"]
 
@@ -33,7 +34,7 @@ def permissions(call: Call, resolver: Resolver) -> tuple[Permission, ...]:
     for name, action in _plan(call.client, call.prefix, call.operation):
         if action is not None and action.on:
             needed.extend(further(call, name, action, needed, resolver))
-    needed.extend(_passed(call, resolver))
+    needed.extend(passed(call, resolver))
     if call.client != "s3":
         needed.extend(_tagging(call, needed))
     return tuple(needed)
@@ -69,38 +70,6 @@ def _plan(client: str, prefix: str, operation: str) -> tuple[tuple[str, Action |
         reference = service(owner)
         found.append((full_name, reference.action(name) if reference is not None else None))
     return tuple(found)
-
-
-def _passed(call: Call, resolver: Resolver) -> list[Permission]:
-    """Return iam:PassRole for every role that the call hands to a service."""
-    needed = []
-    for path, principal in passed_roles(call.client, call.operation).items():
-        for value in find(call.parameters, path.split(".")):
-            needed.extend(_pass_role(call, value, principal, resolver))
-    return distinct(needed)
-
-
-def _pass_role(call: Call, value: object, principal: str, resolver: Resolver) -> list[Permission]:
-    if isinstance(value, dict):  # EC2 hands over an instance profile, which holds the role
-        value = value.get("Arn") or value.get("Name")
-        kind = "iam:instance-profile-role"
-    else:
-        kind = "iam:instance-profile-role" if call.operation == "CreateLaunchConfiguration" else "iam:role"
-    if not isinstance(value, str) or not value:
-        return []
-    keys: Keys = {"iam:PassedToService": principal}
-    if value.startswith("arn:") and ":role/" in value:
-        return [_PassRole(value, keys)]
-    known = resolver.arn_of(call, kind, value)
-    if known is not None:
-        return [_PassRole(known, keys)]
-    if kind == "iam:role":
-        return [_PassRole(call.arn("iam", f"role/{value}", region=""), keys)]
-    return [_PassRole(call.arn("iam", "role/*", region=""), keys)._replace(partial=True)]
-
-
-def _PassRole(arn: str, keys: Keys) -> Permission:  # noqa: N802 - the action's name
-    return Permission("iam:PassRole", arn, keys=keys)
 
 
 def _tagging(call: Call, needed: Sequence[Permission]) -> list[Permission]:

@@ -1,0 +1,259 @@
+"""What a service does for its caller is authorized too: roles that it is handed, sources that it reads, tags that it
+sets. Each case is refused without one permission, and goes through with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
+from support.aws import ACCOUNT, REGION, LocalAWS, allow
+
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/administrator"
+NOT_AUTHORIZED = frozenset(
+    {"AccessDenied", "AccessDeniedException", "AuthorizationError", "NotAuthorized", "UnauthorizedOperation"}
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call, the actions that its caller has, and the permission that is missing: its action and its resource.
+
+    ``condition`` belongs to the missing permission. ``prepared`` is done by the administrator before.
+    """
+
+    client: str
+    operation: str
+    given: dict[str, Any]
+    has: str | list[str]
+    action: str
+    resource: str = "*"
+    condition: dict[str, Any] = field(default_factory=dict)
+    prepared: Callable[[LocalAWS], Any] = lambda _: None
+
+
+def passes(client: str, operation: str, service: str, prefix: str = "", **given: Any) -> Case:
+    """Return a case in which a service gets a role."""
+    condition = {"Condition": {"StringEquals": {"iam:PassedToService": service}}}
+    return Case(client, operation, given, f"{prefix or client}:*", "iam:PassRole", ROLE, condition)
+
+
+CASES = {
+    "a role for the scheduler": passes(
+        "scheduler",
+        "CreateSchedule",
+        "scheduler.amazonaws.com",
+        Name="s",
+        ScheduleExpression="rate(1 day)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q", "RoleArn": ROLE},
+    ),
+    "a role for Glue": passes(
+        "glue", "CreateJob", "glue.amazonaws.com", Name="j", Role="administrator", Command={"Name": "glueetl"}
+    ),
+    "a role for SageMaker": passes(
+        "sagemaker", "CreateModel", "sagemaker.amazonaws.com", ModelName="m", ExecutionRoleArn=ROLE
+    ),
+    "a role for CodeBuild": passes(
+        "codebuild",
+        "CreateProject",
+        "codebuild.amazonaws.com",
+        name="project",
+        source={"type": "NO_SOURCE"},
+        artifacts={"type": "NO_ARTIFACTS"},
+        environment={"type": "LINUX_CONTAINER", "image": "i", "computeType": "BUILD_GENERAL1_SMALL"},
+        serviceRole=ROLE,
+    ),
+    "a role for EMR": passes(
+        "emr",
+        "RunJobFlow",
+        "elasticmapreduce.amazonaws.com",
+        "elasticmapreduce",
+        Name="flow",
+        Instances={"InstanceCount": 1},
+        ServiceRole=ROLE,
+    ),
+    "a role for Config": passes(
+        "config",
+        "PutConfigurationRecorder",
+        "config.amazonaws.com",
+        ConfigurationRecorder={"name": "default", "roleARN": ROLE},
+    ),
+    "a role for a rule of IoT": passes(
+        "iot",
+        "CreateTopicRule",
+        "iot.amazonaws.com",
+        ruleName="r",
+        topicRulePayload={"sql": "SELECT 1", "actions": [{"sqs": {"roleArn": ROLE, "queueUrl": "https://q"}}]},
+    ),
+    "a role for a pipe": passes(
+        "pipes",
+        "CreatePipe",
+        "pipes.amazonaws.com",
+        Name="p",
+        RoleArn=ROLE,
+        Source=f"arn:aws:sqs:{REGION}:{ACCOUNT}:q",
+        Target=f"arn:aws:sqs:{REGION}:{ACCOUNT}:r",
+    ),
+    "a role for jobs of Batch": passes(
+        "batch",
+        "RegisterJobDefinition",
+        "ecs-tasks.amazonaws.com",
+        jobDefinitionName="d",
+        type="container",
+        containerProperties={"image": "i", "vcpus": 1, "memory": 4, "jobRoleArn": ROLE},
+    ),
+    "a role for AppSync": passes(
+        "appsync",
+        "CreateGraphqlApi",
+        "appsync.amazonaws.com",
+        name="a",
+        authenticationType="API_KEY",
+        logConfig={"fieldLogLevel": "ALL", "cloudWatchLogsRoleArn": ROLE},
+    ),
+    "a role for an agent of Bedrock": passes(
+        "bedrock-agent", "CreateAgent", "bedrock.amazonaws.com", "bedrock", agentName="a", agentResourceRoleArn=ROLE
+    ),
+    "a role for Firehose": passes(
+        "firehose",
+        "CreateDeliveryStream",
+        "firehose.amazonaws.com",
+        DeliveryStreamName="s",
+        ExtendedS3DestinationConfiguration={"RoleARN": ROLE, "BucketARN": "arn:aws:s3:::logs"},
+    ),
+    "a role for a metric stream": passes(
+        "cloudwatch",
+        "PutMetricStream",
+        "streams.metrics.cloudwatch.amazonaws.com",
+        Name="s",
+        FirehoseArn=f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/s",
+        RoleArn=ROLE,
+        OutputFormat="json",
+    ),
+    "a role for reports of SNS": passes(
+        "sns", "CreateTopic", "sns.amazonaws.com", Name="t", Attributes={"LambdaFailureFeedbackRoleArn": ROLE}
+    ),
+    "a role for a runbook": passes(
+        "ssm",
+        "CreateDocument",
+        "ssm.amazonaws.com",
+        Name="own",
+        DocumentType="Automation",
+        DocumentFormat="YAML",
+        Content=f"schemaVersion: '0.3'\nassumeRole: '{ROLE}'\nmainSteps: []\n",
+    ),
+    "a role for flow logs": passes(
+        "ec2",
+        "CreateFlowLogs",
+        "vpc-flow-logs.amazonaws.com",
+        ResourceIds=["vpc-1"],
+        ResourceType="VPC",
+        LogGroupName="g",
+        DeliverLogsPermissionArn=ROLE,
+    ),
+}
+
+
+def makes_stack(resources: dict[str, Any], has: str, action: str, resource: str = "*", **more: Any) -> Case:
+    """Return a case in which CloudFormation makes a stack. ``more`` are Parameters and more of the template."""
+    given = {"StackName": "own", "TemplateBody": json.dumps({"Resources": resources, **more})}
+    return Case("cloudformation", "CreateStack", given, ["cloudformation:*", has], action, resource)
+
+
+def function(role: Any) -> dict[str, Any]:
+    properties = {"Role": role, "Runtime": "python3.13", "Handler": "a.b", "Code": {"ZipFile": "a"}}
+    return {"F": {"Type": "AWS::Lambda::Function", "Properties": properties}}
+
+
+QUEUE = {"Q": {"Type": "AWS::SQS::Queue"}}
+GET_PARAMETERS = "ssm:GetParameters"
+IMAGE = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/golden/image"
+
+
+def has_parameter(aws: LocalAWS) -> None:
+    aws.client("ssm").put_parameter(Name="/golden/image", Value="ami-1", Type="String")
+
+
+def has_role(aws: LocalAWS) -> None:
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    aws.role("administrator", trust)
+
+
+def reference(text: Any) -> dict[str, Any]:
+    return {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": text}}}
+
+
+def image(**more: Any) -> dict[str, Any]:
+    return {"Parameters": {"Image": {"Type": "AWS::SSM::Parameter::Value<String>", **more}}}
+
+
+CASES |= {
+    "a role for a function of a stack": dataclasses.replace(
+        makes_stack(function(ROLE), "lambda:*", "iam:PassRole", ROLE), prepared=has_role
+    ),
+    "a role that a function of a stack is made with": makes_stack(
+        function({"Fn::GetAtt": ["R", "Arn"]}), "lambda:*", "iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/*"
+    ),
+    "a role in a launch template of a stack": makes_stack(
+        {
+            "T": {
+                "Type": "AWS::EC2::LaunchTemplate",
+                "Properties": {"LaunchTemplateData": {"IamInstanceProfile": {"Name": "own"}}},
+            }
+        },
+        "ec2:*",
+        "iam:PassRole",
+    ),
+    "a parameter of Systems Manager": dataclasses.replace(
+        makes_stack(QUEUE, "sqs:*", GET_PARAMETERS, IMAGE, **image(Default="/golden/image")), prepared=has_parameter
+    ),
+    "a reference to a parameter": makes_stack(
+        reference("{{resolve:ssm:/golden/image:1}}"), "sqs:*", GET_PARAMETERS, IMAGE
+    ),
+    "a reference to a secret": makes_stack(
+        reference("{{resolve:secretsmanager:db:SecretString:password}}"),
+        "sqs:*",
+        "secretsmanager:GetSecretValue",
+        f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:db",
+    ),
+    "a reference to a secret by its ARN": makes_stack(
+        reference(
+            f"{{{{resolve:secretsmanager:arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:db-a1:SecretString}}}}"
+        ),
+        "sqs:*",
+        "secretsmanager:GetSecretValue",
+        f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:db-a1",
+    ),
+}
+
+
+def attempt(aws: LocalAWS, case: Case, user: str, *statements: dict[str, Any]) -> tuple[str, str]:
+    """Return code and message of the error that a user's call ends with; empty if it succeeds."""
+    client = aws.client(case.client, aws.user(user, *statements))
+    try:
+        getattr(client, xform_name(case.operation))(**case.given)
+    except ClientError as problem:
+        error = problem.response["Error"]
+        return error["Code"], error.get("Message", "")
+    return "", ""
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_a_service_does_for_its_caller_only_what_the_caller_may(aws: LocalAWS, case: Case) -> None:
+    case.prepared(aws)
+    has = allow(case.has)
+    missing = allow(case.action, case.resource, **case.condition)
+    code, message = attempt(aws, case, "mallory", has)
+    assert code in NOT_AUTHORIZED, (code, message)
+    assert case.action in message, message
+    elsewhere = allow(case.action, "arn:aws:iam::*:role/harmless" if "iam:" in case.action else "arn:aws:x:::other")
+    assert attempt(aws, case, "nearly", has, elsewhere)[0] in NOT_AUTHORIZED
+    code, message = attempt(aws, case, "alice", has, missing)
+    assert code not in NOT_AUTHORIZED, message
