@@ -233,6 +233,67 @@ CASES |= {
 }
 
 
+TAGS = [{"Key": "team", "Value": "blue"}]
+
+
+def tags(client: str, operation: str, has: str, action: str, **given: Any) -> Case:
+    """Return a case in which what is made gets a tag."""
+    condition = {"Condition": {"StringEquals": {"aws:RequestTag/team": "blue"}}}
+    return Case(client, operation, given, has, action, "*", condition)
+
+
+CASES |= {
+    "a tag of an access point": tags(
+        "efs",
+        "CreateAccessPoint",
+        "elasticfilesystem:Create*",
+        "elasticfilesystem:TagResource",
+        ClientToken="t",
+        FileSystemId="fs-0123456789abcdef0",
+        Tags=TAGS,
+    ),
+    "a tag of a model": tags(
+        "sagemaker", "CreateModel", "sagemaker:Create*", "sagemaker:AddTags", ModelName="m", Tags=TAGS
+    ),
+    "a tag of a trigger": tags(
+        "glue",
+        "CreateTrigger",
+        "glue:Create*",
+        "glue:TagResource",
+        Name="t",
+        Type="ON_DEMAND",
+        Actions=[],
+        Tags={"team": "blue"},
+    ),
+    "a tag of a cluster": tags(
+        "redshift",
+        "CreateClusterSubnetGroup",
+        "redshift:CreateCluster*",
+        "redshift:CreateTags",
+        ClusterSubnetGroupName="g",
+        Description="d",
+        SubnetIds=["subnet-1"],
+        Tags=TAGS,
+    ),
+    "a tag of a user pool": tags(
+        "cognito-idp",
+        "CreateUserPool",
+        "cognito-idp:Create*",
+        "cognito-idp:TagResource",
+        PoolName="p",
+        UserPoolTags={"team": "blue"},
+    ),
+    "a tag of a bucket": tags(
+        "s3",
+        "CreateBucket",
+        "s3:Create*",
+        "s3:TagResource",
+        Bucket="tagged-bucket",
+        CreateBucketConfiguration={"Tags": TAGS},
+    ),
+}
+
+
 def attempt(aws: LocalAWS, case: Case, user: str, *statements: dict[str, Any]) -> tuple[str, str]:
     """Return code and message of the error that a user's call ends with; empty if it succeeds."""
     client = aws.client(case.client, aws.user(user, *statements))

@@ -40,10 +40,9 @@ def roles_in(template: Mapping[str, Any], call: Call, prefixes: Mapping[str, str
         for member, value in _roles(resource.get("Properties")):
             service = "ec2.amazonaws.com" if kind == _PROFILE else _service_given(prefixes.get(name, name), member)
             if isinstance(value, str) and value.startswith("arn:") and ":role/" in value and "$" not in value:
-                needed = pass_role(value, service)
+                yield pass_role(value, service)
             else:
-                needed = pass_role(call.arn("iam", "role/*", region=""), service, partial=True)
-            yield needed if service else needed._replace(keys={})
+                yield pass_role(call.arn("iam", "role/*", region=""), service, partial=True)
 
 
 def _roles(properties: Any) -> Iterator[tuple[str, Any]]:

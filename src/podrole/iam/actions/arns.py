@@ -101,6 +101,18 @@ def resources(call: Call, action: Action, resolver: Resolver) -> list[Permission
     return [Permission(name, partial=named)]
 
 
+def made(call: Call, action: Action, resolver: Resolver) -> list[Permission]:
+    """Return an action on what the call makes: of the action's types of resources the one that the operation names.
+    Empty if it names none."""
+    kinds = [kind for kind, _ in action.on if plain(kind.name) in plain(call.operation)]
+    if not kinds:
+        return []
+    kind = max(kinds, key=lambda one: len(one.name))
+    given = {plain(key): value for key, value in call.parameters.items()}
+    found = list(_of_type(call, kind, kinds, given, resolver, needed=True))
+    return found or [_unknown(call, kind, "")]
+
+
 def _of_type(
     call: Call,
     kind: ResourceType,

@@ -46,7 +46,8 @@ class Permission(NamedTuple):
 
     ``resource`` is an ARN, or ``*`` where the action has none. ``partial`` says that the resource could not be told:
     see :class:`podrole.iam.request.Request`. ``keys`` are condition keys of this permission alone. ``exists`` is false
-    for what the call is about to make: it has no tags and no policy yet.
+    for what the call is about to make: it has no tags and no policy yet. ``unknown`` are condition keys whose value is
+    not known (:class:`podrole.iam.unknown.UnknownKeys`).
     """
 
     action: str
@@ -54,6 +55,7 @@ class Permission(NamedTuple):
     partial: bool = False
     keys: Keys = MappingProxyType({})
     exists: bool = True
+    unknown: tuple[str, ...] = ()
 
 
 class Resolver(Protocol):

@@ -54,7 +54,7 @@ class ConditionKeys(NamedTuple):
 def condition_keys(call: Call, permission: Permission, resolver: Resolver) -> ConditionKeys:
     """Return the keys of one permission."""
     found: dict[str, Values] = {}
-    unknown: list[str] = []
+    unknown = list(permission.unknown)
     prefix, _, name = permission.action.partition(":")
     found.update(_tags(call, permission))
     found.update(_by_name(call, prefix, name))

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Sequence
 
 from podrole.iam.actions import apigateway, data_services, ec2, identity, messaging, s3, ssm, tags
-from podrole.iam.actions.arns import resources
+from podrole.iam.actions.arns import made, resources
 from podrole.iam.actions.call import Call, Permission, Resolver
 from podrole.iam.actions.further import further
 from podrole.iam.actions.reference import Action, service
@@ -36,7 +36,7 @@ def permissions(call: Call, resolver: Resolver) -> tuple[Permission, ...]:
             needed.extend(further(call, name, action, needed, resolver))
     needed.extend(passed(call, resolver))
     if call.client != "s3":
-        needed.extend(_tagging(call, needed))
+        needed.extend(_tagging(call, needed, resolver))
     return tuple(needed)
 
 
@@ -72,7 +72,7 @@ def _plan(client: str, prefix: str, operation: str) -> tuple[tuple[str, Action |
     return tuple(found)
 
 
-def _tagging(call: Call, needed: Sequence[Permission]) -> list[Permission]:
+def _tagging(call: Call, needed: Sequence[Permission], resolver: Resolver) -> list[Permission]:
     """Return what the tags need that the call sends along."""
     action = tag_action(call.client, call.operation)
     if action is None or "Tag" in call.operation:
@@ -81,8 +81,13 @@ def _tagging(call: Call, needed: Sequence[Permission]) -> list[Permission]:
         return ec2.tags_on_create(call, action)
     if not tags.request_tags(call):
         return []
-    own = [one for one in needed if one.action != "iam:PassRole" and one.action.startswith(action.partition(":")[0])]
-    return [one._replace(action=action, exists=False) for one in own[:1]]
+    prefix, _, name = action.partition(":")
+    own = [one for one in needed if one.action.startswith(f"{prefix}:")]
+    if call.client not in _SPECIAL:
+        reference = service(prefix)
+        tagging = reference.action(name) if reference is not None else None
+        own = (made(call, tagging, resolver) if tagging is not None else []) or own
+    return [one._replace(action=action, exists=False) for one in own[:1]] or [Permission(action)]
 
 
 _SPECIAL: dict[str, Special] = {

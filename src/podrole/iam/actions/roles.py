@@ -65,6 +65,8 @@ def pass_named(
 
 
 def pass_role(arn: str, principal: str, *, partial: bool = False) -> Permission:
-    """Return iam:PassRole on a role, with the service that gets it."""
+    """Return iam:PassRole on a role, with the service that gets it, if that is known."""
+    if not principal:
+        return Permission("iam:PassRole", arn, partial=partial, unknown=("iam:PassedToService",))
     keys: Keys = {"iam:PassedToService": principal}
     return Permission("iam:PassRole", arn, partial=partial, keys=keys)

@@ -90,6 +90,8 @@ def _of_bucket(call: Call) -> list[str]:
         found += ["s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"]
     if given.get("ObjectOwnership"):
         found.append("s3:PutBucketOwnershipControls")
+    if (given.get("CreateBucketConfiguration") or {}).get("Tags"):
+        found.append("s3:TagResource")
     return found
 
 

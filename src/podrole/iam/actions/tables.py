@@ -29,29 +29,10 @@ def _passed_roles() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
 
 
 @functools.cache
-def _tag_on_create() -> Mapping[str, Mapping[str, str]]:
+def _tag_on_create() -> Mapping[str, Mapping[str, Sequence[str]]]:
     return cast("Mapping[str, Any]", _read("tag_on_create"))
 
 
-# What tags that are sent with an operation need, for every operation of the service but the tagging ones.
-_TAGGING = {
-    "acm": "acm:AddTagsToCertificate",
-    "dynamodb": "dynamodb:TagResource",
-    "ecs": "ecs:TagResource",
-    "eks": "eks:TagResource",
-    "elbv2": "elasticloadbalancing:AddTags",
-    "events": "events:TagResource",
-    "lambda": "lambda:TagResource",
-    "logs": "logs:TagResource",
-    "secretsmanager": "secretsmanager:TagResource",
-    "sns": "sns:TagResource",
-    "sqs": "sqs:TagQueue",
-    "ssm": "ssm:AddTagsToResource",
-    "stepfunctions": "states:TagResource",
-    "kinesis": "kinesis:AddTagsToStream",
-    "ecr": "ecr:TagResource",
-    "kms": "kms:TagResource",
-}
 _IAM_TAGGED = {
     "CreateInstanceProfile": "iam:TagInstanceProfile",
     "CreateOpenIDConnectProvider": "iam:TagOpenIDConnectProvider",
@@ -95,4 +76,13 @@ def tag_action(client: str, operation: str) -> str | None:
     """Return the action that tags sent with the operation need."""
     if client == "iam":
         return _IAM_TAGGED.get(operation)
-    return _tag_on_create().get(client, {}).get(operation) or _TAGGING.get(client)
+    if client == "ec2":
+        return "ec2:CreateTags"
+    entry = _tag_on_create().get(client, {}).get(operation)
+    return entry[0] if entry is not None else None
+
+
+def tag_parameters(client: str, operation: str) -> Sequence[str]:
+    """Return the paths of the tags that are sent with the operation, if they are for what it makes."""
+    entry = _tag_on_create().get(client, {}).get(operation)
+    return entry[1:] if entry is not None else ()

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from podrole.iam.actions.call import Call
+from podrole.iam.actions.call import Call, find
+from podrole.iam.actions.tables import tag_parameters
 
 _HOLDERS = ("Tags", "tags", "Tag", "TagList", "TagSet", "AddTags", "tagList", "resourceTags", "ResourceTags", "TagsMap")
 _KEYS = ("Key", "key", "TagKey", "tagKey", "Name")
@@ -18,13 +19,19 @@ def request_tags(call: Call) -> dict[str, str]:
     """Return the tags that the call asks to set. Keys that are not well-formed are left to the service."""
     if call.client == "ec2":
         found: dict[str, str] = _read(call.parameters.get("Tags"))
-        for specification in call.parameters.get("TagSpecifications", ()) or call.parameters.get(
-            "TagSpecification", ()
-        ):
-            found.update(_read(specification.get("Tags")))
+        for _, tags in specified_tags(call):
+            found.update(tags)
         return found
     if call.client == "s3":
         return _of_s3(call.parameters)
+    listed = tag_parameters(call.client, call.operation)
+    if listed:
+        return {
+            key: value
+            for path in listed
+            for tags in find(call.parameters, [*path.split(".")[:-1]])
+            for key, value in _read(tags.get(path.rpartition(".")[2])).items()
+        }
     for name in _HOLDERS:
         tags = _read(call.parameters.get(name))
         if tags:
@@ -34,7 +41,8 @@ def request_tags(call: Call) -> dict[str, str]:
 
 def specified_tags(call: Call) -> list[tuple[str, dict[str, str]]]:
     """Return EC2's tag specifications: resource type and tags of each."""
-    given = call.parameters.get("TagSpecifications") or call.parameters.get("TagSpecification") or ()
+    parameters = call.parameters.get("SpotFleetRequestConfig") or call.parameters
+    given = parameters.get("TagSpecifications") or parameters.get("PoolTagSpecifications") or ()
     return [(str(one.get("ResourceType", "")), _read(one.get("Tags"))) for one in given]
 
 
@@ -55,7 +63,7 @@ def _of_s3(parameters: Mapping[str, Any]) -> dict[str, str]:
         return dict(parse_qsl(header, keep_blank_values=True))
     if isinstance(header, Mapping):
         return _read(header.get("TagSet"))
-    return {}
+    return _read((parameters.get("CreateBucketConfiguration") or {}).get("Tags"))
 
 
 def _read(tags: Any) -> dict[str, str]:
