@@ -300,3 +300,15 @@ def test_a_role_is_passed_only_to_the_service_that_a_policy_names(aws: LocalAWS)
     assert mine.create_function(**function)["FunctionName"] == "f"
     with pytest.raises(Exception, match="lambda:TagResource"):
         mine.create_function(**function | {"FunctionName": "g", "Tags": {"a": "b"}})
+
+
+def test_a_deny_on_one_vault_holds_though_the_reference_writes_its_type_in_two_ways(aws: LocalAWS) -> None:
+    vaults = aws.client("backup")
+    for name in ("kept", "spare"):
+        vaults.create_backup_vault(BackupVaultName=name)
+    kept = f"arn:aws:backup:{REGION}:{ACCOUNT}:backup-vault:kept"
+    deny = {"Effect": "Deny", "Action": "backup:DeleteBackupVault", "Resource": kept}
+    mine = aws.client("backup", grant(aws, allow("backup:*", "*"), deny))
+    with pytest.raises(Exception, match="explicit deny"):
+        mine.delete_backup_vault(BackupVaultName="kept")
+    mine.delete_backup_vault(BackupVaultName="spare")

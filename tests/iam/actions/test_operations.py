@@ -10,7 +10,7 @@ from podrole.aws.protocol.catalogue import model, services
 from podrole.iam.actions.call import Call
 from podrole.iam.actions.keys import condition_keys
 from podrole.iam.actions.operations import permissions
-from podrole.iam.actions.reference import service
+from podrole.iam.actions.reference import prefix_of, service
 from support.calls import ACCOUNT, REGION, ROLE, Account, call, needed
 
 CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
@@ -53,6 +53,18 @@ CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
         "PutBucketReplication",
         {"Bucket": "b", "ReplicationConfiguration": {"Role": ROLE}},
         ["s3:PutReplicationConfiguration arn:aws:s3:::b", "iam:PassRole arn:aws:iam::ME:role/r"],
+    ),
+    (
+        "autoscaling",
+        "DeleteAutoScalingGroup",
+        {"AutoScalingGroupName": "g"},
+        ["autoscaling:DeleteAutoScalingGroup arn:aws:autoscaling:HERE:autoScalingGroup:*:autoScalingGroupName/g?"],
+    ),
+    (
+        "backup",
+        "DeleteBackupVault",
+        {"BackupVaultName": "v"},
+        ["backup:DeleteBackupVault arn:aws:backup:HERE:backup-vault:v"],
     ),
     ("ec2", "DescribeInstances", {"InstanceIds": ["i-1"]}, ["ec2:DescribeInstances *"]),
     (
@@ -379,6 +391,14 @@ def test_no_input_makes_the_mapping_fail_and_nothing_needs_nothing(client: str) 
             assert found or operation in ("GetCallerIdentity", "DeleteObjects"), operation
             for one in found:
                 condition_keys(asked, one, Account())
+
+
+@pytest.mark.parametrize("prefix", sorted({prefix_of(name, one.signing) for name, one in services().items()}))
+def test_every_type_of_resource_of_an_action_is_found(prefix: str) -> None:
+    reference = service(prefix)
+    for name in reference.action_names() if reference is not None else ():
+        assert reference is not None
+        assert not reference.types_not_found(name), name
 
 
 def test_every_action_of_the_tables_is_one_of_aws() -> None:

@@ -62,7 +62,7 @@ TAGGED: list[tuple[str, str, dict[str, Any], str]] = [
         "autoscaling",
         "CreateAutoScalingGroup",
         {"AutoScalingGroupName": "g", "Tags": TAGS},
-        "autoscaling:CreateOrUpdateTags *",
+        "autoscaling:CreateOrUpdateTags arn:aws:autoscaling:HERE:autoScalingGroup:*:autoScalingGroupName/g",
     ),
     (
         "ec2",

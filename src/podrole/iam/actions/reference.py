@@ -94,8 +94,13 @@ class Service:
         return [str(entry["name"]) for entry in self._actions.values()]
 
     def resource_type(self, name: str) -> ResourceType | None:
-        """Return a type of resource."""
-        return self._types.get(name)
+        """Return a type of resource. The reference's actions write its name in another case than its list of types."""
+        return self._types.get(name.lower())
+
+    def types_not_found(self, action: str) -> list[str]:
+        """Return the types of resources of an action that the reference's list of types lacks: a fault in its data."""
+        entry = self._actions.get(action.lower(), {"resourceTypes": ()})
+        return [one["name"] for one in entry["resourceTypes"] if self.resource_type(one["name"]) is None]
 
     def resource_types(self) -> Collection[ResourceType]:
         """Return all its types of resources."""
@@ -110,7 +115,7 @@ class Service:
         on = [
             (found, bool(one["required"]))
             for one in entry["resourceTypes"]
-            if (found := self._types.get(one["name"])) is not None
+            if (found := self.resource_type(one["name"])) is not None
         ]
         keys = {key for one in entry["resourceTypes"] for key in one["conditionKeys"]}
         keys.update(entry["conditionKeys"], *(found.keys for found, _ in on))
