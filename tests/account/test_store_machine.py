@@ -394,4 +394,4 @@ def test_the_store_keeps_what_it_acknowledged_through_restarts_crashes_and_full_
 @pytest.mark.soak
 @pytest.mark.timeout(1_200)
 def test_the_store_keeps_what_it_acknowledged_for_long() -> None:
-    _run(examples=1_500, steps=60)
+    _run(examples=300, steps=60)

@@ -310,8 +310,11 @@ def _compiled(levels: Levels | None, kind: PolicyKind) -> tuple[tuple[NamedPolic
 def _hide_missing(call: IdentifiedCall, question: _Question, facts: Facts, refusals: Refusals) -> None:
     """Refuse to read a missing key if the caller may not list the bucket: S3 does not tell them that it is missing."""
     given = parameters(call)
-    bucket = facts.bucket(str(given.get("Bucket", "")))
-    if bucket is None or facts.object_exists(str(given.get("Bucket", "")), str(given.get("Key", ""))):
+    name = str(given.get("Bucket", ""))
+    if facts.object_exists(name, str(given.get("Key", ""))):
+        return
+    bucket = facts.bucket(name)
+    if bucket is None:
         return
     listing = question.ask(Permission("s3:ListBucket", bucket.arn))
     if not listing.decision.allowed:

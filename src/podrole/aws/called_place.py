@@ -43,7 +43,6 @@ _TEXTS = {
 }
 """The refusals that are known; the others are podrole's."""
 
-_PLACE = re.compile(r"arn:([^:]*):([^:]*):([^:]*):([^:]*):", re.DOTALL)
 _ACCOUNT = re.compile(r"[0-9]{12}")
 
 
@@ -53,18 +52,26 @@ def require_called_place(call: IdentifiedCall, needed: Iterable[Permission]) -> 
     Does not compare accounts: policies decide about the resources of other accounts.
     """
     for permission in needed:
-        place = _PLACE.match(permission.resource)
-        if place is None:
+        parts = permission.resource.split(":", 5)
+        if len(parts) < 6:
             continue
-        partition, owner, region, account = place.groups()
-        if partition != partition_of(call.region):
-            raise _refusal(call, permission.resource, region, f"partition {partition}")
-        if (bool(region), bool(account)) not in _forms(owner):
-            raise _refusal(call, permission.resource, region, "place")
-        if account and _ACCOUNT.fullmatch(account) is None and account not in _named_accounts(owner):
-            raise _refusal(call, permission.resource, region, f"account {account}")
-        if region and region != call.region and (call.service.name, call.operation) not in FROM_OTHER_REGIONS:
-            raise _refusal(call, permission.resource, region, f"region {region}")
+        what = _difference(call.region, parts[1], parts[2], parts[3], parts[4])
+        if what is not None and not (
+            what.startswith("region ") and (call.service.name, call.operation) in FROM_OTHER_REGIONS
+        ):
+            raise _refusal(call, permission.resource, parts[3], what)
+
+
+@functools.lru_cache(maxsize=1024)
+def _difference(called: str, partition: str, owner: str, region: str, account: str) -> str | None:
+    """Return in what the place of an ARN differs from the region that is called; None if it fits."""
+    if partition != partition_of(called):
+        return f"partition {partition}"
+    if (bool(region), bool(account)) not in _forms(owner):
+        return "no region or account, or one too many"
+    if account and _ACCOUNT.fullmatch(account) is None and account not in _named_accounts(owner):
+        return f"account {account}"
+    return f"region {region}" if region not in ("", called) else None
 
 
 def _refusal(call: IdentifiedCall, arn: str, region: str, what: str) -> AWSError:

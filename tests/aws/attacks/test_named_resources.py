@@ -167,6 +167,31 @@ def streams(aws: LocalAWS) -> Made:
     return made
 
 
+def table_streams(aws: LocalAWS) -> Made:
+    dynamodb, reader = aws.client("dynamodb"), aws.client("dynamodbstreams")
+    made = {}
+    for name in ("own", "other"):
+        specification = {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"}
+        table = dynamodb.create_table(TableName=name, StreamSpecification=specification, **TABLE)["TableDescription"]
+        stream = table["LatestStreamArn"]
+        shard = reader.describe_stream(StreamArn=stream)["StreamDescription"]["Shards"][0]["ShardId"]
+        made[name] = reader.get_shard_iterator(StreamArn=stream, ShardId=shard, ShardIteratorType="TRIM_HORIZON")[
+            "ShardIterator"
+        ]
+    return made
+
+
+def athena_queries(aws: LocalAWS) -> Made:
+    athena = aws.client("athena")
+    athena.create_work_group(Name="own")
+    output = {"OutputLocation": "s3://results/"}
+    start = athena.start_query_execution
+    return {
+        "own": start(QueryString="SELECT 1", WorkGroup="own", ResultConfiguration=output)["QueryExecutionId"],
+        "other": start(QueryString="SELECT 2", ResultConfiguration=output)["QueryExecutionId"],
+    }
+
+
 def uploads(aws: LocalAWS) -> Made:
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="uploads")
@@ -388,6 +413,22 @@ CASES: dict[str, Case] = {
         lambda kinesis, _: kinesis.describe_stream(StreamName="own", StreamARN=arn("kinesis", "stream/other")),
         "AccessDeniedException",
         lambda kinesis, _: kinesis.describe_stream(StreamName="own", StreamARN=arn("kinesis", "stream/own")),
+    ),
+    "DynamoDB: an iterator of another table's stream": Case(
+        "dynamodbstreams",
+        table_streams,
+        lambda _: [allow("dynamodb:*", arn("dynamodb", "table/own/stream/*"))],
+        lambda it, made: it.get_records(ShardIterator=made["other"]),
+        "AccessDeniedException",
+        lambda it, made: it.get_records(ShardIterator=made["own"]),
+    ),
+    "Athena: a query of another workgroup": Case(
+        "athena",
+        athena_queries,
+        lambda _: [allow("athena:*", arn("athena", "workgroup/own"))],
+        lambda it, made: it.get_query_execution(QueryExecutionId=made["other"]),
+        "AccessDeniedException",
+        lambda it, made: it.get_query_execution(QueryExecutionId=made["own"]),
     ),
     "S3: a part for another key's upload": Case(
         "s3",

@@ -8,6 +8,7 @@ from podrole.aws.account_facts import AccountFacts
 from podrole.aws.emulator.backends import taggable
 from podrole.aws.emulator.bound_principals import resolve
 from podrole.aws.emulator.readers import (
+    athena,
     autoscaling,
     cloudformation,
     dynamodb,
@@ -29,6 +30,7 @@ from podrole.iam.actions.call import Call, Keys
 from podrole.iam.directory import PolicyText
 
 READERS: Mapping[str, Reader] = {
+    "athena": athena.READER,
     "autoscaling": autoscaling.READER,
     "cloudformation": cloudformation.READER,
     "dynamodb": dynamodb.READER,

@@ -202,9 +202,13 @@ def _one(call: Call, kind: ResourceType, variable: str, given: Mapping[str, Any]
     return next(iter(_usual(call, variable)), None)
 
 
+_USUAL = {("athena", "WorkGroupName"): "primary", ("ecs", "ClusterName"): "default"}
+
+
 def _usual(call: Call, variable: str) -> list[str]:
     """Return what a service takes where the call does not say."""
-    return ["default"] if call.client == "ecs" and variable == "ClusterName" else []
+    name = _USUAL.get((call.client, variable))
+    return [name] if name is not None else []
 
 
 def _cleaned(kind: ResourceType, variable: str, text: str) -> str:

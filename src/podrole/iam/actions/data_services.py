@@ -95,18 +95,6 @@ def _on_mapping(call: Call, action: str, mapping: str, resolver: Resolver) -> li
     return distinct([Permission(action, arn, keys={"lambda:FunctionArn": one} if one else {}) for one in invoked])
 
 
-def kinesis(call: Call, resolver: Resolver) -> list[Permission] | None:
-    """Return what reading from a shard needs: the iterator names the stream. None for the other calls."""
-    given = call.parameters
-    if call.operation != "GetRecords":
-        return None
-    of_iterator = resolver.arn_of(call, "kinesis:iterator", str(given.get("ShardIterator") or ""))
-    if of_iterator is None:
-        return [Permission("kinesis:GetRecords", call.arn("kinesis", "stream/*"), partial=True)]
-    streams = [of_iterator, str(given.get("StreamARN") or of_iterator)]
-    return distinct([Permission("kinesis:GetRecords", arn) for arn in streams])
-
-
 def function_arn(call: Call, name: str, qualifier: str = "") -> str | None:
     """Return the ARN of the function that a name, a partial or a full ARN means."""
     found = _FUNCTION.fullmatch(name)

@@ -55,6 +55,7 @@ EXACT = frozenset(
 reviews each member of theirs."""
 
 _MEMBERS: Mapping[tuple[str, str], Mapping[str, str]] = {
+    ("athena", "PutCapacityAssignmentConfiguration"): {"CapacityAssignments.WorkGroupNames": "workgroup"},
     ("dynamodb", "DescribeContributorInsights"): {"IndexName": "index"},
     ("dynamodb", "ImportTable"): {"TableCreationParameters.TableName": "table"},
     ("dynamodb", "RestoreTableToPointInTime"): {"SourceTableArn": "table"},
@@ -79,6 +80,11 @@ _MEMBERS: Mapping[tuple[str, str], Mapping[str, str]] = {
 _EC2_ID = re.compile(r"([a-z]+(?:-[a-z]+)*)-[0-9a-f]{8,17}")
 _NOT_ASKED_FOR = frozenset({"UserIdGroupPairs"})
 """EC2's rules name other security groups, which AWS does not ask for."""
+
+
+def has_further(client: str, operation: str) -> bool:
+    """Say whether a call of the operation may name further resources."""
+    return client == "ec2" or client not in EXACT or (client, operation) in _MEMBERS
 
 
 def further(

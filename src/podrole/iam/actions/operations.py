@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 
-from podrole.iam.actions import apigateway, data_services, ec2, identity, messaging, s3, ssm, tags
+from podrole.iam.actions import apigateway, data_services, ec2, handles, identity, messaging, s3, ssm, tags
 from podrole.iam.actions.arns import made, resources
 from podrole.iam.actions.call import Call, Permission, Resolver
-from podrole.iam.actions.further import further
+from podrole.iam.actions.further import further, has_further
 from podrole.iam.actions.reference import Action, service
 from podrole.iam.actions.roles import passed
 from podrole.iam.actions.tables import actions_of, tag_action
@@ -31,9 +31,10 @@ def permissions(call: Call, resolver: Resolver) -> tuple[Permission, ...]:
     needed = list((special(call, resolver) or ()) if special is not None else ())
     if not needed and call.operation != "DeleteObjects":  # also a batch of nothing is a call that someone must allow
         needed.extend(generic(call, resolver))
-    for name, action in _plan(call.client, call.prefix, call.operation):
-        if action is not None and action.on:
-            needed.extend(further(call, name, action, needed, resolver))
+    if has_further(call.client, call.operation):
+        for name, action in _plan(call.client, call.prefix, call.operation):
+            if action is not None and action.on:
+                needed.extend(further(call, name, action, needed, resolver))
     needed.extend(passed(call, resolver))
     if call.client != "s3":
         needed.extend(_tagging(call, needed, resolver))
@@ -93,12 +94,14 @@ def _tagging(call: Call, needed: Sequence[Permission], resolver: Resolver) -> li
 _SPECIAL: dict[str, Special] = {
     "apigateway": apigateway.permissions,
     "apigatewayv2": apigateway.permissions,
+    "athena": handles.athena,
     "dynamodb": data_services.dynamodb,
+    "dynamodbstreams": handles.dynamodb_streams,
     "ec2": ec2.permissions,
     "ecs": data_services.ecs,
     "events": data_services.events,
     "iam": identity.iam,
-    "kinesis": data_services.kinesis,
+    "kinesis": handles.kinesis,
     "kms": identity.kms,
     "lambda": data_services.functions,
     "logs": data_services.logs,

@@ -52,4 +52,15 @@ def _holders(account: str, region: str) -> Iterator[str]:
     yield from (str(table.table_arn) for table in stored.tables.values()) if stored is not None else ()
 
 
-READER = Reader(policy_holder=_policy_holder, holders=_holders, forget=_forget_policies_of_deleted)
+def _of_iterator(call: Call, iterator: str) -> str | None:
+    """Return the stream that a shard iterator reads from."""
+    stored = backend("dynamodbstreams", call.account, call.region)
+    return iterator.partition("|")[0] if stored is not None and iterator in stored.shard_iterators else None
+
+
+READER = Reader(
+    policy_holder=_policy_holder,
+    holders=_holders,
+    arns={"dynamodb:iterator": _of_iterator},
+    forget=_forget_policies_of_deleted,
+)

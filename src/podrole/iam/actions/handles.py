@@ -1,0 +1,46 @@
+"""Handles: a shard iterator stands for a stream, the id of a query for a workgroup.
+
+A handle that nobody knows leaves the resource unknown.
+"""
+
+from __future__ import annotations
+
+from podrole.iam.actions.call import Call, Permission, Resolver, distinct
+
+
+def kinesis(call: Call, resolver: Resolver) -> list[Permission] | None:
+    """Return what reading from a shard of Kinesis needs; None for the other calls."""
+    return _records(call, resolver, "kinesis", "stream/*") if call.operation == "GetRecords" else None
+
+
+def dynamodb_streams(call: Call, resolver: Resolver) -> list[Permission] | None:
+    """Return what reading from a shard of a table's stream needs; None for the other calls."""
+    return _records(call, resolver, "dynamodb", "table/*/stream/*") if call.operation == "GetRecords" else None
+
+
+def _records(call: Call, resolver: Resolver, prefix: str, every: str) -> list[Permission]:
+    action = f"{prefix}:GetRecords"
+    of_iterator = resolver.arn_of(call, f"{prefix}:iterator", str(call.parameters.get("ShardIterator") or ""))
+    if of_iterator is None:
+        return [Permission(action, call.arn(prefix, every), partial=True)]
+    streams = [of_iterator, str(call.parameters.get("StreamARN") or of_iterator)]
+    return distinct([Permission(action, arn) for arn in streams])
+
+
+_IDS_OF_QUERIES = ("QueryExecutionId", "QueryExecutionIds", "NamedQueryId", "NamedQueryIds")
+
+
+def athena(call: Call, resolver: Resolver) -> list[Permission] | None:
+    """Return what a call on queries needs: on the workgroups that they are of. None for the other calls."""
+    given = [call.parameters.get(name) for name in _IDS_OF_QUERIES]
+    ids = [one for value in given for one in (value if isinstance(value, list) else [value]) if one]
+    if not ids:
+        return None
+    action = f"athena:{call.operation}"
+    groups = [resolver.arn_of(call, "athena:query", str(one)) for one in ids]
+    return distinct(
+        [
+            Permission(action, arn) if arn is not None else Permission(action, call.arn("athena", "*"), partial=True)
+            for arn in groups
+        ]
+    )
