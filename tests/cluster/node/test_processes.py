@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from podrole.base.files import make_private_directory
+from podrole.base import processes
+from podrole.base.files import FileProblem, make_private_directory
 from podrole.cluster.node.errors import NodeBusy, StartProblem
 from podrole.cluster.node.node import Node
 from podrole.cluster.node.runtimes.process import process_table
@@ -62,6 +63,13 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def end_all(mark: str) -> int:
+    """End what is left of a container; return how many processes that were."""
+    ended = process_table.end_all(process_table.Belonging(f"{MARK}={mark}", process_table.limit_of(mark)))
+    assert ended.complete
+    return ended.number
 
 
 async def test_output_and_exit_code(launch: Any) -> None:
@@ -133,6 +141,79 @@ async def test_a_daemon_without_its_environment_ends_if_it_stays_in_the_session(
     assert not alive(int(output.text))
 
 
+FORGOTTEN = "env -i /usr/bin/setsid /bin/sh -c '(sleep 1000 >/dev/null 2>&1 & echo $!)'"
+"""Starts a process that has nothing of its container: not its environment, session, group or parent."""
+
+
+async def test_a_daemon_without_environment_and_session_ends_with_its_container(launch: Any) -> None:
+    output = Collected()
+    process = await launch(f"{FORGOTTEN}; exit 0", output)
+    await process.wait()
+    assert not alive(int(output.text))
+
+
+async def test_a_daemon_of_an_exec_without_environment_and_session_ends_with_the_container(launch: Any) -> None:
+    output = Collected()
+    container, other = await launch("exec sleep 1000"), await launch("exec sleep 1000", mark="m-2")
+    guest = await launch(FORGOTTEN, output, guest=True)
+    await guest.wait()
+    pid = int(output.text)
+    await other.kill()
+    assert alive(pid)  # another container's end is not its end
+    await container.kill()
+    assert not alive(pid)
+
+
+async def test_process_that_cannot_be_recorded_never_begins(
+    launch: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[int] = []
+
+    def fail(_directory: Path, _mark: str, pid: int) -> None:
+        started.append(pid)
+        raise FileProblem("The file x cannot be written: No space left on device.")
+
+    monkeypatch.setattr("podrole.cluster.node.runtimes.process.start.record_process", fail)
+    before = len(entries(Path("/proc/self/fd")))
+    for more in ({}, {"stdin": True}, {"terminal": True}, {"guest": True}):
+        with pytest.raises(StartProblem, match=r"could not be recorded.*No space left on device"):
+            await launch(f"touch {tmp_path}/began", **more)
+    assert len(started) == 4
+    assert not any(alive(pid) for pid in started)
+    assert not (tmp_path / "began").exists()
+    assert len(entries(Path("/proc/self/fd"))) == before
+
+
+@pytest.mark.parametrize("place", ["Process", "_connect"])
+async def test_process_that_cannot_be_watched_never_begins(
+    launch: Any, records: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(f"podrole.cluster.node.runtimes.process.start.{place}", fail)
+    with pytest.raises(StartProblem, match="Too many open files"):
+        await launch(f"touch {tmp_path}/began")
+    assert not (tmp_path / "began").exists()
+    assert not entries(records)
+    assert end_all("m-1") == 0
+
+
+async def test_pod_says_why_its_process_could_not_be_recorded(
+    make_node: Any, run_pod: Any, finished: Any, state_of: Any, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise FileProblem("The file x cannot be written: No space left on device.")
+
+    monkeypatch.setattr("podrole.cluster.node.runtimes.process.start.record_process", fail)
+    async with make_node():
+        await run_pod("exec sleep 1000")
+        kind, fields, _ = state_of(await finished())
+    assert (kind, fields["reason"]) == ("terminated", "StartError")
+    assert "could not be recorded, so it was not started" in fields["message"]
+    assert "No space left on device" in fields["message"]
+
+
 async def test_process_started_by_an_exec_ends_with_the_container(launch: Any) -> None:
     output = Collected()
     container = await launch("exec sleep 1000")
@@ -150,7 +231,7 @@ async def test_a_process_that_keeps_forking_is_ended(launch: Any) -> None:
     process = await launch(script)
     await process.wait()
     await asyncio.sleep(0)
-    assert process_table.end_marked(f"{MARK}=m-1", None) == 0
+    assert end_all("m-1") == 0
 
 
 async def test_a_terminal_is_a_terminal_and_can_be_resized(launch: Any) -> None:
@@ -181,13 +262,13 @@ def test_other_process_with_a_recorded_pid_is_not_ended(records: Path) -> None:
         assert record is not None
         # As if the pid had been given to another program since: the start time is another.
         text = record.read_text()
-        record.write_text(text.replace(f'"started": {process_table.start_time(stranger.pid)}', '"started": 1'))
-        assert process_table.end_recorded(records, MARK) == 0
+        record.write_text(text.replace(f'"started": {processes.start_time(stranger.pid)}', '"started": 1'))
+        assert process_table.end_recorded(records, MARK).number == 0
         assert stranger.poll() is None
         assert not entries(records)
         # And as if it were the one that was started.
         record.write_text(text)
-        assert process_table.end_recorded(records, MARK) == 1
+        assert process_table.end_recorded(records, MARK).number == 1
         assert stranger.wait() == -signal.SIGKILL
     finally:
         stranger.kill()
@@ -199,9 +280,9 @@ def test_a_record_of_another_boot_ends_nothing(records: Path) -> None:
     try:
         record = process_table.record_process(records, "mark", stranger.pid)
         assert record is not None
-        record.write_text(record.read_text().replace(process_table.boot_id(), "another"))
+        record.write_text(record.read_text().replace(processes.boot_id(), "another"))
         (records / "broken.json").write_text("{")
-        assert process_table.end_recorded(records, MARK) == 0
+        assert process_table.end_recorded(records, MARK).number == 0
         assert stranger.poll() is None
     finally:
         stranger.kill()
@@ -214,7 +295,7 @@ from pathlib import Path
 from podrole.cluster.node.runtimes.process.start import start
 
 async def main():
-    script = "setsid sleep 1000 & sleep 1000 & echo $! ; sleep 1000"
+    script = "setsid sleep 1000 & env -i /usr/bin/setsid sh -c '(sleep 1000 & echo $!)'; sleep 1000"
     def say(stream, data):
         if data:
             sys.stdout.buffer.write(data)
@@ -236,9 +317,9 @@ def test_next_start_ends_processes_of_a_killed_podrole(records: Path) -> None:
     podrole.wait()
     podrole.stdout.close()
     # The process itself dies with podrole (PR_SET_PDEATHSIG); what it started does not.
-    assert process_table.end_recorded(records, MARK) >= 2
+    assert process_table.end_recorded(records, MARK).number >= 2
     assert not any(alive(pid) for pid in pids)
-    assert process_table.end_marked(f"{MARK}=m-killed", None) == 0
+    assert end_all("m-killed") == 0
 
 
 async def test_stopping_the_node_leaves_nothing_running(

@@ -1,10 +1,13 @@
 """What a container's process runs first: it arranges to die with podrole, sets limits, and becomes the program.
 
+It waits until podrole has recorded it: a program that podrole could not find again never begins.
+
 A program of its own, run as ``python -I -S launcher.py``, because the calls here may only be made between fork and
 exec, where a process with threads must not run Python. It imports nothing of podrole.
 
-Arguments: the descriptor to report a failure on, podrole's pid, ``tty`` or ``-``, then the command line. What it writes
-to the descriptor is one JSON list, ``[errno, message]``; a successful exec closes it unwritten.
+Arguments: the descriptor to report a failure on, the one that podrole writes a byte to once the process is recorded,
+podrole's pid, the limit on file locks by which the container's processes are recognised, ``tty`` or ``-``, then the
+command line. What it reports is one JSON list, ``[errno, message]``; a successful exec closes the descriptor unwritten.
 """
 
 from __future__ import annotations
@@ -21,15 +24,24 @@ import sys
 import termios
 
 PR_SET_PDEATHSIG = 1
+RLIMIT_LOCKS = 10
+"""Not in the module ``resource``: Linux has not enforced this limit since 2.4 (getrlimit(2))."""
 MAX_OPEN_FILES = 4096
 
 
 def main(arguments: list[str]) -> None:
     """Become the program, or report a failure and exit. Never returns."""
-    report, parent, tty, program = int(arguments[0]), int(arguments[1]), arguments[2], arguments[3]
+    report, recorded, parent, limit = map(int, arguments[:4])
+    tty, command = arguments[4], arguments[5:]
+    program = command[0]
     os.set_inheritable(report, False)
+    os.set_inheritable(recorded, False)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # podrole died before the line above
+        os._exit(1)
+    if resource.getrlimit(RLIMIT_LOCKS)[1] == resource.RLIM_INFINITY:  # otherwise another podrole's, which stays
+        resource.setrlimit(RLIMIT_LOCKS, (limit, limit))
+    if not os.read(recorded, 1):
         os._exit(1)
     if tty == "tty":
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -42,7 +54,7 @@ def main(arguments: list[str]) -> None:
             signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     try:
-        os.execvpe(program, arguments[3:], os.environ)  # noqa: S606 - this is what it is for
+        os.execvpe(program, command, os.environ)  # noqa: S606 - this is what it is for
     except OSError as problem:
         if "/" not in program and problem.errno in {errno.ENOENT, errno.ENOTDIR}:
             message = f'exec: "{program}": executable file not found in $PATH'

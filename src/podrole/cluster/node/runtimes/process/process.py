@@ -1,7 +1,7 @@
 """A process of this machine: waited for without threads, ended with all it started.
 
-Each process leads a session of its own and has a mark in its environment, by which whatever it started is found and
-ended with it, even what left the session. Linux only: pidfd, /proc.
+Each process leads a session of its own, and has a mark in its environment and in its limits, by which whatever it
+started is found and ended with it, even what left the session and the environment. Linux only: pidfd, /proc.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import signal
 import struct
@@ -17,15 +18,18 @@ import subprocess
 import termios
 from pathlib import Path
 
+from podrole.base.processes import identity_of
 from podrole.cluster.node.runtime import Output, Stream
 from podrole.cluster.node.runtimes.process.input import Writer
-from podrole.cluster.node.runtimes.process.process_table import end_marked
+from podrole.cluster.node.runtimes.process.process_table import Belonging, end_all, limit_of
 
 MARK = "PODROLE_CONTAINER_ID"
 """The environment variable by which a process is known to belong to a container."""
 CHUNK = 64 * 1024
 DRAIN_SECONDS = 2.0
 """How long output may still arrive after the process and all it started have ended."""
+
+_log = logging.getLogger(__name__)
 
 
 class Process:
@@ -96,7 +100,13 @@ class Process:
     async def _end(self) -> int:
         code = await asyncio.shield(self._exited)
         if self._mark is not None:
-            await asyncio.to_thread(end_marked, f"{MARK}={self._mark}", self.pid)
+            container = Belonging(f"{MARK}={self._mark}", limit_of(self._mark), identity_of(self.pid))
+            ended = await asyncio.to_thread(end_all, container)
+            if not ended.complete:
+                _log.warning(
+                    "processes that the process %d started could not be ended; the next stop tries it", self.pid
+                )
+                self._record = None  # it stays, to be tried again
         self._popen.wait()  # frees its pid; until here no other process can have it
         await self._drain()
         self._close()

@@ -63,8 +63,11 @@ class ProcessRuntime:
         return ProcessSandbox(machine, self._records)
 
     async def _clean_up(self) -> None:
-        if ended := await asyncio.to_thread(end_recorded, self._records, MARK):
-            _log.info("ended %d processes that were left running", ended)
+        ended = await asyncio.to_thread(end_recorded, self._records, MARK)
+        if ended.number:
+            _log.info("ended %d processes that were left running", ended.number)
+        if not ended.complete:
+            _log.warning("some processes that pods have started could not be ended; the next start tries it again")
 
 
 class ProcessSandbox:

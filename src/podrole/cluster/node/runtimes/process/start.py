@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import pty
@@ -12,11 +13,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from podrole.base.files import FileProblem
 from podrole.cluster.node.errors import StartProblem
 from podrole.cluster.node.runtime import Output, Stream
 from podrole.cluster.node.runtimes.process.input import Writer
 from podrole.cluster.node.runtimes.process.process import CHUNK, MARK, Process
-from podrole.cluster.node.runtimes.process.process_table import record_process
+from podrole.cluster.node.runtimes.process.process_table import limit_of, record_process
 
 _LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 
@@ -35,65 +37,131 @@ async def start(
 ) -> Process:
     """Start ``command`` in a session of its own and return once it runs.
 
-    ``mark`` goes into its environment; ``records`` is the directory where its pid is noted, so that the next podrole
-    can end what this one left behind. A ``guest`` (an exec) shares its container's mark, and what it started lives on
-    until the container ends. Raises StartProblem where the program cannot be executed.
+    ``mark`` goes into its environment and, as a number, into its limits; ``records`` is the directory where its pid is
+    noted, so that the next podrole can end what this one left behind. A ``guest`` (an exec) shares its container's
+    mark, and what it started lives on until the container ends. Raises StartProblem where the program cannot be
+    executed, or the process cannot be made, recorded or watched; then nothing of it runs.
     """
-    report_in, report_out = os.pipe()
-    ours: list[int] = [report_in]
-    theirs: list[int] = [report_out]
     try:
-        if terminal:
-            main, end = pty.openpty()
-            os.set_inheritable(main, False)
-            ours.append(main)
-            theirs.append(end)
-            given = (end, end, end)
-        else:
+        return await _start(
+            command,
+            environment={**environment, MARK: mark},
+            directory=directory,
+            mark=mark,
+            output=output,
+            stdin=stdin,
+            terminal=terminal,
+            records=records,
+            guest=guest,
+        )
+    except OSError as problem:
+        raise StartProblem(f'exec: "{command[0]}": {problem}') from problem
+
+
+async def _start(
+    command: list[str],
+    *,
+    environment: Mapping[str, str],
+    directory: Path,
+    mark: str,
+    output: Output,
+    stdin: bool,
+    terminal: bool,
+    records: Path,
+    guest: bool,
+) -> Process:
+    with contextlib.ExitStack() as ours:
+        with contextlib.ExitStack() as theirs:
+            report_in, report_out = _pipe(ours, theirs)
+            recorded_in, recorded_out = _pipe(theirs, ours)
             main = -1
-            given = (subprocess.PIPE if stdin else subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE)
-        launcher = [sys.executable, "-I", "-S", _LAUNCHER, str(report_out), str(os.getpid())]
+            if terminal:
+                main, end = pty.openpty()
+                ours.callback(os.close, main)
+                theirs.callback(os.close, end)
+                os.set_inheritable(main, False)
+                given = (end, end, end)
+            else:
+                given = (subprocess.PIPE if stdin else subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE)
+            launcher = [sys.executable, "-I", "-S", _LAUNCHER, str(report_out), str(recorded_in), str(os.getpid())]
+            try:
+                popen = subprocess.Popen(  # noqa: ASYNC220 - it returns once the launcher runs, within milliseconds
+                    [*launcher, str(limit_of(mark)), "tty" if terminal else "-", *command],
+                    stdin=given[0],
+                    stdout=given[1],
+                    stderr=given[2],
+                    cwd=directory,
+                    env=environment,
+                    start_new_session=True,
+                    pass_fds=(report_out, recorded_in),
+                )
+            except ValueError as problem:  # a null character
+                raise StartProblem(f'exec: "{command[0]}": {problem}') from problem
+        record = None
         try:
-            popen = subprocess.Popen(  # noqa: ASYNC220 - it returns once the launcher runs, within milliseconds
-                [*launcher, "tty" if terminal else "-", *command],
-                stdin=given[0],
-                stdout=given[1],
-                stderr=given[2],
-                cwd=directory,
-                env={**environment, MARK: mark},
-                start_new_session=True,
-                pass_fds=(report_out,),
-            )
-        except (OSError, ValueError) as problem:
-            raise StartProblem(f'exec: "{command[0]}": {problem}') from problem
-    except BaseException:
-        for descriptor in (*ours, *theirs):
-            os.close(descriptor)
-        raise
-    for descriptor in theirs:
-        os.close(descriptor)
-    process = Process(popen, None if guest else mark, output, record_process(records, mark, popen.pid))
-    if terminal:
-        process.terminal = main
-        process.read(main, "stdout")
-        process.stdin = Writer(main, owned=False)
-    else:
-        pipes: tuple[tuple[Stream, Any], ...] = (("stdout", popen.stdout), ("stderr", popen.stderr))
-        for stream, pipe in pipes:
-            assert pipe is not None  # noqa: S101 - PIPE was asked for
-            process.read(os.dup(pipe.fileno()), stream)
-            pipe.close()
-        if popen.stdin is not None:
-            process.stdin = Writer(os.dup(popen.stdin.fileno()), owned=True)
-            popen.stdin.close()
-    failure = await _reported(report_in, process)
+            record = record_process(records, mark, popen.pid)
+            process = Process(popen, None if guest else mark, output, record)
+        except BaseException as problem:
+            _end(popen)
+            if record is not None:
+                record.unlink(missing_ok=True)
+            if isinstance(problem, FileProblem):
+                why = f"its process could not be recorded, so it was not started: {problem.what}"
+                raise StartProblem(f'exec: "{command[0]}": {why}') from problem
+            raise
+        try:
+            _connect(process, popen, main)
+            os.write(recorded_out, b"r")
+            failure = await _reported(report_in)
+        except BaseException:
+            await asyncio.shield(process.kill())
+            _close_pipes(popen)
+            raise
     if failure is not None:
         await process.wait()
         raise StartProblem(failure)
     return process
 
 
-async def _reported(descriptor: int, process: Process) -> str | None:
+def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
+    """Return a new pipe whose ends are closed with the given stacks."""
+    reading, writing = os.pipe()
+    reader.callback(os.close, reading)
+    writer.callback(os.close, writing)
+    return reading, writing
+
+
+def _connect(process: Process, popen: subprocess.Popen[bytes], main: int) -> None:
+    """Give the process its streams. ``main`` is podrole's end of its terminal, -1 if it has none. Raises OSError."""
+    if main >= 0:
+        process.terminal = os.dup(main)
+        process.read(process.terminal, "stdout")
+        process.stdin = Writer(process.terminal, owned=False)
+        return
+    pipes: tuple[tuple[Stream, Any], ...] = (("stdout", popen.stdout), ("stderr", popen.stderr))
+    for stream, pipe in pipes:
+        assert pipe is not None  # noqa: S101 - PIPE was asked for
+        process.read(os.dup(pipe.fileno()), stream)
+        pipe.close()
+    if popen.stdin is not None:
+        process.stdin = Writer(os.dup(popen.stdin.fileno()), owned=True)
+        popen.stdin.close()
+
+
+def _end(popen: subprocess.Popen[bytes]) -> None:
+    """End a process that waits to be recorded: it has started nothing."""
+    popen.kill()
+    popen.wait()
+    _close_pipes(popen)
+
+
+def _close_pipes(popen: subprocess.Popen[bytes]) -> None:
+    for pipe in (popen.stdin, popen.stdout, popen.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+async def _reported(descriptor: int) -> str | None:
     """Wait until the launcher has become the program; return why it could not, or None."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
@@ -102,10 +170,6 @@ async def _reported(descriptor: int, process: Process) -> str | None:
     try:
         await ready.wait()
         said = os.read(descriptor, CHUNK)
-    except BaseException:
-        await asyncio.shield(process.kill())
-        raise
     finally:
         loop.remove_reader(descriptor)
-        os.close(descriptor)
     return str(json.loads(said)[1]) if said else None
