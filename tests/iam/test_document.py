@@ -118,6 +118,20 @@ def test_the_one_rcp_that_allows_is_taken() -> None:
     assert parse_policy(json.dumps(document), PolicyKind.RCP).statements[0].effect is Effect.ALLOW
 
 
+OF_IAM = {PolicyKind.IDENTITY, PolicyKind.BOUNDARY, PolicyKind.SESSION, PolicyKind.TRUST}
+NAMED = {"AWS": "111122223333"}
+OF_KIND: dict[PolicyKind, dict[str, Any]] = {
+    PolicyKind.IDENTITY: S3,
+    PolicyKind.BOUNDARY: S3,
+    PolicyKind.SESSION: S3,
+    PolicyKind.TRUST: {"Effect": "Allow", "Principal": NAMED, "Action": "sts:AssumeRole"},
+    PolicyKind.RESOURCE: S3 | {"Principal": NAMED},
+    PolicyKind.ENDPOINT: S3 | {"Principal": NAMED},
+    PolicyKind.SCP: S3,
+    PolicyKind.RCP: S3 | {"Principal": "*", "Effect": "Deny"},
+}
+
+
 def test_a_fault_says_where_it_stands_what_stands_there_and_what_should() -> None:
     text = (
         '{\n  "Version": "2012-10-17",\n  "Statement": [\n'
@@ -137,6 +151,93 @@ def test_an_unknown_element_is_pointed_at_by_its_name() -> None:
     with pytest.raises(MalformedPolicyDocument) as refused:
         parse_policy('{"Statement": [], "Extra": {"a": 1}}', PolicyKind.IDENTITY)
     assert ("$.Extra", 1, 19) in [(one.path, one.line, one.column) for one in refused.value.faults]
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed", "pointed_at"),
+    [
+        ("identity", {"Extra": 1}, '"Extra"'),
+        ("identity", {"NotAction": "iam:*"}, '"NotAction"'),
+        ("identity", {"Principal": "*"}, '"Principal"'),
+        ("identity", {"Condition": {"Equals": {"a": "b"}}}, '"Equals"'),
+        ("identity", {"Condition": {"StringEquals": {"aws:a": "b", "AWS:A": "c"}}}, '"AWS:A"'),
+        ("identity", {"Condition": {"StringEquals": {"": "b"}}}, '""'),
+        ("identity", {"Condition": {"StringEquals": {"a": None}}}, "null"),
+        ("identity", {"Condition": {"StringEquals": ["a"]}}, '["a"]'),
+        ("identity", {"Condition": {"DateLessThan": {"a": ["2026", "never"]}}}, '["2026", "never"]'),
+        ("identity", {"Condition": 1}, "1"),
+        ("identity", {"Sid": "a b"}, '"a b"'),
+        ("identity", {"Effect": "allow"}, '"allow"'),
+        ("identity", {"Effect": "Permit"}, '"Permit"'),
+        ("identity", {"Action": ["s3:*", "x"]}, '"x"'),
+        ("identity", {"Resource": ["*", "x"]}, '"x"'),
+        ("identity", {"Resource": [1]}, "[1]"),
+        ("identity", {"Action": []}, "[]"),
+        ("identity", {"Action": None}, "null"),
+        ("trust", {"Resource": "*"}, '"Resource"'),
+        ("trust", {"NotResource": "*"}, '"NotResource"'),
+        ("trust", {"Action": "s3:*"}, '"s3:*"'),
+        ("trust", {"NotPrincipal": {"AWS": "*"}, "Principal": ..., "Effect": "Deny"}, '"NotPrincipal"'),
+        ("trust", {"NotAction": "sts:AssumeRole", "Action": ...}, '"NotAction"'),
+        ("trust", {"Principal": {"AWS": ["111122223333", "bob"]}}, '"bob"'),
+        ("trust", {"Principal": "*"}, '"*"'),
+        ("resource", {"NotPrincipal": {"AWS": "*"}, "Principal": ...}, '"NotPrincipal"'),
+        ("rcp", {"Effect": "Allow"}, '"Allow"'),
+    ],
+)
+def test_a_fault_points_at_the_name_or_the_value_that_is_wrong(
+    kind: str, changed: dict[str, Any], pointed_at: str
+) -> None:
+    written = {name: value for name, value in (OF_KIND[PolicyKind(kind)] | changed).items() if value is not ...}
+    text = json.dumps({"Version": "2012-10-17", "Statement": written})
+    with pytest.raises(MalformedPolicyDocument) as refused:
+        parse_policy(text, PolicyKind(kind))
+    (fault,) = refused.value.faults
+    assert text[fault.column - 1 :].startswith(pointed_at)
+
+
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [
+        ("null", "null, or nothing"),
+        ("true", "the boolean true"),
+        ("false", "the boolean false"),
+        ("1.50", "the number 1.50"),
+        ("1" * 61, f"the number {'1' * 60}"),
+        ("{}", "an empty object"),
+        ('{"a": 1}', "an object"),
+        ("[]", "an empty list"),
+        ("[1]", "a list"),
+        ('"Permit"', "'Permit'"),
+        (f'"{"x" * 200}"', repr("x" * 200)),
+        (f'"{"x" * 201}"', repr("x" * 200) + "…"),
+    ],
+)
+def test_a_fault_says_what_was_found(value: str, got: str) -> None:
+    text = '{"Statement": {"Effect": %s, "Action": "s3:*", "Resource": "*"}}' % value  # noqa: UP031 - braces
+    with pytest.raises(MalformedPolicyDocument) as refused:
+        parse_policy(text, PolicyKind.IDENTITY)
+    assert refused.value.faults[0].got == got
+
+
+@pytest.mark.parametrize(
+    ("value", "texts"),
+    [
+        ("true", ["true"]),
+        ("false", ["false"]),
+        ("1.50", ["1.50"]),
+        ('"a"', ["a"]),
+        ("[]", []),
+        ('["a", 1, true, "b"]', ["a", "1", "true", "b"]),
+    ],
+)
+def test_the_values_of_a_condition_are_texts(value: str, texts: list[str]) -> None:
+    condition = (
+        '{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"StringLike": {"k": %s}}}}'
+    )
+    (statement,) = parse_policy(condition % value, PolicyKind.IDENTITY).statements
+    (found,) = statement.conditions
+    assert list(found.values) == texts
 
 
 def test_all_faults_are_reported_the_one_aws_answers_with_first() -> None:
@@ -166,20 +267,6 @@ def test_the_earliest_stage_comes_first_wherever_its_fault_stands() -> None:
     with pytest.raises(MalformedPolicyDocument) as refused:
         parse_policy(json.dumps(document), PolicyKind.IDENTITY)
     assert [int(one.path[len("$.Statement[")]) for one in refused.value.faults] == [7, 6, 5, 4, 3, 2, 1, 0]
-
-
-OF_IAM = {PolicyKind.IDENTITY, PolicyKind.BOUNDARY, PolicyKind.SESSION, PolicyKind.TRUST}
-NAMED = {"AWS": "111122223333"}
-OF_KIND: dict[PolicyKind, dict[str, Any]] = {
-    PolicyKind.IDENTITY: S3,
-    PolicyKind.BOUNDARY: S3,
-    PolicyKind.SESSION: S3,
-    PolicyKind.TRUST: {"Effect": "Allow", "Principal": NAMED, "Action": "sts:AssumeRole"},
-    PolicyKind.RESOURCE: S3 | {"Principal": NAMED},
-    PolicyKind.ENDPOINT: S3 | {"Principal": NAMED},
-    PolicyKind.SCP: S3,
-    PolicyKind.RCP: S3 | {"Principal": "*", "Effect": "Deny"},
-}
 
 
 @pytest.mark.parametrize(
@@ -215,6 +302,30 @@ def test_only_policies_of_organizations_need_the_current_version(kind: PolicyKin
             parse_policy(text, kind)
     else:
         assert parse_policy(text, kind).version == "2008-10-17"
+
+
+@pytest.mark.parametrize(
+    ("changed", "taken"),
+    [
+        ({}, True),
+        ({"Action": "s3:*"}, False),
+        ({"Action": ["*", "*"]}, False),
+        ({"Resource": "arn:aws:s3:::b"}, False),
+        ({"Resource": ..., "NotResource": "*"}, False),
+        ({"Condition": {"Bool": {"a": True}}}, False),
+        ({"Condition": {}}, True),
+        ({"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::b"}, True),
+    ],
+)
+def test_an_rcp_allows_everything_or_nothing(changed: dict[str, Any], taken: bool) -> None:
+    full = {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+    written = {name: value for name, value in (full | changed).items() if value is not ...}
+    text = json.dumps({"Version": "2012-10-17", "Statement": written})
+    if taken:
+        parse_policy(text, PolicyKind.RCP)
+    else:
+        with pytest.raises(MalformedPolicyDocument):
+            parse_policy(text, PolicyKind.RCP)
 
 
 def test_a_document_full_of_faults_is_refused_at_once() -> None:
