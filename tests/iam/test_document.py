@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podrole.iam.document import compile_policy, parse_policy
-from podrole.iam.errors import MalformedPolicyDocument, PolicyError
+from podrole.iam.errors import MalformedPolicyDocument, PolicyError, PolicyTooLarge
 from podrole.iam.policy import Effect, PolicyKind
+from podrole.iam.principal import principal_of
+from podrole.iam.request import Facts, Request
 
 MALFORMED = yaml.safe_load((Path(__file__).parent / "data" / "malformed.yaml").read_text())
 
@@ -81,6 +83,28 @@ def test_a_statement_may_stand_alone_or_in_a_list() -> None:
     listed = parse_policy(json.dumps({"Statement": [S3, S3]}), PolicyKind.IDENTITY)
     assert [one.path for one in alone.statements] == ["$.Statement"]
     assert [one.path for one in listed.statements] == ["$.Statement[0]", "$.Statement[1]"]
+
+
+def test_a_document_may_have_an_id() -> None:
+    assert parse_policy(json.dumps({"Id": "x", "Statement": S3}), PolicyKind.IDENTITY).id == "x"
+    assert parse_policy(json.dumps({"Statement": S3}), PolicyKind.IDENTITY).id == ""
+
+
+def test_a_text_that_the_api_refuses_is_not_read() -> None:
+    with pytest.raises(PolicyTooLarge):
+        parse_policy("", PolicyKind.IDENTITY)
+
+
+@pytest.mark.parametrize(("version", "matches"), [("2012-10-17", True), ("2008-10-17", False)])
+def test_variables_are_in_force_from_version_2012(version: str, matches: bool) -> None:
+    condition = {"StringEquals": {"aws:b": "${aws:a}"}}
+    statement = S3 | {"Resource": "arn:aws:s3:::${aws:a}", "Condition": condition}
+    (read,) = parse_policy(json.dumps({"Version": version, "Statement": statement}), PolicyKind.IDENTITY).statements
+    user = principal_of("arn:aws:iam::111122223333:user/bob")
+    facts = Facts(Request(user, "s3:ListBucket", "arn:aws:s3:::x", context={"aws:a": "x", "aws:b": "x"}))
+    assert read.resources is not None
+    assert read.resources.matches(facts) is matches
+    assert read.conditions[0].holds(facts) is matches
 
 
 def test_a_document_without_version_is_of_the_old_one() -> None:

@@ -57,7 +57,7 @@ class _Reader:
         self.text = text
         self.kind = kind
         self.grammar: Grammar = GRAMMARS[kind]
-        self.variables = False
+        self.variables: bool
         self.faults: list[tuple[Stage, str, Path, bool, str, str, str]] = []
 
     def policy(self) -> Policy:
