@@ -81,8 +81,8 @@ def test_what_iam_takes_is_taken(changed: dict[str, Any]) -> None:
 def test_a_statement_may_stand_alone_or_in_a_list() -> None:
     alone = parse_policy(json.dumps({"Statement": S3}), PolicyKind.IDENTITY)
     listed = parse_policy(json.dumps({"Statement": [S3, S3]}), PolicyKind.IDENTITY)
-    assert [one.path for one in alone.statements] == ["$.Statement"]
-    assert [one.path for one in listed.statements] == ["$.Statement[0]", "$.Statement[1]"]
+    assert [(one.index, one.path) for one in alone.statements] == [(0, "$.Statement")]
+    assert [(one.index, one.path) for one in listed.statements] == [(0, "$.Statement[0]"), (1, "$.Statement[1]")]
 
 
 def test_a_document_may_have_an_id() -> None:
