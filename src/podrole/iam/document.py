@@ -217,8 +217,8 @@ class _Reader:
             if fault is None:
                 good.append(action)
             else:
-                vendor = {"got": action.partition(":")[0]} if fault[0] == "vendor" else None
-                self.fault(fault[0], where, action, fault[1], stage=Stage.ACTION_FORMAT, details=vendor)
+                details = {"got": action.partition(":")[0]}  # the vendor: no text quotes more of an action
+                self.fault(fault[0], where, action, fault[1], stage=Stage.ACTION_FORMAT, details=details)
         return ActionElement(good, negated=name == "NotAction")
 
     def resources(self, found: Mapping[str, Any], path: Path) -> ResourceElement | None:
