@@ -294,6 +294,18 @@ def test_the_earliest_stage_comes_first_wherever_its_fault_stands() -> None:
 
 
 @pytest.mark.parametrize(
+    "legacy",
+    [{"Effect": "allow"}, {"Resource": "arn:aws:s3::b"}, {"Condition": {"DateLessThan": {"a": "never"}}}],
+)
+def test_what_fails_legacy_parsing_comes_before_a_sid(legacy: dict[str, Any]) -> None:
+    document = {"Statement": [S3 | {"Sid": "a b"}, S3 | legacy]}
+    with pytest.raises(MalformedPolicyDocument) as refused:
+        parse_policy(json.dumps(document), PolicyKind.IDENTITY)
+    assert refused.value.message == "The policy failed legacy parsing"
+    assert [one.rule == "sid" for one in refused.value.faults] == [False, True]
+
+
+@pytest.mark.parametrize(
     ("changed", "kinds"),
     [
         ({}, set(PolicyKind)),
