@@ -245,6 +245,26 @@ def test_a_fault_says_what_was_found(value: str, got: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("condition", "paths"),
+    [
+        ({"Equals": {"a": "b"}, "Like": {"a": "b"}}, ["Equals", "Like"]),
+        ({"StringEquals": 1, "Like": {"a": "b"}}, ["StringEquals", "Like"]),
+        (
+            {"StringEquals": {"": "b", "a": None, "A": "c"}, "Bool": {"": "true"}},
+            ["a", 'StringEquals[""]', "A", 'Bool[""]'],
+        ),
+        ({"DateLessThan": {"a": ["never", "ever"]}}, ["a", "a"]),
+    ],
+)
+def test_every_fault_of_a_condition_is_told(condition: dict[str, Any], paths: list[str]) -> None:
+    text = json.dumps({"Version": "2012-10-17", "Statement": S3 | {"Condition": condition}})
+    with pytest.raises(MalformedPolicyDocument) as refused:
+        parse_policy(text, PolicyKind.IDENTITY)
+    found = [one.path.removeprefix("$.Statement.Condition.") for one in refused.value.faults]
+    assert sorted(path.rpartition(".")[2] for path in found) == sorted(paths)
+
+
+@pytest.mark.parametrize(
     ("value", "texts"),
     [
         ("true", ["true"]),
