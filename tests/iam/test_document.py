@@ -368,6 +368,8 @@ def test_only_policies_of_organizations_need_the_current_version(kind: PolicyKin
         ({"Action": ["*", "*"]}, False),
         ({"Resource": "arn:aws:s3:::b"}, False),
         ({"Resource": ..., "NotResource": "*"}, False),
+        ({"Resource": ...}, False),
+        ({"Action": ..., "NotAction": "*"}, False),
         ({"Condition": {"Bool": {"a": True}}}, False),
         ({"Condition": {}}, True),
         ({"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::b"}, True),

@@ -317,13 +317,13 @@ class _Reader:
 
 
 def _is_full_access(statement: Statement) -> bool:
-    """Say whether this is the one statement of RCPFullAWSAccess."""
+    """Say whether this is the one statement of RCPFullAWSAccess. It has no NotAction: no RCP has."""
     resources = statement.resources
     return (
         statement.actions.actions == (EVERYTHING,)
         and resources is not None
         and resources.resources == (EVERYTHING,)
-        and not (statement.actions.negated or resources.negated or statement.conditions)
+        and not (resources.negated or statement.conditions)
     )
 
 
