@@ -80,6 +80,7 @@ def write(policy: Any) -> Write:
 def test_nothing_allows_by_itself(write: Write) -> None:
     decision = ask(PolicySet())
     assert (decision.outcome, decision.decided_by, decision.statement) == (IMPLICIT, IDENTITY, None)
+    assert decision.reference == ""
 
 
 def test_an_allow_allows_and_says_which(write: Write) -> None:
@@ -87,6 +88,7 @@ def test_an_allow_allows_and_says_which(write: Write) -> None:
     decision = ask(PolicySet((named,)))
     assert (decision.outcome, decision.decided_by, decision.policy) == (ALLOWED, IDENTITY, named.name)
     assert decision.statement is named.policy.statements[0]
+    assert decision.reference == "$.Statement[0]"
 
 
 def test_a_deny_wins_wherever_it_stands(write: Write) -> None:
@@ -366,10 +368,21 @@ def test_assuming_a_role_needs_its_trust(
         assert decision.decided_by is (TRUST if owner == HERE else IDENTITY)
 
 
-def test_root_assumes_no_role(policy: Any) -> None:
+@pytest.mark.parametrize("action", ["AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"])
+def test_no_way_of_assuming_a_role_is_open_to_root_or_without_trust(policy: Any, action: str) -> None:
     trust = Write(policy, "sts:*").on_resource({"AWS": [HERE, "*"]}, kind=TRUST)
-    decision = ask(PolicySet((), trust), ROOT, "sts:AssumeRole", ROLE)
+    decision = ask(PolicySet((), trust), ROOT, f"sts:{action}", ROLE)
     assert (decision.outcome, decision.decided_by) == (IMPLICIT, TRUST)
+    allow = PolicySet((Write(policy, "sts:*").on_identity(),))
+    decision = ask(allow, USER, f"sts:{action}", ROLE)
+    assert (decision.outcome, decision.decided_by) == (IMPLICIT, TRUST)
+
+
+def test_not_principal_denies_a_listed_caller_that_has_a_boundary(policy: Any, write: Write) -> None:
+    listed = {"NotPrincipal": {"AWS": [USER.arn, HERE]}, "Effect": "Deny", "Action": "s3:*"}
+    deny, allow = policy(listed, kind=RESOURCE), (write.on_identity(),)
+    assert ask(PolicySet(allow, deny)).allowed
+    assert ask(PolicySet(allow, deny, boundaries=allow)).outcome is EXPLICIT
 
 
 def test_tagging_a_federated_session_asks_no_trust_policy(policy: Any) -> None:
