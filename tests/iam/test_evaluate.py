@@ -385,6 +385,41 @@ def test_not_principal_denies_a_listed_caller_that_has_a_boundary(policy: Any, w
     assert ask(PolicySet(allow, deny, boundaries=allow)).outcome is EXPLICIT
 
 
+@pytest.mark.parametrize(
+    ("action", "resource", "kind"),
+    [
+        ("sts:AssumeRole", "*", TRUST),
+        ("sts:TagSession", ROLE, TRUST),
+        ("kms:Decrypt", KEY, RESOURCE),
+        # With an identity policy alone:
+        ("sts:TagSession", "*", None),
+        ("sts:TagSession", f"arn:aws:iam::{HERE}:user/role/", None),
+        ("sts:TagSession", f"arn:aws:sts::{HERE}:role/target", None),
+        ("sts:GetAccessKeyInfo", ROLE, None),
+        ("kms:Decrypt", f"arn:aws:kms:eu-west-1:{HERE}:alias/key/", None),
+        ("kms:Decrypt", f"arn:aws:s3:eu-west-1:{HERE}:key/1", None),
+        ("s3:AssumeRole", ROLE, None),
+        ("s3:TagSession", ROLE, None),
+        ("s3:Decrypt", KEY, None),
+        ("sns:Publish", "+491701234567", None),
+        ("sqs:SendMessage", "arn:aws:sqs:eu-west-1:nobody:q", None),
+    ],
+)
+def test_only_roles_and_keys_need_a_policy_of_their_own(
+    policy: Any, action: str, resource: str, kind: PolicyKind | None
+) -> None:
+    decision = ask(PolicySet((Write(policy, "*").on_identity(),)), USER, action, resource, owner="")
+    assert (decision.outcome, decision.decided_by) == ((ALLOWED, IDENTITY) if kind is None else (IMPLICIT, kind))
+    decision = ask(PolicySet(), ROOT, action, resource, owner="")
+    assert (decision.outcome, decision.decided_by) == ((ALLOWED, None) if kind is None else (IMPLICIT, kind))
+
+
+@pytest.mark.parametrize("action", ["s3:GetCallerIdentity", "s3:GetSessionToken", "sts:GetFederationToken"])
+def test_no_other_action_needs_no_allow(policy: Any, action: str) -> None:
+    assert ask(PolicySet(), USER, action, "*").outcome is IMPLICIT
+    assert ask(PolicySet((Write(policy, "*").on_identity("Deny"),)), USER, action, "*").outcome is EXPLICIT
+
+
 def test_tagging_a_federated_session_asks_no_trust_policy(policy: Any) -> None:
     allow = PolicySet((Write(policy, "sts:*").on_identity(),))
     assert ask(allow, USER, "sts:TagSession", f"arn:aws:sts::{HERE}:federated-user/x").allowed
