@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from podrole.account.iam.operations import account, certificates, credentials, policies, providers, roles, tags, users
 from podrole.account.iam.operations.policies import GROUP, ROLE, USER
+from podrole.account.iam.operations.reserved_roles import changeable_role
 from podrole.account.iam.request import IAMRequest, Output
 
 Operation = Callable[[IAMRequest], Output]
@@ -15,7 +16,7 @@ _TAGGED: Mapping[str, tuple[tags.Find, str]] = {
     "MFADevice": (credentials.find_mfa_device, "TagsPerMFADevice"),
     "OpenIDConnectProvider": (providers.find_oidc_provider, "TagsPerOpenIdConnectProvider"),
     "Policy": (IAMRequest.changeable_policy, "TagsPerPolicy"),
-    "Role": (roles.changeable_role, "TagsPerRole"),
+    "Role": (changeable_role, "TagsPerRole"),
     "SAMLProvider": (providers.find_saml_provider, "TagsPerSAMLProvider"),
     "ServerCertificate": (certificates.find_server_certificate, "TagsPerServerCertificate"),
     "User": (IAMRequest.user, "TagsPerUser"),

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from podrole.account.errors import AccountError, delete_conflict, limit_exceeded, no_such_entity
 from podrole.account.iam.operations import shown
 from podrole.account.iam.operations.documents import inline_document, managed_document
+from podrole.account.iam.operations.reserved_roles import changeable_role
 from podrole.account.iam.records import (
     ManagedPolicyRecord,
     PolicyHolder,
@@ -205,15 +206,9 @@ class _Owner(NamedTuple):
     limit: Owner
 
 
-def _changeable_role(request: IAMRequest) -> RoleRecord:
-    from podrole.account.iam.operations.roles import changeable_role  # roles need boundaries, which are here
-
-    return changeable_role(request)
-
-
 USER = _Owner("UserName", "PoliciesPerUser", IAMRequest.user, Owner.USER)
 GROUP = _Owner("GroupName", "PoliciesPerGroup", IAMRequest.group, Owner.GROUP)
-ROLE = _Owner("RoleName", "PoliciesPerRole", _changeable_role, Owner.ROLE)
+ROLE = _Owner("RoleName", "PoliciesPerRole", changeable_role, Owner.ROLE)
 
 Operation = Callable[[IAMRequest], Output]
 

@@ -9,17 +9,16 @@ import json
 import re
 from dataclasses import replace
 
-from podrole.account.errors import AccountError, delete_conflict, invalid_input, limit_exceeded, unmodifiable
+from podrole.account.errors import AccountError, delete_conflict, invalid_input, limit_exceeded
 from podrole.account.iam.operations import shown
 from podrole.account.iam.operations.documents import trust_document
 from podrole.account.iam.operations.policies import require_boundary
+from podrole.account.iam.operations.reserved_roles import LINKED_PATH, RESERVED_PATHS, changeable_role
 from podrole.account.iam.records import InstanceProfileRecord, RoleRecord
 from podrole.account.iam.request import IAMRequest, Output, new_tags
 
 _SERVICE = re.compile(r"(?:[a-z0-9-]+\.)+amazonaws\.com(?:\.cn)?")
-_LINKED_PATH = "/aws-service-role/"
-_RESERVED_PATHS = (_LINKED_PATH, "/aws-reserved/")
-_TASK = re.compile(rf"task{_LINKED_PATH}[a-z0-9.-]+/[\w+=,.@-]+/AROA[A-Z2-7]{{17}}")
+_TASK = re.compile(rf"task{LINKED_PATH}[a-z0-9.-]+/[\w+=,.@-]+/AROA[A-Z2-7]{{17}}")
 _LINKED_NAMES = {
     "access-analyzer": "AccessAnalyzer",
     "application-autoscaling": "ApplicationAutoScaling",
@@ -85,7 +84,7 @@ def create_role(request: IAMRequest) -> Output:
     given = request.input
     name = given["RoleName"]
     path = given.get("Path", "/")
-    if path.startswith(_RESERVED_PATHS):
+    if path.startswith(RESERVED_PATHS):
         raise AccountError("AccessDenied", 403, f"Roles with the path {path} can be created only by AWS services.")
     request.require_new_name(RoleRecord, name, f"Role with name {name} already exists.")
     request.require_room(RoleRecord)
@@ -166,16 +165,6 @@ def delete_role(request: IAMRequest) -> Output:
     return {}
 
 
-def changeable_role(request: IAMRequest) -> RoleRecord:
-    """Return the role that the request names. Raises AccountError for one that only an AWS service may change."""
-    role = request.role()
-    if role.path.startswith(_RESERVED_PATHS):
-        raise unmodifiable(
-            f"Cannot perform the operation on the protected role '{role.name}' - this role is only modifiable by AWS"
-        )
-    return role
-
-
 def put_role_permissions_boundary(request: IAMRequest) -> Output:
     """PutRolePermissionsBoundary."""
     request.put(replace(changeable_role(request), boundary=require_boundary(request)))
@@ -200,7 +189,7 @@ def create_service_linked_role(request: IAMRequest) -> Output:
     role = RoleRecord(
         id=request.new_id("AROA"),
         name=name,
-        path=f"{_LINKED_PATH}{service}/",
+        path=f"{LINKED_PATH}{service}/",
         created_at=request.now,
         trust_policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
         description=request.input.get("Description"),
