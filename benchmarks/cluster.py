@@ -40,6 +40,7 @@ async def _serve(pipe: Connection, journal_path: Path | None) -> None:
     from podrole.base.journal import Journal
     from podrole.base.serving import bind, listening
     from podrole.cluster.assembly.server import Cluster, ClusterSettings
+    from podrole.cluster.http.app import is_long_running
     from podrole.cluster.store.durable import DurableStore
     from podrole.oidc.keys import SigningKey
 
@@ -53,7 +54,7 @@ async def _serve(pipe: Connection, journal_path: Path | None) -> None:
     keys = [SigningKey.generate()]
     cluster = Cluster(settings, keys=keys, authority_pem=authority.certificate_pem, store=store)
     tls = server_context(authority.issue(["127.0.0.1"], now=now))
-    async with listening(cluster.api, sock, tls=tls, websockets=True), cluster:
+    async with listening(cluster.api, sock, tls=tls, websockets=True, is_long_running=is_long_running), cluster:
         pipe.send((port, cluster.administrator_token, authority.certificate_pem.decode()))
         await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
         pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)

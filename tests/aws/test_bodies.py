@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from podrole.aws.protocol.bodies import INLINE_BYTES, MAX_EXPANDED_BYTES, MAX_FORM_BYTES
+from podrole.aws.protocol.bodies import INLINE_BYTES, MAX_EXPANDED_BYTES, MAX_FORM_BYTES, MAX_STS_FORM_BYTES
 from podrole.aws.signature import sigv4
 from podrole.base.asgi import Message
 from support.aws import LocalAWS, refusal, refused
@@ -108,11 +108,20 @@ def test_a_form_over_the_limit_is_refused_before_it_is_read(aws: LocalAWS, form:
     assert (event.what, event.who, event.outcome) == ("sts:Unknown", "unauthenticated", "refused")
 
 
+@pytest.mark.services
 def test_a_form_of_the_limit_is_read(aws: LocalAWS) -> None:
-    headers = {"authorization": signed_by_nobody(), "content-encoding": "gzip"}
-    answer = aws.post(expanding_to(MAX_EXPANDED_BYTES), **headers)
-    assert refusal(answer)[1] == "ValidationError"
-    assert aws.last_event().what == "sts:AssumeRoleWithWebIdentity"
+    form = b"Action=ListTopics&Version=2010-03-31&Padding="
+    body = gzip.compress(form + b"x" * (MAX_EXPANDED_BYTES - len(form)), 9)
+    headers = {"content-type": "application/x-www-form-urlencoded", "content-encoding": "gzip"}
+    assert sign(aws, "sns", headers=headers, body=body).send(aws).status_code == 200
+
+
+@pytest.mark.parametrize(("more", "code"), [(0, "ValidationError"), (1, "RequestEntityTooLarge")])
+def test_a_form_of_sts_has_a_limit_of_its_own(aws: LocalAWS, more: int, code: str) -> None:
+    values = len("AssumeRoleWithWebIdentity" + "2011-06-15" + "x")
+    padding = MAX_STS_FORM_BYTES - values + more
+    answer = aws.post(EXCHANGE + b"x" * padding, authorization=signed_by_nobody())
+    assert refusal(answer)[1] == code
 
 
 def test_a_compressed_body_that_no_operation_reads_is_not_expanded(aws: LocalAWS) -> None:

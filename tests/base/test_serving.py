@@ -82,7 +82,7 @@ async def test_idle_client_does_not_delay_the_stop() -> None:
 
 
 @contextlib.asynccontextmanager
-async def served(app: Any, **limits: float) -> AsyncIterator[int]:
+async def served(app: Any, **limits: Any) -> AsyncIterator[int]:
     sock = bind(0, name="the test", option="--port")
     port = sock.getsockname()[1]
     async with asyncio.timeout(10), listening(app, sock, grace_seconds=1, **limits):
@@ -145,6 +145,37 @@ async def test_client_that_does_not_read_the_response_is_disconnected() -> None:
     async with served(large, exchange_seconds=0.2) as port, connected(port) as (_, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         await over.wait()
+
+
+async def endless(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(8):
+        await send({"type": "http.response.body", "body": b"one", "more_body": True})
+        await asyncio.sleep(0.1)
+    await send({"type": "http.response.body", "body": b"end"})
+
+
+@pytest.mark.parametrize("path", ["/watch", "/other"])
+async def test_response_that_is_long_running_has_no_limit(path: str) -> None:
+    def is_long_running(scope: Any) -> bool:
+        return bool(scope["path"] == "/watch")
+
+    async with (
+        served(endless, exchange_seconds=0.2, is_long_running=is_long_running) as port,
+        connected(port) as (reader, writer),
+    ):
+        writer.write(b"GET " + path.encode() + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert (b"end" in await reader.read()) == (path == "/watch")
+
+
+@pytest.mark.parametrize("sent", [b"GET /watch HTTP/1.1\r\nHost: x\r\n", REQUEST[:-2]], ids=["head", "body"])
+async def test_request_that_is_long_running_is_sent_in_time(sent: bytes) -> None:
+    async with (
+        served(echo, exchange_seconds=0.2, is_long_running=lambda _: True) as port,
+        connected(port) as (reader, writer),
+    ):
+        writer.write(sent)
+        assert await reader.read() == b""
 
 
 async def test_connection_between_two_requests_may_be_idle_longer_than_an_exchange() -> None:

@@ -24,6 +24,7 @@ OVERRIDDEN: dict[type, tuple[type, set[str]]] = {
             "data_received",
             "on_message_begin",
             "on_body",
+            "on_headers_complete",
             "on_message_complete",
             "on_response_complete",
         },

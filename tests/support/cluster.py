@@ -22,6 +22,7 @@ from podrole.cluster.assembly.server import Cluster, ClusterSettings
 from podrole.cluster.controllers.manager import Controllers
 from podrole.cluster.core.client import ClusterClient
 from podrole.cluster.core.users import User, controller
+from podrole.cluster.http.app import is_long_running
 from podrole.cluster.node.node import Node
 from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
 from podrole.cluster.node.settings import NodeSettings
@@ -141,7 +142,14 @@ class Served:
         # reads such a ticket: OpenSSL allows no two threads on one connection.
         tls.num_tickets = 0
         async with (
-            listening(self._wrap(self.cluster.api), sock, tls=tls, websockets=True, grace_seconds=1),
+            listening(
+                self._wrap(self.cluster.api),
+                sock,
+                tls=tls,
+                websockets=True,
+                grace_seconds=1,
+                is_long_running=is_long_running,
+            ),
             self.cluster,
             self._works(self.cluster),
         ):

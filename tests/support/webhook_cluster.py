@@ -14,6 +14,7 @@ import httpx2
 from podrole.base.certificates import Authority, server_context
 from podrole.base.serving import LOOPBACK, bind, listening
 from podrole.cluster.assembly.server import Cluster, ClusterSettings
+from podrole.cluster.http.app import is_long_running
 from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import Connection
 from podrole.kube.credentials import StaticToken
@@ -68,7 +69,9 @@ class Kubernetes:
     async def listen(self) -> None:
         """Be reachable, as before if it has been."""
         sock = self._sock if self._sock.fileno() >= 0 else bind(self._port, name="the cluster", option="--port")
-        await self._listening.enter_async_context(listening(self.cluster.api, sock, tls=TLS, grace_seconds=1))
+        await self._listening.enter_async_context(
+            listening(self.cluster.api, sock, tls=TLS, grace_seconds=1, is_long_running=is_long_running)
+        )
 
     async def go_away(self) -> None:
         """Be an API server that is down: nothing listens, and what was open is closed."""

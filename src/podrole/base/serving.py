@@ -12,14 +12,17 @@ import errno
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from podrole.base.asgi import Scope
 from podrole.base.buffered_transport import BufferedTransport
 from podrole.base.errors import PodroleError
+
+IsLongRunning = Callable[[Scope], bool]
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = ""
@@ -35,8 +38,14 @@ CLOSE_SECONDS = 0.3
 KEEP_ALIVE_SECONDS = 5.0
 """How many seconds a connection without a request in progress is kept."""
 
+EXCHANGE_SECONDS = 60.0
+"""How many seconds a client may take for one request and its response: kube-apiserver's --request-timeout."""
+
 MAX_HEAD_BYTES = 64 * 1024
 """How large a request may be without its body. No client here needs a tenth of it."""
+
+MAX_HEADERS = 1000
+"""How many headers a request may have. The most that a client needs are 2 kB of an S3 object's own metadata."""
 
 
 class PortInUse(PodroleError):
@@ -99,6 +108,7 @@ class _Protocol(HttpToolsProtocol):
 
     began: float | None = None
     _receiving = False
+    _refused = False
     _unseen = 0
     """Bytes since the parser last passed on a part of the body: those of a head, or of the trailers of a chunked
     body."""
@@ -108,12 +118,35 @@ class _Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.transport = cast("asyncio.Transport", BufferedTransport(transport, self.loop))
 
+    def is_late(self, latest: float, is_long_running: IsLongRunning) -> bool:
+        """Return whether the current request began before ``latest`` and may not take longer."""
+        if self.began is None or self.began >= latest:
+            return False
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
+        return (
+            self._receiving
+            or cycle is None
+            or cycle.response_complete
+            or not is_long_running(cast("Scope", cycle.scope))
+        )
+
     def data_received(self, data: bytes) -> None:
         self._unseen += len(data)
         super().data_received(data)
-        if self._unseen > MAX_HEAD_BYTES and not self.transport.is_closing():
+        if self._unseen > MAX_HEAD_BYTES:
+            self._refuse_head()
+
+    def _refuse_head(self) -> None:
+        self._refused = True
+        if not self.transport.is_closing():
             self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n")
             self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        if len(self.headers) > MAX_HEADERS:
+            self._refuse_head()
+        else:
+            super().on_headers_complete()
 
     def on_message_begin(self) -> None:
         self.began = self.loop.time()
@@ -122,11 +155,14 @@ class _Protocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._unseen = 0
-        super().on_body(body)
+        if not self._refused:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._receiving = False
         self._unseen = 0
+        if self._refused:
+            return
         super().on_message_complete()
         cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
         if cycle is not None and cycle.response_complete:
@@ -147,10 +183,11 @@ class _Protocol(HttpToolsProtocol):
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers; ``ready`` is set once it serves."""
 
-    def __init__(self, config: uvicorn.Config, exchange_seconds: float | None) -> None:
+    def __init__(self, config: uvicorn.Config, exchange_seconds: float, is_long_running: IsLongRunning) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
         self._exchange_seconds = exchange_seconds
+        self._is_long_running = is_long_running
         self._cutting_slow: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
@@ -182,13 +219,12 @@ class _Server(uvicorn.Server):
             await asyncio.sleep(seconds / 4)
             latest = asyncio.get_running_loop().time() - seconds
             for connection in list(self.server_state.connections):
-                if isinstance(connection, _Protocol) and connection.began is not None and connection.began < latest:
+                if isinstance(connection, _Protocol) and connection.is_late(latest, self._is_long_running):
                     connection.transport.abort()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if self._exchange_seconds is not None:
-            self._cutting_slow = asyncio.create_task(self._cut_off_slow(self._exchange_seconds))
+        self._cutting_slow = asyncio.create_task(self._cut_off_slow(self._exchange_seconds))
         self.ready.set()
 
 
@@ -201,13 +237,15 @@ async def listening(
     websockets: bool = False,
     grace_seconds: float = GRACE_SECONDS,
     keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
-    exchange_seconds: float | None = None,
+    exchange_seconds: float = EXCHANGE_SECONDS,
+    is_long_running: IsLongRunning = lambda _: False,
 ) -> AsyncIterator[None]:
     """Serve ``app`` on ``sock`` while the context is open; the socket is closed at the end.
 
     ``keep_alive_seconds`` should be longer than clients keep an idle connection: if the server closes it just when a
     request arrives, that request fails. ``exchange_seconds`` limits how long a client may take to begin a request, to
-    send it and to receive its response (at most a quarter more); None sets no limit, as watches need it.
+    send it and to receive its response (at most a quarter more). ``is_long_running`` says, from the scope of a request,
+    whether its response may take as long as it likes: a watch. WebSockets have no limit once they are open.
     """
     logging.getLogger("uvicorn.error").addFilter(_REFUSED_HANDSHAKES)
     config = uvicorn.Config(
@@ -226,7 +264,7 @@ async def listening(
         backlog=BACKLOG,
         ssl_context_factory=None if tls is None else lambda _config, _default: tls,
     )
-    server = _Server(config, exchange_seconds)
+    server = _Server(config, exchange_seconds, is_long_running)
     task = asyncio.create_task(server.serve(sockets=[sock]))
     ready = asyncio.create_task(server.ready.wait())
     try:

@@ -38,6 +38,7 @@ from podrole.base.tasks import BackgroundTasks, Supervised, TaskFailure, first_f
 from podrole.cluster.assembly.server import Cluster, ClusterSettings
 from podrole.cluster.controllers.manager import Controllers
 from podrole.cluster.core.users import ADMINISTRATOR, User, controller
+from podrole.cluster.http.app import is_long_running
 from podrole.cluster.node.node import Node
 from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
 from podrole.cluster.node.settings import NodeSettings
@@ -234,7 +235,9 @@ class World:
         cluster.post_handlers[key_rotation.PATH] = key_rotation.KeyRotation(cluster, self._directory)
         api_tls = server_context(authority.issue(_API_NAMES, now=now))
         issuer_tls = server_context(authority.issue([host, LOOPBACK], now=now))
-        await stack.enter_async_context(listening(cluster.api, sockets.cluster, tls=api_tls, websockets=True))
+        await stack.enter_async_context(
+            listening(cluster.api, sockets.cluster, tls=api_tls, websockets=True, is_long_running=is_long_running)
+        )
         await stack.enter_async_context(listening(cluster.issuer_app, sockets.issuer, tls=issuer_tls))
         await stack.enter_async_context(cluster)
         await self._start_webhook(stack, cluster, sockets, secrets, associations, place.region)

@@ -2,6 +2,9 @@
 
 Bodies are read before anyone has proved who sent them: the operation of a query service is named in its form. So there
 is a limit on what is expanded and on what is taken for a form, for every client.
+
+A document is limited by its size and by the number of its parts: each part costs a Python object, and the collection of
+millions of objects keeps the event loop from running, whichever thread made them.
 """
 
 from __future__ import annotations
@@ -27,6 +30,26 @@ MAX_FORM_BYTES = 16 * 1024 * 1024
 """The largest form of a query service. AWS's largest is a raw email for SES: 10 MB, in base64
 (https://docs.aws.amazon.com/ses/latest/dg/quotas.html)."""
 
+MAX_STS_FORM_BYTES = 512 * 1024
+"""The largest form for STS, which works on the event loop. Its largest parameter is a SAML assertion of 100,000
+characters (https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithSAML.html)."""
+
+MAX_FORM_PARAMETERS = 50_000
+"""PutMetricData takes the most parameters: 1 MB of some 40 bytes each."""
+
+MAX_URL_PARAMETERS = 2_000
+
+MAX_JSON_BYTES = 70 * 1024 * 1024
+"""The largest JSON document. AWS's largest is a function's code for Lambda: 50 MB, in base64."""
+
+MAX_JSON_CONTAINERS = 300_000
+MAX_JSON_COMMAS = 3_000_000
+"""How many objects and arrays, and how many values, a JSON document may have. Text in it counts too, which makes no
+difference: AWS's largest requests have a tenth of that."""
+
+MAX_CBOR_BYTES = 5 * 256 * 1024
+"""The largest CBOR document. AWS's largest is PutMetricData: 1 MB."""
+
 INLINE_BYTES = 64 * 1024
 """The largest body that is hashed and parsed on the event loop; that takes less than a millisecond."""
 
@@ -49,10 +72,33 @@ def content_of(http: HTTPRequest) -> bytes:
 
 
 def form_of(http: HTTPRequest) -> bytes:
-    """Return the body of a query service's request. Raises AWSError for one over MAX_FORM_BYTES."""
+    """Return the body of a query service's request. Raises AWSError for one over the limits."""
     if len(http.body) > MAX_FORM_BYTES:
         raise too_large()
-    return content_of(http)
+    form = content_of(http)
+    if form.count(b"&") >= MAX_FORM_PARAMETERS:
+        raise too_large()
+    return form
+
+
+def json_of(http: HTTPRequest) -> bytes:
+    """Return the body of a JSON request. Raises AWSError for one over the limits."""
+    body = content_of(http)
+    if len(body) > MAX_JSON_BYTES:
+        raise too_large()
+    if not is_small(http) and (
+        body.count(b"[") + body.count(b"{") > MAX_JSON_CONTAINERS or body.count(b",") > MAX_JSON_COMMAS
+    ):
+        raise too_large()
+    return body
+
+
+def cbor_of(http: HTTPRequest) -> bytes:
+    """Return the body of a CBOR request. Raises AWSError for one over MAX_CBOR_BYTES."""
+    body = content_of(http)
+    if len(body) > MAX_CBOR_BYTES:
+        raise too_large()
+    return body
 
 
 def too_large() -> AWSError:

@@ -113,8 +113,12 @@ def _json(given: Mapping[str, Any], shape: Shape | None) -> bytes:
 
 
 def _escaped(value: Any) -> bytes:
+    try:
+        written = msgspec.json.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as problem:  # in a document that no model describes
+        raise AWSError("SerializationException", 400, "", why=f"The input cannot be written: {problem}") from problem
     # Valid JSON, and a reader that parses the body as a form finds no second parameter in it.
-    return msgspec.json.encode(value).replace(b"&", b"\\u0026")
+    return written.replace(b"&", b"\\u0026")
 
 
 def _json_structure(given: Mapping[str, Any], shape: Shape) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol import catalogue
-from podrole.aws.protocol.bodies import form_of
+from podrole.aws.protocol.bodies import MAX_STS_FORM_BYTES, MAX_URL_PARAMETERS, form_of, too_large
 from podrole.aws.protocol.call import IdentifiedCall, ReceivedRequest, UnidentifiedRequest
 from podrole.aws.protocol.catalogue import Service
 from podrole.aws.protocol.cbor import PROTOCOL
@@ -26,7 +26,7 @@ DEFAULT_REGION = "us-east-1"
 _FORM = "application/x-www-form-urlencoded"
 _RPC_PATH = re.compile(r"/service/(?P<service>[^/]+)/operation/(?P<operation>[^/]+)")
 _VIRTUAL_HOST = re.compile(r"(.+?)\.(?:s3[.-].*|(?<!s3\.)localhost(?::[0-9]+)?)")
-_SCOPE = re.compile(r"Credential=[^/,\s]+/[^/,]*/(?P<region>[^/,]*)/(?P<service>[^/,]*)/")
+_SCOPE = re.compile(r"Credential=[^/,\s]{1,128}/[^/,]{0,64}/(?P<region>[^/,]{0,64})/(?P<service>[^/,]{0,64})/")
 
 
 def identify(request: ReceivedRequest) -> IdentifiedCall:
@@ -36,6 +36,8 @@ def identify(request: ReceivedRequest) -> IdentifiedCall:
     look: nothing is verified here.
     """
     http = request.http
+    if http.query.count("&") >= MAX_URL_PARAMETERS:
+        raise UnidentifiedRequest(too_large(), None, "query")
     scope = _claimed_scope(http)
     region = DEFAULT_REGION
     candidates: tuple[Service, ...] = ()
@@ -148,6 +150,8 @@ def _from_query(http: HTTPRequest, candidates: tuple[Service, ...]) -> _Reading:
     if not named or action not in _operations(named[0].name):
         text = f"Could not find operation {action} for version {version}"
         raise _unidentified_query(AWSError("InvalidAction", 400, text), named[0] if named else service)
+    if named[0].name == "sts" and sum(map(len, parameters.values())) > MAX_STS_FORM_BYTES:
+        raise _unidentified_query(too_large(), named[0])
     return _Reading(named[0], _query_protocol(named[0]), action, parameters)
 
 

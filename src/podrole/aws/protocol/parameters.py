@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.bodies import content_of, is_small, off_loop
+from podrole.aws.protocol.bodies import cbor_of, content_of, is_small, json_of, off_loop
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.catalogue import model
 from podrole.aws.protocol.xml_input import read_xml
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _MOST_STEPS = 64
 """The largest depth of a query parameter's name. Models need far less."""
+_MOST_NODES = 200_000
+"""How many structures and values the names of all query parameters may make together."""
+_SMALLEST_LONG, _LARGEST_LONG = -(2**63), 2**63 - 1
 
 
 def parameters(call: IdentifiedCall) -> dict[str, Any]:
@@ -81,10 +84,14 @@ _Tree = dict[str, Any]
 
 def _tree(flat: Mapping[str, str]) -> _Tree:
     root: _Tree = {}
+    nodes = 0
     for name, value in flat.items():
         steps = name.split(".")
+        nodes += len(steps)
         if len(steps) > _MOST_STEPS:
             raise ValueError(f"the parameter name {name[:40]!r}… has too many parts")
+        if nodes > _MOST_NODES:
+            raise ValueError("the parameters' names have too many parts together")
         node = root
         for step in steps[:-1]:
             node = node.setdefault(step, {})
@@ -174,7 +181,7 @@ def from_text(text: str, shape: Shape) -> Any:
     """Convert a value of a query, a header or XML by its type. Raises ValueError."""
     match shape.type_name:
         case "integer" | "long":
-            return int(text)
+            return _long(int(text))
         case "float" | "double":
             return float(text)
         case "boolean":
@@ -184,6 +191,13 @@ def from_text(text: str, shape: Shape) -> Any:
         case "blob":
             return _bytes(text)
     return text
+
+
+def _long(number: int) -> int:
+    """Return a whole number that fits 64 bits. Raises ValueError for another, which no service can read."""
+    if not _SMALLEST_LONG <= number <= _LARGEST_LONG:
+        raise ValueError("a number does not fit 64 bits")
+    return number
 
 
 def _bytes(text: str) -> bytes:
@@ -197,7 +211,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _json_body(call: IdentifiedCall) -> Any:
-    body = content_of(call.http)
+    body = json_of(call.http)
     if not body.strip():
         return {}
     try:
@@ -207,7 +221,7 @@ def _json_body(call: IdentifiedCall) -> Any:
 
 
 def _cbor_body(call: IdentifiedCall) -> Any:
-    body = content_of(call.http)
+    body = cbor_of(call.http)
     if not body:
         return {}
     from botocore.parsers import BaseCBORParser
@@ -255,7 +269,9 @@ def _json_value(value: Any, shape: Shape) -> Any:
         return _bytes(value) if isinstance(value, str) else bytes(value)
     if kind in ("string", "character") and not isinstance(value, str):
         raise ValueError(f"a text is a {type(value).__name__}")
-    return value
+    if isinstance(value, dict | list) or (isinstance(value, bool) and kind != "boolean"):
+        raise ValueError(f"a {kind} is a {type(value).__name__}")
+    return _long(value) if isinstance(value, int) else value
 
 
 # REST: labels, query, headers and body

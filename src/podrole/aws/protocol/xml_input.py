@@ -12,8 +12,17 @@ if TYPE_CHECKING:
 _Convert = Callable[[str, Any], Any]
 
 
+MAX_BYTES = 16 * 1024 * 1024
+MAX_TAGS = 300_000
+"""Of start and end tags. AWS's largest document completes an upload of 10,000 parts: some 100,000 tags."""
+MAX_ATTRIBUTES = 50_000
+
+
 def read_xml(body: bytes, shape: Shape, convert: _Convert) -> dict[str, Any]:
-    """Read a structure. Raises ValueError for a body that is not XML or declares a document type (and entities)."""
+    """Read a structure. Raises ValueError for a body that is not XML, is over the limits or declares a document type
+    (and entities)."""
+    if len(body) > MAX_BYTES or body.count(b"<") > MAX_TAGS or body.count(b'="') + body.count(b"='") > MAX_ATTRIBUTES:
+        raise ValueError("the body has more than is read")
     if b"<!" in body.replace(b"<!--", b"").replace(b"<![CDATA[", b""):
         raise ValueError("the body declares a document type")
     try:

@@ -142,6 +142,15 @@ class ApiApp:
         return session, streaming.stream_options(given), protocol
 
 
+_STREAMED = ("attach", "exec", "log")
+
+
+def is_long_running(scope: Scope) -> bool:
+    """Return whether a request's response may take as long as it likes: a watch, or what a container writes."""
+    named = parse_path(_raw_path(scope))
+    return named is not None and (b"watch=" in scope["query_string"] or named.subresource in _STREAMED)
+
+
 def _not_there(named: ResourcePath) -> StatusError:
     if (named.group, named.resource, named.subresource) == ("", "pods", "portforward"):
         return bad_request("this cluster does not forward ports: its pods listen on 127.0.0.1")

@@ -1,0 +1,45 @@
+"""Every listener limits the time of its clients, and every exception is one that this test names."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from pathlib import Path
+
+import podrole
+from podrole.base.serving import EXCHANGE_SECONDS, listening
+
+SOURCE = Path(podrole.__file__).parent
+
+LONG_RUNNING = {("world/world.py", "cluster.api"): "watches, and what containers write"}
+"""The listeners whose responses may take as long as they like, by module and application."""
+
+
+def listeners() -> dict[tuple[str, str], dict[str, ast.expr]]:
+    """Return the named arguments of each call of ``listening``, by module and application."""
+    found = {}
+    for module in sorted(SOURCE.rglob("*.py")):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "listening":
+                place = (module.relative_to(SOURCE).as_posix(), ast.unparse(node.args[0]))
+                found[place] = {keyword.arg or "": keyword.value for keyword in node.keywords}
+    return found
+
+
+def test_every_listener_limits_an_exchange() -> None:
+    assert inspect.signature(listening).parameters["exchange_seconds"].default == EXCHANGE_SECONDS
+    assert len(listeners()) >= 7
+    for place, arguments in listeners().items():
+        limit = ast.unparse(arguments["exchange_seconds"]) if "exchange_seconds" in arguments else "EXCHANGE_SECONDS"
+        assert limit == "EXCHANGE_SECONDS", place
+
+
+def test_long_running_responses_are_reviewed() -> None:
+    assert {place for place, arguments in listeners().items() if "is_long_running" in arguments} == LONG_RUNNING.keys()
+
+
+def test_sockets_are_listened_on_only_through_listening() -> None:
+    for module in SOURCE.rglob("*.py"):
+        names = {getattr(node, "attr", "") for node in ast.walk(ast.parse(module.read_text()))}
+        if module != SOURCE / "base" / "serving.py":
+            assert not names & {"start_server", "create_server", "start_unix_server"}, module
