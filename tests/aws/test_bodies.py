@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from podrole.aws.protocol.bodies import INLINE_BYTES, MAX_EXPANDED_BYTES, MAX_FORM_BYTES, MAX_STS_FORM_BYTES
+from podrole.aws.protocol.bodies import MAX_EXPANDED_BYTES, MAX_FORM_BYTES, MAX_STS_FORM_BYTES
 from podrole.aws.signature import sigv4
 from podrole.base.asgi import Message
+from podrole.base.large_work import INLINE_BYTES
 from support.aws import LocalAWS, refusal, refused
 from support.signing import sign
 

@@ -41,7 +41,7 @@ KEEP_ALIVE_SECONDS = 5.0
 EXCHANGE_SECONDS = 60.0
 """How many seconds a client may take for one request and its response: kube-apiserver's --request-timeout."""
 
-MAX_HEAD_BYTES = 64 * 1024
+MAX_HEAD_BYTES = 32 * 1024
 """How large a request may be without its body. No client here needs a tenth of it."""
 
 MAX_HEADERS = 1000

@@ -140,13 +140,18 @@ def _replace_in_logs(logs: Any) -> None:
 
 
 def _replace_in_lambda(functions: Any) -> None:
-    functions.LambdaFunction._invoke_lambda = lambda self, event=None: Outgoing.current.run_function(self)  # noqa: ARG005
+    @functools.wraps(functions.LambdaFunction._invoke_lambda)
+    def run(self: Any, event: str | None = None) -> tuple[str, bool, str]:  # noqa: ARG001 - nothing reads the event
+        return Outgoing.current.run_function(self)
+
+    functions.LambdaFunction._invoke_lambda = run
     backend = functions.LambdaBackend
     for name in ("send_dynamodb_items", "send_kinesis_message", "send_log_event", "send_sns_message", "send_sqs_batch"):
         setattr(backend, name, _attempted(getattr(backend, name)))
 
 
 def _attempted(send: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(send)
     def send_or_log(self: Any, function: str, *values: Any, **options: Any) -> Any:
         deliver = functools.partial(send, self, function, *values, **options)
         return Outgoing.current.attempt("A service", function, deliver)

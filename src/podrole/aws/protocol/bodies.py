@@ -9,7 +9,6 @@ millions of objects keeps the event loop from running, whichever thread made the
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import io
 import zlib
@@ -18,6 +17,8 @@ from typing import TypeVar
 
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.wire import HTTPRequest
+from podrole.base import large_work
+from podrole.base.large_work import INLINE_BYTES
 
 T = TypeVar("T")
 
@@ -49,9 +50,6 @@ difference: AWS's largest requests have a tenth of that."""
 
 MAX_CBOR_BYTES = 5 * 256 * 1024
 """The largest CBOR document. AWS's largest is PutMetricData: 1 MB."""
-
-INLINE_BYTES = 64 * 1024
-"""The largest body that is hashed and parsed on the event loop; that takes less than a millisecond."""
 
 
 def content_of(http: HTTPRequest) -> bytes:
@@ -111,9 +109,7 @@ async def off_loop(http: HTTPRequest, work: Callable[[], T]) -> T:
 
     ``work`` must not touch anything that only the event loop's thread may touch.
     """
-    if is_small(http):
-        return work()
-    return await asyncio.to_thread(work)
+    return await large_work.off_loop(0 if is_small(http) else large_work.LARGE, work)
 
 
 def is_small(http: HTTPRequest) -> bool:

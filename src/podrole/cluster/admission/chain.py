@@ -13,12 +13,14 @@ from typing import Any, Literal
 
 from podrole.base.clock import Clock
 from podrole.base.events import Event, EventLog
+from podrole.base.large_work import off_loop
 from podrole.cluster.admission import namespace_lifecycle, pods
 from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.admission.mutating import MutatingWebhooks, ReinvocationState
 from podrole.cluster.admission.validating import ValidatingWebhooks
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.store import Store
+from podrole.cluster.wire.bodies import encoded_size
 
 Object = dict[str, Any]
 
@@ -46,11 +48,11 @@ class AdmissionChain:
     async def admit(self, request: AdmissionAttributes) -> None:
         """Run every plugin that may change the object; it is then in ``request.object``. Raises StatusError."""
         state = ReinvocationState()
-        self._built_in(request)
+        await self._built_in(request)
         await self._mutating.admit(request, state)
         if state.changed:
             state.number = 1
-            self._built_in(request)
+            await self._built_in(request)
             await self._mutating.admit(request, state)
 
     async def validate(self, request: AdmissionAttributes) -> bool:
@@ -60,9 +62,12 @@ class AdmissionChain:
         """
         return await self._validating.validate(request)
 
-    def _built_in(self, request: AdmissionAttributes) -> None:
+    async def _built_in(self, request: AdmissionAttributes) -> None:
         namespace_lifecycle.admit(request, self._store)
-        pods.admit(request, self._store, self._suffix)
+        if request.resource.plural == "pods":
+            # It reads one object of the store, which another thread may do.
+            size = encoded_size(request.object)
+            await off_loop(size, lambda: pods.admit(request, self._store, self._suffix))
 
     def record(self, request: AdmissionAttributes, refusal: StatusError | None) -> None:
         """Record the event of a new pod; ``refusal`` is why it was not stored, None if it was."""

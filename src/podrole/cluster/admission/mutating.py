@@ -10,10 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from podrole.base.large_work import off_loop
 from podrole.cluster.admission.attributes import AdmissionAttributes, WebhookTrace
 from podrole.cluster.admission.dispatch import NumberedWebhook, WebhookDispatcher
 from podrole.cluster.core.errors import StatusError, internal
 from podrole.cluster.patching.json_patches import MAX_OPERATIONS, apply_json_patch
+from podrole.cluster.wire.bodies import encoded_size
 
 Object = dict[str, Any]
 Redecode = Callable[[AdmissionAttributes, Any], Object]
@@ -70,11 +72,11 @@ class MutatingWebhooks:
         trace, verdict = await self._dispatch.ask(hook, request, round_)
         if verdict is None:
             return False
-        changed = bool(verdict.patch) and self._patch(request, hook, trace, verdict.patch)
+        changed = bool(verdict.patch) and await self._patch(request, hook, trace, verdict.patch)
         _audit(request, hook, trace, mutated=changed)
         return changed
 
-    def _patch(
+    async def _patch(
         self, request: AdmissionAttributes, hook: NumberedWebhook, trace: WebhookTrace, patch: list[Any]
     ) -> bool:
         """Apply a webhook's patch. One that cannot be applied is an error whatever the failurePolicy."""
@@ -86,8 +88,10 @@ class MutatingWebhooks:
         if request.object is None:
             trace.why = "it patches an object that is being deleted"
             raise internal(f'admission webhook "{hook.name}" attempted to modify the object, which is not supported')
+        obj = request.object
+        size = encoded_size(obj) + encoded_size(patch)
         try:
-            changed = self._redecode(request, _patched(request.object, patch))
+            changed = await off_loop(size, lambda: self._redecode(request, _patched(obj, patch)))
         except (ValueError, StatusError) as problem:
             trace.why = f"its patch does not apply: {problem}"
             raise (problem if isinstance(problem, StatusError) else internal(str(problem))) from None

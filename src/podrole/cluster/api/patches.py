@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from podrole.base.clock import Clock
+from podrole.base.large_work import off_loop
 from podrole.cluster.api.decode import redecode
 from podrole.cluster.api.writing import Writes
 from podrole.cluster.core.calls import Call
@@ -30,21 +31,23 @@ from podrole.cluster.wire.bodies import BodyError, read_json, read_yaml
 Object = dict[str, Any]
 PatchKind = Literal["json", "merge", "strategic", "apply"]
 
+APPLY = "application/apply-patch+yaml"
 MEDIA_TYPES: dict[str, PatchKind] = {
     "application/json-patch+json": "json",
     "application/merge-patch+json": "merge",
     "application/strategic-merge-patch+json": "strategic",
-    "application/apply-patch+yaml": "apply",
+    APPLY: "apply",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A patch that has been read and not yet applied."""
+    """A patch that has been read and not yet applied. ``size`` is that of its body, in bytes."""
 
     kind: PatchKind
     value: Any
     duplicates: tuple[str, ...] = ()
+    size: int = 0
 
 
 def read_patch(media_type: str, data: bytes) -> Patch:
@@ -58,7 +61,7 @@ def read_patch(media_type: str, data: bytes) -> Patch:
         raise bad_request(f"error decoding YAML: {problem}" if kind == "apply" else str(problem)) from None
     if kind in ("strategic", "merge", "apply") and not isinstance(value, dict):
         raise bad_request(f"a patch of this type must be an object, got {type(value).__name__}")
-    return Patch(kind, value, tuple(duplicates))
+    return Patch(kind, value, tuple(duplicates), len(data))
 
 
 def check_patch_options(call: Call, kind: PatchKind) -> None:
@@ -129,9 +132,10 @@ class Patches:
         check_patch_options(call, patch.kind)
         if patch.kind == "apply":
             return await self._apply(call, patch)
-        return await self._writes.change(
-            call, lambda live: patched(call, patch, live), call.options("PatchOptions")
-        ), False
+        made = await self._writes.change(
+            call, lambda live: patched(call, patch, live), call.options("PatchOptions"), size=patch.size
+        )
+        return made, False
 
     async def _apply(self, call: Call, patch: Patch) -> tuple[Object, bool]:
         body: Object = patch.value
@@ -153,7 +157,7 @@ class Patches:
             if call.subresource or metadata.get("uid"):
                 raise resource_not_found(call.resource.group, call.resource.plural, call.name)
             self._writes.check_may_create(call)
-            obj = decoded(call, apply(None, body, by, force=force))
+            obj = await off_loop(patch.size, lambda: decoded(call, apply(None, body, by, force=force)))
             obj["metadata"].update(name=call.name)
             return await self._writes.create(call, obj, tracked=True), True
         made = await self._writes.change(
@@ -161,6 +165,7 @@ class Patches:
             lambda live: _wanting(decoded(call, apply(live, body, by, force=force)), metadata),
             call.options("PatchOptions"),
             tracked=True,
+            size=patch.size,
         )
         return made, False
 

@@ -51,9 +51,9 @@ class Scales:
     async def patch(self, call: Call, patch: Patch) -> Object:
         """Set the replicas that the patched scale has. Raises StatusError."""
         check_patch_options(call, patch.kind)
-        return await self._set(call, lambda live: _patched(scale_of(live), patch), "PatchOptions")
+        return await self._set(call, lambda live: _patched(scale_of(live), patch), "PatchOptions", patch.size)
 
-    async def _set(self, call: Call, make: Any, options: Any) -> Object:
+    async def _set(self, call: Call, make: Any, options: Any, size: int = 0) -> Object:
         def scaled(live: Object) -> Object:
             scale = make(live)
             replicas = scale["spec"].get("replicas", 0)
@@ -67,7 +67,7 @@ class Scales:
                 metadata["resourceVersion"] = wanted
             return {**live, "metadata": metadata, "spec": {**live["spec"], "replicas": replicas}}
 
-        return scale_of(await self._writes.change(call, scaled, call.options(options), view=_VIEW))
+        return scale_of(await self._writes.change(call, scaled, call.options(options), view=_VIEW, size=size))
 
 
 def _take(workload: Object, scale: Object) -> Object:

@@ -8,6 +8,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/
 
 from __future__ import annotations
 
+import functools
 import random
 import uuid
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.base.clock import Clock, rfc3339
+from podrole.base.large_work import off_loop
 from podrole.cluster.admission import namespace_lifecycle
 from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.admission.chain import AdmissionChain
@@ -36,6 +38,7 @@ from podrole.cluster.core.store import Create, Delete, ObjectChanged, Store, Upd
 from podrole.cluster.kinds.registry import kind_of
 from podrole.cluster.patching.apply import WriterIdentity, track_update
 from podrole.cluster.validation.metadata import validate_metadata, validate_metadata_update
+from podrole.cluster.wire.bodies import MAX_OBJECT_BYTES, encoded_size
 
 Object = dict[str, Any]
 
@@ -114,7 +117,7 @@ class Writes:
         for name in _SYSTEM_FIELDS:
             metadata.pop(name, None)
         if not tracked:
-            track_update(None, obj, self._writer(call))
+            await off_loop(encoded_size(obj), lambda: track_update(None, obj, self._writer(call)))
         call.name = metadata.get("name", "")
         request = self._attributes(call, "CREATE", obj, None, call.options("CreateOptions"))
         try:
@@ -131,6 +134,7 @@ class Writes:
             namespace_lifecycle.admit(request, self._store)
             self._check_namespace(call, obj["metadata"])
         self._complete(call, obj)
+        await self._check(call, obj, lambda: _faults_of_new(call, obj))
         request.object, request.name = obj, obj["metadata"]["name"]
         if await self._admission.validate(request):
             namespace_lifecycle.admit(request, self._store)
@@ -140,6 +144,7 @@ class Writes:
         """Return the write of an object that the server itself makes before it is served: there is no admission."""
         track_update(None, obj, self._writer(call))
         self._complete(call, obj)
+        _raise(call, obj, _faults_of_new(call, obj))
         return _create(call, obj)
 
     def first_change(self, call: Call, obj: Object, live: Object) -> Update:
@@ -181,7 +186,7 @@ class Writes:
         return {**obj, "metadata": dict(obj["metadata"])}
 
     def _complete(self, call: Call, obj: Object) -> None:
-        """Give a new object its name, uid and time, and check it. Raises StatusError."""
+        """Give a new object its name, uid and time. Raises StatusError if its user may not create it."""
         resource, metadata = call.resource, obj["metadata"]
         self._name(call, metadata)
         for field in _SYSTEM_FIELDS:  # a webhook may have set what a client cannot
@@ -194,7 +199,13 @@ class Writes:
         if metadata.get("name"):
             kind.prepare(obj)
             self._escalation.check(resource, call.user, obj, None)
-        self._raise(call, obj, [*validate_metadata(obj, kind.name_rule), *kind.validate(obj)])
+
+    async def _check(self, call: Call, obj: Object, faults: Callable[[], list[FieldError]]) -> None:
+        """Raises StatusError (422) for the faults of an object, and (500) for an object that is too large."""
+        size = encoded_size(obj)
+        await off_loop(size, lambda: _raise(call, obj, faults()))
+        if size > MAX_OBJECT_BYTES:
+            raise StatusError(500, "", "etcdserver: request is too large")
 
     async def _store_new(self, call: Call, obj: Object) -> Object:
         if call.dry_run:
@@ -215,10 +226,6 @@ class Writes:
             metadata["name"] = name
             if self._store.get(call.resource, call.namespace, name) is None:
                 return
-
-    def _raise(self, call: Call, obj: Object, errors: list[FieldError]) -> None:
-        if errors:
-            raise invalid_object(call.resource.group, call.resource.kind, obj["metadata"].get("name", ""), errors)
 
     def check_may_create(self, call: Call) -> None:
         """Check that the user may also create the object that a patch creates. Raises StatusError (403)."""
@@ -269,8 +276,10 @@ class Writes:
         *,
         tracked: bool = False,
         view: ObjectView | None = None,
+        size: int = 0,
     ) -> Object:
         """Store a new state of the live object; ``make`` returns it from the live object, which it must not change.
+        ``size`` is that of the request's body, in bytes: ``make`` runs in a worker thread if it or the object is large.
 
         ``view`` is what admission sees instead of the object if the request is for another kind (a Scale).
 
@@ -279,7 +288,7 @@ class Writes:
         """
         for _ in range(ATTEMPTS):
             live = self.live(call)
-            new = make(live)
+            new = await off_loop(max(size, encoded_size(live)), functools.partial(make, live))
             self.check_preconditions(call, new, live)
             try:
                 return await self._replace(call, new, live, options, tracked=tracked, view=view)
@@ -311,7 +320,8 @@ class Writes:
         if "generation" in before:
             metadata["generation"] = before["generation"]
         if not tracked:
-            track_update(live, new, self._writer(call))
+            sizes = max(encoded_size(new), encoded_size(live))
+            await off_loop(sizes, lambda: track_update(live, new, self._writer(call)))
         show = view.show if view is not None else _itself
         request = self._attributes(call, "UPDATE", show(new), show(live), options)
         admitted = await self._admit(request)
@@ -319,6 +329,9 @@ class Writes:
         self._check_unmodified(call, live)
         self._escalation.check(call.resource, call.user, new, live)
         self._settle(call, new, live)
+        settled = new
+        await self._check(call, new, lambda: _faults_of_changed(call, settled, live))
+        self._check_unmodified(call, live)
         request.object = show(new)
         if await self._admission.validate(request):
             self._check_unmodified(call, live)
@@ -330,7 +343,7 @@ class Writes:
             raise ObjectChanged
 
     def _settle(self, call: Call, new: Object, live: Object) -> None:
-        """Undo what this path may not change, check the rest, and count the generation. Raises StatusError."""
+        """Undo what this path may not change, and count the generation."""
         kind = kind_of(call.resource)
         metadata = new["metadata"]
         if call.subresource == "status":
@@ -342,10 +355,6 @@ class Writes:
             kept = kind.update_keeps if call.subresource != "finalize" else ()
             for field in ("status", *kept):
                 _restore(new, live, field)
-        errors = validate_metadata_update(new, live)
-        if call.subresource != "status":
-            errors.extend(kind.validate_update(new, live) or kind.validate(new))
-        self._raise(call, new, errors)
         if call.resource.counts_generations and _specification(new) != _specification(live):
             metadata["generation"] = live["metadata"].get("generation", 0) + 1
 
@@ -360,6 +369,24 @@ class Writes:
         if gone(new):
             return await self._store.commit(Delete(call.resource, new, live))
         return await self._store.commit(Update(call.resource, new, live))
+
+
+def _faults_of_new(call: Call, obj: Object) -> list[FieldError]:
+    kind = kind_of(call.resource)
+    return [*validate_metadata(obj, kind.name_rule), *kind.validate(obj)]
+
+
+def _faults_of_changed(call: Call, new: Object, live: Object) -> list[FieldError]:
+    kind = kind_of(call.resource)
+    errors = validate_metadata_update(new, live)
+    if call.subresource != "status":
+        errors.extend(kind.validate_update(new, live) or kind.validate(new))
+    return errors
+
+
+def _raise(call: Call, obj: Object, errors: list[FieldError]) -> None:
+    if errors:
+        raise invalid_object(call.resource.group, call.resource.kind, obj["metadata"].get("name", ""), errors)
 
 
 def _create(call: Call, obj: Object) -> Create:

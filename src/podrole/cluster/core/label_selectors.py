@@ -6,6 +6,7 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -67,13 +68,17 @@ def parse_labels(text: str) -> LabelSelector:
     requirements: list[Requirement] = []
     while tokens:
         requirements.append(_requirement(tokens))
-        if tokens and (tokens.pop(0) != "," or not tokens):
+        if tokens and (tokens.popleft() != "," or not tokens):
             raise _unparsable("found '', expected: identifier after ','")
     return LabelSelector(tuple(requirements))
 
 
-def _tokens(text: str) -> list[str]:
-    tokens, position, end = [], 0, len(text.rstrip())
+_Tokens = deque[str]
+
+
+def _tokens(text: str) -> _Tokens:
+    tokens: _Tokens = deque()
+    position, end = 0, len(text.rstrip())
     while position < end:
         match = _TOKEN.match(text, position)
         if match is None:
@@ -83,36 +88,36 @@ def _tokens(text: str) -> list[str]:
     return tokens
 
 
-def _requirement(tokens: list[str]) -> Requirement:
-    first = tokens.pop(0)
+def _requirement(tokens: _Tokens) -> Requirement:
+    first = tokens.popleft()
     if first == "!":
-        return Requirement(_key(tokens.pop(0) if tokens else ""), "DoesNotExist")
+        return Requirement(_key(tokens.popleft() if tokens else ""), "DoesNotExist")
     key = _key(first)
     if not tokens or tokens[0] == ",":
         return Requirement(key, "Exists")
-    operator = tokens.pop(0)
+    operator = tokens.popleft()
     if operator in ("=", "==", "!="):
-        value = tokens.pop(0) if tokens and tokens[0] != "," else ""
+        value = tokens.popleft() if tokens and tokens[0] != "," else ""
         return Requirement(key, "NotIn" if operator == "!=" else "In", frozenset((_value(value),)))
     if operator in (">", "<"):
-        return Requirement(key, "Gt" if operator == ">" else "Lt", frozenset((tokens.pop(0) if tokens else "",)))
+        return Requirement(key, "Gt" if operator == ">" else "Lt", frozenset((tokens.popleft() if tokens else "",)))
     if operator in ("in", "notin"):
         return Requirement(key, "In" if operator == "in" else "NotIn", _values(tokens))
     raise _unparsable(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
 
 
-def _values(tokens: list[str]) -> frozenset[str]:
-    if not tokens or tokens.pop(0) != "(":
+def _values(tokens: _Tokens) -> frozenset[str]:
+    if not tokens or tokens.popleft() != "(":
         raise _unparsable("found '', expected: '('")
     values = set()
     while tokens and tokens[0] != ")":
-        word = tokens.pop(0)
+        word = tokens.popleft()
         values.add("" if word == "," else _value(word))
         if tokens and word != "," and tokens[0] == ",":
-            tokens.pop(0)
+            tokens.popleft()
     if not tokens:
         raise _unparsable("found '', expected: ',', ')' or identifier")
-    tokens.pop(0)
+    tokens.popleft()
     return frozenset(values or {""})
 
 

@@ -9,6 +9,7 @@ import msgspec
 
 from podrole.base import asgi
 from podrole.base.asgi import Header, send_response
+from podrole.base.large_work import off_loop
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.http.requests import Request
 from podrole.cluster.publish.documents import Document
@@ -48,7 +49,10 @@ async def send_object(
     if media_type == YAML:
         import yaml  # rarely asked for
 
-        body = yaml.safe_dump(value, allow_unicode=True, width=float("inf")).encode()
+        def write() -> bytes:
+            return yaml.safe_dump(value, allow_unicode=True, width=float("inf")).encode()
+
+        body = await off_loop(len(_encode(value)), write)
         headers.append((b"content-type", b"application/yaml"))
     else:
         body = _encode(value)

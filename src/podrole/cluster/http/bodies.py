@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from podrole.base.large_work import LARGE, off_loop
 from podrole.cluster.api.decode import decode_as, decode_body, unreadable
 from podrole.cluster.core.calls import Call, DeleteOptions
 from podrole.cluster.core.errors import StatusError, bad_request, invalid_object, not_supported, unsupported_media_type
@@ -32,8 +33,12 @@ _BINDING = "io.k8s.api.core.v1.ObjectReference"
 async def read_object(request: Request, call: Call) -> Object:
     """Return the body as an object of the resource's kind, defaulted. Raises StatusError."""
     data = await request.body()
-    value, duplicates = _read(request, data, call.resource.kind)
-    return decode_body(call, value, duplicates, lambda: summary(data))
+
+    def read() -> Object:
+        value, duplicates = _read(request, data, call.resource.kind)
+        return decode_body(call, value, duplicates, lambda: summary(data))
+
+    return await off_loop(_cost(request, data), read)
 
 
 async def read_subresource(request: Request, call: Call) -> Object:
@@ -42,12 +47,22 @@ async def read_subresource(request: Request, call: Call) -> Object:
     if below is None:
         raise bad_request("unknown subresource")
     data = await request.body()
-    value, duplicates = _read(request, data, below.kind)
-    if below.kind == "Binding":
-        return _binding(value)
-    return decode_as(
-        call, struct(below.schema), below.api_version, below.kind, value, duplicates, lambda: summary(data)
-    )
+
+    def read() -> Object:
+        value, duplicates = _read(request, data, below.kind)
+        if below.kind == "Binding":
+            return _binding(value)
+        return decode_as(
+            call, struct(below.schema), below.api_version, below.kind, value, duplicates, lambda: summary(data)
+        )
+
+    return await off_loop(_cost(request, data), read)
+
+
+def _cost(request: Request, data: bytes) -> int:
+    """Return the size of a body for ``off_loop``. A few lines of YAML can stand for a large object."""
+    content_type = media_type(request.header(b"content-type") or "")
+    return len(data) if content_type != YAML else LARGE
 
 
 def _binding(value: Any) -> Object:
@@ -94,7 +109,7 @@ async def delete_options(request: Request) -> DeleteOptions:
     data = await request.body()
     given: Object
     if data:
-        value, _ = _read(request, data, "DeleteOptions")
+        value, _ = await off_loop(_cost(request, data), lambda: _read(request, data, "DeleteOptions"))
         if isinstance(value, dict) and value.get("kind", "DeleteOptions") != "DeleteOptions":
             raise bad_request(f"decoded object cannot be converted to DeleteOptions: {value.get('kind')}")
         try:

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any, Literal, cast
 
 from podrole.base.clock import Clock
-from podrole.cluster.api.patches import read_patch
+from podrole.base.large_work import LARGE, off_loop
+from podrole.cluster.api.patches import APPLY, read_patch
 from podrole.cluster.api.verbs import Verbs
 from podrole.cluster.core.calls import Call, ListOptions, Validation, check_write_options
 from podrole.cluster.core.errors import StatusError, bad_request, method_not_supported
@@ -184,7 +185,9 @@ class Handlers:
     async def _patch(self, request: Request, call: Call) -> None:
         self._check_options(request, call, "PatchOptions")
         content_type = request.header(b"content-type") or ""
-        patch = read_patch(media_type(content_type) if content_type else "", await request.body())
+        given_type, data = media_type(content_type) if content_type else "", await request.body()
+        is_yaml = given_type == APPLY and not data.startswith(b"{")
+        patch = await off_loop(LARGE if is_yaml else len(data), lambda: read_patch(given_type, data))
         obj, created = await self.verbs.patch(call, patch)
         await self._send(request, call, obj, 201 if created else 200)
 

@@ -19,6 +19,7 @@ _TRUE, _FALSE = (
     frozenset({"0", "f", "F", "FALSE", "false", "False"}),
 )
 
+_MAX_PARAMETERS = 1000
 _MAX_DISCARDED = 64 * 1024 * 1024
 
 
@@ -67,7 +68,10 @@ class Request:
         """The query parameters, each with its values in order."""
         if self._query is None:
             text = self.query_string.decode("utf-8", "replace")
-            self._query = parse_qs(text, keep_blank_values=True, max_num_fields=1000) if text else {}
+            try:
+                self._query = parse_qs(text, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS) if text else {}
+            except ValueError:
+                raise bad_request(f"the query has more than {_MAX_PARAMETERS} parameters") from None
         return self._query
 
     def parameter(self, name: str) -> str:

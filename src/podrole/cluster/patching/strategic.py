@@ -17,6 +17,7 @@ _DIRECTIVE = "$patch"
 _RETAIN_KEYS = "$retainKeys"
 _ORDER = "$setElementOrder/"
 _DELETE = "$deleteFromPrimitiveList/"
+_DELETED = object()
 
 
 class StrategicError(ValueError):
@@ -74,12 +75,10 @@ def _retained(original: Object, patch: Object) -> Object:
         return dict(original)
     if not isinstance(keys, list):
         raise StrategicError("invalid patch format of retainKeys")
-    unlisted = [
-        key for key, value in patch.items() if value is not None and not key.startswith("$") and key not in keys
-    ]
-    if unlisted:
+    retained = {key for key in keys if isinstance(key, str)}
+    if any(value is not None and not key.startswith("$") and key not in retained for key, value in patch.items()):
         raise StrategicError("invalid patch format of retainKeys")
-    return {key: value for key, value in original.items() if key in keys}
+    return {key: value for key, value in original.items() if key in retained}
 
 
 def _plain(value: Any) -> Any:
@@ -102,23 +101,30 @@ def _merge_list(field: Field, original: list[Any], patch: list[Any]) -> list[Any
         return [_plain(one) for one in patch if not (isinstance(one, dict) and _DIRECTIVE in one)]
     element = field.type.element if isinstance(field.type, ListOf) else None
     result = list(original)
+    places: dict[Any, list[int]] = {}
+    for place, before in enumerate(result):
+        places.setdefault(_value(before, field.merge_key), []).append(place)
     for one in patch:
         key = _key_of(one, field.merge_key)
-        place = next((index for index, before in enumerate(result) if _value(before, field.merge_key) == key), None)
         directive = one.get(_DIRECTIVE)
         if directive == "delete":
-            result = [before for before in result if _value(before, field.merge_key) != key]
+            for place in places.pop(key, ()):
+                result[place] = _DELETED
         elif directive not in (None, "merge"):
             raise StrategicError(f"Unknown patch type found: {directive}")
-        elif place is None:
+        elif key not in places:
+            places[key] = [len(result)]
             result.append(_plain(one))
         else:
+            place = places[key][0]
             result[place] = _merge_map(element, result[place], one)
-    return result
+    return [one for one in result if one is not _DELETED]
 
 
 def _value(item: Any, key: str) -> Any:
-    return item.get(key) if isinstance(item, dict) else None
+    """Return the value of an item's key; None for one that no patch can name."""
+    value = item.get(key) if isinstance(item, dict) else None
+    return None if isinstance(value, dict | list) else value
 
 
 def _key_of(item: Any, key: str) -> Any:
@@ -137,7 +143,8 @@ def _delete_primitives(result: Object, patch: Object) -> None:
             if not isinstance(values, list):
                 raise StrategicError("invalid patch format of primitive list")
             if isinstance(result.get(name), list):
-                result[name] = [one for one in result[name] if one not in values]
+                deleted = {one for one in values if not isinstance(one, dict | list)}
+                result[name] = [one for one in result[name] if isinstance(one, dict | list) or one not in deleted]
 
 
 def _order_lists(kind: Type | None, original: Object, result: Object, patch: Object) -> None:
@@ -154,7 +161,11 @@ def _order_lists(kind: Type | None, original: Object, result: Object, patch: Obj
         merge_key = field.merge_key
 
         def identity(item: Any, merge_key: str = merge_key) -> Any:
-            return _key_of(item, merge_key) if merge_key else item
+            if merge_key:
+                return _key_of(item, merge_key)
+            if isinstance(item, dict | list):
+                raise StrategicError("invalid patch format of primitive list")
+            return item
 
         wanted = [identity(one) for one in order]
         _check_order([identity(one) for one in patch.get(name) or () if not _is_deletion(one)], wanted)
@@ -168,23 +179,34 @@ def _is_deletion(item: Any) -> bool:
 
 
 def _check_order(given: Sequence[Any], wanted: Sequence[Any]) -> None:
-    places = [wanted.index(one) if one in wanted else -1 for one in given]
+    place_of = _places(wanted)
+    places = [place_of.get(one, -1) for one in given]
     if -1 in places or places != sorted(places):
         raise StrategicError("the order in the patch's list does not match its setElementOrder list")
 
 
+def _places(items: Sequence[Any]) -> dict[Any, int]:
+    """Return the first place of each item."""
+    return {item: place for place, item in reversed(list(enumerate(items)))}
+
+
 def _ordered(items: list[Any], wanted: list[Any], server: list[Any], identity: Callable[[Any], Any]) -> list[Any]:
     """Put the items of the patch in their order, and each of the server's own where it stood among them."""
-    listed = sorted((one for one in items if identity(one) in wanted), key=lambda one: wanted.index(identity(one)))
-    others = [one for one in items if identity(one) not in wanted]
+    wanted_at, server_at = _places(wanted), _places(server)
+    pairs = [(identity(one), one) for one in items]
+    listed = sorted((pair for pair in pairs if pair[0] in wanted_at), key=lambda pair: wanted_at[pair[0]])
+    others = [pair for pair in pairs if pair[0] not in wanted_at]
     result: list[Any] = []
-    while listed or others:
-        if not others or (listed and not _stands_before(identity(others[0]), identity(listed[0]), server)):
-            result.append(listed.pop(0))
+    i = j = 0
+    while i < len(listed) or j < len(others):
+        if j == len(others) or (i < len(listed) and not _stands_before(others[j][0], listed[i][0], server_at)):
+            result.append(listed[i][1])
+            i += 1
         else:
-            result.append(others.pop(0))
+            result.append(others[j][1])
+            j += 1
     return result
 
 
-def _stands_before(left: Any, right: Any, server: list[Any]) -> bool:
-    return left in server and right in server and server.index(left) < server.index(right)
+def _stands_before(left: Any, right: Any, server_at: dict[Any, int]) -> bool:
+    return left in server_at and right in server_at and server_at[left] < server_at[right]

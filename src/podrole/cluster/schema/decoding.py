@@ -22,6 +22,9 @@ Object = dict[str, Any]
 MAX_DEPTH = 50
 """Levels of nesting in JSON that has no type (FieldsV1): more than any real type has."""
 
+MAX_STRICT_ERRORS = 100
+"""How many unknown and duplicate fields are reported: the limit of sigs.k8s.io/json."""
+
 _INDEX = re.compile(r"\[[^\]]*\]")
 _RFC3339 = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|z|[+-]\d\d:\d\d)")
 _RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
@@ -44,11 +47,11 @@ def decode(of: Struct, value: Any, unknown: list[str], path: str = "") -> Object
     for key, given in value.items():
         if given is None:
             if key not in fields:
-                unknown.append(f"{prefix}{key}")
+                _note(unknown, f"{prefix}{key}")
             continue
         field = fields.get(key)
         if field is None:
-            unknown.append(f"{prefix}{key}")
+            _note(unknown, f"{prefix}{key}")
             continue
         kind = field.type
         if isinstance(kind, Scalar):
@@ -64,6 +67,11 @@ def decode(of: Struct, value: Any, unknown: list[str], path: str = "") -> Object
         if key not in result:
             result[key] = empty(filler) if type(filler) is Struct else filler
     return result
+
+
+def _note(unknown: list[str], path: str) -> None:
+    if len(unknown) < MAX_STRICT_ERRORS:
+        unknown.append(path)
 
 
 def empty(of: Struct) -> Object:

@@ -6,23 +6,41 @@ numbers, bools and None, or as a BodyError; duplicate fields are reported, the l
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from typing import Any
 
 import msgspec
 
+from podrole.cluster.schema.decoding import MAX_STRICT_ERRORS
+
 JSON, YAML, PROTOBUF = "application/json", "application/yaml", "application/vnd.kubernetes.protobuf"
 ACCEPTED = (JSON, YAML, PROTOBUF)
 MAX_BYTES = 3 * 1024 * 1024
 """kube-apiserver's limit on a request's body."""
 
-_MAX_YAML_NODES = 500_000
+_MAX_JSON_CONTAINERS = 200_000
+_MAX_JSON_QUOTES = 400_000
+"""Braces and brackets, and quotes, of a JSON body: no object that is of use has a tenth of them."""
+
+_MAX_YAML_NODES = 100_000
 """Values that a YAML body may stand for once its aliases are followed."""
 
 
 class BodyError(ValueError):
     """The bytes are not in the format of their Content-Type."""
+
+
+MAX_OBJECT_BYTES = 1536 * 1024
+"""etcd's limit on an object: --max-request-bytes."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encoded_size(value: Any) -> int:
+    """Return how many bytes a value has as JSON."""
+    return len(_encode(value))
 
 
 def media_type(content_type: str) -> str:
@@ -32,6 +50,8 @@ def media_type(content_type: str) -> str:
 
 def read_json(data: bytes) -> tuple[Any, list[str]]:
     """Return the value, and the paths of fields that appear twice. Raises BodyError."""
+    if data.count(b"{") + data.count(b"[") > _MAX_JSON_CONTAINERS or data.count(b'"') > _MAX_JSON_QUOTES:
+        raise BodyError("the document has too many values")
     try:
         value = msgspec.json.decode(data)
     except RecursionError:
@@ -64,7 +84,7 @@ def _duplicates(data: bytes) -> list[str]:
             seen: set[str] = set()
             for key, below in value:
                 here = f"{path}.{key}" if path else key
-                if key in seen:
+                if key in seen and len(paths) < MAX_STRICT_ERRORS:
                     paths.append(here)
                 seen.add(key)
                 walk(below, here)
@@ -99,11 +119,18 @@ def _go_words(data: bytes, fallback: str) -> str:
         return f"invalid character {text[problem.pos]!r} {expectation or 'looking for beginning of value'}"
     except (UnicodeDecodeError, RecursionError):
         return "invalid UTF-8 in the body"
+    except ValueError:  # a number of thousands of digits
+        return fallback
     return fallback  # what Python's decoder takes and JSON does not: NaN, a lone surrogate
 
 
 def read_yaml(data: bytes) -> tuple[Any, list[str]]:
     """Return the value of the one YAML document, and the keys that appear twice. Raises BodyError."""
+    if data.startswith(b"{") and b"<<" not in data:  # kubectl sends JSON; as YAML it takes a hundred times as long
+        with contextlib.suppress(BodyError):
+            value, repeated = read_json(data)
+            if not repeated:  # YAML reports keys, JSON paths
+                return value, repeated
     from podrole.cluster.wire.yaml_loader import YamlError, load  # PyYAML takes its time, and few bodies are YAML
 
     try:

@@ -37,31 +37,25 @@ def decode_object(data: bytes) -> Object:
     """Return the object in its JSON form, kind and apiVersion first. Raises ProtobufError or UnknownMessage."""
     if not data.startswith(MAGIC):
         raise ProtobufError("the body does not begin with the protobuf magic number")
-    unknown = _fields(memoryview(data)[len(MAGIC) :])
-    type_meta = _first(unknown, 1)
-    names = _fields(memoryview(type_meta)) if type_meta is not None else []
-    api_version, kind = _text(_first(names, 1) or b""), _text(_first(names, 2) or b"")
+    unknown = _last_of_each(memoryview(data)[len(MAGIC) :])
+    names = _last_of_each(memoryview(unknown.get(1, b"")))
+    api_version, kind = _text(names.get(1, b"")), _text(names.get(2, b""))
     target = message_name(api_version, kind)
     if target is None:
         raise UnknownMessage(f"{api_version}, Kind={kind}")
-    raw = _first(unknown, 2)
-    body = _decode(memoryview(raw if raw is not None else b""), _message(target), _MAX_DEPTH)
+    body = _decode(memoryview(unknown.get(2, b"")), _message(target), _MAX_DEPTH)
     return {"kind": kind, "apiVersion": api_version, **body}
 
 
-def _first(fields: list[tuple[int, int, Any]], number: int) -> bytes | None:
-    """Return the last value of a field of bytes: protobuf takes the last of several."""
-    found = None
-    for one, wire_type, value in fields:
-        if one == number:
+def _last_of_each(data: memoryview) -> dict[int, bytes]:
+    """Return the fields 1 and 2, of bytes: protobuf takes the last of several."""
+    found: dict[int, bytes] = {}
+    for number, wire_type, value in _walk(data):
+        if number in (1, 2):
             if wire_type != _BYTES:
                 raise ProtobufError(f"field {number} is not a message")
-            found = bytes(value)
+            found[number] = bytes(value)
     return found
-
-
-def _fields(data: memoryview) -> list[tuple[int, int, Any]]:
-    return list(_walk(data))
 
 
 def _walk(data: memoryview) -> Iterator[tuple[int, int, Any]]:

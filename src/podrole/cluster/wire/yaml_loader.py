@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any, ClassVar
 
 import yaml
 
+from podrole.base.yaml_limits import LimitedLoader
+
 YamlError = yaml.YAMLError
 
-_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MAX_NODES = 50_000
+"""Keys, values, lists and maps that a document may have. PyYAML takes some ten microseconds for each."""
 
 
-class _Loader(_Base):  # type: ignore[misc] # one of two base classes, whichever PyYAML was built with
+class _Loader(LimitedLoader):
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+    max_nodes = MAX_NODES
 
     def __init__(self, stream: bytes) -> None:
         super().__init__(stream)
         self.repeated: list[str] = []
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [one.value for one, _ in node.value if isinstance(one, yaml.ScalarNode)]
-        if len(set(keys)) != len(keys):
-            self.repeated.extend(sorted({key for key in keys if keys.count(key) > 1}))
+        keys = Counter(one.value for one, _ in node.value if isinstance(one, yaml.ScalarNode))
+        self.repeated.extend(sorted(key for key, count in keys.items() if count > 1))
         mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         return mapping
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from podrole.base.yaml_limits import LimitedLoader
 from podrole.doctor.errors import BadFile
 from podrole.iam.jsontext import line_and_column, locate
 
@@ -79,7 +80,7 @@ def read_documents(path: Path) -> list[FileDocument]:
         ) from problem
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # one of two classes of one interface
+class _Loader(LimitedLoader):
     """Composes nodes; this module makes their values, also for unknown tags."""
 
 
