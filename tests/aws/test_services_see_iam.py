@@ -222,3 +222,28 @@ def test_what_services_see_survives_a_restart(signing_key: SigningKey, authority
         assert aws.client("lambda").get_function(FunctionName="f")["Configuration"]["Role"] == role
         create_compute_environment(aws, role)
         assert aws.client("iam").get_role(RoleName="service")["Role"]["Arn"] == role
+
+
+@pytest.mark.parametrize("by", ["Name", "Arn"])
+@pytest.mark.parametrize("has_role", [True, False])
+def test_instances_and_launch_templates_take_an_instance_profile(aws: LocalAWS, by: str, has_role: bool) -> None:
+    iam, ec2 = aws.client("iam"), aws.client("ec2")
+    made = iam.create_instance_profile(InstanceProfileName="workers")["InstanceProfile"]
+    if has_role:
+        trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        aws.role("worker", trust)
+        iam.add_role_to_instance_profile(InstanceProfileName="workers", RoleName="worker")
+    profile = {by: "workers" if by == "Name" else made["Arn"]}
+    image = ec2.describe_images()["Images"][0]["ImageId"]
+    data = {"IamInstanceProfile": profile, "ImageId": image}
+    template = ec2.create_launch_template(LaunchTemplateName="workers", LaunchTemplateData=data)["LaunchTemplate"]
+    wanted = {"LaunchTemplateId": template["LaunchTemplateId"]}
+    assert ec2.run_instances(MinCount=1, MaxCount=1, LaunchTemplate=wanted)["Instances"]
+    ec2.run_instances(MinCount=1, MaxCount=1, **data)
+    associations = ec2.describe_iam_instance_profile_associations()["IamInstanceProfileAssociations"]
+    assert made["Arn"] in {association["IamInstanceProfile"]["Arn"] for association in associations}
+
+
+def test_service_that_asks_for_the_caller_finds_the_account(aws: LocalAWS) -> None:
+    mesh = aws.client("appmesh").create_mesh(meshName="shop")["mesh"]
+    assert mesh["metadata"]["meshOwner"] == ACCOUNT

@@ -142,6 +142,11 @@ class IAMBackend(BaseBackend):
                 return profile
         raise NotFoundException(f"Instance profile {profile_arn} not found")
 
+    def get_user_from_access_key_id(self, access_key_id: str) -> Any:  # noqa: ARG002 - every key is the account's here
+        """Return the account as a caller: App Mesh and EMR ask for the owner of what they create."""
+        arn = f"arn:{self.partition}:iam::{self.account_id}:root"
+        return types.SimpleNamespace(id=self.account_id, arn=arn, account_id=self.account_id)
+
     def get_certificate_by_arn(self, arn: str) -> ServerCertificateRecord | None:
         """Return the server certificate with that ARN."""
         state = self._state()

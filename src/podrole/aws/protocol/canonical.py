@@ -59,7 +59,7 @@ def canonical(call: IdentifiedCall) -> Canonical:
 
 
 def _marker(call: IdentifiedCall) -> str:
-    # Without a query string moto reads the body or the headers as one. SDKs send this parameter to S3.
+    # Without a query string moto reads the body as one. SDKs send this parameter to S3.
     return f"x-id={call.operation}"
 
 
@@ -174,10 +174,20 @@ def _rest(call: IdentifiedCall, operation: OperationModel, given: Mapping[str, A
     body, content_type = _body(call, operation, given, in_body, payload)
     if content_type:
         headers.setdefault("content-type", content_type)
-    if not pairs or call.protocol == "rest-xml":
+    if call.service.name == "s3" or (not pairs and _is_raw(shape)):
         pairs.append(("x-id", call.operation))
     query = "&".join(f"{quote(name, safe=_UNRESERVED)}={quote(value, safe=_UNRESERVED)}" for name, value in pairs)
     return Canonical(operation.http["method"], path, query, headers, body)
+
+
+def _is_raw(shape: Shape | None) -> bool:
+    """Return whether the body is the client's own bytes, in which moto could find parameters.
+
+    Only then is the marker needed. Elsewhere it would be in the way: some services take a name from the end of the
+    address.
+    """
+    payload = shape.serialization.get("payload") if shape is not None else None
+    return payload is not None and shape is not None and shape.members[payload].type_name in ("blob", "string")
 
 
 def _label(call: IdentifiedCall, value: Any, *, greedy: bool) -> str:
