@@ -48,6 +48,12 @@ def test_no_job_runs_between_the_decision_and_the_effect_of_a_call(aws: LocalAWS
     assert happened == ["decided", "asked"]
 
 
+def test_stop_iteration_in_a_service_is_an_answer(aws: LocalAWS) -> None:
+    call = aws.client("autoscaling").terminate_instance_in_auto_scaling_group
+    code, status, _ = refused(call, InstanceId="i-1", ShouldDecrementDesiredCapacity=True)
+    assert (code, status) == ("InternalFailure", 500)
+
+
 def test_sts_does_not_wait_for_the_services(aws: LocalAWS) -> None:
     aws.set_up_role()
     release = threading.Event()

@@ -41,3 +41,8 @@ async def test_error_of_large_work_is_raised() -> None:
     with pytest.raises(KeyError):
         await off_loop(LARGE, lambda: {}["missing"])
     assert gc.isenabled()
+
+
+async def test_stop_iteration_ends_the_wait() -> None:
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        await off_loop(LARGE, lambda: next(iter(())))

@@ -19,7 +19,7 @@ _TEXTS = (
     ),
     (re.compile(r"cidr", re.IGNORECASE), "10.0.0.0/16"),
     (re.compile(r"email", re.IGNORECASE), "sweep@example.com"),
-    (re.compile(r"url|uri|endpoint", re.IGNORECASE), "http://127.0.0.1:9/"),
+    (re.compile(r"url$|uri$", re.IGNORECASE), "http://127.0.0.1:9/"),
     (re.compile(r"account.?id|^accountId$", re.IGNORECASE), ACCOUNT),
     (re.compile(r"region", re.IGNORECASE), REGION),
 )

@@ -34,7 +34,22 @@ async def off_loop(size: int, work: Callable[[], T]) -> T:
     """
     if size <= INLINE_BYTES:
         return work()
-    return await asyncio.get_running_loop().run_in_executor(_THREADS, _without_collection, work)
+    return await in_thread(_THREADS, lambda: _without_collection(work))
+
+
+async def in_thread(threads: concurrent.futures.Executor, work: Callable[[], T]) -> T:
+    """Return what ``work`` returns in a thread of ``threads``.
+
+    A StopIteration is raised as RuntimeError: a future cannot hold it, and whoever waits for it would wait for ever.
+    """
+
+    def run() -> T:
+        try:
+            return work()
+        except StopIteration as problem:
+            raise RuntimeError("the work raised StopIteration") from problem
+
+    return await asyncio.get_running_loop().run_in_executor(threads, run)
 
 
 def _without_collection(work: Callable[[], T]) -> T:

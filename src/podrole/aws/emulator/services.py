@@ -29,6 +29,7 @@ from podrole.aws.emulator.saved_state import SavedState
 from podrole.aws.interfaces import AuthorizedCall, Decide, Facts, RestoredServices, StoredPolicy
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.base.clock import Clock
+from podrole.base.large_work import in_thread
 from podrole.base.partitions import partition_of
 
 T = TypeVar("T")
@@ -120,7 +121,7 @@ class MotoServices:
         self._thread.shutdown(wait=True)
 
     async def _run(self, job: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, job)
+        return await in_thread(self._thread, job)
 
     # In moto's thread
 
