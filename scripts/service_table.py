@@ -25,6 +25,10 @@ OTHER_HOSTS = {
 }
 
 
+# moto takes their addresses for those of S3: a call that was authorized for them would be executed as one of S3.
+NOT_SIMULATED = ("s3files", "s3outposts")
+
+
 def table() -> dict[str, dict[str, Any]]:
     """Return one entry for each service of botocore, by its botocore name."""
     services = {}
@@ -46,6 +50,8 @@ def table() -> dict[str, dict[str, Any]]:
 
 def moto_host(name: str, prefix: str) -> str | None:
     """Return the host name under which moto answers for a service, None where it simulates nothing of it."""
+    if name in NOT_SIMULATED:
+        return None
     for template in (
         OTHER_HOSTS.get(name),
         f"{prefix}.{{region}}.amazonaws.com",

@@ -24,3 +24,8 @@ def test_services_that_share_a_signing_name_are_all_found() -> None:
 
 def test_a_model_is_botocores_own() -> None:
     assert services.model("sts").operation_model("GetCallerIdentity").name == "GetCallerIdentity"
+
+
+@pytest.mark.parametrize("service", ["s3files", "s3outposts"])
+def test_service_whose_address_moto_takes_for_that_of_s3_is_not_simulated(service: str) -> None:
+    assert services.services()[service].moto is None

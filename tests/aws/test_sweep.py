@@ -91,7 +91,6 @@ def test_sample_of_the_services_answers_as_moto_alone(aws: LocalAWS) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(3600)
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_every_service_answers_as_moto_alone(aws: LocalAWS) -> None:
     services = sorted(name for name, service in catalogue.services().items() if service.moto and name not in OWN)

@@ -92,6 +92,8 @@ def main(services: list[str]) -> None:
     os.environ.update(
         MOTO_ACCOUNT_ID=ACCOUNT, AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="b", AWS_DEFAULT_REGION=REGION
     )
+    # moto does not know every address of its services; what it lets through ends here, not on the network.
+    os.environ.update(dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9"), NO_PROXY="")
     from moto import mock_aws
 
     with mock_aws():

@@ -40,7 +40,8 @@ async def off_loop(size: int, work: Callable[[], T]) -> T:
 async def in_thread(threads: concurrent.futures.Executor, work: Callable[[], T]) -> T:
     """Return what ``work`` returns in a thread of ``threads``.
 
-    A StopIteration is raised as RuntimeError: a future cannot hold it, and whoever waits for it would wait for ever.
+    A StopIteration is raised as RuntimeError: a future cannot hold it, and its waiter would never
+    return.
     """
 
     def run() -> T:
