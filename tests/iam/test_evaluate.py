@@ -378,6 +378,14 @@ def test_no_way_of_assuming_a_role_is_open_to_root_or_without_trust(policy: Any,
     assert (decision.outcome, decision.decided_by) == (IMPLICIT, TRUST)
 
 
+@pytest.mark.parametrize("caller", [SERVICE, ANONYMOUS, ROOT, USER])
+@pytest.mark.parametrize("principal", [None, {"AWS": THERE}])
+def test_without_trust_the_trust_policy_is_what_did_not_allow(policy: Any, caller: Principal, principal: Any) -> None:
+    trust = None if principal is None else Write(policy, "sts:*").on_resource(principal, kind=TRUST)
+    decision = ask(PolicySet((), trust), caller, "sts:AssumeRole", ROLE)
+    assert (decision.outcome, decision.decided_by) == (IMPLICIT, TRUST)
+
+
 def test_not_principal_denies_a_listed_caller_that_has_a_boundary(policy: Any, write: Write) -> None:
     listed = {"NotPrincipal": {"AWS": [USER.arn, HERE]}, "Effect": "Deny", "Action": "s3:*"}
     deny, allow = policy(listed, kind=RESOURCE), (write.on_identity(),)
