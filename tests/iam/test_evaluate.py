@@ -305,6 +305,14 @@ def test_a_service_is_let_in_by_the_resource_alone(write: Write) -> None:
         assert (decision.outcome, decision.decided_by) == (IMPLICIT, RESOURCE)
 
 
+@pytest.mark.parametrize("caller", [SERVICE, ANONYMOUS])
+def test_policies_on_identities_do_not_concern_a_caller_without_account(write: Write, caller: Principal) -> None:
+    deny = (write.on_identity("Deny"),)
+    everyone = write.on_resource("*")
+    assert ask(PolicySet(deny, everyone, boundaries=deny, session=deny), caller).allowed
+    assert ask(PolicySet((), everyone, boundaries=(), session=()), caller).allowed
+
+
 def test_an_anonymous_caller_is_let_in_by_everyone_alone(write: Write) -> None:
     assert ask(PolicySet((), write.on_resource("*")), ANONYMOUS).allowed
     assert ask(PolicySet((), write.on_resource({"AWS": "*"})), ANONYMOUS).allowed
