@@ -20,7 +20,7 @@ from podrole.iam.arn import is_account_id
 from podrole.iam.policy import Policy, PolicyKind, Statement
 from podrole.iam.principal import PrincipalType
 from podrole.iam.principal_element import Grant
-from podrole.iam.request import NO_RESOURCE, Facts, Request
+from podrole.iam.request import Facts, Request
 
 __all__ = ["Decision", "NamedPolicy", "Outcome", "PolicySet", "Request", "evaluate", "evaluate_trust"]
 
@@ -239,8 +239,6 @@ def _owner(facts: Facts) -> str:
     request = facts.request
     if request.resource_account:
         return request.resource_account
-    if facts.resource == NO_RESOURCE:
-        return request.principal.account
     parts = facts.resource_parts
     return parts[4] if parts and is_account_id(parts[4]) else request.principal.account
 
