@@ -394,6 +394,15 @@ def test_without_trust_the_trust_policy_is_what_did_not_allow(policy: Any, calle
     assert (decision.outcome, decision.decided_by) == (IMPLICIT, TRUST)
 
 
+@pytest.mark.parametrize(("action", "resource"), [("sts:AssumeRole", ROLE), ("s3:GetObject", OBJECT)])
+@pytest.mark.parametrize("kind", [TRUST, RESOURCE])
+def test_the_policy_that_a_resource_has_is_the_one_that_did_not_allow(
+    policy: Any, kind: PolicyKind, action: str, resource: str
+) -> None:
+    attached = Write(policy, "sts:AssumeRole").on_resource({"AWS": THERE}, kind=kind)
+    assert ask(PolicySet((), attached), SERVICE, action, resource).decided_by is kind
+
+
 def test_not_principal_denies_a_listed_caller_that_has_a_boundary(policy: Any, write: Write) -> None:
     listed = {"NotPrincipal": {"AWS": [USER.arn, HERE]}, "Effect": "Deny", "Action": "s3:*"}
     deny, allow = policy(listed, kind=RESOURCE), (write.on_identity(),)
