@@ -54,6 +54,7 @@ def test_an_allow_must_cover_everything(resource: str, allowed: bool) -> None:
         ("arn:aws:logs:*:*:log-group:*", "arn:aws:logs:r:1:log-group:*", Outcome.ALLOWED),
         ("arn:aws:logs:*:*:log-group:*:*", "arn:aws:logs:r:1:log-group:*", Outcome.IMPLICITLY_DENIED),
         ("arn:aws:logs:*:*:log-group:*:*", "arn:aws:logs:r:1:log-group:a:*", Outcome.ALLOWED),
+        ("arn:*:dynamodb:*:111122223333:table/*", "arn:aws:dynamodb:*", Outcome.IMPLICITLY_DENIED),
     ],
 )
 def test_an_allow_covers_colons_behind_the_fifth(resource: str, asked: str, outcome: Outcome) -> None:
@@ -63,6 +64,8 @@ def test_an_allow_covers_colons_behind_the_fifth(resource: str, asked: str, outc
 @pytest.mark.parametrize(
     ("resource", "denied"),
     [
+        ("*", True),
+        (["arn:aws:s3:::b", "*"], True),
         ("arn:aws:dynamodb:us-east-1:111122223333:table/carts", True),
         ("arn:aws:dynamodb:us-east-1:111122223333:table/c*s", True),
         ("arn:aws:dynamodb:*:111122223333:*", True),
@@ -70,7 +73,7 @@ def test_an_allow_covers_colons_behind_the_fifth(resource: str, asked: str, outc
         ("arn:aws:dynamodb:us-east-1:111122223333:stream/x", False),
     ],
 )
-def test_a_deny_hits_on_anything(resource: str, denied: bool) -> None:
+def test_a_deny_hits_on_anything(resource: Any, denied: bool) -> None:
     expected = Outcome.EXPLICITLY_DENIED if denied else Outcome.ALLOWED
     assert decided(statement("Allow", "*"), statement("Deny", resource)) is expected
 

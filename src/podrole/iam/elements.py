@@ -105,8 +105,6 @@ class ResourceElement:
         return True
 
     def _touches(self, facts: Facts) -> bool:
-        if self._everything:
-            return True
         asked = facts.resource_parts or ["*", "*", "*", "*", "*", "*"]
         found = [tokens(part.replace("?", "*")) for part in asked]
         patterns = [ARNPattern(text, variables=self._variables) for text in self.resources]
