@@ -145,6 +145,23 @@ def test_resource(pattern: str, resource: str, matches: bool, variables: bool) -
 
 
 @pytest.mark.parametrize(
+    ("text", "variables", "null"),
+    [
+        ("arn:aws:${aws:a}:::b", True, True),
+        ("arn:aws:${aws:a}:::b", False, False),
+        ("arn:aws:s3:::b/${aws:none}", True, True),
+        ("arn:aws:s3:::b/${aws:none}", False, False),
+        ("arn:aws:s3:::b/${aws:a}", True, False),
+        ("arn:aws:s3:::b/*", True, False),
+        ("arn:aws:s3", True, False),
+    ],
+)
+def test_a_pattern_is_null_if_a_variable_in_it_has_no_value(text: str, variables: bool, null: bool) -> None:
+    asked = Facts(Request(USER, "s3:GetObject", "*", context={"aws:a": "x"}))
+    assert ARNPattern(text, variables=variables).is_null(asked) is null
+
+
+@pytest.mark.parametrize(
     ("text", "variables", "never"),
     [
         ("arn:aws:s3:::b/${aws:a}", True, ""),
