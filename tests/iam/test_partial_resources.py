@@ -66,6 +66,10 @@ def test_an_allow_covers_colons_behind_the_fifth(resource: str, asked: str, outc
     [
         ("*", True),
         (["arn:aws:s3:::b", "*"], True),
+        ("arn:aws:dynamo*", True),
+        ("arn:aws:s3*", False),
+        ("arn:aws:${aws:a}:us-east-1:111122223333:table/carts", False),
+        ("arn:aws:dynamodb:us-east-1:111122223333:table/${aws:none}", False),
         ("arn:aws:dynamodb:us-east-1:111122223333:table/carts", True),
         ("arn:aws:dynamodb:us-east-1:111122223333:table/c*s", True),
         ("arn:aws:dynamodb:*:111122223333:*", True),
