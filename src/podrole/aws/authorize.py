@@ -133,7 +133,7 @@ class _Question:
         """Decide one permission."""
         owner = self._facts.resource(permission.resource) if permission.resource != NO_RESOURCE else Resource()
         account = owner.account if is_account_id(owner.account) else ""
-        if not self._owner.account and account:
+        if not self._owner.account and account and permission.action.startswith(f"{self.iam_call.prefix}:"):
             self._owner = owner
         keys = LazyKeys(lambda: self._keys(permission, account))
         request = Request(
@@ -156,7 +156,7 @@ class _Question:
         return Verdict(permission, request, policies, decision)
 
     def acting_account(self, needed: tuple[Permission, ...]) -> str:
-        """Return the account in which the service acts: that of the first resource's owner, or the caller's."""
+        """Return the account in which the service acts: that of its first resource's owner, or the caller's."""
         return self._owner.account if self._owner.account and needed else self._caller.account
 
     def _denied_within(self, request: Request, policies: PolicySet) -> tuple[PolicySet, Decision] | None:

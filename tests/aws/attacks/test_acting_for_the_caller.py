@@ -13,6 +13,7 @@ import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
+from support.authorization import archive
 from support.aws import ACCOUNT, REGION, LocalAWS, allow
 
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/administrator"
@@ -294,6 +295,128 @@ CASES |= {
 }
 
 
+def has_table(aws: LocalAWS) -> None:
+    tables = aws.client("dynamodb")
+    tables.create_table(
+        TableName="secrets",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    enabled = {"PointInTimeRecoveryEnabled": True}
+    tables.update_continuous_backups(TableName="secrets", PointInTimeRecoverySpecification=enabled)
+
+
+def has_code(aws: LocalAWS) -> None:
+    has_role(aws)
+    aws.client("s3").create_bucket(Bucket="code-of-others")
+    aws.client("s3").put_object(Bucket="code-of-others", Key="app.zip", Body=archive())
+
+
+TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table"
+ITEMS = ["BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem"]
+RESTORE = {"SourceTableName": "secrets", "TargetTableName": "own"}
+
+CASES |= {
+    "the table that is restored": Case(
+        "dynamodb",
+        "RestoreTableToPointInTime",
+        RESTORE,
+        [f"dynamodb:{name}" for name in ITEMS],
+        "dynamodb:RestoreTableToPointInTime",
+        f"{TABLE}/secrets",
+        prepared=has_table,
+    ),
+    "the items of a restored table": Case(
+        "dynamodb",
+        "RestoreTableToPointInTime",
+        RESTORE,
+        ["dynamodb:RestoreTableToPointInTime", *(f"dynamodb:{name}" for name in ITEMS if name != "Scan")],
+        "dynamodb:Scan",
+        f"{TABLE}/own",
+        prepared=has_table,
+    ),
+    "the bucket that a table is exported to": Case(
+        "dynamodb",
+        "ExportTableToPointInTime",
+        {"TableArn": f"{TABLE}/secrets", "S3Bucket": "code-of-others"},
+        ["dynamodb:*", "s3:AbortMultipartUpload", "s3:PutObjectAcl"],
+        "s3:PutObject",
+        "arn:aws:s3:::code-of-others/*",
+        prepared=lambda aws: (has_table(aws), has_code(aws)),
+    ),
+    "the bucket that a table is imported from": Case(
+        "dynamodb",
+        "ImportTable",
+        {
+            "S3BucketSource": {"S3Bucket": "code-of-others"},
+            "InputFormat": "CSV",
+            "TableCreationParameters": {
+                "TableName": "new",
+                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+                "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            },
+        },
+        ["dynamodb:*", "s3:ListBucket"],
+        "s3:GetObject",
+        "arn:aws:s3:::code-of-others/*",
+        prepared=has_code,
+    ),
+    "the code of a function in a bucket": Case(
+        "lambda",
+        "CreateFunction",
+        {
+            "FunctionName": "f",
+            "Runtime": "python3.13",
+            "Handler": "app.handler",
+            "Role": ROLE,
+            "Code": {"S3Bucket": "code-of-others", "S3Key": "app.zip"},
+        },
+        ["lambda:*", "iam:PassRole"],
+        "s3:GetObject",
+        "arn:aws:s3:::code-of-others/app.zip",
+        prepared=has_code,
+    ),
+    "the snapshot that is copied": Case(
+        "rds",
+        "CopyDBSnapshot",
+        {"SourceDBSnapshotIdentifier": "theirs", "TargetDBSnapshotIdentifier": "own"},
+        "rds:Describe*",
+        "rds:CopyDBSnapshot",
+        f"arn:aws:rds:{REGION}:{ACCOUNT}:snapshot:*",
+    ),
+}
+
+
+def has_queue(aws: LocalAWS) -> None:
+    aws.client("sqs").create_queue(QueueName="q")
+
+
+QUEUE_ARN = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
+CASES |= {
+    "tags of a queue by the tagging API": Case(
+        "resourcegroupstaggingapi",
+        "TagResources",
+        {"ResourceARNList": [QUEUE_ARN], "Tags": {"team": "blue"}},
+        "tag:*",
+        "sqs:TagQueue",
+        QUEUE_ARN,
+        {"Condition": {"StringEquals": {"aws:RequestTag/team": "blue"}}},
+        has_queue,
+    ),
+    "tags of a queue taken away by the tagging API": Case(
+        "resourcegroupstaggingapi",
+        "UntagResources",
+        {"ResourceARNList": [QUEUE_ARN], "TagKeys": ["team"]},
+        "tag:*",
+        "sqs:UntagQueue",
+        QUEUE_ARN,
+        {"Condition": {"ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}}},
+        has_queue,
+    ),
+}
+
+
 def attempt(aws: LocalAWS, case: Case, user: str, *statements: dict[str, Any]) -> tuple[str, str]:
     """Return code and message of the error that a user's call ends with; empty if it succeeds."""
     client = aws.client(case.client, aws.user(user, *statements))
@@ -313,7 +436,7 @@ def test_a_service_does_for_its_caller_only_what_the_caller_may(aws: LocalAWS, c
     missing = allow(case.action, case.resource, **case.condition)
     code, message = attempt(aws, case, "mallory", has)
     assert code in NOT_AUTHORIZED, (code, message)
-    assert case.action in message, message
+    assert case.action.lower() in message.lower(), message
     elsewhere = allow(case.action, "arn:aws:iam::*:role/harmless" if "iam:" in case.action else "arn:aws:x:::other")
     assert attempt(aws, case, "nearly", has, elsewhere)[0] in NOT_AUTHORIZED
     code, message = attempt(aws, case, "alice", has, missing)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 
-from podrole.iam.actions import apigateway, data_services, ec2, handles, identity, messaging, s3, ssm, tags
+from podrole.iam.actions import apigateway, data_services, ec2, handles, identity, messaging, s3, ssm, tagging, tags
 from podrole.iam.actions.arns import made, resources
 from podrole.iam.actions.call import Call, Permission, Resolver
 from podrole.iam.actions.further import further, has_further
 from podrole.iam.actions.reference import Action, service
 from podrole.iam.actions.roles import passed
+from podrole.iam.actions.sources import with_sources
 from podrole.iam.actions.tables import actions_of, tag_action
 
 Special = Callable[[Call, Resolver], "Sequence[Permission] | None"]
@@ -31,6 +32,7 @@ def permissions(call: Call, resolver: Resolver) -> tuple[Permission, ...]:
     needed = list((special(call, resolver) or ()) if special is not None else ())
     if not needed and call.operation != "DeleteObjects":  # also a batch of nothing is a call that someone must allow
         needed.extend(generic(call, resolver))
+    needed = with_sources(call, needed)
     if has_further(call.client, call.operation):
         for name, action in _plan(call.client, call.prefix, call.operation):
             if action is not None and action.on:
@@ -105,6 +107,7 @@ _SPECIAL: dict[str, Special] = {
     "kms": identity.kms,
     "lambda": data_services.functions,
     "logs": data_services.logs,
+    "resourcegroupstaggingapi": tagging.permissions,
     "s3": s3.permissions,
     "s3control": _s3control,
     "secretsmanager": identity.secretsmanager,
