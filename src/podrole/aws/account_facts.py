@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from podrole.account.eks.operations import tagged, tags_of
 from podrole.account.iam.operations.providers import find_oidc_provider_by_arn, find_saml_provider_by_arn
@@ -106,6 +107,15 @@ class AccountFacts:
     def control_policies(self, account: str, kind: ControlPolicy) -> Levels | None:
         """See Facts."""
         return self._view.organizations.control_policies(account, kind)
+
+    def launch_template(
+        self,
+        account: str,  # noqa: ARG002 - no templates here
+        region: str,  # noqa: ARG002
+        named: Mapping[str, Any],  # noqa: ARG002
+    ) -> Mapping[str, Any] | None:
+        """See Facts."""
+        return None
 
     def stack_templates(self, account: str, region: str, *, stack: str, change_set: str) -> list[str]:  # noqa: ARG002
         """See Facts."""

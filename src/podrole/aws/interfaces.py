@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from podrole.account.organizations.state import Levels
 from podrole.aws.protocol.call import IdentifiedCall
@@ -72,6 +72,10 @@ class Facts(Resolver, Protocol):
 
     def control_policies(self, account: str, kind: ControlPolicy) -> Levels | None:
         """Return the control policies of an account; None if no organization limits it."""
+        ...
+
+    def launch_template(self, account: str, region: str, named: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return what a launch template says, in the version that a LaunchTemplateSpecification means."""
         ...
 
     def stack_templates(self, account: str, region: str, *, stack: str, change_set: str) -> list[str]:

@@ -417,6 +417,85 @@ CASES |= {
 }
 
 
+def has_template(aws: LocalAWS) -> None:
+    iam = aws.client("iam")
+    aws.role("administrator", {**TRUST_EC2})
+    iam.create_instance_profile(InstanceProfileName="administrator")
+    iam.add_role_to_instance_profile(InstanceProfileName="administrator", RoleName="administrator")
+    aws.client("ec2").create_launch_template(
+        LaunchTemplateName="theirs",
+        LaunchTemplateData={
+            "ImageId": "ami-12c6146b",
+            "IamInstanceProfile": {"Name": "administrator"},
+            "TagSpecifications": [{"ResourceType": "instance", "Tags": TAGS}],
+        },
+    )
+
+
+TRUST_EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+LAUNCH = {"MinCount": 1, "MaxCount": 1, "LaunchTemplate": {"LaunchTemplateName": "theirs"}}
+
+
+def has_versions(aws: LocalAWS) -> None:
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="tagged")
+    s3.put_bucket_versioning(Bucket="tagged", VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket="tagged", Key="k", Body=b"1", Tagging="team=blue")
+
+
+OBJECT = "arn:aws:s3:::tagged/*"
+COPY = {"Bucket": "tagged", "Key": "copy", "CopySource": "tagged/k"}
+CASES |= {
+    "the role of a launch template": Case(
+        "ec2",
+        "RunInstances",
+        LAUNCH,
+        ["ec2:*"],
+        "iam:PassRole",
+        ROLE,
+        {"Condition": {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}},
+        has_template,
+    ),
+    "the tags of a launch template": Case(
+        "ec2",
+        "RunInstances",
+        LAUNCH,
+        ["ec2:RunInstances", "iam:PassRole"],
+        "ec2:CreateTags",
+        f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/*",
+        {"Condition": {"StringEquals": {"aws:RequestTag/team": "blue", "ec2:CreateAction": "RunInstances"}}},
+        has_template,
+    ),
+    "the attributes of an object": Case(
+        "s3",
+        "GetObjectAttributes",
+        {"Bucket": "tagged", "Key": "k", "ObjectAttributes": ["ObjectSize"]},
+        ["s3:GetObject", "s3:ListBucket"],
+        "s3:GetObjectAttributes",
+        OBJECT,
+        prepared=has_versions,
+    ),
+    "the tags of an object that is copied": Case(
+        "s3",
+        "CopyObject",
+        COPY,
+        ["s3:GetObject", "s3:PutObject", "s3:PutObjectTagging"],
+        "s3:GetObjectTagging",
+        OBJECT,
+        prepared=has_versions,
+    ),
+    "the tags of the copy": Case(
+        "s3",
+        "CopyObject",
+        COPY,
+        ["s3:GetObject", "s3:PutObject", "s3:GetObjectTagging"],
+        "s3:PutObjectTagging",
+        OBJECT,
+        prepared=has_versions,
+    ),
+}
+
+
 def attempt(aws: LocalAWS, case: Case, user: str, *statements: dict[str, Any]) -> tuple[str, str]:
     """Return code and message of the error that a user's call ends with; empty if it succeeds."""
     client = aws.client(case.client, aws.user(user, *statements))
@@ -441,3 +520,43 @@ def test_a_service_does_for_its_caller_only_what_the_caller_may(aws: LocalAWS, c
     assert attempt(aws, case, "nearly", has, elsewhere)[0] in NOT_AUTHORIZED
     code, message = attempt(aws, case, "alice", has, missing)
     assert code not in NOT_AUTHORIZED, message
+
+
+def test_a_copy_without_tags_needs_nothing_for_tags(aws: LocalAWS) -> None:
+    has_versions(aws)
+    s3 = aws.client("s3", aws.user("alice", allow(["s3:GetObject", "s3:PutObject"])))
+    s3.copy_object(**COPY, TaggingDirective="REPLACE")
+    assert aws.client("s3").get_object_tagging(Bucket="tagged", Key="copy")["TagSet"] == []
+
+
+def test_the_tags_are_those_of_the_version_that_is_read(aws: LocalAWS) -> None:
+    has_versions(aws)
+    old = aws.client("s3").list_object_versions(Bucket="tagged")["Versions"][0]["VersionId"]
+    new = aws.client("s3").put_object(Bucket="tagged", Key="k", Body=b"2", Tagging="team=red")["VersionId"]
+    blue = {"Condition": {"StringEquals": {"s3:ExistingObjectTag/team": "blue"}}}
+    reading = allow(["s3:GetObject", "s3:GetObjectVersion", "s3:DeleteObjectVersion"], OBJECT, **blue)
+    s3 = aws.client("s3", aws.user("alice", reading, allow(["s3:PutObject", "s3:ListBucket"])))
+    assert s3.get_object(Bucket="tagged", Key="k", VersionId=old)["Body"].read() == b"1"
+    for given in ({}, {"VersionId": new}):
+        with pytest.raises(ClientError, match="s3:GetObject"):
+            s3.get_object(Bucket="tagged", Key="k", **given)
+    copy = {"Bucket": "tagged", "Key": "k", "TaggingDirective": "REPLACE"}
+    with pytest.raises(ClientError, match="s3:GetObjectVersion"):
+        s3.copy_object(**copy, CopySource=f"tagged/k?versionId={new}")
+    s3.copy_object(**copy, CopySource=f"tagged/k?versionId={old}")
+    versions = [{"Key": "k", "VersionId": version} for version in (new, old)]
+    answer = [s3.delete_objects(Bucket="tagged", Delete={"Objects": [one]}) for one in versions]
+    assert ["Errors" in one for one in answer] == [True, False]
+
+
+@pytest.mark.parametrize("operation", ["put_object", "create_multipart_upload"])
+def test_a_tag_twice_is_refused(aws: LocalAWS, operation: str) -> None:
+    aws.client("s3").create_bucket(Bucket="tagged")
+    key = aws.user("alice", allow("s3:*", "*", Condition={"StringEqualsIfExists": {"s3:RequestObjectTag/a": "1"}}))
+    with pytest.raises(ClientError, match="without tag name duplicates") as raised:
+        getattr(aws.client("s3", key), operation)(Bucket="tagged", Key="k", Tagging="a=2&a=1")
+    assert raised.value.response["Error"]["Code"] == "InvalidArgument"
+    aws.client("s3", key).put_object(Bucket="tagged", Key="k", Tagging="a=1&b=2")
+    twice = {"TagSet": [{"Key": "a", "Value": "2"}, {"Key": "a", "Value": "1"}]}
+    with pytest.raises(ClientError, match="multiple Tags with the same key"):
+        aws.client("s3", key).put_object_tagging(Bucket="tagged", Key="k", Tagging=twice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from podrole.aws.account_facts import AccountFacts
 from podrole.aws.emulator.backends import taggable
@@ -129,6 +130,10 @@ class MotoFacts(AccountFacts):
         """See Facts."""
         stored = s3.bucket_of(bucket)
         return stored is not None and key in stored.keys
+
+    def launch_template(self, account: str, region: str, named: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """See Facts."""
+        return ec2.launch_template(account, region, named)
 
     def stack_templates(self, account: str, region: str, *, stack: str, change_set: str) -> list[str]:
         """See Facts."""

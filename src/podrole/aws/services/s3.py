@@ -7,10 +7,12 @@ DeleteObjects refuses key by key, inside an answer that is a success
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 from podrole.aws.errors import AWSError
 from podrole.aws.interfaces import Facts
 from podrole.aws.protocol.call import IdentifiedCall
+from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.render import text
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.aws.services.rules import NoSuchPrincipal, Resolving, ServiceRules, Storing, error, parameter
@@ -70,6 +72,33 @@ def _resolve(resolving: Resolving) -> None:
             "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "
             "completed.",
         )
+
+
+def _before(call: IdentifiedCall, facts: Facts) -> None:
+    require_region(call, facts)
+    _require_distinct_tags(call)
+
+
+def _require_distinct_tags(call: IdentifiedCall) -> None:
+    """Refuse tags with the same key twice: which of the values would be kept is not for a policy to guess.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html: "Tags that are associated with an object
+    must have unique tag keys."
+    """
+    given = parameters(call).get("Tagging")
+    if isinstance(given, str):
+        keys = [key for key, _ in parse_qsl(given, keep_blank_values=True)]
+        if len(set(keys)) < len(keys):
+            raise AWSError(
+                "InvalidArgument",
+                400,
+                "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag "
+                "name duplicates.",
+            )
+    elif isinstance(given, dict):
+        keys = [str(tag.get("Key")) for tag in given.get("TagSet") or ()]
+        if len(set(keys)) < len(keys):
+            raise AWSError("InvalidTag", 400, "Cannot provide multiple Tags with the same key")
 
 
 def _check(storing: Storing, policy: Policy) -> None:
@@ -170,7 +199,7 @@ RULES = ServiceRules(
     documents={"PutBucketPolicy": parameter("Policy")},
     check=_check,
     fault=_fault,
-    before=require_region,
+    before=_before,
     resolve=_resolve,
     spell=_spell,
 )

@@ -47,7 +47,8 @@ class Permission(NamedTuple):
     ``resource`` is an ARN, or ``*`` where the action has none. ``partial`` says that the resource could not be told:
     see :class:`podrole.iam.request.Request`. ``keys`` are condition keys of this permission alone. ``exists`` is false
     for what the call is about to make: it has no tags and no policy yet. ``unknown`` are condition keys whose value is
-    not known (:class:`podrole.iam.unknown.UnknownKeys`).
+    not known (:class:`podrole.iam.unknown.UnknownKeys`). ``version`` is the version of an S3 object, where the call's
+    VersionId does not name it.
     """
 
     action: str
@@ -56,6 +57,7 @@ class Permission(NamedTuple):
     keys: Keys = MappingProxyType({})
     exists: bool = True
     unknown: tuple[str, ...] = ()
+    version: str = ""
 
 
 class Resolver(Protocol):

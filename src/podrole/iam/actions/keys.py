@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Container, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from podrole.iam.actions import tags
@@ -66,8 +67,10 @@ def condition_keys(call: Call, permission: Permission, resolver: Resolver) -> Co
         found.update(items.values)
         unknown += items.unknown
     if permission.exists and permission.resource != NO_RESOURCE and not permission.partial:
-        kind = _kind(permission)
-        found.update(resolver.facts_of(call, kind, permission.resource))
+        kind, asked = _kind(permission), call
+        if permission.version:
+            asked = replace(call, parameters={**call.parameters, "VersionId": permission.version})
+        found.update(resolver.facts_of(asked, kind, permission.resource))
         for key, value in resolver.tags_of(call, permission.resource).items():
             found[f"aws:ResourceTag/{key}"] = value
             found[f"{prefix}:ResourceTag/{key}"] = value

@@ -1,10 +1,12 @@
 """S3: operations are checked under other names, and headers ask for more than the operation.
 
-Source: AWS, "Required permissions for Amazon S3 API operations".
+Source: AWS, "Required permissions for Amazon S3 API operations", and the API reference of GetObjectAttributes. A copy
+of an object with tags reads them with s3:GetObjectTagging and sets them with s3:PutObjectTagging.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
 
@@ -23,12 +25,14 @@ _VERSIONED = {
 }
 _RENAMED = {
     "CopyObject": "s3:PutObject",
-    "GetObjectAttributes": "s3:GetObject",
+    "GetObjectAttributes": "s3:GetObject",  # and its own action: see _of_object
     "GetObjectTorrent": "s3:GetObject",
     "HeadObject": "s3:GetObject",
     "SelectObjectContent": "s3:GetObject",
     "UploadPartCopy": "s3:PutObject",
 }
+# Nothing says whether tags that a copy takes over from its source count as tags of the request.
+_TAGS_OF_REQUEST = ("aws:RequestTag/*", "aws:TagKeys", "s3:RequestObjectTag/*", "s3:RequestObjectTagKeys")
 _GRANTS = ("ACL", "GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite", "GrantWriteACP")
 _WRITING = frozenset({"CopyObject", "CreateMultipartUpload", "PutObject"})
 
@@ -63,7 +67,7 @@ def object_arn(call: Call, bucket: str, key: str) -> str:
     return f"arn:{call.partition}:s3:::{bucket}/{key}"
 
 
-def permissions(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
+def permissions(call: Call, resolver: Resolver) -> list[Permission] | None:
     """Return what an S3 call needs."""
     given, operation = call.parameters, call.operation
     if operation == "DeleteObjects":
@@ -78,7 +82,7 @@ def permissions(call: Call, resolver: Resolver) -> list[Permission] | None:  # n
     resource = object_arn(call, bucket, key)
     if given.get("VersionId"):
         named = _VERSIONED.get(named, named)
-    return [*(Permission(name, resource) for name in (named, *_of_object(call))), *_source(call)]
+    return [*(Permission(name, resource) for name in (named, *_of_object(call))), *_source(call, resolver, resource)]
 
 
 def _of_bucket(call: Call) -> list[str]:
@@ -98,10 +102,12 @@ def _of_bucket(call: Call) -> list[str]:
 def _of_object(call: Call) -> list[str]:
     given = call.parameters
     found = []
+    if call.operation == "GetObjectAttributes":
+        found.append("s3:GetObjectVersionAttributes" if given.get("VersionId") else "s3:GetObjectAttributes")
     if call.operation in _WRITING:
         if any(given.get(name) for name in _GRANTS):
             found.append("s3:PutObjectAcl")
-        if given.get("Tagging"):
+        if given.get("Tagging") and not _copies_tags(call):
             found.append("s3:PutObjectTagging")
         if given.get("ObjectLockMode") or given.get("ObjectLockRetainUntilDate"):
             found.append("s3:PutObjectRetention")
@@ -112,15 +118,26 @@ def _of_object(call: Call) -> list[str]:
     return found
 
 
-def _source(call: Call) -> list[Permission]:
+def _copies_tags(call: Call) -> bool:
+    return call.operation == "CopyObject" and call.parameters.get("TaggingDirective", "COPY") != "REPLACE"
+
+
+def _source(call: Call, resolver: Resolver, copy: str) -> list[Permission]:
+    """Return what a copy needs on its source, and on the copy if the source's tags go along."""
     text = call.parameters.get("CopySource")
     if call.operation not in ("CopyObject", "UploadPartCopy") or not isinstance(text, str):
         return []
     source = copy_source(text)
     if source is None:
         return [Permission("s3:GetObject", f"arn:{call.partition}:s3:::*", partial=True)]
-    action = "s3:GetObjectVersion" if source.version else "s3:GetObject"
-    return [Permission(action, object_arn(call, source.bucket, source.key))]
+    arn, version = object_arn(call, source.bucket, source.key), "Version" if source.version else ""
+    found = [Permission(f"s3:GetObject{version}", arn, version=source.version)]
+    asked = replace(call, parameters={**call.parameters, "VersionId": source.version})
+    facts = resolver.facts_of(asked, "s3:object", arn)
+    if _copies_tags(call) and any(name.startswith("s3:ExistingObjectTag/") for name in facts):
+        found.append(Permission(f"s3:GetObject{version}Tagging", arn, version=source.version))
+        found.append(Permission("s3:PutObjectTagging", copy, unknown=_TAGS_OF_REQUEST))
+    return found
 
 
 def _delete_each(call: Call) -> list[Permission]:
@@ -130,7 +147,8 @@ def _delete_each(call: Call) -> list[Permission]:
     found = []
     for one in deleted.get("Objects") or ():
         action = "s3:DeleteObjectVersion" if one.get("VersionId") else "s3:DeleteObject"
-        found.append(Permission(action, object_arn(call, bucket, str(one.get("Key", "")))))
+        version = str(one.get("VersionId") or "")
+        found.append(Permission(action, object_arn(call, bucket, str(one.get("Key", ""))), version=version))
         if call.parameters.get("BypassGovernanceRetention"):
             found.append(found[-1]._replace(action="s3:BypassGovernanceRetention"))
     return found

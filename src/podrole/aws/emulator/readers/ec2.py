@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, Reader
@@ -38,6 +39,19 @@ def _key_pair(call: Call, key_id: str) -> str | None:
         if key.id == key_id:
             return call.arn("ec2", f"key-pair/{key.name}")
     return None
+
+
+def launch_template(account: str, region: str, named: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the data of the version of a launch template that moto would use."""
+    stored = backend("ec2", account, region)
+    if stored is None:
+        return None
+    name = stored.launch_template_name_to_ids.get(named.get("LaunchTemplateName"), named.get("LaunchTemplateId"))
+    template = stored.launch_templates.get(name)
+    if template is None:
+        return None
+    version = template.get_version(named.get("Version") or template.default_version_number)
+    return dict(version.data) if version is not None else None
 
 
 def _tags(arn: ARNParts, call: Call) -> Mapping[str, str]:

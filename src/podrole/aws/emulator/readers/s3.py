@@ -44,17 +44,24 @@ def _tags(arn: ARNParts, _: Call) -> Mapping[str, str]:
     return {} if bucket is None else dict(_tagger(bucket).get_tag_dict_for_resource(bucket.arn))
 
 
-def _facts(arn: ARNParts, _: Call) -> Keys:
+def _facts(arn: ARNParts, call: Call) -> Keys:
+    """Return the tags of the object's version that the call names, of the newest one if it names none."""
     name, _slash, key = arn.resource.partition("/")
     bucket = bucket_of(name)
     if bucket is None:
         return {}
     facts: dict[str, Values] = {"s3:ResourceAccount": str(bucket.account_id)}
-    stored = bucket.keys.get(key) if key else None
+    stored = _version(bucket, key, str(call.parameters.get("VersionId") or "")) if key else None
     if stored is not None:
         tags = _tagger(bucket).get_tag_dict_for_resource(stored.arn)
         facts.update({f"s3:ExistingObjectTag/{tag}": str(value) for tag, value in tags.items()})
     return facts
+
+
+def _version(bucket: Any, key: str, version: str) -> Any | None:
+    if not version:
+        return bucket.keys.get(key)
+    return next((one for one in bucket.keys.getlist(key, []) if str(one.version_id) == version), None)
 
 
 def _tagger(bucket: Any) -> Any:
