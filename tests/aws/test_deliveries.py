@@ -262,6 +262,16 @@ def test_event_for_a_function_is_accepted_and_logged(
 
 
 @pytest.mark.usefixtures("fresh_log")
+def test_message_that_the_policy_of_a_queue_does_not_allow_is_logged(
+    aws: LocalAWS, caplog: pytest.LogCaptureFixture
+) -> None:
+    aws.client("sqs").create_queue(QueueName="jobs")
+    topic = subscribed_topic(aws, f"arn:aws:sqs:{REGION}:{ACCOUNT}:jobs", "sqs")
+    aws.client("sns").publish(TopicArn=topic, Message="one")
+    assert "its policy does not allow sns.amazonaws.com to perform sqs:SendMessage" in wait_for_warning(caplog)
+
+
+@pytest.mark.usefixtures("fresh_log")
 def test_message_for_a_deleted_queue_does_not_fail_the_publish(aws: LocalAWS, caplog: pytest.LogCaptureFixture) -> None:
     sqs = aws.client("sqs")
     url = sqs.create_queue(QueueName="jobs")["QueueUrl"]

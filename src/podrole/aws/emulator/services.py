@@ -26,6 +26,7 @@ from podrole.aws.emulator.facts import READERS, MotoFacts
 from podrole.aws.emulator.outgoing import Outgoing
 from podrole.aws.emulator.readers.reader import parts_of
 from podrole.aws.emulator.saved_state import SavedState
+from podrole.aws.emulator.service_access import ServiceAccess
 from podrole.aws.interfaces import AuthorizedCall, Decide, Facts, RestoredServices, StoredPolicy
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.base.clock import Clock
@@ -62,6 +63,7 @@ class MotoServices:
         self._saved = SavedState(saved, clock, self._run)
         self._deliveries = Deliveries(anywhere=deliver_anywhere)
         self._outgoing = Outgoing(self._start_delivery, self._deliveries.note_failure)
+        self._access = ServiceAccess(self._facts, self._deliveries.note_failure)
         self._next_change = asyncio.Event()
         self._is_prepared = self._is_restored = False
         self.restored = RestoredServices()
@@ -161,6 +163,7 @@ class MotoServices:
         if call.service.name == "config":
             self._prepare_config(authorized.account, call.region)
         self._outgoing.before_call(call.service.name)
+        self._access.before_call(call.service.name)
         long_polls.before_call()
         try:
             answer = execute(call, authorized.account)

@@ -1,0 +1,94 @@
+"""A service reaches a queue or a topic for a resource only if its policy allows that, as in AWS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from support.aws import ACCOUNT, REGION, LocalAWS, policy
+
+pytestmark = pytest.mark.services
+
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders"
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:news"
+RULE = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/all"
+BUCKET = "arn:aws:s3:::uploads"
+
+
+def by_sns(aws: LocalAWS) -> None:
+    aws.client("sns").create_topic(Name="news")
+    aws.client("sns").subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint=QUEUE)
+    aws.client("sns").publish(TopicArn=TOPIC, Message="hello")
+
+
+def by_events(aws: LocalAWS) -> None:
+    events = aws.client("events")
+    events.put_rule(Name="all", EventPattern=json.dumps({"source": ["shop"]}))
+    events.put_targets(Rule="all", Targets=[{"Id": "1", "Arn": QUEUE}])
+    events.put_events(Entries=[{"Source": "shop", "DetailType": "sold", "Detail": "{}"}])
+
+
+def by_s3(aws: LocalAWS) -> None:
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="uploads")
+    configuration = {"QueueConfigurations": [{"QueueArn": QUEUE, "Events": ["s3:ObjectCreated:*"]}]}
+    s3.put_bucket_notification_configuration(Bucket="uploads", NotificationConfiguration=configuration)
+    s3.put_object(Bucket="uploads", Key="k", Body=b"1")
+
+
+SENDERS: dict[str, tuple[Callable[[LocalAWS], None], str, str]] = {
+    "SNS": (by_sns, "sns.amazonaws.com", TOPIC),
+    "EventBridge": (by_events, "events.amazonaws.com", RULE),
+    "S3": (by_s3, "s3.amazonaws.com", BUCKET),
+}
+
+
+def granting(principal: str, source: str, effect: str = "Allow") -> dict[str, Any]:
+    return {
+        "Effect": effect,
+        "Principal": {"Service": principal},
+        "Action": "sqs:SendMessage",
+        "Resource": QUEUE,
+        "Condition": {"ArnEquals": {"aws:SourceArn": source}, "StringEquals": {"aws:SourceAccount": ACCOUNT}},
+    }
+
+
+def received(aws: LocalAWS, send: Callable[[LocalAWS], None], *statements: dict[str, Any]) -> bool:
+    """Return whether the queue gets a message with these statements in its policy."""
+    sqs = aws.client("sqs")
+    given = {"Policy": policy(*statements)} if statements else {}
+    url = sqs.create_queue(QueueName="orders", Attributes=given)["QueueUrl"]
+    send(aws)
+    return bool(sqs.receive_message(QueueUrl=url).get("Messages"))
+
+
+@pytest.mark.parametrize(("send", "principal", "source"), SENDERS.values(), ids=SENDERS.keys())
+def test_a_queue_that_allows_the_service_for_the_resource_gets_its_messages(
+    aws: LocalAWS, send: Callable[[LocalAWS], None], principal: str, source: str
+) -> None:
+    assert received(aws, send, granting(principal, source))
+
+
+@pytest.mark.parametrize(("send", "principal", "source"), SENDERS.values(), ids=SENDERS.keys())
+@pytest.mark.parametrize("case", ["no policy", "another service", "another resource", "a Deny"])
+def test_any_other_queue_gets_none_and_the_call_succeeds(
+    aws: LocalAWS, send: Callable[[LocalAWS], None], principal: str, source: str, case: str
+) -> None:
+    statements = {
+        "no policy": [],
+        "another service": [granting("ses.amazonaws.com", source)],
+        "another resource": [granting(principal, f"{source}-2")],
+        "a Deny": [granting(principal, source), granting(principal, source, "Deny")],
+    }[case]
+    assert not received(aws, send, *statements)
+
+
+def test_the_caller_reaches_the_queue_without_a_policy(aws: LocalAWS) -> None:
+    sqs = aws.client("sqs")
+    url = sqs.create_queue(QueueName="orders")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="1")
+    sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "2"}])
+    assert len(sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]) == 2
