@@ -92,3 +92,18 @@ def test_the_caller_reaches_the_queue_without_a_policy(aws: LocalAWS) -> None:
     sqs.send_message(QueueUrl=url, MessageBody="1")
     sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "2"}])
     assert len(sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]) == 2
+
+
+def test_s3_reaches_a_topic_that_allows_it_and_no_other(aws: LocalAWS) -> None:
+    s3, sqs = aws.client("s3"), aws.client("sqs")
+    url = sqs.create_queue(QueueName="orders", Attributes={"Policy": policy(granting("sns.amazonaws.com", TOPIC))})
+    aws.client("sns").create_topic(Name="news")
+    aws.client("sns").subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint=QUEUE)
+    s3.create_bucket(Bucket="uploads")
+    configuration = {"TopicConfigurations": [{"TopicArn": TOPIC, "Events": ["s3:ObjectCreated:*"]}]}
+    s3.put_bucket_notification_configuration(Bucket="uploads", NotificationConfiguration=configuration)
+    assert "Messages" not in sqs.receive_message(QueueUrl=url["QueueUrl"])
+    statement = granting("s3.amazonaws.com", BUCKET) | {"Action": "sns:Publish", "Resource": TOPIC}
+    aws.client("sns").set_topic_attributes(TopicArn=TOPIC, AttributeName="Policy", AttributeValue=policy(statement))
+    s3.put_object(Bucket="uploads", Key="k", Body=b"1")
+    assert "Messages" in sqs.receive_message(QueueUrl=url["QueueUrl"])

@@ -122,10 +122,9 @@ def _replace_in_sns(sns: Any) -> None:
             return publish(self, *values, **options)
 
     @functools.wraps(publish_to_topic)
-    def publish_if_allowed(self: Any, message: str, *values: Any, **options: Any) -> Any:
-        arn = options.get("arn")
+    def publish_if_allowed(self: Any, message: str, arn: str | None = None, *values: Any, **options: Any) -> Any:
         if not arn or ServiceAccess.current.may_send(str(arn), "sns:Publish"):
-            return publish_to_topic(self, message, *values, **options)
+            return publish_to_topic(self, message, arn, *values, **options)
         return None
 
     sns.Subscription.publish = publish_as_sns
