@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from podrole.iam.evaluate import PolicySet, evaluate
 from podrole.iam.principal import principal_of
 from podrole.iam.request import Facts, Request
+from podrole.iam.unknown import UNKNOWN, UnknownKeys
 from podrole.iam.variables import Variable, expand, parts, without_value
 
 USER = principal_of("arn:aws:iam::111122223333:user/bob")
@@ -218,6 +219,22 @@ def test_without_value_a_positive_operator_fails_and_a_negated_one_holds(policy:
 def test_a_text_is_cut_at_its_variables(text: str, found: list[str]) -> None:
     cut = parts(text, wildcards=False, variables=True)
     assert [part.text if isinstance(part, Variable) else part for part in cut] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("${aws:b}", UNKNOWN),
+        ("${aws:b, 'x'}", UNKNOWN),
+        ("${aws:a}", "1"),
+        ("${aws:TagKeys}", None),
+        ("${}", None),
+        ("${aws b}", None),
+    ],
+)
+def test_where_every_key_is_unknown_only_a_well_formed_variable_is(text: str, value: Any) -> None:
+    facts = Facts(Request(USER, "s3:GetObject", "*", context={"aws:a": "1"}, unknown=UnknownKeys(["*"])))
+    assert Variable(text).value(facts) == value
 
 
 def test_the_variables_without_value_are_told_as_written() -> None:
