@@ -151,15 +151,19 @@ def test_what_podrole_replaces_or_reads_exists(path: str) -> None:
 
 
 USED: dict[str, tuple[Callable[[Any], Any], list[str]]] = {
+    "athena": (lambda it: it.list_work_groups(), ["executions", "named_queries"]),
     "autoscaling": (lambda it: it.describe_auto_scaling_groups(), ["autoscaling_groups"]),
     "cloudformation": (lambda it: it.list_stacks(), ["stacks", "change_sets"]),
     "dynamodb": (lambda it: it.list_tables(), ["tables", "resource_policies"]),
-    "ec2": (lambda it: it.describe_vpcs(), ["groups", "launch_template_name_to_ids", "tags", "subnets"]),
+    "ec2": (
+        lambda it: it.describe_vpcs(),
+        ["groups", "launch_template_name_to_ids", "tags", "subnets", "addresses", "keypairs"],
+    ),
     "ecr": (lambda it: it.describe_repositories(), ["repositories"]),
     "glue": (lambda it: it.get_databases(), ["resource_policies"]),
     "kinesis": (lambda it: it.list_streams(), ["streams", "resource_policies"]),
     "kms": (lambda it: it.list_keys(), ["keys"]),
-    "lambda": (lambda it: it.list_functions(), ["_lambdas", "list_functions"]),
+    "lambda": (lambda it: it.list_functions(), ["_lambdas", "list_functions", "_event_source_mappings"]),
     "logs": (lambda it: it.describe_log_groups(), ["resource_policies"]),
     "s3": (lambda it: it.list_buckets(), ["buckets", "tagger"]),
     "secretsmanager": (lambda it: it.list_secrets(), ["secrets"]),
