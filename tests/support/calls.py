@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from podrole.aws.protocol.catalogue import services
@@ -34,6 +34,9 @@ class Account:
 
     def facts_of(self, call: Call, kind: str, arn: str) -> Keys:
         return {}
+
+    def described(self, kind: str) -> Container[str]:
+        return frozenset()
 
     def partition_key(self, call: Call, table: str) -> str | None:
         return "id"

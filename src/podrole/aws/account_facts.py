@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from podrole.account.eks.operations import tagged, tags_of
@@ -20,6 +20,7 @@ from podrole.account.iam.records import (
 from podrole.account.iam.state import IAMState
 from podrole.account.organizations.state import Levels
 from podrole.account.store import AccountView
+from podrole.aws.global_keys import OrganizationPlace
 from podrole.aws.interfaces import Bucket, ControlPolicy, Resource
 from podrole.iam.actions.call import Call, Keys
 from podrole.iam.directory import PolicyText
@@ -32,6 +33,9 @@ _KINDS: Mapping[str, type[NamedRecord]] = {
     "server-certificate": ServerCertificateRecord,
     "user": UserRecord,
 }
+
+
+_DESCRIBED = frozenset({"iam:permissionsboundary"})
 
 
 class AccountFacts:
@@ -51,7 +55,7 @@ class AccountFacts:
         record = state.named(_KINDS[noun], name) if noun in _KINDS else None
         return state.arn(record) if record is not None else None
 
-    def tags_of(self, call: Call, arn: str) -> Mapping[str, str]:  # noqa: ARG002 - the Protocol's
+    def tags_of(self, call: Call, arn: str) -> Mapping[str, str] | None:  # noqa: ARG002 - the Protocol's
         """See Resolver."""
         parts = arn.split(":", 5)
         if len(parts) < 6:
@@ -74,6 +78,10 @@ class AccountFacts:
             return provider.tags if provider is not None else {}
         found = state.get(MFADeviceRecord, arn) or find_saml_provider_by_arn(state, arn) or _record(state, arn)
         return found.tags if found is not None else {}
+
+    def described(self, kind: str) -> Container[str]:
+        """See Resolver."""
+        return _DESCRIBED if kind in ("iam:role", "iam:user") else frozenset()
 
     def facts_of(self, call: Call, kind: str, arn: str) -> Keys:  # noqa: ARG002 - the Protocol's
         """See Resolver."""
@@ -116,6 +124,21 @@ class AccountFacts:
     ) -> Mapping[str, Any] | None:
         """See Facts."""
         return None
+
+    def organization(self, account: str) -> OrganizationPlace | None:
+        """See Facts."""
+        organizations = self._view.organizations
+        record = organizations.organization_of(account)
+        if record is None:
+            return None
+        node = organizations.node(account)
+        steps: list[str] = []
+        parent = node.parent if node is not None else record.root_id
+        while parent is not None:
+            steps.append(parent)
+            above = organizations.node(parent)
+            parent = above.parent if above is not None else None
+        return OrganizationPlace(record.organization_id, "/".join((record.organization_id, *reversed(steps), "")))
 
     def stack_templates(self, account: str, region: str, *, stack: str, change_set: str) -> list[str]:  # noqa: ARG002
         """See Facts."""

@@ -18,13 +18,15 @@ from podrole.aws.access_denied import Refusals
 from podrole.aws.called_place import require_called_place
 from podrole.aws.caller import Caller
 from podrole.aws.errors import AWSError
+from podrole.aws.global_keys import organization_keys
 from podrole.aws.interfaces import AuthorizedCall, Facts, Resource
 from podrole.aws.policies import compile_stored, policies_of
 from podrole.aws.protocol.call import IdentifiedCall
-from podrole.aws.protocol.parameters import operation_of, parameters
+from podrole.aws.protocol.parameters import operation_of, parameters, scalar_members
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.aws.services import s3
 from podrole.aws.services.registry import rules_of
+from podrole.aws.signature.sigv4 import epoch_of
 from podrole.base.partitions import partition_of
 from podrole.iam.actions.call import Call, Permission
 from podrole.iam.actions.keys import ConditionKeys, condition_keys
@@ -194,6 +196,9 @@ class _Question:
         owner = account or self._caller.account
         if owner and permission.resource != NO_RESOURCE:
             keys["aws:ResourceAccount"] = owner
+            keys.update(organization_keys("Resource", self._facts.organization(owner)))
+        if self._caller.account:
+            keys.update(organization_keys("Principal", self._facts.organization(self._caller.account)))
         if call.service.name == "s3":
             keys.update(_s3_connection(call))
         of_permission = condition_keys(self.iam_call, permission, self._facts)
@@ -271,6 +276,8 @@ def iam_call(call: IdentifiedCall, caller: Caller) -> Call:
         method,
         path,
         principal.arn if principal.type is PrincipalType.USER else "",
+        call.http.scheme == "https",
+        scalar_members(call),
     )
 
 
@@ -282,6 +289,7 @@ def circumstances(call: IdentifiedCall) -> Circumstances:
         region=call.region,
         secure_transport=call.http.scheme == "https",
         user_agent=call.http.header.get("user-agent", ""),
+        referer=call.http.header.get("referer", ""),
     )
 
 
@@ -296,6 +304,10 @@ def _s3_connection(call: IdentifiedCall) -> dict[str, str | list[str]]:
         "s3:authType": "REST-HEADER" if in_header else "REST-QUERY-STRING",
         "s3:signatureversion": "AWS4-HMAC-SHA256",
     }
+    written = call.http.header.get("x-amz-date")
+    signed_at = epoch_of(dict(call.http.query_pairs).get("X-Amz-Date", "") if written is None else written)
+    if signed_at is not None:
+        found["s3:signatureAge"] = str(max(0, int((call.received_at - signed_at) * 1000)))
     if "x-amz-content-sha256" in call.http.header:
         found["s3:x-amz-content-sha256"] = call.http.header["x-amz-content-sha256"]
     return found

@@ -33,7 +33,7 @@ class Caller:
         """Return the keys that describe the principal
         (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html)."""
         if self.entity is None:
-            return {"aws:PrincipalType": PrincipalType.ANONYMOUS.value}
+            return {"aws:PrincipalAccount": "anonymous", "aws:PrincipalType": PrincipalType.ANONYMOUS.value}
         keys: dict[str, str | list[str]] = {
             "aws:PrincipalAccount": self.principal.account,
             "aws:PrincipalArn": self.principal.role_arn or self.principal.arn,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from podrole.account.organizations.state import Levels
+from podrole.aws.global_keys import OrganizationPlace
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.iam.actions.call import Resolver
@@ -76,6 +77,10 @@ class Facts(Resolver, Protocol):
 
     def launch_template(self, account: str, region: str, named: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return what a launch template says, in the version that a LaunchTemplateSpecification means."""
+        ...
+
+    def organization(self, account: str) -> OrganizationPlace | None:
+        """Return where an account stands in its organization; None if it is in none."""
         ...
 
     def stack_templates(self, account: str, region: str, *, stack: str, change_set: str) -> list[str]:

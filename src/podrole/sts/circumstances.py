@@ -16,6 +16,7 @@ class Circumstances:
     region: str
     secure_transport: bool
     user_agent: str = ""
+    referer: str = ""
 
     def context_keys(self) -> dict[str, str | list[str]]:
         """Return the global keys of the request itself
@@ -29,4 +30,6 @@ class Circumstances:
         }
         if self.user_agent:
             keys["aws:UserAgent"] = self.user_agent
+        if self.referer:
+            keys["aws:referer"] = self.referer
         return keys

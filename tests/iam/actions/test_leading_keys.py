@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import pytest
@@ -30,6 +30,9 @@ class Tables:
 
     def facts_of(self, call: Call, kind: str, arn: str) -> Keys:
         return {}
+
+    def described(self, kind: str) -> Container[str]:
+        return frozenset()
 
     def partition_key(self, call: Call, table: str) -> str | None:
         name = table.rpartition(":")[2].removeprefix("table/")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from podrole.aws.account_facts import AccountFacts
@@ -55,6 +55,62 @@ _ACCOUNTS = frozenset({"eks", "iam", "organizations"})
 """The services whose records are podrole's own."""
 
 
+TAGGABLE = frozenset(
+    {
+        "acm",
+        "appsync",
+        "athena",
+        "autoscaling",
+        "backup",
+        "catalog",
+        "cleanrooms",
+        "clouddirectory",
+        "cloudformation",
+        "cloudfront",
+        "cloudwatch",
+        "codedeploy",
+        "comprehend",
+        "connect",
+        "connect-campaigns",
+        "directconnect",
+        "dms",
+        "dsql",
+        "dynamodb",
+        "ec2",
+        "ecs",
+        "elasticache",
+        "elasticbeanstalk",
+        "elasticfilesystem",
+        "elasticloadbalancing",
+        "events",
+        "firehose",
+        "fsx",
+        "glue",
+        "kafka",
+        "kinesisanalyticsv2",
+        "kms",
+        "lambda",
+        "lex",
+        "logs",
+        "quicksight",
+        "rds",
+        "s3",
+        "sagemaker",
+        "secretsmanager",
+        "ses",
+        "sns",
+        "sqs",
+        "ssm",
+        "states",
+        "swf",
+        "vpc-lattice",
+        "workspaces",
+        "workspaces-web",
+    }
+)
+"""The services whose tagged resources moto can list."""
+
+
 class MotoFacts(AccountFacts):
     """Facts about every service's resources: podrole's own records, and moto's state."""
 
@@ -70,7 +126,7 @@ class MotoFacts(AccountFacts):
         find = self.reader(service).arns.get(kind)
         return find(call, name) if find is not None else None
 
-    def tags_of(self, call: Call, arn: str) -> Mapping[str, str]:
+    def tags_of(self, call: Call, arn: str) -> Mapping[str, str] | None:
         """See Resolver."""
         parts = parts_of(arn)
         if parts is None:
@@ -79,6 +135,14 @@ class MotoFacts(AccountFacts):
             return super().tags_of(call, arn)
         read = self.reader(parts.service).tags
         return read(parts, call) if read is not None else _listed_tags(parts)
+
+    def described(self, kind: str) -> Container[str]:
+        """See Resolver."""
+        service, _, type_name = kind.partition(":")
+        if service in _ACCOUNTS:
+            return super().described(kind)
+        described = self.reader(service).described
+        return described.get(type_name) or described.get("*") or frozenset()
 
     def facts_of(self, call: Call, kind: str, arn: str) -> Keys:
         """See Resolver."""
@@ -140,7 +204,10 @@ class MotoFacts(AccountFacts):
         return cloudformation.stack_templates(account, region, stack=stack, change_set=change_set)
 
 
-def _listed_tags(arn: ARNParts) -> Mapping[str, str]:
+def _listed_tags(arn: ARNParts) -> Mapping[str, str] | None:
+    """Return the tags that moto lists for a resource; None if it lists none of the service's."""
+    if arn.service not in TAGGABLE:
+        return None
     for stored in taggable(arn.service, arn.account, arn.region, arn.partition):
         for one in stored.iter_tagged_resources():
             if one.arn == arn.text or f"{one.arn}:*" == arn.text:

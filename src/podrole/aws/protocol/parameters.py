@@ -21,6 +21,7 @@ from podrole.aws.protocol.bodies import cbor_of, content_of, is_small, json_of, 
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.catalogue import model
 from podrole.aws.protocol.xml_input import read_xml
+from podrole.iam.actions.arns import plain
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel, Shape
@@ -54,6 +55,25 @@ async def read_large_input(call: IdentifiedCall) -> None:
 @functools.cache
 def _operation(service: str, name: str) -> OperationModel:
     return model(service).operation_model(name)
+
+
+@functools.cache
+def _scalar_members(service: str, operation: str) -> frozenset[str]:
+    shape = _operation(service, operation).input_shape
+    members = shape.members.items() if shape is not None else ()
+    return frozenset(
+        plain(name)
+        for name, member in members
+        if member.type_name not in _NESTED and not (member.type_name == "list" and member.member.type_name in _NESTED)
+    )
+
+
+_NESTED = frozenset({"map", "structure"})
+
+
+def scalar_members(call: IdentifiedCall) -> frozenset[str]:
+    """Return the plain names of the operation's members that hold texts, numbers, booleans or lists of these."""
+    return _scalar_members(call.service.name, call.operation)
 
 
 def operation_of(call: IdentifiedCall) -> OperationModel:

@@ -201,7 +201,7 @@ def _signature(
         raise SignatureRefused(
             Fault.MISMATCH, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
         )
-    signed_at = _epoch(timestamp)
+    signed_at = epoch_of(timestamp)
     if signed_at is None:
         raise SignatureRefused(
             Fault.DATE,
@@ -434,7 +434,7 @@ def _encoded_once(raw: bytes) -> str:
     return quote(unquote_to_bytes(raw), safe=_UNRESERVED)
 
 
-def _epoch(timestamp: str) -> int | None:
+def epoch_of(timestamp: str) -> int | None:
     """Return a date of the form ``20260131T120000Z`` in epoch seconds; None for one of another form or that no calendar
     has."""
     form = _DATE.fullmatch(timestamp)

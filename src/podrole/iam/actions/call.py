@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
@@ -21,7 +21,9 @@ class Call:
     ``client`` is botocore's name of the service, ``prefix`` the one of its actions. ``parameters`` is the input with
     member names as in botocore's model. ``account`` is the caller's, ``region`` the one that the request went to.
     ``method`` and ``path`` are of the operation's HTTP binding, the path with its labels filled in; API Gateway's
-    permissions are made of them. ``user_arn`` is the caller where it is an IAM user.
+    permissions are made of them. ``user_arn`` is the caller where it is an IAM user. ``tls`` says whether the request
+    came over TLS. ``members`` are the parameters that the operation has, by their plain names
+    (:func:`podrole.iam.actions.arns.plain`), without those that no condition key can hold: structures and maps.
     """
 
     client: str
@@ -34,6 +36,8 @@ class Call:
     method: str = "POST"
     path: str = "/"
     user_arn: str = ""
+    tls: bool = False
+    members: Container[str] = frozenset()
 
     def arn(self, service: str, resource: str, *, region: str | None = None, account: str | None = None) -> str:
         """Write an ARN of the caller's place, unless another is given."""
@@ -68,8 +72,12 @@ class Resolver(Protocol):
         the name alone does not give it."""
         ...
 
-    def tags_of(self, call: Call, arn: str) -> Mapping[str, str]:
-        """Return the tags of a resource."""
+    def tags_of(self, call: Call, arn: str) -> Mapping[str, str] | None:
+        """Return the tags of a resource; None if they are not known."""
+        ...
+
+    def described(self, kind: str) -> Container[str]:
+        """Return the condition keys, in lower case, that ``facts_of`` fills for a kind of resource."""
         ...
 
     def facts_of(self, call: Call, kind: str, arn: str) -> Keys:

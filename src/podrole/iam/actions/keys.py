@@ -8,41 +8,18 @@ Source: AWS, "Actions, resources, and condition keys for AWS services", and each
 from __future__ import annotations
 
 import functools
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from podrole.iam.actions import tags
 from podrole.iam.actions.arns import plain
 from podrole.iam.actions.call import Call, Permission, Resolver, Values
 from podrole.iam.actions.leading_keys import item_keys
-from podrole.iam.actions.reference import service
+from podrole.iam.actions.service_keys import DEFAULTS, by_path, has_launch_template, of_service, texts
+from podrole.iam.actions.unfilled import UnfilledKeys, kind_of, listed_keys
 from podrole.iam.request import NO_RESOURCE
 from podrole.iam.unknown import UnknownKeys
-
-_S3_PARAMETERS = {
-    "ACL": "s3:x-amz-acl",
-    "CopySource": "s3:x-amz-copy-source",
-    "Delimiter": "s3:delimiter",
-    "GrantFullControl": "s3:x-amz-grant-full-control",
-    "GrantRead": "s3:x-amz-grant-read",
-    "GrantReadACP": "s3:x-amz-grant-read-acp",
-    "GrantWrite": "s3:x-amz-grant-write",
-    "GrantWriteACP": "s3:x-amz-grant-write-acp",
-    "MaxKeys": "s3:max-keys",
-    "MetadataDirective": "s3:x-amz-metadata-directive",
-    "ObjectLockLegalHoldStatus": "s3:object-lock-legal-hold",
-    "ObjectLockMode": "s3:object-lock-mode",
-    "ObjectLockRetainUntilDate": "s3:object-lock-retain-until-date",
-    "ObjectOwnership": "s3:x-amz-object-ownership",
-    "Prefix": "s3:prefix",
-    "SSECustomerAlgorithm": "s3:x-amz-server-side-encryption-customer-algorithm",
-    "SSEKMSKeyId": "s3:x-amz-server-side-encryption-aws-kms-key-id",
-    "ServerSideEncryption": "s3:x-amz-server-side-encryption",
-    "StorageClass": "s3:x-amz-storage-class",
-    "VersionId": "s3:VersionId",
-    "WebsiteRedirectLocation": "s3:x-amz-website-redirect-location",
-}
 
 
 class ConditionKeys(NamedTuple):
@@ -53,38 +30,52 @@ class ConditionKeys(NamedTuple):
 
 
 def condition_keys(call: Call, permission: Permission, resolver: Resolver) -> ConditionKeys:
-    """Return the keys of one permission."""
-    found: dict[str, Values] = {}
-    unknown = list(permission.unknown)
+    """Return the keys of one permission. Of several sources the facts about the resource win."""
     prefix, _, name = permission.action.partition(":")
+    undetermined = list(permission.unknown)
+    found: dict[str, Values] = {}
+    if prefix == call.prefix:
+        listed = listed_keys(prefix, name, permission.resource) or {}
+        defaults = {} if has_launch_template(call) else DEFAULTS.get(permission.action, {})
+        of_action = {**defaults, **by_path(call, permission.action)}
+        found.update((key, value) for key, value in of_action.items() if key.lower() in listed)
+        found.update(_by_name(call, prefix, permission))
+        found.update(of_service(call, prefix))
     found.update(_tags(call, permission))
-    found.update(_by_name(call, prefix, name))
-    found.update(_OF_SERVICE.get(call.client, _nothing)(call))
-    if prefix == "ec2":
-        found["ec2:Region"] = call.region
-    elif prefix == "dynamodb":
+    if prefix == "dynamodb":
         items = item_keys(call, permission, resolver)
         found.update(items.values)
-        unknown += items.unknown
-    if permission.exists and permission.resource != NO_RESOURCE and not permission.partial:
-        kind, asked = _kind(permission), call
-        if permission.version:
-            asked = replace(call, parameters={**call.parameters, "VersionId": permission.version})
-        found.update(resolver.facts_of(asked, kind, permission.resource))
-        for key, value in resolver.tags_of(call, permission.resource).items():
-            found[f"aws:ResourceTag/{key}"] = value
-            found[f"{prefix}:ResourceTag/{key}"] = value
+        undetermined += items.unknown
+    if prefix == "s3" and not permission.exists:
+        found["s3:ResourceAccount"] = call.account
+    if permission.exists and permission.resource != NO_RESOURCE:
+        undetermined += _of_resource(call, permission, resolver, found)
     found.update(permission.keys)
-    return ConditionKeys(found, UnknownKeys(unknown))
+    return ConditionKeys(found, UnfilledKeys(call, permission, resolver, UnknownKeys(undetermined)))
 
 
-def _nothing(call: Call) -> Mapping[str, Values]:  # noqa: ARG001 - the signature of all
-    return {}
+def _of_resource(call: Call, permission: Permission, resolver: Resolver, found: dict[str, Values]) -> tuple[str, ...]:
+    """Fill in what is known of an existing resource. Return the families of keys that cannot be told."""
+    prefix = permission.action.partition(":")[0]
+    unknown_tags = ("aws:ResourceTag/*", f"{prefix}:ResourceTag/*")
+    if permission.partial:
+        return unknown_tags
+    asked = call
+    if permission.version:
+        asked = replace(call, parameters={**call.parameters, "VersionId": permission.version})
+    facts = resolver.facts_of(asked, kind_of(permission), permission.resource)
+    # A boundary that the request asks for counts, not the one that it replaces.
+    found.update({key: value for key, value in facts.items() if key != _BOUNDARY or key not in found})
+    resource_tags = resolver.tags_of(call, permission.resource)
+    if resource_tags is None:
+        return unknown_tags
+    for key, value in resource_tags.items():
+        found[f"aws:ResourceTag/{key}"] = value
+        found[f"{prefix}:ResourceTag/{key}"] = value
+    return ()
 
 
-def _kind(permission: Permission) -> str:
-    parts = permission.resource.split(":", 5)
-    return f"{parts[2]}:{parts[5].partition('/')[0].partition(':')[0]}" if len(parts) == 6 else ""
+_BOUNDARY = "iam:PermissionsBoundary"
 
 
 def _tags(call: Call, permission: Permission) -> Iterator[tuple[str, Values]]:
@@ -114,62 +105,18 @@ def _tags_for(call: Call, permission: Permission) -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _named_keys(prefix: str, action: str) -> tuple[tuple[str, str], ...]:
+def _named_keys(prefix: str, action: str, arn: str) -> tuple[tuple[str, str], ...]:
     """Return the action's keys of its own service, each with the name that a parameter would have."""
-    reference = service(prefix)
-    found = reference.action(action) if reference is not None else None
-    keys = sorted(found.keys) if found is not None else ()
-    return tuple((key, plain(key.partition(":")[2])) for key in keys if key.startswith(f"{prefix}:") and "$" not in key)
+    keys = (listed_keys(prefix, action, arn) or {}).values()
+    return tuple((key, plain(key.partition(":")[2])) for key in sorted(keys) if key.startswith(f"{prefix}:"))
 
 
-def _by_name(call: Call, prefix: str, action: str) -> Iterator[tuple[str, Values]]:
-    wanted = _named_keys(prefix, action)
-    if not wanted or not call.parameters or prefix in ("dynamodb", "s3"):
+def _by_name(call: Call, prefix: str, permission: Permission) -> Iterator[tuple[str, Values]]:
+    if not call.parameters or prefix in ("dynamodb", "s3"):
         return
-    given = {plain(name): value for name, value in call.parameters.items()}
+    wanted = _named_keys(prefix, permission.action.partition(":")[2], permission.resource)
+    given = {plain(name): value for name, value in call.parameters.items()} if wanted else {}
     for key, name in wanted:
-        values = _values(given.get(name))
+        values = texts(given.get(name))
         if values:
             yield key, values if len(values) > 1 else values[0]
-
-
-def _values(value: Any) -> list[str]:
-    if isinstance(value, bool):
-        return ["true" if value else "false"]
-    if isinstance(value, (str, int, float)):
-        return [str(value)]
-    if isinstance(value, list):
-        return [text for one in value if not isinstance(one, (list, dict)) for text in _values(one)]
-    return []
-
-
-def _s3(call: Call) -> dict[str, Values]:
-    found: dict[str, Values] = {}
-    for name, value in call.parameters.items():
-        key = _S3_PARAMETERS.get(name)
-        if key is not None and (values := _values(value)):
-            found[key] = values[0]
-    configuration = call.parameters.get("CreateBucketConfiguration")
-    if isinstance(configuration, Mapping) and configuration.get("LocationConstraint"):
-        found["s3:LocationConstraint"] = str(configuration["LocationConstraint"])
-    return found
-
-
-def _kms(call: Call) -> dict[str, Values]:
-    found: dict[str, Values] = {"kms:CallerAccount": call.account}
-    context = call.parameters.get("EncryptionContext") or call.parameters.get("SourceEncryptionContext") or {}
-    if context:
-        found["kms:EncryptionContextKeys"] = list(context)
-        found.update({f"kms:EncryptionContext:{key}": str(value) for key, value in context.items()})
-    return found
-
-
-def _sns(call: Call) -> dict[str, Values]:
-    found: dict[str, Values] = {}
-    for key, name in (("sns:Protocol", "Protocol"), ("sns:Endpoint", "Endpoint")):
-        if isinstance(call.parameters.get(name), str):
-            found[key] = call.parameters[name]
-    return found
-
-
-_OF_SERVICE = {"kms": _kms, "s3": _s3, "sns": _sns}

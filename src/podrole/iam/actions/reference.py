@@ -62,11 +62,27 @@ class ResourceType:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An action with the types of resources it is on, and whether each is required."""
+    """An action with the types of resources it is on, and whether each is required.
+
+    ``keys`` are the condition keys that the reference lists for it; ``keys_of_types`` those of one type of resource
+    alone, in the order of ``on``.
+    """
 
     name: str
     on: tuple[tuple[ResourceType, bool], ...]
     keys: frozenset[str]
+    keys_of_types: tuple[frozenset[str], ...] = ()
+
+    def keys_for(self, arn: str) -> frozenset[str]:
+        """Return the keys that the reference lists for the action on a resource: its own, and those of the resource's
+        type. For a resource of no type all of them."""
+        fitting = [index for index, (one, _) in enumerate(self.on) if one.is_of(arn)]
+        if not fitting:
+            return self.keys
+        most = max(self.on[index][0].literals for index in fitting)
+        meant = {index for index in fitting if self.on[index][0].literals == most}
+        others = [keys for index, keys in enumerate(self.keys_of_types) if index not in meant]
+        return (self.keys - frozenset().union(*others)).union(*(self.keys_of_types[index] for index in meant))
 
 
 class Service:
@@ -112,14 +128,15 @@ class Service:
         return max(fitting, key=lambda one: one.literals, default=None)
 
     def _action(self, entry: Mapping[str, Any]) -> Action:
-        on = [
-            (found, bool(one["required"]))
-            for one in entry["resourceTypes"]
-            if (found := self.resource_type(one["name"])) is not None
-        ]
+        on, keys_of_types = [], []
+        for one in entry["resourceTypes"]:
+            found = self.resource_type(one["name"])
+            if found is not None:
+                on.append((found, bool(one["required"])))
+                keys_of_types.append(frozenset((*one["conditionKeys"], *found.keys)) - set(entry["conditionKeys"]))
         keys = {key for one in entry["resourceTypes"] for key in one["conditionKeys"]}
-        keys.update(entry["conditionKeys"], *(found.keys for found, _ in on))
-        return Action(entry["name"], tuple(on), frozenset(keys))
+        keys.update(entry["conditionKeys"], *keys_of_types)
+        return Action(entry["name"], tuple(on), frozenset(keys), tuple(keys_of_types))
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -9,10 +10,40 @@ from urllib.parse import parse_qsl
 from podrole.iam.actions.call import Call, find
 from podrole.iam.actions.tables import tag_parameters
 
-_HOLDERS = ("Tags", "tags", "Tag", "TagList", "TagSet", "AddTags", "tagList", "resourceTags", "ResourceTags", "TagsMap")
+_HOLDERS = (
+    "Tags",
+    "tags",
+    "Tag",
+    "TagList",
+    "TagSet",
+    "AddTags",
+    "tagList",
+    "resourceTags",
+    "ResourceTags",
+    "TagsMap",
+    "TagsList",
+    "BackupPlanTags",
+    "BackupVaultTags",
+    "FrameworkTags",
+    "IdentityPoolTags",
+    "ReportPlanTags",
+    "UserPoolTags",
+)
 _KEYS = ("Key", "key", "TagKey", "tagKey", "Name")
 _VALUES = ("Value", "value", "TagValue", "tagValue")
-_REMOVED = ("TagKeys", "tagKeys", "TagKeyList", "tagKeyList", "UntagKeys", "RemoveTagsFrom")
+_REMOVED = (
+    "TagKeys",
+    "tagKeys",
+    "TagKeyList",
+    "tagKeyList",
+    "UntagKeys",
+    "RemoveTagsFrom",
+    "ResourceTagKeys",
+    "resourceTagKeys",
+)
+_READ = frozenset({*_HOLDERS, *_REMOVED, "Tagging", "TagSpecification", "TagSpecifications"})
+_OTHER_TAGS = re.compile(r"tag(s|set|keys?|list|slist|keylist|specifications?|ging)?$", re.IGNORECASE)
+_DEEPEST = 5
 
 
 def request_tags(call: Call) -> dict[str, str]:
@@ -44,6 +75,29 @@ def specified_tags(call: Call) -> list[tuple[str, dict[str, str]]]:
     parameters = call.parameters.get("SpotFleetRequestConfig") or call.parameters
     given = parameters.get("TagSpecifications") or parameters.get("PoolTagSpecifications") or ()
     return [(str(one.get("ResourceType", "")), _read(one.get("Tags"))) for one in given]
+
+
+def has_unread_tags(call: Call) -> bool:
+    """Say whether the call carries tags in a place that is not read here: the keys about its tags are then unknown."""
+    if call.client in ("ec2", "s3") or tag_parameters(call.client, call.operation):
+        return False
+    return any(
+        (bool(_OTHER_TAGS.search(name)) and bool(value)) or _has_tags_within(value)
+        for name, value in call.parameters.items()
+        if name not in _READ
+    )
+
+
+def _has_tags_within(value: Any, depth: int = 0) -> bool:
+    if depth > _DEEPEST:
+        return False
+    if isinstance(value, Mapping):
+        return any(
+            (isinstance(name, str) and bool(_OTHER_TAGS.search(name)) and bool(inner))
+            or _has_tags_within(inner, depth + 1)
+            for name, inner in value.items()
+        )
+    return isinstance(value, list) and any(_has_tags_within(one, depth + 1) for one in value)
 
 
 def removed_keys(call: Call) -> list[str]:

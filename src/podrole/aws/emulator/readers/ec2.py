@@ -8,6 +8,7 @@ from typing import Any
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, Reader
 from podrole.iam.actions.call import Call, Keys
+from podrole.iam.unknown import UnknownKeys
 
 
 def _security_group(call: Call, name: str) -> str | None:
@@ -68,11 +69,37 @@ def _facts(arn: ARNParts, call: Call) -> Keys:
     if kind == "instance":
         instance = next((one for one in stored.all_instances() if one.id == name), None)
         return {} if instance is None else {"ec2:InstanceType": str(instance.instance_type), "ec2:InstanceID": name}
+    if kind == "volume":
+        volume = stored.volumes.get(name)
+        return {} if volume is None else _of_volume(volume)
+    if kind == "image":
+        image = stored.amis.get(name)
+        return {} if image is None else _of_image(image)
     if kind == "subnet":
         subnet = stored.get_subnet(name) if any(name in zone for zone in stored.subnets.values()) else None
         vpc = {} if subnet is None else {"ec2:Vpc": call.arn("ec2", f"vpc/{subnet.vpc_id}")}
         return {"ec2:SubnetID": name, **vpc}
     return {}
+
+
+def _of_volume(volume: Any) -> Keys:
+    facts = {
+        "ec2:Encrypted": "true" if volume.encrypted else "false",
+        "ec2:VolumeID": str(volume.id),
+        "ec2:VolumeSize": str(volume.size),
+        "ec2:VolumeType": str(volume.volume_type),
+    }
+    return facts | ({"ec2:VolumeIops": str(volume.iops)} if volume.iops else {})
+
+
+def _of_image(image: Any) -> Keys:
+    facts = {
+        "ec2:ImageID": str(image.id),
+        "ec2:ImageType": str(image.image_type),
+        "ec2:Owner": str(image.owner_alias or image.owner_id),
+        "ec2:Public": "true" if image.is_public else "false",
+    }
+    return facts | ({"ec2:RootDeviceType": str(image.root_device_type)} if image.root_device_type else {})
 
 
 READER = Reader(
@@ -84,4 +111,10 @@ READER = Reader(
     },
     tags=_tags,
     facts=_facts,
+    described={
+        "image": UnknownKeys(("ec2:ImageID", "ec2:ImageType", "ec2:Owner", "ec2:Public", "ec2:RootDeviceType")),
+        "instance": UnknownKeys(("ec2:InstanceID", "ec2:InstanceType")),
+        "subnet": UnknownKeys(("ec2:SubnetID", "ec2:Vpc")),
+        "volume": UnknownKeys(("ec2:Encrypted", "ec2:VolumeID", "ec2:VolumeIops", "ec2:VolumeSize", "ec2:VolumeType")),
+    },
 )

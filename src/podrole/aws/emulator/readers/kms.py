@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text, place_of
-from podrole.iam.actions.call import Call
+from podrole.iam.actions.call import Call, Keys, Values
+from podrole.iam.unknown import UnknownKeys
 
 
 def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
@@ -14,6 +15,20 @@ def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
     name = arn.resource.removeprefix("key/")
     key = stored.keys.get(name) if stored is not None else None
     return None if key is None else PolicyHolder(arn.account, f"key {name}", document_text(key.policy), key)
+
+
+def _facts(arn: ARNParts, _: Call) -> Keys:
+    stored = backend("kms", arn.account, arn.region)
+    key = stored.keys.get(arn.resource.removeprefix("key/")) if stored is not None else None
+    if key is None:
+        return {}
+    facts: dict[str, Values] = {
+        "kms:KeyOrigin": str(key.origin or "AWS_KMS"),
+        "kms:KeySpec": str(key.key_spec),
+        "kms:KeyUsage": str(key.key_usage or "ENCRYPT_DECRYPT"),
+        "kms:MultiRegion": "true" if key.multi_region else "false",
+    }
+    return facts | ({"kms:ResourceAliases": [str(alias) for alias in key.aliases]} if key.aliases else {})
 
 
 def _key(call: Call, name: str) -> str | None:
@@ -41,4 +56,12 @@ def _holders(account: str, region: str) -> Iterator[str]:
     yield from (str(key.arn) for key in stored.keys.values()) if stored is not None else ()
 
 
-READER = Reader(policy_holder=_policy_holder, holders=_holders, arns={"kms:ciphertext": _ciphertext, "kms:key": _key})
+READER = Reader(
+    policy_holder=_policy_holder,
+    holders=_holders,
+    arns={"kms:ciphertext": _ciphertext, "kms:key": _key},
+    facts=_facts,
+    described={
+        "key": UnknownKeys(("kms:KeyOrigin", "kms:KeySpec", "kms:KeyUsage", "kms:MultiRegion", "kms:ResourceAliases"))
+    },
+)

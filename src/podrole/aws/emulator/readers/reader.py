@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from podrole.iam.actions.call import Call, Keys
+from podrole.iam.unknown import UnknownKeys
 
 
 class ARNParts(NamedTuple):
@@ -51,7 +52,8 @@ class Reader:
 
     ``policy_holder`` finds the resource that holds the policy for an ARN. ``holders`` yields the ARNs of all resources
     of an account and region that can hold one; it is None if one policy covers them all. ``arns`` finds ARNs by the
-    kinds of :meth:`podrole.iam.actions.call.Resolver.arn_of`. ``forget`` removes what moto keeps of deleted resources
+    kinds of :meth:`podrole.iam.actions.call.Resolver.arn_of`. ``facts`` fills the keys in ``described``, by the type of
+    resource in its ARN, ``*`` for every type, and no others. ``forget`` removes what moto keeps of deleted resources
     of an account and region.
     """
 
@@ -60,6 +62,7 @@ class Reader:
     arns: Mapping[str, Callable[[Call, str], str | None]] = field(default_factory=dict)
     tags: Callable[[ARNParts, Call], Mapping[str, str]] | None = None
     facts: Callable[[ARNParts, Call], Keys] | None = None
+    described: Mapping[str, UnknownKeys] = field(default_factory=dict)
     forget: Callable[[str, str], None] | None = None
 
 

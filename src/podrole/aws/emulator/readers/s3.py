@@ -9,6 +9,7 @@ from podrole.aws.emulator.backends import backend, backends
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text
 from podrole.iam.actions.call import Call, Keys, Values
 from podrole.iam.actions.s3 import object_arn
+from podrole.iam.unknown import UnknownKeys
 
 
 def bucket_of(name: str) -> Any | None:
@@ -80,4 +81,11 @@ def _holders(*_: str) -> Iterator[str]:
             yield str(bucket.arn)
 
 
-READER = Reader(policy_holder=_policy_holder, holders=_holders, arns={"s3:upload": _upload}, tags=_tags, facts=_facts)
+READER = Reader(
+    policy_holder=_policy_holder,
+    holders=_holders,
+    arns={"s3:upload": _upload},
+    tags=_tags,
+    facts=_facts,
+    described={"*": UnknownKeys(("s3:ExistingObjectTag/*", "s3:ResourceAccount"))},
+)

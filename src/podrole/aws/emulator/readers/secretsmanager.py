@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text, place_of
-from podrole.iam.actions.call import Call
+from podrole.iam.actions.call import Call, Keys
+from podrole.iam.unknown import UnknownKeys
 
 
 def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
@@ -16,6 +17,16 @@ def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
         return None
     policy = document_text(getattr(secret, "policy", None))
     return PolicyHolder(arn.account, f"secret {secret.name}", policy, secret)
+
+
+def _facts(arn: ARNParts, _: Call) -> Keys:
+    stored = backend("secretsmanager", arn.account, arn.region)
+    secret = stored.secrets.get(arn.text) if stored is not None else None
+    if secret is None:
+        return {}
+    facts = {"secretsmanager:SecretPrimaryRegion": str(secret.region)}
+    function = secret.rotation_lambda_arn
+    return facts | ({"secretsmanager:resource/AllowRotationLambdaArn": str(function)} if function else {})
 
 
 def _secret(call: Call, name: str) -> str | None:
@@ -30,4 +41,12 @@ def _holders(account: str, region: str) -> Iterator[str]:
     yield from (str(secret.arn) for secret in stored.secrets.values()) if stored is not None else ()
 
 
-READER = Reader(policy_holder=_policy_holder, holders=_holders, arns={"secretsmanager:secret": _secret})
+READER = Reader(
+    policy_holder=_policy_holder,
+    holders=_holders,
+    arns={"secretsmanager:secret": _secret},
+    facts=_facts,
+    described={
+        "secret": UnknownKeys(("secretsmanager:SecretPrimaryRegion", "secretsmanager:resource/AllowRotationLambdaArn"))
+    },
+)
