@@ -70,8 +70,8 @@ def _pins(condition: Condition, key: str) -> bool:
 
 
 def _open_to_all(policy: Policy, statement: Statement, key: str) -> MalformedPolicyDocument:
-    path = ("Statement",) if statement.path == "$.Statement" else ("Statement", statement.index)
-    line, column = line_and_column(policy.text, locate(policy.text, path))
+    # Of a statement without a list the path ends at "Statement".
+    line, column = line_and_column(policy.text, locate(policy.text, ("Statement", statement.index)))
     message = f"The trust policy lets in every tenant of a shared identity provider: it needs a condition on {key}."
     expected = f"a condition on {key} with a value that is more than wildcards"
     return MalformedPolicyDocument(
