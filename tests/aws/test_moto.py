@@ -157,7 +157,7 @@ USED: dict[str, tuple[Callable[[Any], Any], list[str]]] = {
     "dynamodb": (lambda it: it.list_tables(), ["tables", "resource_policies"]),
     "ec2": (
         lambda it: it.describe_vpcs(),
-        ["groups", "launch_template_name_to_ids", "tags", "subnets", "addresses", "keypairs"],
+        ["groups", "launch_template_name_to_ids", "tags", "subnets", "addresses", "key_pairs"],
     ),
     "ecr": (lambda it: it.describe_repositories(), ["repositories"]),
     "glue": (lambda it: it.get_databases(), ["resource_policies"]),

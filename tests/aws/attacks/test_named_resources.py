@@ -126,6 +126,11 @@ def addresses(aws: LocalAWS) -> Made:
     return {"own": own["AllocationId"], "own ip": own["PublicIp"], "other ip": other["PublicIp"]}
 
 
+def key_pairs(aws: LocalAWS) -> Made:
+    ec2 = aws.client("ec2")
+    return {name: ec2.create_key_pair(KeyName=name)["KeyPairId"] for name in ("own", "other")}
+
+
 def secrets(aws: LocalAWS) -> Made:
     client = aws.client("secretsmanager")
     return {name: client.create_secret(Name=name, SecretString=name)["ARN"] for name in ("shared", "own", "hidden")}
@@ -305,6 +310,14 @@ CASES: dict[str, Case] = {
         lambda ec2, made: ec2.release_address(AllocationId=made["own"], PublicIp=made["other ip"]),
         "InvalidParameterCombination",
         lambda ec2, made: ec2.release_address(PublicIp=made["own ip"]),
+    ),
+    "EC2: a key pair's name with another's id": Case(
+        "ec2",
+        key_pairs,
+        lambda _: [allow("ec2:*", arn("ec2", "key-pair/own"))],
+        lambda ec2, made: ec2.delete_key_pair(KeyName="own", KeyPairId=made["other"]),
+        "InvalidParameterCombination",
+        lambda ec2, made: ec2.delete_key_pair(KeyPairId=made["own"]),
     ),
     "Secrets Manager: names beside an ARN of another account": Case(
         "secretsmanager",

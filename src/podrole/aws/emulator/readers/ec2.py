@@ -36,7 +36,7 @@ def _elastic_ip(call: Call, address: str) -> str | None:
 
 def _key_pair(call: Call, key_id: str) -> str | None:
     stored = backend("ec2", call.account, call.region)
-    for key in stored.keypairs.values() if stored is not None else ():
+    for key in stored.key_pairs.values() if stored is not None else ():
         if key.id == key_id:
             return call.arn("ec2", f"key-pair/{key.name}")
     return None
