@@ -38,7 +38,7 @@ def _key_pair(call: Call, key_id: str) -> str | None:
     stored = backend("ec2", call.account, call.region)
     for key in stored.key_pairs.values() if stored is not None else ():
         if key.id == key_id:
-            return call.arn("ec2", f"key-pair/{key.name}")
+            return call.arn("ec2", f"key-pair/{key.key_name}")
     return None
 
 
