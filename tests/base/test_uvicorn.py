@@ -29,7 +29,7 @@ OVERRIDDEN: dict[type, tuple[type, set[str]]] = {
             "on_response_complete",
         },
     ),
-    serving._Server: (uvicorn.Server, {"capture_signals", "startup", "shutdown"}),
+    serving._Server: (uvicorn.Server, {"_wait_tasks_to_complete", "capture_signals", "startup", "shutdown"}),
 }
 
 

@@ -48,6 +48,9 @@ MAX_HEADERS = 1000
 """How many headers a request may have. The most that a client needs are 2 kB of an S3 object's own metadata."""
 
 
+_log = logging.getLogger(__name__)
+
+
 class PortInUse(PodroleError):
     """podrole cannot listen on the port it should use: mostly because another program does."""
 
@@ -86,17 +89,26 @@ def bind(port: int, *, name: str, option: str, address: str = LOOPBACK) -> socke
     return sock
 
 
-class _RefusedHandshakes(logging.Filter):
-    """Drops uvicorn's error message about a WebSocket that the application refused with an HTTP response.
+class _Dropped(logging.Filter):
+    """Drops two of uvicorn's error messages.
 
-    Its ``websockets-sansio`` protocol does not count such a response as the end of the handshake.
+    One is about a WebSocket that the application refused with an HTTP response: its ``websockets-sansio`` protocol does
+    not count such a response as the end of the handshake. The other one is about requests that are cut off, which a
+    listener says itself.
     """
 
+    _MESSAGES = frozenset(
+        {
+            "ASGI callable returned without completing handshake.",
+            "Cancel %s running task(s), timeout graceful shutdown exceeded",
+        }
+    )
+
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.msg != "ASGI callable returned without completing handshake."
+        return record.msg not in self._MESSAGES
 
 
-_REFUSED_HANDSHAKES = _RefusedHandshakes()
+_DROPPED = _Dropped()
 
 
 class _Protocol(HttpToolsProtocol):
@@ -189,6 +201,8 @@ class _Server(uvicorn.Server):
         self._exchange_seconds = exchange_seconds
         self._is_long_running = is_long_running
         self._cutting_slow: asyncio.Task[None] | None = None
+        self.unfinished = 0
+        """Requests that had not ended when their time was over."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -202,6 +216,15 @@ class _Server(uvicorn.Server):
             cutting.cancel()
             if self._cutting_slow is not None:
                 self._cutting_slow.cancel()
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+
+    async def _wait_tasks_to_complete(self) -> None:
+        try:
+            await super()._wait_tasks_to_complete()
+        except asyncio.CancelledError:  # the grace is over
+            self.unfinished = len(self.server_state.tasks)
+            raise
 
     async def _cut_off_idle(self) -> None:
         # Over TLS a connection closes only when the peer answers close_notify, and an idle client may never read it.
@@ -239,15 +262,18 @@ async def listening(
     keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
     exchange_seconds: float = EXCHANGE_SECONDS,
     is_long_running: IsLongRunning = lambda _: False,
+    name: str = "a listener",
 ) -> AsyncIterator[None]:
     """Serve ``app`` on ``sock`` while the context is open; the socket is closed at the end.
+
+    Requests that take longer than ``grace_seconds`` to finish then are cut off, and a warning with ``name`` says so.
 
     ``keep_alive_seconds`` should be longer than clients keep an idle connection: if the server closes it just when a
     request arrives, that request fails. ``exchange_seconds`` limits how long a client may take to begin a request, to
     send it and to receive its response (at most a quarter more). ``is_long_running`` says, from the scope of a request,
     whether its response may take as long as it likes: a watch. WebSockets have no limit once they are open.
     """
-    logging.getLogger("uvicorn.error").addFilter(_REFUSED_HANDSHAKES)
+    logging.getLogger("uvicorn.error").addFilter(_DROPPED)
     config = uvicorn.Config(
         app,
         interface="asgi3",
@@ -278,3 +304,5 @@ async def listening(
         server.should_exit = True
         await asyncio.gather(task, return_exceptions=True)
         sock.close()
+        if server.unfinished:
+            _log.warning("%s stopped: %d requests had not ended and were cut off", name, server.unfinished)

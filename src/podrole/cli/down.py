@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import time
+import sys
 from pathlib import Path
 
+from podrole.base.processes import ProcessHandle, opened
 from podrole.world.errors import WorldError
-from podrole.world.state import WorldDirectory
+from podrole.world.state import Description, WorldDirectory
 
-LIMIT_SECONDS = 30.0
-POLL_SECONDS = 0.05
+LIMIT_SECONDS = 9.0
+"""How long a world may take to end. It cuts off by itself what takes longer (podrole.world.stopping), and ends then
+(podrole.cli.ending); this is for one that does not even react."""
+KILL_SECONDS = 1.0
+_KILLED = """\
+The world in {path} did not react within {limit:g} s and was killed. What was acknowledged is on disk; of the services
+other than IAM, EKS and Organizations, changes since the last save are lost."""
 
 
 def run(path: Path) -> int:
-    """Stop the world of a directory. Raises NotRunning."""
+    """Stop the world of a directory. Raises NotRunning, WorldError."""
     directory = WorldDirectory(path)
     stop(directory)
     print(f"The world in {directory.path} has stopped.")
@@ -23,24 +28,34 @@ def run(path: Path) -> int:
 
 
 def stop(directory: WorldDirectory) -> None:
-    """Ask the world's process to stop, which stops its pods first, and wait for it. Raises NotRunning, WorldError."""
+    """Ask the world's process to stop, which stops its pods first, and wait for it; kill it if it does not.
+
+    Only the process that runs the world is ever signalled. Raises NotRunning, WorldError.
+    """
     world = directory.running()
-    os.kill(world.pid, signal.SIGTERM)
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while directory.is_running() or _is_alive(world.pid):
-        if time.monotonic() > deadline:
+    with opened(world.process) as process:
+        if process is None or not directory.is_run_by(world):
+            directory.running()  # raises NotRunning if it has ended since
             raise WorldError(
-                f"The world in {directory.path} did not stop within {LIMIT_SECONDS:g} s.",
-                got=f"process {world.pid} still runs",
-                next_step=f"kill -9 {world.pid} ends it and its pods",
+                f"The process of the world in {directory.path} cannot be stopped from here.",
+                got=f"process {world.pid} is not visible, or is not that world's",
+                next_step="run podrole down where the world was started, in the same container for example",
             )
-        time.sleep(POLL_SECONDS)
+        process.signal(signal.SIGTERM)
+        if not process.wait(LIMIT_SECONDS):
+            _kill(directory, world, process)
 
 
-def _is_alive(pid: int) -> bool:
-    """Say whether a process exists and is not a zombie."""
-    try:
-        os.kill(pid, 0)
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False  # it has ended, possibly between the two system calls
+def _kill(directory: WorldDirectory, world: Description, process: ProcessHandle) -> None:
+    from podrole.cluster.node.runtimes.process.process import MARK
+    from podrole.cluster.node.runtimes.process.process_table import end_recorded
+
+    process.signal(signal.SIGKILL)
+    if not process.wait(KILL_SECONDS):
+        raise WorldError(
+            f"The world in {directory.path} was killed, but its process has not ended.",
+            got=f"process {world.pid} waits for the kernel: for a disk or a network file system, for example",
+        )
+    print(_KILLED.format(path=directory.path, limit=LIMIT_SECONDS), file=sys.stderr)
+    with directory.lock():  # and nobody takes what it published for a running world
+        end_recorded(directory.processes, MARK)

@@ -21,6 +21,8 @@ from podrole.world.state import WorldDirectory
 from podrole.world.world import World
 
 _SUFFIXES = (".sh", ".yaml")
+TERM_SECONDS, KILL_SECONDS = 1.0, 0.5
+"""How long a step may take to end when it is interrupted, asked and killed."""
 
 
 def steps_of(folder: Path) -> list[Path]:
@@ -68,13 +70,21 @@ async def _run(command: Sequence[str], step: Path, folder: Path, variables: Mapp
     try:
         code = await process.wait()
     except asyncio.CancelledError:
-        # Also what the script has started: it may wait for a world that ends now.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        await process.wait()
+        await _end(process)
         raise
     if code != 0:
         raise _failure(step, f"signal {-code}" if code < 0 else f"exit code {code}")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End a step and what it has started: it may wait for a world that ends now. Asked first, then killed."""
+    for number, seconds in ((signal.SIGTERM, TERM_SECONDS), (signal.SIGKILL, KILL_SECONDS)):
+        if process.returncode is not None:  # it was waited for: another process may have its pid
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), seconds)
 
 
 def _failure(step: Path, got: str, repair: str = "repair it") -> InitializationFailed:

@@ -23,6 +23,7 @@ from podrole.doctor.unknown import UnknownFact, read
 from podrole.kube.connection import Connection, find_connection, from_kubeconfig
 from podrole.kube.errors import KubeError
 from podrole.oidc.fetch import Fetcher
+from podrole.world.errors import NotRunning
 from podrole.world.parts import injection_settings, issuer_resolver, node_environment, webhook_configuration
 from podrole.world.state import DEFAULT_DIRECTORY, Description, WorldDirectory
 
@@ -50,7 +51,8 @@ def find_world(options: SourceOptions) -> WorldDirectory | None:
         candidates += [Path(path).parent for path in os.environ.get("KUBECONFIG", "").split(os.pathsep) if path]
     for path in candidates:
         directory = WorldDirectory(path)
-        if (directory.path / "world.json").exists() and directory.is_running():
+        with contextlib.suppress(NotRunning):
+            directory.running()
             return directory
     return None
 

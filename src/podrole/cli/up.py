@@ -10,8 +10,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from podrole.base.errors import PodroleError
+from podrole.cli.down import KILL_SECONDS
+from podrole.cli.down import LIMIT_SECONDS as STOP_SECONDS
+from podrole.cli.ending import end_now, end_within
 from podrole.cli.status import describe
 from podrole.cli.tools import podrole_command
 from podrole.world.errors import NotRunning, StartFailed
@@ -22,6 +26,10 @@ if TYPE_CHECKING:
     from podrole.world.world import World
 
 LIMIT_SECONDS = 60.0
+WORK_SECONDS = 2.0
+"""How long a step of the initialization may take to end when it is interrupted."""
+INTERRUPTED = 130
+"""The exit code of a program that Ctrl-C ended."""
 POLL_SECONDS = 0.02
 _UP = "podrole is up"
 _GONE = "This world was ephemeral: what was in it is gone. podrole up without --ephemeral keeps it."
@@ -59,25 +67,57 @@ async def _foreground(directory: WorldDirectory, settings: WorldSettings, init: 
     interrupted = asyncio.create_task(stop.wait())
     await asyncio.wait({starting, interrupted}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
+        end_within(code=lambda: INTERRUPTED)
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
+        _say_cut_off(world)
         print("Interrupted while starting; nothing is left running.", file=sys.stderr)
-        return 130
-    starting.result()  # raises the error that kept it from starting
-    try:
-        seconds = time.monotonic() - started
-        working = asyncio.create_task(_work(world, directory, init, seconds))
-        await asyncio.wait({interrupted, working}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            working.result()  # raises the failure
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        return _ended(world, INTERRUPTED)
+    if (problem := starting.exception()) is not None:  # it has been stopped again; a thread may hang all the same
+        end_within(code=lambda: _code_of(problem))
+        raise problem
+    failure = await _until_stopped(world, directory, init, interrupted, time.monotonic() - started)
+    if failure is None:
         print("Stopping …", flush=True)
         if settings.ephemeral and world.has_content():
             print(_GONE, flush=True)
-    finally:
-        await world.__aexit__()
-    return 0
+    await world.__aexit__()
+    _say_cut_off(world)
+    if failure is not None and not (world.cut_off and isinstance(failure, PodroleError)):
+        raise failure
+    return _ended(world, _code_of(failure))
+
+
+async def _until_stopped(
+    world: World, directory: WorldDirectory, init: Path | None, interrupted: asyncio.Task[Any], seconds: float
+) -> BaseException | None:
+    """Let the world work until it is interrupted; return the failure that ended it before."""
+    working = asyncio.create_task(_work(world, directory, init, seconds))
+    await asyncio.wait({interrupted, working}, return_when=asyncio.FIRST_COMPLETED)
+    failure = working.exception() if working.done() else None
+    end_within(code=lambda: _code_of(failure))
+    working.cancel()
+    await asyncio.wait({working}, timeout=WORK_SECONDS)
+    return failure
+
+
+def _say_cut_off(world: World) -> None:
+    if world.cut_off:
+        print(f"Cut off, because it did not end in time: {'; '.join(world.cut_off)}.", file=sys.stderr, flush=True)
+
+
+def _ended(world: World, code: int) -> int:
+    """Return the exit code. If a part was cut off, end the process: a thread of it may run for ever."""
+    if world.cut_off:
+        end_now(code)
+    return code
+
+
+def _code_of(failure: BaseException | None) -> int:
+    """Return the exit code, and print the failure, which nobody else will do."""
+    if isinstance(failure, PodroleError):
+        print(failure.diagnostics(), file=sys.stderr, flush=True)
+    return 0 if failure is None else 1
 
 
 async def _work(world: World, directory: WorldDirectory, init: Path | None, seconds: float) -> None:
@@ -155,7 +195,11 @@ def _awaited(process: subprocess.Popen[bytes], directory: WorldDirectory, deadli
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
-    process.wait()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(KILL_SECONDS)
 
 
 def _summary(world: Description, directory: WorldDirectory) -> str:

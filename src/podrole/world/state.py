@@ -35,6 +35,7 @@ import msgspec
 
 from podrole.base.certificates import Authority
 from podrole.base.files import PRIVATE, FileProblem, make_private_directory, write_private
+from podrole.base.processes import ProcessIdentity, has_open
 from podrole.oidc.keys import SigningKey
 from podrole.sts.credentials import KEY_BYTES
 from podrole.world.errors import AlreadyRunning, NotRunning, WorldError
@@ -46,10 +47,10 @@ before it reports another world."""
 
 
 class Description(msgspec.Struct, frozen=True):
-    """The addresses of a running world. ``started_at`` is epoch seconds; ``services`` says
-    whether the services other than podrole's own are installed, ``restored`` what there was of earlier
-    runs, empty if nothing. ``complete`` is false while the state of services is restored or the steps of
-    ``podrole up --init`` run."""
+    """The addresses of a running world, and its process: pid, start (clock ticks after boot) and boot, by which it is
+    known even if its pid is given to another process. ``started_at`` is epoch seconds; ``services`` says whether the
+    services other than podrole's own are installed, ``restored`` what there was of earlier runs, empty if nothing.
+    ``complete`` is false while the state of services is restored or the steps of ``podrole up --init`` run."""
 
     pid: int
     started_at: float
@@ -67,6 +68,13 @@ class Description(msgspec.Struct, frozen=True):
     services: bool = True
     restored: str = ""
     complete: bool = True
+    process_started: int = 0
+    boot: str = ""
+
+    @property
+    def process(self) -> ProcessIdentity:
+        """The process that runs the world."""
+        return ProcessIdentity(self.pid, self.process_started, self.boot)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +162,11 @@ class WorldDirectory:
         """The directory of the pods' directories."""
         return self.path / "node"
 
+    @property
+    def processes(self) -> Path:
+        """The directory of the records of the pods' processes."""
+        return self.node / "processes"
+
     def lock(self) -> IO[str]:
         """Lock the directory for this process, until the file is closed or the process ends in any way.
 
@@ -203,19 +216,36 @@ class WorldDirectory:
         """Remove the published addresses."""
         (self.path / "world.json").unlink(missing_ok=True)
 
+    def is_run_by(self, description: Description) -> bool:
+        """Say whether the process that published a description still runs the world of this directory: it is that very
+        process, and has the lock file open. False too for a process that cannot be seen from here."""
+        return description.process.is_current() and has_open(description.pid, self.lock_file)
+
     def running(self) -> Description:
-        """Return the running world's addresses. Raises NotRunning."""
-        if self.path.is_dir() and self.is_running():
-            try:
-                return msgspec.json.decode((self.path / "world.json").read_bytes(), type=Description)
-            except FileNotFoundError:
+        """Return the running world's addresses. Raises NotRunning.
+
+        What a world that was killed has left is not taken for a running one while another command has the lock.
+        """
+        description = None
+        for _ in range(_ATTEMPTS):
+            if not self.path.is_dir() or not self.is_running():
                 raise NotRunning(
-                    f"The world in {self.path} is still starting.", next_step="try again in a moment"
-                ) from None
-        raise NotRunning(
-            f"No world is running in {self.path}.",
-            next_step="start one with podrole up, or name another directory with --dir",
-        )
+                    f"No world is running in {self.path}.",
+                    next_step="start one with podrole up, or name another directory with --dir",
+                )
+            description = self._described()
+            if description is not None and self.is_run_by(description):
+                return description
+            time.sleep(_ATTEMPT_SECONDS)
+        if description is None:
+            raise NotRunning(f"The world in {self.path} is still starting.", next_step="try again in a moment")
+        return description  # its process cannot be seen: it runs in another container, for example
+
+    def _described(self) -> Description | None:
+        try:
+            return msgspec.json.decode((self.path / "world.json").read_bytes(), type=Description)
+        except FileNotFoundError:
+            return None
 
     def secrets(self, *, now: float, key_id: Callable[[], str]) -> Secrets:
         """Return this world's secrets, which are created the first time. ``key_id`` creates an access key id.

@@ -1,8 +1,8 @@
 """A world: the local AWS, the cluster with its node, and the webhook, in one process on loopback.
 
-The parts know each other only by addresses, certificates and tokens, as in production. Each part is entered on one exit
-stack, so that a start that fails or is interrupted stops everything in order: pods first, then the webhook, the
-cluster, and the listeners last.
+The parts know each other only by addresses, certificates and tokens, as in production. A start that fails or is
+interrupted stops what has started, in order and by a deadline (podrole.world.stopping): pods first, then the webhook,
+the cluster, the listeners, and last the services, whose state is saved.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ import asyncio
 import contextlib
 import functools
 import logging
-import os
 import secrets as randomness
 import socket
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, Self
 
@@ -33,6 +32,7 @@ from podrole.base.events import EventLog
 from podrole.base.files import set_aside, write_private
 from podrole.base.journal import Journal
 from podrole.base.partitions import domain_of, partition_of
+from podrole.base.processes import this_process
 from podrole.base.serving import LOOPBACK, bind, listening
 from podrole.base.tasks import BackgroundTasks, Supervised, TaskFailure, first_failure
 from podrole.cluster.assembly.server import Cluster, ClusterSettings
@@ -60,11 +60,19 @@ from podrole.world.parts import injection_settings, issuer_resolver, node_enviro
 from podrole.world.pod_identities import AssociationsFile
 from podrole.world.settings import BY_NAME, WorldSettings
 from podrole.world.state import Description, Secrets, WorldDirectory
+from podrole.world.stopping import STOP_SECONDS, Stopping, Together
 from podrole.world.webhook_account import TokenKeeper, create_account, create_or_update
 
 _log = logging.getLogger(__name__)
 KUBERNETES_VERSION = "1.36"
 CLUSTER_NAME = "podrole"
+PART_SECONDS = 1.0
+"""How long a part that has nothing to wait for may take to stop."""
+NODE_SECONDS = 4.0
+"""How long pods may take to end: asked first, killed after two seconds."""
+LISTENER_GRACE_SECONDS = 1
+"""How long requests in progress may take once the pods have ended; then they are cut off."""
+LISTENERS_SECONDS = LISTENER_GRACE_SECONDS + 1.0
 _API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", LOOPBACK)
 
 
@@ -80,10 +88,10 @@ class _Sockets:
     pod_identity: socket.socket
 
     @classmethod
-    def bound(cls, settings: WorldSettings, stack: contextlib.AsyncExitStack) -> Self:
+    def bound(cls, settings: WorldSettings, stopping: Stopping) -> Self:
         def port_of(name: str) -> socket.socket:
             setting = BY_NAME[name]
-            return stack.enter_context(bind(getattr(settings, name), name=setting.listener, option=setting.option))
+            return stopping.enter_now(bind(getattr(settings, name), name=setting.listener, option=setting.option))
 
         webhook = BY_NAME["webhook_port"]
         return cls(
@@ -91,7 +99,7 @@ class _Sockets:
             cluster=port_of("cluster_port"),
             issuer=port_of("issuer_port"),
             webhook=port_of("webhook_port"),
-            metrics=stack.enter_context(bind(0, name=f"{webhook.listener}'s metrics", option=webhook.option)),
+            metrics=stopping.enter_now(bind(0, name=f"{webhook.listener}'s metrics", option=webhook.option)),
             pod_identity=port_of("pod_identity_port"),
         )
 
@@ -124,7 +132,8 @@ class World:
         self._opened = asyncio.Event()
         self._settings = settings
         self._clock = clock
-        self._stack = contextlib.AsyncExitStack()
+        self._stopping = Stopping()
+        self._listeners = Together()
         self._aws_tasks = BackgroundTasks("the local AWS")
         self._directory_tasks = BackgroundTasks("the world's directory")
         self._parts: list[Supervised] = [self._aws_tasks, self._directory_tasks]
@@ -133,14 +142,21 @@ class World:
         """Start everything. If it raises, nothing is left running.
 
         Raises AlreadyRunning, BadSetting, PortInUse, FileProblem, JournalError or PartFailed."""
-        async with contextlib.AsyncExitStack() as stack:
-            await self._start(stack)
-            self._stack = stack.pop_all()
+        try:
+            await self._start(self._stopping)
+        except BaseException:
+            await self._stopping.close()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop everything, pods first."""
-        await self._stack.aclose()
+        """Stop everything, pods first. It takes no longer than ``STOP_SECONDS`` and a moment for each part."""
+        await self._stopping.close()
+
+    @property
+    def cut_off(self) -> Sequence[str]:
+        """The parts that had not ended by the deadline, for sentences. Threads of theirs may still run."""
+        return tuple(self._stopping.cut)
 
     async def opened(self) -> None:
         """Wait until the account is open and the services are restored. It never ends if that fails."""
@@ -193,12 +209,12 @@ class World:
         self._check_directory()  # a part may have noticed it first
         _raise(failure)
 
-    async def _start(self, stack: contextlib.AsyncExitStack) -> None:
-        lock = stack.enter_context(self._directory.lock())
+    async def _start(self, stopping: Stopping) -> None:
+        lock = stopping.enter_now(self._directory.lock())
         self._check_directory = functools.partial(directory_watch.check, self._directory.lock_file, lock.fileno())
-        sockets = _Sockets.bound(self._settings, stack)
+        sockets = _Sockets.bound(self._settings, stopping)
         now = self._clock()
-        journal = self._journal(stack)
+        journal = self._journal(stopping)
         origin = await self._first_decisions(journal, now)
         place = origin.place
         secrets = self._directory.secrets(
@@ -206,19 +222,26 @@ class World:
         )
         host = f"oidc.eks.{place.region}.{domain_of(place.region)}"
         issuer = f"https://{host}/id/{secrets.cluster_id}"
-        events = stack.enter_context(contextlib.closing(EventLog(self._directory.events)))
+        events = stopping.enter_now(contextlib.closing(EventLog(self._directory.events)))
         authority = secrets.authority
         store = AccountStore(self._clock, randomness.token_bytes, journal)
         objects = MemoryStore() if journal is None else DurableStore(journal)
         self._content = Content(store, objects)
         restored = self._content.restored()
-        associations = stack.enter_context(
+        associations = stopping.enter_now(
             AssociationsFile(self._directory.pod_identities, store, place.account, place.region, CLUSTER_NAME)
         )
         self._endpoint = endpoint = self._made_endpoint(origin, sockets, secrets, issuer, events, store)
-        stack.push_async_callback(endpoint.close)
-        await stack.enter_async_context(listening(endpoint, sockets.aws))
-        await self._start_agent(stack, endpoint, sockets, place.region)
+        services = "the services, whose state is now that of the last save"
+        await stopping.enter(services, _closing(endpoint.close), seconds=STOP_SECONDS, last=True)
+        url = _url("http", sockets.aws)
+        agent = PodIdentityAgent(url, CLUSTER_NAME, place.region, endpoint.node_credentials, self._clock)
+        await stopping.enter("the Pod Identity agent", _closing(agent.aclose), seconds=PART_SECONDS)
+        await stopping.enter("the listeners", self._listeners, seconds=LISTENERS_SECONDS)
+        listeners, grace = self._listeners, LISTENER_GRACE_SECONDS
+        await listeners.enter(listening(endpoint, sockets.aws, name="the local AWS", grace_seconds=grace))
+        name = "the Pod Identity agent"
+        await listeners.enter(listening(agent, sockets.pod_identity, name=name, grace_seconds=grace))
 
         cluster = Cluster(
             ClusterSettings(
@@ -235,16 +258,30 @@ class World:
         cluster.post_handlers[key_rotation.PATH] = key_rotation.KeyRotation(cluster, self._directory)
         api_tls = server_context(authority.issue(_API_NAMES, now=now))
         issuer_tls = server_context(authority.issue([host, LOOPBACK], now=now))
-        await stack.enter_async_context(
-            listening(cluster.api, sockets.cluster, tls=api_tls, websockets=True, is_long_running=is_long_running)
+        await listeners.enter(
+            listening(
+                cluster.api,
+                sockets.cluster,
+                tls=api_tls,
+                websockets=True,
+                is_long_running=is_long_running,
+                name="the cluster's API",
+                grace_seconds=grace,
+            )
         )
-        await stack.enter_async_context(listening(cluster.issuer_app, sockets.issuer, tls=issuer_tls))
-        await stack.enter_async_context(cluster)
-        await self._start_webhook(stack, cluster, sockets, secrets, associations, place.region)
-        await self._start_workloads(stack, cluster, sockets, place.region)
+        name = "the cluster's issuer"
+        await listeners.enter(
+            listening(cluster.issuer_app, sockets.issuer, tls=issuer_tls, name=name, grace_seconds=grace)
+        )
+        await stopping.enter("the cluster", cluster, seconds=PART_SECONDS)
+        await self._start_webhook(stopping, cluster, sockets, secrets, associations, place.region)
+        await self._start_workloads(stopping, cluster, sockets, place.region)
 
+        process = this_process()
         self.description = Description(
-            pid=os.getpid(),
+            pid=process.pid,
+            process_started=process.started,
+            boot=process.boot,
             started_at=now,
             account=place.account,
             region=place.region,
@@ -264,17 +301,17 @@ class World:
         write_private(self._directory.authority, authority.certificate_pem)
         write_private(self._directory.kubeconfig, cluster.kubeconfig())
         self._directory.describe(self.description)
-        stack.callback(self._directory.forget)
+        stopping.at_end(self._directory.forget)
         # moto takes a while to import, so it is imported after everything answers; calls wait for it.
-        await stack.enter_async_context(self._aws_tasks)
+        await stopping.enter("the local AWS's tasks", self._aws_tasks, seconds=PART_SECONDS)
         self._aws_tasks.run("the making of the account", self._open_account(endpoint))
-        await stack.enter_async_context(self._directory_tasks)
+        await stopping.enter("the watch of the directory", self._directory_tasks, seconds=PART_SECONDS)
         self._directory_tasks.run_forever("the watch of its lock file", directory_watch.watch(self._check_directory))
 
-    def _journal(self, stack: contextlib.AsyncExitStack) -> Journal | None:
+    def _journal(self, stopping: Stopping) -> Journal | None:
         if self._settings.ephemeral:
             return None
-        journal = stack.enter_context(contextlib.closing(Journal(self._directory.state)))
+        journal = stopping.enter_now(contextlib.closing(Journal(self._directory.state)))
         self._parts.append(journal)
         return journal
 
@@ -320,18 +357,9 @@ class World:
             deliver_anywhere=self._settings.deliver_anywhere,
         )
 
-    async def _start_agent(
-        self, stack: contextlib.AsyncExitStack, endpoint: Endpoint, sockets: _Sockets, region: str
-    ) -> None:
-        """Start the EKS Pod Identity agent, which calls EKS Auth with the node's credentials."""
-        url = _url("http", sockets.aws)
-        agent = PodIdentityAgent(url, CLUSTER_NAME, region, endpoint.node_credentials, self._clock)
-        stack.push_async_callback(agent.aclose)
-        await stack.enter_async_context(listening(agent, sockets.pod_identity))
-
     async def _start_webhook(
         self,
-        stack: contextlib.AsyncExitStack,
+        stopping: Stopping,
         cluster: Cluster,
         sockets: _Sockets,
         secrets: Secrets,
@@ -343,7 +371,7 @@ class World:
         client = cluster.client(ADMINISTRATOR, "podrole")
         await create_account(client)
         keeper = TokenKeeper(client, self._directory.webhook_token, self._clock)
-        await self._enter(stack, keeper)
+        await self._enter(stopping, "the webhook's token keeper", keeper)
         webhook = Webhook(
             WebhookSettings(
                 injection=injection_settings(region, _url("http", sockets.pod_identity) + CREDENTIALS_PATH),
@@ -357,8 +385,9 @@ class World:
             sock=sockets.webhook,
             tls=server_context(authority.issue([LOOPBACK], now=self._clock())),
             metrics_sock=sockets.metrics,
+            grace_seconds=LISTENER_GRACE_SECONDS,
         )
-        await self._enter(stack, webhook)
+        await self._enter(stopping, "the webhook", webhook, seconds=LISTENERS_SECONDS)
         await _unless_failed(webhook, webhook.wait_ready())
         associations.on_change = webhook.identities.refresh_files
         configuration = webhook_configuration(_url("https", sockets.webhook) + "/mutate", authority.certificate_pem)
@@ -366,27 +395,31 @@ class World:
         resource = "mutatingwebhookconfigurations.admissionregistration.k8s.io"
         await create_or_update(client, resource, None, configuration)
 
-    async def _start_workloads(
-        self, stack: contextlib.AsyncExitStack, cluster: Cluster, sockets: _Sockets, region: str
-    ) -> None:
+    async def _start_workloads(self, stopping: Stopping, cluster: Cluster, sockets: _Sockets, region: str) -> None:
         def client_for(name: str) -> Any:
             return cluster.client(controller(name), "kube-controller-manager")  # one program in a real cluster
 
         root_ca = cluster.authority_pem.decode()
-        await self._enter(stack, Controllers(client_for, root_ca_pem=root_ca))
+        await self._enter(stopping, "the controllers", Controllers(client_for, root_ca_pem=root_ca))
         environment = node_environment(_url("http", sockets.aws), region, _port(sockets.cluster))
         settings = NodeSettings(kubernetes_version=f"v{KUBERNETES_VERSION}.0")
-        runtime = ProcessRuntime(self._directory.node / "processes", environment=environment)
+        runtime = ProcessRuntime(self._directory.processes, environment=environment)
         kubelet = cluster.client(User(f"system:node:{settings.name}", groups=("system:nodes",)), "kubelet")
         scheduler = cluster.client(User("system:kube-scheduler"), "kube-scheduler")
         node = Node(kubelet, self._directory.node, runtime, settings, scheduler=scheduler)
-        await self._enter(stack, node)
+        await self._enter(stopping, "the node and its pods", node, seconds=NODE_SECONDS)
         cluster.node = node
 
-    async def _enter(self, stack: contextlib.AsyncExitStack, part: _Part) -> None:
+    async def _enter(self, stopping: Stopping, name: str, part: _Part, *, seconds: float = PART_SECONDS) -> None:
         """Start a part, to be watched from now on and stopped with the world."""
-        await stack.enter_async_context(part)
+        await stopping.enter(name, part, seconds=seconds)
         self._parts.append(part)
+
+
+@contextlib.asynccontextmanager
+async def _closing(close: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    yield
+    await close()
 
 
 async def _unless_failed(part: Supervised, ready: Coroutine[Any, Any, None]) -> None:

@@ -121,14 +121,17 @@ class SavedState:
             raise
 
     async def close(self) -> None:
-        """Save what has changed and end the thread. A failure is logged."""
+        """Save what has changed and end the thread. A failure is logged. If it is cancelled, nothing is waited for."""
+        has_ended = False
         try:
             await self.save()
+            has_ended = True
         except FileProblem as problem:
             _log.error("the services' state is not saved: %s", problem)
         except Exception as problem:  # noqa: BLE001 - best effort: nothing else must fail for it
             _log.error("the services' state is not saved: %s", outline(problem))
-        self._writer.shutdown(wait=True)
+        finally:
+            self._writer.shutdown(wait=has_ended, cancel_futures=not has_ended)
 
 
 def _number_of_backends() -> int:

@@ -116,11 +116,18 @@ class MotoServices:
         await self._saved.save()
 
     async def close(self) -> None:
-        """Save the state, forget it, and end the thread after the jobs that it has. Deliveries are given up."""
-        await self._deliveries.aclose()
-        await self._saved.close()
-        await self.clear()
-        self._thread.shutdown(wait=True)
+        """Save the state, forget it, and end the thread after the jobs that it has. Deliveries are given up.
+
+        A job may hang. Cancel this then: the thread is left to itself, and what changed since the last save is lost.
+        """
+        has_ended = False
+        try:
+            await self._deliveries.aclose()
+            await self._saved.close()
+            await self.clear()
+            has_ended = True
+        finally:
+            self._thread.shutdown(wait=has_ended, cancel_futures=not has_ended)
 
     async def _run(self, job: Callable[[], T]) -> T:
         return await in_thread(self._thread, job)
