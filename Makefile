@@ -36,7 +36,7 @@ unit: ## run the tests
 without-services: setup ## run the tests of what works without the extra services, with moto hidden
 	$(BIN)/python scripts/without_services.py $(or $(ARGS),--numprocesses $(WORKERS) --dist loadfile)
 
-soak: setup ## run the long reliability tests (a quarter of an hour)
+soak: setup ## run the long tests (three quarters of an hour; PODROLE_MEMORY_MINUTES: that of memory)
 	$(BIN)/pytest -m soak --timeout 1800 $(ARGS)
 
 mutants: setup ## find checks that no test misses (ARGS=oidc, ARGS=sts/tags.py; all of it takes hours)

@@ -82,7 +82,7 @@ def _refusal(call: IdentifiedCall, arn: str, region: str, what: str) -> AWSError
     return AWSError(code, status, text.format(region=region, called=call.region), why=why)
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1024)
 def _forms(owner: str) -> frozenset[tuple[bool, bool]]:
     """Return whether a service's ARNs have a region and an account: the combinations that its resource types have."""
     reference = service(owner)
@@ -91,7 +91,7 @@ def _forms(owner: str) -> frozenset[tuple[bool, bool]]:
     return frozenset(found) or frozenset({(True, True)})
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1024)
 def _named_accounts(owner: str) -> frozenset[str]:
     """Return the words that stand for an account in a service's ARNs: ``aws`` in those of AWS's managed policies."""
     reference = service(owner)

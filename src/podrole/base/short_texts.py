@@ -1,8 +1,10 @@
-"""A cache of a function's results by text that clients send: bounded in entries and in the length of each."""
+"""Caches of a function's results by text that clients send: bounded in entries and length, or in all texts together."""
 
 from __future__ import annotations
 
 import functools
+import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -24,6 +26,40 @@ def cached_for_short_texts(entries: int, *, longest: int = LONGEST) -> Callable[
         @functools.wraps(function)
         def call(text: str, *args: Any, **kwargs: Any) -> Any:
             return (cached if len(text) <= longest else function)(text, *args, **kwargs)
+
+        return cast("F", call)
+
+    return decorate
+
+
+def cached_by_length(characters: int) -> Callable[[F], F]:
+    """Return a decorator that keeps the latest results of a function, as long as the texts that they belong to have no
+    more than ``characters`` together. The text is the first parameter; a longer text is not kept. For results whose
+    size grows with their text. Any thread may call the function.
+    """
+
+    def decorate(function: F) -> F:
+        kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        lock = threading.Lock()
+        held = 0
+
+        @functools.wraps(function)
+        def call(text: str, *args: Any) -> Any:
+            nonlocal held
+            key = (text, *args)
+            with lock:
+                if key in kept:
+                    kept.move_to_end(key)
+                    return kept[key]
+            result = function(text, *args)
+            if len(text) <= characters:
+                with lock:
+                    if key not in kept:
+                        held += len(text)
+                    kept[key] = result
+                    while held > characters:
+                        held -= len(kept.popitem(last=False)[0][0])
+            return result
 
         return cast("F", call)
 

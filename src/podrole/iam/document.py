@@ -6,11 +6,11 @@ Source: AWS, "Grammar of the IAM JSON policy language"; for Organizations "SCP s
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from podrole.base.short_texts import cached_by_length
 from podrole.iam import jsontext
 from podrole.iam.conditions import Condition, UnknownOperator, read_operator
 from podrole.iam.elements import EVERYTHING, ActionElement, ResourceElement
@@ -28,6 +28,8 @@ _ELEMENTS = frozenset(
     {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"}
 )
 _SID = re.compile(r"[0-9A-Za-z]*")
+CACHED_CHARACTERS = 500_000
+"""How much text the cached policies have together. A compiled policy takes up to 70 times the memory of its text."""
 _REPORTED = 20
 """How many faults are reported: finding a place costs a walk through the document."""
 
@@ -44,7 +46,7 @@ def parse_policy(text: str, kind: PolicyKind) -> Policy:
     return _Reader(text, kind).policy()
 
 
-@functools.lru_cache(maxsize=1024)
+@cached_by_length(CACHED_CHARACTERS)
 def compile_policy(text: str, kind: PolicyKind) -> Policy:
     """Do as :func:`parse_policy`, and keep the result for the next to ask for the same text as the same kind."""
     return parse_policy(text, kind)

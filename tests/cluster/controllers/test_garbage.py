@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from podrole.cluster.controllers import event_expiry
+
 pytestmark = pytest.mark.usefixtures("controllers")
 
 
@@ -95,6 +97,23 @@ async def test_orphans_stay_without_their_reference(cluster: Any, make: Any) -> 
     await cluster.delete("configmaps", "default", "owner")
     await cluster.until_gone("configmaps", "default", "owner")
     assert not (await cluster.get("configmaps", "default", "child"))["metadata"].get("ownerReferences")
+
+
+async def test_only_the_newest_events_are_kept(
+    cluster: Any, time: Any, eventually: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_expiry, "MOST", 2)
+    about = {"kind": "Pod", "namespace": "default", "name": "p"}
+    for name in ("c", "a", "b"):
+        await cluster.create("events", "default", {"metadata": {"name": name}, "involvedObject": about, "count": 1})
+        time.turn(1)
+    await eventually(lambda: time.waiting())
+    time.turn(60)
+
+    async def are_the_newest() -> bool:
+        return {one["metadata"]["name"] for one in await cluster.list("events", "default")} == {"a", "b"}
+
+    await eventually(are_the_newest)
 
 
 async def test_an_event_lasts_an_hour_after_it_was_last_written(cluster: Any, time: Any, eventually: Any) -> None:

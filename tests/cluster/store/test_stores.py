@@ -11,6 +11,7 @@ import pytest
 from podrole.base.journal import Journal
 from podrole.cluster.core.store import Change, Create, Delete, ObjectChanged, RevisionTooOld, Store, Update
 from podrole.cluster.kinds.registry import BY_NAME
+from podrole.cluster.store import memory
 from podrole.cluster.store.durable import DurableStore
 from podrole.cluster.store.memory import MemoryStore
 
@@ -105,6 +106,20 @@ async def test_a_watch_resumes_from_what_the_history_holds(store: Store) -> None
     with pytest.raises(RevisionTooOld) as refused:
         store.watch(SECRETS, everything, after=1, limit=None)
     assert refused.value.oldest == 2
+
+
+async def test_history_is_limited_by_the_size_of_its_objects(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "HISTORY_BYTES", 3_000)
+    for name in "abc":
+        await store.commit(Create(SECRETS, secret(name, data={"large": "x" * 1_000})))
+    watcher = store.watch(SECRETS, everything, after=1, limit=None)
+    assert [one["metadata"]["name"] for _, one in await watcher.batch()] == ["b", "c"]
+    with pytest.raises(RevisionTooOld):
+        store.watch(SECRETS, everything, after=0, limit=None)
+    await store.commit(Create(SECRETS, secret("d", data={"large": "x" * 4_000})))
+    with pytest.raises(RevisionTooOld):
+        store.watch(SECRETS, everything, after=3, limit=None)
+    store.watch(SECRETS, everything, after=4, limit=None)
 
 
 async def test_a_watch_ends_when_too_many_events_wait(store: Store) -> None:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 from podrole.account.iam.operations.catalogue import OPERATIONS
 from podrole.account.iam.request import Output
 from podrole.account.store import AccountStore
-from podrole.aws.emulator import long_polls
+from podrole.aws.emulator import long_polls, past
 from podrole.aws.emulator.bound_principals import bind
 from podrole.aws.emulator.deliveries import Deliveries, Delivery
 from podrole.aws.emulator.entry import execute
@@ -143,6 +143,7 @@ class MotoServices:
             return
         from podrole.aws.emulator import iam_backend
 
+        past.forget_instances()
         _reset()
         iam_backend.answer_from(self._store, self._run_operation)
         if not self._is_restored:
@@ -172,6 +173,7 @@ class MotoServices:
         self._outgoing.before_call(call.service.name)
         self._access.before_call(call.service.name)
         long_polls.before_call()
+        past.before_call()
         try:
             answer = execute(call, authorized.account)
         finally:

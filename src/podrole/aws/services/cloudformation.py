@@ -210,7 +210,7 @@ def _stored_templates(
     return [read_template(template) for template in found]
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1024)
 def _actions(prefix: str) -> tuple[str, ...]:
     found = service(prefix)
     return tuple(f"{prefix}:{name}" for name in found.action_names()) if found is not None else ()

@@ -1,4 +1,4 @@
-"""Events last an hour after they were last written, as with kube-apiserver's ``--event-ttl``.
+"""Events last an hour after they were last written, as with kube-apiserver's ``--event-ttl``; the newest ones only.
 
 https://kubernetes.io/docs/reference/command-line-tools-reference/kube-apiserver/
 """
@@ -13,6 +13,8 @@ from podrole.cluster.core.client import Object
 
 LIFE_SECONDS = 3600.0
 SWEEP_SECONDS = 60.0
+MOST = 2_000
+"""How many events are left by a sweep: kube-apiserver has them on disk, podrole in memory."""
 _ALL: Key = ("", "")
 
 
@@ -27,7 +29,8 @@ class EventExpiry(Controller):
 
     async def reconcile(self, key: Key) -> float:  # noqa: ARG002 - there is only one
         oldest = self.time.now() - LIFE_SECONDS
-        old = [event for event in await self.client.list("events") if _written(event) <= oldest]
+        events = sorted(await self.client.list("events"), key=_written)
+        old = [event for number, event in enumerate(events) if number < len(events) - MOST or _written(event) <= oldest]
         await delete_all(self.client, "events", old)
         return self.time.now() + SWEEP_SECONDS
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from podrole.cluster.core.resources import Resource
 from podrole.cluster.core.store import (
     Change,
@@ -24,17 +26,24 @@ from podrole.cluster.store.watchers import QueuedWatcher
 
 HISTORY = 4096
 """Changes kept for each resource: a watch that resumes from before them is refused (410)."""
+HISTORY_BYTES = 4 * 1024 * 1024
+"""How large the objects of these changes may be together, as JSON; in memory they take about ten times as much."""
+
+_encode = msgspec.json.Encoder().encode
 
 
 class _ResourceState:
     """All objects of one resource: by namespace ('' for cluster-scoped ones), then by name."""
 
-    __slots__ = ("changed_at", "history", "objects", "oldest", "watchers")
+    __slots__ = ("changed_at", "history", "objects", "oldest", "size", "sizes", "watchers")
 
     def __init__(self, since: int) -> None:
         """``since`` is the revision from which on changes are known."""
         self.objects: dict[str, dict[str, Object]] = {}
         self.history: collections.deque[Change] = collections.deque()
+        self.sizes: collections.deque[int] = collections.deque()
+        """Of the changes of the history, and ``size`` of all of them, in bytes."""
+        self.size = 0
         self.oldest = since
         self.changed_at = since
         self.watchers: set[QueuedWatcher] = set()
@@ -98,8 +107,11 @@ class MemoryStore:
     def _record(self, state: _ResourceState, change: Change) -> None:
         state.changed_at = change.revision
         state.history.append(change)
-        if len(state.history) > self._history:
+        state.sizes.append(len(_encode(change.object)))
+        state.size += state.sizes[-1]
+        while len(state.history) > self._history or state.size > HISTORY_BYTES:
             state.oldest = state.history.popleft().revision
+            state.size -= state.sizes.popleft()
         for watcher in tuple(state.watchers):
             watcher.add(change)
             if watcher.ended:

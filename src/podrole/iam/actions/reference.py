@@ -95,15 +95,15 @@ class Service:
         self._actions: dict[str, Any] = _read("actions", prefix)
         raw: dict[str, Any] = _read("resourceTypes", prefix)
         self._types = {name: _resource_type(prefix, name, entry) for name, entry in raw.items()}
-        self._known: dict[str, Action | None] = {}
+        self._known: dict[str, Action] = {}
 
     def action(self, name: str) -> Action | None:
         """Return an action by its name, in any case; None where the reference has none."""
         folded = name.lower()
-        if folded not in self._known:
-            entry = self._actions.get(folded)
-            self._known[folded] = None if entry is None else self._action(entry)
-        return self._known[folded]
+        known = self._known.get(folded)
+        if known is None and (entry := self._actions.get(folded)) is not None:
+            known = self._known[folded] = self._action(entry)  # an unknown name is not kept: a client may make it up
+        return known
 
     def action_names(self) -> list[str]:
         """Return the names of all its actions."""
@@ -139,19 +139,27 @@ class Service:
         return Action(entry["name"], tuple(on), frozenset(keys), tuple(keys_of_types))
 
 
-@functools.cache
 def service(prefix: str) -> Service | None:
     """Return a service of the reference, None where it has none of that prefix."""
     try:
-        return Service(prefix)
-    except FileNotFoundError:
+        return _service(prefix)
+    except FileNotFoundError:  # not kept: a client may make the prefix up
         return None
 
 
 @functools.cache
+def _service(prefix: str) -> Service:
+    return Service(prefix)
+
+
 def supports_rcps(prefix: str) -> bool:
     """Say whether resource control policies concern the service's resources."""
-    return prefix in json.loads((_data() / "rcpSupportedServices.json").read_bytes())
+    return prefix in _services_with_rcps()
+
+
+@functools.cache
+def _services_with_rcps() -> frozenset[str]:
+    return frozenset(json.loads((_data() / "rcpSupportedServices.json").read_bytes()))
 
 
 @functools.cache

@@ -11,8 +11,6 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from moto.core.base_backend import InstanceTrackerMeta
-
 from podrole.aws.emulator.snapshots.leaves import LEAVES
 from podrole.aws.emulator.snapshots.names import NotData, class_of, codes_in, constant, look_up, method_of, slots_of
 
@@ -113,9 +111,6 @@ class SnapshotReader:
         if builtin is tuple:
             return tuple.__new__(kind, [self._value(item) for item in node.get("members", ())])
         made = builtin.__new__(kind)
-        if isinstance(kind, InstanceTrackerMeta):
-            # As moto's own __new__ does: S3 keeps and closes its objects' files through this list.
-            cast("Any", kind).instances_tracked.append(made)
         if "factory" in node and isinstance(made, collections.defaultdict):
             made.default_factory = self._value(node["factory"])
         return made
