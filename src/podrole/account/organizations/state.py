@@ -35,7 +35,7 @@ class OrganizationsState:
 
     def __init__(self) -> None:
         self._tables: dict[str, dict[str, Record]] = collections.defaultdict(dict)
-        self._levels: dict[tuple[str, str], Levels | None] = {}
+        self._levels: dict[tuple[str, str], Levels] = {}
 
     def get(self, kind: type[R], record_id: str) -> R | None:
         """Return the record with that id."""
@@ -91,9 +91,12 @@ class OrganizationsState:
         """
         # A change puts another dict in place: another thread that works out levels meanwhile keeps them in the old one.
         known, key = self._levels, (account, kind)
-        if key not in known:
-            known[key] = self._levels_of(account, _TYPES[kind])
-        return known[key]
+        levels = known.get(key)
+        if levels is None:
+            levels = self._levels_of(account, _TYPES[kind])
+            if levels is not None:  # an account without is not kept: a client may make it up
+                known[key] = levels
+        return levels
 
     def _levels_of(self, account: str, policy_type: str) -> Levels | None:
         organization = self.organization_of(account)
