@@ -53,6 +53,7 @@ def test_objects_that_were_deleted_or_replaced_are_forgotten_with_their_files(aw
     s3.delete_object(Bucket="bucket", Key="key")
     assert len(objects_of("FakeKey")) == before
     assert descriptors() <= open_before + 2
+    assert not backend("s3", ACCOUNT, "aws").tagger.tags
     assert s3.get_object(Bucket="bucket", Key="kept")["Body"].read() == large
 
 

@@ -234,6 +234,7 @@ def test_world_ends_though_everything_hangs_and_says_what_was_cut_off(
     said = (directory.path.parent / "output").read_text()
     assert "Cut off, because it did not end in time: the services, whose state is now that of the last save" in said
     assert "the local AWS stopped: 2 requests had not ended and were cut off" in said
+    assert "Traceback" not in said
     assert not (directory.path / "world.json").exists()
 
 

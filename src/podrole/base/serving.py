@@ -90,10 +90,10 @@ def bind(port: int, *, name: str, option: str, address: str = LOOPBACK) -> socke
 
 
 class _Dropped(logging.Filter):
-    """Drops two of uvicorn's error messages.
+    """Drops three of uvicorn's error messages.
 
     One is about a WebSocket that the application refused with an HTTP response: its ``websockets-sansio`` protocol does
-    not count such a response as the end of the handshake. The other one is about requests that are cut off, which a
+    not count such a response as the end of the handshake. The others are about requests that are cut off, which a
     listener says itself.
     """
 
@@ -105,7 +105,8 @@ class _Dropped(logging.Filter):
     )
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return record.msg not in self._MESSAGES
+        is_cut_off = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+        return record.msg not in self._MESSAGES and not is_cut_off
 
 
 _DROPPED = _Dropped()

@@ -17,7 +17,7 @@ MOST = 100
 """How much is left of what no API shows."""
 MOST_SHOWN = 1_000
 """How much is left of what an API shows and AWS forgets after a time: an alarm's history, deleted stacks."""
-MOST_HANDLES = 20_000
+MOST_HANDLES = 5_000
 """Receipt handles of deleted messages of a queue: deleting a message once more succeeds, as in AWS, while its handle is
 known. Of each queue at least so many are known, and at most twice as many."""
 
@@ -120,6 +120,13 @@ def _cut_s3(s3: Any) -> None:
         if buffer is not None:
             buffer.close()
 
+    @functools.wraps(s3.TaggingService.tag_resource)
+    def tag_resource(self: Any, arn: str, tags: Any) -> None:
+        if tags or ":s3:::" not in arn:  # moto's own one keeps the ARN of every object, also of those without tags
+            tag(self, arn, tags)
+
+    tag = s3.TaggingService.tag_resource
+    s3.TaggingService.tag_resource = tag_resource
     # moto's own one warns, and closes the parts of an upload, which another key may use: they close themselves.
     s3.FakeKey.__del__ = close
 
