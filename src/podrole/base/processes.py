@@ -86,7 +86,7 @@ def has_open(pid: int, file: Path) -> bool:
     except OSError:
         return False
     for descriptor in descriptors:
-        with contextlib.suppress(OSError):  # it was closed meanwhile, or is no file
+        with contextlib.suppress(OSError):  # it was closed meanwhile, or it is not a file
             if os.path.samestat(descriptor.stat(), status):
                 return True
     return False

@@ -48,7 +48,7 @@ def tokens(pattern: str) -> tuple[Token, ...]:
 
 
 class Glob:
-    """A compiled pattern. ``exact`` or ``prefix`` is set where the pattern is no more than that."""
+    """A compiled pattern. ``exact`` or ``prefix`` is set where the pattern is only that."""
 
     __slots__ = ("_segments", "_start", "_suffix", "_tail", "exact", "prefix")
 

@@ -1,7 +1,7 @@
 """Issuers that many organizations share, and the claim that a trust policy on one of them has to pin down.
 
 Since 2025 IAM refuses to store a trust policy that would let in every tenant of such an issuer. Issuers of EKS clusters
-are not among them: each is one cluster's own. Roles that were stored before keep working, so this is no part of
+are not among them: each is one cluster's own. Roles that were stored before keep working, so this is not part of
 reading a policy: call it where one is written. AWS's list is longer than this one, and its message is not known; the
 text here is podrole's.
 

@@ -376,7 +376,7 @@ def test_an_unreadable_statement_is_said_to_be(statement: str) -> None:
 
 def test_an_unreadable_expression_is_said_to_be() -> None:
     known = placeholders({"ExpressionAttributeValues": {":v": {"S": "a"}}})
-    with pytest.raises(UnreadableExpression, match="no part of an expression"):
+    with pytest.raises(UnreadableExpression, match="is not part of an expression"):
         attributes("FilterExpression", "a = !", known)
     with pytest.raises(UnreadableExpression, match="cannot be read at"):
         equalities("", known)

@@ -71,10 +71,10 @@ def placeholders(request: Mapping[str, Any]) -> Placeholders:
     values = request.get("ExpressionAttributeValues") or {}
     for alias, name in names.items():
         if not _ALIAS.fullmatch(alias) or not isinstance(name, str):
-            raise UnreadableExpression(f"{alias!r} is no placeholder for a name")
+            raise UnreadableExpression(f"{alias!r} is not a placeholder for a name")
     for alias in values:
         if not _VALUE.fullmatch(alias):
-            raise UnreadableExpression(f"{alias!r} is no placeholder for a value")
+            raise UnreadableExpression(f"{alias!r} is not a placeholder for a value")
     return Placeholders(names, values)
 
 
@@ -95,7 +95,7 @@ def attributes(kind: str, expression: str, known: Placeholders) -> list[str]:
             if tokens[index + 1].text != "(":
                 found.append(text)
             elif text not in _FUNCTIONS:
-                raise UnreadableExpression(f"{text} is no function")
+                raise UnreadableExpression(f"{text} is not a function")
     return found
 
 
@@ -193,7 +193,7 @@ def _tokens(expression: str) -> Iterator[_Token]:
     while True:
         match = _TOKEN.match(text, position)
         if match is None or match.lastgroup is None:
-            raise UnreadableExpression(f"{text[position : position + 20]!r} is no part of an expression")
+            raise UnreadableExpression(f"{text[position : position + 20]!r} is not part of an expression")
         yield _Token(match.lastgroup, match[match.lastgroup])
         if match.lastgroup == "end":
             return

@@ -131,7 +131,7 @@ def _partition_values(request: Mapping[str, Any], partition_key: str) -> Iterato
     condition = (request.get("KeyConditions") or {}).get(partition_key)
     if condition is not None:
         if condition.get("ComparisonOperator") != "EQ":
-            raise UnreadableExpression("the condition on the partition key is no equality")
+            raise UnreadableExpression("the condition on the partition key is not an equality")
         yield from condition.get("AttributeValueList") or ()
     if request.get("KeyConditionExpression"):
         known = placeholders(request)
@@ -155,9 +155,9 @@ def _number(text: str) -> str:
     try:
         number = Decimal(text)
     except InvalidOperation:
-        raise UnreadableExpression("a partition key that is no number") from None
+        raise UnreadableExpression("a partition key that is not a number") from None
     if not number.is_finite() or abs(number.adjusted()) > 130:
-        raise UnreadableExpression("a partition key that is no number of DynamoDB")
+        raise UnreadableExpression("a partition key that is not a number of DynamoDB")
     short = f"{number:f}"
     short = short.rstrip("0").rstrip(".") if "." in short else short
     return "0" if number == 0 else short

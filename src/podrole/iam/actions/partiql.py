@@ -222,7 +222,7 @@ class _Reader:
             self._equalities.append((name, value))
 
     def _path(self) -> tuple[str, bool]:
-        """Return the attribute at the start of a path, and whether the path is no more than that."""
+        """Return the attribute at the start of a path, and whether the path is only that."""
         name = self._name()
         self._attributes.append(name)
         is_whole = True
@@ -295,7 +295,7 @@ def _tokens(statement: str) -> Iterator[_Token]:
     while True:
         match = _TOKEN.match(statement, position)
         if match is None or match.lastgroup is None:
-            raise UnreadableStatement(f"{statement[position : position + 20]!r} is no part of a statement")
+            raise UnreadableStatement(f"{statement[position : position + 20]!r} is not part of a statement")
         yield _Token(match.lastgroup, match[match.lastgroup])
         if match.lastgroup == "end":
             return
