@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from podrole.aws.emulator import long_polls
 from podrole.aws.emulator.outgoing import REPLACEMENTS
+from support.imports import imports_below
 
 pytestmark = pytest.mark.services
 
@@ -75,25 +74,16 @@ def moto_directory() -> Path:
     return Path(spec.origin).parent
 
 
-def imported_by(module: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(module.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield from (f"{node.module}.{name.name}" for name in node.names)
-
-
 def can_reach_out(name: str) -> bool:
     return name == "time.sleep" or (name.partition(".")[0] in REACHING_OUT and not name.startswith(HARMLESS))
 
 
 def test_every_module_of_moto_that_could_reach_out_is_reviewed() -> None:
-    root = moto_directory()
-    reaching = set()
-    for module in root.rglob("*.py"):
-        name = module.relative_to(root).as_posix()
-        if not name.startswith(NOT_IMPORTED) and any(map(can_reach_out, imported_by(module))):
-            reaching.add(name)
+    reaching = {
+        name
+        for name, imported in imports_below(moto_directory()).items()
+        if not name.startswith(NOT_IMPORTED) and any(map(can_reach_out, imported))
+    }
     assert reaching == REVIEWED.keys(), "review what is new, remove what is gone"
 
 

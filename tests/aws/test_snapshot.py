@@ -21,6 +21,7 @@ from moto.core.base_backend import BackendDict  # noqa: E402 - see above
 from moto.s3.models import s3_backends  # noqa: E402
 from moto.sqs.models import sqs_backends  # noqa: E402
 
+from podrole.aws.emulator import past  # noqa: E402
 from podrole.aws.emulator.snapshots import snapshot  # noqa: E402
 from podrole.aws.emulator.snapshots.snapshot import NotRestorable, restore, take  # noqa: E402
 
@@ -64,7 +65,8 @@ def test_what_was_taken_is_put_back() -> None:
     assert queues() == ["kept"]
 
 
-def test_every_version_of_a_restored_object_is_closed_at_the_end_as_one_of_motos_own() -> None:
+def test_every_version_of_a_restored_object_is_closed_when_it_is_gone() -> None:
+    past.before_call()
     s3 = s3_backends[ACCOUNT]["aws"]
     s3.create_bucket("bucket", REGION)
     s3.put_bucket_versioning("bucket", "Enabled")
@@ -73,10 +75,15 @@ def test_every_version_of_a_restored_object_is_closed_at_the_end_as_one_of_motos
     content = take(0.0).encoded()
     BackendDict.reset()
     restore(content)
+    versions = s3_backends[ACCOUNT]["aws"].buckets["bucket"].keys.getlist("key")
+    buffers = [version._value_buffer for version in versions]
+    assert [buffer.closed for buffer in buffers] == [False, False]
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
+        del versions
         BackendDict.reset()
         gc.collect()
+    assert [buffer.closed for buffer in buffers] == [True, True]
     assert [str(one.message) for one in seen] == []
 
 
