@@ -196,9 +196,10 @@ class _Question:
         owner = account or self._caller.account
         if owner and permission.resource != NO_RESOURCE:
             keys["aws:ResourceAccount"] = owner
-            keys.update(organization_keys("Resource", self._facts.organization(owner)))
-        if self._caller.account:
-            keys.update(organization_keys("Principal", self._facts.organization(self._caller.account)))
+            if (place := self._facts.organization(owner)) is not None:
+                keys.update(organization_keys("Resource", place))
+        if self._caller.account and (place := self._facts.organization(self._caller.account)) is not None:
+            keys.update(organization_keys("Principal", place))
         if call.service.name == "s3":
             keys.update(_s3_connection(call))
         of_permission = condition_keys(self.iam_call, permission, self._facts)

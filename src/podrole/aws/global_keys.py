@@ -86,8 +86,6 @@ class OrganizationPlace(NamedTuple):
     path: str
 
 
-def organization_keys(who: str, place: OrganizationPlace | None) -> dict[str, str | list[str]]:
+def organization_keys(who: str, place: OrganizationPlace) -> dict[str, str | list[str]]:
     """Return the keys of ``Principal`` or ``Resource`` about an account's organization."""
-    if place is None:
-        return {}
     return {f"aws:{who}OrgID": place.organization, f"aws:{who}OrgPaths": [place.path]}

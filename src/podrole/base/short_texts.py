@@ -39,27 +39,36 @@ def cached_by_length(characters: int) -> Callable[[F], F]:
     """
 
     def decorate(function: F) -> F:
-        kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        kept: OrderedDict[tuple[Any, ...], list[Any]] = OrderedDict()
+        """The results in order of age, each with whether it was asked for since it was last the oldest."""
         lock = threading.Lock()
         held = 0
 
         @functools.wraps(function)
         def call(text: str, *args: Any) -> Any:
+            entry = kept.get((text, *args))
+            if entry is None:
+                entry = [function(text, *args), False]
+                keep((text, *args), entry)
+            else:
+                entry[1] = True  # without the lock: at worst the result is worked out once more
+            return entry[0]
+
+        def keep(key: tuple[Any, ...], entry: list[Any]) -> None:
             nonlocal held
-            key = (text, *args)
+            if len(key[0]) > characters:
+                return
             with lock:
-                if key in kept:
-                    kept.move_to_end(key)
-                    return kept[key]
-            result = function(text, *args)
-            if len(text) <= characters:
-                with lock:
-                    if key not in kept:
-                        held += len(text)
-                    kept[key] = result
-                    while held > characters:
-                        held -= len(kept.popitem(last=False)[0][0])
-            return result
+                if key not in kept:
+                    held += len(key[0])
+                kept[key] = entry
+                while held > characters:
+                    oldest, its_entry = kept.popitem(last=False)
+                    if its_entry[1]:
+                        its_entry[1] = False
+                        kept[oldest] = its_entry
+                    else:
+                        held -= len(oldest[0])
 
         return cast("F", call)
 

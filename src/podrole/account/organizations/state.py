@@ -62,6 +62,8 @@ class OrganizationsState:
 
     def organization_of(self, account: str) -> OrganizationRecord | None:
         """Return the organization that an account manages or is a member of."""
+        if not self._tables[OrganizationRecord.table]:
+            return None  # as in most worlds, at each call
         member = self.get(MemberRecord, account)
         return self.get(OrganizationRecord, member.management_account if member is not None else account)
 
@@ -92,7 +94,7 @@ class OrganizationsState:
         # A change puts another dict in place: another thread that works out levels meanwhile keeps them in the old one.
         known, key = self._levels, (account, kind)
         levels = known.get(key)
-        if levels is None:
+        if levels is None and self._tables[OrganizationRecord.table]:
             levels = self._levels_of(account, _TYPES[kind])
             if levels is not None:  # an account without is not kept: a client may make it up
                 known[key] = levels
