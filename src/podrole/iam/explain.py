@@ -42,7 +42,7 @@ class Failure:
 
     ``got`` is ``None`` where the request has no such key, and where its value is not known. ``unknown`` says that the
     element is neither true nor false, because the value of a key is not known. ``hint`` is the nearest miss in words
-    and ``near`` its name (:class:`podrole.iam.nearest.Near`), both empty if there is no hint.
+    and ``near`` its name (:class:`podrole.iam.nearest.Near`), both empty without a hint.
     """
 
     element: str

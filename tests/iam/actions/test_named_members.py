@@ -154,3 +154,13 @@ SOME = ("cloudfront", "docdb", "ecs", "elasticache", "iot", "redshift", "sagemak
 )
 def test_each_member_of_another_service_that_can_name_a_resource_is_resolved_or_leaves_it_unknown(client: str) -> None:
     assert list(unresolved(client)) == []
+
+
+@pytest.mark.parametrize("name", ["e", "elastic", "elasticbeanstalk", REGION, ACCOUNT, "configuration"])
+def test_name_that_stands_elsewhere_in_an_arn_is_not_taken_for_resolved(name: str) -> None:
+    given = {"ApplicationName": "own", "TemplateName": "t", "SourceConfiguration": {"ApplicationName": name}}
+    needed = permissions(
+        Call("elasticbeanstalk", "elasticbeanstalk", "CreateConfigurationTemplate", given, ACCOUNT, REGION),
+        Everything(),
+    )
+    assert any(one.partial for one in needed)

@@ -110,9 +110,15 @@ def _unknown(call: Call, name: str, action: Action, found: Collection[Permission
     missing: dict[str, Permission] = {}
     for member, text in _texts("", call.parameters):
         for kind, _ in action.on if is_naming(member) else ():
-            if speaks_of(member, kind) and not any(text in one.resource for one in found):
+            if speaks_of(member, kind) and not any(_is_named(one.resource, text) for one in found):
                 missing.setdefault(kind.name, Permission(name, kind.fill(place), partial=True))
     return list(missing.values())
+
+
+def _is_named(resource: str, text: str) -> bool:
+    """Say whether a text is the ARN of a resource, or whole parts of the ARN behind its account."""
+    inside = resource.split(":", 5)[-1]
+    return resource == text or f"/{text}/".replace(":", "/") in f"/{inside}/".replace(":", "/")
 
 
 _NAMING = re.compile(r"(?:Name|Id|Arn|ARN|Identifier|Url|Handle|Iterator|Alias)s?$")
