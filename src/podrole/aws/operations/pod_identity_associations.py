@@ -1,6 +1,5 @@
-"""EKS Pod Identity: the associations of service accounts with roles, and the exchange of a pod's token.
+"""The associations of EKS Pod Identity, each of a service account with a role.
 
-``podrole.sts.pod_identity`` decides about a token. Source:
 https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html and the pages beside it.
 """
 
@@ -8,71 +7,41 @@ from __future__ import annotations
 
 import dataclasses
 import string
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from podrole.account.eks.operations import EKSRequest
 from podrole.account.eks.records import MOST_ASSOCIATIONS, AssociationRecord
+from podrole.account.eks.request import EKSRequest
 from podrole.account.errors import AccountError
 from podrole.account.identities import IdentityDirectory
-from podrole.account.ids import Random
 from podrole.account.store import AccountStore
-from podrole.aws.authorize import circumstances
-from podrole.aws.caller import Caller, caller_of_session
+from podrole.aws.caller import Caller
 from podrole.aws.errors import AWSError
-from podrole.aws.operations.eks import EKS, ClusterInfo, no_cluster, page_of
+from podrole.aws.operations.eks import EKS, no_cluster, page_of, valid_input
 from podrole.aws.operations.refusable import run_refusable
-from podrole.aws.operations.sts import denial_error
-from podrole.aws.policies import policies_of
 from podrole.aws.protocol.call import IdentifiedCall
-from podrole.aws.protocol.parameters import operation_of, parameters
+from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.render import json_response
-from podrole.aws.protocol.validation import message, violations
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.iam.arn import parse_arn
-from podrole.iam.directory import Role
-from podrole.iam.document import parse_policy
 from podrole.iam.errors import InvalidARN, PolicyError
-from podrole.iam.policy import PolicyKind
+from podrole.iam.storing import StoredAs, check_storable
 from podrole.kube.names import is_label, is_subdomain
-from podrole.kube.subjects import subject_of
-from podrole.oidc.key_source import KeySource
-from podrole.sts.credentials import Vault
-from podrole.sts.denial import Denial
-from podrole.sts.pod_identity import (
-    ACTIONS,
-    AUDIENCE,
-    SERVICE,
-    Association,
-    assume_role_for_pod_identity,
-)
-from podrole.sts.session import Session
-from podrole.sts.trust import Candidate, trusts
+from podrole.sts.pod_identity import ACTIONS, SERVICE, Association
+from podrole.sts.trust import trusts
 
 _ID_LETTERS = string.ascii_lowercase + string.digits
 # A label, and a subdomain: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/.
 _SAME = ("namespace", "serviceAccount", "roleArn", "disableSessionTags", "targetRoleArn", "policy", "tags")
 
 
-class PodIdentity:
-    """The operations of EKS and EKS Auth for EKS Pod Identity."""
+class PodIdentityAssociations:
+    """The operations of EKS on associations."""
 
-    def __init__(
-        self,
-        cluster: ClusterInfo,
-        eks: EKS,
-        store: AccountStore,
-        directory: IdentityDirectory,
-        keys: KeySource,
-        vault: Vault,
-    ) -> None:
-        self._cluster = cluster
+    def __init__(self, eks: EKS, store: AccountStore, directory: IdentityDirectory) -> None:
         self._eks = eks
         self._store = store
         self._directory = directory
-        self._keys = keys
-        self._vault = vault
 
     async def create(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Create an association. Raises AWSError.
@@ -107,7 +76,7 @@ class PodIdentity:
                 tags=given.get("tags", {}),
                 request_token=_request_token(given),
             )
-            record = _with(record, given, request.transaction.random)
+            record = _with(record, given)
             request.put(record)
             return record
 
@@ -121,9 +90,7 @@ class PodIdentity:
         given = self._checked(call, caller, self._stored(call, caller))
 
         def update(request: EKSRequest) -> AssociationRecord:
-            record = dataclasses.replace(
-                _with(_found(request, given), given, request.transaction.random), modified_at=call.received_at
-            )
+            record = dataclasses.replace(_with(_found(request, given), given), modified_at=call.received_at)
             request.put(record)
             return record
 
@@ -174,61 +141,6 @@ class PodIdentity:
         given = parameters(call)
         return await run_refusable(self._store.run_eks(operation, given, account=caller.account, region=call.region))
 
-    async def assume_role(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
-        """Exchange a pod's token for credentials of the associated role. Raises AWSError for a denial.
-
-        https://docs.aws.amazon.com/eks/latest/APIReference/API_auth_AssumeRoleForPodIdentity.html
-        """
-        given = self._valid(call)
-        name = given["clusterName"]
-        if not self._eks.is_own(call, caller, name):
-            raise no_cluster(name)
-        at = circumstances(call)
-        state = self._store.eks(caller.account, call.region)
-
-        def association_of(namespace: str, service_account: str) -> Association | None:
-            record = state.association_of(name, namespace, service_account)
-            return None if record is None else record.association
-
-        def candidate_of(session: Session, role: Role) -> Candidate:
-            assumed = caller_of_session(session, role, "")
-            context = {**at.context_keys(), **assumed.context_keys()}
-            return Candidate(assumed.principal, context, policies_of(assumed, self._directory))
-
-        outcome = await assume_role_for_pod_identity(
-            given["token"],
-            self._cluster.for_pods(),
-            association_of,
-            self._directory,
-            self._keys,
-            at,
-            candidate_of=candidate_of,
-            new_id=lambda: str(uuid.uuid4()),
-        )
-        if isinstance(outcome, Denial):
-            raise denial_error(outcome)
-        session, pod, association = outcome.session, outcome.pod, outcome.association
-        call.explanation = {
-            "subject": subject_of(pod.namespace, pod.service_account),
-            "pod": pod.name,
-            "association": association.id,
-            "session": session.arn,
-        }
-        made = self._vault.issue(session)
-        answer = {
-            "subject": {"namespace": pod.namespace, "serviceAccount": pod.service_account},
-            "audience": AUDIENCE,
-            "podIdentityAssociation": {"associationArn": association.arn, "associationId": association.id},
-            "assumedRoleUser": {"arn": session.arn, "assumeRoleId": session.id},
-            "credentials": {
-                "accessKeyId": made.access_key_id,
-                "secretAccessKey": made.secret_access_key,
-                "sessionToken": made.session_token,
-                "expiration": made.expires_at,
-            },
-        }
-        return json_response(answer, call.id)
-
     def _require_cluster(self, call: IdentifiedCall, caller: Caller) -> None:
         """Raise AWSError if the cluster that a call names does not exist."""
         name = parameters(call).get("clusterName", "")
@@ -243,13 +155,6 @@ class PodIdentity:
             raise AWSError("ResourceNotFoundException", 404, _missing(given["associationId"]))
         return record
 
-    def _valid(self, call: IdentifiedCall) -> Mapping[str, Any]:
-        given = parameters(call)
-        found = violations(given, operation_of(call).input_shape)
-        if found:
-            raise _invalid(message(found))
-        return given
-
     def _checked(
         self, call: IdentifiedCall, caller: Caller, before: AssociationRecord | None = None
     ) -> Mapping[str, Any]:
@@ -257,7 +162,7 @@ class PodIdentity:
 
         ``before`` is the association to change, None to create one.
         """
-        given = self._valid(call)
+        given = valid_input(call)
         if before is None:
             _require(is_label(given["namespace"]), f"{given['namespace']} is not a valid namespace name.")
             _require(
@@ -272,7 +177,7 @@ class PodIdentity:
         if given.get("policy"):
             tags_are_off = given.get("disableSessionTags", before is not None and not before.association.session_tags)
             _require(tags_are_off, "A policy can only be specified when disableSessionTags is true.")
-            _check_policy(given["policy"])
+            _check_policy(given["policy"], caller)
         elif before is not None and before.association.policy is not None and given.get("policy") is None:
             _require(
                 given.get("disableSessionTags", True),
@@ -300,8 +205,12 @@ def _missing(association_id: str) -> str:
     return f"The specified associationId {association_id} could not be found."
 
 
-def _with(stored: AssociationRecord, given: Mapping[str, Any], random: Random) -> AssociationRecord:
-    """Return the association with the changes in ``given``. An empty text removes a target role or a policy."""
+def _with(stored: AssociationRecord, given: Mapping[str, Any]) -> AssociationRecord:
+    """Return the association with the changes in ``given``. An empty text removes a target role or a policy.
+
+    The external ID that the target role sees has the form that EKS documents
+    (https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html).
+    """
     changes: dict[str, Any] = {}
     if given.get("roleArn") is not None:
         changes["role_arn"] = given["roleArn"]
@@ -310,7 +219,9 @@ def _with(stored: AssociationRecord, given: Mapping[str, Any], random: Random) -
     if given.get("targetRoleArn") is not None:
         target = given["targetRoleArn"] or None
         changes["target_role_arn"] = target
-        changes["external_id"] = stored.association.external_id or random(16).hex() if target else None
+        region, account = stored.association.arn.split(":")[3:5]
+        external = f"{region}/{account}/{stored.cluster}/{stored.namespace}/{stored.service_account}"
+        changes["external_id"] = external if target else None
     if given.get("policy") is not None:
         changes["policy"] = given["policy"] or None
     return dataclasses.replace(stored, association=dataclasses.replace(stored.association, **changes))
@@ -322,9 +233,9 @@ def _request_token(given: Mapping[str, Any]) -> str | None:
     return None if token is None else repr((token, *(given.get(name) for name in _SAME)))
 
 
-def _check_policy(document: str) -> None:
+def _check_policy(document: str, caller: Caller) -> None:
     try:
-        parse_policy(document, PolicyKind.SESSION)
+        check_storable(document, StoredAs.SESSION, caller.principal.arn.split(":")[1])
     except PolicyError as fault:
         raise AWSError(
             "InvalidParameterException", 400, f"The policy is invalid: {fault.message}", why=str(fault)
