@@ -12,9 +12,11 @@ from podrole.doctor.facts.issuer import IssuerFacts
 from podrole.doctor.remedies.changes import Annotate, ByHand, Change, PublishDocument, Remedy
 from podrole.doctor.remedies.restart import recreate_pods
 from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, Severity, holds, unknown, verdict_from
+from podrole.doctor.sources.sources import ExchangeAnswer
 from podrole.doctor.unknown import UnknownFact
 from podrole.oidc.discovery import discovery_url
 from podrole.oidc.errors import KeysFault, KeysUnavailable
+from podrole.oidc.jwks import Keys
 from podrole.oidc.verify import STS_TIME_RULES
 from podrole.webhook.identity.binding import Identity
 
@@ -44,7 +46,7 @@ def check(facts: ChainFacts) -> LinkVerdict:
         if findings:
             return verdict_from(LINK, "", findings)
         return unknown(LINK, f"The cluster's issuer could not be read: {issuer.url.what}")
-    inside = _address(issuer.url)
+    inside = address(issuer.url)
     if inside is not None:
         return verdict_from(LINK, "", [inside, *findings])
     published = issuer.published
@@ -52,29 +54,47 @@ def check(facts: ChainFacts) -> LinkVerdict:
         if findings:
             return verdict_from(LINK, "", findings)
         return unknown(LINK, f"The issuer's documents could not be fetched from here: {published.what}")
+    if isinstance(published, KeysUnavailable) and published.fault is KeysFault.NOT_FROM_HERE:
+        return _from_elsewhere(facts, issuer.url, published, findings)
     if isinstance(published, KeysUnavailable):
-        return verdict_from(LINK, "", [_documents(issuer, issuer.url, published), *findings])
-    missing = _missing_key(facts, issuer, issuer.url, published.keys())
+        return verdict_from(LINK, "", [documents(issuer, issuer.url, published), *findings])
+    missing = missing_key(issuer, issuer.url, published, _key_of_live_token(facts))
     findings = [*missing, *findings]
     return verdict_from(LINK, f"{issuer.url} publishes its documents and the cluster's keys", findings)
 
 
-def _about(url: str) -> About:
+def _from_elsewhere(facts: ChainFacts, url: str, why: KeysUnavailable, findings: list[Finding]) -> LinkVerdict:
+    """Return what is known of an issuer that this machine does not reach: AWS may reach it, which a real exchange
+    shows."""
+    if findings:
+        return verdict_from(LINK, "", findings)
+    if facts.live is not None and isinstance(facts.live.exchange, ExchangeAnswer):
+        return holds(LINK, f"AWS verified a real token of {url}, which this machine does not reach")
+    try_it = "" if facts.live is not None else "; --live tries a real exchange"
+    return unknown(LINK, f"The issuer's documents could not be checked from here: {why.what}{try_it}")
+
+
+def about(url: str) -> About:
+    """Return the issuer as the object of a finding."""
     return About("Issuer", "", url)
 
 
 # PR401
 
 
-def _address(url: str) -> Finding | None:
+def address(url: str) -> Finding | None:
     """Return a finding if the issuer's address shows that AWS cannot reach it."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:  # brackets that do not match
+        parts, host = urlsplit(""), ""
     why = ""
     if parts.scheme != "https" or not host:
         why = "it is not an https address"
-    elif parts.port is not None:
-        why = f"it has port {parts.port}, and IAM accepts no provider with a port"
+    elif ":" in parts.netloc.rpartition("@")[2].rpartition("]")[2]:
+        port = parts.netloc.rpartition(":")[2]
+        why = f"it has port {port}, and IAM accepts no provider with a port"
     elif _is_inside(host):
         why = f"{host} is known only inside the cluster's network"
     if not why:
@@ -83,7 +103,7 @@ def _address(url: str) -> Finding | None:
     return Finding(
         "PR401",
         f"The cluster's issuer cannot be an identity provider of AWS: {why}.",
-        _about(url),
+        about(url),
         Remedy(
             "give the API server an issuer that AWS can reach, first in the list, followed by the old one",
             (
@@ -108,7 +128,8 @@ def _is_inside(host: str) -> bool:
 # PR402, PR403, PR408
 
 
-def _documents(issuer: IssuerFacts, url: str, why: KeysUnavailable) -> Finding:
+def documents(issuer: IssuerFacts, url: str, why: KeysUnavailable) -> Finding:
+    """Return the finding for documents that AWS cannot fetch or does not accept."""
     code, what = "PR402", f"The documents of issuer {url} cannot be fetched: {why.what}"
     if why.fault is KeysFault.OTHER_ISSUER:
         code, what = (
@@ -120,7 +141,7 @@ def _documents(issuer: IssuerFacts, url: str, why: KeysUnavailable) -> Finding:
     return Finding(
         code,
         what,
-        _about(url),
+        about(url),
         Remedy("publish the cluster's own documents at the issuer's address", publishing(issuer, url)),
         expected=why.expected,
         got=why.got,
@@ -132,7 +153,11 @@ def publishing(issuer: IssuerFacts, url: str) -> tuple[Change, ...]:
     """Return the two documents that must be served at ``url``; by hand if the cluster did not show them."""
     if issuer.own_documents is None:
         return (
-            ByHand(f"publish the cluster's discovery document and keys under {url}; kubectl get --raw prints both"),
+            ByHand(
+                f"publish the cluster's discovery document and keys under {url}; kubectl get --raw prints both. For "
+                "an issuer that podrole issuer init made: podrole issuer publish --cluster CLUSTER --to PLACE "
+                "--from-cluster"
+            ),
         )
     document, keys = issuer.own_documents
     base = url.removesuffix("/")
@@ -149,9 +174,9 @@ def publishing(issuer: IssuerFacts, url: str) -> tuple[Change, ...]:
 # PR404
 
 
-def _missing_key(facts: ChainFacts, issuer: IssuerFacts, url: str, published: object) -> list[Finding]:
-    names = set(published)  # type: ignore[call-overload]
-    used = _key_of_live_token(facts)
+def missing_key(issuer: IssuerFacts, url: str, published: Keys, used: str | None = None) -> list[Finding]:
+    """Return a finding if keys of the cluster are not published; ``used`` is the id of the key that signed a token."""
+    names = set(published)
     if used is not None:
         missing = set() if used in names else {used}
         of = "the token"
@@ -170,7 +195,7 @@ def _missing_key(facts: ChainFacts, issuer: IssuerFacts, url: str, published: ob
         Finding(
             "PR404",
             f"The issuer does not publish {'all keys' if some_are_there else 'the key'} of {of}.",
-            _about(url),
+            about(url),
             Remedy("publish the cluster's own keys at the issuer's address", publishing(issuer, url)),
             expected="key " + ", ".join(sorted(map(repr, missing))),
             got="keys " + ", ".join(sorted(map(repr, names))),
@@ -262,7 +287,7 @@ def _expired(facts: ChainFacts) -> Finding | None:
 def _last_exchange(facts: ChainFacts) -> Event | None:
     """Return the last exchange of a token of this service account in the event log."""
     for event in facts.log:
-        if event.kind != "aws" or event.what != "sts:AssumeRoleWithWebIdentity" or not event.explanation:
+        if event.probe or event.kind != "aws" or event.what != "sts:AssumeRoleWithWebIdentity" or not event.explanation:
             continue
         claims = event.explanation.get("token", {}).get("claims", {})
         if facts.target.subject in (claims.get("sub"), event.explanation.get("subject")):
