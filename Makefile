@@ -2,8 +2,10 @@
 # make test    runs every check that CI runs
 PYTHON ?= python3
 BIN := .venv/bin
-# One worker more than there are cores, because tests often wait for processes that they start.
-WORKERS := $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 1)")
+# Two workers more than there are cores, because tests often wait for processes that they start (about 7 GB in all).
+WORKERS := $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 2)")
+# The order in which tests/conftest.py puts the files stays.
+WORKING := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
 
 .PHONY: help demo setup test lint types imports unit without-services soak mutants kubectl-versions format lock clean
@@ -31,12 +33,12 @@ imports: ## check which package may import which
 	$(BIN)/lint-imports
 
 unit: ## run the tests
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	$(BIN)/pytest $(WORKING) $(ARGS)
 
 without-services: setup ## run the tests of what works without the extra services, with moto hidden
-	$(BIN)/python scripts/without_services.py $(or $(ARGS),--numprocesses $(WORKERS) --dist loadfile)
+	$(BIN)/python scripts/without_services.py $(or $(ARGS),$(WORKING))
 
-soak: setup ## run the long tests (three quarters of an hour; PODROLE_MEMORY_MINUTES: that of memory)
+soak: setup ## run the long tests (fifty minutes; PODROLE_MEMORY_MINUTES: that of memory)
 	$(BIN)/pytest -m soak --timeout 1800 $(ARGS)
 
 mutants: setup ## find checks that no test misses (ARGS=oidc, ARGS=sts/tags.py; all of it takes hours)

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from podrole.base.user_agents import WEBHOOK
 from podrole.cli.sources import access_to
 from podrole.doctor.sources.boto import BotoAccount
 from podrole.kube.client import KubernetesClient
@@ -58,7 +59,7 @@ async def fill(directory: WorldDirectory) -> None:
     iam.create_open_id_connect_provider(
         Url=world.issuer, ClientIDList=["sts.amazonaws.com"], ThumbprintList=[world.thumbprint]
     )
-    cluster = KubernetesClient(from_kubeconfig([directory.kubeconfig]))
+    cluster = KubernetesClient(from_kubeconfig([directory.kubeconfig]), user_agent=WEBHOOK)
     await cluster.send("POST", "/api/v1/namespaces", {"metadata": {"name": "many"}})
     for number in range(SERVICE_ACCOUNTS):
         name = f"account-{number}"

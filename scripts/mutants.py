@@ -121,7 +121,9 @@ class Copy:
         name = "podrole." + module.name.removesuffix(".py").replace("/", ".")
         changed = {name, *self._graph.find_downstream_modules(name)}
         for imported in self._imported.read_text(encoding="utf-8").split():
-            if imported not in changed:
+            parts = imported.split(".")
+            # The packages around a module are imported with it.
+            if changed.isdisjoint(".".join(parts[:count]) for count in range(1, len(parts) + 1)):
                 importlib.import_module(imported)
         gc.freeze()
 

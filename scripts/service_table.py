@@ -25,8 +25,35 @@ OTHER_HOSTS = {
 }
 
 
-# moto takes their addresses for those of S3: a call that was authorized for them would be executed as one of S3.
-NOT_SIMULATED = ("s3files", "s3outposts")
+# moto takes their addresses for those of another service, which it has instead: a call that was authorized for them
+# would be executed as one of the other service, or as nothing.
+NOT_SIMULATED = {
+    "cloudhsm": "cloudhsmv2",
+    "connectcampaignsv2": "connectcampaigns",
+    "connectscheduling": "connect",
+    "greengrassv2": "greengrass",
+    "kinesis-video-media": "kinesisvideo",
+    "kinesis-video-signaling": "kinesisvideo",
+    "kinesis-video-webrtc-storage": "kinesisvideo",
+    "kinesisanalytics": "kinesisanalyticsv2",
+    "lambda-core": "awslambda",
+    "lambda-microvms": "awslambda",
+    "lambda-web": "awslambda",
+    "pinpoint-email": "ses",
+    "resiliencehubv2": "resiliencehub",
+    "s3files": "s3",
+    "s3outposts": "s3",
+    "simpledbv2": "sdb",
+}
+# Services that moto has at the address, and mostly in the package, of another.
+AT_ANOTHER = {
+    "apigatewayv2": "apigateway",
+    "docdb": "rds",
+    "lambda": "awslambda",
+    "neptune": "rds",
+    "opensearch": "es",
+    "timestream-write": "timestreamwrite",
+}
 
 
 def table() -> dict[str, dict[str, Any]]:

@@ -17,7 +17,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HIDDEN = ("moto", "responses", "werkzeug", "py_partiql_parser", "antlr4")
-ROOMS = ("account", "aws", "base", "cluster", "doctor", "iam", "kube", "oidc", "sts", "webhook", "world")
+ROOMS = (
+    "account",
+    "aws",
+    "base",
+    "cluster",
+    "doctor",
+    "iam",
+    "issuer",
+    "kube",
+    "oidc",
+    "sts",
+    "testing",
+    "webhook",
+    "world",
+)
 
 # Python imports a module of this name at each start (https://docs.python.org/3/library/site.html).
 SITECUSTOMIZE = f"""

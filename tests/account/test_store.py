@@ -11,9 +11,9 @@ from typing import Any, cast
 import pytest
 
 from podrole.account.eks.operations import OPERATIONS as EKS
-from podrole.account.eks.operations import EKSRequest
 from podrole.account.eks.records import RECORDS as EKS_RECORDS
 from podrole.account.eks.records import AssociationRecord
+from podrole.account.eks.request import EKSRequest
 from podrole.account.errors import AccountError
 from podrole.account.iam.operations.catalogue import OPERATIONS as IAM
 from podrole.account.iam.records import RECORDS as IAM_RECORDS
@@ -22,7 +22,8 @@ from podrole.account.opening import Account, NodeRole, open_account
 from podrole.account.organizations.operations import OPERATIONS as ORGANIZATIONS
 from podrole.account.organizations.records import RECORDS as ORGANIZATIONS_RECORDS
 from podrole.account.store import AccountStore
-from podrole.base.journal import Journal, JournalError, Write, WriteFailed
+from podrole.base.journal import Journal, Write, WriteFailed
+from podrole.base.journal_file import JournalError
 from podrole.sts.pod_identity import Association
 from support.clock import Turned
 from support.complete import key_and_certificate

@@ -222,6 +222,12 @@ def test_a_session_of_another_partition_is_unknown() -> None:
 # Each step of the verification, alone
 
 
+def test_refusal_of_an_unknown_key_says_where_it_comes_from() -> None:
+    with pytest.raises(AWSError) as raised:
+        caller_of(signed(), FakeDirectory(keys=[]))
+    assert str(raised.value.why).startswith(f"The access key {KEY} ")
+
+
 @pytest.mark.parametrize("seconds", [-901, 901])
 def test_the_time_is_checked(seconds: int) -> None:
     assert refusal_of(signed(at=NOW + seconds))[:2] == (403, "SignatureDoesNotMatch")
@@ -237,6 +243,32 @@ def test_the_region_is_checked(region: str) -> None:
 def test_the_regions_of_aws_pass(region: str) -> None:
     user = dataclasses.replace(USER, arn=USER.arn.replace("aws", "aws-iso" if "iso" in region else "aws", 1))
     assert caller_of(signed(region=region), FakeDirectory(keys=[AccessKey(KEY, SECRET, user, True)])).entity == user
+
+
+@pytest.mark.parametrize(
+    ("host", "region", "is_right"),
+    [
+        ("sts.eu-west-1.amazonaws.com", "eu-west-1", True),
+        ("sts.eu-west-1.amazonaws.com", "us-east-1", False),
+        ("sts.eu-west-1.amazonaws.com", "eu-west-11", False),
+        ("sts.amazonaws.com", "eu-west-1", True),
+        ("127.0.0.1:4566", "eu-west-1", True),
+        ("sts.eu-west-1.example.com", "us-east-1", True),
+    ],
+)
+def test_region_is_that_of_the_name_that_is_called(host: str, region: str, is_right: bool) -> None:
+    request = signed(region=region, headers={**FORM, "Host": host}, body=WHO_AM_I)
+    if is_right:
+        assert caller_of(request).entity == USER
+    else:
+        assert refusal_of(request)[2] == f"Credential should be scoped to a valid region, not '{region}'. "
+
+
+def test_service_that_signs_for_another_region_than_the_one_in_its_name() -> None:
+    host = {"Host": "api.sustainability.eu-west-1.api.aws"}
+    path = "/v1/estimated-carbon-emissions"
+    request = signed("sustainability", region="us-east-1", path=path, headers=host)
+    assert caller_of(request).entity == USER
 
 
 def test_the_service_is_checked() -> None:

@@ -386,6 +386,14 @@ def test_a_tag_of_the_resource_decides(aws: LocalAWS) -> None:
     assert f"on resource: {arn('ec2', f'instance/{other}')}" in message
 
 
+def test_only_aws_makes_aliases_that_begin_with_alias_aws(aws: LocalAWS) -> None:
+    kms = aws.client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.create_alias(AliasName="alias/shop", TargetKeyId=key)
+    code, _ = refused(kms.create_alias, AliasName="alias/aws/shop", TargetKeyId=key)
+    assert code == "AccessDeniedException"
+
+
 def test_only_the_policy_that_is_named_can_be_attached(aws: LocalAWS) -> None:
     read = "arn:aws:iam::aws:policy/ReadOnlyAccess"
     attach = allow("iam:AttachRolePolicy", "*", ArnEquals={"iam:PolicyARN": read})

@@ -14,7 +14,8 @@ from botocore.parsers import RpcV2CBORParser
 from botocore.serialize import create_serializer
 
 from podrole.aws.protocol.catalogue import model
-from podrole.aws.protocol.cbor import cbor_error
+from podrole.aws.protocol.cbor import cbor_answer, cbor_error
+from podrole.aws.protocol.wire import HTTPResponse
 from support.authorization import allow, grant
 from support.aws import ACCOUNT, REGION, LocalAWS
 
@@ -45,6 +46,48 @@ def call(aws: LocalAWS, credentials: dict[str, str], operation: str, given: dict
     return answer.status_code, RpcV2CBORParser().parse(told, described.output_shape)
 
 
+METRICS = model("cloudwatch").operation_model("ListMetrics")
+KEPT = (b"x-amzn-requestid", b"r")
+
+
+def parsed(answer: HTTPResponse) -> tuple[int, Any]:
+    """Return the status and the CBOR of an answer, after a look at its headers."""
+    assert sorted(answer.headers) == [
+        (b"content-type", b"application/cbor"),
+        (b"smithy-protocol", b"rpc-v2-cbor"),
+        KEPT,
+    ]
+    return answer.status, RpcV2CBORParser().parse_data_item(io.BufferedReader(io.BytesIO(answer.body)))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (200, b'{"Metrics": [{"MetricName": "m"}]}', {"Metrics": [{"MetricName": "m"}]}),
+        (200, b"", {}),
+        (200, b" ", {}),
+        (399, b"{}", {}),
+        (400, b'{"__type": "Bad", "message": "no"}', {"__type": "Bad", "message": "no"}),
+        (400, b'{"__type": "Bad", "Message": "no"}', {"__type": "Bad", "message": "no"}),
+        (500, b"{}", {"__type": "InternalFailure", "message": ""}),
+        (500, b"[]", {"__type": "InternalFailure", "message": ""}),
+        (500, b"<html>", {"__type": "InternalFailure", "message": ""}),
+    ],
+)
+def test_answer_in_json_is_written_as_cbor(status: int, body: bytes, expected: dict[str, Any]) -> None:
+    answer = HTTPResponse(status, [(b"content-type", b"application/json"), KEPT], body)
+    assert parsed(cbor_answer(METRICS, answer)) == (status, expected)
+
+
+def test_answer_of_an_operation_without_an_output_is_an_empty_map() -> None:
+    answer = HTTPResponse(200, [KEPT], b'{"a": 1}')
+    assert parsed(cbor_answer(model("cloudwatch").operation_model("PutMetricData"), answer)) == (200, {})
+
+
+def test_refusal_in_cbor_has_the_id_of_the_request() -> None:
+    assert parsed(cbor_error(400, "Bad", "no", "r")) == (400, {"__type": "Bad", "message": "no"})
+
+
 @pytest.mark.services
 def test_a_client_with_cbor_is_answered_and_refused_in_cbor(aws: LocalAWS) -> None:
     resource = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:shop-*"
@@ -60,7 +103,7 @@ def test_a_client_with_cbor_is_answered_and_refused_in_cbor(aws: LocalAWS) -> No
     assert "is not authorized to perform: cloudwatch:DeleteAlarms" in told["Error"]["Message"]
 
 
-@pytest.mark.parametrize("length", [0, 23, 24, 255, 256, 70_000])
+@pytest.mark.parametrize("length", [0, 23, 24, 253, 254, 65_533, 65_534, 70_000])
 def test_texts_of_every_length_are_written(length: int) -> None:
     body = cbor_error(400, "C", "é" + "x" * length, "id").body
     read = RpcV2CBORParser().parse_data_item(io.BufferedReader(io.BytesIO(body)))  # type: ignore[arg-type]

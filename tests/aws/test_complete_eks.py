@@ -29,7 +29,6 @@ NOT_SIMULATED = frozenset(
         "DeleteEksAnywhereSubscription",
         "DeregisterCluster",
         "DescribeAccessEntry",
-        "DescribeAddon",
         "DescribeAddonConfiguration",
         "DescribeAddonVersions",
         "DescribeCapability",
@@ -44,7 +43,6 @@ NOT_SIMULATED = frozenset(
         "DisassociateIdentityProviderConfig",
         "ListAccessEntries",
         "ListAccessPolicies",
-        "ListAddons",
         "ListAssociatedAccessPolicies",
         "ListCapabilities",
         "ListCertificateAuthorities",
@@ -102,6 +100,11 @@ def test_every_operation_is_answered_as_the_model_says(aws: LocalAWS) -> None:
     profile = {"clusterName": "shop", "fargateProfileName": "quiet"}
     assert call("DescribeFargateProfile", **profile)["fargateProfile"]["selectors"] == [{"namespace": "a"}]
     assert call("ListFargateProfiles", clusterName="shop")["fargateProfileNames"] == ["quiet"]
+
+    assert call("ListAddons", clusterName="podrole")["addons"] == ["eks-pod-identity-agent"]
+    agent = call("DescribeAddon", clusterName="podrole", addonName="eks-pod-identity-agent")["addon"]
+    assert (agent["addonName"], agent["status"]) == ("eks-pod-identity-agent", "ACTIVE")
+    assert call("ListAddons", clusterName="shop")["addons"] == []
 
     given = {"clusterName": "shop", "namespace": "a", "serviceAccount": "b", "roleArn": ROLE}
     association = call("CreatePodIdentityAssociation", **given)["association"]
@@ -239,6 +242,21 @@ REFUSED: dict[str, tuple[str, dict[str, Any], tuple[str, int, str]]] = {
         "delete_nodegroup",
         {"clusterName": "podrole", "nodegroupName": "none"},
         (MISSING, 404, "No node group found for name: none."),
+    ),
+    "no such add-on": (
+        "describe_addon",
+        {"clusterName": "podrole", "addonName": "coredns"},
+        (MISSING, 404, "No addon: coredns found in cluster: podrole"),
+    ),
+    "an add-on of a cluster without any": (
+        "describe_addon",
+        {"clusterName": "quiet", "addonName": "eks-pod-identity-agent"},
+        (MISSING, 404, "No addon: eks-pod-identity-agent found in cluster: quiet"),
+    ),
+    "an add-on of no cluster": (
+        "describe_addon",
+        {"clusterName": "nowhere", "addonName": "eks-pod-identity-agent"},
+        (MISSING, 404, "No cluster found for name: nowhere."),
     ),
     "a Fargate profile that exists": (
         "create_fargate_profile",

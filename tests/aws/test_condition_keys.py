@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from podrole.aws.emulator.facts import READERS, TAGGABLE, MotoFacts
+from podrole.aws.emulator.facts import READERS, MotoFacts
+from podrole.aws.emulator.listed_tags import LISTED
 from podrole.aws.global_keys import ABSENT, FILLED
 from podrole.iam.actions.call import Call, Permission
+from podrole.iam.actions.reference import types_of_resources
 from podrole.iam.actions.unfilled import kind_of
 from support.authorization import allow, grant
 from support.aws import ACCOUNT, REGION, LocalAWS
@@ -116,6 +118,38 @@ def launch(_: LocalAWS) -> dict[str, Any]:
     return {"ImageId": "ami-12c6146b", "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
 
 
+def group(aws: LocalAWS) -> dict[str, Any]:
+    aws.client("autoscaling").create_launch_configuration(
+        LaunchConfigurationName="c", ImageId="ami-12c6146b", InstanceType="t3.micro"
+    )
+    aws.client("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName="g",
+        MinSize=0,
+        MaxSize=0,
+        AvailabilityZones=[f"{REGION}a"],
+        LaunchConfigurationName="c",
+        Tags=[{"Key": "purpose", "Value": "testing"}],
+    )
+    return {"AutoScalingGroupName": "g"}
+
+
+def txt_record(aws: LocalAWS) -> dict[str, Any]:
+    zone = aws.client("route53").create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]["Id"]
+    record = {"Name": "_acme.example.com.", "Type": "TXT", "TTL": 60, "ResourceRecords": [{"Value": '"x"'}]}
+    return {"HostedZoneId": zone, "ChangeBatch": {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}}
+
+
+def launch_with_volumes(aws: LocalAWS) -> dict[str, Any]:
+    image = aws.client("ec2").describe_images(ImageIds=["ami-12c6146b"])["Images"][0]
+    root = {"DeviceName": image["RootDeviceName"], "Ebs": {"Encrypted": True, "VolumeSize": 9}}
+    return {**launch(aws), "BlockDeviceMappings": [root, {"DeviceName": "/dev/sdz", "Ebs": {"VolumeSize": 9}}]}
+
+
+DELETE_GROUP, CHANGE, RUN_WITH = (
+    "autoscaling:DeleteAutoScalingGroup",
+    "route53:ChangeResourceRecordSets",
+    "ec2:RunInstances ",
+)
 DELETE, ENCRYPT, GET, RUN = "ec2:DeleteVolume", "kms:Encrypt", "s3:GetObject", "ec2:RunInstances"
 TEAM = "s3:ExistingObjectTag/team"
 CALLS: dict[str, tuple[str, str, Any]] = {
@@ -123,6 +157,9 @@ CALLS: dict[str, tuple[str, str, Any]] = {
     ENCRYPT: ("kms", "encrypt", key),
     GET: ("s3", "get_object", tagged_object),
     RUN: ("ec2", "run_instances", launch),
+    RUN_WITH: ("ec2", "run_instances", launch_with_volumes),
+    CHANGE: ("route53", "change_resource_record_sets", txt_record),
+    DELETE_GROUP: ("autoscaling", "delete_auto_scaling_group", group),
 }
 KNOWN_VALUES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     # action, a condition that is true, a condition that is false
@@ -130,6 +167,26 @@ KNOWN_VALUES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (DELETE, {"Bool": {"ec2:Encrypted": "true"}}, {"Bool": {"ec2:Encrypted": "false"}}),
     (DELETE, {"NumericLessThan": {"ec2:VolumeSize": "9"}}, {"NumericLessThan": {"ec2:VolumeSize": "8"}}),
     (DELETE, {"Null": {"ec2:FisActionId": "true"}}, {"Null": {"ec2:FisActionId": "false"}}),
+    (
+        DELETE_GROUP,
+        {"StringEquals": {"autoscaling:ResourceTag/purpose": "testing"}},
+        {"StringEquals": {"aws:ResourceTag/purpose": "live"}},
+    ),
+    (
+        CHANGE,
+        {"ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsRecordTypes": ["A", "TXT"]}},
+        {"ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsRecordTypes": ["A", "CNAME"]}},
+    ),
+    (
+        CHANGE,
+        {"ForAllValues:StringLike": {"route53:ChangeResourceRecordSetsNormalizedRecordNames": "_acme.*"}},
+        {"ForAllValues:StringLike": {"route53:ChangeResourceRecordSetsNormalizedRecordNames": "www.*"}},
+    ),
+    (
+        CHANGE,
+        {"ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsActions": ["UPSERT"]}},
+        {"ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsActions": ["DELETE"]}},
+    ),
     (ENCRYPT, {"StringEquals": {"kms:KeyUsage": "ENCRYPT_DECRYPT"}}, {"StringEquals": {"kms:KeyUsage": "SIGN_VERIFY"}}),
     (ENCRYPT, {"Bool": {"kms:MultiRegion": "false"}}, {"Bool": {"kms:MultiRegion": "true"}}),
     (ENCRYPT, {"Null": {"kms:ViaService": "true"}}, {"StringEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}),
@@ -183,6 +240,19 @@ def test_a_condition_on_an_unknown_value_neither_allows_nor_spares(
     assert not outcome(aws, action, {"Effect": "Deny", **conditional}, allow("*", "*"))
 
 
+def test_each_volume_of_a_launch_is_asked_about(aws: LocalAWS) -> None:
+    """The root volume is encrypted and the other is not: neither side of the guardrail lets both pass."""
+    unencrypted = {"Effect": "Deny", "Action": RUN, "Resource": "*", "Condition": {"Bool": {"ec2:Encrypted": "false"}}}
+    assert not outcome(aws, RUN_WITH, unencrypted, allow("*", "*"))
+    given = launch_with_volumes(aws)
+    given["BlockDeviceMappings"][1]["Ebs"]["Encrypted"] = True
+    ec2 = aws.client("ec2", grant(aws, unencrypted, allow("*", "*"), name=f"role-{next(NUMBERS)}"))
+    assert is_served(ec2.run_instances, **given)
+    assert not is_served(ec2.run_instances, **launch(aws))
+    aws.client("ec2").enable_ebs_encryption_by_default()
+    assert is_served(ec2.run_instances, **launch(aws))
+
+
 def test_the_event_says_which_value_is_not_known(aws: LocalAWS) -> None:
     statement = {**allow(DELETE, "*"), "Condition": {"StringNotEquals": {"ec2:ParentSnapshot": "snap-1"}}}
     assert not outcome(aws, DELETE, statement)
@@ -219,13 +289,22 @@ def test_the_readers_fill_what_they_say(aws: LocalAWS) -> None:
         assert all(name.lower() in facts.described(kind) for name in found), arn
 
 
+@pytest.mark.services
+@pytest.mark.soak
 def test_the_services_that_can_list_tags_are_those_of_moto() -> None:
     spec = importlib.util.find_spec("moto")
     assert spec is not None
     assert spec.origin is not None
     named = set()
-    for path in Path(spec.origin).parent.glob("**/models*.py"):
+    for path in Path(spec.origin).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
                 named |= {node.value.value for one in node.targets if getattr(one, "id", "") == "SERVICE_NAMESPACE"}
-    assert {str(name) for name in named} <= TAGGABLE
+    assert {str(name) for name in named} == set(LISTED)
+
+
+@pytest.mark.services
+@pytest.mark.parametrize("service", sorted(LISTED))
+def test_listed_types_of_resources_are_those_of_arns(service: str) -> None:
+    prefix = "servicecatalog" if service == "catalog" else service
+    assert LISTED[service] - {""} <= types_of_resources(prefix)

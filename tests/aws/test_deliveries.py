@@ -211,7 +211,9 @@ def object_in_bucket(aws: LocalAWS, target: str) -> None:
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="uploads")
     configuration = {"LambdaFunctionConfigurations": [{"LambdaFunctionArn": target, "Events": ["s3:ObjectCreated:*"]}]}
-    s3.put_bucket_notification_configuration(Bucket="uploads", NotificationConfiguration=configuration)
+    s3.put_bucket_notification_configuration(
+        Bucket="uploads", NotificationConfiguration=configuration, SkipDestinationValidation=True
+    )
     s3.put_object(Bucket="uploads", Key="one", Body=b"1")
 
 
@@ -243,6 +245,9 @@ def event_in_log(aws: LocalAWS, target: str) -> None:
     logs = aws.client("logs")
     logs.create_log_group(logGroupName="app")
     logs.create_log_stream(logGroupName="app", logStreamName="one")
+    aws.client("lambda").add_permission(
+        FunctionName=target, StatementId="1", Action="lambda:InvokeFunction", Principal="logs.amazonaws.com"
+    )
     logs.put_subscription_filter(logGroupName="app", filterName="all", filterPattern="", destinationArn=target)
     event = {"timestamp": int(time.time() * 1000), "message": "one"}
     logs.put_log_events(logGroupName="app", logStreamName="one", logEvents=[event])
@@ -268,7 +273,7 @@ def test_message_that_the_policy_of_a_queue_does_not_allow_is_logged(
     aws.client("sqs").create_queue(QueueName="jobs")
     topic = subscribed_topic(aws, f"arn:aws:sqs:{REGION}:{ACCOUNT}:jobs", "sqs")
     aws.client("sns").publish(TopicArn=topic, Message="one")
-    assert "its policy does not allow sns.amazonaws.com to perform sqs:SendMessage" in wait_for_warning(caplog)
+    assert "its policies do not allow sns.amazonaws.com to perform sqs:SendMessage" in wait_for_warning(caplog)
 
 
 @pytest.mark.usefixtures("fresh_log")

@@ -19,6 +19,28 @@ def test_the_embedded_cluster_is_described_as_eks_describes_one(aws: LocalAWS) -
     assert found["certificateAuthority"]["data"]
 
 
+@pytest.mark.parametrize(
+    ("network", "host", "cidr"),
+    [
+        ({}, "oidc.eks.us-east-1.amazonaws.com", "10.100.0.0/16"),
+        ({"serviceIpv4Cidr": "172.20.0.0/16"}, "oidc.eks.us-east-1.amazonaws.com", "172.20.0.0/16"),
+        ({"ipFamily": "ipv6"}, "oidc-eks.us-east-1.api.aws", None),
+    ],
+)
+def test_a_cluster_has_an_issuer_by_its_kind_of_addresses(
+    aws: LocalAWS, network: dict[str, str], host: str, cidr: str | None
+) -> None:
+    aws.role("eks", trust_of_pods())
+    made = aws.client("eks").create_cluster(
+        name="other",
+        roleArn=f"arn:aws:iam::{ACCOUNT}:role/eks",
+        resourcesVpcConfig={"subnetIds": ["subnet-1"]},
+        kubernetesNetworkConfig=network,
+    )["cluster"]
+    assert made["identity"]["oidc"]["issuer"].startswith(f"https://{host}/id/")
+    assert made["kubernetesNetworkConfig"].get("serviceIpv4Cidr") == cidr
+
+
 def test_other_clusters_exist_beside_the_embedded_one(aws: LocalAWS) -> None:
     eks = aws.client("eks")
     aws.role("eks", trust_of_pods())
@@ -212,7 +234,7 @@ def test_an_association_is_updated_part_by_part(aws: LocalAWS) -> None:
     target = "arn:aws:iam::444455556666:role/target"
     changed = eks.update_pod_identity_association(**identifier, targetRoleArn=target)["association"]
     assert (changed["targetRoleArn"], changed["roleArn"]) == (target, ROLE)
-    assert changed["externalId"]
+    assert changed["externalId"] == f"us-east-1/{ACCOUNT}/podrole/shop/inventory"
     again = eks.update_pod_identity_association(**identifier, disableSessionTags=True, policy=policy(allow("s3:*")))
     assert again["association"]["externalId"] == changed["externalId"]
     assert again["association"]["policy"] == policy(allow("s3:*"))

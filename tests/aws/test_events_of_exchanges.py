@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from support.aws import ISSUER, PROVIDER_ARN, READER, SUBJECT, LocalAWS, trust_policy
+from support.aws import (
+    ACCOUNT,
+    ISSUER,
+    PROVIDER_ARN,
+    READER,
+    SUBJECT,
+    LocalAWS,
+    allow,
+    policy,
+    refused,
+    trust_of,
+    trust_policy,
+)
 
+ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 STRANGER = "system:serviceaccount:shop:checkout"
 
 
@@ -35,3 +48,28 @@ def test_a_pod_claim_of_another_shape_is_left_out(aws: LocalAWS) -> None:
     for claim in ("text", {"pod": 1}, {"pod": {"name": ["x"]}}, {"pod": {"name": "a\nb"}}):
         assert aws.exchange(aws.token(**{"kubernetes.io": claim})).status_code == 200
         assert "pod" not in (aws.last_event().explanation or {})
+
+
+def test_the_event_of_an_assumption_names_the_session(aws: LocalAWS) -> None:
+    aws.client("iam").create_role(RoleName="trusting", AssumeRolePolicyDocument=policy(trust_of(ROOT)))
+    aws.client("sts").assume_role(RoleArn=f"arn:aws:iam::{ACCOUNT}:role/trusting", RoleSessionName="one")
+    event = aws.last_event()
+    assert event.who.endswith(":user/admin")
+    assert event.explanation == {"session": f"arn:aws:sts::{ACCOUNT}:assumed-role/trusting/one"}
+
+
+def test_the_refusal_of_a_recreated_role_says_so(aws: LocalAWS) -> None:
+    """A trust policy means the role that had the name when the policy was stored."""
+    iam, chained = aws.client("iam"), f"arn:aws:iam::{ACCOUNT}:role/chained"
+    iam.create_role(RoleName="first", AssumeRolePolicyDocument=policy(trust_of(ROOT)))
+    unique = iam.get_role(RoleName="first")["Role"]["RoleId"]
+    named = f"arn:aws:iam::{ACCOUNT}:role/first"
+    iam.create_role(RoleName="chained", AssumeRolePolicyDocument=policy(trust_of(named)))
+    iam.delete_role(RoleName="first")
+    iam.create_role(RoleName="first", AssumeRolePolicyDocument=policy(trust_of(ROOT)))
+    iam.put_role_policy(RoleName="first", PolicyName="p", PolicyDocument=policy(allow("sts:AssumeRole")))
+    shown = iam.get_role(RoleName="chained")["Role"]["AssumeRolePolicyDocument"]
+    assert shown["Statement"][0]["Principal"] == {"AWS": unique}
+    credentials = aws.client("sts").assume_role(RoleArn=named, RoleSessionName="one")["Credentials"]
+    assert refused(aws.client("sts", credentials).assume_role, RoleArn=chained, RoleSessionName="two")[1] == 403
+    assert f"{unique} is the unique id that AWS shows for a role which was deleted" in str(aws.last_event().why)

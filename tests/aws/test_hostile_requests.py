@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from urllib.parse import urlencode
 
 import httpx2
 import pytest
@@ -41,8 +43,27 @@ def ec2_call(body: bytes) -> Prepare:
     return lambda aws: sign(aws, "ec2", headers=FORM, body=whole)
 
 
-def iam_call(body: bytes) -> Prepare:
-    return lambda aws: sign(aws, "iam", headers=FORM, body=b"Action=ListUsers&Version=2010-05-08&" + body)
+def iam_call(body: bytes, operation: str = "ListUsers") -> Prepare:
+    whole = f"Action={operation}&Version=2010-05-08&".encode() + body
+    return lambda aws: sign(aws, "iam", headers=FORM, body=whole)
+
+
+def simulation(policies: list[object], actions: int, resources: int) -> Prepare:
+    """Return a call of IAM's policy simulator."""
+    names = {"PolicyInputList": [json.dumps(one) for one in policies]}
+    names["ActionNames"] = [f"s3:Get{number}" for number in range(actions)]
+    names["ResourceArns"] = [f"arn:aws:s3:::bucket/{number}" for number in range(resources)]
+    members = {f"{name}.member.{n}": text for name, texts in names.items() for n, text in enumerate(texts, 1)}
+    body = urlencode({"Action": "SimulateCustomPolicy", "Version": "2010-05-08", **members}).encode()
+    return lambda aws: sign(aws, "iam", headers=FORM, body=body)
+
+
+def iam_policy(operation: str, member: str, document: str, **more: str) -> Prepare:
+    return iam_call(urlencode({member: document, **more}).encode(), operation)
+
+
+def allowing(*resources: str) -> object:
+    return {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": resources}}
 
 
 def signed_by_nobody(text: str) -> str:
@@ -81,7 +102,10 @@ def numbered(count: int, text: str) -> bytes:
 
 
 DEEP = 500_000
+NAMES = [f"arn:aws:s3:::b/{number}" for number in range(5_500)]
+FAULTY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "x"}] * 6_000})
 SERIALIZATION, MALFORMED, LARGE = "SerializationException", "MalformedXML", "RequestEntityTooLarge"
+TOO_LARGE = "body is too large"
 
 REQUESTS: dict[str, tuple[Prepare, int, str]] = {
     "json: a number of two million digits": (json_call(b'{"Limit": ' + DIGITS + b"}"), 400, SERIALIZATION),
@@ -97,9 +121,25 @@ REQUESTS: dict[str, tuple[Prepare, int, str]] = {
         400,
         SERIALIZATION,
     ),
+    "json: a million keys": (
+        json_call(("{" + ",".join(f'"k{number}":1' for number in range(1_000_000)) + "}").encode()),
+        413,
+        LARGE,
+    ),
     "json: millions of lists": (json_call(b'{"X": [' + b"[]," * 4_000_000 + b"[]]}"), 413, LARGE),
     "json: millions of values": (json_call(b'{"X": [' + b"0," * 4_000_000 + b"0]}"), 413, LARGE),
-    "rest json: a number of two million digits": (rest_json_call(b'{"name": ' + DIGITS + b"}"), 400, ""),
+    "json: millions of escapes": (json_call(b'{"X": "' + b"\\n" * 30_000_000 + b'"}'), 413, LARGE),
+    "rest json: a number of 200,000 digits": (rest_json_call(b'{"name": ' + DIGITS[:200_000] + b"}"), 400, ""),
+    "rest json: many tags": (
+        rest_json_call(json.dumps({"tags": {f"k{n}": "v" for n in range(200_000)}}).encode()),
+        413,
+        TOO_LARGE,
+    ),
+    "rest json: many subnets": (
+        rest_json_call(json.dumps({"name": "c", "resourcesVpcConfig": {"subnetIds": ["s"] * 200_000}}).encode()),
+        413,
+        TOO_LARGE,
+    ),
     "cbor: a large number": (
         cbor_call(b"\xa1\x69NextToken\xc2\x5a" + (1_000_000).to_bytes(4, "big") + b"\xff" * 1_000_000),
         400,
@@ -138,7 +178,33 @@ REQUESTS: dict[str, tuple[Prepare, int, str]] = {
     "query: a number over 64 bits": (ec2_call(b"MaxResults=" + DIGITS[:20]), 400, "InvalidParameterValue"),
     "query: a number of iam": (iam_call(b"MaxItems=" + DIGITS[:5000]), 400, "MalformedInput"),
     "query: many parameters": (ec2_call(numbered(100_000, "InstanceId.{}=i-1")), 413, LARGE),
+    "query: many tags of iam": (
+        iam_call(numbered(20_000, "Tags.member.{0}.Key=k{0}&Tags.member.{0}.Value=v"), "CreatePolicy"),
+        400,
+        "length less than or equal to 50",
+    ),
+    "query: a policy of many resources": (
+        iam_policy("CreatePolicy", "PolicyDocument", json.dumps(allowing(*NAMES)), PolicyName="p"),
+        409,
+        "PolicySize",
+    ),
+    "query: a policy of many faults": (
+        iam_policy("CreatePolicy", "PolicyDocument", FAULTY, PolicyName="p"),
+        409,
+        "PolicySize",
+    ),
+    "query: a trust policy of many faults": (
+        iam_policy("CreateRole", "AssumeRolePolicyDocument", FAULTY, RoleName="r"),
+        409,
+        "ACLSizePerRole",
+    ),
     "query: deep names": (ec2_call(numbered(10_000, "Filter.1.{}." + "a." * 50 + "b=1")), 400, "InvalidParameterValue"),
+    "simulation: four million results": (simulation([allowing("*")], 2_000, 2_000), 200, "<IsTruncated>true<"),
+    "simulation: many policies": (
+        simulation([allowing(*(f"arn:aws:s3:::b/{n}-{m}" for m in range(100))) for n in range(150)], 1, 1),
+        200,
+        "implicitDeny",
+    ),
     "unsigned: millions of parameters": (sts_form(b"a&" * 4_000_000), 413, LARGE),
     "unsigned: a long token": (sts_exchange(b"WebIdentityToken", b"a." * 4_000_000), 413, LARGE),
     "unsigned: a long role": (sts_exchange(b"RoleArn", b"arn:aws:iam::1:role/" + b"a/" * 4_000_000), 413, LARGE),
@@ -161,7 +227,24 @@ REQUESTS: dict[str, tuple[Prepare, int, str]] = {
 SERVICES = ("json", "cbor", "xml", "query")
 
 
-@pytest.mark.parametrize("name", REQUESTS)
+SAMPLE = {
+    "json: a number of two million digits",
+    "json: a million keys",
+    "json: millions of escapes",
+    "cbor: a million numbers",
+    "xml: many elements",
+    "query: many tags of iam",
+    "query: a policy of many faults",
+    "simulation: many policies",
+    "unsigned: a long token",
+    "unsigned: many parts of a signature",
+}
+"""What ``make test`` sends; ``make soak`` sends all."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in SAMPLE else pytest.param(name, marks=pytest.mark.soak) for name in REQUESTS]
+)
 def test_costly_request_is_refused_and_keeps_no_other_waiting(aws: LocalAWS, name: str) -> None:
     prepare, status, code = REQUESTS[name]
     if name.startswith(SERVICES) and "iam" not in name:

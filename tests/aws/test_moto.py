@@ -154,10 +154,21 @@ USED: dict[str, tuple[Callable[[Any], Any], list[str]]] = {
     "athena": (lambda it: it.list_work_groups(), ["executions", "named_queries"]),
     "autoscaling": (lambda it: it.describe_auto_scaling_groups(), ["autoscaling_groups"]),
     "cloudformation": (lambda it: it.list_stacks(), ["stacks", "change_sets"]),
+    "config": (lambda it: it.describe_configuration_recorders(), ["recorders"]),
     "dynamodb": (lambda it: it.list_tables(), ["tables", "resource_policies"]),
     "ec2": (
         lambda it: it.describe_vpcs(),
-        ["groups", "launch_template_name_to_ids", "tags", "subnets", "addresses", "key_pairs"],
+        [
+            "addresses",
+            "default_kms_key_id",
+            "groups",
+            "key_pairs",
+            "launch_template_name_to_ids",
+            "snapshots",
+            "subnets",
+            "tags",
+            "volumes",
+        ],
     ),
     "ecr": (lambda it: it.describe_repositories(), ["repositories"]),
     "glue": (lambda it: it.get_databases(), ["resource_policies"]),
@@ -169,6 +180,7 @@ USED: dict[str, tuple[Callable[[Any], Any], list[str]]] = {
     "secretsmanager": (lambda it: it.list_secrets(), ["secrets"]),
     "sns": (lambda it: it.list_topics(), ["topics"]),
     "sqs": (lambda it: it.list_queues(), ["queues"]),
+    "ssm": (lambda it: it.describe_parameters(), ["_parameters"]),
 }
 
 
@@ -191,3 +203,15 @@ def test_s3_knows_the_owner_of_each_bucket(aws: LocalAWS) -> None:
     every = backends("s3")
     assert every is not None
     assert every.bucket_accounts["logs"] == ("aws", ACCOUNT)
+
+
+def test_an_update_without_changes_makes_the_item(aws: LocalAWS) -> None:
+    tables = aws.client("dynamodb")
+    tables.create_table(
+        TableName="t",
+        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    tables.update_item(TableName="t", Key={"k": {"S": "a"}})
+    assert tables.get_item(TableName="t", Key={"k": {"S": "a"}})["Item"] == {"k": {"S": "a"}}

@@ -77,6 +77,73 @@ def test_everybody_may_read_what_a_public_policy_grants_once_public_access_is_un
     assert refused(nobody.get_object, Bucket=BUCKET, Key="a") == ("AccessDenied", "Access Denied")
 
 
+ROOT, ADMIN = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, {"AWS": f"arn:aws:iam::{ACCOUNT}:user/admin"}
+ANY = "*"
+KEY_POLICIES: dict[str, tuple[list[dict[str, Any]], bool]] = {
+    "the account": ([let(ROOT, "kms:*", ANY)], True),
+    "the caller": ([let(ADMIN, "kms:PutKeyPolicy", ANY)], True),
+    "another principal": ([let({"AWS": READER}, "kms:*", ANY)], False),
+    "another action": ([let(ADMIN, ["kms:GetKeyPolicy", "kms:Encrypt"], ANY)], False),
+    "a condition that holds": (
+        [let(ADMIN, "kms:*", ANY, StringEquals={"kms:CallerAccount": ACCOUNT})],
+        True,
+    ),
+    "a condition that does not hold": (
+        [let(ADMIN, "kms:*", ANY, StringEquals={"kms:CallerAccount": "444455556666"})],
+        False,
+    ),
+    "a Deny": ([let(ROOT, "kms:*", ANY), {**let(ADMIN, "kms:Put*", ANY), "Effect": "Deny"}], False),
+}
+LOCKED_OUT = (
+    "MalformedPolicyDocumentException",
+    "The new key policy will not allow you to update the key policy in the future.",
+)
+
+
+@pytest.mark.parametrize("case", KEY_POLICIES)
+@pytest.mark.parametrize("operation", ["create_key", "put_key_policy"])
+def test_a_key_policy_that_locks_the_caller_out_is_refused(aws: LocalAWS, case: str, operation: str) -> None:
+    statements, accepted = KEY_POLICIES[case]
+    aws.set_up_role()
+    kms, given = aws.client("kms"), {"Policy": document(*statements)}
+    if operation == "put_key_policy":
+        given["KeyId"] = kms.create_key()["KeyMetadata"]["KeyId"]
+        before = kms.get_key_policy(KeyId=given["KeyId"])["Policy"]
+    store = getattr(kms, operation)
+    if accepted:
+        store(**given)
+        return
+    assert refused(store, **given) == LOCKED_OUT
+    if operation == "put_key_policy":
+        assert kms.get_key_policy(KeyId=given["KeyId"])["Policy"] == before
+    store(**given, BypassPolicyLockoutSafetyCheck=True)
+
+
+def block_in_account(aws: LocalAWS, **settings: bool) -> None:
+    """Set Block Public Access of the account. S3 Control's client puts the account before the endpoint's host."""
+    client = aws.client("s3control")
+
+    def call_endpoint(request: Any, **_: Any) -> None:
+        request.url = request.url.replace(f"{ACCOUNT}.127.0.0.1", "127.0.0.1")
+
+    client.meta.events.register_first("before-sign.s3-control", call_endpoint, unique_id="endpoint")
+    client.put_public_access_block(AccountId=ACCOUNT, PublicAccessBlockConfiguration=settings)
+
+
+def test_an_accounts_block_of_public_access_counts_beside_the_buckets(aws: LocalAWS, bucket: Any) -> None:
+    public = document(let("*", "s3:GetObject", OBJECTS))
+    bucket.delete_public_access_block(Bucket=BUCKET)
+    nobody = aws.client("s3", signature_version=UNSIGNED)
+    block_in_account(aws, BlockPublicPolicy=True)
+    assert refused(bucket.put_bucket_policy, Bucket=BUCKET, Policy=public)[0] == "AccessDenied"
+    block_in_account(aws, BlockPublicPolicy=False)
+    bucket.put_bucket_policy(Bucket=BUCKET, Policy=public)
+    assert nobody.get_object(Bucket=BUCKET, Key="a")["Body"].read() == b"content"
+    block_in_account(aws, RestrictPublicBuckets=True)
+    assert refused(nobody.get_object, Bucket=BUCKET, Key="a") == ("AccessDenied", "Access Denied")
+    assert bucket.get_object(Bucket=BUCKET, Key="a")["Body"].read() == b"content"
+
+
 def test_a_missing_key_is_only_told_to_who_may_list(aws: LocalAWS, bucket: Any) -> None:
     credentials = grant(aws, allow("s3:GetObject", OBJECTS))
     assert refused(aws.client("s3", credentials).get_object, Bucket=BUCKET, Key="b")[0] == "AccessDenied"
@@ -196,6 +263,51 @@ def test_a_function_policy_and_a_repository_policy_grant(aws: LocalAWS) -> None:
                 "AssumeRolePolicyDocument": document(
                     {
                         "Effect": "Allow",
+                        "Principal": {"AWS": ACCOUNT},
+                        "Action": "sts:AssumeRole",
+                        "Condition": {"StringEquals": {"https://issuer.example.com/id/A:sub": "x"}},
+                    }
+                ),
+            },
+            "MalformedPolicyDocument",
+            "Condition can contain only one colon.",
+        ),
+        (
+            "iam",
+            "create_policy",
+            {"PolicyName": "p", "PolicyDocument": document(allow("s3:*", "arn:aws-cn:s3:::b"))},
+            "MalformedPolicyDocument",
+            'Partition "aws-cn" is not valid for resource "arn:aws-cn:s3:::b".',
+        ),
+        (
+            "sts",
+            "get_federation_token",
+            {"Name": "fed", "Policy": document(allow("s3:*", "arn:aws-cn:s3:::b"))},
+            "MalformedPolicyDocument",
+            'Partition "aws-cn" is not valid for resource "arn:aws-cn:s3:::b".',
+        ),
+        (
+            "sqs",
+            "create_queue",
+            {
+                "QueueName": "q",
+                "Attributes": {
+                    "Policy": document(
+                        let({"AWS": f"arn:aws-cn:iam::{ACCOUNT}:root"}, "sqs:SendMessage", "*"),
+                    )
+                },
+            },
+            "InvalidAttributeValue",
+            "Invalid value for the parameter Policy.",
+        ),
+        (
+            "iam",
+            "create_role",
+            {
+                "RoleName": "r",
+                "AssumeRolePolicyDocument": document(
+                    {
+                        "Effect": "Allow",
                         "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/nope"},
                         "Action": "sts:AssumeRole",
                     }
@@ -247,6 +359,15 @@ def test_a_malformed_document_is_not_stored(
     if service == "s3":
         aws.client("s3").create_bucket(Bucket=BUCKET)
     assert refused(getattr(aws.client(service), operation), **arguments) == (code, message)
+
+
+def test_numbers_and_booleans_stand_in_conditions_without_quotes(aws: LocalAWS) -> None:
+    condition = {"NumericLessThan": {"s3:max-keys": 10}, "Bool": {"aws:SecureTransport": [False, "true"]}}
+    text = document(allow("s3:ListBucket", "*") | {"Condition": condition})
+    iam = aws.client("iam")
+    arn = iam.create_policy(PolicyName="p", PolicyDocument=text)["Policy"]["Arn"]
+    stored = iam.get_policy_version(PolicyArn=arn, VersionId="v1")["PolicyVersion"]["Document"]
+    assert stored["Statement"][0]["Condition"] == condition
 
 
 def test_aws_managed_policies_are_there_by_arn_and_in_the_list(aws: LocalAWS) -> None:

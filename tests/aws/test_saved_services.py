@@ -174,7 +174,7 @@ def use_stack(stacks: Any, stack_id: str) -> None:
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     assert outputs == {"Role": f"arn:aws:iam::{ACCOUNT}:role/of-stack", "Queue": outputs["Queue"]}
     resources = stacks.describe_stack_resources(StackName="kept")["StackResources"]
-    assert {each["LogicalResourceId"] for each in resources} == {"Role", "Queue"}
+    assert {each["LogicalResourceId"] for each in resources} == {"Role", "Queue", "Policy"}
 
 
 STACK = {
@@ -184,6 +184,13 @@ STACK = {
             "Properties": {"RoleName": "of-stack", "AssumeRolePolicyDocument": json.loads(TRUST)},
         },
         "Queue": {"Type": "AWS::SQS::Queue"},
+        "Policy": {
+            "Type": "AWS::SQS::QueuePolicy",
+            "Properties": {
+                "Queues": [{"Ref": "Queue"}],
+                "PolicyDocument": policy(trust_of(ROOT, "sqs:*", Resource="*")),
+            },
+        },
     },
     "Outputs": {
         "Role": {"Value": {"Fn::GetAtt": ["Role", "Arn"]}},

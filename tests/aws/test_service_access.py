@@ -35,7 +35,9 @@ def by_s3(aws: LocalAWS) -> None:
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="uploads")
     configuration = {"QueueConfigurations": [{"QueueArn": QUEUE, "Events": ["s3:ObjectCreated:*"]}]}
-    s3.put_bucket_notification_configuration(Bucket="uploads", NotificationConfiguration=configuration)
+    s3.put_bucket_notification_configuration(
+        Bucket="uploads", NotificationConfiguration=configuration, SkipDestinationValidation=True
+    )
     s3.put_object(Bucket="uploads", Key="k", Body=b"1")
 
 
@@ -86,6 +88,38 @@ def test_any_other_queue_gets_none_and_the_call_succeeds(
     assert not received(aws, send, *statements)
 
 
+@pytest.mark.parametrize("case", ["of another organization", "of this organization"])
+def test_a_resource_control_policy_limits_services_too(aws: LocalAWS, case: str) -> None:
+    organizations = aws.client("organizations")
+    organization = organizations.create_organization(FeatureSet="ALL")["Organization"]["Id"]
+    root = organizations.list_roots()["Roots"][0]["Id"]
+    organizations.enable_policy_type(RootId=root, PolicyType="RESOURCE_CONTROL_POLICY")
+    member = organizations.create_account(Email="m@example.com", AccountName="m")["CreateAccountStatus"]["AccountId"]
+    condition = {
+        "StringNotEqualsIfExists": {
+            "aws:SourceOrgID": organization if case == "of this organization" else "o-other00000"
+        },
+        "Null": {"aws:SourceAccount": "false"},
+        "Bool": {"aws:PrincipalIsAWSService": "true"},
+    }
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*", "Condition": condition}
+    made = organizations.create_policy(Name="p", Description="", Type="RESOURCE_CONTROL_POLICY", Content=policy(deny))[
+        "Policy"
+    ]["PolicySummary"]["Id"]
+    organizations.attach_policy(PolicyId=made, TargetId=root)
+    credentials = aws.client("sts").assume_role(
+        RoleArn=f"arn:aws:iam::{member}:role/OrganizationAccountAccessRole", RoleSessionName="member"
+    )["Credentials"]
+    queue, topic = QUEUE.replace(ACCOUNT, member), TOPIC.replace(ACCOUNT, member)
+    statement = json.loads(json.dumps(granting("sns.amazonaws.com", TOPIC)).replace(ACCOUNT, member))
+    sqs, sns = aws.client("sqs", credentials), aws.client("sns", credentials)
+    url = sqs.create_queue(QueueName="orders", Attributes={"Policy": policy(statement)})["QueueUrl"]
+    sns.create_topic(Name="news")
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    sns.publish(TopicArn=topic, Message="hello")
+    assert ("Messages" in sqs.receive_message(QueueUrl=url)) is (case == "of this organization")
+
+
 def test_the_caller_reaches_the_queue_without_a_policy(aws: LocalAWS) -> None:
     sqs = aws.client("sqs")
     url = sqs.create_queue(QueueName="orders")["QueueUrl"]
@@ -101,7 +135,9 @@ def test_s3_reaches_a_topic_that_allows_it_and_no_other(aws: LocalAWS) -> None:
     aws.client("sns").subscribe(TopicArn=TOPIC, Protocol="sqs", Endpoint=QUEUE)
     s3.create_bucket(Bucket="uploads")
     configuration = {"TopicConfigurations": [{"TopicArn": TOPIC, "Events": ["s3:ObjectCreated:*"]}]}
-    s3.put_bucket_notification_configuration(Bucket="uploads", NotificationConfiguration=configuration)
+    s3.put_bucket_notification_configuration(
+        Bucket="uploads", NotificationConfiguration=configuration, SkipDestinationValidation=True
+    )
     assert "Messages" not in sqs.receive_message(QueueUrl=url["QueueUrl"])
     statement = granting("s3.amazonaws.com", BUCKET) | {"Action": "sns:Publish", "Resource": TOPIC}
     aws.client("sns").set_topic_attributes(TopicArn=TOPIC, AttributeName="Policy", AttributeValue=policy(statement))

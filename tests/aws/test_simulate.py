@@ -125,6 +125,16 @@ def test_bad_input_to_the_simulator_is_refused(aws: LocalAWS, arguments: dict[st
     assert raised.value.response["Error"]["Code"] == code
 
 
+def test_the_simulator_denies_what_only_aws_may_change(aws: LocalAWS) -> None:
+    everything = policy({"Effect": "Allow", "Action": "*", "Resource": "*"})
+    answer = aws.client("iam").simulate_custom_policy(
+        PolicyInputList=[everything],
+        ActionNames=["iam:DeletePolicy", "iam:GetPolicy"],
+        ResourceArns=["arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess"],
+    )
+    assert [one["EvalDecision"] for one in answer["EvaluationResults"]] == ["implicitDeny", "allowed"]
+
+
 def test_a_principal_that_is_not_there_cannot_be_simulated(aws: LocalAWS) -> None:
     with pytest.raises(ClientError, match="The role with name nobody cannot be found"):
         aws.client("iam").simulate_principal_policy(

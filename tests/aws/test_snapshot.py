@@ -65,6 +65,15 @@ def test_what_was_taken_is_put_back() -> None:
     assert queues() == ["kept"]
 
 
+def test_restored_bucket_is_found_by_its_name() -> None:
+    s3_backends[ACCOUNT]["aws"].create_bucket("restored", REGION)
+    content = take(0).encoded()
+    BackendDict.reset()
+    s3_backends.bucket_accounts.clear()
+    restore(content)
+    assert s3_backends.bucket_accounts == {"restored": ("aws", ACCOUNT)}
+
+
 def test_every_version_of_a_restored_object_is_closed_when_it_is_gone() -> None:
     past.before_call()
     s3 = s3_backends[ACCOUNT]["aws"]

@@ -159,6 +159,17 @@ async def test_answer_to_head_has_the_length_and_no_body() -> None:
     assert sent[1]["body"] == b""
 
 
+@pytest.mark.parametrize(("method", "lengths"), [("HEAD", [b"6"]), ("GET", [b"6", b"0"])])
+async def test_only_the_answer_to_head_states_a_length_of_its_own(method: str, lengths: list[bytes]) -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await send_response({"method": method}, send, 200, headers=[(b"content-length", b"6")])
+    assert [value for name, value in sent[0]["headers"] if name == b"content-length"] == lengths
+
+
 async def test_answer_without_a_length_has_no_such_header() -> None:
     sent: list[Message] = []
 

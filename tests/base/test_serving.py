@@ -253,3 +253,18 @@ async def test_head_and_body_of_a_response_are_sent_in_one_piece() -> None:
             assert piece.startswith(b"HTTP/1.1 200")
             assert piece.endswith(b"\r\n\r\n4\r\nhttp\r\n0\r\n\r\n")
         transport.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n",  # kubectl port-forward
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+        b"this is no request\r\n\r\n",
+    ],
+)
+async def test_what_a_client_sends_is_answered_and_not_logged(sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    async with served(hello) as port, connected(port) as (reader, writer):
+        writer.write(sent)
+        assert (await reader.read(12)).startswith(b"HTTP/1.1 ")
+    assert caplog.messages == []

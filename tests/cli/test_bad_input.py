@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from support.world import PODROLE, clean_environment, podrole, processes_of, run, running_world
+from support.world import PODROLE, clean_environment, podrole, podrole_here, processes_of, run, running_world
 
 FREE = ("--aws-port", "0", "--cluster-port", "0", "--ephemeral")
 
 
-def refused(*words: str, cwd: Path, env: dict[str, str] | None = None) -> str:
-    """Run podrole, which must fail, and return what it says."""
-    done = podrole(*words, cwd=cwd, env=env)
+def refused(*words: str, cwd: Path, here: bool = True) -> str:
+    """Run podrole, in this process or in one of its own, which must fail, and return what it says."""
+    done = (podrole_here if here else podrole)(*words, cwd=cwd)
     assert done.returncode not in (0, 124), done.stdout
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
@@ -26,21 +26,24 @@ def refused(*words: str, cwd: Path, env: dict[str, str] | None = None) -> str:
 
 
 @pytest.mark.parametrize(
-    ("option", "part"),
+    ("option", "part", "how"),
     [
-        ("--aws-port", "the local AWS"),
-        ("--cluster-port", "the cluster"),
-        ("--webhook-port", "the webhook"),
-        ("--issuer-port", "the cluster's issuer"),
+        ("--aws-port", "the local AWS", ()),
+        ("--cluster-port", "the cluster", ()),
+        ("--webhook-port", "the webhook", ("--detach",)),
+        ("--issuer-port", "the cluster's issuer", ()),
+        pytest.param("--aws-port", "the local AWS", ("--detach",), marks=pytest.mark.soak),
+        pytest.param("--cluster-port", "the cluster", ("--detach",), marks=pytest.mark.soak),
+        pytest.param("--webhook-port", "the webhook", (), marks=pytest.mark.soak),
+        pytest.param("--issuer-port", "the cluster's issuer", ("--detach",), marks=pytest.mark.soak),
     ],
 )
-@pytest.mark.parametrize("how", [(), ("--detach",)], ids=["foreground", "detached"])
 def test_port_in_use_is_refused(tmp_path: Path, option: str, part: str, how: tuple[str, ...]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        said = refused("up", *how, *FREE, option, port, cwd=tmp_path)
+        said = refused("up", *how, *FREE, option, port, cwd=tmp_path, here=False)
     assert f"Port {port} is already in use, so {part} cannot listen there." in said
     assert f"{option} 0 takes any free one" in said
     assert not (tmp_path / ".podrole" / "world.json").exists()
@@ -50,30 +53,30 @@ def test_port_in_use_is_refused(tmp_path: Path, option: str, part: str, how: tup
 def test_second_world_in_a_directory_is_refused(tmp_path: Path) -> None:
     with running_world(tmp_path):
         for how in ((), ("--detach",)):
-            said = refused("up", *how, *FREE, cwd=tmp_path)
+            said = refused("up", *how, *FREE, cwd=tmp_path, here=False)
             assert f"A world is already running in {tmp_path}/.podrole." in said
             assert "podrole down" in said
-        assert podrole("status", cwd=tmp_path).returncode == 0, "the first world still runs"
+        assert podrole_here("status", cwd=tmp_path).returncode == 0, "the first world still runs"
     assert processes_of(tmp_path) == []
 
 
 @pytest.mark.parametrize("how", [(), ("--detach",)], ids=["foreground", "detached"])
 def test_directory_that_cannot_be_created_is_refused(tmp_path: Path, how: tuple[str, ...]) -> None:
-    said = refused("up", *how, *FREE, "--dir", "/proc/podrole", cwd=tmp_path)
+    said = refused("up", *how, *FREE, "--dir", "/proc/podrole", cwd=tmp_path, here=False)
     assert "The directory /proc/podrole cannot be created" in said
     assert "--dir" in said
 
 
 def test_file_as_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "taken").touch()
-    said = refused("up", *FREE, "--dir", "taken", cwd=tmp_path)
+    said = refused("up", *FREE, "--dir", "taken", cwd=tmp_path, here=False)
     assert "cannot be created" in said
 
 
 def test_secrets_that_cannot_be_read_are_not_replaced(tmp_path: Path) -> None:
     (tmp_path / ".podrole").mkdir()
     (tmp_path / ".podrole" / "secrets.json").write_text('{"half')
-    said = refused("up", *FREE, cwd=tmp_path)
+    said = refused("up", *FREE, cwd=tmp_path, here=False)
     assert "cannot be read" in said
     assert "to get new ones" in said
     assert (tmp_path / ".podrole" / "secrets.json").read_text() == '{"half'
@@ -124,9 +127,18 @@ def test_walkthrough_without_the_extra_demo_is_refused(tmp_path: Path, missing: 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("made", ["lock", "secrets.json", "webhook-token"])
-def test_interrupted_start_leaves_no_process(tmp_path: Path, number: signal.Signals, made: str) -> None:
+@pytest.mark.parametrize(
+    ("made", "number"),
+    [
+        ("lock", signal.SIGINT),
+        ("secrets.json", signal.SIGTERM),
+        ("webhook-token", signal.SIGINT),
+        pytest.param("lock", signal.SIGTERM, marks=pytest.mark.soak),
+        pytest.param("secrets.json", signal.SIGINT, marks=pytest.mark.soak),
+        pytest.param("webhook-token", signal.SIGTERM, marks=pytest.mark.soak),
+    ],
+)
+def test_interrupted_start_leaves_no_process(tmp_path: Path, made: str, number: signal.Signals) -> None:
     """At each stage of the start, known by the file that was just created."""
     process = subprocess.Popen(
         [PODROLE, "up", *FREE],
@@ -169,3 +181,44 @@ def test_killed_world_can_be_started_again(tmp_path: Path) -> None:
     with running_world(tmp_path) as again:
         assert again.ok("kubectl", "get", "pods") == ""
         assert not any("sleep 1000" in command for command in processes_of(tmp_path)), "its orphans have ended"
+
+
+def odd_place(tmp_path: Path) -> Path:
+    """Return a directory whose name a shell and an ASCII terminal take badly."""
+    place = tmp_path / "we'ird \"größe ✓"
+    place.mkdir()
+    return place
+
+
+def test_output_is_written_on_an_ascii_terminal(tmp_path: Path) -> None:
+    place, env = odd_place(tmp_path), clean_environment(PYTHONIOENCODING="ascii", LC_ALL="C")
+    try:
+        started = podrole("up", "--detach", *FREE, cwd=place, env=env)
+        assert started.returncode == 0, started.stdout + started.stderr
+        for words in (("status",), ("env",), ("events",), ("up",), ("nothing",)):
+            done = podrole(*words, cwd=place, env=env)
+            assert "Traceback" not in done.stdout + done.stderr
+    finally:
+        stopped = podrole("down", cwd=place, env=env)
+    assert stopped.returncode == 0, stopped.stdout + stopped.stderr
+
+
+SCRIPT = """
+eval "$(podrole env)"
+kubectl run web --image=busybox --restart=Never -- sh -c '
+  cat "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+  cat /run/secrets/kubernetes.io/serviceaccount/namespace'
+kubectl wait --timeout=60s --for=jsonpath={.status.phase}=Succeeded pod/web >&2 && kubectl logs web
+"""
+
+
+def test_scripts_of_pods_find_their_files_whatever_the_directory_is_called(tmp_path: Path) -> None:
+    place = odd_place(tmp_path)
+    try:
+        started = podrole("up", "--detach", *FREE, cwd=place)
+        assert started.returncode == 0, started.stdout + started.stderr
+        done = run("bash", "-c", SCRIPT, cwd=place, env=clean_environment(HOME=str(place)))
+    finally:
+        podrole("down", cwd=place)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("defaultdefault")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
-from support.world import PODROLE, RunningWorld, podrole, run, running_world
+from support.world import PODROLE, RunningWorld, podrole, podrole_here, run, running_world
 
 
 @pytest.fixture(scope="module")
@@ -76,20 +78,22 @@ def test_files_of_a_world_are_readable_only_by_their_owner(world: RunningWorld) 
 
 
 def test_events_name_caller_action_and_outcome(world: RunningWorld) -> None:
-    world.ok("aws", "iam", "list-roles")
-    world.run("aws", "sts", "assume-role-with-web-identity", "--role-arn", "arn:aws:iam::444455556666:role/nobody",
-              "--role-session-name", "x1", "--web-identity-token", "not-a-token")  # fmt: skip
-    lines = podrole("events", cwd=world.directory).stdout.splitlines()
+    world.client("iam").list_roles()
+    with pytest.raises(ClientError):
+        world.client("sts").assume_role_with_web_identity(
+            RoleArn="arn:aws:iam::444455556666:role/nobody", RoleSessionName="x1", WebIdentityToken="not-a-token"
+        )
+    lines = podrole_here("events", cwd=world.directory).stdout.splitlines()
     assert any(" allowed iam:ListRoles by arn:aws:iam::444455556666:user/admin" in line for line in lines)
-    (refused,) = podrole("events", "--refused", "--last", "1", cwd=world.directory).stdout.splitlines()
+    (refused,) = podrole_here("events", "--refused", "--last", "1", cwd=world.directory).stdout.splitlines()
     assert " refused sts:AssumeRoleWithWebIdentity on arn:aws:iam::444455556666:role/nobody" in refused
     assert "InvalidIdentityToken: The token is not a valid JWT." in refused
     assert "not-a-token" not in refused
 
 
 def test_events_as_json_are_one_object_per_line(world: RunningWorld) -> None:
-    world.ok("aws", "sts", "get-caller-identity")
-    lines = podrole("events", "--json", cwd=world.directory).stdout.splitlines()
+    world.client("sts").get_caller_identity()
+    lines = podrole_here("events", "--json", cwd=world.directory).stdout.splitlines()
     assert {"id", "time", "kind", "who", "what", "outcome"} <= json.loads(lines[-1]).keys()
 
 
@@ -99,7 +103,7 @@ def test_followed_events_are_printed_at_once(world: RunningWorld) -> None:
     ) as following:
         assert following.stdout is not None
         following.stdout.readline()
-        world.ok("aws", "iam", "list-users")
+        world.client("iam").list_users()
         for line in following.stdout:
             if "iam:ListUsers" in line:
                 break
@@ -112,7 +116,7 @@ def test_closed_pipe_is_not_an_error(world: RunningWorld) -> None:
 
 
 def test_output_has_colours_only_on_a_terminal(world: RunningWorld) -> None:
-    assert "\033" not in podrole("events", cwd=world.directory).stdout
+    assert "\033" not in podrole_here("events", cwd=world.directory).stdout
 
 
 def test_restart_keeps_the_credentials(tmp_path: Path) -> None:
@@ -122,7 +126,7 @@ def test_restart_keeps_the_credentials(tmp_path: Path) -> None:
     with running_world(tmp_path) as second:
         assert second.environment["AWS_SECRET_ACCESS_KEY"] == kept
         assert second.description["issuer"] == issuer
-        assert json.loads(second.ok("aws", "sts", "get-caller-identity"))["Arn"].endswith(":user/admin")
+        assert second.client("sts").get_caller_identity()["Arn"].endswith(":user/admin")
 
 
 def test_issuer_is_fetched_by_its_public_name(world: RunningWorld) -> None:
@@ -145,8 +149,23 @@ def test_issuer_is_fetched_by_its_public_name(world: RunningWorld) -> None:
 
 @pytest.mark.parametrize("words", [(), ("--help",), ("up", "--help"), ("demo", "--help"), ("events", "--help")])
 def test_help_of_each_command(tmp_path: Path, words: tuple[str, ...]) -> None:
-    done = podrole(*words, cwd=tmp_path)
+    done = (podrole if words == ("--help",) else podrole_here)(*words, cwd=tmp_path)
     assert "Usage: podrole" in done.stdout + done.stderr
+
+
+STARTED = """
+import sys
+from podrole.cli import main
+try:
+    main(["status"])
+except SystemExit:
+    print([name for name in ("pydantic", "botocore", "moto", "httpx2", "uvicorn") if name in sys.modules])
+"""
+
+
+def test_command_starts_without_what_takes_long_to_import(tmp_path: Path) -> None:
+    done = run(sys.executable, "-c", STARTED, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_the_version(tmp_path: Path) -> None:
@@ -155,7 +174,7 @@ def test_the_version(tmp_path: Path) -> None:
 
 def test_policy_simulate_asks_the_running_world(world: RunningWorld) -> None:
     asked = ("policy", "simulate", "--user", "admin", "--action", "s3:GetObject", "--action", "ec2:RunInstances")
-    done = podrole(*asked, cwd=world.directory)
+    done = podrole_here(*asked, cwd=world.directory)
     assert done.returncode == 0
     assert [line.split()[:2] for line in done.stdout.splitlines() if not line.startswith(" ")] == [
         ["allowed", "s3:GetObject"],
@@ -163,10 +182,12 @@ def test_policy_simulate_asks_the_running_world(world: RunningWorld) -> None:
     ]
     trust = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": trust})
-    world.ok("aws", "iam", "create-role", "--role-name", "idle", "--assume-role-policy-document", document)
-    done = podrole("policy", "simulate", "--role", "idle", "--action", "s3:GetObject", "--json", cwd=world.directory)
+    world.client("iam").create_role(RoleName="idle", AssumeRolePolicyDocument=document)
+    done = podrole_here(
+        "policy", "simulate", "--role", "idle", "--action", "s3:GetObject", "--json", cwd=world.directory
+    )
     assert done.returncode == 1
     assert json.loads(done.stdout)["EvalDecision"] == "implicitDeny"
-    done = podrole("policy", "simulate", "--role", "nobody", "--action", "s3:GetObject", cwd=world.directory)
+    done = podrole_here("policy", "simulate", "--role", "nobody", "--action", "s3:GetObject", cwd=world.directory)
     assert done.returncode == 2
     assert "nobody" in done.stderr

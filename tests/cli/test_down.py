@@ -109,7 +109,7 @@ def publish(directory: WorldDirectory, process: subprocess.Popen[bytes], started
     """Write what a world would publish, with the pid of another process."""
     content: dict[str, Any] = dict.fromkeys(Description.__struct_fields__, "x")
     content |= {"pid": process.pid, "process_started": started, "boot": boot, "started_at": 1.0, "issuer_port": 1}
-    content |= {"services": True, "complete": True}
+    content |= {"issuer_places": {}, "services": True, "complete": True, "more_stop_seconds": 0.0}
     (directory.path / "world.json").write_text(json.dumps(content))
 
 

@@ -33,8 +33,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokenWorld]:
         found.close()
 
 
+def said(world: BrokenWorld, *words: str, stdin: str = "") -> str:
+    done = world.running.podrole(*words, stdin=stdin)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
 def explain(world: BrokenWorld, *words: str) -> str:
-    return world.running.ok("podrole", "explain", *words)
+    return said(world, "explain", *words)
 
 
 def events(world: BrokenWorld, what: str) -> list[Object]:
@@ -49,6 +55,20 @@ def test_last_refusal_shows_its_pod_and_exchange(world: BrokenWorld) -> None:
     assert "no identity-based policy is there" in told
     assert f"by sts:AssumeRoleWithWebIdentity on {world.arn('poor')}" in told
     assert told.rstrip().endswith(f"next: podrole doctor {NAMESPACE}/poor")
+
+
+def test_calls_of_the_doctor_are_marked_and_are_not_the_last_refusal(world: BrokenWorld) -> None:
+    before = explain(world)
+    found = world.examine(f"{NAMESPACE}/distrusted", live=True)
+    assert "PR802" in [one.code for one in found.faults]
+    probes = [one for one in events(world, "sts:AssumeRoleWithWebIdentity") if one.get("probe")]
+    assert {one["outcome"] for one in probes} == {"refused"}
+    assert [one["probe"] for one in events(world, "CREATE pods") if one["explanation"].get("dryRun")] == [True]
+    assert not any(one.get("probe") for one in events(world, "ec2:StartInstances"))
+    assert explain(world) == before
+    told = said(world, "events", "--refused")
+    assert probes[0]["id"] not in told
+    assert "podrole doctor" not in told
 
 
 def test_refused_exchange_shows_steps_and_statements(world: BrokenWorld) -> None:
@@ -74,7 +94,7 @@ def test_granted_exchange_shows_all_steps(world: BrokenWorld) -> None:
 
 
 def test_admission_shows_what_the_webhook_injected(world: BrokenWorld) -> None:
-    told = explain(world, events(world, "CREATE pods")[-1]["id"])
+    told = explain(world, [one for one in events(world, "CREATE pods") if not one.get("probe")][-1]["id"])
     assert f"{world.arn('poor')} (the annotations of service account {NAMESPACE}/poor); main: injected" in " ".join(
         told.split()
     )
@@ -87,13 +107,13 @@ def test_encoded_message_is_decoded(world: BrokenWorld) -> None:
     assert "denied, because nothing allows it" in told
     assert "ec2:StartInstances" in told
     assert "instance/i-0123456789abcdef0" in told
-    piped = world.running.ok("podrole", "explain", "-", "--json", stdin=f"{sealed[1]}\n")
+    piped = said(world, "explain", "-", "--json", stdin=f"{sealed[1]}\n")
     assert json.loads(piped)["context"]["action"] == "ec2:StartInstances"
 
 
 @pytest.mark.parametrize("what", ["nosuchid", "A" * 200])
 def test_unknown_id_and_invalid_message_are_errors(world: BrokenWorld, what: str) -> None:
-    done = world.running.run("podrole", "explain", what)
+    done = world.running.podrole("explain", what)
     assert done.returncode == 2
     assert "podrole events" in done.stderr
 
@@ -101,7 +121,7 @@ def test_unknown_id_and_invalid_message_are_errors(world: BrokenWorld, what: str
 def test_allowed_call_names_the_statement(world: BrokenWorld) -> None:
     allowed = next(one for one in events(world, "iam:CreateRole") if one["outcome"] == "allowed")
     assert f"$.Statement[0] of {allowed['explanation']['policy']}" in explain(world, allowed["id"])
-    told = world.running.ok("podrole", "events", "--why")
+    told = said(world, "events", "--why")
     assert f"by        $.Statement[0] of {allowed['explanation']['policy']}" in told
     assert "\n\n" not in told
 
@@ -116,7 +136,7 @@ def token(world: BrokenWorld, audience: str = "sts.amazonaws.com") -> str:
 
 
 def decode(world: BrokenWorld, text: str, *words: str) -> tuple[int, str]:
-    done = world.running.run("podrole", "token", "decode", "-", *words, stdin=text)
+    done = world.running.podrole("token", "decode", "-", *words, stdin=text)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -160,15 +180,24 @@ def test_token_is_verified_with_a_clusters_own_keys(world: BrokenWorld) -> None:
 
 def test_unreachable_issuer_is_reported(world: BrokenWorld) -> None:
     issuer = world.issuer.replace("oidc.eks.us-east-1.amazonaws.com", "127.0.0.1")
-    done = world.running.run(
-        "podrole", "token", "decode", "-", "--verify", "--issuer", issuer, "--dir", "nowhere", stdin=token(world)
+    done = world.running.podrole(
+        "token", "decode", "-", "--verify", "--issuer", issuer, "--dir", "nowhere", stdin=token(world)
     )
     assert done.returncode == 1
     assert "✗ identity provider" in done.stdout
 
 
-@pytest.mark.parametrize("text", ["abc", "a.b.c", "", "x" * 30_000])
-def test_invalid_token_is_refused(world: BrokenWorld, text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("abc", "not a valid JWT"),
+        ("a.b.c", "not a valid JWT"),
+        ("x" * 30_000, "not a valid JWT"),
+        ("", "There is no token."),
+        ("Bearer a.b.c", "begins with “Bearer”"),
+    ],
+)
+def test_invalid_token_is_refused(world: BrokenWorld, text: str, said: str) -> None:
     code, told = decode(world, text)
     assert code == 1
-    assert "not a valid JWT" in told
+    assert said in told

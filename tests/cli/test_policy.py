@@ -51,6 +51,30 @@ def test_denied_case_exits_with_1_and_shows_the_evidence(tmp_path: Path, capsys:
     assert results[1]["evidence"][0]["failures"][0]["element"] == "Action"
 
 
+def from_vpc(**request: Any) -> str:
+    statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    condition = {"Condition": {"StringEquals": {"aws:SourceVpc": "vpc-1"}}}
+    document = {"Version": "2012-10-17", "Statement": statement | condition}
+    return json.dumps(case(request=request, identity_policies=[document]))
+
+
+def test_a_key_that_is_unknown_makes_the_decision_depend_on_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, (found,) = evaluated(tmp_path, capsys, from_vpc(unknown=["aws:SourceVpc", "aws:ResourceTag/*"]))
+    assert (code, found["decision"], found["depends_on"]) == (1, "Depends", ["aws:sourcevpc"])
+    code, (found,) = evaluated(tmp_path, capsys, from_vpc(unknown=["aws:ResourceTag/*"]))
+    assert (code, found["decision"]) == (1, "ImplicitlyDenied")
+    assert "depends_on" not in found
+    assert run("evaluate", str(tmp_path / "cases")) == 1
+    path = tmp_path / "cases"
+    path.write_text(from_vpc(unknown=["aws:SourceVpc"]))
+    capsys.readouterr()
+    assert run("evaluate", str(path)) == 1
+    shown = capsys.readouterr().out
+    assert shown.startswith("1: Depends\n  Depends on aws:sourcevpc, which this case does not know.")
+
+
 def test_every_kind_of_policy_is_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     everything = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
     nothing = {"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "s3:*", "Resource": "*"}}
@@ -101,6 +125,12 @@ def test_a_trust_policy_is_a_resource_policy(tmp_path: Path, capsys: pytest.Capt
         (json.dumps(case(request={"principal": "nobody"})), "This is not a principal."),
         (json.dumps(case(request={"action": "s3:*"})), "The action asked for is not one action."),
         (json.dumps(case(request={"context": {"a": {}}})), "the value of a must be a string"),
+        (json.dumps(case(request={"unknown": "aws:SourceVpc"})), "unknown must be a list of condition keys"),
+        (json.dumps(case(request={"unknown": ["SourceVpc"]})), "unknown must be a list of condition keys"),
+        (
+            json.dumps(case(request={"context": {"aws:sourcevpc": "v"}, "unknown": ["aws:SourceVpc"]})),
+            "aws:SourceVpc is unknown and has a value in context",
+        ),
         (json.dumps(case(request={"resource_account": "1"})), "account id of 12 digits"),
         (json.dumps(case(policies=[])), "unknown member 'policies'"),
         (json.dumps(case(identity_policies={})), "identity_policies must be a list"),
@@ -155,26 +185,63 @@ def test_a_document_is_validated_with_the_path_and_line_of_each_fault(
     }
 
 
+def test_a_policy_in_yaml_is_refused_as_iam_refuses_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("Version: '2012-10-17'\nStatement: []\n")
+    assert run("validate", str(policy)) == 1
+    assert "IAM takes JSON, not YAML: convert it first" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
-    ("document", "kind"),
+    ("document", "stored_as"),
     [
-        (READ, "identity"),
+        (READ, "managed"),
         ({"Statement": {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}}, "trust"),
         ({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "sqs:*", "Resource": "*"}}, "resource"),
     ],
 )
 def test_the_kind_of_a_document_is_recognized(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], document: dict[str, Any], kind: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], document: dict[str, Any], stored_as: str
 ) -> None:
     path = tmp_path / "policy.json"
     path.write_text(json.dumps(document))
     assert run("validate", "--json", str(path)) == 0
-    assert json.loads(capsys.readouterr().out)["kind"] == kind
+    assert json.loads(capsys.readouterr().out)["as"] == stored_as
 
 
 def test_an_unknown_kind_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("validate", "--kind", "bucket", "x") == 2
-    assert "--kind is not a kind of policy: got 'bucket'" in capsys.readouterr().err
+    assert run("validate", "--as", "bucket", "x") == 2
+    assert "--as has an unknown value: got 'bucket', expected auto, managed, " in capsys.readouterr().err
+    assert run("validate", "--partition", "aws-mars", "x") == 2
+    assert "--partition has an unknown value: got 'aws-mars', expected aws, aws-cn, " in capsys.readouterr().err
+
+
+LARGE = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:" + "x" * 7_000, "Resource": "*"}}
+REGIONAL = {"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:us-east-1:111122223333:b"}}
+CHINESE = {"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws-cn:s3:::b"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        (json.dumps(LARGE), (), "Cannot exceed quota for PolicySize: 6144"),
+        (json.dumps(LARGE), ("--as", "inline"), None),
+        (json.dumps(LARGE), ("--as", "scp"), None),
+        (json.dumps(LARGE), ("--as", "trust"), "Missing required field Principal"),
+        (json.dumps(REGIONAL), ("--as", "inline"), "can not contain region information"),
+        (json.dumps(CHINESE), ("--as", "inline", "--partition", "aws"), 'Partition "aws-cn" is not valid'),
+        (json.dumps(CHINESE), ("--as", "inline", "--partition", "aws-cn"), None),
+        (json.dumps(CHINESE), ("--as", "inline"), None),
+        ("\ufeff" + json.dumps(READ), (), "must contain only printable ASCII characters"),
+    ],
+)
+def test_a_document_is_validated_as_what_it_is_to_be_stored_as(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, options: tuple[str, ...], message: str | None
+) -> None:
+    path = tmp_path / "policy.json"
+    path.write_text(text, encoding="utf-8")
+    assert run("validate", *options, str(path)) == (0 if message is None else 1)
+    assert (message or ": a valid ") in capsys.readouterr().out
 
 
 def test_simulation_needs_a_world_and_one_principal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
+import signal
 import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +22,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from podrole.world.state import WorldDirectory
-from support.world import RunningWorld, podrole, running_world
+from support.world import PODROLE, RunningWorld, podrole, running_world
 
 
 class Issuing:
@@ -50,6 +53,7 @@ class Issuing:
             region_name=given["AWS_DEFAULT_REGION"],
             aws_access_key_id=given["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=given["AWS_SECRET_ACCESS_KEY"],
+            verify=given["AWS_CA_BUNDLE"],
             **more,
         )
 
@@ -143,14 +147,22 @@ def test_output_names_the_keys_and_the_effect(issuing: Issuing) -> None:
     assert third.startswith("Pods keep their tokens")
 
 
-def test_eleventh_key_drops_the_first(issuing: Issuing) -> None:
-    before = issuing.published()
-    for _ in range(10 - len(before)):
-        assert issuing.http.post("/podrole/rotate-keys", json={"published_seconds": 0}).json()["dropped"] == []
-    done = podrole("cluster", "rotate-keys", "--publish-for", "0", cwd=issuing.world.directory)
-    assert f"No longer published: {before[-1]}. Its tokens are refused from now on." in done.stdout.splitlines()
-    assert len(issuing.published()) == 10
-    assert before[-1] not in issuing.published()
+def test_world_that_is_killed_during_a_rotation_keeps_both_keys_and_the_next_rotation_goes_on(tmp_path: Path) -> None:
+    with running_world(tmp_path) as world, issuing_in(world) as issuing:
+        issuing.trust_tokens()
+        old = issuing.token()
+        words = (PODROLE, "cluster", "rotate-keys", "--publish-for", "600")
+        with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as rotating:
+            while len(issuing.published()) == 1:
+                assert rotating.poll() is None
+            os.kill(world.pid, signal.SIGKILL)
+            assert rotating.wait(30) == 1
+    with running_world(tmp_path) as world, issuing_in(world) as issuing:
+        published = issuing.published()
+        assert published[0] == key_of(old) == key_of(issuing.token())
+        done = podrole("cluster", "rotate-keys", "--publish-for", "0", "--json", cwd=tmp_path)
+        assert json.loads(done.stdout) == {"signing": published[1], "published": published[::-1], "dropped": []}
+        assert key_of(issuing.token()) == published[1]
 
 
 @pytest.mark.parametrize(

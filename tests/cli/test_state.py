@@ -13,18 +13,26 @@ from pathlib import Path
 
 import pytest
 
-from support.world import FREE_PORTS, PODROLE, RunningWorld, clean_environment, podrole, processes_of, running_world
+from support.world import (
+    FREE_PORTS,
+    PODROLE,
+    RunningWorld,
+    clean_environment,
+    podrole,
+    podrole_here,
+    processes_of,
+    running_world,
+)
 
 MANIFEST = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: made}\n"
 
 
 def make_user(world: RunningWorld, name: str) -> None:
-    world.ok("aws", "iam", "create-user", "--user-name", name)
+    world.client("iam").create_user(UserName=name)
 
 
 def users(world: RunningWorld) -> list[str]:
-    listed: list[str] = json.loads(world.ok("aws", "iam", "list-users", "--query", "Users[].UserName"))
-    return listed
+    return [user["UserName"] for user in world.client("iam").list_users()["Users"]]
 
 
 @pytest.fixture(scope="module")
@@ -38,22 +46,22 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_start_says_in_one_line_what_it_restored(tmp_path: Path, saved: Path) -> None:
-    podrole("state", "load", str(saved), cwd=tmp_path)
+    podrole_here("state", "load", str(saved), cwd=tmp_path)
     started = podrole("up", "--detach", *FREE_PORTS, cwd=tmp_path)
-    podrole("down", cwd=tmp_path)
+    podrole_here("down", cwd=tmp_path)
     (line,) = [line for line in started.stdout.splitlines() if line.startswith("Restored: ")]
     assert line.startswith("Restored: 1 role, 2 users, 0 policies, ")
 
 
 def test_start_after_a_crash_waits_for_the_new_world_and_prints_its_addresses(tmp_path: Path) -> None:
     podrole("up", "--detach", *FREE_PORTS, cwd=tmp_path)
-    crashed = json.loads(podrole("status", "--json", cwd=tmp_path).stdout)
+    crashed = json.loads(podrole_here("status", "--json", cwd=tmp_path).stdout)
     os.kill(crashed["pid"], signal.SIGKILL)
-    while podrole("status", cwd=tmp_path).returncode == 0:
+    while podrole_here("status", cwd=tmp_path).returncode == 0:
         pass  # the process is still ending
     started = podrole("up", "--detach", *FREE_PORTS, cwd=tmp_path)
-    running = json.loads(podrole("status", "--json", cwd=tmp_path).stdout)
-    podrole("down", cwd=tmp_path)
+    running = json.loads(podrole_here("status", "--json", cwd=tmp_path).stdout)
+    podrole_here("down", cwd=tmp_path)
     assert running["pid"] != crashed["pid"]
     assert running["aws_url"] in started.stdout
     assert "Restored: " in started.stdout
@@ -83,7 +91,7 @@ def test_end_of_an_ephemeral_world_says_what_is_gone(tmp_path: Path, has_content
 
 def test_saved_state_can_be_loaded_elsewhere(tmp_path: Path, saved: Path) -> None:
     assert saved.stat().st_mode & 0o777 == 0o600
-    done = podrole("state", "load", str(saved), cwd=tmp_path)
+    done = podrole_here("state", "load", str(saved), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     source = json.loads((saved.parent / ".podrole" / "secrets.json").read_text())
     with running_world(tmp_path, ephemeral=False) as world:
@@ -93,21 +101,26 @@ def test_saved_state_can_be_loaded_elsewhere(tmp_path: Path, saved: Path) -> Non
 
 
 def test_saving_says_that_the_file_holds_credentials(tmp_path: Path, saved: Path) -> None:
-    podrole("state", "load", str(saved), cwd=tmp_path)
-    assert "It holds credentials" in podrole("state", "save", "again", cwd=tmp_path).stdout
+    podrole_here("state", "load", str(saved), cwd=tmp_path)
+    assert "It holds credentials" in podrole_here("state", "save", "again", cwd=tmp_path).stdout
 
 
 def test_loading_replaces_a_world_only_if_asked(tmp_path: Path, saved: Path) -> None:
     with running_world(tmp_path, ephemeral=False) as world:
         make_user(world, "other")
-    refused = podrole("state", "load", str(saved), cwd=tmp_path)
+    before = content(tmp_path)
+    refused = podrole_here("state", "load", str(saved), cwd=tmp_path)
     assert refused.returncode == 1
     assert "--replace" in refused.stderr
-    with running_world(tmp_path, ephemeral=False) as world:
-        assert "other" in users(world)
-    assert podrole("state", "load", "--replace", str(saved), cwd=tmp_path).returncode == 0
+    assert content(tmp_path) == before
+    assert podrole_here("state", "load", "--replace", str(saved), cwd=tmp_path).returncode == 0
     with running_world(tmp_path, ephemeral=False) as world:
         assert users(world) == ["admin", "kept"]
+
+
+def content(place: Path) -> dict[str, bytes]:
+    """Return what a world in ``place`` keeps, by the name of the file."""
+    return {file.name: file.read_bytes() for file in (place / ".podrole").iterdir() if file.is_file()}
 
 
 def other_format(content: bytes) -> bytes:
@@ -137,14 +150,14 @@ def bad_record(content: bytes) -> bytes:
 def test_file_that_is_no_state_is_refused_and_changes_nothing(
     tmp_path: Path, saved: Path, change: object, sentence: str
 ) -> None:
-    podrole("state", "load", str(saved), cwd=tmp_path)
-    before = {file.name: file.read_bytes() for file in (tmp_path / ".podrole").iterdir() if file.is_file()}
+    podrole_here("state", "load", str(saved), cwd=tmp_path)
+    before = content(tmp_path)
     (tmp_path / "bad").write_bytes(change(saved.read_bytes()))  # type: ignore[operator]
-    refused = podrole("state", "load", "--replace", "bad", cwd=tmp_path)
+    refused = podrole_here("state", "load", "--replace", "bad", cwd=tmp_path)
     assert refused.returncode == 1
     assert sentence in refused.stderr
     assert "Traceback" not in refused.stderr
-    assert {file.name: file.read_bytes() for file in (tmp_path / ".podrole").iterdir() if file.is_file()} == before
+    assert content(tmp_path) == before
     assert not (tmp_path / "pickled").exists()
 
 
@@ -152,7 +165,7 @@ def test_reset_empties_a_world_and_leaves_its_credentials(tmp_path: Path) -> Non
     with running_world(tmp_path, ephemeral=False) as world:
         make_user(world, "gone")
         key = world.environment["AWS_ACCESS_KEY_ID"]
-    done = podrole("reset", cwd=tmp_path)
+    done = podrole_here("reset", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     with running_world(tmp_path, ephemeral=False) as world:
         assert users(world) == ["admin"]
@@ -160,19 +173,20 @@ def test_reset_empties_a_world_and_leaves_its_credentials(tmp_path: Path) -> Non
         assert world.description["restored"] == ""
 
 
-@pytest.mark.parametrize("words", [("reset",), ("state", "save", "f"), ("state", "load", "f")], ids=" ".join)
-def test_state_of_a_running_world_is_left_alone(tmp_path: Path, saved: Path, words: tuple[str, ...]) -> None:
+def test_state_of_a_running_world_is_left_alone(tmp_path: Path, saved: Path) -> None:
     (tmp_path / "f").write_bytes(saved.read_bytes())
     with running_world(tmp_path, ephemeral=False) as world:
-        refused = podrole(*words, cwd=tmp_path)
-        assert refused.returncode == 1
-        assert "podrole down" in refused.stderr
-        assert users(world) == ["admin"]
+        for words in (("reset",), ("state", "save", "f"), ("state", "load", "f")):
+            refused = podrole_here(*words, cwd=tmp_path)
+            assert refused.returncode == 1, words
+            assert "podrole down" in refused.stderr, words
+            assert users(world) == ["admin"], words
+    assert (tmp_path / "f").read_bytes() == saved.read_bytes()
 
 
 @pytest.mark.parametrize("words", [("reset",), ("state", "save", "f")], ids=" ".join)
 def test_directory_without_a_world_is_refused(tmp_path: Path, words: tuple[str, ...]) -> None:
-    refused = podrole(*words, cwd=tmp_path)
+    refused = podrole_here(*words, cwd=tmp_path)
     assert refused.returncode == 1
     assert "--dir" in refused.stderr
     assert list(tmp_path.iterdir()) == []
@@ -203,9 +217,9 @@ def test_initialization_fills_a_new_world_once(tmp_path: Path, steps: Path) -> N
         assert -1 not in places, first.stdout
         assert places == sorted(places)
     finally:
-        podrole("down", cwd=tmp_path)
+        podrole_here("down", cwd=tmp_path)
     second = podrole(*options, cwd=tmp_path)
-    podrole("down", cwd=tmp_path)
+    podrole_here("down", cwd=tmp_path)
     assert second.returncode == 0, second.stdout + second.stderr
     assert (steps / "ran").read_text() == "last\n"
 
@@ -221,7 +235,7 @@ def test_initialization_goes_on_with_the_step_that_failed(tmp_path: Path, steps:
     assert processes_of(tmp_path) == []
     (steps / "25-fails.sh").write_text("echo repaired\n")
     second = podrole(*options, "--detach", cwd=tmp_path)
-    podrole("down", cwd=tmp_path)
+    podrole_here("down", cwd=tmp_path)
     assert second.returncode == 0, second.stdout + second.stderr
     assert "10-user.sh" not in second.stdout
     assert "repaired" in second.stdout
@@ -233,7 +247,7 @@ def test_initialization_that_fails_detached_is_reported(tmp_path: Path, steps: P
     done = podrole("up", "--detach", "--ephemeral", *FREE_PORTS, "--init", steps.name, cwd=tmp_path)
     assert done.returncode == 1
     assert "The step 20-map.yaml of the initialization failed" in done.stderr
-    assert podrole("status", cwd=tmp_path).returncode == 1
+    assert podrole_here("status", cwd=tmp_path).returncode == 1
 
 
 def test_interrupted_initialization_leaves_no_process(tmp_path: Path, steps: Path) -> None:

@@ -89,6 +89,7 @@ def test_readme_shows_the_real_output(walked: dict[str, object]) -> None:
     assert unknown == []
 
 
+@pytest.mark.soak
 def test_without_kubectl_the_steps_use_the_kubernetes_api(tmp_path: Path) -> None:
     environment = clean_environment(TMPDIR=str(tmp_path), PATH=_path_without_kubectl(tmp_path))
     environment["PODROLE_TOOLS"] = str(tmp_path / "no tools here")
@@ -131,3 +132,22 @@ def test_interrupted_walkthrough_leaves_no_process(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert list(tmp_path.iterdir()) == []
     assert processes_of(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"),
+    [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")],
+)
+@pytest.mark.soak
+def test_the_walkthrough_holds_in_every_partition(tmp_path: Path, region: str, partition: str) -> None:
+    done = podrole("demo", "--json", "--region", region, cwd=tmp_path, env=clean_environment(TMPDIR=str(tmp_path)))
+    report = json.loads(done.stdout)
+    assert report["failed"] is None
+    assert f"arn:{partition}:sts::" in outputs(report, 8)
+    assert "arn:aws:" not in done.stdout
+
+
+def test_a_region_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
+    done = podrole("demo", "--region", "nowhere", cwd=tmp_path, env=clean_environment(TMPDIR=str(tmp_path)))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--region is not an AWS region." in done.stderr

@@ -8,7 +8,7 @@ import pytest
 
 from support.world import clean_environment, podrole
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.soak]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ from podrole.cli.webhook.scan import describe
 from podrole.webhook.flags.parse import parse_flags
 from podrole.webhook.flags.table import FLAGS
 from podrole.webhook.install.flags import INSTALLATION_FLAGS
-from podrole.webhook.install.manifests import Installation, manifests
+from podrole.webhook.install.installation import Installation
+from podrole.webhook.install.manifests import manifests
 from podrole.webhook.scan import PodFinding
 from podrole.webhook.serving import standalone
 from podrole.webhook.settings import WebhookSettings
@@ -232,3 +233,9 @@ def test_repair_is_printed_once_for_each_owner() -> None:
 def test_control_characters_of_a_pod_are_escaped() -> None:
     odd = PodFinding("demo", "web", "sa", "other-role", "its role is \x1b[2J\n, and the binding says " + ARN)
     assert describe([odd]).splitlines()[1].isprintable()
+
+
+@pytest.mark.parametrize("word", ["mainfests", "serve", "false"])
+def test_an_unknown_command_starts_nothing(capsys: pytest.CaptureFixture[str], word: str) -> None:
+    assert run(word, "--port=0") == 2
+    assert f"No such command '{word}'" in capsys.readouterr().err

@@ -16,6 +16,7 @@ from podrole.cluster.assembly.server import Cluster
 from podrole.cluster.core.client import Object
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.users import ADMINISTRATOR
+from podrole.cluster.kinds.custom import CustomKinds
 from support.cluster import make_cluster
 
 
@@ -52,7 +53,7 @@ class Client(InProcessClient):
     """The administrator's client inside the process, with what tests ask of it."""
 
     def __init__(self, cluster: Cluster) -> None:
-        super().__init__(cluster.verbs, ADMINISTRATOR, "test")
+        super().__init__(cluster.verbs, ADMINISTRATOR, "test", CustomKinds(cluster.store))
         self.token_requests: list[dict[str, Any]] = []
         self.tokens: list[str] = []
         self.refuse_tokens: StatusError | None = None

@@ -13,6 +13,8 @@ from podrole.base.certificates import Authority
 from podrole.base.serving import LOOPBACK
 from podrole.cluster.admission import caller as caller_module
 from podrole.cluster.admission.caller import CallError, WebhookCaller
+from podrole.cluster.core.errors import StatusError
+from podrole.cluster.core.field_selectors import parse_fields
 from podrole.cluster.core.label_selectors import parse_labels
 from podrole.cluster.kinds.registry import group_versions
 from podrole.cluster.publish import discovery, openapi
@@ -27,7 +29,6 @@ def test_discovery_keeps_no_documents_of_unknown_groups() -> None:
         assert discovery.api_resource_list("apps", f"v{number + 2}") is None
         assert discovery.api_resource_list(f"group-{number}.example", "v1") is None
     assert discovery.api_group("") is None
-    assert discovery._api_group.cache_info().currsize <= KNOWN
     assert discovery._api_resource_list.cache_info().currsize <= KNOWN
 
 
@@ -42,6 +43,48 @@ def test_a_long_selector_is_read_each_time() -> None:
     text = ",".join(f"key-{number}=value" for number in range(100))
     assert parse_labels(text) is not parse_labels(text)
     assert parse_labels("a=b") is parse_labels("a=b")
+
+
+SELECTORS = [
+    ("a=1,a=2", {"a": "1"}, False),
+    ("a in (1,2),a in (2,3)", {"a": "2"}, True),
+    ("a in (1,2),a in (2,3)", {"a": "1"}, False),
+    ("a!=1,a!=2", {"a": "2"}, False),
+    ("a!=1,a!=2", {"a": "3"}, True),
+    ("a!=1,b!=1", {}, True),
+    ("a,!a", {"a": ""}, False),
+    ("!a,a!=1", {"a": "2"}, False),
+    ("a>1,a>3", {"a": "3"}, False),
+    ("a>1,a>3", {"a": "4"}, True),
+    ("a<9,a<5", {"a": "5"}, False),
+    ("a<9,a<5", {"a": "4"}, True),
+    ("a>1", {"a": "x"}, False),
+    ("a>1", {}, False),
+    ("a,b", {"a": ""}, False),
+    ("a,b", {"a": "", "c": ""}, False),
+    ("a,b", {"a": "", "b": ""}, True),
+]
+
+
+@pytest.mark.parametrize(("text", "labels", "selected"), SELECTORS)
+def test_conditions_on_one_label_are_taken_together(text: str, labels: dict[str, str], selected: bool) -> None:
+    assert parse_labels(text).matches(labels) is selected
+
+
+@pytest.mark.parametrize("limit", ["x", "", "-1", "9" * 19, "9" * 63, "1_0"])
+def test_a_label_is_compared_with_whole_numbers_only(limit: str) -> None:
+    with pytest.raises(StatusError, match="the value must be an integer"):
+        parse_labels(f"a>{limit}")
+
+
+def test_a_selector_has_few_conditions_however_long_it_is() -> None:
+    labels = parse_labels(",".join(f"a!=v{number},a in (v{number}),!a,a" for number in range(100)))
+    assert (len(labels.needed), len(labels.refusing["a"])) == (2, 2)
+    fields = parse_fields(",".join(f"metadata.name!=v{number},metadata.name=w" for number in range(100)), ())
+    assert len(fields.terms) == 2
+    assert fields.matches({"metadata": {"name": "w"}})
+    assert not fields.matches({"metadata": {"name": "x"}})
+    assert not parse_fields("metadata.name=a,metadata.name=b", ()).matches({"metadata": {"name": "a"}})
 
 
 def bundle() -> str:

@@ -2,121 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
-from typing import Any
 
-import jsonpatch
 import pytest
 import yaml
 
 from podrole.cli.check import as_json, github, run, sarif, text
 from podrole.doctor.errors import BadFile
-from podrole.doctor.files.check import CheckOptions, FileCheck, check
-
-ISSUER = "oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
-PROVIDER = f"arn:aws:iam::111122223333:oidc-provider/{ISSUER}"
-ROLE = "arn:aws:iam::111122223333:role/web-reader"
-KEY = "eks.amazonaws.com/role-arn"
-Object = dict[str, Any]
-
-
-def account(name: str = "web", **annotations: str) -> Object:
-    noted = annotations.get("all") or {KEY: ROLE}
-    metadata = {"name": name, "namespace": "shop", "annotations": noted}
-    return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
-
-
-def pod_spec(**container: Any) -> Object:
-    main = {"name": "main", "image": "amazon/aws-cli:2.15.0", **container}
-    return {"serviceAccountName": "web", "containers": [main]}
-
-
-def deployment(**container: Any) -> Object:
-    template = {"metadata": {"labels": {"app": "web"}}, "spec": pod_spec(**container)}
-    spec = {"selector": {"matchLabels": {"app": "web"}}, "template": template}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "web", "namespace": "shop"},
-        "spec": spec,
-    }
-
-
-def trust(condition: Object | None = None, **elements: Any) -> Object:
-    claims = {f"{ISSUER}:aud": "sts.amazonaws.com", f"{ISSUER}:sub": "system:serviceaccount:shop:web"}
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"Federated": PROVIDER},
-        "Action": "sts:AssumeRoleWithWebIdentity",
-        "Condition": condition if condition is not None else {"StringEquals": claims},
-        **elements,
-    }
-    return {"Version": "2012-10-17", "Statement": [statement]}
-
-
-def plan(document: Object, *more: Object, name: str = "web-reader") -> Object:
-    role = {"name": name, "path": "/", "assume_role_policy": json.dumps(document)}
-    resources = [{"type": "aws_iam_role", "address": "aws_iam_role.web", "values": role}, *more]
-    return {"format_version": "1.2", "planned_values": {"root_module": {"child_modules": [{"resources": resources}]}}}
-
-
-def template(document: Object | str) -> Object:
-    return {
-        "Resources": {
-            "Provider": {
-                "Type": "AWS::IAM::OIDCProvider",
-                "Properties": {"Url": f"https://{ISSUER}", "ClientIdList": ["sts.amazonaws.com"]},
-            },
-            "Web": {
-                "Type": "AWS::IAM::Role",
-                "Properties": {"RoleName": "web-reader", "AssumeRolePolicyDocument": document},
-            },
-        }
-    }
-
-
-def write(folder: Path, **files: Any) -> None:
-    """Write files; a ``__`` in a name is its dot."""
-    for name, content in files.items():
-        path = folder / name.replace("__", ".").replace("_", "-")
-        if isinstance(content, str):
-            path.write_text(content)
-        elif path.suffix == ".json":
-            path.write_text(json.dumps(content, indent=2))
-        else:
-            documents = content if isinstance(content, list) else [content]
-            path.write_text(yaml.safe_dump_all(documents, sort_keys=False))
-
-
-def look(*paths: Path, **options: str) -> FileCheck:
-    return asyncio.run(check(list(paths), CheckOptions(**options)))
-
-
-def codes(checked: FileCheck) -> list[str]:
-    return [one.finding.code for one in checked.findings]
-
-
-def line_of(path: Path, part: str) -> int:
-    return next(number for number, line in enumerate(path.read_text().splitlines(), 1) if part in line)
-
-
-def apply(checked: FileCheck) -> None:
-    """Apply the edits of the first finding."""
-    for edit in checked.findings[0].edits:
-        raw = edit.path.read_text()
-        is_json = edit.path.suffix == ".json"
-        documents = [json.loads(raw)] if is_json else list(yaml.safe_load_all(raw))
-        patch = jsonpatch.JsonPatch([dict(one) for one in edit.operations])
-        documents[edit.index] = patch.apply(documents[edit.index])
-        edit.path.write_text(json.dumps(documents[0]) if is_json else yaml.safe_dump_all(documents, sort_keys=False))
-
-
-def claims(**changed: str) -> Object:
-    given = {"aud": "sts.amazonaws.com", "sub": "system:serviceaccount:shop:web", **changed}
-    return {f"{ISSUER}:{name}": value for name, value in given.items()}
-
+from podrole.doctor.files.check import FileCheck
+from podrole.doctor.files.reading import CheckOptions
+from support.check import (
+    ISSUER,
+    KEY,
+    PROVIDER,
+    ROLE,
+    TRUST_FAULTS,
+    Object,
+    account,
+    apply,
+    claims,
+    codes,
+    deployment,
+    line_of,
+    look,
+    plan,
+    template,
+    trust,
+    write,
+)
 
 # Sound files
 
@@ -196,17 +110,6 @@ def test_two_subjects_in_one_condition_are_allowed(tmp_path: Path) -> None:
 # Faults, their lines, their edits
 
 
-TRUST_FAULTS = {
-    "PR602": {"StringEquals": claims(sub="system:serviceaccount:shop:*")},
-    "PR603": {"StringEquals": claims(sub="system:serviceaccount:shop:website")},
-    "PR604": {"StringEquals": claims(sub="shop:web")},
-    "PR605": {"StringEquals": {f"https://{name}": value for name, value in claims().items()}},
-    "PR606": {"StringEquals": claims(sub="sts.amazonaws.com", aud="system:serviceaccount:shop:web")},
-    "PR617": {"StringEquals": {**claims(), f"{ISSUER}:namespace": "shop"}},
-    "PR618": {"StringEquals": claims(aud="vault")},
-}
-
-
 @pytest.mark.parametrize("code", TRUST_FAULTS)
 @pytest.mark.parametrize("kind", ["policy", "template"])
 def test_trust_policy_fault_has_line_and_edit(tmp_path: Path, code: str, kind: str) -> None:
@@ -225,6 +128,78 @@ def test_trust_policy_fault_has_line_and_edit(tmp_path: Path, code: str, kind: s
     assert (found.findings[0].path, found.findings[0].line) == (path, line_of(path, mark))
     apply(found)
     assert codes(look(tmp_path)) == []
+
+
+def test_port_in_a_condition_key_is_found(tmp_path: Path) -> None:
+    """AWS stores no key with two colons, so only files can have this fault."""
+    keys = {name.replace("/", ":443/", 1): value for name, value in claims().items()}
+    write(tmp_path, app__yaml=[account(), deployment()], web_reader_trust__json=trust({"StringEquals": keys}))
+    found = look(tmp_path)
+    assert set(codes(found)) == {"PR605"}
+    apply(found)
+    assert codes(look(tmp_path)) == []
+
+
+def test_role_that_is_not_for_pods_is_checked_for_its_grammar(tmp_path: Path) -> None:
+    statement = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    write(tmp_path, ec2_trust__json={"Version": "2012-10-17", "Statement": [statement | {"Resource": "*"}]})
+    found = look(tmp_path)
+    assert codes(found) == ["PR615"]
+    assert (found.findings[0].line, found.roles) == (line_of(tmp_path / "ec2-trust.json", "Resource"), 1)
+
+
+def test_policy_is_checked_as_it_is_written(tmp_path: Path) -> None:
+    """A member given twice is lost when a document is read and written again."""
+    condition = '{"Bool": {"a": "true"}, "Bool": {"b": "true"}}'
+    text_ = '{"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*",\n"Condition": ' + condition + "}}"
+    write(tmp_path, policy__json=text_)
+    found = look(tmp_path)
+    assert codes(found) == ["PR706"]
+    assert found.findings[0].finding.got == "the member 'Bool' is given twice at $.Statement.Condition.Bool"
+
+
+TWICE = "Effect: Deny\n  Effect: Allow"
+IN_YAML = f"Version: '2012-10-17'\nStatement:\n- {TWICE}\n  Action: s3:GetObject\n  Resource: '*'\n"
+
+
+def in_a_template(document: str) -> str:
+    head = "Resources:\n  Policy:\n    Type: AWS::IAM::ManagedPolicy\n    Properties:\n      PolicyDocument:\n"
+    return head + "".join(f"        {line}\n" for line in document.splitlines())
+
+
+TEMPLATE_IN_JSON = (
+    '{"Resources": {"Policy": {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": {"Version": '
+    '"2012-10-17", "Statement": [{"Effect": "Deny", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}}}}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("policy__yaml", IN_YAML),
+        ("template__yaml", in_a_template(IN_YAML)),
+        ("template__json", TEMPLATE_IN_JSON),
+    ],
+)
+def test_a_member_given_twice_is_a_fault_in_yaml_and_in_templates_too(tmp_path: Path, name: str, content: str) -> None:
+    write(tmp_path, **{name: content})
+    found = look(tmp_path)
+    assert codes(found) == ["PR706"]
+    assert found.findings[0].finding.got == "the member 'Effect' is given twice at $.Statement[0].Effect"
+
+
+def test_policies_of_another_partition_are_found_if_the_region_is_known(tmp_path: Path) -> None:
+    statement = {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws-cn:s3:::b"}
+    write(tmp_path, policy__json={"Version": "2012-10-17", "Statement": statement})
+    assert codes(look(tmp_path)) == codes(look(tmp_path, region="cn-north-1")) == []
+    assert codes(look(tmp_path, region="eu-west-1")) == ["PR706"]
+
+
+def test_role_whose_trust_policy_is_not_known_is_not_counted(tmp_path: Path) -> None:
+    values = {"name": "later", "path": "/"}
+    later = {"type": "aws_iam_role", "address": "aws_iam_role.later", "values": values}
+    write(tmp_path, app__yaml=[account(), deployment()], plan__json=plan(trust(), later))
+    assert look(tmp_path).roles == 1
 
 
 def test_terraform_role_is_matched_by_name(tmp_path: Path) -> None:
@@ -251,6 +226,42 @@ def test_role_without_manifests_is_checked(tmp_path: Path) -> None:
     assert codes(look(tmp_path)) == ["PR651"]
     write(tmp_path, plan__json=plan(trust(TRUST_FAULTS["PR605"])))
     assert codes(look(tmp_path)) == ["PR605"] * 2
+
+
+# Conditions of a trust policy that no manifest belongs to, and the codes of its findings.
+ALONE: dict[str, tuple[Object, list[str]]] = {
+    "all of a namespace, as AWS's user guide shows it": (
+        {
+            "StringLike": {f"{ISSUER}:sub": "system:serviceaccount:shop:*"},
+            "StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com"},
+        },
+        [],
+    ),
+    "names that begin alike": ({"StringLike": claims(sub="system:serviceaccount:shop:web-*")}, []),
+    "one unknown character": ({"StringLike": claims(sub="system:serviceaccount:shop:we?")}, []),
+    "several namespaces": (
+        {"StringLike": claims(sub=["system:serviceaccount:shop:*", "system:serviceaccount:a:*"])},
+        [],
+    ),
+    "any namespace": ({"StringLike": claims(sub="system:serviceaccount:*:web")}, ["PR652"]),
+    "any namespace and name": ({"StringLike": claims(sub="system:serviceaccount:*")}, ["PR651"]),
+    "everything": ({"StringLike": claims(sub="*")}, ["PR651"]),
+    "pattern under StringEquals": ({"StringEquals": claims(sub="system:serviceaccount:shop:*")}, ["PR602"]),
+    "pattern without its prefix": ({"StringLike": claims(sub="shop:*")}, ["PR604"]),
+    "pattern and a wrong audience": ({"StringLike": claims(sub="system:serviceaccount:shop:*", aud="x")}, ["PR618"]),
+    "no condition on sub": ({"StringEquals": {f"{ISSUER}:aud": "sts.amazonaws.com"}}, ["PR651"]),
+    "the provider's ARN as key": ({"StringEquals": {f"{PROVIDER}:sub": "system:serviceaccount:shop:web"}}, ["PR605"]),
+}
+
+
+@pytest.mark.parametrize("case", ALONE)
+def test_trust_policy_alone_is_checked_for_what_its_patterns_match(tmp_path: Path, case: str) -> None:
+    condition, expected = ALONE[case]
+    write(tmp_path, web_reader_trust__json=trust(condition))
+    found = look(tmp_path)
+    assert codes(found) == expected
+    for output in (text, as_json, sarif, github):
+        assert "podrole-doctor" not in "".join(output(found)), "a subject that was made up is shown"
 
 
 def test_cloudformation_short_forms_are_read(tmp_path: Path) -> None:
@@ -322,7 +333,14 @@ def test_manifests_without_a_namespace_use_the_option(tmp_path: Path) -> None:
         del one["metadata"]["namespace"]
     write(tmp_path, app__yaml=documents, web_reader_trust__json=trust())
     assert codes(look(tmp_path, namespace="shop")) == []
-    assert codes(look(tmp_path)) == ["PR603"]
+    assert codes(look(tmp_path, namespace="default")) == ["PR603"]
+    found = look(tmp_path)
+    assert codes(found) == []
+    assert "--namespace" in found.notes[0]
+    documents[1]["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "AWS_PROFILE", "value": "prod"}]
+    write(tmp_path, app__yaml=documents)
+    assert codes(look(tmp_path)) == ["PR302"], "what does not depend on the namespace is checked"
+    assert "not-known" not in "".join(text(look(tmp_path)))
 
 
 def test_items_of_a_list_are_read(tmp_path: Path) -> None:

@@ -26,13 +26,15 @@ PAGE = ROOT / "docs" / "doctor.md"
 # Codes that are found outside the package of their link.
 ELSEWHERE = {
     "PR654": "survey.py",  # only a survey reads all pods
-    "PR706": "files/check.py",  # a policy of a file need not be attached to a role
+    "PR615": "files/unstored_policies.py",  # a role of a file need not be for pods
+    "PR707": "files/permissions.py",  # a policy of a file need not be attached to a role
+    "PR706": "files/unstored_policies.py",  # a policy of a file need not be attached to a role
 }
 PACKAGES = {
     Link.SERVICE_ACCOUNT: "links/service_account",
     Link.INJECTION: "links/injection",
     Link.CONTAINER: "links/container",
-    Link.ISSUER: "links/issuer.py",
+    Link.ISSUER: "links/issuer",
     Link.PROVIDER: "links/provider.py",
     Link.TRUST: "links/trust",
     Link.PERMISSIONS: "links/permissions.py",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -23,15 +25,16 @@ from podrole.doctor.facts.gather import Gatherer
 from podrole.doctor.facts.live import LiveFacts
 from podrole.doctor.facts.target import DoctorTarget
 from podrole.doctor.remedies.changes import ByHand, PublishDocument, Remedy
-from podrole.doctor.report.findings import Finding, LinkState, LinkVerdict, Severity
+from podrole.doctor.report.findings import Finding, Link, LinkState, LinkVerdict, Severity
 from podrole.doctor.sources.cluster import IssuedToken, Object
 from podrole.doctor.sources.documents import FileDocument
 from podrole.doctor.sources.files import FilesAccount
+from podrole.doctor.sources.items import Origin, PolicyFile, ProviderFile, RoleFile
 from podrole.doctor.sources.manifests import Manifests
-from podrole.doctor.sources.policies import Origin, PolicyFile, ProviderFile, RoleFile
 from podrole.doctor.sources.sources import EnvironmentFacts, ExchangeAnswer, Sources
 from podrole.iam.directory import OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 from podrole.iam.policy import PolicyKind
+from podrole.oidc.fetch import Fetcher
 from podrole.oidc.issuer import discovery_document, mint
 from podrole.oidc.keys import SigningKey, jwks
 from podrole.webhook.settings import InjectionSettings
@@ -188,6 +191,31 @@ async def test_invalid_documents_are_found_and_repaired(sources: Sources, issuer
     found = only(await examined(sources), "PR408")
     publish(issuer, found.remedy)
     assert (await examined(sources)).faults == ()
+
+
+@pytest.mark.parametrize("url", ["https://a:b/c", "https://[a/b", "https://:443", "a b", "", "https://h:99999/x"])
+async def test_issuer_that_is_not_a_url_is_found(sources: Sources, key: SigningKey, url: str) -> None:
+    away = replace(sources, cluster=Cluster(documents(ACCOUNT), key, url))
+    assert "PR401" in [one.code for one in (await examined(away)).faults]
+
+
+@pytest.mark.parametrize("problem", [socket.gaierror(-2, "unknown"), OSError(errno.EHOSTUNREACH, "no route")])
+async def test_issuer_that_this_machine_does_not_reach_could_not_be_checked(
+    sources: Sources, key: SigningKey, problem: OSError
+) -> None:
+    def fail(host: str, port: int) -> tuple[str, int]:
+        raise problem
+
+    away = replace(sources, fetcher=Fetcher(resolve=fail), cluster=IssuingCluster(documents(ACCOUNT), key))
+    found = await examined(away)
+    assert found.faults == ()
+    verdict = next(one for one in found.verdicts if one.link is Link.ISSUER)
+    assert verdict.state is LinkState.UNKNOWN
+    assert "--live" in verdict.why
+    gatherer = Gatherer(replace(away, sts=FakeSTS("arn:aws:sts::111122223333:assumed-role/web/a")))
+    live = diagnose(await gatherer.facts(DoctorTarget("shop", "web"), live=True))
+    await gatherer.close()
+    assert next(one for one in live.verdicts if one.link is Link.ISSUER).state is LinkState.HOLDS
 
 
 async def test_unreachable_issuer_is_found(sources: Sources, issuer: FakeIssuer) -> None:
@@ -348,7 +376,7 @@ async def test_container_that_can_use_the_nodes_role_is_a_risk(sources: Sources,
         "spec": {"serviceAccountName": "web", "containers": [container]},
     }
     found = await examined(replace(sources, cluster=Cluster(documents(ACCOUNT, made), key)))
-    assert [one.code for one in found.risks] == ["PR304"]
+    assert [one.code for one in found.risks] == ["PR209", "PR304"]
     container["env"] = [{"name": "AWS_EC2_METADATA_DISABLED", "value": "true"}]  # type: ignore[assignment]
     found = await examined(replace(sources, cluster=Cluster(documents(ACCOUNT, made), key)))
-    assert found.risks == ()
+    assert [one.code for one in found.risks] == ["PR209"], "the pod's author declined the identity"

@@ -1,5 +1,6 @@
 """Every fault of one service account and its pod is found by its code and repaired by its remedy; then the pod has its
 identity. One world has all faults, so that the tests are quick; of several faults with one code the first is repaired.
+``make test`` repairs one fault of each kind of remedy, ``make soak`` all.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from podrole.doctor.report.findings import Finding, Severity
 from support.broken_world import BrokenWorld
 from support.faults import FAULTS, Fault
 
-pytestmark = pytest.mark.timeout(300)  # the fixture runs kubectl and aws some two hundred times
+pytestmark = pytest.mark.timeout(900)  # the fixture runs kubectl and aws some two hundred times
 AT_ONCE = 4
 MOST_REMEDIES = 3
 """A fault can show a second code after the first is repaired, such as a pod that must be created again."""
@@ -43,13 +44,15 @@ def pod_of(one: Fault, outcome: RepairOutcome) -> str:
 
 
 REPAIRED = [*{one.code: one for one in reversed(FAULTS)}.values(), *(one for one in FAULTS if one.repaired)]
+SAMPLE = {"PR101", "PR102", "PR105", "PR207", "PR301", "PR302", "PR601", "PR602", "PR609", "PR611", "PR651"}
+"""The codes that ``make test`` repairs: an account, its annotation, a pod, its variables, a role, its trust policy."""
 
 
-def repair(world: BrokenWorld, one: Fault, outcome: RepairOutcome) -> None:
-    """Run the doctor's remedies until it finds no fault."""
+def examine(world: BrokenWorld, one: Fault, outcome: RepairOutcome, *, repaired: bool) -> None:
+    """Examine, and run the doctor's remedies until it finds no fault."""
     target = f"{world.namespace}/serviceaccount/{one.name}" if one.account else f"{world.namespace}/{one.name}"
     outcome.first = diagnosis = world.examine(target)
-    for _ in range(MOST_REMEDIES if one in REPAIRED else 0):
+    for _ in range(MOST_REMEDIES if repaired else 0):
         wanted = found(diagnosis, one.code) or next(iter(diagnosis.faults), None)
         if wanted is None:
             break
@@ -60,8 +63,11 @@ def repair(world: BrokenWorld, one: Fault, outcome: RepairOutcome) -> None:
 
 
 @pytest.fixture(scope="module")
-def outcomes(world: BrokenWorld) -> dict[str, RepairOutcome]:
-    """All faults made, found and repaired."""
+def outcomes(world: BrokenWorld, request: pytest.FixtureRequest) -> dict[str, RepairOutcome]:
+    """All faults made and found, and those repaired whose repair is tested."""
+    tests = [item for item in request.session.items if isinstance(item, pytest.Function) and item.path == request.path]
+    tested = [item.callspec.params["one"] for item in tests if item.originalname in OF_REPAIRS]
+    repaired = [one for one in REPAIRED if one in tested]
     for one in FAULTS:
         one.make(world, one.name)
     world.wait_until_ended([one.name for one in FAULTS if not one.account])
@@ -71,8 +77,8 @@ def outcomes(world: BrokenWorld) -> dict[str, RepairOutcome]:
     def follow(one: Fault) -> None:
         outcome = all_outcomes[one.name]
         try:
-            repair(world, one, outcome)
-            if one not in REPAIRED:
+            examine(world, one, outcome, repaired=one in repaired)
+            if one not in repaired:
                 return
             if one.account:
                 world.pod(pod_of(one, outcome), one.name)
@@ -83,7 +89,7 @@ def outcomes(world: BrokenWorld) -> dict[str, RepairOutcome]:
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(follow, FAULTS))
-    going = [(one, all_outcomes[one.name]) for one in REPAIRED if all_outcomes[one.name].problem is None]
+    going = [(one, all_outcomes[one.name]) for one in repaired if all_outcomes[one.name].problem is None]
     phases = world.wait_until_ended([pod_of(one, outcome) for one, outcome in going])
     for one, outcome in going:
         outcome.phase = phases.get(pod_of(one, outcome), "")
@@ -91,11 +97,16 @@ def outcomes(world: BrokenWorld) -> dict[str, RepairOutcome]:
     return all_outcomes
 
 
-def each(faults: list[Fault]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("one", faults, ids=lambda one: f"{one.code}-{one.name}")
+def named(one: Fault) -> str:
+    return f"{one.code}-{one.name}"
 
 
-@each(FAULTS)
+each_repaired = pytest.mark.parametrize(
+    "one", [one if one.code in SAMPLE else pytest.param(one, marks=pytest.mark.soak) for one in REPAIRED], ids=named
+)
+
+
+@pytest.mark.parametrize("one", FAULTS, ids=named)
 def test_fault_is_found_and_no_other(outcomes: dict[str, RepairOutcome], one: Fault) -> None:
     outcome = outcomes[one.name]
     assert outcome.first is not None, outcome.problem
@@ -104,7 +115,7 @@ def test_fault_is_found_and_no_other(outcomes: dict[str, RepairOutcome], one: Fa
     assert codes <= {one.code, *one.also}
 
 
-@each(REPAIRED)
+@each_repaired
 def test_remedy_repairs_the_fault(outcomes: dict[str, RepairOutcome], one: Fault) -> None:
     outcome = outcomes[one.name]
     assert outcome.problem is None, outcome.problem
@@ -114,7 +125,7 @@ def test_remedy_repairs_the_fault(outcomes: dict[str, RepairOutcome], one: Fault
     assert outcome.repaired == [one.code], "one remedy is enough"
 
 
-@each(REPAIRED)
+@each_repaired
 def test_pod_has_its_identity_after_the_repair(outcomes: dict[str, RepairOutcome], one: Fault) -> None:
     outcome = outcomes[one.name]
     first = outcome.first
@@ -122,3 +133,6 @@ def test_pod_has_its_identity_after_the_repair(outcomes: dict[str, RepairOutcome
         assert all(risk.severity is Severity.RISK for risk in first.risks)
     assert outcome.phase == "Succeeded", outcome.log
     assert ":assumed-role/" in outcome.log
+
+
+OF_REPAIRS = {test_remedy_repairs_the_fault.__name__, test_pod_has_its_identity_after_the_repair.__name__}

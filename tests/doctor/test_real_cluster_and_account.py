@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from podrole.base.serving import LOOPBACK
-from podrole.cli.doctor import DoctorQuery, diagnosed
+from podrole.cli.doctor import DoctorQuery, diagnosed, run
 from podrole.cli.sources import SourceOptions, open_sources
 from podrole.doctor.chain import Diagnosis
 from podrole.doctor.report.findings import Link, LinkState, LinkVerdict
@@ -65,6 +65,7 @@ def options(world: BrokenWorld, made: dict[str, str], monkeypatch: pytest.Monkey
     """Point boto3 to the world, as the user with read permissions."""
     variables = {
         "AWS_ENDPOINT_URL": world.running.environment["AWS_ENDPOINT_URL"],
+        "AWS_CA_BUNDLE": world.running.environment["AWS_CA_BUNDLE"],
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": made["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"],
@@ -150,6 +151,19 @@ def test_without_an_account_the_links_of_the_cluster_are_checked(
     assert found.exit_code == 2
     assert state(found, Link.INJECTION).state is LinkState.HOLDS
     assert "no AWS credentials" in state(found, Link.TRUST).why
+    found = examine(world, options, f"{world.namespace}/associated")
+    assert found.faults == ()
+    assert state(found, Link.SERVICE_ACCOUNT).state is LinkState.UNKNOWN, "an association may bind it"
+
+
+def test_wrong_profile_is_said_first(
+    world: BrokenWorld, options: SourceOptions, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = DoctorQuery(f"{world.namespace}/serviceaccount/default")
+    assert run(asked, replace(options, profile="nobodys"), as_json=False) == 2
+    told = capsys.readouterr().out.splitlines()
+    assert "nobodys" in told[2]
+    assert "PR102" not in "".join(told), "it is unknown whether the service account has a role"
 
 
 def test_without_a_cluster_a_named_role_is_checked(world: BrokenWorld, options: SourceOptions) -> None:

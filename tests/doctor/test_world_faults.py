@@ -1,5 +1,6 @@
 """Faults that all pods of a world share: the webhook's registration and the account's identity provider. Each is made,
-found, and repaired by its remedy; then the pod has its identity.
+found, and repaired by its remedy; then the pod has its identity. ``make test`` has some of each kind,
+``make soak`` all.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import pytest
 
 from podrole.base.certificates import Authority
 from podrole.doctor.chain import Diagnosis
-from podrole.doctor.report.findings import LinkState
+from podrole.doctor.remedies.changes import ByHand
+from podrole.doctor.report.findings import Link, LinkState
 from podrole.world.parts import WEBHOOK_NAME
 from support.broken_world import BrokenWorld, Object
 from support.faults import healthy
@@ -26,8 +28,8 @@ OTHER_PROVIDER = "arn:aws:iam::111122223333:oidc-provider/{}"
 
 @pytest.fixture(autouse=True)
 def as_it_was(world: BrokenWorld) -> Iterator[None]:
-    """Restore the webhook's registration for the next test."""
-    world.open()
+    """Restore the webhook's registration for the next test. Pods call AWS only after the repair."""
+    world.shut()
     before = world.call("GET", REGISTRATION)
     yield
     kept = {"metadata": {"name": WEBHOOK_NAME}, "webhooks": before["webhooks"]}
@@ -53,7 +55,8 @@ def repaired(world: BrokenWorld, name: str, code: str, *also: str) -> None:
     world.wait_until_ended([name])
     found = world.examine_pod(name)
     assert set(codes(found)) <= {code, *also}
-    world.repair(next(one for one in found.faults if one.code == code))
+    world.open()
+    world.repair(next(one for one in (*found.faults, *found.risks) if one.code == code))
     phases = world.wait_until_ended([name])
     assert phases[name] == "Succeeded", world.logs(name)
     assert f":assumed-role/{name}/" in world.logs(name)
@@ -67,14 +70,6 @@ def test_missing_registration_is_repaired(world: BrokenWorld) -> None:
     repaired(world, "unregistered", "PR201")
 
 
-def test_rules_without_pods_are_repaired(world: BrokenWorld) -> None:
-    rule = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["deployments"]}
-    change(world, rules=[rule])
-    healthy(world, "no-rule")
-    world.pod("no-rule", "no-rule")
-    repaired(world, "no-rule", "PR202")
-
-
 def test_namespace_gets_the_label_that_the_selector_requires(world: BrokenWorld) -> None:
     change(world, namespaceSelector={"matchLabels": {"identity": "yes"}})
     healthy(world, "left-out")
@@ -82,6 +77,38 @@ def test_namespace_gets_the_label_that_the_selector_requires(world: BrokenWorld)
     repaired(world, "left-out", "PR203")
 
 
+@pytest.mark.parametrize(
+    ("member", "code", "what"), [("namespaceSelector", "PR203", "namespace"), ("objectSelector", "PR204", "pod")]
+)
+def test_selector_that_no_label_meets_is_not_repaired_by_a_label(
+    world: BrokenWorld, member: str, code: str, what: str
+) -> None:
+    wanted = [{"key": "identity", "operator": operator, "values": ["yes"]} for operator in ("In", "NotIn")]
+    change(world, **{member: {"matchExpressions": wanted}})
+    name = f"contradicted-{what}"
+    healthy(world, name)
+    world.pod(name, name)
+    world.wait_until_ended([name])
+    finding = next(one for one in world.examine_pod(name).faults if one.code == code)
+    hook = world.call("GET", REGISTRATION)["webhooks"][0]["name"]
+    sentence = f"change the {member} of webhook {hook} in {WEBHOOK_NAME}: no labels of a {what} meet it"
+    assert finding.remedy.changes[0] == ByHand(sentence)
+
+
+@pytest.mark.soak
+def test_rules_that_are_there_are_kept(world: BrokenWorld) -> None:
+    rule = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["deployments"]}
+    change(world, rules=[rule])
+    healthy(world, "other-rule")
+    world.pod("other-rule", "other-rule")
+    repaired(world, "other-rule", "PR202")
+    assert [one["resources"] for one in world.call("GET", REGISTRATION)["webhooks"][0]["rules"]] == [
+        ["deployments"],
+        ["pods"],
+    ]
+
+
+@pytest.mark.soak
 def test_namespace_excluded_by_name_is_removed_from_the_selector(world: BrokenWorld) -> None:
     named = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system", world.namespace]}
     change(world, namespaceSelector={"matchExpressions": [named]})
@@ -90,6 +117,7 @@ def test_namespace_excluded_by_name_is_removed_from_the_selector(world: BrokenWo
     repaired(world, "named", "PR203")
 
 
+@pytest.mark.soak
 def test_pod_gets_the_label_that_the_selector_requires(world: BrokenWorld) -> None:
     change(world, objectSelector={"matchLabels": {"identity": "yes"}})
     healthy(world, "unlabelled")
@@ -97,12 +125,14 @@ def test_pod_gets_the_label_that_the_selector_requires(world: BrokenWorld) -> No
     repaired(world, "unlabelled", "PR204")
 
 
+@pytest.mark.soak
 def test_label_that_excludes_the_pod_is_removed(world: BrokenWorld) -> None:
     healthy(world, "asks-to-be-left")
     world.pod("asks-to-be-left", "asks-to-be-left", meta_labels={"eks.amazonaws.com/skip-pod-identity-webhook": "true"})
     repaired(world, "asks-to-be-left", "PR204")
 
 
+@pytest.mark.soak
 def test_outdated_ca_bundle_is_replaced(world: BrokenWorld) -> None:
     other = Authority.create("of last year", now=time.time()).certificate_pem
     config = world.call("GET", REGISTRATION)["webhooks"][0]["clientConfig"]
@@ -112,6 +142,7 @@ def test_outdated_ca_bundle_is_replaced(world: BrokenWorld) -> None:
     repaired(world, "stale", "PR205")
 
 
+@pytest.mark.soak
 def test_wrong_webhook_address_is_replaced(world: BrokenWorld) -> None:
     config = world.call("GET", REGISTRATION)["webhooks"][0]["clientConfig"]
     change(world, clientConfig={**config, "url": "https://127.0.0.1:1/mutate"})
@@ -142,7 +173,7 @@ def made_now(world: BrokenWorld) -> str:
     return str(answer["metadata"]["creationTimestamp"])
 
 
-@pytest.mark.parametrize("policy", ["Never", "IfNeeded"])
+@pytest.mark.parametrize("policy", ["Never", pytest.param("IfNeeded", marks=pytest.mark.soak)])
 def test_injection_undone_by_another_webhook_is_repaired(world: BrokenWorld, policy: str) -> None:
     configurations = REGISTRATION.rpartition("/")[0]
     name = f"undone-{policy.lower()}"
@@ -174,6 +205,7 @@ def test_missing_provider_is_created(world: BrokenWorld) -> None:
     repaired(world, "no-provider", "PR501")
 
 
+@pytest.mark.soak
 def test_missing_audience_is_added_to_the_provider(world: BrokenWorld) -> None:
     world.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=world.provider_arn)
     world.provider(ClientIDList=["somebody.else"])
@@ -182,6 +214,7 @@ def test_missing_audience_is_added_to_the_provider(world: BrokenWorld) -> None:
     repaired(world, "no-audience", "PR502")
 
 
+@pytest.mark.soak
 def test_wrong_thumbprint_is_replaced(world: BrokenWorld) -> None:
     world.iam.update_open_id_connect_provider_thumbprint(
         OpenIDConnectProviderArn=world.provider_arn, ThumbprintList=["a" * 40]
@@ -191,6 +224,7 @@ def test_wrong_thumbprint_is_replaced(world: BrokenWorld) -> None:
     repaired(world, "other-thumbprint", "PR503")
 
 
+@pytest.mark.soak
 def test_provider_of_a_former_cluster_is_kept_and_a_new_one_created(world: BrokenWorld) -> None:
     before = world.prefix[:-4] + "0000"
     world.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=world.provider_arn)
@@ -206,6 +240,7 @@ def test_provider_of_a_former_cluster_is_kept_and_a_new_one_created(world: Broke
         world.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=old)
 
 
+@pytest.mark.soak
 def test_provider_with_almost_the_right_url_is_replaced(world: BrokenWorld) -> None:
     world.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=world.provider_arn)
     world.provider(Url=world.issuer.replace("/id/", "/Id/"))
@@ -242,6 +277,57 @@ def test_role_that_no_longer_trusts_pod_identity_is_repaired(world: BrokenWorld)
     assert len(kept) == 2, "the former statement is kept"
 
 
+def test_live_does_not_take_a_token_for_eks_to_sts(world: BrokenWorld) -> None:
+    associate(world, "eks-live")
+    found = world.examine(f"{world.namespace}/serviceaccount/eks-live", live=True)
+    assert found.faults == ()
+    assert (found.verdicts[-1].link, found.verdicts[-1].state) == (Link.LIVE, LinkState.UNKNOWN)
+    assert "EKS exchanges only the token of a running pod" in found.verdicts[-1].why
+
+
+def test_target_role_is_asked_too(world: BrokenWorld) -> None:
+    associate(world, "first")
+    world.pod("first", "first")
+    second = world.role("second", world.trust("first"))
+    eks, iam = world.boto("eks"), world.iam
+    (cluster,) = eks.list_clusters()["clusters"]
+    ((association,),) = (
+        eks.list_pod_identity_associations(clusterName=cluster, namespace=world.namespace, serviceAccount="first")[
+            "associations"
+        ],
+    )
+    named = {"clusterName": cluster, "associationId": association["associationId"]}
+    eks.update_pod_identity_association(**named, targetRoleArn=second)
+
+    def target() -> tuple[LinkState, list[str]]:
+        found = world.examine(f"{world.namespace}/serviceaccount/first")
+        trust = next(one for one in found.verdicts if one.link is Link.TRUST)
+        return trust.state, [one.code for one in found.faults]
+
+    assert target() == (LinkState.BROKEN, ["PR620"])
+    first = iam.get_role(RoleName="first")["Role"]["Arn"]
+    actions = ["sts:AssumeRole", "sts:TagSession"]
+    allows = {"Effect": "Allow", "Action": actions, "Resource": second}
+    document = {"Version": "2012-10-17", "Statement": [allows]}
+    iam.put_role_policy(RoleName="first", PolicyName="target", PolicyDocument=json.dumps(document))
+    assert target() == (LinkState.BROKEN, ["PR620"])
+    trust = {"Effect": "Allow", "Principal": {"AWS": first}, "Action": actions}
+    trusting(world, "second", {"Version": "2012-10-17", "Statement": [trust]})
+    assert target() == (LinkState.HOLDS, [])
+    trust |= {"Condition": {"StringEquals": {"aws:RequestTag/kubernetes-service-account": "other"}}}
+    trusting(world, "second", {"Version": "2012-10-17", "Statement": [trust]})
+    assert target() == (LinkState.BROKEN, ["PR620"])
+    tagless = {"Effect": "Allow", "Principal": {"AWS": first}, "Action": actions[0]}
+    described = eks.update_pod_identity_association(**named, disableSessionTags=True)["association"]
+    for external_id, state in ((described["externalId"], LinkState.HOLDS), ("other", LinkState.BROKEN)):
+        condition = {"Condition": {"StringEquals": {"sts:ExternalId": external_id}}}
+        trusting(world, "second", {"Version": "2012-10-17", "Statement": [{**tagless, **condition}]})
+        assert target()[0] is state
+    eks.update_pod_identity_association(**named, targetRoleArn="arn:aws:iam::444455556666:role/elsewhere")
+    assert target() == (LinkState.UNKNOWN, [])
+
+
+@pytest.mark.soak
 def test_role_without_tag_session_is_repaired(world: BrokenWorld) -> None:
     associate(world, "untagged")
     statement = {"Effect": "Allow", "Principal": {"Service": "pods.eks.amazonaws.com"}, "Action": "sts:AssumeRole"}
@@ -250,6 +336,7 @@ def test_role_without_tag_session_is_repaired(world: BrokenWorld) -> None:
     repaired(world, "untagged", "PR619")
 
 
+@pytest.mark.soak
 def test_deleted_role_of_an_association_is_recreated(world: BrokenWorld) -> None:
     associate(world, "gone")
     world.iam.delete_role(RoleName="gone")
@@ -269,6 +356,7 @@ def test_pod_under_another_service_account_is_moved(world: BrokenWorld) -> None:
         aside.wait_until_ended(["the-right-pod"])
         found = aside.examine_pod("the-right-pod")
         assert codes(found) == ["PR109"]
+        aside.open()
         aside.repair(found.faults[0])
         assert aside.wait_until_ended(["the-right-pod"])["the-right-pod"] == "Succeeded"
     finally:

@@ -59,6 +59,8 @@ def test_what_is_read_is_written_back_unchanged(text: str) -> None:
         ("arn:aws:iam::111122223333:saml-provider/", None),
         ("arn:aws:s3::111122223333:root", None),
         ("arn:aws:s3::111122223333:role/reader", None),
+        ("arn:aws:s3::111122223333:oidc-provider/oidc.example.com", None),
+        ("arn:aws:s3::111122223333:saml-provider/corp", None),
         ("arn:aws:iam::111122223333:role/path/", None),
         ("arn:aws:iam::111122223333:user/path/", None),
         ("arn:aws:sts::111122223333:assumed-role//session", None),

@@ -87,6 +87,24 @@ def test_control_characters_do_not_reach_the_terminal(policy: Any) -> None:
     assert "é" in render(evidence)
 
 
+def test_a_statement_that_names_the_action_is_nearer_than_a_similar_spelling(policy: Any) -> None:
+    similar = {"Sid": "Similar", "Effect": "Allow", "Action": "s3:GetObjectAcl", "Resource": "*"}
+    condition = {"StringEquals": {"aws:a": "1", "aws:b": "2"}}
+    named = {"Sid": "Named", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::other/*"}
+    evidence = on_identity(policy, similar, named | {"Condition": condition})
+    assert [one.sid for one in evidence] == ["Named", "Similar"]
+
+
+def test_a_wrong_action_of_a_trust_policy_is_near(policy: Any) -> None:
+    trust = {"Effect": "Allow", "Principal": {"Federated": PROVIDER}, "Action": "sts:AssumeRole", "Sid": "Wrong"}
+    other = {**trust, "Action": "sts:AssumeRoleWithWebIdentity", "Sid": "Other"}
+    other["Principal"] = {"Federated": PROVIDER.replace("oidc.example", "oidc.other")}
+    other["Condition"] = {"StringEquals": {"oidc.other.com/id/A:sub": "x"}}
+    policies = PolicySet(resource=policy(other, trust, kind=PolicyKind.TRUST))
+    request = Request(Principal(PrincipalType.WEB_IDENTITY, arn=PROVIDER), "sts:AssumeRoleWithWebIdentity", ROLE, HERE)
+    assert explain(request, policies, evaluate(request, policies))[0].sid == "Wrong"
+
+
 def test_only_what_came_near_is_shown_and_the_nearest_first(policy: Any) -> None:
     evidence = on_identity(
         policy,
@@ -97,7 +115,7 @@ def test_only_what_came_near_is_shown_and_the_nearest_first(policy: Any) -> None
         {"Effect": "Allow", "Action": "s3:*", "Resource": "*", "Condition": {"Bool": {"a": "true"}}},
         {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"},
     )
-    assert [one.statement for one in evidence] == ["$.Statement[4]", "$.Statement[5]", "$.Statement[3]"]
+    assert [one.statement for one in evidence] == ["$.Statement[4]", "$.Statement[3]", "$.Statement[5]"]
 
 
 def test_evidence_stays_small(policy: Any) -> None:

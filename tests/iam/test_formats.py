@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from podrole.iam.formats import action_fault, is_stored_date, resource_fault
+from podrole.iam.actions import reference
+from podrole.iam.formats import action_fault, has_one_colon, is_stored_date, resource_fault
 
 
 @pytest.mark.parametrize(
@@ -71,7 +74,21 @@ def test_an_action_of_a_trust_policy_assumes_a_role(action: str, only_assume_rol
         ("arn:aws:iam::111122223333:root", False, None),
         ("arn:aws:iam::111122223333:ro?t", False, None),
         ("arn:aws:iam::111122223333:reader", False, "iam-path"),
+        ("arn:aws:iam::111122223333:foo/bar", False, "iam-path"),
+        ("arn:aws:iam::111122223333:root/x", False, "iam-path"),
+        ("arn:aws:iam::111122223333:role", False, "iam-path"),
+        ("arn:aws:iam::111122223333:role/p/r", False, None),
+        ("arn:aws:iam::111122223333:report/x", False, None),
+        ("arn:aws:iam::111122223333:delegation-request/x", False, None),
+        ("arn:aws:iam::111122223333:ro*/r", False, None),
+        ("arn:aws:iam::*:*", False, None),
         ("arn:aws:s3:us-east-1::b", False, "s3-region"),
+        ("arn:aws:s3:us-east-1:111122223333:b", False, "s3-region"),
+        ("arn:aws:s3:us-east-1:111122223333:b/accesspoint/p", False, "s3-region"),
+        ("arn:aws:s3:us-east-1::accesspoint/p", False, "s3-region"),
+        ("arn:aws:s3:us-east-1:111122223333:*", False, None),
+        ("arn:aws:s3:us-east-1:111122223333:job/j", False, None),
+        ("arn:aws:s3:us-east-1:111122223333:access-grants/default", False, None),
         ("arn:aws:s3:us-east-1:111122223333:accesspoint/p", False, None),
         ("arn:aws:sqs:us-east-1::q", False, None),
     ],
@@ -79,3 +96,10 @@ def test_an_action_of_a_trust_policy_assumes_a_role(action: str, only_assume_rol
 def test_a_resource_is_everything_or_an_arn(resource: str, whole: bool, fault: str | None) -> None:
     found = resource_fault(resource, whole=whole)
     assert (found and found.name) == fault
+
+
+def test_every_condition_key_that_aws_documents_has_one_colon() -> None:
+    tables = sorted((reference._data() / "conditionKeys").glob("*.json"))
+    keys = {key for table in tables for key in json.loads(table.read_bytes())}
+    assert len(keys) > 1_000
+    assert [key for key in keys if not has_one_colon(key)] == []

@@ -8,7 +8,16 @@ import pytest
 
 from podrole.iam.document import parse_policy
 from podrole.iam.errors import MalformedPolicyDocument, PolicyNotPrintable, PolicyTooLarge
-from podrole.iam.limits import Owner, check_inline, check_managed, check_text, size
+from podrole.iam.limits import (
+    Owner,
+    check_control,
+    check_inline,
+    check_managed_size,
+    check_text,
+    check_trust,
+    check_version,
+    size,
+)
 from podrole.iam.policy import PolicyKind
 
 
@@ -33,9 +42,9 @@ def trust(characters: int) -> str:
 
 def test_a_trust_policy_may_have_2048_characters_without_white_space() -> None:
     assert len(trust(2048)) > 2048
-    parse_policy(trust(2048), PolicyKind.TRUST)
+    check_trust(trust(2048))
     with pytest.raises(PolicyTooLarge, match="Cannot exceed quota for ACLSizePerRole: 2048") as refused:
-        parse_policy(trust(2049), PolicyKind.TRUST)
+        check_trust(trust(2049))
     assert (refused.value.aws_code, refused.value.status) == ("LimitExceeded", 409)
 
 
@@ -69,9 +78,9 @@ def test_a_megabyte_is_refused_before_it_is_read(kind: PolicyKind) -> None:
 
 
 def test_a_managed_policy_may_have_6144_characters() -> None:
-    check_managed(parse_policy(document(6144), PolicyKind.IDENTITY))
+    check_managed_size(document(6144))
     with pytest.raises(PolicyTooLarge, match="Cannot exceed quota for PolicySize: 6144"):
-        check_managed(parse_policy(document(6145), PolicyKind.IDENTITY))
+        check_managed_size(document(6145))
 
 
 def test_a_managed_policy_is_of_the_current_version() -> None:
@@ -81,8 +90,16 @@ def test_a_managed_policy_is_of_the_current_version() -> None:
     with pytest.raises(
         MalformedPolicyDocument, match=r"Policy document must be version 2012-10-17 or greater\."
     ) as refused:
-        check_managed(old)
+        check_version(old)
     assert (refused.value.faults[0].path, refused.value.faults[0].column) == ("$.Version", 13)
+
+
+@pytest.mark.parametrize(("kind", "most"), [(PolicyKind.SCP, 10_240), (PolicyKind.RCP, 5_120)])
+def test_a_control_policy_has_its_characters_with_white_space(kind: PolicyKind, most: int) -> None:
+    check_control(document(1000).ljust(most), kind)
+    with pytest.raises(PolicyTooLarge, match="You have exceeded the maximum policy size") as refused:
+        check_control(document(1000).ljust(most + 1), kind)
+    assert (refused.value.aws_code, refused.value.status) == ("ConstraintViolationException", 400)
 
 
 @pytest.mark.parametrize(("owner", "most"), [(Owner.USER, 2048), (Owner.GROUP, 5120), (Owner.ROLE, 10240)])

@@ -303,7 +303,12 @@ def on_identity(
             f"arn:aws:sqs:eu-west-1:{HERE}:q",
             "a policy variable can stand only after the fifth colon of an ARN",
         ),
-        ({"Resource": "arn:aws:sqs"}, "sqs:SendMessage", f"arn:aws:sqs:eu-west-1:{HERE}:q", "an ARN has six parts"),
+        (
+            {"Resource": "arn:aws:sq*"},
+            "sqs:SendMessage",
+            f"arn:aws:sqs:eu-west-1:{HERE}:q",
+            "the service of an ARN takes no wildcard",
+        ),
         ({"NotResource": "*"}, "s3:GetObject", "arn:aws:s3:::b/k", "NotResource lists this resource"),
         (
             {"Action": "s3:GetObjects", "Resource": "*"},
@@ -355,6 +360,12 @@ def test_the_nearest_miss_of_an_identity_policy(
             {"Service": "ec3.amazonaws.com"},
             principal_of("ec2.amazonaws.com"),
             "the caller is ec2.amazonaws.com, not ec3.amazonaws.com",
+        ),
+        ({"AWS": "AROAEXAMPLEEXAMPLEEXA"}, SESSION, "AROAEXAMPLEEXAMPLEEXA is the unique id that AWS shows for a role"),
+        (
+            {"AWS": ["AROAEXAMPLEEXAMPLEEXA", "AIDAEXAMPLEEXAMPLEEXA"]},
+            USER,
+            "AIDAEXAMPLEEXAMPLEEXA is the unique id that AWS shows for a user which was deleted",
         ),
         ({"AWS": HERE}, ANONYMOUS, 'the request is not signed: only "*" means everyone'),
     ],

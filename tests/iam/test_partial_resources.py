@@ -21,10 +21,11 @@ BOB = principal_of("arn:aws:iam::111122223333:user/bob")
 TABLES = "arn:aws:dynamodb:us-east-1:111122223333:table/*"
 
 
-def decided(*statements: dict[str, Any], resource: str = TABLES) -> Outcome:
+def decided(*statements: dict[str, Any], resource: str = TABLES, **context: str) -> Outcome:
     text = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
     policies = PolicySet((NamedPolicy("p", compile_policy(text, PolicyKind.IDENTITY)),))
-    return evaluate(Request(BOB, "dynamodb:GetItem", resource, partial=True), policies).outcome
+    keys = {f"aws:{name}": value for name, value in context.items()}
+    return evaluate(Request(BOB, "dynamodb:GetItem", resource, context=keys, partial=True), policies).outcome
 
 
 def statement(effect: str, resource: Any, element: str = "Resource") -> dict[str, Any]:
@@ -66,7 +67,8 @@ def test_an_allow_covers_colons_behind_the_fifth(resource: str, asked: str, outc
     [
         ("*", True),
         (["arn:aws:s3:::b", "*"], True),
-        ("arn:aws:dynamo*", True),
+        ("arn:aws:dynamo*", False),
+        ("arn:aws:dynamodb", True),
         ("arn:aws:s3*", False),
         ("arn:aws:${aws:a}:us-east-1:111122223333:table/carts", False),
         ("arn:aws:dynamodb:us-east-1:111122223333:table/${aws:none}", False),
@@ -89,6 +91,19 @@ def test_not_resource_is_the_opposite() -> None:
     everything = statement("Allow", "*")
     assert decided(everything, statement("Deny", carts, "NotResource")) is Outcome.EXPLICITLY_DENIED
     assert decided(everything, statement("Deny", TABLES, "NotResource")) is Outcome.ALLOWED
+
+
+def test_a_deny_hits_what_its_variables_stand_for() -> None:
+    mine = "arn:aws:dynamodb:us-east-1:111122223333:table/${aws:username}"
+    asked = "arn:aws:dynamodb:us-east-1:111122223333:table/bob*"
+    statements = statement("Allow", "*"), statement("Deny", mine)
+    assert decided(*statements, resource=asked, username="bob") is Outcome.EXPLICITLY_DENIED
+    assert decided(*statements, resource=asked, username="eve") is Outcome.ALLOWED
+
+
+@pytest.mark.parametrize("resource", ["arn:aws:${aws:a}:us-east-1:111122223333:table/carts", "arn:aws:dyna*"])
+def test_a_deny_that_can_match_nothing_hits_nothing(resource: str) -> None:
+    assert decided(statement("Allow", "*"), statement("Deny", resource), resource="*") is Outcome.ALLOWED
 
 
 def test_a_resource_of_which_nothing_is_known_is_hit_by_every_deny() -> None:

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from podrole.iam.actions.further import EXACT
+
 PAGE = Path(__file__).parents[2] / "docs" / "policies.md"
+
+
+def test_services_whose_calls_are_resolved_exactly_are_listed() -> None:
+    (listed,) = re.findall(r"By the SDKs' names, the services are\n(.*?)\.\n", PAGE.read_text(), re.DOTALL)
+    assert re.findall(r"`(.*?)`", listed) == sorted(EXACT)
 
 
 def test_the_example_runs(capsys: pytest.CaptureFixture[str]) -> None:

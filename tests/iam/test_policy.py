@@ -59,19 +59,23 @@ def test_an_unknown_value_lets_a_deny_apply_and_an_allow_not(policy: Any, effect
 
 
 @pytest.mark.parametrize(
-    ("effect", "answer", "accepted"),
+    ("effect", "answer", "accepted", "in_favor"),
     [
-        (Effect.ALLOW, True, True),
-        (Effect.ALLOW, UNKNOWN, False),
-        (Effect.ALLOW, False, False),
-        (Effect.DENY, True, True),
-        (Effect.DENY, UNKNOWN, True),
-        (Effect.DENY, False, False),
+        (Effect.ALLOW, True, True, True),
+        (Effect.ALLOW, UNKNOWN, False, True),
+        (Effect.ALLOW, False, False, False),
+        (Effect.DENY, True, True, True),
+        (Effect.DENY, UNKNOWN, True, False),
+        (Effect.DENY, False, False, False),
     ],
 )
-def test_an_allow_needs_true_and_a_deny_not_false(policy: Any, effect: Effect, answer: Any, accepted: bool) -> None:
+def test_an_allow_needs_true_and_a_deny_not_false_unless_read_in_favor(
+    policy: Any, effect: Effect, answer: Any, accepted: bool, in_favor: bool
+) -> None:
     (statement,) = policy({"Effect": effect, "Action": "s3:*", "Resource": "*"}).policy.statements
-    assert statement.accepts(answer) is accepted
+    request = Request(principal_of("anonymous"), "s3:GetObject", "*")
+    assert statement.accepts(answer, Facts(request)) is accepted
+    assert statement.accepts(answer, Facts(request, in_favor=True)) is in_favor
 
 
 @pytest.mark.parametrize(
@@ -133,9 +137,11 @@ def test_a_policy_without_principals_grants_nothing_to_anyone(policy: Any) -> No
     ("actions", "index"),
     [
         (["sqs:*", "s3:*"], 1),
-        (["*:Get*", "s3:*"], 0),
+        (["*:*", "s3:*"], 0),
+        (["*:Get*", "s3:*"], 1),
         (["s3:Put*", "*"], 1),
-        (["iam:*", "*:Get*"], 1),
+        (["iam:*", "*:*"], 1),
+        (["iam:*", "*:Get*"], None),
         (["iam:*", "sqs:*"], None),
     ],
 )

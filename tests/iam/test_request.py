@@ -84,3 +84,39 @@ def test_a_condition_key_and_its_values_are_texts(context: Any) -> None:
 def test_a_key_is_there_or_unknown_or_absent(key: str, values: Any) -> None:
     unknown = UnknownKeys(["Unknown", "both", "tag/*"])
     assert facts(context={"K": "a", "both": "b"}, unknown=unknown).values_of(key) == values
+
+
+class Unread(dict[str, str]):
+    """Keys that say whether they were read."""
+
+    read = False
+
+    def items(self) -> Any:
+        self.read = True
+        return super().items()
+
+
+def test_further_keys_are_read_only_when_the_context_lacks_the_key() -> None:
+    further = Unread({"S3:Prefix": "logs/"})
+    read = facts(context={"aws:SourceIp": "127.0.0.1"}, further=further, unknown=UnknownKeys(("s3:delimiter",)))
+    assert read.values_of("aws:sourceip") == ("127.0.0.1",)
+    assert not further.read
+    assert read.values_of("s3:prefix") == ("logs/",)
+    assert further.read
+    assert read.values_of("s3:delimiter") is UNKNOWN
+    assert read.values_of("s3:max-keys") is None
+
+
+@pytest.mark.parametrize("first_asked", ["aws:sourceip", "s3:prefix"])
+def test_the_context_shows_further_keys_whatever_was_asked_before(first_asked: str) -> None:
+    read = facts(context={"aws:SourceIp": "127.0.0.1"}, further={"S3:Prefix": "logs/"})
+    read.values_of(first_asked)
+    assert read.context == {"aws:sourceip": ("127.0.0.1",), "s3:prefix": ("logs/",)}
+    assert read.request.keys == {"aws:SourceIp": "127.0.0.1", "S3:Prefix": "logs/"}
+
+
+def test_a_further_key_that_is_not_text_is_refused_when_it_is_read() -> None:
+    read = facts(context={"aws:SourceIp": "127.0.0.1"}, further={"s3:prefix": 1})
+    assert read.values_of("aws:sourceip") == ("127.0.0.1",)
+    with pytest.raises(InvalidRequest, match="not text"):
+        read.values_of("s3:prefix")

@@ -58,6 +58,22 @@ def test_a_document_has_at_most_512_kibibytes() -> None:
     assert MAX_DOCUMENT_BYTES == 524_288
 
 
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ([(b"x-content-type-options", b"nosniff"), (b"Content-Type", b"text/plain")], "text/plain"),
+        ([], None),
+    ],
+)
+async def test_an_answer_has_the_content_type_that_the_server_names(
+    issuer: FakeIssuer, headers: list[tuple[bytes, bytes]], found: str | None
+) -> None:
+    issuer.headers = headers
+    answer = await issuer.fetcher().answer(f"{ISSUER}/keys", issuer.thumbprints)
+    assert answer.content_type == found
+    assert await issuer.fetcher().get(f"{ISSUER}/keys", issuer.thumbprints) == answer.body
+
+
 async def test_thumbprints_are_computed_on_a_system_that_forbids_sha1_for_security(
     issuer: FakeIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -51,10 +52,12 @@ async def test_keys_of_an_issuer_that_is_down_serve_for_an_hour(issuer: FakeIssu
     kid = issuer.keys[0].kid
     await cache.keys(ISSUER, kid, issuer.thumbprints)
     issuer.status = 503
+    issuer.asked.clear()
     clock.now += age
     for _ in range(2):
         if served:
             assert await cache.keys(ISSUER, kid, issuer.thumbprints)
+            assert len(issuer.asked) == 1, "one failed try, then the cool-down"
         else:
             with pytest.raises(KeysUnavailable):
                 await cache.keys(ISSUER, kid, issuer.thumbprints)
@@ -146,6 +149,170 @@ async def test_a_rotation_during_a_flood_fails_no_good_token(issuer: FakeIssuer)
     await asyncio.gather(*flood, return_exceptions=True)
 
 
+async def test_the_certificate_of_an_issuer_must_be_served_in_time() -> None:
+    class Hanging(Fetcher):
+        async def served_thumbprint(self, url: str) -> str:
+            await asyncio.Event().wait()
+            return url
+
+    with pytest.raises(KeysUnavailable) as raised:
+        await KeyCache(Hanging(), Turned(), fetch_limit=0).served_thumbprint(ISSUER)
+    assert raised.value.fault is KeysFault.TIMEOUT
+
+
+async def test_keys_that_were_forgotten_are_fetched(issuer: FakeIssuer) -> None:
+    cache = KeyCache(issuer.fetcher(), Turned())
+    await cache.keys(ISSUER, issuer.keys[0].kid, issuer.thumbprints)
+    cache.forget()
+    assert await cache.keys(ISSUER, issuer.keys[0].kid, issuer.thumbprints)
+    assert fetches(issuer) == 2
+
+
+@pytest.mark.parametrize("cancelled", [False, True], ids=["fails", "is cancelled at the end of the process"])
+async def test_nothing_is_reported_of_a_fetch_for_which_nobody_waits(cancelled: bool) -> None:
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: reported.append(context))
+    fetcher = GatedFetcher()
+    others = asyncio.all_tasks()
+    request = asyncio.create_task(KeyCache(fetcher, Turned()).keys(ISSUER, "k", []))
+    await asyncio.sleep(0)
+    (fetch,) = asyncio.all_tasks() - others - {request}
+    await asyncio.sleep(0)
+    request.cancel()
+    if cancelled:
+        fetch.cancel()
+    else:
+        fetcher.gate.set_exception(KeysUnavailable(KeysFault.STATUS, "down"))
+    await asyncio.wait([request, fetch])
+    await asyncio.sleep(0)
+    del fetch, request
+    gc.collect()
+    assert not reported
+
+
+@dataclass(frozen=True, slots=True)
+class QuickFetcher(Fetcher):
+    """Answers at once with one key, and remembers what it was asked."""
+
+    asked: list[str] = field(default_factory=list)
+    key: SigningKey = field(default_factory=lambda: SigningKey.generate("ES256"))
+
+    async def get(self, url: str, thumbprints: Sequence[str]) -> bytes:
+        self.asked.append(url)
+        if url.endswith("/openid-configuration"):
+            return json.dumps(discovery_document(ISSUER, f"{ISSUER}/keys", ["ES256"])).encode()
+        return json.dumps(jwks([self.key.verification_key])).encode()
+
+
+class CoolingCache(KeyCache):
+    """A cache with a cool-down of 30 seconds. The event loop's clock stands at ``now``, and who sleeps goes on when a
+    test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, most_waiting: int) -> None:
+        self.fetcher = QuickFetcher()
+        super().__init__(self.fetcher, Turned(), cool_down=30)
+        self.now = 1_000.0
+        self.sleeping: list[asyncio.Event] = []
+        self.pause = asyncio.sleep
+        monkeypatch.setattr(keycache, "MAX_WAITING", most_waiting)
+        monkeypatch.setattr(keycache.asyncio, "sleep", self._sleep)
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now)
+
+    @classmethod
+    async def after_an_unknown_key(cls, monkeypatch: pytest.MonkeyPatch, *, most_waiting: int) -> CoolingCache:
+        """Return a cache that has just fetched its keys a second time, for a key that is not there."""
+        cache = cls(monkeypatch, most_waiting=most_waiting)
+        await cache.ask(cache.fetcher.key.kid)
+        assert await cache.refused("made up")
+        return cache
+
+    async def _sleep(self, _seconds: float) -> None:
+        self.sleeping.append(asyncio.Event())
+        await self.sleeping[-1].wait()
+
+    @property
+    def fetches(self) -> int:
+        return len(self.fetcher.asked) // 2
+
+    async def ask(self, kid: str) -> asyncio.Task[object]:
+        """Ask for a key; return once the request waits or is answered."""
+        task: asyncio.Task[object] = asyncio.create_task(self.keys(ISSUER, kid, []))
+        for _ in range(20):
+            await self.pause(0)
+        return task
+
+    async def refused(self, kid: str) -> bool:
+        """Say whether a key is refused at once."""
+        task = await self.ask(kid)
+        return task.done() and isinstance(task.exception(), KeysUnavailable)
+
+
+async def test_only_a_cool_down_makes_requests_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = await CoolingCache.after_an_unknown_key(monkeypatch, most_waiting=0)
+    assert cache.fetches == 2, "nothing had to be waited for"
+    cache.now += 29
+    assert await cache.refused("made up")
+    assert cache.fetches == 2, "nobody may wait"
+    cache.now += 1
+    assert await cache.refused("made up")
+    assert cache.fetches == 3
+
+
+async def test_stale_keys_are_tried_again_when_the_cool_down_ends(
+    issuer: FakeIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: 1_000.0)
+    clock = Turned()
+    cache = KeyCache(issuer.fetcher(), clock, cool_down=0)
+    await cache.keys(ISSUER, issuer.keys[0].kid, issuer.thumbprints)
+    issuer.status = 503
+    issuer.asked.clear()
+    clock.now += FRESH_SECONDS + 1
+    for _ in range(2):
+        assert await cache.keys(ISSUER, issuer.keys[0].kid, issuer.thumbprints)
+    assert len(issuer.asked) == 2
+
+
+async def test_a_fetch_under_way_is_joined_without_waiting(issuer: FakeIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keycache, "MAX_WAITING", 0)
+    cache = KeyCache(issuer.fetcher(), Turned(), cool_down=30)
+    await cache.keys(ISSUER, issuer.keys[0].kid, issuer.thumbprints)
+    issuer.delay = asyncio.Event()
+    issuer.first_asked.clear()
+    first = asyncio.create_task(cache.keys(ISSUER, "made up", issuer.thumbprints))
+    await issuer.first_asked.wait()
+    issuer.keys.append(SigningKey.generate("ES256"))
+    second = asyncio.create_task(cache.keys(ISSUER, issuer.keys[1].kid, issuer.thumbprints))
+    await asyncio.sleep(0)
+    issuer.delay.set()
+    assert await second
+    assert isinstance((await asyncio.gather(first, return_exceptions=True))[0], KeysUnavailable)
+
+
+async def test_who_has_waited_makes_room_for_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = await CoolingCache.after_an_unknown_key(monkeypatch, most_waiting=1)
+    for wave in range(3):
+        waiting = await cache.ask("made up")
+        assert len(cache.sleeping) == wave + 1
+        assert await cache.refused("one too many")
+        assert not waiting.done()
+        cache.now += 30
+        cache.sleeping[-1].set()
+        with pytest.raises(KeysUnavailable):
+            await waiting
+
+
+async def test_one_fetch_serves_all_who_waited_even_if_some_go_on_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = await CoolingCache.after_an_unknown_key(monkeypatch, most_waiting=2)
+    waiting = [await cache.ask(f"made up {number}") for number in range(2)]
+    cache.now += 30
+    for task, sleeping in zip(waiting, cache.sleeping, strict=True):
+        sleeping.set()
+        with pytest.raises(KeysUnavailable):
+            await task
+    assert cache.fetches == 3
+
+
 async def test_those_who_wait_out_a_cool_down_are_limited(issuer: FakeIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keycache, "MAX_WAITING", 3)
     cache = KeyCache(issuer.fetcher(), Turned(), cool_down=30)
@@ -204,7 +371,7 @@ async def test_the_issuers_remembered_are_limited(issuer: FakeIssuer, monkeypatc
     monkeypatch.setattr(keycache, "MAX_ISSUERS", 2)
     cache = KeyCache(issuer.fetcher(), Turned())
     kid = issuer.keys[0].kid
-    for extra in ("1", "2", "3"):
+    for extra in ("1", "2", "1", "2", "3"):
         await cache.keys(ISSUER, kid, [*issuer.thumbprints, extra * 40])
     await cache.keys(ISSUER, kid, [*issuer.thumbprints, "3" * 40])
     assert fetches(issuer) == 3

@@ -27,7 +27,7 @@ def test_readme_names_every_command(name: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_named_in_a_page_exist(page: Path) -> None:
-    named = re.findall(r"`((?:src|tests|docs|scripts|benchmarks|charts)/[\w./-]+)`", page.read_text())
+    named = re.findall(r"`((?:src|tests|docs|scripts|benchmarks|charts|examples)/[\w./-]+)`", page.read_text())
     missing = [name for name in named if "SERVICE" not in name and "KIND" not in name and not (ROOT / name).exists()]
     assert missing == []
 

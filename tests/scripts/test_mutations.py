@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "podrole"
 TABLE = tomllib.loads((ROOT / "tests" / "mutants.toml").read_text())
 sys.path.insert(0, str(ROOT / "scripts"))
 import mutations  # noqa: E402 - scripts are no package
@@ -50,30 +52,46 @@ def test_a_mutant_names_its_line_and_its_function() -> None:
 @pytest.mark.parametrize("name", sorted(TABLE["modules"]))
 def test_the_table_names_modules_and_tests_that_exist(name: str) -> None:
     entry = TABLE["modules"][name]
-    assert (ROOT / "src" / "podrole" / name).is_file()
+    assert (SOURCE / name).is_file()
     assert entry["tests"]
-    assert not [path for path in entry["tests"] if not (ROOT / path).exists()]
+    assert not [path for path in entry["tests"] if not (ROOT / path.partition("::")[0]).exists()]
     assert 0 < entry["seconds"] <= 600
 
 
-@pytest.mark.parametrize(
-    "package",
-    [
-        "oidc",
-        "sts",
-        "iam",
-        "aws/signature",
-        "cluster/admission",
-        "cluster/authorization",
-        "cluster/identity",
-        "webhook/patch",
-    ],
-)
+def packages() -> set[str]:
+    folders = (path for path in SOURCE.rglob("*") if path.is_dir() and path.name != "__pycache__")
+    return {path.relative_to(SOURCE).as_posix() for path in folders}
+
+
+def test_every_package_is_said_to_refuse_something_or_not() -> None:
+    named = [*TABLE["packages"], *TABLE["other_packages"]]
+    assert len(set(named)) == len(named)
+    assert set(named) <= packages()
+    with_all_inside = tuple(
+        f"{name}/"
+        for name in TABLE["other_packages"]
+        if not any(one.startswith(f"{name}/") for one in TABLE["packages"])
+    )
+    assert [name for name in sorted(packages() - set(named)) if not name.startswith(with_all_inside)] == []
+
+
+@pytest.mark.parametrize("package", TABLE["packages"])
 def test_every_module_of_a_package_that_refuses_something_is_in_the_table(package: str) -> None:
-    folder = ROOT / "src" / "podrole"
-    modules = {path.relative_to(folder).as_posix() for path in (folder / package).glob("*.py")}
-    named = TABLE["modules"].keys() | set(TABLE["refuse_nothing"])
-    assert {name for name in modules if not name.endswith("__init__.py")} - named == set()
+    modules = {path.relative_to(SOURCE).as_posix() for path in (SOURCE / package).glob("*.py")}
+    named = [*TABLE["modules"], *TABLE["refuse_nothing"], *TABLE["unanswered"]]
+    assert {name for name in modules if not name.endswith("__init__.py")} - set(named) == set()
+    assert len(set(named)) == len(named)
+    assert [name for name in named if not (SOURCE / name).is_file()] == []
+
+
+@pytest.mark.parametrize("name", sorted({entry["module"] for entry in TABLE["equivalent"]}))
+def test_what_a_listed_mutant_changes_stands_in_its_module(name: str) -> None:
+    source = (SOURCE / name).read_text()
+    code = " ".join(source.split())
+    for entry in TABLE["equivalent"]:
+        if entry["module"] == name:
+            assert entry["before"] in code
+            assert all(re.search(rf"(def|class) {part}\b", source) for part in entry["in"].split(".") if part)
 
 
 def test_every_listed_mutant_has_a_reason() -> None:

@@ -10,11 +10,13 @@ from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey
 from podrole.oidc.token import UnverifiedClaims, VerifiedClaims, parse_token, read_claims
 from podrole.oidc.verify import STS_TIME_RULES, verify
-from podrole.sts.claim_keys import check_claims, lasting_keys, trust_keys
-from podrole.sts.denial import Denied
+from podrole.sts.claim_keys import ROLES_CLAIM, check_claims, lasting_keys, require_listed_role, trust_keys
+from podrole.sts.denial import Denied, Step
 from support.sts import NOW
 
 KEY = SigningKey.generate("ES256")
+ROLE = "arn:aws:iam::111122223333:role/reader"
+OTHER = "arn:aws:iam::111122223333:role/other"
 CLAIMS: dict[str, Any] = {"iss": "https://x", "sub": "s", "aud": ["a"], "iat": NOW, "exp": NOW + 60}
 
 
@@ -109,4 +111,42 @@ GITHUB = "token.actions.githubusercontent.com"
 )
 def test_the_keys_that_a_trust_policy_sees_besides(prefix: str, claims: dict[str, Any], keys: dict[str, Any]) -> None:
     expected = keys if prefix == "p" else {f"{prefix}:oaud": "a", **{f"{prefix}:{key}": keys[key] for key in keys}}
-    assert trust_keys(prefix, verified(**claims)) == expected
+    assert trust_keys(prefix, verified(**claims), ROLE) == {"sts:RoleAuthorizedByIdp": "false", **expected}
+
+
+@pytest.mark.parametrize(
+    ("claim", "authorized"),
+    [
+        ({}, "false"),
+        ({ROLES_CLAIM: [ROLE]}, "true"),
+        ({ROLES_CLAIM: [OTHER, ROLE]}, "true"),
+        ({ROLES_CLAIM: f"{OTHER};{ROLE}"}, "true"),
+        ({ROLES_CLAIM: ROLE}, "true"),
+    ],
+)
+def test_the_key_says_whether_the_provider_lists_the_role(claim: dict[str, Any], authorized: str) -> None:
+    require_listed_role(unverified(**claim), ROLE)
+    assert trust_keys("p", verified(**claim), ROLE)["sts:RoleAuthorizedByIdp"] == authorized
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        [OTHER],
+        [],
+        "",
+        OTHER,
+        f"{ROLE}x;{OTHER}",
+        "arn:aws:iam::111122223333:role/*",  # no wildcards
+        "reader",  # no names
+        [ROLE, 7],
+        7,
+        {"role": ROLE},
+        [f"{ROLE}\n"],
+        None,
+    ],
+)
+def test_a_token_that_does_not_list_the_role_is_refused(claim: Any) -> None:
+    with pytest.raises(Denied) as raised:
+        require_listed_role(unverified(**{ROLES_CLAIM: claim}), ROLE)
+    assert (raised.value.denial.step, raised.value.denial.code) == (Step.CLAIMS, "InvalidIdentityToken")

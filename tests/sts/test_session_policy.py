@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import random
 import string
-import zlib
 
 import pytest
 
+from podrole.iam.actions.reference import service
 from podrole.sts.denial import Denied, Step
 from podrole.sts.session_policy import SessionPolicies, packed_policy_size, session_policies
 from podrole.sts.tags import NO_TAGS, SessionTags
 from support.sts import ACCOUNT, OTHER_ACCOUNT, Accounts, document
 
 READ_ONLY = document({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"})
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/reader"
 OWN, AWS, OTHER = (f"arn:aws:iam::{owner}:policy/limit" for owner in (ACCOUNT, "aws", OTHER_ACCOUNT))
 DIRECTORY = Accounts(managed=dict.fromkeys((OWN, AWS, OTHER), READ_ONLY))
+
+
+def noise(length: int) -> str:
+    """Return a text that hardly gets smaller when it is compressed."""
+    return "".join(random.Random(1).choices(string.ascii_letters, k=length))
 
 
 def padded(length: int) -> str:
@@ -34,7 +40,7 @@ def padded(length: int) -> str:
     ],
 )
 def test_policies_that_exist_are_taken(inline: str | None, arns: tuple[str, ...], documents: tuple[str, ...]) -> None:
-    assert session_policies(inline, arns, ACCOUNT, DIRECTORY) == SessionPolicies(inline, arns, documents)
+    assert session_policies(inline, arns, ROLE, DIRECTORY) == SessionPolicies(inline, arns, documents)
 
 
 @pytest.mark.parametrize(
@@ -51,66 +57,105 @@ def test_policies_that_exist_are_taken(inline: str | None, arns: tuple[str, ...]
 )
 def test_other_policies_are_refused(inline: str | None, arns: tuple[str, ...], code: str, message: str | None) -> None:
     with pytest.raises(Denied) as raised:
-        session_policies(inline, arns, ACCOUNT, DIRECTORY)
+        session_policies(inline, arns, ROLE, DIRECTORY)
     denial = raised.value.denial
     assert (denial.step, denial.code, denial.status) == (Step.SESSION_POLICY, code, 400)
     assert message is None or denial.message == message
 
 
 NOTHING = SessionPolicies(None, (), ())
+POD = SessionTags(
+    {
+        "eks-cluster-arn": "arn:aws:eks:us-east-1:111122223333:cluster/production",
+        "eks-cluster-name": "production",
+        "kubernetes-namespace": "payments",
+        "kubernetes-service-account": "checkout-api",
+        "kubernetes-pod-name": "checkout-api-7d9c6b5f4d-x8k2p",
+        "kubernetes-pod-uid": "0f1e2d3c-4b5a-4678-9abc-def012345678",
+    }
+)
+"""The tags of EKS Pod Identity, with names of usual length."""
+OWN_TAGS = SessionTags({"team": "x" * 41, "environment": "y" * 44, "cost-center": "z" * 20})
 
 
-def test_the_packed_size_is_a_percentage_from_one_to_a_hundred() -> None:
+def packed(policies: SessionPolicies = NOTHING, tags: SessionTags = NO_TAGS) -> int:
+    """Return the packed size, also that of what is refused."""
+    try:
+        size = packed_policy_size(policies, tags)
+    except Denied as refused:
+        message = refused.denial.message
+        assert message.startswith(("Packed size of session tags consumes ", "Packed policy consumes "))
+        return int(message.partition("consumes ")[2].partition("%")[0])
+    assert size is not None
+    return size
+
+
+def test_nothing_has_no_packed_size() -> None:
     assert packed_policy_size(NOTHING, NO_TAGS) is None
-    assert packed_policy_size(NOTHING, SessionTags({"a": ""})) == 1
-    assert packed_policy_size(SessionPolicies(None, (OWN,), ()), NO_TAGS) is not None
-    assert packed_policy_size(SessionPolicies(READ_ONLY, (), ()), NO_TAGS) is not None
-    sizes = [packed_policy_size(NOTHING, SessionTags({"k": noise(length)})) for length in (100, 300, 500)]
-    assert sizes == sorted(set(sizes), key=lambda size: size or 0)
 
 
 @pytest.mark.parametrize(
-    ("packed", "percent"), [(20, 1), (21, 2), (1_024, 50), (1_025, 51), (2_028, 100), (2_048, 100)]
+    ("tags", "percent"),
+    [
+        (SessionTags({f"T{number}": "a" * 250 for number in range(1, 10)}), 498),
+        (POD, 74),
+        (OWN_TAGS, 37),
+        (SessionTags({**POD.tags, **OWN_TAGS.tags}), 112),
+    ],
+    ids=["nine long tags", "Pod Identity", "others", "Pod Identity and others"],
 )
-def test_the_packed_size_is_measured_against_2048_bytes(packed: int, percent: int) -> None:
-    assert packed_policy_size(SessionPolicies(text_of_packed_size(packed), (), ()), NO_TAGS) == percent
+def test_tags_take_what_people_measured_on_aws(tags: SessionTags, percent: int) -> None:
+    assert abs(packed(tags=tags) - percent) <= 2
 
 
-def test_one_byte_more_than_2048_is_refused() -> None:
+@pytest.mark.parametrize(("actions", "percent"), [(31, 118), (42, 157)])
+def test_policies_take_about_what_people_measured_on_aws(actions: int, percent: int) -> None:
+    services = ("cloudformation", "dynamodb", "s3", "lambda", "iam", "logs")
+    listed: dict[str, list[str]] = {}
+    for index, prefix in enumerate(services):
+        reference = service(prefix)
+        assert reference is not None
+        count = actions // len(services) + (index < actions % len(services))
+        listed[prefix] = [f"{prefix}:{name}" for name in sorted(reference.action_names())[:count]]
+    statements = [
+        {"Effect": "Allow", "Action": names, "Resource": f"arn:aws:{prefix}:*:{ACCOUNT}:*"}
+        for prefix, names in listed.items()
+    ]
+    assert abs(packed(SessionPolicies(document(*statements), (), ())) - percent) <= percent * 0.15
+
+
+@pytest.mark.parametrize(("length", "percent"), [(1, 4), (467, 100), (468, 101)])
+def test_the_packed_size_is_rounded_up_and_at_most_a_hundred_percent(length: int, percent: int) -> None:
+    assert packed(tags=SessionTags({"k": "v" * length})) == percent
+
+
+def test_bytes_count_and_not_characters() -> None:
+    assert packed(tags=SessionTags({"k": "\u00fc" * 200})) == packed(tags=SessionTags({"k": "u" * 400}))
+
+
+@pytest.mark.parametrize("arns", [1, 10])
+def test_ten_managed_policies_fit(arns: int) -> None:
+    assert packed(SessionPolicies(None, (OWN,) * arns, ())) == -(-2_100 * arns // 484)
+
+
+def test_policies_and_tags_add_up() -> None:
+    policies = SessionPolicies(READ_ONLY, (OWN,), ())
+    both = packed(policies, POD)
+    assert abs(both - packed(policies) - packed(tags=POD)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("policies", "tags", "message"),
+    [
+        (NOTHING, SessionTags({"k": "v" * 1_000}), "Packed size of session tags consumes 211% of allotted space."),
+        (SessionPolicies(noise(1_400), (), ()), NO_TAGS, "Packed policy consumes "),
+        (SessionPolicies(noise(1_400), (), ()), SessionTags({"k": "v"}), "Packed size of session tags consumes "),
+    ],
+    ids=["tags", "a policy", "both"],
+)
+def test_more_than_a_hundred_percent_is_refused(policies: SessionPolicies, tags: SessionTags, message: str) -> None:
     with pytest.raises(Denied) as raised:
-        packed_policy_size(SessionPolicies(text_of_packed_size(2_049), (), ()), NO_TAGS)
-    assert raised.value.denial.message == "Packed size of session tags consumes 101% of allotted space."
-
-
-def text_of_packed_size(size: int) -> str:
-    """Return a text that zlib makes ``size`` bytes of."""
-    text = "".join(random.Random(1).choices(string.ascii_letters, k=2 * size))
-    return next(text[:end] for end in range(size - 11, 2 * size) if len(zlib.compress(text[:end].encode(), 9)) == size)
-
-
-def noise(length: int) -> str:
-    """Return a text that does not get smaller when it is packed."""
-    return "".join(chr(0x4E00 + (number * number * 7919 + number * 104_729) % 20_000) for number in range(length))
-
-
-def test_more_than_a_hundred_percent_is_refused() -> None:
-    with pytest.raises(Denied) as raised:
-        packed_policy_size(NOTHING, SessionTags({"k": noise(1_000)}))
+        packed_policy_size(policies, tags)
     denial = raised.value.denial
-    assert (denial.code, denial.status) == ("PackedPolicyTooLarge", 400)
-    assert denial.message.startswith("Packed size of session tags consumes ")
-    longest = max(length for length in range(600, 1_000) if fits(length))
-    assert packed_policy_size(NOTHING, SessionTags({"k": noise(longest)})) == 100
-
-
-def fits(length: int) -> bool:
-    try:
-        return packed_policy_size(NOTHING, SessionTags({"k": noise(length)})) is not None
-    except Denied:
-        return False
-
-
-def test_the_inline_policy_counts_in_the_packed_size() -> None:
-    size = packed_policy_size(SessionPolicies(noise(500), (), ()), NO_TAGS)
-    assert size is not None
-    assert size > 50
+    assert (denial.step, denial.code, denial.status) == (Step.SESSION_POLICY, "PackedPolicyTooLarge", 400)
+    assert denial.message.startswith(message)

@@ -11,6 +11,7 @@ from podrole.iam.directory import OIDCProvider
 from podrole.oidc.errors import KeysFault
 from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey, VerificationKey
+from podrole.sts.claim_keys import ROLES_CLAIM
 from podrole.sts.denial import WEB_IDENTITY_STEPS, Denial, Step
 from podrole.sts.session import Session, SessionKind
 from podrole.sts.tags import SOURCE_IDENTITY_CLAIM, TAGS_CLAIM
@@ -360,3 +361,19 @@ async def test_sessions_at_the_limits_of_the_role_and_of_time_are_granted() -> N
     assert await session_of({"aud": ["x", "y"], "azp": "second"}, directory=of_subject)
     of_audience = accounts(trust(StringEquals={f"{PREFIX}:aud": "sts.amazonaws.com"}))
     assert await session_of({"sub": "x" * 255}, directory=of_audience)
+
+
+ONLY_LISTED = trust(StringEquals={f"{PREFIX}:sub": SUBJECT}, Bool={"sts:RoleAuthorizedByIdp": "true"})
+
+
+@pytest.mark.parametrize(
+    ("roles", "code"),
+    [
+        ([ROLE_ARN], None),
+        (None, "AccessDenied"),
+        ([f"{ROLE_ARN}s"], "InvalidIdentityToken"),
+    ],
+)
+async def test_a_trust_policy_can_ask_that_the_provider_lists_the_role(roles: Any, code: str | None) -> None:
+    outcome = await exchange({ROLES_CLAIM: roles}, directory=accounts(ONLY_LISTED))
+    assert (outcome.code if isinstance(outcome, Denial) else None) == code

@@ -32,6 +32,7 @@ class APIServer:
     def __init__(self) -> None:
         self.objects: dict[Key, Object] = {}
         self.requests: list[tuple[str, str]] = []
+        self.user_agents: set[str] = set()
         self.created: list[Object] = []
         self.refuse_with: int | None = None
         self.silent = False
@@ -121,6 +122,7 @@ class APIServer:
         path, query = scope["path"], scope["query_string"].decode()
         self.requests.append((scope["method"], f"{scope['raw_path'].decode()}?{query}"))
         headers = dict(scope["headers"])
+        self.user_agents.add(headers[b"user-agent"].decode())
         body = b""
         while True:
             message = await receive()

@@ -32,8 +32,12 @@ from podrole.aws.emulator import MotoServices
 from podrole.aws.endpoint import Endpoint
 from podrole.aws.interfaces import Facts
 from podrole.aws.operations.eks import ClusterInfo
+from podrole.base import front
 from podrole.base.certificates import Authority, server_context
 from podrole.base.events import Event, EventLog
+from podrole.base.named_certificates import NamedCertificates
+from podrole.base.partitions import endpoint_domain
+from podrole.base.proxy import Rules
 from podrole.base.serving import LOOPBACK, bind, listening
 from podrole.oidc.issuer import mint
 from podrole.oidc.keycache import KeyCache
@@ -141,20 +145,20 @@ class LocalAWS:
         return time.time() + self.offset
 
     def client(self, service: str, credentials: dict[str, str] | None = None, **config: Any) -> Any:
-        """Return a boto3 client, the administrator's by default."""
+        """Return a boto3 client, the administrator's by default. ``config`` is botocore's, with ``region_name``."""
         if service not in OWN and self.endpoint is not None and self.endpoint.services is None:
             pytest.skip("needs the extra services")
         given = credentials or {"AccessKeyId": ADMIN_KEY, "SecretAccessKey": ADMIN_SECRET}
         name = (service, *(given.get(part) for part in _KEY_PARTS), tuple(config.items()))
         if name not in self._clients:
-            self._clients[name] = self._new_client(service, given, config)
+            self._clients[name] = self._new_client(service, given, dict(config))
         return self._clients[name]
 
     def _new_client(self, service: str, given: dict[str, str], config: dict[str, Any]) -> Any:
         return boto3.client(
             service,
             endpoint_url=self.url,
-            region_name=REGION,
+            region_name=config.pop("region_name", REGION),
             aws_access_key_id=given["AccessKeyId"],
             aws_secret_access_key=given["SecretAccessKey"],
             aws_session_token=given.get("SessionToken"),
@@ -340,11 +344,13 @@ def local_aws(
         agent_socket = bind(0, name="agent", option="")
         aws.agent_url = f"http://{LOOPBACK}:{agent_socket.getsockname()[1]}"
         agent = PodIdentityAgent(aws.url, "podrole", REGION, endpoint.node_credentials, aws.now)
+        rules = Rules(lambda name: endpoint_domain(name) is not None, internet=False)
+        names = NamedCertificates(authority, [LOOPBACK], rules.is_ours, time.time)
         tls = server_context(authority.issue([HOST], now=time.time()))
         tls.sni_callback = issuer.choose_certificate
         async with (
             listening(issuer, issuer_socket, tls=tls, grace_seconds=0),
-            listening(endpoint, socket, grace_seconds=0),
+            listening(endpoint, socket, grace_seconds=0, protocol=front.protocol(front.Front(names.context, rules))),
             listening(agent, agent_socket, grace_seconds=0),
             contextlib.aclosing(agent),
         ):

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx2
 
 from podrole.cli.diagnosis import to_dict
@@ -73,14 +72,7 @@ class BrokenWorld:
     def boto(self, service: str) -> Any:
         """Return a boto3 client, the administrator's."""
         if service not in self._boto:
-            given = self.running.environment
-            self._boto[service] = boto3.client(
-                service,
-                endpoint_url=given["AWS_ENDPOINT_URL"],
-                region_name=given["AWS_DEFAULT_REGION"],
-                aws_access_key_id=given["AWS_ACCESS_KEY_ID"],
-                aws_secret_access_key=given["AWS_SECRET_ACCESS_KEY"],
-            )
+            self._boto[service] = self.running.client(service)
         return self._boto[service]
 
     @property
@@ -152,6 +144,10 @@ class BrokenWorld:
     def open(self) -> None:
         """From now on pods run their commands."""
         self._gate.touch()
+
+    def shut(self) -> None:
+        """From now on pods fail at once."""
+        self._gate.unlink(missing_ok=True)
 
     def copy(self, name: str, copy: str) -> None:
         """Create a copy of a pod under another name."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,9 @@ class FakeSandbox:
         self._runtime = runtime
         self._uid = uid
 
+    def user_of(self, container: Mapping[str, Any], image: ImageReference) -> int | None:
+        return self._runtime.user
+
     async def create(self, config: ContainerConfig) -> FakeCreated:
         if config.working_directory == "/nowhere":
             raise ConfigProblem("there is no /nowhere")
@@ -132,6 +136,7 @@ class FakeRuntime:
         self.sandboxes: list[str] = []
         self.commands: dict[str, Callable[[FakeProcess], None]] = {}
         self.broken_sandboxes = 0
+        self.user: int | None = os.geteuid()
         self.started = self.stopped = False
 
     async def start(self) -> None:
@@ -140,7 +145,7 @@ class FakeRuntime:
     async def stop(self) -> None:
         self.stopped = True
 
-    async def pull(self, image: ImageReference) -> PulledImage:
+    async def pull(self, image: ImageReference, policy: str) -> PulledImage:
         if image.name == "missing":
             raise ImageProblem("there is no such image")
         return PulledImage(f"sha256:{image.name}", f'Successfully pulled image "{image.text}"')

@@ -225,6 +225,16 @@ def static_keys_of_a_secret(world: BrokenWorld, name: str) -> None:
     world.pod(name, name, envFrom=[{"secretRef": {"name": name}}])
 
 
+@fault("PR301", repaired=True)
+def static_keys_that_hide_those_of_a_secret(world: BrokenWorld, name: str) -> None:
+    healthy(world, name)
+    keys = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "not-a-secret"}
+    for secret in (name, f"{name}-too"):
+        world.call("POST", world.of("secrets"), {"metadata": {"name": secret}, "stringData": keys})
+    included = [{"secretRef": {"name": secret}} for secret in (name, f"{name}-too")]
+    world.pod(name, name, env=[{"name": key, "value": value} for key, value in keys.items()], envFrom=included)
+
+
 @fault("PR302")
 def a_profile(world: BrokenWorld, name: str) -> None:
     healthy(world, name)
@@ -348,16 +358,6 @@ def _with_key(world: BrokenWorld, name: str, prefix: str) -> None:
     subject = f"system:serviceaccount:{world.namespace}:{name}"
     keys = {f"{prefix}:sub": subject, f"{prefix}:aud": "sts.amazonaws.com"}
     _trusting(world, name, Condition={"StringEquals": keys})
-
-
-@fault("PR605")
-def a_scheme_in_the_key(world: BrokenWorld, name: str) -> None:
-    _with_key(world, name, world.issuer)
-
-
-@fault("PR605")
-def a_port_in_the_key(world: BrokenWorld, name: str) -> None:
-    _with_key(world, name, world.prefix.replace("/", ":443/", 1))
 
 
 @fault("PR605")

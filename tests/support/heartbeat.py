@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 BEAT_SECONDS = 0.002
 
-GENEROUS_SECONDS = 1.0
+GENEROUS_SECONDS = 0.4
 """The limit of tests. docs/benchmarks.md has the measured figures."""
 
 

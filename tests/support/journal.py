@@ -1,7 +1,8 @@
-"""A journal whose disk fails when the test says so."""
+"""A journal written and read at once, and one whose disk fails when the test says so."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,3 +25,23 @@ class FaultyJournal(Journal):
             self.failures -= 1
             raise OSError("No space left on device")
         super()._store(writes)
+
+
+def fill(path: Path, *writes: Write) -> None:
+    """Write records into a journal."""
+
+    async def commit() -> None:
+        journal = Journal(path)
+        await journal.commit(writes)
+        journal.close()
+
+    asyncio.run(commit())
+
+
+def records(path: Path) -> dict[str, dict[str, bytes]]:
+    """Return a journal's records."""
+    journal = Journal(path)
+    try:
+        return {table: dict(kept) for table, kept in journal.tables().items()}
+    finally:
+        journal.close()

@@ -7,8 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-import httpx2
-
+from podrole.base.http_client import async_client
 from support.api_server import until
 from support.webhook_client import JSON, TRUST, pod_of, review_of
 
@@ -70,7 +69,7 @@ async def under_load(send: Send) -> AsyncIterator[Load]:
 async def under_reviews(url: Callable[[], str], namespace: str = "demo") -> AsyncIterator[Load]:
     """Review pods of the namespace's service account ``sa``, at the webhook itself."""
     body = json.dumps(review_of(pod_of(), namespace=namespace))
-    async with httpx2.AsyncClient(verify=TRUST) as http:
+    async with async_client(TRUST, timeout=5) as http:
 
         async def send(_: int) -> str | None:
             answer = await http.post(url() + "/mutate", content=body, headers=JSON)

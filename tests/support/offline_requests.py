@@ -42,7 +42,7 @@ def signed_request(
         instance.add_auth(request)
     prepared = request.prepare()
     parts = urlsplit(prepared.url)
-    received = [("host", parts.netloc)]
+    received = [] if "Host" in prepared.headers else [("host", parts.netloc)]
     received += [(n.lower(), v.decode() if isinstance(v, bytes) else str(v)) for n, v in prepared.headers.items()]
     received = [(name, value) for name, value in received if name != "content-length"]
     return HTTPRequest(method, parts.path or "/", parts.query, received, body, "127.0.0.1")

@@ -81,7 +81,7 @@ def sign(
         getattr(auth, signer)(keys, service, region, **options).add_auth(request)
     prepared = request.prepare()
     names = {name: value.decode() if isinstance(value, bytes) else value for name, value in prepared.headers.items()}
-    names["Host"] = urlsplit(aws.url).netloc
+    names.setdefault("Host", urlsplit(aws.url).netloc)
     names.pop("Content-Length", None)  # httpx counts what is really sent
     return Signed(method, prepared.url, names, body)
 

@@ -12,14 +12,17 @@ from typing import Any
 import httpx2
 
 from podrole.base.certificates import Authority, server_context
+from podrole.base.http_client import async_client
 from podrole.base.serving import LOOPBACK, bind, listening
+from podrole.base.user_agents import WEBHOOK
 from podrole.cluster.assembly.server import Cluster, ClusterSettings
 from podrole.cluster.http.app import is_long_running
 from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import Connection
 from podrole.kube.credentials import StaticToken
 from podrole.oidc.keys import SigningKey
-from podrole.webhook.install.manifests import Installation, manifests
+from podrole.webhook.install.installation import Installation
+from podrole.webhook.install.manifests import manifests
 from podrole.webhook.serving.webhook import Webhook
 from podrole.webhook.settings import SelfSignedSettings, WebhookSettings
 from podrole.webhook.tls.certificate_keeper import CertificateKeeper
@@ -57,8 +60,8 @@ class Kubernetes:
         )
         token = self.cluster.administrator_token
         self.connection = Connection(server, AUTHORITY.certificate_pem, auth=StaticToken(token))
-        headers = {"Authorization": f"Bearer {token}"}
-        self.http = httpx2.AsyncClient(verify=self.connection.tls_context(), base_url=server, headers=headers)
+        self.http = async_client(self.connection.tls_context(), timeout=5, base_url=server)
+        self.http.headers["Authorization"] = f"Bearer {token}"
         self._listening = contextlib.AsyncExitStack()
 
     def _resolve(self, namespace: str, name: str, port: int) -> tuple[str, int] | None:
@@ -144,7 +147,7 @@ async def replica(
 ) -> AsyncIterator[Replica]:
     """A replica with a certificate of its own making, to which the Service leads once it is ready."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    client = KubernetesClient(kubernetes.connection)
+    client = KubernetesClient(kubernetes.connection, user_agent=WEBHOOK)
     keeper = CertificateKeeper(client, SELF_SIGNED, "kube-system", context, clock=clock or Turned(time.time()))
     await keeper.start()
     try:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from podrole.base.certificates import Authority
+from podrole.base.user_agents import WEBHOOK
 from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import Connection, find_connection
 from podrole.kube.credentials import ExecPlugin, StaticToken, TokenFile
@@ -33,7 +34,7 @@ async def api() -> AsyncIterator[APIServer]:
 
 
 async def ask(connection: Connection) -> str:
-    client = KubernetesClient(connection)
+    client = KubernetesClient(connection, user_agent=WEBHOOK)
     try:
         return (await client.get(PATH, PartialObject)).metadata.name
     finally:
@@ -149,7 +150,7 @@ async def test_no_api_server_at_all_is_one_sentence(tmp_path: Path) -> None:
 async def test_certificates_that_cannot_be_used_are_said(tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_text("no certificate")
     with pytest.raises(KubeconfigProblem, match="certificates for https://x cannot be used"):
-        KubernetesClient(Connection("https://x", ca=tmp_path / "ca.crt"))
+        KubernetesClient(Connection("https://x", ca=tmp_path / "ca.crt"), user_agent=WEBHOOK)
 
 
 async def test_a_server_that_cannot_be_verified_gets_no_token(api: APIServer) -> None:
@@ -162,7 +163,7 @@ async def test_a_server_that_cannot_be_verified_gets_no_token(api: APIServer) ->
 async def test_a_rotated_ca_is_picked_up(api: APIServer, tmp_path: Path) -> None:
     ca = tmp_path / "ca.crt"
     ca.write_bytes(Authority.create("the old one", now=time.time()).certificate_pem)
-    client = KubernetesClient(Connection(api.connection.server, ca, auth=StaticToken(TOKEN)))
+    client = KubernetesClient(Connection(api.connection.server, ca, auth=StaticToken(TOKEN)), user_agent=WEBHOOK)
     with pytest.raises(APIUnavailable):
         await client.get(PATH, PartialObject)
     ca.write_bytes(AUTHORITY.certificate_pem)
@@ -176,7 +177,8 @@ async def test_a_token_file_is_read_again_after_a_minute_and_after_a_refusal(api
     token, clock = tmp_path / "token", Turned()
     token.write_text("an old token")
     client = KubernetesClient(
-        Connection(api.connection.server, AUTHORITY.certificate_pem, auth=TokenFile(token, clock=clock))
+        Connection(api.connection.server, AUTHORITY.certificate_pem, auth=TokenFile(token, clock=clock)),
+        user_agent=WEBHOOK,
     )
     with pytest.raises(APIRefusal) as raised:
         await client.get(PATH, PartialObject)
@@ -208,7 +210,9 @@ async def test_a_credential_plugin_is_run_once_until_its_token_expires(api: APIS
     credential = {"status": {"token": TOKEN, "expirationTimestamp": "2023-11-14T23:00:00Z"}}
     script = f"echo \"$@ $EXTRA $KUBERNETES_EXEC_INFO\" >> {tmp_path}/runs\necho '{json.dumps(credential)}'\n"
     auth = plugin(tmp_path / "plugin", script, clock)
-    client = KubernetesClient(Connection(api.connection.server, AUTHORITY.certificate_pem, auth=auth))
+    client = KubernetesClient(
+        Connection(api.connection.server, AUTHORITY.certificate_pem, auth=auth), user_agent=WEBHOOK
+    )
     for _ in range(3):
         await client.get(PATH, PartialObject)
     assert len((tmp_path / "runs").read_text().splitlines()) == 1

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from podrole.base.tasks import BackgroundTasks
+from podrole.base.user_agents import WEBHOOK
 from podrole.kube.client import KubernetesClient
 from podrole.kube.reflector import PAGE_SIZE, BackOff
 from podrole.webhook.compat import resolver_for
@@ -38,7 +39,7 @@ async def api() -> AsyncIterator[APIServer]:
 async def following(
     api: APIServer, *, compat: Any = "podrole", wait: bool = True, **settings: Any
 ) -> AsyncIterator[IdentityCache]:
-    client = KubernetesClient(api.connection)
+    client = KubernetesClient(api.connection, user_agent=WEBHOOK)
     resolver = resolver_for(compat, InjectionSettings())
     identities = IdentityCache(
         client, resolver, SourceSettings(**settings), ask="never" if compat == "strict" else "first", back_off=QUICK
@@ -374,7 +375,7 @@ async def test_a_mounted_config_map_swaps_its_data_directory(api: APIServer, tmp
 
 
 async def test_a_list_in_a_missing_directory_is_refused(api: APIServer, tmp_path: Path) -> None:
-    client = KubernetesClient(api.connection)
+    client = KubernetesClient(api.connection, user_agent=WEBHOOK)
     settings = SourceSettings(container_credentials_config=str(tmp_path / "nowhere" / "identities.json"))
     with pytest.raises(BadSettings, match="the directory does not exist"):
         IdentityCache(client, resolver_for("podrole", InjectionSettings()), settings)

@@ -17,7 +17,8 @@ import yaml
 from podrole import __version__
 from podrole.cli.tools import tools_directory
 from podrole.webhook.flags.parse import parse_flags
-from podrole.webhook.install.manifests import Installation, arguments, manifests
+from podrole.webhook.install.installation import Installation
+from podrole.webhook.install.manifests import arguments, manifests
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "podrole"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
+from podrole.webhook import metrics as module
 from podrole.webhook.metrics import DESCRIBED, Metrics, MetricsSnapshot, merged, render
 
 
@@ -27,6 +29,21 @@ def test_counters_add_up_and_gauges_are_the_lowest() -> None:
     assert 'podrole_webhook_request_seconds_bucket{le="0.005",path="/mutate",verb="POST"} 2.0' in shown
     assert 'podrole_webhook_request_seconds_bucket{le="+Inf",path="/mutate",verb="POST"} 2.0' in shown
     assert 'http_request_latencies_sum{path="/mutate",verb="POST"} 6000.0' in shown
+
+
+def test_namespaces_beyond_a_limit_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_SERIES", 3)
+    metrics = Metrics()
+    for namespace in ("a", "b", "c", "d", "e", "a"):
+        metrics.count("podrole_webhook_reviews_total", "mutated", namespace)
+    metrics.count("podrole_webhook_lookups_total", "found")
+    assert {key[1:]: value for key, value in metrics.values.items()} == {
+        ("mutated", "a"): 2,
+        ("mutated", "b"): 1,
+        ("mutated", "c"): 1,
+        ("mutated", ""): 2,
+        ("found",): 1,
+    }
 
 
 def test_every_metric_is_described_and_typed() -> None:

@@ -6,11 +6,14 @@ import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from podrole.base.user_agents import WEBHOOK
 from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import Connection
+from podrole.webhook.errors import ForeignConfiguration
 from podrole.webhook.tls.certificate_keeper import CertificateKeeper
 from support.webhook import ARN
 from support.webhook_cluster import (
@@ -111,8 +114,76 @@ async def test_a_configuration_that_trusts_something_else_is_put_right(kubernete
         assert configuration["metadata"]["resourceVersion"] == version  # nothing is written that is right already
 
 
+AUTHORITY_BUNDLE = base64.b64encode(AUTHORITY.certificate_pem).decode()
+FOREIGN: dict[str, Any] = {
+    "apiVersion": "admissionregistration.k8s.io/v1",
+    "kind": "MutatingWebhookConfiguration",
+    "metadata": {"name": NAME},
+    "webhooks": [
+        {
+            "name": "pod-identity-webhook.amazonaws.com",
+            "admissionReviewVersions": ["v1"],
+            "sideEffects": "None",
+            "failurePolicy": "Ignore",
+            "clientConfig": {
+                "service": {"namespace": "eks", "name": "other", "path": "/mutate"},
+                "caBundle": AUTHORITY_BUNDLE,
+            },
+        }
+    ],
+}
+
+
+OWN_SERVICE = {"service": {"namespace": "kube-system", "name": NAME}}
+OTHER_SERVICE = {"service": {"namespace": "kube-system", "name": "other"}}
+URL = {"url": "https://127.0.0.1:9/mutate"}
+LABEL, OTHER_LABEL = ({"app.kubernetes.io/name": name} for name in ("podrole-webhook", "other"))
+
+
+@pytest.mark.parametrize(
+    ("client_config", "labels", "touched"),
+    [
+        ({"service": {"namespace": "eks", "name": NAME}}, {}, False),
+        (OTHER_SERVICE, {}, False),
+        (URL, {}, False),
+        (URL, LABEL, False),
+        (OTHER_SERVICE, OTHER_LABEL, False),
+        (OTHER_SERVICE, LABEL, True),
+        (OWN_SERVICE, {}, True),
+    ],
+)
+async def test_it_changes_no_configuration_of_another_webhook(
+    kubernetes: Kubernetes, client_config: dict[str, Any], labels: dict[str, str], touched: bool
+) -> None:
+    entry = {**FOREIGN["webhooks"][0], "clientConfig": client_config}
+    metadata = {"name": NAME, "labels": labels}
+    made = await kubernetes.do("POST", CONFIGURATIONS, {**FOREIGN, "metadata": metadata, "webhooks": [entry]})
+    client = KubernetesClient(kubernetes.connection, user_agent=WEBHOOK)
+    keeper = CertificateKeeper(client, SELF_SIGNED, "kube-system", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    if touched:
+        await keeper.start()
+    else:
+        with pytest.raises(ForeignConfiguration, match="belongs to another webhook, and was not changed"):
+            await keeper.start()
+        assert (await kubernetes.http.get(f"/api/v1/namespaces/kube-system/secrets/{NAME}")).status_code == 404
+    found = await kubernetes.do("GET", f"{CONFIGURATIONS}/{NAME}")
+    assert (found["metadata"]["resourceVersion"] != made["metadata"]["resourceVersion"]) is touched
+    await client.close()
+
+
+async def test_of_a_shared_configuration_only_its_own_entries_are_changed(kubernetes: Kubernetes) -> None:
+    own = {**FOREIGN["webhooks"][0], "name": "own.podrole.dev"}
+    own["clientConfig"] = {"service": {"namespace": "kube-system", "name": NAME}}
+    await kubernetes.do("POST", CONFIGURATIONS, {**FOREIGN, "webhooks": [*FOREIGN["webhooks"], own]})
+    client = KubernetesClient(kubernetes.connection, user_agent=WEBHOOK)
+    await CertificateKeeper(client, SELF_SIGNED, "kube-system", ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)).start()
+    found = await kubernetes.do("GET", f"{CONFIGURATIONS}/{NAME}")
+    assert [entry["clientConfig"]["caBundle"] == AUTHORITY_BUNDLE for entry in found["webhooks"]] == [True, False]
+    await client.close()
+
+
 async def test_it_waits_for_the_api_server(kubernetes: Kubernetes) -> None:
-    client = KubernetesClient(Connection("https://127.0.0.1:9", AUTHORITY.certificate_pem))
+    client = KubernetesClient(Connection("https://127.0.0.1:9", AUTHORITY.certificate_pem), user_agent=WEBHOOK)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     keeper = CertificateKeeper(client, SELF_SIGNED, "kube-system", context)
     with pytest.raises(TimeoutError):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from podrole.base.user_agents import WEBHOOK
 from podrole.kube.client import KubernetesClient
 from podrole.webhook.metrics import Metrics
 from podrole.webhook.patch.mutation import mutate
@@ -44,7 +45,7 @@ def owned_pod(*owners: dict[str, Any]) -> dict[str, Any]:
 
 
 async def test_an_event_on_the_owner_says_what_is_wrong(api: APIServer) -> None:
-    client, clock, metrics = KubernetesClient(api.connection), Turned(), Metrics()
+    client, clock, metrics = KubernetesClient(api.connection, user_agent=WEBHOOK), Turned(), Metrics()
     events = OwnerEvents(client, metrics, clock=clock)
     async with running(events.run()):
         report_warnings(events, owned_pod({**OWNER, "controller": False, "name": "other"}, OWNER))
@@ -77,7 +78,7 @@ async def test_an_event_on_the_owner_says_what_is_wrong(api: APIServer) -> None:
 
 
 async def test_a_namespace_too_long_for_kubernetes_gets_no_event(api: APIServer) -> None:
-    client = KubernetesClient(api.connection)
+    client = KubernetesClient(api.connection, user_agent=WEBHOOK)
     events = OwnerEvents(client, Metrics())
     identity = identity_of({"role-arn": "reader"})
     assert identity is not None
@@ -89,7 +90,7 @@ async def test_a_namespace_too_long_for_kubernetes_gets_no_event(api: APIServer)
 
 
 async def test_the_same_event_is_written_once_in_ten_minutes(api: APIServer) -> None:
-    client, clock = KubernetesClient(api.connection), Turned()
+    client, clock = KubernetesClient(api.connection, user_agent=WEBHOOK), Turned()
     events = OwnerEvents(client, Metrics(), clock=clock)
     async with running(events.run()):
         report_warnings(events, owned_pod(OWNER))
@@ -103,7 +104,7 @@ async def test_the_same_event_is_written_once_in_ten_minutes(api: APIServer) -> 
 
 
 async def test_a_pod_of_its_own_gets_its_event_itself(api: APIServer) -> None:
-    client = KubernetesClient(api.connection)
+    client = KubernetesClient(api.connection, user_agent=WEBHOOK)
     events = OwnerEvents(client, Metrics())
     async with running(events.run()):
         report_warnings(events, pod_of())
@@ -115,7 +116,7 @@ async def test_a_pod_of_its_own_gets_its_event_itself(api: APIServer) -> None:
 
 
 async def test_a_refusal_costs_the_event_alone(api: APIServer) -> None:
-    client, metrics = KubernetesClient(api.connection), Metrics()
+    client, metrics = KubernetesClient(api.connection, user_agent=WEBHOOK), Metrics()
     events = OwnerEvents(client, metrics)
     api.refuse_with = 403
     async with running(events.run()):
@@ -129,7 +130,7 @@ async def test_a_refusal_costs_the_event_alone(api: APIServer) -> None:
 
 async def test_a_full_queue_drops_events_and_blocks_nobody() -> None:
     metrics = Metrics()
-    events = OwnerEvents(KubernetesClient(APIServer().connection), metrics)
+    events = OwnerEvents(KubernetesClient(APIServer().connection, user_agent=WEBHOOK), metrics)
     for number in range(QUEUE + 3):
         report_warnings(events, owned_pod({**OWNER, "uid": str(number)}))
     assert metrics.values["podrole_webhook_events_total", "dropped"] == 3

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -67,6 +68,9 @@ class Process:
 
     async def metrics(self) -> str:
         return (await self.http.get(self.metrics_url + "/metrics")).text
+
+    async def cache(self) -> Any:
+        return (await self.http.get(self.metrics_url + "/debug/alpha/cache")).json()
 
     async def ready(self) -> None:
         await until(lambda: self.url or self.process.returncode is not None, seconds=20)
@@ -230,8 +234,11 @@ async def test_workers_answer_together_and_are_replaced(api: APIServer, tmp_path
                 answer = await http.post(webhook.url + "/mutate", content=content, headers=JSON)
                 assert "patch" in answer.json()["response"]
         assert 'pod_identity_webhook_pod_count{method="sts_web_identity"} 10.0' in await webhook.metrics()
-        cache = await webhook.http.get(webhook.metrics_url + "/debug/alpha/cache")
-        assert cache.json()["demo/sa"]["RoleARN"] == ARN
+        # A worker that has answered nothing yet may still be reading the accounts.
+        async with asyncio.timeout(20):
+            while not (cache := await webhook.cache()):  # noqa: ASYNC110 - it is in another process
+                await asyncio.sleep(0.02)
+        assert cache["demo/sa"]["RoleARN"] == ARN
         assert (await webhook.http.get(webhook.metrics_url + "/debug/alpha/cache/clear")).status_code == 200
 
         workers = children_of(webhook.process.pid)

@@ -20,7 +20,7 @@ import boto3
 import httpx2
 import pytest
 
-from podrole.base.journal import FORMAT, JournalDamaged, JournalTooNew
+from podrole.base.journal_file import FORMAT, JournalDamaged, JournalTooNew
 from podrole.world.errors import BadSetting, DirectoryGone
 from podrole.world.settings import WorldSettings
 from podrole.world.state import WorldDirectory

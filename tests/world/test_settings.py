@@ -18,15 +18,15 @@ DOCS = SOURCE.parents[1] / "docs"
 
 
 def test_command_has_an_option_for_each_setting(tmp_path: Path) -> None:
-    wide = {**clean_environment(), "COLUMNS": "200", "TERMINAL_WIDTH": "200"}
-    told = run_podrole("up", "--help", cwd=tmp_path, env=wide).stdout
+    told = run_podrole("up", "--help", cwd=tmp_path, env={**clean_environment(), "COLUMNS": "80"}).stdout
+    blocks = [" ".join(block.split()) for block in re.split(r"\n  (?=-)", told)]
     for setting in SETTINGS:
-        line = next(line for line in told.splitlines() if f" {setting.option} " in line)
-        assert setting.description in line
-        assert f"[env var: {setting.variable}]" in line
+        (block,) = [block for block in blocks if re.match(rf"{setting.option}\b(?!-)", block)]
+        assert setting.description in block
+        assert f"env var: {setting.variable}" in block
         if setting.default is not False:  # a flag shows none
-            assert f"[default: {setting.shown}]" in line.replace("(", "").replace(")", "")
-        assert ("0<=x<=65535" in line) == bool(setting.listener)
+            assert f"default: {setting.shown}" in block.replace("(", "").replace(")", "")
+        assert ("0<=x<=65535" in block) == bool(setting.listener)
 
 
 def test_documentation_has_the_table_of_settings() -> None:
@@ -69,5 +69,7 @@ def test_arguments_give_the_same_settings() -> None:
     words = WorldSettings(aws_port=1, region="eu-west-1").arguments()
     assert words[:2] == ["--aws-port", "1"]
     assert words[-2:] == ["--region", "eu-west-1"]
+    several = WorldSettings(issuer_map=("a=127.0.0.1:1", "b=127.0.0.1:2"))
+    assert several.arguments()[-4:] == ["--issuer-map", "a=127.0.0.1:1", "--issuer-map", "b=127.0.0.1:2"]
     assert len(words) == 2 * len([setting for setting in SETTINGS if setting.listener]) + 2
     assert WorldSettings(ephemeral=True).arguments()[-1] == "--ephemeral"

@@ -19,6 +19,7 @@ from podrole.account.store import AccountView
 from podrole.iam.directory import AccessKey, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 
 _NOTHING = '{"Version":"2012-10-17","Statement":[]}'
+_NO_POLICIES = PrincipalPolicies(())
 
 
 class AccountDirectory:
@@ -70,14 +71,23 @@ class AccountDirectory:
     def policies_of(self, principal: Role | User) -> PrincipalPolicies:
         """Return what is attached to a role or user, its groups included. The root user has no policies."""
         state = self._state_of(principal.arn)
+        if state is None:
+            return _NO_POLICIES
+        kept = state.policies.get(principal.id)
+        changes = state.changes
+        if kept is not None and kept[0] == changes:
+            return kept[1]
         kind: type[RoleRecord | UserRecord] = RoleRecord if isinstance(principal, Role) else UserRecord
-        record = state.get(kind, principal.id) if state is not None else None
-        if record is None or state is None:
-            return PrincipalPolicies(())
+        record = state.get(kind, principal.id)
+        if record is None:
+            return _NO_POLICIES
         attached = list(self._attached(record))
         if isinstance(record, UserRecord):
             attached += [policy for group in state.groups_of(record) for policy in self._attached(group)]
-        return PrincipalPolicies(tuple(attached), self._boundary(record.boundary))
+        found = PrincipalPolicies(tuple(attached), self._boundary(record.boundary))
+        # Another thread may change the account meanwhile: then the number differs, and this is not taken again.
+        state.policies[principal.id] = (changes, found)
+        return found
 
     def managed_policy(self, arn: str) -> PolicyText | None:
         """Return the default version of a managed policy, AWS's own included."""

@@ -13,8 +13,8 @@ from typing import Protocol, TypeVar, cast
 
 import msgspec
 
-from podrole.account.eks.operations import EKSRequest
 from podrole.account.eks.records import RECORDS as EKS_RECORDS
+from podrole.account.eks.request import EKSRequest
 from podrole.account.eks.state import EKSState
 from podrole.account.iam.records import RECORDS as IAM_RECORDS
 from podrole.account.iam.request import Catalogue, IAMRequest, Output
@@ -28,7 +28,8 @@ from podrole.account.records import Record, Scope, State
 from podrole.account.transaction import Delete, Put, Transaction
 from podrole.base.clock import Clock
 from podrole.base.errors import PodroleError
-from podrole.base.journal import Journal, JournalError, Write, WriteFailed
+from podrole.base.journal import Journal, Write, WriteFailed
+from podrole.base.journal_file import JournalError
 from podrole.base.partitions import partition_of
 
 T = TypeVar("T")
@@ -256,6 +257,24 @@ class AccountStore(_View):
                 )
             )
         )
+
+    def contents(self) -> Mapping[Scope, Sequence[Record]]:
+        """Return every record that is on disk, for ``restore``."""
+        return {scope: tuple(state.all()) for scope, state in self._on_disk.items()}
+
+    async def restore(self, contents: Mapping[Scope, Sequence[Record]]) -> None:
+        """Make the accounts what they were when ``contents`` was taken, in one change."""
+
+        def replace_all(transaction: Transaction) -> None:
+            for state in self._newest.values():
+                transaction.delete(state, *state.all())
+            for scope, records in contents.items():
+                transaction.put(_open(self._newest, scope), *records)
+
+        await self.transact(replace_all)
+        for states in (self._on_disk, self._newest):
+            for scope in [scope for scope in states if scope not in contents and not any(states[scope].all())]:
+                del states[scope]
 
     async def clear(self) -> None:
         """Forget every account."""

@@ -31,7 +31,9 @@ class Refusals:
         self, call: IdentifiedCall, request: Request, decision: Decision, evidence: Sequence[Evidence]
     ) -> AWSError:
         """Return the refusal, with the evidence for the event log."""
-        code, status = rules_of(call.service.name).denied or _by_protocol(call.protocol)
+        rules = rules_of(call.service.name)
+        own = rules.key_denied if request.action.startswith("kms:") else None
+        code, status = own or rules.denied or _by_protocol(call.protocol)
         text = _sentence(call.service.name, request, decision)
         if call.protocol == "ec2":
             text = f"{_EC2} {text}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from podrole.account.eks.operations import tagged, tags_of
+from podrole.account.eks.tags import tagged, tags_of
 from podrole.account.iam.operations.providers import find_oidc_provider_by_arn, find_saml_provider_by_arn
 from podrole.account.iam.records import (
     GroupRecord,
@@ -21,8 +21,8 @@ from podrole.account.iam.state import IAMState
 from podrole.account.organizations.state import Levels
 from podrole.account.store import AccountView
 from podrole.aws.global_keys import OrganizationPlace
-from podrole.aws.interfaces import Bucket, ControlPolicy, Resource
-from podrole.iam.actions.call import Call, Keys
+from podrole.aws.interfaces import Bucket, ControlPolicy, Encryption, Resource, SecureParameter
+from podrole.iam.actions.call import Call, Keys, LaunchVolumes
 from podrole.iam.directory import PolicyText
 
 _KINDS: Mapping[str, type[NamedRecord]] = {
@@ -57,9 +57,9 @@ class AccountFacts:
 
     def tags_of(self, call: Call, arn: str) -> Mapping[str, str] | None:  # noqa: ARG002 - the Protocol's
         """See Resolver."""
-        parts = arn.split(":", 5)
+        parts = arn.split(":")
         if len(parts) < 6:
-            return {}
+            return None
         if parts[2] == "iam":
             return self._iam_tags(arn, parts)
         if parts[2] == "eks":
@@ -67,7 +67,7 @@ class AccountFacts:
             return tags_of(record) if record is not None else {}
         if parts[2] == "organizations":
             return self._view.organizations.tags_of(parts[5].rpartition("/")[2])
-        return {}
+        return None
 
     def _iam_tags(self, arn: str, parts: list[str]) -> Mapping[str, str]:
         state = self._view.iam(parts[4], parts[1])
@@ -85,8 +85,7 @@ class AccountFacts:
 
     def facts_of(self, call: Call, kind: str, arn: str) -> Keys:  # noqa: ARG002 - the Protocol's
         """See Resolver."""
-        parts = arn.split(":", 5)
-        state = self._view.iam(parts[4], parts[1]) if kind.partition(":")[0] == "iam" and len(parts) > 5 else None
+        state = self._of_arn(arn) if kind.partition(":")[0] == "iam" else None
         record = _record(state, arn) if state is not None else None
         boundary = record.boundary if isinstance(record, UserRecord | RoleRecord) else None
         return {"iam:PermissionsBoundary": boundary} if boundary is not None else {}
@@ -97,7 +96,7 @@ class AccountFacts:
 
     def resource(self, arn: str) -> Resource:
         """See Facts. A role's trust policy is not returned: STS decides about it."""
-        parts = arn.split(":", 5)
+        parts = arn.split(":")
         return Resource(parts[4]) if len(parts) > 5 else Resource()
 
     def policies_within(self, arn: str) -> list[PolicyText]:  # noqa: ARG002 - no resource policies here
@@ -107,6 +106,14 @@ class AccountFacts:
     def bucket(self, name: str) -> Bucket | None:  # noqa: ARG002 - no buckets here
         """See Facts."""
         return None
+
+    def encryption(self, arn: str, version: str = "") -> Encryption:  # noqa: ARG002 - the signature of all
+        """See Facts."""
+        return Encryption()
+
+    def secure_parameters(self, account: str, region: str) -> Iterable[SecureParameter]:  # noqa: ARG002 - none here
+        """See Facts."""
+        return ()
 
     def object_exists(self, bucket: str, key: str) -> bool:  # noqa: ARG002 - no buckets here
         """See Facts."""
@@ -118,12 +125,15 @@ class AccountFacts:
 
     def launch_template(
         self,
-        account: str,  # noqa: ARG002 - no templates here
-        region: str,  # noqa: ARG002
+        call: Call,  # noqa: ARG002 - no templates here
         named: Mapping[str, Any],  # noqa: ARG002
     ) -> Mapping[str, Any] | None:
-        """See Facts."""
+        """See Resolver."""
         return None
+
+    def launch_volumes(self, call: Call, image: str) -> LaunchVolumes:  # noqa: ARG002 - no images here
+        """See Resolver."""
+        return LaunchVolumes()
 
     def organization(self, account: str) -> OrganizationPlace | None:
         """See Facts."""
@@ -133,11 +143,9 @@ class AccountFacts:
             return None
         node = organizations.node(account)
         steps: list[str] = []
-        parent = node.parent if node is not None else record.root_id
-        while parent is not None:
-            steps.append(parent)
-            above = organizations.node(parent)
-            parent = above.parent if above is not None else None
+        while node is not None and node.parent is not None:
+            steps.append(node.parent)
+            node = organizations.node(node.parent)
         return OrganizationPlace(record.organization_id, "/".join((record.organization_id, *reversed(steps), "")))
 
     def stack_templates(self, account: str, region: str, *, stack: str, change_set: str) -> list[str]:  # noqa: ARG002
@@ -154,12 +162,12 @@ class AccountFacts:
         return self._view.iam(account, partition) is not None
 
     def _of_arn(self, arn: str) -> IAMState | None:
-        parts = arn.split(":", 5)
+        parts = arn.split(":")
         return self._view.iam(parts[4], parts[1]) if len(parts) > 5 else None
 
 
 def _record(state: IAMState, arn: str) -> NamedRecord | None:
-    kind = _KINDS.get(arn.split(":", 5)[5].partition("/")[0])
+    kind = _KINDS.get(arn.split(":")[5].partition("/")[0])
     return state.by_arn(kind, arn) if kind is not None else None
 
 

@@ -13,26 +13,34 @@ import re
 
 from podrole.account.identities import IdentityDirectory
 from podrole.aws.caller import ANONYMOUS, Caller, caller_of_session, caller_of_user
+from podrole.aws.foreign_keys import explain_foreign_key
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.catalogue import model
+from podrole.aws.protocol.hosts import aws_host
 from podrole.aws.signature import chunked, sigv4
 from podrole.aws.signature.refusals import refusal
 from podrole.aws.signature.sigv4 import Fault, Signature, SignatureRefused
 from podrole.base.partitions import REGION_FORM, partition_of
+from podrole.base.short_texts import cached_for_short_texts
 from podrole.iam.directory import Role, User
 from podrole.sts.credentials import Vault
 from podrole.sts.session import Session, SessionKind
 
 _REGION = re.compile(REGION_FORM + "|aws-global|global")
+_SIGNED_ELSEWHERE = frozenset({"sustainability"})
+"""Services whose requests are signed for another region than the one in the name."""
 _TEMPORARY = "ASIA"
 
 
-def authenticate(call: IdentifiedCall, directory: IdentityDirectory, vault: Vault, now: float) -> Caller:
+def authenticate(
+    call: IdentifiedCall, directory: IdentityDirectory, vault: Vault, now: float, *, signed_now: float | None = None
+) -> Caller:
     """Return the caller that the signature proves. Raises AWSError, in the form of the called service.
 
     A body in S3's chunks is verified chunk by chunk, and the call gets their content as its body. The call's region is
-    set to the region that the signature covers. Hashes the whole body: call it through
-    podrole.aws.protocol.bodies.off_loop.
+    set to the region that the signature covers. ``now`` is the time by which a session may have
+    expired, ``signed_now``, if it is another, that by which a signature may be too old. Hashes the whole body: call it
+    through podrole.aws.protocol.bodies.off_loop.
     """
     if is_unsigned_operation(call):
         return ANONYMOUS  # credentials that came along are ignored
@@ -40,9 +48,11 @@ def authenticate(call: IdentifiedCall, directory: IdentityDirectory, vault: Vaul
         _require_no_old_signature(call)
         return ANONYMOUS
     try:
-        return _authenticated(call, directory, vault, now)
+        return _authenticated(call, directory, vault, now, now if signed_now is None else signed_now)
     except SignatureRefused as refused:
-        raise refusal(refused, call.service, call.protocol) from refused
+        error = refusal(refused, call.service, call.protocol)
+        explain_foreign_key(error, refused.fault, refused.evidence.get("key_id", ""))
+        raise error from refused
 
 
 def _require_no_old_signature(call: IdentifiedCall) -> None:
@@ -63,12 +73,16 @@ def _is_unsigned(service: str, operation: str) -> bool:
     return bool(model(service).operation_model(operation).auth_type == "none")
 
 
-def _authenticated(call: IdentifiedCall, directory: IdentityDirectory, vault: Vault, now: float) -> Caller:
+def _authenticated(
+    call: IdentifiedCall, directory: IdentityDirectory, vault: Vault, now: float, signed_now: float
+) -> Caller:
     signature = sigv4.parse_signature(call.http)
     is_s3 = call.service.signing == "s3"
     try:
-        sigv4.check_time(signature, now, s3=is_s3)
-        sigv4.check_scope(signature, service=call.service.signing, region_pattern=_REGION)
+        sigv4.check_time(signature, signed_now, s3=is_s3)
+        sigv4.check_scope(
+            signature, service=call.service.signing, region_pattern=_regions_at(call.http.header.get("host", ""))
+        )
         caller, secret = _principal(signature, directory, vault, now)
         _require_partition(caller, signature)
         sigv4.check_signed_headers(call.http, signature, s3=is_s3)
@@ -84,6 +98,16 @@ def _authenticated(call: IdentifiedCall, directory: IdentityDirectory, vault: Va
         raise
     call.region = signature.region
     return caller
+
+
+@cached_for_short_texts(1024)
+def _regions_at(host: str) -> re.Pattern[str]:
+    """Return what matches the regions for which a request to a host may be signed: the one in its name, if it is
+    AWS's."""
+    named = aws_host(host)
+    if named is None or not named.region or _SIGNED_ELSEWHERE & {*named.services}:
+        return _REGION
+    return re.compile(re.escape(named.region))
 
 
 def _require_partition(caller: Caller, signature: Signature) -> None:

@@ -7,43 +7,53 @@ both their organizations. podrole.aws.access_denied writes the refusal in the wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, ItemsView, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from podrole.account.identities import IdentityDirectory
 from podrole.account.organizations.state import Levels
 from podrole.aws.access_denied import Refusals
+from podrole.aws.call_context import circumstances, iam_call, s3_connection
 from podrole.aws.called_place import require_called_place
 from podrole.aws.caller import Caller
 from podrole.aws.errors import AWSError
 from podrole.aws.global_keys import organization_keys
-from podrole.aws.interfaces import AuthorizedCall, Facts, Resource
+from podrole.aws.interfaces import AuthorizedCall, Facts, Resource, StoredPolicy
+from podrole.aws.lazy_keys import LazyKeys, PermissionKeys
 from podrole.aws.policies import compile_stored, policies_of
 from podrole.aws.protocol.call import IdentifiedCall
-from podrole.aws.protocol.parameters import operation_of, parameters, scalar_members
+from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.aws.services import s3
 from podrole.aws.services.registry import rules_of
-from podrole.aws.signature.sigv4 import epoch_of
-from podrole.base.partitions import partition_of
-from podrole.iam.actions.call import Call, Permission
+from podrole.aws.services.rules import Authorizing
+from podrole.iam.actions.call import Permission
 from podrole.iam.actions.keys import ConditionKeys, condition_keys
-from podrole.iam.actions.operations import permissions
-from podrole.iam.actions.reference import prefix_of, supports_rcps
+from podrole.iam.actions.operations import NO_PERMISSION, permissions
+from podrole.iam.actions.reference import supports_rcps
 from podrole.iam.actions.s3 import object_arn
 from podrole.iam.arn import is_account_id
+from podrole.iam.directory import PolicyText
+from podrole.iam.document import compile_policy
 from podrole.iam.evaluate import Decision, NamedPolicy, Outcome, PolicySet, Request, evaluate
 from podrole.iam.explain import explain
-from podrole.iam.policy import PolicyKind
-from podrole.iam.principal import PrincipalType
+from podrole.iam.policy import Effect, PolicyKind
 from podrole.iam.request import NO_RESOURCE
-from podrole.sts.circumstances import Circumstances
 
 # STS evaluates the role's trust policy and the caller's policies together, when it makes the session.
-_DECIDED_THERE = frozenset({"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity"})
-_READS_OBJECT = frozenset({"GetObject", "HeadObject", "GetObjectAttributes", "GetObjectTagging", "GetObjectAcl"})
+_NOT_DECIDED_HERE = NO_PERMISSION | {
+    ("sts", operation) for operation in ("AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity")
+}
+_READS_OBJECT = frozenset(
+    {
+        ("s3", "GetObject"),
+        ("s3", "GetObjectAcl"),
+        ("s3", "GetObjectAttributes"),
+        ("s3", "GetObjectTagging"),
+        ("s3", "HeadObject"),
+    }
+)
 
 
 class Verdict(NamedTuple):
@@ -63,40 +73,61 @@ def authorize(
     S3's DeleteObjects is refused key by key: keys that the caller may not delete are removed from the call, and the
     answer says so. If no key is left to delete, that answer is returned.
     """
-    if call.service.name == "sts" and call.operation in _DECIDED_THERE:
+    operation = (call.service.name, call.operation)
+    if operation in _NOT_DECIDED_HERE:
         return AuthorizedCall(call, caller.account)
     question = _Question(call, caller, directory, facts)
     needed = permissions(question.iam_call, facts)
     require_called_place(call, needed)
-    finish: Callable[[HTTPResponse], HTTPResponse] | None = None
-    if call.service.name == "s3" and call.operation == "DeleteObjects":
+    refused_keys: s3.RefusedKeys = []
+    if operation == ("s3", "DeleteObjects"):
         refused_keys = _delete_each(call, question, needed, refusals)
-        if refused_keys and not parameters(call)["Delete"]["Objects"]:
-            return s3.nothing_deleted(call, refused_keys)
-        if refused_keys:
-            finish = partial(s3.with_refused_keys, refused_keys)
     else:
         for permission in needed:
             verdict = question.ask(permission)
-            if not verdict.decision.allowed:
-                raise refused(call, verdict, refusals)
+            _require_allowed(call, verdict, refusals)
             _explain_allowed(call, verdict)
-        if call.operation in _READS_OBJECT and call.service.name == "s3":
+        if operation in _READS_OBJECT:
             _hide_missing(call, question, facts, refusals)
-    account = question.acting_account(needed)
-    for permission in rules_of(call.service.name).also_needs(call, account, facts):
-        verdict = question.ask(permission)
-        if not verdict.decision.allowed:
-            raise refused(call, verdict, refusals)
-    if call.service.name == "ec2" and parameters(call).get("DryRun") is True:
+    account = question.acting_account()
+    for permission in rules_of(call.service.name).also_needs(Authorizing(call, account, facts, needed)):
+        _require_allowed(call, question.ask(permission), refusals)
+    if call.service.name == "ec2" and parameters(call).get("DryRun"):
         raise AWSError("DryRunOperation", 412, "Request would have succeeded, but DryRun flag is set.")
     authorized = AuthorizedCall(call, account, needed[0].resource if needed else "")
-    return authorized if finish is None else replace(authorized, finish=finish)
+    if not refused_keys:
+        return authorized
+    if not parameters(call)["Delete"]["Objects"]:
+        return s3.nothing_deleted(call, refused_keys)
+    return replace(authorized, finish=partial(s3.with_refused_keys, refused_keys))
 
 
 def unsigned(call: IdentifiedCall) -> AuthorizedCall:
     """Return a call of an operation that AWS serves without a signature: it needs no permission."""
     return AuthorizedCall(call, "")
+
+
+def require_no_lockout(
+    call: IdentifiedCall, caller: Caller, directory: IdentityDirectory, facts: Facts, stored: StoredPolicy
+) -> None:
+    """Refuse a policy of a KMS key that does not let the caller change it again. Raises AWSError.
+
+    The key's policy must allow it, or leave it to the account's policies; what these say does not count.
+    https://docs.aws.amazon.com/kms/latest/APIReference/API_PutKeyPolicy.html
+    """
+    if parameters(call).get("BypassPolicyLockoutSafetyCheck"):
+        return
+    question = _Question(call, caller, directory, facts)
+    changing = replace(question.iam_call, operation="PutKeyPolicy")
+    key = stored.resource if isinstance(stored.resource, str) else changing.arn("kms", "key/*")
+    permission = Permission("kms:PutKeyPolicy", key, call=changing)
+    if not question.is_left_open_by(PolicyText("the new key policy", stored.document), permission):
+        raise AWSError(
+            "MalformedPolicyDocumentException",
+            400,
+            "The new key policy will not allow you to update the key policy in the future.",
+            why="It does not allow the caller kms:PutKeyPolicy. BypassPolicyLockoutSafetyCheck skips this check.",
+        )
 
 
 def _explain_allowed(call: IdentifiedCall, verdict: Verdict) -> None:
@@ -112,10 +143,20 @@ def _explain_allowed(call: IdentifiedCall, verdict: Verdict) -> None:
         }
 
 
-def refused(call: IdentifiedCall, verdict: Verdict, refusals: Refusals) -> AWSError:
-    """Return the refusal with its evidence, which is only worked out for refusals."""
-    evidence = explain(verdict.request, verdict.policies, verdict.decision)
-    return refusals.access_denied(call, verdict.request, verdict.decision, evidence)
+def _require_allowed(call: IdentifiedCall, verdict: Verdict, refusals: Refusals) -> None:
+    """Raise AWSError for a refusal, with its evidence, which is only worked out for refusals."""
+    if not verdict.decision.allowed:
+        evidence = explain(verdict.request, verdict.policies, verdict.decision)
+        raise refusals.access_denied(call, verdict.request, verdict.decision, evidence)
+
+
+_EVERYTHING = NamedPolicy(
+    "everything",
+    compile_policy(
+        '{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}',
+        PolicyKind.IDENTITY,
+    ),
+)
 
 
 class _Question:
@@ -127,44 +168,59 @@ class _Question:
         self._facts = facts
         self.iam_call = iam_call(call, caller)
         self._attached = policies_of(caller, directory)
-        account = caller.account
-        self._scps = _compiled(facts.control_policies(account, "scp"), PolicyKind.SCP) if account else None
-        self._owner = Resource()
+        self._scps = _compiled(facts.control_policies(caller.account, "scp"), PolicyKind.SCP)
+        self._owner = ""
+        self._of_call = LazyKeys(self._keys_of_call)
 
     def ask(self, permission: Permission) -> Verdict:
         """Decide one permission."""
-        owner = self._facts.resource(permission.resource) if permission.resource != NO_RESOURCE else Resource()
+        owner = self._facts.resource(permission.resource)
         account = owner.account if is_account_id(owner.account) else ""
-        if not self._owner.account and account and permission.action.startswith(f"{self.iam_call.prefix}:"):
-            self._owner = owner
-        keys = LazyKeys(lambda: self._keys(permission, account))
-        request = Request(
-            self._caller.principal,
-            permission.action,
-            permission.resource,
-            account,
-            keys,
-            permission.partial,
-            keys.unknown,
-        )
+        if not self._owner and permission.action.startswith(f"{self.iam_call.prefix}:"):
+            self._owner = account
+        request = self._request(permission, account)
         policies = self._policies(permission, owner, account)
-        decision = evaluate(request, policies)
+        decision = evaluate(request, policies, by_policies_alone=self._call.service.name == "iam")
         if permission.partial and permission.exists:
             denied = self._denied_within(request, policies)
             if denied is not None:
                 return Verdict(permission, request, *denied)
-        if decision.allowed and owner.closed and self._is_stranger(account) and self._is_public(policies):
+        is_stranger = self._caller.account != account
+        if decision.allowed and owner.closed and is_stranger and _is_public(policies.resource):
             decision = Decision(Outcome.IMPLICITLY_DENIED, PolicyKind.RESOURCE)
         return Verdict(permission, request, policies, decision)
 
-    def acting_account(self, needed: tuple[Permission, ...]) -> str:
+    def is_left_open_by(self, policy: PolicyText, permission: Permission) -> bool:
+        """Say whether a policy of the caller's resource allows a permission, or leaves it to the caller's policies."""
+        resource = NamedPolicy(policy.name, compile_stored(policy, PolicyKind.RESOURCE))
+        request = self._request(permission, self._caller.account)
+        return evaluate(request, PolicySet((_EVERYTHING,), resource)).allowed
+
+    def _request(self, permission: Permission, account: str) -> Request:
+        keys = PermissionKeys(lambda: self._keys_of(permission, account))
+        return Request(
+            self._caller.principal,
+            permission.action,
+            permission.resource,
+            account,
+            self._of_call,
+            permission.partial,
+            keys.unknown,
+            keys,
+        )
+
+    def acting_account(self) -> str:
         """Return the account in which the service acts: that of its first resource's owner, or the caller's."""
-        return self._owner.account if self._owner.account and needed else self._caller.account
+        return self._owner or self._caller.account
 
     def _denied_within(self, request: Request, policies: PolicySet) -> tuple[PolicySet, Decision] | None:
         """Return the Deny of a resource that a partial request may mean: which one it means is not known."""
-        for text in self._facts.policies_within(request.resource):
+        prefix = request.action.partition(":")[0]
+        within = self.iam_call.arn(prefix, "*") if request.resource == NO_RESOURCE else request.resource
+        for text in self._facts.policies_within(within):
             policy = NamedPolicy(text.name, compile_stored(text, PolicyKind.RESOURCE))
+            if all(statement.effect is Effect.ALLOW for statement in policy.policy.statements):
+                continue
             with_policy = replace(policies, resource=policy)
             decision = evaluate(request, with_policy)
             if decision.outcome is Outcome.EXPLICITLY_DENIED:
@@ -183,135 +239,30 @@ class _Question:
         attached = self._attached
         return PolicySet(attached.identity, resource, attached.boundaries, attached.session, self._scps, rcps)
 
-    @staticmethod
-    def _is_public(policies: PolicySet) -> bool:
-        return policies.resource is not None and s3.is_public(policies.resource.policy)
-
-    def _is_stranger(self, account: str) -> bool:
-        return self._caller.account != account and self._caller.principal.type is not PrincipalType.SERVICE
-
-    def _keys(self, permission: Permission, account: str) -> ConditionKeys:
+    def _keys_of_call(self) -> dict[str, str | list[str]]:
+        """Return the keys of the caller and of the connection, which are the same for all permissions of the call."""
         call = self._call
         keys = {**circumstances(call).context_keys(), **self._caller.context_keys()}
-        owner = account or self._caller.account
-        if owner and permission.resource != NO_RESOURCE:
-            keys["aws:ResourceAccount"] = owner
-            if (place := self._facts.organization(owner)) is not None:
-                keys.update(organization_keys("Resource", place))
-        if self._caller.account and (place := self._facts.organization(self._caller.account)) is not None:
+        if (place := self._facts.organization(self._caller.account)) is not None:
             keys.update(organization_keys("Principal", place))
         if call.service.name == "s3":
-            keys.update(_s3_connection(call))
-        of_permission = condition_keys(self.iam_call, permission, self._facts)
-        keys.update(of_permission.values)
-        return ConditionKeys(keys, of_permission.unknown)
+            keys.update(s3_connection(call))
+        return keys
+
+    def _keys_of(self, permission: Permission, account: str) -> ConditionKeys:
+        found = condition_keys(self.iam_call, permission, self._facts)
+        owner = account or self._caller.account
+        if not owner or permission.resource == NO_RESOURCE:
+            return found
+        keys: dict[str, str | list[str]] = {"aws:ResourceAccount": owner}
+        if (place := self._facts.organization(owner)) is not None:
+            keys.update(organization_keys("Resource", place))
+        keys.update(found.values)
+        return ConditionKeys(keys, found.unknown)
 
 
-class LazyKeys(Mapping[str, "str | list[str]"]):
-    """Condition keys that are computed when a policy first reads one: most policies read none."""
-
-    __slots__ = ("_made", "_make")
-
-    def __init__(self, make: Callable[[], ConditionKeys]) -> None:
-        self._make = make
-        self._made: ConditionKeys | None = None
-
-    def made(self) -> ConditionKeys:
-        """Return the keys, computed once."""
-        if self._made is None:
-            self._made = self._make()
-        return self._made
-
-    def _all(self) -> dict[str, str | list[str]]:
-        return self.made().values
-
-    @property
-    def unknown(self) -> Container[str]:
-        """The keys whose value is unknown, which are not computed before one is asked for either."""
-        return _LazyUnknown(self)
-
-    def items(self) -> ItemsView[str, str | list[str]]:
-        """Return the keys with their values, without a look-up for each."""
-        return self._all().items()
-
-    def __getitem__(self, key: str) -> str | list[str]:
-        return self._all()[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
-
-    def __len__(self) -> int:
-        return len(self._all())
-
-
-class _LazyUnknown(Container[str]):
-    __slots__ = ("_keys",)
-
-    def __init__(self, keys: LazyKeys) -> None:
-        self._keys = keys
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._keys.made().unknown
-
-
-def iam_call(call: IdentifiedCall, caller: Caller) -> Call:
-    """Return the call as podrole.iam.actions takes it."""
-    service = call.service
-    given = parameters(call)
-    operation = operation_of(call)
-    method, path = "POST", "/"
-    if service.signing == "apigateway":
-        method = operation.http["method"]
-        path = operation.http["requestUri"].partition("?")[0]
-        for name, value in call.path_parameters.items():
-            path = path.replace(f"{{{name}}}", value).replace(f"{{{name}+}}", value)
-    principal = caller.principal
-    return Call(
-        service.name,
-        prefix_of(service.name, service.signing),
-        call.operation,
-        given,
-        principal.account,
-        call.region,
-        partition_of(call.region),
-        method,
-        path,
-        principal.arn if principal.type is PrincipalType.USER else "",
-        call.http.scheme == "https",
-        scalar_members(call),
-    )
-
-
-def circumstances(call: IdentifiedCall) -> Circumstances:
-    """Return when, from where and how the call came."""
-    return Circumstances(
-        now=call.received_at,
-        source_ip=call.http.client,
-        region=call.region,
-        secure_transport=call.http.scheme == "https",
-        user_agent=call.http.header.get("user-agent", ""),
-        referer=call.http.header.get("referer", ""),
-    )
-
-
-def _s3_connection(call: IdentifiedCall) -> dict[str, str | list[str]]:
-    """Return the keys that say how a request to S3 was signed
-    (https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html)."""
-    in_header = "authorization" in call.http.header
-    in_query = any(name == "X-Amz-Signature" for name, _ in call.http.query_pairs)
-    if not (in_header or in_query):
-        return {}
-    found: dict[str, str | list[str]] = {
-        "s3:authType": "REST-HEADER" if in_header else "REST-QUERY-STRING",
-        "s3:signatureversion": "AWS4-HMAC-SHA256",
-    }
-    written = call.http.header.get("x-amz-date")
-    signed_at = epoch_of(dict(call.http.query_pairs).get("X-Amz-Date", "") if written is None else written)
-    if signed_at is not None:
-        found["s3:signatureAge"] = str(max(0, int((call.received_at - signed_at) * 1000)))
-    if "x-amz-content-sha256" in call.http.header:
-        found["s3:x-amz-content-sha256"] = call.http.header["x-amz-content-sha256"]
-    return found
+def _is_public(resource: NamedPolicy | None) -> bool:
+    return resource is not None and s3.is_public(resource.policy)
 
 
 def _compiled(levels: Levels | None, kind: PolicyKind) -> tuple[tuple[NamedPolicy, ...], ...] | None:
@@ -327,28 +278,27 @@ def _hide_missing(call: IdentifiedCall, question: _Question, facts: Facts, refus
     if facts.object_exists(name, str(given.get("Key", ""))):
         return
     bucket = facts.bucket(name)
-    if bucket is None:
-        return
-    listing = question.ask(Permission("s3:ListBucket", bucket.arn))
-    if not listing.decision.allowed:
-        raise refused(call, listing, refusals)
+    if bucket is not None:
+        _require_allowed(call, question.ask(Permission("s3:ListBucket", bucket.arn)), refusals)
 
 
 def _delete_each(
     call: IdentifiedCall, question: _Question, needed: tuple[Permission, ...], refusals: Refusals
 ) -> s3.RefusedKeys:
     """Take the keys out of the call that the caller may not delete, and return them."""
+    if not needed:
+        return []  # a list without keys, which the service refuses
     given = parameters(call)
     verdicts = [question.ask(permission) for permission in needed]
-    denied = {verdict.request.resource: verdict for verdict in verdicts if not verdict.decision.allowed}
-    deleted = given.get("Delete") or {}
-    bucket = str(given.get("Bucket", ""))
-    objects = list(deleted.get("Objects") or ())
-    arns = [object_arn(question.iam_call, bucket, str(one.get("Key", ""))) for one in objects]
-    refused_keys = [
-        (one, refusals.text(question.iam_call, denied[arn].request, denied[arn].decision))
-        for one, arn in zip(objects, arns, strict=True)
-        if arn in denied
-    ]
-    deleted["Objects"] = [one for one, arn in zip(objects, arns, strict=True) if arn not in denied]
+    denied = {(one.permission.resource, one.permission.version): one for one in verdicts if not one.decision.allowed}
+    kept: list[dict[str, Any]] = []
+    refused_keys: s3.RefusedKeys = []
+    for one in given["Delete"]["Objects"]:
+        arn = object_arn(question.iam_call, str(given.get("Bucket", "")), str(one.get("Key", "")))
+        verdict = denied.get((arn, str(one.get("VersionId") or "")))
+        if verdict is None:
+            kept.append(one)
+        else:
+            refused_keys.append((one, refusals.text(question.iam_call, verdict.request, verdict.decision)))
+    given["Delete"]["Objects"] = kept
     return refused_keys

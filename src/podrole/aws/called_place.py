@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.base.partitions import partition_of
 from podrole.iam.actions.call import Permission
 from podrole.iam.actions.reference import service
+from podrole.iam.actions.ssm import is_public
 
 FROM_OTHER_REGIONS = frozenset(
     {
@@ -52,10 +53,11 @@ def require_called_place(call: IdentifiedCall, needed: Iterable[Permission]) -> 
     Does not compare accounts: policies decide about the resources of other accounts.
     """
     for permission in needed:
-        parts = permission.resource.split(":", 5)
+        parts = permission.resource.split(":")
         if len(parts) < 6:
             continue
-        what = _difference(call.region, parts[1], parts[2], parts[3], parts[4])
+        account = "aws" if is_public(permission.resource) else parts[4]
+        what = _difference(call.region, parts[1], parts[2], parts[3], account)
         if what is not None and not (
             what.startswith("region ") and (call.service.name, call.operation) in FROM_OTHER_REGIONS
         ):
@@ -67,9 +69,11 @@ def _difference(called: str, partition: str, owner: str, region: str, account: s
     """Return in what the place of an ARN differs from the region that is called; None if it fits."""
     if partition != partition_of(called):
         return f"partition {partition}"
-    if (bool(region), bool(account)) not in _forms(owner):
+    places = list(_places(owner)) or [("${Region}", "${Account}")]
+    if (bool(region), bool(account)) not in {(bool(one), bool(other)) for one, other in places}:
         return "no region or account, or one too many"
-    if account and _ACCOUNT.fullmatch(account) is None and account not in _named_accounts(owner):
+    named = {other for _, other in places if "$" not in other}  # AWS's managed policies are of the account "aws"
+    if _ACCOUNT.fullmatch(account) is None and account not in {"aws", *named}:
         return f"account {account}"
     return f"region {region}" if region not in ("", called) else None
 
@@ -82,19 +86,9 @@ def _refusal(call: IdentifiedCall, arn: str, region: str, what: str) -> AWSError
     return AWSError(code, status, text.format(region=region, called=call.region), why=why)
 
 
-@functools.lru_cache(maxsize=1024)
-def _forms(owner: str) -> frozenset[tuple[bool, bool]]:
-    """Return whether a service's ARNs have a region and an account: the combinations that its resource types have."""
+def _places(owner: str) -> Iterator[tuple[str, str]]:
+    """Yield region and account as they stand in the ARNs of a service's types of resources."""
     reference = service(owner)
-    types = reference.resource_types() if reference is not None else ()
-    found = {(parts[3] != "", parts[4] != "") for one in types if len(parts := one.template.split(":", 5)) == 6}
-    return frozenset(found) or frozenset({(True, True)})
-
-
-@functools.lru_cache(maxsize=1024)
-def _named_accounts(owner: str) -> frozenset[str]:
-    """Return the words that stand for an account in a service's ARNs: ``aws`` in those of AWS's managed policies."""
-    reference = service(owner)
-    types = reference.resource_types() if reference is not None else ()
-    accounts = (parts[4] for one in types if len(parts := one.template.split(":", 5)) == 6)
-    return frozenset({account for account in accounts if account and "$" not in account} | {"aws"})
+    for kind in reference.resource_types() if reference is not None else ():
+        _, _, _, region, account, _ = kind.template.split(":", 5)
+        yield region, account

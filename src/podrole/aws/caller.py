@@ -43,7 +43,7 @@ class Caller:
             "aws:userid": self.principal.id,
         }
         tags = self.entity.tags
-        if isinstance(self.entity, User) and self.principal.type is PrincipalType.USER:
+        if self.principal.type is PrincipalType.USER:
             keys["aws:username"] = self.entity.name
         if self.session is not None:
             tags = overriding(tags, self.session.tags)

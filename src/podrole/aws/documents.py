@@ -1,4 +1,4 @@
-"""Policy documents are checked before they are stored: by podrole's reader, with the service's own code and words.
+"""Policy documents are checked before they are stored: by podrole.iam.storing, with the service's own code and words.
 
 What each service says of a malformed document differs (podrole.aws.services); which documents are malformed does not.
 """
@@ -10,12 +10,11 @@ from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
 from podrole.aws.services.registry import rules_of
 from podrole.aws.services.rules import NoSuchPrincipal, Storing, unjudged
+from podrole.base.partitions import partition_of
 from podrole.iam.arn import ARN, parse_arn
-from podrole.iam.document import parse_policy
 from podrole.iam.errors import InvalidARN, PolicyError
-from podrole.iam.policy import Policy, PolicyKind
-
-_WITH_PRINCIPALS = (PolicyKind.RESOURCE, PolicyKind.TRUST)
+from podrole.iam.policy import Policy
+from podrole.iam.storing import StoredAs, check_storable
 
 
 def check_documents(call: IdentifiedCall, account: str, resource: str, facts: Facts) -> StoredPolicy | None:
@@ -36,17 +35,15 @@ def check_documents(call: IdentifiedCall, account: str, resource: str, facts: Fa
     if document is None:
         return None
     try:
-        policy = parse_policy(document.text, document.kind)
+        policy = check_storable(document.text, StoredAs.RESOURCE, partition_of(call.region))
         rules.check(storing, policy)
-        _check_principals(policy, facts)
+        check_principals(policy, facts)
     except PolicyError as fault:
         raise rules.fault(fault) from fault
-    if document.kind not in _WITH_PRINCIPALS:
-        return None
     return StoredPolicy(resource if document.resource is None else document.resource, document.text)
 
 
-def _check_principals(policy: Policy, facts: Facts) -> None:
+def check_principals(policy: Policy, facts: Facts) -> None:
     """Refuse roles and users that do not exist. Those of accounts that nobody here has used are taken on trust."""
     named = {text for one in policy.statements if one.principal is not None for text in one.principal.arns}
     for text in sorted(named):

@@ -45,7 +45,7 @@ class EncodedMessages:
     def open(self, text: str) -> str | None:
         """Return the JSON text of a message, None if ``text`` is not a message of this world."""
         try:
-            data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            data = base64.urlsafe_b64decode(text + "==")
             return zlib.decompress(self._cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], _PURPOSE)).decode()
         except (binascii.Error, InvalidTag, ValueError, zlib.error):
             return None
@@ -65,7 +65,7 @@ def message(request: Request, decision: Decision) -> dict[str, Any]:
     principal = request.principal
     conditions = [
         {"key": key, "values": _items([value] if isinstance(value, str) else value)}
-        for key, value in sorted(request.context.items())
+        for key, value in sorted(request.keys.items())
         if not key.startswith("aws:Principal")
     ]
     return {

@@ -12,7 +12,6 @@ import importlib.util
 import logging
 import random
 import traceback
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,13 +26,15 @@ from podrole.aws.eks.cluster_tokens import ClusterTokens, Identity
 from podrole.aws.eks.node_role import NODE, node_credentials
 from podrole.aws.encoded_messages import EncodedMessages
 from podrole.aws.errors import AWSError, internal_failure
+from podrole.aws.foreign_keys import ForeignKeys
 from podrole.aws.interfaces import Facts
 from podrole.aws.key_uses import KeyUses
 from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS, ClusterInfo
+from podrole.aws.operations.eks_auth import EKSAuth
 from podrole.aws.operations.iam import IAM, name_the_caller
 from podrole.aws.operations.organizations import Organizations
-from podrole.aws.operations.pod_identity import PodIdentity
+from podrole.aws.operations.pod_identity_associations import PodIdentityAssociations
 from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS, denial_error
 from podrole.aws.protocol.bodies import off_loop, too_large
@@ -76,17 +77,20 @@ class Endpoint:
         keys: Issuers,
         events: EventLog,
         clock: Clock,
+        signature_clock: Clock | None = None,
         services: bool = True,
         saved_services: Path | None = None,
         deliver_anywhere: bool = False,
     ) -> None:
-        """``services`` says whether services other than podrole's own are simulated, ``saved_services`` where their
-        state is kept; without that file it ends with the process. ``deliver_anywhere`` lets them send HTTP requests to
-        every host; otherwise to loopback only."""
+        """``signature_clock`` tells how old a signature is, if clients do not live by ``clock``. ``services`` says
+        whether services other than podrole's own are simulated, ``saved_services`` where their state is kept; without
+        that file it ends with the process. ``deliver_anywhere`` lets them send HTTP requests to every host; otherwise
+        to loopback only."""
         self._account = account
         self._vault = vault
         self._events = events
         self._clock = clock
+        self._signature_clock = signature_clock or clock
         self._store = store
         self.services = (
             _simulated_services(store, clock, saved_services, deliver_anywhere=deliver_anywhere) if services else None
@@ -94,14 +98,16 @@ class Endpoint:
         self.directory = AccountDirectory(store)
         self.facts: Facts = AccountFacts(store)
         self._uses = KeyUses()
+        self._foreign_keys = ForeignKeys()
         messages = EncodedMessages(vault.secret_of("encoded authorization messages"))
-        self._tokens = ClusterTokens(self.directory, vault, cluster.name, clock)
+        self._tokens = ClusterTokens(self.directory, vault, cluster.name, clock, self._signature_clock)
         eks = EKS(cluster, store)
         iam = IAM(store, keys, self._uses)
-        pods = PodIdentity(cluster, eks, store, self.directory, keys, vault)
+        associations = PodIdentityAssociations(eks, store, self.directory)
+        eks_auth = EKSAuth(cluster, eks, store, self.directory, keys, vault)
         own = {
             **own_operations(STS(self.directory, keys, vault, account.region), eks, iam, Organizations(store)),
-            **pod_identity_operations(pods),
+            **pod_identity_operations(associations, eks_auth),
             **policy_operations(Simulation(self.directory, self.facts), MessageDecoder(messages)),
         }
         self._server = Server(
@@ -148,7 +154,7 @@ class Endpoint:
         await send_response(scope, send, response.status, response.body, response.headers)
 
     async def _answer(self, scope: Scope, receive: Receive) -> HTTPResponse:
-        request_id = str(uuid.UUID(int=random.getrandbits(128), version=4))  # it names a request, it guards nothing
+        request_id = _request_id()
         now = self._clock()
         try:
             http = await read_request(scope, receive)
@@ -168,6 +174,7 @@ class Endpoint:
         try:
             outcome = await self._through_the_stations(call, now)
         except AWSError as error:
+            self._foreign_keys.note(error)
             outcome = error
         except Exception as problem:  # noqa: BLE001 - the last resort: an answer instead of a dropped connection
             outcome = _failure(f"a call to {call.action}", problem)
@@ -178,7 +185,10 @@ class Endpoint:
 
     async def _through_the_stations(self, call: IdentifiedCall, now: float) -> HTTPResponse:
         await self._ready.wait()
-        caller = await off_loop(call.http, lambda: authenticate(call, self.directory, self._vault, now))
+        signed_now = self._signature_clock()
+        caller = await off_loop(
+            call.http, lambda: authenticate(call, self.directory, self._vault, now, signed_now=signed_now)
+        )
         call.principal = str(caller.principal)
         if caller.session is None and caller.access_key_id is not None:
             self._uses.note(caller.access_key_id, now, call.service.signing, call.region)
@@ -199,6 +209,13 @@ def _simulated_services(
     from podrole.aws.emulator import MotoServices
 
     return MotoServices(store, clock, saved, deliver_anywhere=deliver_anywhere)
+
+
+def _request_id() -> str:
+    """Return a UUID of version 4, quicker than uuid.UUID does. It names a request, it guards nothing."""
+    bits = random.getrandbits(128)
+    digits = f"{bits & ~(0xF << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62:032x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _failure(what: str, problem: Exception) -> AWSError:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
@@ -37,12 +37,28 @@ class Resource(NamedTuple):
 
 
 class Bucket(NamedTuple):
-    """An S3 bucket. ``blocks_public_policy`` is the setting BlockPublicPolicy."""
+    """An S3 bucket. ``blocks_public_policy`` is the setting BlockPublicPolicy of it or its account."""
 
     arn: str
     account: str
     region: str
     blocks_public_policy: bool
+
+
+class Encryption(NamedTuple):
+    """The KMS key that something is encrypted with, as it was given; empty for a key of AWS's. ``by_bucket`` says that
+    S3 uses a key of the whole bucket, whose encryption context names the bucket."""
+
+    key: str = ""
+    by_bucket: bool = False
+
+
+class SecureParameter(NamedTuple):
+    """A version of a SecureString parameter, with the KMS key that it is encrypted with, as it was given."""
+
+    name: str
+    key: str
+    newest: bool
 
 
 class Facts(Resolver, Protocol):
@@ -67,20 +83,25 @@ class Facts(Resolver, Protocol):
         """Return the bucket with that name, whichever account owns it."""
         ...
 
+    def encryption(self, arn: str, version: str = "") -> Encryption:
+        """Return how a resource is encrypted: an S3 object or a parameter (its newest version if none is named), a
+        secret, queue, topic, stream, table, volume or snapshot, or what is stored in a bucket without another wish."""
+        ...
+
+    def secure_parameters(self, account: str, region: str) -> Iterable[SecureParameter]:
+        """Return every version of the SecureString parameters of an account and region."""
+        ...
+
     def object_exists(self, bucket: str, key: str) -> bool:
         """Return whether a bucket has an object with that key."""
         ...
 
     def control_policies(self, account: str, kind: ControlPolicy) -> Levels | None:
-        """Return the control policies of an account; None if no organization limits it."""
-        ...
-
-    def launch_template(self, account: str, region: str, named: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """Return what a launch template says, in the version that a LaunchTemplateSpecification means."""
+        """Return the control policies of an account; None if no organization limits it. An empty account has none."""
         ...
 
     def organization(self, account: str) -> OrganizationPlace | None:
-        """Return where an account stands in its organization; None if it is in none."""
+        """Return where an account stands in its organization; None if it is in none, as an empty account is."""
         ...
 
     def stack_templates(self, account: str, region: str, *, stack: str, change_set: str) -> list[str]:
@@ -113,7 +134,8 @@ class AuthorizedCall:
 
     ``account`` is the account in which the service acts, ``resource`` what the call was authorized on, the first
     resource if there are several. ``stored`` is the policy that the call stores, whose principals are bound to their
-    unique ids once it has succeeded. ``finish`` turns the service's answer into the client's.
+    unique ids once it has succeeded. ``finish`` turns the service's answer into the client's. ``further`` authorizes a
+    call of another service for the same caller: service, operation and input. It raises AWSError for a refusal.
     """
 
     call: IdentifiedCall
@@ -121,6 +143,10 @@ class AuthorizedCall:
     resource: str = ""
     stored: StoredPolicy | None = None
     finish: Callable[[HTTPResponse], HTTPResponse] = lambda answer: answer
+    further: Further | None = None
+
+
+Further = Callable[[str, str, Mapping[str, Any]], AuthorizedCall]
 
 
 @dataclass(frozen=True, slots=True)

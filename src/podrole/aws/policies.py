@@ -48,7 +48,7 @@ def _of_session(session: Session, directory: IdentityDirectory) -> tuple[NamedPo
 
 
 def _compiled(texts: Iterable[PolicyText], kind: PolicyKind) -> tuple[NamedPolicy, ...]:
-    return tuple(NamedPolicy(text.name, compile_stored(text, kind)) for text in texts)
+    return tuple([NamedPolicy(text.name, compile_stored(text, kind)) for text in texts])
 
 
 def compile_stored(text: PolicyText, kind: PolicyKind) -> Policy:

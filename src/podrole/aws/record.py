@@ -1,22 +1,28 @@
-"""The last station: one event for each call, with the reason of a refusal."""
+"""The last station: one event for each call, with the reason of a refusal, and one for each call that was refused to a
+service which made it for the call."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.call import UNAUTHENTICATED, IdentifiedCall, ReceivedRequest, UnidentifiedRequest
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.base.events import Event, EventLog
+from podrole.base.user_agents import DOCTOR
 
 
 def record(events: EventLog, call: IdentifiedCall, outcome: HTTPResponse | AWSError) -> None:
     """Record the outcome of a call: ``allowed``, ``refused`` by a check, or ``failed`` (an error of the service)."""
+    for number, (inner, refusal) in enumerate(call.refused, 1):
+        made = replace(inner, id=f"{call.id}-{number}")
+        events.record(_error(refusal, made, call.principal, made.action, None))
     role = call.parameters.get("RoleArn")
     if isinstance(outcome, AWSError):
-        events.record(_error(outcome, call.id, call.received_at, call.principal, call.action, role))
+        events.record(_error(outcome, call, call.principal, call.action, role))
         return
     events.record(
         Event(
@@ -29,20 +35,25 @@ def record(events: EventLog, call: IdentifiedCall, outcome: HTTPResponse | AWSEr
             on=role,
             status=outcome.status,
             explanation=dict(call.explanation) if call.explanation else None,
+            probe=_is_probe(call),
         )
     )
 
 
 def record_unidentified(events: EventLog, request: ReceivedRequest, error: UnidentifiedRequest) -> None:
     """Record the refusal of a request that names no operation."""
-    events.record(_error(error, request.id, request.received_at, UNAUTHENTICATED, error.action, None))
+    events.record(_error(error, request, UNAUTHENTICATED, error.action, None))
 
 
-def _error(error: AWSError, id_: str, time: float, who: str, what: str, on: str | None) -> Event:
+def _is_probe(request: ReceivedRequest | IdentifiedCall) -> bool:
+    return DOCTOR in request.http.header.get("user-agent", "")
+
+
+def _error(error: AWSError, request: ReceivedRequest | IdentifiedCall, who: str, what: str, on: str | None) -> Event:
     explanation = without_tokens(error.explanation)
     return Event(
-        id=id_,
-        time=time,
+        id=request.id,
+        time=request.received_at,
         kind="aws",
         who=who,
         what=without_tokens(what),
@@ -52,6 +63,7 @@ def _error(error: AWSError, id_: str, time: float, who: str, what: str, on: str 
         code=error.error_code,
         why=without_tokens(error.why or error.message),
         explanation=dict(explanation) if explanation else None,
+        probe=_is_probe(request),
     )
 
 

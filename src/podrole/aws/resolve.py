@@ -9,7 +9,7 @@ podrole.aws.called_place compares the places of the resources with the place of 
 
 from __future__ import annotations
 
-from podrole.aws.authorize import iam_call
+from podrole.aws.call_context import iam_call
 from podrole.aws.caller import Caller
 from podrole.aws.interfaces import Facts
 from podrole.aws.protocol.call import IdentifiedCall

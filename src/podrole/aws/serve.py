@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from podrole.account.directory import AccountDirectory
 from podrole.account.identities import IdentityDirectory
@@ -20,24 +21,26 @@ from podrole.account.store import AccountStore
 from podrole.aws.access_denied import Refusals
 from podrole.aws.account_facts import AccountFacts
 from podrole.aws.authenticate import is_unsigned_operation
-from podrole.aws.authorize import authorize, unsigned
+from podrole.aws.authorize import authorize, require_no_lockout, unsigned
 from podrole.aws.caller import Caller
 from podrole.aws.documents import check_documents
 from podrole.aws.errors import AWSError
 from podrole.aws.interfaces import AuthorizedCall, Facts, Services
 from podrole.aws.operations.decode_message import MessageDecoder
 from podrole.aws.operations.eks import EKS
+from podrole.aws.operations.eks_auth import EKSAuth
 from podrole.aws.operations.iam import IAM
 from podrole.aws.operations.organizations import Organizations
-from podrole.aws.operations.pod_identity import PodIdentity
+from podrole.aws.operations.pod_identity_associations import PodIdentityAssociations
 from podrole.aws.operations.simulate import Simulation
 from podrole.aws.operations.sts import STS
-from podrole.aws.protocol.call import IdentifiedCall
+from podrole.aws.protocol.call import IdentifiedCall, call_for
 from podrole.aws.protocol.cbor import PROTOCOL, cbor_answer
 from podrole.aws.protocol.parameters import operation_of
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.aws.resolve import resolve
 from podrole.aws.services.registry import rules_of
+from podrole.aws.services.rules import Delivering
 
 Handler = Callable[[IdentifiedCall, Caller], Awaitable[HTTPResponse]]
 OwnOperations = Mapping[tuple[str, str], Handler]
@@ -68,15 +71,15 @@ async def _not_served(call: IdentifiedCall, _: Caller) -> HTTPResponse:
     raise AWSError("NotImplemented", 501, f"podrole's local AWS does not serve {call.action}.")
 
 
-def pod_identity_operations(pods: PodIdentity) -> OwnOperations:
+def pod_identity_operations(associations: PodIdentityAssociations, eks_auth: EKSAuth) -> OwnOperations:
     """Return the operations of EKS Pod Identity."""
     return {
-        ("eks", "CreatePodIdentityAssociation"): pods.create,
-        ("eks", "DeletePodIdentityAssociation"): pods.delete,
-        ("eks", "DescribePodIdentityAssociation"): pods.describe,
-        ("eks", "ListPodIdentityAssociations"): pods.list,
-        ("eks", "UpdatePodIdentityAssociation"): pods.update,
-        ("eks-auth", "AssumeRoleForPodIdentity"): pods.assume_role,
+        ("eks", "CreatePodIdentityAssociation"): associations.create,
+        ("eks", "DeletePodIdentityAssociation"): associations.delete,
+        ("eks", "DescribePodIdentityAssociation"): associations.describe,
+        ("eks", "ListPodIdentityAssociations"): associations.list,
+        ("eks", "UpdatePodIdentityAssociation"): associations.update,
+        ("eks-auth", "AssumeRoleForPodIdentity"): eks_auth.assume_role_for_pod_identity,
     }
 
 
@@ -143,6 +146,7 @@ class Server:
                 f"podrole's local AWS serves {call.action} only with its services: pip install 'podrole[services]'.",
             )
         answer = await self._services.serve(lambda facts: self._decide(call, caller, facts))
+        answer = rules_of(service).answer(call, answer)
         return cbor_answer(operation_of(call), answer) if call.protocol == PROTOCOL else answer
 
     def _authorized(self, call: IdentifiedCall, caller: Caller, facts: Facts) -> AuthorizedCall | HTTPResponse:
@@ -165,6 +169,7 @@ class Server:
     def _decide(self, call: IdentifiedCall, caller: Caller, facts: Facts) -> AuthorizedCall | HTTPResponse:
         """Resolve and authorize a call, and check what it would store. Runs in the services' thread, just before the
         effect."""
+        call.refused = ()  # what is decided again begins again
         rules_of(call.service.name).before(call, facts)
         resolve(call, caller, facts)
         authorized = self._authorized(call, caller, facts)
@@ -172,4 +177,20 @@ class Server:
             return authorized
         account = authorized.account or caller.account or self._account
         stored = check_documents(call, account, authorized.resource, facts)
-        return dataclasses.replace(authorized, account=account, stored=stored)
+        if stored is not None and call.service.name == "kms":
+            require_no_lockout(call, caller, self._directory, facts, stored)
+        rules_of(call.service.name).require_destinations(Delivering(call, account, facts, self._directory))
+
+        def further(service: str, operation: str, given: Mapping[str, Any]) -> AuthorizedCall:
+            inner = call_for(call, service, operation, given)
+            try:
+                found = self._decide(inner, caller, facts)
+            except AWSError as refusal:
+                if all((inner.action, str(refusal)) != (one.action, str(other)) for one, other in call.refused):
+                    call.refused = (*call.refused, (inner, refusal))  # a stack tries several times
+                raise
+            if not isinstance(found, AuthorizedCall):
+                raise TypeError(f"{service}:{operation} is refused in part")
+            return found
+
+        return dataclasses.replace(authorized, account=account, stored=stored, further=further)

@@ -89,8 +89,11 @@ async def send_response(
 ) -> None:
     """Send a whole response with its Content-Length; a HEAD request gets the headers alone.
 
-    Without ``length`` the response has no Content-Length: what RFC 9110 8.6 asks of 204, and allows for 304.
+    The headers of an answer to HEAD may state a Content-Length: that of the body which GET would get. Without
+    ``length`` the response has no Content-Length: what RFC 9110 8.6 asks of 204, and allows for 304.
     """
-    sent = [*headers, (b"content-length", b"%d" % len(body))] if length else [*headers]
+    sent, is_head = [*headers], scope.get("method") == "HEAD"
+    if length and not (is_head and any(name == b"content-length" for name, _ in sent)):
+        sent.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": sent})
-    await send({"type": "http.response.body", "body": b"" if scope.get("method") == "HEAD" else body})
+    await send({"type": "http.response.body", "body": b"" if is_head else body})

@@ -10,15 +10,15 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import ssl
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from podrole.base.tls import load_pem_pair
 
 BACKDATE = datetime.timedelta(hours=1)
 """How far before now a certificate becomes valid: covers a client whose clock is behind."""
@@ -82,16 +82,13 @@ def thumbprint(certificate_pem: bytes) -> str:
 
 
 def server_context(certificate: Certificate) -> ssl.SSLContext:
-    """Return a TLS 1.2+ server context. The key touches the disk only for the moment that OpenSSL reads it."""
+    """Return a TLS 1.2+ server context. The key is never written to the disk."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # Session tickets are of no use on loopback. And a client that writes in one thread while another reads, as Python's
     # WebSocket clients do, may lose its first bytes if tickets follow the handshake: OpenSSL does not support that.
     context.num_tickets = 0
-    with tempfile.NamedTemporaryFile(prefix="podrole-", suffix=".pem") as file:
-        file.write(certificate.key_pem + certificate.chain_pem)
-        file.flush()
-        context.load_cert_chain(Path(file.name))
+    load_pem_pair(context, certificate.chain_pem, certificate.key_pem)
     return context
 
 

@@ -29,7 +29,8 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``time`` is epoch seconds. ``who`` is an ARN, a Kubernetes user name or ``anonymous``. ``what`` is the action asked
     for (``ec2:DescribeInstances``) or the admission (``CREATE pods``). ``code`` is the error code that the client saw.
-    ``why`` is one sentence. ``explanation`` is the decision's evidence as JSON-able data.
+    ``why`` is one sentence. ``explanation`` is the decision's evidence as JSON-able data. ``probe`` says that podrole
+    doctor asked, to see the answer: nobody looks for the cause of these.
     """
 
     id: str
@@ -43,6 +44,12 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     code: str | None = None
     why: str | None = None
     explanation: dict[str, Any] | None = None
+    probe: bool = False
+
+    @property
+    def is_refusal(self) -> bool:
+        """Whether it was refused or failed, and not asked by podrole doctor itself."""
+        return self.outcome != "allowed" and not self.probe
 
 
 class EventLog:
@@ -51,6 +58,8 @@ class EventLog:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._recent: collections.deque[Event] = collections.deque(maxlen=KEPT_IN_MEMORY)
+        self.recorded = 0
+        """How many events there have been."""
         self._encoder = msgspec.json.Encoder()
         self._unwritten: list[bytes] = []
         self._descriptor: int | None = None
@@ -60,6 +69,7 @@ class EventLog:
     def record(self, event: Event) -> None:
         """Keep ``event``. In an event loop, all events of one iteration are written to the file together."""
         self._recent.append(event)
+        self.recorded += 1
         if self._path is None:
             return
         self._unwritten.append(self._encoded(event))
@@ -83,6 +93,11 @@ class EventLog:
     def recent(self) -> Iterator[Event]:
         """Yield the events in memory, newest first."""
         return reversed(list(self._recent))
+
+    def since(self, recorded: int) -> list[Event]:
+        """Return the events after the first ``recorded``, oldest first; only those still in memory."""
+        new = min(self.recorded - recorded, len(self._recent))
+        return list(self._recent)[len(self._recent) - new :]
 
     def find(self, event_id: str) -> Event | None:
         """Return the newest event of that id still in memory."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from podrole.base.errors import PodroleError
@@ -29,18 +30,20 @@ def make_private_directory(path: Path) -> None:
         ) from problem
 
 
-def write_private(path: Path, content: bytes | str) -> None:
-    """Replace ``path`` by ``content`` in one step, mode 0600. Raises FileProblem and then leaves nothing behind.
+def write_private(path: Path, content: bytes | str | Iterable[bytes]) -> None:
+    """Replace ``path`` by ``content``, whole or in pieces, in one step, mode 0600. Raises FileProblem and then leaves
+    nothing behind.
 
     The content goes to a new file beside the target, which is then renamed over it: a reader sees the old file or the
     new one, and a crash, of the machine too, leaves one of them whole. Once this returns, it is the new one.
     """
-    data = content.encode() if isinstance(content, str) else content
+    if isinstance(content, str):
+        content = content.encode()
     temporary: str | None = None
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)  # mkstemp made it 0600
+            file.writelines([content] if isinstance(content, bytes) else content)  # mkstemp made it 0600
             file.flush()
             os.fsync(descriptor)
         Path(temporary).replace(path)

@@ -15,25 +15,52 @@ from typing import NamedTuple
 
 
 class Partition(NamedTuple):
-    """A partition: the name in its ARNs, how its regions' names begin, the domain of its endpoints."""
+    """A partition: the name in its ARNs, how its regions' names begin, the domains of its endpoints."""
 
     name: str
     region_prefix: str
     domain: str
+    dual_stack_domain: str
 
 
-AWS = Partition("aws", "", "amazonaws.com")
+AWS = Partition("aws", "", "amazonaws.com", "api.aws")
 """The partition of every region that is in no other one."""
 
 _OTHERS = (
-    Partition("aws-cn", "cn-", "amazonaws.com.cn"),
-    Partition("aws-us-gov", "us-gov-", "amazonaws.com"),
-    Partition("aws-iso", "us-iso-", "c2s.ic.gov"),
-    Partition("aws-iso-b", "us-isob-", "sc2s.sgov.gov"),
-    Partition("aws-iso-e", "eu-isoe-", "cloud.adc-e.uk"),
-    Partition("aws-iso-f", "us-isof-", "csp.hci.ic.gov"),
-    Partition("aws-eusc", "eusc-", "amazonaws.eu"),
+    Partition("aws-cn", "cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+    Partition("aws-us-gov", "us-gov-", "amazonaws.com", "api.aws"),
+    Partition("aws-iso", "us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
+    Partition("aws-iso-b", "us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
+    Partition("aws-iso-e", "eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+    Partition("aws-iso-f", "us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+    Partition("aws-eusc", "eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
 )
+
+_FURTHER_DOMAINS = (
+    "on.aws",
+    "signin-fips.amazonaws-us-gov.com",
+    "signin.amazonaws-eusc.eu",
+    "signin.amazonaws-us-gov.com",
+    "signin.amazonaws.cn",
+    "signin.aws",
+    "signin.aws.amazon.com",
+    "signin.c2shome.ic.gov",
+    "signin.csphome.adc-e.uk",
+    "signin.csphome.hci.ic.gov",
+    "signin.sc2shome.sgov.gov",
+)
+"""Domains of endpoints that belong to no partition's two: those of sign-in, and of endpoints made for one resource."""
+
+MADE_UP_DOMAIN = "podrole.invalid"
+"""A domain that stands for AWS's where a name must lead nowhere but through podrole's proxy (RFC 6761 6.4)."""
+
+ENDPOINT_DOMAINS = tuple(
+    sorted(
+        {domain for one in (AWS, *_OTHERS) for domain in (one.domain, one.dual_stack_domain)}
+        | {*_FURTHER_DOMAINS, MADE_UP_DOMAIN}
+    )
+)
+"""Every domain that has endpoints of AWS, and the one that is made up."""
 
 PARTITIONS = frozenset(partition.name for partition in (AWS, *_OTHERS))
 """The names of all partitions."""
@@ -55,6 +82,33 @@ def partition_of(region: str) -> str:
 def domain_of(region: str) -> str:
     """Return the domain of a region's endpoints: ``amazonaws.com`` in the partition ``aws``."""
     return _partition(region).domain
+
+
+def eks_issuer_host(region: str, *, ipv6: bool = False) -> str:
+    """Return the host of the issuers of a region's EKS clusters. A cluster whose pods have IPv6 addresses has another
+    (https://docs.aws.amazon.com/eks/latest/userguide/vpc-interface-endpoints.html)."""
+    if not ipv6:
+        return f"oidc.eks.{region}.{domain_of(region)}"
+    return f"oidc-eks.{region}.{_partition(region).dual_stack_domain}"
+
+
+_EKS_ISSUER = re.compile(r"https://(?P<host>oidc[.-]eks\.(?P<region>[a-z0-9-]+)\.[a-z.]+)/id/[0-9A-F]{32}")
+
+
+def eks_issuer_region(issuer: str) -> str | None:
+    """Return the region of an EKS cluster's issuer, None for an issuer of another form."""
+    form = _EKS_ISSUER.fullmatch(issuer)
+    if form is None or form["host"] not in {eks_issuer_host(form["region"], ipv6=ipv6) for ipv6 in (False, True)}:
+        return None
+    return form["region"]
+
+
+def endpoint_domain(host: str) -> str | None:
+    """Return the longest domain of AWS's endpoints that a host name is in, None for a name that is not AWS's.
+
+    ``host`` is lower-case, without a port and without a dot at its end. A domain itself counts as a name in it.
+    """
+    return max((domain for domain in ENDPOINT_DOMAINS if f".{host}".endswith(f".{domain}")), key=len, default=None)
 
 
 def is_region_name(text: str) -> bool:

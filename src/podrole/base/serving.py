@@ -29,14 +29,16 @@ EVERYWHERE = ""
 """As an address: every interface, IPv4 and IPv6 alike."""
 
 BACKLOG = 2048
+_IP_FREEBIND = 15  # of linux/in.h; Python has no name for it
 GRACE_SECONDS = 5
 """How many seconds requests in progress may take to finish once a listener stops; then they are cancelled."""
 
 CLOSE_SECONDS = 0.3
 """How many seconds a client without a request in progress may take to close its connection once a listener stops."""
 
-KEEP_ALIVE_SECONDS = 5.0
-"""How many seconds a connection without a request in progress is kept."""
+KEEP_ALIVE_SECONDS = 120.0
+"""How many seconds a connection without a request in progress is kept. Go's clients, an API server among them, let go
+after 90 s, podrole's own after 60 s. If the server closed first, a request could get lost on its way."""
 
 EXCHANGE_SECONDS = 60.0
 """How many seconds a client may take for one request and its response: kube-apiserver's --request-timeout."""
@@ -57,10 +59,11 @@ class PortInUse(PodroleError):
     code = "port-in-use"
 
 
-def bind(port: int, *, name: str, option: str, address: str = LOOPBACK) -> socket.socket:
+def bind(port: int, *, name: str, option: str, address: str = LOOPBACK, absent: bool = False) -> socket.socket:
     """Bind a socket to ``port``, 0 for any free one. ``name`` and ``option`` make the error readable.
 
     ``address`` is an IP address of this host; only a server that is called from elsewhere needs more than loopback.
+    One that is ``absent`` may become this host's later.
     Raises PortInUse if another program has the port, this user may not use it, or the address is not this host's.
     """
     if address == EVERYWHERE:
@@ -73,6 +76,8 @@ def bind(port: int, *, name: str, option: str, address: str = LOOPBACK) -> socke
     try:
         if address == "::":
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        if absent:
+            sock.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
         sock.bind((address, port))
         # Listening now, not when the server starts, is what makes a second program fail here and not later.
         sock.listen(BACKLOG)
@@ -90,23 +95,24 @@ def bind(port: int, *, name: str, option: str, address: str = LOOPBACK) -> socke
 
 
 class _Dropped(logging.Filter):
-    """Drops three of uvicorn's error messages.
+    """Drops some of uvicorn's messages: those about what a client sent, which get an answer, and the following.
 
     One is about a WebSocket that the application refused with an HTTP response: its ``websockets-sansio`` protocol does
     not count such a response as the end of the handshake. The others are about requests that are cut off, which a
     listener says itself.
     """
 
-    _MESSAGES = frozenset(
-        {
-            "ASGI callable returned without completing handshake.",
-            "Cancel %s running task(s), timeout graceful shutdown exceeded",
-        }
+    _BEGINNINGS = (
+        "ASGI callable returned without completing handshake.",
+        "Cancel %s running task(s), timeout graceful shutdown exceeded",
+        "Invalid HTTP request received.",
+        "No supported WebSocket library detected.",
+        "Unsupported upgrade request.",
     )
 
     def filter(self, record: logging.LogRecord) -> bool:
         is_cut_off = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
-        return record.msg not in self._MESSAGES and not is_cut_off
+        return not str(record.msg).startswith(self._BEGINNINGS) and not is_cut_off
 
 
 _DROPPED = _Dropped()
@@ -193,6 +199,10 @@ class _Protocol(HttpToolsProtocol):
             self.began = None
 
 
+HTTPProtocol = _Protocol
+"""The protocol of each connection, for others to build upon (podrole.base.front)."""
+
+
 class _Server(uvicorn.Server):
     """uvicorn without its signal handlers; ``ready`` is set once it serves."""
 
@@ -264,6 +274,7 @@ async def listening(
     exchange_seconds: float = EXCHANGE_SECONDS,
     is_long_running: IsLongRunning = lambda _: False,
     name: str = "a listener",
+    protocol: Callable[..., HTTPProtocol] = HTTPProtocol,
 ) -> AsyncIterator[None]:
     """Serve ``app`` on ``sock`` while the context is open; the socket is closed at the end.
 
@@ -273,12 +284,13 @@ async def listening(
     request arrives, that request fails. ``exchange_seconds`` limits how long a client may take to begin a request, to
     send it and to receive its response (at most a quarter more). ``is_long_running`` says, from the scope of a request,
     whether its response may take as long as it likes: a watch. WebSockets have no limit once they are open.
+    ``protocol`` makes the protocol of each connection (podrole.base.front).
     """
     logging.getLogger("uvicorn.error").addFilter(_DROPPED)
     config = uvicorn.Config(
         app,
         interface="asgi3",
-        http=_Protocol,
+        http=cast("type[HTTPProtocol]", protocol),
         ws="websockets-sansio" if websockets else "none",
         ws_per_message_deflate=False,  # as kube-apiserver: compressing would block the loop
         lifespan="off",

@@ -9,6 +9,11 @@ import yaml
 MAX_DEPTH = 200
 """Levels of nesting: more than any Kubernetes object has."""
 
+MAX_NUMBER = 1_000
+"""Characters of a number. A longer scalar is text: nothing can compute with it, and to look at it takes long."""
+
+_TEXT = "tag:yaml.org,2002:str"
+
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -38,6 +43,20 @@ class LimitedLoader(_Base):  # type: ignore[misc] # one of two base classes, whi
         self._depth -= 1
         super().ascend_resolver()
 
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
+        """Return the tag of a node without one. A long scalar is text, whichever number it looks like."""
+        if kind is yaml.ScalarNode and implicit[0] and len(value) > MAX_NUMBER:
+            return _TEXT
+        tag: str = super().resolve(kind, value, implicit)
+        return tag
+
+    def construct_number(self, node: Any) -> Any:
+        """Return the value of a node with the tag of a number."""
+        if len(node.value) > MAX_NUMBER:
+            raise yaml.YAMLError(f"yaml: a number has more than {MAX_NUMBER} characters")
+        is_int = node.tag.endswith(":int")
+        return self.construct_yaml_int(node) if is_int else self.construct_yaml_float(node)
+
     def flatten_mapping(self, node: Any) -> None:
         """Count what merge keys add, before it is added."""
         for key, value in node.value:
@@ -52,3 +71,7 @@ class LimitedLoader(_Base):  # type: ignore[misc] # one of two base classes, whi
     def _check(self, count: int) -> None:
         if self.max_nodes and count > self.max_nodes:
             raise yaml.YAMLError(f"yaml: the document has more than {self.max_nodes} nodes")
+
+
+for _kind in ("int", "float"):
+    LimitedLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", LimitedLoader.construct_number)

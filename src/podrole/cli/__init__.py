@@ -5,6 +5,7 @@ Each sub-command is a module of its own, imported when it runs: ``podrole --help
 
 from __future__ import annotations
 
+import io
 import sys
 
 
@@ -13,6 +14,10 @@ def main(argv: list[str] | None = None) -> None:
 
     0: done, 1: an error, explained on stderr, 2: wrong usage, 130: interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # What the terminal's encoding does not have is escaped: a name or a path must not end the command.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="backslashreplace")
     try:  # also around the imports, which may be interrupted
         _run(argv)
     except KeyboardInterrupt:
@@ -22,11 +27,12 @@ def main(argv: list[str] | None = None) -> None:
 def _run(argv: list[str] | None) -> None:
     from podrole.base.errors import PodroleError
     from podrole.cli.app import app
+    from podrole.cli.terminal import complain
 
     try:
         app(args=argv, prog_name="podrole")
     except PodroleError as fault:
-        print(fault.diagnostics(), file=sys.stderr)
+        complain(fault.diagnostics())
         raise SystemExit(1) from None
     except BrokenPipeError:
         # The reader of the output has ended (podrole events | head): that is not an error.

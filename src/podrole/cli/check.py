@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,12 @@ from podrole import __version__
 from podrole.base.errors import PodroleError
 from podrole.cli.diagnosis import Style, finding_to_dict, printable
 from podrole.cli.doctor import style
+from podrole.cli.terminal import complain, say
 from podrole.doctor.chain import BROKEN, COULD_NOT_TELL, SOUND
 from podrole.doctor.errors import BadTarget
-from podrole.doctor.files.check import CheckOptions, FileCheck, FileFinding, check
+from podrole.doctor.files.check import FileCheck, check
+from podrole.doctor.files.findings import FileFinding
+from podrole.doctor.files.reading import CheckOptions
 from podrole.doctor.report.codes import CODES
 from podrole.doctor.report.findings import Severity
 from podrole.doctor.sources.documents import SUFFIXES
@@ -25,20 +27,25 @@ SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {Severity.FAULT: "error", Severity.RISK: "warning"}
 
 
-def run(paths: list[Path], options: CheckOptions, output: str) -> int:
-    """Check and print. Returns 0 if nothing is wrong, 1 for a fault, 2 if a file could not be read."""
+def run(paths: list[Path], options: CheckOptions, output: str, *, strict: bool = False) -> int:
+    """Check and print.
+
+    Returns 0 if nothing is wrong, 1 for a fault (with ``strict`` also for a risk), 2 if a file could not be read, or no
+    file has anything to check.
+    """
     try:
         render = _FORMATS.get(output)
         if render is None:
             raise BadTarget("This format does not exist.", got=repr(output), expected=", ".join(_FORMATS))
         checked = asyncio.run(check(paths, options))
     except PodroleError as fault:
-        print(fault.diagnostics(), file=sys.stderr)
+        complain(fault.diagnostics())
         return COULD_NOT_TELL
-    print("\n".join(render(checked)))
-    if checked.faults:
+    say("\n".join(render(checked)))
+    if checked.faults or (strict and checked.findings):
         return BROKEN
-    return COULD_NOT_TELL if checked.unread else SOUND
+    nothing = checked.read == 0 and not options.hook
+    return COULD_NOT_TELL if checked.unread or nothing else SOUND
 
 
 def text(checked: FileCheck) -> Iterator[str]:
@@ -55,6 +62,8 @@ def text(checked: FileCheck) -> Iterator[str]:
         f"{checked.service_accounts} service accounts with a role and {checked.roles} roles checked: "
         f"{checked.faults} faults, {risks} risks"
     )
+    if checked.read == 0:
+        yield "nothing to check: the files have no manifest, role, policy or provider"
     if checked.service_accounts + checked.roles == 0:
         yield f"next: name files or folders with manifests or policies ({', '.join(sorted(SUFFIXES))})"
     elif checked.findings:

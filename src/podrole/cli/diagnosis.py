@@ -7,11 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from podrole.cli.terminal import width
 from podrole.doctor.chain import Diagnosis
 from podrole.doctor.remedies.changes import ByHand, PublishDocument
 from podrole.doctor.remedies.commands import Command, commands_of
 from podrole.doctor.report.codes import CODES
 from podrole.doctor.report.findings import Finding, LinkState, LinkVerdict, Severity
+from podrole.doctor.report.order import only_recreates
+from podrole.doctor.sources.missing import MissingAccount, MissingCluster
 from podrole.doctor.sources.sources import Sources, Tools
 
 WIDTH = 100
@@ -30,9 +33,13 @@ class Style:
         return f"\033[{code}m{text}\033[0m" if self.colour else text
 
 
-def tree(diagnosis: Diagnosis, sources: Sources, style: Style) -> str:
-    """Return the whole tree: the chain in one line, broken links first, and at the end what to do next."""
-    lines = [_heading(diagnosis, style), f"in {' and '.join(_where(sources))}", _chain(diagnosis, style), ""]
+def tree(diagnosis: Diagnosis, sources: Sources, style: Style, repeat: str = "") -> str:
+    """Return the whole tree: the chain in one line, broken links first, and at the end what to do next.
+
+    ``repeat`` is the command that examines the same again.
+    """
+    lines = [_heading(diagnosis, style), f"in {' and '.join(_where(sources))}", *missing_sources(sources)]
+    lines += [_chain(diagnosis, style), "", *_of_another_account(diagnosis, sources)]
     tools = sources.tools
     if diagnosis.faults and sources.preamble:
         lines += ["Run this first, so that the commands below use this cluster and this account:"]
@@ -40,7 +47,7 @@ def tree(diagnosis: Diagnosis, sources: Sources, style: Style) -> str:
     ordered = sorted(diagnosis.verdicts, key=lambda one: (_rank(one), one.link))
     for position, verdict in enumerate(ordered):
         lines += _branch(verdict, tools, style, last=position == len(ordered) - 1)
-    lines += ["", *_next(diagnosis, style)]
+    lines += ["", *_next(diagnosis, style, repeat or f"podrole doctor {diagnosis.target}")]
     return "\n".join(printable(line) for line in lines)
 
 
@@ -51,6 +58,7 @@ def to_dict(diagnosis: Diagnosis, sources: Sources) -> dict[str, Any]:
     return {
         "cluster": cluster,
         "account": account,
+        "missing": list(missing_sources(sources)),
         "target": str(diagnosis.target),
         "namespace": diagnosis.target.namespace,
         "serviceAccount": diagnosis.service_account,
@@ -103,15 +111,36 @@ def finding_to_dict(finding: Finding, tools: Tools) -> dict[str, Any]:
     return found
 
 
+def _of_another_account(diagnosis: Diagnosis, sources: Sources) -> Iterator[str]:
+    """Yield that the role is in another account than the one that the shell's credentials are of."""
+    owner = (diagnosis.role_arn or "").split(":")[4:5]
+    if diagnosis.faults and owner and sources.account.id and owner[0] != sources.account.id:
+        yield f"The role is in account {owner[0]}: run the aws commands below with credentials of that account."
+        yield ""
+
+
+def missing_sources(sources: Sources) -> Iterator[str]:
+    """Yield why there is no cluster or no account, and what to do: everything that they would show is unknown."""
+    for source in (sources.cluster, sources.account):
+        if isinstance(source, (MissingCluster, MissingAccount)):
+            reason = source.reason
+            yield f"{source.what}: {reason.what}" + (f" ({reason.got})" if reason.got else "")
+            if reason.next_step:
+                yield f"  next: {reason.next_step}"
+
+
 def _where(sources: Sources) -> tuple[str, str]:
     """Return the names of the cluster and the account that were examined."""
     return sources.cluster.what, sources.account.what
 
 
-def _rank(verdict: LinkVerdict) -> int:
+def _rank(verdict: LinkVerdict) -> float:
+    """Return the place of a link: broken links first, among them those that only need new pods last."""
     if verdict.state is LinkState.HOLDS:
         return 2 if verdict.findings else 3
-    return 0 if verdict.state is LinkState.BROKEN else 1
+    if verdict.state is LinkState.UNKNOWN:
+        return 1.5
+    return 1 if all(only_recreates(one.remedy) for one in verdict.faults) else 0
 
 
 def _heading(diagnosis: Diagnosis, style: Style) -> str:
@@ -134,18 +163,23 @@ def _branch(verdict: LinkVerdict, tools: Tools, style: Style, *, last: bool) -> 
         yield title
     else:
         yield from _wrapped(f"{title}: ", verdict.why, trunk + "    ")
-    for finding in verdict.findings:
-        for line in _finding(finding, tools, style):
+    for position, finding in enumerate(verdict.findings):
+        above = (one for one in verdict.findings[:position] if one.remedy.changes == finding.remedy.changes)
+        for line in finding_lines(finding, tools, style, next((one.code for one in above), "")):
             yield f"{trunk}  {line}" if line else trunk.rstrip()
 
 
-def _finding(finding: Finding, tools: Tools, style: Style) -> Iterator[str]:
+def finding_lines(finding: Finding, tools: Tools, style: Style, shown_by: str = "") -> Iterator[str]:
+    """Yield the lines of a finding; ``shown_by`` is the finding above that has the same remedy."""
     colour = "31" if finding.severity is Severity.FAULT else "33"
     risk = "" if finding.severity is Severity.FAULT else "risk: "
     yield from _wrapped(f"{style.paint(finding.code, colour)} ", risk + finding.what, "      ")
     for name, value in (("expected", finding.expected), ("got", finding.got)):
         if value is not None:
             yield from _wrapped(f"  {name:<9} ", value, "            ")
+    if shown_by and finding.remedy.changes:
+        yield f"  repair    the same commands repair it as {shown_by} above"
+        return
     yield from _wrapped("  repair    ", finding.remedy.what, "            ")
     for line in remedy_lines(finding, tools):
         yield f"    {line}"
@@ -174,14 +208,15 @@ def _first(diagnosis: Diagnosis) -> Finding | None:
     return next((one for one in faults if one.remedy.changes), faults[0] if faults else None)
 
 
-def _next(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
+def _next(diagnosis: Diagnosis, style: Style, repeat: str) -> Iterator[str]:
     first = _first(diagnosis)
     label = style.paint("do this next:", "1")
     if first is None:
         unknown = [one for one in diagnosis.verdicts if one.state is LinkState.UNKNOWN]
         if unknown:
             titles = ", ".join(one.link.title for one in unknown)
-            yield f"{label} find out why {titles} could not be checked; every other link holds"
+            yield f"{label} see why {titles} could not be checked; every other link holds"
+            yield from _wrapped("  ", unknown[0].why, "  ")
         elif diagnosis.risks:
             codes = ", ".join(sorted({one.code for one in diagnosis.risks}))
             yield f"{label} nothing is broken; review the risks {codes}"
@@ -190,12 +225,13 @@ def _next(diagnosis: Diagnosis, style: Style) -> Iterator[str]:
         return
     more = len({one.code for one in diagnosis.faults}) - 1
     yield f"{label} {first.remedy.what} ({first.code}" + (f"; {more} more after it)" if more else ")")
-    yield f"then check:   podrole doctor {diagnosis.target}"
+    yield f"then check:   {repeat}"
 
 
 def _wrapped(start: str, text: str, indent: str) -> Iterable[str]:
     plain = len(start.replace("\033[31m", "").replace("\033[33m", "").replace("\033[32m", "").replace("\033[0m", ""))
-    lines = textwrap.wrap(text, max(WIDTH - plain, 40), break_long_words=False, break_on_hyphens=False) or [""]
+    limit = max((width() or WIDTH) - plain, 25)
+    lines = textwrap.wrap(text, limit, break_long_words=False, break_on_hyphens=False) or [""]
     return [start + lines[0], *(indent + line for line in lines[1:])]
 
 

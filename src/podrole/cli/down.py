@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-import sys
 from pathlib import Path
 
 from podrole.base.processes import ProcessHandle, opened
+from podrole.cli.terminal import complain
 from podrole.world.errors import WorldError
 from podrole.world.state import Description, WorldDirectory
 
@@ -42,7 +42,7 @@ def stop(directory: WorldDirectory) -> None:
                 next_step="run podrole down where the world was started, in the same container for example",
             )
         process.signal(signal.SIGTERM)
-        if not process.wait(LIMIT_SECONDS):
+        if not process.wait(LIMIT_SECONDS + world.more_stop_seconds):
             _kill(directory, world, process)
 
 
@@ -56,6 +56,6 @@ def _kill(directory: WorldDirectory, world: Description, process: ProcessHandle)
             f"The world in {directory.path} was killed, but its process has not ended.",
             got=f"process {world.pid} waits for the kernel: for a disk or a network file system, for example",
         )
-    print(_KILLED.format(path=directory.path, limit=LIMIT_SECONDS), file=sys.stderr)
+    complain(_KILLED.format(path=directory.path, limit=LIMIT_SECONDS + world.more_stop_seconds))
     with directory.lock():  # and nobody takes what it published for a running world
         end_recorded(directory.processes, MARK)

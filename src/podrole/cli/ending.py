@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
+from podrole.cli.terminal import complain
+
 LIMIT_SECONDS = 8.0
 """How long a process may take from the moment it was asked to stop."""
 
@@ -22,7 +24,7 @@ def end_within(seconds: float = LIMIT_SECONDS, *, code: Callable[[], int]) -> No
 
     def wait() -> None:
         timer.wait(seconds)
-        print(f"Not everything had ended after {seconds:g} s; the rest was cut off.", file=sys.stderr, flush=True)
+        complain(f"Not everything had ended after {seconds:g} s; the rest was cut off.")
         end_now(code())
 
     timer = threading.Event()

@@ -15,6 +15,7 @@ import msgspec
 
 from podrole.base.events import Event, EventReader
 from podrole.cli.explanation import explanation_block
+from podrole.cli.terminal import say
 from podrole.world.errors import NotRunning
 from podrole.world.state import WorldDirectory
 
@@ -24,7 +25,8 @@ _COLOURS = {"allowed": "32", "refused": "31", "failed": "33"}
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which events are shown: all, or only those not allowed; ``last`` limits those that are there already."""
+    """Which events are shown: all, or only those not allowed, without the doctor's own; ``last`` limits those that are
+    there already."""
 
     only_refused: bool = False
     last: int | None = None
@@ -36,7 +38,7 @@ class Selection:
 
     def includes(self, event: Event) -> bool:
         """Say whether an event is shown."""
-        return not self.only_refused or event.outcome != "allowed"
+        return not self.only_refused or event.is_refusal
 
 
 def run(path: Path, selection: Selection, *, follow: bool, why: bool, as_json: bool) -> int:
@@ -63,6 +65,8 @@ def line(event: Event, *, colour: bool = False) -> str:
         outcome = f"\033[{_COLOURS[event.outcome]}m{outcome}\033[0m"
     parts = [moment, outcome, event.what, *([f"on {event.on}"] if event.on else []), f"by {event.who}"]
     text = " ".join(parts)
+    if event.probe:
+        text += " (podrole doctor)"
     if event.code or event.why:
         text += f" - {event.code}: {event.why}" if event.code and event.why else f" - {event.code or event.why}"
     return text
@@ -72,7 +76,7 @@ def _print(event: Event, *, why: bool, as_json: bool, colour: bool) -> None:
     if as_json:
         print(json.dumps(msgspec.to_builtins(event)), flush=True)
         return
-    print(line(event, colour=colour), flush=True)
+    say(line(event, colour=colour))
     block = explanation_block(event.explanation) if why and event.explanation else ""
     if block:
-        print(block, flush=True)
+        say(block)

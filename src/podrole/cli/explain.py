@@ -18,6 +18,7 @@ from podrole.base.events import read_recent
 from podrole.cli.diagnosis import Style, printable
 from podrole.cli.doctor import style
 from podrole.cli.sources import access_to
+from podrole.cli.terminal import complain, fitted, width
 from podrole.doctor.errors import BadTarget, SourceError
 from podrole.doctor.facts.history import EXCHANGES, CallHistory, find_event, history_of
 from podrole.iam.explain import Evidence, render
@@ -53,16 +54,16 @@ def run(directory: Path, query: ExplainQuery, *, as_json: bool) -> int:
         message = query.message()
         if message is not None:
             decoded = decode(world, message)
-            print(json.dumps(decoded, indent=2) if as_json else message_block(decoded))
+            print(json.dumps(decoded, indent=2) if as_json else fitted(message_block(decoded), width()))
             return 0
         if not world.events.exists():
             raise NotRunning(f"There are no events in {world.path}.", next_step="start a world with podrole up")
         log = read_recent(world.events, _WHOLE_LOG)
         history = history_of(log, find_event(log, query.what))
     except PodroleError as fault:
-        print(fault.diagnostics(), file=sys.stderr)
+        complain(fault.diagnostics())
         return FAILED
-    print(json.dumps(to_dict(history), indent=2) if as_json else block(history, style()))
+    print(json.dumps(to_dict(history), indent=2) if as_json else fitted(block(history, style()), width()))
     return 0
 
 
@@ -135,7 +136,9 @@ def _lines(history: CallHistory, style: Style) -> Iterator[str]:
 def _field(name: str, value: object, indent: str = "") -> Iterator[str]:
     if value not in (None, "", []):
         start = f"{indent}  {name:<10} "
-        lines = textwrap.wrap(str(value), WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
+        columns = width()
+        limit = WIDTH if columns is None else columns - len(start)
+        lines = textwrap.wrap(str(value), limit, break_long_words=False, break_on_hyphens=False) or [""]
         yield start + lines[0]
         yield from (" " * len(start) + line for line in lines[1:])
 

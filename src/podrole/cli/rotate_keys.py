@@ -25,7 +25,7 @@ def run(path: Path, *, published_seconds: float, as_json: bool) -> int:
     print(f"New tokens are signed with the key {done['signing']}.")
     print(f"Still published, for the tokens that they signed: {others} older key{'s' if others != 1 else ''}.")
     for kid in done["dropped"]:
-        print(f"No longer published: {kid}. Its tokens are refused from now on.")
+        print(f"No longer published: {kid}. The last of its tokens has expired.")
     print("Pods keep their tokens and get new ones when those are renewed.")
     return 0
 

@@ -13,18 +13,20 @@ from podrole.base.events import read_recent
 from podrole.base.serving import LOOPBACK
 from podrole.cli.tools import podrole_command
 from podrole.doctor.sources.account import Account
-from podrole.doctor.sources.boto import Access, BotoAccount
+from podrole.doctor.sources.aws_session import Access
+from podrole.doctor.sources.boto import BotoAccount
 from podrole.doctor.sources.boto_sts import BotoSTS
 from podrole.doctor.sources.cluster import Cluster
 from podrole.doctor.sources.kubernetes import KubernetesCluster
 from podrole.doctor.sources.missing import MissingAccount, MissingCluster
 from podrole.doctor.sources.sources import EnvironmentFacts, Exchange, Sources, Tools
+from podrole.doctor.sources.world_accounts import WorldAccounts
 from podrole.doctor.unknown import UnknownFact, read
 from podrole.kube.connection import Connection, find_connection, from_kubeconfig
 from podrole.kube.errors import KubeError
 from podrole.oidc.fetch import Fetcher
 from podrole.world.errors import NotRunning
-from podrole.world.parts import injection_settings, issuer_resolver, node_environment, webhook_configuration
+from podrole.world.parts import injection_settings, node_environment, resolver_of, webhook_configuration
 from podrole.world.state import DEFAULT_DIRECTORY, Description, WorldDirectory
 
 
@@ -39,6 +41,21 @@ class SourceOptions:
     region: str | None = None
     role: str | None = None
     issuer: str | None = None
+
+
+def option_words(options: SourceOptions) -> list[str]:
+    """Return the options that choose the same sources, for a shell in which PODROLE_DIR is what it is here."""
+    known = {str(DEFAULT_DIRECTORY), os.environ.get("PODROLE_DIR")}
+    values = {
+        "--dir": None if str(options.directory) in known else options.directory,
+        "--kubeconfig": options.kubeconfig,
+        "--context": options.context,
+        "--profile": options.profile,
+        "--region": options.region,
+        "--role": options.role,
+        "--issuer": options.issuer,
+    }
+    return [f"{name} {shlex.quote(str(value))}" for name, value in values.items() if value is not None]
 
 
 def find_world(options: SourceOptions) -> WorldDirectory | None:
@@ -67,7 +84,7 @@ async def open_sources(options: SourceOptions) -> AsyncIterator[Sources]:
     finally:
         if isinstance(cluster, KubernetesCluster):
             await cluster.close()
-        if isinstance(account, BotoAccount):
+        if isinstance(account, (BotoAccount, WorldAccounts)):
             account.close()
 
 
@@ -83,10 +100,11 @@ def _of_world(directory: WorldDirectory, options: SourceOptions) -> tuple[Kubern
         from_kubeconfig([directory.kubeconfig]), what=f"the cluster of the world in {directory.path}"
     )
     access = access_to(directory, world)
-    account = _account(access)
+    own = _account(access)
+    account: Account = WorldAccounts(own, access) if isinstance(own, BotoAccount) else own
     authority = directory.authority.read_bytes()
     environment = EnvironmentFacts(
-        node_environment=node_environment(world.aws_url, world.region, 0),
+        node_environment=node_environment(world.aws_tls_url, world.region, 0, {}),
         registration=webhook_configuration(world.webhook_url, authority),
         source_ip=LOOPBACK,
         calls_webhooks=True,
@@ -95,7 +113,7 @@ def _of_world(directory: WorldDirectory, options: SourceOptions) -> tuple[Kubern
     sources = Sources(
         cluster=cluster,
         account=account,
-        fetcher=Fetcher(resolve=issuer_resolver(world.issuer, world.issuer_port)),
+        fetcher=Fetcher(resolve=resolver_of(world)),
         sts=BotoSTS(access, world.region),
         settings=injection_settings(world.region, world.pod_identity_url),
         environment=environment,
@@ -112,7 +130,7 @@ def _preamble(directory: WorldDirectory, world: Description) -> tuple[str, ...]:
     environment = os.environ
     if (
         environment.get("KUBECONFIG") == str(directory.kubeconfig)
-        and environment.get("AWS_ENDPOINT_URL") == world.aws_url
+        and environment.get("AWS_ENDPOINT_URL") == world.aws_tls_url
     ):
         return ()
     where = "" if directory.path == DEFAULT_DIRECTORY.absolute() else f" --dir {shlex.quote(str(directory.path))}"
@@ -146,14 +164,15 @@ def _real(options: SourceOptions) -> tuple[Cluster, Account, Sources]:
 
 def _cluster(options: SourceOptions) -> Cluster:
     try:
-        return KubernetesCluster(_connection(options))
+        return KubernetesCluster(connection_of(options))
     except KubeError as problem:
         next_step = "start a world with podrole up, or set KUBECONFIG or --kubeconfig"
         reason = UnknownFact(f"No cluster was found: {problem.what}", problem.got, next_step)
         return MissingCluster(reason)
 
 
-def _connection(options: SourceOptions) -> Connection:
+def connection_of(options: SourceOptions) -> Connection:
+    """Return the way to a real cluster: a kubeconfig as kubectl finds it, or a pod's own. Raises KubeError."""
     if options.kubeconfig is not None or options.context is not None:
         home = Path(os.environ.get("HOME", "")) / ".kube" / "config"
         listed = [Path(path) for path in os.environ.get("KUBECONFIG", "").split(os.pathsep) if path] or [home]

@@ -8,56 +8,99 @@ import json
 import sys
 from collections.abc import Iterator
 
-from podrole.cli.diagnosis import Style, finding_to_dict, printable
+from podrole.cli.diagnosis import Style, finding_to_dict, missing_sources, printable
 from podrole.cli.sources import SourceOptions, open_sources
+from podrole.cli.table import table as fitted_table
+from podrole.cli.terminal import fitted, width
 from podrole.doctor.report.codes import CODES
+from podrole.doctor.report.findings import Severity
 from podrole.doctor.sources.sources import Tools
-from podrole.doctor.survey import AccountState, Progress, Survey, SurveyRow, survey
+from podrole.doctor.survey import AccountState, FindingGroup, Progress, Survey, SurveyRow, SurveyScope, survey
 
 _COLOURS = {AccountState.SOUND: "32", AccountState.BROKEN: "31", AccountState.UNKNOWN: "33", AccountState.UNBOUND: "2"}
 _HEADINGS = ("NAMESPACE", "SERVICE ACCOUNT", "ROLE", "STATE", "FINDINGS", "PODS")
 
 
-def run(options: SourceOptions, *, as_json: bool, style: Style) -> int:
+def run(scope: SurveyScope, severity: Severity, options: SourceOptions, *, as_json: bool, style: Style) -> int:
     """Examine everything and print. Raises SourceError if the service accounts cannot be listed."""
-    return asyncio.run(_survey(options, as_json=as_json, style=style))
+    return asyncio.run(_survey(scope, severity, options, as_json=as_json, style=style))
 
 
-async def _survey(options: SourceOptions, *, as_json: bool, style: Style) -> int:
+async def _survey(
+    scope: SurveyScope, severity: Severity, options: SourceOptions, *, as_json: bool, style: Style
+) -> int:
     async with open_sources(options) as sources:
         with _progress_bar() as progress:
-            found = await survey(sources, progress)
-        tools = sources.tools
-    print(json.dumps(to_dict(found, tools), indent=2) if as_json else table(found, style))
+            found = await survey(sources, progress, scope)
+        tools, missing = sources.tools, list(missing_sources(sources))
+    if as_json:
+        print(json.dumps(to_dict(found, tools, missing, severity), indent=2))
+    else:
+        print(fitted("\n".join([*map(printable, missing), table(found, style, severity)]), width()))
     return found.exit_code
 
 
-def table(found: Survey, style: Style) -> str:
-    """Return the table, the trust policies that allow too much, the titles of the codes, and what to do next."""
-    cells = [_cells(row) for row in found.rows]
-    widths = [max(map(len, column)) for column in zip(_HEADINGS, *cells, strict=True)]
-    lines = ["  ".join(text.ljust(width) for text, width in zip(_HEADINGS, widths, strict=True)).rstrip()]
-    for row, texts in zip(found.rows, cells, strict=True):
-        padded = [text.ljust(width) for text, width in zip(texts, widths, strict=True)]
-        padded[3] = style.paint(padded[3], _COLOURS[row.state])
-        lines.append("  ".join(padded).rstrip())
-    if found.trust_excess:
+def _shown(found: Survey, severity: Severity) -> list[SurveyRow]:
+    """Return the rows that are shown: with ``fault`` those that are broken, or may be."""
+    hidden = (AccountState.SOUND, AccountState.UNBOUND) if severity is Severity.FAULT else ()
+    return [row for row in found.rows if row.state not in hidden]
+
+
+def table(found: Survey, style: Style, severity: Severity = Severity.RISK) -> str:
+    """Return the table, the trust policies that allow too much, the findings by code, and what to do next."""
+    rows = _shown(found, severity)
+    cells = [_cells(row, severity) for row in rows]
+    painted = [
+        (*texts[:3], style.paint(texts[3], _COLOURS[row.state]), *texts[4:])
+        for row, texts in zip(rows, cells, strict=True)
+    ]
+    lines = fitted_table(_HEADINGS, painted, width(), ("ROLE", "PODS"))
+    if found.webhooks:
+        lines += ["", "The webhook:", *(f"  {one.code} {one.what} ({one.got})" for one in found.webhooks)]
+    if found.trust_excess and severity is Severity.RISK:
         lines += [
             "",
             "Trust policies that allow too much:",
             *(f"  {one.code} {one.what}" for one in found.trust_excess),
         ]
-    codes = sorted({code for row in found.rows for code in row.codes})
-    if codes:
-        lines += ["", *(f"  {code}  {CODES[code].title}" for code in codes)]
+    groups = [one for one in found.groups if severity is Severity.RISK or one.first.severity is Severity.FAULT]
+    if groups:
+        lines += ["", *(line for one in groups for line in _group(one))]
     lines += ["", *_next(found, style)]
     return "\n".join(map(printable, lines))
 
 
-def to_dict(found: Survey, tools: Tools) -> dict[str, object]:
+def _group(group: FindingGroup) -> Iterator[str]:
+    """Yield a finding's title with the number of service accounts that have it, and the repair if it is the same."""
+    code = group.first.code
+    yield f"  {code}  {CODES[code].title}: {_count(len(group.rows), 'service account')}"
+    remedies = {one.remedy.what for row in group.rows for one in row.findings if one.code == code}
+    if len(group.rows) > 1 and len(remedies) == 1:
+        yield f"         repair for all: {remedies.pop()}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def to_dict(
+    found: Survey, tools: Tools, missing: list[str] | None = None, severity: Severity = Severity.RISK
+) -> dict[str, object]:
     """Return the survey as JSON-able data."""
     return {
         "exitCode": found.exit_code,
+        "missing": missing or [],
+        "webhooks": [finding_to_dict(one, tools) for one in found.webhooks],
+        "groups": [
+            {
+                "code": one.first.code,
+                "title": CODES[one.first.code].title,
+                "severity": one.first.severity.value,
+                "serviceAccounts": [f"{row.target.namespace}/{row.target.service_account}" for row in one.rows],
+            }
+            for one in found.groups
+            if severity is Severity.RISK or one.first.severity is Severity.FAULT
+        ],
         "serviceAccounts": [
             {
                 "namespace": row.target.namespace,
@@ -65,24 +108,27 @@ def to_dict(found: Survey, tools: Tools) -> dict[str, object]:
                 "roleArn": row.role_arn,
                 "state": row.state.value,
                 "pods": row.pods,
-                "findings": []
-                if row.diagnosis is None
-                else [finding_to_dict(one, tools) for one in (*row.diagnosis.faults, *row.diagnosis.risks)],
+                "findings": [
+                    finding_to_dict(one, tools)
+                    for one in row.findings
+                    if severity is Severity.RISK or one.severity is Severity.FAULT
+                ],
             }
-            for row in found.rows
+            for row in _shown(found, severity)
         ],
     }
 
 
-def _cells(row: SurveyRow) -> tuple[str, ...]:
+def _cells(row: SurveyRow, severity: Severity) -> tuple[str, ...]:
     target = row.target
+    found = [one for one in row.findings if severity is Severity.RISK or one.severity is Severity.FAULT]
     role = row.role_arn or "-"
     return (
         target.namespace,
         target.service_account,
         role,
         row.state.value,
-        ",".join(row.codes) or "-",
+        ",".join(dict.fromkeys(one.code for one in found)) or "-",
         str(row.pods),
     )
 
@@ -93,7 +139,9 @@ def _next(found: Survey, style: Style) -> list[str]:
     worst = next((row for row in found.rows if row.state is AccountState.BROKEN), None)
     worst = worst or next((row for row in found.rows if row.state is AccountState.UNKNOWN), None)
     what = "nothing is broken" if worst is None else f"podrole doctor {worst.target}"
-    return [f"{len(found.rows)} service accounts: {summary}", f"{style.paint('do this next:', '1')} {what}"]
+    if found.webhooks:
+        what = f"{found.webhooks[0].remedy.what} ({found.webhooks[0].code})"
+    return [f"{_count(len(found.rows), 'service account')}: {summary}", f"{style.paint('do this next:', '1')} {what}"]
 
 
 @contextlib.contextmanager

@@ -16,9 +16,11 @@ from podrole.base.errors import PodroleError
 from podrole.cli.diagnosis import Style, printable
 from podrole.cli.doctor import style
 from podrole.cli.sources import SourceOptions, find_world, open_sources
+from podrole.cli.terminal import complain, say
 from podrole.doctor.errors import BadFile
 from podrole.doctor.sources.sources import Sources
 from podrole.doctor.token_check import NO_ACCOUNT, ClusterKeys, SingleProviderDirectory, TokenCheck, check_token
+from podrole.doctor.token_text import token_text
 from podrole.oidc.errors import TokenRefused
 from podrole.oidc.fetch import Fetcher
 from podrole.oidc.key_source import KeySource
@@ -27,6 +29,7 @@ from podrole.oidc.token import MAX_TOKEN_CHARACTERS, UnverifiedToken, parse_toke
 from podrole.sts.circumstances import Circumstances
 from podrole.sts.denial import Step
 
+_MOST_BYTES = 4 * MAX_TOKEN_CHARACTERS
 VERIFIED, REFUSED, CANNOT_TELL = 0, 1, 2
 _MARKS = {True: "✓", False: "✗", None: "·"}
 _TIMES = ("iat", "nbf", "exp")
@@ -44,33 +47,38 @@ class TokenQuery:
 def run(query: TokenQuery, options: SourceOptions, *, as_json: bool) -> int:
     """Print. Returns 0: decoded or verified, 1: not a token or refused, 2: could not be checked."""
     try:
-        text = _read(query.file)
+        text = read_token(query.file)
         token = parse_token(text)
         checked = asyncio.run(_check(text, query, options)) if query.verify else None
     except TokenRefused as refused:
-        print(refused.diagnostics(), file=sys.stderr)
+        complain(refused.diagnostics())
         return REFUSED
     except PodroleError as fault:
-        print(fault.diagnostics(), file=sys.stderr)
+        complain(fault.diagnostics())
         return CANNOT_TELL
     if as_json:
         print(json.dumps(to_dict(token, checked), indent=2))
     else:
-        print("\n".join(printable(line) for line in _lines(token, checked, style())))
+        say("\n".join(printable(line) for line in _lines(token, checked, style())))
     return VERIFIED if checked is None or checked.denial is None else REFUSED
 
 
-def _read(name: str) -> str:
+def read_token(name: str) -> str:
+    """Return the token in a file, or on standard input for ``-``. Raises TokenRefused, BadFile."""
     try:
-        # One character more than a token may have, so that a longer text is refused as not a token.
-        text = sys.stdin.read(MAX_TOKEN_CHARACTERS + 2) if name == "-" else Path(name).read_text("ascii", "replace")
+        # More than a token may have, so that a longer text is refused as not a token.
+        if name == "-":
+            raw = sys.stdin.buffer.read(_MOST_BYTES)
+        else:
+            with Path(name).open("rb") as file:
+                raw = file.read(_MOST_BYTES)
     except OSError as problem:
         raise BadFile(
             f"The token cannot be read: {problem.strerror}.",
             got=name,
             expected="the path of a file, or - for standard input",
         ) from problem
-    return text.strip()
+    return token_text(raw, piped=name == "-")
 
 
 async def _check(text: str, query: TokenQuery, options: SourceOptions) -> TokenCheck:

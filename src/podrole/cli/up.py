@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shlex
 import signal
@@ -12,13 +13,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from podrole.base import open_files
 from podrole.base.errors import PodroleError
 from podrole.cli.down import KILL_SECONDS
 from podrole.cli.down import LIMIT_SECONDS as STOP_SECONDS
+from podrole.cli.ending import LIMIT_SECONDS as END_SECONDS
 from podrole.cli.ending import end_now, end_within
 from podrole.cli.status import describe
+from podrole.cli.terminal import complain, say
 from podrole.cli.tools import podrole_command
-from podrole.world.errors import NotRunning, StartFailed
+from podrole.world.errors import BadSetting, NotRunning, StartFailed
+from podrole.world.proxy import Surroundings, surroundings
 from podrole.world.settings import WorldSettings
 from podrole.world.state import Description, WorldDirectory
 
@@ -34,7 +39,7 @@ POLL_SECONDS = 0.02
 _UP = "podrole is up"
 _GONE = "This world was ephemeral: what was in it is gone. podrole up without --ephemeral keeps it."
 _NEXT = """\
-In another terminal:
+{where}:
 
   eval "$({podrole} env{option})"
   aws sts get-caller-identity
@@ -44,13 +49,18 @@ In another terminal:
 
 
 def run(path: Path, settings: WorldSettings, *, detach: bool, init: Path | None) -> int:
-    """Start a world in the directory ``path``, and fill it by the steps in the folder ``init``. In the foreground it
-    returns once the world was stopped by a signal."""
+    """Start a world in the directory ``path``, and fill it by the steps in the folder ``init``. In the foreground the
+    process ends once the world was stopped by a signal."""
     directory = WorldDirectory(path)
     if detach:
         return _detached(directory, settings, init)
+    gc.disable()  # until the world is up: to look for cycles in what is imported and read is a quarter of the start
     import uvloop
 
+    from podrole.base.named_certificates import ignore_malformed_names
+
+    open_files.allow_many()
+    ignore_malformed_names()
     started = time.monotonic()
     return uvloop.run(_foreground(directory, settings, init, started))
 
@@ -62,20 +72,22 @@ async def _foreground(directory: WorldDirectory, settings: WorldSettings, init: 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    world = World(directory, settings, initializing=init is not None)
+    world = World(directory, settings, initializing=init is not None, surroundings=_surroundings())
     starting = asyncio.create_task(world.__aenter__())
     interrupted = asyncio.create_task(stop.wait())
     await asyncio.wait({starting, interrupted}, return_when=asyncio.FIRST_COMPLETED)
     if not starting.done():
-        end_within(code=lambda: INTERRUPTED)
+        end_within(END_SECONDS + world.more_stop_seconds, code=lambda: INTERRUPTED)
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
         _say_cut_off(world)
-        print("Interrupted while starting; nothing is left running.", file=sys.stderr)
-        return _ended(world, INTERRUPTED)
+        complain("Interrupted while starting; nothing is left running.")
+        end_now(INTERRUPTED)
     if (problem := starting.exception()) is not None:  # it has been stopped again; a thread may hang all the same
-        end_within(code=lambda: _code_of(problem))
+        end_within(END_SECONDS + world.more_stop_seconds, code=lambda: _code_of(problem))
         raise problem
+    gc.freeze()
+    gc.enable()
     failure = await _until_stopped(world, directory, init, interrupted, time.monotonic() - started)
     if failure is None:
         print("Stopping …", flush=True)
@@ -85,7 +97,19 @@ async def _foreground(directory: WorldDirectory, settings: WorldSettings, init: 
     _say_cut_off(world)
     if failure is not None and not (world.cut_off and isinstance(failure, PodroleError)):
         raise failure
-    return _ended(world, _code_of(failure))
+    # A thread that was cut off may run for ever, and the interpreter takes seconds to clear moto's services away.
+    end_now(_code_of(failure))
+
+
+def _surroundings() -> Surroundings:
+    try:
+        return surroundings(os.environ)
+    except ValueError:
+        raise BadSetting(  # without the value: it may hold a password
+            "HTTPS_PROXY is not the URL of an HTTP proxy, so podrole could not reach other hosts through it.",
+            expected="such as http://proxy.example:3128",
+            next_step="correct or unset it",
+        ) from None
 
 
 async def _until_stopped(
@@ -95,7 +119,7 @@ async def _until_stopped(
     working = asyncio.create_task(_work(world, directory, init, seconds))
     await asyncio.wait({interrupted, working}, return_when=asyncio.FIRST_COMPLETED)
     failure = working.exception() if working.done() else None
-    end_within(code=lambda: _code_of(failure))
+    end_within(END_SECONDS + world.more_stop_seconds, code=lambda: _code_of(failure))
     working.cancel()
     await asyncio.wait({working}, timeout=WORK_SECONDS)
     return failure
@@ -103,20 +127,13 @@ async def _until_stopped(
 
 def _say_cut_off(world: World) -> None:
     if world.cut_off:
-        print(f"Cut off, because it did not end in time: {'; '.join(world.cut_off)}.", file=sys.stderr, flush=True)
-
-
-def _ended(world: World, code: int) -> int:
-    """Return the exit code. If a part was cut off, end the process: a thread of it may run for ever."""
-    if world.cut_off:
-        end_now(code)
-    return code
+        complain(f"Cut off, because it did not end in time: {'; '.join(world.cut_off)}.")
 
 
 def _code_of(failure: BaseException | None) -> int:
     """Return the exit code, and print the failure, which nobody else will do."""
     if isinstance(failure, PodroleError):
-        print(failure.diagnostics(), file=sys.stderr, flush=True)
+        complain(failure.diagnostics())
     return 0 if failure is None else 1
 
 
@@ -130,7 +147,7 @@ async def _work(world: World, directory: WorldDirectory, init: Path | None, seco
         if not failing.done():
             filling.result()
             print(f"{_UP} ({seconds:.1f} s). Ctrl-C stops it.\n", flush=True)
-            print(_summary(world.description, directory), flush=True)
+            say(_summary(world.description, directory, "In another terminal"))
         await failing
     finally:
         failing.cancel()
@@ -164,7 +181,7 @@ def _detached(directory: WorldDirectory, settings: WorldSettings, init: Path | N
     except BaseException:
         _end(process)
         raise
-    print(f"{_UP}; podrole down{_option(directory)} stops it.\n\n{_summary(world, directory)}")
+    say(f"{_UP}; podrole down{_option(directory)} stops it.\n\n{_summary(world, directory, 'Next')}")
     return 0
 
 
@@ -202,11 +219,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(KILL_SECONDS)
 
 
-def _summary(world: Description, directory: WorldDirectory) -> str:
+def _summary(world: Description, directory: WorldDirectory, where: str) -> str:
     before = f"{world.restored}\n\n" if world.restored else ""
-    return (
-        f"{before}{describe(world, directory)}\n\n{_NEXT.format(podrole=podrole_command(), option=_option(directory))}"
-    )
+    commands = _NEXT.format(where=where, podrole=podrole_command(), option=_option(directory))
+    return f"{before}{describe(world, directory)}\n\n{commands}"
 
 
 def _option(directory: WorldDirectory) -> str:

@@ -29,7 +29,9 @@ def with_world_settings(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def with_options(**given: Any) -> None:
-        settings = WorldSettings(**{setting.name: given.pop(setting.name) for setting in SETTINGS})
+        values = {setting.name: given.pop(setting.name) for setting in SETTINGS}
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        settings = WorldSettings(**{**values, **lists})
         command(**given, settings=settings)
 
     with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what typer reads
@@ -38,20 +40,29 @@ def with_world_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameter(setting: Setting) -> inspect.Parameter:
+    default: Any = setting.default
     if isinstance(setting.default, bool):
         option = typer.Option(setting.option, envvar=setting.variable, help=setting.description)
         kind: Any = bool
     elif setting.listener:
-        option = typer.Option(setting.option, envvar=setting.variable, help=setting.description, min=0, max=65535)
+        option = typer.Option(
+            setting.option, envvar=setting.variable, help=setting.description, min=0, max=65535, metavar="PORT"
+        )
         kind = int
     else:
         option = typer.Option(
-            setting.option, envvar=setting.variable, help=setting.description, show_default=setting.shown
+            setting.option,
+            envvar=setting.variable,
+            help=setting.description,
+            show_default=setting.shown,
+            metavar=setting.metavar,
         )
         kind = str | None
+        if isinstance(setting.default, tuple):
+            kind, default = list[str], []
     return inspect.Parameter(
         setting.name,
         inspect.Parameter.KEYWORD_ONLY,
-        default=setting.default,
+        default=default,
         annotation=Annotated[kind, option],
     )

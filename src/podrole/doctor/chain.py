@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.target import DoctorTarget
-from podrole.doctor.links import issuer, live, permissions, provider
+from podrole.doctor.links import live, permissions, provider
 from podrole.doctor.links.container import check as container
 from podrole.doctor.links.injection import check as injection
+from podrole.doctor.links.issuer import check as issuer
 from podrole.doctor.links.service_account import check as service_account
 from podrole.doctor.links.trust import check as trust
 from podrole.doctor.report.findings import Finding, LinkState, LinkVerdict, Severity
+from podrole.doctor.report.order import in_order, with_restarts_last
 
 Check = Callable[[ChainFacts], LinkVerdict | None]
 
@@ -42,8 +44,8 @@ class Diagnosis:
 
     @property
     def faults(self) -> tuple[Finding, ...]:
-        """What breaks the chain, the first link first."""
-        return tuple(one for verdict in self.verdicts for one in verdict.faults)
+        """What breaks the chain, in the order in which it is repaired."""
+        return in_order(one for verdict in self.verdicts for one in verdict.faults)
 
     @property
     def risks(self) -> tuple[Finding, ...]:
@@ -65,4 +67,4 @@ def diagnose(facts: ChainFacts) -> Diagnosis:
     Pure, except that links ask the account of the facts about other roles and providers.
     """
     verdicts = tuple(verdict for check in LINKS if (verdict := check(facts)) is not None)
-    return Diagnosis(facts.target, facts.target.service_account, facts.binding.role_arn, verdicts)
+    return Diagnosis(facts.target, facts.target.service_account, facts.binding.role_arn, with_restarts_last(verdicts))

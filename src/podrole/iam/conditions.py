@@ -94,9 +94,11 @@ class Condition:
 
     def holds(self, facts: Facts) -> Truth:
         """Say whether the condition is met."""
-        found = facts.context.get(self._key)
+        found = facts.values_of(self._key)
         if found is None:
-            return UNKNOWN if self._key in facts.unknown else self._when_missing
+            return self._when_missing
+        if found is UNKNOWN:
+            return UNKNOWN
         comparison = self._comparison
         if comparison is None:  # Null, which compares nothing
             return self._when_present

@@ -7,15 +7,16 @@ Source: AWS, "Grammar of the IAM JSON policy language"; for Organizations "SCP s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from podrole.base.partitions import PARTITIONS
 from podrole.base.short_texts import cached_by_length
 from podrole.iam import jsontext
 from podrole.iam.conditions import Condition, UnknownOperator, read_operator
 from podrole.iam.elements import EVERYTHING, ActionElement, ResourceElement
 from podrole.iam.errors import Fault, MalformedPolicyDocument
-from podrole.iam.formats import action_fault, is_stored_date, resource_fault
+from podrole.iam.formats import action_fault, has_one_colon, is_stored_date, resource_fault
 from podrole.iam.grammar import GRAMMARS, Grammar, Need, Stage
 from podrole.iam.jsontext import InvalidJSON, Number, Path
 from podrole.iam.limits import check_text
@@ -27,6 +28,8 @@ _TOP = frozenset({"Version", "Id", "Statement"})
 _ELEMENTS = frozenset(
     {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"}
 )
+_WHOLE_ARNS = frozenset({PolicyKind.SESSION, PolicyKind.SCP, PolicyKind.RCP})
+"""The kinds of policies that take no ARN of fewer than six parts."""
 _SID = re.compile(r"[0-9A-Za-z]*")
 CACHED_CHARACTERS = 500_000
 """How much text the cached policies have together. A compiled policy takes up to 70 times the memory of its text."""
@@ -34,16 +37,17 @@ _REPORTED = 20
 """How many faults are reported: finding a place costs a walk through the document."""
 
 
-def parse_policy(text: str, kind: PolicyKind) -> Policy:
-    """Read, validate and compile a document.
+def parse_policy(text: str, kind: PolicyKind, *, stored_in: Collection[str] = ()) -> Policy:
+    """Read and compile a document.
 
     Guarantees that every element is known, of its type and in its place. Does not check that what it names exists: not
     the actions, resources and condition keys, and not the principals (``Statement.principal`` holds them for who can).
-    Of the quotas, those are checked that hold wherever this kind of policy is stored; see :mod:`podrole.iam.limits` for
-    the others. Raises :class:`MalformedPolicyDocument`, :class:`PolicyTooLarge` or :class:`PolicyNotPrintable`.
+    ``stored_in`` are the partitions that ARNs may be of. With it, what AWS refuses only when a document is stored is
+    refused as well: see :mod:`podrole.iam.storing`, which also checks the quotas. Raises
+    :class:`MalformedPolicyDocument`, :class:`PolicyTooLarge` or :class:`PolicyNotPrintable`.
     """
     check_text(text, kind)
-    return _Reader(text, kind).policy()
+    return _Reader(text, kind, stored_in).policy()
 
 
 @cached_by_length(CACHED_CHARACTERS)
@@ -55,7 +59,9 @@ def compile_policy(text: str, kind: PolicyKind) -> Policy:
 class _Reader:
     """One document on its way. Faults are gathered, so that all can be shown; the earliest stage's is AWS's answer."""
 
-    def __init__(self, text: str, kind: PolicyKind) -> None:
+    def __init__(self, text: str, kind: PolicyKind, stored_in: Collection[str]) -> None:
+        self.storing = bool(stored_in)
+        self.partitions = stored_in or PARTITIONS
         self.text = text
         self.kind = kind
         self.grammar: Grammar = GRAMMARS[kind]
@@ -241,11 +247,16 @@ class _Reader:
         if found[name] == []:
             self.fault("resource-missing", (*path, name), [], "at least one resource", stage=Stage.RESOURCES)
         for where, resource in resources:
-            fault = resource_fault(resource, whole=self.kind in (PolicyKind.SCP, PolicyKind.RCP))
+            fault = resource_fault(resource, whole=self.kind in _WHOLE_ARNS, partitions=self.partitions)
             if fault is not None:
                 stage = Stage.LEGACY if fault.name == "legacy" else Stage.RESOURCE_FORMAT
                 self.fault(fault.name, where, resource, fault.expected, stage=stage, details=fault.details)
-        return ResourceElement([one for _, one in resources], variables=self.variables, negated=name == "NotResource")
+        return ResourceElement(
+            [one for _, one in resources],
+            variables=self.variables,
+            negated=name == "NotResource",
+            completes=self.kind in (PolicyKind.IDENTITY, PolicyKind.BOUNDARY),
+        )
 
     def principal(self, found: Mapping[str, Any], effect: Effect, path: Path) -> PrincipalElement | None:
         name = "NotPrincipal" if "NotPrincipal" in found else "Principal"
@@ -262,7 +273,9 @@ class _Reader:
             self.fault("not-principal-allow", here, name, "Principal; NotPrincipal goes with Deny", member=True)
         elif negated and not self.grammar.not_principal:
             self.fault("not-principal", here, name, "Principal", member=True)
-        element, faults = read_principals(found[name], self.grammar, negated=negated, denies=effect is Effect.DENY)
+        element, faults = read_principals(
+            found[name], self.grammar, self.partitions, negated=negated, denies=effect is Effect.DENY
+        )
         for fault in faults:
             self.fault(fault.name, (*here, *fault.path), fault.got, fault.expected, details=fault.details)
         return element
@@ -291,6 +304,10 @@ class _Reader:
                 values = self.values(value, (*here, operator, key))
                 if not key:
                     self.fault("syntax", (*here, operator, key), key, "a condition key", member=True)
+                if self.storing and not has_one_colon(key):
+                    expected = "one colon, between the prefix and the name of the key"
+                    stage = Stage.ACTION_FORMAT
+                    self.fault("key-colons", (*here, operator, key), key, expected, stage=stage, member=True)
                 if base.startswith("Date") and self.grammar.legacy_dates:
                     self.dates(values, (*here, operator, key))
                 conditions.append(Condition(operator, key, values, variables=self.variables))

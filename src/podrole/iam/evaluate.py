@@ -20,6 +20,7 @@ from podrole.iam.arn import is_account_id
 from podrole.iam.policy import Policy, PolicyKind, Statement
 from podrole.iam.principal import PrincipalType
 from podrole.iam.principal_element import Grant
+from podrole.iam.protected import SERVICES_WITH_PROTECTION, protection
 from podrole.iam.request import Facts, Request
 
 __all__ = ["Decision", "NamedPolicy", "Outcome", "PolicySet", "Request", "evaluate", "evaluate_trust"]
@@ -94,6 +95,7 @@ class Decision(NamedTuple):
     ``decided_by``, ``policy`` and ``statement`` name what allowed or denied; for an implicit deny ``decided_by`` is the
     kind that should have allowed and did not, and the other two are empty. Where no policy has a say (the root user,
     ``sts:GetCallerIdentity``) ``decided_by`` is ``None``. ``grant`` is how the resource policy names the caller.
+    ``protected`` says why nobody may do it, whatever the policies allow: then ``decided_by`` is ``None`` too.
 
     It has no truth value: ``if decision`` would be true for a refusal. Ask ``allowed``. (A named tuple, because one is
     made for every request and takes a third of the time that a frozen dataclass does.)
@@ -104,6 +106,7 @@ class Decision(NamedTuple):
     policy: str = ""
     statement: Statement | None = None
     grant: Grant = Grant.NONE
+    protected: str = ""
 
     @property
     def allowed(self) -> bool:
@@ -127,16 +130,28 @@ _ROLE_ASSUMPTIONS = frozenset({"assumerole", "assumerolewithsaml", "assumerolewi
 _WITH_ASSUMPTION = frozenset({"setcontext", "setsourceidentity", "tagsession"})
 
 
-def evaluate(request: Request, policies: PolicySet) -> Decision:
+def evaluate(
+    request: Request, policies: PolicySet, *, by_policies_alone: bool = False, in_favor: bool = False
+) -> Decision:
     """Decide a request. Pure; looks nothing up and fills nothing in.
+
+    What only AWS itself may change (podrole.iam.protected) is denied, unless ``by_policies_alone`` asks what the
+    policies say: IAM's operations refuse such changes in words of their own.
+
+    What is unknown of the request is read strictly: nothing is allowed that it could forbid. With ``in_favor`` it is
+    read in the caller's favor, which says what could be allowed and allows nothing: see podrole.iam.possible.
 
     Raises :class:`podrole.iam.errors.InvalidRequest` for a request that is none (an action without service, a context
     value that is not text). The caller vouches for the principal, the context and the completeness of ``policies``.
     """
-    facts = Facts(request, has_boundary=policies.boundaries is not None)
+    facts = Facts(request, has_boundary=policies.boundaries is not None, in_favor=in_favor)
     principal = request.principal
     if facts.service == "sts" and facts.name == _NEVER_DENIED and principal.type is not PrincipalType.ANONYMOUS:
         return Decision(Outcome.ALLOWED)
+    if not by_policies_alone and facts.service in SERVICES_WITH_PROTECTION:
+        protected = protection(facts.service, facts.name, facts.resource)
+        if protected:
+            return Decision(Outcome.IMPLICITLY_DENIED, protected=protected)
     asked = consulted(policies, facts)
     for kind, attached in asked:
         if (denied := _denied_by(attached, kind, facts)) is not None:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.iam.evaluate import Decision, NamedPolicy, Outcome, PolicySet, Request, consulted
-from podrole.iam.nearest import Hint, action_hint, condition_hint, principal_hint, resource_hint, vacuous
+from podrole.iam.nearest import Hint, action_hint, resource_hint
+from podrole.iam.nearest_condition import condition_hint, vacuous
+from podrole.iam.nearest_principal import principal_hint
 from podrole.iam.policy import Effect, Policy, PolicyKind, Statement
 from podrole.iam.principal import PrincipalType
 from podrole.iam.principal_element import Grant
@@ -192,7 +194,7 @@ def _came_near(statement: Statement, facts: Facts) -> bool:
     """Say whether a statement is worth showing, without working out why it does not apply."""
     if statement.effect is Effect.DENY:
         return statement.applies(facts)
-    if statement.actions.matches(facts):
+    if statement.speaks_of_action(facts):
         return True
     services = statement.actions.services
     return (services is None or facts.service in services) and statement.applies_beyond_action(facts)
@@ -216,20 +218,20 @@ def _notes(statement: Statement, facts: Facts) -> Iterator[str]:
 
 def _failures(statement: Statement, policy: Policy, facts: Facts) -> Iterator[Failure]:
     actions, resources, principal = statement.actions, statement.resources, statement.principal
-    if not actions.matches(facts):
+    if not statement.speaks_of_action(facts):
         name = "NotAction" if actions.negated else "Action"
         listed = _cut(_of_service(actions.actions, facts))
         yield _failure(name, listed, (facts.request.action,), action_hint(statement, facts))
     if principal is not None and principal.grant(facts) is Grant.NONE:
         name = "NotPrincipal" if principal.negated else "Principal"
         yield _failure(name, _cut(principal.listed()), (str(facts.principal),), principal_hint(statement, facts))
-    if resources is not None and not statement.accepts(meant := statement.means_resource(facts)):
+    if resources is not None and not statement.accepts(meant := statement.means_resource(facts), facts):
         hint = resource_hint(statement, facts, policy)
         name, unknown = _resource_element(statement), meant is UNKNOWN
         yield _failure(name, _cut(resources.resources), (facts.resource,), hint, unknown=unknown)
     for condition in statement.conditions:
         holds = condition.holds(facts)
-        if not statement.accepts(holds):
+        if not statement.accepts(holds, facts):
             found = condition.found(facts)
             yield _failure(
                 "Condition",
@@ -288,15 +290,22 @@ def _absence(kind: PolicyKind, facts: Facts) -> Evidence:
     return Evidence(kind, notes=(f"the resource has no policy, and only that could let {facts.principal} in",))
 
 
-def _distance(one: Evidence, decision: Decision) -> tuple[bool, bool, bool, int]:
-    """Order evidence: what decided, then the kind that decided, then by how little is missing."""
+def _distance(one: Evidence, decision: Decision) -> tuple[bool, bool, bool, bool, int]:
+    """Order evidence: what decided, then the kind that decided, then by how little is missing.
+
+    A statement that names the action is nearer than one that names another: policies have many actions with similar
+    names. A trust policy has few, so a wrong one is probably the mistake.
+    """
     decided = decision.statement is not None and (one.policy, one.statement) == (
         decision.policy,
         decision.statement.path,
     )
     denies = one.applies and one.effect is Effect.DENY
+    names_action = one.kind is PolicyKind.TRUST or not any(
+        failure.element in ("Action", "NotAction") for failure in one.failures
+    )
     missing = len(one.failures) + 2 * sum(failure.element != "Condition" for failure in one.failures)
-    return not decided, not denies, one.kind is not decision.decided_by, missing
+    return not decided, not denies, one.kind is not decision.decided_by, not names_action, missing
 
 
 # Wording
@@ -307,6 +316,8 @@ def _sentence(decision: Decision, evidence: Sequence[Evidence], request: Request
     if decision.allowed:
         by = f" by {_place(decision)}" if decision.statement else ": no policy is asked"
         return f"{asked} is allowed{by}."
+    if decision.protected:
+        return f"{asked} is refused whatever the policies allow: {decision.protected}."
     if decision.decided_by is None or decision.outcome is Outcome.EXPLICITLY_DENIED:
         return f"{asked} is denied by {_place(decision)}."
     first = next((one for one in evidence if one.kind is decision.decided_by and not one.applies), None)

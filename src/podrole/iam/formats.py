@@ -1,4 +1,4 @@
-"""The form of what stands in Action, Resource and Date conditions, as IAM checks it when a policy is stored.
+"""The form of what stands in Action, Resource, condition keys and Date conditions, as IAM checks it.
 
 IAM knows no list of actions here: ``iam:NoSuchThing`` is well-formed. So is a resource of a service that does not
 exist.
@@ -6,14 +6,26 @@ exist.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from podrole.base.partitions import PARTITIONS
+from podrole.iam.actions.reference import service, types_of_resources
 from podrole.iam.patterns import glob, has_wildcard
 
 _VENDOR = re.compile(r"[a-zA-Z0-9.-]+")
+
+# A service's condition keys with a further part, which may hold colons: aws:ResourceTag/eks:cluster-name,
+# kms:EncryptionContext:aws:s3:arn. AWS's own managed policies have such keys. The prefix of an identity provider's keys
+# is a host: it holds a dot.
+_KEY_OF_A_FAMILY = re.compile(
+    r"[a-z0-9-]+:(?:[a-z0-9.]+/|(?:encryptioncontext|recipientattestation|modellifecycle):).*",
+    re.IGNORECASE | re.DOTALL,
+)
+# What AWS's text ("iam-path") lists beyond podrole.iam.actions.reference, which has the types that came later.
+_IAM_TYPES = frozenset({"report"})
 
 # What a trust policy can speak of. Source: AWS, "Actions, resources, and condition keys for AWS STS".
 _ASSUME_ROLE_ACTIONS = (
@@ -69,17 +81,23 @@ def action_fault(action: str, *, only_assume_role: bool) -> tuple[str, str] | No
     return None if name else ("syntax", expected)
 
 
-def resource_fault(resource: str, *, whole: bool) -> ResourceFault | None:
-    """Return what is wrong with a resource. ``whole`` asks for all six parts, as Organizations does."""
+def has_one_colon(key: str) -> bool:
+    """Say whether IAM stores a policy with this condition key: further colons stand only in a family of keys."""
+    return key.count(":") <= 1 or _KEY_OF_A_FAMILY.fullmatch(key) is not None
+
+
+def resource_fault(resource: str, *, whole: bool, partitions: Collection[str] = PARTITIONS) -> ResourceFault | None:
+    """Return what is wrong with a resource. ``whole`` asks for all six parts, as Organizations does; ``partitions`` are
+    those that an ARN may be of."""
     expected = '"*" or an ARN'
     if resource == "*":
         return None
     prefix, *parts = resource.split(":", 5)
     if not parts:
         return ResourceFault("resource", expected)
-    if parts[0] != "*" and parts[0] not in PARTITIONS:
+    if parts[0] not in ("*", "aws*") and parts[0] not in partitions:
         quoted = ":".join(["arn", *parts, *["*"] * (5 - len(parts))])
-        return ResourceFault("partition", "an AWS partition: aws, aws-cn, …", {"partition": parts[0], "got": quoted})
+        return ResourceFault("partition", _partition(partitions), {"partition": parts[0], "got": quoted})
     if prefix != "arn":
         return ResourceFault("resource", expected)
     if len(parts) == 1:
@@ -96,13 +114,29 @@ def _service_fault(parts: list[str]) -> ResourceFault | None:
     if service == "iam":
         if region:
             return ResourceFault("iam-region", "no region: IAM is global")
-        # AWS's text lists the types of its day; today there are more. What all have is a slash.
-        if "/" not in rest and rest != "root" and not has_wildcard(rest):
+        kind, slash, _ = rest.partition("/")
+        known = rest == "root" or (slash and (kind in _IAM_TYPES or kind in types_of_resources("iam")))
+        if not known and not has_wildcard(kind):
             return ResourceFault("iam-path", '"*" or a type of IAM resource, as in role/NAME')
     # A bucket's ARN has neither region nor account; the newer types of S3 have both.
-    if service == "s3" and region and not account:
-        return ResourceFault("s3-region", "no region in a bucket's or an object's ARN")
+    if service == "s3" and region:
+        kind = rest.partition("/")[0]
+        newer = account and (kind in _regional_s3_types() or has_wildcard(kind))
+        if not newer:
+            return ResourceFault("s3-region", "no region in a bucket's or an object's ARN")
     return None
+
+
+def _partition(partitions: Collection[str]) -> str:
+    return f"the partition {min(partitions)}" if len(partitions) == 1 else "an AWS partition: aws, aws-cn, …"
+
+
+@functools.cache
+def _regional_s3_types() -> frozenset[str]:
+    """Return the words for the types of S3's resources that are of a region, such as ``accesspoint``."""
+    found = service("s3")
+    templates = [one.template.split(":", 5) for one in (found.resource_types() if found is not None else ())]
+    return frozenset(parts[5].partition("/")[0] for parts in templates if parts[3])
 
 
 def is_stored_date(text: str) -> bool:

@@ -64,6 +64,7 @@ _SID = "Statement IDs (SID) must be alpha-numeric. Check that your input satisfi
 _FORMATS = {
     "vendor-missing": "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
     "one-colon": "Actions/Condition can contain only one colon.",
+    "key-colons": "Actions/Condition can contain only one colon.",
     "vendor": "Vendor {got} is not valid",
     "resource": 'Resource {got} must be in ARN format or "*".',
     "partition": 'Partition "{partition}" is not valid for resource "{got}".',
@@ -108,6 +109,7 @@ _RESOURCE = _FORMATS | {
     "not-principal-allow": "Allow with NotPrincipal is not allowed.",
 }
 _TRUST = _RESOURCE | {
+    "key-colons": "Condition can contain only one colon.",
     "star": 'AssumeRolepolicy contained an invalid principal: "STAR":"*".',
     "not-principal": "AssumeRole policy must not contain NotPrincipal field.",
     "not-principal-allow": "Allow with NotPrincipal is not allowed.",

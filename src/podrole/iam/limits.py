@@ -1,6 +1,7 @@
-"""How large a policy may be. White space does not count.
+"""How large a policy may be. White space does not count in IAM.
 
-Source: AWS, "IAM and AWS STS quotas". An account can have some of them raised; these are the defaults.
+Source: AWS, "IAM and AWS STS quotas" and "Quotas and service limits for AWS Organizations". An account can have some of
+them raised; these are the defaults.
 """
 
 from __future__ import annotations
@@ -19,9 +20,14 @@ API_MAXIMUM = 131_072
 MAXIMUM = 262_144
 """What is read at all: policies of AWS itself are larger than the API's maximum, up to 152,297 characters so far."""
 
+UNREAD = 16_384
+"""A document with a quota that has more characters than this without white space is refused unread: it is over each of
+the quotas below, and reading it would take long."""
+
 _MANAGED = 6_144
 _TRUST = 2_048
 _SESSION = 2_048
+_CONTROL = {PolicyKind.SCP: 10_240, PolicyKind.RCP: 5_120}
 
 _BLANK = re.compile(r"[ \t\r\n]+")
 _UNPRINTABLE = re.compile(r"[^\t\n\r\u0020-\u00ff]")
@@ -64,19 +70,39 @@ def check_text(text: str, kind: PolicyKind) -> None:
             got=f"U+{ord(strange.group()):04X} at character {strange.start() + 1}",
             expected="tab, line feed, carriage return and U+0020 to U+00FF",
         )
-    if kind is PolicyKind.TRUST and size(text) > _TRUST:
+
+
+def check_trust(text: str) -> None:
+    """Refuse a trust policy that is too large."""
+    if size(text) > _TRUST:
         raise _over("ACLSizePerRole", _TRUST, size(text))
 
 
-def check_managed(policy: Policy) -> None:
-    """Refuse what CreatePolicy and CreatePolicyVersion refuse beyond the grammar: size, and an old version."""
+def check_control(text: str, kind: PolicyKind) -> None:
+    """Refuse an SCP or RCP that is too large. White space counts: Organizations keeps a document as it was sent."""
+    most = _CONTROL[kind]
+    if len(text) > most:
+        raise PolicyTooLarge(
+            "You have exceeded the maximum policy size.",
+            aws_code="ConstraintViolationException",
+            got=f"{len(text)} characters",
+            expected=f"at most {most}",
+        )
+
+
+def check_version(policy: Policy) -> None:
+    """Refuse an old version, as CreatePolicy and CreatePolicyVersion do."""
     if policy.version != CURRENT_VERSION:
         message = "Policy document must be version 2012-10-17 or greater."
         line, column = line_and_column(policy.text, locate(policy.text, ("Version",)))
         got, expected = f"version {policy.version}", f'"Version": "{CURRENT_VERSION}"'
         raise MalformedPolicyDocument([Fault("version-old", message, "$.Version", line, column, got, expected)])
-    if size(policy.text) > _MANAGED:
-        raise _over("PolicySize", _MANAGED, size(policy.text))
+
+
+def check_managed_size(text: str) -> None:
+    """Refuse a managed policy that is too large."""
+    if size(text) > _MANAGED:
+        raise _over("PolicySize", _MANAGED, size(text))
 
 
 def check_inline(texts: Iterable[str], owner: Owner, name: str) -> None:

@@ -53,7 +53,12 @@ class Statement:
 
     def applies(self, facts: Facts) -> bool:
         """Say whether every element means the request."""
-        return self.actions.matches(facts) and self.applies_beyond_action(facts)
+        return self.speaks_of_action(facts) and self.applies_beyond_action(facts)
+
+    def speaks_of_action(self, facts: Facts) -> bool:
+        """Say whether the action element means the request. An undecided one lets a Deny apply, and an Allow not."""
+        actions = self.actions
+        return actions.matches(facts) and (self.effect is Effect.DENY or not actions.is_undecided(facts))
 
     def applies_beyond_action(self, facts: Facts) -> bool:
         """Say whether every element but the action means the request. The order is the order of cost.
@@ -63,20 +68,20 @@ class Statement:
         resources = self.resources
         if resources is not None:
             answer = self.means_resource(facts) if facts.partial else resources.matches(facts)
-            if answer is False or (answer is UNKNOWN and not self.accepts(answer)):
+            if answer is False or (answer is UNKNOWN and not self.accepts(answer, facts)):
                 return False
         if self.principal is not None and self.principal.grant(facts) is Grant.NONE:
             return False
         for condition in self.conditions:
             answer = condition.holds(facts)
-            if answer is False or (answer is UNKNOWN and not self.accepts(answer)):
+            if answer is False or (answer is UNKNOWN and not self.accepts(answer, facts)):
                 return False
         return True
 
-    def accepts(self, answer: Truth) -> bool:
+    def accepts(self, answer: Truth, facts: Facts) -> bool:
         """Say whether the statement can apply if one of its elements gives this answer: a Deny needs that it is not
-        false, an Allow that it is true."""
-        return answer is True or (answer is UNKNOWN and self.effect is Effect.DENY)
+        false, an Allow that it is true; the other way round where the request is read in the caller's favor."""
+        return answer is True or (answer is UNKNOWN and (self.effect is Effect.DENY) is not facts.in_favor)
 
     def means_resource(self, facts: Facts) -> Truth:
         """Say whether the Resource element means the request's: all that it can be for an Allow, any for a Deny."""
@@ -145,7 +150,7 @@ class Policy:
         kept."""
         found = self._by_action.get(facts.action)
         if found is None:
-            speaking = [one for one in self._by_service.get(facts.service, self._others) if one.actions.matches(facts)]
+            speaking = [one for one in self._by_service.get(facts.service, self._others) if one.speaks_of_action(facts)]
             found = (
                 tuple(one for one in speaking if one.effect is Effect.DENY),
                 tuple(one for one in speaking if one.effect is Effect.ALLOW),

@@ -7,7 +7,7 @@ replacement of its ARN by its unique id; of an identity provider it is not check
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,9 +37,9 @@ class PrincipalFault:
 
 
 def read_principals(
-    value: Any, grammar: Grammar, *, negated: bool, denies: bool
+    value: Any, grammar: Grammar, partitions: Collection[str] = PARTITIONS, *, negated: bool, denies: bool
 ) -> tuple[PrincipalElement | None, list[PrincipalFault]]:
-    """Compile the element's value, or say what is wrong with it."""
+    """Compile the element's value, or say what is wrong with it. ``partitions`` are those that ARNs may be of."""
     if value == "*":
         if "star" in grammar.texts:
             return None, [PrincipalFault("star", (), value, "particular principals")]
@@ -57,7 +57,7 @@ def read_principals(
         for index, name in enumerate(names if isinstance(names, list) else [names]):
             path = (kind, index) if isinstance(names, list) else (kind,)
             if isinstance(name, str):
-                place, form, fault = _read(kind, name, path, grammar)
+                place, form, fault = _read(kind, name, path, grammar, partitions)
                 found[place].add(form)
                 faults.extend(fault)
             else:
@@ -79,12 +79,14 @@ def read_principals(
     return element, faults
 
 
-def _read(kind: str, name: str, path: Path, grammar: Grammar) -> tuple[str, str, list[PrincipalFault]]:
+def _read(
+    kind: str, name: str, path: Path, grammar: Grammar, partitions: Collection[str]
+) -> tuple[str, str, list[PrincipalFault]]:
     """Return where a principal belongs, in which form, and what is wrong with it."""
     if kind == "AWS":
-        return _read_aws(name, path)
+        return _read_aws(name, path, partitions)
     if kind == "Federated":
-        good = _DOMAIN.fullmatch(name) is not None or _is_provider(name)
+        good = _DOMAIN.fullmatch(name) is not None or _is_provider(name, partitions)
         expected = "the ARN of an identity provider, or a domain name as accounts.google.com"
         return kind, name, [] if good else [PrincipalFault("federated", path, name, expected)]
     if kind == "Service":
@@ -98,7 +100,7 @@ def _read(kind: str, name: str, path: Path, grammar: Grammar) -> tuple[str, str,
     return kind, name, [] if good else [fault]
 
 
-def _read_aws(name: str, path: Path) -> tuple[str, str, list[PrincipalFault]]:
+def _read_aws(name: str, path: Path, partitions: Collection[str]) -> tuple[str, str, list[PrincipalFault]]:
     if name == "*":
         return "AWS", name, []
     if is_account_id(name):
@@ -109,7 +111,7 @@ def _read_aws(name: str, path: Path) -> tuple[str, str, list[PrincipalFault]]:
         arn = parse_arn(name)
     except InvalidARN:
         arn = None
-    if arn is not None and arn.partition in PARTITIONS and not has_wildcard(name):
+    if arn is not None and arn.partition in partitions and not has_wildcard(name):
         if arn.is_account_root:
             return "account", arn.account, []
         if arn.is_role or arn.is_user or arn.is_assumed_role or arn.is_federated_user:
@@ -118,9 +120,9 @@ def _read_aws(name: str, path: Path) -> tuple[str, str, list[PrincipalFault]]:
     return "AWS", name, [PrincipalFault("principal", path, name, expected, {"type": "AWS"})]
 
 
-def _is_provider(name: str) -> bool:
+def _is_provider(name: str, partitions: Collection[str]) -> bool:
     try:
         arn = parse_arn(name)
     except InvalidARN:
         return False
-    return arn.partition in PARTITIONS and (arn.is_oidc_provider or arn.is_saml_provider)
+    return arn.partition in partitions and (arn.is_oidc_provider or arn.is_saml_provider)

@@ -21,10 +21,11 @@ class Request:
     an action without resource-level permissions. ``resource_account`` is the account that owns the resource; empty,
     it is the account in the resource's ARN, and where there is none, the caller's own. ``context`` holds the
     condition keys of the request, in any case; a key that is not there is absent, nothing is filled in. An empty list
-    is an absent key.
+    is an absent key. ``further`` holds condition keys too; it is read only if a policy asks about a key that
+    ``context`` lacks. No key may be in both.
 
     ``unknown`` holds the keys whose value is not known, in lower case (:class:`podrole.iam.unknown.UnknownKeys`). It is
-    asked only about keys that ``context`` does not have.
+    asked only about keys that neither of them has.
 
     With ``partial`` the resource is one that could not be told exactly: the ARN has a ``*`` where it may be anything.
     An Allow then counts only where it covers all that the resource can be, and a Deny where it means anything of it.
@@ -38,6 +39,12 @@ class Request:
     context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     partial: bool = False
     unknown: Container[str] = frozenset()
+    further: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> dict[str, str | Sequence[str]]:
+        """All condition keys, as they were given."""
+        return {**self.context, **self.further}
 
 
 class Facts:
@@ -45,9 +52,11 @@ class Facts:
 
     __slots__ = (
         "_context",
+        "_is_complete",
         "_parts",
         "action",
         "has_boundary",
+        "in_favor",
         "name",
         "partial",
         "principal",
@@ -57,8 +66,11 @@ class Facts:
         "unknown",
     )
 
-    def __init__(self, request: Request, *, has_boundary: bool = False) -> None:
-        """Raise :class:`InvalidRequest` for an action that is no ``service:Name``."""
+    def __init__(self, request: Request, *, has_boundary: bool = False, in_favor: bool = False) -> None:
+        """Raise :class:`InvalidRequest` for an action that is no ``service:Name``.
+
+        ``in_favor`` reads what is unknown in the caller's favor (podrole.iam.possible).
+        """
         self.action = request.action.lower()
         service, _, name = self.action.partition(":")
         if not service or not name or ":" in name or "*" in name or "?" in name:
@@ -75,20 +87,36 @@ class Facts:
         self.partial = request.partial
         self.unknown = request.unknown
         self.has_boundary = has_boundary
+        self.in_favor = in_favor
         self._context: dict[str, tuple[str, ...]] | None = None
+        self._is_complete = False
         self._parts: list[str] | None = None
 
     @property
     def context(self) -> dict[str, tuple[str, ...]]:
-        """The condition keys in lower case. Raises :class:`InvalidRequest` for a value that is not text."""
-        context = self._context
-        if context is None:
-            context = self._context = _normalised(self.request.context)
-        return context
+        """All condition keys in lower case. Raises :class:`InvalidRequest` for a value that is not text."""
+        if self._is_complete and self._context is not None:
+            return self._context
+        found = {} if self._context is None else self._context
+        if self._context is None:
+            _normalise(self.request.context, found)
+        _normalise(self.request.further, found)
+        self._context, self._is_complete = found, True
+        return found
 
     def values_of(self, key: str) -> tuple[str, ...] | UnknownValue | None:
-        """Return the values of a key, given in lower case; ``None`` if it is absent."""
-        values = self.context.get(key)
+        """Return the values of a key, given in lower case; ``None`` if it is absent.
+
+        Raises :class:`InvalidRequest` as ``context``.
+        """
+        context = self._context
+        if context is None:
+            context = {}
+            _normalise(self.request.context, context)
+            self._context = context
+        values = context.get(key)
+        if values is None and not self._is_complete:
+            values = self.context.get(key)
         if values is None and key in self.unknown:
             return UNKNOWN
         return values
@@ -103,8 +131,8 @@ class Facts:
         return parts
 
 
-def _normalised(context: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+def _normalise(context: Mapping[str, str | Sequence[str]], found: dict[str, tuple[str, ...]]) -> None:
+    """Add the keys to those found. Raises InvalidRequest."""
     for key, value in context.items():
         if not isinstance(key, str):
             raise InvalidRequest("A condition key is not text.", got=type(key).__name__, expected="a string")
@@ -124,4 +152,3 @@ def _normalised(context: Mapping[str, str | Sequence[str]]) -> dict[str, tuple[s
         if values:
             # Two keys that differ only in case are one key with both values: a tag "Team" beside a tag "team".
             found[folded] = (*found.get(folded, ()), *values)
-    return found

@@ -28,7 +28,16 @@ def undecided_resource(element: ResourceElement | None, facts: Facts) -> str:
     if unknown := _unknown_variables(patterns, facts):
         return _not_known(unknown)
     missing = dict.fromkeys(text for pattern in patterns for text in without_value(pattern, facts))
-    return f"{', '.join(missing)} has no value in this request, so it is unknown what NotResource leaves out"
+    if missing:
+        return f"{', '.join(missing)} has no value in this request, so it is unknown what NotResource leaves out"
+    for pattern in element.patterns:
+        if element.negated and pattern.never:
+            return f"{pattern.text}: {pattern.never}, so it is unknown what NotResource leaves out"
+        if pattern.type_has_wildcard:
+            return (
+                f"{pattern.text} has a wildcard in the type of the resource: AWS documents that it cannot stand there"
+            )
+    return ""
 
 
 def _read(text: str) -> tuple[Part, ...]:

@@ -53,9 +53,11 @@ class Variable:
     def value(self, facts: Facts) -> str | UnknownValue | None:
         """Return what the variable stands for in this request; ``None`` if it has no value."""
         key = self.key
-        found = facts.context.get(key) if key else None
+        found = facts.values_of(key) if key else None
         if found is None:
-            return UNKNOWN if key and key in facts.unknown and key not in _MULTIVALUED else self.default
+            return self.default
+        if found is UNKNOWN:
+            return UNKNOWN if key not in _MULTIVALUED else self.default
         return found[0] if len(found) == 1 and key not in _MULTIVALUED else None
 
 

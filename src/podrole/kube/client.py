@@ -11,10 +11,10 @@ from urllib.parse import quote
 import httpx2
 import msgspec
 
+from podrole.base.clock import http_date
+from podrole.base.http_client import AsyncTransport
 from podrole.kube.connection import Connection
 from podrole.kube.errors import APIRefusal, APIUnavailable, KubeconfigProblem
-
-USER_AGENT = "podrole-webhook"
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -51,7 +51,7 @@ class KubernetesClient:
     certificate needs no restart.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, user_agent: str) -> None:
         """Raises KubeconfigProblem if the connection's certificates cannot be used."""
         self.connection = connection
         self._tls = None if connection.server.startswith("http://") else connection.tls_context()
@@ -60,10 +60,9 @@ class KubernetesClient:
             base_url=connection.server,
             auth=connection.auth,
             timeout=httpx2.Timeout(REQUEST_SECONDS, connect=CONNECT_SECONDS),
-            headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-            transport=httpx2.AsyncHTTPTransport(
+            headers={"User-Agent": user_agent, "Accept-Encoding": "identity"},
+            transport=AsyncTransport(
                 verify=self._tls or True,
-                trust_env=False,
                 limits=httpx2.Limits(max_connections=POOL_SIZE, keepalive_expiry=60),
                 proxy=httpx2.Proxy(connection.proxy) if connection.proxy else None,
                 socket_options=_KEEPALIVE,
@@ -83,6 +82,19 @@ class KubernetesClient:
         headers = {"Accept": JSON, "Content-Type": content_type}
         response = await self._send(method, path, None, headers, msgspec.json.encode(body))
         return response.content
+
+    async def time(self) -> float | None:
+        """Return the server's time by the date of an answer, in epoch seconds; None if it dates none.
+
+        No credentials are sent: a refusal is dated, too. Raises APIUnavailable.
+        """
+        try:
+            response = await self._http.request(
+                "GET", "/version", auth=None, timeout=CONNECT_SECONDS, extensions=self._extensions
+            )
+        except httpx2.HTTPError as problem:
+            raise self._unavailable(problem) from problem
+        return http_date(response.headers.get("date"))
 
     @contextlib.asynccontextmanager
     async def lines(

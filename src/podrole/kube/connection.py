@@ -132,7 +132,7 @@ def from_kubeconfig(paths: list[Path], *, context: str | None = None, clock: Clo
         raise KubeconfigProblem(
             "No Kubernetes API was found: no kubeconfig has a current context.",
             got=", ".join(str(path) for path in paths) or "no kubeconfig",
-            next_step="name one with --kubeconfig, or run inside a pod with a service account",
+            next_step="name one with --kubeconfig, start a world (podrole up), or run this in a pod",
         )
     chosen, _ = merged.named("contexts", "context", name)
     cluster, base = merged.named("clusters", "cluster", chosen.get("cluster"))
@@ -143,7 +143,7 @@ def from_kubeconfig(paths: list[Path], *, context: str | None = None, clock: Clo
             next_step="set certificate-authority to the cluster's CA instead",
         )
     server = cluster.get("server")
-    if not isinstance(server, str) or urlsplit(server).scheme not in ("http", "https"):
+    if not isinstance(server, str) or not _is_address(server):
         raise KubeconfigProblem(f"The cluster of context {name!r} has no server address.", got=repr(server))
     certificate = _material(user, "client-certificate", user_base)
     key = _material(user, "client-key", user_base)
@@ -205,6 +205,14 @@ def _material(entry: dict[str, Any], name: str, base: Path) -> Path | bytes | No
             raise KubeconfigProblem(f"{name}-data of the kubeconfig is not base64.") from problem
     path = entry.get(name)
     return base / path if isinstance(path, str) and path else None
+
+
+def _is_address(server: str) -> bool:
+    try:
+        parts = urlsplit(server)
+        return parts.scheme in ("http", "https") and parts.port != 0
+    except ValueError:  # a port that is not a number, brackets that do not match
+        return False
 
 
 def _auth(user: dict[str, Any], base: Path, clock: Clock) -> httpx2.Auth | None:

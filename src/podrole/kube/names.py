@@ -21,7 +21,7 @@ _CONFIG_KEY = "[-._a-zA-Z0-9]+"
 _PORT_NAME = "^[a-z0-9]+(-[a-z0-9]+)*$"
 
 
-@cached_for_short_texts(4096)
+@cached_for_short_texts(1024)
 def subdomain(value: str) -> list[str]:
     """RFC 1123 subdomain: what most objects are named by."""
     problems = [] if len(value) <= 253 else ["must be no more than 253 characters"]
@@ -34,7 +34,7 @@ def subdomain(value: str) -> list[str]:
     return problems
 
 
-@cached_for_short_texts(4096)
+@cached_for_short_texts(1024)
 def label(value: str) -> list[str]:
     """RFC 1123 label: namespaces, containers, volumes."""
     problems = [] if len(value) <= 63 else ["must be no more than 63 characters"]
@@ -76,7 +76,7 @@ _TWO_SLASHES = (
 )
 
 
-@cached_for_short_texts(4096)
+@cached_for_short_texts(1024)
 def qualified_name(value: str) -> list[str]:
     """A key of a label or annotation: a name, with a DNS prefix or without."""
     prefix, slash, name = value.rpartition("/")
@@ -101,7 +101,7 @@ def qualified_name(value: str) -> list[str]:
     return problems
 
 
-@cached_for_short_texts(4096)
+@cached_for_short_texts(1024)
 def label_value(value: str) -> list[str]:
     """Return what keeps a text from being a label's value, in the API server's words."""
     problems = [] if len(value) <= 63 else ["must be no more than 63 characters"]

@@ -68,6 +68,8 @@ class KeysFault(StrEnum):
     """Why an issuer's keys could not be fetched."""
 
     UNREACHABLE = "unreachable"
+    NOT_FROM_HERE = "not-from-here"
+    """This machine does not resolve the host's name, or has no route to it: others may reach it."""
     TIMEOUT = "timeout"
     UNTRUSTED = "untrusted-certificate"
     THUMBPRINT = "thumbprint-mismatch"

@@ -8,21 +8,29 @@ provider's thumbprints, and then everything else (names, dates, signatures) is v
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import re
+import socket
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from podrole.oidc.errors import KeysFault, KeysUnavailable
+
+if TYPE_CHECKING:  # it takes long to import
+    from podrole.oidc.https import Answer
 
 MAX_DOCUMENT_BYTES = 512 * 1024
 """Room for 200 keys of 4096 bits with a certificate each, and no more."""
 
 # RFC 3986: no user information, no fragment, nothing outside its characters.
 _URL = re.compile(r"https://[A-Za-z0-9.\-_:\[\]]+(?:[/?][A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]*)?", re.ASCII)
+
+_NO_ROUTE = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
 
 Resolver = Callable[[str, int], tuple[str, int]]
 """Where to connect for a host and port: a world's own names lead to its listeners. TLS is for the name all the same."""
@@ -48,6 +56,10 @@ class Fetcher:
 
     async def get(self, url: str, thumbprints: Sequence[str]) -> bytes:
         """Return the body of a 200 answer. The caller bounds the time. Raises KeysUnavailable."""
+        return (await self.answer(url, thumbprints)).body
+
+    async def answer(self, url: str, thumbprints: Sequence[str]) -> Answer:
+        """Return a 200 answer. The caller bounds the time. Raises KeysUnavailable."""
         from podrole.oidc.https import get  # only where an issuer is asked: it takes long to import
 
         host, port = _place(url)
@@ -62,6 +74,13 @@ class Fetcher:
                 KeysFault.UNTRUSTED, f"The certificate of {host} is not valid: {problem.verify_message}."
             ) from None
         except OSError as problem:
+            if isinstance(problem, socket.gaierror) or problem.errno in _NO_ROUTE:
+                raise KeysUnavailable(
+                    KeysFault.NOT_FROM_HERE,
+                    f"This machine does not reach {host}: {problem.strerror}.",
+                    got=repr(url),
+                    next_step="use a machine that reaches the issuer; a world's issuer needs its world: podrole up",
+                ) from None
             raise KeysUnavailable(
                 KeysFault.UNREACHABLE,
                 f"{host} cannot be reached: {problem.__class__.__name__}.",
@@ -75,12 +94,18 @@ class Fetcher:
         It is what IAM stores for a provider that is created without thumbprints. The caller bounds the time. Raises
         KeysUnavailable.
         """
-        from podrole.oidc.https import last_certificate
+        return thumbprint_of((await self.served_chain(url))[-1])
+
+    async def served_chain(self, url: str) -> list[bytes]:
+        """Return the certificates that the server of ``url`` sends, DER, in its order, unverified.
+
+        The caller bounds the time. Raises KeysUnavailable.
+        """
+        from podrole.oidc.https import served_chain
 
         host, port = _place(url)
         try:
-            last = await last_certificate(url, host, port, self.resolve)
-            return _thumbprint(last)
+            return await served_chain(url, host, port, self.resolve)
         except OSError as problem:
             raise KeysUnavailable(
                 KeysFault.UNREACHABLE, f"{host} cannot be reached: {problem.__class__.__name__}.", got=repr(url)
@@ -90,10 +115,10 @@ class Fetcher:
         self, url: str, host: str, port: int, thumbprints: Sequence[str], untrusted: ssl.SSLCertVerificationError
     ) -> bytes:
         """Return the last certificate of the chain that ``host`` serves, DER, if the provider lists its thumbprint."""
-        from podrole.oidc.https import last_certificate
+        from podrole.oidc.https import served_chain
 
-        last = await last_certificate(url, host, port, self.resolve)
-        found = _thumbprint(last)
+        last = (await served_chain(url, host, port, self.resolve))[-1]
+        found = thumbprint_of(last)
         if found not in {thumbprint.lower() for thumbprint in thumbprints}:
             raise KeysUnavailable(
                 KeysFault.THUMBPRINT,
@@ -126,7 +151,8 @@ def _place(url: str) -> tuple[str, int]:
     return host, port or 443
 
 
-def _thumbprint(certificate_der: bytes) -> str:
+def thumbprint_of(certificate_der: bytes) -> str:
+    """Return a certificate's SHA-1, lower-case hex: what IAM calls a thumbprint."""
     return hashlib.sha1(certificate_der, usedforsecurity=False).hexdigest()  # FIPS forbids SHA-1 for security only
 
 

@@ -8,72 +8,71 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import httpcore2
 
+from podrole.base.closing_backend import ClosingBackend
+from podrole.base.user_agents import PODROLE
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 
 Resolver = Callable[[str, int], tuple[str, int]]
 """Where to connect for a host and port."""
 
-_HEADERS = (("Accept", "application/json"), ("Connection", "close"), ("User-Agent", "podrole"))
+_HEADERS = (("Accept", "application/json"), ("Connection", "close"), ("User-Agent", PODROLE))
 
 
-async def get(url: str, trust: ssl.SSLContext, resolve: Resolver, max_bytes: int) -> bytes:
-    """Return the body of a 200 answer.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A 200 answer. ``content_type`` is None if the server names none."""
+
+    body: bytes
+    content_type: str | None
+
+
+async def get(url: str, trust: ssl.SSLContext, resolve: Resolver, max_bytes: int) -> Answer:
+    """Return the server's answer.
 
     Raises KeysUnavailable for any other answer, and for a body of more than ``max_bytes``; OSError where the connection
     fails, ``ssl.SSLCertVerificationError`` among them. Does not bound the time.
     """
-    async with _connecting(resolve) as backend:
-        pool = httpcore2.AsyncConnectionPool(ssl_context=trust, network_backend=backend)
-        with _plain_errors(url):
-            async with pool, pool.stream("GET", url, headers=_HEADERS) as answer:
-                _require_ok(answer.status, url)
-                body = bytearray()
-                async for chunk in answer.aiter_stream():
-                    body += chunk
-                    if len(body) > max_bytes:
-                        raise KeysUnavailable(
-                            KeysFault.TOO_LARGE,
-                            f"The document at {url} is too large.",
-                            expected=f"at most {max_bytes} bytes",
-                        )
-                return bytes(body)
+    pool = httpcore2.AsyncConnectionPool(ssl_context=trust, network_backend=_Backend(resolve))
+    with _plain_errors(url):
+        async with pool, pool.stream("GET", url, headers=_HEADERS) as answer:
+            _require_ok(answer.status, url)
+            body = bytearray()
+            async for chunk in answer.aiter_stream():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise KeysUnavailable(
+                        KeysFault.TOO_LARGE,
+                        f"The document at {url} is too large.",
+                        expected=f"at most {max_bytes} bytes",
+                    )
+            types = [value for name, value in answer.headers if name.lower() == b"content-type"]
+            return Answer(bytes(body), types[0].decode("latin-1") if types else None)
 
 
-async def last_certificate(url: str, host: str, port: int, resolve: Resolver) -> bytes:
-    """Return the last certificate that a server sends, DER, unverified. Raises OSError. Does not bound the time."""
+async def served_chain(url: str, host: str, port: int, resolve: Resolver) -> list[bytes]:
+    """Return the certificates that a server sends, DER, in its order, unverified. Raises OSError. Does not bound the
+    time."""
     unverified = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     unverified.check_hostname = False
     # Nothing is sent over this connection: it only shows the chain that thumbprints are compared with.
     unverified.verify_mode = ssl.CERT_NONE
-    async with _connecting(resolve) as backend:
-        with _plain_errors(url):
-            connection = await backend.connect_tcp(host, port)
-            connection = await connection.start_tls(unverified, host)
-            return _served_chain(connection.get_extra_info("ssl_object"))[-1]
+    with _plain_errors(url):
+        connection = await _Backend(resolve).connect_tcp(host, port)
+        async with contextlib.aclosing(await connection.start_tls(unverified, host)) as connection:
+            return _served_chain(connection.get_extra_info("ssl_object"))
 
 
-@contextlib.asynccontextmanager
-async def _connecting(resolve: Resolver) -> AsyncIterator[_Backend]:
-    """Give a backend, and close what it connected: httpcore leaves a connection open if its handshake is cancelled."""
-    backend = _Backend(resolve)
-    try:
-        yield backend
-    finally:
-        for connection in backend.connections:
-            await connection.aclose()
-
-
-class _Backend(httpcore2.AnyIOBackend):
+class _Backend(ClosingBackend):
     """Connects to where the resolver says."""
 
     def __init__(self, resolve: Resolver) -> None:
         self._resolve = resolve
-        self.connections: list[httpcore2.AsyncNetworkStream] = []
 
     async def connect_tcp(
         self,
@@ -84,9 +83,7 @@ class _Backend(httpcore2.AnyIOBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         address, actual_port = self._resolve(host, port)
-        connection = await super().connect_tcp(address, actual_port, timeout, local_address, socket_options)
-        self.connections.append(connection)
-        return connection
+        return await super().connect_tcp(address, actual_port, timeout, local_address, socket_options)
 
 
 @contextlib.contextmanager

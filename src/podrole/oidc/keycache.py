@@ -105,7 +105,7 @@ class KeyCache:
         if 0 <= age <= FRESH_SECONDS:
             return True
         # An issuer that just failed to answer is not asked at every request, while its old keys may still serve.
-        return age <= STALE_SECONDS and bool(entry.keys) and asyncio.get_running_loop().time() < entry.not_before
+        return age <= STALE_SECONDS and asyncio.get_running_loop().time() < entry.not_before
 
     async def _refresh(self, entry: _Entry, issuer: str, thumbprints: Sequence[str]) -> None:
         """Fetch, or join the fetch under way. Where it fails, good keys are kept, and it raises only without any."""
@@ -116,7 +116,7 @@ class KeyCache:
         try:
             await asyncio.shield(entry.under_way)
         except KeysUnavailable:
-            if not entry.keys or self._clock() - entry.fetched_at > STALE_SECONDS:
+            if self._clock() - entry.fetched_at > STALE_SECONDS:
                 raise
 
     async def _fetch(self, entry: _Entry, issuer: str, thumbprints: Sequence[str]) -> None:

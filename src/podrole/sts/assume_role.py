@@ -90,7 +90,7 @@ def _assume(
     _require_short_chain(seconds, calling)
     require_duration(seconds, role.max_session_seconds)
     # 5. SESSION_POLICY
-    policies = session_policies(parameters.get("Policy"), api.policy_arns(parameters), role.account, directory)
+    policies = session_policies(parameters.get("Policy"), api.policy_arns(parameters), role.arn, directory)
     packed = packed_policy_size(policies, tags)
     session = role_session(role, wanted, int(at.now), seconds, policy=policies.inline, policy_arns=policies.arns)
     return Granted(session, packed, api.integer(parameters, "MinimumSessionTokenSize", 0))

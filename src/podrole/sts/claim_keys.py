@@ -75,6 +75,36 @@ def check_claims(claims: UnverifiedClaims) -> None:
         raise _malformed("sub", f"at most {MAX_SUBJECT} characters")
 
 
+ROLES_CLAIM = "https://aws.amazon.com/roles"
+"""The roles that the identity provider lets the token assume: a list of ARNs, or one text with ``;`` between them."""
+
+
+def require_listed_role(claims: UnverifiedClaims, role_arn: str) -> None:
+    """Refuse a token that lists the roles it may assume, and not this one. Raises Denied."""
+    roles = _listed_roles(claims.payload)
+    if roles is not None and role_arn not in roles:
+        raise denied(
+            Step.CLAIMS,
+            "InvalidIdentityToken",
+            "The requested role is not in the list of roles of the web identity token.",
+            f"The token's claim {ROLES_CLAIM} does not list the role.",
+            got=", ".join(roles) or "no role",
+            expected=role_arn,
+        )
+
+
+def _listed_roles(payload: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the roles that the token lists; None for a token without the claim. Raises Denied."""
+    if ROLES_CLAIM not in payload:
+        return None
+    listed = payload[ROLES_CLAIM]
+    if isinstance(listed, str):
+        listed = listed.split(";")
+    if not isinstance(listed, list) or not all(map(_is_text, listed)):
+        raise _malformed(ROLES_CLAIM, "a list of role ARNs, or one text with ; between them")
+    return tuple(role for role in listed if role)
+
+
 MAX_SUBJECT = 255
 """What SubjectFromWebIdentityToken holds, and what OpenID Connect Core 1.0, 2 allows."""
 
@@ -88,10 +118,12 @@ def lasting_keys(prefix: str, claims: VerifiedClaims) -> dict[str, str | list[st
     return keys
 
 
-def trust_keys(prefix: str, claims: VerifiedClaims) -> dict[str, str | list[str]]:
+def trust_keys(prefix: str, claims: VerifiedClaims, role_arn: str) -> dict[str, str | list[str]]:
     """Return the keys that there are beside the lasting ones while the role is being assumed."""
     audiences = claims.audiences
+    listed = role_arn in (_listed_roles(claims.payload) or ())
     keys: dict[str, str | list[str]] = {f"{prefix}:oaud": audiences[0] if len(audiences) == 1 else list(audiences)}
+    keys["sts:RoleAuthorizedByIdp"] = "true" if listed else "false"
     email = claims.payload.get("email")
     if email is not None:
         keys[f"{prefix}:email"] = email

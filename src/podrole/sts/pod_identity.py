@@ -239,7 +239,7 @@ def _session(
     role = _role(directory, association.role_arn)
     require_trust(role, Candidate(SERVICE, _service_context(exchange)), wanted, _ACTION, _WORDS)
     is_last = association.target_role_arn is None
-    policies = session_policies(association.policy, (), role.account, directory)
+    policies = session_policies(association.policy, (), role.arn, directory)
     packed_policy_size(policies, wanted.tags)
     session = role_session(role, wanted, now, SESSION_SECONDS, policy=policies.inline if is_last else None)
     if association.target_role_arn is None:

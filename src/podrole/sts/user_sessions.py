@@ -56,7 +56,7 @@ def federation_token(
     try:
         api.validate(parameters, api.FEDERATION_PARAMETERS, ("PolicyArns", "Tags"))
         tags = tags_of_parameters(api.tags(parameters))
-        policies = session_policies(parameters.get("Policy"), api.policy_arns(parameters), user.account, directory)
+        policies = session_policies(parameters.get("Policy"), api.policy_arns(parameters), user.arn, directory)
         packed = packed_policy_size(policies, tags) or 0
         issued_at, expires_at = _lifetime(parameters, user, at)
         session = Session(

@@ -5,7 +5,8 @@ https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentit
 
 1.  PARAMETERS      what the API's model takes
 2.  TOKEN           the token is a JWT of an accepted algorithm
-3.  CLAIMS          iss, sub, aud, iat and exp are there; one audience, or an authorized party
+3.  CLAIMS          iss, sub, aud, iat and exp are there; one audience, or an authorized party; a list of roles that the
+                    token may carry names the role
 4.  PROVIDER        the role's account has a provider for that issuer
 5.  AUDIENCE        the audience is one of the provider's client ids
 6.  KEYS            the issuer's keys can be had, and one has the token's id
@@ -32,7 +33,7 @@ from podrole.oidc.token import Claims, UnverifiedClaims, UnverifiedToken, Verifi
 from podrole.oidc.verify import STS_TIME_RULES, verify
 from podrole.sts import parameters as api
 from podrole.sts.circumstances import Circumstances
-from podrole.sts.claim_keys import check_claims, lasting_keys, trust_keys
+from podrole.sts.claim_keys import check_claims, lasting_keys, require_listed_role, trust_keys
 from podrole.sts.denial import WEB_IDENTITY_STEPS, Denial, Denied, Step, denied
 from podrole.sts.evidence import shown
 from podrole.sts.role_arn import parse_role_arn
@@ -112,6 +113,7 @@ async def _exchange(exchange: _Exchange, directory: Directory, keys: KeySource) 
         raise _token_denied(refused, at.now) from refused
     _require_one_audience(claims)
     check_claims(claims)
+    require_listed_role(claims, parameters["RoleArn"])
     _wanted(parameters, claims)
     # 4. PROVIDER, in the account that the role's ARN names, whether or not that role exists
     provider = directory.oidc_provider(name.account, claims.issuer, name.partition)
@@ -139,7 +141,7 @@ async def _exchange(exchange: _Exchange, directory: Directory, keys: KeySource) 
     seconds = api.integer(parameters, "DurationSeconds", api.DEFAULT_DURATION)
     require_duration(seconds, role.max_session_seconds)
     # 11. SESSION_POLICY
-    policies = session_policies(parameters.get("Policy"), api.policy_arns(parameters), role.account, directory)
+    policies = session_policies(parameters.get("Policy"), api.policy_arns(parameters), role.arn, directory)
     packed = packed_policy_size(policies, wanted.tags)
     issued_at = int(at.now)
     session = Session(
@@ -218,21 +220,26 @@ async def _verified(token: UnverifiedToken, provider: OIDCProvider, keys: KeySou
         candidates = await keys.keys(provider.issuer, token.kid, provider.thumbprints)
         return verify(token, candidates, now=now, times=STS_TIME_RULES)
     except KeysUnavailable as missing:
-        message = _NO_KEY
-        if missing.fault is KeysFault.THUMBPRINT:
-            message = "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint"
-        raise denied(
-            Step.KEYS,
-            "InvalidIdentityToken",
-            message,
-            missing.what,
-            got=missing.got,
-            expected=missing.expected,
-            next_step=missing.next_step,
-            evidence={"fault": missing.fault.value},
-        ) from missing
+        raise Denied(keys_denial(missing)) from missing
     except TokenRefused as refused:
         raise _token_denied(refused, now) from refused
+
+
+def keys_denial(missing: KeysUnavailable) -> Denial:
+    """Return STS's answer to any token of an issuer whose keys cannot be fetched."""
+    message = _NO_KEY
+    if missing.fault is KeysFault.THUMBPRINT:
+        message = "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint"
+    return denied(
+        Step.KEYS,
+        "InvalidIdentityToken",
+        message,
+        missing.what,
+        got=missing.got,
+        expected=missing.expected,
+        next_step=missing.next_step,
+        evidence={"fault": missing.fault.value},
+    ).denial
 
 
 def _token_denied(refused: TokenRefused, now: float) -> Denied:
@@ -296,7 +303,7 @@ def _trusting_role(
     context = {
         **exchange.at.context_keys(),
         **lasting_keys(provider.key_prefix, claims),
-        **trust_keys(provider.key_prefix, claims),
+        **trust_keys(provider.key_prefix, claims, arn),
         "aws:FederatedProvider": provider.arn,
     }
     candidate = Candidate(Principal(PrincipalType.WEB_IDENTITY, arn=provider.arn), context)

@@ -5,6 +5,7 @@
     WebhookError
     ├── BadFlag                 an unknown or malformed flag, or one that no longer has a meaning
     ├── BadSettings             settings that contradict each other or name an unusable file
+    ├── ForeignConfiguration    the MutatingWebhookConfiguration belongs to another webhook (tls.certificate_keeper)
     ├── LookupFailed            a service account could not be read in time (sources.service_account_cache)
     └── WorkerKeepsEnding       a worker process ended again and again (serving.supervisor)
 
@@ -32,3 +33,9 @@ class BadSettings(WebhookError):
     """Settings that contradict each other or name an unusable file."""
 
     code = "bad-settings"
+
+
+class ForeignConfiguration(WebhookError):
+    """The MutatingWebhookConfiguration whose ``caBundle`` should be kept belongs to another webhook."""
+
+    code = "foreign-configuration"

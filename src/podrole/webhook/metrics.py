@@ -59,8 +59,15 @@ DESCRIBED = {
 }
 """Every counter and gauge. Names and labels of the first four are the EKS webhook's."""
 
+MOST_SERIES = 10_000
+"""Values of one process that differ in name or labels. Once there are so many, further namespaces are counted together,
+under the namespace "": those of deleted namespaces stay until the process ends.
+"""
+
 Key = tuple[str, ...]
 """The name of a metric and the values of its labels."""
+
+_NAMESPACE = ("namespace",)
 
 
 class MetricsSnapshot(msgspec.Struct):
@@ -81,6 +88,8 @@ class Metrics:
 
     def count(self, *key: str) -> None:
         """Add one."""
+        if len(self.values) >= MOST_SERIES and key not in self.values and DESCRIBED[key[0]].labels[-1:] == _NAMESPACE:
+            key = (*key[:-1], "")
         self.values[key] += 1
 
     def set(self, value: float, *key: str) -> None:

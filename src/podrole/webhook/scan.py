@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from podrole.base.user_agents import WEBHOOK
 from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import Connection
 from podrole.kube.reflector import ListMetadata
@@ -100,7 +101,7 @@ async def scan_now(settings: WebhookSettings, connection: Connection) -> list[Po
 
     Raises KubeError if the sources or the pods cannot be read.
     """
-    client = KubernetesClient(connection)
+    client = KubernetesClient(connection, user_agent=WEBHOOK)
     try:
         resolver = resolver_for(settings.compat, settings.injection)
         identities = IdentityCache(client, resolver, settings.sources, ask="never")

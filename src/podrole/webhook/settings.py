@@ -17,6 +17,9 @@ WEB_IDENTITY_TOKEN_PATH = "token"  # noqa: S105 - a file's name
 POD_IDENTITY_LABEL = "eks.amazonaws.com/pod-identity"
 """Set on pods of EKS Pod Identity. It ignores the annotation prefix, because network policies select by it."""
 
+NAME_LABEL, NAME = "app.kubernetes.io/name", "podrole-webhook"
+"""The label of every object that podrole's manifests and chart make."""
+
 SKIP_LABEL = "eks.amazonaws.com/skip-pod-identity-webhook"
 """A pod with this label, whatever its value, is not sent to the webhook: the object selector excludes it."""
 

@@ -8,26 +8,39 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from podrole.base.serving import LOOPBACK
 from podrole.oidc.fetch import Resolver
-from podrole.webhook.install.manifests import mutating_webhook_configuration
+from podrole.webhook.install.webhook_configuration import mutating_webhook_configuration
 from podrole.webhook.settings import ContainerCredentials, InjectionSettings
-from podrole.world.webhook_account import NAME as WEBHOOK_NAME
+from podrole.world.proxy import is_aws_name
+from podrole.world.state import Description
+from podrole.world.webhook_account import CLUSTER_WIDE_NAME as WEBHOOK_NAME
+
+API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
+"""The names of the API server in a pod."""
 
 
-def node_environment(aws_url: str, region: str, cluster_port: int) -> Mapping[str, str]:
-    """Return the variables of every process on the node, which has no network of its own.
+def node_environment(
+    aws_url: str,
+    region: str,
+    cluster_port: int,
+    proxy_variables: Mapping[str, str],
+    *,
+    host: str = LOOPBACK,
+) -> Mapping[str, str]:
+    """Return the variables of every container on the node, which finds the world at ``host``.
 
     An EC2 instance finds AWS by DNS and its region by the metadata service; here these variables serve both. They also
     disable the metadata service, so that no SDK looks for the identity of this machine.
     """
     return {
+        **proxy_variables,
         "AWS_ENDPOINT_URL": aws_url,
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "KUBERNETES_SERVICE_HOST": LOOPBACK,
+        "KUBERNETES_SERVICE_HOST": host,
         "KUBERNETES_SERVICE_PORT": str(cluster_port),
     }
 
@@ -41,14 +54,21 @@ def injection_settings(region: str, pod_identity_url: str) -> InjectionSettings:
     )
 
 
-def issuer_resolver(issuer: str, port: int) -> Resolver:
-    """Return a resolver that maps the issuer's host to the cluster's own listener on loopback."""
-    host = issuer.split("/")[2]
+def issuer_resolver(places: Mapping[str, tuple[str, int]], aws_port: int) -> Resolver:
+    """Return a resolver that finds issuers' hosts at their ``places`` on this machine, and AWS's names, such as those
+    of buckets, at the local AWS."""
 
     def resolve(name: str, wanted: int) -> tuple[str, int]:
-        return (LOOPBACK, port) if (name, wanted) == (host, 443) else (name, wanted)
+        if wanted != 443:
+            return name, wanted
+        return places.get(name) or ((LOOPBACK, aws_port) if is_aws_name(name) else (name, wanted))
 
     return resolve
+
+
+def resolver_of(world: Description) -> Resolver:
+    """Return the resolver of a running world."""
+    return issuer_resolver(world.issuer_places, urlsplit(world.aws_url).port or 0)
 
 
 def webhook_configuration(url: str, authority_pem: bytes) -> dict[str, Any]:

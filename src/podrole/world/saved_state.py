@@ -27,7 +27,8 @@ from podrole.base.journal import Journal, Write
 from podrole.cluster.store.durable import DurableStore
 from podrole.world.errors import NotRunning, StateRefused
 from podrole.world.kept import Kept
-from podrole.world.state import WorldDirectory, check_secrets
+from podrole.world.secrets import check_secrets
+from podrole.world.state import WorldDirectory
 
 FORMAT = 1
 _KIND = "podrole state"

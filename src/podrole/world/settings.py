@@ -17,8 +17,11 @@ from podrole.base.partitions import is_region_name
 from podrole.iam.arn import is_account_id
 from podrole.world.errors import BadSetting
 
-_DESCRIPTION, _SHOWN = "description", "shown"
+_DESCRIPTION, _SHOWN, _METAVAR = "description", "shown", "metavar"
 _NEW_ACCOUNT, _NEW_REGION = "111122223333", "us-east-1"
+RUNTIMES = ("process", "container", "auto")
+CLUSTER_NAME = "podrole"
+"""The name of a world's EKS cluster."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -47,6 +50,25 @@ def _flag(description: str) -> bool:
     return field
 
 
+def _list(metavar: str, description: str) -> tuple[str, ...]:
+    field: tuple[str, ...] = dataclasses.field(
+        default=(), metadata={_DESCRIPTION: f"{description} Repeatable.", _SHOWN: "none", _METAVAR: metavar}
+    )
+    return field
+
+
+def _name(default: str, description: str) -> str:
+    field: str = dataclasses.field(default=default, metadata={_DESCRIPTION: description, _METAVAR: "NAME"})
+    return field
+
+
+def _file(description: str) -> str | None:
+    field: str | None = dataclasses.field(
+        default=None, metadata={_DESCRIPTION: description, _SHOWN: "the world's own", _METAVAR: "FILE"}
+    )
+    return field
+
+
 @dataclass(frozen=True, slots=True)
 class WorldSettings:
     """The settings of a world. Raises BadSetting for an account or region that cannot be one.
@@ -66,11 +88,26 @@ class WorldSettings:
         "Let SNS and Firehose send HTTP requests to any host; otherwise to this machine only (loopback)."
     )
 
+    no_internet: bool = _flag("Let the proxy reach no host but AWS's names, which the local AWS answers, and loopback.")
+    runtime: str = _name("process", "How pods run: process, container, or auto for containers where an engine answers.")
+    allow_host_path: tuple[str, ...] = _list("DIR", "A folder of this machine that hostPath volumes may be in.")
+    service_account_issuer: tuple[str, ...] = _list(
+        "URL", "The cluster's issuer in place of its own; the first signs, all are accepted."
+    )
+    service_account_signing_key_file: str | None = _file("The private key that signs the cluster's tokens.")
+    service_account_key_file: tuple[str, ...] = _list("FILE", "A further public key that the cluster accepts.")
+    serve_issuer: tuple[str, ...] = _list("dir:FOLDER", "Serve the folder's documents to AWS under their issuer's URL.")
+    issuer_map: tuple[str, ...] = _list("HOST=ADDRESS:PORT", "Where AWS finds an issuer's host on this machine.")
+
     def __post_init__(self) -> None:
         if self.account is not None and not is_account_id(self.account):
             raise BadSetting("--account is not an AWS account id.", got=repr(self.account), expected="12 digits")
         if self.region is not None and not is_region_name(self.region):
             raise BadSetting("--region is not an AWS region.", got=repr(self.region), expected="such as us-east-1")
+        if self.runtime not in RUNTIMES:
+            raise BadSetting(
+                "--runtime is not a way to run pods.", got=repr(self.runtime), expected=" or ".join(RUNTIMES)
+            )
 
     def place(self, kept: Place | None) -> Place:
         """Return the account and region of the world. ``kept`` are those of its first start, None at the first.
@@ -102,7 +139,7 @@ class Setting:
     """One field of ``WorldSettings``.
 
     ``shown`` is the default as it is shown: that of a new world. ``listener`` is what listens on the port, empty for
-    other settings.
+    other settings. ``metavar`` stands for the value of a setting that has no default.
     """
 
     name: str
@@ -110,6 +147,7 @@ class Setting:
     shown: str
     description: str
     listener: str
+    metavar: str | None
 
     @property
     def option(self) -> str:
@@ -125,6 +163,10 @@ class Setting:
         """Return the words that give it this value on a command line."""
         if value is None or value is False:
             return []
+        if self.name == "runtime" and value == self.default:
+            return []
+        if isinstance(value, tuple):
+            return [word for one in value for word in (self.option, one)]
         return [self.option] if value is True else [self.option, str(value)]
 
 
@@ -132,7 +174,8 @@ def _settings() -> Iterator[Setting]:
     for field in dataclasses.fields(WorldSettings):
         shown = "no" if field.default is False else str(field.metadata.get(_SHOWN, field.default))
         listener = field.metadata.get("listener", "")
-        yield Setting(field.name, field.default, shown, field.metadata[_DESCRIPTION], listener)
+        metavar = field.metadata.get(_METAVAR)
+        yield Setting(field.name, field.default, shown, field.metadata[_DESCRIPTION], listener, metavar)
 
 
 SETTINGS = tuple(_settings())

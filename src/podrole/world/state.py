@@ -9,6 +9,8 @@
     ├── services.snapshot  the last snapshot of the other services
     ├── state.db        the account's and the cluster's records (SQLite; also state.db-wal, -shm and .lock)
     ├── ca.crt          the authority of the world's TLS certificates
+    ├── ca-bundle.crt   that authority and those of the system
+    ├── proxy           the world's process and its proxy, for shells; exists only while the world runs
     ├── kubeconfig      for kubectl
     ├── webhook-token   the webhook's token, renewed; exists only while the world runs
     ├── pod-identities.json  the service accounts of EKS Pod Identity; exists only while the world runs
@@ -21,24 +23,21 @@ Only its owner can read the directory (0700) and every file in it (0600).
 
 from __future__ import annotations
 
-import base64
 import fcntl
 import os
-import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 import msgspec
 
-from podrole.base.certificates import Authority
 from podrole.base.files import PRIVATE, FileProblem, make_private_directory, write_private
 from podrole.base.processes import ProcessIdentity, has_open
+from podrole.issuer.record import IssuerRecord, to_json
 from podrole.oidc.keys import SigningKey
-from podrole.sts.credentials import KEY_BYTES
 from podrole.world.errors import AlreadyRunning, NotRunning, WorldError
+from podrole.world.secrets import Secrets, StoredSecrets, loaded, make_secrets
 
 DEFAULT_DIRECTORY = Path(".podrole")
 _ATTEMPTS, _ATTEMPT_SECONDS = 25, 0.01
@@ -50,6 +49,8 @@ class Description(msgspec.Struct, frozen=True):
     """The addresses of a running world, and its process: pid, start (clock ticks after boot) and boot, by which it is
     known even if its pid is given to another process. ``started_at`` is epoch seconds; ``services`` says whether the
     services other than podrole's own are installed, ``restored`` what there was of earlier runs, empty if nothing.
+    ``issuer_places`` are where AWS finds issuers' hosts: host → address and port. ``runtime`` says how pods run,
+    ``more_stop_seconds`` how much longer than usual the world may take to stop.
     ``complete`` is false while the state of services is restored or the steps of ``podrole up --init`` run."""
 
     pid: int
@@ -68,37 +69,26 @@ class Description(msgspec.Struct, frozen=True):
     services: bool = True
     restored: str = ""
     complete: bool = True
+    issuer_places: dict[str, tuple[str, int]] = {}
     process_started: int = 0
     boot: str = ""
+    runtime: str = ""
+    more_stop_seconds: float = 0.0
+
+    @property
+    def aws_tls_url(self) -> str:
+        """The local AWS over TLS, on the same port."""
+        return self.aws_url.replace("http://", "https://", 1)
+
+    @property
+    def proxy_url(self) -> str:
+        """The proxy that answers for AWS's names, on the same port."""
+        return self.aws_url
 
     @property
     def process(self) -> ProcessIdentity:
         """The process that runs the world."""
         return ProcessIdentity(self.pid, self.process_started, self.boot)
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """What must survive a restart. ``cluster_id`` is the end of the issuer's URL; as in EKS it never changes."""
-
-    cluster_id: str
-    vault_key: bytes = field(repr=False)
-    admin_key_id: str
-    admin_secret: str = field(repr=False)
-    cluster_token: str = field(repr=False)
-    signing_keys: tuple[SigningKey, ...]
-    authority: Authority
-
-
-class _StoredSecrets(msgspec.Struct, frozen=True):
-    cluster_id: str
-    vault_key: bytes
-    admin_key_id: str
-    admin_secret: str
-    cluster_token: str
-    signing_keys: list[str]
-    authority_certificate: str
-    authority_key: str
 
 
 class WorldDirectory:
@@ -136,6 +126,21 @@ class WorldDirectory:
     def authority(self) -> Path:
         """The certificate of the world's authority, PEM."""
         return self.path / "ca.crt"
+
+    @property
+    def authorities(self) -> Path:
+        """The certificates of the world's authority and of the system's, PEM."""
+        return self.path / "ca-bundle.crt"
+
+    @property
+    def authorities_for_containers(self) -> Path:
+        """A copy of ``authorities`` that every user in a container can read."""
+        return self.path / "ca-bundle-for-containers.crt"
+
+    @property
+    def proxy(self) -> Path:
+        """The pid of the world's process and the URL of its proxy, on one line: what a shell reads before a prompt."""
+        return self.path / "proxy"
 
     @property
     def events(self) -> Path:
@@ -210,11 +215,13 @@ class WorldDirectory:
 
     def describe(self, description: Description) -> None:
         """Publish the world's addresses for other processes."""
+        write_private(self.proxy, f"{description.pid} {description.proxy_url}\n".encode())
         write_private(self.path / "world.json", msgspec.json.format(msgspec.json.encode(description)))
 
     def forget(self) -> None:
         """Remove the published addresses."""
         (self.path / "world.json").unlink(missing_ok=True)
+        self.proxy.unlink(missing_ok=True)
 
     def is_run_by(self, description: Description) -> bool:
         """Say whether the process that published a description still runs the world of this directory: it is that very
@@ -254,11 +261,11 @@ class WorldDirectory:
         """
         path = self.secrets_file
         if not path.exists():
-            made = _make_secrets(now, key_id())
+            made = make_secrets(now, key_id())
             write_private(path, msgspec.json.encode(made))
-            return _loaded(made)
+            return loaded(made)
         try:
-            return _loaded(msgspec.json.decode(path.read_bytes(), type=_StoredSecrets))
+            return loaded(msgspec.json.decode(path.read_bytes(), type=StoredSecrets))
         except (msgspec.MsgspecError, ValueError, OSError) as problem:
             raise WorldError(
                 f"The secrets of the world in {self.path} cannot be read.",
@@ -269,9 +276,13 @@ class WorldDirectory:
         """Return the secrets as they are stored. Raises NotRunning if no world has run here."""
         return msgspec.json.encode(self._stored())
 
-    def keep_signing_keys(self, keys: Sequence[SigningKey]) -> None:
-        """Replace the stored keys of the cluster's tokens; the first one signs. Raises FileProblem."""
-        changed = msgspec.structs.replace(self._stored(), signing_keys=[key.to_pem().decode() for key in keys])
+    def keep_signing_keys(self, keys: Sequence[SigningKey], record: IssuerRecord) -> None:
+        """Replace the stored keys of the cluster's tokens and their record; the first key signs. Raises FileProblem."""
+        changed = msgspec.structs.replace(
+            self._stored(),
+            signing_keys=[key.to_pem().decode() for key in keys],
+            key_record=to_json(record).decode(),
+        )
         write_private(self.secrets_file, msgspec.json.encode(changed))
 
     def administrator_token(self) -> str:
@@ -283,39 +294,8 @@ class WorldDirectory:
         stored = self._stored()
         return stored.admin_key_id, stored.admin_secret
 
-    def _stored(self) -> _StoredSecrets:
+    def _stored(self) -> StoredSecrets:
         try:
-            return msgspec.json.decode(self.secrets_file.read_bytes(), type=_StoredSecrets)
+            return msgspec.json.decode(self.secrets_file.read_bytes(), type=StoredSecrets)
         except FileNotFoundError:
             raise NotRunning(f"No world has run in {self.path}.", next_step="start one with podrole up") from None
-
-
-def check_secrets(content: bytes) -> None:
-    """Raise ValueError unless ``content`` are stored secrets that can be used."""
-    _loaded(msgspec.json.decode(content, type=_StoredSecrets))  # msgspec's errors are ValueErrors
-
-
-def _make_secrets(now: float, key_id: str) -> _StoredSecrets:
-    authority = Authority.create("podrole world authority", now=now)
-    return _StoredSecrets(
-        cluster_id=secrets.token_hex(16).upper(),
-        vault_key=os.urandom(KEY_BYTES),
-        admin_key_id=key_id,
-        admin_secret=base64.b64encode(os.urandom(30)).decode(),
-        cluster_token=secrets.token_urlsafe(32),
-        signing_keys=[SigningKey.generate("RS256").to_pem().decode()],
-        authority_certificate=authority.certificate_pem.decode(),
-        authority_key=authority.key_pem.decode(),
-    )
-
-
-def _loaded(stored: _StoredSecrets) -> Secrets:
-    return Secrets(
-        cluster_id=stored.cluster_id,
-        vault_key=stored.vault_key,
-        admin_key_id=stored.admin_key_id,
-        admin_secret=stored.admin_secret,
-        cluster_token=stored.cluster_token,
-        signing_keys=tuple(SigningKey.from_pem(pem.encode()) for pem in stored.signing_keys),
-        authority=Authority(stored.authority_certificate.encode(), stored.authority_key.encode()),
-    )

@@ -16,6 +16,8 @@ T = TypeVar("T")
 
 STOP_SECONDS = 6.5
 """How long everything together may take."""
+MORE_FOR_CONTAINERS_SECONDS = 30.0
+"""How much longer it may take with pods in containers: an engine removes a few in a second."""
 LAST_SECONDS = 1.5
 """How much of that is kept for the part that ends last: it saves the services' state."""
 LEAST_SECONDS = 0.1

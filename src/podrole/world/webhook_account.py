@@ -17,9 +17,12 @@ from podrole.base.tasks import BackgroundTasks, TaskFailure
 from podrole.cluster.core.client import ClusterClient, Object
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.timing import SystemTime
-from podrole.webhook.install.manifests import Installation, manifests
+from podrole.webhook.install.installation import Installation
+from podrole.webhook.install.manifests import manifests
 
 NAMESPACE, NAME = "kube-system", "pod-identity-webhook"
+CLUSTER_WIDE_NAME = "podrole-pod-identity-webhook"
+"""The name of what is in no namespace: another one than that of an installation by ``podrole webhook manifests``."""
 TOKEN_SECONDS = 3600
 RENEW_AT = 0.8
 """The token is replaced after this part of its lifetime, as by the kubelet."""
@@ -39,6 +42,10 @@ async def create_account(client: ClusterClient) -> None:
     for obj in manifests(installation):
         if obj["kind"] in _RESOURCES:
             resource, namespace = _RESOURCES[obj["kind"]]
+            if namespace is None:
+                obj["metadata"]["name"] = CLUSTER_WIDE_NAME
+            if "roleRef" in obj:
+                obj["roleRef"]["name"] = CLUSTER_WIDE_NAME
             await create_or_update(client, resource, namespace, obj)
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import logging
 import secrets as randomness
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, Self
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self
 
 import msgspec
 
@@ -26,22 +26,27 @@ from podrole.aws.eks.pod_identity_agent import PodIdentityAgent
 from podrole.aws.endpoint import Endpoint
 from podrole.aws.interfaces import RestoredServices
 from podrole.aws.operations.eks import ClusterInfo
+from podrole.base import authorities, front, peers
 from podrole.base.certificates import server_context, thumbprint
 from podrole.base.clock import Clock, system_clock
 from podrole.base.events import EventLog
 from podrole.base.files import set_aside, write_private
 from podrole.base.journal import Journal
-from podrole.base.partitions import domain_of, partition_of
+from podrole.base.named_certificates import NamedCertificates
+from podrole.base.partitions import eks_issuer_host, partition_of
 from podrole.base.processes import this_process
-from podrole.base.serving import LOOPBACK, bind, listening
-from podrole.base.tasks import BackgroundTasks, Supervised, TaskFailure, first_failure
+from podrole.base.serving import LOOPBACK, HTTPProtocol, listening
+from podrole.base.tasks import BackgroundTasks, Supervised, first_failure
 from podrole.cluster.assembly.server import Cluster, ClusterSettings
 from podrole.cluster.controllers.manager import Controllers
+from podrole.cluster.core.timing import SystemTime
 from podrole.cluster.core.users import ADMINISTRATOR, User, controller
 from podrole.cluster.http.app import is_long_running
 from podrole.cluster.node.node import Node
+from podrole.cluster.node.runtime import Runtime
 from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
 from podrole.cluster.node.settings import NodeSettings
+from podrole.cluster.publish.issuer import IssuerDocuments
 from podrole.cluster.store.durable import DurableStore
 from podrole.cluster.store.memory import MemoryStore
 from podrole.kube.connection import Connection
@@ -51,21 +56,30 @@ from podrole.oidc.keycache import KeyCache
 from podrole.sts.credentials import Vault, access_key_id
 from podrole.webhook.serving.webhook import Webhook
 from podrole.webhook.settings import SourceSettings, WebhookSettings
-from podrole.world import directory_watch, key_rotation
+from podrole.world import directory_watch, key_rotation, proxy
 from podrole.world.aws_users import aws_user
+from podrole.world.cluster_keys import RecordedKeys
 from podrole.world.content import Content, services_sentence
-from podrole.world.errors import DirectoryGone, PartFailed, StartFailed
+from podrole.world.errors import StartFailed
+from podrole.world.failing import raise_failure, unless_failed
+from podrole.world.foreign_issuers import IssuerListener, read_foreign_issuers
 from podrole.world.kept import Kept, Origin
-from podrole.world.parts import injection_settings, issuer_resolver, node_environment, webhook_configuration
+from podrole.world.parts import API_NAMES, injection_settings, issuer_resolver, node_environment, webhook_configuration
 from podrole.world.pod_identities import AssociationsFile
-from podrole.world.settings import BY_NAME, WorldSettings
-from podrole.world.state import Description, Secrets, WorldDirectory
-from podrole.world.stopping import STOP_SECONDS, Stopping, Together
+from podrole.world.proxy import Surroundings
+from podrole.world.reset import Beginning, defaults_made
+from podrole.world.secrets import Secrets
+from podrole.world.settings import BY_NAME, CLUSTER_NAME, WorldSettings
+from podrole.world.sockets import WorldSockets, port_of, url_of
+from podrole.world.state import Description, WorldDirectory
+from podrole.world.stopping import MORE_FOR_CONTAINERS_SECONDS, STOP_SECONDS, Stopping, Together
 from podrole.world.webhook_account import TokenKeeper, create_account, create_or_update
+
+if TYPE_CHECKING:
+    from podrole.world.containers import PodContainers
 
 _log = logging.getLogger(__name__)
 KUBERNETES_VERSION = "1.36"
-CLUSTER_NAME = "podrole"
 PART_SECONDS = 1.0
 """How long a part that has nothing to wait for may take to stop."""
 NODE_SECONDS = 4.0
@@ -73,35 +87,7 @@ NODE_SECONDS = 4.0
 LISTENER_GRACE_SECONDS = 1
 """How long requests in progress may take once the pods have ended; then they are cut off."""
 LISTENERS_SECONDS = LISTENER_GRACE_SECONDS + 1.0
-_API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "localhost", LOOPBACK)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sockets:
-    """The world's listening sockets, bound before anything else starts, so that a port in use is reported at once."""
-
-    aws: socket.socket
-    cluster: socket.socket
-    issuer: socket.socket
-    webhook: socket.socket
-    metrics: socket.socket
-    pod_identity: socket.socket
-
-    @classmethod
-    def bound(cls, settings: WorldSettings, stopping: Stopping) -> Self:
-        def port_of(name: str) -> socket.socket:
-            setting = BY_NAME[name]
-            return stopping.enter_now(bind(getattr(settings, name), name=setting.listener, option=setting.option))
-
-        webhook = BY_NAME["webhook_port"]
-        return cls(
-            aws=port_of("aws_port"),
-            cluster=port_of("cluster_port"),
-            issuer=port_of("issuer_port"),
-            webhook=port_of("webhook_port"),
-            metrics=stopping.enter_now(bind(0, name=f"{webhook.listener}'s metrics", option=webhook.option)),
-            pod_identity=port_of("pod_identity_port"),
-        )
+_API_NAMES = (*API_NAMES, "localhost", LOOPBACK)
 
 
 class _Part(Supervised, contextlib.AbstractAsyncContextManager[Any], Protocol):
@@ -117,6 +103,11 @@ class World:
     description: Description
     kept: Kept
     """What it keeps of itself."""
+    accounts: AccountStore
+    cluster: Cluster
+    events: EventLog
+    environment: Mapping[str, str]
+    """The variables of every process on the node."""
 
     def __init__(
         self,
@@ -124,18 +115,26 @@ class World:
         settings: WorldSettings,
         *,
         clock: Clock = system_clock,
+        signature_clock: Clock | None = None,
         initializing: bool = False,
+        surroundings: Surroundings | None = None,
     ) -> None:
-        """``initializing`` says that its owner will fill it and call ``end_initialization`` then."""
+        """``initializing`` says that its owner will fill it and call ``end_initialization`` then. ``signature_clock``
+        tells how old a signature is, if clients do not live by ``clock``."""
+        self._surroundings = surroundings or Surroundings()
         self._directory = directory
         self._initializing = initializing
         self._opened = asyncio.Event()
         self._settings = settings
         self._clock = clock
-        self._stopping = Stopping()
+        self._signature_clock = signature_clock
+        self.more_stop_seconds = 0.0 if settings.runtime == "process" else MORE_FOR_CONTAINERS_SECONDS
+        """How much longer than usual the stop may take."""
+        self._stopping = Stopping(STOP_SECONDS + self.more_stop_seconds)
         self._listeners = Together()
         self._aws_tasks = BackgroundTasks("the local AWS")
         self._directory_tasks = BackgroundTasks("the world's directory")
+        self._containers: PodContainers | None = None
         self._parts: list[Supervised] = [self._aws_tasks, self._directory_tasks]
 
     async def __aenter__(self) -> Self:
@@ -150,8 +149,16 @@ class World:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop everything, pods first. It takes no longer than ``STOP_SECONDS`` and a moment for each part."""
+        """Stop everything, pods first.
+
+        It takes no longer than ``STOP_SECONDS`` and ``more_stop_seconds``, and a moment for each part.
+        """
         await self._stopping.close()
+
+    @property
+    def directory(self) -> WorldDirectory:
+        """Its files."""
+        return self._directory
 
     @property
     def cut_off(self) -> Sequence[str]:
@@ -165,6 +172,18 @@ class World:
     def end_initialization(self) -> None:
         """Tell other processes that the world has been filled."""
         self._describe(complete=True)
+
+    async def keep_beginning(self) -> None:
+        """Take what the world holds now for what ``reset`` leads back to. For an ephemeral world."""
+        await defaults_made(self.cluster.store)
+        self._beginning = Beginning(self.accounts, self.cluster.store)
+
+    async def reset(self) -> None:
+        """Lead back to what ``keep_beginning`` found. When it returns, the pods made since then have ended."""
+        if self._endpoint.services is not None:
+            await self._endpoint.services.clear()
+        await self._beginning.restore()
+        await self._node.ended()
 
     def has_content(self) -> bool:
         """Say whether it holds anything that it does not begin with."""
@@ -207,47 +226,91 @@ class World:
         """
         failure = await first_failure(*self._parts)
         self._check_directory()  # a part may have noticed it first
-        _raise(failure)
+        raise_failure(failure)
 
     async def _start(self, stopping: Stopping) -> None:
         lock = stopping.enter_now(self._directory.lock())
         self._check_directory = functools.partial(directory_watch.check, self._directory.lock_file, lock.fileno())
-        sockets = _Sockets.bound(self._settings, stopping)
+        foreign = read_foreign_issuers(self._settings)
+        sockets = WorldSockets.bound(self._settings, stopping)
         now = self._clock()
+        if self._settings.runtime != "process":
+            from podrole.world.containers import pod_containers  # most worlds need none
+
+            engine = pod_containers(
+                self._settings.runtime,
+                self._directory.path,
+                self._surroundings.engine,
+                internet=not self._settings.no_internet,
+            )
+            self._containers = await stopping.enter("the container engine", engine, seconds=MORE_FOR_CONTAINERS_SECONDS)
         journal = self._journal(stopping)
         origin = await self._first_decisions(journal, now)
         place = origin.place
         secrets = self._directory.secrets(
             now=now, key_id=lambda: access_key_id("AKIA", place.account, randomness.token_bytes(5))
         )
-        host = f"oidc.eks.{place.region}.{domain_of(place.region)}"
-        issuer = f"https://{host}/id/{secrets.cluster_id}"
-        events = stopping.enter_now(contextlib.closing(EventLog(self._directory.events)))
+        host = eks_issuer_host(place.region)
+        own_issuer = f"https://{host}/id/{secrets.cluster_id}"
+        issuers = foreign.issuers or (own_issuer,)
+        issuer, issuer_place = issuers[0], (LOOPBACK, port_of(sockets.issuer))
+        served = {one.host: issuer_place for one in foreign.served}
+        places = {**foreign.places, **served, host: issuer_place}
+        self.events = events = stopping.enter_now(contextlib.closing(EventLog(self._directory.events)))
         authority = secrets.authority
-        store = AccountStore(self._clock, randomness.token_bytes, journal)
+        self.accounts = store = AccountStore(self._clock, randomness.token_bytes, journal)
         objects = MemoryStore() if journal is None else DurableStore(journal)
         self._content = Content(store, objects)
         restored = self._content.restored()
         associations = stopping.enter_now(
             AssociationsFile(self._directory.pod_identities, store, place.account, place.region, CLUSTER_NAME)
         )
-        self._endpoint = endpoint = self._made_endpoint(origin, sockets, secrets, issuer, events, store)
+        self._endpoint = endpoint = self._made_endpoint(origin, sockets, secrets, issuer, places, events, store)
         services = "the services, whose state is now that of the last save"
         await stopping.enter(services, _closing(endpoint.close), seconds=STOP_SECONDS, last=True)
-        url = _url("http", sockets.aws)
-        agent = PodIdentityAgent(url, CLUSTER_NAME, place.region, endpoint.node_credentials, self._clock)
+        url = url_of("http", sockets.aws)
+        agent = PodIdentityAgent(
+            url,
+            CLUSTER_NAME,
+            place.region,
+            endpoint.node_credentials,
+            self._clock,
+            self._signature_clock,
+            addresses=() if self._containers is None else (self._containers.agent_address,),
+        )
         await stopping.enter("the Pod Identity agent", _closing(agent.aclose), seconds=PART_SECONDS)
         await stopping.enter("the listeners", self._listeners, seconds=LISTENERS_SECONDS)
         listeners, grace = self._listeners, LISTENER_GRACE_SECONDS
-        await listeners.enter(listening(endpoint, sockets.aws, name="the local AWS", grace_seconds=grace))
+        rules = proxy.rules(
+            port_of(sockets.aws),
+            places,
+            internet=not self._settings.no_internet,
+            upstream=self._surroundings.upstream,
+        )
+        bridge = () if self._containers is None else (self._containers.gateway,)
+        names = NamedCertificates(authority, (*proxy.OWN_NAMES, *bridge), rules.is_ours, self._clock)
+        both = front.protocol(front.Front(names.context, rules))
+        await listeners.enter(
+            listening(endpoint, sockets.aws, name="the local AWS", grace_seconds=grace, protocol=both)
+        )
         name = "the Pod Identity agent"
         await listeners.enter(listening(agent, sockets.pod_identity, name=name, grace_seconds=grace))
+        if self._containers is not None:
+            for_pods = front.protocol(front.Front(names.context, dataclasses.replace(rules, loopback=False)))
+            await self._listen_for_pods("aws_port", endpoint, sockets.aws, protocol=for_pods)
+            address = self._containers.agent_address
+            await self._listen_for_pods("pod_identity_port", agent, sockets.pod_identity, address=address)
 
-        cluster = Cluster(
+        keys = RecordedKeys(self._directory, own_issuer, secrets.signing_keys, secrets.key_record, now)
+        self.cluster = cluster = Cluster(
             ClusterSettings(
-                server=_url("https", sockets.cluster), issuer=issuer, audiences=(issuer, "https://kubernetes")
+                server=url_of("https", sockets.cluster),
+                issuer=issuer,
+                other_issuers=issuers[1:],
+                audiences=(*issuers, "https://kubernetes"),
             ),
-            keys=secrets.signing_keys,
+            keys=keys.in_order if foreign.signing is None else [foreign.signing, *keys.in_order],
+            verifying=foreign.verifying,
             authority_pem=authority.certificate_pem,
             administrator_token=secrets.cluster_token,
             store=objects,
@@ -255,9 +318,13 @@ class World:
             events=events,
             clock=self._clock,
         )
-        cluster.post_handlers[key_rotation.PATH] = key_rotation.KeyRotation(cluster, self._directory)
-        api_tls = server_context(authority.issue(_API_NAMES, now=now))
-        issuer_tls = server_context(authority.issue([host, LOOPBACK], now=now))
+        keys.follow(cluster.tokens)
+        cluster.post_handlers[key_rotation.PATH] = key_rotation.KeyRotation(
+            keys, cluster.tokens, self._clock, refused=foreign.changes_cluster
+        )
+        api_tls = server_context(authority.issue([*_API_NAMES, *bridge], now=now))
+        issuer_tls = server_context(authority.issue([host, LOOPBACK, *served], now=now))
+        own = IssuerDocuments(own_issuer, lambda: cluster.tokens.accepted)
         await listeners.enter(
             listening(
                 cluster.api,
@@ -269,9 +336,14 @@ class World:
                 grace_seconds=grace,
             )
         )
+        await self._listen_for_pods(
+            "cluster_port", cluster.api, sockets.cluster, tls=api_tls, websockets=True, is_long_running=is_long_running
+        )
         name = "the cluster's issuer"
         await listeners.enter(
-            listening(cluster.issuer_app, sockets.issuer, tls=issuer_tls, name=name, grace_seconds=grace)
+            listening(
+                IssuerListener(own.app, foreign.served), sockets.issuer, tls=issuer_tls, name=name, grace_seconds=grace
+            )
         )
         await stopping.enter("the cluster", cluster, seconds=PART_SECONDS)
         await self._start_webhook(stopping, cluster, sockets, secrets, associations, place.region)
@@ -289,16 +361,21 @@ class World:
             complete=False,
             services=endpoint.services is not None,
             cluster=CLUSTER_NAME,
-            aws_url=_url("http", sockets.aws),
-            cluster_url=_url("https", sockets.cluster),
-            webhook_url=_url("https", sockets.webhook) + "/mutate",
-            webhook_metrics_url=_url("http", sockets.metrics) + "/metrics",
+            aws_url=url_of("http", sockets.aws),
+            cluster_url=url_of("https", sockets.cluster),
+            webhook_url=url_of("https", sockets.webhook) + "/mutate",
+            webhook_metrics_url=url_of("http", sockets.metrics) + "/metrics",
             issuer=issuer,
-            issuer_port=_port(sockets.issuer),
-            pod_identity_url=_url("http", sockets.pod_identity) + CREDENTIALS_PATH,
+            issuer_port=port_of(sockets.issuer),
+            issuer_places=places,
+            pod_identity_url=url_of("http", sockets.pod_identity) + CREDENTIALS_PATH,
             thumbprint=thumbprint(authority.certificate_pem),
+            runtime=self._runtime.summary,
+            more_stop_seconds=self.more_stop_seconds,
         )
         write_private(self._directory.authority, authority.certificate_pem)
+        trusted = authorities.bundle(authority.certificate_pem, self._surroundings.authorities)
+        write_private(self._directory.authorities, trusted)
         write_private(self._directory.kubeconfig, cluster.kubeconfig())
         self._directory.describe(self.description)
         stopping.at_end(self._directory.forget)
@@ -307,6 +384,27 @@ class World:
         self._aws_tasks.run("the making of the account", self._open_account(endpoint))
         await stopping.enter("the watch of the directory", self._directory_tasks, seconds=PART_SECONDS)
         self._directory_tasks.run_forever("the watch of its lock file", directory_watch.watch(self._check_directory))
+
+    async def _listen_for_pods(
+        self,
+        setting: str,
+        app: Any,
+        beside: socket.socket,
+        *,
+        address: str = "",
+        protocol: Callable[..., HTTPProtocol] = HTTPProtocol,
+        **options: Any,
+    ) -> None:
+        """Let containers reach what listens on loopback, at the same port of their network's gateway."""
+        if self._containers is None:
+            return
+        of = BY_NAME[setting]
+        sock = self._containers.bind(beside, name=of.listener, option=of.option, address=address)
+        gate = peers.only_from(self._containers.peers, protocol)
+        name = f"{of.listener} for pods"
+        await self._listeners.enter(
+            listening(app, sock, name=name, grace_seconds=LISTENER_GRACE_SECONDS, protocol=gate, **options)
+        )
 
     def _journal(self, stopping: Stopping) -> Journal | None:
         if self._settings.ephemeral:
@@ -329,20 +427,21 @@ class World:
     def _made_endpoint(
         self,
         origin: Origin,
-        sockets: _Sockets,
+        sockets: WorldSockets,
         secrets: Secrets,
         issuer: str,
+        places: Mapping[str, tuple[str, int]],
         events: EventLog,
         store: AccountStore,
     ) -> Endpoint:
         place, partition = origin.place, partition_of(origin.place.region)
-        resolve = issuer_resolver(issuer, _port(sockets.issuer))
+        resolve = issuer_resolver(places, port_of(sockets.aws))
         return Endpoint(
             Account(place.account, place.region, secrets.admin_key_id, secrets.admin_secret, partition),
             ClusterInfo(
                 name=CLUSTER_NAME,
                 arn=f"arn:{partition}:eks:{place.region}:{place.account}:cluster/{CLUSTER_NAME}",
-                endpoint=_url("https", sockets.cluster),
+                endpoint=url_of("https", sockets.cluster),
                 certificate_authority=secrets.authority.certificate_pem,
                 issuer=issuer,
                 version=KUBERNETES_VERSION,
@@ -353,6 +452,7 @@ class World:
             keys=KeyCache(Fetcher(resolve=resolve), self._clock),
             events=events,
             clock=self._clock,
+            signature_clock=self._signature_clock,
             saved_services=None if self._settings.ephemeral else self._directory.services,
             deliver_anywhere=self._settings.deliver_anywhere,
         )
@@ -361,7 +461,7 @@ class World:
         self,
         stopping: Stopping,
         cluster: Cluster,
-        sockets: _Sockets,
+        sockets: WorldSockets,
         secrets: Secrets,
         associations: AssociationsFile,
         region: str,
@@ -374,11 +474,11 @@ class World:
         await self._enter(stopping, "the webhook's token keeper", keeper)
         webhook = Webhook(
             WebhookSettings(
-                injection=injection_settings(region, _url("http", sockets.pod_identity) + CREDENTIALS_PATH),
+                injection=injection_settings(region, self._agent_url(sockets)),
                 sources=SourceSettings(container_credentials_config=str(self._directory.pod_identities)),
             ),
             Connection(
-                server=_url("https", sockets.cluster),
+                server=url_of("https", sockets.cluster),
                 ca=authority.certificate_pem,
                 auth=TokenFile(self._directory.webhook_token, clock=self._clock),
             ),
@@ -388,27 +488,61 @@ class World:
             grace_seconds=LISTENER_GRACE_SECONDS,
         )
         await self._enter(stopping, "the webhook", webhook, seconds=LISTENERS_SECONDS)
-        await _unless_failed(webhook, webhook.wait_ready())
+        await unless_failed(webhook, webhook.wait_ready())
         associations.on_change = webhook.identities.refresh_files
-        configuration = webhook_configuration(_url("https", sockets.webhook) + "/mutate", authority.certificate_pem)
+        configuration = webhook_configuration(url_of("https", sockets.webhook) + "/mutate", authority.certificate_pem)
         # One that is there names the port of an earlier start.
         resource = "mutatingwebhookconfigurations.admissionregistration.k8s.io"
         await create_or_update(client, resource, None, configuration)
 
-    async def _start_workloads(self, stopping: Stopping, cluster: Cluster, sockets: _Sockets, region: str) -> None:
+    async def _start_workloads(self, stopping: Stopping, cluster: Cluster, sockets: WorldSockets, region: str) -> None:
         def client_for(name: str) -> Any:
             return cluster.client(controller(name), "kube-controller-manager")  # one program in a real cluster
 
         root_ca = cluster.authority_pem.decode()
         await self._enter(stopping, "the controllers", Controllers(client_for, root_ca_pem=root_ca))
-        environment = node_environment(_url("http", sockets.aws), region, _port(sockets.cluster))
-        settings = NodeSettings(kubernetes_version=f"v{KUBERNETES_VERSION}.0")
-        runtime = ProcessRuntime(self._directory.processes, environment=environment)
+        self.environment = environment = node_environment(
+            url_of("https", sockets.aws), region, port_of(sockets.cluster), self._proxy_variables(sockets)
+        )
+        settings = NodeSettings(
+            kubernetes_version=f"v{KUBERNETES_VERSION}.0",
+            address=LOOPBACK if self._containers is None else self._containers.gateway,
+            host_paths=self._settings.allow_host_path,
+        )
+        self._runtime = runtime = self._made_runtime(sockets, region, environment)
         kubelet = cluster.client(User(f"system:node:{settings.name}", groups=("system:nodes",)), "kubelet")
         scheduler = cluster.client(User("system:kube-scheduler"), "kube-scheduler")
-        node = Node(kubelet, self._directory.node, runtime, settings, scheduler=scheduler)
-        await self._enter(stopping, "the node and its pods", node, seconds=NODE_SECONDS)
-        cluster.node = node
+        time = SystemTime(self._clock)
+        node = Node(kubelet, self._directory.node, runtime, settings, scheduler=scheduler, time=time)
+        await self._enter(stopping, "the node and its pods", node, seconds=NODE_SECONDS + self.more_stop_seconds)
+        cluster.node = self._node = node
+
+    def _made_runtime(self, sockets: WorldSockets, region: str, environment: Mapping[str, str]) -> Runtime:
+        if self._containers is None:
+            return ProcessRuntime(self._directory.processes, environment=environment)
+        containers = self._containers
+        bundle = self._directory.authorities_for_containers
+        trusted = authorities.bundle(self.cluster.authority_pem, self._surroundings.authorities)
+        write_private(bundle, trusted)
+        bundle.chmod(0o644)  # for any user of a container; it holds certificates only
+        upstream = self._surroundings.upstream
+        exceptions = f"{containers.not_proxied},{'' if upstream is None else upstream.exceptions}"
+        variables = proxy.proxy_variables(
+            f"http://{containers.gateway}:{port_of(sockets.aws)}", containers.bundle, exceptions
+        )
+        url = f"https://{containers.gateway}:{port_of(sockets.aws)}"
+        inside = node_environment(url, region, port_of(sockets.cluster), variables, host=containers.gateway)
+        return containers.runtime(inside, bundle)
+
+    def _agent_url(self, sockets: WorldSockets) -> str:
+        """Return where pods find the EKS Pod Identity agent."""
+        host = LOOPBACK if self._containers is None else self._containers.agent_address
+        return f"http://{host}:{port_of(sockets.pod_identity)}{CREDENTIALS_PATH}"
+
+    def _proxy_variables(self, sockets: WorldSockets) -> Mapping[str, str]:
+        upstream = self._surroundings.upstream
+        exceptions = "" if upstream is None else upstream.exceptions
+        return proxy.proxy_variables(url_of("http", sockets.aws), str(self._directory.authorities), exceptions)
 
     async def _enter(self, stopping: Stopping, name: str, part: _Part, *, seconds: float = PART_SECONDS) -> None:
         """Start a part, to be watched from now on and stopped with the world."""
@@ -420,35 +554,3 @@ class World:
 async def _closing(close: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
     yield
     await close()
-
-
-async def _unless_failed(part: Supervised, ready: Coroutine[Any, Any, None]) -> None:
-    """Wait until a part is ready. Raises PartFailed if one of its tasks fails before: it may never be ready then."""
-    waits = [asyncio.create_task(ready), asyncio.create_task(part.failed())]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        if waits[1].done():
-            _raise(await part.failed())
-        await waits[0]
-    finally:
-        for each in waits:
-            each.cancel()
-
-
-def _raise(failure: TaskFailure) -> NoReturn:
-    if isinstance(failure.problem, StartFailed | DirectoryGone):
-        raise failure.problem
-    part = failure.part[0].upper() + failure.part[1:]
-    raise PartFailed(
-        f"{part} stopped working, which ends the world: {failure.task} failed.",
-        got=failure.reason,
-        next_step="start it again with podrole up; if it fails again, report it with the lines above",
-    ) from failure.problem
-
-
-def _port(sock: socket.socket) -> int:
-    return int(sock.getsockname()[1])
-
-
-def _url(scheme: str, sock: socket.socket) -> str:
-    return f"{scheme}://{LOOPBACK}:{_port(sock)}"

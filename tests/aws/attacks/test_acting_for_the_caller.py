@@ -199,7 +199,10 @@ CASES |= {
         makes_stack(function(ROLE), "lambda:*", "iam:PassRole", ROLE), prepared=has_role
     ),
     "a role that a function of a stack is made with": makes_stack(
-        function({"Fn::GetAtt": ["R", "Arn"]}), "lambda:*", "iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/*"
+        function({"Fn::Sub": "arn:aws:iam::${AWS::AccountId}:role/${AWS::StackName}"}),
+        "lambda:*",
+        "iam:PassRole",
+        f"arn:aws:iam::{ACCOUNT}:role/*",
     ),
     "a role in a launch template of a stack": makes_stack(
         {
@@ -436,6 +439,59 @@ TRUST_EC2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "
 LAUNCH = {"MinCount": 1, "MaxCount": 1, "LaunchTemplate": {"LaunchTemplateName": "theirs"}}
 
 
+def launched(client: str, operation: str, **given: Any) -> dict[str, Case]:
+    """Return the cases of a call whose instances are launched with the template ``theirs``."""
+    is_run = operation == "RunInstances"
+    own = f"{client}:*" if client != "ec2" else f"ec2:{operation}"
+    has = list(dict.fromkeys([own, "ec2:RunInstances", "ec2:CreateTags", "iam:PassRole"]))
+    missing = {
+        "role": ("iam:PassRole", ROLE, {"iam:PassedToService": "ec2.amazonaws.com"}),
+        "tags": (
+            "ec2:CreateTags",
+            f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/*",
+            {"aws:RequestTag/team": "blue", "ec2:CreateAction": "RunInstances"},
+        ),
+        "launch": ("ec2:RunInstances", "*", {}),
+    }
+    return {
+        f"the {name} of a launch template in {operation} of {client} {', '.join(given)}": Case(
+            client,
+            operation,
+            given,
+            [one for one in has if one != action],
+            action,
+            resource,
+            {"Condition": {"StringEquals": keys}} if keys else {},
+            has_template,
+        )
+        for name, (action, resource, keys) in missing.items()
+        if not (is_run and name == "launch")
+    }
+
+
+THEIRS = {"LaunchTemplateName": "theirs"}
+CONFIGS = [{"LaunchTemplateSpecification": {**THEIRS, "Version": "1"}, "Overrides": [{"InstanceType": "t3.micro"}]}]
+GROUP = {"AutoScalingGroupName": "g", "MinSize": 0, "MaxSize": 1, "AvailabilityZones": [f"{REGION}a"]}
+MIXED = {"LaunchTemplate": {"LaunchTemplateSpecification": THEIRS, "Overrides": [{"InstanceType": "t3.micro"}]}}
+FLEET = {"TotalTargetCapacity": 1, "DefaultTargetCapacityType": "on-demand"}
+SPOT_FLEET = {"IamFleetRole": ROLE, "TargetCapacity": 1, "LaunchTemplateConfigs": CONFIGS}
+CASES |= {
+    **launched("ec2", "RunInstances", **LAUNCH),
+    **launched("ec2", "CreateFleet", LaunchTemplateConfigs=CONFIGS, TargetCapacitySpecification=FLEET),
+    **launched("autoscaling", "CreateAutoScalingGroup", **GROUP, LaunchTemplate=THEIRS),
+    **launched("autoscaling", "CreateAutoScalingGroup", **GROUP, MixedInstancesPolicy=MIXED),
+    **launched("autoscaling", "UpdateAutoScalingGroup", AutoScalingGroupName="g", LaunchTemplate=THEIRS),
+    **launched(
+        "autoscaling", "StartInstanceRefresh", AutoScalingGroupName="g", DesiredConfiguration={"LaunchTemplate": THEIRS}
+    ),
+}
+CASES |= {
+    name: case
+    for name, case in launched("ec2", "RequestSpotFleet", SpotFleetRequestConfig=SPOT_FLEET).items()
+    if case.action != "iam:PassRole"  # the fleet's role must be passed too
+}
+
+
 def has_versions(aws: LocalAWS) -> None:
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="tagged")
@@ -446,26 +502,6 @@ def has_versions(aws: LocalAWS) -> None:
 OBJECT = "arn:aws:s3:::tagged/*"
 COPY = {"Bucket": "tagged", "Key": "copy", "CopySource": "tagged/k"}
 CASES |= {
-    "the role of a launch template": Case(
-        "ec2",
-        "RunInstances",
-        LAUNCH,
-        ["ec2:*"],
-        "iam:PassRole",
-        ROLE,
-        {"Condition": {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}},
-        has_template,
-    ),
-    "the tags of a launch template": Case(
-        "ec2",
-        "RunInstances",
-        LAUNCH,
-        ["ec2:RunInstances", "iam:PassRole"],
-        "ec2:CreateTags",
-        f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/*",
-        {"Condition": {"StringEquals": {"aws:RequestTag/team": "blue", "ec2:CreateAction": "RunInstances"}}},
-        has_template,
-    ),
     "the attributes of an object": Case(
         "s3",
         "GetObjectAttributes",
@@ -520,6 +556,79 @@ def test_a_service_does_for_its_caller_only_what_the_caller_may(aws: LocalAWS, c
     assert attempt(aws, case, "nearly", has, elsewhere)[0] in NOT_AUTHORIZED
     code, message = attempt(aws, case, "alice", has, missing)
     assert code not in NOT_AUTHORIZED, message
+
+
+TEMPLATE_IMAGE = f"arn:aws:ec2:{REGION}::image/ami-12c6146b"
+NO_SUCH_VERSION = [
+    {**CONFIGS[0], "LaunchTemplateSpecification": {**THEIRS, "Version": version}} for version in ("9", "x")
+]
+CREATE_FLEET, CREATE_GROUP = ("ec2", "CreateFleet"), ("autoscaling", "CreateAutoScalingGroup")
+INSTANCES, IMAGES = f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/*", f"arn:aws:ec2:{REGION}::image/*"
+DENIED: dict[str, tuple[tuple[str, str], dict[str, Any], dict[str, Any]]] = {
+    # the operation, its parameters, and the Deny that keeps it from the template
+    "the image of the template": (
+        CREATE_FLEET,
+        {"LaunchTemplateConfigs": CONFIGS, "TargetCapacitySpecification": FLEET},
+        {"Action": "ec2:RunInstances", "Resource": TEMPLATE_IMAGE},
+    ),
+    "the type of instance that is set instead": (
+        CREATE_FLEET,
+        {"LaunchTemplateConfigs": CONFIGS, "TargetCapacitySpecification": FLEET},
+        {
+            "Action": "ec2:RunInstances",
+            "Resource": INSTANCES,
+            "Condition": {"StringEquals": {"ec2:InstanceType": "t3.micro"}},
+        },
+    ),
+    "the template": (
+        CREATE_GROUP,
+        {**GROUP, "LaunchTemplate": THEIRS},
+        {
+            "Action": "ec2:RunInstances",
+            "Resource": IMAGES,
+            "Condition": {"Bool": {"ec2:IsLaunchTemplateResource": "true"}},
+        },
+    ),
+    "a version that does not exist": (
+        CREATE_FLEET,
+        {"LaunchTemplateConfigs": NO_SUCH_VERSION[:1], "TargetCapacitySpecification": FLEET},
+        {"Action": "ec2:RunInstances", "Resource": TEMPLATE_IMAGE},
+    ),
+    "a version that is not a number": (
+        CREATE_FLEET,
+        {"LaunchTemplateConfigs": NO_SUCH_VERSION[1:], "TargetCapacitySpecification": FLEET},
+        {"Action": "ec2:RunInstances", "Resource": TEMPLATE_IMAGE},
+    ),
+}
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(("operation", "given", "deny"), DENIED.values(), ids=DENIED.keys())
+def test_what_a_launch_template_says_can_be_denied(
+    aws: LocalAWS, operation: tuple[str, str], given: dict[str, Any], deny: dict[str, Any]
+) -> None:
+    has_template(aws)
+    case = Case(*operation, given, [], "")
+    denied = {"Effect": "Deny", **deny}
+    code, _ = attempt(aws, case, "mallory", allow(["ec2:*", "autoscaling:*", "iam:PassRole"]), denied)
+    assert code in NOT_AUTHORIZED
+
+
+@pytest.mark.services
+def test_a_launch_may_be_bound_to_a_template_and_what_it_says(aws: LocalAWS) -> None:
+    has_template(aws)
+    template = f"arn:aws:ec2:{REGION}:{ACCOUNT}:launch-template/*"
+    bound = allow(
+        "ec2:RunInstances",
+        "*",
+        Condition={"ArnLike": {"ec2:LaunchTemplate": template}, "Bool": {"ec2:IsLaunchTemplateResource": "true"}},
+    )
+    others = allow(["ec2:CreateTags", "ec2:CreateFleet", "iam:PassRole"])
+    case = Case("ec2", "RunInstances", LAUNCH, [], "")
+    assert attempt(aws, case, "alice", bound, others) == ("", "")
+    for given in ({"ImageId": "ami-12c6146b"}, {"InstanceType": "t3.micro"}):
+        case = Case("ec2", "RunInstances", {**LAUNCH, **given}, [], "")
+        assert attempt(aws, case, f"mallory-{next(iter(given))}", bound, others)[0] in NOT_AUTHORIZED
 
 
 def test_a_copy_without_tags_needs_nothing_for_tags(aws: LocalAWS) -> None:

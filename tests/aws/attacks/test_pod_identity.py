@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from podrole.oidc.keys import SigningKey
+from podrole.setup.trust import target_trust_policy
+from podrole.setup.wanted import ServiceAccountName, SetupPlace
 from support.aws import ACCOUNT, LocalAWS, allow, policy, refused, trust_of
 from support.forgery import altered, b64, forge, hmac_with, part, public_pem
+from support.issuer import ISSUER
 from support.pods import (
     AUDIENCE,
     CLUSTER_ARN,
@@ -313,6 +316,22 @@ def test_a_target_role_may_ask_for_the_associations_external_id(aws: LocalAWS) -
     assert assume(aws)
     other = {"StringEquals": {"sts:ExternalId": "another"}}
     aws.store_trust(json.loads(policy(trust_of(ROLE, "sts:*", Condition=other))), "target", "444455556666")
+    assert exchange(aws) == NO_PERMISSION
+
+
+@pytest.mark.parametrize("tags", [True, False], ids=["by the tags", "by the external id"])
+def test_the_set_ups_trust_policy_lets_one_service_account_into_a_target_role(aws: LocalAWS, tags: bool) -> None:
+    place = SetupPlace("podrole", ISSUER, ACCOUNT, "aws", "us-east-1", CLUSTER_ARN)
+    chained(aws, trust_of(ROLE, "sts:*"), disableSessionTags=not tags)
+    documents = {
+        name: json.loads(
+            target_trust_policy(place, ROLE, ServiceAccountName("shop", name), disable_session_tags=not tags)
+        )
+        for name in ("inventory", "orders")
+    }
+    aws.store_trust(documents["inventory"], "target", "444455556666")
+    assert assume(aws)
+    aws.store_trust(documents["orders"], "target", "444455556666")
     assert exchange(aws) == NO_PERMISSION
 
 

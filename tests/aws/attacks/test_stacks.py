@@ -112,6 +112,33 @@ def test_a_stack_of_others_is_neither_changed_nor_deleted_nor_a_change_set_carri
     assert users(aws) == {"admin", "blue", "made"}
 
 
+def queue_that_denies(aws: LocalAWS, who: str) -> dict[str, Any]:
+    denial = {"Effect": "Deny", "Principal": {"AWS": who}, "Action": "sqs:DeleteQueue", "Resource": "*"}
+    aws.client("sqs").create_queue(QueueName="orders", Attributes={"Policy": policy(denial)})
+    return QUEUE
+
+
+def bucket_that_denies(aws: LocalAWS, who: str) -> dict[str, Any]:
+    aws.client("s3").create_bucket(Bucket="uploads")
+    denial = {"Effect": "Deny", "Principal": {"AWS": who}, "Action": "s3:*", "Resource": "arn:aws:s3:::uploads"}
+    aws.client("s3").put_bucket_policy(Bucket="uploads", Policy=policy(denial))
+    return {"Type": "AWS::S3::Bucket"}
+
+
+def log_groups_that_deny(aws: LocalAWS, who: str) -> dict[str, Any]:
+    denial = {"Effect": "Deny", "Principal": {"AWS": who}, "Action": "logs:*", "Resource": "*"}
+    aws.client("logs").put_resource_policy(policyName="p", policyDocument=policy(denial))
+    return {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "made"}}
+
+
+@pytest.mark.parametrize("denies", [queue_that_denies, bucket_that_denies, log_groups_that_deny])
+def test_a_stack_may_concern_a_resource_whose_policy_denies(aws: LocalAWS, denies: Any) -> None:
+    blue, green = aws.user("blue", allow("*")), aws.user("green", allow("*"))
+    body = template(denies(aws, f"arn:aws:iam::{ACCOUNT}:user/blue"))
+    assert refused(**stack(aws, blue, body))[:2] == ("AccessDenied", 403)
+    aws.client("cloudformation", green).create_stack(StackName="own", TemplateBody=body)
+
+
 NOT_SIMULATED: dict[str, dict[str, Any]] = {
     "a template in S3": {"TemplateURL": "https://s3.amazonaws.com/bucket/template.json"},
     "a role to act as": {"TemplateBody": template(QUEUE), "RoleARN": f"arn:aws:iam::{ACCOUNT}:role/deployer"},
@@ -125,9 +152,22 @@ NOT_SIMULATED: dict[str, dict[str, Any]] = {
     "a resource of its own": {"TemplateBody": template({"Type": "Custom::Anything"})},
     "a resource without a type": {"TemplateBody": template({"Properties": {}})},
     "a type that is computed": {"TemplateBody": "Resources:\n  R:\n    Type: !Sub 'AWS::IAM::User'\n"},
-    "a bucket's policy, which would be left out": {"TemplateBody": template({"Type": "AWS::S3::BucketPolicy"})},
+    "an event bus's policy, which would be left out": {
+        "TemplateBody": template({"Type": "AWS::Events::EventBusPolicy"})
+    },
+    "a queue's policy, which would not be checked": {
+        "TemplateBody": template({"Type": "AWS::SQS::Queue", "Properties": {"policy_JSON": {}}})
+    },
     "a table's policy": {
         "TemplateBody": template({"Type": "AWS::DynamoDB::Table", "Properties": {"ResourcePolicy": {}}})
+    },
+    "the policy of a table's stream": {
+        "TemplateBody": template(
+            {"Type": "AWS::DynamoDB::Table", "Properties": {"StreamSpecification": {"ResourcePolicy": {}}}}
+        )
+    },
+    "a log group's policy": {
+        "TemplateBody": template({"Type": "AWS::Logs::LogGroup", "Properties": {"ResourcePolicyDocument": {}}})
     },
     "a service that there is not": {"TemplateBody": template({"Type": "AWS::Nothing::Thing"})},
 }

@@ -44,7 +44,7 @@ class Conditions:
     def __init__(self, answer: str | Exception | None = None) -> None:
         self.answer = answer
 
-    def unmet(self, *_: Any) -> str | None:
+    async def unmet(self, *_: Any) -> str | None:
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -190,30 +190,30 @@ async def test_a_webhook_has_ten_seconds_unless_it_says_otherwise() -> None:
         assert of._caller.calls == [({"url": "https://w"}, seconds)]  # type: ignore[attr-defined]
 
 
-def is_called(of: WebhookDispatcher, request: Any) -> bool:
+async def is_called(of: WebhookDispatcher, request: Any) -> bool:
     (hook,) = of.registered()
-    return of.is_called(hook, request, of.namespace_labels(request))
+    return await of.is_called(hook, request, of.namespace_labels(request))
 
 
-def test_an_unmet_condition_keeps_the_request_away_and_is_told() -> None:
+async def test_an_unmet_condition_keeps_the_request_away_and_is_told() -> None:
     request = admission_request()
-    assert not is_called(dispatcher({}, conditions=Conditions("it is false")), request)
+    assert not await is_called(dispatcher({}, conditions=Conditions("it is false")), request)
     (trace,) = request.trace
     assert (trace.outcome, trace.why, trace.round) == ("not called", "it is false", 0)
 
 
-def test_a_condition_that_fails_refuses_the_request() -> None:
+async def test_a_condition_that_fails_refuses_the_request() -> None:
     request = admission_request()
     with pytest.raises(StatusError) as refused:
-        is_called(dispatcher({}, conditions=Conditions(ConditionFailed("no such key"))), request)
+        await is_called(dispatcher({}, conditions=Conditions(ConditionFailed("no such key"))), request)
     assert refused.value.http_status == 403
     assert request.trace[0].outcome == "failed"
 
 
-def test_conditions_are_not_asked_of_a_request_that_no_rule_matches() -> None:
+async def test_conditions_are_not_asked_of_a_request_that_no_rule_matches() -> None:
     of = dispatcher({}, conditions=Conditions(ConditionFailed("x")), rules=[{**RULE, "resources": ["services"]}])
     request = admission_request()
-    assert not is_called(of, request)
+    assert not await is_called(of, request)
     assert request.trace == []
 
 
@@ -234,19 +234,19 @@ def test_namespace_selectors_look_at_the_namespace_of_the_request(request_: Any,
     assert dispatcher({}).namespace_labels(request_()) == labels
 
 
-def test_a_webhook_whose_conditions_are_met_is_called() -> None:
+async def test_a_webhook_whose_conditions_are_met_is_called() -> None:
     request = admission_request()
-    assert is_called(dispatcher({}), request)
+    assert await is_called(dispatcher({}), request)
     assert request.trace == []
 
 
-def test_a_selector_that_does_not_match_is_told_and_only_once() -> None:
+async def test_a_selector_that_does_not_match_is_told_and_only_once() -> None:
     of = dispatcher({}, namespaceSelector={"matchLabels": {"team": "b"}})
     request = admission_request()
-    assert not is_called(of, request)
+    assert not await is_called(of, request)
     assert [one.outcome for one in request.trace] == ["not called"]
     (hook,) = of.registered()
-    assert not of.is_called(hook, request, of.namespace_labels(request), explain=False)
+    assert not await of.is_called(hook, request, of.namespace_labels(request), explain=False)
     assert len(request.trace) == 1
 
 

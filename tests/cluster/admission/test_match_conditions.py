@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ def webhook(*expressions: str, **more: Any) -> dict[str, Any]:
 
 
 def unmet(hook: dict[str, Any], request: Any = None, authorizer: Any = None) -> str | None:
-    return MatchConditions(authorizer or Authorizer()).unmet(hook, request or admission_request())
+    return asyncio.run(MatchConditions(authorizer or Authorizer()).unmet(hook, request or admission_request()))
 
 
 NO_KEY = "expression 'object.nothing == 1' resulted in error: no such key: nothing"

@@ -43,7 +43,7 @@ class Dispatcher:
     def namespace_labels(self, _: AdmissionAttributes) -> dict[str, str]:
         return {}
 
-    def is_called(self, hook: NumberedWebhook, *_: Any, explain: bool) -> bool:
+    async def is_called(self, hook: NumberedWebhook, *_: Any, explain: bool) -> bool:
         self.explained.append(explain)
         return hook.name not in self.unconcerned
 

@@ -29,7 +29,7 @@ class Dispatcher:
     def registered(self) -> list[Any]:
         return [SimpleNamespace(name=name) for name in self.answers]
 
-    def is_called(self, hook: Any, _: Any, labels: dict[str, str]) -> bool:
+    async def is_called(self, hook: Any, _: Any, labels: dict[str, str]) -> bool:
         assert labels is LABELS
         return self.answers[hook.name] != "-"
 
@@ -54,7 +54,7 @@ async def validate(dispatcher: Any) -> bool:
 )
 async def test_all_webhooks_that_match_are_asked_at_once(answers: dict[str, Any], asked: list[str]) -> None:
     dispatcher = Dispatcher(**answers)
-    assert await validate(dispatcher) is bool(asked)
+    assert await validate(dispatcher) is bool(answers)
     assert dispatcher.asked == asked
 
 

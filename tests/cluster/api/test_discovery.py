@@ -25,12 +25,20 @@ def test_other_clients_get_the_unaggregated_form(http: httpx2.Client) -> None:
     groups = {one["name"] for one in http.get("/apis").json()["groups"]}
     assert groups == {
         "admissionregistration.k8s.io",
+        "apiextensions.k8s.io",
         "apps",
         "authentication.k8s.io",
         "authorization.k8s.io",
+        "autoscaling",
         "batch",
+        "coordination.k8s.io",
+        "discovery.k8s.io",
+        "networking.k8s.io",
+        "node.k8s.io",
         "policy",
         "rbac.authorization.k8s.io",
+        "scheduling.k8s.io",
+        "storage.k8s.io",
     }
     assert http.get("/apis/apps").json()["preferredVersion"]["groupVersion"] == "apps/v1"
 
@@ -48,7 +56,11 @@ def test_both_forms_have_the_same_resources(http: httpx2.Client) -> None:
     for item in http.get("/apis", headers={"Accept": AGGREGATED}).json()["items"]:
         group = item["metadata"]["name"]
         new = {one["resource"] for one in item["versions"][0]["resources"]}
-        old = {one["name"] for one in http.get(f"/apis/{group}/v1").json()["resources"] if "/" not in one["name"]}
+        old = {
+            one["name"]
+            for one in http.get(f"/apis/{group}/{item['versions'][0]['version']}").json()["resources"]
+            if "/" not in one["name"]
+        }
         assert new == old
 
 

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from podrole.base.serving import LOOPBACK
 from podrole.cluster.wire.bodies import MAX_BYTES, MAX_OBJECT_BYTES
 from support.cluster import Served
 from support.heartbeat import GENEROUS_SECONDS, heartbeat_of
 
+WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 REVIEWS = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 MAPS = "/api/v1/namespaces/default/configmaps"
 PODS = "/api/v1/namespaces/default/pods"
@@ -47,6 +49,20 @@ def applied(kind: str, name: str, **content: Any) -> Body:
     return as_json({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, **content})
 
 
+def field(number: int, content: bytes) -> bytes:
+    """Return a field of protobuf that holds bytes."""
+    size, written = len(content), b""
+    while size > 0x7F:
+        written, size = written + bytes([size & 0x7F | 0x80]), size >> 7
+    return bytes([number << 3 | 2]) + written + bytes([size]) + content
+
+
+def config_map(*fields: bytes) -> Body:
+    kind = field(1, field(1, b"v1") + field(2, b"ConfigMap"))
+    return lambda: b"k8s\x00" + kind + field(2, b"".join(fields))
+
+
+ENTRIES = [field(2, field(1, f"k{number}".encode())) for number in range(150_000)]
 LEVELS = "\n".join(f"a{n}: &a{n} [{','.join(['*a' + str(n - 1)] * 9)}]" for n in range(1, 9))
 MERGED = "\n".join(f"a{n}: &a{n} {{<<: [{','.join(['*a' + str(n - 1)] * 500)}]}}" for n in range(1, 5))
 
@@ -64,12 +80,23 @@ REQUESTS: dict[str, tuple[str, str, str, Body, int]] = {
     "yaml: deep keys": ("POST", REVIEWS, YAML, nested(b"? "), 400),
     "yaml: aliases of aliases": ("POST", REVIEWS, YAML, lambda: f"a0: &a0 [x]\n{LEVELS}".encode(), 400),
     "yaml: merged aliases": ("POST", REVIEWS, YAML, lambda: f"a0: &a0 {{k: v}}\n{MERGED}".encode(), 400),
-    "yaml: a number": ("POST", REVIEWS, YAML, filled(b"9", b"a: "), 400),
+    "yaml: a number": ("POST", REVIEWS, YAML, filled(b"9", b"a: "), 201),
+    "yaml: a number with underscores": ("POST", REVIEWS, YAML, filled(b"9_", b"a: "), 201),
+    "yaml: a number with a point": ("POST", REVIEWS, YAML, filled(b"9", b"a: ", b".0"), 201),
+    "yaml: a number of minutes": ("POST", REVIEWS, YAML, filled(b":59", b"a: !!int 1"), 400),
+    "yaml: a fraction of minutes": ("POST", REVIEWS, YAML, filled(b":59", b"a: !!float 1", b".5"), 400),
+    "yaml: keys as in JSON": ("POST", REVIEWS, YAML, numbered('"k{}":1', 190_000, ",", "{", "}"), 201),
+    "json: numbers": ("POST", REVIEWS, JSON, filled(b"1,", b'{"a":[', b"1]}"), 400),
+    "json: keys, cut off": ("POST", REVIEWS, JSON, numbered('"k{}":1', 190_000, ",", "{", ""), 400),
+    "json: keys, the first one twice": ("POST", REVIEWS, JSON, numbered('"k{}":1', 190_000, ",", "{", ',"k0":1}'), 201),
+    "json: text like JSON": ("POST", REVIEWS, JSON, filled(b"{[,", b'{"a":"', b'"}'), 201),
     "json: empty objects": ("POST", REVIEWS, JSON, filled(b"{},", b'{"a":[', b"{}]}"), 400),
     "json: keys": ("POST", REVIEWS, JSON, numbered('"k{}":1', 200_000, ",", "{", "}"), 201),
     "json: one key many times": ("POST", REVIEWS, JSON, filled(b'"k":1,', b"{", b'"k":1}'), 400),
     "json: deep": ("POST", REVIEWS, JSON, nested(b"[", b"]", b'{"a":', b"}"), 400),
     "json: a number": ("POST", REVIEWS, JSON, filled(b"9", b'{"a":', b"}"), 400),
+    "protobuf: a map of 150,000 entries": ("POST", MAPS, PROTOBUF, config_map(*ENTRIES), 400),
+    "protobuf: a million empty messages": ("POST", MAPS, PROTOBUF, config_map(field(1, b"\x6a\x00" * 1_000_000)), 400),
     "protobuf: many fields": ("POST", MAPS, PROTOBUF, filled(b"\x0a\x02\x0a\x00", b"k8s\x00"), 415),
     "labels": (
         "POST",
@@ -145,6 +172,18 @@ REQUESTS: dict[str, tuple[str, str, str, Body, int]] = {
         ),
         200,
     ),
+    "json patch: 10,000 insertions into a list": (
+        "PATCH",
+        MAP,
+        JSON_PATCH,
+        as_json(
+            [
+                {"op": "add", "path": "/metadata/finalizers", "value": []},
+                *({"op": "add", "path": "/metadata/finalizers/0", "value": f"a/n{number}"} for number in range(9_999)),
+            ]
+        ),
+        200,
+    ),
     "json patch: 10,001 operations": (
         "PATCH",
         MAP,
@@ -187,7 +226,24 @@ REQUESTS: dict[str, tuple[str, str, str, Body, int]] = {
 """By what costs much: method, path, content type, body, and the status of the answer."""
 
 
-@pytest.mark.parametrize("name", REQUESTS)
+SAMPLE = {
+    "yaml: aliases of aliases",
+    "yaml: a number of minutes",
+    "yaml: keys as in JSON",
+    "json: keys",
+    "json: deep",
+    "protobuf: a million empty messages",
+    "strategic patch: items that go",
+    "json patch: 10,000 insertions into a list",
+    "apply: 40,000 keys in JSON",
+    "accepted types",
+}
+"""What ``make test`` sends; ``make soak`` sends all."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in SAMPLE else pytest.param(name, marks=pytest.mark.soak) for name in REQUESTS]
+)
 def test_costly_request_keeps_no_other_waiting(served: Served, name: str) -> None:
     method, path, content_type, make_body, status = REQUESTS[name]
     headers = {"content-type": content_type}
@@ -200,6 +256,60 @@ def test_costly_request_keeps_no_other_waiting(served: Served, name: str) -> Non
         with heartbeat_of(served._loop) as beat:
             answer = client.request(method, path, content=body, headers=headers)
     assert answer.status_code == status, answer.text[:300]
+    assert beat.longest < GENEROUS_SECONDS
+
+
+def conditions(count: int) -> dict[str, Any]:
+    """Return a webhook that looks at every key of a ConfigMap, ``count`` times, and is then not called."""
+    looks = [{"name": f"c{n}", "expression": f"object.data.all(k, k != 'x{n}')"} for n in range(count)]
+    return {
+        "metadata": {"name": "looks"},
+        "webhooks": [
+            {
+                "name": "looks.example.com",
+                "clientConfig": {"url": f"https://{LOOPBACK}:1/"},
+                "sideEffects": "None",
+                "admissionReviewVersions": ["v1"],
+                "matchConditions": [*looks, {"name": "never", "expression": "false"}],
+                "rules": [
+                    {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}
+                ],
+            }
+        ],
+    }
+
+
+def test_conditions_on_a_large_object_keep_no_other_waiting(served: Served) -> None:
+    pytest.importorskip("cel_expr_python")
+    large = {"metadata": {"name": "large"}, "data": {f"k{number}": "" for number in range(20_000)}}
+    with served.client() as client:
+        client.post(WEBHOOKS, json=conditions(40)).raise_for_status()
+        with heartbeat_of(served._loop) as beat:
+            answer = client.post(MAPS, json=large)
+        client.delete(f"{WEBHOOKS}/looks").raise_for_status()
+    assert answer.status_code == 201, answer.text[:300]
+    assert beat.longest < GENEROUS_SECONDS
+
+
+TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
+
+
+def test_long_list_is_complete_and_keeps_no_other_waiting(served: Served) -> None:
+    names = [f"m{number:04}" for number in range(1_201)]
+    selector = ",".join(f"tier!=t{number}" for number in range(2_500))
+    listed = {"labelSelector": f"{selector},list"}
+    with served.client() as client:
+        for name in names:
+            client.post(MAPS, json={"metadata": {"name": name, "labels": {"list": "", "tier": "x"}}}).raise_for_status()
+        with heartbeat_of(served._loop) as beat:
+            whole = client.get(MAPS, params=listed).json()
+            table = client.get(MAPS, params=listed, headers={"accept": TABLE}).json()
+            page = client.get(MAPS, params={**listed, "limit": "700"}).json()
+    assert [one["metadata"]["name"] for one in whole["items"]] == names
+    assert (whole["kind"], "kind" in whole["items"][0]) == ("ConfigMapList", False)
+    assert [row["cells"][0] for row in table["rows"]] == names
+    assert page["items"] == whole["items"][:700]
+    assert page["metadata"]["continue"]
     assert beat.longest < GENEROUS_SECONDS
 
 

@@ -175,7 +175,7 @@ def test_descriptions_of_every_kind_can_be_had(run: Any) -> None:
 
 
 def test_a_kind_that_is_not_here_is_named(kubectl: Any) -> None:
-    assert 'the server doesn\'t have a resource type "ingresses"' in kubectl.shell("kubectl get ingresses").stderr
+    assert 'the server doesn\'t have a resource type "podtemplates"' in kubectl.shell("kubectl get podtemplates").stderr
 
 
 def test_an_impersonated_user_is_authorized_as_that_user(kubectl: Any) -> None:

@@ -63,6 +63,39 @@ def test_a_generated_name_is_the_prefix_and_five_characters(http: httpx2.Client)
     assert len(long) == 63
 
 
+def test_a_taken_name_beside_a_prefix_is_refused_in_longer_words(http: httpx2.Client) -> None:
+    both = {"metadata": {"name": "taken", "generateName": "made-"}}
+    assert http.post(MAPS, json=both).status_code == 201
+    refusal = http.post(MAPS, json=both).json()
+    assert (refusal["code"], refusal["reason"]) == (409, "AlreadyExists")
+    assert refusal["message"] == (
+        'configmaps "taken" already exists, the server was not able to generate a unique name for the object'
+    )
+
+
+@pytest.mark.parametrize(
+    ("resource", "fields"),
+    [
+        ("serviceaccounts", {"automountServiceAccountToken": False, "secrets": [{"name": "a"}]}),
+        ("configmaps", {"binaryData": {"b": "AA=="}, "data": {"a": "b"}, "immutable": False}),
+        ("secrets", {"type": "Opaque", "data": {"a": "AA=="}}),
+        ("pods", {"status": {}, "spec": {"containers": [{"name": "a", "image": "busybox"}]}}),
+    ],
+)
+def test_an_object_is_written_in_the_order_of_kube_apiserver(
+    http: httpx2.Client, resource: str, fields: dict[str, Any]
+) -> None:
+    path = MAPS.replace("configmaps", resource)
+    made = http.post(path, json={**fields, "metadata": {"name": "in-order"}}).json()
+    order = {
+        "serviceaccounts": ["secrets", "automountServiceAccountToken"],
+        "configmaps": ["immutable", "data", "binaryData"],
+        "secrets": ["data", "type"],
+        "pods": ["spec", "status"],
+    }[resource]
+    assert list(made) == ["kind", "apiVersion", "metadata", *order]
+
+
 def test_a_namespace_that_is_not_there_is_not_found(http: httpx2.Client) -> None:
     answer = http.post("/api/v1/namespaces/nowhere/configmaps", json=config_map("a"))
     assert (answer.status_code, answer.json()["message"]) == (404, 'namespaces "nowhere" not found')

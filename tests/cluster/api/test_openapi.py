@@ -60,9 +60,9 @@ def test_a_document_that_the_client_has_is_not_sent_again(http: httpx2.Client) -
 
 @pytest.mark.parametrize("resource", [one for one in RESOURCES if one.stored], ids=lambda one: one.plural)
 def test_every_kind_can_be_patched_and_validated(http: httpx2.Client, resource: Resource) -> None:
-    path = f"apis/{resource.group}/v1" if resource.group else "api/v1"
+    path = f"apis/{resource.group}/{resource.version}" if resource.group else "api/v1"
     document = http.get(f"/openapi/v3/{path}").json()
-    kind = {"group": resource.group, "version": "v1", "kind": resource.kind}
+    kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
     patches = [
         operations["patch"]
         for url, operations in document["paths"].items()

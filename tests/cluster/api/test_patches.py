@@ -75,10 +75,24 @@ def test_a_json_patch_leaves_the_original_alone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "patched"),
+    [
+        ("/b", {"a": {"x": 1}, "b": 2}),
+        ("/a/y", {"a": {"x": 1, "y": 2}}),
+        ("/a/x", {"a": {"x": 2}}),
+        ("/c~1d", {"a": {"x": 1}, "c/d": 2}),
+    ],
+)
+def test_a_member_that_is_not_there_can_be_replaced_as_in_kube_apiserver(path: str, patched: Any) -> None:
+    assert apply_json_patch({"a": {"x": 1}}, [{"op": "replace", "path": path, "value": 2}]) == patched
+
+
+@pytest.mark.parametrize(
     "operations",
     [
         [{"op": "remove", "path": "/nothing"}],
-        [{"op": "replace", "path": "/nothing", "value": 1}],
+        [{"op": "replace", "path": "/nothing/a", "value": 1}],
+        [{"op": "replace", "path": "/l/9", "value": 1}],
         [{"op": "test", "path": "/a", "value": 2}],
         [{"op": "add", "path": "/x/y", "value": 1}],
         [{"op": "add", "path": "/l/9", "value": 1}],

@@ -259,7 +259,7 @@ def test_rows_of_every_kind(resource: str, obj: dict[str, Any], cells: list[Any]
 def test_every_column_is_described(resource: Any) -> None:
     for column in columns(table_layout(resource)):
         assert column["description"]
-        assert column["type"] in ("string", "integer", "date")
+        assert column["type"] in ("string", "integer", "boolean", "date")
 
 
 def test_include_object_decides_what_a_row_carries(http: httpx2.Client) -> None:

@@ -38,8 +38,12 @@ TALKING = {
 
 @pytest.fixture(autouse=True)
 def _collected() -> Iterator[None]:
+    """Collect what a client leaves here, and not in a later test that has nothing to do with it.
+
+    Asynchronous clients have a loop of their own in the test, which is closed by now: an open one holds their sockets.
+    """
     yield
-    gc.collect()  # here, and not in a later test that has nothing to do with it
+    gc.collect()
 
 
 # --- kubernetes
@@ -156,7 +160,11 @@ def test_lightkube(kubeconfig: Path, namespace: str) -> None:
         client.delete(core_v1.Pod, "p", grace_period=0, cascade=CascadeType.BACKGROUND)
 
 
-async def test_lightkube_watches(kubeconfig: Path, namespace: str) -> None:
+def test_lightkube_watches(kubeconfig: Path, namespace: str) -> None:
+    asyncio.run(watched_by_lightkube(kubeconfig, namespace))
+
+
+async def watched_by_lightkube(kubeconfig: Path, namespace: str) -> None:
     client = AsyncClient(config=KubeConfig.from_file(kubeconfig), namespace=namespace)
     generic = create_namespaced_resource("", "v1", "ConfigMap", "configmaps")
     seen = []
@@ -181,7 +189,11 @@ async def test_lightkube_watches(kubeconfig: Path, namespace: str) -> None:
 # --- kr8s
 
 
-async def test_kr8s(kubeconfig: Path, namespace: str) -> None:
+def test_kr8s(kubeconfig: Path, namespace: str) -> None:
+    asyncio.run(used_by_kr8s(kubeconfig, namespace))
+
+
+async def used_by_kr8s(kubeconfig: Path, namespace: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # it knows Kubernetes up to 1.35 only
         api = await kr8s.asyncio.api(kubeconfig=str(kubeconfig), namespace=namespace)
@@ -209,8 +221,10 @@ async def test_kr8s(kubeconfig: Path, namespace: str) -> None:
     web = await Deployment({"metadata": {"name": "web"}, "spec": spec}, api=api)
     await web.create()
     await web.wait("condition=Available", timeout=20)
-    await web.scale(3)
-    assert len(await web.pods()) == 3
+    await web.scale(3)  # ends when the Deployment asks for three: its controllers may not have made them yet
+    async with asyncio.timeout(20):
+        while len(await web.pods()) != 3:  # noqa: ASYNC110 - kr8s tells nobody of a pod that its Deployment gets
+            await asyncio.sleep(0.01)
 
 
 # --- kopf

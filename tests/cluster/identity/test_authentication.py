@@ -56,7 +56,7 @@ class Others:
 def tokens() -> ServiceAccountTokens:
     store = MemoryStore()
     store.seed([Create(BY_NAME["serviceaccounts"], {"metadata": dict(ACCOUNT["metadata"])})])
-    return ServiceAccountTokens(store, ISSUER, [KEY], lambda: NOW)
+    return ServiceAccountTokens(store, [ISSUER], [KEY], lambda: NOW)
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def tokens() -> ServiceAccountTokens:
             ),
         ]
     )
-    return ServiceAccountTokens(store, ISSUER, [KEY], lambda: NOW)
+    return ServiceAccountTokens(store, [ISSUER], [KEY], lambda: NOW)
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def tokens(clock: Clock, objects: dict[str, dict[str, Any]] | None = None) -> Se
     store = MemoryStore()
     held = {"ServiceAccount": ACCOUNT, **BOUND} if objects is None else objects
     store.seed(Create(BY_NAME[RESOURCES[kind]], copy(obj)) for kind, obj in held.items())
-    return ServiceAccountTokens(store, ISSUER, [KEY, SECOND_KEY], clock)
+    return ServiceAccountTokens(store, [ISSUER], [KEY, SECOND_KEY], clock)
 
 
 def without(kind: str) -> dict[str, dict[str, Any]]:

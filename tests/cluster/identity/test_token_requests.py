@@ -51,7 +51,7 @@ def requests(max_seconds: int = 1 << 32) -> TokenRequests:
         for resource, objects in OBJECTS.items()
         for obj in objects
     )
-    tokens = ServiceAccountTokens(store, ISSUER, [KEY], lambda: NOW)
+    tokens = ServiceAccountTokens(store, [ISSUER], [KEY], lambda: NOW)
     return TokenRequests(store, tokens, audiences=["api", "other"], max_seconds=max_seconds, clock=lambda: NOW)
 
 

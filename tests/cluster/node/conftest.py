@@ -1,9 +1,12 @@
-"""A node over the cluster in memory, on a clock that the test turns; its processes are real."""
+"""A node over the cluster in memory, on a clock that the test turns; its processes and containers are real.
+
+A module whose tests hold for every runtime has ``pytestmark = both_runtimes``; its tests run once with each.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +15,14 @@ import pytest
 
 from podrole.cluster.core.node_api import LogOptions
 from podrole.cluster.node.node import Node
+from podrole.cluster.node.runtime import Runtime
+from podrole.cluster.node.runtimes.container.configuration import PodDefaults
+from podrole.cluster.node.runtimes.container.networks import make_networks, remove_everything, world_id
+from podrole.cluster.node.runtimes.container.runtime import ContainerRuntime
 from podrole.cluster.node.runtimes.process.images import Images
 from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
 from podrole.cluster.node.settings import NodeSettings
+from support.engine import opened, running_engine
 
 MakeNode = Callable[..., AbstractAsyncContextManager[Node]]
 
@@ -32,17 +40,47 @@ async def cluster(cluster: Any) -> Any:
 
 
 @pytest.fixture
-def make_node(cluster: Any, time: Any, directory: Path) -> MakeNode:
+def runtime_name(request: pytest.FixtureRequest) -> str:
+    """What runs the pods: ``process`` or ``container``."""
+    return str(getattr(request, "param", "process"))
+
+
+@pytest.fixture(scope="module")
+def engine_host() -> Iterator[str]:
+    with running_engine() as host:
+        yield host
+
+
+@pytest.fixture
+def make_node(cluster: Any, time: Any, directory: Path, runtime_name: str, request: pytest.FixtureRequest) -> MakeNode:
+    host = request.getfixturevalue("engine_host") if runtime_name == "container" else ""
+
     @asynccontextmanager
     async def make(**settings: Any) -> AsyncIterator[Node]:
         images = settings.pop("images", None) or Images(find_aws=lambda: None)
         environment = settings.pop("environment", None)
-        runtime = ProcessRuntime(directory / "processes", environment=environment, images=images)
         given = replace(NodeSettings(stop_grace_seconds=0.5), **settings)
-        async with Node(cluster, directory, runtime, given, time=time, randomness=lambda: 0.0) as node:
-            yield node
+        async with AsyncExitStack() as stack:
+            runtime: Runtime = ProcessRuntime(directory / "processes", environment=environment, images=images)
+            if runtime_name == "container":
+                runtime = await stack.enter_async_context(containers(host, directory, environment or {}))
+            yield await stack.enter_async_context(
+                Node(cluster, directory, runtime, given, time=time, randomness=lambda: 0.0)
+            )
 
     return make
+
+
+@asynccontextmanager
+async def containers(host: str, directory: Path, environment: Mapping[str, str]) -> AsyncIterator[Runtime]:
+    """A runtime with networks of its own, of which nothing is left at the end."""
+    engine, world = await opened(host), world_id(directory)
+    try:
+        networks = await make_networks(engine, world, agent=False)
+        yield ContainerRuntime(engine, networks, PodDefaults(world, environment, (), {}))
+        await remove_everything(engine, world)
+    finally:
+        await engine.aclose()
 
 
 @pytest.fixture
@@ -69,6 +107,8 @@ def run_pod(cluster: Any) -> Callable[..., Any]:
         only |= container or {}
         metadata = {"name": name, "annotations": annotations or {}}
         body = {"metadata": metadata, "spec": {"restartPolicy": "Never", "containers": [only], **spec}}
+        for each in [only, *spec.get("initContainers", ())]:
+            each.setdefault("imagePullPolicy", "IfNotPresent")  # of an image without a tag it would be Always
         return await cluster.create("pods", "default", body)
 
     return make

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from podrole.cluster.core.errors import StatusError
+from support.engine import both_runtimes, both_runtimes_in_soak
 
 CONTAINER_HOME = "/root"
 """The home directory of most images."""
@@ -58,6 +59,7 @@ async def test_pod_ip_is_set_at_the_start(run_pod: Any, finished: Any, log_of: A
     assert (await environment(run_pod, finished, log_of, env=env))["IP"] == "127.0.0.1"
 
 
+@both_runtimes_in_soak
 async def test_variable_of_the_container_overrides_that_of_the_node(
     make_node: Any, run_pod: Any, finished: Any, cluster: Any
 ) -> None:
@@ -85,6 +87,7 @@ async def test_a_path_under_a_mount_leads_to_the_pods_own_file(
     assert path == str(directory / "pods" / pod["metadata"]["uid"] / "volumes" / "t" / "token")
 
 
+@both_runtimes
 async def test_token_is_bound_to_the_pod(run_pod: Any, finished: Any, cluster: Any, log_of: Any) -> None:
     await cluster.create("serviceaccounts", "default", {"metadata": {"name": "sa"}})
     more = {"volumes": [TOKENS], "serviceAccountName": "sa", **ONLY_THOSE}
@@ -103,6 +106,7 @@ async def test_token_is_bound_to_the_pod(run_pod: Any, finished: Any, cluster: A
     assert (await log_of()).startswith("-rw-------")
 
 
+@both_runtimes
 async def test_a_token_is_renewed_at_four_fifths_of_its_life(
     run_pod: Any, running: Any, time: Any, directory: Path, eventually: Any, cluster: Any, node: Any
 ) -> None:
@@ -119,6 +123,7 @@ async def test_a_token_is_renewed_at_four_fifths_of_its_life(
     assert len(cluster.token_requests) == 2
 
 
+@both_runtimes_in_soak
 async def test_token_that_cannot_be_renewed_stays_and_is_requested_again(
     run_pod: Any, running: Any, time: Any, directory: Path, eventually: Any, cluster: Any, node: Any
 ) -> None:
@@ -139,6 +144,7 @@ async def test_token_that_cannot_be_renewed_stays_and_is_requested_again(
     await eventually(lambda: file.read_text() == cluster.tokens[-1] != first)
 
 
+@both_runtimes_in_soak
 async def test_a_changed_config_map_reaches_the_running_pod(
     run_pod: Any, running: Any, time: Any, directory: Path, eventually: Any, cluster: Any, node: Any
 ) -> None:
@@ -215,6 +221,7 @@ async def test_a_mount_at_the_root_is_refused(node: Any, run_pod: Any, cluster: 
     assert "would stand for every file of this machine" in (await waiting(cluster, state_of))["message"]
 
 
+@both_runtimes_in_soak
 @pytest.mark.parametrize("sub_path", ["/etc", "../../other", "a/../../b"])
 async def test_a_sub_path_may_not_leave_its_volume(
     node: Any, run_pod: Any, cluster: Any, state_of: Any, sub_path: str, monkeypatch: pytest.MonkeyPatch
@@ -228,6 +235,7 @@ async def test_a_sub_path_may_not_leave_its_volume(
     assert "must be relative and without '..'" in (await waiting(cluster, state_of))["message"]
 
 
+@both_runtimes_in_soak
 async def test_sub_path_through_a_planted_symlink_is_refused(
     node: Any, run_pod: Any, cluster: Any, state_of: Any
 ) -> None:

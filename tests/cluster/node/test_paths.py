@@ -117,3 +117,16 @@ def test_a_rewritten_path_never_leaves_its_volume(tail: str) -> None:
 def test_text_without_a_mount_path_is_never_touched(text: str) -> None:
     if not any(mount in text for mount in ("/data", "/var/run", "/my files", "/tmp")):
         assert RULE.rewrite(text) == text
+
+
+@pytest.mark.parametrize("mounted", ["/run/secrets/x", "/var/run/secrets/x", "/run", "/var/run"])
+def test_run_and_var_run_are_one_directory(mounted: str) -> None:
+    rule = PathRule([Mount(mounted, "/node/x")])
+    other = mounted.removeprefix("/var") if mounted.startswith("/var") else f"/var{mounted}"
+    assert rule.rewrite(f"cat {mounted}/token {other}/token") == "cat /node/x/token /node/x/token"
+    assert rule.restore("/node/x/token") == f"{mounted}/token"
+
+
+def test_what_is_mounted_at_both_paths_keeps_them_apart() -> None:
+    rule = PathRule([Mount("/run/x", "/node/a"), Mount("/var/run/x", "/node/b")])
+    assert rule.rewrite("/run/x/t /var/run/x/t") == "/node/a/t /node/b/t"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from podrole.base.clock import rfc3339
+from support.engine import both_runtimes, both_runtimes_in_soak
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +33,7 @@ async def test_heartbeat_renews_the_nodes_status(cluster: Any, time: Any) -> Non
     )
 
 
+@both_runtimes
 async def test_a_pod_that_ends_well_has_succeeded(run_pod: Any, finished: Any, log_of: Any, cluster: Any) -> None:
     await run_pod("echo hello")
     pod = await finished()
@@ -55,6 +57,7 @@ async def test_the_events_are_those_of_a_scheduler_and_a_kubelet(run_pod: Any, f
     assert "nothing was pulled" in by_kubelet["Pulled"]["message"]
 
 
+@both_runtimes
 async def test_a_failing_pod_has_failed_with_the_programs_exit_code(run_pod: Any, finished: Any, state_of: Any) -> None:
     await run_pod("exit 42")
     pod = await finished()
@@ -70,6 +73,7 @@ async def test_a_process_that_a_signal_ended_has_128_plus_its_number(
     assert state_of(await finished())[1]["exitCode"] == 137
 
 
+@both_runtimes_in_soak
 async def test_missing_program_is_a_start_error(run_pod: Any, finished: Any, state_of: Any, cluster: Any) -> None:
     await run_pod(container={"command": ["no-such-program"]})
     terminated = state_of(await finished())[1]
@@ -78,11 +82,13 @@ async def test_missing_program_is_a_start_error(run_pod: Any, finished: Any, sta
     await cluster.until_event("p", "Failed", f"Error: {terminated['message']}")
 
 
+@both_runtimes_in_soak
 async def test_termination_message_is_read_from_its_file(run_pod: Any, finished: Any, state_of: Any) -> None:
     await run_pod("echo reason > /dev/termination-log; exit 1")
     assert state_of(await finished())[1]["message"] == "reason\n"
 
 
+@both_runtimes_in_soak
 async def test_end_of_the_log_replaces_a_missing_termination_message(
     run_pod: Any, finished: Any, state_of: Any
 ) -> None:
@@ -90,6 +96,7 @@ async def test_end_of_the_log_replaces_a_missing_termination_message(
     assert state_of(await finished())[1]["message"] == "last words\n"
 
 
+@both_runtimes_in_soak
 async def test_init_containers_run_in_order_before_the_others(run_pod: Any, finished: Any, log_of: Any) -> None:
     share = [{"name": "v", "mountPath": "/v"}]
     init = [
@@ -101,6 +108,7 @@ async def test_init_containers_run_in_order_before_the_others(run_pod: Any, fini
     assert await log_of() == "one\ntwo\n"
 
 
+@both_runtimes_in_soak
 async def test_a_failing_init_container_fails_a_pod_that_is_never_restarted(
     run_pod: Any, finished: Any, state_of: Any
 ) -> None:
@@ -128,6 +136,7 @@ async def test_a_sidecar_starts_first_and_ends_last(run_pod: Any, finished: Any,
     assert state_of(pod, "s", field="initContainerStatuses")[0] == "terminated"
 
 
+@both_runtimes_in_soak
 async def test_a_crashing_container_is_restarted_at_once_and_then_backed_off(
     run_pod: Any, cluster: Any, state_of: Any, time: Any
 ) -> None:
@@ -147,6 +156,7 @@ async def test_a_crashing_container_is_restarted_at_once_and_then_backed_off(
     await cluster.until_event("p", "BackOff", f"Back-off restarting failed container c in pod p_default({uid})")
 
 
+@both_runtimes_in_soak
 async def test_on_failure_a_container_that_ends_well_is_not_restarted(
     run_pod: Any, finished: Any, state_of: Any
 ) -> None:
@@ -178,6 +188,7 @@ async def test_an_unknown_image_is_an_image_pull_error_with_back_off(
     await cluster.until("pods", "default", "p", waits("ErrImagePull"))
 
 
+@both_runtimes_in_soak
 async def test_pod_waits_for_a_missing_config_map(
     run_pod: Any, cluster: Any, state_of: Any, time: Any, finished: Any, log_of: Any
 ) -> None:
@@ -193,6 +204,7 @@ async def test_pod_waits_for_a_missing_config_map(
     await cluster.until_event("p", "Failed", 'Error: configmap "late" not found')
 
 
+@both_runtimes_in_soak
 async def test_a_volume_that_cannot_be_made_is_a_mount_failure_and_tried_again(
     run_pod: Any, cluster: Any, time: Any, eventually: Any, finished: Any, log_of: Any
 ) -> None:
@@ -212,13 +224,13 @@ async def test_a_volume_that_cannot_be_made_is_a_mount_failure_and_tried_again(
 
 
 async def test_an_unsupported_volume_says_what_is_supported(run_pod: Any, cluster: Any, eventually: Any) -> None:
-    await run_pod("true", volumes=[{"name": "v", "hostPath": {"path": "/etc"}}])
+    await run_pod("true", volumes=[{"name": "v", "nfs": {"server": "s", "path": "/etc"}}])
 
     async def messages() -> list[str]:
         return [message for reason, message in await cluster.events_of("p") if reason == "FailedMount"]
 
     (message,) = await eventually(messages)
-    assert "this node does not support volumes of kind hostPath; it supports emptyDir" in message
+    assert "this node does not support volumes of kind nfs; it supports emptyDir" in message
 
 
 async def test_the_deadline_of_a_pod_ends_it(run_pod: Any, running: Any, finished: Any, time: Any) -> None:
@@ -244,6 +256,7 @@ async def test_deleted_pod_gets_sigterm_and_is_removed(
     assert not list((directory / "processes").iterdir())
 
 
+@both_runtimes_in_soak
 async def test_a_process_that_ignores_sigterm_is_killed_after_the_grace(
     run_pod: Any, running: Any, cluster: Any, time: Any, log_of: Any, eventually: Any
 ) -> None:
@@ -334,6 +347,7 @@ async def test_pod_that_the_node_cannot_run_has_failed_with_the_reason(
     assert "No space left on device" in pod["status"]["message"]
 
 
+@both_runtimes_in_soak
 async def test_readiness_gate_of_another_controller_is_kept_and_counts(
     run_pod: Any, running: Any, cluster: Any
 ) -> None:

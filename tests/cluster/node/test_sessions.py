@@ -12,6 +12,7 @@ import pytest
 
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.node_api import StreamOptions
+from support.engine import both_runtimes, both_runtimes_in_soak
 
 
 @pytest.fixture
@@ -53,14 +54,17 @@ async def test_paths_of_a_command_are_rewritten(run: Any, directory: Path, pod: 
     assert (directory / "pods" / pod["metadata"]["uid"] / "volumes/v/file").read_text() == "inside\n"
 
 
+@both_runtimes
 async def test_standard_input_reaches_the_command(run: Any) -> None:
     assert await run("tr", "a-z", "A-Z", stdin=b"hello") == (0, b"HELLO", b"")
 
 
+@both_runtimes
 async def test_a_terminal_mixes_the_streams(run: Any) -> None:
     assert await run("sh", "-c", "test -t 0 && echo out && echo err >&2", tty=True) == (0, b"out\r\nerr\r\n", b"")
 
 
+@both_runtimes
 async def test_a_terminal_can_be_resized(node: Any, pod: Any) -> None:
     session = await node.exec(pod, "c", ["sh", "-c", "read x; stty size"], StreamOptions(stdin=True, tty=True))
     await session.resize(100, 30)
@@ -69,6 +73,7 @@ async def test_a_terminal_can_be_resized(node: Any, pod: Any) -> None:
     assert b"".join([part.data async for part in session.output()]).endswith(b"30 100\r\n")
 
 
+@both_runtimes_in_soak
 async def test_slow_reader_gets_the_whole_output(node: Any, pod: Any) -> None:
     session = await node.exec(pod, "c", ["head", "-c", "5000000", "/dev/zero"], StreamOptions())
     size = 0
@@ -78,6 +83,7 @@ async def test_slow_reader_gets_the_whole_output(node: Any, pod: Any) -> None:
     assert (size, await session.wait()) == (5_000_000, 0)
 
 
+@both_runtimes
 async def test_command_ends_when_its_client_disconnects(node: Any, pod: Any) -> None:
     session = await node.exec(pod, "c", ["sh", "-c", "trap '' TERM HUP; while :; do sleep 0.01; done"], StreamOptions())
     await session.close()
@@ -95,6 +101,7 @@ async def test_a_command_may_not_name_another_pods_directory(node: Any, pod: Any
         await node.exec(pod, "c", ["cat", f"{directory}/pods/other/volumes/t/token"], StreamOptions())
 
 
+@both_runtimes_in_soak
 async def test_exec_and_attach_need_a_running_container(node: Any, run_pod: Any, finished: Any) -> None:
     await run_pod("true", name="done")
     done = await finished("done")
@@ -117,6 +124,7 @@ async def test_commands_count_towards_the_limit_of_processes(make_node: Any, run
         assert await second.wait() == 0
 
 
+@both_runtimes_in_soak
 async def test_stopping_the_node_ends_commands_too(make_node: Any, run_pod: Any, running: Any) -> None:
     async with make_node() as node:
         await run_pod("exec sleep 1000")
@@ -144,6 +152,7 @@ async def test_copying_into_a_pod(run: Any) -> None:
     assert (await run("cat", "/data/file"))[1] == b"abc"
 
 
+@both_runtimes_in_soak
 async def test_attach_shows_output_and_passes_input(node: Any, run_pod: Any, running: Any) -> None:
     await run_pod('while read line; do echo "got $line"; done', name="a", container={"stdin": True, "stdinOnce": True})
     session = await node.attach(await running("a"), "c", StreamOptions(stdin=True))
@@ -155,6 +164,7 @@ async def test_attach_shows_output_and_passes_input(node: Any, run_pod: Any, run
     assert await session.wait() == 0
 
 
+@both_runtimes
 async def test_attach_to_a_terminal(node: Any, run_pod: Any, running: Any) -> None:
     await run_pod("read x; stty size", name="a", container={"stdin": True, "tty": True})
     session = await node.attach(await running("a"), "c", StreamOptions(stdin=True, tty=True))
@@ -212,6 +222,7 @@ async def test_a_failing_liveness_probe_restarts_the_container(node: Any, run_po
     await cluster.until_event("p", "Killing", "Container c failed liveness probe, will be restarted")
 
 
+@both_runtimes_in_soak
 async def test_other_probes_wait_for_the_startup_probe(
     node: Any, run_pod: Any, running: Any, cluster: Any, directory: Path, time: Any, eventually: Any
 ) -> None:

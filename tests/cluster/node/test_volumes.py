@@ -119,9 +119,9 @@ def test_the_downward_api_gives_labels_and_resources() -> None:
     assert files(volume) == {"labels": File(b'app="web"', 0o600), "cpu": File(b"2", 0o644)}
 
 
-@pytest.mark.parametrize("kind", ["hostPath", "persistentVolumeClaim", "csi", "nfs"])
+@pytest.mark.parametrize("kind", ["persistentVolumeClaim", "csi", "nfs"])
 def test_unsupported_volume_is_refused_with_a_list_of_supported_ones(kind: str) -> None:
-    with pytest.raises(MountProblem, match="emptyDir, configMap, secret, projected, downwardAPI"):
+    with pytest.raises(MountProblem, match="emptyDir, hostPath, configMap, secret, projected, downwardAPI"):
         kind_of({"name": "v", kind: {}})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from podrole.iam.actions.call import Call, Keys
+from podrole.iam.actions.call import Call, Keys, LaunchVolumes
 from podrole.iam.actions.expressions import UnreadableExpression, attributes, equalities, placeholders
 from podrole.iam.actions.keys import ConditionKeys, condition_keys
 from podrole.iam.actions.operations import permissions
@@ -33,6 +33,12 @@ class Tables:
 
     def described(self, kind: str) -> Container[str]:
         return frozenset()
+
+    def launch_template(self, call: Call, named: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return None
+
+    def launch_volumes(self, call: Call, image: str) -> LaunchVolumes:
+        return LaunchVolumes()
 
     def partition_key(self, call: Call, table: str) -> str | None:
         name = table.rpartition(":")[2].removeprefix("table/")

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from podrole.aws.protocol.catalogue import model, services
-from podrole.iam.actions.call import Call, Keys
+from podrole.iam.actions.call import Call, Keys, LaunchVolumes
 from podrole.iam.actions.ec2 import TYPES_BY_PREFIX
 from podrole.iam.actions.further import EXACT, is_naming, speaks_of
 from podrole.iam.actions.operations import permissions
@@ -43,6 +43,12 @@ class Everything:
 
     def facts_of(self, call: Call, kind: str, arn: str) -> Keys:
         return {}
+
+    def launch_template(self, call: Call, named: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return None
+
+    def launch_volumes(self, call: Call, image: str) -> LaunchVolumes:
+        return LaunchVolumes()
 
     def partition_key(self, call: Call, table: str) -> str | None:
         return "id"

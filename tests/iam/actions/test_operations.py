@@ -11,12 +11,14 @@ from podrole.iam.actions.call import Call
 from podrole.iam.actions.keys import condition_keys
 from podrole.iam.actions.operations import permissions
 from podrole.iam.actions.reference import prefix_of, service
-from support.calls import ACCOUNT, REGION, ROLE, Account, call, needed
+from support.calls import ACCOUNT, REGION, ROLE, Account, all_needed, call, needed
 
+ELB = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}"
+TAGS = [{"Key": "team", "Value": "blue"}]
 CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
     ("s3", "ListObjectsV2", {"Bucket": "b"}, ["s3:ListBucket arn:aws:s3:::b"]),
     ("s3", "HeadBucket", {"Bucket": "b"}, ["s3:ListBucket arn:aws:s3:::b"]),
-    ("s3", "ListBuckets", {}, ["s3:ListAllMyBuckets *"]),
+    ("s3", "ListBuckets", {}, ["s3:ListAllMyBuckets arn:aws:s3:::*"]),
     ("s3", "HeadObject", {"Bucket": "b", "Key": "k"}, ["s3:GetObject arn:aws:s3:::b/k"]),
     ("s3", "GetObject", {"Bucket": "b", "Key": "k", "VersionId": "1"}, ["s3:GetObjectVersion arn:aws:s3:::b/k"]),
     ("s3", "UploadPart", {"Bucket": "b", "Key": "k"}, ["s3:PutObject arn:aws:s3:::b/k"]),
@@ -107,6 +109,48 @@ CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
             "iam:PassRole arn:aws:iam::ME:role/web",
             "ec2:CreateTags arn:aws:ec2:HERE:instance/*",
         ],
+    ),
+    (
+        "ec2",
+        "RunInstances",
+        {"ImageId": "ami-1", "TagSpecifications": [{"ResourceType": "spot-instances-request", "Tags": TAGS}]},
+        [
+            "ec2:RunInstances arn:aws:ec2:HERE:instance/*",
+            "ec2:RunInstances arn:aws:ec2:HERE:volume/*",
+            f"ec2:RunInstances arn:aws:ec2:{REGION}::image/ami-1",
+            "ec2:RunInstances arn:aws:ec2:HERE:network-interface/*",
+            "ec2:RunInstances arn:aws:ec2:HERE:security-group/*?",
+            "ec2:RunInstances arn:aws:ec2:HERE:subnet/subnet-1",
+            "ec2:RunInstances arn:aws:ec2:HERE:spot-instances-request/*",
+            "ec2:CreateTags arn:aws:ec2:HERE:spot-instances-request/*",
+        ],
+    ),
+    (
+        "ec2",
+        "CreateLaunchTemplate",
+        {"LaunchTemplateName": "web", "TagSpecifications": [{"ResourceType": "launch-template", "Tags": TAGS}]},
+        [
+            "ec2:CreateLaunchTemplate arn:aws:ec2:HERE:launch-template/*",
+            "ec2:CreateTags arn:aws:ec2:HERE:launch-template/*",
+        ],
+    ),
+    (
+        "ec2",
+        "CreateManagedPrefixList",
+        {"PrefixListName": "offices"},
+        ["ec2:CreateManagedPrefixList arn:aws:ec2:HERE:prefix-list/*"],
+    ),
+    (
+        "efs",
+        "TagResource",
+        {"ResourceId": "fsap-1", "Tags": TAGS},
+        ["elasticfilesystem:TagResource arn:aws:elasticfilesystem:HERE:access-point/fsap-1"],
+    ),
+    (
+        "efs",
+        "ListTagsForResource",
+        {"ResourceId": "fs-1"},
+        ["elasticfilesystem:ListTagsForResource arn:aws:elasticfilesystem:HERE:file-system/fs-1"],
     ),
     (
         "ec2",
@@ -222,7 +266,26 @@ CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
         {"RoleName": "till", "PolicyName": "p"},
         ["iam:PutRolePolicy arn:aws:iam::ME:role/shop/till"],
     ),
-    ("iam", "ListRoles", {}, ["iam:ListRoles *"]),
+    ("iam", "ListRoles", {}, ["iam:ListRoles arn:aws:iam::ME:role/"]),
+    ("iam", "ListRoles", {"PathPrefix": "/pods/"}, ["iam:ListRoles arn:aws:iam::ME:role/pods/"]),
+    ("iam", "ListUsers", {}, ["iam:ListUsers arn:aws:iam::ME:user/"]),
+    ("iam", "ListGroups", {}, ["iam:ListGroups arn:aws:iam::ME:group/"]),
+    ("iam", "ListInstanceProfiles", {}, ["iam:ListInstanceProfiles arn:aws:iam::ME:instance-profile/"]),
+    ("iam", "ListPolicies", {}, ["iam:ListPolicies *"]),
+    ("cloudformation", "ListStacks", {}, ["cloudformation:ListStacks arn:aws:cloudformation:HERE:stack/*/*"]),
+    ("dynamodb", "ListTables", {}, ["dynamodb:ListTables arn:aws:dynamodb:HERE:table/*"]),
+    ("eks", "ListClusters", {}, ["eks:ListClusters arn:aws:eks:HERE:cluster/*"]),
+    ("eks", "CreateCluster", {"name": "c"}, ["eks:CreateCluster arn:aws:eks:HERE:cluster/c"]),
+    ("events", "ListRules", {}, ["events:ListRules arn:aws:events:HERE:rule/*"]),
+    ("lambda", "ListFunctions", {}, ["lambda:ListFunctions *"]),
+    ("sns", "ListTopics", {}, ["sns:ListTopics arn:aws:sns:HERE:*"]),
+    ("ssm", "DescribeParameters", {}, ["ssm:DescribeParameters arn:aws:ssm:HERE:*"]),
+    (
+        "stepfunctions",
+        "ListStateMachines",
+        {},
+        ["states:ListStateMachines arn:aws:states:HERE:stateMachine:*"],
+    ),
     (
         "iam",
         "AddRoleToInstanceProfile",
@@ -243,7 +306,12 @@ CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
             "ssm:GetParameters arn:aws:ssm:HERE:parameter/b",
         ],
     ),
-    ("logs", "DescribeLogGroups", {"logGroupNamePrefix": "/a"}, ["logs:DescribeLogGroups *"]),
+    (
+        "logs",
+        "DescribeLogGroups",
+        {"logGroupNamePrefix": "/a"},
+        ["logs:DescribeLogGroups arn:aws:logs:HERE:log-group::log-stream:"],
+    ),
     (
         "logs",
         "PutLogEvents",
@@ -260,6 +328,106 @@ CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
         ],
     ),
     ("ecs", "RunTask", {"taskDefinition": "web:3"}, ["ecs:RunTask arn:aws:ecs:HERE:task-definition/web:3"]),
+    (
+        "elbv2",
+        "AddTags",
+        {"ResourceArns": [f"{ELB}:loadbalancer/app/l/1", f"{ELB}:targetgroup/t/2", f"{ELB}:listener/net/l/1/3"]},
+        [
+            "elasticloadbalancing:AddTags arn:aws:elasticloadbalancing:HERE:loadbalancer/app/l/1",
+            "elasticloadbalancing:AddTags arn:aws:elasticloadbalancing:HERE:targetgroup/t/2",
+            "elasticloadbalancing:AddTags arn:aws:elasticloadbalancing:HERE:listener/net/l/1/3",
+        ],
+    ),
+    (
+        "elbv2",
+        "CreateLoadBalancer",
+        {"Name": "l", "Type": "network", "Tags": TAGS},
+        [
+            "elasticloadbalancing:CreateLoadBalancer arn:aws:elasticloadbalancing:HERE:loadbalancer/net/l/*",
+            "elasticloadbalancing:AddTags arn:aws:elasticloadbalancing:HERE:loadbalancer/net/l/*",
+        ],
+    ),
+    (
+        "elbv2",
+        "CreateTargetGroup",
+        {"Name": "t", "Tags": TAGS},
+        [
+            "elasticloadbalancing:CreateTargetGroup arn:aws:elasticloadbalancing:HERE:targetgroup/t/*",
+            "elasticloadbalancing:AddTags arn:aws:elasticloadbalancing:HERE:targetgroup/t/*",
+        ],
+    ),
+    (
+        "elbv2",
+        "CreateListener",
+        {"LoadBalancerArn": f"{ELB}:loadbalancer/app/l/1", "Tags": TAGS},
+        [
+            "elasticloadbalancing:CreateListener arn:aws:elasticloadbalancing:HERE:loadbalancer/app/l/1",
+            "elasticloadbalancing:AddTags arn:aws:elasticloadbalancing:HERE:listener/app/l/1/*",
+        ],
+    ),
+    (
+        "elbv2",
+        "CreateRule",
+        {"ListenerArn": f"{ELB}:listener/app/l/1/2", "Tags": TAGS},
+        [
+            "elasticloadbalancing:CreateRule arn:aws:elasticloadbalancing:HERE:listener/app/l/1/2",
+            "elasticloadbalancing:AddTags arn:aws:elasticloadbalancing:HERE:listener-rule/app/l/1/2/*",
+        ],
+    ),
+    (
+        "elbv2",
+        "SetRulePriorities",
+        {"RulePriorities": [{"RuleArn": f"{ELB}:listener-rule/app/l/1/2/3", "Priority": 1}]},
+        ["elasticloadbalancing:SetRulePriorities arn:aws:elasticloadbalancing:HERE:listener-rule/app/l/1/2/3"],
+    ),
+    (
+        "elbv2",
+        "DescribeTags",
+        {"ResourceArns": [f"{ELB}:loadbalancer/app/l/1"]},
+        ["elasticloadbalancing:DescribeTags *"],
+    ),
+    (
+        "rds",
+        "AddTagsToResource",
+        {"ResourceName": f"arn:aws:rds:{REGION}:{ACCOUNT}:db:d", "Tags": TAGS},
+        ["rds:AddTagsToResource arn:aws:rds:HERE:db:d"],
+    ),
+    (
+        "ecs",
+        "RunTask",
+        {"cluster": "c", "taskDefinition": "t:1", "tags": TAGS},
+        [
+            "ecs:RunTask arn:aws:ecs:HERE:task-definition/t:1",
+            "ecs:TagResource arn:aws:ecs:HERE:task/c/*",
+        ],
+    ),
+    (
+        "autoscaling",
+        "CreateAutoScalingGroup",
+        {"AutoScalingGroupName": "g", "MinSize": 0, "MaxSize": 1},
+        ["autoscaling:CreateAutoScalingGroup arn:aws:autoscaling:HERE:autoScalingGroup:*:autoScalingGroupName/g"],
+    ),
+    (
+        "route53",
+        "ListTagsForResources",
+        {"ResourceType": "hostedzone", "ResourceIds": ["Z1", "Z2"]},
+        [
+            "route53:ListTagsForResources arn:aws:route53:::hostedzone/Z1",
+            "route53:ListTagsForResources arn:aws:route53:::hostedzone/Z2",
+        ],
+    ),
+    (
+        "route53",
+        "ChangeTagsForResource",
+        {"ResourceType": "healthcheck", "ResourceId": "H1"},
+        ["route53:ChangeTagsForResource arn:aws:route53:::healthcheck/H1"],
+    ),
+    (
+        "ssm",
+        "AddTagsToResource",
+        {"ResourceType": "Parameter", "ResourceId": "p", "Tags": TAGS},
+        ["ssm:AddTagsToResource arn:aws:ssm:HERE:parameter/p"],
+    ),
     ("route53", "GetHostedZone", {"Id": "/hostedzone/Z1"}, ["route53:GetHostedZone arn:aws:route53:::hostedzone/Z1"]),
     ("cloudwatch", "DeleteAlarms", {"AlarmNames": ["a"]}, ["cloudwatch:DeleteAlarms arn:aws:cloudwatch:HERE:alarm:a"]),
     (
@@ -282,6 +450,88 @@ def test_an_operation_needs_these_actions_on_these_resources(
     client: str, operation: str, given: dict[str, Any], expected: list[str]
 ) -> None:
     assert needed(client, operation, **given) == expected
+
+
+TAG = [{"Key": "a", "Value": "b"}]
+OTHER_ACCOUNT = "444455556666"
+FULLY: list[tuple[str, str, dict[str, Any], list[str]]] = [
+    # a batch of nothing needs nothing; any other call needs something
+    ("s3", "DeleteObjects", {"Bucket": "b", "Delete": {"Objects": []}}, []),
+    ("sqs", "ReceiveMessage", {}, ["sqs:ReceiveMessage arn:aws:sqs:HERE:*?"]),
+    # S3 Control answers for the caller's account, and takes another's
+    ("s3control", "GetPublicAccessBlock", {}, ["s3:GetAccountPublicAccessBlock *"]),
+    ("s3control", "GetPublicAccessBlock", {"AccountId": ACCOUNT}, ["s3:GetAccountPublicAccessBlock *"]),
+    (
+        "s3control",
+        "GetPublicAccessBlock",
+        {"AccountId": OTHER_ACCOUNT},
+        [f"s3:GetAccountPublicAccessBlock arn:aws:s3:{REGION}:{OTHER_ACCOUNT}:*?"],
+    ),
+    # what the call names deep inside is asked for too
+    (
+        "rds",
+        "FailoverDBCluster",
+        {"DBClusterIdentifier": "c", "TargetDBInstanceIdentifier": "d"},
+        ["rds:FailoverDBCluster arn:aws:rds:HERE:cluster:c", "rds:FailoverDBCluster arn:aws:rds:HERE:db:d"],
+    ),
+    # tags are for what is made, and need a permission of their own
+    (
+        "iam",
+        "CreateUser",
+        {"UserName": "u", "Tags": TAG},
+        [
+            "iam:CreateUser arn:aws:iam::ME:user/u!",
+            "iam:TagUser arn:aws:iam::ME:user/u! iam:CreateAction=CreateUser aws:ResourceTag/a=b",
+        ],
+    ),
+    (
+        "sqs",
+        "CreateQueue",
+        {"QueueName": "q", "tags": {"a": "b"}},
+        ["sqs:CreateQueue arn:aws:sqs:HERE:q!", "sqs:TagQueue arn:aws:sqs:HERE:q! sqs:CreateAction=CreateQueue"],
+    ),
+    (
+        "sagemaker",
+        "CreateModel",
+        {"ModelName": "m", "Tags": TAG},
+        [
+            "sagemaker:CreateModel arn:aws:sagemaker:HERE:model/m",
+            "sagemaker:AddTags arn:aws:sagemaker:HERE:model/m! sagemaker:CreateAction=CreateModel",
+        ],
+    ),
+    (
+        "autoscaling",
+        "CreateAutoScalingGroup",
+        {"AutoScalingGroupName": "g", "Tags": TAG},
+        [
+            (
+                "autoscaling:CreateAutoScalingGroup arn:aws:autoscaling:HERE:autoScalingGroup:*:autoScalingGroupName/g"
+                " autoscaling:ResourceTag/a=b"
+            ),
+            (
+                "autoscaling:CreateOrUpdateTags arn:aws:autoscaling:HERE:autoScalingGroup:*:autoScalingGroupName/g!"
+                " autoscaling:ResourceTag/a=b autoscaling:CreateAction=CreateAutoScalingGroup"
+            ),
+        ],
+    ),
+    (
+        "ec2",
+        "CreateFleet",
+        {"TagSpecifications": [{"ResourceType": "fleet", "Tags": TAG}]},
+        [
+            "ec2:CreateFleet arn:aws:ec2:HERE:fleet/*!",
+            "ec2:CreateFleet arn:aws:ec2:HERE:instance/*?",
+            "ec2:CreateTags arn:aws:ec2:HERE:fleet/*! ec2:CreateAction=CreateFleet",
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("client", "operation", "given", "expected"), FULLY, ids=[f"{one[0]}-{one[1]}-{n}" for n, one in enumerate(FULLY)]
+)
+def test_a_call_needs_exactly_this(client: str, operation: str, given: dict[str, Any], expected: list[str]) -> None:
+    assert all_needed(client, operation, given) == expected
 
 
 def test_api_gateway_asks_for_the_method_on_the_path() -> None:
@@ -361,6 +611,26 @@ def test_a_permission_has_these_condition_keys(
     assert {key: found.get(key) for key in expected} == expected
 
 
+SPECIFIED = {"TagSpecifications": [{"ResourceType": "volume", "Tags": TAGS}]}
+
+
+def test_the_tags_of_a_copy_are_unknown_for_its_source() -> None:
+    asked = call("ec2", "CopyVolumes", {"SourceVolumeId": "vol-1", **SPECIFIED})
+    source, copy = permissions(asked, Account())[:2]
+    of_source, of_copy = (condition_keys(asked, one, Account()) for one in (source, copy))
+    assert not [key for key in of_source.values if "Tag" in key]
+    assert "aws:requesttag/team" in of_source.unknown
+    assert "aws:tagkeys" in of_source.unknown
+    assert of_copy.values["aws:RequestTag/team"] == "blue"
+    assert of_copy.values["aws:TagKeys"] == ["team"]
+
+
+def test_a_copy_without_tags_has_none_for_its_source() -> None:
+    asked = call("ec2", "CopyVolumes", {"SourceVolumeId": "vol-1"})
+    of_source = condition_keys(asked, permissions(asked, Account())[0], Account())
+    assert "aws:requesttag/team" not in of_source.unknown
+
+
 def test_a_scan_has_no_leading_keys() -> None:
     assert "dynamodb:LeadingKeys" not in keys("dynamodb", "Scan", TableName="t")
 
@@ -391,6 +661,7 @@ def test_no_input_makes_the_mapping_fail_and_nothing_needs_nothing(client: str) 
             assert found or operation in ("GetCallerIdentity", "DeleteObjects"), operation
             for one in found:
                 condition_keys(asked, one, Account())
+                assert "*" not in one.resource.split(":", 5)[3:5], f"{operation} is of no region or account"
 
 
 @pytest.mark.parametrize("prefix", sorted({prefix_of(name, one.signing) for name, one in services().items()}))

@@ -9,11 +9,11 @@ import pytest
 from podrole.aws.protocol.catalogue import model, services
 from podrole.iam.actions.reference import prefix_of, service
 from podrole.iam.actions.sources import _OBJECTS, _PARTS
-from support.calls import needed
+from support.calls import all_needed
 
 BACKUP = "arn:aws:dynamodb:us-east-1:111122223333:table/shop/backup/1"
 ITEMS = ("BatchWriteItem", "DeleteItem", "GetItem", "PutItem", "Query", "Scan", "UpdateItem")
-RESTORED = [f"dynamodb:{name} arn:aws:dynamodb:HERE:table/new" for name in ITEMS]
+RESTORED = [f"dynamodb:{name} arn:aws:dynamodb:HERE:table/new!" for name in ITEMS]
 
 CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
     (
@@ -53,7 +53,7 @@ CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
         "ImportTable",
         {"S3BucketSource": {"S3Bucket": "b"}, "TableCreationParameters": {"TableName": "new"}},
         [
-            "dynamodb:ImportTable arn:aws:dynamodb:HERE:table/new",
+            "dynamodb:ImportTable arn:aws:dynamodb:HERE:table/new!",
             "s3:ListBucket arn:aws:s3:::b",
             "s3:GetObject arn:aws:s3:::b/*?",
         ],
@@ -73,7 +73,7 @@ CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
             "rds:RestoreDBClusterFromSnapshot arn:aws:rds:HERE:og:o",
             "rds:RestoreDBClusterFromSnapshot arn:aws:rds:HERE:subgrp:g",
             "rds:RestoreDBClusterFromSnapshot arn:aws:rds:HERE:cluster-snapshot:s",
-            "rds:RestoreDBClusterFromSnapshot arn:aws:rds:HERE:cluster:c",
+            "rds:RestoreDBClusterFromSnapshot arn:aws:rds:HERE:cluster:c!",
         ],
     ),
     (
@@ -82,7 +82,7 @@ CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
         {"SourceSnapshotName": "a", "TargetSnapshotName": "b"},
         [
             "elasticache:CopySnapshot arn:aws:elasticache:HERE:snapshot:a",
-            "elasticache:CopySnapshot arn:aws:elasticache:HERE:snapshot:b",
+            "elasticache:CopySnapshot arn:aws:elasticache:HERE:snapshot:b!",
         ],
     ),
     (
@@ -91,7 +91,7 @@ CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
         {"SourceSnapshotId": "snap-1", "SourceRegion": "us-east-1"},
         [
             "ec2:CopySnapshot arn:aws:ec2:us-east-1::snapshot/snap-1",
-            "ec2:CopySnapshot arn:aws:ec2:us-east-1::snapshot/*",
+            "ec2:CopySnapshot arn:aws:ec2:us-east-1::snapshot/*!",
         ],
     ),
     (
@@ -100,11 +100,87 @@ CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
         {"SourceImageId": "ami-1", "SourceRegion": "us-east-1", "Name": "n"},
         [
             "ec2:CopyImage arn:aws:ec2:us-east-1::image/ami-1",
-            "ec2:CopyImage arn:aws:ec2:us-east-1::image/*",
-            "ec2:CopyImage arn:aws:ec2:us-east-1::snapshot/*?",
+            "ec2:CopyImage arn:aws:ec2:us-east-1::image/*!",
+            "ec2:CopyImage arn:aws:ec2:us-east-1::snapshot/*!",
         ],
     ),
-    ("kms", "ReplicateKey", {"KeyId": "k2"}, ["kms:ReplicateKey arn:aws:kms:HERE:key/k2", "kms:CreateKey *"]),
+    (
+        "rds",
+        "RestoreDBClusterFromSnapshot",
+        {"SnapshotIdentifier": "arn:aws:rds:r:1:cluster-snapshot:s", "DBClusterIdentifier": "c"},
+        [
+            "rds:RestoreDBClusterFromSnapshot arn:aws:rds:HERE:cluster-pg:*?",
+            "rds:RestoreDBClusterFromSnapshot arn:aws:rds:HERE:cluster:c!",
+            "rds:RestoreDBClusterFromSnapshot arn:aws:rds:HERE:og:*?",
+            "rds:RestoreDBClusterFromSnapshot arn:aws:rds:HERE:subgrp:*?",
+            "rds:RestoreDBClusterFromSnapshot arn:aws:rds:r:1:cluster-snapshot:s",
+        ],
+    ),
+    (
+        "rds",
+        "RestoreDBInstanceFromDBSnapshot",
+        {
+            "DBSnapshotIdentifier": "s",
+            "DBInstanceIdentifier": "d",
+            "DBSubnetGroupName": "g",
+            "OptionGroupName": "o",
+            "DBParameterGroupName": "p",
+        },
+        [
+            "rds:RestoreDBInstanceFromDBSnapshot arn:aws:rds:HERE:snapshot:s",
+            "rds:RestoreDBInstanceFromDBSnapshot arn:aws:rds:HERE:db:d!",
+            *(f"rds:RestoreDBInstanceFromDBSnapshot arn:aws:rds:HERE:{one}" for one in ("og:o", "pg:p", "subgrp:g")),
+        ],
+    ),
+    (
+        "rds",
+        "RestoreDBClusterFromSnapshot",
+        {},
+        [
+            "rds:RestoreDBClusterFromSnapshot arn:aws:rds:HERE:cluster-pg:*?",
+            "rds:RestoreDBClusterFromSnapshot arn:aws:rds:HERE:cluster:*!",
+            "rds:RestoreDBClusterFromSnapshot arn:aws:rds:HERE:og:*?",
+            "rds:RestoreDBClusterFromSnapshot arn:aws:rds:HERE:subgrp:*?",
+        ],
+    ),
+    (
+        "cloudfront",
+        "CopyDistribution",
+        {"PrimaryDistributionId": "E1"},
+        [
+            "cloudfront:CopyDistribution arn:aws:cloudfront::ME:distribution/E1",
+            "cloudfront:CreateDistribution arn:aws:cloudfront::ME:distribution/*!",
+            "cloudfront:GetDistribution arn:aws:cloudfront::ME:distribution/E1",
+        ],
+    ),
+    (
+        "lambda",
+        "UpdateFunctionCode",
+        {"FunctionName": "f", "ZipFile": b"x"},
+        ["lambda:UpdateFunctionCode arn:aws:lambda:HERE:function:f"],
+    ),
+    (
+        "lambda",
+        "CreateFunction",
+        {"FunctionName": "f", "Code": {"S3Bucket": "b", "S3Key": "k"}},
+        ["lambda:CreateFunction arn:aws:lambda:HERE:function:f!", "s3:GetObject arn:aws:s3:::b/k"],
+    ),
+    (
+        "secretsmanager",
+        "CreateSecret",
+        {},
+        ["secretsmanager:CreateSecret arn:aws:secretsmanager:HERE:secret:*! secretsmanager:Name="],
+    ),
+    (
+        "ec2",
+        "RegisterImage",
+        {"BlockDeviceMappings": [{"Ebs": {"SnapshotId": "snap-1"}}, {"DeviceName": "d"}]},
+        [
+            "ec2:RegisterImage arn:aws:ec2:us-east-1::image/*!",
+            "ec2:RegisterImage arn:aws:ec2:us-east-1::snapshot/snap-1",
+        ],
+    ),
+    ("kms", "ReplicateKey", {"KeyId": "k2"}, ["kms:ReplicateKey arn:aws:kms:HERE:key/k2", "kms:CreateKey *!"]),
     (
         "lambda",
         "UpdateFunctionCode",
@@ -116,8 +192,8 @@ CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
         "CreateSecret",
         {"Name": "db", "AddReplicaRegions": [{"Region": "eu-west-1"}]},
         [
-            "secretsmanager:CreateSecret arn:aws:secretsmanager:HERE:secret:db",
-            "secretsmanager:ReplicateSecretToRegions arn:aws:secretsmanager:HERE:secret:db",
+            "secretsmanager:CreateSecret arn:aws:secretsmanager:HERE:secret:db! secretsmanager:Name=db",
+            "secretsmanager:ReplicateSecretToRegions arn:aws:secretsmanager:HERE:secret:db!",
         ],
     ),
 ]
@@ -125,7 +201,7 @@ CASES: list[tuple[str, str, dict[str, Any], list[str]]] = [
 
 @pytest.mark.parametrize(("client", "operation", "given", "expected"), CASES)
 def test_what_a_copy_needs(client: str, operation: str, given: dict[str, Any], expected: list[str]) -> None:
-    assert sorted(needed(client, operation, **given)) == sorted(expected)
+    assert sorted(all_needed(client, operation, given)) == sorted(expected)
 
 
 def test_the_table_names_operations_parameters_and_types_of_aws() -> None:

@@ -50,3 +50,20 @@ def test_what_is_of_no_known_service_needs_the_action_on_everything(arn: str) ->
 
 def test_other_operations_need_their_own_action() -> None:
     assert needed("resourcegroupstaggingapi", "GetResources") == ["tag:GetResources *"]
+    listed = needed("resourcegroupstaggingapi", "GetResources", ResourceARNList=["arn:aws:s3:::logs"])
+    assert [one.partition(" ")[0] for one in listed] == ["tag:GetResources"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "action"), [("TagResources", "TagResource"), ("UntagResources", "UntagResource")]
+)
+def test_a_service_without_a_tagging_action_needs_the_usual_one(operation: str, action: str) -> None:
+    arn = f"arn:aws:polly:{PLACE}:lexicon/l"
+    found = needed("resourcegroupstaggingapi", operation, ResourceARNList=[arn])
+    assert found == [f"tag:{operation} *", f"polly:{action} {arn.replace(PLACE, 'HERE')}"]
+
+
+@pytest.mark.parametrize("operation", ["TagResources", "UntagResources"])
+def test_what_names_no_resource_needs_the_apis_own_action(operation: str) -> None:
+    assert needed("resourcegroupstaggingapi", operation) == [f"tag:{operation} *"]
+    assert needed("resourcegroupstaggingapi", operation, ResourceARNList=["x"])[-1] == f"tag:{operation} x?"

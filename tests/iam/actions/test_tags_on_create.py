@@ -71,6 +71,12 @@ TAGGED: list[tuple[str, str, dict[str, Any], str]] = [
         "ec2:CreateTags arn:aws:ec2:HERE:spot-fleet-request/*",
     ),
     (
+        "efs",
+        "CreateFileSystem",
+        {"CreationToken": "t", "Tags": TAGS},
+        "elasticfilesystem:TagResource arn:aws:elasticfilesystem:HERE:file-system/*",
+    ),
+    (
         "s3",
         "CreateBucket",
         {"Bucket": "b", "CreateBucketConfiguration": {"Tags": TAGS}},
@@ -86,6 +92,24 @@ def test_what_tags_need(client: str, operation: str, given: dict[str, Any], expe
     assert expected in [f"{one.action} {short(one.resource)}" for one in needed]
     tagging = next(one for one in needed if expected.startswith(f"{one.action} "))
     assert condition_keys(asked, tagging, Account()).values["aws:RequestTag/team"] == "blue"
+
+
+@pytest.mark.parametrize(
+    ("client", "operation", "given", "value"),
+    [
+        ("efs", "CreateAccessPoint", {"FileSystemId": "fs-1", "Tags": TAGS}, "blue"),
+        ("efs", "CreateFileSystem", {"CreationToken": "t", "Tags": TAGS}, "blue"),
+        ("iam", "CreateInstanceProfile", {"InstanceProfileName": "p", "Tags": TAGS}, "blue"),
+        ("rds", "CreateDBInstance", {"DBInstanceIdentifier": "d", "Tags": TAGS}, None),
+    ],
+)
+def test_new_tags_are_held_tags_where_a_published_policy_depends_on_it(
+    client: str, operation: str, given: dict[str, Any], value: str | None
+) -> None:
+    asked = call(client, operation, given)
+    making, *_, tagging = permissions(asked, Account())
+    assert condition_keys(asked, tagging, Account()).values.get("aws:ResourceTag/team") == value
+    assert "aws:ResourceTag/team" not in condition_keys(asked, making, Account()).values
 
 
 UNTAGGED: list[tuple[str, str, dict[str, Any]]] = [

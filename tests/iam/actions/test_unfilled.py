@@ -9,11 +9,11 @@ import pytest
 
 from podrole.aws.protocol.catalogue import model, services
 from podrole.iam.actions.arns import plain
-from podrole.iam.actions.call import Call, Keys, Permission
+from podrole.iam.actions.call import Call, Keys, LaunchVolumes, Permission
+from podrole.iam.actions.key_tables import ABSENT, CHOSEN, DEFAULTS, FILLED, PARAMETERS, S3_PARAMETERS
 from podrole.iam.actions.keys import ConditionKeys, condition_keys
 from podrole.iam.actions.operations import permissions
 from podrole.iam.actions.reference import prefix_of, service
-from podrole.iam.actions.service_keys import _S3_PARAMETERS, ABSENT, CHOSEN, DEFAULTS, FILLED, PARAMETERS
 from podrole.iam.actions.unfilled import listed_keys
 from podrole.iam.unknown import UnknownKeys
 
@@ -36,9 +36,16 @@ class Account:
     def facts_of(self, call: Call, kind: str, arn: str) -> Keys:
         facts: dict[str, Keys] = {
             "ec2:volume": {"ec2:VolumeType": "gp3"},
+            "ec2:subnet": {"ec2:Vpc": f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc/vpc-1"} if "subnet-1" in arn else {},
             "iam:user": {"iam:PermissionsBoundary": "arn:old"},
         }
         return facts.get(kind, {})
+
+    def launch_template(self, call: Call, named: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return None
+
+    def launch_volumes(self, call: Call, image: str) -> LaunchVolumes:
+        return LaunchVolumes()
 
     def partition_key(self, call: Call, table: str) -> str | None:
         return "id"
@@ -73,6 +80,22 @@ def state(keys: ConditionKeys, key: str) -> str:
 
 LAUNCH = {"ImageId": "ami-1", "InstanceType": "t3.micro", "MinCount": 1, "MaxCount": 1}
 TEMPLATE = {"LaunchTemplate": {"LaunchTemplateId": "lt-1"}, "MinCount": 1, "MaxCount": 1}
+IN_VPC = {"FunctionName": "f", "Role": "r", "VpcConfig": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}}
+IN_OTHER_VPC = {"FunctionName": "f", "Role": "r", "VpcConfig": {"SubnetIds": ["subnet-1", "subnet-2"]}}
+GROUP_OF_TARGETS = f"arn:aws:elasticloadbalancing:{REGION}:{ACCOUNT}:targetgroup/t/1"
+TAGGED = {"Tags": [{"Key": "a", "Value": "b"}]}
+CLUSTER = {
+    "name": "c",
+    "upgradePolicy": {"supportType": "STANDARD"},
+    "encryptionConfig": [{"provider": {"keyArn": "k"}}],
+    "logging": {"clusterLogging": [{"types": ["api"], "enabled": True}]},
+}
+
+
+def volumes(**ebs: Any) -> dict[str, Any]:
+    return {"BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": ebs}]}
+
+
 ON_POINT = "arn:aws:s3:us-east-1:111122223333:accesspoint/p"
 STATES: list[tuple[str, str, dict[str, Any], str, str, str]] = [
     # client, operation, parameters, part of the resource's ARN, key, its state
@@ -80,6 +103,7 @@ STATES: list[tuple[str, str, dict[str, Any], str, str, str]] = [
     ("ec2", "RunInstances", LAUNCH, "instance/", "ec2:Tenancy", "filled"),
     ("ec2", "RunInstances", LAUNCH, "instance/", "ec2:MetadataHttpTokens", "unknown"),
     ("ec2", "RunInstances", LAUNCH, "instance/", "ec2:InstanceMarketType", "unknown"),
+    ("ec2", "RunInstances", LAUNCH, "instance/", "ec2:EbsOptimized", "unknown"),
     ("ec2", "RunInstances", LAUNCH, "instance/", "ec2:LaunchTemplate", "absent"),
     ("ec2", "RunInstances", LAUNCH, "subnet/", "ec2:InstanceType", "absent"),
     ("ec2", "RunInstances", LAUNCH, "volume/", "ec2:Encrypted", "unknown"),
@@ -120,6 +144,34 @@ STATES: list[tuple[str, str, dict[str, Any], str, str, str]] = [
         "",
         "kms:RecipientAttestation:PCR0",
         "unknown",
+    ),
+    ("lambda", "CreateFunction", IN_VPC, "", "lambda:VpcIds", "filled"),
+    ("lambda", "CreateFunction", IN_VPC, "", "lambda:SubnetIds", "filled"),
+    ("lambda", "CreateFunction", {"FunctionName": "f", "Role": "r"}, "", "lambda:VpcIds", "absent"),
+    ("lambda", "CreateFunction", IN_OTHER_VPC, "", "lambda:VpcIds", "unknown"),
+    (
+        "elbv2",
+        "AddTags",
+        {"ResourceArns": [GROUP_OF_TARGETS], **TAGGED},
+        "",
+        "elasticloadbalancing:CreateAction",
+        "absent",
+    ),
+    ("eks", "CreateCluster", CLUSTER, "", "eks:supportType", "filled"),
+    ("eks", "CreateCluster", CLUSTER, "", "eks:encryptionConfigProviderKeyArns", "filled"),
+    ("eks", "CreateCluster", CLUSTER, "", "eks:loggingType/api", "filled"),
+    ("eks", "CreateCluster", CLUSTER, "", "eks:loggingType/audit", "absent"),
+    ("ec2", "RunInstances", {**LAUNCH, **volumes(Encrypted=True)}, "volume/", "ec2:Encrypted", "filled"),
+    ("ec2", "RunInstances", {**LAUNCH, **volumes()}, "volume/", "ec2:Encrypted", "unknown"),
+    ("ec2", "RunInstances", {**LAUNCH, **volumes(VolumeType="gp3")}, "volume/", "ec2:VolumeType", "filled"),
+    ("ec2", "RunInstances", {**LAUNCH, **volumes(SnapshotId="snap-1")}, "volume/", "ec2:ParentSnapshot", "filled"),
+    (
+        "ec2",
+        "RunInstances",
+        {**LAUNCH, "IamInstanceProfile": {"Arn": f"arn:aws:iam::{ACCOUNT}:instance-profile/p"}},
+        "role/",
+        "iam:AssociatedResourceArn",
+        "filled",
     ),
     ("lambda", "InvokeFunction", {}, "", "lambda:InvokedViaFunctionUrl", "filled"),
     ("iam", "PassRole", {}, "", "iam:AssociatedResourceArn", "unknown"),
@@ -273,6 +325,50 @@ EXAMPLES: dict[str, tuple[str, str, dict[str, Any]]] = {
 OF_THE_CONNECTION = {"s3:authType", "s3:signatureAge", "s3:signatureversion", "s3:x-amz-content-sha256"}
 
 
+RECORDS = {
+    "HostedZoneId": "Z1",
+    "ChangeBatch": {"Changes": [{"Action": "CREATE", "ResourceRecordSet": {"Name": "*.Example.com.", "Type": "TXT"}}]},
+}
+EXAMPLES |= {
+    "cloudformation:CreateAction": ("cloudformation", "CreateStack", {"StackName": "s", **TAGGED}),
+    "ecs:CreateAction": ("ecs", "CreateCluster", {"clusterName": "c", "tags": [{"key": "a", "value": "b"}]}),
+    "eks:loggingType/*": (
+        "eks",
+        "CreateCluster",
+        {"name": "c", "logging": {"clusterLogging": [{"types": ["*"], "enabled": True}]}},
+    ),
+    "elasticfilesystem:CreateAction": ("efs", "CreateFileSystem", {"CreationToken": "t", **TAGGED}),
+    "elasticloadbalancing:CreateAction": ("elbv2", "CreateTargetGroup", {"Name": "t", **TAGGED}),
+    "lambda:VpcIds": (
+        "lambda",
+        "CreateFunction",
+        {"FunctionName": "f", "Role": "r", "VpcConfig": {"SubnetIds": ["subnet-1"]}},
+    ),
+    "route53:ChangeResourceRecordSetsNormalizedRecordNames": ("route53", "ChangeResourceRecordSets", RECORDS),
+    "vpc-lattice:CreateAction": ("vpc-lattice", "CreateService", {"name": "s", "tags": {"a": "b"}}),
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "normalized"),
+    [
+        ("Example.COM.", "example.com"),
+        ("*.example.com", r"\052.example.com"),
+        (r"\052.example.com.", r"\052.example.com"),
+        ("a_b-1.example.com", "a_b-1.example.com"),
+        ("ü.example.com", r"\303\274.example.com"),
+        (r"\303\274.example.com", r"\303\274.example.com"),
+        (r"a\056b.example.com", r"a\134056b.example.com"),
+    ],
+)
+def test_names_of_records_are_compared_as_policies_write_them(given: str, normalized: str) -> None:
+    changes = [{"Action": "UPSERT", "ResourceRecordSet": {"Name": given, "Type": "A"}}]
+    keys = keys_of("route53", "ChangeResourceRecordSets", {"HostedZoneId": "Z1", "ChangeBatch": {"Changes": changes}})
+    assert keys.values["route53:ChangeResourceRecordSetsNormalizedRecordNames"] == [normalized]
+    assert keys.values["route53:ChangeResourceRecordSetsRecordTypes"] == "A"
+    assert keys.values["route53:ChangeResourceRecordSetsActions"] == "UPSERT"
+
+
 def test_every_filled_key_is_filled() -> None:
     for key, (client, operation, given) in EXAMPLES.items():
         call = call_of(client, operation, given)
@@ -283,7 +379,7 @@ def test_every_filled_key_is_filled() -> None:
 def test_every_filled_key_has_an_example() -> None:
     on_object = Permission("s3:PutObject", "arn:aws:s3:::b/k")
     of_parameters: set[str] = set()
-    for name in _S3_PARAMETERS:
+    for name in S3_PARAMETERS:
         call = Call("s3", "s3", "PutObject", {name: "v"}, ACCOUNT, REGION)
         of_parameters |= condition_keys(call, on_object, Account()).values.keys()
     known = {key.lower() for key in (*EXAMPLES, *OF_THE_CONNECTION, *of_parameters)}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from podrole.base.user_agents import WEBHOOK
 from podrole.kube.client import KubernetesClient
 from podrole.webhook.metrics import Metrics
 from podrole.webhook.patch.mutation import mutate, mutate_ephemeral
@@ -130,7 +131,7 @@ async def test_long_names_are_not_repeated_in_full(api: APIServer) -> None:
 @pytest.mark.parametrize("field", ["uid", "name", "kind", "apiVersion"])
 @pytest.mark.asyncio(loop_scope="module")
 async def test_an_owner_with_an_overlong_reference_gets_no_event(api: APIServer, field: str) -> None:
-    client = KubernetesClient(api.connection)
+    client = KubernetesClient(api.connection, user_agent=WEBHOOK)
     events = OwnerEvents(client, Metrics())
     owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web", "uid": "u", "controller": True}
     identity = identity_of({"role-arn": "no-arn"})

@@ -194,3 +194,100 @@ def test_mutate_does_not_change_its_input() -> None:
     pod = strict.read_pod({"spec": {"containers": [{"name": "a", "env": [{"name": "A"}]}]}})
     strict.mutate(pod, identity_with(), injection(aws_default_region="eu-west-1"))
     assert pod == {"spec": {"containers": [{"name": "a", "env": [{"name": "A"}]}]}}
+
+
+ROLE_VARIABLES = ["AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"]
+REGIONS = ["AWS_DEFAULT_REGION", "AWS_REGION"]
+STS = ["AWS_STS_REGIONAL_ENDPOINTS"]
+
+
+@pytest.mark.parametrize(
+    ("present", "regional", "region", "added", "mounted"),
+    [
+        ([], "true", "eu-west-1", [*STS, *REGIONS, *ROLE_VARIABLES], True),
+        ([], "false", "eu-west-1", [*REGIONS, *ROLE_VARIABLES], True),
+        ([], "true", "", [*STS, *ROLE_VARIABLES], True),
+        (["AWS_WEB_IDENTITY_TOKEN_FILE"], "true", "eu-west-1", [*STS, *REGIONS], True),
+        (["AWS_REGION"], "true", "eu-west-1", [*STS, *ROLE_VARIABLES], True),
+        (STS, "true", "eu-west-1", [*REGIONS, *ROLE_VARIABLES], True),
+        (["AWS_ROLE_ARN", "AWS_REGION"], "true", "eu-west-1", STS, True),
+        (["AWS_ROLE_ARN", *STS], "true", "eu-west-1", REGIONS, True),
+        (["AWS_REGION", *STS], "true", "eu-west-1", ROLE_VARIABLES, True),
+        # a container that has all three is left as it is, mount and all
+        (["AWS_ROLE_ARN", "AWS_DEFAULT_REGION", *STS], "true", "eu-west-1", [], False),
+    ],
+)
+def test_variables_that_are_missing_are_added(
+    present: list[str], regional: str, region: str, added: list[str], mounted: bool
+) -> None:
+    env = [{"name": name, "value": "x"} for name in present]
+    pod = strict.read_pod({"spec": {"containers": [{"name": "a", "env": env}]}})
+    identity = identity_with({"sts-regional-endpoints": regional})
+    operations = json.loads(strict.mutate(pod, identity, injection(aws_default_region=region)))
+    container = operations[-1]["value"][0]
+    assert [entry["name"] for entry in container["env"]] == [*present, *added]
+    assert ("volumeMounts" in container) is mounted
+
+
+@pytest.mark.parametrize("kind", ["containers", "initContainers"])
+def test_containers_of_both_kinds_are_written_back(kind: str) -> None:
+    operations = {one["path"]: one["value"] for one in patch_of({"spec": {kind: [{"name": "a"}]}})}
+    assert [one["name"] for one in operations[f"/spec/{kind}"]] == ["a"]
+    assert "/spec/containers" in operations
+    assert ("/spec/initContainers" in operations) is (kind == "initContainers")
+
+
+def test_volume_that_is_mounted_is_not_mounted_again() -> None:
+    mount = {"name": "aws-iam-token", "mountPath": "/mine"}
+    containers = patch_of({"spec": {"containers": [{"name": "a", "volumeMounts": [mount]}]}})[-1]["value"]
+    assert containers[0]["volumeMounts"] == [mount]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "pod_identity", "jitter", "seconds"),
+    [
+        ("", False, 1_000, 86_400),
+        ("3600", False, 1_000, 3_600),
+        ("599", False, 1_000, 600),
+        ("3600", True, 1_000, 3_600),
+        ("", True, 1_000, 85_400),
+        ("", True, -5, 86_400),
+        ("", True, 0, 86_400),
+        ("", True, 10_000, 79_200),
+    ],
+)
+def test_lifetime_of_the_token(annotation: str, pod_identity: bool, jitter: int, seconds: int) -> None:
+    annotations = {"eks.amazonaws.com/token-expiration": annotation} if annotation else {}
+    pod = {"metadata": {"annotations": annotations}, "spec": {"containers": []}}
+    operations = {one["path"]: one["value"] for one in patch_of(pod, pod_identity=pod_identity, jitter=jitter)}
+    (source,) = operations["/spec/volumes"][0]["projected"]["sources"]
+    assert source["serviceAccountToken"]["expirationSeconds"] == seconds
+
+
+def test_lifetime_is_not_shortened_unless_it_is_asked_for() -> None:
+    pod = strict.read_pod({"spec": {"containers": []}})
+    assert b'"expirationSeconds":86400' in strict.mutate(pod, identity_with(pod_identity=True), DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({}, ("/metadata/labels", {"eks.amazonaws.com/pod-identity": "enabled"})),
+        ({"labels": {"a": "b"}}, ("/metadata/labels/eks.amazonaws.com~1pod-identity", "enabled")),
+    ],
+)
+def test_pod_with_eks_pod_identity_is_labelled(labels: dict[str, Any], expected: tuple[str, Any]) -> None:
+    operation = patch_of({"metadata": labels, "spec": {"containers": []}}, pod_identity=True)[0]
+    assert (operation["path"], operation["value"]) == expected
+    assert "labels" not in patch_of({"metadata": labels, "spec": {"containers": []}})[0]["path"]
+
+
+def test_container_with_eks_pod_identity_gets_the_agents_address() -> None:
+    container = patch_of({"spec": {"containers": [{"name": "a"}]}}, pod_identity=True)[-1]["value"][0]
+    names = [entry["name"] for entry in container["env"]]
+    assert names[-2:] == ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"]
+    assert container["volumeMounts"][0]["name"] == DEFAULTS.container_credentials.token_volume_name
+
+
+def test_missing_pod_is_an_empty_one() -> None:
+    assert strict.read_pod(None) == {}

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from podrole.webhook.identity.binding import Binding, Identity
+from podrole.webhook.identity.config_map import CONFIG_KEY
 from podrole.webhook.settings import InjectionSettings, RoleComposition
 from podrole.webhook.strict.resolution import StrictBindings, read_annotations, resolve
+from podrole.webhook.strict.resolver import StrictIdentityResolver
 from support.webhook import ARN, injection, prefixed, strict_identity_of
 
 FLAGS = injection(token_audience="flag", sts_regional_endpoint=True, token_expiration=7_200)
@@ -38,6 +40,45 @@ def test_any_string_is_a_role(role: str) -> None:
     assert identity is not None
     assert identity.role_arn == role
     assert identity.warnings == ()
+
+
+def test_identity_of_a_role() -> None:
+    assert resolved({"role-arn": ARN}, bindings_after()) == Identity(
+        method="sts_web_identity",
+        role_arn=ARN,
+        audience="flag",
+        token_expiration=7_200,
+        explicit_expiration=False,
+        regional_sts=True,
+        endpoint_url="",
+        ca_bundle=None,
+        session_name=False,
+        source="the annotations of service account demo/sa",
+    )
+
+
+def test_identity_of_eks_pod_identity() -> None:
+    assert resolved(None, bindings_after(), listed=True) == Identity(
+        method="container_credentials",
+        role_arn="",
+        audience="pods.eks.amazonaws.com",
+        token_expiration=86_400,
+        explicit_expiration=False,
+        regional_sts=False,
+        endpoint_url="",
+        ca_bundle=None,
+        session_name=False,
+        source="the list of EKS Pod Identity",
+    )
+
+
+def test_account_that_nothing_names_has_no_identity() -> None:
+    assert resolved(None, bindings_after()) is None
+
+
+def test_account_without_a_role_gets_no_composed_one() -> None:
+    settings = injection(role_composition=RoleComposition("111122223333"))
+    assert read_annotations({}, settings).role_arn is None
 
 
 def test_an_empty_audience_is_taken() -> None:
@@ -105,6 +146,33 @@ def test_an_entry_that_goes_is_gone() -> None:
     )
     assert bindings.exact("demo", "sa") is None
     assert bindings.exact("demo", "b") is not None
+
+
+@pytest.mark.parametrize("text", ["null", "{}"])
+def test_empty_config_takes_all_entries_away(text: str) -> None:
+    assert bindings_after(config(demo__sa={"RoleARN": ARN}), text).exact("demo", "sa") is None
+
+
+def test_field_that_is_null_counts_as_missing() -> None:
+    bindings = bindings_after(config(demo__sa={"RoleARN": ARN, "Audience": None, "TokenExpiration": None}))
+    identity = resolved(None, bindings)
+    assert identity is not None
+    assert (identity.audience, identity.token_expiration) == ("", 7_200)
+
+
+def test_config_map_that_is_deleted_leaves_the_entries() -> None:
+    resolver = StrictIdentityResolver(FLAGS)
+
+    def has_role() -> bool:
+        return resolver.resolve("demo", "sa", None, frozenset()) is not None
+
+    assert resolver.take_config_map({CONFIG_KEY: config(demo__sa={"RoleARN": ARN})}) == []
+    assert has_role()
+    assert resolver.take_config_map(None) == []
+    assert has_role()
+    (warning,) = resolver.take_config_map({})
+    assert warning.startswith("the ConfigMap's config is malformed")
+    assert has_role()
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"demo/sa": "x"}', '{"demo/sa": {"RoleARN": 7}}'])

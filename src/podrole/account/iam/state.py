@@ -19,6 +19,7 @@ from podrole.account.iam.records import (
     UserRecord,
 )
 from podrole.account.records import Record, Scope, State
+from podrole.iam.directory import PrincipalPolicies
 
 R = TypeVar("R", bound=Record)
 N = TypeVar("N", bound=NamedRecord)
@@ -41,6 +42,10 @@ class IAMState:
         self._boundary_uses: collections.Counter[str] = collections.Counter()
         self._referring: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
         """The ids of the records of a kind that refer to a user, group or role, by the kind and that one's id."""
+        self.changes = 0
+        """How many times a record was put or removed: what was worked out from the records holds while it stays."""
+        self.policies: dict[str, tuple[int, PrincipalPolicies]] = {}
+        """The policies of users and roles by their ids, each with ``changes`` as it was before they were read."""
 
     @property
     def scope(self) -> Scope:
@@ -171,12 +176,18 @@ class IAMState:
             self._referring[record.table, referred].add(record.id)
         if before is not None:
             self._forget(before, record)
+        self._changed()
 
     def remove(self, record: Record) -> None:
         """Take the record with that id away, if there is one."""
         before = self._tables[record.table].pop(record.id, None)
         if before is not None:
             self._forget(before, None)
+        self._changed()
+
+    def _changed(self) -> None:
+        self.changes += 1
+        self.policies.clear()
 
     def _forget(self, before: Record, after: Record | None) -> None:
         """Take away by what a record was found, but for what is also so of the record that is in its place."""

@@ -21,7 +21,7 @@ from podrole.account.organizations.request import (
     refuse,
 )
 from podrole.account.organizations.tree import find_node, own_policies, shown_root
-from podrole.iam.document import compile_policy
+from podrole.iam.storing import StoredAs, check_storable
 
 
 def find_policy(request: OrganizationsRequest) -> ControlPolicyRecord:
@@ -53,10 +53,10 @@ def _shown_policy(request: OrganizationsRequest, policy: ControlPolicyRecord) ->
     return {"Policy": {"PolicySummary": _summary(request, policy), "Content": policy.content}}
 
 
-def _check_content(policy_type: str, content: str) -> None:
+def _check_content(request: OrganizationsRequest, policy_type: str, content: str) -> None:
     """Raise PolicyError for an SCP or RCP that AWS does not take. Other types are kept as they are."""
     if policy_type in DECIDED_TYPES:
-        compile_policy(content, DECIDED_TYPES[policy_type])
+        check_storable(content, StoredAs(DECIDED_TYPES[policy_type]), request.partition)
 
 
 def create_policy(request: OrganizationsRequest) -> Output:
@@ -67,7 +67,7 @@ def create_policy(request: OrganizationsRequest) -> Output:
         raise AccountError(
             "NotImplemented", 501, f"podrole's local AWS does not simulate policies of type {policy_type}."
         )
-    _check_content(policy_type, given["Content"])
+    _check_content(request, policy_type, given["Content"])
     _require_new_policy_name(request, organization, given["Name"], policy_type)
     policy = ControlPolicyRecord(
         id=f"p-{request.letters(8)}",
@@ -107,7 +107,7 @@ def update_policy(request: OrganizationsRequest) -> Output:
     """UpdatePolicy."""
     policy, given = _changeable_policy(request), request.input
     content, name = given.get("Content", policy.content), given.get("Name", policy.name)
-    _check_content(policy.type, content)
+    _check_content(request, policy.type, content)
     if name != policy.name:
         _require_new_policy_name(request, request.organization(), name, policy.type)
     policy = replace(policy, content=content, name=name, description=given.get("Description", policy.description))

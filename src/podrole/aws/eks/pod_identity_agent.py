@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import httpx2
 
 from podrole.aws.signature.signing import signed_headers
 from podrole.base.asgi import JSON, TEXT, Header, Receive, Scope, Send, send_response
 from podrole.base.clock import Clock, rfc3339
+from podrole.base.http_client import async_client
 from podrole.base.serving import LOOPBACK
 from podrole.oidc.errors import TokenRefused
 from podrole.oidc.token import parse_token, read_claims
@@ -35,16 +36,27 @@ class PodIdentityAgent:
     """The agent as an ASGI application.
 
     ``aws_url`` is the address of EKS Auth. ``credentials`` returns the node's credentials, None if it has no role.
+    ``addresses`` are where pods call it, beside loopback.
     """
 
     def __init__(
-        self, aws_url: str, cluster: str, region: str, credentials: Callable[[], Credentials | None], clock: Clock
+        self,
+        aws_url: str,
+        cluster: str,
+        region: str,
+        credentials: Callable[[], Credentials | None],
+        clock: Clock,
+        signature_clock: Clock | None = None,
+        *,
+        addresses: Sequence[str] = (),
     ) -> None:
+        self._hosts = (*_HOSTS, *addresses)
         self._url = f"{aws_url}/clusters/{cluster}/assume-role-for-pod-identity"
         self._region = region
         self._credentials = credentials
         self._clock = clock
-        self._http = httpx2.AsyncClient(timeout=LIMIT_SECONDS, trust_env=False)
+        self._signature_clock = signature_clock or clock
+        self._http = async_client(timeout=LIMIT_SECONDS)
 
     async def aclose(self) -> None:
         """Close the connection to EKS Auth."""
@@ -63,11 +75,11 @@ class PodIdentityAgent:
             return _text(405, "Method Not Allowed")
         # A request that a web page makes through DNS rebinding has the name of its own site here.
         host = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
-        if host not in _HOSTS:
+        if host not in self._hosts:
             return _text(
                 403,
                 "Access Denied. Called agent through invalid address, please use either "
-                f"[{' '.join(_HOSTS)}] address not {host}",
+                f"[{' '.join(self._hosts)}] address not {host}",
             )
         token = headers.get("authorization", "")
         fault = self._fault_of(token)
@@ -96,7 +108,7 @@ class PodIdentityAgent:
         if node is None:
             return _text(500, "the node has no role, so EKS Auth cannot be asked")
         body = json.dumps({"token": token}).encode()
-        headers = signed_headers("POST", self._url, body, node, "eks-auth", self._region, self._clock())
+        headers = signed_headers("POST", self._url, body, node, "eks-auth", self._region, self._signature_clock())
         answer = await self._http.post(self._url, content=body, headers=headers)
         if answer.status_code != 200:
             fault = "client" if answer.status_code < 500 else "server"

@@ -15,7 +15,6 @@ from moto.cloudformation import parsing
 from moto.core.common_models import CloudFormationModel
 
 from podrole.account.errors import AccountError
-from podrole.aws.emulator import stack_failures
 from podrole.aws.emulator.iam_backend import RunOperation
 from podrole.base.partitions import partition_of
 
@@ -528,4 +527,3 @@ def use_for_stacks(run_operation: RunOperation) -> None:
     models[:] = [model for model in models if model.__module__ != "moto.iam.models" and model is not IAMResource]
     models += [resource for resource in RESOURCES if resource not in models]
     by_type.update(ours)
-    stack_failures.roll_back_failed_stacks()

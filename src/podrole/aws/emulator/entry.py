@@ -7,7 +7,8 @@ moto runs in-process, without its server. What it sees is written from the input
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from podrole.aws.emulator.readers.s3 import bucket_of
@@ -35,6 +36,8 @@ def execute(call: IdentifiedCall, account: str) -> HTTPResponse:
         )
     if service.name == "s3":
         _leave_decisions_to_podrole()
+    elif service.name == "cloudfront":
+        _keep_origin_access_control()
     request = canonical(call)
     host = service.moto.format(region=call.region, account=account)
     headers = HeadersDict(request.headers)
@@ -53,11 +56,16 @@ def execute(call: IdentifiedCall, account: str) -> HTTPResponse:
             "NotImplemented", 501, f"podrole's local AWS does not simulate {call.action} ({missing})."
         ) from missing
     if answer is None:
-        raise AWSError("NotImplemented", 501, f"podrole's local AWS does not simulate {call.action}.")
+        raise _not_simulated(call)
     status, response_headers, response_body = answer
+    if int(status) == 404 and service.name != "s3":
+        _require_an_error(call, _bytes(response_body))
     if (service.name, call.operation) == ("s3", "CreateBucket") and int(status) < 300:
-        _block_public_access(str(parameters(call).get("Bucket")))
-    return HTTPResponse(int(status), list(_returned(response_headers)), _bytes(response_body))
+        given = parameters(call)
+        tags = (given.get("CreateBucketConfiguration") or {}).get("Tags") or ()
+        complete_bucket(str(given.get("Bucket")), account, {one["Key"]: one["Value"] for one in tags})
+    returned = _returned(response_headers, is_head=request.method == "HEAD" and int(status) < 300)
+    return HTTPResponse(int(status), list(returned), _bytes(response_body))
 
 
 @functools.cache
@@ -70,13 +78,45 @@ def _leave_decisions_to_podrole() -> None:
     FakeBucket.get_permission = lambda *_: PermissionResult.NEUTRAL  # type: ignore[method-assign]  # see above
 
 
-def _block_public_access(name: str) -> None:
-    """Block public access to a new bucket, as S3 does since April 2023."""
-    from moto.s3.models import PublicAccessBlock
+@functools.cache
+def _keep_origin_access_control() -> None:
+    """Have moto keep the origin access control of a distribution's origin, which it forgets."""
+    from moto.cloudfront.models import Origin
+
+    original = Origin.__init__
+
+    def make(self: Any, origin: dict[str, Any]) -> None:
+        original(self, origin)
+        self.origin_access_control_id = origin.get("OriginAccessControlId") or ""
+
+    Origin.__init__ = make  # type: ignore[method-assign]  # moto has no switch for it
+
+
+def complete_bucket(name: str, account: str = "", tags: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Block public access to a new bucket, as S3 does since April 2023, and give it the tags of the account's call."""
+    from moto.s3.models import PublicAccessBlock, s3_backends
 
     bucket = bucket_of(name)
-    if bucket is not None and bucket.public_access_block is None:
+    if bucket is None:
+        return
+    if bucket.public_access_block is None:
         bucket.public_access_block = PublicAccessBlock(True, True, True, True)
+    if tags and bucket.account_id == account:
+        s3_backends[account][bucket.partition].put_bucket_tagging(bucket.name, dict(tags))
+
+
+def _require_an_error(call: IdentifiedCall, body: bytes) -> None:
+    """Raise AWSError for a 404 without an error of the service: moto has no code for the operation, or no error for
+    what does not exist."""
+    text = body.strip().lower()
+    if text in (b"", b"not yet implemented") or text.startswith(b"<!doctype html"):
+        raise _not_simulated(call)
+    if text in (b"{}", b"404 not found"):
+        raise AWSError("ResourceNotFoundException", 404, "The resource you requested does not exist.")
+
+
+def _not_simulated(call: IdentifiedCall) -> AWSError:
+    return AWSError("NotImplemented", 501, f"podrole's local AWS does not simulate {call.action}.")
 
 
 def _agree(call: IdentifiedCall, prepared: Any) -> None:
@@ -95,9 +135,9 @@ def _agree(call: IdentifiedCall, prepared: Any) -> None:
         raise AWSError("InvalidURI", 400, "Couldn't parse the specified URI.", why=f"Also read as {operation.name}.")
 
 
-def _returned(headers: Any) -> Iterable[tuple[bytes, bytes]]:
+def _returned(headers: Any, *, is_head: bool) -> Iterable[tuple[bytes, bytes]]:
     for name, value in dict(headers).items():
-        if name.lower() not in _NOT_RETURNED:
+        if name.lower() not in _NOT_RETURNED or (is_head and name.lower() == "content-length"):
             yield name.lower().encode("latin-1"), str(value).encode("latin-1", "replace")
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
 from podrole.aws.account_facts import AccountFacts
-from podrole.aws.emulator.backends import taggable
 from podrole.aws.emulator.bound_principals import resolve
+from podrole.aws.emulator.listed_tags import listed_tags
 from podrole.aws.emulator.readers import (
     athena,
     autoscaling,
     cloudformation,
+    config,
     dynamodb,
     ec2,
     ecr,
@@ -24,16 +25,18 @@ from podrole.aws.emulator.readers import (
     secretsmanager,
     sns,
     sqs,
+    ssm,
 )
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, parts_of
-from podrole.aws.interfaces import Bucket, Resource
-from podrole.iam.actions.call import Call, Keys
+from podrole.aws.interfaces import Bucket, Encryption, Resource, SecureParameter
+from podrole.iam.actions.call import Call, Keys, LaunchVolumes
 from podrole.iam.directory import PolicyText
 
 READERS: Mapping[str, Reader] = {
     "athena": athena.READER,
     "autoscaling": autoscaling.READER,
     "cloudformation": cloudformation.READER,
+    "config": config.READER,
     "dynamodb": dynamodb.READER,
     "ec2": ec2.READER,
     "ecr": ecr.READER,
@@ -46,6 +49,7 @@ READERS: Mapping[str, Reader] = {
     "secretsmanager": secretsmanager.READER,
     "sns": sns.READER,
     "sqs": sqs.READER,
+    "ssm": ssm.READER,
 }
 """By the service's name in ARNs."""
 _NOTHING = Reader()
@@ -53,62 +57,6 @@ _NOTHING = Reader()
 
 _ACCOUNTS = frozenset({"eks", "iam", "organizations"})
 """The services whose records are podrole's own."""
-
-
-TAGGABLE = frozenset(
-    {
-        "acm",
-        "appsync",
-        "athena",
-        "autoscaling",
-        "backup",
-        "catalog",
-        "cleanrooms",
-        "clouddirectory",
-        "cloudformation",
-        "cloudfront",
-        "cloudwatch",
-        "codedeploy",
-        "comprehend",
-        "connect",
-        "connect-campaigns",
-        "directconnect",
-        "dms",
-        "dsql",
-        "dynamodb",
-        "ec2",
-        "ecs",
-        "elasticache",
-        "elasticbeanstalk",
-        "elasticfilesystem",
-        "elasticloadbalancing",
-        "events",
-        "firehose",
-        "fsx",
-        "glue",
-        "kafka",
-        "kinesisanalyticsv2",
-        "kms",
-        "lambda",
-        "lex",
-        "logs",
-        "quicksight",
-        "rds",
-        "s3",
-        "sagemaker",
-        "secretsmanager",
-        "ses",
-        "sns",
-        "sqs",
-        "ssm",
-        "states",
-        "swf",
-        "vpc-lattice",
-        "workspaces",
-        "workspaces-web",
-    }
-)
-"""The services whose tagged resources moto can list."""
 
 
 class MotoFacts(AccountFacts):
@@ -130,11 +78,11 @@ class MotoFacts(AccountFacts):
         """See Resolver."""
         parts = parts_of(arn)
         if parts is None:
-            return {}
+            return None
         if parts.service in _ACCOUNTS:
             return super().tags_of(call, arn)
         read = self.reader(parts.service).tags
-        return read(parts, call) if read is not None else _listed_tags(parts)
+        return read(parts, call) if read is not None else listed_tags(parts)
 
     def described(self, kind: str) -> Container[str]:
         """See Resolver."""
@@ -170,10 +118,11 @@ class MotoFacts(AccountFacts):
     def policies_within(self, arn: str) -> list[PolicyText]:
         """See Facts."""
         parts = parts_of(arn)
-        holders = self.reader(parts.service).holders if parts is not None else None
-        if parts is None or holders is None:
+        if parts is None:
             return []
-        policies = (self.resource(one).policy for one in list(holders(parts.account, parts.region)))
+        holders = self.reader(parts.service).holders
+        every = [arn] if holders is None else list(holders(parts.account, parts.region))
+        policies = (self.resource(one).policy for one in every)
         return [policy for policy in policies if policy is not None]
 
     def policy_holder(self, arn: ARNParts) -> PolicyHolder | None:
@@ -186,30 +135,32 @@ class MotoFacts(AccountFacts):
         bucket = s3.bucket_of(name)
         if bucket is None:
             return None
-        block = bucket.public_access_block
-        blocks = block is not None and bool(block.block_public_policy)
+        blocks = s3.blocks(bucket, "block_public_policy")
         return Bucket(str(bucket.arn), str(bucket.account_id), str(bucket.region_name), blocks)
+
+    def encryption(self, arn: str, version: str = "") -> Encryption:
+        """See Facts."""
+        parts = parts_of(arn)
+        read = self.reader(parts.service).encryption if parts is not None else None
+        return read(parts, version) if read is not None and parts is not None else Encryption()
+
+    def secure_parameters(self, account: str, region: str) -> Iterable[SecureParameter]:
+        """See Facts."""
+        return ssm.secure_parameters(account, region)
 
     def object_exists(self, bucket: str, key: str) -> bool:
         """See Facts."""
         stored = s3.bucket_of(bucket)
         return stored is not None and key in stored.keys
 
-    def launch_template(self, account: str, region: str, named: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """See Facts."""
-        return ec2.launch_template(account, region, named)
+    def launch_template(self, call: Call, named: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """See Resolver."""
+        return ec2.launch_template(call, named)
+
+    def launch_volumes(self, call: Call, image: str) -> LaunchVolumes:
+        """See Resolver."""
+        return ec2.launch_volumes(call, image)
 
     def stack_templates(self, account: str, region: str, *, stack: str, change_set: str) -> list[str]:
         """See Facts."""
         return cloudformation.stack_templates(account, region, stack=stack, change_set=change_set)
-
-
-def _listed_tags(arn: ARNParts) -> Mapping[str, str] | None:
-    """Return the tags that moto lists for a resource; None if it lists none of the service's."""
-    if arn.service not in TAGGABLE:
-        return None
-    for stored in taggable(arn.service, arn.account, arn.region, arn.partition):
-        for one in stored.iter_tagged_resources():
-            if one.arn == arn.text or f"{one.arn}:*" == arn.text:
-                return dict(one.tags)
-    return {}

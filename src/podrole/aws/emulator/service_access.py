@@ -14,31 +14,10 @@ import contextlib
 import functools
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from podrole.aws.interfaces import Facts
-from podrole.iam.document import compile_policy
-from podrole.iam.evaluate import NamedPolicy, PolicySet, Request, evaluate
-from podrole.iam.policy import PolicyKind
-from podrole.iam.principal import principal_of
-
-# What AWS's own request would have, and podrole does not make.
-_UNKNOWN = (
-    "aws:CurrentTime",
-    "aws:EpochTime",
-    "aws:SourceIp",
-    "aws:SourceOrgID",
-    "aws:SourceOrgPaths",
-    "aws:UserAgent",
-)
-
-
-class Sender(NamedTuple):
-    """A service that sends on behalf of a resource: its principal, the resource's ARN and its account."""
-
-    principal: str
-    source: str
-    account: str
+from podrole.aws.service_requests import Sender, is_allowed
 
 
 class ServiceAccess:
@@ -76,26 +55,11 @@ class ServiceAccess:
             self._note_failure(self._called, receiver, "with whose rights it is sent is not simulated")
             return False
         sender = self._senders[-1]
-        resource = self._facts.resource(receiver)
-        if not resource.exists:
+        if not self._facts.resource(receiver).exists:
             return True  # the service finds that out itself
-        keys: dict[str, str | list[str]] = {
-            "aws:PrincipalIsAWSService": "true",
-            "aws:PrincipalServiceName": sender.principal,
-            "aws:ResourceAccount": resource.account,
-            "aws:SecureTransport": "true",
-            "aws:SourceAccount": sender.account,
-            "aws:SourceArn": sender.source,
-        }
-        policy = resource.policy
-        policies = PolicySet(
-            resource=NamedPolicy(policy.name, compile_policy(policy.document, PolicyKind.RESOURCE)) if policy else None
-        )
-        principal = principal_of(sender.principal)
-        request = Request(principal, action, receiver, resource.account, keys, unknown=_UNKNOWN)
-        if evaluate(request, policies).allowed:
+        if is_allowed(self._facts, sender, action, receiver):
             return True
-        why = f"its policy does not allow {sender.principal} to perform {action}"
+        why = f"its policies do not allow {sender.principal} to perform {action}"
         self._note_failure(sender.principal.partition(".")[0], receiver, why)
         return False
 

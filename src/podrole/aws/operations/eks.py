@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from podrole.account.eks.operations import OPERATIONS, no_part
+from podrole.account.eks.operations import OPERATIONS
 from podrole.account.eks.records import ClusterRecord, FargateProfileRecord, NodegroupRecord, PartRecord
+from podrole.account.eks.request import no_part
 from podrole.account.store import AccountStore
 from podrole.aws.caller import Caller
 from podrole.aws.errors import AWSError
@@ -60,16 +61,15 @@ class EKS:
 
     async def answer(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Answer an authorized call. Raises AWSError."""
-        if call.operation not in OPERATIONS and call.operation not in ("ListClusters", *_LISTED_PARTS):
+        if call.operation not in OPERATIONS and call.operation not in _OWN_OPERATIONS:
             raise not_simulated(call)
-        given = parameters(call)
-        faults = violations(given, operation_of(call).input_shape)
-        if faults:
-            raise AWSError("InvalidParameterException", 400, message(faults))
+        given = valid_input(call)
         if call.operation == "ListClusters":
             return self._list_clusters(call, caller)
         if call.operation in _LISTED_PARTS:
             return self._list_parts(call, caller)
+        if call.operation in _ADDON_OPERATIONS:
+            return self._addons(call, caller)
         if self._concerns_embedded(call, caller):
             return self._embedded(call)
         operation = OPERATIONS[call.operation]
@@ -110,6 +110,31 @@ class EKS:
         page, following = page_of(names, call)
         return json_response({member: page} | ({"nextToken": following} if following else {}), call.id)
 
+    def _addons(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
+        """List add-ons or describe one: the embedded cluster has the Pod Identity agent, other clusters have none."""
+        given = parameters(call)
+        cluster, name = given["clusterName"], given.get("addonName")
+        if not self.exists(call, caller, cluster):
+            raise no_cluster(cluster)
+        names = [AGENT_ADDON] if self.is_own(call, caller, cluster) else []
+        if name is None:
+            page, following = page_of(names, call)
+            return json_response({"addons": page} | ({"nextToken": following} if following else {}), call.id)
+        if name not in names:
+            raise AWSError("ResourceNotFoundException", 404, f"No addon: {name} found in cluster: {cluster}")
+        addon = {
+            "addonName": name,
+            "clusterName": cluster,
+            "status": "ACTIVE",
+            "addonVersion": "podrole.1",
+            "health": {"issues": []},
+            "addonArn": self._cluster.arn.replace(":cluster/", ":addon/") + f"/{name}/podrole",
+            "createdAt": self._cluster.created_at,
+            "modifiedAt": self._cluster.created_at,
+            "tags": {},
+        }
+        return json_response({"addon": addon}, call.id)
+
     def exists(self, call: IdentifiedCall, caller: Caller, name: str) -> bool:
         """Return whether there is a cluster with that name, the embedded one or another."""
         state = self._store.eks(caller.account, call.region)
@@ -130,6 +155,20 @@ _LISTED_PARTS: Mapping[str, tuple[str, type[PartRecord]]] = {
     "ListFargateProfiles": ("fargateProfileNames", FargateProfileRecord),
     "ListNodegroups": ("nodegroups", NodegroupRecord),
 }
+
+
+_ADDON_OPERATIONS = ("DescribeAddon", "ListAddons")
+_OWN_OPERATIONS = frozenset({"ListClusters", *_LISTED_PARTS, *_ADDON_OPERATIONS})
+AGENT_ADDON = "eks-pod-identity-agent"
+
+
+def valid_input(call: IdentifiedCall) -> Mapping[str, Any]:
+    """Return the input of a call to EKS or EKS Auth. Raises AWSError if it does not fit the API's model."""
+    given = parameters(call)
+    faults = violations(given, operation_of(call).input_shape)
+    if faults:
+        raise AWSError("InvalidParameterException", 400, message(faults))
+    return given
 
 
 def no_cluster(name: str) -> AWSError:

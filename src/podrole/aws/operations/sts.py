@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from podrole.account.identities import IdentityDirectory
-from podrole.aws.authorize import circumstances
+from podrole.aws.call_context import circumstances
 from podrole.aws.caller import Caller
 from podrole.aws.errors import AWSError
 from podrole.aws.policies import policies_of
 from podrole.aws.protocol.call import IdentifiedCall
+from podrole.aws.protocol.hosts import aws_host
 from podrole.aws.protocol.render import text, xml_response
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.base.clock import rfc3339
@@ -29,7 +30,7 @@ _NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 class STS:
     """STS's operations over an account's directory, the issuers' keys and the world's vault.
 
-    ``region`` is the world's region: an unsigned exchange counts as made in it.
+    ``region`` is the world's region: an unsigned exchange counts as made in it, unless its host names another one.
     """
 
     def __init__(self, directory: IdentityDirectory, keys: KeySource, vault: Vault, region: str) -> None:
@@ -40,7 +41,8 @@ class STS:
 
     async def assume_role_with_web_identity(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
         """Exchange a web identity token for a session. Raises AWSError for a denial. See podrole.sts.web_identity."""
-        call.region = self._region
+        named = aws_host(call.http.header.get("host", ""))
+        call.region = (named and named.region) or self._region
         outcome = await exchange(call.parameters, self._directory, self._keys, circumstances(call))
         if isinstance(outcome, Denial):
             call.principal = outcome.verified_subject or call.principal
@@ -66,6 +68,7 @@ class STS:
         if isinstance(outcome, Denial):
             raise denial_error(outcome)
         session = outcome.session
+        call.explanation = {"session": session.arn}
         return _answer(
             call,
             _assumed_role_user(session)

@@ -44,9 +44,17 @@ MAX_JSON_BYTES = 70 * 1024 * 1024
 """The largest JSON document. AWS's largest is a function's code for Lambda: 50 MB, in base64."""
 
 MAX_JSON_CONTAINERS = 300_000
-MAX_JSON_COMMAS = 3_000_000
+MAX_JSON_COMMAS = 500_000
 """How many objects and arrays, and how many values, a JSON document may have. Text in it counts too, which makes no
 difference: AWS's largest requests have a tenth of that."""
+
+MAX_JSON_ESCAPES = 2_000_000
+"""Backslashes of a JSON document: a text with them is read ten times as slowly, in one piece. AWS's largest text, which
+is base64, has a million if a client escapes its slashes."""
+
+MAX_OWN_JSON_BYTES = 256 * 1024
+"""The largest JSON document for EKS and Organizations, which work on the event loop. The largest parameter that AWS
+takes there is a policy of 10,240 characters."""
 
 MAX_CBOR_BYTES = 5 * 256 * 1024
 """The largest CBOR document. AWS's largest is PutMetricData: 1 MB."""
@@ -79,13 +87,15 @@ def form_of(http: HTTPRequest) -> bytes:
     return form
 
 
-def json_of(http: HTTPRequest) -> bytes:
-    """Return the body of a JSON request. Raises AWSError for one over the limits."""
+def json_of(http: HTTPRequest, most: int = MAX_JSON_BYTES) -> bytes:
+    """Return the body of a JSON request of at most ``most`` bytes. Raises AWSError for one over the limits."""
     body = content_of(http)
-    if len(body) > MAX_JSON_BYTES:
+    if len(body) > most:
         raise too_large()
-    if not is_small(http) and (
-        body.count(b"[") + body.count(b"{") > MAX_JSON_CONTAINERS or body.count(b",") > MAX_JSON_COMMAS
+    if (
+        body.count(b"[") + body.count(b"{") > MAX_JSON_CONTAINERS
+        or body.count(b",") > MAX_JSON_COMMAS
+        or body.count(b"\\") > MAX_JSON_ESCAPES
     ):
         raise too_large()
     return body
@@ -109,7 +119,7 @@ async def off_loop(http: HTTPRequest, work: Callable[[], T]) -> T:
 
     ``work`` must not touch anything that only the event loop's thread may touch.
     """
-    return await large_work.off_loop(0 if is_small(http) else large_work.LARGE, work)
+    return await large_work.off_loop(len(http.body) if is_small(http) else large_work.LARGE, work)
 
 
 def is_small(http: HTTPRequest) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.catalogue import Service
+from podrole.aws.protocol.catalogue import Service, model, services
 from podrole.aws.protocol.wire import HTTPRequest
 
 UNAUTHENTICATED = "unauthenticated"
@@ -37,7 +37,7 @@ class IdentifiedCall:
     ``parameters`` are those of a query service, from the form or the URL, flat and decoded; ``path_parameters`` the
     labels of the path, decoded. ``input`` is the operation's input, None until podrole.aws.protocol.parameters has
     read it: use ``parameters(call)``. For the event log, ``principal`` names the caller, and ``explanation`` says why
-    the call is allowed.
+    the call is allowed; ``refused`` are calls that the service wanted to make for it, with their refusals.
     """
 
     id: str
@@ -52,11 +52,32 @@ class IdentifiedCall:
     principal: str = UNAUTHENTICATED
     explanation: Mapping[str, Any] | None = None
     input: dict[str, Any] | None = None
+    refused: tuple[tuple[IdentifiedCall, AWSError], ...] = ()
 
     @property
     def action(self) -> str:
         """The operation as ``service:Operation``, for people."""
         return f"{self.service.name}:{self.operation}"
+
+
+def call_for(call: IdentifiedCall, service: str, operation: str, given: Mapping[str, Any]) -> IdentifiedCall:
+    """Return the call of another service that a service makes for a call, in the same region and circumstances."""
+    found, shape = services()[service], model(service).operation_model(operation).input_shape
+    members = shape.members if shape is not None else {}
+    named = {name: members[name].serialization for name in given}
+    labels = {str(at["name"]): str(given[name]) for name, at in named.items() if at.get("location") == "uri"}
+    return IdentifiedCall(
+        call.id,
+        call.http,
+        call.received_at,
+        found,
+        operation,
+        found.protocol,
+        call.region,
+        path_parameters=labels,
+        principal=call.principal,
+        input=dict(given),
+    )
 
 
 class UnidentifiedRequest(AWSError):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
@@ -18,7 +19,8 @@ import msgspec
 
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.call import IdentifiedCall
-from podrole.aws.protocol.parameters import constant_query, operation_of, parameters, query_name
+from podrole.aws.protocol.parameters import constant_query, operation_of, parameters
+from podrole.aws.protocol.query_input import query_name
 from podrole.iam.actions.s3 import copy_source
 
 if TYPE_CHECKING:
@@ -45,8 +47,7 @@ def canonical(call: IdentifiedCall) -> Canonical:
     given = parameters(call)
     if call.protocol in ("query", "ec2"):
         pairs = {"Action": call.operation, "Version": operation.service_model.api_version}
-        if operation.input_shape is not None:
-            pairs.update(_query_pairs(given, operation.input_shape, ec2=call.protocol == "ec2"))
+        pairs.update(_query_pairs(given, operation.input_shape, ec2=call.protocol == "ec2"))
         return Canonical("POST", "/", "", {"content-type": _FORM}, urlencode(pairs).encode())
     if call.protocol in ("json", "smithy-rpc-v2-cbor"):
         metadata = operation.metadata
@@ -54,7 +55,7 @@ def canonical(call: IdentifiedCall) -> Canonical:
             "x-amz-target": f"{metadata['targetPrefix']}.{call.operation}",
             "content-type": f"application/x-amz-json-{metadata.get('jsonVersion', '1.0')}",
         }
-        return Canonical("POST", "/", _marker(call), headers, _json(given, operation.input_shape))
+        return Canonical("POST", "/", _marker(call), headers, _escaped(_json_structure(given, operation.input_shape)))
     return _rest(call, operation, given)
 
 
@@ -108,10 +109,6 @@ def to_text(value: Any) -> str:
 # JSON
 
 
-def _json(given: Mapping[str, Any], shape: Shape | None) -> bytes:
-    return _escaped({} if shape is None else _json_structure(given, shape))
-
-
 def _escaped(value: Any) -> bytes:
     try:
         written = msgspec.json.encode(value)
@@ -137,11 +134,7 @@ def _json_value(value: Any, shape: Shape) -> Any:
         return [_json_value(one, shape.member) for one in value]
     if shape.type_name == "map":
         return {key: _json_value(one, shape.value) for key, one in value.items()}
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if shape.type_name == "timestamp" and hasattr(value, "timestamp"):  # CBOR has a type for times
-        return value.timestamp()
-    return value
+    return value.timestamp() if isinstance(value, datetime) else value  # CBOR has a type for times
 
 
 # REST
@@ -163,31 +156,30 @@ def _rest(call: IdentifiedCall, operation: OperationModel, given: Mapping[str, A
             path = path.replace(f"{{{name}{'+' if greedy else ''}}}", _label(call, value, greedy=greedy))
         elif where == "querystring":
             pairs.extend(_query_of(name, value))
-        elif where == "header" and member == "CopySource":
+        elif member == "CopySource":
             headers[name.lower()] = _copy_source(value)
         elif where == "header":
             headers[name.lower()] = ",".join(map(to_text, value)) if isinstance(value, list) else to_text(value)
         elif where == "headers":
             headers.update((f"{name.lower()}{key}", text) for key, text in value.items())
-        elif member != payload:
+        else:
             in_body[member] = value
     body, content_type = _body(call, operation, given, in_body, payload)
     if content_type:
         headers.setdefault("content-type", content_type)
-    if call.service.name == "s3" or (not pairs and _is_raw(shape)):
+    if call.service.name == "s3" or (not pairs and _is_raw(shape, payload)):
         pairs.append(("x-id", call.operation))
     query = "&".join(f"{quote(name, safe=_UNRESERVED)}={quote(value, safe=_UNRESERVED)}" for name, value in pairs)
     return Canonical(operation.http["method"], path, query, headers, body)
 
 
-def _is_raw(shape: Shape | None) -> bool:
+def _is_raw(shape: Shape, payload: str | None) -> bool:
     """Return whether the body is the client's own bytes, in which moto could find parameters.
 
     Only then is the marker needed. Elsewhere it would be in the way: some services take a name from the end of the
     address.
     """
-    payload = shape.serialization.get("payload") if shape is not None else None
-    return payload is not None and shape is not None and shape.members[payload].type_name in ("blob", "string")
+    return payload is not None and shape.members[payload].type_name in ("blob", "string")
 
 
 def _label(call: IdentifiedCall, value: Any, *, greedy: bool) -> str:
@@ -252,15 +244,13 @@ def _body(
 
 
 def _xml(operation: OperationModel, given: Mapping[str, Any]) -> bytes:
-    """Return the XML body as botocore writes it. botocore wants values for the labels too; they are not used."""
+    """Return the XML body as botocore writes it."""
     from botocore.exceptions import BotoCoreError
     from botocore.serialize import create_serializer
 
-    shape = operation.input_shape
-    labels = {member: "-" for member, one in shape.members.items() if one.serialization.get("location") == "uri"}
     serializer = create_serializer("rest-xml", include_validation=False)
     try:
-        body = serializer.serialize_to_request({**labels, **given}, operation)["body"]
+        body = serializer.serialize_to_request(dict(given), operation)["body"]
     except (BotoCoreError, KeyError, TypeError, ValueError) as problem:
         raise AWSError("MalformedXML", 400, "The XML you provided was not well-formed.", why=str(problem)) from problem
-    return body.encode() if isinstance(body, str) else bytes(body)
+    return bytes(body)

@@ -5,6 +5,7 @@ https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -25,11 +26,11 @@ def cbor_answer(operation: OperationModel, answer: HTTPResponse) -> HTTPResponse
         return _error(answer)
     shape = operation.output_shape
     body = _EMPTY_MAP
-    if shape is not None and answer.body.strip():
+    if shape is not None:
         from botocore.parsers import JSONParser
         from botocore.serialize import RpcV2CBORSerializer
 
-        parsed = JSONParser().parse({"status_code": 200, "headers": {}, "body": answer.body}, shape)
+        parsed = JSONParser().parse({"status_code": HTTPStatus.OK, "headers": {}, "body": answer.body}, shape)
         parsed.pop("ResponseMetadata", None)
         written = bytearray()
         RpcV2CBORSerializer()._serialize_data_item(
@@ -65,7 +66,5 @@ def _text(text: str) -> bytes:
     """Write a text string (RFC 8949 3.1, major type 3)."""
     data = text.encode()
     length = len(data)
-    if length < 24:
-        return bytes([0x60 | length]) + data
     size, code = next((size, code) for size, code in ((1, 0x78), (2, 0x79), (4, 0x7A)) if length < 1 << 8 * size)
     return bytes([code]) + length.to_bytes(size, "big") + data

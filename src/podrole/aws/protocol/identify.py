@@ -19,7 +19,8 @@ from podrole.aws.protocol.bodies import MAX_STS_FORM_BYTES, MAX_URL_PARAMETERS, 
 from podrole.aws.protocol.call import IdentifiedCall, ReceivedRequest, UnidentifiedRequest
 from podrole.aws.protocol.catalogue import Service
 from podrole.aws.protocol.cbor import PROTOCOL
-from podrole.aws.protocol.routes import Route, routes_of
+from podrole.aws.protocol.hosts import AWSHost, aws_host
+from podrole.aws.protocol.routes import routes_of
 from podrole.aws.protocol.wire import HTTPRequest
 
 DEFAULT_REGION = "us-east-1"
@@ -39,11 +40,14 @@ def identify(request: ReceivedRequest) -> IdentifiedCall:
     if http.query.count("&") >= MAX_URL_PARAMETERS:
         raise UnidentifiedRequest(too_large(), None, "query")
     scope = _claimed_scope(http)
-    region = DEFAULT_REGION
+    host = aws_host(http.header.get("host", ""))
+    region = host.region if host is not None else ""
     candidates: tuple[Service, ...] = ()
     if scope is not None:
-        region = scope[0] or DEFAULT_REGION
+        region = scope[0]
         candidates = catalogue.by_signing_name().get(scope[1], ())
+    if host is not None:
+        candidates = _at_host(host, candidates)
     target = http.header.get("x-amz-target")
     rpc = _RPC_PATH.fullmatch(http.path) if "smithy-protocol" in http.header else None
     if rpc is not None:
@@ -61,10 +65,22 @@ def identify(request: ReceivedRequest) -> IdentifiedCall:
         reading.service,
         reading.operation,
         reading.protocol,
-        region,
+        region or DEFAULT_REGION,
         reading.parameters,
         reading.path_parameters,
     )
+
+
+def _at_host(host: AWSHost, claimed: tuple[Service, ...]) -> tuple[Service, ...]:
+    """Return the services that answer at a host, those that the request claims if they do. A signature for another
+    service is refused later. Raises UnidentifiedRequest."""
+    if not host.services:
+        s3 = catalogue.services()["s3"]
+        text = f"podrole's local AWS does not simulate what answers at {host.stem}."
+        raise UnidentifiedRequest(AWSError("NotImplemented", 501, text), s3, s3.protocol)
+    there = [catalogue.services()[name] for name in host.services]
+    there.sort(key=lambda service: service.name != service.signing)
+    return tuple(service for service in claimed if service in there) or tuple(there)
 
 
 class _Reading(NamedTuple):
@@ -81,8 +97,8 @@ def _claimed_scope(http: HTTPRequest) -> tuple[str, str] | None:
     """Return the region and the signing name that the request claims. Not verified: they only say where to look."""
     text = http.header.get("authorization")
     if text is None:
-        credential = next((value for name, value in http.query_pairs if name == "X-Amz-Credential"), None)
-        text = f"Credential={credential}/" if credential is not None else ""
+        credential = next((value for name, value in http.query_pairs if name == "X-Amz-Credential"), "")
+        text = f"Credential={credential}/"
     found = _SCOPE.search(text)
     return (found["region"], found["service"]) if found else None
 
@@ -99,7 +115,6 @@ def _from_target(candidates: tuple[Service, ...], target: str) -> _Reading:
     by_prefix = catalogue.by_target_prefix().get(prefix, ())
     named = [service for service in by_prefix if not candidates or service in candidates]
     named = [service for service in named if operation in _operations(service.name)] or named
-    named.sort(key=lambda service: service.moto is None)
     if not named:
         raise _unknown_operation(candidates[0] if candidates else None, "json", target)
     return _reading(named[0], "json", operation)
@@ -190,22 +205,20 @@ def _unquoted(text: str) -> str:
 
 
 def _from_path(http: HTTPRequest, candidates: tuple[Service, ...]) -> _Reading:
-    query = {name: value for name, value in http.query_pairs if not name.startswith("X-Amz-")}
+    query = dict(http.query_pairs)
     path = _s3_path(http) if candidates[0].name == "s3" else http.path
-    best: tuple[tuple[object, ...], Service, Route, re.Match[str]] | None = None
-    for service in candidates:
-        if not service.protocol.startswith("rest-"):
-            continue
-        for route in routes_of(service.name):
-            match = route.matches(http, path, query)
-            rank = (*route.rank, service.moto is not None, service.name == service.signing)
-            if match is not None and (best is None or rank > best[0]):
-                best = (rank, service, route, match)
-    if best is None:
+    fitting = [
+        (service, route, match)
+        for service in candidates
+        if service.protocol.startswith("rest-")
+        for route in routes_of(service.name)
+        if (match := route.matches(http, path, query)) is not None
+    ]
+    if not fitting:
         first = candidates[0]
         why = f"No operation of {first.name} has the path {http.path!r} for {http.method}."
         raise UnidentifiedRequest(AWSError("UnknownOperationException", 404, "", why=why), first, first.protocol)
-    _, service, route, match = best
+    service, route, match = max(fitting, key=lambda one: (*one[1].rank, one[0].name == one[0].signing))
     try:
         labels = route.labels(match)
     except AWSError as error:
@@ -216,7 +229,11 @@ def _from_path(http: HTTPRequest, candidates: tuple[Service, ...]) -> _Reading:
 def _s3_path(http: HTTPRequest) -> str:
     """Return the path with the bucket that a virtual host names
     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html)."""
-    bucket = _VIRTUAL_HOST.fullmatch(http.header.get("host", ""))
+    named = http.header.get("host", "")
+    host = aws_host(named)
+    if host is not None:
+        return f"/{host.prefix}{http.path}" if host.prefix else http.path
+    bucket = _VIRTUAL_HOST.fullmatch(named)
     return f"/{bucket[1]}{http.path}" if bucket is not None else http.path
 
 

@@ -7,8 +7,6 @@ service from this dict, so the service never sees anything that authorization ha
 
 from __future__ import annotations
 
-import base64
-import binascii
 import functools
 import io
 from collections.abc import Mapping
@@ -17,20 +15,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from podrole.aws.errors import AWSError
-from podrole.aws.protocol.bodies import cbor_of, content_of, is_small, json_of, off_loop
+from podrole.aws.protocol.bodies import (
+    MAX_JSON_BYTES,
+    MAX_OWN_JSON_BYTES,
+    cbor_of,
+    content_of,
+    is_small,
+    json_of,
+    off_loop,
+)
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.catalogue import model
+from podrole.aws.protocol.query_input import query_tree, structure_of_query
+from podrole.aws.protocol.text_values import bytes_of, from_text, long_of
 from podrole.aws.protocol.xml_input import read_xml
 from podrole.iam.actions.arns import plain
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel, Shape
-
-_MOST_STEPS = 64
-"""The largest depth of a query parameter's name. Models need far less."""
-_MOST_NODES = 200_000
-"""How many structures and values the names of all query parameters may make together."""
-_SMALLEST_LONG, _LARGEST_LONG = -(2**63), 2**63 - 1
 
 
 def parameters(call: IdentifiedCall) -> dict[str, Any]:
@@ -44,11 +46,8 @@ def parameters(call: IdentifiedCall) -> dict[str, Any]:
 
 
 async def read_large_input(call: IdentifiedCall) -> None:
-    """Read the input of a call with a large or compressed body, in a worker thread. Raises AWSError, as parameters().
-
-    The form of a query service has been read already, when the call was identified.
-    """
-    if call.protocol not in ("query", "ec2") and not is_small(call.http):
+    """Read the input of a call with a large or compressed body, in a worker thread. Raises AWSError."""
+    if not is_small(call.http):
         await off_loop(call.http, lambda: parameters(call))
 
 
@@ -87,7 +86,7 @@ def _read(call: IdentifiedCall, operation: OperationModel) -> dict[str, Any]:
         return {}
     try:
         if call.protocol in ("query", "ec2"):
-            return _structure_of_query(_tree(call.parameters), shape, ec2=call.protocol == "ec2")
+            return structure_of_query(query_tree(call.parameters), shape, ec2=call.protocol == "ec2")
         if call.protocol == "json":
             return _structure_of_json(_json_body(call), shape)
         if call.protocol == "smithy-rpc-v2-cbor":
@@ -97,141 +96,15 @@ def _read(call: IdentifiedCall, operation: OperationModel) -> dict[str, Any]:
         raise _unreadable(call, str(problem)) from problem
 
 
-# Query: names with steps in them, "Filter.1.Value.2"
-
-_Tree = dict[str, Any]
-
-
-def _tree(flat: Mapping[str, str]) -> _Tree:
-    root: _Tree = {}
-    nodes = 0
-    for name, value in flat.items():
-        steps = name.split(".")
-        nodes += len(steps)
-        if len(steps) > _MOST_STEPS:
-            raise ValueError(f"the parameter name {name[:40]!r}… has too many parts")
-        if nodes > _MOST_NODES:
-            raise ValueError("the parameters' names have too many parts together")
-        node = root
-        for step in steps[:-1]:
-            node = node.setdefault(step, {})
-            if not isinstance(node, dict):
-                raise ValueError(f"{name!r} is both a value and a structure")  # noqa: TRY004 - the client's data
-        if steps[-1] in node:
-            raise ValueError(f"{name!r} is both a value and a structure")
-        node[steps[-1]] = value
-    return root
-
-
-def _structure_of_query(tree: Any, shape: Shape, *, ec2: bool) -> dict[str, Any]:
-    if tree == "":
-        return {}
-    if not isinstance(tree, dict):
-        raise ValueError("a structure is given as a value")  # noqa: TRY004 - the client's data
-    found: dict[str, Any] = {}
-    names = query_names(shape, ec2)
-    for token, node in tree.items():
-        for member, member_shape in names.get(token, ()):
-            found[member] = _query_value(node, member_shape, ec2=ec2)
-    return found
-
-
-@functools.cache
-def query_names(shape: Shape, ec2: bool) -> dict[str, tuple[tuple[str, Any], ...]]:
-    """Return the members of a structure by the names that they have in a query."""
-    names: dict[str, tuple[tuple[str, Any], ...]] = {}
-    for member, member_shape in shape.members.items():
-        token = query_name(member, member_shape, ec2=ec2)
-        names[token] = (*names.get(token, ()), (member, member_shape))
-    return names
-
-
-def query_name(member: str, shape: Shape, *, ec2: bool) -> str:
-    """Return the name of a member in a query (https://smithy.io/2.0/aws/protocols/aws-query-protocol.html, and
-    aws-ec2-query-protocol.html)."""
-    where = shape.serialization
-    if ec2:
-        name = where.get("queryName") or where.get("name")
-        return str(where["queryName"] if "queryName" in where else _capital(name) if name else _capital(member))
-    if shape.type_name == "list" and where.get("flattened"):
-        return str(shape.member.serialization.get("name") or where.get("name") or member)
-    return str(where.get("name") or member)
-
-
-def _capital(name: str) -> str:
-    return name[0].upper() + name[1:]
-
-
-def _query_value(node: Any, shape: Shape, *, ec2: bool) -> Any:
-    kind = shape.type_name
-    if kind == "structure":
-        return _structure_of_query(node, shape, ec2=ec2)
-    if kind == "list":
-        if not (ec2 or shape.serialization.get("flattened")) and isinstance(node, dict):
-            node = node.get(shape.member.serialization.get("name", "member"), {})
-        return [_query_value(one, shape.member, ec2=ec2) for one in _numbered(node)]
-    if kind == "map":
-        if not shape.serialization.get("flattened") and isinstance(node, dict):
-            node = node.get("entry", {})
-        key_name = shape.key.serialization.get("name", "key")
-        value_name = shape.value.serialization.get("name", "value")
-        entries: dict[str, Any] = {}
-        for entry in _numbered(node):
-            key = entry[key_name]
-            if not isinstance(key, str) or key in entries:
-                raise ValueError("a key of a map is not a text, or is given twice")
-            entries[key] = _query_value(entry.get(value_name, ""), shape.value, ec2=ec2)
-        return entries
-    if not isinstance(node, str):
-        raise ValueError("a value is given as a structure")  # noqa: TRY004 - the client's data
-    return from_text(node, shape)
-
-
-def _numbered(node: Any) -> list[Any]:
-    if node in ("", {}):
-        return []
-    if not isinstance(node, dict) or not all(
-        step.isascii() and step.isdigit() and not step.startswith("0") and len(step) < 7 for step in node
-    ):
-        raise ValueError("the members of a list are not numbered 1, 2, 3 …")
-    return [node[step] for step in sorted(node, key=int)]
-
-
-def from_text(text: str, shape: Shape) -> Any:
-    """Convert a value of a query, a header or XML by its type. Raises ValueError."""
-    match shape.type_name:
-        case "integer" | "long":
-            return _long(int(text))
-        case "float" | "double":
-            return float(text)
-        case "boolean":
-            if text.lower() not in ("true", "false"):
-                raise ValueError(f"{text!r} is not true or false")
-            return text.lower() == "true"
-        case "blob":
-            return _bytes(text)
-    return text
-
-
-def _long(number: int) -> int:
-    """Return a whole number that fits 64 bits. Raises ValueError for another, which no service can read."""
-    if not _SMALLEST_LONG <= number <= _LARGEST_LONG:
-        raise ValueError("a number does not fit 64 bits")
-    return number
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("a binary value is not base64") from None
-
-
 # JSON and CBOR
 
 
+_ON_THE_LOOP = frozenset({"eks", "eks-auth", "organizations"})
+"""The services whose JSON podrole answers itself, on the event loop."""
+
+
 def _json_body(call: IdentifiedCall) -> Any:
-    body = json_of(call.http)
+    body = json_of(call.http, MAX_OWN_JSON_BYTES if call.service.name in _ON_THE_LOOP else MAX_JSON_BYTES)
     if not body.strip():
         return {}
     try:
@@ -286,12 +159,12 @@ def _json_value(value: Any, shape: Shape) -> Any:
             raise ValueError("a map is not a JSON object")
         return {key: None if one is None else _json_value(one, shape.value) for key, one in value.items()}
     if kind == "blob":
-        return _bytes(value) if isinstance(value, str) else bytes(value)
+        return bytes_of(value) if isinstance(value, str) else bytes(value)
     if kind in ("string", "character") and not isinstance(value, str):
         raise ValueError(f"a text is a {type(value).__name__}")
     if isinstance(value, dict | list) or (isinstance(value, bool) and kind != "boolean"):
         raise ValueError(f"a {kind} is a {type(value).__name__}")
-    return _long(value) if isinstance(value, int) else value
+    return long_of(value) if isinstance(value, int) else value
 
 
 # REST: labels, query, headers and body

@@ -65,7 +65,7 @@ def _query_error(error: AWSError, service: Service | None, request_id: str) -> H
         f'<ErrorResponse xmlns="{namespace}">\n'
         "  <Error>\n"
         f"    <Type>{kind}</Type>\n"
-        f"    <Code>{text(error.error_code)}</Code>\n"
+        f"    <Code>{text(_QUERY_CODES.get(error.error_code, error.error_code))}</Code>\n"
         f"{message}"
         "  </Error>\n"
         f"  <RequestId>{request_id}</RequestId>\n"
@@ -87,9 +87,15 @@ def _json_error(error: AWSError, request_id: str) -> HTTPResponse:
     # Authorization failures spell the member with a capital; SDKs read both.
     member = "Message" if error.error_code == "AccessDeniedException" else "message"
     body = msgspec.json.encode({"__type": f"com.amazon.coral.service#{error.error_code}", member: error.message})
-    return HTTPResponse(
-        error.status, [(b"content-type", b"application/x-amz-json-1.1"), (_REQUEST_ID, request_id.encode())], body
-    )
+    headers = [(b"content-type", b"application/x-amz-json-1.1"), (_REQUEST_ID, request_id.encode())]
+    if error.error_code in _QUERY_CODES:
+        headers.append((b"x-amzn-query-error", f"{_QUERY_CODES[error.error_code]};Sender".encode()))
+    return HTTPResponse(error.status, headers, body)
+
+
+_QUERY_CODES = {"KmsAccessDenied": "KMS.AccessDeniedException"}
+"""The codes of SQS that are others in the query protocol, which SDKs show for the JSON protocol too.
+https://smithy.io/2.0/aws/protocols/aws-query-protocol.html#aws-protocols-awsquerycompatible-trait"""
 
 
 def _rest_json_error(error: AWSError, request_id: str) -> HTTPResponse:

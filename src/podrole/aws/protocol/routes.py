@@ -62,8 +62,8 @@ def _route(operation: OperationModel) -> Route:
     path, _, query_text = operation.http["requestUri"].partition("?")
     required: list[tuple[str, str | None]] = []
     for part in filter(None, query_text.split("&")):
-        name, equals, value = part.partition("=")
-        required.append((name, value if equals and value else None))
+        name, _, value = part.partition("=")
+        required.append((name, value or None))
     headers: list[str] = []
     shape = operation.input_shape
     if shape is not None:

@@ -46,7 +46,8 @@ def _value(value: Any, shape: Shape, path: str) -> Iterator[str]:
             yield from _structure(value, shape, path + ".")
         case "list":
             yield from _length(len(value), limits, path)
-            yield from _elements(value, shape.member, path)
+            if len(value) <= limits.get("max", len(value)):  # the members of a list that is too long do not matter
+                yield from _elements(value, shape.member, path)
         case "map":
             yield from _length(len(value), limits, path)
         case "string":
@@ -108,8 +109,6 @@ def _fits(pattern: str, value: str) -> bool:
 @functools.cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
     """Return a model's pattern, which is written for Java, compiled; None if Python cannot express it."""
-    if r"\p{" in pattern:
-        return None
     try:
         return re.compile(pattern.replace(r"\u10000-\u10FFFF", r"\U00010000-\U0010ffff"), re.ASCII)
     except re.error:

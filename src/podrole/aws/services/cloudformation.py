@@ -1,11 +1,11 @@
 """What is special about CloudFormation: it makes a template's resources with its caller's rights, and moto without any.
 
-podrole does not work out what each resource of a template needs. A caller who creates, changes or deletes a stack must
-be allowed *every* action of the services whose resources the stack holds, on all resources: more than AWS asks, and
-never less. The caller must also be allowed to pass the roles in the template, and to read the parameters and secrets
-that it names (podrole.aws.services.templates). What could get around this (a template that is not in the call, nested
-stacks, macros, a role to act as, stacks in other accounts) is not simulated. Neither are resource policies that would
-not take part in decisions.
+A caller who creates, changes or deletes a stack must be allowed *every* action of the services whose resources the
+stack holds, on all resources: more than AWS asks, and never less. What a resource needs beside that is decided when it
+is made (podrole.aws.services.resource_types). The caller must also be allowed to pass the roles in the template, and to
+read the parameters and secrets that it names (podrole.aws.services.templates). What could get around this (a template
+that is not in the call, nested stacks, macros, a role to act as, stacks in other accounts) is not simulated. Neither
+are resource policies that would not take part in decisions.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/security-iam.html
 """
@@ -21,15 +21,19 @@ from podrole.aws.errors import AWSError
 from podrole.aws.interfaces import Facts
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
-from podrole.aws.services.rules import Resolving, ServiceRules
+from podrole.aws.services.resource_types import MADE_BY_CALLS
+from podrole.aws.services.rules import Authorizing, Resolving, ServiceRules
+from podrole.aws.services.template_faults import template_fault
 from podrole.aws.services.templates import parameters_read, references_read, roles_in
 from podrole.base.partitions import partition_of
+from podrole.iam.actions.arns import plain
 from podrole.iam.actions.call import Call, Permission
 from podrole.iam.actions.reference import service
 
 MOST_CHARACTERS = 51_200
 """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 _MAKING = frozenset({"CreateChangeSet", "CreateStack", "DeleteStack", "ExecuteChangeSet", "UpdateStack"})
+_WITH_TEMPLATES = frozenset({"CreateChangeSet", "CreateStack", "UpdateStack"})
 _ELSEWHERE = frozenset(
     {
         "CreateStackInstances",
@@ -53,32 +57,33 @@ _PREFIXES = {
     "stepfunctions": "states",
 }
 
-_HONORED_POLICIES = frozenset(
-    {
-        "AWS::ApplicationAutoScaling::ScalingPolicy",  # these two, and IoT's, are no policies of access through IAM
-        "AWS::AutoScaling::ScalingPolicy",
-        "AWS::IAM::ManagedPolicy",
-        "AWS::IAM::Policy",
-        "AWS::IoT::Policy",
-        "AWS::Lambda::Permission",
-        "AWS::Logs::ResourcePolicy",
-    }
-)
-_POLICY_PROPERTIES = {
-    "AWS::ApiGateway::RestApi": ("Policy",),
-    "AWS::Backup::BackupVault": ("AccessPolicy",),
-    "AWS::DynamoDB::Table": ("ResourcePolicy",),
-    "AWS::ECR::Repository": ("RepositoryPolicyText",),
-    "AWS::EFS::FileSystem": ("FileSystemPolicy",),
-    "AWS::Elasticsearch::Domain": ("AccessPolicies",),
-    "AWS::Events::EventBus": ("Policy",),
-    "AWS::OpenSearchService::Domain": ("AccessPolicies",),
+_HONORED_POLICIES = MADE_BY_CALLS.keys() | {
+    "AWS::ApplicationAutoScaling::ScalingPolicy",  # these two, and IoT's, are no policies of access through IAM
+    "AWS::AutoScaling::ScalingPolicy",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::Policy",
+    "AWS::IoT::Policy",
 }
+_POLICY_PROPERTIES: Mapping[str, frozenset[str]] = {
+    "AWS::ApiGateway::RestApi": frozenset({"policy"}),
+    "AWS::Backup::BackupVault": frozenset({"accesspolicy"}),
+    "AWS::DynamoDB::Table": frozenset({"resourcepolicy"}),
+    "AWS::EFS::FileSystem": frozenset({"filesystempolicy"}),
+    "AWS::Elasticsearch::Domain": frozenset({"accesspolicies"}),
+    "AWS::Events::EventBus": frozenset({"policy"}),
+    "AWS::Logs::LogGroup": frozenset({"resourcepolicydocument"}),
+    "AWS::OpenSearchService::Domain": frozenset({"accesspolicies"}),
+    "AWS::SNS::Topic": frozenset({"policy", "policyjson"}),
+    "AWS::SQS::Queue": frozenset({"policy", "policyjson"}),
+}
+"""Properties, or their members, with a policy; moto takes some that CloudFormation does not have. Written as ``plain``
+writes names."""
 
 
-def permissions_of_stack(call: IdentifiedCall, account: str, facts: Facts) -> Iterator[Permission]:
+def permissions_of_stack(authorizing: Authorizing) -> Iterator[Permission]:
     """Yield what a call of CloudFormation needs in addition to its own action. Raises AWSError for what is not
     simulated."""
+    call, account, facts, _ = authorizing
     given = parameters(call)
     if call.operation in _ELSEWHERE:
         raise _not_simulated(call, "stacks in other accounts and regions")
@@ -86,6 +91,13 @@ def permissions_of_stack(call: IdentifiedCall, account: str, facts: Facts) -> It
     template = read_template(body) if isinstance(body, str) else {}
     if call.operation not in _MAKING:
         return
+    if call.operation in _WITH_TEMPLATES and not any(
+        given.get(name) for name in ("TemplateBody", "TemplateURL", "UsePreviousTemplate")
+    ):
+        raise AWSError("ValidationError", 400, "Either Template URL or Template Body must be specified.")
+    fault = template_fault(template)
+    if fault is not None:
+        raise AWSError("ValidationError", 400, fault)
     if given.get("TemplateURL"):
         raise _not_simulated(call, "templates that are read from S3; pass the template itself")
     if given.get("RoleARN"):
@@ -151,12 +163,13 @@ def _loader() -> Any:
                 raise yaml.YAMLError("aliases are not supported")
             return super().compose_node(parent, index)
 
-    def short_form(loader: Any, _: str, node: Any) -> Any:
+    def short_form(loader: Any, suffix: str, node: Any) -> Any:
+        name = suffix if suffix in ("Condition", "Ref") else f"Fn::{suffix}"
         if isinstance(node, yaml.MappingNode):
-            return loader.construct_mapping(node, deep=True)
+            return {name: loader.construct_mapping(node, deep=True)}
         if isinstance(node, yaml.SequenceNode):
-            return loader.construct_sequence(node, deep=True)
-        return {"short form": loader.construct_scalar(node)}
+            return {name: loader.construct_sequence(node, deep=True)}
+        return {name: loader.construct_scalar(node)}
 
     Loader.add_multi_constructor("!", short_form)
     return Loader
@@ -173,19 +186,20 @@ def _prefixes(call: IdentifiedCall, template: Mapping[str, Any]) -> Iterator[str
         if len(parts) != 3 or parts[0] != "AWS" or parts[1] == "CloudFormation":
             raise _not_simulated(call, f"resources of type {kind!r}"[:100])
         name = parts[1].lower()
-        _require_no_ignored_policy(call, str(kind), resource.get("Properties"))
+        if ignored_policy(str(kind), resource.get("Properties")):
+            raise _not_simulated(call, f"the policy of a resource of type {kind}"[:100])
         prefix = _PREFIXES.get(name, name)
         if service(prefix) is None:
             raise _not_simulated(call, f"resources of type {kind!r}"[:100])
         yield prefix
 
 
-def _require_no_ignored_policy(call: IdentifiedCall, kind: str, properties: Any) -> None:
-    """Refuse a resource whose policy would not take part in decisions: moto leaves out what it does not know."""
-    names = _POLICY_PROPERTIES.get(kind, ())
+def ignored_policy(kind: str, properties: Any) -> bool:
+    """Say whether a resource has a policy that would not take part in decisions."""
+    names = _POLICY_PROPERTIES.get(kind, frozenset())
     is_policy = kind.endswith(("Policy", "PolicyStatement", "Permission")) and kind not in _HONORED_POLICIES
-    if is_policy or (isinstance(properties, dict) and any(name in properties for name in names)):
-        raise _not_simulated(call, f"the policy of a resource of type {kind}"[:100])
+    blocks = [properties, *properties.values()] if isinstance(properties, dict) else []
+    return is_policy or any(plain(str(name)) in names for one in blocks if isinstance(one, dict) for name in one)
 
 
 def _anywhere(value: Any, name: str) -> bool:

@@ -5,8 +5,15 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/access-control-
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from podrole.aws.errors import AWSError
-from podrole.aws.services.rules import Document, ServiceRules, Storing, error, parameter, unjudged
+from podrole.aws.interfaces import Facts
+from podrole.aws.protocol.call import IdentifiedCall
+from podrole.aws.protocol.parameters import parameters
+from podrole.aws.services.encryption import key_uses, table_context, uses_of_resources
+from podrole.aws.services.rules import Authorizing, Document, ServiceRules, Storing, error, parameter, unjudged
+from podrole.iam.actions.call import Permission
 from podrole.iam.errors import PolicyError
 
 
@@ -22,9 +29,44 @@ def _fault(fault: PolicyError) -> AWSError:
     return error("ValidationException", f"Invalid policy document: {fault.message}", fault)
 
 
+def _before(call: IdentifiedCall, _: Facts) -> None:
+    """Give an update that changes nothing an empty list of changes: it makes the item, and moto alone fails without."""
+    given = parameters(call)
+    if call.operation == "UpdateItem" and "UpdateExpression" not in given:
+        given.setdefault("AttributeUpdates", {})
+
+
+_SELECTING = frozenset({"CreateTable", "UpdateTable"})
+_MINIMUM = (
+    "kms:Encrypt",
+    "kms:Decrypt",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:DescribeKey",
+    "kms:CreateGrant",
+)
+"""The permissions that the principal who selects a key for a table must have "at a minimum".
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html#dynamodb-customer-cmk-policy"""
+
+
+def _encryption(authorizing: Authorizing) -> Iterator[Permission]:
+    """Yield what DynamoDB needs of KMS for a table under a key of the customer's, or to put it under one."""
+    yield from uses_of_resources(authorizing)
+    if authorizing.call.operation in _SELECTING:
+        given = parameters(authorizing.call)
+        wanted = given.get("SSESpecification") or {}
+        key = str(wanted.get("KMSMasterKeyId") or "") if wanted.get("Enabled") else ""
+        table = str(given.get("TableName", "")).rpartition("/")[2]
+        yield from key_uses(authorizing, key, table_context(table, authorizing.account), *_MINIMUM)
+
+
 RULES = ServiceRules(
     "dynamodb",
     documents={"PutResourcePolicy": _table_policy},
     fault=_fault,
+    before=_before,
+    also_needs=_encryption,
     not_judged={"CreateTable": ("ResourcePolicy",)},
 )

@@ -9,20 +9,13 @@ the launch template ID or the launch template name in the request, but not both"
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from podrole.aws.errors import AWSError
-from podrole.aws.interfaces import Facts
-from podrole.aws.protocol.call import IdentifiedCall
-from podrole.aws.protocol.parameters import operation_of, parameters
+from podrole.aws.protocol.parameters import operation_of
+from podrole.aws.services.ebs import uses_of_volumes, write_key_of_copy
 from podrole.aws.services.rules import Resolving, ServiceRules
-from podrole.base.partitions import partition_of
-from podrole.iam.actions.call import Call, Permission, Values
-from podrole.iam.actions.ec2 import resource_arn
-from podrole.iam.actions.roles import pass_named
-from podrole.iam.actions.tags import specified_tags
 
 
 class _Naming(NamedTuple):
@@ -56,6 +49,8 @@ def _resolve(resolving: Resolving) -> None:
     for naming in _NAMINGS:
         if naming.kept in members and naming.other in members:
             _resolve_one(resolving, resolving.given, naming)
+    if resolving.call.operation == "CopySnapshot":
+        write_key_of_copy(resolving)
     for template in _launch_templates(resolving.given):
         _resolve_one(resolving, template, _LAUNCH_TEMPLATE)
     _resolve_group_names(resolving)
@@ -110,26 +105,5 @@ def _meant(resolving: Resolving, kind: str, name: str) -> str | None:
     return arn.rpartition("/")[2] if arn is not None else None
 
 
-def _of_launch_template(call: IdentifiedCall, account: str, facts: Facts) -> Iterator[Permission]:
-    """Yield what a launch needs for what its template says: to pass the role in the instance profile, to set tags.
-
-    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/permissions-for-launch-templates.html
-    """
-    given = parameters(call)
-    named = given.get("LaunchTemplate")
-    if call.operation != "RunInstances" or not isinstance(named, Mapping):
-        return
-    template = facts.launch_template(account, call.region, named) or {}
-    asked = Call("ec2", "ec2", call.operation, given, account, call.region, partition_of(call.region))
-    if not given.get("IamInstanceProfile"):
-        yield from pass_named(asked, template.get("IamInstanceProfile"), "ec2.amazonaws.com", facts)
-    tagged = {kind for kind, tags in specified_tags(asked) if tags}
-    for kind, tags in specified_tags(replace(asked, parameters=template)):
-        if tags and kind not in tagged:
-            keys: dict[str, Values] = {f"aws:RequestTag/{key}": value for key, value in tags.items()}
-            keys["ec2:CreateAction"], keys["aws:TagKeys"] = call.operation, list(tags)
-            yield Permission("ec2:CreateTags", resource_arn(asked, kind, "*"), keys=keys, exists=False)
-
-
-RULES = ServiceRules("ec2", resolve=_resolve, also_needs=_of_launch_template)
+RULES = ServiceRules("ec2", resolve=_resolve, also_needs=uses_of_volumes)
 """EC2 has no resource policies."""

@@ -24,7 +24,7 @@ def _spell(sentence: str, request: Request) -> str:
 
 def _friendly(resource: str) -> str:
     kind, _, name = resource.split(":", 5)[-1].partition("/")
-    if kind not in _NOUNS:
+    if kind not in _NOUNS or resource.endswith("/"):  # a list is of a path
         return resource
     return f"policy {resource}" if kind == "policy" else f"{_NOUNS[kind]} {name.rpartition('/')[2]}"
 

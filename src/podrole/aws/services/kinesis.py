@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/streams/latest/dev/resource-based-policy-examples.ht
 from __future__ import annotations
 
 from podrole.aws.errors import AWSError
+from podrole.aws.services.encryption import uses_of_resources
 from podrole.aws.services.rules import Document, ServiceRules, Storing, error, parameter, unjudged
 from podrole.iam.errors import PolicyError
 
@@ -25,4 +26,10 @@ def _fault(fault: PolicyError) -> AWSError:
     return error("InvalidArgumentException", f"Invalid policy document: {fault.message}", fault)
 
 
-RULES = ServiceRules("kinesis", documents={"PutResourcePolicy": _stream_policy}, fault=_fault)
+RULES = ServiceRules(
+    "kinesis",
+    documents={"PutResourcePolicy": _stream_policy},
+    fault=_fault,
+    also_needs=uses_of_resources,
+    key_denied=("KMSAccessDeniedException", 400),
+)

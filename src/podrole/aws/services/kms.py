@@ -20,10 +20,13 @@ def _key_arn(answer: HTTPResponse) -> str:
 
 
 def _resolve(resolving: Resolving) -> None:
-    """Refuse a key that did not encrypt the ciphertext: moto decrypts with the one that did, whatever is named
+    """Name the only policy that a key has. Refuse a key that did not encrypt the ciphertext: moto decrypts with the one
+    that did, whatever is named
     (https://docs.aws.amazon.com/kms/latest/APIReference/API_ReEncrypt.html, IncorrectKeyException)."""
-    member = _NAMED_KEY.get(resolving.call.operation)
-    key, blob = resolving.given.get(member or ""), resolving.given.get("CiphertextBlob")
+    if resolving.call.operation in ("GetKeyPolicy", "PutKeyPolicy"):
+        resolving.given.setdefault("PolicyName", "default")  # moto requires it
+    member = _NAMED_KEY.get(resolving.call.operation, "")
+    key, blob = resolving.given.get(member), resolving.given.get("CiphertextBlob")
     if not isinstance(key, str) or not isinstance(blob, bytes):
         return
     asked, facts = resolving.asked, resolving.facts

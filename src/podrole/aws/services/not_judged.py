@@ -37,9 +37,6 @@ NOT_JUDGED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "cloudhsmv2": {
         "PutResourcePolicy": (),
     },
-    "cloudtrail": {
-        "PutResourcePolicy": (),
-    },
     "codebuild": {
         "PutResourcePolicy": (),
     },
@@ -154,9 +151,6 @@ NOT_JUDGED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "signer": {
         "AddProfilePermission": (),
-    },
-    "ssm": {
-        "PutResourcePolicy": (),
     },
     "vpc-lattice": {
         "PutAuthPolicy": (),

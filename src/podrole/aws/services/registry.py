@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from podrole.aws.services import (
     apigateway,
     cloudformation,
+    cloudtrail,
     cloudwatch,
+    config,
     dynamodb,
     ec2,
     ecr,
@@ -22,6 +24,8 @@ from podrole.aws.services import (
     secretsmanager,
     sns,
     sqs,
+    ssm,
+    timestream,
 )
 from podrole.aws.services.not_judged import NOT_JUDGED
 from podrole.aws.services.rules import ServiceRules
@@ -29,7 +33,9 @@ from podrole.aws.services.rules import ServiceRules
 _FILES = (
     apigateway.RULES,
     cloudformation.RULES,
+    cloudtrail.RULES,
     cloudwatch.RULES,
+    config.RULES,
     dynamodb.RULES,
     ec2.RULES,
     ecr.RULES,
@@ -44,6 +50,9 @@ _FILES = (
     secretsmanager.RULES,
     sns.RULES,
     sqs.RULES,
+    ssm.RULES,
+    timestream.QUERY_RULES,
+    timestream.WRITE_RULES,
 )
 RULES: Mapping[str, ServiceRules] = {
     **{name: ServiceRules(name, not_judged=operations) for name, operations in NOT_JUDGED.items()},

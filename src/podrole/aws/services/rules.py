@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,9 +11,10 @@ from podrole.aws.interfaces import Facts
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.wire import HTTPResponse
 from podrole.iam.actions.call import Call, Permission
+from podrole.iam.directory import Directory
 from podrole.iam.errors import MalformedPolicyDocument, PolicyError
 from podrole.iam.evaluate import Request
-from podrole.iam.policy import Policy, PolicyKind
+from podrole.iam.policy import Policy
 
 
 class Storing(NamedTuple):
@@ -37,29 +38,48 @@ class Resolving(NamedTuple):
     facts: Facts
 
 
+class Authorizing(NamedTuple):
+    """A call that is authorized: the account in which it acts, the state of that account, and the permissions that its
+    operation needs."""
+
+    call: IdentifiedCall
+    account: str
+    facts: Facts
+    needed: Sequence[Permission]
+
+
+class Delivering(NamedTuple):
+    """An authorized call that may make the service deliver somewhere: the account in which it acts, the state of the
+    account, and its roles."""
+
+    call: IdentifiedCall
+    account: str
+    facts: Facts
+    directory: Directory
+
+
 class Document(NamedTuple):
     """A document that a call stores.
 
     ``resource`` is the ARN of what the document is attached to, or finds it in the service's answer; None if it is the
-    resource that the call was authorized on. It matters for documents with principals: they are bound to unique ids.
+    resource that the call was authorized on. The principals of the document are bound to unique ids.
     """
 
     text: str
-    kind: PolicyKind = PolicyKind.RESOURCE
     resource: str | Callable[[HTTPResponse], str] | None = None
 
 
 Find = Callable[[Storing], Document | None]
 
 
-def parameter(*path: str, kind: PolicyKind = PolicyKind.RESOURCE) -> Find:
+def parameter(*path: str) -> Find:
     """Return what finds the document in a parameter of the call. An empty text removes a policy, and is no document."""
 
     def find(storing: Storing) -> Document | None:
         value: Any = storing.given
         for name in path:
             value = value.get(name) if isinstance(value, Mapping) else None
-        return Document(value, kind) if isinstance(value, str) and value else None
+        return Document(value) if isinstance(value, str) and value else None
 
     return find
 
@@ -99,8 +119,11 @@ class ServiceRules:
     contradict each other (podrole.aws.resolve).
 
     ``before`` refuses a call before it is authorized. ``also_needs`` yields the permissions that a call needs beside
-    those of its operation. ``denied`` are code and status of a refusal by policy, where the protocol does not determine
-    them, and ``spell`` rewrites AWS's sentence as the service spells it.
+    those of its operation. ``require_destinations`` refuses an authorized call whose destination does not let the
+    service, or the role that it is given, deliver to it. ``answer`` rewrites the service's answer for the client.
+    ``denied`` are code and status of a refusal by policy, where the protocol does not determine them, ``key_denied``
+    those of a refusal to use a KMS key, where the service has its own, and ``spell`` rewrites AWS's sentence as the
+    service spells it.
     """
 
     name: str
@@ -110,8 +133,11 @@ class ServiceRules:
     not_judged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     resolve: Callable[[Resolving], None] | None = None
     before: Callable[[IdentifiedCall, Facts], None] = lambda *_: None
-    also_needs: Callable[[IdentifiedCall, str, Facts], Iterable[Permission]] = lambda *_: ()
+    require_destinations: Callable[[Delivering], None] = lambda _: None
+    also_needs: Callable[[Authorizing], Iterable[Permission]] = lambda _: ()
+    answer: Callable[[IdentifiedCall, HTTPResponse], HTTPResponse] = lambda _, answer: answer
     denied: tuple[str, int] | None = None
+    key_denied: tuple[str, int] | None = None
     spell: Callable[[str, Request], str] = lambda sentence, _: sentence
 
 

@@ -6,18 +6,32 @@ DeleteObjects refuses key by key, inside an answer that is a success
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from podrole.aws.errors import AWSError
-from podrole.aws.interfaces import Facts
+from podrole.aws.interfaces import Encryption, Facts
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
 from podrole.aws.protocol.render import text
 from podrole.aws.protocol.wire import HTTPResponse
-from podrole.aws.services.rules import NoSuchPrincipal, Resolving, ServiceRules, Storing, error, parameter
+from podrole.aws.service_requests import Sender, is_allowed
+from podrole.aws.services.encryption import key_uses
+from podrole.aws.services.rules import (
+    Authorizing,
+    Delivering,
+    NoSuchPrincipal,
+    Resolving,
+    ServiceRules,
+    Storing,
+    error,
+    parameter,
+)
 from podrole.aws.signature.s3_refusals import wrong_region
 from podrole.aws.signature.sigv4 import is_signed
+from podrole.base.partitions import partition_of
+from podrole.iam.actions.call import Permission
 from podrole.iam.actions.s3 import object_arn
 from podrole.iam.errors import MalformedPolicyDocument, PolicyError
 from podrole.iam.evaluate import Request
@@ -109,7 +123,7 @@ def _check(storing: Storing, policy: Policy) -> None:
         resources = statement.resources.resources if statement.resources is not None else ()
         for resource in resources:
             inside = resource.split(":", 5)[-1]
-            if resource == "*" or inside.partition("/")[0] != name:
+            if inside.partition("/")[0] != name:
                 raise AWSError(
                     "MalformedPolicy", 400, "Policy has invalid resource", why=f"{resource} is not in {name}."
                 )
@@ -191,11 +205,89 @@ def _spell(sentence: str, request: Request) -> str:
     is_elsewhere = bool(request.resource_account) and request.resource_account != request.principal.account
     if request.principal.type is PrincipalType.ANONYMOUS or is_elsewhere:
         return "Access Denied"
+    if request.action == "s3:ListAllMyBuckets":
+        return sentence.replace(f" on resource: {request.resource}", "", 1)
     return sentence.replace(f"on resource: {request.resource}", f'on resource: "{request.resource}"', 1)
+
+
+_DESTINATIONS = {
+    "CloudFunctionConfiguration": ("CloudFunction", "lambda:InvokeFunction"),
+    "LambdaFunctionConfigurations": ("LambdaFunctionArn", "lambda:InvokeFunction"),
+    "QueueConfiguration": ("Queue", "sqs:SendMessage"),
+    "QueueConfigurations": ("QueueArn", "sqs:SendMessage"),
+    "TopicConfiguration": ("Topic", "sns:Publish"),
+    "TopicConfigurations": ("TopicArn", "sns:Publish"),
+}
+"""The members of both forms of a notification configuration that name a destination, and what S3 does there."""
+
+
+def _require_destinations(delivering: Delivering) -> None:
+    """Refuse notifications to a destination that does not exist, or whose policy does not allow S3 for the bucket
+    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketNotificationConfiguration.html)."""
+    call, account, facts, _ = delivering
+    if call.operation not in ("PutBucketNotification", "PutBucketNotificationConfiguration"):
+        return
+    given = parameters(call)
+    bucket = facts.bucket(str(given.get("Bucket", "")))
+    if bucket is None or given.get("SkipDestinationValidation") is True:
+        return
+    sender = Sender("s3.amazonaws.com", bucket.arn, bucket.account or account)
+    for member, (name, action) in _DESTINATIONS.items():
+        listed: Any = (given.get("NotificationConfiguration") or {}).get(member) or []
+        for one in listed if isinstance(listed, list) else [listed]:
+            arn = str(one.get(name, ""))
+            if not is_allowed(facts, sender, action, arn):
+                raise AWSError(
+                    "InvalidArgument",
+                    400,
+                    "Unable to validate the following destination configurations",
+                    why=f"{arn} does not exist, or does not allow s3.amazonaws.com {action} for {bucket.arn}.",
+                )
+
+
+_WRITES = {
+    "CopyObject": ("kms:GenerateDataKey",),
+    "CreateMultipartUpload": ("kms:GenerateDataKey", "kms:Decrypt"),  # the parts are read when they are put together
+    "PutObject": ("kms:GenerateDataKey",),
+}
+_READS = frozenset({"GetObject", "SelectObjectContent"})
+_COPIES = frozenset({"CopyObject", "UploadPartCopy"})
+
+
+def _encryption(authorizing: Authorizing) -> Iterator[Permission]:
+    """Yield what S3 needs of KMS for objects under a key of the customer's."""
+    call, _, facts, _ = authorizing
+    given = parameters(call)
+    partition = partition_of(call.region)
+    bucket = f"arn:{partition}:s3:::{given.get('Bucket', '')}"
+    if call.operation in _WRITES:
+        wanted = _wanted_encryption(given, facts.encryption(bucket))
+        context = {"aws:s3:arn": bucket if wanted.by_bucket else f"{bucket}/{given.get('Key', '')}"}
+        yield from key_uses(authorizing, wanted.key, context, *_WRITES[call.operation])
+    source = f"{bucket}/{given.get('Key', '')}" if call.operation in _READS else ""
+    version = str(given.get("VersionId") or "")
+    if call.operation in _COPIES:
+        name, _, query = str(given.get("CopySource", "")).partition("?versionId=")
+        source, version = f"arn:{partition}:s3:::{unquote(name).lstrip('/')}", query
+    stored = facts.encryption(source, version)
+    context = {"aws:s3:arn": source.partition("/")[0] if stored.by_bucket else source}
+    yield from key_uses(authorizing, stored.key, context, "kms:Decrypt")
+
+
+def _wanted_encryption(given: Mapping[str, Any], of_bucket: Encryption) -> Encryption:
+    """Return how a request wants its object encrypted, by itself or as the bucket does by default."""
+    by_bucket = given.get("BucketKeyEnabled")
+    by_bucket = of_bucket.by_bucket if by_bucket is None else str(by_bucket).lower() == "true"
+    algorithm, key = str(given.get("ServerSideEncryption") or ""), str(given.get("SSEKMSKeyId") or "")
+    if algorithm and not algorithm.startswith("aws:kms"):
+        return Encryption()
+    return Encryption(key if algorithm else key or of_bucket.key, by_bucket)
 
 
 RULES = ServiceRules(
     "s3",
+    also_needs=_encryption,
+    require_destinations=_require_destinations,
     documents={"PutBucketPolicy": parameter("Policy")},
     check=_check,
     fault=_fault,

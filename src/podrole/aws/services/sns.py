@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from podrole.aws.errors import AWSError
+from podrole.aws.services.encryption import uses_of_resources
 from podrole.aws.services.rules import Document, ServiceRules, Storing, error, parameter
 from podrole.aws.services.sqs import account_statement
 from podrole.iam.errors import PolicyError
@@ -31,6 +32,8 @@ RULES = ServiceRules(
         "SetTopicAttributes": _attribute,
     },
     fault=_fault,
+    also_needs=uses_of_resources,
+    key_denied=("KMSAccessDenied", 400),
     denied=("AuthorizationError", 403),
     spell=_spell,
 )

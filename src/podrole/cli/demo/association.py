@@ -67,7 +67,7 @@ class AssociationWalkthrough(Walkthrough):
         pod = self.kubernetes.pod(NAMESPACE, "whoami", *injected, f"audience: {SERVICE}", '"audience"')
         for text in (*injected, SERVICE):
             expect(text in pod.stdout, f"the pod has {text}", pod)
-        self.check_identity(f"arn:aws:sts::{self.account}:assumed-role/{ROLE}/eks-{CLUSTER}-whoami-")
+        self.check_identity(self.arn("sts", f"assumed-role/{ROLE}/eks-{CLUSTER}-whoami-"))
 
     def refused_exchanges(self) -> None:
         done(self.kubernetes.create_service_account(NAMESPACE, "checkout"))

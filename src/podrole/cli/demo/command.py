@@ -11,22 +11,35 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 from podrole.base.errors import PodroleError
+from podrole.base.partitions import partition_of
 from podrole.cli import tools
 from podrole.cli.demo.association import AssociationWalkthrough
 from podrole.cli.demo.kubernetes import API, Kubectl, Kubernetes
+from podrole.cli.demo.set_up import AssociationSetupWalkthrough, SetupWalkthrough
 from podrole.cli.demo.shell import Shell, clean_environment
 from podrole.cli.demo.walkthrough import FIRST, StepFailed, Walkthrough
 from podrole.cli.down import stop
 from podrole.cli.env import variables
+from podrole.cli.terminal import complain
 from podrole.world.errors import WorldError
+from podrole.world.settings import WorldSettings
 from podrole.world.state import WorldDirectory
 
 SERVER_MINOR = 36
+_WALKTHROUGHS: Mapping[tuple[bool, bool], type[Walkthrough]] = {
+    (False, False): Walkthrough,
+    (True, False): AssociationWalkthrough,
+    (False, True): SetupWalkthrough,
+    (True, True): AssociationSetupWalkthrough,
+}
+"""By whether Pod Identity is used, and whether podrole's commands set it up."""
+DEFAULT_REGION = "us-east-1"
 _KEPT = """
 The world is still running, and is gone when it ends:
 
@@ -54,12 +67,14 @@ class _Report:
         return json.dumps(parts, indent=2)
 
 
-def run(*, keep: bool, pod_identity: bool, as_json: bool) -> int:
-    """Run the walkthrough, with EKS Pod Identity if ``pod_identity``. Returns 0 only if every step had its expected
-    result.
+def run(*, region: str, keep: bool, pod_identity: bool, by_podrole: bool, as_json: bool) -> int:
+    """Run the walkthrough in a region, with EKS Pod Identity if ``pod_identity``, set up by podrole's own commands if
+    ``by_podrole``. Returns 0 only if every step had its
+    expected result.
 
     Raises PodroleError if it cannot begin.
     """
+    WorldSettings(region=region)  # refuses what cannot be a region
     if tools.find_aws() is None:
         raise tools.ToolMissing(
             "The walkthrough needs the aws CLI, which is not installed.", next_step="pip install 'podrole[demo]'"
@@ -80,8 +95,8 @@ def run(*, keep: bool, pod_identity: bool, as_json: bool) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         shell.show(f"This local AWS, cluster and webhook are in {place} (PODROLE_DIR={directory.path}).\n")
-        kind = AssociationWalkthrough if pod_identity else Walkthrough
-        _walk(shell, directory, report, kind, has_kubectl=kubectl is not None)
+        kind = _WALKTHROUGHS[pod_identity, by_podrole]
+        _walk(shell, directory, region, report, kind, has_kubectl=kubectl is not None)
     finally:
         report.seconds = time.monotonic() - started
         if keep and report.steps:
@@ -93,10 +108,17 @@ def run(*, keep: bool, pod_identity: bool, as_json: bool) -> int:
 
 
 def _walk(
-    shell: Shell, directory: WorldDirectory, report: _Report, kind: type[Walkthrough], *, has_kubectl: bool
+    shell: Shell,
+    directory: WorldDirectory,
+    region: str,
+    report: _Report,
+    kind: type[Walkthrough],
+    *,
+    has_kubectl: bool,
 ) -> None:
     shell.show(f"── 1. {FIRST}")
-    up = shell.run(["podrole", "up", "--detach", "--ephemeral", "--aws-port", "0", "--cluster-port", "0"])
+    of_region = [] if region == DEFAULT_REGION else ["--region", region]
+    up = shell.run(["podrole", "up", "--detach", "--ephemeral", "--aws-port", "0", "--cluster-port", "0", *of_region])
     if up.exit_code != 0:
         raise WorldError(up.output.strip())
     shell.environment = {**shell.environment, **variables(directory)}
@@ -108,7 +130,7 @@ def _walk(
     else:
         shell.show("\nNo kubectl for this cluster's version is installed, so the steps use the Kubernetes API.")
         kubernetes = API(shell, json.loads(directory.kubeconfig.read_text()))
-    walkthrough = kind(shell, kubernetes, world.account, world.thumbprint)
+    walkthrough = kind(shell, kubernetes, world.account, partition_of(region), world.thumbprint)
     for number, (title, step) in enumerate(walkthrough.steps, 1):
         if number > 1:
             shell.show(f"\n── {number}. {title}")
@@ -144,7 +166,7 @@ def _kubectl(*, quiet: bool) -> Path | None:
     try:
         return tools.fetch_kubectl()
     except tools.ToolMissing as missing:
-        print(missing.diagnostics(), file=sys.stderr)
+        complain(missing.diagnostics())
         return None
 
 

@@ -17,7 +17,7 @@ FIRST = "The world starts, and the account's administrator launches two instance
 NAMESPACE, OTHER_NAMESPACE = "shop", "warehouse"
 ACCOUNT_NAME = "inventory"
 ROLE = "ec2-reader"
-POLICY = "arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess"
+POLICY = "AmazonEC2ReadOnlyAccess"
 ANNOTATION = "eks.amazonaws.com/role-arn"
 IMAGE_ID = "ami-03cf127a"
 NO_CREDENTIALS = "Unable to locate credentials"
@@ -41,6 +41,7 @@ class Walkthrough:
     shell: Shell
     kubernetes: Kubernetes
     account: str
+    partition: str
     thumbprint: str
     instances: list[str] = field(default_factory=list)
     issuer: str = ""
@@ -62,7 +63,11 @@ class Walkthrough:
 
     @property
     def role_arn(self) -> str:
-        return f"arn:aws:iam::{self.account}:role/{ROLE}"
+        return self.arn("iam", f"role/{ROLE}")
+
+    def arn(self, service: str, resource: str) -> str:
+        """Write an ARN of the account."""
+        return f"arn:{self.partition}:{service}::{self.account}:{resource}"
 
     @property
     def issuer_path(self) -> str:
@@ -107,7 +112,7 @@ class Walkthrough:
             "--thumbprint-list",
             self.thumbprint,
         )
-        arn = f"arn:aws:iam::{self.account}:oidc-provider/{self.issuer_path}"
+        arn = self.arn("iam", f"oidc-provider/{self.issuer_path}")
         expect(arn in created.stdout, f"a provider {arn}", created)
 
     def create_service_account(self) -> None:
@@ -120,7 +125,7 @@ class Walkthrough:
         """Return the statement of the role's trust policy."""
         return {
             "Effect": "Allow",
-            "Principal": {"Federated": f"arn:aws:iam::{self.account}:oidc-provider/{self.issuer_path}"},
+            "Principal": {"Federated": self.arn("iam", f"oidc-provider/{self.issuer_path}")},
             "Action": "sts:AssumeRoleWithWebIdentity",
             "Condition": {
                 "StringEquals": {
@@ -146,7 +151,8 @@ class Walkthrough:
             "text",
         )
         expect(created.stdout.strip() == self.role_arn, f"the role {self.role_arn}", created)
-        done(self._aws("iam", "attach-role-policy", "--role-name", ROLE, "--policy-arn", POLICY))
+        policy = f"arn:{self.partition}:iam::aws:policy/{POLICY}"
+        done(self._aws("iam", "attach-role-policy", "--role-name", ROLE, "--policy-arn", policy))
 
     def annotate(self) -> None:
         done(self.kubernetes.annotate_service_account(NAMESPACE, ACCOUNT_NAME, ANNOTATION, self.role_arn))
@@ -172,7 +178,7 @@ class Walkthrough:
         pod = self.kubernetes.pod(NAMESPACE, "whoami", *injected, *projected)
         for text in injected:
             expect(text in pod.stdout, f"the pod has {text}", pod)
-        self.check_identity(f"arn:aws:sts::{self.account}:assumed-role/{ROLE}/")
+        self.check_identity(self.arn("sts", f"assumed-role/{ROLE}/"))
 
     def check_identity(self, session: str) -> None:
         """Check that the first pod was a session whose ARN begins so, and that the second saw the instances."""
@@ -192,7 +198,7 @@ class Walkthrough:
         arguments = ("ec2", "run-instances", "--image-id", IMAGE_ID)
         logs = self._refused(NAMESPACE, "launch", ACCOUNT_NAME, *arguments)
         expect("UnauthorizedOperation" in logs.output, "UnauthorizedOperation", logs)
-        self._explained(f"{ROLE}/", "ec2:RunInstances", "AmazonEC2ReadOnlyAccess", "ec2:Describe*")
+        self._explained(f"{ROLE}/", "ec2:RunInstances", POLICY, "ec2:Describe*")
 
     def refused_exchanges(self) -> None:
         wanted = subject_of(NAMESPACE, ACCOUNT_NAME)

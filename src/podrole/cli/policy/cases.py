@@ -15,6 +15,7 @@ from podrole.iam.jsontext import Number, Path
 from podrole.iam.policy import PolicyKind
 from podrole.iam.principal import principal_of
 from podrole.iam.request import Facts
+from podrole.iam.unknown import UnknownKeys
 
 _MEMBERS = frozenset(
     {
@@ -29,7 +30,7 @@ _MEMBERS = frozenset(
         "rcps",
     }
 )
-_ASKED = frozenset({"principal", "action", "resource", "resource_account", "context"})
+_ASKED = frozenset({"principal", "action", "resource", "resource_account", "context", "unknown"})
 _ASSUMPTIONS = ("sts:assumerole", "sts:tagsession", "sts:setsourceidentity", "sts:setcontext")
 
 
@@ -109,7 +110,14 @@ class _CaseReader:
             raise self.fault(("request", "resource_account"), "resource_account must be an account id of 12 digits")
         try:
             principal = principal_of(text["principal"])
-            request = Request(principal, text["action"], text["resource"], account or "", self.context(asked))
+            request = Request(
+                principal,
+                text["action"],
+                text["resource"],
+                account or "",
+                self.context(asked),
+                unknown=self.unknown(asked),
+            )
             Facts(request)
         except InvalidRequest as fault:
             at = "principal" if "caller" in fault.what else "action"
@@ -136,6 +144,21 @@ class _CaseReader:
             else:
                 found[key] = self.scalar(key, value)
         return found
+
+    def unknown(self, asked: dict[str, Any]) -> UnknownKeys:
+        """Read the keys that the request may have, with a value that nobody knows."""
+        given = asked.get("unknown")
+        if given is None:
+            return UnknownKeys(())
+        if not isinstance(given, list) or not all(isinstance(key, str) and ":" in key for key in given):
+            raise self.fault(
+                ("request", "unknown"), "unknown must be a list of condition keys; a key that ends in * is a family"
+            )
+        known = {key.lower() for key in asked.get("context") or {}}
+        both = [key for key in given if key.lower() in known]
+        if both:
+            raise self.fault(("request", "unknown"), f"{both[0]} is unknown and has a value in context")
+        return UnknownKeys(given)
 
     def scalar(self, key: str, value: Any) -> str:
         if isinstance(value, str):

@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
+from podrole.cli.plain_help import CommandGroup
+
 policy_app = typer.Typer(
+    cls=CommandGroup,
     name="policy",
     help="Evaluate, simulate and validate IAM policies. Exit codes: 0 all allowed or valid, 1 something denied or "
     "invalid, 2 bad input.",
@@ -23,7 +26,11 @@ def evaluate(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="JSON or JSON Lines; - is standard input.")],
     as_json: JSON = False,
 ) -> None:
-    """Evaluate the cases in files, offline. A case is a request and every policy that applies to it."""
+    """Evaluate the cases in files, offline. A case is a request and every policy that applies to it.
+
+    Condition keys that the request may have are listed in its member "unknown"; a decision that they can change is
+    "Depends".
+    """
     from podrole.cli.policy.evaluate import run
 
     raise typer.Exit(run(files, as_json=as_json))
@@ -31,16 +38,24 @@ def evaluate(
 
 @policy_app.command()
 def validate(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Policy documents; - is standard input.")],
-    kind: Annotated[
-        str, typer.Option(help="identity, resource, trust, session, boundary, scp, rcp, endpoint, or auto.")
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Policy documents, JSON; - is standard input.")],
+    stored_as: Annotated[
+        str,
+        typer.Option(
+            "--as",
+            help="What AWS is to store it as: managed, inline (of a role), trust, resource, session, scp, rcp, "
+            "endpoint, or auto: trust or resource with a Principal, managed without.",
+        ),
     ] = "auto",
+    partition: Annotated[
+        str, typer.Option(help="The account's partition: aws, aws-cn, aws-us-gov, …; any if it is not given.")
+    ] = "",
     as_json: JSON = False,
 ) -> None:
-    """Say whether AWS accepts a policy document; if not, print each fault with its JSON path and line."""
+    """Say whether AWS stores a policy document; if not, print each fault with its JSON path and line."""
     from podrole.cli.policy.validate import run
 
-    raise typer.Exit(run(files, kind=kind, as_json=as_json))
+    raise typer.Exit(run(files, stored_as=stored_as, partition=partition, as_json=as_json))
 
 
 @policy_app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +10,12 @@ import msgspec
 
 from podrole.cli.policy.cases import Case, case_id, read_case
 from podrole.cli.policy.inputs import BadInput, values
-from podrole.iam.evaluate import Decision, evaluate
+from podrole.cli.terminal import complain, say
 from podrole.iam.explain import Evidence, explain, render, summary
+from podrole.iam.possible import Possible, evaluate_possible
 
+DEPENDS = "Depends"
+"""The decision about a case whose unknown condition keys can make it allowed or denied."""
 ALL_ALLOWED, SOMETHING_DENIED, BAD_INPUT = 0, 1, 2
 
 
@@ -40,25 +42,27 @@ def run(files: Sequence[str], *, as_json: bool) -> int:
             _report(fault, None, as_json=as_json)
             worst = BAD_INPUT
     if count == 0 and worst != BAD_INPUT:
-        print("podrole: the input has no cases", file=sys.stderr)
+        complain("podrole: the input has no cases")
         return BAD_INPUT
     return worst
 
 
 def result(case: Case) -> dict[str, Any]:
     """Return a case's result as JSON-able data."""
-    decision, evidence = _explained(case)
+    (decision, depends_on), evidence = _explained(case)
+    found = {} if not depends_on else {"depends_on": list(depends_on)}
     return {
         "id": case.id,
-        "decision": decision.outcome.value,
+        "decision": DEPENDS if depends_on else decision.outcome.value,
+        **found,
         "decided_by": decision.decided_by.value if decision.decided_by else None,
         "evidence": [one.to_dict() for one in evidence],
     }
 
 
-def _explained(case: Case) -> tuple[Decision, tuple[Evidence, ...]]:
-    decision = evaluate(case.request, case.policies)
-    return decision, explain(case.request, case.policies, decision)
+def _explained(case: Case) -> tuple[Possible, tuple[Evidence, ...]]:
+    possible = evaluate_possible(case.request, case.policies)
+    return possible, explain(case.request, case.policies, possible.decision)
 
 
 def _decide(case: Case, *, as_json: bool) -> int:
@@ -66,12 +70,14 @@ def _decide(case: Case, *, as_json: bool) -> int:
         found = result(case)
         print(msgspec.json.encode(found).decode())
         return ALL_ALLOWED if found["decision"] == "Allowed" else SOMETHING_DENIED
-    decision, evidence = _explained(case)
-    print(f"{case.id}: {decision.outcome.value}")
-    print(textwrap.indent(summary(decision, evidence, case.request), "  "))
+    (decision, depends_on), evidence = _explained(case)
+    say(f"{case.id}: {DEPENDS if depends_on else decision.outcome.value}")
+    if depends_on:
+        say(f"  Depends on {', '.join(depends_on)}, which this case does not know. Unless it is known:")
+    say(textwrap.indent(summary(decision, evidence, case.request), "  "))
     if decision.allowed:
         return ALL_ALLOWED
-    print(textwrap.indent(render(evidence), "    "))
+    say(textwrap.indent(render(evidence), "    "))
     return SOMETHING_DENIED
 
 
@@ -79,4 +85,4 @@ def _report(fault: BadInput, case: str | None, *, as_json: bool) -> None:
     if as_json:
         print(msgspec.json.encode({"id": case, "error": fault.what}).decode())
     else:
-        print(f"podrole: {fault.what}", file=sys.stderr)
+        complain(f"podrole: {fault.what}")

@@ -52,8 +52,8 @@ class Piece:
         return Piece(self.text[start:end], self.source, self.line + line - 1)
 
 
-def text_of(name: str) -> str:
-    """Return a file's text, ``-`` being standard input. Raises BadInput."""
+def text_of(name: str, *, encoding: str = "utf-8-sig") -> str:
+    """Return a file's text, ``-`` being standard input. The default drops a byte order mark. Raises BadInput."""
     shown = "standard input" if name == STANDARD_INPUT else name
     try:
         data = sys.stdin.buffer.read(_MOST_BYTES + 1) if name == STANDARD_INPUT else Path(name).read_bytes()
@@ -62,7 +62,7 @@ def text_of(name: str) -> str:
     if len(data) > _MOST_BYTES:
         raise BadInput(f"{shown} is larger than {_MOST_BYTES} bytes.")
     try:
-        return data.decode("utf-8-sig")
+        return data.decode(encoding)
     except UnicodeDecodeError as problem:
         line = data.count(b"\n", 0, problem.start) + 1
         raise BadInput(f"{shown}, line {line}: this is not UTF-8.") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import msgspec
 
 from podrole.base.errors import PodroleError
+from podrole.cli.terminal import complain, fitted, width
 from podrole.world.state import Description, WorldDirectory
 
 ALL_ALLOWED, SOMETHING_DENIED, BAD_INPUT = 0, 1, 2
@@ -30,25 +30,25 @@ class SimulationQuery:
 def run(path: Path, query: SimulationQuery, *, as_json: bool) -> int:
     """Simulate, and print a result for each action on each resource. Returns the exit code."""
     if bool(query.role) == bool(query.user):
-        print("podrole: name one principal, with --role or with --user", file=sys.stderr)
+        complain("podrole: name one principal, with --role or with --user")
         return BAD_INPUT
     wrong = [one for one in query.context if "=" not in one or one.startswith("=")]
     if wrong:
-        print(f"podrole: --context is not of the form KEY=VALUE: got {wrong[0]!r}", file=sys.stderr)
+        complain(f"podrole: --context is not of the form KEY=VALUE: got {wrong[0]!r}")
         return BAD_INPUT
     try:
         directory = WorldDirectory(path)
         results = list(_ask(directory, directory.running(), query))
     except PodroleError as fault:
-        print(fault.diagnostics(), file=sys.stderr)
+        complain(fault.diagnostics())
         return BAD_INPUT
     except Exception as fault:
         if type(fault).__module__.partition(".")[0] != "botocore":
             raise
-        print(f"podrole: {fault}", file=sys.stderr)
+        complain(f"podrole: {fault}")
         return BAD_INPUT
     for result in results:
-        print(msgspec.json.encode(result).decode() if as_json else _shown(result))
+        print(msgspec.json.encode(result).decode() if as_json else fitted(_shown(result), width()))
     allowed = all(result["EvalDecision"] == "allowed" for result in results)
     return ALL_ALLOWED if allowed else SOMETHING_DENIED
 

@@ -1,61 +1,64 @@
-"""``podrole policy validate``: whether AWS accepts a document."""
+"""``podrole policy validate``: whether AWS stores a document."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from podrole.base.partitions import PARTITIONS
 from podrole.cli.policy.inputs import STANDARD_INPUT, BadInput, Piece, text_of
-from podrole.iam.document import parse_policy
+from podrole.cli.terminal import complain, say
 from podrole.iam.errors import MalformedPolicyDocument, PolicyError
-from podrole.iam.policy import PolicyKind
-from podrole.iam.shared_issuers import check_shared_issuers
+from podrole.iam.storing import StoredAs, check_storable
 
 VALID, AT_FAULT, BAD_INPUT = 0, 1, 2
 
 
-def run(files: Sequence[str], *, kind: str, as_json: bool) -> int:
+def run(files: Sequence[str], *, stored_as: str, partition: str, as_json: bool) -> int:
     """Validate each file and print its faults. Returns the exit code."""
-    if kind != "auto" and kind not in set(PolicyKind):
-        known = ", ".join(one.value for one in PolicyKind)
-        print(f"podrole: --kind is not a kind of policy: got {kind!r}, expected {known} or auto", file=sys.stderr)
-        return BAD_INPUT
+    for option, value, known in (
+        ("--as", stored_as, ["auto", *StoredAs]),
+        ("--partition", partition, ["", *sorted(PARTITIONS)]),
+    ):
+        if value not in known:
+            expected = ", ".join(filter(None, known))
+            complain(f"podrole: {option} has an unknown value: got {value!r}, expected {expected}")
+            return BAD_INPUT
     worst = VALID
     for name in files:
         shown = "standard input" if name == STANDARD_INPUT else name
         try:
-            text = text_of(name)
+            text = text_of(name, encoding="utf-8")
         except BadInput as fault:
-            print(f"podrole: {fault.what}", file=sys.stderr)
+            complain(f"podrole: {fault.what}")
             worst = BAD_INPUT
             continue
-        wanted = guess(text) if kind == "auto" else PolicyKind(kind)
-        faults = find_faults(text, wanted)
+        wanted = guess(text) if stored_as == "auto" else StoredAs(stored_as)
+        faults = find_faults(text, wanted, partition)
         worst = max(worst, AT_FAULT if faults else VALID)
         if as_json:
-            found = {"file": shown, "kind": wanted.value, "valid": not faults, "faults": faults}
+            found = {"file": shown, "as": wanted.value, "valid": not faults, "faults": faults}
             print(msgspec.json.encode(found).decode())
         elif not faults:
             print(f"{shown}: a valid {wanted.value} policy")
         else:
             print(f"{shown}: not a valid {wanted.value} policy")
+            if name.endswith((".yaml", ".yml")):
+                say("  IAM takes JSON, not YAML: convert it first")
             for one in faults:
-                print(f"  line {one['line']}, column {one['column']}: {one['message']}")
-                print(f"    at        {one['path']}")
-                print(f"    expected  {one['expected']}")
-                print(f"    got       {one['got']}")
+                say(f"  line {one['line']}, column {one['column']}: {one['message']}")
+                say(f"    at        {one['path']}")
+                say(f"    expected  {one['expected']}")
+                say(f"    got       {one['got']}")
     return worst
 
 
-def find_faults(text: str, kind: PolicyKind) -> list[dict[str, Any]]:
+def find_faults(text: str, stored_as: StoredAs, partition: str) -> list[dict[str, Any]]:
     """Return all faults of a document; the first is the one that AWS reports."""
     try:
-        policy = parse_policy(text, kind)
-        if kind is PolicyKind.TRUST:
-            check_shared_issuers(policy)
+        check_storable(text, stored_as, partition)
     except MalformedPolicyDocument as fault:
         return [one.to_dict() for one in fault.faults]
     except PolicyError as fault:
@@ -64,19 +67,19 @@ def find_faults(text: str, kind: PolicyKind) -> list[dict[str, Any]]:
     return []
 
 
-def guess(text: str) -> PolicyKind:
-    """Return the kind that a document looks like: with a Principal a trust or a resource policy."""
+def guess(text: str) -> StoredAs:
+    """Return what a document looks like: with a Principal a trust or resource policy, without one a managed policy."""
     try:
-        document = Piece(text, "", 1).read()
+        document = Piece(text.removeprefix("\ufeff"), "", 1).read()
     except BadInput:
-        return PolicyKind.IDENTITY
+        return StoredAs.MANAGED
     statements = document.get("Statement") if isinstance(document, dict) else None
     every = [one for one in (statements if isinstance(statements, list) else [statements]) if isinstance(one, dict)]
     if not any("Principal" in one or "NotPrincipal" in one for one in every):
-        return PolicyKind.IDENTITY
+        return StoredAs.MANAGED
     actions = [action for one in every for action in _texts(one.get("Action"))]
     trusts = bool(actions) and all(action.lower().startswith("sts:") for action in actions)
-    return PolicyKind.TRUST if trusts else PolicyKind.RESOURCE
+    return StoredAs.TRUST if trusts else StoredAs.RESOURCE
 
 
 def _texts(value: Any) -> list[str]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+
+from podrole.cli.plain_help import CommandGroup
 
 
-class _Group(TyperGroup):
-    """A command line without a subcommand is the webhook's own, ``--help`` included."""
+class _Group(CommandGroup):
+    """A command line that begins with a flag is the webhook's own, ``--help`` included."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, args if args and args[0] in self.commands else ["run", *args])
+        is_word = bool(args) and not args[0].startswith("-")  # a command, or a misspelt one
+        return super().parse_args(ctx, args if is_word else ["run", *args])
 
 
 webhook_app = typer.Typer(

@@ -3,16 +3,17 @@ flag."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import yaml
 
+from podrole.cli.terminal import complain
 from podrole.webhook.__main__ import HELP, flag_lines
 from podrole.webhook.errors import BadFlag
 from podrole.webhook.install.flags import INSTALLATION_FLAGS, read_installation
-from podrole.webhook.install.manifests import Installation, manifests
+from podrole.webhook.install.installation import Installation
+from podrole.webhook.install.manifests import manifests
 
 PRINTED, WRONG_FLAG = 0, 2
 
@@ -25,10 +26,10 @@ def run(arguments: Sequence[str]) -> int:
     try:
         installation, notes = read_installation(arguments)
     except BadFlag as problem:
-        print(problem.diagnostics(), file=sys.stderr)
+        complain(problem.diagnostics())
         return WRONG_FLAG
     for note in notes:
-        print(f"note: {note}", file=sys.stderr)
+        complain(f"note: {note}")
     print(yaml.safe_dump_all(documents(installation), sort_keys=False, default_flow_style=False), end="")
     return PRINTED
 

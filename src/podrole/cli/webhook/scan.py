@@ -6,12 +6,13 @@ Exit codes: 0 none, 1 some, 2 the scan failed.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Sequence
 
 import msgspec
 
 from podrole.base.errors import PodroleError
+from podrole.cli.table import table
+from podrole.cli.terminal import complain, fitted, width
 from podrole.kube.connection import find_connection
 from podrole.webhook.__main__ import HELP
 from podrole.webhook.flags.parse import CommandLine, parse_flags
@@ -44,16 +45,17 @@ def run(arguments: Sequence[str]) -> int:
         print(_HELP)
         return NOTHING
     try:
-        values, _ = collect(arguments, (*FLAGS, _JSON))
+        values, _ = collect(arguments, (*FLAGS, _JSON), only_flags=True)
         as_json = FlagValues(values, (_JSON,)).boolean("json")
         line = parse_flags([f"--{name}={value}" for name, value in values.items() if name != "json"])
         configure_logging(line.settings.verbosity)
         findings = asyncio.run(_scan(line))
     except PodroleError as problem:
-        print(problem.diagnostics(), file=sys.stderr)
+        complain(problem.diagnostics())
         return NOT_KNOWN
     findings.sort(key=lambda finding: (finding.namespace, finding.owner, finding.pod))
-    print(msgspec.json.encode({"findings": findings}).decode() if as_json else describe(findings))
+    text = fitted(describe(findings), width())
+    print(msgspec.json.encode({"findings": findings}).decode() if as_json else text)
     return FOUND if findings else NOTHING
 
 
@@ -61,12 +63,10 @@ def describe(findings: Sequence[PodFinding]) -> str:
     """Return a table of the pods, and the commands that repair them."""
     if not findings:
         return "Every running pod has the identity that its service account is bound to."
-    rows = [("NAMESPACE", "POD", "SERVICE ACCOUNT", "WHAT IS WRONG")]
-    rows += [(found.namespace, found.pod, found.service_account, one_line(found.detail)) for found in findings]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    table = ["  ".join([*map(str.ljust, row, widths), row[3]]) for row in rows]
+    rows = [(found.namespace, found.pod, found.service_account, one_line(found.detail)) for found in findings]
+    lines = table(("NAMESPACE", "POD", "SERVICE ACCOUNT", "WHAT IS WRONG"), rows, width(), ("SERVICE ACCOUNT",))
     heading = f"{len(findings)} of the running pods. A pod gets its identity when it is created:"
-    return "\n".join([*table, "", heading, *_next(findings)])
+    return "\n".join([*lines, "", heading, *_next(findings)])
 
 
 def _next(findings: Sequence[PodFinding]) -> list[str]:

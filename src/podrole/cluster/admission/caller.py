@@ -108,12 +108,11 @@ class WebhookCaller:
     def _client(self, bundle: str) -> _Client:
         client = self._clients.get(bundle)
         if client is None:
-            import httpx2
+            from podrole.base.http_client import async_client
 
             # Without a bundle, the system's authorities count.
             context = ssl.create_default_context(cadata=base64.b64decode(bundle).decode())
-            http = httpx2.AsyncClient(verify=context, trust_env=False, timeout=None, follow_redirects=False)
-            client = self._clients[bundle] = _Client(http)
+            client = self._clients[bundle] = _Client(async_client(context, timeout=None))
         self._clients.move_to_end(bundle)
         return client
 

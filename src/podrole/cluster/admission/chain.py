@@ -14,6 +14,7 @@ from typing import Any, Literal
 from podrole.base.clock import Clock
 from podrole.base.events import Event, EventLog
 from podrole.base.large_work import off_loop
+from podrole.base.user_agents import DOCTOR
 from podrole.cluster.admission import namespace_lifecycle, pods
 from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.admission.mutating import MutatingWebhooks, ReinvocationState
@@ -56,9 +57,9 @@ class AdmissionChain:
             await self._mutating.admit(request, state)
 
     async def validate(self, request: AdmissionAttributes) -> bool:
-        """Ask the validating webhooks about the object as it is to be stored, and return whether any was asked.
+        """Ask the validating webhooks about the object as it is to be stored.
 
-        Raises StatusError.
+        Return whether other requests may have been served meanwhile. Raises StatusError.
         """
         return await self._validating.validate(request)
 
@@ -100,6 +101,7 @@ class AdmissionChain:
                 code=refusal.reason if refusal is not None else None,
                 why=refusal.message if refusal is not None else _summary(request),
                 explanation=explanation,
+                probe=request.dry_run and str(metadata.get("generateName", "")).startswith(DOCTOR),
             )
         )
 

@@ -75,7 +75,7 @@ class WebhookDispatcher:
         labels: Mapping[str, str] = (namespace or {}).get("metadata", {}).get("labels", {})
         return labels
 
-    def is_called(
+    async def is_called(
         self,
         hook: NumberedWebhook,
         request: AdmissionAttributes,
@@ -91,7 +91,7 @@ class WebhookDispatcher:
         why = decision.why
         if decision.called:
             try:
-                unmet = self._conditions.unmet(hook.webhook, request)
+                unmet = await self._conditions.unmet(hook.webhook, request)
             except ConditionFailed as problem:
                 self._trace(hook, request, "failed").why = str(problem)
                 resource = request.resource

@@ -5,11 +5,12 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 
 from __future__ import annotations
 
-import functools
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from podrole.base.short_texts import cached_by_length
 from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.admission.review import admission_request
 from podrole.cluster.authorization.authorizer import Authorizer
@@ -22,6 +23,10 @@ _Map = Mapping[str, Any]
 _MISSING_KEY = re.compile(r'.*Key not found in map : "?(.*?)"?')
 
 
+_KEPT = 100_000
+"""Characters of the expressions whose compiled form is kept."""
+
+
 class ConditionFailed(Exception):
     """An expression could not be evaluated, and the webhook's failurePolicy is Fail."""
 
@@ -31,12 +36,13 @@ class MatchConditions:
 
     def __init__(self, authorizer: Authorizer) -> None:
         self._authorizer = authorizer
-        self._compiled = functools.lru_cache(maxsize=256)(self._compile)
+        self._compiled = cached_by_length(_KEPT)(self._compile)
 
-    def unmet(self, webhook: _Map, request: AdmissionAttributes) -> str | None:
+    async def unmet(self, webhook: _Map, request: AdmissionAttributes) -> str | None:
         """Return why the conditions keep the webhook from being called, None if they do not. Raises ConditionFailed.
 
-        A condition that is false decides, even if another one fails.
+        A condition that is false decides, even if another one fails. Other requests are served between two conditions:
+        each may look at all of a large object.
         """
         conditions = webhook.get("matchConditions")
         if not conditions:
@@ -49,6 +55,7 @@ class MatchConditions:
         }
         problems = []
         for condition in conditions:
+            await asyncio.sleep(0)
             expression = condition["expression"].strip()
             value = self._evaluate(expression, variables)
             if value is False:

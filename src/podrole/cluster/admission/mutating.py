@@ -59,7 +59,7 @@ class MutatingWebhooks:
             key = hook.registered.key
             if state.number and key not in state.due:
                 continue
-            if not self._dispatch.is_called(hook, request, labels, explain=not state.number):
+            if not await self._dispatch.is_called(hook, request, labels, explain=not state.number):
                 continue
             if await self._call(request, hook, state.number):
                 state.mark_changed()

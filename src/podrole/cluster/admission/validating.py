@@ -18,11 +18,15 @@ class ValidatingWebhooks:
         self._dispatch = dispatch
 
     async def validate(self, request: AdmissionAttributes) -> bool:
-        """Ask all that match and return whether any did. Raises StatusError: the first one's in their order."""
+        """Ask all that match and return whether other requests may have been served meanwhile.
+
+        Raises StatusError: the first one's in their order.
+        """
         labels = self._dispatch.namespace_labels(request)
-        hooks = [one for one in self._dispatch.registered() if self._dispatch.is_called(one, request, labels)]
+        registered = self._dispatch.registered()
+        hooks = [one for one in registered if await self._dispatch.is_called(one, request, labels)]
         answers = await asyncio.gather(*(self._dispatch.ask(one, request) for one in hooks), return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer
-        return bool(hooks)
+        return bool(registered)

@@ -10,7 +10,7 @@ from podrole.cluster.core.errors import StatusError, bad_request
 from podrole.cluster.core.resources import Resource
 from podrole.cluster.kinds.registry import BY_KIND, kind_of
 from podrole.cluster.schema.decoding import DecodeError, decode
-from podrole.cluster.schema.types import Struct, struct
+from podrole.cluster.schema.types import Struct, type_of
 
 Object = dict[str, Any]
 
@@ -24,7 +24,7 @@ def decode_body(call: Call, value: Any, duplicates: list[str], summary: Callable
     resource = call.resource
     return decode_as(
         call,
-        struct(resource.schema),
+        type_of(resource),
         resource.api_version,
         resource.kind,
         value,
@@ -79,7 +79,7 @@ def finish(decoded: Object, api_version: str, kind: str, default: Callable[[Obje
 def redecode(resource: Resource, value: Any) -> tuple[Object, list[str]]:
     """Decode a changed object, the result of a patch; return it and its unknown fields. Raises DecodeError."""
     unknown: list[str] = []
-    decoded = decode(struct(resource.schema), value, unknown)
+    decoded = decode(type_of(resource), value, unknown)
     return finish(decoded, resource.api_version, resource.kind, kind_of(resource).default), unknown
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from podrole.base.clock import Clock, rfc3339
 from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.admission.chain import AdmissionChain
-from podrole.cluster.api.writing import ATTEMPTS, check_uid, ordered
+from podrole.cluster.api.field_order import ordered
+from podrole.cluster.api.writing import ATTEMPTS, check_uid
 from podrole.cluster.core.calls import Call, DeleteOptions
 from podrole.cluster.core.errors import MODIFIED, conflict, resource_not_found
 from podrole.cluster.core.pods import is_finished

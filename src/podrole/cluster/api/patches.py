@@ -25,7 +25,7 @@ from podrole.cluster.patching.apply import WriterIdentity, apply
 from podrole.cluster.patching.json_patches import json_patch, merge_patch
 from podrole.cluster.patching.strategic import StrategicError, strategic_merge
 from podrole.cluster.schema.decoding import DecodeError
-from podrole.cluster.schema.types import struct
+from podrole.cluster.schema.types import type_of
 from podrole.cluster.wire.bodies import BodyError, read_json, read_yaml
 
 Object = dict[str, Any]
@@ -81,9 +81,11 @@ def patched(call: Call, patch: Patch, live: Object) -> Object:
         value = json_patch(live, patch.value)
     elif patch.kind == "merge":
         value = merge_patch(live, patch.value)
+    elif call.resource.custom is not None:
+        raise unsupported_media_type([one for one, kind in MEDIA_TYPES.items() if kind != "strategic"])
     else:
         try:
-            value = strategic_merge(struct(call.resource.schema), live, patch.value)
+            value = strategic_merge(type_of(call.resource), live, patch.value)
         except StrategicError as problem:
             raise bad_request(str(problem)) from None
     shown = _go_map(patch.value) if patch.kind == "strategic" else None

@@ -127,7 +127,7 @@ class Reads:
             items = [found] if found is not None else []
         else:
             items = self._store.list(call.resource, call.namespace)
-        if labels.requirements:
+        if not labels.is_empty:
             items = [one for one in items if labels.matches(one["metadata"].get("labels"))]
         if fields.terms:
             items = [one for one in items if fields.matches(one)]
@@ -207,7 +207,7 @@ def _selection(call: Call, options: ListOptions) -> Any:
     def select(change: Change) -> tuple[ChangeType, Object] | None:
         if namespace and change.object["metadata"].get("namespace") != namespace:
             return None
-        if not labels.requirements and not fields.terms:
+        if labels.is_empty and not fields.terms:
             return change.type, change.object
         before = change.previous is not None and matches(change.previous)
         now = change.type != "DELETED" and matches(change.object)

@@ -20,6 +20,7 @@ from podrole.base.large_work import off_loop
 from podrole.cluster.admission import namespace_lifecycle
 from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.admission.chain import AdmissionChain
+from podrole.cluster.api.field_order import ordered
 from podrole.cluster.authorization.escalation import Escalation
 from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import (
@@ -35,6 +36,7 @@ from podrole.cluster.core.errors import (
     resource_not_found,
 )
 from podrole.cluster.core.store import Create, Delete, ObjectChanged, Store, Update
+from podrole.cluster.kinds.custom import DEFINITIONS, not_served
 from podrole.cluster.kinds.registry import kind_of
 from podrole.cluster.patching.apply import WriterIdentity, track_update
 from podrole.cluster.validation.metadata import validate_metadata, validate_metadata_update
@@ -59,22 +61,6 @@ _SYSTEM_FIELDS = (
     "generation",
 )
 _CARRIED_OVER = ("name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds")
-_METADATA_ORDER = (
-    "name",
-    "generateName",
-    "namespace",
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "labels",
-    "annotations",
-    "ownerReferences",
-    "finalizers",
-    "managedFields",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +105,10 @@ class Writes:
         if not tracked:
             await off_loop(encoded_size(obj), lambda: track_update(None, obj, self._writer(call)))
         call.name = metadata.get("name", "")
+        if not_enforced := kind_of(call.resource).not_enforced:
+            call.warnings.append(not_enforced)
+        if call.resource is DEFINITIONS:
+            call.warnings.extend(not_served(obj))
         request = self._attributes(call, "CREATE", obj, None, call.options("CreateOptions"))
         try:
             stored = await self._create(call, request)
@@ -353,7 +343,8 @@ class Writes:
                 _restore(metadata, live["metadata"], field)
         else:
             kept = kind.update_keeps if call.subresource != "finalize" else ()
-            for field in ("status", *kept):
+            own = ("status",) if call.resource.custom is None or call.resource.subresource("status") else ()
+            for field in (*own, *kept):
                 _restore(new, live, field)
         if call.resource.counts_generations and _specification(new) != _specification(live):
             metadata["generation"] = live["metadata"].get("generation", 0) + 1
@@ -396,7 +387,7 @@ def _create(call: Call, obj: Object) -> Create:
 
 def _name_taken(call: Call, metadata: Object) -> StatusError:
     resource, name = call.resource, metadata["name"]
-    if metadata.get("generateName") and not call.name:
+    if metadata.get("generateName"):
         return no_unique_name(resource.group, resource.plural, name)
     return already_exists(resource.group, resource.plural, name)
 
@@ -421,15 +412,6 @@ def gone(obj: Object) -> bool:
     if obj["kind"] == "Namespace":
         return not obj["spec"].get("finalizers")
     return not metadata.get("deletionGracePeriodSeconds")
-
-
-def ordered(obj: Object) -> Object:
-    """Return the object with its metadata in kube-apiserver's order."""
-    metadata = obj["metadata"]
-    return {
-        **obj,
-        "metadata": {key: metadata[key] for key in _METADATA_ORDER if metadata.get(key) not in (None, {}, [])},
-    }
 
 
 def _itself(obj: Object) -> Object:

@@ -16,8 +16,8 @@ from podrole.cluster.api.verbs import Verbs
 from podrole.cluster.core.calls import Call, DeleteOptions, ListOptions
 from podrole.cluster.core.client import WatchEvent
 from podrole.cluster.core.errors import bad_request
-from podrole.cluster.core.resources import Resource
 from podrole.cluster.core.users import User
+from podrole.cluster.kinds.custom import CustomKinds
 from podrole.cluster.kinds.registry import BY_NAME
 from podrole.cluster.schema.types import struct
 
@@ -39,13 +39,16 @@ def _summary() -> str:
 class InProcessClient:
     """A client that acts as ``user``; ``agent`` names the fields that it manages, as a User-Agent does over HTTP."""
 
-    def __init__(self, verbs: Verbs, user: User, agent: str) -> None:
+    def __init__(self, verbs: Verbs, user: User, agent: str, custom: CustomKinds) -> None:
         self._verbs = verbs
         self._user = user
         self._agent = agent
+        self._custom = custom
 
     def _call(self, resource: str, namespace: str | None, name: str = "", subresource: str = "") -> Call:
-        found = _resource(resource)
+        found = BY_NAME.get(resource) or self._custom.by_name(resource)
+        if found is None:
+            raise bad_request(f'unknown resource "{resource}"')
         below = subresource
         if below and found.subresource(below) is None:
             raise bad_request(f"{resource} has no subresource {below}")
@@ -144,10 +147,3 @@ class InProcessClient:
         body = {"spec": dict(spec)}
         request = decode_as(call, struct(below.schema), below.api_version, below.kind, body, [], _summary)
         return await self._verbs.create(call, request)
-
-
-def _resource(name: str) -> Resource:
-    found = BY_NAME.get(name)
-    if found is None:
-        raise bad_request(f'unknown resource "{name}"')
-    return found

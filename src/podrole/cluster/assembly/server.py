@@ -50,13 +50,14 @@ from podrole.cluster.identity.authentication import Authenticator, TokenAuthenti
 from podrole.cluster.identity.reviews import Reviews
 from podrole.cluster.identity.service_accounts import ServiceAccountTokens
 from podrole.cluster.identity.token_requests import TokenRequests
+from podrole.cluster.kinds.custom import CustomKinds
 from podrole.cluster.kinds.registry import BY_NAME
 from podrole.cluster.publish.issuer import IssuerDocuments
 from podrole.cluster.schema.decoding import DecodeError, decode
 from podrole.cluster.schema.types import struct
 from podrole.cluster.store.memory import MemoryStore
 from podrole.kube.kubeconfig import kubeconfig
-from podrole.oidc.keys import SigningKey
+from podrole.oidc.keys import SigningKey, VerificationKey
 
 Object = dict[str, Any]
 
@@ -69,6 +70,7 @@ class ClusterSettings:
     """The settings of a cluster.
 
     ``server``: its https URL, for kubeconfigs. ``issuer``: the ``iss`` of its tokens, https without query or fragment.
+    ``other_issuers``: issuers whose tokens it accepts, too.
     ``audiences``: the audiences of a token whose request names none; the issuer if empty.
     ``max_token_seconds``: the longest life of a token.
     ``bookmark_seconds``: how often a watch without events gets a bookmark.
@@ -78,6 +80,7 @@ class ClusterSettings:
 
     server: str
     issuer: str
+    other_issuers: tuple[str, ...] = ()
     audiences: tuple[str, ...] = ()
     max_token_seconds: int = 1 << 32
     bookmark_seconds: float = 60.0
@@ -93,6 +96,7 @@ class Cluster:
         settings: ClusterSettings,
         *,
         keys: Sequence[SigningKey],
+        verifying: Sequence[VerificationKey] = (),
         authority_pem: bytes,
         administrator_token: str | None = None,
         store: Store | None = None,
@@ -104,7 +108,7 @@ class Cluster:
     ) -> None:
         """Make a cluster with its four namespaces and Kubernetes' default roles.
 
-        ``keys``: the first signs tokens, all verify them.
+        ``keys``: the first signs tokens, all verify them, and so do ``verifying``.
         ``authority_pem``: the certificate that clients trust.
         ``administrator_token``: None for a new one.
         ``store``: where the objects are; None for a new one in memory. What it holds stays; the default roles and
@@ -122,18 +126,23 @@ class Cluster:
         self._clock = clock
         self._up = True
         self.store: Store = MemoryStore(history=settings.history) if store is None else store
-        self.tokens = ServiceAccountTokens(self.store, settings.issuer, keys, clock)
+        self.tokens = ServiceAccountTokens(
+            self.store, (settings.issuer, *settings.other_issuers), keys, clock, verifying=verifying
+        )
         self._caller = WebhookCaller(resolve_service or ServiceEndpoints(self.store))
         audiences = settings.audiences or (settings.issuer,)
         authenticator = Authenticator(self.administrator_token, self.tokens, audiences, token_authenticators)
         roles = Roles(self.store)
         authorizer = Authorizer(roles)
         reviews = Reviews(authenticator, authorizer, self.tokens, audiences, clock)
+        self._custom = CustomKinds(self.store)
         self.verbs = self._make_verbs(reviews, authorizer, Escalation(authorizer, roles), audiences, events)
         self._handlers = Handlers(self.verbs, clock, bookmark_seconds=settings.bookmark_seconds, source=self._random)
-        self._issuer = IssuerDocuments(settings.issuer, lambda: self.tokens.keys)
+        self._issuer = IssuerDocuments(settings.issuer, lambda: self.tokens.accepted)
         checks = {"ping": lambda: True, "shutdown": lambda: self._up}
-        self._api = ApiApp(authenticator, authorizer, self._handlers, Paths(self._issuer, checks))
+        self._api = ApiApp(
+            authenticator, authorizer, self._handlers, Paths(self._issuer, checks, self._custom), self._custom
+        )
         self.store.seed(self._first_writes())
 
     def _make_verbs(
@@ -222,7 +231,7 @@ class Cluster:
 
     def client(self, user: User, agent: str = "podrole") -> ClusterClient:
         """Return a client inside this process that acts as ``user``; ``agent`` names the fields that it manages."""
-        return InProcessClient(self.verbs, user, agent)
+        return InProcessClient(self.verbs, user, agent, self._custom)
 
     def kubeconfig(self, token: str | None = None) -> str:
         """Return a kubeconfig for the administrator, or for the bearer of ``token``."""

@@ -7,9 +7,10 @@ https://kubernetes.io/docs/concepts/services-networking/service/
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from collections.abc import Mapping
 
 from podrole.cluster.admission.caller import NoEndpoints
+from podrole.cluster.core.pods import target_port
 from podrole.cluster.core.store import Object, Store
 from podrole.cluster.kinds.registry import BY_NAME
 
@@ -32,14 +33,15 @@ class ServiceEndpoints:
         wanted = next((item for item in spec.get("ports") or () if item["port"] == port), None)
         if wanted is None:
             raise NoEndpoints(f'no service port {port} found for service "{name}"')
-        pods = [pod for pod in self._store.list(_PODS, namespace) if _answers(pod, spec.get("selector") or {})]
-        found = [(pod["status"]["podIP"], number) for pod in pods if (number := _port_of(pod, wanted)) is not None]
+        pods = [pod for pod in self._store.list(_PODS, namespace) if is_ready_endpoint(pod, spec.get("selector") or {})]
+        found = [(pod["status"]["podIP"], number) for pod in pods if (number := target_port(pod, wanted)) is not None]
         if not found:
             raise NoEndpoints(f'no endpoints available for service "{name}"')
         return found[next(self._turn) % len(found)]
 
 
-def _answers(pod: Object, selector: dict[str, str]) -> bool:
+def is_ready_endpoint(pod: Object, selector: Mapping[str, str]) -> bool:
+    """Say whether a Service with this selector leads to a pod."""
     metadata, status = pod["metadata"], pod.get("status") or {}
     return (
         bool(selector)
@@ -48,14 +50,3 @@ def _answers(pod: Object, selector: dict[str, str]) -> bool:
         and bool(status.get("podIP"))
         and any(item["type"] == "Ready" and item["status"] == "True" for item in status.get("conditions") or ())
     )
-
-
-def _port_of(pod: Object, wanted: dict[str, Any]) -> int | None:
-    target = wanted.get("targetPort") or wanted["port"]
-    if isinstance(target, int):
-        return target
-    for container in pod["spec"].get("containers") or ():
-        for port in container.get("ports") or ():
-            if port.get("name") == target:
-                return int(port["containerPort"])
-    return None

@@ -9,12 +9,15 @@ from typing import Self
 from podrole.base.tasks import BackgroundTasks, TaskFailure
 from podrole.cluster.controllers.controller import Controller
 from podrole.cluster.controllers.cronjob import CronJobController
+from podrole.cluster.controllers.custom_resources import CustomResourceFinalizer
 from podrole.cluster.controllers.deployment import DeploymentController
+from podrole.cluster.controllers.endpoints import EndpointsController
 from podrole.cluster.controllers.event_expiry import EventExpiry
 from podrole.cluster.controllers.garbage_collector import GarbageCollector
 from podrole.cluster.controllers.job import JobController
 from podrole.cluster.controllers.namespace_defaults import RootCertificatePublisher, ServiceAccountController
 from podrole.cluster.controllers.namespace_termination import NamespaceController
+from podrole.cluster.controllers.pod_sets import DaemonSetController, StatefulSetController
 from podrole.cluster.controllers.replicaset import ReplicaSetController
 from podrole.cluster.controllers.role_aggregation import RoleAggregationController
 from podrole.cluster.core.client import ClusterClient
@@ -31,6 +34,10 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     DeploymentController,
     JobController,
     CronJobController,
+    DaemonSetController,
+    StatefulSetController,
+    EndpointsController,
+    CustomResourceFinalizer,
 )
 
 

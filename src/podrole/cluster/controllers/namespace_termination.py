@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from podrole.cluster.controllers.controller import Controller, Key, KeysOf, delete_all, find, is_ending, itself, key_of
+from podrole.cluster.controllers.custom_resources import DEFINITIONS
 from podrole.cluster.core.client import ClusterClient, WatchEvent
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.event_recorder import EventRecorder
@@ -15,6 +16,7 @@ from podrole.cluster.core.timing import Time
 from podrole.cluster.kinds.registry import RESOURCES
 
 FINALIZER = "kubernetes"
+_RETRY_SECONDS = 1.0
 NAMESPACED = tuple(each.qualified for each in RESOURCES if each.stored and each.namespaced)
 
 
@@ -31,26 +33,33 @@ class NamespaceController(Controller):
     def watched(self) -> Mapping[str, KeysOf]:
         return {"namespaces": itself} | dict.fromkeys(NAMESPACED, self._emptied)
 
-    async def reconcile(self, key: Key) -> None:
+    async def reconcile(self, key: Key) -> float | None:
         name = key[1]
         namespace = await find(self.client, "namespaces", key)
         if namespace is None or not is_ending(namespace):
             self._terminating.discard(name)
-            return
+            return None
         self._terminating.add(name)  # from now on the end of any of its objects is an event of the namespace
-        if await self._empty(name):
-            return
+        custom = await self._custom()
+        if await self._empty(name, (*NAMESPACED, *custom)):
+            # The end of a custom object is no event here: they are looked for again.
+            return self.time.now() + _RETRY_SECONDS if custom else None
         finalizers = namespace["spec"].get("finalizers") or []
         if FINALIZER in finalizers:
             others = [each for each in finalizers if each != FINALIZER]
             body = namespace | {"spec": namespace["spec"] | {"finalizers": others}}
             await self.client.update("namespaces", None, name, body, subresource="finalize")
+        return None
 
-    async def _empty(self, namespace: str) -> bool:
+    async def _custom(self) -> list[str]:
+        definitions = await self.client.list(DEFINITIONS)
+        return [each["metadata"]["name"] for each in definitions if each["spec"]["scope"] == "Namespaced"]
+
+    async def _empty(self, namespace: str, resources: Iterable[str]) -> bool:
         """Delete all that is in a namespace; return whether there was something."""
         refused: StatusError | None = None
         full = False
-        for resource in NAMESPACED:
+        for resource in resources:
             found = await self.client.list(resource, namespace)
             full = full or bool(found)
             try:

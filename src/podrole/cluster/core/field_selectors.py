@@ -41,17 +41,22 @@ _METADATA = {"metadata.name": at("metadata", "name"), "metadata.namespace": at("
 
 @dataclass(frozen=True, slots=True)
 class FieldSelector:
-    """Conditions on single fields, all of which must hold: (field, getter, value, equal?)."""
+    """Conditions on single fields, all of which must hold: (field, getter, values, is it one of them?).
 
-    terms: tuple[tuple[str, Getter, str, bool], ...] = ()
+    No field has more than two.
+    """
+
+    terms: tuple[tuple[str, Getter, frozenset[str], bool], ...] = ()
 
     def matches(self, obj: Object) -> bool:
         """Say whether the object is selected."""
-        return all((get(obj) == value) is equal for _, get, value, equal in self.terms)
+        return all((get(obj) in values) is wanted for _, get, values, wanted in self.terms)
 
     def exactly(self, field: str) -> str | None:
         """Return the value that ``field`` must equal, None if the selector does not say."""
-        return next((value for name, _, value, equal in self.terms if name == field and equal), None)
+        return next(
+            (value for name, _, values, wanted in self.terms if name == field and wanted for value in values), None
+        )
 
 
 _TERM = re.compile(r"((?:\\.|[^\\=,!])*)(==|!=|=)((?:\\.|[^\\,=])*)")
@@ -61,7 +66,7 @@ _TERM = re.compile(r"((?:\\.|[^\\=,!])*)(==|!=|=)((?:\\.|[^\\,=])*)")
 def parse_fields(text: str, known: SelectableFields) -> FieldSelector:
     """Read the form that ``fieldSelector`` has in a URL. Raises StatusError (400), also for a field not ``known``."""
     getters = {**_METADATA, **dict(known)}
-    terms = []
+    given: dict[tuple[str, bool], list[str]] = {}
     for part in re.split(r"(?<!\\),", text):
         if not part.strip():
             continue
@@ -69,12 +74,19 @@ def parse_fields(text: str, known: SelectableFields) -> FieldSelector:
         if match is None:
             raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
         name, operator, value = match.groups()
-        getter = getters.get(name)
-        if getter is None:
+        if name not in getters:
             raise bad_request(
                 f"field label not supported: {name}"
                 if known
                 else f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"'
             )
-        terms.append((name, getter, re.sub(r"\\(.)", r"\1", value), operator != "!="))
-    return FieldSelector(tuple(terms))
+        given.setdefault((name, operator != "!="), []).append(re.sub(r"\\(.)", r"\1", value))
+    return FieldSelector(
+        tuple((name, getters[name], _together(values, wanted), wanted) for (name, wanted), values in given.items())
+    )
+
+
+def _together(values: list[str], wanted: bool) -> frozenset[str]:
+    """Return the values of several conditions of one kind as one: nothing equals two different values."""
+    together = frozenset(values)
+    return frozenset() if wanted and len(together) > 1 else together

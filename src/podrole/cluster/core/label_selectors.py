@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from podrole.base.short_texts import cached_for_short_texts
@@ -43,22 +43,65 @@ class Requirement:
                 return self._compares(value)
 
     def _compares(self, value: str | None) -> bool:
-        try:
-            left, right = int(value or ""), int(next(iter(self.values)))
-        except ValueError:
+        if value is None or not _INTEGER.fullmatch(value):
             return False
-        return left > right if self.operator == "Gt" else left < right
+        limit = int(next(iter(self.values)))
+        return int(value) > limit if self.operator == "Gt" else int(value) < limit
+
+
+_INTEGER = re.compile(r"[0-9]{1,63}")
 
 
 @dataclass(frozen=True, slots=True)
 class LabelSelector:
-    """Conditions that must all hold; an empty selector selects everything."""
+    """Conditions that must all hold; an empty selector selects everything.
 
-    requirements: tuple[Requirement, ...] = ()
+    It takes time with the labels of an object, not with the number of conditions. ``needed`` are the conditions that
+    only a label fulfils, on ``keys`` different keys; ``refusing`` are those that only a label can break, by its key.
+    """
+
+    needed: tuple[Requirement, ...] = ()
+    keys: int = 0
+    refusing: Mapping[str, tuple[Requirement, ...]] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every object is selected."""
+        return not self.needed and not self.refusing
 
     def matches(self, labels: Mapping[str, str] | None) -> bool:
         """Say whether an object with these labels is selected."""
-        return all(one.holds(labels or {}) for one in self.requirements)
+        labels = labels or {}
+        if self.keys > len(labels) or not all(one.holds(labels) for one in self.needed):
+            return False
+        if not self.refusing:
+            return True
+        return all(one.holds(labels) for key in labels for one in self.refusing.get(key, ()))
+
+
+def _selector(requirements: Iterable[Requirement]) -> LabelSelector:
+    """Return a selector with one requirement for each key and operator, whose values are those of all together."""
+    given: dict[tuple[str, str], list[frozenset[str]]] = {}
+    for one in requirements:
+        given.setdefault((one.key, one.operator), []).append(one.values)
+    needed: list[Requirement] = []
+    refusing: dict[str, tuple[Requirement, ...]] = {}
+    for (key, operator), sets in given.items():
+        requirement = Requirement(key, operator, _together(operator, sets))
+        if operator in ("NotIn", "DoesNotExist"):
+            refusing[key] = (*refusing.get(key, ()), requirement)
+        else:
+            needed.append(requirement)
+    return LabelSelector(tuple(needed), len({one.key for one in needed}), refusing)
+
+
+def _together(operator: str, sets: list[frozenset[str]]) -> frozenset[str]:
+    if operator == "NotIn":
+        return frozenset().union(*sets)
+    if operator in ("Gt", "Lt"):
+        most = max if operator == "Gt" else min
+        return frozenset((most((value for one in sets for value in one), key=int),))
+    return frozenset.intersection(*sets)
 
 
 @cached_for_short_texts(1024)
@@ -70,7 +113,7 @@ def parse_labels(text: str) -> LabelSelector:
         requirements.append(_requirement(tokens))
         if tokens and (tokens.popleft() != "," or not tokens):
             raise _unparsable("found '', expected: identifier after ','")
-    return LabelSelector(tuple(requirements))
+    return _selector(requirements)
 
 
 _Tokens = deque[str]
@@ -100,7 +143,9 @@ def _requirement(tokens: _Tokens) -> Requirement:
         value = tokens.popleft() if tokens and tokens[0] != "," else ""
         return Requirement(key, "NotIn" if operator == "!=" else "In", frozenset((_value(value),)))
     if operator in (">", "<"):
-        return Requirement(key, "Gt" if operator == ">" else "Lt", frozenset((tokens.popleft() if tokens else "",)))
+        return Requirement(
+            key, "Gt" if operator == ">" else "Lt", frozenset((_integer(tokens.popleft() if tokens else ""),))
+        )
     if operator in ("in", "notin"):
         return Requirement(key, "In" if operator == "in" else "NotIn", _values(tokens))
     raise _unparsable(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
@@ -137,6 +182,12 @@ def _value(text: str) -> str:
     return text
 
 
+def _integer(text: str) -> str:
+    if not _INTEGER.fullmatch(text) or int(text) >= 2**63:
+        raise _unparsable(f"<nil>: Invalid value: {text!r}: for 'Gt', 'Lt' operators, the value must be an integer")
+    return text
+
+
 def _unparsable(why: str) -> Exception:
     return bad_request(f"unable to parse requirement: {why}")
 
@@ -144,7 +195,7 @@ def _unparsable(why: str) -> Exception:
 def label_selector(selector: Mapping[str, Any] | None) -> LabelSelector:
     """Return a LabelSelector object (``matchLabels``, ``matchExpressions``) as a selector; None selects nothing."""
     if selector is None:
-        return LabelSelector((Requirement("", "In"),))
+        return _selector([Requirement("", "In")])
     requirements = [
         Requirement(key, "In", frozenset((value,))) for key, value in selector.get("matchLabels", {}).items()
     ]
@@ -152,4 +203,4 @@ def label_selector(selector: Mapping[str, Any] | None) -> LabelSelector:
         Requirement(one["key"], one["operator"], frozenset(one.get("values", ())))
         for one in selector.get("matchExpressions", ())
     )
-    return LabelSelector(tuple(requirements))
+    return _selector(requirements)

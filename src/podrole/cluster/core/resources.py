@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 STORED_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 """The verbs of a kind whose objects are kept."""
@@ -28,6 +30,18 @@ class Subresource:
         return f"{self.group}/{self.version}" if self.group else self.version or "v1"
 
 
+@dataclass(slots=True, eq=False)
+class CustomParts:
+    """What the kind of a CustomResourceDefinition brings along: other kinds have it in tables.
+
+    ``struct``: its type. ``definition``: its schema as OpenAPI publishes it. ``kind``: its description.
+    """
+
+    struct: Any
+    definition: Mapping[str, Any]
+    kind: Any = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Resource:
     """A kind of object under its path. There is one instance of each, so they compare by identity.
@@ -35,6 +49,7 @@ class Resource:
     ``returns_deleted``: a delete answers with the object, not with a Status.
     ``unconditional_update``: an update may leave out the resourceVersion.
     ``counts_generations``: ``metadata.generation`` is 1 at first and grows with each change of the spec.
+    ``custom``: set if a CustomResourceDefinition defines it. ``singular_name``: if it is not that of the kind.
     """
 
     group: str
@@ -50,11 +65,13 @@ class Resource:
     returns_deleted: bool = False
     unconditional_update: bool = True
     counts_generations: bool = False
+    custom: CustomParts | None = None
+    singular_name: str = ""
 
     @property
     def singular(self) -> str:
         """The singular name."""
-        return self.kind.lower()
+        return self.singular_name or self.kind.lower()
 
     @property
     def api_version(self) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from podrole.base import asgi
 from podrole.base.asgi import Header, send_response
-from podrole.base.large_work import off_loop
+from podrole.base.large_work import LARGE, off_loop
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.http.requests import Request
 from podrole.cluster.publish.documents import Document
@@ -18,6 +18,8 @@ from podrole.cluster.wire.bodies import JSON, YAML
 Object = dict[str, Any]
 
 _MAX_WARNINGS, _MAX_WARNING = 4096, 256
+_ITEMS = 500
+"""Items of a list that are written at once."""
 _NO_CACHE: Header = (b"cache-control", b"no-cache, private")
 _BROWSERS = ("curl", "Wget", "Mozilla/5.0")
 _encode = msgspec.json.Encoder().encode
@@ -44,18 +46,51 @@ async def send_object(
     more: Iterable[Header] = (),
 ) -> None:
     """Send a value as JSON or YAML."""
+    await _send_json(request, status, _encode(value), media_type, warnings, more)
+
+
+async def send_list(
+    request: Request,
+    value: Object,
+    items: Sequence[Object],
+    shape: Callable[[Object], Object],
+    *,
+    media_type: str = JSON,
+    warnings: Sequence[str] = (),
+) -> None:
+    """Send a list. ``value`` is the list without its items, whose key is the last one; ``shape`` turns each object into
+    an item. A long list is written beside the event loop."""
+
+    def write() -> bytes:
+        parts = range(0, len(items), _ITEMS)
+        written = [_encode([shape(one) for one in items[first : first + _ITEMS]])[1:-1] for first in parts]
+        return _encode(value).removesuffix(b"]}") + b",".join(written) + b"]}"
+
+    body = await off_loop(LARGE if len(items) > _ITEMS else 0, write)
+    await _send_json(request, 200, body, media_type, warnings)
+
+
+async def _send_json(
+    request: Request,
+    status: int,
+    body: bytes,
+    media_type: str,
+    warnings: Sequence[str],
+    more: Iterable[Header] = (),
+) -> None:
+    """Send JSON, indented for people, or as YAML."""
     headers = [_NO_CACHE, *more]
     headers.extend((b"warning", one) for one in warning_headers(warnings))
     if media_type == YAML:
         import yaml  # rarely asked for
 
         def write() -> bytes:
+            value = msgspec.json.decode(body)
             return yaml.safe_dump(value, allow_unicode=True, width=float("inf")).encode()
 
-        body = await off_loop(len(_encode(value)), write)
+        body = await off_loop(len(body), write)
         headers.append((b"content-type", b"application/yaml"))
     else:
-        body = _encode(value)
         if _is_pretty(request):
             body = msgspec.json.format(body, indent=2)
         headers.append(asgi.JSON)

@@ -23,6 +23,7 @@ from podrole.cluster.http.handlers import Handlers
 from podrole.cluster.http.paths import Paths
 from podrole.cluster.http.requests import Request, ResourcePath, Target, parse_path, target_of
 from podrole.cluster.identity.authentication import Authenticator, impersonated_user
+from podrole.cluster.kinds.custom import CustomKinds
 
 _log = logging.getLogger(__name__)
 
@@ -42,11 +43,19 @@ PostHandler = Callable[[bytes], Awaitable[Mapping[str, Any]]]
 class ApiApp:
     """An ASGI application for HTTP and WebSocket."""
 
-    def __init__(self, authenticator: Authenticator, authorizer: Authorizer, handlers: Handlers, paths: Paths) -> None:
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        authorizer: Authorizer,
+        handlers: Handlers,
+        paths: Paths,
+        custom: CustomKinds,
+    ) -> None:
         self.authenticator = authenticator
         self._authorizer = authorizer
         self._handlers = handlers
         self._paths = paths
+        self._custom = custom
         self._refusals = streaming.RecentRefusals()
         self.post_handlers: dict[str, PostHandler] = {}
 
@@ -87,7 +96,7 @@ class ApiApp:
                 raise path_not_found()
             return
         self._authorizer.check(attributes_of(request, named, user))
-        target = target_of(named)
+        target = target_of(named, self._custom)
         if target is None:
             raise _not_there(named)
         verb = verb_of(request, target)
@@ -127,7 +136,7 @@ class ApiApp:
             raise path_not_found()
         wanted = attributes_of(request, named, user, "get")
         self._authorizer.check(wanted)
-        target = target_of(named)
+        target = target_of(named, self._custom)
         if target is None or target.subresource not in ("exec", "attach"):
             raise _not_there(named)
         # A WebSocket opens with GET, which must not be enough to run things (as in kube-apiserver since 1.35).
@@ -153,7 +162,7 @@ def is_long_running(scope: Scope) -> bool:
 
 def _not_there(named: ResourcePath) -> StatusError:
     if (named.group, named.resource, named.subresource) == ("", "pods", "portforward"):
-        return bad_request("this cluster does not forward ports: its pods listen on 127.0.0.1")
+        return bad_request("this cluster does not forward ports: connect to the pod's address, its status.podIP")
     return path_not_found()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -15,13 +16,14 @@ from podrole.cluster.core.calls import Call, ListOptions, Validation, check_writ
 from podrole.cluster.core.errors import StatusError, bad_request, method_not_supported
 from podrole.cluster.core.node_api import NodeApi
 from podrole.cluster.core.users import User
-from podrole.cluster.http.answers import send_object, send_status
+from podrole.cluster.http.answers import send_list, send_object, send_status
 from podrole.cluster.http.bodies import delete_options, read_object, read_subresource
 from podrole.cluster.http.requests import Request, Target
 from podrole.cluster.http.streaming import serve_log
 from podrole.cluster.http.watching import WatchStream
 from podrole.cluster.kinds.registry import table_layout
-from podrole.cluster.tables.tables import IncludeObject, partial, table
+from podrole.cluster.tables.layout import TableLayout
+from podrole.cluster.tables.tables import IncludeObject, partial, row, table
 from podrole.cluster.wire.bodies import media_type
 from podrole.cluster.wire.negotiation import AnswerFormat, choose
 
@@ -117,18 +119,22 @@ class Handlers:
         page = self.verbs.reads.page(call, _list_options(request))
         metadata, resource = page.metadata(), call.resource
         value: Object
+        shape = _plain
         if answer.shape == "table":
-            value = table(table_layout(resource), page.items, metadata, now=self._clock(), include=_include(request))
+            layout, now, include = table_layout(resource), self._clock(), _include(request)
+            value = table(layout, (), metadata, now=now, include=include)
+            shape = functools.partial(_row, layout, now, include)
         elif answer.shape == "metadata":
             value = {
                 "kind": "PartialObjectMetadataList",
                 "apiVersion": "meta.k8s.io/v1",
                 "metadata": metadata,
-                "items": [partial(one) for one in page.items],
+                "items": [],
             }
+            shape = partial
         else:
-            value = _list_of(call, metadata, page.items)
-        await send_object(request, 200, value, media_type=answer.media_type, warnings=call.warnings)
+            value = _list_of(call, metadata)
+        await send_list(request, value, page.items, shape, media_type=answer.media_type, warnings=call.warnings)
 
     async def _watch(self, request: Request, call: Call) -> None:
         answer = choose(request.header(b"accept") or "")
@@ -204,21 +210,27 @@ class Handlers:
         call.dry_run = options.dry_run
         page = self.verbs.reads.page(call, replace(_list_options(request), limit=0, continue_=""))
         await self.verbs.delete_all(call, page.items, options)
-        await send_object(request, 200, _list_of(call, page.metadata(), page.items), warnings=call.warnings)
+        await send_list(request, _list_of(call, page.metadata()), page.items, _plain, warnings=call.warnings)
 
 
-def _list_of(call: Call, metadata: Object, items: list[Object]) -> Object:
-    """Return a list object; its items need not repeat what they are."""
-    plain = []
-    for one in items:
-        item = dict(one)
-        del item["kind"], item["apiVersion"]
-        plain.append(item)
+def _row(layout: TableLayout, now: float, include: IncludeObject, obj: Object) -> Object:
+    return row(layout, obj, now, include)
+
+
+def _plain(obj: Object) -> Object:
+    """Return an item of a list, which need not repeat what it is."""
+    item = dict(obj)
+    del item["kind"], item["apiVersion"]
+    return item
+
+
+def _list_of(call: Call, metadata: Object) -> Object:
+    """Return a list object without its items."""
     return {
         "kind": f"{call.resource.kind}List",
         "apiVersion": call.resource.api_version,
         "metadata": metadata,
-        "items": plain,
+        "items": [],
     }
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from podrole.cluster.core.resources import Resource
 from podrole.cluster.http.answers import send_bytes, send_document, send_object, send_text
 from podrole.cluster.http.requests import Request
+from podrole.cluster.kinds.custom import CustomKinds
 from podrole.cluster.kinds.registry import group_versions
 from podrole.cluster.publish import discovery, openapi
 from podrole.cluster.publish.documents import Document
@@ -21,9 +23,10 @@ _HEALTH = ("/healthz", "/livez", "/readyz")
 class Paths:
     """Answers non-resource requests. ``checks`` are the health checks, by name."""
 
-    def __init__(self, issuer: IssuerDocuments, checks: Mapping[str, Callable[[], bool]]) -> None:
+    def __init__(self, issuer: IssuerDocuments, checks: Mapping[str, Callable[[], bool]], custom: CustomKinds) -> None:
         self._issuer = issuer
         self._checks = checks
+        self._custom = custom
 
     async def serve(self, request: Request) -> bool:
         """Answer the request, or return False if the path is unknown. Raises StatusError."""
@@ -34,7 +37,7 @@ class Paths:
             await send_bytes(request, 200, version_document(), [(b"content-type", b"application/json"), _NO_CACHE])
             return True
         if path == "/":
-            await send_object(request, 200, {"paths": _known_paths()})
+            await send_object(request, 200, {"paths": _known_paths(self._custom.served())})
             return True
         if path in ("/.well-known/openid-configuration", "/openid/v1/jwks"):
             document = self._issuer.discovery() if path.endswith("configuration") else self._issuer.keys()
@@ -44,18 +47,19 @@ class Paths:
         return await self._documents(request, path)
 
     async def _documents(self, request: Request, path: str) -> bool:
+        custom = self._custom.served()
         if path == "/openapi/v3":
-            await send_document(request, openapi.index(), cache=b"no-cache, private")
+            await send_document(request, openapi.index(custom), cache=b"no-cache, private")
             return True
         if path == "/openapi/v2":
             accept = request.header(b"accept") or ""
             await send_document(request, openapi.version_2(protobuf=openapi.V2_PROTOBUF in accept), cache=b"public")
             return True
         if path.startswith("/openapi/v3/"):
-            document = _openapi(path.removeprefix("/openapi/v3/"))
+            document = _openapi(path.removeprefix("/openapi/v3/"), custom)
             cache = IMMUTABLE
         else:
-            document = _discovery(request, path)
+            document = _discovery(request, path, custom)
             cache = b"public" if path in ("/api", "/apis") else b"no-cache, private"
         if document is None:
             return False
@@ -83,26 +87,30 @@ class Paths:
 _NO_CACHE = (b"cache-control", b"no-cache, private")
 
 
-def _openapi(path: str) -> Document | None:
+def _openapi(path: str, custom: tuple[Resource, ...]) -> Document | None:
     parts = path.split("/")
     if parts[0] == "api" and len(parts) == 2:
         return openapi.document("", parts[1])
-    return openapi.document(parts[1], parts[2]) if parts[0] == "apis" and len(parts) == 3 else None
+    return openapi.document(parts[1], parts[2], custom) if parts[0] == "apis" and len(parts) == 3 else None
 
 
-def _discovery(request: Request, path: str) -> Document | None:
+def _discovery(request: Request, path: str, custom: tuple[Resource, ...]) -> Document | None:
     parts = path.strip("/").split("/")
     match parts:
         case ["api"]:
             return discovery.aggregated(core=True) if _wants_aggregated(request) else discovery.api_versions()
         case ["apis"]:
-            return discovery.aggregated(core=False) if _wants_aggregated(request) else discovery.api_group_list()
+            return (
+                discovery.aggregated(custom, core=False)
+                if _wants_aggregated(request)
+                else discovery.api_group_list(custom)
+            )
         case ["api", version]:
             return discovery.api_resource_list("", version)
         case ["apis", group]:
-            return discovery.api_group(group)
+            return discovery.api_group(group, custom)
         case ["apis", group, version]:
-            return discovery.api_resource_list(group, version)
+            return discovery.api_resource_list(group, version, custom)
         case _:
             return None
 
@@ -123,8 +131,10 @@ def _wants_aggregated(request: Request) -> bool:
     return False
 
 
-def _known_paths() -> list[str]:
+def _known_paths(custom: tuple[Resource, ...]) -> list[str]:
     paths: list[Any] = ["/.well-known/openid-configuration", "/api", "/apis", "/healthz", "/livez"]
     paths.extend(("/openapi/v2", "/openapi/v3", "/openid/v1/jwks", "/readyz", "/version"))
-    paths.extend(f"/apis/{group}/{version}" if group else f"/api/{version}" for group, version in group_versions())
+    paths.extend(
+        f"/apis/{group}/{version}" if group else f"/api/{version}" for group, version in group_versions(custom)
+    )
     return sorted(paths)

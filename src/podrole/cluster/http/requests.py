@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, unquote
 from podrole.base.asgi import BodyTooLarge, Message, Receive, Scope, Send, read_body
 from podrole.cluster.core.errors import bad_request, too_large
 from podrole.cluster.core.resources import Resource
+from podrole.cluster.kinds.custom import CustomKinds
 from podrole.cluster.kinds.registry import BY_PATH
 from podrole.cluster.wire.bodies import MAX_BYTES
 
@@ -155,9 +156,10 @@ def parse_path(raw_path: str) -> ResourcePath | None:
     return ResourcePath(group, version, rest[0], namespace, name, subresource, rest=len(rest) > 3)
 
 
-def target_of(named: ResourcePath) -> Target | None:
+def target_of(named: ResourcePath, custom: CustomKinds) -> Target | None:
     """Return the resource of this server that a path names, None if there is none."""
-    resource = BY_PATH.get((named.group, named.version, named.resource))
+    path = (named.group, named.version, named.resource)
+    resource = BY_PATH.get(path) or custom.by_path(*path)
     if resource is None or named.rest:
         return None
     namespace = "" if resource.plural == "namespaces" else named.namespace

@@ -23,6 +23,8 @@ Object = dict[str, Any]
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 _encode = msgspec.json.Encoder().encode
 _HEADERS = [(b"content-type", b"application/json"), (b"cache-control", b"no-cache, private")]
+_AT_ONCE = 500
+"""Events that are written before others have their turn."""
 
 
 class WatchStream:
@@ -95,8 +97,11 @@ class WatchStream:
         await self._request.send({"type": "http.response.body", "body": b"", "more_body": True})
 
     async def _send_events(self, events: list[tuple[Any, Object]]) -> None:
-        if events:
-            await self._send([{"type": kind, "object": self._shape(obj)} for kind, obj in events])
+        for first in range(0, len(events), _AT_ONCE):
+            if first:
+                await asyncio.sleep(0)
+            some = events[first : first + _AT_ONCE]
+            await self._send([{"type": kind, "object": self._shape(obj)} for kind, obj in some])
 
     async def _send(self, events: list[Object]) -> None:
         body = b"".join(_encode(event) + b"\n" for event in events)

@@ -15,7 +15,7 @@ The checks, for a token that podrole.oidc has parsed:
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,7 +27,7 @@ from podrole.cluster.kinds.registry import BY_NAME
 from podrole.kube.subjects import parse_subject, subject_of
 from podrole.oidc.errors import TokenFault, TokenRefused
 from podrole.oidc.issuer import mint
-from podrole.oidc.keys import SigningKey
+from podrole.oidc.keys import SigningKey, VerificationKey
 from podrole.oidc.token import SignedClaims, VerifiedClaims, parse_token, read_claims
 from podrole.oidc.verify import TimeRules, verify_signature, verify_times
 
@@ -65,14 +65,30 @@ class AuthenticatedToken:
 
 
 class ServiceAccountTokens:
-    """Signs and verifies the tokens of one cluster. The first key signs, all keys verify."""
+    """Signs and verifies the tokens of one cluster. The first key signs, all keys verify; so do the issuers, as those
+    of kube-apiserver's ``--service-account-issuer``.
 
-    def __init__(self, store: Store, issuer: str, keys: Sequence[SigningKey], clock: Clock) -> None:
+    ``before_signing`` is called with the key's id and the expiry (epoch seconds) of each token; if it raises, no token
+    is signed.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        issuers: Sequence[str],
+        keys: Sequence[SigningKey],
+        clock: Clock,
+        *,
+        verifying: Sequence[VerificationKey] = (),
+    ) -> None:
+        """``verifying`` are further keys that only verify."""
         self._store = store
-        self.issuer = issuer
-        self.keys = list(keys)
-        self._clock = clock
+        self.issuers = tuple(issuers)
+        self._verifying = tuple(verifying)
         self._signed: dict[str, SignedClaims] = {}
+        self.use_keys(keys)
+        self.before_signing: Callable[[str, float], None] = lambda _kid, _expiry: None
+        self._clock = clock
 
     def mint(
         self,
@@ -85,6 +101,7 @@ class ServiceAccountTokens:
     ) -> str:
         """Return a token that is valid for ``seconds``; ``warn_after`` marks a token with an extended life."""
         now = int(self._clock())
+        self.before_signing(self.keys[0].kid, now + seconds)
         metadata = account["metadata"]
         kubernetes: Object = {"namespace": metadata["namespace"]}
         if binding is not None:
@@ -98,7 +115,7 @@ class ServiceAccountTokens:
             "aud": list(audiences),
             "exp": now + seconds,
             "iat": now,
-            "iss": self.issuer,
+            "iss": self.issuers[0],
             "jti": str(uuid.uuid4()),
             "kubernetes.io": kubernetes,
             "nbf": now,
@@ -107,9 +124,9 @@ class ServiceAccountTokens:
         return mint(claims, self.keys[0])
 
     def issued(self, text: str) -> bool:
-        """Say whether a token names this cluster's issuer. Nothing is verified."""
+        """Say whether a token names an issuer of this cluster. Nothing is verified."""
         try:
-            return text in self._signed or read_claims(parse_token(text)).issuer == self.issuer
+            return text in self._signed or read_claims(parse_token(text)).issuer in self.issuers
         except TokenRefused:
             return False
 
@@ -129,10 +146,9 @@ class ServiceAccountTokens:
             claims = self._signed.get(text)
             if claims is None:
                 token = parse_token(text)
-                if read_claims(token).issuer != self.issuer:
+                if read_claims(token).issuer not in self.issuers:
                     raise TokenRejected("invalid bearer token: it is not from this cluster's issuer")
-                keys = [key.verification_key for key in self.keys if key.kid == token.kid]
-                claims = verify_signature(token, keys)
+                claims = verify_signature(token, [key for key in self.accepted if key.kid == token.kid])
                 if len(self._signed) >= _REMEMBERED_SIGNATURES:
                     self._signed.clear()
                 self._signed[text] = claims
@@ -143,7 +159,10 @@ class ServiceAccountTokens:
             raise TokenRejected(f"invalid bearer token: {refused.what}") from None
 
     def use_keys(self, keys: Sequence[SigningKey]) -> None:
-        """Sign with the first of ``keys`` from now on; accept the signatures of these keys only."""
+        """Sign with the first of ``keys`` from now on; accept the signatures of these and of the keys that only
+        verify."""
+        every = (*(key.verification_key for key in keys), *self._verifying)
+        self.accepted: Sequence[VerificationKey] = tuple({key.kid: key for key in every}.values())
         self.keys = list(keys)
         self._signed.clear()
 

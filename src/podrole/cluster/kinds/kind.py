@@ -47,6 +47,7 @@ class Kind:
     ``validate``: the rules for an object; ``validate_update``: the rules for a change of one.
     ``update_keeps``: fields that an update leaves as they were, besides the status.
     ``status_keeps``: metadata that a write to the status leaves as it was, besides the ownerReferences.
+    ``not_enforced``: the warning for the client that creates one, if nothing here does what a real cluster would.
     ``without``: for each part that the kind does not have, the reason.
     """
 
@@ -60,4 +61,5 @@ class Kind:
     validate_update: Callable[[Object, Object], list[FieldError]] = no_update_errors
     update_keeps: tuple[str, ...] = ()
     status_keeps: tuple[str, ...] = ()
+    not_enforced: str = ""
     without: Mapping[str, str] = field(default_factory=dict)

@@ -14,19 +14,25 @@ from podrole.cluster.core.resources import Resource
 from podrole.cluster.kinds import rbac
 from podrole.cluster.kinds.config_map import CONFIG_MAP
 from podrole.cluster.kinds.cron_job import CRON_JOB
+from podrole.cluster.kinds.custom_resource_definition import CUSTOM_RESOURCE_DEFINITION
+from podrole.cluster.kinds.daemon_set import DAEMON_SET
 from podrole.cluster.kinds.deployment import DEPLOYMENT
 from podrole.cluster.kinds.event import EVENT
 from podrole.cluster.kinds.job import JOB
 from podrole.cluster.kinds.kind import Kind
 from podrole.cluster.kinds.namespace import NAMESPACE
+from podrole.cluster.kinds.networking import NETWORKING
 from podrole.cluster.kinds.node import NODE
 from podrole.cluster.kinds.pod import POD
 from podrole.cluster.kinds.pod_disruption_budget import POD_DISRUPTION_BUDGET
+from podrole.cluster.kinds.policies import POLICIES
 from podrole.cluster.kinds.replica_set import REPLICA_SET
 from podrole.cluster.kinds.reviews import REVIEWS
 from podrole.cluster.kinds.secret import SECRET
 from podrole.cluster.kinds.service import SERVICE
 from podrole.cluster.kinds.service_account import SERVICE_ACCOUNT
+from podrole.cluster.kinds.stateful_set import STATEFUL_SET
+from podrole.cluster.kinds.storage import STORAGE
 from podrole.cluster.kinds.webhook_configurations import (
     MUTATING_WEBHOOK_CONFIGURATION,
     VALIDATING_WEBHOOK_CONFIGURATION,
@@ -42,13 +48,19 @@ KINDS: tuple[Kind, ...] = (
     SECRET,
     SERVICE_ACCOUNT,
     SERVICE,
+    *NETWORKING,
+    *STORAGE,
+    *POLICIES,
     MUTATING_WEBHOOK_CONFIGURATION,
     VALIDATING_WEBHOOK_CONFIGURATION,
     DEPLOYMENT,
     REPLICA_SET,
+    DAEMON_SET,
+    STATEFUL_SET,
     CRON_JOB,
     JOB,
     POD_DISRUPTION_BUDGET,
+    CUSTOM_RESOURCE_DEFINITION,
     rbac.CLUSTER_ROLE_BINDING,
     rbac.CLUSTER_ROLE,
     rbac.ROLE_BINDING,
@@ -70,6 +82,9 @@ _KIND_OF: Mapping[Resource, Kind] = MappingProxyType({kind.resource: kind for ki
 
 def kind_of(resource: Resource) -> Kind:
     """Return the description of a resource's kind."""
+    if resource.custom is not None:
+        custom: Kind = resource.custom.kind
+        return custom
     return _KIND_OF[resource]
 
 
@@ -81,6 +96,6 @@ def table_layout(resource: Resource) -> TableLayout:
     return layout
 
 
-def group_versions() -> list[tuple[str, str]]:
-    """Return the groups with their version, the core group first, in the order in which they are published."""
-    return list(dict.fromkeys((resource.group, resource.version) for resource in RESOURCES))
+def group_versions(custom: tuple[Resource, ...] = ()) -> list[tuple[str, str]]:
+    """Return the groups with their versions, the core group first, in the order in which they are published."""
+    return list(dict.fromkeys((resource.group, resource.version) for resource in (*RESOURCES, *custom)))

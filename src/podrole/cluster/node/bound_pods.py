@@ -47,6 +47,13 @@ class BoundPods:
         """Return how many processes the pods take."""
         return sum(processes_of(pod.object) for pod in self._pods.values() if not pod.stopped.is_set())
 
+    async def ended(self) -> None:
+        """Wait until nothing runs of pods that the API no longer shows."""
+        present = {pod["metadata"]["uid"] for pod in await self._context.client.list("pods")}
+        for uid, pod in list(self._pods.items()):
+            if uid not in present:
+                await pod.stopped.wait()
+
     async def watch(self) -> None:
         """Follow the pods until cancelled."""
         client = self._context.client

@@ -9,12 +9,18 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import shutil
+import tempfile
 from pathlib import Path
 
 from podrole.base.files import make_private_directory
 from podrole.cluster.core.client import Object
 from podrole.cluster.node.errors import MountProblem, NodeBusy
+
+_PLAIN = re.compile(r"[A-Za-z0-9._/+-]+")
+_LINK = "link"
+"""The file that names the symbolic link to the node's directory."""
 
 
 class NodeDirectory:
@@ -23,11 +29,17 @@ class NodeDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self._lock: int | None = None
+        self._link: Path | None = None
 
     @property
     def pods(self) -> Path:
-        """Where each pod's directory is, by uid."""
-        return self.path / "pods"
+        """Where each pod's directory is, by uid.
+
+        The paths of its volumes are written into the commands of pods, also within a script, where nobody can tell how
+        to quote them. So it is a path without characters that mean something to a shell: where the node's own has
+        some, it leads through a symbolic link, while the directory is taken.
+        """
+        return (self._link or self.path) / "pods"
 
     @property
     def logs(self) -> Path:
@@ -56,10 +68,31 @@ class NodeDirectory:
                 next_step="stop it, or choose another directory with --dir",
             ) from None
         self._lock = descriptor
+        self._remove_link()  # that of a node that was killed
+        if not _PLAIN.fullmatch(str(self.path)):
+            self._make_link()
+
+    def _make_link(self) -> None:
+        temporary = tempfile.gettempdir()
+        place = Path(tempfile.mkdtemp(prefix="podrole-", dir=temporary if _PLAIN.fullmatch(temporary) else "/tmp"))  # noqa: S108
+        self._link = place / "node"
+        self._link.symlink_to(self.path)
+        (self.path / _LINK).write_text(str(self._link))
+
+    def _remove_link(self) -> None:
+        recorded = self.path / _LINK
+        with contextlib.suppress(OSError):
+            link = Path(recorded.read_text())
+            if link.readlink() == self.path:
+                link.unlink()
+                link.parent.rmdir()
+        recorded.unlink(missing_ok=True)
+        self._link = None
 
     def release(self) -> None:
         """Let another node have the directory."""
         if self._lock is not None:
+            self._remove_link()
             os.close(self._lock)
             self._lock = None
 

@@ -121,6 +121,10 @@ class Node:
         await asyncio.to_thread(self._context.directory.empty)
         self._context.directory.release()
 
+    async def ended(self) -> None:
+        """Wait until nothing runs of pods that were removed from the API."""
+        await self._pods.ended()
+
     async def failed(self) -> TaskFailure:
         """Wait until a loop of the node dies. The node does not work any more then."""
         return await self._tasks.failed()

@@ -10,7 +10,7 @@ logs and attach        the ``Output`` that ``start`` gets, ``ContainerProcess.st
 exec                   ``RunningContainer.exec``
 kubectl cp             ``RunningContainer.exec`` of tar, whose archive names files as the container does
 probes, port-forward   connections to ``Sandbox.address``
-after a crash          ``Runtime.start`` ends what an earlier runtime left running
+after a crash          what an earlier runtime left running is ended before ``Runtime.start`` returns
 =====================  ================================================================================================
 """
 
@@ -153,6 +153,10 @@ class Sandbox(Protocol):
         """The pod's IP. The node connects to it for probes."""
         ...
 
+    def user_of(self, container: Mapping[str, Any], image: ImageReference) -> int | None:
+        """Return the uid that a container (its spec) of a pulled image runs as; None if that is not known."""
+        ...
+
     async def create(self, config: ContainerConfig) -> CreatedContainer:
         """Prepare a container. Raises ContainerProblem, whose ``reason`` kubectl shows, or OSError."""
         ...
@@ -188,8 +192,8 @@ class Runtime(Protocol):
         """End whatever still runs."""
         ...
 
-    async def pull(self, image: ImageReference) -> PulledImage:
-        """Get an image. Raises ImageProblem (ErrImagePull), worded for a user of kubectl."""
+    async def pull(self, image: ImageReference, policy: str) -> PulledImage:
+        """Get an image by an imagePullPolicy. Raises ImageProblem (ErrImagePull), worded for a user of kubectl."""
         ...
 
     async def create_sandbox(self, pod: Object, directory: Path) -> Sandbox:

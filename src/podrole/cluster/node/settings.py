@@ -22,5 +22,7 @@ class NodeSettings:
     """The size at which a container's log is rotated; twice this is kept of each run of a container."""
     stop_grace_seconds: float = 2.0
     """How long containers may take to end when the node stops; then they are killed."""
+    host_paths: tuple[str, ...] = ()
+    """The folders of this machine that hostPath volumes may be in."""
     kubernetes_version: str = "v1.36.0"
     """Shown as the Node's version."""

@@ -29,7 +29,7 @@ from podrole.cluster.patching.managers import (
     reset_fields,
 )
 from podrole.cluster.schema import decoding
-from podrole.cluster.schema.types import Struct, struct
+from podrole.cluster.schema.types import Struct, type_of
 
 Object = dict[str, Any]
 
@@ -62,7 +62,7 @@ def track_update(live: Object | None, new: Object, by: WriterIdentity) -> None:
     given = new["metadata"].pop("managedFields", None)
     managers = _current(live, given, by)
     if managers or live is None:
-        comparison = typed.compare(struct(by.resource.schema), live or _blank(struct(by.resource.schema)), new)
+        comparison = typed.compare(type_of(by.resource), live or _blank(type_of(by.resource)), new)
         managers = after_update(
             managers,
             by.identity("Update"),
@@ -105,7 +105,7 @@ def apply(live: Object | None, applied: Object, by: WriterIdentity, *, force: bo
     ``applied`` is the body as it was sent. The result is neither decoded nor defaulted yet. Raises StatusError:
     409 for fields that others manage with another value, 400 or 500 for a body that does not fit the type.
     """
-    kind = struct(by.resource.schema)
+    kind = type_of(by.resource)
     version = applied.get("apiVersion")
     if version != by.resource.api_version:
         raise bad_request(
@@ -129,7 +129,7 @@ def apply(live: Object | None, applied: Object, by: WriterIdentity, *, force: bo
 
 
 def _apply(live: Object | None, applied: Object, by: WriterIdentity, *, force: bool) -> Object:
-    kind = struct(by.resource.schema)
+    kind = type_of(by.resource)
     current = _without_managers(live) if live is not None else _blank(kind)
     managers = _current(live, None, by)
     if not managers and live is not None:

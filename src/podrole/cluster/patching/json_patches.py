@@ -36,7 +36,9 @@ def apply_json_patch(document: Any, operations: Any) -> Any:
                 copied += len(msgspec.json.encode(source))
                 if copied > MAX_COPIED_BYTES:
                     raise PatchError("unable to copy, the accumulated size increase of copy operations is too large")
-            result = jsonpatch.JsonPatch([operation]).apply(result, in_place=True)
+            adds = operation.get("op") == "replace" and _is_new_member(result, operation.get("path"))
+            wanted = {**operation, "op": "add"} if adds else operation
+            result = jsonpatch.JsonPatch([wanted]).apply(result, in_place=True)
     except (jsonpatch.JsonPatchConflict, jsonpatch.JsonPatchTestFailed, jsonpointer.JsonPointerException) as problem:
         raise PatchError(str(problem)) from None
     except jsonpatch.InvalidJsonPatch as problem:
@@ -45,6 +47,19 @@ def apply_json_patch(document: Any, operations: Any) -> Any:
         # A path that leads through a scalar, and the like: the library does not wrap them all.
         raise PatchError(f"an operation does not fit the object: {type(problem).__name__}") from None
     return result
+
+
+def _is_new_member(document: Any, path: Any) -> bool:
+    """Return whether a path leads to a member that its object does not have.
+
+    RFC 6902 refuses to replace it; kube-apiserver's library adds it. Raises JsonPointerException.
+    """
+    import jsonpointer
+
+    if not isinstance(path, str) or "/" not in path:
+        return False
+    parent, last = jsonpointer.JsonPointer(path).to_last(document)
+    return isinstance(parent, dict) and last not in parent
 
 
 def json_patch(document: Any, operations: Any) -> Any:

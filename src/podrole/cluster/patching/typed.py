@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from podrole.cluster.patching.fieldset import FieldSet, Path
 from podrole.cluster.schema.presence import KEY_DEFAULTS
+from podrole.cluster.schema.structural import CustomStruct
 from podrole.cluster.schema.types import ListOf, MapOf, Scalar, Struct, Type
 
 
@@ -93,6 +94,8 @@ def check(kind: Type, value: Any, path: Path = ()) -> None:
             raise TypedError(f"{describe_path(path)}: expected map, got {value!r}")
         for key, below in value.items():
             known = kind.fields.get(key)
+            if known is None and isinstance(kind, CustomStruct) and kind.keeps_unknown:
+                continue
             if known is None:
                 raise TypedError(f"{describe_path((*path, f'f:{key}'))}: field not declared in schema")
             check(known.type, below, (*path, f"f:{key}"))
@@ -224,7 +227,8 @@ def _at(kind: Type | None, value: Any, key: str) -> Any:
     if value is None:
         return ABSENT
     found = value.get(key, ABSENT)
-    if found is ABSENT and isinstance(kind, Struct) and kind.fields[key].required:
+    known = kind.fields.get(key) if isinstance(kind, Struct) else None
+    if found is ABSENT and known is not None and known.required:
         return None  # Go writes a field that must be there as null where it is not set
     return found
 

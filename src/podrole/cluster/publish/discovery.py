@@ -15,17 +15,23 @@ from podrole.cluster.publish.documents import Document
 AGGREGATED_MEDIA_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 
 
-@functools.cache
-def aggregated(*, core: bool) -> Document:
+@functools.lru_cache(maxsize=8)
+def aggregated(custom: tuple[Resource, ...] = (), *, core: bool) -> Document:
     """Return the APIGroupDiscoveryList of ``/api`` (the core group) or of ``/apis`` (all others)."""
     groups: dict[str, list[Resource]] = {}
-    for one in RESOURCES:
+    for one in (*RESOURCES, *custom):
         if (one.group == "") == core:
             groups.setdefault(one.group, []).append(one)
     items = [
         {
             "metadata": {"name": group} if group else {},
-            "versions": [{"version": "v1", "resources": [_aggregated(one) for one in members], "freshness": "Current"}],
+            "versions": [
+                {
+                    "version": members[0].version,
+                    "resources": [_aggregated(one) for one in members],
+                    "freshness": "Current",
+                }
+            ],
         }
         for group, members in groups.items()
     ]
@@ -65,37 +71,44 @@ def api_versions() -> Document:
     return Document.of({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []})
 
 
-@functools.cache
-def api_group_list() -> Document:
+@functools.lru_cache(maxsize=8)
+def api_group_list(custom: tuple[Resource, ...] = ()) -> Document:
     """Return ``/apis`` in the unaggregated form."""
-    groups = [_group(group, version) for group, version in group_versions() if group]
+    groups = [_group(group, its) for group, its in _groups(custom).items() if group]
     return Document.of({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
 
 
-def api_group(group: str) -> Document | None:
+def api_group(group: str, custom: tuple[Resource, ...] = ()) -> Document | None:
     """Return ``/apis/<group>``, None for an unknown group."""
-    version = next((version for name, version in group_versions() if name == group and group), None)
-    return _api_group(group, version) if version is not None else None
+    versions = _groups(custom).get(group)
+    if not group or versions is None:
+        return None
+    return Document.of({"kind": "APIGroup", "apiVersion": "v1", **_group(group, versions)})
 
 
-@functools.cache  # of known groups only, so that no client can fill it
-def _api_group(group: str, version: str) -> Document:
-    return Document.of({"kind": "APIGroup", "apiVersion": "v1", **_group(group, version)})
+def _groups(custom: tuple[Resource, ...]) -> dict[str, list[str]]:
+    groups: dict[str, list[str]] = {}
+    for group, version in group_versions(custom):
+        groups.setdefault(group, []).append(version)
+    return groups
 
 
-def _group(group: str, version: str) -> dict[str, Any]:
-    this = {"groupVersion": f"{group}/{version}", "version": version}
-    return {"name": group, "versions": [this], "preferredVersion": this}
+def _group(group: str, versions: list[str]) -> dict[str, Any]:
+    entries = [{"groupVersion": f"{group}/{version}", "version": version} for version in versions]
+    return {"name": group, "versions": entries, "preferredVersion": entries[0]}
 
 
-def api_resource_list(group: str, version: str) -> Document | None:
+def api_resource_list(group: str, version: str, custom: tuple[Resource, ...] = ()) -> Document | None:
     """Return ``/api/v1`` or ``/apis/<group>/<version>``, None for an unknown group or version."""
-    return _api_resource_list(group, version) if (group, version) in group_versions() else None
+    if (group, version) not in group_versions(custom):
+        return None
+    return _api_resource_list(group, version, custom)
 
 
-@functools.cache  # of known groups only, so that no client can fill it
-def _api_resource_list(group: str, version: str) -> Document:
-    members = [one for one in RESOURCES if (one.group, one.version) == (group, version)]
+@functools.lru_cache(maxsize=128)  # of known groups only
+def _api_resource_list(group: str, version: str, custom: tuple[Resource, ...]) -> Document:
+    served = (*RESOURCES, *custom)
+    members = [one for one in served if (one.group, one.version) == (group, version)]
     resources = [entry for one in members for entry in (_legacy(one), *(_below(one, s) for s in one.subresources))]
     document: dict[str, Any] = {"kind": "APIResourceList"}
     if group:

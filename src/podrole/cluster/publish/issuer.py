@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from podrole.base.asgi import TEXT, Receive, Scope, Send, send_response
 from podrole.cluster.publish.documents import Document
 from podrole.oidc.issuer import discovery_document
-from podrole.oidc.keys import SigningKey, jwks
+from podrole.oidc.keys import VerificationKey, jwks
 
 _HEADERS = [(b"cache-control", b"public, max-age=3600")]
 
@@ -19,7 +19,7 @@ _HEADERS = [(b"cache-control", b"public, max-age=3600")]
 class IssuerDocuments:
     """The documents as of now: ``keys`` are asked for each time, and made into a document when they have changed."""
 
-    def __init__(self, issuer: str, keys: Callable[[], Sequence[SigningKey]]) -> None:
+    def __init__(self, issuer: str, keys: Callable[[], Sequence[VerificationKey]]) -> None:
         self._issuer = issuer
         self._keys = keys
         self._for: tuple[str, ...] = ()
@@ -38,9 +38,9 @@ class IssuerDocuments:
         ids = tuple(key.kid for key in keys)
         if self._documents is None or ids != self._for:
             metadata = discovery_document(
-                self._issuer, f"{self._issuer.rstrip('/')}/keys", [key.algorithm for key in keys]
+                self._issuer, f"{self._issuer.rstrip('/')}/keys", [key.algorithm or "RS256" for key in keys]
             )
-            published = jwks(key.verification_key for key in keys)
+            published = jwks(keys)
             self._documents = (Document.of(metadata), Document.of(published, "application/jwk-set+json"))
             self._for = ids
         return self._documents

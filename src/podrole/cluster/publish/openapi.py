@@ -48,13 +48,15 @@ _TYPES = {
 }
 
 
-@functools.cache
-def index() -> Document:
+@functools.lru_cache(maxsize=8)
+def index(custom: tuple[Resource, ...] = ()) -> Document:
     """Return ``/openapi/v3``: the URL of each document, with its hash, so that clients can cache it."""
     paths = {}
-    for group, version in group_versions():
+    for group, version in group_versions(custom):
         path = f"apis/{group}/{version}" if group else f"api/{version}"
-        paths[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={_document(group, version).hash}"}
+        paths[path] = {
+            "serverRelativeURL": f"/openapi/v3/{path}?hash={_document(group, version, _of_group(group, custom)).hash}"
+        }
     return Document.of({"paths": paths}, "text/plain; charset=utf-8")
 
 
@@ -83,14 +85,21 @@ def _text(number: int, value: str) -> bytes:
     return bytes([number << 3 | 2, len(value)]) + value.encode()
 
 
-def document(group: str, version: str) -> Document | None:
+def document(group: str, version: str, custom: tuple[Resource, ...] = ()) -> Document | None:
     """Return the OpenAPI document of a group and version, None if they are unknown."""
-    return _document(group, version) if (group, version) in group_versions() else None
+    if (group, version) not in group_versions(custom):
+        return None
+    return _document(group, version, _of_group(group, custom))
 
 
-@functools.cache  # of known groups only, so that no client can fill it
-def _document(group: str, version: str) -> Document:
-    members = [one for one in RESOURCES if (one.group, one.version) == (group, version)]
+def _of_group(group: str, custom: tuple[Resource, ...]) -> tuple[Resource, ...]:
+    return tuple(one for one in custom if one.group == group)
+
+
+@functools.lru_cache(maxsize=64)  # of known groups only
+def _document(group: str, version: str, custom: tuple[Resource, ...]) -> Document:
+    members = [one for one in (*RESOURCES, *custom) if (one.group, one.version) == (group, version)]
+    known = {**extract(), **_custom_definitions(members)}
     paths: Json = {}
     for one in members:
         paths.update(_paths(one))
@@ -99,12 +108,34 @@ def _document(group: str, version: str) -> Document:
             "openapi": "3.0.0",
             "info": {"title": "Kubernetes", "version": "v1.36"},
             "paths": paths,
-            "components": {"schemas": {name: _schema(extract()[name]) for name in _needed(members)}},
+            "components": {"schemas": {name: _schema(known[name]) for name in _needed(members, known)}},
         }
     )
 
 
-def _needed(members: list[Resource]) -> list[str]:
+def _custom_definitions(members: list[Resource]) -> Json:
+    found: Json = {}
+    for one in members:
+        if one.custom is None:
+            continue
+        found[one.schema] = one.custom.definition
+        found[f"{one.schema}List"] = {
+            "type": "object",
+            "required": ["items"],
+            "properties": {
+                "apiVersion": {"type": "string"},
+                "kind": {"type": "string"},
+                "metadata": {"$ref": f"{META}.ListMeta"},
+                "items": {"type": "array", "items": {"$ref": one.schema}},
+            },
+            "x-kubernetes-group-version-kind": [
+                {"group": one.group, "kind": f"{one.kind}List", "version": one.version}
+            ],
+        }
+    return found
+
+
+def _needed(members: list[Resource], known: Mapping[str, Any]) -> list[str]:
     waiting = [f"{META}.DeleteOptions", f"{META}.Status"]
     for one in members:
         waiting.append(one.schema)
@@ -114,9 +145,9 @@ def _needed(members: list[Resource]) -> list[str]:
     found: set[str] = set()
     while waiting:
         name = waiting.pop()
-        if name not in found:
+        if name not in found and name in known:  # a default may have a key $ref
             found.add(name)
-            waiting.extend(_references(extract()[name]))
+            waiting.extend(_references(known[name]))
     return sorted(found)
 
 

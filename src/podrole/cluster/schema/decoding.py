@@ -14,7 +14,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from podrole.cluster.schema.types import Field, ListOf, MapOf, Scalar, Struct, Type
+from podrole.cluster.schema.structural import CustomStruct, DefaultBudget, TooManyDefaults, pruned
+from podrole.cluster.schema.types import META, Field, ListOf, MapOf, Scalar, Struct, Type, struct
 from podrole.kube.quantity import canonical
 
 Object = dict[str, Any]
@@ -41,6 +42,8 @@ def decode(of: Struct, value: Any, unknown: list[str], path: str = "") -> Object
     """
     if type(value) is not dict:
         raise _mismatch(value, of, "", path, _go_type(of))
+    if isinstance(of, CustomStruct):
+        return _decode_custom(of, value, unknown)
     result: Object = {}
     fields = of.fields
     prefix = f"{path}." if path else ""
@@ -67,6 +70,25 @@ def decode(of: Struct, value: Any, unknown: list[str], path: str = "") -> Object
         if key not in result:
             result[key] = empty(filler) if type(filler) is Struct else filler
     return result
+
+
+def _decode_custom(of: CustomStruct, value: Object, unknown: list[str]) -> Object:
+    """Return a custom object, pruned and defaulted by its schema; its metadata is decoded as every object's."""
+    _check_depth(value, MAX_DEPTH)
+    own = {key: one for key, one in value.items() if key not in ("apiVersion", "kind", "metadata")}
+    schema = {
+        **of.schema,
+        "properties": {key: one for key, one in of.schema.get("properties", {}).items() if key != "metadata"},
+    }
+    pruned_paths: list[str] = []
+    try:
+        result = pruned(schema, own, pruned_paths, DefaultBudget())
+    except TooManyDefaults as problem:
+        raise DecodeError(str(problem)) from None
+    for path in pruned_paths:
+        _note(unknown, path)
+    metadata = decode(struct(f"{META}.ObjectMeta"), value.get("metadata") or {}, unknown, "metadata")
+    return {"metadata": metadata, **result}
 
 
 def _note(unknown: list[str], path: str) -> None:

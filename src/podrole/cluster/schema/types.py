@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from podrole.cluster.core.resources import Resource
 from podrole.cluster.schema.presence import DROPPED_ZEROS, EMBEDDED, NULLS
 
 META = "io.k8s.apimachinery.pkg.apis.meta.v1"
@@ -81,6 +82,10 @@ _SPECIAL: Mapping[str, Type] = {
     f"{META}.Time": Scalar("time"),
     f"{META}.MicroTime": Scalar("micro-time"),
     f"{META}.FieldsV1": Scalar("any"),
+    **{
+        f"io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.{name}": Scalar("any")
+        for name in ("JSON", "JSONSchemaPropsOrArray", "JSONSchemaPropsOrBool", "JSONSchemaPropsOrStringArray")
+    },
     "io.k8s.apimachinery.pkg.api.resource.Quantity": Scalar("quantity"),
     "io.k8s.apimachinery.pkg.util.intstr.IntOrString": Scalar("int-or-string"),
 }
@@ -123,11 +128,20 @@ def struct(name: str) -> Struct:
     return result
 
 
+def type_of(resource: Resource) -> Struct:
+    """Return the type of a resource's objects."""
+    if resource.custom is not None:
+        custom: Struct = resource.custom.struct
+        return custom
+    return struct(resource.schema)
+
+
 def _always(of: Struct, *, is_kind: bool) -> list[tuple[str, Any]]:
     embedded = EMBEDDED.get(of.name, ())
     if is_kind and "metadata" in of.fields:
         embedded = ("metadata", *embedded)
-    filled: list[tuple[str, Any]] = [(name, of.fields[name].type) for name in embedded]
+    # Two packages may have a type of the same name: storage.k8s.io's TokenRequest has no spec.
+    filled: list[tuple[str, Any]] = [(name, of.fields[name].type) for name in embedded if name in of.fields]
     filled.extend((name, None) for name in NULLS.get(of.name, ()))
     filled.extend(
         (one.name, _ZEROS[one.type.kind])

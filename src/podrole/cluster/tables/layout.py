@@ -26,7 +26,7 @@ class Column:
     name: str
     field: str = ""
     description: str = ""
-    type: Literal["string", "integer", "date"] = "string"
+    type: Literal["string", "integer", "boolean", "date"] = "string"
     wide: bool = False
 
 

@@ -51,20 +51,21 @@ def table(
         "apiVersion": "meta.k8s.io/v1",
         "metadata": list_metadata,
         "columnDefinitions": columns(layout) if headers else None,
-        "rows": [_row(layout, obj, now, include) for obj in objects],
+        "rows": [row(layout, obj, now, include) for obj in objects],
     }
 
 
-def _row(layout: TableLayout, obj: Object, now: float, include: IncludeObject) -> Object:
-    row: Object = {"cells": layout.cells(obj, now)}
+def row(layout: TableLayout, obj: Object, now: float, include: IncludeObject) -> Object:
+    """Return an object's row of a Table."""
+    made: Object = {"cells": layout.cells(obj, now)}
     conditions = layout.conditions(obj) if layout.conditions is not None else None
     if conditions:
-        row["conditions"] = conditions
+        made["conditions"] = conditions
     if include == "Metadata":
-        row["object"] = partial(obj)
+        made["object"] = partial(obj)
     else:
-        row["object"] = obj if include == "Object" else None
-    return row
+        made["object"] = obj if include == "Object" else None
+    return made
 
 
 def partial(obj: Object) -> Object:

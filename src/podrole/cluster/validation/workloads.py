@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from podrole.cluster.core.errors import FieldError, invalid, not_supported, required
+from podrole.cluster.core.errors import FieldError, forbidden, invalid, not_supported, required
 from podrole.cluster.core.label_selectors import label_selector
 from podrole.cluster.validation.metadata import validate_annotations, validate_labels
 from podrole.cluster.validation.pods import validate_pod_spec
@@ -53,6 +53,58 @@ def validate_replica_set(replica_set: Object) -> list[FieldError]:
     """Check a ReplicaSet."""
     spec = replica_set["spec"]
     return [*_counts(spec, "spec", ("replicas", "minReadySeconds")), *_selected_template(spec, "spec")]
+
+
+def validate_daemon_set(daemon_set: Object) -> list[FieldError]:
+    """Check a DaemonSet."""
+    spec = daemon_set["spec"]
+    errors = [*_counts(spec, "spec", ("minReadySeconds", "revisionHistoryLimit")), *_selected_template(spec, "spec")]
+    errors.extend(_strategy(spec))
+    return errors
+
+
+def validate_stateful_set(stateful_set: Object) -> list[FieldError]:
+    """Check a StatefulSet."""
+    spec = stateful_set["spec"]
+    errors = list(_counts(spec, "spec", ("replicas", "minReadySeconds", "revisionHistoryLimit")))
+    errors.extend(_selected_template(spec, "spec"))
+    errors.extend(_strategy(spec))
+    policies = ("OrderedReady", "Parallel")
+    if spec["podManagementPolicy"] not in policies:
+        errors.append(not_supported("spec.podManagementPolicy", spec["podManagementPolicy"], policies))
+    return errors
+
+
+_STATEFUL_SET_MUTABLE = (
+    "minReadySeconds",
+    "ordinals",
+    "persistentVolumeClaimRetentionPolicy",
+    "replicas",
+    "revisionHistoryLimit",
+    "template",
+    "updateStrategy",
+)
+
+
+def validate_stateful_set_update(new: Object, old: Object) -> list[FieldError]:
+    """Check that only what may change of a StatefulSet has changed."""
+
+    def rest(one: Object) -> Object:
+        return {key: value for key, value in one["spec"].items() if key not in _STATEFUL_SET_MUTABLE}
+
+    if rest(new) == rest(old):
+        return []
+    why = (
+        "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', "
+        "'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+    )
+    return [forbidden("spec", why)]
+
+
+def _strategy(spec: Object) -> Iterator[FieldError]:
+    given, known = spec["updateStrategy"]["type"], ("OnDelete", "RollingUpdate")
+    if given not in known:
+        yield not_supported("spec.updateStrategy.type", given, known)
 
 
 def validate_job(job: Object) -> list[FieldError]:

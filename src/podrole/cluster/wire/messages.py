@@ -23,21 +23,36 @@ PACKAGES: Mapping[str, tuple[str, str]] = {
     "batch": ("batch", "batch/v1"),
     "authn": ("authentication", "authentication.k8s.io/v1"),
     "authz": ("authorization", "authorization.k8s.io/v1"),
+    "coordination": ("coordination", "coordination.k8s.io/v1"),
+    "discovery": ("discovery", "discovery.k8s.io/v1"),
+    "networking": ("networking", "networking.k8s.io/v1"),
+    "node": ("node", "node.k8s.io/v1"),
     "policy": ("policy", "policy/v1"),
     "rbac": ("rbac", "rbac.authorization.k8s.io/v1"),
+    "scheduling": ("scheduling", "scheduling.k8s.io/v1"),
+    "storage": ("storage", "storage.k8s.io/v1"),
 }
 """The packages of messages by their short names: the folder in k8s.io/api, and the apiVersion."""
 
 KINDS: Mapping[tuple[str, str], str] = {
     (PACKAGES[package][1], kind): f"{package}.{kind}"
     for package, kinds in {
-        "core": ("ConfigMap", "Event", "Namespace", "Secret", "Service", "ServiceAccount"),
-        "apps": ("Deployment",),
+        "core": (
+            *("ConfigMap", "Endpoints", "Event", "LimitRange", "Namespace", "PersistentVolumeClaim", "ResourceQuota"),
+            *("Secret", "Service", "ServiceAccount"),
+        ),
+        "apps": ("DaemonSet", "Deployment", "StatefulSet"),
         "batch": ("CronJob", "Job"),
         "authn": ("SelfSubjectReview", "TokenRequest", "TokenReview"),
         "authz": ("SelfSubjectAccessReview", "SelfSubjectRulesReview"),
+        "coordination": ("Lease",),
+        "discovery": ("EndpointSlice",),
+        "networking": ("Ingress", "IngressClass", "NetworkPolicy"),
+        "node": ("RuntimeClass",),
         "policy": ("Eviction", "PodDisruptionBudget"),
         "rbac": ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"),
+        "scheduling": ("PriorityClass",),
+        "storage": ("CSIDriver", "CSINode", "StorageClass"),
     }.items()
     for kind in kinds
 }

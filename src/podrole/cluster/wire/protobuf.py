@@ -21,6 +21,8 @@ Object = dict[str, Any]
 MAGIC = b"k8s\x00"
 _MAX_DEPTH = 40
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_MAX_FIELDS = 100_000
+"""Known fields of an object, with those of its messages: what fits the largest object of etcd has fewer."""
 _MAX_SECONDS = 253_402_300_799
 """9999-12-31T23:59:59Z, the last time that RFC 3339 can write."""
 
@@ -43,7 +45,7 @@ def decode_object(data: bytes) -> Object:
     target = message_name(api_version, kind)
     if target is None:
         raise UnknownMessage(f"{api_version}, Kind={kind}")
-    body = _decode(memoryview(unknown.get(2, b"")), _message(target), _MAX_DEPTH)
+    body = _decode(memoryview(unknown.get(2, b"")), _message(target), _MAX_DEPTH, [_MAX_FIELDS])
     return {"kind": kind, "apiVersion": api_version, **body}
 
 
@@ -97,7 +99,7 @@ def _varint(data: memoryview, position: int) -> tuple[int, int]:
             raise ProtobufError("integer overflow")
 
 
-def _decode(data: memoryview, of: Message, depth: int) -> Object:
+def _decode(data: memoryview, of: Message, depth: int, budget: list[int]) -> Object:
     if not depth:
         raise ProtobufError("exceeded max depth")
     result: Object = {}
@@ -105,7 +107,10 @@ def _decode(data: memoryview, of: Message, depth: int) -> Object:
         field = of.fields.get(number)
         if field is None:
             continue
-        value = _value(field, wire_type, raw, depth)
+        budget[0] -= 1
+        if budget[0] < 0:
+            raise ProtobufError("the message has too many fields")
+        value = _value(field, wire_type, raw, depth, budget)
         if field.map:
             key, one = value
             result.setdefault(field.name, {})[key] = one
@@ -118,9 +123,9 @@ def _decode(data: memoryview, of: Message, depth: int) -> Object:
     return result
 
 
-def _value(field: ProtoField, wire_type: int, raw: Any, depth: int) -> Any:
+def _value(field: ProtoField, wire_type: int, raw: Any, depth: int, budget: list[int]) -> Any:
     if field.map:
-        return _map_entry(field, wire_type, raw, depth)
+        return _map_entry(field, wire_type, raw, depth, budget)
     kind = field.type
     if kind == "int" or kind == "bool":
         if wire_type != _VARINT:
@@ -136,7 +141,7 @@ def _value(field: ProtoField, wire_type: int, raw: Any, depth: int) -> Any:
     special = _SPECIAL.get(kind)
     if special is not None:
         return special(raw)
-    return _decode(raw, _message(kind), depth - 1)
+    return _decode(raw, _message(kind), depth - 1, budget)
 
 
 def _message(name: str) -> Message:
@@ -146,7 +151,7 @@ def _message(name: str) -> Message:
     return found
 
 
-def _map_entry(field: ProtoField, wire_type: int, raw: Any, depth: int) -> tuple[str, Any]:
+def _map_entry(field: ProtoField, wire_type: int, raw: Any, depth: int, budget: list[int]) -> tuple[str, Any]:
     if wire_type != _BYTES:
         raise ProtobufError(f"wire type {wire_type} for {field.name}")
     key, value = "", None
@@ -157,7 +162,7 @@ def _map_entry(field: ProtoField, wire_type: int, raw: Any, depth: int) -> tuple
                 raise ProtobufError(f"the key in {field.name} is not a string")
             key = _text(inner)
         elif number == 2:
-            value = _value(element, inner_type, inner, depth)
+            value = _value(element, inner_type, inner, depth, budget)
     return key, value if value is not None else ""
 
 

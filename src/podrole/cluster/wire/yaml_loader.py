@@ -16,11 +16,13 @@ MAX_NODES = 50_000
 """Keys, values, lists and maps that a document may have. PyYAML takes some ten microseconds for each."""
 
 
-class _Loader(LimitedLoader):
+class KubernetesLoader(LimitedLoader):
+    """Reads plain scalars as Kubernetes does, and notes repeated keys."""
+
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
     max_nodes = MAX_NODES
 
-    def __init__(self, stream: bytes) -> None:
+    def __init__(self, stream: bytes | str) -> None:
         super().__init__(stream)
         self.repeated: list[str] = []
 
@@ -46,12 +48,12 @@ _RESOLVERS: tuple[tuple[str, str, list[str]], ...] = (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
 )
 for _tag, _form, _first in _RESOLVERS:
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_form})$"), _first)
+    KubernetesLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_form})$"), _first)
 
 
 def load(data: bytes) -> tuple[Any, list[str]]:
     """Return the document and its repeated keys. Raises YamlError; takes one document, not several."""
-    loader = _Loader(data)
+    loader = KubernetesLoader(data)
     try:
         return loader.get_single_data(), loader.repeated
     except (ValueError, TypeError) as problem:  # a tag that does not fit its value, a key that cannot be one

@@ -45,7 +45,8 @@ class BindingRules:
     """How a cluster binds service accounts: the webhook's settings, its ConfigMap, and EKS Pod Identity.
 
     ``associations`` are by namespace and service account. ``partition`` is the one that the pods run in, None if it is
-    not known. ``role_arn`` is the role that the user named instead (``--role``).
+    not known. ``role_arn`` is the role that the user named instead (``--role``). ``unknown`` is why other bindings than
+    annotations could not be read.
     """
 
     settings: InjectionSettings
@@ -53,6 +54,7 @@ class BindingRules:
     associations: Mapping[tuple[str, str], EKSAssociation]
     partition: str | None = None
     role_arn: str | None = None
+    unknown: UnknownFact | None = None
 
     @property
     def role_annotation(self) -> str:
@@ -90,6 +92,11 @@ class BindingFacts:
     key: str = ""
     value: str = ""
     role_arn: str | None = None
+
+    @property
+    def is_by_agent(self) -> bool:
+        """Whether pods get their credentials from the agent of EKS Pod Identity."""
+        return self.identity is not None and self.identity.method == "container_credentials"
 
 
 def bind(

@@ -35,7 +35,11 @@ class DesiredCall:
 
 @dataclass(frozen=True, slots=True)
 class ChainFacts:
-    """What is known about one service account and its pods. ``log`` is the world's event log, newest first."""
+    """What is known about one service account and its pods.
+
+    ``users`` are the subjects of all service accounts that are bound to the role. ``log`` is the world's event log,
+    newest first.
+    """
 
     target: DoctorTarget
     service_account: ServiceAccountFacts
@@ -45,6 +49,7 @@ class ChainFacts:
     binding: BindingFacts
     issuer: IssuerFacts
     role: RoleFacts
+    users: frozenset[str] | UnknownFact
     account: Account
     environment: EnvironmentFacts
     at: Circumstances

@@ -37,6 +37,10 @@ class ContainerFacts:
     def __str__(self) -> str:
         return f"container {self.name!r} of pod {self.pod.name}"
 
+    def included(self, name: str) -> list[tuple[str, str, str]]:
+        """Return the kind, name and key of every object that envFrom takes this variable from."""
+        return [one.source for one in _included(self.pod, self.manifest) if one.name == name and one.source]
+
 
 def containers_of(pod: PodFacts) -> Iterator[ContainerFacts]:
     """Yield a pod's containers with their environments."""
@@ -44,8 +48,7 @@ def containers_of(pod: PodFacts) -> Iterator[ContainerFacts]:
         yield ContainerFacts(pod, kind, position, manifest, {one.name: one for one in _variables(pod, manifest)})
 
 
-def _variables(pod: PodFacts, container: Mapping[str, Any]) -> Iterator[EnvironmentVariable]:
-    """Yield a container's variables. If two have the same name, the later one counts, as in Kubernetes."""
+def _included(pod: PodFacts, container: Mapping[str, Any]) -> Iterator[EnvironmentVariable]:
     for source in container.get("envFrom") or ():
         prefix = source.get("prefix") or ""
         for field, resource, kind in (("configMapRef", "configmaps", "ConfigMap"), ("secretRef", "secrets", "Secret")):
@@ -53,6 +56,11 @@ def _variables(pod: PodFacts, container: Mapping[str, Any]) -> Iterator[Environm
             keys = pod.references.get((resource, name))
             if isinstance(keys, frozenset):
                 yield from (EnvironmentVariable(prefix + key, None, (kind, name, key)) for key in sorted(keys))
+
+
+def _variables(pod: PodFacts, container: Mapping[str, Any]) -> Iterator[EnvironmentVariable]:
+    """Yield a container's variables. If two have the same name, the later one counts, as in Kubernetes."""
+    yield from _included(pod, container)
     for entry in container.get("env") or ():
         origin = entry.get("valueFrom") or {}
         found = None

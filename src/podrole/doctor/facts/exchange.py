@@ -15,9 +15,13 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from podrole.aws.caller import caller_of_session
 from podrole.doctor.sources.account import EKSAssociation
 from podrole.iam.arn import oidc_provider_arn, parse_arn
 from podrole.iam.directory import AccessKey, Directory, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
+from podrole.iam.document import compile_policy
+from podrole.iam.evaluate import NamedPolicy, PolicySet
+from podrole.iam.policy import PolicyKind
 from podrole.kube.subjects import subject_of
 from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey, VerificationKey
@@ -102,6 +106,14 @@ def of_stranger(question: ExchangeQuestion) -> ExchangeQuestion:
     return replace(question, subject=subject_of(STRANGER, STRANGER))
 
 
+def strangers(question: ExchangeQuestion) -> tuple[ExchangeQuestion, ...]:
+    """Return the same question about service accounts that do not exist: with other names in another namespace, with
+    the same name in another namespace, and with another name in the same namespace."""
+    _, _, namespace, name = question.subject.split(":")
+    places = ((STRANGER, STRANGER), (STRANGER, name), (namespace, STRANGER))
+    return tuple(replace(question, subject=subject_of(*place)) for place in places)
+
+
 def ask_sts(question: ExchangeQuestion, directory: Directory) -> Granted | Denial:
     """Ask STS's function about one exchange. Raises what the directory raises."""
     key = _key()
@@ -123,11 +135,18 @@ def ask_sts(question: ExchangeQuestion, directory: Directory) -> Granted | Denia
 
 
 def ask_eks_auth(
-    association: EKSAssociation, issuer: str, pod: str, directory: Directory, at: Circumstances
+    association: EKSAssociation,
+    issuer: str,
+    pod: str,
+    directory: Directory,
+    at: Circumstances,
+    *,
+    to_target: bool = False,
 ) -> GrantedToPod | Denial:
-    """Ask the function of EKS Pod Identity about one exchange, for the association's role, not for its target role.
+    """Ask the function of EKS Pod Identity about one exchange, for the association's role, and for its target role
+    behind it if ``to_target``.
 
-    Raises what the directory raises.
+    Raises what the directory raises, and PolicyError if a policy of the first role cannot be read.
     """
     key, now = _key(), int(at.now)
     account = {"name": association.service_account, "uid": STRANGER}
@@ -144,9 +163,13 @@ def ask_eks_auth(
     arn = association.cluster_arn
     cluster = Cluster(association.cluster_name, arn, parse_arn(arn).account, issuer, ())
     known = Association(STRANGER, "", association.role_arn, session_tags=association.session_tags)
+    if to_target:
+        known = replace(known, target_role_arn=association.target_role_arn, external_id=association.external_id)
 
-    def no_chain(_session: Session, role: Role) -> Candidate:
-        raise RuntimeError(f"the exchange went on from {role.arn}, though the association has no target role")
+    def candidate_of(session: Session, role: Role) -> Candidate:
+        caller = caller_of_session(session, role, "")
+        context = {**at.context_keys(), **caller.context_keys()}
+        return Candidate(caller.principal, context, policy_set(directory.policies_of(role)))
 
     return at_once(
         assume_role_for_pod_identity(
@@ -156,7 +179,7 @@ def ask_eks_auth(
             directory,
             _DoctorKey(key),
             at,
-            candidate_of=no_chain,
+            candidate_of=candidate_of,
             new_id=lambda: STRANGER,
         )
     )
@@ -191,6 +214,19 @@ def expected_provider(question: ExchangeQuestion) -> OIDCProvider:
     role = parse_arn(question.role_arn)
     arn = oidc_provider_arn(role.account, question.issuer, partition=role.partition)
     return OIDCProvider(arn, question.issuer, (question.audience,), ())
+
+
+def policy_set(attached: PrincipalPolicies) -> PolicySet:
+    """Return compiled policies. Raises PolicyError if one cannot be read."""
+    boundary = attached.boundary
+    return PolicySet(
+        identity=tuple(_compiled(one, PolicyKind.IDENTITY) for one in attached.identity),
+        boundaries=None if boundary is None else (_compiled(boundary, PolicyKind.BOUNDARY),),
+    )
+
+
+def _compiled(text: PolicyText, kind: PolicyKind) -> NamedPolicy:
+    return NamedPolicy(text.name, compile_policy(text.document, kind))
 
 
 def at_once(waiting: Coroutine[Any, Any, T]) -> T:

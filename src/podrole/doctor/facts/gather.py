@@ -24,25 +24,35 @@ from podrole.doctor.facts.pods import PodFacts, read_pods, session_name_of
 from podrole.doctor.facts.role import NO_ROLE, read_role
 from podrole.doctor.facts.service_account import ServiceAccountFacts, read_service_account
 from podrole.doctor.facts.target import DoctorTarget
+from podrole.doctor.facts.users import read_users
 from podrole.doctor.facts.webhook import WebhookFacts, read_webhook
 from podrole.doctor.sources.account import EKSAssociation
 from podrole.doctor.sources.sources import Sources
 from podrole.doctor.unknown import UnknownFact, read, read_async
+from podrole.iam.directory import Role
 from podrole.sts.circumstances import Circumstances
+from podrole.webhook.identity.config_map import EMPTY_CONFIG_MAP
 from podrole.webhook.settings import InjectionSettings
 
 SESSION_NAME = "podrole-doctor"
-_UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 - stands for an unknown source address
+UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 - stands for an unknown source address
 
 
 class Gatherer:
     """Gathers the facts of one or many service accounts from the same sources."""
 
     def __init__(
-        self, sources: Sources, *, desired_call: DesiredCall | None = None, follow_owners: bool = True
+        self,
+        sources: Sources,
+        *,
+        desired_call: DesiredCall | None = None,
+        follow_owners: bool = True,
+        only_new_pods: bool = False,
     ) -> None:
-        """``follow_owners`` says whether a pod's ReplicaSet is read to find its Deployment: one more call for each."""
+        """``follow_owners`` says whether a pod's ReplicaSet is read to find its Deployment: one more call for each.
+        ``only_new_pods`` asks about a pod that would be created now: those that exist are not read."""
         self.sources = sources
+        self._only_new_pods = only_new_pods
         self._follow_owners = follow_owners
         self._desired_call = desired_call
         self._caller = WebhookCaller(lambda _namespace, _name, _port: None)
@@ -58,9 +68,14 @@ class Gatherer:
         cluster = self.sources.cluster
         service_account, pods = await asyncio.gather(
             read_service_account(cluster, target),
-            read_async(read_pods(cluster, target, follow_owners=self._follow_owners)),
+            read_async(self._pods(target)),
         )
         return await self._facts(target, service_account, pods, live=live)
+
+    async def _pods(self, target: DoctorTarget) -> tuple[PodFacts, ...]:
+        if self._only_new_pods:
+            return ()
+        return await read_pods(self.sources.cluster, target, follow_owners=self._follow_owners)
 
     async def facts_of_role(self, target: DoctorTarget, why: UnknownFact) -> ChainFacts:
         """Gather the facts about a role alone, as if the service account of ``target`` were not known, for ``why``."""
@@ -79,7 +94,12 @@ class Gatherer:
         issuer: ClusterIssuer = await self._once("issuer", read_cluster_issuer(sources))
         associations = await self._once("associations", self._associations(issuer.url))
         rules = BindingRules(
-            webhook.settings, webhook.config_map, associations, self._partition(webhook.settings), sources.role_arn
+            webhook.settings,
+            EMPTY_CONFIG_MAP if isinstance(webhook.config_map, UnknownFact) else webhook.config_map,
+            {} if isinstance(associations, UnknownFact) else associations,
+            self._partition(webhook.settings),
+            sources.role_arn,
+            next((one for one in (webhook.config_map, associations) if isinstance(one, UnknownFact)), None),
         )
         binding = bind(target, service_account.manifest, pods, rules)
         session_name = session_name_of(pods) or SESSION_NAME
@@ -87,6 +107,9 @@ class Gatherer:
         at = self._circumstances()
         question = _question(target, binding.role_arn, issuer.url, audience, session_name, at)
         role = await read_role(binding.role_arn, question, issuer.url, sources.account, sources.cluster)
+        users: frozenset[str] | UnknownFact = frozenset()
+        if isinstance(role.role, Role):
+            users = await read_async(read_users(role.role, sources.cluster, rules))
         return ChainFacts(
             target=target,
             service_account=service_account,
@@ -96,12 +119,19 @@ class Gatherer:
             binding=binding,
             issuer=await read_issuer(issuer, role.provider, self._publications()),
             role=role,
+            users=users,
             account=sources.account,
             environment=sources.environment,
             at=at,
             log=self._log,
             live=await read_live(
-                sources, target, pods, audience=audience, role_arn=binding.role_arn, session_name=session_name
+                sources,
+                target,
+                pods,
+                audience=audience,
+                # EKS Auth takes only the token of a running pod, and STS none for EKS.
+                role_arn=None if binding.is_by_agent else binding.role_arn,
+                session_name=session_name,
             )
             if live
             else None,
@@ -121,7 +151,7 @@ class Gatherer:
         environment = self.sources.environment
         return Circumstances(
             now=self.sources.clock(),
-            source_ip=environment.source_ip or _UNKNOWN_ADDRESS,
+            source_ip=environment.source_ip or UNKNOWN_ADDRESS,
             region=environment.region or "us-east-1",
             secure_transport=True,
         )
@@ -131,12 +161,14 @@ class Gatherer:
         region = settings.aws_default_region or self.sources.environment.region
         return settings.partition or (partition_of(region) if region else None)
 
-    async def _associations(self, issuer: str | UnknownFact) -> Mapping[tuple[str, str], EKSAssociation]:
+    async def _associations(self, issuer: str | UnknownFact) -> Mapping[tuple[str, str], EKSAssociation] | UnknownFact:
+        if not isinstance(issuer, UnknownFact) and ".eks." not in issuer:
+            return {}  # only EKS has associations
         if isinstance(issuer, UnknownFact):
-            return {}
+            return issuer
         listed = read(lambda: self.sources.account.associations(issuer))
         if isinstance(listed, UnknownFact):
-            return {}
+            return listed
         return {(one.namespace, one.service_account): one for one in listed}
 
     def _publications(self) -> Publications | None:

@@ -71,13 +71,18 @@ class CallHistory:
 def find_event(log: Sequence[Event], wanted: str) -> Event:
     """Return the event with this request id, or the only one whose id begins with it.
 
-    ``last`` is the last event that was refused or failed, or the last event if there is none. ``log`` is newest first.
-    Raises BadTarget.
+    ``last`` is the last call or admission that was refused or failed, except those of podrole doctor itself. ``log`` is
+    newest first. Raises BadTarget.
     """
     if not log:
         raise BadTarget("There are no events yet.", next_step="make a call, or create a pod")
     if wanted == LAST:
-        return next((event for event in log if event.outcome != "allowed"), log[0])
+        refused = next((event for event in log if event.is_refusal), None)
+        if refused is None:
+            raise BadTarget(
+                "No call was refused.", next_step="podrole explain REQUEST-ID, with an id of podrole events"
+            )
+        return refused
     found = [event for event in log if event.id == wanted]
     if not found and len(wanted) >= _LEAST_PREFIX:
         found = [event for event in log if event.id.startswith(wanted)]
@@ -129,8 +134,12 @@ def session_begun_by(event: Event) -> str | None:
     """Return the ARN of the session that an exchange created; None for other events and refused exchanges."""
     if event.what not in EXCHANGES or event.outcome != "allowed":
         return None
-    # STS records the new session as the caller; EKS Auth records the node's agent, and the session in the explanation.
-    return str((event.explanation or {}).get("session") or event.who)
+    # Who exchanges a token is known only as the new session. A caller of AssumeRole and the node's agent are callers of
+    # their own: the session is in the explanation.
+    if event.what == "sts:AssumeRoleWithWebIdentity":
+        return event.who
+    session = (event.explanation or {}).get("session")
+    return session if isinstance(session, str) else None
 
 
 def _admission(log: Sequence[Event], subject: str, pod: str, before: float) -> Event | None:

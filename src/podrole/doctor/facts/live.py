@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from podrole.base.user_agents import DOCTOR
 from podrole.doctor.facts.pods import PodFacts
 from podrole.doctor.facts.target import DoctorTarget
 from podrole.doctor.sources.cluster import Object
@@ -71,7 +72,7 @@ def _new_pod(target: DoctorTarget, pods: tuple[PodFacts, ...] | UnknownFact) -> 
     """Return a pod like those of the service account, for the cluster to admit as a dry run."""
     known = () if isinstance(pods, UnknownFact) else pods
     labels = known[0].manifest.get("metadata", {}).get("labels") if known else None
-    metadata: Object = {"generateName": "podrole-doctor-", "namespace": target.namespace}
+    metadata: Object = {"generateName": f"{DOCTOR}-", "namespace": target.namespace}
     if labels:
         metadata["labels"] = labels
     spec = {

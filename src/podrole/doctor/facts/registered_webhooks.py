@@ -6,12 +6,14 @@ That is the API server's own decision (``podrole.cluster.admission.matching``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice, product
 from typing import Any
 
 from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.admission.matching import RegisteredWebhook, WebhookMatch, match_webhook
 from podrole.cluster.core.label_selectors import label_selector
 from podrole.cluster.core.users import User
+from podrole.cluster.kinds.namespace import NAME_LABEL
 from podrole.cluster.kinds.registry import BY_NAME
 from podrole.cluster.kinds.webhook_configurations import default_webhook_configuration
 from podrole.doctor.sources.cluster import Object
@@ -68,3 +70,56 @@ def unmet_requirements(selector: Mapping[str, Any], labels: Mapping[str, str]) -
     ]
     parts += selector.get("matchExpressions") or []
     return [part for part in parts if not label_selector({"matchExpressions": [part]}).matches(labels)]
+
+
+WITHOUT_LABEL = ("NotIn", "DoesNotExist")
+"""The operators that a label which is not there meets."""
+_MOST_TRIED = 1000
+
+
+def labels_meeting(selector: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, str | None] | None:
+    """Return changes of the labels that make the whole selector match, None for a label to remove.
+
+    None if no such change was found, because the selector's requirements contradict each other.
+    """
+    options: dict[str, dict[str | None, None]] = {}
+    for part in unmet_requirements(selector, labels):
+        values = [None] if part["operator"] in WITHOUT_LABEL else part.get("values") or ["true"]
+        options.setdefault(part["key"], {}).update(dict.fromkeys(values))
+    for chosen in islice(product(*options.values()), _MOST_TRIED):
+        changes = dict(zip(options, chosen, strict=True))
+        changed = {key: value for key, value in {**labels, **changes}.items() if value is not None}
+        if not unmet_requirements(selector, changed):
+            return changes
+    return None
+
+
+def selecting_by_name(selector: Mapping[str, Any], namespace: str) -> dict[str, Any] | None:
+    """Return the namespaceSelector without what excludes a namespace by its name, a label that cannot be changed.
+
+    All that the selector says of other labels stays, and of every other namespace it says the same. None if no such
+    selector was found.
+    """
+    matched = dict(selector.get("matchLabels") or {})
+    parts = [*(selector.get("matchExpressions") or ())]
+    if matched.get(NAME_LABEL, namespace) != namespace:
+        parts.append({"key": NAME_LABEL, "operator": "In", "values": [matched.pop(NAME_LABEL)]})
+    kept = []
+    for part in parts:
+        values = part.get("values") or []
+        if part["key"] != NAME_LABEL or not unmet_requirements({"matchExpressions": [part]}, {NAME_LABEL: namespace}):
+            kept.append(part)
+        elif part["operator"] == "In":
+            kept.append({**part, "values": [*values, namespace]})
+        elif part["operator"] == "NotIn":
+            others = [one for one in values if one != namespace]
+            kept += [{**part, "values": others}] if others else []
+        else:  # every namespace has the label
+            return None
+    return {**({"matchLabels": matched} if matched else {}), **({"matchExpressions": kept} if kept else {})}
+
+
+def excluding_by_name(selector: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+    """Return the namespaceSelector with the requirement that it is not the namespace of that name."""
+    other = {"key": NAME_LABEL, "operator": "NotIn", "values": [namespace]}
+    return {**selector, "matchExpressions": [*(selector.get("matchExpressions") or ()), other]}

@@ -58,8 +58,8 @@ def _provider(role_arn: str | None, issuer: str | UnknownFact, account: Account)
 
 async def _existing_subjects(role: Role, cluster: Cluster) -> frozenset[str]:
     existing = set()
-    for namespace, name in sorted(set(find_subjects(role.trust_policy)))[:_MOST_SUBJECTS]:
-        item = await read_async(cluster.get("serviceaccounts", namespace, name))
-        if item is not None:  # an unknown one counts as existing, so that nothing is taken from it
+    for number, (namespace, name) in enumerate(sorted(set(find_subjects(role.trust_policy)))):
+        # One that is not known counts as existing, so that nothing is taken from it.
+        if number >= _MOST_SUBJECTS or await read_async(cluster.get("serviceaccounts", namespace, name)) is not None:
             existing.add(subject_of(namespace, name))
     return frozenset(existing)

@@ -19,7 +19,7 @@ from podrole.doctor.remedies.changes import (
     json_pointer,
 )
 from podrole.doctor.sources.cluster import Workload
-from podrole.doctor.sources.policies import Origin
+from podrole.doctor.sources.items import Origin
 
 Origins = Mapping[tuple[str, str, str], Origin]
 
@@ -39,14 +39,14 @@ def edits_of(changes: Iterable[Change], origins: Origins) -> tuple[Edit, ...]:
     for change in changes:
         if isinstance(change, Restart):
             continue  # pods are created from the files
-        made = _edit(change, origins)
+        made = _edit_in(change, origins)
         if made is None:
             return ()
         found.append(made)
     return tuple(found)
 
 
-def _edit(change: Change, origins: Origins) -> Edit | None:
+def _edit_in(change: Change, origins: Origins) -> Edit | None:
     match change:
         case Annotate():
             origin = origins.get((change.kind, change.namespace, change.name))

@@ -37,6 +37,11 @@ def check(facts: ChainFacts) -> LinkVerdict | None:
                 got=live.token.got,
             ),
         )
+    if facts.binding.is_by_agent:
+        return unknown(
+            LINK,
+            "The cluster issued a token. EKS exchanges only the token of a running pod, so the exchange was not tried.",
+        )
     if live.exchange is None:
         return unknown(LINK, "The cluster issued a token, but there is no role or no STS to exchange it with.")
     if isinstance(live.exchange, UnknownFact):
@@ -46,7 +51,7 @@ def check(facts: ChainFacts) -> LinkVerdict | None:
                 "PR802",
                 f"STS rejects a real token of the service account: {live.exchange.what}",
                 about,
-                Remedy("repair the broken link above, or run podrole explain last", ()),
+                Remedy("repair the broken link above", ()),
                 expected="credentials",
                 got=live.exchange.got,
             ),

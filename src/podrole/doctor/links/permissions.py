@@ -7,29 +7,34 @@ Service and resource control policies of an organization, and the policies of re
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from dataclasses import replace
 from typing import Any
 
 from podrole.base.events import Event
 from podrole.doctor.facts.chain import ChainFacts, DesiredCall
+from podrole.doctor.facts.exchange import policy_set
+from podrole.doctor.facts.gather import UNKNOWN_ADDRESS
 from podrole.doctor.facts.history import session_begun_by
 from podrole.doctor.remedies.changes import ByHand, Remedy
-from podrole.doctor.remedies.permissions import allow_call, smallest_statement
-from podrole.doctor.report.findings import About, Finding, Link, LinkVerdict, broken, holds, unknown
+from podrole.doctor.remedies.permissions import allow_calls, smallest_statement
+from podrole.doctor.report.findings import About, Finding, Link, LinkState, LinkVerdict, broken, holds, unknown
 from podrole.doctor.unknown import UnknownFact, read
 from podrole.iam.arn import assumed_role_arn
-from podrole.iam.directory import PolicyText, PrincipalPolicies, Role
-from podrole.iam.document import compile_policy
+from podrole.iam.directory import PrincipalPolicies, Role
 from podrole.iam.errors import InvalidRequest, PolicyError
-from podrole.iam.evaluate import Decision, NamedPolicy, Outcome, PolicySet, Request, evaluate
+from podrole.iam.evaluate import Decision, Outcome, Request
 from podrole.iam.explain import Evidence, explain, summary
 from podrole.iam.policy import PolicyKind
+from podrole.iam.possible import evaluate_possible
 from podrole.iam.principal import Principal, PrincipalType
 from podrole.iam.request import NO_RESOURCE
 
 LINK = Link.PERMISSIONS
 _CODES = {PolicyKind.IDENTITY: "PR701", PolicyKind.BOUNDARY: "PR703"}
 _MOST_REFUSALS = 5
+_OWN_POLICIES = frozenset({"PR701", "PR702", "PR703"})
+"""Codes of denials by policies that can be read here."""
 
 
 def check(facts: ChainFacts) -> LinkVerdict | None:
@@ -53,15 +58,28 @@ def check(facts: ChainFacts) -> LinkVerdict | None:
 def _of_events(facts: ChainFacts, role: Role, attached: PrincipalPolicies, refused: list[Event]) -> LinkVerdict:
     """Evaluate denied calls again: they may be allowed now."""
     findings: list[Finding] = []
+    undecided: list[str] = []
+    denied: list[Request] = []
     for event in refused:
         explanation = event.explanation or {}
         desired_call = DesiredCall(str(explanation["action"]), str(explanation.get("resource", NO_RESOURCE)))
         if explanation.get("decided_by") in (PolicyKind.IDENTITY, PolicyKind.BOUNDARY):
-            findings += _judged(facts, role, attached, desired_call).findings
+            verdict = _judged(facts, role, attached, desired_call)
+            findings += verdict.findings
+            undecided += [verdict.why] if verdict.state is LinkState.UNKNOWN else []
+            denied += [_request(facts, role, desired_call)] if verdict.state is LinkState.BROKEN else []
         else:
             findings.append(_of_another_policy(role, desired_call, event))
+    if len(denied) > 1:  # one remedy for all: several changes of one document would undo each other
+        remedy = read(lambda: _allowing(role, attached, denied))
+        findings = [
+            one if isinstance(remedy, UnknownFact) or one.code not in _OWN_POLICIES else replace(one, remedy=remedy)
+            for one in findings
+        ]
     if findings:
         return broken(LINK, *findings)
+    if undecided:
+        return unknown(LINK, undecided[0])
     names = ", ".join(sorted({str((event.explanation or {})["action"]) for event in refused}))
     return holds(LINK, f"{names} was denied before and is allowed now")
 
@@ -69,8 +87,8 @@ def _of_events(facts: ChainFacts, role: Role, attached: PrincipalPolicies, refus
 def _judged(facts: ChainFacts, role: Role, attached: PrincipalPolicies, desired_call: DesiredCall) -> LinkVerdict:
     request = _request(facts, role, desired_call)
     try:
-        policies = _policies(attached)
-        decision = evaluate(request, policies)
+        policies = policy_set(attached)
+        decision, depends_on = evaluate_possible(request, policies)
     except PolicyError as fault:
         return broken(LINK, _unreadable(role, fault))
     except InvalidRequest as fault:
@@ -79,6 +97,12 @@ def _judged(facts: ChainFacts, role: Role, attached: PrincipalPolicies, desired_
     if decision.allowed:
         on = "" if desired_call.resource is None else f" on {desired_call.resource}"
         return holds(LINK, f"{decision.reference} of {decision.policy} allows {desired_call.action}{on}")
+    if depends_on:
+        return unknown(
+            LINK,
+            f"Whether {desired_call.action} is allowed depends on {', '.join(depends_on)}, which the real call has. "
+            "podrole policy evaluate takes values for them.",
+        )
     if desired_call.resource is None and _only_resource_fails(evidence):
         fits = sorted({one for each in evidence for failure in each.failures for one in failure.expected})
         return unknown(
@@ -105,22 +129,40 @@ def _request(facts: ChainFacts, role: Role, desired_call: DesiredCall) -> Reques
         "aws:userid": principal.id,
         **{f"aws:PrincipalTag/{key}": value for key, value in role.tags.items()},
     }
+    if facts.at.source_ip == UNKNOWN_ADDRESS:
+        del context["aws:SourceIp"]
     granted = None if isinstance(facts.role.evaluation, UnknownFact) else facts.role.evaluation.granted
     if granted is not None:
         context.update(granted.session.context)
-    return Request(principal, desired_call.action, desired_call.resource or NO_RESOURCE, "", context)
-
-
-def _policies(attached: PrincipalPolicies) -> PolicySet:
-    boundary = attached.boundary
-    return PolicySet(
-        identity=tuple(_compiled(one, PolicyKind.IDENTITY) for one in attached.identity),
-        boundaries=None if boundary is None else (_compiled(boundary, PolicyKind.BOUNDARY),),
+    return Request(
+        principal, desired_call.action, desired_call.resource or NO_RESOURCE, "", context, unknown=_OF_THE_CALL
     )
 
 
-def _compiled(text: PolicyText, kind: PolicyKind) -> NamedPolicy:
-    return NamedPolicy(text.name, compile_policy(text.document, kind))
+class _KeysOfTheCall(Container[str]):
+    """The condition keys that only the real call has: where it comes from, its parameters, what it is on."""
+
+    def __contains__(self, key: object) -> bool:
+        """Take the key in lower case. The keys of the session and its token are known, or absent."""
+        prefix, _, name = str(key).partition(":")
+        if prefix == "aws":
+            return name.startswith(_GLOBAL_OF_THE_CALL) and name != "sourceidentity"
+        return prefix not in ("saml", "sts") and "." not in prefix  # a provider's keys have its host name
+
+
+_GLOBAL_OF_THE_CALL = (
+    "calledvia",
+    "principalorg",
+    "referer",
+    "requesttag/",
+    "resource",
+    "source",
+    "tagkeys",
+    "useragent",
+    "viaawsservice",
+    "vpc",
+)
+_OF_THE_CALL = _KeysOfTheCall()
 
 
 def _only_resource_fails(evidence: tuple[Evidence, ...]) -> bool:
@@ -140,17 +182,19 @@ def _finding(
 ) -> Finding:
     denied = decision.outcome is Outcome.EXPLICITLY_DENIED
     code = "PR702" if denied else _CODES.get(decision.decided_by or PolicyKind.RESOURCE, "PR705")
-    wanted = smallest_statement(request.action, request.resource)
-    remedy = allow_call(role, attached, wanted, decision)
     return Finding(
         code,
         summary(decision, evidence, request),
         About("Policy", "", decision.policy or role.arn, ("Statement",)),
-        remedy,
+        _allowing(role, attached, [request]),
         expected=f"an Allow of {request.action}" if not denied else f"no Deny of {request.action}",
         got=_got(evidence, decision),
         evidence={"evidence": [one.to_dict() for one in evidence]},
     )
+
+
+def _allowing(role: Role, attached: PrincipalPolicies, requests: list[Request]) -> Remedy:
+    return allow_calls(role, attached, requests, lambda one, with_: evaluate_possible(one, policy_set(with_)).decision)
 
 
 def _got(evidence: tuple[Evidence, ...], decision: Decision) -> str:
@@ -195,7 +239,9 @@ def _refusals(facts: ChainFacts) -> list[Event]:
     found: dict[tuple[str, str], Event] = {}
     for event in facts.log:  # newest first
         explanation = event.explanation or {}
-        if event.kind == "aws" and event.who in sessions and event.outcome == "refused" and explanation.get("action"):
+        if event.kind != "aws" or event.outcome != "refused" or event.probe:
+            continue
+        if event.who in sessions and explanation.get("action"):
             found.setdefault((explanation["action"], explanation.get("resource", "*")), event)
     return list(found.values())[:_MOST_REFUSALS]
 

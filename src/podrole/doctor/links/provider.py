@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 
+from podrole.base.partitions import eks_issuer_region
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.exchange import ExchangeEvaluation, expected_provider
+from podrole.doctor.facts.issuer import IssuerFacts
 from podrole.doctor.remedies.changes import (
     AddClientID,
     ByHand,
     Change,
     CreateProvider,
-    DeleteProvider,
     Remedy,
     SetThumbprints,
 )
@@ -23,7 +24,8 @@ from podrole.iam.directory import OIDCProvider
 from podrole.sts.denial import Denial
 
 LINK = Link.PROVIDER
-_EKS = re.compile(r"https://oidc\.eks\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/id/[0-9A-F]{32}")
+MOST_THUMBPRINTS = 5
+"""https://docs.aws.amazon.com/IAM/latest/APIReference/API_UpdateOpenIDConnectProviderThumbprint.html"""
 
 
 def check(facts: ChainFacts) -> LinkVerdict:
@@ -56,7 +58,8 @@ def _missing(facts: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) 
     question = evaluation.question
     wanted = expected_provider(question)
     owner = parse_arn(question.role_arn).account
-    others = _others(facts)
+    listed = _listed(facts) if owner == facts.account.id else None
+    others = listed or ()
     thumbprints = () if facts.issuer.thumbprint is None else (facts.issuer.thumbprint,)
     create = CreateProvider(question.issuer, (question.audience,), thumbprints)
     shared = {"expected": wanted.arn, "evidence": denial.explanation()}
@@ -68,8 +71,8 @@ def _missing(facts: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) 
             "character.",
             _about(spelt.arn),
             Remedy(
-                "create a provider with the exact URL, and delete the other",
-                (create, DeleteProvider(spelt.arn), *rerun_ended_pods(facts)),
+                f"create a provider with the exact URL; if nothing uses the other, {spelt.arn}, delete it",
+                (create, *rerun_ended_pods(facts)),
             ),
             got=spelt.arn,
             **shared,  # type: ignore[arg-type]
@@ -91,14 +94,15 @@ def _missing(facts: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) 
         f"The role's account, {owner}, has no identity provider for the cluster's issuer.",
         _about(wanted.arn),
         Remedy("create the provider", (create, *rerun_ended_pods(facts))),
-        got=", ".join(one.arn for one in others) or "no provider at all",
+        got="no such provider" if listed is None else ", ".join(one.arn for one in listed) or "no provider at all",
         **shared,  # type: ignore[arg-type]
     )
 
 
-def _others(facts: ChainFacts) -> tuple[OIDCProvider, ...]:
+def _listed(facts: ChainFacts) -> tuple[OIDCProvider, ...] | None:
+    """Return the account's providers, None if they cannot be listed."""
     listed = read(facts.account.oidc_providers)
-    return () if isinstance(listed, UnknownFact) else tuple(listed)
+    return None if isinstance(listed, UnknownFact) else tuple(listed)
 
 
 def _plain(issuer: str) -> str:
@@ -111,11 +115,10 @@ def _plain(issuer: str) -> str:
 def _of_the_cluster_before(facts: ChainFacts, issuer: str, others: tuple[OIDCProvider, ...]) -> str | None:
     """Return the provider of another EKS cluster that the role's trust policy names."""
     role = facts.role.role
-    mine = _EKS.fullmatch(issuer)
-    if role is None or isinstance(role, UnknownFact) or mine is None:
+    if role is None or isinstance(role, UnknownFact) or eks_issuer_region(issuer) is None:
         return None
     for other in others:
-        if _EKS.fullmatch(other.issuer) and other.arn in role.trust_policy:
+        if eks_issuer_region(other.issuer) and other.arn in role.trust_policy:
             return other.arn
     named = re.search(
         r"oidc-provider/(oidc\.eks\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?/id/[0-9A-F]{32})", role.trust_policy
@@ -149,20 +152,29 @@ def _audience(facts: ChainFacts, evaluation: ExchangeEvaluation, provider: OIDCP
 
 
 def _thumbprint(facts: ChainFacts, provider: OIDCProvider) -> list[Finding]:
-    distrust = facts.issuer.distrust
+    return thumbprint(facts.issuer, provider, rerun_ended_pods(facts))
+
+
+def thumbprint(issuer: IssuerFacts, provider: OIDCProvider, afterwards: tuple[Change, ...] = ()) -> list[Finding]:
+    """Return a finding if the served certificate is not one that the provider's thumbprints let STS trust.
+
+    A provider without an ARN is one that the user described.
+    """
+    distrust = issuer.distrust
     if distrust is None:
         return []
-    found = facts.issuer.thumbprint
+    found = issuer.thumbprint
     change: Change = ByHand("add the thumbprint of the last certificate that the issuer's server sends")
-    if found is not None:
-        change = SetThumbprints(provider.arn, (found,))
+    if found is not None and provider.arn:
+        kept = [one for one in provider.thumbprints if one != found]
+        change = SetThumbprints(provider.arn, (found, *kept)[:MOST_THUMBPRINTS])
     return [
         Finding(
             "PR503",
             "No public certificate authority signed the issuer's certificate, and the provider lists another "
             "thumbprint.",
-            _about(provider.arn),
-            Remedy("replace the provider's thumbprint", (change, *rerun_ended_pods(facts))),
+            _about(provider.arn or provider.issuer),
+            Remedy("add the certificate's thumbprint to the provider", (change, *afterwards)),
             expected=f"thumbprint {found}" if found else distrust.expected,
             got=", ".join(provider.thumbprints) or "no thumbprint",
             evidence={"fault": distrust.fault.value},

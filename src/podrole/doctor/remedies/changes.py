@@ -110,13 +110,6 @@ class CreateProvider:
 
 
 @dataclass(frozen=True, slots=True)
-class DeleteProvider:
-    """Delete an OpenID Connect provider."""
-
-    arn: str
-
-
-@dataclass(frozen=True, slots=True)
 class AddClientID:
     """Make a provider accept one more audience."""
 
@@ -192,7 +185,6 @@ Change = (
     | SetTrustPolicy
     | CreateRole
     | CreateProvider
-    | DeleteProvider
     | AddClientID
     | SetThumbprints
     | PutRolePolicy

@@ -164,10 +164,6 @@ def _create_provider(one: change.CreateProvider, tools: Tools) -> list[Command]:
     return [_aws(tools, "iam", "create-open-id-connect-provider", *words)]
 
 
-def _delete_provider(one: change.DeleteProvider, tools: Tools) -> list[Command]:
-    return [_aws(tools, "iam", "delete-open-id-connect-provider", "--open-id-connect-provider-arn", one.arn)]
-
-
 def _add_client_id(one: change.AddClientID, tools: Tools) -> list[Command]:
     words = ("--open-id-connect-provider-arn", one.provider_arn, "--client-id", one.client_id)
     return [_aws(tools, "iam", "add-client-id-to-open-id-connect-provider", *words)]
@@ -208,7 +204,6 @@ _MAKERS: Mapping[type, Callable[[Any, Tools], list[Command]]] = {
     change.SetTrustPolicy: _set_trust_policy,
     change.CreateRole: _create_role,
     change.CreateProvider: _create_provider,
-    change.DeleteProvider: _delete_provider,
     change.AddClientID: _add_client_id,
     change.SetThumbprints: _set_thumbprints,
     change.PutRolePolicy: _put_role_policy,

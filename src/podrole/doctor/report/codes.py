@@ -286,6 +286,32 @@ _ALL = (
         "A document is not JSON, has no keys or too many, has an address without https, or contains private keys.",
         "The doctor fetches and reads them as STS does.",
     ),
+    Code(
+        "PR409",
+        "The issuer's URL is not in the form that IAM takes",
+        "IAM creates no provider for a URL with a query, a fragment or a user name. Upper-case letters in the host are "
+        "a risk: AWS compares the issuer character by character.",
+        "`podrole issuer verify`: the URL itself.",
+    ),
+    Code(
+        "PR410",
+        "The issuer's server sends a wrong chain of certificates",
+        "A certificate is there twice, in the wrong place, or does not belong to the chain. Strict clients refuse it, "
+        "and IAM may store the thumbprint of the wrong certificate, which is the last one.",
+        "`podrole issuer verify`: the certificates in the order in which the server sends them.",
+    ),
+    Code(
+        "PR411",
+        "A document of the issuer is not served as JSON",
+        "AWS does not document that it needs the content type; other readers of the documents do.",
+        "`podrole issuer verify`: the Content-Type of both documents.",
+    ),
+    Code(
+        "PR412",
+        "STS refuses the token",
+        "It is malformed, lacks a claim, comes from another issuer, or the published key of its id did not sign it.",
+        "`podrole issuer verify --token`: STS's own verification with the published keys.",
+    ),
     # 5: identity provider
     Code(
         "PR501",
@@ -345,7 +371,7 @@ _ALL = (
     ),
     Code(
         "PR605",
-        "The condition key contains a scheme, a port or a slash",
+        "The condition key contains a scheme, a port, a slash or an ARN",
         "The key must be the issuer without https://, a colon and the claim.",
         "The evaluation of the trust policy.",
     ),
@@ -437,6 +463,13 @@ _ALL = (
         "The exchange of EKS Pod Identity, with a token of the service account.",
     ),
     Code(
+        "PR620",
+        "The role cannot assume the association's target role",
+        "The policies of the role must allow sts:AssumeRole and sts:TagSession on the target role, and the target role "
+        "must trust the role, with the tags of the session or the external ID of the association.",
+        "The exchange of EKS Pod Identity, on to the target role. A target role of another account is not checked.",
+    ),
+    Code(
         "PR651",
         "Any pod of the cluster can take the role",
         "The trust policy has no condition on the subject, or one that every subject meets.",
@@ -497,6 +530,12 @@ _ALL = (
         "A policy of the role is malformed",
         "AWS does not accept the document, so it allows nothing.",
         "The policy parser.",
+    ),
+    Code(
+        "PR707",
+        "The policy allows every action",
+        "A pod with this policy can do anything in the account, give itself more permissions included.",
+        'An Allow with "Action": "*" in a permission policy (with podrole check).',
     ),
     # 8: live exchange
     Code(

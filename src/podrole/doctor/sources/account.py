@@ -23,6 +23,7 @@ class EKSAssociation:
     cluster_arn: str
     session_tags: bool = True
     target_role_arn: str | None = None
+    external_id: str | None = None
 
 
 class Account(Directory, Protocol):

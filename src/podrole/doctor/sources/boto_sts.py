@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import email.utils
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from podrole.base.clock import http_date
+from podrole.base.user_agents import DOCTOR
 from podrole.doctor.errors import SourceError
-from podrole.doctor.sources.boto import Access, models_loader
+from podrole.doctor.sources.aws_session import Access, models_loader
 from podrole.doctor.sources.sources import ExchangeAnswer
 
 _SESSION_SECONDS = 900  # the shortest that STS gives
@@ -26,7 +27,7 @@ class BotoSTS:
         from botocore import UNSIGNED
         from botocore.config import Config
 
-        with self._client(config=Config(signature_version=UNSIGNED)) as client:
+        with self._client(config=Config(signature_version=UNSIGNED, user_agent_extra=DOCTOR)) as client:
             answer = client.assume_role_with_web_identity(
                 RoleArn=role_arn,
                 RoleSessionName=session_name,
@@ -43,7 +44,9 @@ class BotoSTS:
 
     def caller_arn(self, answer: ExchangeAnswer) -> str:
         """See Exchange."""
-        with self._client(**answer.credentials) as client:
+        from botocore.config import Config
+
+        with self._client(config=Config(user_agent_extra=DOCTOR), **answer.credentials) as client:
             return str(client.get_caller_identity()["Arn"])
 
     @contextmanager
@@ -52,23 +55,23 @@ class BotoSTS:
         import botocore.session
         from botocore.exceptions import BotoCoreError, ClientError
 
-        session = botocore.session.Session()
-        session.register_component("data_loader", models_loader())
-        client = session.create_client(
-            "sts", region_name=self._region, endpoint_url=self._access.endpoint_url, **options
-        )
+        client = None
         try:
+            session = botocore.session.Session()
+            session.register_component("data_loader", models_loader())
+            client = session.create_client(
+                "sts", region_name=self._region, endpoint_url=self._access.endpoint_url, **options
+            )
             yield client
         except ClientError as refused:
             error = refused.response.get("Error", {})
             raise SourceError(f"{error.get('Code')}: {error.get('Message')}", got=str(error.get("Code"))) from refused
-        except BotoCoreError as problem:
+        except (BotoCoreError, ValueError) as problem:  # ValueError: an endpoint's URL that is not one
             raise SourceError(f"STS did not answer: {problem}") from problem
         finally:
-            client.close()
+            if client is not None:
+                client.close()
 
 
 def _time(answer: Mapping[str, Any]) -> float | None:
-    header = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    parsed = email.utils.parsedate_to_datetime(header) if header else None
-    return parsed.timestamp() if parsed is not None else None
+    return http_date(answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date"))

@@ -26,14 +26,35 @@ _NOT_PREFIXED = frozenset({"Ref", "Condition"})
 _DEEPEST = 200
 
 
+class RepeatedMembers(dict[str, Any]):
+    """An object of a file with a member given twice: a mapping of the last values, written as JSON with all of them, so
+    that a policy in it is judged as it stands in the file."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self._pairs = pairs
+
+    def items(self) -> list[tuple[str, Any]]:  # type: ignore[override] # what the JSON encoder asks for
+        """Return every member, as it stands in the file."""
+        return self._pairs
+
+
+def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of a file with these members."""
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else RepeatedMembers(pairs)
+
+
 @dataclass(frozen=True, slots=True)
 class FileDocument:
-    """One document of a file. ``line`` returns the line, from 1, of a place in it or of the closest place around."""
+    """One document of a file. ``line`` returns the line, from 1, of a place in it or of the closest place around.
+    ``text`` is the file's if it is JSON."""
 
     path: Path
     index: int
     value: Any
     line: Callable[[Where], int]
+    text: str = ""
 
 
 def find_files(paths: list[Path]) -> list[Path]:
@@ -42,7 +63,7 @@ def find_files(paths: list[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             found.update(dict.fromkeys(_in_folder(path)))
-        elif path.is_file():
+        elif path.exists():  # also a pipe: podrole check <(helm template …)
             found[path] = None
         else:
             raise BadFile("This file does not exist.", got=str(path), next_step="name existing files or folders")
@@ -102,12 +123,12 @@ def _value(path: Path, node: yaml.Node, where: Where, lines: dict[Where, int], d
     if node.tag.startswith("!"):
         return _long_form(path, node, where, lines, depth)
     if isinstance(node, yaml.MappingNode):
-        found: dict[str, Any] = {}
+        pairs: list[tuple[str, Any]] = []
         for key_node, value_node in node.value:
             key = str(key_node.value)
             lines[*where, key] = key_node.start_mark.line + 1
-            found[key] = _value(path, value_node, (*where, key), lines, depth + 1)
-        return found
+            pairs.append((key, _value(path, value_node, (*where, key), lines, depth + 1)))
+        return object_of(pairs)
     if isinstance(node, yaml.SequenceNode):
         return [_value(path, one, (*where, position), lines, depth + 1) for position, one in enumerate(node.value)]
     return _scalar(node)
@@ -141,10 +162,10 @@ def _long_form(path: Path, node: yaml.Node, where: Where, lines: dict[Where, int
 
 def _read_json(path: Path, text: str) -> FileDocument:
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=object_of)
     except json.JSONDecodeError as problem:
         raise BadFile(f"{path}:{problem.lineno} is not JSON: {problem.msg}.") from problem
     except RecursionError:
         raise BadFile(f"{path} is nested too deeply.") from None
     # Computed on demand: a Terraform plan has a million places.
-    return FileDocument(path, 0, value, lambda where: line_and_column(text, locate(text, where, member=True))[0])
+    return FileDocument(path, 0, value, lambda where: line_and_column(text, locate(text, where, member=True))[0], text)

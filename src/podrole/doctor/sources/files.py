@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from podrole.doctor.errors import SourceError
 from podrole.doctor.similarity import nearest
 from podrole.doctor.sources.account import EKSAssociation
-from podrole.doctor.sources.policies import ProviderFile, RoleFile
+from podrole.doctor.sources.items import ProviderFile, RoleFile
 from podrole.iam.arn import oidc_provider_arn, parse_arn
 from podrole.iam.directory import AccessKey, OIDCProvider, PolicyText, PrincipalPolicies, Role, User
 from podrole.iam.errors import InvalidARN

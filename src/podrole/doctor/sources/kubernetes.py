@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from podrole.base.user_agents import DOCTOR
 from podrole.doctor.errors import SourceError
 from podrole.doctor.sources.cluster import IssuedToken, Object
 from podrole.kube.client import KubernetesClient, path_of
@@ -26,6 +27,7 @@ _PATHS = {
     "admissionregistration.k8s.io": ("apis", "admissionregistration.k8s.io", "v1"),
     "apps": ("apis", "apps", "v1"),
     "batch": ("apis", "batch", "v1"),
+    "discovery.k8s.io": ("apis", "discovery.k8s.io", "v1"),
 }
 
 
@@ -35,7 +37,7 @@ class KubernetesCluster:
 
     def __init__(self, connection: Connection, *, what: str = "") -> None:
         """Raises podrole.kube.errors.KubeconfigProblem if the connection's certificates cannot be used."""
-        self._client = KubernetesClient(connection)
+        self._client = KubernetesClient(connection, user_agent=DOCTOR)
         self._what = what or f"the cluster at {connection.server}"
         self._listed: dict[tuple[str, str], Objects] = {}
         self._index: dict[tuple[str, str], dict[tuple[str, str], Object]] = {}
@@ -88,6 +90,13 @@ class KubernetesCluster:
     async def keys(self) -> Object:
         """See Cluster."""
         return await self._ask("/openid/v1/jwks", _NOT_SHOWN)
+
+    async def time(self) -> float | None:
+        """Return the API server's time, None if it does not say. Raises SourceError."""
+        try:
+            return await self._client.time()
+        except KubeError as problem:
+            raise _told(problem, None) from problem
 
     async def request_token(self, namespace: str, service_account: str, audience: str) -> IssuedToken:
         """See Cluster."""
@@ -154,6 +163,8 @@ class _NotFound(SourceError):
 def _told(problem: KubeError, next_step: str | None) -> SourceError:
     if isinstance(problem, APIRefusal):
         kind = _NotFound if problem.status == 404 else SourceError
+        if next_step is not None and problem.status not in (401, 403):
+            next_step = "check that this is the address of a Kubernetes API server"
         return kind(problem.what, got=problem.got, next_step=next_step)
     if isinstance(problem, APIUnavailable):
         return SourceError(problem.what, got=problem.got, next_step=problem.next_step)

@@ -13,8 +13,10 @@ import msgspec
 from podrole.doctor.errors import SourceError
 from podrole.doctor.similarity import nearest
 from podrole.doctor.sources.cluster import IssuedToken, Object, Workload
+from podrole.doctor.sources.custom_resources import service_accounts
 from podrole.doctor.sources.documents import FileDocument
-from podrole.doctor.sources.policies import Origin
+from podrole.doctor.sources.items import Origin
+from podrole.doctor.sources.terraform import kubernetes_objects
 from podrole.webhook.patch.pod import read_pod
 
 Key = tuple[str, str, str]
@@ -28,6 +30,9 @@ _TEMPLATED = frozenset(
     {"CronJob", "DaemonSet", "Deployment", "Job", "ReplicaSet", "ReplicationController", "StatefulSet"}
 )
 _WITHOUT_NAMESPACE = frozenset({"Namespace", "MutatingWebhookConfiguration"})
+UNKNOWN_NAMESPACE = "namespace-not-known"
+"""Stands for the namespace of objects that name none, if the user has not named it either: rendered charts leave it to
+the command that applies them."""
 Objects = list[Object]  # inside the class `list` is the method
 
 
@@ -35,7 +40,7 @@ class Manifests:
     """See ``podrole.doctor.sources.cluster.Cluster``. Each workload's template gives one pod."""
 
     def __init__(self, documents: list[FileDocument], namespace: str) -> None:
-        """``namespace`` is that of objects that do not name one."""
+        """``namespace`` is that of objects that do not name one, empty if it is not known."""
         self._namespace = namespace
         self._objects: dict[Key, Object] = {}
         self.origins: dict[Key, Origin] = {}
@@ -57,6 +62,8 @@ class Manifests:
             self.notes.append(f"{origin.document.path}:{origin.line()}: {kind} {metadata.get('name')}: {why}.")
             return
         namespace = "" if kind in _WITHOUT_NAMESPACE else str(metadata.get("namespace") or self._namespace)
+        if kind not in _WITHOUT_NAMESPACE and not namespace:
+            namespace = UNKNOWN_NAMESPACE
         key = (kind, namespace, str(metadata.get("name") or metadata.get("generateName") or ""))
         self._objects[key] = {**value, "metadata": {**metadata, "namespace": namespace, "name": key[2]}}
         self.origins[key] = origin
@@ -136,6 +143,10 @@ def _objects(document: FileDocument) -> Iterator[tuple[Object, Origin]]:
             pending += [(one, origin.at("items", position)) for position, one in enumerate(value["items"])]
         elif isinstance(value.get("metadata"), dict):
             yield value, origin
+    yield from service_accounts(document)
+    for made, place in kubernetes_objects(document):
+        if isinstance(made.get("metadata"), dict) and isinstance(made.get("kind"), str):
+            yield made, place
 
 
 def _misshapen(kind: str, value: Object) -> str:

@@ -22,10 +22,10 @@ class _Missing:
     """Raises why a source is missing."""
 
     def __init__(self, reason: UnknownFact) -> None:
-        self._reason = reason
+        self.reason = reason
 
     def _raise(self) -> NoReturn:
-        raise SourceError(self._reason.what, got=self._reason.got, next_step=self._reason.next_step)
+        raise SourceError(self.reason.what, got=self.reason.got, next_step=self.reason.next_step)
 
 
 class MissingDirectory(_Missing):

@@ -19,12 +19,15 @@ from podrole.iam.arn import is_account_id
 
 # What the call makes has no name yet: AWS asks about "…:instance/*".
 _MAKING = re.compile(r"(Create|Run|Allocate|Register|Import|Copy|Request|Restore|Purchase|Issue|Upload|Clone)[A-Z]")
-# Parameters that say how much to list, not what the call is on.
-# Parameters that name the resource where nothing more telling does.
-_ANYTHING = frozenset(
-    {"resourcearn", "resourcearns", "resource", "resourceid", "resourcearnlist", "resourceidentifier", "arn", "arns"}
-    | {"name", "id", "identifier"}
+# Parameters that name the resource where nothing more telling does, the likeliest first.
+_ANYTHING = (
+    *("resourcearn", "resourcearns", "resource", "resourceid", "resourcearnlist", "resourceidentifier", "arn", "arns"),
+    *("name", "id", "identifier"),
 )
+_ARNS = ("arn", "arns", "resource", "resourcearn", "resourcearnlist", "resourcearns", "resourcename")
+_NAMING_TYPES = frozenset({"route53", "ssm"})
+"""The services whose calls say the type of a resource in the parameter ResourceType."""
+# Parameters that say how much to list, not what the call is on.
 _NOT_A_RESOURCE = re.compile(
     r"(max|limit|page|next|marker|token|filter|sort|order|dryrun|client|include|statusfilter|start|end|time|type|owner"
     r"|scope|pathprefix|all|verbose|status|state|region|only|attributes|tags|description|query|count)",
@@ -47,7 +50,6 @@ _OF_STATE = frozenset(
         "iam:user",
         "kms:key",
         "rds:proxy",
-        "secretsmanager:Secret",
         "secretsmanager:secret",
     }
 )
@@ -63,18 +65,17 @@ def _names(client: str, type_name: str, variable: str, alone: bool) -> tuple[str
     """Return the parameters that a variable may stand in, the likeliest first."""
     kind, name = plain(type_name), plain(variable)
     stem = re.sub(r"(name|id|arn|identifier)$", "", name)
-    found = [plain(one) for one in parameters_of(client, variable) if "[]" not in one]
-    found += [name, f"{name}s", f"{stem}arn", f"{stem}arns", f"{stem}name", f"{stem}names", f"{stem}id", f"{stem}ids"]
-    found += [f"{stem}identifier", f"{stem}identifiers", stem, f"{stem}s"]
+    guessed = [name, f"{name}s", f"{stem}arn", f"{stem}arns", f"{stem}name", f"{stem}names", f"{stem}id", f"{stem}ids"]
+    guessed += [f"{stem}identifier", f"{stem}identifiers", stem, f"{stem}s"]
     if alone:  # the variable that tells one resource of the type from another
-        found += [f"{kind}arn", f"{kind}arns", f"{kind}name", f"{kind}names", f"{kind}id", f"{kind}ids"]
-        found += [f"{kind}identifier", kind, f"{kind}s", "resourcearn", "resourcearns", "resource", "resourceid"]
-        found += ["resourcearnlist", "resourceidentifier", "arn", "arns", "name", "id", "identifier"]
-    return tuple(dict.fromkeys(one for one in found if one))
+        guessed += [f"{kind}arn", f"{kind}arns", f"{kind}name", f"{kind}names", f"{kind}id", f"{kind}ids"]
+        guessed += [f"{kind}identifier", kind, f"{kind}s", *_ANYTHING]
+    listed = map(plain, parameters_of(client, variable))
+    return tuple(dict.fromkeys([*listed, *(one for one in guessed if (client, one) not in _NEVER)]))
 
 
-# Names that mean something else than the resource of that type.
-_NEVER = frozenset({("rds", "dbname"), ("ec2", "name"), ("cloudwatch", "name"), ("ec2", "resources")})
+_NEVER = frozenset({("rds", "dbname"), ("ec2", "name"), ("cloudwatch", "name")})
+"""Parameters that name something else than the resource, unless the table of parameters says so."""
 
 
 def resources(call: Call, action: Action, resolver: Resolver) -> list[Permission]:
@@ -90,27 +91,47 @@ def resources(call: Call, action: Action, resolver: Resolver) -> list[Permission
         return [Permission(name)]
     given = {plain(key): value for key, value in call.parameters.items()}
     wanted: list[Permission] = []
-    for kind, needed in action.on:
-        found = list(_of_type(call, kind, [one for one, _ in action.on], given, resolver, needed=needed))
-        if needed:
-            found = found or [_unknown(call, kind, name)]
-        wanted += [one if one.action else one._replace(action=name) for one in found]
+    types, others = _of_named_type(call, action), list(_arns(given))
+    # The reference does not list every type that has tags: the ARN says what the call is on.
+    is_told = bool(others) and "Tag" in call.operation
+    for kind, needed in types:
+        found = list(_of_type(call, kind, [one for one, _ in types], given, resolver, needed=needed))
+        if needed and not is_told:
+            found = found or [_unknown(call, kind)]
+        wanted += [one._replace(action=name) for one in found]
+    wanted += [Permission(name, arn) for arn in others]
     if wanted:
         return distinct(wanted)
     named = any(not _NOT_A_RESOURCE.search(key) for key, value in given.items() if value not in (None, "", [], {}))
     return [Permission(name, partial=named)]
 
 
-def made(call: Call, action: Action, resolver: Resolver) -> list[Permission]:
+def _of_named_type(call: Call, action: Action) -> Sequence[tuple[ResourceType, bool]]:
+    """Return the types that an action is on: the one that the call names, where a parameter says the type."""
+    named = plain(str(call.parameters.get("ResourceType", ""))) if call.client in _NAMING_TYPES else ""
+    found = [(kind, needed) for kind, needed in action.on if plain(kind.name).startswith(named)]
+    return found or action.on
+
+
+def _arns(given: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the ARNs in the members that name what the call is on, of whichever type it is."""
+    for member in _ARNS:
+        value = given.get(member)
+        for text in value if isinstance(value, list) else (value,):
+            if isinstance(text, str) and text.startswith("arn:") and text.count(":") >= 5:
+                yield text
+
+
+def made(call: Call, action: Action | None, resolver: Resolver) -> list[Permission]:
     """Return an action on what the call makes: of the action's types of resources the one that the operation names.
-    Empty if it names none."""
-    kinds = [kind for kind, _ in action.on if plain(kind.name) in plain(call.operation)]
+    Empty if it names none, or if the reference does not have the action."""
+    kinds = [kind for kind, _ in (action.on if action is not None else ()) if plain(kind.name) in plain(call.operation)]
     if not kinds:
         return []
     kind = max(kinds, key=lambda one: len(one.name))
     given = {plain(key): value for key, value in call.parameters.items()}
     found = list(_of_type(call, kind, kinds, given, resolver, needed=True))
-    return found or [_unknown(call, kind, "")]
+    return found or [_unknown(call, kind)]
 
 
 def _of_type(
@@ -129,18 +150,12 @@ def _of_type(
         return
     last = kind.variables[-1]
     main = _main_variable(kind)
-    values = dict(place)
-    for variable in kind.variables:
-        if variable != main:
-            text = _one(call, kind, variable, given)
-            if text is not None:
-                values[variable] = text
-    missing = [variable for variable in kind.variables if variable != main and variable not in values]
+    found = {variable: _one(call, kind, variable, given) for variable in kind.variables if variable != main}
+    missing = [variable for variable, text in found.items() if text is None]
+    values = {**place, **{variable: text for variable, text in found.items() if text is not None}}
     for text in _values(call, kind, main, given):
         if text.startswith("arn:"):
-            if kind.is_of(text) and not any(
-                one.literals > kind.literals and one.is_of(text) for one in others if one is not kind
-            ):
+            if kind.is_of(text) and not any(one.literals > kind.literals and one.is_of(text) for one in others):
                 yield Permission("", text)
             continue
         known = resolver.arn_of(call, f"{kind.service}:{kind.name}", text) if _is_of_state(kind) else None
@@ -149,7 +164,7 @@ def _of_type(
         elif not missing or needed:
             arn = kind.fill({**values, main: _cleaned(kind, main, text)})
             # A random part at the end of an ARN of something that is about to be made is not known to anybody.
-            partial = bool(missing) and not (missing == [last] and _makes(call, kind))
+            partial = bool(missing) and not (_makes(call, kind) and (missing == [last] or missing == ["GroupId"]))
             yield Permission("", arn, partial=partial)
 
 
@@ -164,8 +179,6 @@ def _main_variable(kind: ResourceType) -> str:
     variables = kind.variables
     if len(variables) > 1 and plain(variables[-1]) in ("uuid", "id", "opaqueid"):
         return variables[-2]
-    if kind.name == "autoscalinggroup":
-        return "GroupFriendlyName"
     return variables[-1]
 
 
@@ -182,13 +195,13 @@ def _values(call: Call, kind: ResourceType, variable: str, given: Mapping[str, A
             return texts
     found: list[str] = []
     for name in _names(call.client, kind.name, variable, True):
-        if (call.client, name) in _NEVER or (found and name in _ANYTHING):
+        if found and name in _ANYTHING:
             continue
         value = given.get(name)
         if isinstance(value, str) and value:
             if not value.startswith("arn:") or kind.is_of(value):
                 found.append(value)
-        elif isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        elif isinstance(value, list) and all(isinstance(one, str) for one in value):
             found.extend(value)
     return found or _usual(call, variable)
 
@@ -224,7 +237,7 @@ def _makes(call: Call, kind: ResourceType) -> bool:
     return _MAKING.match(call.operation) is not None and plain(kind.name) in plain(call.operation)
 
 
-def _unknown(call: Call, kind: ResourceType, name: str) -> Permission:
+def _unknown(call: Call, kind: ResourceType) -> Permission:
     arn = kind.fill({"Partition": call.partition, "Region": call.region, "Account": call.account})
     making = _makes(call, kind)
-    return Permission(name, arn, partial=not making, exists=not making)
+    return Permission("", arn, partial=not making, exists=not making)

@@ -52,7 +52,8 @@ class Permission(NamedTuple):
     see :class:`podrole.iam.request.Request`. ``keys`` are condition keys of this permission alone. ``exists`` is false
     for what the call is about to make: it has no tags and no policy yet. ``unknown`` are condition keys whose value is
     not known (:class:`podrole.iam.unknown.UnknownKeys`). ``version`` is the version of an S3 object, where the call's
-    VersionId does not name it.
+    VersionId does not name it. ``call`` is the call that the condition keys are of, where that is one which the service
+    makes for the caller.
     """
 
     action: str
@@ -62,6 +63,16 @@ class Permission(NamedTuple):
     exists: bool = True
     unknown: tuple[str, ...] = ()
     version: str = ""
+    call: Call | None = None
+
+
+class LaunchVolumes(NamedTuple):
+    """What is known of the volumes of a launch: the name of the image's root device, empty if it is not known,
+    whether the account encrypts every new volume, and the key of those that name none, empty for AWS's own."""
+
+    root_device: str = ""
+    encrypted: bool = False
+    key: str = ""
 
 
 class Resolver(Protocol):
@@ -83,6 +94,15 @@ class Resolver(Protocol):
     def facts_of(self, call: Call, kind: str, arn: str) -> Keys:
         """Return condition keys that describe a resource as it is now (``ec2:InstanceType``,
         ``iam:PermissionsBoundary``)."""
+        ...
+
+    def launch_template(self, call: Call, named: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return what a launch template says, in the version that a LaunchTemplateSpecification means. None if it is
+        not known."""
+        ...
+
+    def launch_volumes(self, call: Call, image: str) -> LaunchVolumes:
+        """Return what is known of the volumes that a launch of an image makes."""
         ...
 
     def partition_key(self, call: Call, table: str) -> str | None:
@@ -115,7 +135,7 @@ def find(parameters: Any, path: Sequence[str]) -> list[Any]:
         found = [value for one in found for value in _inside(one, marker)]
     if "[]" not in name:
         found = [value for one in found for value in (one if isinstance(one, list) else [one])]
-    return [value for one in found if one is not None for value in find(one, rest)]
+    return [value for one in found for value in find(one, rest)]
 
 
 def _inside(value: Any, marker: str) -> Iterable[Any]:

@@ -1,4 +1,4 @@
-"""DynamoDB, Lambda, Logs, EventBridge and ECS: where a call is on more, or other, than one named resource."""
+"""DynamoDB, EFS, Lambda, Logs, EventBridge and ECS: where a call is on more, or other, than one named resource."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from podrole.iam.actions import partiql
 from podrole.iam.actions.call import Call, Permission, Resolver, distinct
 from podrole.iam.actions.tables import actions_of
 
-_WRITES = {"ConditionCheck": "ConditionCheckItem", "Delete": "DeleteItem", "Put": "PutItem", "Update": "UpdateItem"}
+_IN_TRANSACTIONS = {
+    "ConditionCheck": "ConditionCheckItem",
+    "Delete": "DeleteItem",
+    "Get": "GetItem",
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+}
 
 
 def dynamodb(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
@@ -30,10 +36,6 @@ def dynamodb(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa
             table = table_arn(call, str(given.get("TableName", "*")))
             extra = ["PutResourcePolicy"] if given.get("ResourcePolicy") else []
             return [Permission(f"dynamodb:{name}", table, exists=False) for name in ("CreateTable", *extra)]
-        case "ListTables" | "DescribeLimits" | "DescribeEndpoints":
-            return [Permission(f"dynamodb:{call.operation}")]
-    if isinstance(given.get("TableName"), str):
-        return [Permission(f"dynamodb:{call.operation}", table_arn(call, given["TableName"]))]
     return None
 
 
@@ -43,22 +45,20 @@ def table_arn(call: Call, name: str) -> str:
 
 
 def _on_tables(call: Call, name: str, tables: Iterable[str]) -> list[Permission]:
-    return [Permission(f"dynamodb:{name}", table_arn(call, table)) for table in tables] or [
-        Permission(f"dynamodb:{name}", call.arn("dynamodb", "table/*"), partial=True)
-    ]
+    return [Permission(f"dynamodb:{name}", table_arn(call, table)) for table in tables]
 
 
 def _transaction(call: Call) -> list[Permission]:
     found: list[Permission] = []
     for item in call.parameters.get("TransactItems") or ():
         for kind, one in item.items():
-            name = "GetItem" if kind == "Get" else _WRITES.get(kind, kind)
+            name = _IN_TRANSACTIONS.get(kind, kind)
             found.append(Permission(f"dynamodb:{name}", table_arn(call, str(one.get("TableName", "*")))))
     return distinct(found)
 
 
 _FUNCTION = re.compile(
-    r"(?:arn:[^:]+:lambda:(?P<region>[^:]*):)?(?:(?P<account>[0-9]{12}):)?(?:function:)?"
+    r"(?:arn:[^:]+:lambda:(?P<region>[^:]+):)?(?:(?P<account>[0-9]{12}):)?(?:function:)?"
     r"(?P<name>[A-Za-z0-9_-]+)(?::(?P<qualifier>[A-Za-z0-9$_-]+))?"
 )
 
@@ -74,16 +74,24 @@ def functions(call: Call, resolver: Resolver) -> list[Permission] | None:
         return _on_mapping(call, name, given["UUID"], resolver)
     if call.operation == "ListEventSourceMappings":
         return [Permission(name)]
-    resource = given.get("Resource")
-    if isinstance(resource, str):
-        return [Permission(name, resource)]
     if not isinstance(given.get("FunctionName"), str):
         return None
     arn = function_arn(call, given["FunctionName"], str(given.get("Qualifier") or ""))
     if arn is None:
         return [Permission(name, call.arn("lambda", "function:*"), partial=True)]
     layers = [Permission("lambda:GetLayerVersion", str(one)) for one in given.get("Layers") or ()]
-    return [Permission(name, arn, exists=call.operation != "CreateFunction"), *layers]
+    on_function = Permission(name, arn, exists=call.operation != "CreateFunction")
+    subnets = (given.get("VpcConfig") or {}).get("SubnetIds")
+    return [_in_vpcs(call, on_function, subnets, resolver) if subnets else on_function, *layers]
+
+
+def _in_vpcs(call: Call, permission: Permission, subnets: Iterable[object], resolver: Resolver) -> Permission:
+    """Add the VPCs of the subnets that a function gets. They are unknown if one of the subnets is."""
+    arns = [call.arn("ec2", f"subnet/{subnet}") for subnet in subnets]
+    vpcs = [str(resolver.facts_of(call, "ec2:subnet", arn).get("ec2:Vpc") or "").rpartition("/")[2] for arn in arns]
+    if not all(vpcs):
+        return permission._replace(unknown=(*permission.unknown, "lambda:VpcIds"))
+    return permission._replace(keys={**permission.keys, "lambda:VpcIds": list(dict.fromkeys(vpcs))})
 
 
 def _on_mapping(call: Call, action: str, mapping: str, resolver: Resolver) -> list[Permission]:
@@ -100,16 +108,16 @@ def function_arn(call: Call, name: str, qualifier: str = "") -> str | None:
     found = _FUNCTION.fullmatch(name)
     if found is None:
         return None
-    qualifier = qualifier or found["qualifier"] or ""
+    qualifier = qualifier or found["qualifier"]
     resource = f"function:{found['name']}" + (f":{qualifier}" if qualifier else "")
-    return call.arn("lambda", resource, region=found["region"] or call.region, account=found["account"] or call.account)
+    return call.arn("lambda", resource, region=found["region"], account=found["account"])
 
 
 _ON_STREAMS = frozenset({"CreateLogStream", "DeleteLogStream", "GetLogEvents", "PutLogEvents"})
 
 
-def logs(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
-    """Return what a CloudWatch Logs call on groups and streams needs; None for the others."""
+def logs(call: Call, resolver: Resolver) -> list[Permission]:  # noqa: ARG001 - the signature of all
+    """Return what a CloudWatch Logs call on groups and streams needs; nothing for the others."""
     given = call.parameters
     names = [
         given.get("logGroupName"),
@@ -118,8 +126,6 @@ def logs(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: AR
         *(given.get("logGroupIdentifiers") or ()),
     ]
     groups = [str(name) for name in names if name]
-    if not groups:
-        return None
     action, stream = f"logs:{call.operation}", given.get("logStreamName")
     if call.operation in _ON_STREAMS:
         return [Permission(action, f"{_group(call, one)}:log-stream:{stream or '*'}") for one in groups]
@@ -171,7 +177,35 @@ def ecs(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG
     return None
 
 
+def task_made(call: Call) -> str | None:
+    """Return the ARN of the tasks that a call runs: their tags are on them, not on the definition."""
+    cluster = str(call.parameters.get("cluster") or "default").rpartition("/")[2]
+    return call.arn("ecs", f"task/{cluster}/*") if call.operation in ("RunTask", "StartTask") else None
+
+
 def _definition(call: Call, name: str) -> str:
     if name.startswith("arn:"):
         return name
     return call.arn("ecs", f"task-definition/{name}" + ("" if ":" in name else ":*"))
+
+
+def efs(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
+    """Return what a call on tags needs whose id says if it is of a file system or of an access point; None for the
+    other calls."""
+    name = str(call.parameters.get("ResourceId", ""))
+    kind = _KINDS_OF_EFS.get(name.partition("-")[0])
+    if kind is None:
+        return None
+    return [Permission(f"elasticfilesystem:{call.operation}", call.arn("elasticfilesystem", f"{kind}/{name}"))]
+
+
+_KINDS_OF_EFS = {"fs": "file-system", "fsap": "access-point"}
+
+
+def efs_made(call: Call) -> str | None:
+    """Return the ARN of the access point or file system that a call makes."""
+    kind = _MADE_IN_EFS.get(call.operation)
+    return None if kind is None else call.arn("elasticfilesystem", f"{kind}/*")
+
+
+_MADE_IN_EFS = {"CreateAccessPoint": "access-point", "CreateFileSystem": "file-system"}

@@ -6,10 +6,11 @@ Source: AWS, "Actions, resources, and condition keys for Amazon EC2".
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
-from podrole.iam.actions import tags
-from podrole.iam.actions.call import Call, Permission, Resolver
+from podrole.iam.actions import ssm, tags
+from podrole.iam.actions.call import Call, LaunchVolumes, Permission, Resolver, Values, distinct
 
 TYPES_BY_PREFIX = {
     "acl": "network-acl",
@@ -48,14 +49,25 @@ TYPES_BY_PREFIX = {
     "vpn": "vpn-connection",
 }
 """The types of resources by the prefixes of ids, where the two are not the same."""
+_MADE_WITH_ID = {"CreateLaunchTemplate": "launch-template", "CreateManagedPrefixList": "prefix-list"}
+"""The operations that take a name for what gets an id: the ARN does not contain the name."""
 # Types whose ARN has no account: they may be anybody's.
 _WITHOUT_ACCOUNT = frozenset({"image", "snapshot"})
+_SPOT_REQUEST = "spot-instances-request"
+"""Is asked about in a launch only if it is tagged.
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ExamplePolicies_EC2.html#iam-example-spot-instances"""
+_IMAGE_IN_PARAMETER = "resolve:ssm:"
+"""An image that a parameter of Systems Manager names.
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/create-launch-template.html"""
 
 
 def permissions(call: Call, resolver: Resolver) -> list[Permission] | None:
     """Return what an EC2 call needs; None where the reference says it all."""
     if call.operation == "RunInstances":
-        return _launch(call, resolver)
+        return launch(call, resolver)
+    if call.operation in _MADE_WITH_ID:
+        kind = _MADE_WITH_ID[call.operation]
+        return [Permission(f"ec2:{call.operation}", resource_arn(call, kind, "*"), exists=False)]
     if call.operation in ("CreateTags", "DeleteTags"):
         names = [str(one) for one in call.parameters.get("Resources") or ()]
         return [_by_id(call, f"ec2:{call.operation}", name) for name in names] or [
@@ -76,20 +88,29 @@ def _by_id(call: Call, action: str, name: str) -> Permission:
     return Permission(action, resource_arn(call, kind, name))
 
 
-def _launch(call: Call, resolver: Resolver) -> list[Permission]:
-    """Return ec2:RunInstances on everything that the launch uses and makes."""
+def launch_template_arn(call: Call, named: Mapping[str, Any], resolver: Resolver) -> str:
+    """Return the ARN of the launch template that a LaunchTemplateSpecification names."""
+    name = named.get("LaunchTemplateId") or resolver.arn_of(
+        call, "ec2:launch-template", str(named.get("LaunchTemplateName", ""))
+    )
+    return resource_arn(call, "launch-template", str(name or "*").rpartition("/")[2])
+
+
+def launch(call: Call, resolver: Resolver, template: Mapping[str, Any] = MappingProxyType({})) -> list[Permission]:
+    """Return ec2:RunInstances on everything that the launch uses and makes.
+
+    ``template`` names the launch template whose parameters the call already has.
+    """
     given = dict(call.parameters)
-    template = given.get("LaunchTemplate") or {}
     needed: list[tuple[str, str, bool]] = []
     if template:
-        name = template.get("LaunchTemplateId") or resolver.arn_of(
-            call, "ec2:launch-template", str(template.get("LaunchTemplateName", ""))
-        )
-        needed.append(("launch-template", str(name or "*").rpartition("/")[2], True))
-    unknown = bool(template)  # what the template says is not read: it may be any
-    needed += [("instance", "*", False), ("volume", "*", False)]
-    image = given.get("ImageId")
-    needed.append(("image", str(image or "*"), True))
+        needed.append(("launch-template", launch_template_arn(call, template, resolver).rpartition("/")[2], True))
+    unknown = has_unread_template(call)  # what the template says may be any
+    needed.append(("instance", "*", False))
+    image = str(given.get("ImageId") or "*")
+    parameter = image.removeprefix(_IMAGE_IN_PARAMETER) if image.startswith(_IMAGE_IN_PARAMETER) else ""
+    unknown = unknown or bool(parameter)
+    needed.append(("image", "*" if parameter else image, True))
     interfaces = given.get("NetworkInterfaces") or []
     attached = [str(one["NetworkInterfaceId"]) for one in interfaces if one.get("NetworkInterfaceId")]
     needed += [("network-interface", one, True) for one in attached] or [("network-interface", "*", False)]
@@ -98,10 +119,12 @@ def _launch(call: Call, resolver: Resolver) -> list[Permission]:
     needed += [("key-pair", str(given["KeyName"]), True)] if given.get("KeyName") else []
     group = (given.get("Placement") or {}).get("GroupName")
     needed += [("placement-group", str(group), True)] if group else []
+    if any(kind == _SPOT_REQUEST and specified for kind, specified in tags.specified_tags(call)):
+        needed.append((_SPOT_REQUEST, "*", False))
     for mapping in given.get("BlockDeviceMappings") or ():
         snapshot = (mapping.get("Ebs") or {}).get("SnapshotId")
         needed += [("snapshot", str(snapshot), True)] if snapshot else []
-    return [
+    found = [
         Permission(
             "ec2:RunInstances",
             resource_arn(call, kind, name),
@@ -110,6 +133,60 @@ def _launch(call: Call, resolver: Resolver) -> list[Permission]:
         )
         for kind, name, exists in dict.fromkeys(needed)
     ]
+    found[1:1] = _volumes(call, image, resolver)
+    if parameter:
+        name = parameter.partition(":")[0]
+        found.append(Permission("ssm:GetParameters", ssm.parameter_arn(call, name)))
+    return found
+
+
+def has_unread_template(call: Call) -> bool:
+    """Say whether a launch takes values from a launch template that is not known."""
+    return call.client == "ec2" and call.operation == "RunInstances" and bool(call.parameters.get("LaunchTemplate"))
+
+
+def _volumes(call: Call, image: str, resolver: Resolver) -> list[Permission]:
+    """Return ec2:RunInstances on each volume that the launch makes, the image's root volume among them."""
+    known = resolver.launch_volumes(call, image)
+    found: list[Mapping[str, Any]] = []
+    devices: set[str] = set()
+    for mapping in call.parameters.get("BlockDeviceMappings") or ():
+        device = str(mapping.get("DeviceName", ""))
+        devices.add(device)
+        if "Ebs" in mapping:
+            found.append({**mapping["Ebs"], "is_root": not known.root_device or device == known.root_device})
+    if not known.root_device or known.root_device not in devices:
+        found.append({"is_root": True})
+    return distinct(
+        [
+            Permission(
+                "ec2:RunInstances", resource_arn(call, "volume", "*"), keys=_of_volume(call, one, known), exists=False
+            )
+            for one in found
+        ]
+    )
+
+
+def _of_volume(call: Call, volume: Mapping[str, Any], known: LaunchVolumes) -> dict[str, Values]:
+    """Return the keys about a new volume. A volume of a snapshot has the encryption of the snapshot, if it asks for
+    none; the root volume is one, of the image's."""
+    keys = {key: str(volume[name]) for key, name in _OF_VOLUMES.items() if volume.get(name) not in (None, "")}
+    snapshot = volume.get("SnapshotId")
+    if snapshot:
+        keys["ec2:ParentSnapshot"] = resource_arn(call, "snapshot", str(snapshot))
+    if known.encrypted or volume.get("Encrypted") is True:
+        keys["ec2:Encrypted"] = "true"
+    elif not snapshot and not volume["is_root"]:
+        keys["ec2:Encrypted"] = "false"
+    return dict(keys)
+
+
+_OF_VOLUMES = {
+    "ec2:VolumeIops": "Iops",
+    "ec2:VolumeSize": "VolumeSize",
+    "ec2:VolumeThroughput": "Throughput",
+    "ec2:VolumeType": "VolumeType",
+}
 
 
 def _groups(call: Call, interfaces: list[Mapping[str, Any]], resolver: Resolver) -> Iterator[str]:

@@ -56,10 +56,8 @@ reviews each member of theirs."""
 
 _MEMBERS: Mapping[tuple[str, str], Mapping[str, str]] = {
     ("athena", "PutCapacityAssignmentConfiguration"): {"CapacityAssignments.WorkGroupNames": "workgroup"},
-    ("dynamodb", "DescribeContributorInsights"): {"IndexName": "index"},
     ("dynamodb", "ImportTable"): {"TableCreationParameters.TableName": "table"},
     ("dynamodb", "RestoreTableToPointInTime"): {"SourceTableArn": "table"},
-    ("dynamodb", "UpdateContributorInsights"): {"IndexName": "index"},
     ("lambda", "PutFunctionCodeSigningConfig"): {"CodeSigningConfigArn": "code signing config"},
     ("logs", "PutSubscriptionFilter"): {"destinationArn": "destination"},
     ("rds", "CopyDBClusterParameterGroup"): {"TargetDBClusterParameterGroupIdentifier": "cluster-pg"},
@@ -80,11 +78,6 @@ _MEMBERS: Mapping[tuple[str, str], Mapping[str, str]] = {
 _EC2_ID = re.compile(r"([a-z]+(?:-[a-z]+)*)-[0-9a-f]{8,17}")
 _NOT_ASKED_FOR = frozenset({"UserIdGroupPairs"})
 """EC2's rules name other security groups, which AWS does not ask for."""
-
-
-def has_further(client: str, operation: str) -> bool:
-    """Say whether a call of the operation may name further resources."""
-    return client == "ec2" or client not in EXACT or (client, operation) in _MEMBERS
 
 
 def further(
@@ -170,5 +163,4 @@ def _arn(call: Call, kind: ResourceType, text: str) -> str | None:
     if text.startswith("arn:"):
         return text if kind.is_of(text) else None
     place = {"Partition": call.partition, "Region": call.region, "Account": call.account}
-    table = str(call.parameters.get("TableName", "*"))
-    return kind.fill({**place, "TableName": table, kind.variables[-1]: text})
+    return kind.fill({**place, kind.variables[-1]: text})

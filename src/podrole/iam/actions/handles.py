@@ -1,4 +1,4 @@
-"""Handles: a shard iterator stands for a stream, the id of a query for a workgroup.
+"""Handles: a shard iterator stands for a stream, the id of a query for a workgroup, an instance for its group.
 
 A handle that nobody knows leaves the resource unknown.
 """
@@ -44,3 +44,15 @@ def athena(call: Call, resolver: Resolver) -> list[Permission] | None:
             for arn in groups
         ]
     )
+
+
+def autoscaling(call: Call, resolver: Resolver) -> list[Permission] | None:
+    """Return what a call on an instance needs: on the Auto Scaling group that it belongs to, and on the group that the
+    call names. None for the other calls."""
+    if call.operation not in ("SetInstanceHealth", "TerminateInstanceInAutoScalingGroup"):
+        return None
+    named = call.parameters.get("AutoScalingGroupName")
+    groups = [resolver.arn_of(call, "autoscaling:instance", str(call.parameters.get("InstanceId") or ""))]
+    groups += [resolver.arn_of(call, "autoscaling:autoscalinggroup", str(named))] if named else []
+    every = call.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*")
+    return distinct([Permission(f"autoscaling:{call.operation}", one or every, partial=one is None) for one in groups])

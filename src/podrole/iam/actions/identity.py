@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from podrole.iam.actions.call import Call, Keys, Permission, Resolver
-from podrole.iam.actions.tables import actions_of
 
 _TYPES = (
     ("RoleName", "role"),
@@ -38,8 +37,6 @@ _ON_THE_CONTAINER = {
     "RemoveUserFromGroup": ("GroupName", "group"),
 }
 _ARNS = ("PolicyArn", "OpenIDConnectProviderArn", "SAMLProviderArn", "PolicySourceArn")
-# Where the policy is what is attached, not what is asked about.
-_ON_THE_ENTITY = ("Attach", "Detach", "Put", "Delete", "Get", "List", "Simulate")
 
 
 def iam(call: Call, resolver: Resolver) -> list[Permission] | None:
@@ -68,7 +65,7 @@ def iam(call: Call, resolver: Resolver) -> list[Permission] | None:
     if operation == "SimulateCustomPolicy" or operation.startswith("GetContextKeysForCustom"):
         return [Permission(action)]
     for name, kind in _TYPES:
-        if isinstance(given.get(name), str) and not (name == "PolicyName" and operation != "CreatePolicy"):
+        if isinstance(given.get(name), str):
             arn = _entity(call, kind, given[name], resolver, path=str(given.get("Path") or "/"))
             return [Permission(action, arn, keys=keys, exists=not operation.startswith(("Create", "Upload")))]
     for name in _ARNS:
@@ -136,8 +133,7 @@ def kms(call: Call, resolver: Resolver) -> list[Permission] | None:
     if operation == "Decrypt" and not given.get("KeyId"):
         return [_on_key(call, "kms:Decrypt", _of_ciphertext(call, given.get("CiphertextBlob"), resolver), resolver)]
     if given.get("KeyId"):
-        name = next(iter(actions_of("kms", operation) or ()), f"kms:{operation}")
-        return [_on_key(call, name, given["KeyId"], resolver)]
+        return [_on_key(call, f"kms:{operation}", given["KeyId"], resolver)]
     return None
 
 
@@ -145,10 +141,10 @@ def _of_ciphertext(call: Call, blob: object, resolver: Resolver) -> str | None:
     return resolver.arn_of(call, "kms:ciphertext", bytes(blob).hex()) if isinstance(blob, bytes) else None
 
 
-def _on_key(call: Call, action: str, key: object, resolver: Resolver) -> Permission:
-    if not isinstance(key, str) or not key:
+def _on_key(call: Call, action: str, key: str | None, resolver: Resolver) -> Permission:
+    if not key:
         return Permission(action, call.arn("kms", "key/*"), partial=True)
-    alias = key if key.startswith("alias/") else key.split(":", 5)[-1] if ":alias/" in key else ""
+    alias = key if key.startswith("alias/") else key.rpartition(":")[2] if ":alias/" in key else ""
     keys: Keys = {"kms:RequestAlias": alias} if alias else {}
     known = resolver.arn_of(call, "kms:key", key)
     if known is not None:

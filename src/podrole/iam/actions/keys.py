@@ -8,7 +8,7 @@ Source: AWS, "Actions, resources, and condition keys for AWS services", and each
 from __future__ import annotations
 
 import functools
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from podrole.iam.actions import tags
 from podrole.iam.actions.arns import plain
 from podrole.iam.actions.call import Call, Permission, Resolver, Values
 from podrole.iam.actions.leading_keys import item_keys
-from podrole.iam.actions.service_keys import DEFAULTS, by_path, has_launch_template, of_service, texts
+from podrole.iam.actions.service_keys import by_path, defaults, of_service, texts
 from podrole.iam.actions.unfilled import UnfilledKeys, kind_of, listed_keys
 from podrole.iam.request import NO_RESOURCE
 from podrole.iam.unknown import UnknownKeys
@@ -31,17 +31,20 @@ class ConditionKeys(NamedTuple):
 
 def condition_keys(call: Call, permission: Permission, resolver: Resolver) -> ConditionKeys:
     """Return the keys of one permission. Of several sources the facts about the resource win."""
+    call = permission.call or call
     prefix, _, name = permission.action.partition(":")
     undetermined = list(permission.unknown)
     found: dict[str, Values] = {}
     if prefix == call.prefix:
-        listed = listed_keys(prefix, name, permission.resource) or {}
-        defaults = {} if has_launch_template(call) else DEFAULTS.get(permission.action, {})
-        of_action = {**defaults, **by_path(call, permission.action)}
+        listed = _listed(prefix, name, permission.resource)
+        of_action = {**defaults(call, permission.action), **by_path(call, permission.action)}
         found.update((key, value) for key, value in of_action.items() if key.lower() in listed)
         found.update(_by_name(call, prefix, permission))
         found.update(of_service(call, prefix))
-    found.update(_tags(call, permission))
+    if _is_source(call, permission):
+        undetermined += _TAGS_OF_REQUEST
+    else:
+        found.update(_tags(call, permission))
     if prefix == "dynamodb":
         items = item_keys(call, permission, resolver)
         found.update(items.values)
@@ -91,6 +94,20 @@ def _tags(call: Call, permission: Permission) -> Iterator[tuple[str, Values]]:
             yield f"s3:RequestObjectTag/{key}", value
 
 
+_TAGS_OF_REQUEST = ("aws:RequestTag/*", "aws:TagKeys")
+
+
+def _is_source(call: Call, permission: Permission) -> bool:
+    """Say whether a permission is on what EC2 copies, while the call has tags for the copy.
+
+    AWS does not document whether the source is evaluated with them. Its policy for the EBS CSI driver expects not:
+    https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AmazonEBSCSIDriverPolicyV2.html
+    """
+    if call.client != "ec2" or not call.operation.startswith("Copy"):
+        return False
+    return permission.exists and not permission.partial and bool(_tags_for(call, permission))
+
+
 def _tags_for(call: Call, permission: Permission) -> dict[str, str]:
     """Return the tags for the permission's resource: EC2 tags by type of resource."""
     if call.client != "ec2" or "TagSpecifications" not in call.parameters:
@@ -107,15 +124,19 @@ def _tags_for(call: Call, permission: Permission) -> dict[str, str]:
 @functools.lru_cache(maxsize=4096)
 def _named_keys(prefix: str, action: str, arn: str) -> tuple[tuple[str, str], ...]:
     """Return the action's keys of its own service, each with the name that a parameter would have."""
-    keys = (listed_keys(prefix, action, arn) or {}).values()
+    keys = _listed(prefix, action, arn).values()
     return tuple((key, plain(key.partition(":")[2])) for key in sorted(keys) if key.startswith(f"{prefix}:"))
 
 
+def _listed(prefix: str, action: str, arn: str) -> Mapping[str, str]:
+    return listed_keys(prefix, action, arn) or {}
+
+
 def _by_name(call: Call, prefix: str, permission: Permission) -> Iterator[tuple[str, Values]]:
-    if not call.parameters or prefix in ("dynamodb", "s3"):
+    if prefix in ("dynamodb", "s3"):
         return
     wanted = _named_keys(prefix, permission.action.partition(":")[2], permission.resource)
-    given = {plain(name): value for name, value in call.parameters.items()} if wanted else {}
+    given = {plain(name): value for name, value in call.parameters.items()}
     for key, name in wanted:
         values = texts(given.get(name))
         if values:

@@ -47,7 +47,7 @@ _QUEUE = re.compile(r"(?:https?://[^/?#]+/([0-9]{12})/)?([A-Za-z0-9_-]{1,80}(?:\
 def queue_arn(call: Call, url: str) -> str | None:
     """Return the ARN of the queue at ``https://HOST/ACCOUNT/NAME``, or of a bare name; None for anything else."""
     found = _QUEUE.fullmatch(url)
-    return call.arn("sqs", found[2], account=found[1] or call.account) if found is not None else None
+    return call.arn("sqs", found[2], account=found[1]) if found is not None else None
 
 
 def _task_arn(handle: object) -> str | None:

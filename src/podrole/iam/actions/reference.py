@@ -81,8 +81,8 @@ class Action:
             return self.keys
         most = max(self.on[index][0].literals for index in fitting)
         meant = {index for index in fitting if self.on[index][0].literals == most}
-        others = [keys for index, keys in enumerate(self.keys_of_types) if index not in meant]
-        return (self.keys - frozenset().union(*others)).union(*(self.keys_of_types[index] for index in meant))
+        own = self.keys - frozenset().union(*self.keys_of_types)
+        return own.union(*(self.keys_of_types[index] for index in meant))
 
 
 class Service:
@@ -147,9 +147,25 @@ def service(prefix: str) -> Service | None:
         return None
 
 
+def resource_type(prefix: str, name: str) -> ResourceType | None:
+    """Return a type of resource of a service; None if the reference does not have the service, or it not the type."""
+    found = service(prefix)
+    return found.resource_type(name) if found is not None else None
+
+
 @functools.cache
 def _service(prefix: str) -> Service:
     return Service(prefix)
+
+
+@functools.lru_cache(maxsize=256)
+def types_of_resources(prefix: str) -> frozenset[str]:
+    """Return the words that a service's ARNs have for the types of resources, in front of a slash or colon:
+    ``instance`` in ``arn:aws:ec2:us-east-1:111122223333:instance/i-1``. Empty for a service that is not known."""
+    found = service(prefix)
+    resources = (one.template.split(":", 5)[-1] for one in (found.resource_types() if found is not None else ()))
+    words = (re.match(r"([^/:$]+)[/:]", resource) for resource in resources)
+    return frozenset(word[1] for word in words if word is not None)
 
 
 def supports_rcps(prefix: str) -> bool:
@@ -178,9 +194,19 @@ def _read(table: str, prefix: str) -> Any:
 
 
 def _resource_type(prefix: str, name: str, entry: Mapping[str, Any]) -> ResourceType:
-    template = str(entry["arn"])
+    template = _with_usual_place(str(entry["arn"]))
     variables = tuple(one for one in _VARIABLE.findall(template) if one not in _PLACE)
     return ResourceType(prefix, name, template, variables, tuple(entry.get("conditionKeys", ())))
+
+
+def _with_usual_place(template: str) -> str:
+    """Return the template of an ARN with the usual variables for region and account: some types of resources call them
+    ``${AccountId}`` or ``${VpcOwnerAccount}``, or write ``*``."""
+    parts = template.split(":")
+    for index, variable in ((3, "${Region}"), (4, "${Account}")):
+        if parts[index].startswith(("$", "*")):
+            parts[index] = variable
+    return ":".join(parts)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -19,14 +19,29 @@ _INSTANCES = "ec2.amazonaws.com"
 def passed(call: Call, resolver: Resolver) -> list[Permission]:
     """Return iam:PassRole on each role that the call hands to a service."""
     needed: list[Permission] = []
+    associated = _associated(call)
     for path, principal in passed_roles(call.client, call.operation).items():
         for value in find(call.parameters, path.removesuffix("?").split(".")):
             if path.endswith("?"):
                 needed.extend(pass_role(arn, principal) for arn in role_arns(value))
             else:
                 in_profile = principal == _INSTANCES or "InstanceProfile" in path.rpartition(".")[2]
-                needed.extend(pass_named(call, value, principal, resolver, in_profile=in_profile))
+                found = pass_named(call, value, principal, resolver, in_profile=in_profile)
+                needed.extend(one._replace(keys={**one.keys, **associated}) for one in found)
     return distinct(needed)
+
+
+def _associated(call: Call) -> Keys:
+    """Return the key about the resource that gets the role, where AWS documents it: an instance of EC2.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_iam-condition-keys.html
+    """
+    match call.client, call.operation:
+        case "ec2", "RunInstances":
+            return {"iam:AssociatedResourceArn": call.arn("ec2", "instance/*")}
+        case "ec2", "AssociateIamInstanceProfile":
+            return {"iam:AssociatedResourceArn": call.arn("ec2", f"instance/{call.parameters.get('InstanceId')}")}
+    return {}
 
 
 def role_arns(value: object) -> Iterator[str]:

@@ -51,10 +51,10 @@ def copy_source(text: str) -> Source | None:
     path, _, query = text.partition("?")
     path = unquote(path).removeprefix("/")
     if path.startswith("arn:"):
-        bucket, found, key = path.partition("/object/")
+        bucket, _, key = path.partition("/object/")
     else:
-        bucket, found, key = path.partition("/")
-    if not (bucket and found and key) or "/" in bucket.removeprefix("arn:").partition(":accesspoint/")[0]:
+        bucket, _, key = path.partition("/")
+    if not (bucket and key) or "/" in bucket.removeprefix("arn:").partition(":accesspoint/")[0]:
         return None
     version = parse_qs(query).get("versionId", [""])
     return Source(bucket, key, version[0])

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from podrole.iam.actions.call import Call, Permission, find
-from podrole.iam.actions.reference import ResourceType, service
+from podrole.iam.actions.reference import resource_type
 
 
 class Part(NamedTuple):
@@ -69,7 +69,7 @@ _PARTS: Mapping[str, Mapping[str, Sequence[Part]]] = {
         "CopyDistribution": (
             Part("distribution", "PrimaryDistributionId"),
             Part("distribution", "PrimaryDistributionId", "cloudfront:GetDistribution"),
-            Part("distribution", "", "cloudfront:CreateDistribution", exists=False),
+            Part("distribution", "", "cloudfront:CreateDistribution"),
         )
     },
     "docdb": _RDS,
@@ -84,7 +84,7 @@ _PARTS: Mapping[str, Mapping[str, Sequence[Part]]] = {
     },
     "ec2": {
         "CopyFpgaImage": _copied("fpga-image", "SourceFpgaImageId"),
-        "CopyImage": (*_copied("image", "SourceImageId"), Part("snapshot", "", exists=False)),
+        "CopyImage": (*_copied("image", "SourceImageId"), Part("snapshot", "")),
         "CopySnapshot": _copied("snapshot", "SourceSnapshotId"),
         "CopyVolumes": _copied("volume", "SourceVolumeId"),
         "RegisterImage": (Part("snapshot", "BlockDeviceMappings[].Ebs.SnapshotId"),),
@@ -101,7 +101,7 @@ _PARTS: Mapping[str, Mapping[str, Sequence[Part]]] = {
         "CopyBackup": _copied("backup", "SourceBackupId"),
         "CopySnapshotAndUpdateVolume": (Part("snapshot", "SourceSnapshotARN"),),
     },
-    "kms": {"ReplicateKey": (Part("", "", "kms:CreateKey", exists=False),)},
+    "kms": {"ReplicateKey": (Part("", "", "kms:CreateKey"),)},
     "memorydb": {
         "CopySnapshot": _copied("snapshot", "SourceSnapshotName", "TargetSnapshotName"),
         "CreateCluster": (Part("snapshot", "SnapshotName"),),
@@ -134,6 +134,7 @@ def _code(inside: str = "") -> tuple[Objects, ...]:
     return (Objects(f"{inside}S3Bucket", "", read, f"{inside}S3Key", f"{inside}S3ObjectVersion"),)
 
 
+_REPLICATING = ("secretsmanager", "CreateSecret")
 _OBJECTS: Mapping[tuple[str, str], Sequence[Objects]] = {
     ("dynamodb", "ExportTableToPointInTime"): (
         Objects("S3Bucket", "S3Prefix", ("s3:AbortMultipartUpload", "s3:PutObject", "s3:PutObjectAcl")),
@@ -147,59 +148,56 @@ _OBJECTS: Mapping[tuple[str, str], Sequence[Objects]] = {
 }
 
 
+def has_sources(client: str, operation: str) -> bool:
+    """Say whether a call of the operation may need something on what it copies, restores or makes others from."""
+    called = (client, operation)
+    return operation in _PARTS.get(client, {}) or called in _OBJECTS or called == _REPLICATING
+
+
 def with_sources(call: Call, needed: Sequence[Permission]) -> list[Permission]:
     """Return what a call needs, with what it needs on the things that it copies, restores or makes from others."""
     parts = _PARTS.get(call.client, {}).get(call.operation, ())
     found = [one for part in parts for one in _on(call, part)]
     for objects in _OBJECTS.get((call.client, call.operation), ()):
         found.extend(_on_objects(call, objects))
-    if call.operation == "CreateSecret" and call.parameters.get("AddReplicaRegions"):
+    if call.parameters.get("AddReplicaRegions"):
         secret = call.arn("secretsmanager", f"secret:{call.parameters.get('Name', '*')}")
         found.append(Permission("secretsmanager:ReplicateSecretToRegions", secret, exists=False))
-    if not found:
-        return list(needed)
     replaced = {arn for part in parts for arn in _replaced(call, part)}
     kept = [one for one in needed if one.resource not in replaced]
-    return list({(one.action, one.resource): one for one in (*reversed(found), *reversed(kept))}.values())[::-1]
+    return list({(one.action, one.resource): one for one in (*kept, *found)}.values())
 
 
 def _replaced(call: Call, part: Part) -> Iterator[str]:
-    """Yield the resources that a part stands for: any of its type, and what its name would mean as another type."""
-    names = [name for name in _names(call, part) if not name.startswith("arn:")]
-    for kind_name in (part.kind, part.instead_of) if _names(call, part) else ():
-        kind = _kind(call, kind_name)
+    """Yield the resources that a part stands for: any of its type, and what its name means as that type or another."""
+    names = _names(call, part)
+    for kind_name in (part.kind, part.instead_of) if names else ():
+        kind = resource_type(call.prefix, kind_name)
         if kind is not None:
             yield kind.fill(_place(call))
-            if kind_name == part.instead_of:
-                yield from (kind.fill({**_place(call), kind.variables[-1]: name}) for name in names)
-    if part in _RESTORED_TABLE:  # the new table needs the actions on items, and not the restore's
-        yield from (call.arn("dynamodb", f"table/{name}") for name in names)
+            yield from (kind.fill({**_place(call), kind.variables[-1]: name}) for name in names)
 
 
 def _names(call: Call, part: Part) -> list[str]:
-    found = find(call.parameters, part.parameter.split(".")) if part.parameter else []
-    return [name for name in found if isinstance(name, str)]
+    return find(call.parameters, part.parameter.split("."))
 
 
 def _place(call: Call) -> dict[str, str]:
     return {"Partition": call.partition, "Region": call.region, "Account": call.account}
 
 
-def _kind(call: Call, name: str) -> ResourceType | None:
-    reference = service(call.prefix) if name else None
-    return reference.resource_type(name) if reference is not None else None
-
-
 def _on(call: Call, part: Part) -> Iterator[Permission]:
-    action, kind = part.action or f"{call.prefix}:{call.operation}", _kind(call, part.kind)
+    action, kind = part.action or f"{call.prefix}:{call.operation}", resource_type(call.prefix, part.kind)
+    if kind is None:  # the action is on no resource
+        yield Permission(action, exists=False)
+        return
     if not part.parameter:
-        yield Permission(action, kind.fill(_place(call)) if kind is not None else "*", exists=False)
+        yield Permission(action, kind.fill(_place(call)), exists=False)
     for name in _names(call, part):
-        if name.startswith("arn:") or kind is None:
+        if name.startswith("arn:"):
             yield Permission(action, name, exists=part.exists)
         else:
-            arn = kind.fill({**_place(call), kind.variables[-1]: name})
-            yield Permission(action, arn, partial=len(kind.variables) > 1, exists=part.exists)
+            yield Permission(action, kind.fill({**_place(call), kind.variables[-1]: name}), exists=part.exists)
 
 
 def _on_objects(call: Call, objects: Objects) -> Iterator[Permission]:
@@ -218,5 +216,5 @@ def _on_objects(call: Call, objects: Objects) -> Iterator[Permission]:
 
 
 def _text(call: Call, path: str) -> str:
-    found = find(call.parameters, path.split(".")) if path else ()
+    found = find(call.parameters, path.split("."))
     return str(found[0]) if found else ""

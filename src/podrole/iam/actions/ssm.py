@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from podrole.iam.actions.call import Call, Permission, Resolver, distinct
 
+_PUBLIC = "aws/service/"
 _SECRET = "aws/reference/secretsmanager/"  # noqa: S105 - the name of a path
 
 
@@ -19,11 +20,15 @@ def ssm(call: Call, resolver: Resolver) -> list[Permission] | None:
             return _read(call, action, [given.get("Name")], resolver)
         case "GetParameters":
             return _read(call, action, given.get("Names") or [None], resolver)
+        case "GetParametersByPath" if str(given.get("Path")).startswith(f"/{_PUBLIC}"):
+            return [Permission(action, parameter_arn(call, str(given["Path"])))]
         case "DeleteParameters":
-            return distinct([Permission(action, _arn(call, str(name))) for name in given.get("Names") or ["*"]])
+            return distinct(
+                [Permission(action, parameter_arn(call, str(name))) for name in given.get("Names") or ["*"]]
+            )
         case "DeleteParameter" | "GetParameterHistory" | "LabelParameterVersion" | "PutParameter":
             exists = call.operation != "PutParameter" or bool(given.get("Overwrite"))
-            return [Permission(action, _arn(call, str(given.get("Name") or "*")), exists=exists)]
+            return [Permission(action, parameter_arn(call, str(given.get("Name") or "*")), exists=exists)]
     return None
 
 
@@ -33,9 +38,9 @@ def _read(call: Call, action: str, names: list[object], resolver: Resolver) -> l
         if not isinstance(name, str) or not name:
             needed.append(Permission(action, call.arn("ssm", "parameter/*"), partial=True))
             continue
-        arn = _arn(call, without_selector(name))
+        arn = parameter_arn(call, without_selector(name))
         needed.append(Permission(action, arn))
-        path = arn.split(":", 5)[5].removeprefix("parameter/")
+        path = arn.rpartition(":")[2].removeprefix("parameter/")
         if path.startswith(_SECRET):
             needed.append(_secret(call, path.removeprefix(_SECRET), resolver))
     return distinct(needed)
@@ -47,8 +52,21 @@ def without_selector(name: str) -> str:
     return prefix + found + rest.partition(":")[0]
 
 
-def _arn(call: Call, name: str) -> str:
-    return name if name.startswith("arn:") else call.arn("ssm", f"parameter/{name.removeprefix('/')}")
+def parameter_arn(call: Call, name: str) -> str:
+    """Write the ARN of a parameter. Those that AWS publishes for everybody have no account.
+
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters.html
+    """
+    if name.startswith("arn:"):
+        return name
+    path = name.removeprefix("/")
+    return call.arn("ssm", f"parameter/{path}", account="" if path.startswith(_PUBLIC) else None)
+
+
+def is_public(arn: str) -> bool:
+    """Say whether an ARN is that of a parameter that AWS publishes for everybody."""
+    parts = arn.split(":", 5)
+    return len(parts) == 6 and (parts[2], parts[4]) == ("ssm", "") and parts[5].startswith(f"parameter/{_PUBLIC}")
 
 
 def _secret(call: Call, name: str, resolver: Resolver) -> Permission:

@@ -29,7 +29,7 @@ def permissions(call: Call, resolver: Resolver) -> list[Permission] | None:  # n
 
 def _on(arn: str, *, removing: bool) -> Permission:
     prefix = arn.split(":")[2] if arn.count(":") >= 5 else ""
-    reference = service(prefix) if prefix else None
+    reference = service(prefix)
     if reference is None:
         return Permission("tag:UntagResources" if removing else "tag:TagResources", arn or "*", partial=True)
     name = _OTHERS[prefix][removing] if prefix in _OTHERS else _action(reference, arn, _UNTAGS if removing else _TAGS)
@@ -41,7 +41,7 @@ def _action(reference: Service, arn: str, form: re.Pattern[str]) -> str:
     names = sorted((name for name in reference.action_names() if form.match(name)), key=_rank)
     kind = reference.type_of(arn)
     actions = [found for name in names if (found := reference.action(name)) is not None]
-    on_type = [one.name for one in actions if kind is not None and kind in [found for found, _ in one.on]]
+    on_type = [one.name for one in actions if kind in [found for found, _ in one.on]]
     return next(iter(on_type or names), "TagResource" if form is _TAGS else "UntagResource")
 
 

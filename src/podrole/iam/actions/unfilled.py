@@ -13,8 +13,10 @@ from collections.abc import Container
 from podrole.iam.actions import tags
 from podrole.iam.actions.arns import plain
 from podrole.iam.actions.call import Call, Permission, Resolver
+from podrole.iam.actions.ec2 import has_unread_template
+from podrole.iam.actions.key_tables import CHOSEN, FILLED, PARAMETERS
 from podrole.iam.actions.reference import service
-from podrole.iam.actions.service_keys import CHOSEN, FILLED, PARAMETERS, has_launch_template, is_absent
+from podrole.iam.actions.service_keys import is_absent
 from podrole.iam.unknown import UnknownKeys
 
 RESOURCE_TAG = "resourcetag/"
@@ -63,7 +65,7 @@ class UnfilledKeys(Container[str]):
             return True
         if permission.exists and not permission.partial and key in self._resolver.described(kind_of(permission)):
             return True
-        if prefix != call.prefix or name in CHOSEN.get(permission.action, ()) or has_launch_template(call):
+        if prefix != call.prefix or name in CHOSEN.get(permission.action, ()) or has_unread_template(call):
             return False  # the parameters are another action's, or the service or a template has the value
         return name in PARAMETERS.get(permission.action, ()) or plain(name.partition(":")[2]) in call.members
 

@@ -15,8 +15,11 @@ from podrole.webhook.flags.table import Flag
 from podrole.webhook.golang import parse_bool, parse_duration
 
 
-def collect(arguments: Sequence[str], table: Sequence[Flag]) -> tuple[dict[str, str], list[str]]:
-    """Return the last value of each flag as text, and notes for the user. Raises BadFlag."""
+def collect(
+    arguments: Sequence[str], table: Sequence[Flag], *, only_flags: bool = False
+) -> tuple[dict[str, str], list[str]]:
+    """Return the last value of each flag as text, and notes for the user. Raises BadFlag, with ``only_flags`` also for
+    an argument that belongs to no flag."""
     by_name = {flag.name: flag for flag in table}
     values: dict[str, str] = {}
     notes: list[str] = []
@@ -24,6 +27,10 @@ def collect(arguments: Sequence[str], table: Sequence[Flag]) -> tuple[dict[str, 
     while rest:
         argument = rest.pop(0)
         if not argument.startswith("-") or argument in ("-", "--"):
+            if only_flags:
+                raise BadFlag(
+                    "This command takes flags only.", got=repr(argument), next_step="run with --help to see all flags"
+                )
             notes.append(f"the argument {argument!r} belongs to no flag and is ignored; write --flag=value")
             continue
         name, equals, value = argument.lstrip("-").partition("=")

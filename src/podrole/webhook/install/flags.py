@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+from podrole.kube.names import is_label
 from podrole.webhook.errors import BadFlag
 from podrole.webhook.flags.parse import parse_flags
 from podrole.webhook.flags.table import FLAGS, Flag
 from podrole.webhook.flags.values import FlagValues, collect
-from podrole.webhook.install.manifests import (
-    CERTIFICATES,
-    FAILURE_POLICIES,
-    Certificates,
-    FailurePolicy,
-    Installation,
-    arguments,
-)
+from podrole.webhook.install.installation import CERTIFICATES, Certificates, Installation
+from podrole.webhook.install.manifests import arguments
+from podrole.webhook.install.webhook_configuration import FAILURE_POLICIES, FailurePolicy
 
 _DEFAULTS = Installation()
 
@@ -61,7 +57,7 @@ def read_installation(line: Sequence[str]) -> tuple[Installation, list[str]]:
     Flags that are not about the installation are passed to the webhook's container. Raises BadFlag.
     """
     table = (*INSTALLATION_FLAGS, *(flag for flag in FLAGS if flag.name not in _OWN))
-    values, notes = collect(line, table)
+    values, notes = collect(line, table, only_flags=True)
     fixed = _FIXED.intersection(values)
     if fixed:
         raise BadFlag(f"--{min(fixed)} is set by the manifests.", got=f"--{min(fixed)}={values[min(fixed)]}")
@@ -73,6 +69,13 @@ def read_installation(line: Sequence[str]) -> tuple[Installation, list[str]]:
             got=f"--certificates={certificates} {'with' if ca_bundle else 'without'} --ca-bundle",
             next_step='set the CA that signed the certificate: --ca-bundle="$(base64 -w0 ca.crt)"',
         )
+    for flag in ("name", "namespace"):
+        if not is_label(read.text(flag)):
+            raise BadFlag(
+                f"--{flag} is not a name that Kubernetes takes.",
+                got=repr(read.text(flag)),
+                expected="at most 63 lower-case letters, digits and '-'",
+            )
     installation = Installation(
         name=read.text("name"),
         namespace=read.text("namespace"),

@@ -6,72 +6,17 @@ webhook does not wait for itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any
 
-from podrole import __version__
 from podrole.webhook.identity.config_map import CONFIG_MAP
-from podrole.webhook.settings import REQUIRE_LABEL, SKIP_LABEL
-
-Object = dict[str, Any]
+from podrole.webhook.install.installation import Installation
+from podrole.webhook.install.webhook_configuration import Object, mutating_webhook_configuration
+from podrole.webhook.settings import NAME, NAME_LABEL, SKIP_LABEL
 
 CONTAINER_PORT = 8443
 METRICS_PORT = 9999
 USER = 65_532
-WEBHOOK = "pod-identity-webhook.podrole.dev"
 CERTIFICATES_PATH = "/etc/webhook/certs"
-
-Certificates = Literal["self-signed", "cert-manager", "secret"]
-CERTIFICATES: tuple[Certificates, ...] = get_args(Certificates)
-FailurePolicy = Literal["Ignore", "Fail"]
-FAILURE_POLICIES: tuple[FailurePolicy, ...] = get_args(FailurePolicy)
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """The options of an installation."""
-
-    name: str = "pod-identity-webhook"
-    """The name of every object, and of the MutatingWebhookConfiguration."""
-
-    namespace: str = "pod-identity-webhook"
-    """The namespace of all objects. It must exist."""
-
-    image: str = f"podrole:{__version__}"
-    """The image, built with the project's Dockerfile."""
-
-    replicas: int = 2
-    """The number of pods. With one, new pods can miss their identity during a rolling update."""
-
-    certificates: Certificates = "self-signed"
-    """Who creates the serving certificate. ``secret`` is for an existing Secret ``name`` of type kubernetes.io/tls, and
-    needs ``ca_bundle``."""
-
-    ca_bundle: str = ""
-    """With ``certificates`` ``secret``: the CA that signed the certificate, PEM in base64."""
-
-    watch_config_map: bool = False
-    """Whether bindings are also read from the ConfigMap ``pod-identity-webhook`` of the namespace."""
-
-    failure_policy: FailurePolicy = "Ignore"
-    """What the API server does with a new pod while no replica answers: create it without identity, or refuse it."""
-
-    require_label: bool = False
-    """Whether pods with the label ``eks.amazonaws.com/require-pod-identity=true`` are refused if they get no
-    identity."""
-
-    events: bool = True
-    """Whether problems with a pod's identity are written as Events on its owner."""
-
-    scan_interval: str = ""
-    """How often running pods are scanned, a Go duration; empty for never."""
-
-    service_monitor: bool = False
-    """Whether there is a ServiceMonitor for the Prometheus operator."""
-
-    arguments: tuple[str, ...] = ()
-    """Further flags of the container."""
 
 
 def manifests(installation: Installation) -> list[Object]:
@@ -116,7 +61,7 @@ def arguments(chosen: Installation) -> list[str]:
 
 
 def _labels(chosen: Installation) -> dict[str, str]:
-    return {"app.kubernetes.io/name": "podrole-webhook", "app.kubernetes.io/instance": chosen.name}
+    return {NAME_LABEL: NAME, "app.kubernetes.io/instance": chosen.name}
 
 
 def _object(chosen: Installation, api_version: str, kind: str, *, namespaced: bool = True, **fields: Any) -> Object:
@@ -275,44 +220,6 @@ def _configuration(chosen: Installation) -> Object:
         source = {"cert-manager.io/inject-ca-from": f"{chosen.namespace}/{chosen.name}"}
         configuration["metadata"]["annotations"] = source
     return configuration
-
-
-def mutating_webhook_configuration(
-    name: str, client_config: Callable[[str], Object], *, failure_policy: FailurePolicy, require_label: bool = False
-) -> Object:
-    """Return the webhook's registration at the API server. ``client_config`` returns the address for a path."""
-    expressions: list[Object] = [{"key": SKIP_LABEL, "operator": "DoesNotExist"}]
-    if require_label:
-        expressions.append({"key": REQUIRE_LABEL, "operator": "NotIn", "values": ["true"]})
-    create = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
-    debug = {**create, "operations": ["UPDATE"], "resources": ["pods/ephemeralcontainers"]}
-
-    def webhook(name: str, path: str, policy: FailurePolicy, selector: Object, rules: list[Object]) -> Object:
-        return {
-            "name": name,
-            "admissionReviewVersions": ["v1", "v1beta1"],
-            "clientConfig": client_config(path),
-            "failurePolicy": policy,
-            "matchPolicy": "Equivalent",
-            "objectSelector": selector,
-            # So containers that another webhook adds later also get the identity.
-            "reinvocationPolicy": "IfNeeded",
-            "rules": rules,
-            "sideEffects": "NoneOnDryRun",
-            "timeoutSeconds": 5,
-        }
-
-    unless = {"matchExpressions": expressions}
-    webhooks = [webhook(WEBHOOK, "/mutate", failure_policy, unless, [create, debug])]
-    if require_label:
-        only = {"matchLabels": {REQUIRE_LABEL: "true"}}
-        webhooks.append(webhook(f"required.{WEBHOOK}", "/require", "Fail", only, [create]))
-    return {
-        "apiVersion": "admissionregistration.k8s.io/v1",
-        "kind": "MutatingWebhookConfiguration",
-        "metadata": {"name": name},
-        "webhooks": webhooks,
-    }
 
 
 def _service_monitor(chosen: Installation) -> Object:

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import gc
 import logging
-import resource
 import socket
 from collections.abc import AsyncIterator
 
 import uvloop
 
+from podrole.base import open_files
 from podrole.base.serving import bind
+from podrole.base.user_agents import WEBHOOK
 from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import find_connection
 from podrole.webhook.logs import configure_logging
@@ -33,7 +34,7 @@ def run(settings: WebhookSettings, *, ask_host_for_account: bool = False) -> int
     cannot start.
     """
     configure_logging(settings.verbosity)
-    _allow_many_connections()
+    open_files.allow_many()
     if ask_host_for_account:
         settings = uvloop.run(with_account_of_host(settings))
     serving = settings.serving
@@ -50,13 +51,6 @@ def run(settings: WebhookSettings, *, ask_host_for_account: bool = False) -> int
 
             return uvloop.run(supervise(settings, sock, metrics_sock))
         return uvloop.run(serve(settings, sock, metrics_sock))
-
-
-def _allow_many_connections() -> None:
-    """Raise the limit of open files to the maximum, as Go programs do: the usual 1,024 are soon used up."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def serve(settings: WebhookSettings, sock: socket.socket, metrics_sock: socket.socket) -> int:
@@ -81,7 +75,7 @@ async def open_webhook(
             # Imported here, because it loads cryptography, which the rest does not need.
             from podrole.webhook.tls.certificate_keeper import CertificateKeeper
 
-            client = KubernetesClient(connection)
+            client = KubernetesClient(connection, user_agent=WEBHOOK)
             stack.push_async_callback(client.close)
             keeper = CertificateKeeper(client, settings.self_signed, settings.sources.namespace, tls)
             await keeper.start()

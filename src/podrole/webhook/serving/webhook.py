@@ -12,8 +12,9 @@ from typing import Any, Self
 
 import msgspec
 
-from podrole.base.serving import listening
+from podrole.base.serving import KEEP_ALIVE_SECONDS, listening
 from podrole.base.tasks import BackgroundTasks, TaskFailure
+from podrole.base.user_agents import WEBHOOK
 from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import Connection
 from podrole.kube.errors import KubeError
@@ -33,10 +34,6 @@ FILES_SECONDS = 1.0
 
 GRACE_SECONDS = 10.0
 """How long a review may take after the stop: the default timeout of the API server."""
-
-KEEP_ALIVE_SECONDS = 120.0
-"""How long an idle connection is kept. An API server keeps it for 90 s, the default of Go. If the webhook closed it
-first, a review could get lost, because the API server does not repeat it."""
 
 EXCHANGE_SECONDS = 30.0
 """How long a review may take from its first byte to the last byte of the answer: the longest timeout of an API
@@ -76,7 +73,7 @@ class Webhook:
         self._certificate = certificate
         self._scans = scans and settings.serving.scan_interval > 0
         self._grace_seconds = grace_seconds
-        self._client = KubernetesClient(connection)
+        self._client = KubernetesClient(connection, user_agent=WEBHOOK)
         strict = settings.compat == "strict"
         ask: Any = "first" if not strict else "last" if settings.sources.lookup_limit > 0 else "never"
         resolver = resolver_for(settings.compat, settings.injection)

@@ -114,7 +114,7 @@ def struct(name: str, /, **fields: GoType | tuple[GoType]) -> GoType:
     types = {key: kind[0] if isinstance(kind, tuple) else kind for key, kind in fields.items()}
     always = frozenset(key for key, kind in fields.items() if isinstance(kind, tuple))
     folded = {key.lower(): key for key in fields}
-    structs = frozenset(key for key, kind in types.items() if kind.name in _STRUCTS or kind is QUANTITY)
+    structs = frozenset(key for key, kind in types.items() if kind.name in _STRUCTS)
     short = name.rpartition(".")[2]
 
     def read(value: Any, where: str) -> dict[str, Any]:

@@ -25,12 +25,12 @@ def read_annotations(annotations: Mapping[str, str | None], settings: InjectionS
         composition = settings.role_composition
         role = role_arn.compose(role, account_id=composition.account_id, partition=composition.partition)
     audience = annotations.get(TOKEN_AUDIENCE.key(prefix))
-    regional = parse_bool(annotations.get(REGIONAL_STS.key(prefix)) or "")
-    expiration = parse_int64(annotations.get(TOKEN_EXPIRATION.key(prefix)) or "")
+    regional, lifetime = (annotations.get(one.key(prefix)) or "" for one in (REGIONAL_STS, TOKEN_EXPIRATION))
+    regional_sts, expiration = parse_bool(regional), parse_int64(lifetime)
     return Binding(
         role_arn=role,
         audience=settings.token_audience if audience is None else audience,
-        regional_sts=settings.sts_regional_endpoint if regional is None else regional,
+        regional_sts=settings.sts_regional_endpoint if regional_sts is None else regional_sts,
         token_expiration=settings.token_expiration if expiration is None else max(expiration, MIN_TOKEN_EXPIRATION),
     )
 
@@ -74,7 +74,7 @@ class StrictBindings:
             self._entries[parts[0], parts[1]] = self._binding(value)
         previous, self._previous = self._previous, config
         try:
-            gone = _entries_of(previous).keys() - document.keys() if previous else set()
+            gone = _entries_of(previous).keys() - document.keys()
         except ValueError:
             gone = set()
         for key in gone:
@@ -84,9 +84,9 @@ class StrictBindings:
 
     def _binding(self, value: dict[str, Any]) -> Binding:
         return Binding(
-            role_arn=value.get(ROLE_ARN.config_map_field.lower()) or "",
-            audience=value.get(TOKEN_AUDIENCE.config_map_field.lower()) or "",
-            regional_sts=value.get(REGIONAL_STS.config_map_field.lower()) or False,
+            role_arn=value.get(ROLE_ARN.config_map_field.lower()),
+            audience=value.get(TOKEN_AUDIENCE.config_map_field.lower()),
+            regional_sts=value.get(REGIONAL_STS.config_map_field.lower()),
             token_expiration=value.get(TOKEN_EXPIRATION.config_map_field.lower()) or self._settings.token_expiration,
         )
 

@@ -18,7 +18,8 @@ from podrole.base.tls import load_pem_pair
 from podrole.kube.client import JSON, KubernetesClient, path_of
 from podrole.kube.errors import APIRefusal, KubeError
 from podrole.kube.reflector import BackOff
-from podrole.webhook.settings import SelfSignedSettings
+from podrole.webhook.errors import ForeignConfiguration
+from podrole.webhook.settings import NAME, NAME_LABEL, SelfSignedSettings
 from podrole.webhook.tls.self_signed import Material, first_material, next_material, read_material, service_names
 
 CHECK_SECONDS = 10.0
@@ -59,7 +60,10 @@ class CertificateKeeper:
         self.material: Material | None = None
 
     async def start(self) -> None:
-        """Wait until there is a certificate to serve, as long as the API server takes."""
+        """Wait until there is a certificate to serve, as long as the API server takes.
+
+        Raises ForeignConfiguration.
+        """
         failures = 0
         while self.material is None:
             try:
@@ -76,20 +80,22 @@ class CertificateKeeper:
             await asyncio.sleep(CHECK_SECONDS * random.uniform(0.7, 1))  # noqa: S311 - spread, not secrecy
             try:
                 await self.check()
-            except KubeError as problem:
+            except (KubeError, ForeignConfiguration) as problem:
                 _log.warning("the certificate could not be checked: %s", problem.what)
 
     async def check(self) -> None:
         """Change the Secret if needed, serve its certificate, and put its authorities into the caBundle.
 
-        Raises KubeError if the API server does not allow it.
+        Raises KubeError if the API server does not allow it, and ForeignConfiguration before it changes anything.
         """
+        configuration = await self._configuration()
         material = await self._agree()
         if material != self.material:
             load_pem_pair(self._context, material.certificate, material.key)
             self.material = material
             _log.info("serving the certificate of Secret %s/%s", self._namespace, self._settings.secret)
-        await self._publish(material.bundle)
+        if configuration is not None:
+            await self._publish(configuration, material.bundle)
 
     async def _agree(self) -> Material:
         """Return the content of the Secret after any change that is needed."""
@@ -131,20 +137,48 @@ class CertificateKeeper:
             raise
         return True
 
-    async def _publish(self, bundle: bytes) -> None:
-        """Put ``bundle`` into every entry of the webhook configuration."""
+    async def _configuration(self) -> dict[str, Any] | None:
+        """Return the webhook configuration, None if it does not exist. Raises ForeignConfiguration."""
+        name = self._settings.webhook_configuration
         try:
             configuration = await self._client.get(self._configuration_path, dict[str, Any], accept=JSON)
         except APIRefusal as refusal:
             if refusal.status == 404:
-                _log.info("MutatingWebhookConfiguration %s does not exist yet", self._settings.webhook_configuration)
-                return
+                _log.info("MutatingWebhookConfiguration %s does not exist yet", name)
+                return None
             raise
+        if configuration.get("webhooks") and not self._own_entries(configuration):
+            service = f"{self._namespace}/{self._settings.service}"
+            raise ForeignConfiguration(
+                f"MutatingWebhookConfiguration {name} belongs to another webhook, and was not changed: none of its "
+                f"entries calls the Service {service}.",
+                expected=f"an entry with the Service {service}, or the label {NAME_LABEL}={NAME}",
+                next_step="install the webhook under another name, and set --webhook-configuration and --service-name",
+            )
+        return configuration
+
+    def _own_entries(self, configuration: dict[str, Any]) -> list[int]:
+        """Return which entries call this webhook: those of its Service, and all Services of a configuration that
+        podrole's manifests made."""
+        labelled = (configuration["metadata"].get("labels") or {}).get(NAME_LABEL) == NAME
+        services = [
+            (webhook.get("clientConfig") or {}).get("service") or {} for webhook in configuration.get("webhooks") or ()
+        ]
+        return [
+            position
+            for position, service in enumerate(services)
+            if (service and labelled)
+            or (service.get("namespace"), service.get("name")) == (self._namespace, self._settings.service)
+        ]
+
+    async def _publish(self, configuration: dict[str, Any], bundle: bytes) -> None:
+        """Put ``bundle`` into this webhook's entries of the webhook configuration."""
         encoded = base64.b64encode(bundle).decode()
+        webhooks = configuration.get("webhooks") or ()
         wrong = [
             position
-            for position, webhook in enumerate(configuration.get("webhooks") or ())
-            if (webhook.get("clientConfig") or {}).get("caBundle") != encoded
+            for position in self._own_entries(configuration)
+            if webhooks[position]["clientConfig"].get("caBundle") != encoded
         ]
         if not wrong:
             return

@@ -12,7 +12,8 @@ from typing import Any
 
 from podrole.account.errors import AccountError, already_exists, no_such_entity, validation_error
 from podrole.account.iam.operations import shown
-from podrole.account.iam.operations.policies import MOST_ATTACHED, MOST_VERSIONS, policies_named, versions_of
+from podrole.account.iam.operations.attached_policies import MOST_ATTACHED, policies_named
+from podrole.account.iam.operations.managed_policies import MOST_VERSIONS, versions_of
 from podrole.account.iam.operations.users import MOST_GROUPS
 from podrole.account.iam.records import (
     AccessKeyRecord,
@@ -238,7 +239,7 @@ def generate_credential_report(request: IAMRequest) -> Output:
 def get_credential_report(request: IAMRequest) -> Output:
     """GetCredentialReport: the report that was last generated."""
     settings = request.state.settings
-    if settings.report is None or settings.report_at is None:
+    if settings.report_at is None:
         raise AccountError(
             "ReportNotPresent", 410, "Credential report not present. Use GenerateCredentialReport to create one."
         )

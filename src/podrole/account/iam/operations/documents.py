@@ -1,4 +1,4 @@
-"""Policy documents are judged before they are stored, by the reader that decides with them later."""
+"""Policy documents are checked before they are stored (podrole.iam.storing)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from collections.abc import Iterable, Mapping
 from podrole.account.errors import AccountError
 from podrole.account.iam.request import IAMRequest
 from podrole.iam.arn import parse_arn
-from podrole.iam.document import compile_policy
-from podrole.iam.errors import InvalidARN
-from podrole.iam.limits import Owner, check_inline, check_managed
-from podrole.iam.policy import Policy, PolicyKind
-from podrole.iam.shared_issuers import check_shared_issuers
+from podrole.iam.limits import Owner
+from podrole.iam.policy import Policy
+from podrole.iam.storing import StoredAs, check_storable
 
 
 def trust_document(request: IAMRequest, text: str) -> tuple[str, Mapping[str, str]]:
@@ -19,8 +17,7 @@ def trust_document(request: IAMRequest, text: str) -> tuple[str, Mapping[str, st
 
     Raises PolicyError for a document that AWS does not take, AccountError if it names a principal that does not exist.
     """
-    policy = compile_policy(text, PolicyKind.TRUST)
-    check_shared_issuers(policy)
+    policy = check_storable(text, StoredAs.TRUST, request.state.partition)
     ids = {}
     for arn in named_principals(policy):
         unique_id = request.state.unique_id(arn)
@@ -39,21 +36,17 @@ def named_principals(policy: Policy) -> list[str]:
 
 
 def _is_user_or_role(text: str) -> bool:
-    try:
-        arn = parse_arn(text)
-    except InvalidARN:
-        return False
+    arn = parse_arn(text)
     return arn.is_role or arn.is_user
 
 
-def managed_document(text: str) -> str:
+def managed_document(request: IAMRequest, text: str) -> str:
     """Return the document of a managed policy. Raises PolicyError."""
-    check_managed(compile_policy(text, PolicyKind.IDENTITY))
+    check_storable(text, StoredAs.MANAGED, request.state.partition)
     return text
 
 
-def inline_document(text: str, others: Iterable[str], owner: Owner, name: str) -> str:
+def inline_document(request: IAMRequest, text: str, others: Iterable[str], owner: Owner, name: str) -> str:
     """Return the document of an inline policy, beside the ``others`` of its owner. Raises PolicyError."""
-    compile_policy(text, PolicyKind.IDENTITY)
-    check_inline([*others, text], owner, name)
+    check_storable(text, StoredAs.INLINE, request.state.partition, beside=others, owner=owner, name=name)
     return text

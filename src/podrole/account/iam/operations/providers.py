@@ -6,12 +6,10 @@ here counts for the next exchange of a token.
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 from podrole.account.errors import (
@@ -28,12 +26,11 @@ from podrole.account.iam.request import IAMRequest, Output, new_tags, require_ro
 from podrole.account.iam.state import IAMState
 from podrole.iam.arn import parse_arn
 from podrole.iam.errors import InvalidARN
+from podrole.iam.provider_url import provider_url_fault
 
 MOST_CLIENT_IDS, MOST_THUMBPRINTS = 100, 5
 """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html."""
 
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
-_PATH = re.compile(r"(/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*)?")
 _SAML_SECONDS = 100 * 365 * 86_400
 """How long a SAML provider is valid: IAM takes 100 years when the metadata does not say."""
 
@@ -148,14 +145,7 @@ def update_thumbprints(request: IAMRequest) -> Output:
 
 
 def _check_url(url: str) -> None:
-    """Refuse what cannot be an issuer: https without port, user, query or fragment."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    fits = url.startswith("https://") and port is None and _HOST.fullmatch(parts.netloc) and _PATH.fullmatch(parts.path)
-    if not fits or url != f"https://{parts.netloc}{parts.path}" or ".." in parts.netloc:
+    if provider_url_fault(url) is not None:
         raise validation_error("Invalid Open ID Connect Provider URL")
 
 

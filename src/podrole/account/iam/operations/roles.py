@@ -12,7 +12,7 @@ from dataclasses import replace
 from podrole.account.errors import AccountError, delete_conflict, invalid_input, limit_exceeded
 from podrole.account.iam.operations import shown
 from podrole.account.iam.operations.documents import trust_document
-from podrole.account.iam.operations.policies import require_boundary
+from podrole.account.iam.operations.permissions_boundaries import require_boundary
 from podrole.account.iam.operations.reserved_roles import LINKED_PATH, RESERVED_PATHS, changeable_role
 from podrole.account.iam.records import InstanceProfileRecord, RoleRecord
 from podrole.account.iam.request import IAMRequest, Output, new_tags
@@ -126,7 +126,7 @@ def update_role(request: IAMRequest) -> Output:
     """
     given = request.input
     role = changeable_role(request) if "MaxSessionDuration" in given else _describable_role(request)
-    seconds = role.max_session_seconds if role.service is not None else given.get("MaxSessionDuration", 3_600)
+    seconds = given.get("MaxSessionDuration", 3_600)
     description = given.get("Description", role.description)
     request.put(replace(role, description=description, max_session_seconds=seconds))
     return {}
@@ -201,8 +201,8 @@ def create_service_linked_role(request: IAMRequest) -> Output:
 
 def _linked_name(service: str) -> str:
     name = service.removesuffix(".cn").removesuffix(".amazonaws.com")
-    scaled, dot, scaler = name.partition(".")
-    if dot and scaler == "application-autoscaling":
+    scaled, _, scaler = name.partition(".")
+    if scaler == "application-autoscaling":
         return f"{_LINKED_NAMES[scaler]}_{_SCALED_NAMES.get(scaled, scaled)}"
     return _LINKED_NAMES.get(name, name)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from podrole.account.errors import delete_conflict, limit_exceeded
 from podrole.account.iam.operations import shown
-from podrole.account.iam.operations.policies import require_boundary
+from podrole.account.iam.operations.permissions_boundaries import require_boundary
 from podrole.account.iam.records import (
     AccessKeyRecord,
     GroupRecord,
@@ -165,6 +165,5 @@ def add_user_to_group(request: IAMRequest) -> Output:
 def remove_user_from_group(request: IAMRequest) -> Output:
     """RemoveUserFromGroup; removing someone who is not a member changes nothing."""
     group, user = request.group(), request.user()
-    if group.id in user.groups:
-        request.put(replace(user, groups=tuple(one for one in user.groups if one != group.id)))
+    request.put(replace(user, groups=tuple(one for one in user.groups if one != group.id)))
     return {}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text
+from podrole.aws.interfaces import Encryption
 from podrole.iam.actions.call import Call
 
 
@@ -58,7 +59,17 @@ def _of_iterator(call: Call, iterator: str) -> str | None:
     return iterator.partition("|")[0] if stored is not None and iterator in stored.shard_iterators else None
 
 
+def _encryption(arn: ARNParts, _: str) -> Encryption:
+    """Return how a table is encrypted, which its indexes are too."""
+    kind, _slash, rest = arn.resource.partition("/")
+    stored = backend("dynamodb", arn.account, arn.region)
+    table = stored.tables.get(rest.partition("/")[0]) if stored is not None and kind == "table" else None
+    wanted = (table.sse_specification or {}) if table is not None else {}
+    return Encryption(str(wanted.get("KMSMasterKeyId") or "")) if wanted.get("Enabled") else Encryption()
+
+
 READER = Reader(
+    encryption=_encryption,
     policy_holder=_policy_holder,
     holders=_holders,
     arns={"dynamodb:iterator": _of_iterator},

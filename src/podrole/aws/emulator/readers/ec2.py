@@ -7,7 +7,8 @@ from typing import Any
 
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, Reader
-from podrole.iam.actions.call import Call, Keys
+from podrole.aws.interfaces import Encryption
+from podrole.iam.actions.call import Call, Keys, LaunchVolumes
 from podrole.iam.unknown import UnknownKeys
 
 
@@ -42,22 +43,44 @@ def _key_pair(call: Call, key_id: str) -> str | None:
     return None
 
 
-def launch_template(account: str, region: str, named: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def launch_template(call: Call, named: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the data of the version of a launch template that moto would use."""
-    stored = backend("ec2", account, region)
+    stored = backend("ec2", call.account, call.region)
     if stored is None:
         return None
     name = stored.launch_template_name_to_ids.get(named.get("LaunchTemplateName"), named.get("LaunchTemplateId"))
     template = stored.launch_templates.get(name)
     if template is None:
         return None
-    version = template.get_version(named.get("Version") or template.default_version_number)
-    return dict(version.data) if version is not None else None
+    try:
+        version = template.get_version(named.get("Version") or template.default_version_number)
+    except Exception:  # noqa: BLE001 - any client's text; the service refuses it
+        return None
+    if version is None:
+        return None
+    data = {member: value for member, value in version.data.items() if value is not None}
+    specified = data.get("TagSpecifications")
+    if specified:  # moto adds the tags of the template itself
+        data["TagSpecifications"] = [one for one in specified if one.get("ResourceType") != "launch-template"]
+    return data
+
+
+def launch_volumes(call: Call, image: str) -> LaunchVolumes:
+    """Return the root device of an image, whether the account encrypts new volumes, and with what key."""
+    stored = backend("ec2", call.account, call.region)
+    known = stored.amis.get(image) if stored is not None else None
+    encrypted = stored is not None and bool(stored.get_ebs_encryption_by_default())
+    key = str(stored.default_kms_key_id or "") if stored is not None else ""
+    return LaunchVolumes(str(known.root_device_name or "") if known is not None else "", encrypted, key)
 
 
 def _tags(arn: ARNParts, call: Call) -> Mapping[str, str]:
     stored = backend("ec2", arn.account or call.account, arn.region)
-    tags = dict.get(stored.tags, arn.resource.rpartition("/")[2]) if stored is not None else None
+    kind, _, name = arn.resource.rpartition("/")
+    if kind == "key-pair" and stored is not None:  # its ARN has its name, its tags are by its id
+        pair = stored.key_pairs.get(name)
+        name = pair.id if pair is not None else ""
+    tags = dict.get(stored.tags, name) if stored is not None else None
     return {str(key): str(value) for key, value in (tags or {}).items()}
 
 
@@ -102,7 +125,19 @@ def _of_image(image: Any) -> Keys:
     return facts | ({"ec2:RootDeviceType": str(image.root_device_type)} if image.root_device_type else {})
 
 
+def _encryption(arn: ARNParts, _: str) -> Encryption:
+    stored = backend("ec2", arn.account, arn.region)
+    kind, _slash, name = arn.resource.partition("/")
+    every = {"snapshot": stored.snapshots, "volume": stored.volumes} if stored is not None else {}
+    one = every[kind].get(name) if kind in every else None
+    if one is None or not one.encrypted:
+        return Encryption()
+    # A snapshot of a volume has its key, which moto does not copy.
+    return Encryption(str(one.kms_key_id or (one.volume.kms_key_id if kind == "snapshot" else "") or ""))
+
+
 READER = Reader(
+    encryption=_encryption,
     arns={
         "ec2:elastic-ip": _elastic_ip,
         "ec2:key-pair": _key_pair,

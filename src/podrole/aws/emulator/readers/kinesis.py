@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text
+from podrole.aws.interfaces import Encryption
 from podrole.iam.actions.call import Call
 
 
@@ -47,7 +48,15 @@ def _of_iterator(call: Call, iterator: str) -> str | None:
     return str(stream.arn) if stream is not None else None
 
 
+def _encryption(arn: ARNParts, _: str) -> Encryption:
+    stored = backend("kinesis", arn.account, arn.region)
+    kind, _slash, name = arn.resource.partition("/")
+    stream = stored.streams.get(name) if stored is not None and kind == "stream" else None
+    return Encryption(str(stream.key_id or "")) if stream is not None else Encryption()
+
+
 READER = Reader(
+    encryption=_encryption,
     policy_holder=_policy_holder,
     holders=_holders,
     arns={"kinesis:iterator": _of_iterator},

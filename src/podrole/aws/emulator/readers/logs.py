@@ -10,7 +10,7 @@ from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader
 
 def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
     stored = backend("logs", arn.account, arn.region)
-    if stored is None or not arn.resource.startswith("log-group:"):
+    if stored is None or not arn.resource.startswith(("log-group:", "*")):
         return None
     statements = []
     for policy in stored.resource_policies.values():

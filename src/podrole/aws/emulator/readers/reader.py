@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from podrole.aws.interfaces import Encryption
 from podrole.iam.actions.call import Call, Keys
 from podrole.iam.unknown import UnknownKeys
 
@@ -50,7 +51,8 @@ class PolicyHolder(NamedTuple):
 class Reader:
     """What is known of one service's resources; see :class:`podrole.aws.interfaces.Facts`.
 
-    ``policy_holder`` finds the resource that holds the policy for an ARN. ``holders`` yields the ARNs of all resources
+    ``policy_holder`` finds the resource that holds the policy for an ARN. ``encryption`` tells how a resource, or a
+    version of it, is encrypted. ``holders`` yields the ARNs of all resources
     of an account and region that can hold one; it is None if one policy covers them all. ``arns`` finds ARNs by the
     kinds of :meth:`podrole.iam.actions.call.Resolver.arn_of`. ``facts`` fills the keys in ``described``, by the type of
     resource in its ARN, ``*`` for every type, and no others. ``forget`` removes what moto keeps of deleted resources
@@ -58,9 +60,10 @@ class Reader:
     """
 
     policy_holder: Callable[[ARNParts], PolicyHolder | None] | None = None
+    encryption: Callable[[ARNParts, str], Encryption] | None = None
     holders: Callable[[str, str], Iterable[str]] | None = None
     arns: Mapping[str, Callable[[Call, str], str | None]] = field(default_factory=dict)
-    tags: Callable[[ARNParts, Call], Mapping[str, str]] | None = None
+    tags: Callable[[ARNParts, Call], Mapping[str, str] | None] | None = None
     facts: Callable[[ARNParts, Call], Keys] | None = None
     described: Mapping[str, UnknownKeys] = field(default_factory=dict)
     forget: Callable[[str, str], None] | None = None

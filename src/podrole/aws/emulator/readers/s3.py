@@ -7,6 +7,7 @@ from typing import Any
 
 from podrole.aws.emulator.backends import backend, backends
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text
+from podrole.aws.interfaces import Encryption
 from podrole.iam.actions.call import Call, Keys, Values
 from podrole.iam.actions.s3 import object_arn
 from podrole.iam.unknown import UnknownKeys
@@ -22,13 +23,22 @@ def bucket_of(name: str) -> Any | None:
     return stored.buckets.get(name) if stored is not None else None
 
 
+def blocks(bucket: Any, setting: str) -> bool:
+    """Say whether a setting of Block Public Access is on for a bucket: its own, or that of its account.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+    """
+    stored = backend("s3control", bucket.account_id, bucket.partition)
+    of_account = stored.public_access_block if stored is not None else None
+    return any(bool(getattr(one, setting, False)) for one in (bucket.public_access_block, of_account))
+
+
 def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
     name = arn.resource.partition("/")[0]
     bucket = bucket_of(name)
     if bucket is None:
         return None
-    block = bucket.public_access_block
-    closed = block is not None and bool(block.restrict_public_buckets)
+    closed = blocks(bucket, "restrict_public_buckets")
     return PolicyHolder(str(bucket.account_id), f"bucket {name}", document_text(bucket.policy), bucket, closed)
 
 
@@ -40,9 +50,12 @@ def _upload(call: Call, name: str) -> str | None:
     return object_arn(call, bucket_name, str(upload.key_name)) if upload is not None else None
 
 
-def _tags(arn: ARNParts, _: Call) -> Mapping[str, str]:
-    bucket = bucket_of(arn.resource) if "/" not in arn.resource else None
-    return {} if bucket is None else dict(_tagger(bucket).get_tag_dict_for_resource(bucket.arn))
+def _tags(arn: ARNParts, _: Call) -> Mapping[str, str] | None:
+    """Return no tags for a bucket and its objects: S3 evaluates aws:ResourceTag only after PutBucketAbac, which is not
+    served, has enabled attribute-based access control for the bucket.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/buckets-tagging.html
+    """
+    return None if arn.account else {}  # with an account, an access point, a job …: not a bucket
 
 
 def _facts(arn: ARNParts, call: Call) -> Keys:
@@ -81,7 +94,23 @@ def _holders(*_: str) -> Iterator[str]:
             yield str(bucket.arn)
 
 
+def _encryption(arn: ARNParts, version: str) -> Encryption:
+    name, _slash, key = arn.resource.partition("/")
+    bucket = bucket_of(name)
+    if bucket is None:
+        return Encryption()
+    if not key:
+        rule = (bucket.encryption or {}).get("Rule", {})
+        wanted = rule.get("ApplyServerSideEncryptionByDefault", {})
+        return Encryption(str(wanted.get("KMSMasterKeyID") or ""), str(rule.get("BucketKeyEnabled")).lower() == "true")
+    stored = _version(bucket, key, version)
+    if stored is None or not str(stored.encryption or "").startswith("aws:kms"):
+        return Encryption()
+    return Encryption(str(stored.kms_key_id or ""), str(stored.bucket_key_enabled).lower() == "true")
+
+
 READER = Reader(
+    encryption=_encryption,
     policy_holder=_policy_holder,
     holders=_holders,
     arns={"s3:upload": _upload},

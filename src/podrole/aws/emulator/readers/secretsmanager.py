@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text, place_of
+from podrole.aws.interfaces import Encryption
 from podrole.iam.actions.call import Call, Keys
 from podrole.iam.unknown import UnknownKeys
 
@@ -41,7 +42,14 @@ def _holders(account: str, region: str) -> Iterator[str]:
     yield from (str(secret.arn) for secret in stored.secrets.values()) if stored is not None else ()
 
 
+def _encryption(arn: ARNParts, _: str) -> Encryption:
+    stored = backend("secretsmanager", arn.account, arn.region)
+    secret = stored.secrets.get(arn.text) if stored is not None else None
+    return Encryption(str(secret.kms_key_id or "")) if secret is not None else Encryption()
+
+
 READER = Reader(
+    encryption=_encryption,
     policy_holder=_policy_holder,
     holders=_holders,
     arns={"secretsmanager:secret": _secret},

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text
+from podrole.aws.interfaces import Encryption
 
 
 def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
@@ -21,4 +22,10 @@ def _holders(account: str, region: str) -> Iterator[str]:
     yield from (str(topic) for topic in stored.topics) if stored is not None else ()
 
 
-READER = Reader(policy_holder=_policy_holder, holders=_holders)
+def _encryption(arn: ARNParts, _: str) -> Encryption:
+    stored = backend("sns", arn.account, arn.region)
+    topic = stored.topics.get(arn.text) if stored is not None else None
+    return Encryption(str(topic.kms_master_key_id or "")) if topic is not None else Encryption()
+
+
+READER = Reader(encryption=_encryption, policy_holder=_policy_holder, holders=_holders)

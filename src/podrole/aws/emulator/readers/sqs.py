@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from podrole.aws.emulator.backends import backend
 from podrole.aws.emulator.readers.reader import ARNParts, PolicyHolder, Reader, document_text
+from podrole.aws.interfaces import Encryption
 
 
 def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
@@ -21,4 +22,10 @@ def _holders(account: str, region: str) -> Iterator[str]:
     yield from (str(queue.queue_arn) for queue in stored.queues.values()) if stored is not None else ()
 
 
-READER = Reader(policy_holder=_policy_holder, holders=_holders)
+def _encryption(arn: ARNParts, _: str) -> Encryption:
+    stored = backend("sqs", arn.account, arn.region)
+    queue = stored.queues.get(arn.resource) if stored is not None else None
+    return Encryption(str(queue.kms_master_key_id or "")) if queue is not None else Encryption()
+
+
+READER = Reader(encryption=_encryption, policy_holder=_policy_holder, holders=_holders)

@@ -16,7 +16,7 @@ class NotData(Exception):
 
 _ALLOWED = re.compile(
     r"moto\.(?!server|moto_proxy|moto_server)[a-z0-9_.]+|responses|werkzeug\.datastructures[a-z_.]*"
-    r"|py_partiql_parser\.[a-z_.]+|podrole\.aws\.emulator\.(cloudformation_iam|iam_backend)"
+    r"|py_partiql_parser\.[a-z_.]+|podrole\.aws\.emulator\.(cloudformation_iam|iam_backend|stack_resources)"
 )
 
 

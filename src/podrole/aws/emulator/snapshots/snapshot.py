@@ -166,7 +166,18 @@ def restore(content: bytes) -> Contents:
         raise NotRestorable(f"The snapshot of the services cannot be read: {problem}.") from problem
     for regions, region, backend in places:
         dict.__setitem__(regions, region, backend)
+    if "s3" in state:
+        _index_buckets()
     return _contents(file)
+
+
+def _index_buckets() -> None:
+    """Write moto's index of buckets, which no backend holds: by it a bucket and its policy are found."""
+    every = _backends_of("s3")
+    every.bucket_accounts.clear()
+    for account, partitions in dict.items(every):
+        for partition, backend in dict.items(partitions):
+            every.bucket_accounts.update(dict.fromkeys(backend.buckets, (partition, account)))
 
 
 def _backend(name: str) -> object:

@@ -34,7 +34,8 @@ async def container_config(
     except OSError as problem:
         raise MountProblem(str(problem)) from problem
     termination_log = directory / TERMINATION_LOG
-    termination_log.touch(mode=0o600)
+    termination_log.touch()
+    termination_log.chmod(0o666)  # any user of the container may write it; the directory is private
     path = normalise(spec.get("terminationMessagePath") or DEFAULT_TERMINATION_LOG)
     if path not in {mount.path for mount in mounts}:
         mounts.append(Mount(path, str(termination_log)))

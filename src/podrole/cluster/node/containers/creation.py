@@ -44,11 +44,14 @@ class Creation:
         while going_on:
             try:
                 image = parse_image(self._report.spec["image"])
-                pulled = await self._context.runtime.pull(image)
+                policy = self._report.spec.get("imagePullPolicy") or "IfNotPresent"
+                pulled = await self._context.runtime.pull(image, policy)
                 if not recorded:
                     recorded = True
                     self._report.image_id = pulled.image_id
                     self._report.record("Normal", "Pulled", pulled.message)
+                user = self._pod.sandbox.user_of(self._report.spec, image)
+                await self._pod.volumes.allow_reading(self._pod.with_address(), user)
                 config = await container_config(self._context, self._pod, self._report.spec, image)
                 return config, await self._pod.sandbox.create(config)
             except ImageProblem as problem:

@@ -81,6 +81,8 @@ async def watch(
 async def _http(http: Mapping[str, Any], container: Mapping[str, Any], address: str, seconds: float) -> Result:
     import httpx2  # most pods have no HTTP probe, and it takes a while to import
 
+    from podrole.base.http_client import async_client
+
     host = http.get("host") or address
     if (refused := _out_of_reach(host, address)) is not None:
         return refused
@@ -92,7 +94,7 @@ async def _http(http: Mapping[str, Any], container: Mapping[str, Any], address: 
     headers |= {header["name"].lower(): header["value"] for header in http.get("httpHeaders") or ()}
     try:
         # Like the kubelet, do not verify the certificate, and use no proxy.
-        async with httpx2.AsyncClient(verify=False, trust_env=False, timeout=seconds) as client:
+        async with async_client(False, timeout=seconds) as client:
             response = await client.get(url, headers=headers)
     except httpx2.TimeoutException:
         return Result(False, f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)')

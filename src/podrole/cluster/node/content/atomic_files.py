@@ -11,6 +11,7 @@ import re
 import shutil
 import stat
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,9 +29,11 @@ def write_volume(directory: Path, files: Mapping[str, File], *, now: float) -> b
     replaced, and never followed.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    own = os.geteuid()
+    files = {path: replace(file, owner=own if file.owner is None else file.owner) for path, file in files.items()}
     current = _current(directory)
     visible = {path.split("/", 1)[0] for path in files}
-    if current is not None and _content(current) == dict(files) and _linked(directory) == visible:
+    if current is not None and _content(current) == files and _linked(directory) == visible:
         return False
     fresh = _new_directory(directory, now)
     for path, file in files.items():
@@ -39,6 +42,8 @@ def write_volume(directory: Path, files: Mapping[str, File], *, now: float) -> b
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(descriptor, "wb") as opened:
             opened.write(file.data)
+            if file.owner is not None and file.owner != own:
+                os.fchown(descriptor, file.owner, -1)
             os.fchmod(descriptor, file.mode)  # after the write: the mode may deny it
     _point(directory / _DATA, fresh.name, directory / _DATA_NEXT)
     for name in visible:
@@ -85,7 +90,7 @@ def _content(current: Path) -> dict[str, File]:
             path = Path(folder, name)
             status = path.lstat()
             data = path.read_bytes() if stat.S_ISREG(status.st_mode) else b""
-            content[str(path.relative_to(current))] = File(data, stat.S_IMODE(status.st_mode))
+            content[str(path.relative_to(current))] = File(data, stat.S_IMODE(status.st_mode), status.st_uid)
     return content
 
 

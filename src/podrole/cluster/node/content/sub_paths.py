@@ -5,6 +5,7 @@ https://kubernetes.io/docs/concepts/storage/volumes/#using-subpath
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -29,10 +30,18 @@ def prepare_sub_path(volume: Path, sub_path: str, copy: Path | None, mount: str)
             inside.mkdir(parents=True)
         return inside
     if inside.is_dir():
-        shutil.copytree(inside, copy, symlinks=True)
+        shutil.copytree(inside, copy, symlinks=True, copy_function=_copy)
     elif inside.exists():
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(inside, copy)
+        _copy(inside, copy)
     else:
         copy.mkdir(parents=True)
     return copy
+
+
+def _copy(source: str | Path, target: str | Path) -> None:
+    """Copy a file with its mode and, where it is another user's, its owner."""
+    shutil.copy2(source, target, follow_symlinks=False)
+    owner = Path(source).lstat().st_uid
+    if owner != os.geteuid():
+        os.chown(target, owner, -1, follow_symlinks=False)

@@ -7,7 +7,7 @@ https://kubernetes.io/docs/concepts/storage/projected-volumes/
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from podrole.cluster.node.content.environment import Reference, References, data
 from podrole.cluster.node.errors import ConfigProblem, MountProblem
 
 DEFAULT_MODE = 0o644
-TOKEN_MODE = 0o600
+OWNER_ONLY = 0o600
 DEFAULT_TOKEN_SECONDS = 3600
 REFRESH_AT = 0.8
 REFRESH_AFTER_SECONDS = 24 * 3600
@@ -24,15 +24,24 @@ MAX_JITTER_SECONDS = 10.0
 """The kubelet asks for a new token at 80 % of the life or after 24 h, minus a jitter of up to 10 s."""
 
 WRITTEN = ("configMap", "secret", "projected", "downwardAPI")
-SUPPORTED = ("emptyDir", *WRITTEN)
+SUPPORTED = ("emptyDir", "hostPath", *WRITTEN)
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """``mode`` is the permission bits."""
+    """``mode`` is the permission bits; ``owner`` is a uid, None for the node's own."""
 
     data: bytes
     mode: int = DEFAULT_MODE
+    owner: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAccess:
+    """Who may read a token: its file has no more permissions than ``mode``. ``owner`` as in ``File``."""
+
+    mode: int = OWNER_ONLY
+    owner: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,21 @@ def tokens_of(volume: Mapping[str, Any]) -> Iterator[TokenWanted]:
             yield TokenWanted(f"{volume['name']}/{index}", wanted.get("audience") or "", seconds)
 
 
+def token_access(readers: Collection[int | None], own: int) -> TokenAccess:
+    """Return the access to a pod's tokens that its containers' users need (None: not known).
+
+    ``own`` is the node's uid; only root can give a file to another user. As in the kubelet a token belongs to the only
+    user of a pod; where there are several, or one that is not known, all users in the pod can read it. Nobody else can:
+    the pod's directory is private.
+    """
+    if set(readers) <= {own}:
+        return TokenAccess()
+    only = next(iter(readers)) if len(readers) == 1 else None
+    if own == 0 and only is not None:
+        return TokenAccess(owner=only)
+    return TokenAccess(DEFAULT_MODE)
+
+
 def refresh_due(issued: float, expires: float, *, jitter: float) -> float:
     """Return when a token is to be renewed. Times are epoch seconds; ``jitter`` is 0 to ``MAX_JITTER_SECONDS``."""
     return min(issued + (expires - issued) * REFRESH_AT, issued + REFRESH_AFTER_SECONDS) - jitter
@@ -85,6 +109,7 @@ def files_of(
     tokens: Mapping[str, str],
     *,
     node_resources: Mapping[str, str],
+    access: TokenAccess = TokenAccess(),
 ) -> dict[str, File]:
     """Return the files of a ``configMap``, ``secret``, ``downwardAPI`` or ``projected`` volume by relative path.
 
@@ -94,7 +119,9 @@ def files_of(
         files: dict[str, File] = {}
         mode = source.get("defaultMode")
         for index, part in enumerate(source.get("sources") or ()):
-            files.update(_projected(f"{volume['name']}/{index}", part, mode, pod, found, tokens, node_resources))
+            files.update(
+                _projected(f"{volume['name']}/{index}", part, mode, pod, found, tokens, node_resources, access)
+            )
         return files
     if source := volume.get("configMap"):
         return _entries("configmaps", source["name"], source, source.get("defaultMode"), found)
@@ -112,11 +139,11 @@ def _projected(
     found: References,
     tokens: Mapping[str, str],
     node_resources: Mapping[str, str],
+    access: TokenAccess,
 ) -> dict[str, File]:
     if wanted := part.get("serviceAccountToken"):
-        # Stricter than the kubelet, which lets the pod's other users read it: here they would be users of this machine.
-        token_mode = (DEFAULT_MODE if mode is None else mode) & TOKEN_MODE
-        return {_safe(wanted["path"]): File(tokens[key].encode(), token_mode)}
+        token_mode = (DEFAULT_MODE if mode is None else mode) & access.mode
+        return {_safe(wanted["path"]): File(tokens[key].encode(), token_mode, access.owner)}
     if source := part.get("configMap"):
         return _entries("configmaps", source["name"], source, mode, found)
     if source := part.get("secret"):

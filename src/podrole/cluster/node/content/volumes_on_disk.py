@@ -5,7 +5,8 @@ The files lie in ``volumes/<name>`` in the pod's directory; a runtime gives them
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.timing import Time
 from podrole.cluster.node.content.atomic_files import write_volume
 from podrole.cluster.node.content.environment import Reference, expand
+from podrole.cluster.node.content.host_paths import prepare_host_path
 from podrole.cluster.node.content.sub_paths import prepare_sub_path
 from podrole.cluster.node.content.volumes import (
     MAX_JITTER_SECONDS,
@@ -24,6 +26,7 @@ from podrole.cluster.node.content.volumes import (
     kind_of,
     references_of,
     refresh_due,
+    token_access,
     tokens_of,
 )
 from podrole.cluster.node.directories import is_plain_name
@@ -53,12 +56,17 @@ class PodVolumes:
         *,
         node_resources: Mapping[str, str],
         randomness: Callable[[], float],
+        host_paths: Sequence[str] = (),
     ) -> None:
+        """``host_paths`` are the folders of this machine that a hostPath volume may be in."""
         self._directory = directory
         self._client = client
         self._time = time
         self._node_resources = node_resources
         self._randomness = randomness
+        self._host_paths = host_paths
+        self._located: dict[str, Path] = {}
+        self._readers: set[int | None] = set()
         self._tokens: dict[str, str] = {}
         self._due: dict[str, float] = {}
 
@@ -79,6 +87,13 @@ class PodVolumes:
         if problems:
             raise problems[0]
 
+    async def allow_reading(self, pod: Object, user: int | None) -> None:
+        """Let a container's user read the pod's tokens; None for one that is not known. Raises as ``set_up`` does."""
+        before = token_access(self._readers, os.geteuid())
+        self._readers.add(user)
+        if token_access(self._readers, os.geteuid()) != before:
+            await self.set_up(pod)
+
     def next_refresh(self, pod: Object) -> float | None:
         """Return when ``set_up`` is to be called again (epoch seconds); None if nothing in the pod can change."""
         volumes = pod["spec"].get("volumes") or ()
@@ -96,7 +111,7 @@ class PodVolumes:
         for index, mount in enumerate(container.get("volumeMounts") or ()):
             if mount["name"] not in kinds:
                 raise MountProblem(f'volume "{mount["name"]}" not found in pod')
-            target = self._volume(mount["name"])
+            target = self._located.get(mount["name"]) or self._volume(mount["name"])
             sub_path = expand(mount.get("subPathExpr") or "", environment) or mount.get("subPath") or ""
             if sub_path:
                 copy = directory / "subpaths" / str(index) if kinds[mount["name"]] in WRITTEN else None
@@ -112,13 +127,19 @@ class PodVolumes:
 
     async def _set_up(self, pod: Object, volume: Mapping[str, Any]) -> None:
         directory = self._volume(volume["name"])
-        if kind_of(volume) == "emptyDir":
+        kind = kind_of(volume)
+        if kind == "emptyDir":
             directory.mkdir(parents=True, exist_ok=True)
+            directory.chmod(0o777)  # for any user of a container, as the kubelet has it; the pod's directory is private
+            return
+        if kind == "hostPath":
+            self._located[volume["name"]] = prepare_host_path(volume["hostPath"], self._host_paths)
             return
         found = await find(self._client, pod["metadata"]["namespace"], references_of(volume))
         for wanted in tokens_of(volume):
             await self._token(pod, wanted)
-        files = files_of(volume, pod, found, self._tokens, node_resources=self._node_resources)
+        access = token_access(self._readers, os.geteuid())
+        files = files_of(volume, pod, found, self._tokens, node_resources=self._node_resources, access=access)
         write_volume(directory, files, now=self._time.now())
 
     async def _token(self, pod: Object, wanted: TokenWanted) -> None:

@@ -48,6 +48,7 @@ class Pod:
             context.time,
             node_resources=context.resources,
             randomness=context.randomness,
+            host_paths=context.settings.host_paths,
         )
         self._sandbox: Sandbox | None = None
         self._ending: Deadline | None = None

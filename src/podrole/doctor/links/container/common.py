@@ -15,15 +15,15 @@ def present(container: ContainerFacts, names: Iterable[str]) -> list[Environment
 
 
 def unset(container: ContainerFacts, variables: Iterable[EnvironmentVariable]) -> tuple[Change, ...]:
-    """Return the changes that remove variables from the container, or from the ConfigMap or Secret that it includes."""
+    """Return the changes that remove variables from the container and from every ConfigMap and Secret that it includes:
+    its own variables hide those."""
     own: dict[str, str | None] = {}
     changes: list[Change] = []
     set_here = {str(entry.get("name", "")) for entry in container.manifest.get("env") or ()}
     for one in variables:
         if one.name in set_here:
             own[one.name] = None
-        elif one.source is not None:
-            kind, name, key = one.source
+        for kind, name, key in container.included(one.name):
             changes.append(RemoveKey(kind, container.pod.workload.namespace, name, key))
     if own:
         return (*changes, SetEnvironment(container.pod.workload, container.name, own))

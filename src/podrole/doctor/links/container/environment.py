@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from podrole.base.partitions import partition_of, regions
+from podrole.base.partitions import regions
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.containers import ContainerFacts
 from podrole.doctor.links.container.common import about, listed, present, sentence, unset
@@ -148,7 +148,7 @@ def _region(facts: ChainFacts, container: ContainerFacts) -> Iterator[Finding]:
         else:
             continue
         right = meant or facts.settings.aws_default_region or facts.environment.region
-        usable = right if right and partition_of(right) == (of_role or partition_of(right)) else None
+        usable = right if right in known and known[right] == (of_role or known[right]) else None
         change: Change = ByHand(f"set {variable.name} to the region that the pod uses")
         if usable:
             change = SetEnvironment(container.pod.workload, container.name, {variable.name: usable})
@@ -178,7 +178,10 @@ def _endpoint(identity: Identity, container: ContainerFacts) -> Iterator[Finding
 def _leads_to_sts(url: str | None, identity: Identity) -> bool:
     if not url or url == identity.endpoint_url:
         return True
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:  # not a URL
+        return False
     of_region = _STS.fullmatch(host)
     return host.endswith(".vpce.amazonaws.com") or (
         of_region is not None and (of_region["region"] is None or of_region["region"] in regions())

@@ -19,7 +19,6 @@ from podrole.doctor.report.findings import (
     Link,
     LinkVerdict,
     Severity,
-    broken,
     holds,
     unknown,
     verdict_from,
@@ -55,6 +54,10 @@ def check(facts: ChainFacts) -> LinkVerdict:
             "it again.",
         )
     names = ", ".join(one.name for one in admitted[:3]) + (", …" if len(admitted) > 3 else "")
+    if any(one.code in ("PR204", "PR209") for one in findings):
+        return verdict_from(
+            LINK, f"pod {names} has what its own labels and annotations leave of the identity", findings
+        )
     return verdict_from(LINK, f"pod {names} has the variables, the token's volume and its mount", findings)
 
 
@@ -94,7 +97,7 @@ def _check_registration_alone(facts: ChainFacts) -> LinkVerdict:
     manifest = pods[0].manifest if pods else {"metadata": {}, "spec": {"containers": []}}
     registered = registration.check_registration(facts, manifest)
     if registered.findings:
-        return broken(LINK, *registered.findings)
+        return verdict_from(LINK, "pods like these decline the identity with their labels", list(registered.findings))
     if registered.unknown:
         return unknown(LINK, registered.unknown)
     return holds(LINK, f"the API server calls webhook {registered.webhook} for a new pod")

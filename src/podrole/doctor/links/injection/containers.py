@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,22 +24,20 @@ def check_containers(facts: ChainFacts, pod: PodFacts, admitted: PodInjection) -
     """Return the containers and volumes of a pod that prevent the injection."""
     found: list[Finding] = []
     outcomes: dict[tuple[str, str], str] = {(one.kind, one.name): one.reason for one in admitted.mutation.containers}
-    has_identity = any(
-        one.reason in ("injected", "complete") for one in admitted.mutation.containers if one.kind == "containers"
-    )
     for kind, position, container in containers(pod.manifest):
         reason = outcomes.get((kind, str(container.get("name", ""))))
         if reason == "skipped":
-            found.append(_skipped(facts, pod, container, alone=has_identity))
+            found.append(_skipped(facts, pod, container))
         elif reason == "mount-path-taken":
             found.append(_place_taken(pod, admitted, kind, position, container))
         else:
-            found += _own_variables(pod, admitted, kind, position, container)
+            found += _own_variables(facts, pod, admitted, kind, position, container)
     found += _volume_taken(pod, admitted)
     return found
 
 
-def _skipped(facts: ChainFacts, pod: PodFacts, container: Mapping[str, Any], *, alone: bool) -> Finding:
+def _skipped(facts: ChainFacts, pod: PodFacts, container: Mapping[str, Any]) -> Finding:
+    """Return what the pod's author decided: worth knowing, but not a fault."""
     key = SKIP_CONTAINERS.key(facts.settings.annotation_prefix)
     name = container.get("name", "")
     listed = [one.strip() for one in (annotations_of(pod.manifest).get(key) or "").split(",")]
@@ -55,7 +54,7 @@ def _skipped(facts: ChainFacts, pod: PodFacts, container: Mapping[str, Any], *, 
         ),
         expected=f"no {name!r} in {key}",
         got=repr(annotations_of(pod.manifest).get(key)),
-        severity=Severity.RISK if alone else Severity.FAULT,
+        severity=Severity.RISK,
     )
 
 
@@ -100,7 +99,7 @@ def _volume_taken(pod: PodFacts, admitted: PodInjection) -> list[Finding]:
 
 
 def _own_variables(
-    pod: PodFacts, admitted: PodInjection, kind: str, position: int, container: dict[str, Any]
+    facts: ChainFacts, pod: PodFacts, admitted: PodInjection, kind: str, position: int, container: dict[str, Any]
 ) -> list[Finding]:
     """Return a finding if the container's manifest sets variables of the identity."""
     offered = dict(admitted.plan.credentials)
@@ -115,7 +114,9 @@ def _own_variables(
     name = str(container.get("name", ""))
     # Remove both: if one is left, the webhook injects neither.
     unset: dict[str, str | None] = dict.fromkeys(own)
-    change: Change = SetEnvironment(pod.workload, name, unset)
+    changes: list[Change] = [SetEnvironment(pod.workload, name, unset)]
+    if _outcome_without(own, facts, admitted, kind, position) == "mount-path-taken":
+        changes += _place_taken(pod, admitted, kind, position, container).remedy.changes
     shown = ", ".join(f"{one}={value_of(container, one) or '…'}" for one in by_hand)
     return [
         Finding(
@@ -123,12 +124,25 @@ def _own_variables(
             f"Container {name!r} of {name_of(pod)} sets {' and '.join(by_hand)} itself, so the webhook injects no "
             "identity.",
             about(pod, "spec", kind, str(position), "env"),
-            Remedy("remove these variables, so that the webhook sets them", (change,)),
+            Remedy("remove these variables, so that the webhook sets them", tuple(changes)),
             expected=" and ".join(f"{one} not set" for one in by_hand),
             got=shown,
             severity=Severity.RISK if works and both else Severity.FAULT,
         )
     ]
+
+
+def _outcome_without(names: list[str], facts: ChainFacts, admitted: PodInjection, kind: str, position: int) -> str:
+    """Return what the webhook would do with a container that does not set these variables."""
+    manifest = copy.deepcopy(admitted.manifest)
+    container = manifest["spec"][kind][position]
+    container["env"] = [one for one in container.get("env") or () if one.get("name") not in names]
+    changed = PodInjection.of(manifest, admitted.mutation.identity, facts.settings)
+    return next(
+        one.reason
+        for one in changed.mutation.containers
+        if (one.kind, one.name) == (kind, str(container.get("name", "")))
+    )
 
 
 def _is_injected_role(container: dict[str, Any], admitted: PodInjection, by_hand: list[str]) -> bool:

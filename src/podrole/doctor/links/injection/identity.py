@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from podrole.base.events import Event
+from podrole.cluster.admission.matching import RegisteredWebhook
+from podrole.cluster.kinds.namespace import NAME_LABEL
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.injection import PodInjection, value_of
 from podrole.doctor.facts.pods import PodFacts, containers
-from podrole.doctor.facts.registered_webhooks import is_asked, is_identity_webhook
+from podrole.doctor.facts.registered_webhooks import excluding_by_name, is_asked, is_identity_webhook
 from podrole.doctor.links.injection import registration
 from podrole.doctor.links.injection.common import about, name_of
-from podrole.doctor.remedies.changes import Change, PatchObject, Remedy, Restart
+from podrole.doctor.remedies.changes import ByHand, Change, Remedy, Restart
 from podrole.doctor.remedies.restart import without_identity
 from podrole.doctor.report.findings import Finding
 from podrole.doctor.unknown import UnknownFact
@@ -146,36 +148,44 @@ def _webhook_failed(admission: Event | None) -> bool:
 
 
 def _undone(facts: ChainFacts, pod: PodFacts, admitted: PodInjection) -> Finding:
-    hooks = facts.webhook.known
-    labels = (
-        {}
-        if isinstance(facts.service_account.namespace_labels, UnknownFact)
-        else facts.service_account.namespace_labels
-    )
-    asked = [one for one in hooks if is_asked(one, pod.manifest, facts.target.namespace, labels).called]
-    ours = next((one for one in asked if is_identity_webhook(one)), None)
-    others = [one for one in asked if not is_identity_webhook(one)]
-    culprits = [one for one in others if _changed(facts, pod, one.configuration, one.name)] or others
+    labels = {NAME_LABEL: facts.target.namespace}
+    if not isinstance(facts.service_account.namespace_labels, UnknownFact):
+        labels |= facts.service_account.namespace_labels
+
+    def asked(hook: RegisteredWebhook) -> bool:
+        return is_asked(hook, pod.manifest, facts.target.namespace, labels).called
+
+    hooks = [one for one in facts.webhook.known if asked(one)]
+    ours = next((one for one in hooks if is_identity_webhook(one)), None)
+    others = [one for one in hooks if not is_identity_webhook(one)]
+    culprits = [one for one in others if _changed(facts, pod, one.configuration, one.name)]
+    names = ", ".join(one.name for one in culprits or others) or "another webhook"
     restart = Restart(pod.workload, without_identity(pod.manifest, admitted.plan))
-    changes: list[Change] = []
+    what, changes = f"exclude this namespace from {names}", list[Change]()
     if ours is not None and ours.webhook.get("reinvocationPolicy") != "IfNeeded":
+        what = "have the API server call the identity webhook again"
         changes.append(registration.patch(facts, ours, "reinvocationPolicy", "IfNeeded"))
+    elif culprits:
+        for one in culprits:
+            selector = excluding_by_name(one.webhook.get("namespaceSelector") or {}, facts.target.namespace)
+            kept_away = replace(one, webhook={**one.webhook, "namespaceSelector": selector})
+            changes.append(
+                ByHand(f"exclude the pod from webhook {one.name} in {one.configuration}")
+                if asked(kept_away)
+                else registration.patch(facts, one, "namespaceSelector", selector)
+            )
     else:
-        changes += [_keep_away(facts, one.configuration, one.name) for one in culprits]
-    names = ", ".join(one.name for one in culprits) or "another webhook"
+        what = "exclude the pod from the webhook that changes it"
+        changes.append(ByHand(f"find out which webhook changes the pod ({names}), and exclude the pod from it"))
     lacking = ", ".join(admitted.containers_without_identity)
     return Finding(
         "PR211",
         f"{name_of(pod).capitalize()} has only part of what the webhook injects: {names} changed the pod after it.",
         about(pod, "spec"),
-        Remedy(
-            "have the API server call the identity webhook again" if changes and ours is not None
-            and ours.webhook.get("reinvocationPolicy") != "IfNeeded" else f"exclude this namespace from {names}",
-            (*changes, restart),
-        ),
+        Remedy(what, (*changes, restart)),
         expected=f"all of it, also in {lacking}",
         got=f"only the volume, a mount or a variable in {lacking}",
-    )  # fmt: skip
+    )
 
 
 def _changed(facts: ChainFacts, pod: PodFacts, configuration: str, name: str) -> bool:
@@ -190,17 +200,3 @@ def _changed(facts: ChainFacts, pod: PodFacts, configuration: str, name: str) ->
                 for one in traces
             )
     return False
-
-
-def _keep_away(facts: ChainFacts, configuration: str, name: str) -> PatchObject:
-    hooks = facts.webhook.known
-    index, hook = next(
-        (index, one)
-        for index, one in enumerate(one for one in hooks if one.configuration == configuration)
-        if one.name == name
-    )
-    selector = hook.webhook.get("namespaceSelector") or {}
-    away = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": [facts.target.namespace]}
-    value = {**selector, "matchExpressions": [*(selector.get("matchExpressions") or ()), away]}
-    operation = {"op": "add", "path": f"/webhooks/{index}/namespaceSelector", "value": value}
-    return PatchObject("MutatingWebhookConfiguration", "", configuration, (operation,))

@@ -7,10 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.cluster.admission.matching import NAMESPACE_NOT_SELECTED, NO_RULE, OBJECT_NOT_SELECTED, RegisteredWebhook
+from podrole.cluster.kinds.namespace import NAME_LABEL
 from podrole.doctor.facts.chain import ChainFacts
-from podrole.doctor.facts.registered_webhooks import is_asked, is_identity_webhook, unmet_requirements
+from podrole.doctor.facts.registered_webhooks import (
+    WITHOUT_LABEL,
+    is_asked,
+    is_identity_webhook,
+    labels_meeting,
+    selecting_by_name,
+    unmet_requirements,
+)
 from podrole.doctor.remedies.changes import Apply, ByHand, Change, Label, PatchObject, PatchPods, Remedy, json_pointer
-from podrole.doctor.report.findings import About, Finding
+from podrole.doctor.report.findings import About, Finding, Severity
 from podrole.doctor.sources.cluster import Object, Workload
 from podrole.doctor.unknown import UnknownFact
 
@@ -51,6 +59,12 @@ def check_registration(facts: ChainFacts, pod: Object) -> RegistrationCheck:
         hook, decision = max(decisions, key=lambda each: each[1].rules_match)
         return RegistrationCheck((_not_asked(facts, hook, decision.why, pod),))
     return _reached(facts, asked[0])
+
+
+def broken_webhooks(facts: ChainFacts) -> tuple[Finding, ...]:
+    """Return what is wrong with the identity webhooks themselves, whichever pods they are for."""
+    hooks = [one for one in facts.webhook.known if is_identity_webhook(one)]
+    return tuple(finding for hook in hooks for finding in _reached(facts, hook).findings)
 
 
 def patch(facts: ChainFacts, hook: RegisteredWebhook, member: str, value: Any) -> PatchObject:
@@ -104,7 +118,7 @@ def _not_asked(facts: ChainFacts, hook: RegisteredWebhook, why: str, pod: Object
             f"The API server does not call webhook {hook.name} for pods of namespace {facts.target.namespace}: the "
             "webhook's namespaceSelector excludes it.",
             _about(hook, "namespaceSelector"),
-            Remedy("make the selector include the namespace", _selecting_namespace(facts, hook, missed)),
+            Remedy("have the selector include the namespace", _selecting_namespace(facts, hook, labels)),
             expected="; ".join(map(_in_words, missed)),
             got=_labels(labels),
         )
@@ -115,48 +129,45 @@ def _not_asked(facts: ChainFacts, hook: RegisteredWebhook, why: str, pod: Object
             "PR204",
             f"The API server does not call webhook {hook.name} for this pod: the webhook's objectSelector excludes it.",
             _about(hook, "objectSelector"),
-            Remedy("give the pod labels that the selector includes", _selecting_pod(facts, missed, own)),
+            Remedy("give the pod labels that the selector includes", _selecting_pod(facts, hook, missed, own)),
             expected="; ".join(map(_in_words, missed)),
             got=_labels(own),
+            # A label that the selector excludes is how the pod's author declines the identity.
+            severity=Severity.RISK if all(part["operator"] in WITHOUT_LABEL for part in missed) else Severity.FAULT,
         )
     rules = hook.webhook.get("rules") or []
     return Finding(
         "PR202",
         f"The API server does not call webhook {hook.name} when a pod is created: none of its rules includes that.",
         _about(hook, "rules"),
-        Remedy("add the rule", (patch(facts, hook, "rules", _RULES),)),
+        Remedy("add the rule", (patch(facts, hook, "rules", [*rules, *_RULES]),)),
         expected="a rule for CREATE of pods in API group '', version v1",
         got="; ".join(_rule(one) for one in rules) or f"no rule ({NO_RULE})",
     )
 
 
-def _selecting_namespace(
-    facts: ChainFacts, hook: RegisteredWebhook, missed: list[Mapping[str, Any]]
+def _selecting_namespace(facts: ChainFacts, hook: RegisteredWebhook, own: Mapping[str, str]) -> tuple[Change, ...]:
+    """Return a change of the selector where it excludes the namespace by name, and labels for what else it requires.
+    A requirement of the selector that concerns other namespaces stays."""
+    selector, namespace = hook.webhook["namespaceSelector"], facts.target.namespace
+    wanted = selecting_by_name(selector, namespace)
+    labels = None if wanted is None else labels_meeting(wanted, {NAME_LABEL: namespace, **own})
+    if wanted is None or labels is None or NAME_LABEL in labels:
+        return (_by_hand(hook, "namespaceSelector"),)
+    changes: list[Change] = [] if wanted == selector else [patch(facts, hook, "namespaceSelector", wanted)]
+    return (*changes, Label("Namespace", "", namespace, labels)) if labels else tuple(changes)
+
+
+def _selecting_pod(
+    facts: ChainFacts, hook: RegisteredWebhook, missed: list[Mapping[str, Any]], own: Mapping[str, str]
 ) -> tuple[Change, ...]:
-    labels = {part["key"]: _label_for(part) for part in missed}
-    if not any(key.startswith("kubernetes.io/") for key in labels):
-        return (Label("Namespace", "", facts.target.namespace, labels),)
-    # The label of a namespace's name cannot be changed, so the selector has to.
-    selector = hook.webhook["namespaceSelector"]
-    kept = [one for one in selector.get("matchExpressions") or () if one not in missed]
-    for part in missed:
-        others = [one for one in part.get("values") or () if one != facts.target.namespace]
-        if part["operator"] == "NotIn" and others:
-            kept.append({**part, "values": others})
-        elif part["operator"] == "In" and part in (selector.get("matchExpressions") or ()):
-            kept.append({**part, "values": [*part["values"], facts.target.namespace]})
-    value: dict[str, Any] = {"matchExpressions": kept} if kept else {}
-    names = {part["key"] for part in missed}
-    matched = {key: one for key, one in (selector.get("matchLabels") or {}).items() if key not in names}
-    return (patch(facts, hook, "namespaceSelector", {**value, **({"matchLabels": matched} if matched else {})}),)
-
-
-def _selecting_pod(facts: ChainFacts, missed: list[Mapping[str, Any]], own: Mapping[str, str]) -> tuple[Change, ...]:
     pods = facts.known_pods
+    labels = labels_meeting(hook.webhook["objectSelector"], own)
+    if labels is None:
+        return (_by_hand(hook, "objectSelector"),)
     operations: list[dict[str, Any]] = [] if own else [{"op": "add", "path": "/metadata/labels", "value": {}}]
-    for part in missed:
-        value = _label_for(part)
-        path = json_pointer("metadata", "labels", part["key"])
+    for key, value in labels.items():
+        path = json_pointer("metadata", "labels", key)
         operations.append(
             {"op": "remove", "path": path} if value is None else {"op": "add", "path": path, "value": value}
         )
@@ -170,11 +181,9 @@ def _selecting_pod(facts: ChainFacts, missed: list[Mapping[str, Any]], own: Mapp
     return tuple(PatchPods(one, tuple(operations)) for one in workloads)
 
 
-def _label_for(part: Mapping[str, Any]) -> str | None:
-    """Return the value that meets a requirement; None if the label must be removed."""
-    if part["operator"] in ("NotIn", "DoesNotExist"):
-        return None
-    return str((part.get("values") or ["true"])[0])
+def _by_hand(hook: RegisteredWebhook, member: str) -> ByHand:
+    what = "namespace" if member == "namespaceSelector" else "pod"
+    return ByHand(f"change the {member} of webhook {hook.name} in {hook.configuration}: no labels of a {what} meet it")
 
 
 def _in_words(part: Mapping[str, Any]) -> str:

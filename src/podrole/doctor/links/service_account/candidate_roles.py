@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from podrole.doctor.facts.chain import ChainFacts
-from podrole.doctor.facts.exchange import ExchangeQuestion, ask_sts, of_stranger
+from podrole.doctor.facts.exchange import ExchangeQuestion, ask_sts, strangers
 from podrole.doctor.similarity import nearest
 from podrole.doctor.unknown import UnknownFact, read
 from podrole.iam.directory import Role
@@ -13,7 +13,8 @@ from podrole.sts.web_identity import Granted
 def trusting_roles(facts: ChainFacts) -> list[Role]:
     """Return the account's roles that are probably meant for the service account; none if they cannot be read.
 
-    These are the roles that trust its tokens but not every token; or the only role that trusts its tokens.
+    These are the roles that trust its tokens but not every token: a role that trusts anyone does not show for which
+    service account it is.
     """
     issuer = facts.issuer.url
     if isinstance(issuer, UnknownFact):
@@ -22,16 +23,38 @@ def trusting_roles(facts: ChainFacts) -> list[Role]:
     return [] if isinstance(roles, UnknownFact) else roles
 
 
+def roles_of_namespace(facts: ChainFacts) -> list[Role]:
+    """Return the roles that trust the service account together with others of its namespace, and no other namespace."""
+    issuer = facts.issuer.url
+    if isinstance(issuer, UnknownFact):
+        return []
+    found = read(
+        lambda: [role for role in _web_roles(facts) if _trusts_namespace(facts, _question(facts, role, issuer))]
+    )
+    return [] if isinstance(found, UnknownFact) else found
+
+
+def _trusts_namespace(facts: ChainFacts, question: ExchangeQuestion) -> bool:
+    *elsewhere, beside = strangers(question)
+    granted = [isinstance(ask_sts(one, facts.account), Granted) for one in (question, beside, *elsewhere)]
+    return granted == [True, True, False, False]
+
+
+def _question(facts: ChainFacts, role: Role, issuer: str) -> ExchangeQuestion:
+    return ExchangeQuestion(role.arn, issuer, facts.target.subject, facts.settings.token_audience, facts.at)
+
+
 def _trusting_roles(facts: ChainFacts, issuer: str) -> list[Role]:
-    audience = facts.settings.token_audience
     granted = []
     for role in _web_roles(facts):
-        question = ExchangeQuestion(role.arn, issuer, facts.target.subject, audience, facts.at)
+        question = _question(facts, role, issuer)
         if isinstance(ask_sts(question, facts.account), Granted):
             granted.append((role, question))
-    # A role that lets in anyone does not show which service account it is for.
-    own = [role for role, question in granted if not isinstance(ask_sts(of_stranger(question), facts.account), Granted)]
-    return own or [role for role, _ in granted if len(granted) == 1]
+    return [role for role, question in granted if not _trusts_strangers(facts, question)]
+
+
+def _trusts_strangers(facts: ChainFacts, question: ExchangeQuestion) -> bool:
+    return any(isinstance(ask_sts(one, facts.account), Granted) for one in strangers(question))
 
 
 def _web_roles(facts: ChainFacts) -> list[Role]:
@@ -61,5 +84,6 @@ def role_meant(facts: ChainFacts, value: str) -> str | None:
     trusting = trusting_roles(facts)
     if len(trusting) == 1:
         return trusting[0].arn
-    meant = nearest(name, roles)
-    return roles[meant] if meant else None
+    named = {role.name: role.arn for role in trusting}
+    meant = nearest(name, named)
+    return named[meant] if meant else None

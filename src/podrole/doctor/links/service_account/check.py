@@ -25,6 +25,13 @@ def check(facts: ChainFacts) -> LinkVerdict:
     if account is None:
         return broken(LINK, _missing(facts))
     identity = facts.binding.identity
+    other_bindings = facts.rules.unknown
+    if identity is None and facts.binding.mistake is None and other_bindings is not None:
+        return unknown(
+            LINK,
+            f"{name_of(facts.target).capitalize()} has no role annotation; whether something else binds it to a role "
+            f"is unknown: {other_bindings.what}",
+        )
     if identity is None:
         return broken(LINK, check_unbound(facts))
     faults = _not_understood(facts, identity)

@@ -6,11 +6,24 @@ from podrole.doctor.facts.binding import BindingMistake, annotations_of
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.exchange import ExchangeQuestion, expected_provider
 from podrole.doctor.facts.pods import PodFacts
-from podrole.doctor.links.service_account.candidate_roles import role_meant, role_named_like, trusting_roles
+from podrole.doctor.links.service_account.candidate_roles import (
+    role_meant,
+    role_named_like,
+    roles_of_namespace,
+    trusting_roles,
+)
 from podrole.doctor.links.service_account.common import about, annotated, name_of
-from podrole.doctor.remedies.changes import ByHand, Change, CreateProvider, CreateRole, PatchPods, Remedy
+from podrole.doctor.remedies.changes import (
+    ByHand,
+    Change,
+    CreateProvider,
+    CreateRole,
+    PatchPods,
+    Remedy,
+    SetTrustPolicy,
+)
 from podrole.doctor.remedies.restart import recreate_pods
-from podrole.doctor.remedies.trust_policy import trust_document
+from podrole.doctor.remedies.trust_policy import repaired_trust_policy, trust_document
 from podrole.doctor.report.findings import About, Finding
 from podrole.doctor.similarity import nearest
 from podrole.doctor.unknown import UnknownFact, read
@@ -75,12 +88,14 @@ def _binding(facts: ChainFacts, candidates: list[Role]) -> Remedy:
     target = facts.target
     if not candidates:
         named = role_named_like(facts)
-        if named is not None:
+        trust = None if named is None else _trusting(facts, named)
+        if named is not None and trust is not None:
             return Remedy(
-                f"annotate it with role {named.name}, if that is its role; then check the role's trust policy",
-                (annotated(facts, named.arn), *recreate_pods(facts)),
+                f"annotate it with role {named.name}, if that is its role, and have the role trust it",
+                (trust, annotated(facts, named.arn), *recreate_pods(facts)),
             )
-        created = _new_role(facts)
+        candidates = roles_of_namespace(facts)
+        created = () if candidates else _new_role(facts)
         if created:
             return Remedy(
                 "create a role and annotate the service account with it, or use an existing role",
@@ -92,6 +107,17 @@ def _binding(facts: ChainFacts, candidates: list[Role]) -> Remedy:
         "annotate it with the ARN of its role" + (", one of the roles that trust it" if candidates else ""),
         (ByHand(f"{command} {facts.rules.role_annotation}=ARN   # {listed}"),),
     )
+
+
+def _trusting(facts: ChainFacts, role: Role) -> SetTrustPolicy | None:
+    """Return the change that makes a role trust the service account."""
+    if isinstance(facts.issuer.url, UnknownFact):
+        return None
+    question = ExchangeQuestion(
+        role.arn, facts.issuer.url, facts.target.subject, facts.settings.token_audience, facts.at
+    )
+    document = read(lambda: repaired_trust_policy(role, question, facts.account))
+    return None if document is None or isinstance(document, UnknownFact) else SetTrustPolicy(role.arn, document)
 
 
 def _new_role(facts: ChainFacts) -> tuple[Change, ...]:

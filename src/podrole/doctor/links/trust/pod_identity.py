@@ -15,6 +15,9 @@ from podrole.doctor.sources.account import EKSAssociation
 from podrole.doctor.unknown import UnknownFact, read
 from podrole.iam.arn import parse_arn
 from podrole.iam.directory import Role
+from podrole.iam.document import compile_policy
+from podrole.iam.errors import PolicyError
+from podrole.iam.policy import PolicyKind
 from podrole.sts.denial import Denial
 from podrole.sts.pod_identity import AUDIENCE
 
@@ -42,8 +45,39 @@ def check(facts: ChainFacts) -> LinkVerdict:
         return unknown(LINK, outcome.what)
     if isinstance(outcome, Denial):
         return broken(LINK, _refused(facts, association, issuer, role, outcome))
-    behind = f"; its target role {association.target_role_arn} is not checked" if association.target_role_arn else ""
-    return holds(LINK, f"{role.arn} trusts EKS Pod Identity{behind}")
+    if association.target_role_arn is not None:
+        return _target(facts, association, association.target_role_arn, issuer, role)
+    return holds(LINK, f"{role.arn} trusts EKS Pod Identity")
+
+
+def _target(facts: ChainFacts, association: EKSAssociation, arn: str, issuer: str, role: Role) -> LinkVerdict:
+    """Check that the role may go on to the target role. One of another account cannot be read."""
+    if parse_arn(arn).account != parse_arn(role.arn).account:
+        return unknown(LINK, f"The target role {arn} was not checked: it is in another account.")
+    try:
+        outcome = read(lambda: ask_eks_auth(association, issuer, _pod(facts), facts.account, facts.at, to_target=True))
+    except PolicyError as problem:
+        return unknown(
+            LINK, f"The target role {arn} was not checked: a policy of {role.name} is invalid. {problem.what}"
+        )
+    if isinstance(outcome, UnknownFact):
+        return unknown(LINK, f"The target role {arn} was not checked: {outcome.what}")
+    if isinstance(outcome, Denial):
+        return broken(LINK, _target_refused(facts, arn, role, outcome))
+    return holds(LINK, f"{role.arn} trusts EKS Pod Identity, and {arn} lets it in")
+
+
+def _target_refused(facts: ChainFacts, arn: str, role: Role, denial: Denial) -> Finding:
+    advice = f"allow sts:AssumeRole and sts:TagSession in the policies of {role.arn} and in the trust policy of {arn}"
+    return Finding(
+        "PR620",
+        f"Role {role.name} cannot go on to the target role {arn}: {denial.why}",
+        About("Role", "", arn, ("Statement",)),
+        Remedy("let the role assume the target role", (ByHand(advice), *rerun_ended_pods(facts))),
+        expected="sts:AssumeRole and sts:TagSession",
+        got=denial.got,
+        evidence=denial.explanation(),
+    )
 
 
 def _pod(facts: ChainFacts) -> str:
@@ -85,11 +119,22 @@ def _trusting(facts: ChainFacts, association: EKSAssociation, issuer: str, role:
     except (ValueError, AttributeError):
         found = []
     kept = found if isinstance(found, list) else [found]
-    for document in (_document([*kept, STATEMENT]), _document([STATEMENT])):
+    candidates = [_document([*kept, STATEMENT])] if kept else [_document([STATEMENT])]
+    if _is_malformed(role.trust_policy):  # it trusts no caller, so that nothing is taken from one
+        candidates.append(_document([STATEMENT]))
+    for document in candidates:
         hypothetical = HypotheticalDirectory(facts.account, replaced_role=replace(role, trust_policy=document))
         if not isinstance(ask_eks_auth(association, issuer, _pod(facts), hypothetical, facts.at), Denial):
             return Remedy("trust EKS Pod Identity", (SetTrustPolicy(role.arn, document), *rerun_ended_pods(facts)))
     return Remedy("trust EKS Pod Identity", (ByHand(f"add a statement such as {json.dumps(STATEMENT)}"),))
+
+
+def _is_malformed(document: str) -> bool:
+    try:
+        compile_policy(document, PolicyKind.TRUST)
+    except PolicyError:
+        return True
+    return False
 
 
 def _document(statements: list[object]) -> str:

@@ -5,12 +5,10 @@ A stranger is a service account that does not exist: what is granted to it is gr
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.exchange import (
-    STRANGER,
     ExchangeEvaluation,
     ExchangeQuestion,
     HypotheticalDirectory,
@@ -18,16 +16,19 @@ from podrole.doctor.facts.exchange import (
     expected_provider,
     of_stranger,
 )
-from podrole.doctor.remedies.changes import Remedy, SetTrustPolicy
-from podrole.doctor.remedies.trust_policy import trust_document
+from podrole.doctor.remedies.changes import ByHand, Remedy, SetTrustPolicy
+from podrole.doctor.remedies.trust_policy import narrowed_trust_policy
+from podrole.doctor.remedies.trust_proof import TrustProof, example_of
 from podrole.doctor.report.findings import About, Finding, Severity
+from podrole.doctor.unknown import UnknownFact
 from podrole.iam.directory import OIDCProvider, Role
 from podrole.iam.document import compile_policy
-from podrole.iam.nearest import vacuous
+from podrole.iam.nearest_condition import vacuous
 from podrole.iam.patterns import has_wildcard
 from podrole.iam.policy import Effect, Policy, PolicyKind
 from podrole.iam.principal import Principal, PrincipalType
 from podrole.iam.request import Facts, Request
+from podrole.kube.subjects import PREFIX
 from podrole.sts.web_identity import ACTION, Granted
 
 _SHARED = ("token.actions.githubusercontent.com", "gitlab.com", "accounts.google.com", "app.terraform.io")
@@ -40,10 +41,7 @@ def trust_excess(facts: ChainFacts, role: Role, evaluation: ExchangeEvaluation) 
     provider = expected_provider(question)
     hypothetical = HypotheticalDirectory(facts.account, provider, role)
     found: list[Finding] = []
-    remedy = Remedy(
-        "name the service account in the trust policy",
-        (SetTrustPolicy(role.arn, trust_document(question, provider.arn)),),
-    )
+    remedy = _naming_users(facts, role, question)
     if _may_be_open(policy, question):
         if _granted(of_stranger(question), hypothetical):
             found.append(_anybody(role, policy, question, remedy))
@@ -51,6 +49,40 @@ def trust_excess(facts: ChainFacts, role: Role, evaluation: ExchangeEvaluation) 
             found += _other_namespaces(role, policy, question, hypothetical, remedy)
     found += _other_clusters(role, policy, question, facts, remedy)
     return tuple(found)
+
+
+def _naming_users(facts: ChainFacts, role: Role, question: ExchangeQuestion) -> Remedy:
+    """Return the trust policy that names the service accounts that have the role, and no other."""
+    users = facts.users
+    what = "name the service accounts that need the role in the trust policy"
+    key = f"{question.issuer.removeprefix('https://')}:sub"
+    by_hand = Remedy(
+        what, (ByHand(f"StringEquals on {key}, with their subjects system:serviceaccount:NAMESPACE:NAME"),)
+    )
+    if isinstance(users, UnknownFact):
+        return by_hand
+    document = narrowed_trust_policy(role, question, facts.account, users | {question.subject})
+    if document is None:
+        return by_hand
+    named = ", ".join(sorted(one.removeprefix(PREFIX) for one in users | {question.subject}))
+    return Remedy(
+        f"name the service accounts that have the role in the trust policy: {named}",
+        (SetTrustPolicy(role.arn, document),),
+    )
+
+
+def _without_other_clusters(
+    facts: ChainFacts, role: Role, question: ExchangeQuestion, issuers: list[str], remedy: Remedy
+) -> Remedy:
+    """Return a remedy that takes nothing from other clusters: those that the account knows may use the role."""
+    proof = TrustProof(role, question, facts.account, frozenset())
+    working = [one for one in issuers if proof.works(expected_provider(replace(question, issuer=f"https://{one}")).arn)]
+    if not working:
+        return Remedy(f"{remedy.what}, of this cluster only", remedy.changes)
+    return Remedy(
+        "trust this cluster only, unless several clusters should have the role",
+        (ByHand(f"remove from the trust policy what trusts {', '.join(working)}"),),
+    )
 
 
 def _granted(question: ExchangeQuestion, hypothetical: HypotheticalDirectory) -> bool:
@@ -84,7 +116,7 @@ def _anybody(role: Role, policy: Policy, question: ExchangeQuestion, remedy: Rem
             f"Any pod of the cluster can take role {role.name}: {vain}.",
             About("Role", "", role.arn, ("Statement",)),
             remedy,
-            expected=f"a condition that {STRANGER} does not meet",
+            expected=f"a condition on {question.issuer.removeprefix('https://')}:sub",
             got="a condition that every token meets",
             severity=Severity.RISK,
         )
@@ -106,7 +138,7 @@ def _in_vain(policy: Policy, question: ExchangeQuestion) -> str:
     principal = Principal(PrincipalType.WEB_IDENTITY, arn=expected_provider(question).arn)
     facts = Facts(Request(principal, ACTION, question.role_arn, "", context))
     for statement in policy.statements:
-        if statement.effect is Effect.ALLOW and statement.actions.matches(facts):
+        if statement.effect is Effect.ALLOW and statement.speaks_of_action(facts):
             for condition in statement.conditions:
                 note = vacuous(condition, facts)
                 if note:
@@ -126,7 +158,7 @@ def _other_namespaces(
         namespace = parts[2] if len(parts) > 2 else value
         if not has_wildcard(namespace):
             continue
-        stranger = re.sub(r"\*", STRANGER, value).replace("?", "x")
+        stranger = example_of(value)
         other = replace(question, subject=stranger) if stranger.count(":") == 3 else of_stranger(question)
         if _granted(other, hypothetical):
             return [
@@ -135,7 +167,7 @@ def _other_namespaces(
                     f"Pods of other namespaces can take role {role.name}: a wildcard stands for the namespace.",
                     About("Role", "", role.arn, ("Statement",)),
                     remedy,
-                    expected=question.subject,
+                    expected="a namespace by its name",
                     got=value,
                     severity=Severity.RISK,
                 )
@@ -182,7 +214,7 @@ def _other_clusters(
             f"Pods of {len(others)} other cluster{'s' if len(others) > 1 else ''} can take role {role.name}: a service "
             "account with this name there is enough.",
             About("Role", "", role.arn, ("Statement",)),
-            Remedy(f"{remedy.what}, of this cluster only, unless several clusters should be trusted", remedy.changes),
+            _without_other_clusters(facts, role, question, others, remedy),
             expected=f"only {question.issuer.removeprefix('https://')}",
             got=", ".join(others),
             severity=Severity.RISK,

@@ -9,6 +9,7 @@ where the files are:
 - a path starts at the beginning of the text or after a character that cannot be part of a path before it (a space, a
   quote, ``=``, ``:``, ``,``, ``@`` …), or after ``://`` as in ``file:///data/x``;
 - the longest mountPath wins; each path is rewritten once;
+- ``/run`` and ``/var/run`` are the same directory, as in most images;
 - ``..`` and ``.`` are resolved first, as they would be in a container, so no path leads out of its mount.
 
 The rule cannot see paths that a program puts together while it runs, nor paths inside files. It is not a sandbox.
@@ -28,11 +29,26 @@ _NOT_AFTER = r"\w.\-+~%@$*?\[{\\"
 _TAIL = r"(?:/[\w.\-+~%@/]*)?"
 
 
+_RUN = {"/var/run": "/run", "/run": "/var/run"}
+
+
+def _twin(mount: Mount) -> Mount | None:
+    """Return the mount by its other path, if it lies in /run or /var/run."""
+    for one, other in _RUN.items():
+        if mount.path == one or mount.path.startswith(f"{one}/"):
+            return Mount(other + mount.path[len(one) :], mount.target)
+    return None
+
+
 class PathRule:
     """The mounts of one container."""
 
     def __init__(self, mounts: Iterable[Mount]) -> None:
-        self._mounts = sorted(mounts, key=lambda mount: len(mount.path), reverse=True)
+        given = list(mounts)
+        known = {mount.path for mount in given}
+        twins = [twin for mount in given if (twin := _twin(mount)) is not None and twin.path not in known]
+        self._given = sorted(given, key=lambda mount: len(mount.path), reverse=True)
+        self._mounts = sorted([*given, *twins], key=lambda mount: len(mount.path), reverse=True)
         alternatives = "|".join(re.escape(mount.path) for mount in self._mounts)
         self._pattern = (
             re.compile(rf"(?:(?<![{_NOT_BEFORE}])|(?<=://))(?:{alternatives})(?=/|(?![{_NOT_AFTER}])){_TAIL}")
@@ -58,7 +74,7 @@ class PathRule:
 
     def restore(self, text: str) -> str:
         """Return the path as the container knows it: the inverse of ``locate``."""
-        for mount in self._mounts:
+        for mount in self._given:
             if text == mount.target or text.startswith(mount.target + "/"):
                 return mount.path + text[len(mount.target) :]
         return text

@@ -109,7 +109,8 @@ def _working_directory(config: ContainerConfig, rule: PathRule) -> Path:
 def _refuse_other_pods(text: str, where: str, machine: Machine) -> None:
     """Raise ConfigProblem for a text that names another pod's directory, also with ``//`` or ``/./`` in its path."""
     own = machine.uid
-    for match in re.finditer(_SEPARATOR.join(map(re.escape, [*str(machine.pods).split("/"), ""])), text):
-        rest = text[match.end() :]
-        if not (rest == own or rest.startswith(f"{own}/")) or "/.." in rest:
-            raise ConfigProblem(f"{where} leads to the directory of another pod")
+    for pods in {str(machine.pods), str(machine.pods.resolve())}:
+        for match in re.finditer(_SEPARATOR.join(map(re.escape, [*pods.split("/"), ""])), text):
+            rest = text[match.end() :]
+            if not (rest == own or rest.startswith(f"{own}/")) or "/.." in rest:
+                raise ConfigProblem(f"{where} leads to the directory of another pod")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from signal import Signals
+from typing import Any
 
 from podrole import __version__
 from podrole.base.files import make_private_directory
@@ -51,7 +53,7 @@ class ProcessRuntime:
         """End what still runs."""
         await self._clean_up()
 
-    async def pull(self, image: ImageReference) -> PulledImage:
+    async def pull(self, image: ImageReference, policy: str) -> PulledImage:  # noqa: ARG002 - a Runtime's
         """Return what stands in for an image. Raises ImageProblem with a list of what can be run."""
         local = self._images.resolve(image)
         return PulledImage(f"local:{local.runs}", f'Image "{image.text}" stands for {local.runs}; nothing was pulled')
@@ -78,6 +80,10 @@ class ProcessSandbox:
     def __init__(self, machine: Machine, records: Path) -> None:
         self._machine = machine
         self._records = records
+
+    def user_of(self, container: Mapping[str, Any], image: ImageReference) -> int | None:  # noqa: ARG002 - a Sandbox's
+        """Return the user who runs podrole."""
+        return os.geteuid()
 
     async def create(self, config: ContainerConfig) -> PreparedContainer:
         """Work out what is executed. Raises ConfigProblem, MountProblem, OSError."""

@@ -1,0 +1,78 @@
+"""What is special about Systems Manager: SecureString parameters, which KMS encrypts for the caller.
+
+https://docs.aws.amazon.com/systems-manager/latest/userguide/secure-string-parameter-kms-encryption.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from podrole.aws.interfaces import Facts
+from podrole.aws.protocol.parameters import parameters
+from podrole.aws.services.encryption import acting, key_uses
+from podrole.aws.services.rules import Authorizing, Resolving, ServiceRules
+from podrole.iam.actions.call import Call, Permission
+from podrole.iam.actions.ssm import parameter_arn, without_selector
+
+_STANDARD_BYTES = 4096
+"""Size of a value above which Intelligent-Tiering makes an advanced parameter, as it does for one with policies.
+https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html"""
+
+
+def _resolve(resolving: Resolving) -> None:
+    """Write the default key into a SecureString without one: moto would keep the key of the version before.
+
+    https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html (KeyId)
+    """
+    given = resolving.given
+    is_write = resolving.call.operation == "PutParameter"
+    if is_write and not given.get("KeyId") and _is_secure(given, resolving.asked, resolving.facts):
+        given["KeyId"] = "alias/aws/ssm"
+
+
+def _is_secure(given: Mapping[str, Any], asked: Call, facts: Facts) -> bool:
+    """Say whether PutParameter writes a SecureString. The type of a parameter stays if the call has none."""
+    if given.get("Type"):
+        return bool(given["Type"] == "SecureString")
+    return bool(facts.encryption(parameter_arn(asked, str(given.get("Name", "")))).key)
+
+
+def _encryption(authorizing: Authorizing) -> Iterator[Permission]:
+    """Yield what Parameter Store needs of KMS for parameters under a key of the customer's."""
+    call, account, facts, _ = authorizing
+    given, asked = parameters(call), acting(call, account)
+    if call.operation == "PutParameter" and _is_secure(given, asked, facts):
+        context = {"PARAMETER_ARN": parameter_arn(asked, str(given.get("Name", "")))}
+        action = "kms:GenerateDataKey" if _is_advanced(given) else "kms:Encrypt"
+        yield from key_uses(authorizing, str(given.get("KeyId") or ""), context, action)
+    elif given.get("WithDecryption"):
+        for arn, key in dict.fromkeys(_read(authorizing, given, asked)):
+            yield from key_uses(authorizing, key, {"PARAMETER_ARN": arn}, "kms:Decrypt")
+
+
+def _is_advanced(given: Mapping[str, Any]) -> bool:
+    is_large = len(str(given.get("Value", "")).encode()) > _STANDARD_BYTES or bool(given.get("Policies"))
+    return given.get("Tier") == "Advanced" or (given.get("Tier") == "Intelligent-Tiering" and is_large)
+
+
+def _read(authorizing: Authorizing, given: Mapping[str, Any], asked: Call) -> Iterator[tuple[str, str]]:
+    """Yield the ARN and the key of each value that a call decrypts. A call on a path reads all that is below it, also
+    what is on another page."""
+    operation, facts = authorizing.call.operation, authorizing.facts
+    if operation in ("GetParameter", "GetParameters"):
+        for name in given.get("Names") or [given.get("Name", "")]:
+            arn = parameter_arn(asked, without_selector(str(name)))
+            yield arn, facts.encryption(arn, str(name).removeprefix(without_selector(str(name)))[1:]).key
+        return
+    path = str(given.get("Path", "")).rstrip("/") + "/"
+    for one in facts.secure_parameters(authorizing.account, authorizing.call.region):
+        arn = parameter_arn(asked, one.name)
+        if arn == parameter_arn(asked, str(given.get("Name", ""))):  # of GetParameterHistory
+            yield arn, one.key
+        below = one.name.removeprefix(path) if operation == "GetParametersByPath" and one.name.startswith(path) else ""
+        if below and one.newest and (given.get("Recursive") or "/" not in below):
+            yield arn, one.key
+
+
+RULES = ServiceRules("ssm", resolve=_resolve, also_needs=_encryption, not_judged={"PutResourcePolicy": ()})

@@ -1,0 +1,83 @@
+"""What CloudFormation refuses in a template before it makes anything: names of things that the template does not have.
+
+https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_VARIABLE = re.compile(r"\$\{([^!{}][^{}]*)\}")
+_PSEUDO = frozenset(
+    f"AWS::{name}"
+    for name in ("AccountId", "NotificationARNs", "NoValue", "Partition", "Region", "StackId", "StackName", "URLSuffix")
+)
+
+_ERROR = "Template format error"
+
+
+def template_fault(template: Mapping[str, Any]) -> str | None:
+    """Return what CloudFormation says of a malformed template, None if nothing is wrong with it."""
+    resources, conditions = (_members(template, name) for name in ("Resources", "Conditions"))
+    parameters = _members(template, "Parameters").keys() | _PSEUDO
+    for resource in resources.values():
+        condition = resource.get("Condition") if isinstance(resource, dict) else None
+        if condition is not None and not isinstance(condition, str):
+            return f"{_ERROR}: Every Condition member must be a string."
+        if condition is not None and condition not in conditions:
+            return f"{_ERROR}: Unresolved condition dependency {condition} in the Resources block of the template"
+    anything = parameters | resources.keys()
+    for block, known in (("Conditions", parameters), ("Resources", anything), ("Outputs", anything)):
+        missing = sorted({name for name in _named(_members(template, block)) if name not in known})
+        if missing:
+            names = ", ".join(missing)
+            return f"{_ERROR}: Unresolved resource dependencies [{names}] in the {block} block of the template"
+    return None
+
+
+def _members(template: Mapping[str, Any], block: str) -> Mapping[str, Any]:
+    found = template.get(block)
+    return found if isinstance(found, dict) else {}
+
+
+def _named(value: Any) -> Iterator[str]:
+    """Yield the names that Ref, Fn::GetAtt, Fn::Sub and DependsOn mention, at any depth."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, list):
+            waiting.extend(one)
+        if not isinstance(one, dict):
+            continue
+        waiting.extend(one.values())
+        if isinstance(one.get("Type"), str) and "DependsOn" in one:
+            needed = one["DependsOn"]
+            yield from filter(_is_text, needed if isinstance(needed, list) else [needed])
+        if len(one) == 1:
+            yield from _named_by(*next(iter(one.items())))
+
+
+def _named_by(function: str, argument: Any) -> Iterator[str]:
+    match function, argument:
+        case "Ref", str():
+            yield argument
+        case "Fn::GetAtt", str():
+            yield argument.partition(".")[0]
+        case "Fn::GetAtt", [str() as name, *_]:
+            yield name
+        case "Fn::Sub", str():
+            yield from _variables(argument, {})
+        case "Fn::Sub", [str() as text, dict() as own]:
+            yield from _variables(text, own)
+
+
+def _variables(text: str, own: Mapping[str, Any]) -> Iterator[str]:
+    for name in _VARIABLE.findall(text):
+        if name not in own:
+            yield name.strip().partition(".")[0]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)

@@ -1,0 +1,1 @@
+"""The commands of the set-up, in eksctl's words. They render; ``podrole.setup`` plans and applies."""

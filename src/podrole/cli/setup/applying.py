@@ -1,0 +1,99 @@
+"""Applies a plan with progress on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from podrole.cli.diagnosis import Style
+from podrole.cli.setup.opened import OpenedSetup
+from podrole.cli.setup.plan_text import write_dict
+from podrole.cli.terminal import complain, harmless, say
+from podrole.setup.apply import Applying
+from podrole.setup.planner import PlannedGroup, Planner, SetupPlan
+from podrole.setup.progress import ApplyStep, GroupResult, Progress
+
+
+@dataclass(frozen=True, slots=True)
+class SetupOutcome:
+    """What was done for each group. ``skipped`` are groups that depend on one that failed."""
+
+    results: tuple[GroupResult, ...]
+    skipped: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was done."""
+        return not self.skipped and all(one.error is None for one in self.results)
+
+    def lines(self, style: Style) -> list[str]:
+        """Return what was done, and what failed and why."""
+        writes = sum(len(one.writes) for one in self.results)
+        lines = [f"{writes} change{'' if writes == 1 else 's'} made."] if writes else []
+        for one in self.results:
+            if one.error is not None:
+                lines += [
+                    style.paint(f"✗ {one.group}", "31"),
+                    *(f"  {line}" for line in harmless(one.error.diagnostics()).split("\n")),
+                ]
+        lines += [f"  {name} was not begun." for name in self.skipped]
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the outcome as JSON-able data."""
+        return {
+            "complete": self.complete,
+            "groups": [
+                {
+                    "name": one.group,
+                    "writes": [write_dict(write) for write in one.writes],
+                    "error": None
+                    if one.error is None
+                    else {
+                        "code": one.error.code,
+                        "what": one.error.what,
+                        "got": one.error.got,
+                        "expected": one.error.expected,
+                        "next_step": one.error.next_step,
+                    },
+                }
+                for one in self.results
+            ],
+            "not_begun": list(self.skipped),
+        }
+
+
+async def apply_plan(plan: SetupPlan, planner: Planner, opened: OpenedSetup, *, quiet: bool) -> SetupOutcome:
+    """Apply what the plan does not refuse: the provider first, then all roles side by side."""
+    wanted = [one for one in plan.groups if one.part.writes]
+    applying = Applying(opened.cluster, opened.account, progress(quiet=quiet))
+    groups = [PlannedGroup(one.name, planner, one.group) for one in wanted]
+    first = [one for one in groups if one.group is None]
+    rest = [one for one in groups if one.group is not None]
+    results = await applying.run(first)
+    if any(one.error is not None for one in results):
+        return SetupOutcome(results, tuple(one.name for one in rest))
+    return SetupOutcome((*results, *await applying.run(rest)))
+
+
+def progress(*, quiet: bool) -> Callable[[Progress], None]:
+    """Return what is told of a run: nothing if the output is for machines."""
+    return _silent if quiet else _say
+
+
+def _silent(_: Progress) -> None:
+    """Say nothing: the output is for machines."""
+
+
+def _say(progress: Progress) -> None:
+    write = progress.write
+    what = "" if write is None else " ".join(filter(None, (write.kind.value, write.object, write.field)))
+    if progress.step is ApplyStep.WRITTEN:
+        say(f"  {what}")
+    elif progress.step is ApplyStep.THROTTLED:
+        say(f"  {progress.group}: AWS asks to wait; trying again in {progress.seconds:.0f} s")
+    elif progress.step is ApplyStep.NOT_VISIBLE and progress.seconds >= 1:
+        complain(f"  {progress.group}: waiting until AWS shows it")
+    elif progress.step is ApplyStep.CHANGED and progress.error is not None:
+        complain(f"  {progress.group}: {progress.error.what} Planning it again.")

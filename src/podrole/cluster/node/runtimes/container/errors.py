@@ -1,0 +1,28 @@
+"""What can go wrong with a container engine.
+
+::
+
+    NodeError
+    ├── EngineUnusable     there is no engine, or this user or podrole cannot use it
+    └── EngineRefusal      the engine answered a call with an error
+"""
+
+from __future__ import annotations
+
+from podrole.cluster.node.errors import NodeError
+
+
+class EngineUnusable(NodeError):
+    """No container engine can be used."""
+
+    code = "engine"
+
+
+class EngineRefusal(NodeError):
+    """The engine answered a call with an error. ``status`` is the HTTP status."""
+
+    code = "engine-refusal"
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status

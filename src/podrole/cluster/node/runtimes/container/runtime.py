@@ -1,0 +1,232 @@
+"""A ``Runtime`` whose containers a container engine runs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import platform
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from podrole.cluster.core.client import Object
+from podrole.cluster.node.errors import ContainerProblem, SandboxProblem, StartProblem
+from podrole.cluster.node.image_names import ImageReference
+from podrole.cluster.node.runtime import ContainerConfig, Output, PulledImage
+from podrole.cluster.node.runtimes.container import pause
+from podrole.cluster.node.runtimes.container.configuration import (
+    PodDefaults,
+    check_not_root,
+    container_body,
+    sandbox_body,
+    user_of,
+)
+from podrole.cluster.node.runtimes.container.container import EngineContainer
+from podrole.cluster.node.runtimes.container.engine import Engine
+from podrole.cluster.node.runtimes.container.errors import EngineRefusal, EngineUnusable
+from podrole.cluster.node.runtimes.container.images import EngineImage, pull
+from podrole.cluster.node.runtimes.container.networks import Networks, remove_container, remove_containers
+from podrole.cluster.node.runtimes.container.streams import Streams
+
+PAUSE_LABEL = "dev.podrole.pause"
+_PAUSE_VERSION = "1"
+_EXEC = re.compile(r'exec: ".*?": [^:]*(?= \(no such file|: |$)')
+
+
+class ContainerRuntime:
+    """Runs pods in containers of ``engine``, on ``networks``, which its owner makes and removes."""
+
+    def __init__(self, engine: Engine, networks: Networks, defaults: PodDefaults) -> None:
+        self._engine = engine
+        self._networks = networks
+        self._defaults = defaults
+        self._images: dict[str, EngineImage] = {}
+        self._pause = ""
+
+    @property
+    def name(self) -> str:
+        return self._engine.name
+
+    @property
+    def version(self) -> str:
+        return f"{self._engine.name}://{self._engine.version}"
+
+    @property
+    def summary(self) -> str:
+        return f"podrole runs pods in containers of {self._engine.name.capitalize()} {self._engine.version}"
+
+    async def start(self) -> None:
+        """Make sure of the sandboxes' image. Raises EngineUnusable."""
+        try:
+            self._pause = await self._pause_image()
+        except EngineRefusal as refusal:
+            raise EngineUnusable(
+                "The container engine did not take the image of the pods' sandboxes.", got=refusal.what
+            ) from refusal
+
+    async def stop(self) -> None:
+        """Remove every container of the world."""
+        await remove_containers(self._engine, self._defaults.world)
+
+    async def pull(self, image: ImageReference, policy: str) -> PulledImage:
+        """Get an image. Raises ImageProblem with the engine's reason."""
+        pulled = await pull(self._engine, image, policy)
+        self._images[image.text] = pulled.image
+        return PulledImage(pulled.image.id, pulled.message)
+
+    async def create_sandbox(self, pod: Object, directory: Path) -> EngineSandbox:  # noqa: ARG002 - a Runtime's
+        """Make and start a pod's sandbox, which has its network. Raises SandboxProblem."""
+        metadata = pod["metadata"]
+        name = f"podrole_{metadata['name'][:40]}_{metadata['namespace'][:40]}_{metadata['uid']}"
+        networks = self._networks
+        body = sandbox_body(pod, self._pause, networks.pods.name, self._defaults)
+        sandbox = ""
+        try:
+            created = await self._engine.call("POST", "/containers/create", body, name=name)
+            sandbox = created["Id"]
+            if networks.credentials is not None:
+                path = f"/networks/{networks.credentials.name}/connect"
+                await self._engine.call("POST", path, {"Container": sandbox})
+            await self._engine.call("POST", f"/containers/{sandbox}/start")
+            made = await self._engine.call("GET", f"/containers/{sandbox}/json")
+            address = made["NetworkSettings"]["Networks"][networks.pods.name]["IPAddress"]
+        except BaseException as problem:
+            if sandbox:
+                await asyncio.shield(remove_container(self._engine, sandbox))
+            if isinstance(problem, (EngineRefusal, EngineUnusable)):
+                raise SandboxProblem(problem.what) from problem
+            raise
+        return EngineSandbox(self._engine, self._defaults, self._images, pod, sandbox, address)
+
+    async def _pause_image(self) -> str:
+        label = f"{PAUSE_LABEL}={_PAUSE_VERSION}"
+        for image in await self._engine.call("GET", "/images/json", filters={"label": [label]}):
+            return str(image["Id"])
+        machine = platform.machine()
+        try:
+            content = pause.archive(machine)
+        except KeyError:
+            raise EngineUnusable(
+                "Pods cannot run in containers on this machine.",
+                got=machine,
+                expected=" or ".join(pause.MACHINES),
+                next_step="use --runtime process",
+            ) from None
+        answer = await self._engine.call(
+            "POST",
+            "/images/create",
+            content=content,
+            fromSrc="-",
+            repo="podrole/pause",
+            tag=_PAUSE_VERSION,
+            changes=['ENTRYPOINT ["/pause"]', f"LABEL {label}"],
+        )
+        return str(answer["status"])
+
+
+class EngineSandbox:
+    """A pod's container that does nothing but hold its network."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        defaults: PodDefaults,
+        images: Mapping[str, EngineImage],
+        pod: Object,
+        sandbox: str,
+        address: str,
+    ) -> None:
+        self.address = address
+        self._engine = engine
+        self._defaults = defaults
+        self._images = images
+        self._pod = pod
+        self._id = sandbox
+        self._containers: set[str] = set()
+        self._removals: set[asyncio.Task[None]] = set()
+
+    def user_of(self, container: Mapping[str, Any], image: ImageReference) -> int | None:
+        """Return the uid that a container runs as; None if only the image's own files could tell."""
+        return user_of(self._security(container), self._images[image.text].user)
+
+    async def create(self, config: ContainerConfig) -> EngineCreated:
+        """Make a container. Raises ContainerProblem."""
+        image = self._images[config.image.text]
+        check_not_root(self._security(config.spec), self.user_of(config.spec, config.image))
+        body = container_body(
+            config, self._pod, image.id, self._id, self._defaults, own_hostname=self._engine.is_podman
+        )
+        metadata = self._pod["metadata"]
+        name = f"podrole_{config.name}_{metadata['name'][:40]}_{metadata['namespace'][:40]}_{config.identity[:12]}"
+        try:
+            created = await self._engine.call("POST", "/containers/create", body, name=name)
+        except (EngineRefusal, EngineUnusable) as problem:
+            raise ContainerProblem(problem.what, reason="CreateContainerError") from problem
+        self._containers.add(created["Id"])
+        return EngineCreated(self._engine, created["Id"], config, image, self)
+
+    async def discard(self, container: str) -> None:
+        """Remove a container that has ended, while the node goes on."""
+        task = asyncio.create_task(self._remove(container, ended=True))
+        self._removals.add(task)
+        task.add_done_callback(self._removals.discard)
+
+    async def remove(self) -> None:
+        """Remove what is left of the pod's containers, and the sandbox."""
+        await asyncio.gather(*self._removals)
+        await asyncio.gather(*map(self._remove, tuple(self._containers)))
+        await self._remove(self._id)
+
+    async def _remove(self, container: str, *, ended: bool = False) -> None:
+        with contextlib.suppress(EngineUnusable):  # then the next start removes it
+            await remove_container(self._engine, container, ended=ended)
+            self._containers.discard(container)
+
+    def _security(self, container: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        return [container.get("securityContext") or {}, self._pod["spec"].get("securityContext") or {}]
+
+
+class EngineCreated:
+    """A container that can be started."""
+
+    def __init__(
+        self, engine: Engine, container: str, config: ContainerConfig, image: EngineImage, sandbox: EngineSandbox
+    ) -> None:
+        self._engine = engine
+        self._id = container
+        self._config = config
+        self._image = image
+        self._sandbox = sandbox
+
+    async def start(self, output: Output) -> EngineContainer:
+        """Start the container, attached to its streams from the beginning. Raises StartProblem."""
+        streams = None
+        try:
+            stdin = "true" if self._config.stdin else "false"
+            reader, writer = await self._engine.take_over(
+                f"/containers/{self._id}/attach", stream="true", stdout="true", stderr="true", stdin=stdin
+            )
+            streams = Streams(reader, writer, output, terminal=self._config.terminal)
+            await self._engine.call("POST", f"/containers/{self._id}/start")
+        except BaseException as problem:
+            if streams is not None:
+                await streams.close()
+            await self._sandbox.discard(self._id)
+            if isinstance(problem, (EngineRefusal, EngineUnusable)):
+                raise StartProblem(_reason(problem.what)) from problem
+            raise
+        return EngineContainer(
+            self._engine,
+            self._id,
+            streams,
+            stdin=self._config.stdin,
+            stop_signal=self._image.stop_signal,
+            ended=self._sandbox.discard,
+        )
+
+
+def _reason(message: str) -> str:
+    """Return what a message says of the program, without the engine's parts that passed it on."""
+    match = _EXEC.search(message)
+    return match[0] if match else message

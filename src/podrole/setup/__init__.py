@@ -1,0 +1,1 @@
+"""Sets a pod's AWS identity up: providers, roles, service accounts and associations, on any cluster and account."""

@@ -1,0 +1,89 @@
+"""Sorts what is wanted into groups: each role with all that uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from podrole.setup.errors import InvalidSetup
+from podrole.setup.group import RoleGroup
+from podrole.setup.names import role_name
+from podrole.setup.wanted import (
+    ExistingRole,
+    ServiceAccountName,
+    SetupPlace,
+    WantedAssociation,
+    WantedRole,
+    WantedServiceAccount,
+    WantedSetup,
+)
+
+
+def groups_of(wanted: WantedSetup, place: SetupPlace) -> tuple[RoleGroup, ...]:
+    """Return the groups of a set-up, each role once; an existing role once for each service account.
+
+    Raises InvalidSetup if two users of one role want different things of it.
+    """
+    groups: dict[str, RoleGroup] = {}
+    everything: list[WantedServiceAccount | WantedAssociation] = [*wanted.service_accounts, *wanted.associations]
+    for one in everything:
+        arn = arn_of(one, place)
+        key = f"{arn} {one.account}" if isinstance(one.role, ExistingRole) else arn
+        group = groups.get(key, RoleGroup(arn, None, file=wanted.file))
+        groups[key] = _with(group, one)
+    return tuple(groups.values())
+
+
+def lost_groups(
+    service_accounts: Mapping[ServiceAccountName, str], associations: Mapping[ServiceAccountName, str]
+) -> tuple[RoleGroup, ...]:
+    """Return the groups of what is deleted; the maps hold the roles' ARNs."""
+    groups: dict[str, RoleGroup] = {}
+    for account, arn in service_accounts.items():
+        group = groups.get(arn, RoleGroup(arn, None))
+        groups[arn] = replace(group, lost_service_accounts=(*group.lost_service_accounts, account))
+    for account, arn in associations.items():
+        group = groups.get(arn, RoleGroup(arn, None))
+        groups[arn] = replace(group, lost_associations=(*group.lost_associations, account))
+    return tuple(groups.values())
+
+
+def with_lost(groups: Iterable[RoleGroup], lost: Iterable[RoleGroup]) -> tuple[RoleGroup, ...]:
+    """Return groups together with what is deleted; a role that is wanted by some and lost by others is one group."""
+    found = list(groups)
+    for one in lost:
+        same = next((index for index, group in enumerate(found) if group.role_arn == one.role_arn), None)
+        if same is None:
+            found.append(one)
+        else:
+            found[same] = replace(
+                found[same],
+                lost_service_accounts=one.lost_service_accounts,
+                lost_associations=one.lost_associations,
+                lost_patterns=one.lost_patterns,
+                kept=one.kept,
+            )
+    return tuple(found)
+
+
+def arn_of(one: WantedServiceAccount | WantedAssociation, place: SetupPlace) -> str:
+    """Return the ARN of the role that a service account or association gets."""
+    if isinstance(one.role, ExistingRole):
+        return one.role.arn
+    return place.role_arn(one.role.name or role_name(place.cluster, one.account))
+
+
+def _with(group: RoleGroup, one: WantedServiceAccount | WantedAssociation) -> RoleGroup:
+    if group.role is not None and _plain(group.role) != _plain(one.role):
+        raise InvalidSetup(
+            f"Two service accounts want different things of role {group.role_name}.",
+            got=f"{one.account} differs from {group.accounts[0]}",
+            expected="the same policies, boundary and tags, or another role name for one of them",
+        )
+    if isinstance(one, WantedServiceAccount):
+        return replace(group, role=one.role, service_accounts=(*group.service_accounts, one))
+    return replace(group, role=one.role, associations=(*group.associations, one))
+
+
+def _plain(role: WantedRole | ExistingRole) -> WantedRole | ExistingRole:
+    return role if isinstance(role, ExistingRole) else replace(role, name=None, managed=tuple(sorted(role.managed)))

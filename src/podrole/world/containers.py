@@ -1,0 +1,99 @@
+"""A world's pods in containers: the engine and networks, and what of the world is reached from them.
+
+The world's listeners are on loopback, where no container gets. Those that pods need listen a second time, on this
+machine's address on the pods' own bridge, and answer no one who is not on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import logging
+import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from podrole.base.serving import bind
+from podrole.cluster.node.runtime import Mount
+from podrole.cluster.node.runtimes.container.configuration import PodDefaults
+from podrole.cluster.node.runtimes.container.engine import Engine, open_engine
+from podrole.cluster.node.runtimes.container.errors import EngineUnusable
+from podrole.cluster.node.runtimes.container.networks import Networks, make_networks, remove_everything, world_id
+from podrole.cluster.node.runtimes.container.runtime import ContainerRuntime
+from podrole.world.parts import API_NAMES
+
+BUNDLE = "/run/podrole/ca-bundle.crt"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class PodContainers:
+    """Where a world's pods run in containers."""
+
+    engine: Engine
+    world: str
+    networks: Networks
+
+    @property
+    def bundle(self) -> str:
+        """Where a container has the authorities that the world's clients trust."""
+        return BUNDLE
+
+    @property
+    def gateway(self) -> str:
+        """This machine's address on the pods' network."""
+        return self.networks.pods.gateway
+
+    @property
+    def agent_address(self) -> str:
+        """The address of the EKS Pod Identity agent in a pod."""
+        return self.networks.pods.gateway if self.networks.credentials is None else self.networks.credentials.gateway
+
+    @property
+    def peers(self) -> tuple[ipaddress.IPv4Network, ...]:
+        """Who may call the listeners on the bridges."""
+        bridges = [self.networks.pods, *([] if self.networks.credentials is None else [self.networks.credentials])]
+        return tuple(ipaddress.IPv4Network(bridge.subnet) for bridge in bridges)
+
+    @property
+    def not_proxied(self) -> str:
+        """What pods reach without the proxy."""
+        return ",".join((self.gateway, self.agent_address, *map(str, self.peers), *API_NAMES))
+
+    def bind(self, beside: socket.socket, *, name: str, option: str, address: str = "") -> socket.socket:
+        """Bind a socket on the bridge to the port of a listener on loopback. Raises PortInUse."""
+        port = int(beside.getsockname()[1])
+        return bind(port, name=f"{name} for pods", option=option, address=address or self.gateway, absent=True)
+
+    def runtime(self, environment: Mapping[str, str], bundle: Path) -> ContainerRuntime:
+        """Return the runtime of the world's node. ``bundle`` is what containers have as ``BUNDLE``."""
+        files: Sequence[Mount] = (Mount(BUNDLE, str(bundle), read_only=True),)
+        hosts = dict.fromkeys(API_NAMES, self.gateway)
+        return ContainerRuntime(self.engine, self.networks, PodDefaults(self.world, environment, files, hosts))
+
+
+@contextlib.asynccontextmanager
+async def pod_containers(
+    runtime: str, directory: Path, variables: Mapping[str, str], *, internet: bool
+) -> AsyncIterator[PodContainers | None]:
+    """Get ready for pods in containers, by the setting ``runtime``; None for ``auto`` where no engine can be used.
+
+    What an earlier run of the world has left is removed first, and everything at the end. ``variables`` are those that
+    name an engine, ``internet`` says whether pods reach other hosts. Raises EngineUnusable.
+    """
+    try:
+        engine = await open_engine(variables)
+    except EngineUnusable as problem:
+        if runtime != "auto":
+            raise
+        _log.info("pods run as processes: %s", problem.what)
+        yield None
+        return
+    world = world_id(directory)
+    try:
+        yield PodContainers(engine, world, await make_networks(engine, world, internet=internet))
+        await remove_everything(engine, world)
+    finally:
+        await engine.aclose()
