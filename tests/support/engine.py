@@ -49,6 +49,12 @@ runtime = "{runtime}"
 network_config_dir = "{directory}/networks"
 default_subnet_pools = [{{"base" = "10.{number}.0.0/16", "size" = 24}}]
 """
+_REGISTRIES = """\
+[[registry]]
+location = "127.0.0.1"
+insecure = true
+"""
+"""A registry on loopback may speak plain HTTP, as for Docker."""
 
 
 @contextlib.contextmanager
@@ -119,11 +125,17 @@ async def make_image(engine: Engine) -> None:
     if program is None:
         raise EngineUnusable("the tests' image is made of a static busybox, which is not installed")
     await engine.call(
-        "POST", "/images/create", content=_archive(Path(program)), fromSrc="-", repo=BUSYBOX, changes=['CMD ["sh"]']
+        "POST",
+        "/images/create",
+        content=busybox_archive(Path(program)),
+        fromSrc="-",
+        repo=BUSYBOX,
+        changes=['CMD ["sh"]'],
     )
 
 
-def _archive(program: Path) -> bytes:
+def busybox_archive(program: Path) -> bytes:
+    """Return a file system with busybox as a tar archive."""
     names = subprocess.run([program, "--list"], capture_output=True, text=True, check=True).stdout.split()
     written = io.BytesIO()
     with tarfile.open(fileobj=written, mode="w") as tar:
@@ -151,6 +163,7 @@ def _podman(number: int) -> Iterator[str]:
     runtime = "runc" if shutil.which("runc") else "crun"
     configuration = _CONFIGURATION.format(runtime=runtime, directory=directory, number=number)
     (directory / "containers.conf").write_text(configuration)
+    (directory / "registries.conf").write_text(_REGISTRIES)
     podman, environment = _command(directory)
     socket = directory / "api.sock"
     log = (directory / "log").open("w")
@@ -180,7 +193,11 @@ def _podman(number: int) -> Iterator[str]:
 def _command(directory: Path) -> tuple[list[str], dict[str, str]]:
     """Return Podman's command for the storage in ``directory``, and its environment."""
     storage = ["--root", str(directory / "storage"), "--runroot", str(directory / "run")]
-    environment = {**os.environ, "CONTAINERS_CONF": str(directory / "containers.conf")}
+    environment = {
+        **os.environ,
+        "CONTAINERS_CONF": str(directory / "containers.conf"),
+        "CONTAINERS_REGISTRIES_CONF": str(directory / "registries.conf"),
+    }
     return ["podman", *storage, "--tmpdir", str(directory / "tmp")], environment
 
 

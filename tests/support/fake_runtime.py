@@ -12,7 +12,7 @@ from typing import Any
 from podrole.cluster.core.client import Object
 from podrole.cluster.node.errors import ConfigProblem, ImageProblem, SandboxProblem, StartProblem
 from podrole.cluster.node.image_names import ImageReference
-from podrole.cluster.node.runtime import ContainerConfig, Output, PulledImage
+from podrole.cluster.node.runtime import ContainerConfig, Output, PulledImage, RegistryLogin
 
 
 class FakeInput:
@@ -145,7 +145,7 @@ class FakeRuntime:
     async def stop(self) -> None:
         self.stopped = True
 
-    async def pull(self, image: ImageReference, policy: str) -> PulledImage:
+    async def pull(self, image: ImageReference, policy: str, logins: Sequence[RegistryLogin] = ()) -> PulledImage:
         if image.name == "missing":
             raise ImageProblem("there is no such image")
         return PulledImage(f"sha256:{image.name}", f'Successfully pulled image "{image.text}"')

@@ -13,6 +13,7 @@ from podrole.cluster.node.runtimes.container.configuration import WORLD_LABEL
 from podrole.cluster.node.runtimes.container.engine import Engine
 from podrole.cluster.node.runtimes.container.networks import make_networks, remove_everything
 from support.engine import opened
+from support.registry import running_registry
 
 TOKEN = {"name": "t", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
 
@@ -162,3 +163,39 @@ async def test_the_next_start_removes_what_a_killed_one_left_and_nothing_of_othe
     names = {each["Name"] for each in await engine.call("GET", "/networks")}
     assert not {name for name in names if name.startswith("podrole-")}
     await engine.call("DELETE", f"/containers/{left['Id']}", force="true")
+
+
+async def test_private_image_is_pulled_as_the_user_of_a_secret(
+    node: Any, run_pod: Any, cluster: Any, time: Any, log_of: Any, finished: Any
+) -> None:
+    def waiting(pod: Any, reason: str) -> bool:
+        state = pod["status"].get("containerStatuses", [{"state": {}}])[0]["state"].get("waiting", {})
+        return bool(state.get("reason") == reason)
+
+    with running_registry() as registry:
+        container = {"image": f"{registry.address}/shop/api:1", "imagePullPolicy": "Always"}
+        await run_pod(container=container, imagePullSecrets=[{"name": "login"}])
+        refused = await cluster.until("pods", "default", "p", lambda pod: waiting(pod, "ErrImagePull"))
+        (status,) = refused["status"]["containerStatuses"]
+        assert "unauthorized" in status["state"]["waiting"]["message"]
+        assert not any(entered for _, entered in registry.asked)
+        missing = "Unable to retrieve some image pull secrets (login); attempting to pull the image may not succeed."
+        await cluster.until_event("p", "FailedToRetrieveImagePullSecret", missing)
+
+        await cluster.create("secrets", "default", registry.secret("login", password="wrong-one"))
+        time.turn(3)
+        backing_off = await cluster.until("pods", "default", "p", lambda pod: waiting(pod, "ImagePullBackOff"))
+        assert registry.address in backing_off["status"]["containerStatuses"][0]["state"]["waiting"]["message"]
+        time.turn(10)
+        refused = await cluster.until("pods", "default", "p", lambda pod: waiting(pod, "ErrImagePull"))
+        assert "wrong-one" not in str(refused)
+
+        await cluster.delete("secrets", "default", "login")
+        await cluster.create("secrets", "default", registry.secret("login"))
+        time.turn(30)
+        await finished()
+        assert await log_of() == "pulled\n"
+        asked = len(registry.asked)
+        await run_pod(name="q", container={**container, "imagePullPolicy": "IfNotPresent"})
+        await finished("q")
+        assert len(registry.asked) == asked

@@ -19,7 +19,7 @@ from __future__ import annotations
 import posixpath
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -43,6 +43,16 @@ class Mount:
 def normalise(path: str) -> str:
     """Return a path in a container as the kubelet takes it: absolute, without ``.``, ``..`` and doubled slashes."""
     return posixpath.normpath("/" + path.lstrip("/"))
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryLogin:
+    """A user of a registry. It is passed on to the engine and shown nowhere."""
+
+    server: str
+    username: str
+    password: str = field(repr=False)
+    identity_token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +202,11 @@ class Runtime(Protocol):
         """End whatever still runs."""
         ...
 
-    async def pull(self, image: ImageReference, policy: str) -> PulledImage:
-        """Get an image by an imagePullPolicy. Raises ImageProblem (ErrImagePull), worded for a user of kubectl."""
+    async def pull(self, image: ImageReference, policy: str, logins: Sequence[RegistryLogin] = ()) -> PulledImage:
+        """Get an image by an imagePullPolicy, as one of the users ``logins`` of its registry if there are any.
+
+        Raises ImageProblem (ErrImagePull), worded for a user of kubectl.
+        """
         ...
 
     async def create_sandbox(self, pod: Object, directory: Path) -> Sandbox:

@@ -8,10 +8,12 @@ from podrole.cluster.node.containers.backoff import Backoff
 from podrole.cluster.node.containers.config import container_config
 from podrole.cluster.node.containers.report import ContainerReport, EnclosingPod
 from podrole.cluster.node.containers.states import Waiting
+from podrole.cluster.node.content.pull_secrets import logins_for, references_of
+from podrole.cluster.node.content.volumes_on_disk import find
 from podrole.cluster.node.context import NodeContext
-from podrole.cluster.node.errors import ContainerProblem, ImageProblem
-from podrole.cluster.node.image_names import parse_image
-from podrole.cluster.node.runtime import ContainerConfig, CreatedContainer
+from podrole.cluster.node.errors import ContainerProblem, ImageProblem, MountProblem
+from podrole.cluster.node.image_names import ImageReference, parse_image
+from podrole.cluster.node.runtime import ContainerConfig, CreatedContainer, RegistryLogin
 
 PULL_ERROR_SECONDS = 2.0
 """How long ErrImagePull shows before ImagePullBackOff does."""
@@ -45,7 +47,7 @@ class Creation:
             try:
                 image = parse_image(self._report.spec["image"])
                 policy = self._report.spec.get("imagePullPolicy") or "IfNotPresent"
-                pulled = await self._context.runtime.pull(image, policy)
+                pulled = await self._context.runtime.pull(image, policy, await self._logins(image))
                 if not recorded:
                     recorded = True
                     self._report.image_id = pulled.image_id
@@ -61,6 +63,23 @@ class Creation:
             except OSError as problem:
                 going_on = await self._fail("CreateContainerError", str(problem))
         return None
+
+    async def _logins(self, image: ImageReference) -> list[RegistryLogin]:
+        """Return the logins of the image's registry. Missing secrets are an event, as with the kubelet."""
+        pod = self._pod.with_address()
+        references = list(references_of(pod))
+        try:
+            found = await find(self._context.client, pod["metadata"]["namespace"], references)
+        except MountProblem as problem:
+            raise ImageProblem(f"the imagePullSecrets could not be read: {problem.what}") from problem
+        if missing := [name for (_, name), secret in found.items() if secret is None]:
+            self._report.record(
+                "Warning",
+                "FailedToRetrieveImagePullSecret",
+                f"Unable to retrieve some image pull secrets ({', '.join(missing)}); "
+                "attempting to pull the image may not succeed.",
+            )
+        return logins_for(image, [secret for secret in found.values() if secret is not None])
 
     async def _fail(self, reason: str, message: str) -> bool:
         self._report.record("Warning", "Failed", f"Error: {message}")

@@ -89,10 +89,25 @@ class Engine:
             raise EngineRefusal(response.status_code, _message(response.content))
         return _parsed(response.content)
 
-    async def lines(self, method: str, path: str, **query: Any) -> AsyncIterator[dict[str, Any]]:
+    async def lines(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: AsyncIterator[bytes] | None = None,
+        **query: Any,
+    ) -> AsyncIterator[dict[str, Any]]:
         """Call the API and yield its answer's lines, each a JSON object. Raises as ``call`` does."""
         try:
-            async with self._client.stream(method, self._prefix + path, params=_texts(query), timeout=None) as response:
+            async with self._client.stream(
+                method,
+                self._prefix + path,
+                params=_texts(query),
+                headers=headers,
+                content=content,
+                timeout=httpx2.Timeout(None, connect=CONNECT_SECONDS),
+            ) as response:
                 if response.status_code >= 400:
                     raise EngineRefusal(response.status_code, _message(await response.aread()))
                 async for line in response.aiter_lines():

@@ -6,14 +6,14 @@ import asyncio
 import contextlib
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from podrole.cluster.core.client import Object
 from podrole.cluster.node.errors import ContainerProblem, SandboxProblem, StartProblem
 from podrole.cluster.node.image_names import ImageReference
-from podrole.cluster.node.runtime import ContainerConfig, Output, PulledImage
+from podrole.cluster.node.runtime import ContainerConfig, Output, PulledImage, RegistryLogin
 from podrole.cluster.node.runtimes.container import pause
 from podrole.cluster.node.runtimes.container.configuration import (
     PodDefaults,
@@ -69,9 +69,9 @@ class ContainerRuntime:
         """Remove every container of the world."""
         await remove_containers(self._engine, self._defaults.world)
 
-    async def pull(self, image: ImageReference, policy: str) -> PulledImage:
+    async def pull(self, image: ImageReference, policy: str, logins: Sequence[RegistryLogin] = ()) -> PulledImage:
         """Get an image. Raises ImageProblem with the engine's reason."""
-        pulled = await pull(self._engine, image, policy)
+        pulled = await pull(self._engine, image, policy, logins, world=self._defaults.world)
         self._images[image.text] = pulled.image
         return PulledImage(pulled.image.id, pulled.message)
 

@@ -14,7 +14,7 @@ from podrole import __version__
 from podrole.base.files import make_private_directory
 from podrole.cluster.core.client import Object
 from podrole.cluster.node.image_names import ImageReference
-from podrole.cluster.node.runtime import ContainerConfig, InputStream, Output, PulledImage
+from podrole.cluster.node.runtime import ContainerConfig, InputStream, Output, PulledImage, RegistryLogin
 from podrole.cluster.node.runtimes.process.images import Images
 from podrole.cluster.node.runtimes.process.prepare import Machine, Prepared, prepare
 from podrole.cluster.node.runtimes.process.process import MARK, Process
@@ -53,7 +53,12 @@ class ProcessRuntime:
         """End what still runs."""
         await self._clean_up()
 
-    async def pull(self, image: ImageReference, policy: str) -> PulledImage:  # noqa: ARG002 - a Runtime's
+    async def pull(
+        self,
+        image: ImageReference,
+        policy: str,  # noqa: ARG002 - a Runtime's
+        logins: Sequence[RegistryLogin] = (),  # noqa: ARG002 - a Runtime's
+    ) -> PulledImage:
         """Return what stands in for an image. Raises ImageProblem with a list of what can be run."""
         local = self._images.resolve(image)
         return PulledImage(f"local:{local.runs}", f'Image "{image.text}" stands for {local.runs}; nothing was pulled')
