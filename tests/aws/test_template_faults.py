@@ -82,9 +82,25 @@ def test_the_condition_of_a_resource_is_a_name(condition: Any, said: str | None)
     assert found is None if said is None else said in str(found)
 
 
-def test_blocks_of_other_types_are_left_to_cloudformation() -> None:
-    assert template_fault({"Resources": [], "Conditions": None}) is None
-    assert template_fault({"Resources": {"Q": "queue"}}) is None
+@pytest.mark.parametrize("block", ["Conditions", "Mappings", "Outputs", "Parameters", "Resources"])
+def test_a_block_is_an_object(block: str) -> None:
+    for value in ([], "a", 0):
+        assert template_fault({block: value}) == f"Template format error: [/{block}] unsupported structure."
+    said = f"[/{block}] 'null' values are not allowed in templates"
+    assert template_fault({block: None}) == f"Template format error: {said}"
+    assert template_fault({block: {}}) is None
+    assert template_fault({}) is None
+
+
+@pytest.mark.parametrize("block", ["Parameters", "Resources"])
+def test_a_parameter_and_a_resource_are_objects_with_a_type(block: str) -> None:
+    for value in ([], "a", 0):
+        assert template_fault({block: {"A": value}}) == f"Template format error: [/{block}/A] unsupported structure."
+    said = f"[/{block}/A] 'null' values are not allowed in templates"
+    assert template_fault({block: {"A": None}}) == f"Template format error: {said}"
+    said = f"[/{block}/A] Every {block} object must contain a Type member."
+    assert template_fault({block: {"A": {"Default": "x"}}}) == f"Template format error: {said}"
+    assert template_fault({block: {"A": {"Type": "x"}}}) is None
 
 
 def test_short_forms_are_read_as_the_long_ones() -> None:

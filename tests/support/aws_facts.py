@@ -23,7 +23,7 @@ def request(**more: Any) -> HTTPRequest:
     return HTTPRequest("POST", "/", **{"query": "", "headers": [], "body": b"", "client": "192.0.2.7", **more})
 
 
-def call_of(name: str, http: HTTPRequest | None = None, **given: Any) -> IdentifiedCall:
+def call_of(name: str, http: HTTPRequest | None = None, /, **given: Any) -> IdentifiedCall:
     """Return a call of ``service:Operation`` whose input has been read."""
     service, _, operation = name.partition(":")
     found = services()[service]

@@ -263,7 +263,7 @@ def test_a_policy_is_attached_once_until_it_is_detached(iam: IAM, kind: str) -> 
         {"PolicyName": "own", "PolicyArn": OWN},
     ]
     assert iam.listed(listed, "PolicyName", **holder, PathPrefix="/a/b/") == ["deep"]
-    assert iam.listed(listed, "PolicyName", **holder, PathPrefix="/own") == []
+    assert iam.listed(listed, "PolicyName", **holder, PathPrefix="/o") == []
     iam(f"Detach{kind}Policy", **holder, PolicyArn=OWN)
     assert iam.listed(listed, "PolicyName", **holder) == ["deep"]
 
@@ -287,6 +287,7 @@ def test_entities_of_a_policy(iam: IAM, given: Given, expected: tuple[list[str],
     answer = iam("ListEntitiesForPolicy", **ARN, **given)
     found = tuple({one[f"{kind}Name"] for one in answer[f"Policy{kind}s"]} for kind in ("User", "Group", "Role"))
     assert found == tuple(set(names) for names in expected)
+    assert answer.keys() == {"PolicyUsers", "PolicyGroups", "PolicyRoles", "IsTruncated"}
     assert answer["IsTruncated"] is False
 
 

@@ -150,7 +150,6 @@ NOT_SIMULATED: dict[str, dict[str, Any]] = {
         "TemplateBody": template({**QUEUE, "Fn::Transform": {"Name": "AWS::Include", "Parameters": {}}})
     },
     "a resource of its own": {"TemplateBody": template({"Type": "Custom::Anything"})},
-    "a resource without a type": {"TemplateBody": template({"Properties": {}})},
     "a type that is computed": {"TemplateBody": "Resources:\n  R:\n    Type: !Sub 'AWS::IAM::User'\n"},
     "an event bus's policy, which would be left out": {
         "TemplateBody": template({"Type": "AWS::Events::EventBusPolicy"})

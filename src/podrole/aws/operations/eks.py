@@ -39,12 +39,12 @@ class ClusterInfo:
     @property
     def region(self) -> str:
         """The region of the cluster."""
-        return self.arn.split(":", 5)[3]
+        return self.arn.split(":")[3]
 
     @property
     def account(self) -> str:
         """The account that owns the cluster."""
-        return self.arn.split(":", 5)[4]
+        return self.arn.split(":")[4]
 
     def for_pods(self) -> Cluster:
         """Return the cluster as podrole.sts.pod_identity takes it."""
@@ -118,8 +118,8 @@ class EKS:
             raise no_cluster(cluster)
         names = [AGENT_ADDON] if self.is_own(call, caller, cluster) else []
         if name is None:
-            page, following = page_of(names, call)
-            return json_response({"addons": page} | ({"nextToken": following} if following else {}), call.id)
+            page, _ = page_of(names, call)  # the last: there is one add-on at most
+            return json_response({"addons": page}, call.id)
         if name not in names:
             raise AWSError("ResourceNotFoundException", 404, f"No addon: {name} found in cluster: {cluster}")
         addon = {

@@ -101,7 +101,7 @@ class Simulation:
             entity = self._directory.user(str(source))
         elif source.is_role:
             entity = self._directory.role(str(source))
-        elif source.resource.startswith("group/"):
+        else:
             policies = self._directory.group_policies(str(source))
             if policies is not None:
                 principal = principal_of(f"arn:{source.partition}:iam::{source.account}:user/simulated")
@@ -176,14 +176,10 @@ def _principal(found: str) -> Principal:
 
 def _page(given: Mapping[str, Any], available: int) -> tuple[int, int]:
     most = given.get("MaxItems", _USUAL_ITEMS)
-    if not isinstance(most, int) or not 1 <= most <= _MOST_ITEMS:
-        bound = "greater than or equal to 1" if isinstance(most, int) and most < 1 else "less than or equal to 1000"
-        raise AWSError(
-            "ValidationError",
-            400,
-            "1 validation error detected: Value at 'maxItems' failed to satisfy constraint: "
-            f"Member must have value {bound}",
-        )
+    if not isinstance(most, int) or most > _MOST_ITEMS:
+        raise _not_within(f"less than or equal to {_MOST_ITEMS}")
+    if most < 1:
+        raise _not_within("greater than or equal to 1")
     marker = given.get("Marker")
     if marker is None:
         return 0, most
@@ -191,6 +187,15 @@ def _page(given: Mapping[str, Any], available: int) -> tuple[int, int]:
     if start is None:
         raise invalid("Invalid Marker")
     return start, most
+
+
+def _not_within(bound: str) -> AWSError:
+    return AWSError(
+        "ValidationError",
+        400,
+        "1 validation error detected: Value at 'maxItems' failed to satisfy constraint: "
+        f"Member must have value {bound}",
+    )
 
 
 def _keys_answer(call: IdentifiedCall, sources: Sequence[SimulatedPolicy]) -> HTTPResponse:

@@ -64,12 +64,13 @@ class SimulatedResults:
         root: Any = {"AWS": account} if account else "*"
         statement = {"Effect": "Allow", "Principal": root, "Action": "*", "Resource": "*"}
         delegating = json.dumps({"Version": "2012-10-17", "Statement": statement})
-        asked = self._resource or NamedPolicy("", compile_policy(delegating, PolicyKind.RESOURCE))
+        self._delegating = NamedPolicy("", compile_policy(delegating, PolicyKind.RESOURCE))
         scps = facts.control_policies(account, "scp") if subject.keys else None
         self._scps = (
             None if scps is None else tuple(tuple(compiled(one, PolicyKind.SCP) for one in level) for level in scps)
         )
         identity = tuple(one.named for one in subject.sources)
+        asked = self._resource or self._delegating
         self._policies = PolicySet(identity, asked, subject.boundaries, None, self._scps)
         self._sources = {one.named.name: one.kind for one in subject.sources} | {"ResourcePolicy": "Resource Policy"}
 
@@ -94,7 +95,7 @@ class SimulatedResults:
             allowed = self._allows(self._subject.boundaries, facts)
             found["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": allowed}
         if self._resource is not None and self._owner != self._subject.principal.account:
-            found["EvalDecisionDetails"] = self._sides(facts)
+            found["EvalDecisionDetails"] = self._sides(self._resource, facts)
         return found
 
     def _asked(self) -> tuple[NamedPolicy, ...]:
@@ -121,8 +122,9 @@ class SimulatedResults:
         return list(dict.fromkeys(found))
 
     def _organizations_allow(self, request: Request) -> bool:
-        every = compile_policy(_EVERYTHING, PolicyKind.IDENTITY)
-        return evaluate(request, PolicySet((NamedPolicy("", every),), self._policies.resource, scps=self._scps)).allowed
+        every = NamedPolicy("", compile_policy(_EVERYTHING, PolicyKind.IDENTITY))
+        policies = PolicySet((every,), self._delegating, scps=self._scps)
+        return evaluate(request, policies, by_policies_alone=True).allowed
 
     @staticmethod
     def _allows(policies: Sequence[NamedPolicy], facts: Facts) -> bool:
@@ -130,14 +132,13 @@ class SimulatedResults:
             return False
         return any(one.policy.allowing(facts) is not None for one in policies)
 
-    def _sides(self, facts: Facts) -> dict[str, str]:
+    def _sides(self, resource: NamedPolicy, facts: Facts) -> dict[str, str]:
         def side(policies: Sequence[NamedPolicy]) -> str:
             if any(one.policy.denying(facts) is not None for one in policies):
                 return "explicitDeny"
             return "allowed" if any(one.policy.allowing(facts) is not None for one in policies) else "implicitDeny"
 
-        resource = () if self._resource is None else (self._resource,)
-        return {"IAM Policy": side(self._policies.identity), "Resource Policy": side(resource)}
+        return {"IAM Policy": side(self._policies.identity), "Resource Policy": side((resource,))}
 
 
 _EVERYTHING = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
@@ -159,9 +160,8 @@ def compiled(one: PolicyText, kind: PolicyKind) -> NamedPolicy:
 def _entries(given: Mapping[str, Any]) -> dict[str, str | list[str]]:
     found: dict[str, str | list[str]] = {}
     for entry in given.get("ContextEntries") or ():
-        values = [str(one) for one in entry.get("ContextKeyValues") or ()]
         if entry.get("ContextKeyName"):
-            found[str(entry["ContextKeyName"])] = values[0] if len(values) == 1 else values
+            found[str(entry["ContextKeyName"])] = [str(one) for one in entry.get("ContextKeyValues") or ()]
     return found
 
 

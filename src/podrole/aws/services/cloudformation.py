@@ -179,9 +179,8 @@ def _prefixes(call: IdentifiedCall, template: Mapping[str, Any]) -> Iterator[str
     """Yield the services whose resources a template holds, by the prefixes of their actions."""
     if "Transform" in template or _anywhere(template, "Fn::Transform"):
         raise _not_simulated(call, "macros")
-    resources = template.get("Resources")
-    for resource in resources.values() if isinstance(resources, dict) else ():
-        kind = resource.get("Type") if isinstance(resource, dict) else None
+    for resource in (template.get("Resources") or {}).values():
+        kind = resource["Type"]
         parts = kind.split("::") if isinstance(kind, str) else []
         if len(parts) != 3 or parts[0] != "AWS" or parts[1] == "CloudFormation":
             raise _not_simulated(call, f"resources of type {kind!r}"[:100])

@@ -1,4 +1,5 @@
-"""What CloudFormation refuses in a template before it makes anything: names of things that the template does not have.
+"""What CloudFormation refuses in a template before it makes anything: blocks of another form, and names of things that
+the template does not have.
 
 https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
 """
@@ -15,31 +16,49 @@ _PSEUDO = frozenset(
     for name in ("AccountId", "NotificationARNs", "NoValue", "Partition", "Region", "StackId", "StackName", "URLSuffix")
 )
 
+_BLOCKS = ("Parameters", "Mappings", "Conditions", "Resources", "Outputs")
+_TYPED = ("Parameters", "Resources")
+"""The blocks whose members are objects with a type."""
 _ERROR = "Template format error"
 
 
 def template_fault(template: Mapping[str, Any]) -> str | None:
     """Return what CloudFormation says of a malformed template, None if nothing is wrong with it."""
-    resources, conditions = (_members(template, name) for name in ("Resources", "Conditions"))
-    parameters = _members(template, "Parameters").keys() | _PSEUDO
+    for block in _BLOCKS:
+        if block in template and (fault := _block_fault(block, template[block])):
+            return f"{_ERROR}: {fault}"
+    resources, conditions = (template.get(name, {}) for name in ("Resources", "Conditions"))
+    parameters = template.get("Parameters", {}).keys() | _PSEUDO
     for resource in resources.values():
-        condition = resource.get("Condition") if isinstance(resource, dict) else None
+        condition = resource.get("Condition")
         if condition is not None and not isinstance(condition, str):
             return f"{_ERROR}: Every Condition member must be a string."
         if condition is not None and condition not in conditions:
             return f"{_ERROR}: Unresolved condition dependency {condition} in the Resources block of the template"
     anything = parameters | resources.keys()
     for block, known in (("Conditions", parameters), ("Resources", anything), ("Outputs", anything)):
-        missing = sorted({name for name in _named(_members(template, block)) if name not in known})
+        missing = sorted({name for name in _named(template.get(block, {})) if name not in known})
         if missing:
             names = ", ".join(missing)
             return f"{_ERROR}: Unresolved resource dependencies [{names}] in the {block} block of the template"
     return None
 
 
-def _members(template: Mapping[str, Any], block: str) -> Mapping[str, Any]:
-    found = template.get(block)
-    return found if isinstance(found, dict) else {}
+def _block_fault(block: str, members: Any) -> str:
+    if not isinstance(members, dict):
+        return _form_fault(f"/{block}", members)
+    for name, one in members.items() if block in _TYPED else ():
+        if not isinstance(one, dict):
+            return _form_fault(f"/{block}/{name}", one)
+        if "Type" not in one:
+            return f"[/{block}/{name}] Every {block} object must contain a Type member."
+    return ""
+
+
+def _form_fault(place: str, found: Any) -> str:
+    """Return what is said of something that stands in an object's place."""
+    what = "'null' values are not allowed in templates" if found is None else "unsupported structure."
+    return f"[{place}] {what}"
 
 
 def _named(value: Any) -> Iterator[str]:

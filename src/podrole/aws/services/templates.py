@@ -33,7 +33,7 @@ def roles_in(template: Mapping[str, Any], call: Call, prefixes: Mapping[str, str
     ``prefixes`` are those of the services whose name in types of resources is another.
     """
     for resource in (template.get("Resources") or {}).values():
-        kind = str(resource.get("Type"))
+        kind = str(resource["Type"])
         if kind.startswith("AWS::IAM::") and kind != _PROFILE:
             continue
         name = kind.split("::")[1].lower()
@@ -85,7 +85,7 @@ def parameters_read(
     """
     passed = {one.get("ParameterKey"): one.get("ParameterValue") for one in given.get("Parameters") or ()}
     for name, parameter in (template.get("Parameters") or {}).items():
-        if str(parameter.get("Type")).startswith(_PARAMETER_TYPE):
+        if str(parameter["Type"]).startswith(_PARAMETER_TYPE):
             default = parameter.get("Default") if is_new and name not in passed else None
             yield _parameter(call, passed.get(name) or default)
 

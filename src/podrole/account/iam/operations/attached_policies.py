@@ -66,7 +66,7 @@ def list_attached(owner: HolderKind) -> Operation:
 
 
 def _path_of(arn: str) -> str:
-    return "/" + arn.split(":", 5)[5].partition("/")[2].rpartition("/")[0] + "/" if arn.count("/") > 1 else "/"
+    return arn[arn.index("/") : arn.rindex("/") + 1]
 
 
 def list_entities_for_policy(request: IAMRequest) -> Output:

@@ -110,11 +110,19 @@ def delete_virtual_mfa_device(request: IAMRequest) -> Output:
 def get_mfa_device(request: IAMRequest) -> Output:
     """GetMFADevice."""
     device = find_mfa_device(request)
-    owner = request.state.get(UserRecord, device.user_id) if device.user_id is not None else None
     output: dict[str, Any] = {"SerialNumber": device.id}
-    if owner is not None and device.enabled_at is not None:
-        output |= {"UserName": owner.name, "EnableDate": time(device.enabled_at)}
+    if (owner := _owner(request, device)) is not None:
+        output |= {"UserName": owner.name, "EnableDate": _enabled(device)}
     return output
+
+
+def _owner(request: IAMRequest, device: MFADeviceRecord) -> UserRecord | None:
+    return None if device.user_id is None else request.state.get(UserRecord, device.user_id)
+
+
+def _enabled(device: MFADeviceRecord) -> str:
+    """Return since when a device has been in use."""
+    return time(device.enabled_at or device.created_at)
 
 
 def list_mfa_devices(request: IAMRequest) -> Output:
@@ -128,7 +136,7 @@ def list_mfa_devices(request: IAMRequest) -> Output:
         lambda device: {
             "UserName": user.name,
             "SerialNumber": device.id,
-            "EnableDate": time(device.enabled_at or device.created_at),
+            "EnableDate": _enabled(device),
         },
     )
 
@@ -143,10 +151,9 @@ def list_virtual_mfa_devices(request: IAMRequest) -> Output:
     ]
 
     def show(device: MFADeviceRecord) -> dict[str, Any]:
-        owner = request.state.get(UserRecord, device.user_id) if device.user_id is not None else None
         output: dict[str, Any] = {"SerialNumber": device.id}
-        if owner is not None and device.enabled_at is not None:
-            output |= {"User": shown.user(owner, request.state, whole=False), "EnableDate": time(device.enabled_at)}
+        if (owner := _owner(request, device)) is not None:
+            output |= {"User": shown.user(owner, request.state, whole=False), "EnableDate": _enabled(device)}
         return output
 
     return request.page("VirtualMFADevices", devices, lambda device: device.id, show)
