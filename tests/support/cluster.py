@@ -203,6 +203,7 @@ class Kubectl:
             "HOME": str(home),
             "KUBECONFIG": str(home / "config"),
             "KUBECACHEDIR": str(home / "cache"),
+            "KUBECTL_PORT_FORWARD_WEBSOCKETS": "true",  # kubectl 1.30 has it, and leaves it off
         }
         (home / "bin").mkdir()
         (home / "bin/kubectl").symlink_to(binary)

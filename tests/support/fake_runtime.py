@@ -112,6 +112,11 @@ class FakeSandbox:
         self._runtime = runtime
         self._uid = uid
 
+    async def connect(self, port: int) -> Any:
+        if port not in self._runtime.listening:
+            raise ConnectionRefusedError(f"nothing listens on {port}")
+        return await asyncio.open_connection("127.0.0.1", self._runtime.listening[port])
+
     def user_of(self, container: Mapping[str, Any], image: ImageReference) -> int | None:
         return self._runtime.user
 
@@ -135,6 +140,8 @@ class FakeRuntime:
         self.containers: list[FakeContainer] = []
         self.sandboxes: list[str] = []
         self.commands: dict[str, Callable[[FakeProcess], None]] = {}
+        self.listening: dict[int, int] = {}
+        """The ports of pods, and those of this machine that stand for them."""
         self.broken_sandboxes = 0
         self.user: int | None = os.geteuid()
         self.started = self.stopped = False

@@ -262,6 +262,12 @@ class _Server(uvicorn.Server):
         self.ready.set()
 
 
+def _websocket_protocol() -> type[asyncio.Protocol]:
+    from podrole.base.websocket_protocol import WebSocketProtocol  # most listeners have none, and it takes a while
+
+    return WebSocketProtocol
+
+
 @contextlib.asynccontextmanager
 async def listening(
     app: Any,  # an ASGI application: uvicorn's own type for it is a union that no caller spells out
@@ -291,8 +297,9 @@ async def listening(
         app,
         interface="asgi3",
         http=cast("type[HTTPProtocol]", protocol),
-        ws="websockets-sansio" if websockets else "none",
-        ws_per_message_deflate=False,  # as kube-apiserver: compressing would block the loop
+        ws=_websocket_protocol() if websockets else "none",
+        # A pod that reads slowly holds up its client, whose answers to pings wait as well: no reason to hang up.
+        ws_ping_timeout=None,
         lifespan="off",
         log_config=None,
         access_log=False,

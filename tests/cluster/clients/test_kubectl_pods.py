@@ -107,9 +107,6 @@ def test_crashing_pod_is_shown_by_kubectl(run: Run) -> None:
 def test_missing_objects_have_the_messages_of_kubernetes(run: Run) -> None:
     run("apply -f -", TWO)
     run("wait --for=condition=Ready pod/two --timeout=20s")
-    assert "this cluster does not forward ports: connect to the pod's address, its status.podIP" in run(
-        "port-forward pod/two 8080:80", code=1
-    )
     assert "ephemeral containers are disabled" in run("debug two --image=busybox", code=1)
     assert "Metrics API not available" in run("top pods", code=1)
 

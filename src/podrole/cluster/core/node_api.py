@@ -1,4 +1,4 @@
-"""What the API asks of the node: the output of a container, and a command run inside it.
+"""What the API asks of the node: the output of a container, a command run inside it, a connection to a pod's port.
 
 The API knows the protocols (HTTP, WebSocket, Status); the node knows processes. A node refuses by raising
 ``podrole.cluster.core.errors.StatusError`` *before* it returns, so that the refusal is still an ordinary HTTP answer.
@@ -6,11 +6,16 @@ The API knows the protocols (HTTP, WebSocket, Status); the node knows processes.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 Object = dict[str, Any]
+
+Connected = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Dial = Callable[[int], Awaitable[Connected]]
+"""Connects to a port of a pod. Raises OSError, with a text for a user of kubectl."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,4 +94,8 @@ class NodeApi(Protocol):
 
     async def attach(self, pod: Object, container: str, options: StreamOptions) -> StreamSession:
         """Attach to the main process of a container."""
+        ...
+
+    async def port_forward(self, pod: Object) -> Dial:
+        """Return what connects to the ports of a pod, as long as it runs."""
         ...

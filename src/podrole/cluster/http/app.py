@@ -5,6 +5,7 @@ authenticate → impersonate → authorize → route → decode → the verb →
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -15,9 +16,8 @@ from podrole.cluster.authorization.authorizer import Authorizer
 from podrole.cluster.authorization.decisions import AccessAttributes
 from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import StatusError, bad_request, method_not_allowed, path_not_found
-from podrole.cluster.core.node_api import StreamOptions, StreamSession
 from podrole.cluster.core.users import User
-from podrole.cluster.http import streaming
+from podrole.cluster.http import port_forwarding, streaming
 from podrole.cluster.http.answers import send_object, send_status
 from podrole.cluster.http.handlers import Handlers
 from podrole.cluster.http.paths import Paths
@@ -98,9 +98,9 @@ class ApiApp:
         self._authorizer.check(attributes_of(request, named, user))
         target = target_of(named, self._custom)
         if target is None:
-            raise _not_there(named)
+            raise path_not_found()
         verb = verb_of(request, target)
-        if verb == "create" and target.subresource in ("exec", "attach"):
+        if verb == "create" and target.subresource in _UPGRADED:
             # kubectl's second try, over SPDY, of what it was refused over WebSocket: it shows this answer to people.
             raise self._refusals.recall(request) or streaming.NO_SPDY
         await self._handlers.serve(request, target, user, verb)
@@ -118,7 +118,7 @@ class ApiApp:
         if message["type"] != "websocket.connect":
             return
         try:
-            session, options, protocol = await self._open_session(request)
+            serve = await self._open_session(request)
         except StatusError as refused:
             self._refusals.remember(request, refused)
             await streaming.refuse_session(request, refused)
@@ -127,9 +127,10 @@ class ApiApp:
             _log.exception("opening %s failed", request.path)
             await streaming.refuse_session(request, _INTERNAL)
             return
-        await streaming.serve_session(request, session, options, protocol)
+        await serve()
 
-    async def _open_session(self, request: Request) -> tuple[StreamSession, StreamOptions, str]:
+    async def _open_session(self, request: Request) -> Callable[[], Awaitable[None]]:
+        """Return what serves the WebSocket, once all that can be refused was asked. Raises StatusError."""
         user = self._user(request)
         named = parse_path(_raw_path(request.scope))
         if named is None:
@@ -137,20 +138,31 @@ class ApiApp:
         wanted = attributes_of(request, named, user, "get")
         self._authorizer.check(wanted)
         target = target_of(named, self._custom)
-        if target is None or target.subresource not in ("exec", "attach"):
-            raise _not_there(named)
+        if target is None or target.subresource not in _UPGRADED:
+            raise path_not_found()
         # A WebSocket opens with GET, which must not be enough to run things (as in kube-apiserver since 1.35).
         self._authorizer.check(replace(wanted, verb="create"))
-        protocol = streaming.choose_protocol(request)
         call = Call(target.resource, target.namespace, user, "", target.name, target.subresource)
+        if target.subresource == "portforward":
+            return await self._open_forwarding(request, call)
+        protocol = streaming.choose_protocol(request)
         below = target.resource.subresource(target.subresource)
         given = streaming.connect_options(request, below.kind if below is not None else "")
         pod = self._handlers.pod(call)
         await self._handlers.verbs.connect(call, given)
         session = await streaming.open_session(call, self._handlers.node, pod, given)
-        return session, streaming.stream_options(given), protocol
+        options = streaming.stream_options(given)
+        return functools.partial(streaming.serve_session, request, session, options, protocol)
+
+    async def _open_forwarding(self, request: Request, call: Call) -> Callable[[], Awaitable[None]]:
+        protocol = port_forwarding.choose_tunnel(request)
+        pod = self._handlers.pod(call)
+        await self._handlers.verbs.connect(call, {"kind": "PodPortForwardOptions", "apiVersion": "v1"})
+        dial = await port_forwarding.open_dial(call, self._handlers.node, pod)
+        return functools.partial(port_forwarding.serve_forwarding, request, dial, pod, protocol)
 
 
+_UPGRADED = ("attach", "exec", "portforward")
 _STREAMED = ("attach", "exec", "log")
 
 
@@ -158,12 +170,6 @@ def is_long_running(scope: Scope) -> bool:
     """Return whether a request's response may take as long as it likes: a watch, or what a container writes."""
     named = parse_path(_raw_path(scope))
     return named is not None and (b"watch=" in scope["query_string"] or named.subresource in _STREAMED)
-
-
-def _not_there(named: ResourcePath) -> StatusError:
-    if (named.group, named.resource, named.subresource) == ("", "pods", "portforward"):
-        return bad_request("this cluster does not forward ports: connect to the pod's address, its status.podIP")
-    return path_not_found()
 
 
 _INTERNAL = StatusError(500, "InternalError", "Internal error occurred: see the log of podrole", details={})

@@ -110,7 +110,7 @@ class Handlers:
         if call.subresource == "log":
             await serve_log(request, self.node, self.pod(call))
             return
-        if call.subresource in ("exec", "attach"):
+        if call.subresource in ("exec", "attach", "portforward"):
             raise bad_request("Upgrade request required")
         await self._send(request, call, self.verbs.get(call, request.parameter("resourceVersion")))
 

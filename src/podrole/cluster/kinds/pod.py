@@ -60,6 +60,7 @@ POD = Kind(
             Subresource("eviction", "Eviction", ("create",), "policy", "v1", "io.k8s.api.policy.v1.Eviction"),
             Subresource("exec", "PodExecOptions", ("create", "get")),
             Subresource("log", "Pod", ("get",)),
+            Subresource("portforward", "PodPortForwardOptions", ("create", "get")),
             status_subresource("Pod"),
         ),
         returns_deleted=True,

@@ -1,4 +1,4 @@
-"""The node itself: started and stopped, and what the API asks of it (logs, exec, attach).
+"""The node itself: started and stopped, and what the API asks of it (logs, exec, attach, port-forward).
 
 It knows the cluster only as any client does, and what runs containers only as a ``Runtime``.
 """
@@ -15,7 +15,7 @@ from podrole.base.tasks import BackgroundTasks, TaskFailure
 from podrole.cluster.core.client import ClusterClient, Object
 from podrole.cluster.core.errors import StatusError, bad_request
 from podrole.cluster.core.event_recorder import EventRecorder
-from podrole.cluster.core.node_api import LogOptions, StreamOptions, StreamSession
+from podrole.cluster.core.node_api import Dial, LogOptions, StreamOptions, StreamSession
 from podrole.cluster.core.pods import is_finished
 from podrole.cluster.core.timing import SystemTime, Time
 from podrole.cluster.node.bound_pods import BoundPods
@@ -26,6 +26,7 @@ from podrole.cluster.node.containers.states import Waiting
 from podrole.cluster.node.context import NodeContext
 from podrole.cluster.node.directories import NodeDirectory
 from podrole.cluster.node.node_object import resources
+from podrole.cluster.node.pods.pod import Pod
 from podrole.cluster.node.pods.simulated import SimulatedPod
 from podrole.cluster.node.registration import Registration
 from podrole.cluster.node.runtime import RunningContainer, Runtime
@@ -165,12 +166,25 @@ class Node:
         found, run, running = self._running(pod, container)
         return AttachSession(run, running, found.spec, options)
 
-    def _container(self, pod: Object, name: str) -> Container | None:
+    async def port_forward(self, pod: Object) -> Dial:
+        """Return what connects to the ports of a pod: it raises OSError once the pod has ended."""
+        known = self._pod(pod)
+        if known is None:
+            metadata = pod["metadata"]
+            raise StatusError(404, "NotFound", f'pod not found ("{metadata["name"]}_{metadata["namespace"]}")')
+        return known.connect
+
+    def _pod(self, pod: Object) -> Pod | None:
+        """Return a pod of this node that is really run, None if there is none. Raises StatusError (400)."""
         known = self._pods.get(pod["metadata"]["uid"])
         if isinstance(known, SimulatedPod):
             raise bad_request(
                 f'pod "{pod["metadata"]["name"]}" is only simulated: it has the annotation podrole.dev/simulate'
             )
+        return known
+
+    def _container(self, pod: Object, name: str) -> Container | None:
+        known = self._pod(pod)
         return next((each for each in known.containers if each.name == name), None) if known else None
 
     def _running(self, pod: Object, name: str) -> tuple[Container, ContainerRun, RunningContainer]:

@@ -9,7 +9,8 @@ status and exit code   ``ContainerProcess.running``, ``.wait``
 logs and attach        the ``Output`` that ``start`` gets, ``ContainerProcess.stdin``, ``.resize``
 exec                   ``RunningContainer.exec``
 kubectl cp             ``RunningContainer.exec`` of tar, whose archive names files as the container does
-probes, port-forward   connections to ``Sandbox.address``
+probes                 connections to ``Sandbox.address``
+port-forward           ``Sandbox.connect``
 after a crash          what an earlier runtime left running is ended before ``Runtime.start`` returns
 =====================  ================================================================================================
 """
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from podrole.cluster.core.client import Object
+from podrole.cluster.core.node_api import Connected
 from podrole.cluster.node.image_names import ImageReference
 
 Stream = Literal["stdout", "stderr"]
@@ -161,6 +163,10 @@ class Sandbox(Protocol):
     @property
     def address(self) -> str:
         """The pod's IP. The node connects to it for probes."""
+        ...
+
+    async def connect(self, port: int) -> Connected:
+        """Connect to a port of the pod's own loopback. Raises OSError, worded for a user of kubectl port-forward."""
         ...
 
     def user_of(self, container: Mapping[str, Any], image: ImageReference) -> int | None:

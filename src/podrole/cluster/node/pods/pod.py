@@ -15,6 +15,7 @@ from podrole.base.tasks import BackgroundTasks
 from podrole.cluster.core.client import Object
 from podrole.cluster.core.errors import shown
 from podrole.cluster.core.event_recorder import EventType
+from podrole.cluster.core.node_api import Connected
 from podrole.cluster.core.timing import Deadline, first
 from podrole.cluster.node.containers.container import Container
 from podrole.cluster.node.containers.earlier import earlier_pod
@@ -72,6 +73,12 @@ class Pod:
         """The pod's sandbox. Made before any container runs."""
         assert self._sandbox is not None  # noqa: S101 - `_life` makes it first
         return self._sandbox
+
+    async def connect(self, port: int) -> Connected:
+        """Connect to a port of the pod. Raises OSError, also where the pod does not run."""
+        if self._sandbox is None or self.stopped.is_set():
+            raise ConnectionRefusedError("the pod has ended" if self.stopped.is_set() else "the pod has not begun yet")
+        return await self._sandbox.connect(port)
 
     def with_address(self) -> Object:
         """Return the pod as its containers see it: with its address, whether or not that was written to the API yet."""

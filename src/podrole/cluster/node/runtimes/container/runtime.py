@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from podrole.cluster.core.client import Object
+from podrole.cluster.core.node_api import Connected
 from podrole.cluster.node.errors import ContainerProblem, SandboxProblem, StartProblem
 from podrole.cluster.node.image_names import ImageReference
 from podrole.cluster.node.runtime import ContainerConfig, Output, PulledImage, RegistryLogin
+from podrole.cluster.node.runtimes.connections import CONNECT_SECONDS, connect_locally, reason_of
 from podrole.cluster.node.runtimes.container import pause
 from podrole.cluster.node.runtimes.container.configuration import (
     PodDefaults,
@@ -26,6 +28,7 @@ from podrole.cluster.node.runtimes.container.container import EngineContainer
 from podrole.cluster.node.runtimes.container.engine import Engine
 from podrole.cluster.node.runtimes.container.errors import EngineRefusal, EngineUnusable
 from podrole.cluster.node.runtimes.container.images import EngineImage, pull
+from podrole.cluster.node.runtimes.container.namespace import PodNetwork
 from podrole.cluster.node.runtimes.container.networks import Networks, remove_container, remove_containers
 from podrole.cluster.node.runtimes.container.streams import Streams
 
@@ -91,13 +94,14 @@ class ContainerRuntime:
             await self._engine.call("POST", f"/containers/{sandbox}/start")
             made = await self._engine.call("GET", f"/containers/{sandbox}/json")
             address = made["NetworkSettings"]["Networks"][networks.pods.name]["IPAddress"]
+            network = await PodNetwork.of_process(made["State"]["Pid"], address)
         except BaseException as problem:
             if sandbox:
                 await asyncio.shield(remove_container(self._engine, sandbox))
             if isinstance(problem, (EngineRefusal, EngineUnusable)):
                 raise SandboxProblem(problem.what) from problem
             raise
-        return EngineSandbox(self._engine, self._defaults, self._images, pod, sandbox, address)
+        return EngineSandbox(self._engine, self._defaults, self._images, pod, sandbox, address, network)
 
     async def _pause_image(self) -> str:
         label = f"{PAUSE_LABEL}={_PAUSE_VERSION}"
@@ -136,8 +140,10 @@ class EngineSandbox:
         pod: Object,
         sandbox: str,
         address: str,
+        network: PodNetwork | None,
     ) -> None:
         self.address = address
+        self._network = network
         self._engine = engine
         self._defaults = defaults
         self._images = images
@@ -149,6 +155,20 @@ class EngineSandbox:
     def user_of(self, container: Mapping[str, Any], image: ImageReference) -> int | None:
         """Return the uid that a container runs as; None if only the image's own files could tell."""
         return user_of(self._security(container), self._images[image.text].user)
+
+    async def connect(self, port: int) -> Connected:
+        """Connect to a port of the pod's loopback, or without the right to that of its address. Raises OSError."""
+        if self._network is not None:
+            return await connect_locally(port, self._network.socket)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return await asyncio.open_connection(self.address, port)
+        except OSError as problem:
+            why = "i/o timeout" if isinstance(problem, TimeoutError) else reason_of(problem)
+            raise ConnectionRefusedError(
+                f"failed to connect to the pod: dial tcp4 {self.address}:{port}: connect: {why}; what listens on the "
+                "pod's loopback only is reached if podrole runs as root"
+            ) from None
 
     async def create(self, config: ContainerConfig) -> EngineCreated:
         """Make a container. Raises ContainerProblem."""
@@ -176,6 +196,8 @@ class EngineSandbox:
         """Remove what is left of the pod's containers, and the sandbox."""
         await asyncio.gather(*self._removals)
         await asyncio.gather(*map(self._remove, tuple(self._containers)))
+        if self._network is not None:
+            self._network.close()
         await self._remove(self._id)
 
     async def _remove(self, container: str, *, ended: bool = False) -> None:

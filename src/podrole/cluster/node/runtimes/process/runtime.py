@@ -13,8 +13,10 @@ from typing import Any
 from podrole import __version__
 from podrole.base.files import make_private_directory
 from podrole.cluster.core.client import Object
+from podrole.cluster.core.node_api import Connected
 from podrole.cluster.node.image_names import ImageReference
 from podrole.cluster.node.runtime import ContainerConfig, InputStream, Output, PulledImage, RegistryLogin
+from podrole.cluster.node.runtimes.connections import connect_locally, open_socket
 from podrole.cluster.node.runtimes.process.images import Images
 from podrole.cluster.node.runtimes.process.prepare import Machine, Prepared, prepare
 from podrole.cluster.node.runtimes.process.process import MARK, Process
@@ -89,6 +91,10 @@ class ProcessSandbox:
     def user_of(self, container: Mapping[str, Any], image: ImageReference) -> int | None:  # noqa: ARG002 - a Sandbox's
         """Return the user who runs podrole."""
         return os.geteuid()
+
+    async def connect(self, port: int) -> Connected:
+        """Connect to whatever listens on the machine's loopback: all pods have the same one."""
+        return await connect_locally(port, open_socket)
 
     async def create(self, config: ContainerConfig) -> PreparedContainer:
         """Work out what is executed. Raises ConfigProblem, MountProblem, OSError."""

@@ -1,0 +1,88 @@
+"""The network namespace of a pod, in which port-forward connects to the pod's own loopback, as a kubelet's does."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import socket
+import threading
+
+_CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class PodNetwork:
+    """A pod's network namespace, which it holds open until ``close``."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    @classmethod
+    async def of_process(cls, pid: int, address: str) -> PodNetwork | None:
+        """Return the network of a process, if it is the one that has ``address``.
+
+        None if it is another one, since the engine counts processes otherwise than this program does, or if this user
+        may not enter it: that takes root.
+        """
+        try:
+            network = cls(os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC))
+        except OSError:
+            return None
+        try:
+            with await network.socket(socket.AF_INET) as sock:
+                sock.bind((address, 0))
+        except OSError:
+            network.close()
+            return None
+        return network
+
+    async def socket(self, family: socket.AddressFamily) -> socket.socket:
+        """Make a socket in the namespace. Raises OSError.
+
+        A socket stays in the namespace of the thread that made it, so a thread enters the namespace, makes the socket,
+        and ends: no other code ever runs in there.
+        """
+        if self._descriptor is None:
+            raise ConnectionRefusedError("the pod has ended")
+        descriptor = os.dup(self._descriptor)
+        loop = asyncio.get_running_loop()
+        made: asyncio.Future[socket.socket] = loop.create_future()
+
+        def make() -> None:
+            try:
+                sock = _socket_in(descriptor, family)
+            except OSError as problem:
+                loop.call_soon_threadsafe(_fail, made, problem)
+            else:
+                loop.call_soon_threadsafe(_hand_over, made, sock)
+            finally:
+                os.close(descriptor)
+
+        threading.Thread(target=make, name="a pod's network", daemon=True).start()
+        return await made
+
+    def close(self) -> None:
+        """Let go of the namespace."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _socket_in(descriptor: int, family: socket.AddressFamily) -> socket.socket:
+    if _libc.setns(descriptor, _CLONE_NEWNET) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+
+
+def _hand_over(made: asyncio.Future[socket.socket], sock: socket.socket) -> None:
+    if made.done():  # nobody waits any more
+        sock.close()
+    else:
+        made.set_result(sock)
+
+
+def _fail(made: asyncio.Future[socket.socket], problem: OSError) -> None:
+    if not made.done():
+        made.set_exception(problem)
