@@ -7,6 +7,8 @@ WORKERS := $(shell $(PYTHON) -c "import os; print((os.cpu_count() or 1) + 2)")
 # The order in which tests/conftest.py puts the files stays.
 WORKING := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
+# Container images often set it. Without bytecode, each worker and each process of a test compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo setup test lint types imports unit without-services soak mutants kubectl-versions format lock clean
 
