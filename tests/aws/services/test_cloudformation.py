@@ -220,6 +220,7 @@ def test_long_type_is_told_in_short() -> None:
         ("AWS::SQS::Queue", {"Policy": {}}, True),
         ("AWS::SQS::Queue", {"PolicyJson": {}}, True),
         ("AWS::SQS::Queue", {"QueueName": "policy"}, False),
+        ("AWS::SQS::Queue", {"Tags": ["Policy"], "DelaySeconds": 1}, False),
         ("AWS::SQS::Queue", ["Policy"], False),
         ("AWS::SQS::Queue", None, False),
         ("AWS::S3::Bucket", {"Policy": {}}, False),

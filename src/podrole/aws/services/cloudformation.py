@@ -121,7 +121,7 @@ def _on_the_callers_behalf(
         yield from roles_in(one, asked, _PREFIXES)
         yield from references_read(one, given, asked, facts)
         if call.operation != "ExecuteChangeSet":  # they were read for the change set
-            yield from parameters_read(one, given, asked, is_new=one is template and not stored)
+            yield from parameters_read(one, given, asked, is_new=not stored)
 
 
 def read_template(text: str) -> Mapping[str, Any]:
@@ -166,9 +166,9 @@ def _loader() -> Any:
     def short_form(loader: Any, suffix: str, node: Any) -> Any:
         name = suffix if suffix in ("Condition", "Ref") else f"Fn::{suffix}"
         if isinstance(node, yaml.MappingNode):
-            return {name: loader.construct_mapping(node, deep=True)}
+            return {name: loader.construct_mapping(node)}
         if isinstance(node, yaml.SequenceNode):
-            return {name: loader.construct_sequence(node, deep=True)}
+            return {name: loader.construct_sequence(node)}
         return {name: loader.construct_scalar(node)}
 
     Loader.add_multi_constructor("!", short_form)

@@ -94,14 +94,15 @@ def _present(**given: Any) -> dict[str, Any]:
 
 
 def _same(service: str, operation: str, **fixed: Any) -> Calls:
-    """Return the call whose members are the properties of the same names, beside ``fixed``: values, or functions of the
-    resource that return one. What the operation has no member for takes no part in its decision."""
+    """Return the call whose members are the properties of the same names, but for ``fixed``: values, or functions of
+    the resource that return one, or None to leave it out. What the operation has no member for takes no part in its
+    decision."""
 
     def calls(making: Making) -> Iterator[ServiceCall]:
         shape = model(service).operation_model(operation).input_shape
         given = _members(making.properties, shape) if shape is not None else {}
         own = {name: value(making) if callable(value) else value for name, value in fixed.items()}
-        yield ServiceCall(service, operation, {**given, **_present(**own)})
+        yield ServiceCall(service, operation, _present(**{**given, **own}))
 
     return calls
 
@@ -111,9 +112,11 @@ def _members(properties: Any, shape: Shape) -> dict[str, Any]:
     given = {}
     for written, value in properties.items() if isinstance(properties, Mapping) else ():
         name = names.get(str(written).lower())
+        if name is None:
+            continue
         read = _tags if str(written).lower() == "tags" else _value
-        found = read(value, shape.members[name]) if name is not None else None
-        if name is not None and found is not None:
+        found = read(value, shape.members[name])
+        if found is not None:
             given[name] = found
     return given
 
@@ -133,7 +136,7 @@ def _value(value: Any, shape: Shape) -> Any:
         case "blob":
             return str(value).encode()
         case "string":
-            return value if isinstance(value, str) else _text(value)
+            return _text(value)
     return value
 
 
@@ -287,9 +290,7 @@ MADE_BY_MOTO: Mapping[str, MadeByMoto] = {
             "autoscaling",
             "CreateAutoScalingGroup",
             AutoScalingGroupName=_name,
-            VPCZoneIdentifier=lambda making: (
-                ",".join(map(str, _listed(making.properties.get("VPCZoneIdentifier")))) or None
-            ),
+            VPCZoneIdentifier=_subnets,
         )
     ),
     "AWS::DynamoDB::Table": MadeByMoto(
