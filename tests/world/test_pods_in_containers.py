@@ -5,6 +5,7 @@ The image has no Python; pods get this machine's by hostPath, as allowed folders
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import json
@@ -18,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from support.engine import opened, running_engine
+from support.engine import BUSYBOX, opened, running_engine
 from support.world import FREE_PORTS, RunningWorld, running_world
 from support.world import podrole as run_podrole
 
@@ -124,6 +125,63 @@ async def test_pods_get_their_identities_and_nothing_is_left_at_the_end(
         assert "in containers" in str(again.description["runtime"])
     assert not await engine.call("GET", "/networks", filters={"label": ["dev.podrole.world"]})
     assert not await engine.call("GET", "/containers/json", all="true")
+
+
+async def saved(host: str, image: str) -> bytes:
+    """Return an archive of an image, as ``docker save`` writes it."""
+    engine = await opened(host)
+    content: bytes = await engine.call("GET", f"/images/{image}/get")
+    await engine.aclose()
+    return content
+
+
+def test_images_come_from_folders_and_archives_of_this_machine(
+    host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(saved(host, BUSYBOX))  # it is there
+    monkeypatch.setenv("DOCKER_HOST", host)
+    folder, plain = tmp_path / "my api", tmp_path / "plain"
+    folder.mkdir()
+    plain.mkdir()
+    (folder / "Dockerfile").write_text('FROM docker.io/library/busybox\nCMD ["echo", "built"]\n')
+    refused = run_podrole("up", *FREE_PORTS, "--runtime", "container", "--image", f"shop/api={plain}", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "no Containerfile or Dockerfile" in refused.stderr
+    with running_world(tmp_path, "--runtime", "container", "--image", "shop/api=my api") as world:
+        started = (tmp_path / ".podrole/world.log").read_text()
+        assert 'build shop/api: STEP 2/3: CMD ["echo", "built"]' in started
+        world.ok("kubectl", "run", "one", "--image=shop/api:1.4", "--restart=Never")
+        world.ok("kubectl", "wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/one", "--timeout=60s")
+        assert world.ok("kubectl", "logs", "one") == "built\n"
+
+        (folder / "Dockerfile").write_text('FROM docker.io/library/busybox\nCMD ["echo", "again"]\n')
+        unnamed = world.podrole("images", "load", str(folder))
+        assert f"podrole images load '{folder}' --name shop/api" in unnamed.stderr
+        wrong = world.podrole("images", "load", str(folder), "--name", "No Name")
+        assert "cannot be the name of an image" in wrong.stderr
+        loaded = world.podrole("images", "load", str(folder), "--name", "shop/api").stdout
+        assert "Built shop/api. Pods that are created from now on use it." in loaded
+        world.ok("kubectl", "run", "two", "--image=shop/api", "--restart=Never")
+        world.ok("kubectl", "wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/two", "--timeout=60s")
+        assert world.ok("kubectl", "logs", "two") == "again\n"
+
+        archive = tmp_path / "a.tar"
+        archive.write_bytes(asyncio.run(saved(host, "docker.io/shop/api:latest")))
+        named = world.podrole("images", "load", str(archive), "--name", "team/tool").stdout
+        assert "kubectl run NAME --image=team/tool --image-pull-policy=IfNotPresent" in named
+        missing = world.podrole("images", "load", "none.tar")
+        assert (missing.returncode, missing.stderr) == (1, "none.tar cannot be read: No such file or directory.\n")
+        listed = {line.split()[0] for line in world.podrole("images", "list").stdout.splitlines()}
+        assert {"NAME", "shop/api:latest", "team/tool:latest"} <= listed
+        assert "podrole/pause:1" not in listed
+
+
+def test_images_need_a_world_with_an_engine(tmp_path: Path) -> None:
+    with running_world(tmp_path) as world:
+        for words in (("load", "x.tar"), ("list",)):
+            refused = world.podrole("images", *words)
+            assert refused.returncode == 1
+            assert refused.stderr.startswith("This world runs pods as processes, which have no images.\n  next: ")
 
 
 def test_auto_without_an_engine_runs_processes_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from podrole.cli.common_options import JSON
 from podrole.cli.diagnosis_commands import add_diagnosis_commands
+from podrole.cli.images.commands import images_app
 from podrole.cli.issuer.commands import issuer_app
 from podrole.cli.plain_help import CommandGroup
 from podrole.cli.policy.commands import policy_app
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.add_typer(policy_app)
 app.add_typer(webhook_app)
 app.add_typer(cluster_app)
+app.add_typer(images_app)
 add_setup_commands(app)
 app.add_typer(issuer_app)
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from podrole.base import open_files
 from podrole.base.errors import PodroleError
@@ -20,9 +20,10 @@ from podrole.cli.down import LIMIT_SECONDS as STOP_SECONDS
 from podrole.cli.ending import LIMIT_SECONDS as END_SECONDS
 from podrole.cli.ending import end_now, end_within
 from podrole.cli.status import describe
-from podrole.cli.terminal import complain, say
+from podrole.cli.terminal import complain, harmless, say
 from podrole.cli.tools import podrole_command
 from podrole.world.errors import BadSetting, NotRunning, StartFailed
+from podrole.world.own_images import BUILDING
 from podrole.world.proxy import Surroundings, surroundings
 from podrole.world.settings import WorldSettings
 from podrole.world.state import Description, WorldDirectory
@@ -72,7 +73,7 @@ async def _foreground(directory: WorldDirectory, settings: WorldSettings, init: 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    world = World(directory, settings, initializing=init is not None, surroundings=_surroundings())
+    world = World(directory, settings, initializing=init is not None, surroundings=_surroundings(), say=_tell)
     starting = asyncio.create_task(world.__aenter__())
     interrupted = asyncio.create_task(stop.wait())
     await asyncio.wait({starting, interrupted}, return_when=asyncio.FIRST_COMPLETED)
@@ -99,6 +100,10 @@ async def _foreground(directory: WorldDirectory, settings: WorldSettings, init: 
         raise failure
     # A thread that was cut off may run for ever, and the interpreter takes seconds to clear moto's services away.
     end_now(_code_of(failure))
+
+
+def _tell(line: str) -> None:
+    print(harmless(line), flush=True)
 
 
 def _surroundings() -> Surroundings:
@@ -185,25 +190,55 @@ def _detached(directory: WorldDirectory, settings: WorldSettings, init: Path | N
     return 0
 
 
+class _Relay:
+    """Shows what a starting world says of images that it builds, which may take minutes, and keeps the rest."""
+
+    def __init__(self, log: TextIO) -> None:
+        self._log = log
+        self._kept = ""
+
+    def pass_on(self) -> bool:
+        """Show the whole lines of builds that have been written since; tell whether there were any."""
+        kept, shown = [], False
+        for line in (self._kept + self._log.read()).splitlines(keepends=True):
+            if line.startswith(BUILDING) and line.endswith("\n"):
+                sys.stdout.write(line)
+                shown = True
+            else:
+                kept.append(line)
+        sys.stdout.flush()
+        self._kept = "".join(kept)
+        return shown
+
+    def rest(self) -> str:
+        """Show what is left of builds, and return everything else."""
+        self.pass_on()
+        kept, self._kept = self._kept, ""
+        return kept
+
+
 def _awaited(process: subprocess.Popen[bytes], directory: WorldDirectory, deadline: float) -> Description:
     """Return the world once it is up and filled; show the output of the steps that fill it.
 
     Raises StartFailed with the process's output if it ends before.
     """
-    with directory.log.open() as log:
+    with directory.log.open() as file:
+        log = _Relay(file)
         while True:
             if process.poll() is not None:
-                raise StartFailed(log.read().strip() or "The world ended before it had started.")
+                raise StartFailed(log.rest().strip() or "The world ended before it had started.")
             try:
                 world = directory.running()
             except NotRunning:
+                if log.pass_on():
+                    deadline = time.monotonic() + LIMIT_SECONDS
                 if time.monotonic() > deadline:
                     raise StartFailed(
                         f"The world did not start within {LIMIT_SECONDS:g} s.", next_step=f"see {directory.log}"
                     ) from None
             else:
                 # What the process says before it is up: the output of the steps, and warnings.
-                sys.stdout.write(log.read().partition(_UP)[0])
+                sys.stdout.write(log.rest().partition(_UP)[0])
                 sys.stdout.flush()
                 if world.complete:
                     return world

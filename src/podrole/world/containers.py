@@ -7,10 +7,11 @@ machine's address on the pods' own bridge, and answer no one who is not on it.
 from __future__ import annotations
 
 import contextlib
+import functools
 import ipaddress
 import logging
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +20,11 @@ from podrole.cluster.node.runtime import Mount
 from podrole.cluster.node.runtimes.container.configuration import PodDefaults
 from podrole.cluster.node.runtimes.container.engine import Engine, open_engine
 from podrole.cluster.node.runtimes.container.errors import EngineUnusable
+from podrole.cluster.node.runtimes.container.local_images import build
 from podrole.cluster.node.runtimes.container.networks import Networks, make_networks, remove_everything, world_id
 from podrole.cluster.node.runtimes.container.runtime import ContainerRuntime
+from podrole.cluster.node.runtimes.own_image import OwnImage
+from podrole.world.own_images import BUILDING
 from podrole.world.parts import API_NAMES
 
 BUNDLE = "/run/podrole/ca-bundle.crt"
@@ -67,11 +71,23 @@ class PodContainers:
         port = int(beside.getsockname()[1])
         return bind(port, name=f"{name} for pods", option=option, address=address or self.gateway, absent=True)
 
-    def runtime(self, environment: Mapping[str, str], bundle: Path) -> ContainerRuntime:
+    async def build(self, images: Sequence[OwnImage], say: Callable[[str], None]) -> None:
+        """Build images from their folders, with a line for each that the engine says. Raises ImageNotBuilt."""
+        for image in images:
+            await build(self.engine, image, self.world, functools.partial(_say_of, say, image))
+
+    def runtime(
+        self, environment: Mapping[str, str], bundle: Path, own_images: Sequence[OwnImage] = ()
+    ) -> ContainerRuntime:
         """Return the runtime of the world's node. ``bundle`` is what containers have as ``BUNDLE``."""
         files: Sequence[Mount] = (Mount(BUNDLE, str(bundle), read_only=True),)
         hosts = dict.fromkeys(API_NAMES, self.gateway)
-        return ContainerRuntime(self.engine, self.networks, PodDefaults(self.world, environment, files, hosts))
+        defaults = PodDefaults(self.world, environment, files, hosts)
+        return ContainerRuntime(self.engine, self.networks, defaults, own_images)
+
+
+def _say_of(say: Callable[[str], None], image: OwnImage, line: str) -> None:
+    say(f"{BUILDING}{image.reference.text}: {line}")
 
 
 @contextlib.asynccontextmanager

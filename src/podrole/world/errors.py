@@ -8,6 +8,7 @@
         ├── BadSetting       an account or region that cannot be one, or not this world's
         ├── DirectoryGone    the directory was deleted while its world ran
         ├── InitializationFailed  a step of podrole up --init failed
+        ├── NoEngine         the world's pods run in no container engine
         ├── NotRunning       no world runs in this directory
         ├── PartFailed       a background task of a part has failed
         ├── StateRefused     a saved state cannot be loaded, or not here
@@ -47,6 +48,12 @@ class InitializationFailed(WorldError):
     """A step of ``podrole up --init`` failed. The world ends."""
 
     code = "world-initialization-failed"
+
+
+class NoEngine(WorldError):
+    """What needs a container engine is asked of a world whose pods are processes."""
+
+    code = "world-no-engine"
 
 
 class NotRunning(WorldError):

@@ -90,6 +90,10 @@ class WorldSettings:
 
     no_internet: bool = _flag("Let the proxy reach no host but AWS's names, which the local AWS answers, and loopback.")
     runtime: str = _name("process", "How pods run: process, container, or auto for containers where an engine answers.")
+    image: tuple[str, ...] = _list(
+        "NAME=FOLDER",
+        "An image of your own code: containers are built by the folder's Dockerfile, processes run in it.",
+    )
     allow_host_path: tuple[str, ...] = _list("DIR", "A folder of this machine that hostPath volumes may be in.")
     service_account_issuer: tuple[str, ...] = _list(
         "URL", "The cluster's issuer in place of its own; the first signs, all are accepted."

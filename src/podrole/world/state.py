@@ -73,6 +73,7 @@ class Description(msgspec.Struct, frozen=True):
     process_started: int = 0
     boot: str = ""
     runtime: str = ""
+    engine: str = ""
     more_stop_seconds: float = 0.0
 
     @property

@@ -44,6 +44,7 @@ from podrole.cluster.core.users import ADMINISTRATOR, User, controller
 from podrole.cluster.http.app import is_long_running
 from podrole.cluster.node.node import Node
 from podrole.cluster.node.runtime import Runtime
+from podrole.cluster.node.runtimes.process.images import Images
 from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
 from podrole.cluster.node.settings import NodeSettings
 from podrole.cluster.publish.issuer import IssuerDocuments
@@ -64,6 +65,7 @@ from podrole.world.errors import StartFailed
 from podrole.world.failing import raise_failure, unless_failed
 from podrole.world.foreign_issuers import IssuerListener, read_foreign_issuers
 from podrole.world.kept import Kept, Origin
+from podrole.world.own_images import read_own_images
 from podrole.world.parts import API_NAMES, injection_settings, issuer_resolver, node_environment, webhook_configuration
 from podrole.world.pod_identities import AssociationsFile
 from podrole.world.proxy import Surroundings
@@ -118,9 +120,12 @@ class World:
         signature_clock: Clock | None = None,
         initializing: bool = False,
         surroundings: Surroundings | None = None,
+        say: Callable[[str], None] = _log.info,
     ) -> None:
         """``initializing`` says that its owner will fill it and call ``end_initialization`` then. ``signature_clock``
-        tells how old a signature is, if clients do not live by ``clock``."""
+        tells how old a signature is, if clients do not live by ``clock``. ``say`` is called with a line of progress
+        while images are built."""
+        self._say = say
         self._surroundings = surroundings or Surroundings()
         self._directory = directory
         self._initializing = initializing
@@ -232,6 +237,7 @@ class World:
         lock = stopping.enter_now(self._directory.lock())
         self._check_directory = functools.partial(directory_watch.check, self._directory.lock_file, lock.fileno())
         foreign = read_foreign_issuers(self._settings)
+        self._own_images = own_images = read_own_images(self._settings.image)
         sockets = WorldSockets.bound(self._settings, stopping)
         now = self._clock()
         if self._settings.runtime != "process":
@@ -244,6 +250,8 @@ class World:
                 internet=not self._settings.no_internet,
             )
             self._containers = await stopping.enter("the container engine", engine, seconds=MORE_FOR_CONTAINERS_SECONDS)
+        if self._containers is not None:
+            await self._containers.build(own_images, self._say)
         journal = self._journal(stopping)
         origin = await self._first_decisions(journal, now)
         place = origin.place
@@ -371,6 +379,7 @@ class World:
             pod_identity_url=url_of("http", sockets.pod_identity) + CREDENTIALS_PATH,
             thumbprint=thumbprint(authority.certificate_pem),
             runtime=self._runtime.summary,
+            engine="" if self._containers is None else self._containers.engine.socket,
             more_stop_seconds=self.more_stop_seconds,
         )
         write_private(self._directory.authority, authority.certificate_pem)
@@ -519,7 +528,8 @@ class World:
 
     def _made_runtime(self, sockets: WorldSockets, region: str, environment: Mapping[str, str]) -> Runtime:
         if self._containers is None:
-            return ProcessRuntime(self._directory.processes, environment=environment)
+            images = Images(own_images=self._own_images)
+            return ProcessRuntime(self._directory.processes, environment=environment, images=images)
         containers = self._containers
         bundle = self._directory.authorities_for_containers
         trusted = authorities.bundle(self.cluster.authority_pem, self._surroundings.authorities)
@@ -532,7 +542,7 @@ class World:
         )
         url = f"https://{containers.gateway}:{port_of(sockets.aws)}"
         inside = node_environment(url, region, port_of(sockets.cluster), variables, host=containers.gateway)
-        return containers.runtime(inside, bundle)
+        return containers.runtime(inside, bundle, self._own_images)
 
     def _agent_url(self, sockets: WorldSockets) -> str:
         """Return where pods find the EKS Pod Identity agent."""

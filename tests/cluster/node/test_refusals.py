@@ -251,7 +251,7 @@ def test_text_that_names_the_pods_own_directory_is_taken(pods: Path, prepared: A
 
 
 def test_container_without_any_command_is_refused(prepared: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from podrole.cluster.node.runtimes.process.images import LocalImage
+    from podrole.cluster.node.runtimes.process.local_image import LocalImage
 
     monkeypatch.setattr(Images, "resolve", lambda *_: LocalImage())
     with pytest.raises(ConfigProblem, match="no command specified"):

@@ -4,7 +4,9 @@
 
     NodeError
     ├── EngineUnusable     there is no engine, or this user or podrole cannot use it
-    └── EngineRefusal      the engine answered a call with an error
+    ├── EngineRefusal      the engine answered a call with an error
+    ├── ImageNotBuilt      a folder of which no image could be built
+    └── ImageNotLoaded     what is no archive of images, or one that the engine refuses
 """
 
 from __future__ import annotations
@@ -26,3 +28,15 @@ class EngineRefusal(NodeError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class ImageNotBuilt(NodeError):
+    """No image could be built from a folder."""
+
+    code = "image-not-built"
+
+
+class ImageNotLoaded(NodeError):
+    """What was to be loaded is no archive of images, or the engine refuses it."""
+
+    code = "image-not-loaded"

@@ -10,6 +10,8 @@ import struct
 import tarfile
 from dataclasses import dataclass
 
+LABEL = "dev.podrole.pause"
+"""The label of the image. Its value is a version."""
 BASE = 0x400000
 _HEADERS = 64 + 56  # of the file and of its only segment
 

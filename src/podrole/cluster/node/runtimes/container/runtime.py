@@ -13,7 +13,7 @@ from typing import Any
 from podrole.cluster.core.client import Object
 from podrole.cluster.core.node_api import Connected
 from podrole.cluster.node.errors import ContainerProblem, SandboxProblem, StartProblem
-from podrole.cluster.node.image_names import ImageReference
+from podrole.cluster.node.image_names import ImageReference, parse_image
 from podrole.cluster.node.runtime import ContainerConfig, Output, PulledImage, RegistryLogin
 from podrole.cluster.node.runtimes.connections import CONNECT_SECONDS, connect_locally, reason_of
 from podrole.cluster.node.runtimes.container import pause
@@ -31,8 +31,8 @@ from podrole.cluster.node.runtimes.container.images import EngineImage, pull
 from podrole.cluster.node.runtimes.container.namespace import PodNetwork
 from podrole.cluster.node.runtimes.container.networks import Networks, remove_container, remove_containers
 from podrole.cluster.node.runtimes.container.streams import Streams
+from podrole.cluster.node.runtimes.own_image import OwnImage
 
-PAUSE_LABEL = "dev.podrole.pause"
 _PAUSE_VERSION = "1"
 _EXEC = re.compile(r'exec: ".*?": [^:]*(?= \(no such file|: |$)')
 
@@ -40,8 +40,12 @@ _EXEC = re.compile(r'exec: ".*?": [^:]*(?= \(no such file|: |$)')
 class ContainerRuntime:
     """Runs pods in containers of ``engine``, on ``networks``, which its owner makes and removes."""
 
-    def __init__(self, engine: Engine, networks: Networks, defaults: PodDefaults) -> None:
+    def __init__(
+        self, engine: Engine, networks: Networks, defaults: PodDefaults, own_images: Sequence[OwnImage] = ()
+    ) -> None:
+        """``own_images`` have been built."""
         self._engine = engine
+        self._own_images = own_images
         self._networks = networks
         self._defaults = defaults
         self._images: dict[str, EngineImage] = {}
@@ -74,7 +78,9 @@ class ContainerRuntime:
 
     async def pull(self, image: ImageReference, policy: str, logins: Sequence[RegistryLogin] = ()) -> PulledImage:
         """Get an image. Raises ImageProblem with the engine's reason."""
-        pulled = await pull(self._engine, image, policy, logins, world=self._defaults.world)
+        own = next((one for one in self._own_images if one.stands_for(image)), None)
+        wanted = image if own is None else parse_image(own.tagged)
+        pulled = await pull(self._engine, wanted, policy, logins, world=self._defaults.world)
         self._images[image.text] = pulled.image
         return PulledImage(pulled.image.id, pulled.message)
 
@@ -104,7 +110,7 @@ class ContainerRuntime:
         return EngineSandbox(self._engine, self._defaults, self._images, pod, sandbox, address, network)
 
     async def _pause_image(self) -> str:
-        label = f"{PAUSE_LABEL}={_PAUSE_VERSION}"
+        label = f"{pause.LABEL}={_PAUSE_VERSION}"
         for image in await self._engine.call("GET", "/images/json", filters={"label": [label]}):
             return str(image["Id"])
         machine = platform.machine()

@@ -9,44 +9,20 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from podrole.cluster.node.errors import ImageProblem
 from podrole.cluster.node.image_names import ImageReference
+from podrole.cluster.node.runtimes.own_image import OwnImage
+from podrole.cluster.node.runtimes.process import own_programs
+from podrole.cluster.node.runtimes.process.local_image import SYSTEM_PATH, LocalImage
 
-SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 AWS_MISSING = (
     "the aws CLI is not installed on this machine; install it beside podrole with: pip install 'podrole[demo]'"
 )
 
 ProgramFinder = Callable[[], str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class LocalImage:
-    """What runs in place of an image.
-
-    ``entrypoint``, ``command`` and ``environment`` are the image's ENTRYPOINT, CMD and ENV. ``programs`` are names that
-    mean a certain program of this machine wherever the image would have it in a directory for programs
-    (``/usr/local/bin/aws``), or paths.
-    """
-
-    entrypoint: tuple[str, ...] = ()
-    command: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    programs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    runs: str = "the programs of this machine"
-
-    def command_line(self, command: list[str], args: list[str]) -> list[str]:
-        """Return what to execute: ``command`` replaces ENTRYPOINT and drops CMD, ``args`` replaces CMD."""
-        line = [*command, *args] if command else [*self.entrypoint, *(args or self.command)]
-        if not line:
-            return line
-        directory, _, name = line[0].rpartition("/")
-        line[:1] = self.programs.get(name if directory in SYSTEM_PATH.split(":") else line[0], line[:1])
-        return line
 
 
 _SHELLS: Mapping[str, tuple[str, ...]] = {
@@ -85,14 +61,24 @@ RUNNABLE = (
 
 
 class Images:
-    """The table of images, bound to this machine's programs."""
+    """The table of images, bound to this machine's programs, and folders that stand for images of one's own."""
 
-    def __init__(self, *, python: str | None = None, find_aws: ProgramFinder | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        python: str | None = None,
+        find_aws: ProgramFinder | None = None,
+        own_images: Sequence[OwnImage] = (),
+    ) -> None:
+        self._own_images = own_images
         self._python = python or sys.executable
         self._find_aws = find_aws or (lambda: find_beside_python("aws", self._python))
 
     def resolve(self, image: ImageReference) -> LocalImage:
         """Return what runs in place of an image. Raises ImageProblem, worded for a user of kubectl."""
+        for own in self._own_images:
+            if own.stands_for(image):
+                return own_programs.local_image(own)
         name = image.name
         if name in _SHELLS:
             return LocalImage(command=_SHELLS[name])
@@ -116,7 +102,8 @@ class Images:
             return LocalImage(entrypoint=("sleep", "infinity"), runs="sleep infinity")
         raise ImageProblem(
             f'failed to pull and unpack image "{image.text}": this cluster runs pods as processes of this '
-            f"machine and pulls no images; it can run {', '.join(RUNNABLE)} (with any tag)"
+            f"machine and pulls no images; it can run {', '.join(RUNNABLE)} (with any tag), "
+            "and your own code from a folder: podrole up --image NAME=FOLDER"
         )
 
     def path(self) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from podrole.cluster.node.errors import ConfigProblem, MountProblem
 from podrole.cluster.node.runtime import ContainerConfig, Mount, normalise
+from podrole.cluster.node.runtimes.process import own_programs
 from podrole.cluster.node.runtimes.process.archive_names import keep_member_names
-from podrole.cluster.node.runtimes.process.images import Images, LocalImage
+from podrole.cluster.node.runtimes.process.images import Images
+from podrole.cluster.node.runtimes.process.local_image import LocalImage
 from podrole.cluster.node.runtimes.process.paths import PathRule
 
 OWN_DIRECTORIES = {"/root": "home", "/tmp": "tmp"}  # noqa: S108 - the container's, not the machine's
@@ -61,7 +63,7 @@ def prepare(config: ContainerConfig, machine: Machine) -> Prepared:
     for name in ("home", "tmp", "work"):
         (config.directory / name).mkdir()
     image = machine.images.resolve(config.image)
-    rule = _rule(config)
+    rule = _rule(config, image)
     for name, text in config.environment.items():
         _refuse_other_pods(text, name, machine)
     for word in (*config.command, *config.args):
@@ -74,29 +76,40 @@ def prepare(config: ContainerConfig, machine: Machine) -> Prepared:
         **machine.environment,
         **{name: rule.rewrite(value) for name, value in {**image.environment, **config.environment}.items()},
     }
+    if image.folder is not None and "PATH" not in config.environment:
+        environment["PATH"] = ":".join([*image.first_on_path, environment["PATH"]])
+    if image.virtual_environment:
+        environment.setdefault("VIRTUAL_ENV", image.virtual_environment)
     # A home outside the pod would be that of the user who runs podrole, with the user's credentials in it.
     environment["HOME"] = rule.locate(config.environment.get("HOME") or "/root") or str(config.directory / "home")
     command = [rule.rewrite(word) for word in config.command]
+    directory = _working_directory(config, image, rule)
+    if image.folder is not None:
+        words = (tuple(map(rule.rewrite, image.entrypoint)), tuple(map(rule.rewrite, image.command)))
+        image = replace(image, entrypoint=words[0], command=words[1])
     line = image.command_line(command, [rule.rewrite(word) for word in config.args])
+    if image.folder is not None:
+        line = own_programs.found(line, environment["PATH"], image, directory)
     if not line:
         raise ConfigProblem("no command specified")
-    return Prepared(line, environment, _working_directory(config, rule), rule, image, machine)
+    return Prepared(line, environment, directory, rule, image, machine)
 
 
-def _rule(config: ContainerConfig) -> PathRule:
+def _rule(config: ContainerConfig, image: LocalImage) -> PathRule:
     mounts = {mount.path: mount for mount in config.mounts}
     if "/" in mounts:
         raise MountProblem(
             f'container {config.name} cannot have the mountPath "/" here: it would stand for every file of this machine'
         )
     implied = {path: Mount(path, str(config.directory / name)) for path, name in OWN_DIRECTORIES.items()}
-    return PathRule((implied | mounts).values())
+    of_image = {mount.path: mount for mount in image.mounts}
+    return PathRule((of_image | implied | mounts).values())
 
 
-def _working_directory(config: ContainerConfig, rule: PathRule) -> Path:
-    path, own = config.working_directory, config.directory / "work"
+def _working_directory(config: ContainerConfig, image: LocalImage, rule: PathRule) -> Path:
+    path, own = config.working_directory or image.working_directory, config.directory / "work"
     if not path:
-        return own
+        return image.folder or own
     located = rule.locate(path)
     directory = own / normalise(path).lstrip("/") if located is None else Path(located)
     try:

@@ -1,0 +1,63 @@
+"""The setting ``--image NAME=FOLDER``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from podrole.cluster.node.image_names import parse_image
+from podrole.world.errors import BadSetting
+from podrole.world.own_images import read_own_images
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my api").mkdir()
+    (tmp_path / "a=b").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "image", "stands"),
+    [
+        ("shop/api=my api", "shop/api", True),
+        ("shop/api=my api", "shop/api:1.4", True),
+        ("shop/api=my api", "docker.io/shop/api", True),
+        ("shop/api=my api", "shop/api@sha256:" + "0" * 64, True),
+        ("shop/api=my api", "registry.example/shop/api", False),
+        ("shop/api:1=my api", "shop/api:1", True),
+        ("shop/api:1=my api", "shop/api", False),
+        ("shop/api:latest=my api", "shop/api", True),
+        ("registry.example:5000/api=a=b", "registry.example:5000/api:2", True),
+    ],
+)
+def test_name_without_a_tag_stands_for_every_tag(value: str, image: str, stands: bool) -> None:
+    (own,) = read_own_images([value])
+    assert own.folder.is_absolute()
+    assert own.folder.is_dir()
+    assert own.stands_for(parse_image(image)) is stands
+
+
+def test_name_with_a_tag_comes_before_the_one_for_all_tags() -> None:
+    images = read_own_images(["shop/api=my api", "shop/api:1=a=b"])
+    assert [one.reference.tag for one in images] == ["1", None]
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (["shop/api"], "not of the form NAME=FOLDER"),
+        (["=my api"], "not of the form"),
+        (["shop/api="], "not of the form"),
+        (["Shop/API=my api"], "names what cannot be an image"),
+        (["shop/api@sha256:" + "0" * 64 + "=my api"], "by its digest"),
+        (["shop/api=none"], "does not exist"),
+        (["shop/api=file"], "is not a folder"),
+        (["shop/api=my api", "docker.io/shop/api:latest=a=b"], "names docker.io/shop/api:latest twice"),
+    ],
+)
+def test_what_cannot_be_an_image_of_a_folder_is_refused(values: list[str], said: str) -> None:
+    with pytest.raises(BadSetting, match=said):
+        read_own_images(values)
