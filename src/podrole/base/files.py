@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -61,6 +62,8 @@ def write_private(path: Path, content: bytes | str | Iterable[bytes]) -> None:
 
 def _sync_directory(path: Path) -> None:
     """Have the names in a directory on disk (fsync(2): that of a file does not cover its name)."""
+    if sys.platform == "win32":  # a directory cannot be opened there, and NTFS keeps a journal of its names
+        return
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -6,7 +6,6 @@ https://sqlite.org/wal.html, https://sqlite.org/pragma.html#pragma_synchronous
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import sqlite3
 import time
@@ -14,6 +13,7 @@ import zlib
 from pathlib import Path
 
 from podrole.base.errors import PodroleError
+from podrole.base.file_locks import try_lock
 from podrole.base.files import set_aside
 
 FORMAT = 1
@@ -89,19 +89,16 @@ def checksum_of(table: str, key: str, value: bytes) -> int:
 def lock_journal(path: Path) -> int:
     """Lock a journal's lock file and return its descriptor. Raises JournalInUse, JournalError."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as problem:
         raise JournalError(
             f"{path} cannot be created: {problem.strerror}.",
             next_step="Make the directory writable, or choose another with --dir.",
         ) from problem
     for _ in range(_ATTEMPTS):
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            time.sleep(_ATTEMPT_SECONDS)
-        else:
+        if try_lock(descriptor):
             return descriptor
+        time.sleep(_ATTEMPT_SECONDS)
     os.close(descriptor)
     raise JournalInUse(
         f"{path.with_suffix('')} is used by another process.", next_step="podrole down, or another --dir"
@@ -124,7 +121,7 @@ def open_journal(path: Path) -> sqlite3.Connection:
 def _database(path: Path) -> sqlite3.Connection:
     is_new = not path.exists() or path.stat().st_size == 0
     if is_new:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         if wal_of(path).exists():  # SQLite would delete it
             raise sqlite3.DatabaseError("it is empty, but its write-ahead log is there")
     path.chmod(0o600)  # SQLite gives the files beside it the same mode

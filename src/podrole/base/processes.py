@@ -1,7 +1,8 @@
-"""Which process a recorded pid means, and signals that reach this process or none. Linux only: pidfd, /proc.
+"""Which process a recorded pid means, and signals that reach this process or none.
 
 The system gives the pid of an ended process to another one. A pid that was read from a file is therefore only used
-together with the start time of its process and the id of the boot.
+together with the start time of its process and the id of the boot (pidfd and /proc, on Linux). Elsewhere processes
+cannot be identified: ``this_process`` has only its pid, and ``opened`` opens none.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import os
 import select
 import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +54,9 @@ class ProcessHandle:
 @contextlib.contextmanager
 def opened(process: ProcessIdentity) -> Iterator[ProcessHandle | None]:
     """Open a process for signals; None if it has ended, whatever has its pid now."""
+    if sys.platform != "linux":
+        yield None
+        return
     try:
         descriptor = os.pidfd_open(process.pid)
     except (OSError, OverflowError, ValueError):
@@ -72,6 +77,8 @@ def identity_of(pid: int) -> ProcessIdentity | None:
 
 def this_process() -> ProcessIdentity:
     """Return the identity of the process that calls."""
+    if sys.platform != "linux":
+        return ProcessIdentity(os.getpid(), 0, "")
     found = identity_of(os.getpid())
     if found is None:
         raise OSError("/proc is not mounted, or does not show this process")
@@ -113,6 +120,8 @@ def is_dead(fields: list[str]) -> bool:
 
 def stat_fields(pid: int) -> list[str] | None:
     """Return the fields of /proc/<pid>/stat from the third, the state, on (proc(5)): 0 state, 3 session, 19 start."""
+    if sys.platform != "linux":
+        return None
     try:
         text = (PROC / str(pid) / "stat").read_text(errors="replace")
     except OSError:

@@ -12,7 +12,7 @@ import sys
 def main(argv: list[str] | None = None) -> None:
     """Run the command line; ``argv`` is ``sys.argv[1:]`` by default. Exits with the command's code.
 
-    0: done, 1: an error, explained on stderr, 2: wrong usage, 130: interrupted.
+    0: done, 1: an error, explained on stderr, 2: wrong usage or a missing extra, 130: interrupted.
     """
     for stream in (sys.stdout, sys.stderr):
         # What the terminal's encoding does not have is escaped: a name or a path must not end the command.
@@ -26,11 +26,15 @@ def main(argv: list[str] | None = None) -> None:
 
 def _run(argv: list[str] | None) -> None:
     from podrole.base.errors import PodroleError
+    from podrole.base.extras import ExtraMissing
     from podrole.cli.app import app
     from podrole.cli.terminal import complain
 
     try:
         app(args=argv, prog_name="podrole")
+    except ExtraMissing as missing:
+        complain(missing.diagnostics())
+        raise SystemExit(2) from None
     except PodroleError as fault:
         complain(fault.diagnostics())
         raise SystemExit(1) from None

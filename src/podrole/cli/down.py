@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+import sys
+import time
 from pathlib import Path
 
 from podrole.base.processes import ProcessHandle, opened
@@ -14,6 +18,7 @@ LIMIT_SECONDS = 9.0
 """How long a world may take to end. It cuts off by itself what takes longer (podrole.world.stopping), and ends then
 (podrole.cli.ending); this is for one that does not even react."""
 KILL_SECONDS = 1.0
+_POLL_SECONDS = 0.02
 _KILLED = """\
 The world in {path} did not react within {limit:g} s and was killed. What was acknowledged is on disk; of the services
 other than IAM, EKS and Organizations, changes since the last save are lost."""
@@ -33,6 +38,9 @@ def stop(directory: WorldDirectory) -> None:
     Only the process that runs the world is ever signalled. Raises NotRunning, WorldError.
     """
     world = directory.running()
+    if sys.platform != "linux":
+        _stop_by_pid(directory, world)
+        return
     with opened(world.process) as process:
         if process is None or not directory.is_run_by(world):
             directory.running()  # raises NotRunning if it has ended since
@@ -44,6 +52,29 @@ def stop(directory: WorldDirectory) -> None:
         process.signal(signal.SIGTERM)
         if not process.wait(LIMIT_SECONDS + world.more_stop_seconds):
             _kill(directory, world, process)
+
+
+def _stop_by_pid(directory: WorldDirectory, world: Description) -> None:
+    """Stop a world where processes have no identity but their pid: the lock says that its process runs.
+
+    Windows has no signal that asks a process of another console to stop.
+    """
+    if sys.platform == "win32":
+        raise WorldError(
+            f"The world in {directory.path} cannot be stopped from here: Windows has no signal for it.",
+            next_step="press Ctrl-C where podrole up runs",
+        )
+    deadline = time.monotonic() + LIMIT_SECONDS
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(world.pid, signal.SIGTERM)
+    while directory.is_running():
+        if time.monotonic() > deadline:
+            raise WorldError(
+                f"The world in {directory.path} has not stopped after {LIMIT_SECONDS:g} s.",
+                got=f"process {world.pid} still has it locked",
+                next_step=f"kill -9 {world.pid}",
+            )
+        time.sleep(_POLL_SECONDS)
 
 
 def _kill(directory: WorldDirectory, world: Description, process: ProcessHandle) -> None:

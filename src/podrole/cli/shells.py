@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +24,7 @@ class ShellLanguage(StrEnum):
     SH = "sh"
     """sh, bash and zsh."""
     FISH = "fish"
+    POWERSHELL = "powershell"
 
 
 def code(shell: ShellLanguage, changes: Change, *, behind: Sequence[Path] = (), forget: bool = False) -> str:
@@ -34,6 +36,9 @@ def code(shell: ShellLanguage, changes: Change, *, behind: Sequence[Path] = (), 
         lines = _lines(shell, changes)
         lines += [f"set -gx --path --append PATH {_quoted_fish(str(place))}" for place in behind]
         lines += ["functions --erase _podrole_proxy"] if forget else []
+    elif shell is ShellLanguage.POWERSHELL:
+        lines = _lines(shell, changes)
+        lines += [f"$env:PATH += [IO.Path]::PathSeparator + {_quoted_powershell(str(place))}" for place in behind]
     else:
         lines = _lines(shell, changes)
         path = ":".join(shlex.quote(str(place)) for place in behind)
@@ -46,17 +51,21 @@ def hook(shell: ShellLanguage, running: Path, proxies: Sequence[str], with_proxy
     """Return the code by which an interactive shell uses the proxy only while the world runs.
 
     ``running`` is the file with the pid of the world and the URL of its proxy, which becomes the value of ``proxies``.
-    ``with_proxy`` are the other variables of the proxy, ``without`` the values of all of them without it.
+    ``with_proxy`` are the other variables of the proxy, ``without`` the values of all of them without it. PowerShell
+    gets no such code: there the variables stay.
     """
+    sh_runs, fish_runs = _RUNS[sys.platform == "linux"]
+    direct = "\n".join(_lines(shell, without))
+    if shell is ShellLanguage.POWERSHELL:
+        return ""
+    file = str(running)
     if shell is ShellLanguage.FISH:
-        proxied = [f"set -gx {name} $at[2]" for name in proxies]
-        proxied += _lines(shell, with_proxy)
-        direct = _lines(shell, without)
-        return _FISH_HOOK.format(file=_quoted_fish(str(running)), proxied="\n".join(proxied), direct="\n".join(direct))
-    proxied = [f'export {name}="$_podrole_url"' for name in proxies]
-    proxied += _lines(shell, with_proxy)
-    direct = _lines(shell, without)
-    return _SH_HOOK.format(file=shlex.quote(str(running)), proxied="\n".join(proxied), direct="\n".join(direct))
+        proxied = [f"set -gx {name} $at[2]" for name in proxies] + _lines(shell, with_proxy)
+        file = _quoted_fish(file)
+        return _FISH_HOOK.format(runs=fish_runs, file=file, proxied="\n".join(proxied), direct=direct)
+    proxied = [f'export {name}="$_podrole_url"' for name in proxies] + _lines(shell, with_proxy)
+    file = shlex.quote(file)
+    return _SH_HOOK.format(runs=sh_runs, file=file, proxied="\n".join(proxied), direct=direct)
 
 
 def _lines(shell: ShellLanguage, changes: Change) -> list[str]:
@@ -65,8 +74,16 @@ def _lines(shell: ShellLanguage, changes: Change) -> list[str]:
     if shell is ShellLanguage.FISH:
         lines = [f"set -gx {name} {_quoted_fish(value)}" for name, value in values.items()]
         return [*lines, *([f"set -e {' '.join(unset)}"] if unset else ())]
+    if shell is ShellLanguage.POWERSHELL:
+        lines = [f"$env:{name} = {_quoted_powershell(value)}" for name, value in values.items()]
+        return [*lines, *(f"Remove-Item Env:{name} -ErrorAction SilentlyContinue" for name in unset)]
     lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
     return [*lines, *([f"unset {' '.join(unset)}"] if unset else ())]
+
+
+def _quoted_powershell(text: str) -> str:
+    """Return a literal string: between single quotes only the quotes themselves mean something, the typographic too."""
+    return "'" + re.sub(r"(['\u2018\u2019\u201a\u201b])", r"\1\1", text) + "'"
 
 
 def _quoted_fish(text: str) -> str:
@@ -74,12 +91,17 @@ def _quoted_fish(text: str) -> str:
 
 
 # A process that has ended, but whose parent has not asked for its exit code, has no /proc/PID/exe.
+# Systems other than Linux have no /proc.
+_RUNS = {
+    True: ('[ -e "/proc/$_podrole_pid/exe" ]', "test -e /proc/$at[1]/exe"),
+    False: ('kill -0 "$_podrole_pid"', "kill -0 $at[1] 2>/dev/null"),
+}
 # sh reads all of this before it runs any: what only bash or zsh can read is inside eval.
 _SH_HOOK = """\
 case $- in *i*)
 _podrole_proxy() {{
 _podrole_code=$?
-if {{ read -r _podrole_pid _podrole_url <{file} && [ -e "/proc/$_podrole_pid/exe" ]; }} 2>/dev/null; then
+if {{ read -r _podrole_pid _podrole_url <{file} && {runs}; }} 2>/dev/null; then
 {proxied}
 else
 {direct}
@@ -109,7 +131,7 @@ _FISH_HOOK = """\
 if status is-interactive
 function _podrole_proxy --on-event fish_prompt
 set -l at (cat {file} 2>/dev/null | string split ' ')
-if test (count $at) -eq 2; and test -e /proc/$at[1]/exe
+if test (count $at) -eq 2; and {runs}
 {proxied}
 else
 {direct}

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import os
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from podrole.base import open_files
 from podrole.base.errors import PodroleError
+from podrole.base.stop_signals import on_stop_signals
 from podrole.cli.down import KILL_SECONDS
 from podrole.cli.down import LIMIT_SECONDS as STOP_SECONDS
 from podrole.cli.ending import LIMIT_SECONDS as END_SECONDS
@@ -56,23 +56,20 @@ def run(path: Path, settings: WorldSettings, *, detach: bool, init: Path | None)
     if detach:
         return _detached(directory, settings, init)
     gc.disable()  # until the world is up: to look for cycles in what is imported and read is a quarter of the start
-    import uvloop
-
+    from podrole.base.event_loop import run_loop
     from podrole.base.named_certificates import ignore_malformed_names
 
     open_files.allow_many()
     ignore_malformed_names()
     started = time.monotonic()
-    return uvloop.run(_foreground(directory, settings, init, started))
+    return run_loop(_foreground(directory, settings, init, started))
 
 
 async def _foreground(directory: WorldDirectory, settings: WorldSettings, init: Path | None, started: float) -> int:
     from podrole.world.world import World
 
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    on_stop_signals(lambda _: stop.set())
     world = World(directory, settings, initializing=init is not None, surroundings=_surroundings(), say=_tell)
     starting = asyncio.create_task(world.__aenter__())
     interrupted = asyncio.create_task(stop.wait())
@@ -171,6 +168,11 @@ async def _fill(world: World, directory: WorldDirectory, init: Path | None) -> N
 
 def _detached(directory: WorldDirectory, settings: WorldSettings, init: Path | None) -> int:
     """Run this command in a process of its own and wait until its world answers."""
+    if sys.platform == "win32":
+        raise BadSetting(
+            "--detach needs a system on which podrole down can stop the world again, and Windows is none.",
+            next_step="leave --detach out, and use another terminal",
+        )
     directory.lock().close()  # raises at once if a world is running here or the directory cannot be written
     command = [sys.executable, "-m", "podrole", "up", "--dir", str(directory.path), *settings.arguments()]
     if init is not None:

@@ -100,7 +100,7 @@ def status(directory: Directory = DEFAULT_DIRECTORY, as_json: JSON = False) -> N
 def env(
     directory: Directory = DEFAULT_DIRECTORY,
     shell: Annotated[
-        ShellLanguage, typer.Option("--shell", help="The shell: sh (also bash and zsh) or fish.")
+        ShellLanguage, typer.Option("--shell", help="The shell: sh (also bash and zsh), fish or powershell.")
     ] = ShellLanguage.SH,
     unset: Annotated[bool, typer.Option("--unset", help="Give the shell back what it had before.")] = False,
 ) -> None:

@@ -12,15 +12,13 @@ from enum import StrEnum
 from typing import Any
 
 from podrole.issuer.errors import InvalidIssuer
+from podrole.issuer.limits import MAX_SECONDS, MAX_TIME
 from podrole.oidc.errors import KeysUnavailable
 from podrole.oidc.jwks import parse_jwks
 
 FORMAT = 1
 DAY_SECONDS = 86_400
 MAX_RECORD_BYTES = 1 << 20
-MAX_SECONDS = 1 << 32
-MAX_TIME = 1 << 37
-"""In epoch seconds; with the longest duration behind it, it is still a date."""
 
 
 class KeyState(StrEnum):

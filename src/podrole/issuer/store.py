@@ -6,7 +6,6 @@ A write names the version that it replaces, so that nobody's change is lost.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from podrole.base.file_locks import wait_for_lock
 from podrole.issuer.errors import InvalidIssuer, IssuerError, StoreConflict
 
 JSON = "application/json"
@@ -92,7 +92,7 @@ class FolderStore:
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
         with (self._folder / _LOCK).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            wait_for_lock(lock.fileno())
             yield
 
 

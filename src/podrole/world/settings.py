@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from podrole.base.partitions import is_region_name
 from podrole.iam.arn import is_account_id
 from podrole.world.errors import BadSetting
@@ -24,7 +22,8 @@ CLUSTER_NAME = "podrole"
 """The name of a world's EKS cluster."""
 
 
-class Place(msgspec.Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Place:
     """The AWS account and region of a world."""
 
     account: str
@@ -89,6 +88,7 @@ class WorldSettings:
     )
 
     no_internet: bool = _flag("Let the proxy reach no host but AWS's names, which the local AWS answers, and loopback.")
+    no_node: bool = _flag("Run no pods: they stay Pending. Without Linux a world never has a node.")
     runtime: str = _name("process", "How pods run: process, container, or auto for containers where an engine answers.")
     image: tuple[str, ...] = _list(
         "NAME=FOLDER",
@@ -111,6 +111,12 @@ class WorldSettings:
         if self.runtime not in RUNTIMES:
             raise BadSetting(
                 "--runtime is not a way to run pods.", got=repr(self.runtime), expected=" or ".join(RUNTIMES)
+            )
+        if self.no_node and self.runtime != "process":
+            raise BadSetting(
+                "--no-node and --runtime contradict each other: without a node nothing runs pods.",
+                got=f"--no-node --runtime {self.runtime}",
+                next_step="leave one of them out",
             )
 
     def place(self, kept: Place | None) -> Place:

@@ -23,8 +23,8 @@ Only its owner can read the directory (0700) and every file in it (0600).
 
 from __future__ import annotations
 
-import fcntl
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -32,6 +32,7 @@ from typing import IO
 
 import msgspec
 
+from podrole.base.file_locks import try_lock
 from podrole.base.files import PRIVATE, FileProblem, make_private_directory, write_private
 from podrole.base.processes import ProcessIdentity, has_open
 from podrole.issuer.record import IssuerRecord, to_json
@@ -193,18 +194,25 @@ class WorldDirectory:
                 next_step="make it writable, or choose another with --dir",
             ) from problem
         for attempt in range(attempts):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                if attempt + 1 < attempts:
-                    time.sleep(_ATTEMPT_SECONDS)
-            else:
+            if self._try_lock(file):
                 return file
+            if attempt + 1 < attempts:
+                time.sleep(_ATTEMPT_SECONDS)
         file.close()
         raise AlreadyRunning(
             f"A world is already running in {self.path}.",
             next_step="stop it with podrole down, or choose another directory with --dir",
         )
+
+    def _try_lock(self, file: IO[str]) -> bool:
+        try:
+            return try_lock(file.fileno())
+        except OSError as problem:
+            file.close()
+            raise FileProblem(
+                f"The file {self.lock_file} cannot be locked: {problem.strerror}.",
+                next_step="choose a directory of a file system with locks, with --dir",
+            ) from problem
 
     def is_running(self) -> bool:
         """Say whether a process has locked the directory."""
@@ -242,6 +250,8 @@ class WorldDirectory:
                     next_step="start one with podrole up, or name another directory with --dir",
                 )
             description = self._described()
+            if description is not None and sys.platform != "linux":
+                return description  # its process cannot be seen; the lock says that there is one
             if description is not None and self.is_run_by(description):
                 return description
             time.sleep(_ATTEMPT_SECONDS)

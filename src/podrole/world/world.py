@@ -14,6 +14,7 @@ import functools
 import logging
 import secrets as randomness
 import socket
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self
 
@@ -42,11 +43,6 @@ from podrole.cluster.controllers.manager import Controllers
 from podrole.cluster.core.timing import SystemTime
 from podrole.cluster.core.users import ADMINISTRATOR, User, controller
 from podrole.cluster.http.app import is_long_running
-from podrole.cluster.node.node import Node
-from podrole.cluster.node.runtime import Runtime
-from podrole.cluster.node.runtimes.process.images import Images
-from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
-from podrole.cluster.node.settings import NodeSettings
 from podrole.cluster.publish.issuer import IssuerDocuments
 from podrole.cluster.store.durable import DurableStore
 from podrole.cluster.store.memory import MemoryStore
@@ -76,8 +72,11 @@ from podrole.world.sockets import WorldSockets, port_of, url_of
 from podrole.world.state import Description, WorldDirectory
 from podrole.world.stopping import MORE_FOR_CONTAINERS_SECONDS, STOP_SECONDS, Stopping, Together
 from podrole.world.webhook_account import TokenKeeper, create_account, create_or_update
+from podrole.world.without_node import reason_without_node, sentence_without_node
 
 if TYPE_CHECKING:
+    from podrole.cluster.node.node import Node
+    from podrole.cluster.node.runtime import Runtime
     from podrole.world.containers import PodContainers
 
 _log = logging.getLogger(__name__)
@@ -131,9 +130,12 @@ class World:
         self._initializing = initializing
         self._opened = asyncio.Event()
         self._settings = settings
+        self._without_node = reason_without_node(settings, sys.platform)
+        self._node: Node | None = None
         self._clock = clock
         self._signature_clock = signature_clock
-        self.more_stop_seconds = 0.0 if settings.runtime == "process" else MORE_FOR_CONTAINERS_SECONDS
+        self._may_use_containers = settings.runtime != "process" and not self._without_node
+        self.more_stop_seconds = MORE_FOR_CONTAINERS_SECONDS if self._may_use_containers else 0.0
         """How much longer than usual the stop may take."""
         self._stopping = Stopping(STOP_SECONDS + self.more_stop_seconds)
         self._listeners = Together()
@@ -188,7 +190,8 @@ class World:
         if self._endpoint.services is not None:
             await self._endpoint.services.clear()
         await self._beginning.restore()
-        await self._node.ended()
+        if self._node is not None:
+            await self._node.ended()
 
     def has_content(self) -> bool:
         """Say whether it holds anything that it does not begin with."""
@@ -240,7 +243,7 @@ class World:
         self._own_images = own_images = read_own_images(self._settings.image)
         sockets = WorldSockets.bound(self._settings, stopping)
         now = self._clock()
-        if self._settings.runtime != "process":
+        if self._may_use_containers:
             from podrole.world.containers import pod_containers  # most worlds need none
 
             engine = pod_containers(
@@ -378,7 +381,7 @@ class World:
             issuer_places=places,
             pod_identity_url=url_of("http", sockets.pod_identity) + CREDENTIALS_PATH,
             thumbprint=thumbprint(authority.certificate_pem),
-            runtime=self._runtime.summary,
+            runtime=self._runtime_summary,
             engine="" if self._containers is None else self._containers.engine.socket,
             more_stop_seconds=self.more_stop_seconds,
         )
@@ -509,16 +512,25 @@ class World:
             return cluster.client(controller(name), "kube-controller-manager")  # one program in a real cluster
 
         root_ca = cluster.authority_pem.decode()
-        await self._enter(stopping, "the controllers", Controllers(client_for, root_ca_pem=root_ca))
+        controllers = Controllers(client_for, root_ca_pem=root_ca, without_node=self._without_node)
+        await self._enter(stopping, "the controllers", controllers)
         self.environment = environment = node_environment(
             url_of("https", sockets.aws), region, port_of(sockets.cluster), self._proxy_variables(sockets)
         )
+        if self._without_node:
+            self._runtime_summary = sentence_without_node(self._without_node)
+            return
+        # Imported here: what runs pods exists on Linux only.
+        from podrole.cluster.node.node import Node
+        from podrole.cluster.node.settings import NodeSettings
+
         settings = NodeSettings(
             kubernetes_version=f"v{KUBERNETES_VERSION}.0",
             address=LOOPBACK if self._containers is None else self._containers.gateway,
             host_paths=self._settings.allow_host_path,
         )
-        self._runtime = runtime = self._made_runtime(sockets, region, environment)
+        runtime = self._made_runtime(sockets, region, environment)
+        self._runtime_summary = runtime.summary
         kubelet = cluster.client(User(f"system:node:{settings.name}", groups=("system:nodes",)), "kubelet")
         scheduler = cluster.client(User("system:kube-scheduler"), "kube-scheduler")
         time = SystemTime(self._clock)
@@ -528,6 +540,9 @@ class World:
 
     def _made_runtime(self, sockets: WorldSockets, region: str, environment: Mapping[str, str]) -> Runtime:
         if self._containers is None:
+            from podrole.cluster.node.runtimes.process.images import Images
+            from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
+
             images = Images(own_images=self._own_images)
             return ProcessRuntime(self._directory.processes, environment=environment, images=images)
         containers = self._containers

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from podrole.base.errors import PodroleError
+from podrole.base.extras import ExtraMissing
 from podrole.base.partitions import partition_of
 from podrole.cli import tools
 from podrole.cli.demo.association import AssociationWalkthrough
@@ -76,14 +77,9 @@ def run(*, region: str, keep: bool, pod_identity: bool, by_podrole: bool, as_jso
     """
     WorldSettings(region=region)  # refuses what cannot be a region
     if tools.find_aws() is None:
-        raise tools.ToolMissing(
-            "The walkthrough needs the aws CLI, which is not installed.", next_step="pip install 'podrole[demo]'"
-        )
+        raise ExtraMissing("The walkthrough needs the aws CLI, which is not installed.", "demo")
     if importlib.util.find_spec("moto") is None:
-        raise tools.ToolMissing(
-            "The walkthrough needs the services of the local AWS, which are not installed.",
-            next_step="pip install 'podrole[demo]'",
-        )
+        raise ExtraMissing("The walkthrough needs the services of the local AWS, which are not installed.", "demo")
     kubectl = _kubectl(quiet=as_json)
     beside = [Path(sys.executable).parent, *([kubectl.parent] if kubectl else [])]
     place = Path(tempfile.mkdtemp(prefix="podrole-demo-"))

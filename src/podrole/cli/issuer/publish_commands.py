@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from podrole.base.errors import PodroleError
+from podrole.base.extras import ExtraMissing
 from podrole.cli.durations import seconds_of
 from podrole.cli.issuer.options import asks_the_cluster, thumbprint_of, uses_documents
 from podrole.cli.plain_help import CommandGroup
 from podrole.cli.terminal import complain, harmless
 from podrole.issuer.errors import InvalidIssuer
-from podrole.issuer.record import MAX_SECONDS
+from podrole.issuer.limits import MAX_SECONDS
 from podrole.kube.names import is_label
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _ended(run: Callable[[], int], options: IssuerOptions) -> typer.Exit:
         from podrole.cli.issuer.next_steps import explained
 
         complain(harmless(explained(problem, options)))
-        return typer.Exit(BAD_INPUT if isinstance(problem, InvalidIssuer) else NOT_DONE)
+        return typer.Exit(BAD_INPUT if isinstance(problem, InvalidIssuer | ExtraMissing) else NOT_DONE)
 
 
 @uses_documents

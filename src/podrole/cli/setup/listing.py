@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from podrole.base.errors import PodroleError
+from podrole.base.extras import ExtraMissing
 from podrole.cli.setup.opened import open_setup
 from podrole.cli.setup.options import SetupOptions
 from podrole.cli.setup.run import BAD_INPUT, DONE, NOT_DONE
@@ -111,7 +112,7 @@ def _inventory(options: SetupOptions) -> Inventory | int:
         return asyncio.run(read())
     except PodroleError as problem:
         complain(harmless(problem.diagnostics()))
-        return BAD_INPUT if isinstance(problem, InvalidSetup) else NOT_DONE
+        return BAD_INPUT if isinstance(problem, InvalidSetup | ExtraMissing) else NOT_DONE
 
 
 def _where(inventory: Inventory, namespace: str | None, name: str | None) -> str:

@@ -6,13 +6,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from podrole.cli.option_groups import SharedOption, with_options
 from podrole.kube.names import is_label, is_subdomain
-from podrole.setup.wanted import ServiceAccountName
+
+if TYPE_CHECKING:
+    from podrole.setup.wanted import ServiceAccountName
 
 _CLUSTER = re.compile(r"[0-9A-Za-z][A-Za-z0-9_-]{0,99}")
 
@@ -94,4 +96,6 @@ def service_account(namespace: str, name: str) -> ServiceAccountName:
     if not is_subdomain(name):
         problem = f"{name!r} is not a service account: expected lower-case letters, digits, '-' and '.'."
         raise typer.BadParameter(problem, param_hint="--name")
+    from podrole.setup.wanted import ServiceAccountName  # only where a command runs: podrole --help needs none of it
+
     return ServiceAccountName(namespace, name)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 
 from podrole.base.errors import PodroleError
+from podrole.base.extras import ExtraMissing
 from podrole.cli.doctor import style
 from podrole.cli.setup.applying import apply_plan
 from podrole.cli.setup.opened import OpenedSetup, open_setup
@@ -53,7 +54,7 @@ def run(
             raise
         first = next(_each(known))
     complain(harmless(first.diagnostics()))
-    return BAD_INPUT if isinstance(first, InvalidSetup) else NOT_DONE
+    return BAD_INPUT if isinstance(first, InvalidSetup | ExtraMissing) else NOT_DONE
 
 
 def _each(group: BaseExceptionGroup[PodroleError]) -> Iterator[PodroleError]:

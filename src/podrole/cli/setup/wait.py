@@ -7,6 +7,7 @@ import json
 import time
 
 from podrole.base.errors import PodroleError
+from podrole.base.extras import ExtraMissing
 from podrole.cli.doctor import DoctorQuery, command_line, style
 from podrole.cli.setup.run import BAD_INPUT, DONE, NOT_DONE
 from podrole.cli.setup.verification import ChainCheck
@@ -32,7 +33,7 @@ def run(target: str, seconds: float, options: SourceOptions, *, as_json: bool) -
         check = asyncio.run(_wait(target, seconds, options))
     except PodroleError as problem:
         complain(problem.diagnostics())
-        return BAD_INPUT if isinstance(problem, BadTarget) else NOT_DONE
+        return BAD_INPUT if isinstance(problem, BadTarget | ExtraMissing) else NOT_DONE
     if as_json:
         print(json.dumps(check.to_dict(), indent=2))
     else:

@@ -17,6 +17,7 @@ from podrole.cluster.controllers.garbage_collector import GarbageCollector
 from podrole.cluster.controllers.job import JobController
 from podrole.cluster.controllers.namespace_defaults import RootCertificatePublisher, ServiceAccountController
 from podrole.cluster.controllers.namespace_termination import NamespaceController
+from podrole.cluster.controllers.no_node import PodsWithoutNode
 from podrole.cluster.controllers.pod_sets import DaemonSetController, StatefulSetController
 from podrole.cluster.controllers.replicaset import ReplicaSetController
 from podrole.cluster.controllers.role_aggregation import RoleAggregationController
@@ -46,12 +47,17 @@ class Controllers:
 
     ``client_for`` returns the client that acts as the controller of that name, in production
     ``system:serviceaccount:kube-system:<name>``: webhooks see it as the user. ``root_ca_pem`` is the certificate of the
-    authority that signed the API server's. ``failed`` returns if a loop of a controller has died: then they are to be
-    stopped.
+    authority that signed the API server's. ``without_node`` says why the cluster has no node, empty if it has one.
+    ``failed`` returns if a loop of a controller has died: then they are to be stopped.
     """
 
     def __init__(
-        self, client_for: Callable[[str], ClusterClient], *, root_ca_pem: str, time: Time | None = None
+        self,
+        client_for: Callable[[str], ClusterClient],
+        *,
+        root_ca_pem: str,
+        without_node: str = "",
+        time: Time | None = None,
     ) -> None:
         time = time or SystemTime()
         self._recorders: list[EventRecorder] = []
@@ -64,6 +70,8 @@ class Controllers:
 
         publisher = RootCertificatePublisher(*parts(RootCertificatePublisher.name), root_ca_pem)
         self._controllers: list[Controller] = [publisher, *(kind(*parts(kind.name)) for kind in CONTROLLERS)]
+        if without_node:
+            self._controllers.append(PodsWithoutNode(*parts(PodsWithoutNode.name), without_node))
         self._stack = contextlib.AsyncExitStack()
         self._tasks = BackgroundTasks("the controllers")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from podrole.base.extras import ExtraMissing
 from podrole.base.partitions import endpoint_domain
 from podrole.doctor.errors import SourceError
 
@@ -66,7 +67,7 @@ class AWSSession:
         """Find credentials and their account. Raises SourceError if there are none, or AWS rejects them."""
         import botocore.session
         from botocore.config import Config
-        from botocore.exceptions import BotoCoreError
+        from botocore.exceptions import BotoCoreError, MissingDependencyException
         from botocore.handlers import json_decode_policies
 
         self._access = access
@@ -88,6 +89,8 @@ class AWSSession:
                 read_timeout=20,
                 user_agent_extra=user_agent,
             )
+        except MissingDependencyException as problem:
+            raise _missing_crt() from problem
         except BotoCoreError as problem:
             raise SourceError(f"The AWS credentials cannot be used: {problem}") from problem
         caller = self.call("sts", "get_caller_identity")
@@ -105,6 +108,7 @@ class AWSSession:
             BotoCoreError,
             ClientError,
             CredentialRetrievalError,
+            MissingDependencyException,
             NoCredentialsError,
             SSOError,
             TokenRetrievalError,
@@ -118,6 +122,8 @@ class AWSSession:
             code, message = str(error.get("Code", "")), str(error.get("Message", ""))
             step = self._if_denied if "AccessDenied" in code else None
             raise AWSRefusal(action, code, message, next_step=step) from refused
+        except MissingDependencyException as problem:
+            raise _missing_crt() from problem
         except (CredentialRetrievalError, NoCredentialsError, SSOError, TokenRetrievalError) as problem:
             raise SourceError(f"The AWS credentials cannot be used: {problem}") from problem
         except (BotoCoreError, ValueError) as problem:  # ValueError: an endpoint's URL that is not one
@@ -180,6 +186,10 @@ def models_loader() -> Any:
     from botocore.loaders import Loader
 
     return Loader()
+
+
+def _missing_crt() -> ExtraMissing:
+    return ExtraMissing("The AWS profile needs botocore's CRT (aws login), which is not installed.", "crt")
 
 
 def _no_credentials() -> SourceError:

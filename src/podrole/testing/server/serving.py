@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
-import uvloop
 
 from podrole.base import open_files
 from podrole.base.clock import AdjustableClock, system_clock
 from podrole.base.errors import PodroleError, outline
+from podrole.base.event_loop import run_loop
 from podrole.base.named_certificates import ignore_malformed_names
 from podrole.testing.server.errors import RequestRefused
 from podrole.testing.server.requests import Handler
@@ -41,7 +41,7 @@ def serve(answers: BinaryIO) -> None:
     open_files.allow_many()
     ignore_malformed_names()
     with tempfile.TemporaryDirectory(prefix="podrole-test-", ignore_cleanup_errors=True) as directory:
-        uvloop.run(_serve(Path(directory), answers))
+        run_loop(_serve(Path(directory), answers))
 
 
 async def _serve(directory: Path, answers: BinaryIO) -> None:

@@ -6,6 +6,8 @@ import asyncio
 import os
 import signal
 
+from podrole.base.stop_signals import on_stop_signals
+
 
 class Signals:
     """Handles both signals in the event loop, from its creation on. ``may_wait`` is False after Ctrl-C.
@@ -17,9 +19,7 @@ class Signals:
         self.may_wait = True
         self.serving = False
         self._asked = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._take, number)
+        on_stop_signals(self._take)
 
     async def wait(self) -> None:
         """Wait for the first signal."""

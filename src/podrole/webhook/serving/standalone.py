@@ -9,9 +9,8 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 
-import uvloop
-
 from podrole.base import open_files
+from podrole.base.event_loop import run_loop
 from podrole.base.serving import bind
 from podrole.base.user_agents import WEBHOOK
 from podrole.kube.client import KubernetesClient
@@ -36,7 +35,7 @@ def run(settings: WebhookSettings, *, ask_host_for_account: bool = False) -> int
     configure_logging(settings.verbosity)
     open_files.allow_many()
     if ask_host_for_account:
-        settings = uvloop.run(with_account_of_host(settings))
+        settings = run_loop(with_account_of_host(settings))
     serving = settings.serving
     with contextlib.ExitStack() as stack:
         sock = bind(serving.port, name="the webhook", option="--port", address=serving.address)
@@ -49,8 +48,8 @@ def run(settings: WebhookSettings, *, ask_host_for_account: bool = False) -> int
             # Imported here, because one process does not need the supervisor.
             from podrole.webhook.serving.supervisor import supervise
 
-            return uvloop.run(supervise(settings, sock, metrics_sock))
-        return uvloop.run(serve(settings, sock, metrics_sock))
+            return run_loop(supervise(settings, sock, metrics_sock))
+        return run_loop(serve(settings, sock, metrics_sock))
 
 
 async def serve(settings: WebhookSettings, sock: socket.socket, metrics_sock: socket.socket) -> int:

@@ -13,9 +13,9 @@ import socket
 import sys
 
 import msgspec
-import uvloop
 
 from podrole.base.errors import PodroleError
+from podrole.base.event_loop import run_loop
 from podrole.webhook.logs import configure_logging
 from podrole.webhook.serving.signals import Signals
 from podrole.webhook.serving.standalone import open_webhook, until_stopped
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
     """Run; return the exit code."""
     control, listening, index = map(int, arguments)
     try:
-        return uvloop.run(work(socket.socket(fileno=control), socket.socket(fileno=listening), index))
+        return run_loop(work(socket.socket(fileno=control), socket.socket(fileno=listening), index))
     except PodroleError as problem:
         sys.stderr.write(problem.diagnostics() + "\n")
         return 1
