@@ -105,6 +105,29 @@ def explain(
     raise typer.Exit(run(directory, ExplainQuery(what), as_json=as_json))
 
 
+def console(
+    port: Annotated[
+        int, typer.Option("--port", metavar="PORT", min=0, max=65535, help="The port on loopback; 0 is any free one.")
+    ] = 4580,
+    allow_repair: Annotated[
+        bool, typer.Option("--allow-repair", help="Let the page run the doctor's commands, after a confirmation.")
+    ] = False,
+    directory: Directory = DEFAULT_DIRECTORY,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    profile: Profile = None,
+    region: Region = None,
+    until_end_of_input: Annotated[bool, typer.Option("--until-end-of-input", hidden=True)] = False,
+) -> None:
+    """Serve a page on this machine that shows each chain from service account to role, and the calls as they happen.
+    It shows the world, or a real cluster and account."""
+    from podrole.cli.console import run
+    from podrole.cli.sources import SourceOptions
+
+    options = SourceOptions(directory, kubeconfig, context, profile, region)
+    raise typer.Exit(run(options, port, allow_repair=allow_repair, until_end_of_input=until_end_of_input))
+
+
 token_app = typer.Typer(cls=CommandGroup, name="token", help="Inspect a service account's token.", no_args_is_help=True)
 
 
@@ -179,5 +202,6 @@ def add_diagnosis_commands(app: typer.Typer) -> None:
     app.command()(doctor)
     app.command()(wait)
     app.command()(explain)
+    app.command()(console)
     app.add_typer(token_app)
     app.command()(check)

@@ -18,8 +18,13 @@ from podrole.cli.doctor import style
 from podrole.cli.sources import SourceOptions, find_world, open_sources
 from podrole.cli.terminal import complain, say
 from podrole.doctor.errors import BadFile
-from podrole.doctor.sources.sources import Sources
-from podrole.doctor.token_check import NO_ACCOUNT, ClusterKeys, SingleProviderDirectory, TokenCheck, check_token
+from podrole.doctor.token_check import (
+    NO_ACCOUNT,
+    SingleProviderDirectory,
+    TokenCheck,
+    check_token,
+    check_with_sources,
+)
 from podrole.doctor.token_text import token_text
 from podrole.oidc.errors import TokenRefused
 from podrole.oidc.fetch import Fetcher
@@ -90,21 +95,7 @@ async def _check(text: str, query: TokenQuery, options: SourceOptions) -> TokenC
         directory = SingleProviderDirectory(options.issuer, query.audience)
         return await check_token(text, directory, keys, at, account=NO_ACCOUNT, role_arn=role)
     async with open_sources(options) as sources:
-        return await _check_at(text, sources, query, role)
-
-
-async def _check_at(text: str, sources: Sources, query: TokenQuery, role: str | None) -> TokenCheck:
-    region = sources.environment.region or "us-east-1"
-    source = sources.environment.source_ip or "0.0.0.0"  # noqa: S104 - stands for an unknown address
-    at = Circumstances(now=sources.clock(), source_ip=source, region=region, secure_transport=True)
-    is_world = sources.environment.registration is not None
-    if sources.account.id and (is_world or role is not None) and sources.fetcher is not None:
-        published = KeyCache(sources.fetcher, sources.clock)
-        return await check_token(text, sources.account, published, at, account=sources.account.id, role_arn=role)
-    issuer = str((await sources.cluster.discovery_document()).get("issuer", ""))
-    directory = SingleProviderDirectory(issuer, query.audience)
-    keys = ClusterKeys(sources.cluster)
-    return await check_token(text, directory, keys, at, account=NO_ACCOUNT, role_arn=role)
+        return await check_with_sources(text, sources, role_arn=role, audience=query.audience)
 
 
 def to_dict(token: UnverifiedToken, checked: TokenCheck | None) -> dict[str, Any]:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from podrole.doctor.facts.exchange import HypotheticalDirectory
 from podrole.doctor.sources.cluster import Cluster
 from podrole.doctor.sources.missing import MissingDirectory
+from podrole.doctor.sources.sources import Sources
 from podrole.doctor.unknown import UnknownFact
 from podrole.iam.arn import oidc_provider_arn
 from podrole.iam.directory import Directory, OIDCProvider, Role
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 from podrole.oidc.jwks import parse_jwks
 from podrole.oidc.key_source import KeySource
+from podrole.oidc.keycache import KeyCache
 from podrole.oidc.keys import VerificationKey
 from podrole.sts.circumstances import Circumstances
 from podrole.sts.denial import WEB_IDENTITY_STEPS, Denial, Step
@@ -57,6 +59,26 @@ async def check_token(
     failed = steps.index(outcome.step)
     results = tuple((step, True if i < failed else False if i == failed else None) for i, step in enumerate(steps))
     return TokenCheck(results, outcome)
+
+
+async def check_with_sources(
+    token: str, sources: Sources, *, role_arn: str | None = None, audience: str = "sts.amazonaws.com"
+) -> TokenCheck:
+    """Check a token against a world, or against a cluster's own keys if no account or role is known.
+
+    ``audience`` counts if no provider says which audiences it accepts. Raises SourceError.
+    """
+    region = sources.environment.region or "us-east-1"
+    source = sources.environment.source_ip or "0.0.0.0"  # noqa: S104 - stands for an unknown address
+    at = Circumstances(now=sources.clock(), source_ip=source, region=region, secure_transport=True)
+    is_world = sources.environment.registration is not None
+    if sources.account.id and (is_world or role_arn is not None) and sources.fetcher is not None:
+        published = KeyCache(sources.fetcher, sources.clock)
+        return await check_token(token, sources.account, published, at, account=sources.account.id, role_arn=role_arn)
+    issuer = str((await sources.cluster.discovery_document()).get("issuer", ""))
+    directory = SingleProviderDirectory(issuer, audience)
+    keys = ClusterKeys(sources.cluster)
+    return await check_token(token, directory, keys, at, account=NO_ACCOUNT, role_arn=role_arn)
 
 
 class SingleProviderDirectory(MissingDirectory):

@@ -1,0 +1,105 @@
+"""Who may use the console: a browser on this machine that was opened with the URL that the command printed.
+
+The page shows role names, policies and refusals, and may run commands. So another site in the same browser, another
+name that leads to loopback (DNS rebinding) and another user of the machine are refused. All of it is decided here, from
+a request's headers alone.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from http.cookies import CookieError, SimpleCookie
+
+from podrole.base.asgi import Header
+
+SECURITY_HEADERS: tuple[Header, ...] = (
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+            b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        ),
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),  # with no-referrer, browsers hide the origin of this page's own forms
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+"""On every response. No script and no style stands in a page itself, so nothing that a page quotes can become one."""
+
+
+class Refusal(StrEnum):
+    """Why a request is refused, as the browser shows it."""
+
+    HOST = "The request names another host. Open the console with the URL that podrole console printed."
+    TOKEN = "This browser has not been let in. Open the URL that podrole console printed; each start prints a new one."  # noqa: S105 - no token
+    ORIGIN = "The request comes from another site. Open the page again and repeat the step there."
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The token of one start, and the port on which the page is served."""
+
+    token: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The URL that lets a browser in. It holds the token: it is printed, and never logged."""
+        return f"http://127.0.0.1:{self.port}/?token={self.token}"
+
+    @property
+    def cookie_name(self) -> str:
+        """The cookie's name. Cookies are shared by all ports of a host, so it holds the port."""
+        return f"podrole-console-{self.port}"
+
+    @property
+    def cookie(self) -> Header:
+        """The header that lets the browser in from now on, until it is closed."""
+        return b"set-cookie", f"{self.cookie_name}={self.token}; Path=/; HttpOnly; SameSite=Strict".encode()
+
+    def is_token(self, text: str) -> bool:
+        """Say whether a text is the token of this start."""
+        return hmac.compare_digest(text.encode(), self.token.encode())
+
+    def refusal(self, method: str, headers: Sequence[Header], *, token: str = "") -> Refusal | None:
+        """Return why a request is refused, None if it is not.
+
+        ``token`` is the one in the request's URL. A request that changes something (POST) must name this page as its
+        origin; browsers send that header with every POST.
+        """
+        given = _headers(headers)
+        hosts = {f"127.0.0.1:{self.port}", f"localhost:{self.port}"}
+        host = given.get("host", ())
+        if len(host) != 1 or host[0] not in hosts:
+            return Refusal.HOST
+        if given.get("sec-fetch-site", ("none",))[-1] in ("cross-site", "same-site") and not token:
+            return Refusal.ORIGIN
+        if not self.is_token(token) and not any(map(self.is_token, self._cookies(given))):
+            return Refusal.TOKEN
+        if method == "POST" and given.get("origin", ()) != (f"http://{host[0]}",):
+            return Refusal.ORIGIN
+        return None
+
+    def _cookies(self, headers: Mapping[str, tuple[str, ...]]) -> list[str]:
+        found = []
+        for text in headers.get("cookie", ()):
+            try:
+                morsel = SimpleCookie(text).get(self.cookie_name)
+            except CookieError:
+                continue
+            if morsel is not None:
+                found.append(morsel.value)
+        return found
+
+
+def _headers(headers: Sequence[Header]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in headers:
+        key = name.decode("latin-1").lower()
+        found[key] = (*found.get(key, ()), value.decode("latin-1"))
+    return found

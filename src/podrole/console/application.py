@@ -1,0 +1,216 @@
+"""The console's ASGI application: which handler answers, who may ask, and the live stream."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from importlib.resources import files
+from urllib.parse import parse_qsl
+
+from podrole.base.asgi import (
+    TEXT,
+    BodyTooLarge,
+    ClientDisconnected,
+    Header,
+    Receive,
+    Scope,
+    Send,
+    read_body,
+    send_response,
+)
+from podrole.base.errors import PodroleError
+from podrole.console.access import SECURITY_HEADERS, Access
+from podrole.console.calls import NewCalls
+from podrole.console.pages import render
+from podrole.console.routes import Answer, Console, Fields, calls_filter
+from podrole.doctor.errors import BadTarget, SourceError
+from podrole.iam.errors import InvalidARN
+from podrole.oidc.errors import TokenRefused
+
+MOST_BODY = 64 * 1024
+MOST_STREAMS = 16
+"""How many pages may be live at once."""
+ROWS_AT_ONCE = 50
+GATHER_SECONDS = 0.25
+"""The pause between two messages of a stream: what comes meanwhile is sent together, the newest rows in full."""
+KEEP_ALIVE_SECONDS = 15.0
+_MOST_FIELDS = 20
+_STATIC: Mapping[str, bytes] = {
+    "console.css": b"text/css; charset=utf-8",
+    "console.js": b"text/javascript; charset=utf-8",
+    "icon.svg": b"image/svg+xml",
+}
+
+_log = logging.getLogger(__name__)
+
+Handler = Callable[[Fields], Awaitable[Answer]]
+
+
+class Application:
+    """Answers a browser's requests. Every response has the headers of ``podrole.console.access``."""
+
+    def __init__(self, console: Console, access: Access) -> None:
+        self._console = console
+        self._access = access
+        self._streams = 0
+        self._routes: Mapping[tuple[str, str], Handler] = {
+            ("GET", "/"): console.chains,
+            ("GET", "/chains"): console.chains_table,
+            ("GET", "/chain"): console.chain,
+            ("GET", "/calls"): console.calls_page,
+            ("GET", "/call"): console.call,
+            ("GET", "/role"): console.role,
+            ("GET", "/token"): console.token,
+            ("POST", "/token"): console.check_token,
+            ("GET", "/map"): console.map,
+            ("POST", "/repair"): console.repair,
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        method: str = scope["method"]
+        fields = _fields(scope["query_string"])
+        refusal = self._access.refusal(method, scope["headers"], token=fields.get("token", ""))
+        if refusal is not None:
+            await _send(scope, send, Answer(f"{refusal}\n".encode(), 403, (TEXT,)))
+            return
+        if "token" in fields and method == "GET":  # out of the address, so that it is not shown, kept or passed on
+            await _send(scope, send, Answer(b"", 303, ((b"location", b"/"), self._access.cookie)))
+            return
+        if (method, scope["path"]) == ("GET", "/live"):
+            await self._live(fields, receive, send)
+            return
+        await _send(scope, send, await self._answer(method, scope["path"], fields, receive))
+
+    async def _answer(self, method: str, path: str, fields: Fields, receive: Receive) -> Answer:
+        static = path.removeprefix("/static/")
+        if method in ("GET", "HEAD") and static in _STATIC and static != path:
+            return Answer(_static(static), headers=((b"content-type", _STATIC[static]),))
+        handler = self._routes.get(("GET" if method == "HEAD" else method, path))
+        if handler is None:
+            known = any(path == one for _, one in self._routes)
+            return Answer(b"The method is not allowed here.\n" if known else b"There is no such page.\n",
+                          405 if known else 404, (TEXT,))  # fmt: skip
+        try:
+            if method == "POST":
+                fields = _fields(await read_body(receive, MOST_BODY, discard_up_to=16 * MOST_BODY))
+            return await handler(fields)
+        except (BadTarget, InvalidARN, TokenRefused) as fault:
+            return await self._console.problem(fault, 400)
+        except SourceError as fault:
+            return await self._console.problem(fault, 502)
+        except PodroleError as fault:
+            return await self._console.problem(fault, 503)
+        except BodyTooLarge:
+            return Answer(b"The form is too large.\n", 413, (TEXT,))
+        except ClientDisconnected:
+            return Answer(b"", 400)
+        except Exception:  # noqa: BLE001 - it is logged, and the browser told
+            _log.exception("the console could not answer %s %s", method, path)
+            return Answer(b"podrole failed. The output of podrole console has the details.\n", 500, (TEXT,))
+
+    async def _live(self, fields: Fields, receive: Receive, send: Send) -> None:
+        """Send what is new until the browser goes away: server-sent events.
+
+        https://html.spec.whatwg.org/multipage/server-sent-events.html
+        """
+        if self._streams >= MOST_STREAMS:
+            answer = Answer(b"Too many pages are open.\n", 503, (TEXT,))
+            await _send({"method": "GET"}, send, answer)
+            return
+        self._streams += 1
+        self._console.observer.watching += 1
+        messages = self._new_calls(fields) if fields.get("view") == "calls" else self._new_looks()
+        sending = asyncio.create_task(_stream(messages, send))
+        leaving = asyncio.create_task(_gone(receive))
+        try:
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sending.cancel()
+            leaving.cancel()
+            await asyncio.gather(sending, leaving, return_exceptions=True)
+            self._streams -= 1
+            self._console.observer.watching -= 1
+
+    async def _new_looks(self) -> AsyncIterator[bytes]:
+        observer = self._console.observer
+        observer.ask()
+        number = -1 if observer.latest is None else observer.latest.number
+        while True:
+            await asyncio.sleep(GATHER_SECONDS)
+            seen = observer.latest
+            if seen is not None and seen.number != number:
+                number = seen.number
+                yield _message("look", {"number": number})
+            else:
+                yield b""
+
+    async def _new_calls(self, fields: Fields) -> AsyncIterator[bytes]:
+        calls, wanted = self._console.calls, calls_filter(fields)
+        after = fields.get("after", "")
+        number = int(after) if after.isascii() and after.isdigit() and len(after) < 16 else calls.number
+        while True:
+            if number >= calls.number:
+                number = calls.number
+                try:
+                    await asyncio.wait_for(calls.more(), KEEP_ALIVE_SECONDS)
+                except TimeoutError:
+                    yield b": nothing new\n\n"
+                continue
+            fresh = calls.since(number, wanted, ROWS_AT_ONCE)
+            number = calls.number
+            if fresh.calls or fresh.lost:
+                rows = render("call_rows.html", self._console.observer, title="Calls", calls=fresh.calls)
+                yield _message("calls", {"rows": rows.decode(), "missed": missed(fresh)})
+            await asyncio.sleep(GATHER_SECONDS)
+
+
+def missed(fresh: NewCalls) -> str:
+    """Say what of the new calls the page does not show; empty if it shows all."""
+    parts = []
+    if fresh.left_out:
+        refused = f", {fresh.left_out_refused} of them refused" if fresh.left_out_refused else ""
+        parts.append(f"{fresh.left_out:,} more calls came at the same time{refused}.")
+    if fresh.lost:
+        parts.append(f"{fresh.lost:,} calls came too fast to be read here; podrole events shows them.")
+    return " ".join(parts)
+
+
+def _message(name: str, data: object) -> bytes:
+    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+async def _stream(messages: AsyncIterator[bytes], send: Send) -> None:
+    headers = [(b"content-type", b"text/event-stream"), *SECURITY_HEADERS]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"retry: 2000\n\n", "more_body": True})
+    async for message in messages:
+        if message:
+            await send({"type": "http.response.body", "body": message, "more_body": True})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _send(scope: Scope, send: Send, answer: Answer) -> None:
+    headers: list[Header] = [*answer.headers, *SECURITY_HEADERS]
+    await send_response(scope, send, answer.status, answer.body, headers)
+
+
+def _fields(text: bytes) -> dict[str, str]:
+    """Read an address's query or a form: of a name that is given twice, the first counts; too many fields are none."""
+    try:
+        pairs = parse_qsl(text.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        return {}
+    return dict(reversed(pairs))
+
+
+@functools.cache
+def _static(name: str) -> bytes:
+    return (files("podrole.console") / "static" / name).read_bytes()

@@ -1,0 +1,144 @@
+"""One role: what it trusts, whom that lets in, what it may do and what it did.
+
+Who is let in is decided by STS's own function for each service account of the cluster. For the account's roles only
+their being named is shown: whether a condition holds depends on a call that nobody has made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from podrole.console.calls import Call
+from podrole.doctor.facts.exchange import ExchangeQuestion, evaluate_exchange
+from podrole.doctor.facts.issuer import read_cluster_issuer
+from podrole.doctor.facts.target import DoctorTarget
+from podrole.doctor.sources.sources import Sources
+from podrole.doctor.unknown import UnknownFact, read
+from podrole.iam.arn import parse_arn
+from podrole.iam.directory import PolicyText, Role
+from podrole.iam.principal import principal_of
+from podrole.sts.circumstances import Circumstances
+from podrole.sts.trust import trusts
+
+AUDIENCE = "sts.amazonaws.com"
+_LONGEST_DOCUMENT = 131_072
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How often a role's sessions made a call, as far back as the log of the page goes."""
+
+    what: str
+    allowed: int
+    refused: int
+    last: float
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A policy's name and its JSON text, indented."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoleView:
+    """All that the page shows of a role. An ``UnknownFact`` stands for what could not be read.
+
+    ``lets_in`` are the service accounts of the cluster whose token of the audience ``sts.amazonaws.com`` STS would
+    exchange for a session; ``names_roles`` the account's roles that the trust policy names, its conditions aside.
+    """
+
+    arn: str
+    role: Role | UnknownFact
+    trust: Document | None
+    policies: tuple[Document, ...] | UnknownFact
+    boundary: Document | None
+    lets_in: tuple[DoctorTarget, ...] | UnknownFact
+    names_roles: tuple[str, ...] | UnknownFact
+
+
+async def read_role_view(arn: str, accounts: Sequence[DoctorTarget], sources: Sources) -> RoleView:
+    """Read a role and ask STS's function about each of the service accounts. Takes a millisecond for each.
+
+    Raises InvalidARN if ``arn`` is none. A role that does not exist is an UnknownFact.
+    """
+    parse_arn(arn)
+    found = read(lambda: sources.account.role(arn))
+    if isinstance(found, UnknownFact) or found is None:
+        missing = found or UnknownFact("The account has no role with this ARN.", arn, "aws iam list-roles")
+        return RoleView(arn, missing, None, missing, None, missing, missing)
+    role = found
+    attached = read(lambda: sources.account.policies_of(role))
+    policies: tuple[Document, ...] | UnknownFact
+    boundary = None
+    if isinstance(attached, UnknownFact):
+        policies = attached
+    else:
+        policies = tuple(map(_document, attached.identity))
+        boundary = None if attached.boundary is None else _document(attached.boundary)
+    issuer = await read_cluster_issuer(sources)
+    lets_in: tuple[DoctorTarget, ...] | UnknownFact
+    if isinstance(issuer.url, UnknownFact):
+        lets_in = issuer.url
+    else:
+        url = issuer.url
+        lets_in = read(lambda: _let_in(role, accounts, url, sources))
+    return RoleView(
+        arn,
+        role,
+        Document("trust policy", indented(role.trust_policy)),
+        policies,
+        boundary,
+        lets_in,
+        read(lambda: _named(role, sources)),
+    )
+
+
+def _let_in(role: Role, accounts: Iterable[DoctorTarget], issuer: str, sources: Sources) -> tuple[DoctorTarget, ...]:
+    at = Circumstances(
+        now=sources.clock(),
+        source_ip=sources.environment.source_ip or "0.0.0.0",  # noqa: S104 - stands for an unknown address
+        region=sources.environment.region or "us-east-1",
+        secure_transport=True,
+    )
+    asked = ((one, ExchangeQuestion(role.arn, issuer, one.subject, AUDIENCE, at)) for one in accounts)
+    return tuple(one for one, question in asked if evaluate_exchange(question, sources.account).granted is not None)
+
+
+def _named(role: Role, sources: Sources) -> tuple[str, ...]:
+    others = sources.account.roles()
+    return tuple(one.arn for one in others if trusts(role, principal_of(one.arn), ["sts:AssumeRole"]))
+
+
+def uses_of(calls: Iterable[Call]) -> tuple[Use, ...]:
+    """Count a role's calls by what they were, the most frequent first."""
+    found: dict[str, Use] = {}
+    for call in calls:
+        event = call.event
+        known = found.get(event.what, Use(event.what, 0, 0, 0.0))
+        is_allowed = event.outcome == "allowed"
+        found[event.what] = Use(
+            event.what,
+            known.allowed + is_allowed,
+            known.refused + (not is_allowed),
+            max(known.last, event.time),
+        )
+    return tuple(sorted(found.values(), key=lambda one: (-(one.allowed + one.refused), one.what)))
+
+
+def _document(policy: PolicyText) -> Document:
+    return Document(policy.name, indented(policy.document))
+
+
+def indented(document: str) -> str:
+    """Return a policy's text, indented if it is JSON of a usual size."""
+    if len(document) > _LONGEST_DOCUMENT:
+        return document
+    try:
+        return json.dumps(json.loads(document), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return document

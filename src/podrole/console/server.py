@@ -1,0 +1,49 @@
+"""The console while it runs: the listener, the looks and the event log."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from podrole.base.asgi import Scope
+from podrole.base.serving import bind, listening
+from podrole.console.access import Access
+from podrole.console.application import Application
+from podrole.console.calls import Calls
+from podrole.console.observation import Observer, OpenSources
+from podrole.console.routes import Console
+
+DEFAULT_PORT = 4580
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    open_sources: OpenSources, *, log: Path | None, port: int, environment: Mapping[str, str] | None
+) -> AsyncIterator[str]:
+    """Serve the page on loopback while the context is open; yield the URL that lets a browser in.
+
+    ``log`` is the world's event log, None for a real account. ``environment`` is all of the environment of
+    the doctor's commands; None keeps the page from running any. Raises PortInUse.
+    """
+    sock = bind(port, name="the console", option="--port")
+    access = Access(secrets.token_urlsafe(32), sock.getsockname()[1])
+    console = Console(Observer(open_sources), Calls(log), open_sources, environment)
+    tasks = [asyncio.create_task(console.observer.run()), asyncio.create_task(console.calls.run())]
+    try:
+        async with listening(
+            Application(console, access), sock, is_long_running=_is_long_running, grace_seconds=1, name="the console"
+        ):
+            yield access.url
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _is_long_running(scope: Scope) -> bool:
+    """Say whether a response may take as long as it likes: the live stream, and a repair, which has limits of its
+    own."""
+    return scope["path"] in ("/live", "/repair")
