@@ -49,9 +49,9 @@ _NEXT = """\
 """
 
 
-def run(path: Path, settings: WorldSettings, *, detach: bool, init: Path | None) -> int:
+def run(path: Path, settings: WorldSettings, *, detach: bool, init: Path | None, with_console: bool = False) -> int:
     """Start a world in the directory ``path``, and fill it by the steps in the folder ``init``. In the foreground the
-    process ends once the world was stopped by a signal."""
+    process ends once the world was stopped by a signal; there a console may show it."""
     directory = WorldDirectory(path)
     if detach:
         return _detached(directory, settings, init)
@@ -62,10 +62,12 @@ def run(path: Path, settings: WorldSettings, *, detach: bool, init: Path | None)
     open_files.allow_many()
     ignore_malformed_names()
     started = time.monotonic()
-    return run_loop(_foreground(directory, settings, init, started))
+    return run_loop(_foreground(directory, settings, init, started, with_console=with_console))
 
 
-async def _foreground(directory: WorldDirectory, settings: WorldSettings, init: Path | None, started: float) -> int:
+async def _foreground(
+    directory: WorldDirectory, settings: WorldSettings, init: Path | None, started: float, *, with_console: bool
+) -> int:
     from podrole.world.world import World
 
     stop = asyncio.Event()
@@ -86,7 +88,8 @@ async def _foreground(directory: WorldDirectory, settings: WorldSettings, init: 
         raise problem
     gc.freeze()
     gc.enable()
-    failure = await _until_stopped(world, directory, init, interrupted, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    failure = await _until_stopped(world, directory, init, interrupted, seconds, with_console=with_console)
     if failure is None:
         print("Stopping …", flush=True)
         if settings.ephemeral and world.has_content():
@@ -115,10 +118,16 @@ def _surroundings() -> Surroundings:
 
 
 async def _until_stopped(
-    world: World, directory: WorldDirectory, init: Path | None, interrupted: asyncio.Task[Any], seconds: float
+    world: World,
+    directory: WorldDirectory,
+    init: Path | None,
+    interrupted: asyncio.Task[Any],
+    seconds: float,
+    *,
+    with_console: bool,
 ) -> BaseException | None:
     """Let the world work until it is interrupted; return the failure that ended it before."""
-    working = asyncio.create_task(_work(world, directory, init, seconds))
+    working = asyncio.create_task(_work(world, directory, init, seconds, with_console=with_console))
     await asyncio.wait({interrupted, working}, return_when=asyncio.FIRST_COMPLETED)
     failure = working.exception() if working.done() else None
     end_within(END_SECONDS + world.more_stop_seconds, code=lambda: _code_of(failure))
@@ -139,9 +148,12 @@ def _code_of(failure: BaseException | None) -> int:
     return 0 if failure is None else 1
 
 
-async def _work(world: World, directory: WorldDirectory, init: Path | None, seconds: float) -> None:
+async def _work(
+    world: World, directory: WorldDirectory, init: Path | None, seconds: float, *, with_console: bool
+) -> None:
     """Fill the world, say where it is, and wait until it fails. Raises InitializationFailed and what
     ``until_it_fails`` raises."""
+    console: asyncio.subprocess.Process | None = None
     failing = asyncio.create_task(world.until_it_fails())
     filling = asyncio.create_task(_fill(world, directory, init))
     try:
@@ -150,11 +162,32 @@ async def _work(world: World, directory: WorldDirectory, init: Path | None, seco
             filling.result()
             print(f"{_UP} ({seconds:.1f} s). Ctrl-C stops it.\n", flush=True)
             say(_summary(world.description, directory, "In another terminal"))
+            if with_console:
+                console = await _start_console(directory)
         await failing
     finally:
+        if console is not None and console.stdin is not None:
+            console.stdin.close()  # which ends it
         failing.cancel()
         filling.cancel()
         await asyncio.gather(filling, return_exceptions=True)
+
+
+async def _start_console(directory: WorldDirectory) -> asyncio.subprocess.Process:
+    """Start the console in a process of its own: its looks must not slow the world. It ends with its standard input, so
+    also when this process is killed."""
+    command = [
+        sys.executable,
+        "-m",
+        "podrole",
+        "console",
+        "--dir",
+        str(directory.path),
+        "--port",
+        "0",
+        "--until-end-of-input",
+    ]
+    return await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE, start_new_session=True)
 
 
 async def _fill(world: World, directory: WorldDirectory, init: Path | None) -> None:

@@ -36,6 +36,9 @@ def up(
             resolve_path=True,
         ),
     ] = None,
+    console: Annotated[
+        bool, typer.Option("--console", help="Also serve the page of podrole console, until the world stops.")
+    ] = False,
     *,
     settings: WorldSettings,
 ) -> None:
@@ -43,7 +46,12 @@ def up(
     on where it was."""
     from podrole.cli.up import run
 
-    raise typer.Exit(run(directory, settings, detach=detach, init=init))
+    if console and detach:
+        raise typer.BadParameter(
+            "It needs the foreground; podrole console shows a world that runs in the background.",
+            param_hint="--console",
+        )
+    raise typer.Exit(run(directory, settings, detach=detach, init=init, with_console=console))
 
 
 def down(directory: Directory = DEFAULT_DIRECTORY) -> None:

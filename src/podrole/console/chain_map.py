@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from podrole.console.addresses import chain_url, role_url
 from podrole.doctor.survey import AccountState, SurveyRow
 
 WIDTH = 900
@@ -65,10 +66,8 @@ def chain_map(rows: Iterable[SurveyRow]) -> ChainMap:
         arn, target = row.role_arn or "", row.target
         y = _TOP + ROW_HEIGHT * position
         name = f"{target.namespace}/{target.service_account}"
-        accounts.append(
-            MapNode(name, f"/chain?namespace={target.namespace}&name={target.service_account}", _LEFT, y, row.state)
-        )
-        role = roles.setdefault(arn, MapNode(arn, "", _RIGHT, y))
+        accounts.append(MapNode(name, chain_url(target.namespace, target.service_account), _LEFT, y, row.state))
+        role = roles.setdefault(arn, MapNode(arn, role_url(arn), _RIGHT, y))
         lines.append(MapLine(name, arn, y, role.y, row.state))
     height = _TOP + ROW_HEIGHT * max(len(accounts), 1)
     return ChainMap(tuple(accounts), tuple(roles.values()), tuple(lines), WIDTH, height, len(everything) - len(bound))

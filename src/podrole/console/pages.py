@@ -8,10 +8,10 @@ import json
 import time
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 import jinja2
 
+from podrole.console.addresses import chain_url, role_url
 from podrole.console.observation import Observer
 from podrole.console.repair import fingerprint
 from podrole.doctor.remedies.changes import ByHand, PublishDocument
@@ -40,9 +40,7 @@ _STEPS = {True: "holds", False: "failed", None: "not reached"}
 _LONGEST_LABEL = 40
 
 
-def render(
-    template: str, observer: Observer, *, title: str, heading: str = "", view: str = "", **values: Any
-) -> bytes:
+def render(template: str, observer: Observer, *, title: str, heading: str = "", view: str = "", **values: Any) -> bytes:
     """Return a page as UTF-8. ``title`` is that of one of the views, or of a page of its own; ``heading`` is shown in
     its place."""
     seen = observer.latest
@@ -85,6 +83,7 @@ def _templates() -> jinja2.Environment:
         "role_name": role_name,
         "shortened": lambda text: text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 1] + "…",
         "chain_url": chain_url,
+        "role_url": role_url,
         "title_of": lambda code: CODES[code].title,
         "commands": _commands,
         "by_hand": _by_hand,
@@ -111,12 +110,6 @@ def role_name(arn: str) -> str:
         return parse_arn(arn).name
     except InvalidARN:
         return arn
-
-
-def chain_url(namespace: str, service_account: str, pod: str = "") -> str:
-    """Return the address of a chain's page."""
-    of_pod = f"&pod={quote(pod, safe='')}" if pod else ""
-    return f"/chain?namespace={quote(namespace, safe='')}&name={quote(service_account, safe='')}{of_pod}"
 
 
 def _time(form: str, seconds: float) -> str:

@@ -14,10 +14,11 @@ import msgspec
 from podrole.base.asgi import Header
 from podrole.base.errors import PodroleError
 from podrole.base.events import Event, read_recent
+from podrole.console.addresses import chain_url
 from podrole.console.calls import KEPT_CALLS, Call, CallFilter, Calls
 from podrole.console.chain_map import chain_map
 from podrole.console.observation import Observation, Observer, OpenSources
-from podrole.console.pages import chain_url, render
+from podrole.console.pages import render
 from podrole.console.policy_marks import MarkedPolicy, marked
 from podrole.console.repair import CommandResult, find_repairable, run_commands
 from podrole.console.roles import RoleView, read_role_view, uses_of

@@ -1,0 +1,72 @@
+"""Who is let in, from a request's headers alone: each line fails by one of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from podrole.console.access import Access, Refusal
+
+ACCESS = Access("secret", 4580)
+COOKIE = "podrole-console-4580=secret"
+
+
+def headers(**given: str) -> list[tuple[bytes, bytes]]:
+    named = {"host": "127.0.0.1:4580", "cookie": COOKIE, **given}
+    return [(name.replace("_", "-").encode(), value.encode()) for name, value in named.items() if value]
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "refusal"),
+    [
+        ("GET", {}, None),
+        ("GET", {"host": "localhost:4580"}, None),
+        ("GET", {"cookie": f"other=1; {COOKIE}"}, None),
+        ("GET", {"sec_fetch_site": "same-origin"}, None),
+        ("GET", {"sec_fetch_site": "none"}, None),
+        ("POST", {"origin": "http://127.0.0.1:4580"}, None),
+        ("POST", {"host": "localhost:4580", "origin": "http://localhost:4580"}, None),
+        # another name that leads to this machine
+        ("GET", {"host": "rebound.example:4580"}, Refusal.HOST),
+        ("GET", {"host": "127.0.0.1"}, Refusal.HOST),
+        ("GET", {"host": "127.0.0.1:4581"}, Refusal.HOST),
+        ("GET", {"host": "127.0.0.1:4580.rebound.example"}, Refusal.HOST),
+        ("GET", {"host": ""}, Refusal.HOST),
+        # another user of the machine, or an earlier start
+        ("GET", {"cookie": ""}, Refusal.TOKEN),
+        ("GET", {"cookie": "podrole-console-4580="}, Refusal.TOKEN),
+        ("GET", {"cookie": "podrole-console-4580=secre"}, Refusal.TOKEN),
+        ("GET", {"cookie": "podrole-console-4581=secret"}, Refusal.TOKEN),
+        ("GET", {"cookie": "podrole-console-4580=sécret"}, Refusal.TOKEN),
+        ("GET", {"cookie": "\x00;=;"}, Refusal.TOKEN),
+        # another site in the same browser
+        ("GET", {"sec_fetch_site": "cross-site"}, Refusal.ORIGIN),
+        ("GET", {"sec_fetch_site": "same-site"}, Refusal.ORIGIN),
+        ("POST", {}, Refusal.ORIGIN),
+        ("POST", {"origin": "null"}, Refusal.ORIGIN),
+        ("POST", {"origin": "http://localhost:4580"}, Refusal.ORIGIN),
+        ("POST", {"origin": "https://127.0.0.1:4580"}, Refusal.ORIGIN),
+        ("POST", {"origin": "http://127.0.0.1:4581"}, Refusal.ORIGIN),
+    ],
+)
+def test_a_request_is_let_in_by_its_host_its_cookie_and_its_origin(
+    method: str, given: dict[str, str], refusal: Refusal | None
+) -> None:
+    assert ACCESS.refusal(method, headers(**given)) is refusal
+
+
+def test_the_printed_url_lets_in_from_anywhere_but_another_host() -> None:
+    followed = headers(cookie="", sec_fetch_site="cross-site")
+    assert ACCESS.refusal("GET", followed, token="secret") is None
+    assert ACCESS.refusal("GET", headers(cookie="", host="rebound.example:4580"), token="secret") is Refusal.HOST
+    assert ACCESS.refusal("GET", headers(cookie=""), token="another") is Refusal.TOKEN
+
+
+def test_two_hosts_or_two_origins_are_refused() -> None:
+    assert ACCESS.refusal("GET", [*headers(), (b"host", b"127.0.0.1:4580")]) is Refusal.HOST
+    twice = [*headers(origin="http://127.0.0.1:4580"), (b"origin", b"http://127.0.0.1:4580")]
+    assert ACCESS.refusal("POST", twice) is Refusal.ORIGIN
+
+
+def test_the_url_and_the_cookie_hold_the_token_of_this_start() -> None:
+    assert ACCESS.url == "http://127.0.0.1:4580/?token=secret"
+    assert ACCESS.cookie == (b"set-cookie", b"podrole-console-4580=secret; Path=/; HttpOnly; SameSite=Strict")
