@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from podrole.console.access import Access, Refusal
+from podrole.console.access import AccessRefusal, BrowserAccess
 
-ACCESS = Access("secret", 4580)
+ACCESS = BrowserAccess("secret", 4580)
 COOKIE = "podrole-console-4580=secret"
 
 
@@ -26,30 +26,30 @@ def headers(**given: str) -> list[tuple[bytes, bytes]]:
         ("POST", {"origin": "http://127.0.0.1:4580"}, None),
         ("POST", {"host": "localhost:4580", "origin": "http://localhost:4580"}, None),
         # another name that leads to this machine
-        ("GET", {"host": "rebound.example:4580"}, Refusal.HOST),
-        ("GET", {"host": "127.0.0.1"}, Refusal.HOST),
-        ("GET", {"host": "127.0.0.1:4581"}, Refusal.HOST),
-        ("GET", {"host": "127.0.0.1:4580.rebound.example"}, Refusal.HOST),
-        ("GET", {"host": ""}, Refusal.HOST),
+        ("GET", {"host": "rebound.example:4580"}, AccessRefusal.HOST),
+        ("GET", {"host": "127.0.0.1"}, AccessRefusal.HOST),
+        ("GET", {"host": "127.0.0.1:4581"}, AccessRefusal.HOST),
+        ("GET", {"host": "127.0.0.1:4580.rebound.example"}, AccessRefusal.HOST),
+        ("GET", {"host": ""}, AccessRefusal.HOST),
         # another user of the machine, or an earlier start
-        ("GET", {"cookie": ""}, Refusal.TOKEN),
-        ("GET", {"cookie": "podrole-console-4580="}, Refusal.TOKEN),
-        ("GET", {"cookie": "podrole-console-4580=secre"}, Refusal.TOKEN),
-        ("GET", {"cookie": "podrole-console-4581=secret"}, Refusal.TOKEN),
-        ("GET", {"cookie": "podrole-console-4580=sécret"}, Refusal.TOKEN),
-        ("GET", {"cookie": "\x00;=;"}, Refusal.TOKEN),
+        ("GET", {"cookie": ""}, AccessRefusal.TOKEN),
+        ("GET", {"cookie": "podrole-console-4580="}, AccessRefusal.TOKEN),
+        ("GET", {"cookie": "podrole-console-4580=secre"}, AccessRefusal.TOKEN),
+        ("GET", {"cookie": "podrole-console-4581=secret"}, AccessRefusal.TOKEN),
+        ("GET", {"cookie": "podrole-console-4580=sécret"}, AccessRefusal.TOKEN),
+        ("GET", {"cookie": "\x00;=;"}, AccessRefusal.TOKEN),
         # another site in the same browser
-        ("GET", {"sec_fetch_site": "cross-site"}, Refusal.ORIGIN),
-        ("GET", {"sec_fetch_site": "same-site"}, Refusal.ORIGIN),
-        ("POST", {}, Refusal.ORIGIN),
-        ("POST", {"origin": "null"}, Refusal.ORIGIN),
-        ("POST", {"origin": "http://localhost:4580"}, Refusal.ORIGIN),
-        ("POST", {"origin": "https://127.0.0.1:4580"}, Refusal.ORIGIN),
-        ("POST", {"origin": "http://127.0.0.1:4581"}, Refusal.ORIGIN),
+        ("GET", {"sec_fetch_site": "cross-site"}, AccessRefusal.ORIGIN),
+        ("GET", {"sec_fetch_site": "same-site"}, AccessRefusal.ORIGIN),
+        ("POST", {}, AccessRefusal.ORIGIN),
+        ("POST", {"origin": "null"}, AccessRefusal.ORIGIN),
+        ("POST", {"origin": "http://localhost:4580"}, AccessRefusal.ORIGIN),
+        ("POST", {"origin": "https://127.0.0.1:4580"}, AccessRefusal.ORIGIN),
+        ("POST", {"origin": "http://127.0.0.1:4581"}, AccessRefusal.ORIGIN),
     ],
 )
 def test_a_request_is_let_in_by_its_host_its_cookie_and_its_origin(
-    method: str, given: dict[str, str], refusal: Refusal | None
+    method: str, given: dict[str, str], refusal: AccessRefusal | None
 ) -> None:
     assert ACCESS.refusal(method, headers(**given)) is refusal
 
@@ -57,14 +57,14 @@ def test_a_request_is_let_in_by_its_host_its_cookie_and_its_origin(
 def test_the_printed_url_lets_in_from_anywhere_but_another_host() -> None:
     followed = headers(cookie="", sec_fetch_site="cross-site")
     assert ACCESS.refusal("GET", followed, token="secret") is None
-    assert ACCESS.refusal("GET", headers(cookie="", host="rebound.example:4580"), token="secret") is Refusal.HOST
-    assert ACCESS.refusal("GET", headers(cookie=""), token="another") is Refusal.TOKEN
+    assert ACCESS.refusal("GET", headers(cookie="", host="rebound.example:4580"), token="secret") is AccessRefusal.HOST
+    assert ACCESS.refusal("GET", headers(cookie=""), token="another") is AccessRefusal.TOKEN
 
 
 def test_two_hosts_or_two_origins_are_refused() -> None:
-    assert ACCESS.refusal("GET", [*headers(), (b"host", b"127.0.0.1:4580")]) is Refusal.HOST
+    assert ACCESS.refusal("GET", [*headers(), (b"host", b"127.0.0.1:4580")]) is AccessRefusal.HOST
     twice = [*headers(origin="http://127.0.0.1:4580"), (b"origin", b"http://127.0.0.1:4580")]
-    assert ACCESS.refusal("POST", twice) is Refusal.ORIGIN
+    assert ACCESS.refusal("POST", twice) is AccessRefusal.ORIGIN
 
 
 def test_the_url_and_the_cookie_hold_the_token_of_this_start() -> None:

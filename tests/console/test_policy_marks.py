@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podrole.console.policy_marks import marked
@@ -61,12 +61,14 @@ def test_a_single_statement_is_marked() -> None:
     assert [line.text.strip() for line in found.lines if line.mark == "failed"] == ['"Resource": "*",']
 
 
+NAMES = st.text(min_size=1, max_size=5)
 VALUES = st.recursive(
-    st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    st.text(max_size=5) | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner), max_leaves=8
 )
 
 
-@given(st.dictionaries(st.text(min_size=1), VALUES), st.text(), st.text())
+@settings(max_examples=60)
+@given(st.dictionaries(NAMES, VALUES, max_size=4), NAMES, NAMES)
 def test_marks_change_no_text(statement: dict[str, object], element: str, operator: str) -> None:
     policy = {"Statement": [statement]}
     found = marked("a policy", json.dumps(policy), "$.Statement[0]", [failed(element), failed(operator=operator)])

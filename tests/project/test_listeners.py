@@ -11,7 +11,10 @@ from podrole.base.serving import EXCHANGE_SECONDS, listening
 
 SOURCE = Path(podrole.__file__).parent
 
-LONG_RUNNING = {("world/world.py", "cluster.api"): "watches, and what containers write"}
+LONG_RUNNING = {
+    ("console/server.py", "Application(console, access)"): "the live stream, at most 16 of them, and a repair",
+    ("world/world.py", "cluster.api"): "watches, and what containers write",
+}
 """The listeners whose responses may take as long as they like, by module and application."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podrole.base.events import Event
-from podrole.console.access import Access
+from podrole.console.access import BrowserAccess
 from podrole.console.application import Application
 from podrole.console.calls import Calls
 from podrole.console.observation import Observation, Observer
@@ -124,5 +124,5 @@ async def ask(
         else:
             response.body += message.get("body", b"")
 
-    await Application(console, Access(TOKEN, PORT))(scope, receive, send)
+    await Application(console, BrowserAccess(TOKEN, PORT))(scope, receive, send)
     return response

@@ -88,7 +88,7 @@ def _greeting(url: str, what: str, *, allow_repair: bool, alone: bool) -> str:
             "",
             f"  {url}",
             "",
-            "The URL lets in whoever has it; the next start makes another one."
+            "Everybody who has this URL is let in; the next start makes another one."
             + (" Ctrl-C stops it." if alone else ""),
         ]
     )

@@ -32,7 +32,7 @@ SECURITY_HEADERS: tuple[Header, ...] = (
 """On every response. No script and no style stands in a page itself, so nothing that a page quotes can become one."""
 
 
-class Refusal(StrEnum):
+class AccessRefusal(StrEnum):
     """Why a request is refused, as the browser shows it."""
 
     HOST = "The request names another host. Open the console with the URL that podrole console printed."
@@ -41,7 +41,7 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class BrowserAccess:
     """The token of one start, and the port on which the page is served."""
 
     token: str
@@ -66,7 +66,7 @@ class Access:
         """Say whether a text is the token of this start."""
         return hmac.compare_digest(text.encode(), self.token.encode())
 
-    def refusal(self, method: str, headers: Sequence[Header], *, token: str = "") -> Refusal | None:
+    def refusal(self, method: str, headers: Sequence[Header], *, token: str = "") -> AccessRefusal | None:
         """Return why a request is refused, None if it is not.
 
         ``token`` is the one in the request's URL. A request that changes something (POST) must name this page as its
@@ -76,13 +76,13 @@ class Access:
         hosts = {f"127.0.0.1:{self.port}", f"localhost:{self.port}"}
         host = given.get("host", ())
         if len(host) != 1 or host[0] not in hosts:
-            return Refusal.HOST
+            return AccessRefusal.HOST
         if given.get("sec-fetch-site", ("none",))[-1] in ("cross-site", "same-site") and not token:
-            return Refusal.ORIGIN
+            return AccessRefusal.ORIGIN
         if not self.is_token(token) and not any(map(self.is_token, self._cookies(given))):
-            return Refusal.TOKEN
+            return AccessRefusal.TOKEN
         if method == "POST" and given.get("origin", ()) != (f"http://{host[0]}",):
-            return Refusal.ORIGIN
+            return AccessRefusal.ORIGIN
         return None
 
     def _cookies(self, headers: Mapping[str, tuple[str, ...]]) -> list[str]:

@@ -22,10 +22,10 @@ from podrole.base.asgi import (
     send_response,
 )
 from podrole.base.errors import PodroleError
-from podrole.console.access import SECURITY_HEADERS, Access
+from podrole.console.access import SECURITY_HEADERS, BrowserAccess
 from podrole.console.calls import NewCalls
 from podrole.console.pages import render
-from podrole.console.routes import Answer, Console, Fields, calls_filter
+from podrole.console.routes import Console, Fields, PageAnswer, calls_filter
 from podrole.doctor.errors import BadTarget, SourceError
 from podrole.iam.errors import InvalidARN
 from podrole.oidc.errors import TokenRefused
@@ -46,13 +46,13 @@ _STATIC: Mapping[str, bytes] = {
 
 _log = logging.getLogger(__name__)
 
-Handler = Callable[[Fields], Awaitable[Answer]]
+Handler = Callable[[Fields], Awaitable[PageAnswer]]
 
 
 class Application:
     """Answers a browser's requests. Every response has the headers of ``podrole.console.access``."""
 
-    def __init__(self, console: Console, access: Access) -> None:
+    def __init__(self, console: Console, access: BrowserAccess) -> None:
         self._console = console
         self._access = access
         self._streams = 0
@@ -75,24 +75,24 @@ class Application:
         fields = _fields(scope["query_string"])
         refusal = self._access.refusal(method, scope["headers"], token=fields.get("token", ""))
         if refusal is not None:
-            await _send(scope, send, Answer(f"{refusal}\n".encode(), 403, (TEXT,)))
+            await _send(scope, send, PageAnswer(f"{refusal}\n".encode(), 403, (TEXT,)))
             return
         if "token" in fields and method == "GET":  # out of the address, so that it is not shown, kept or passed on
-            await _send(scope, send, Answer(b"", 303, ((b"location", b"/"), self._access.cookie)))
+            await _send(scope, send, PageAnswer(b"", 303, ((b"location", b"/"), self._access.cookie)))
             return
         if (method, scope["path"]) == ("GET", "/live"):
             await self._live(fields, receive, send)
             return
         await _send(scope, send, await self._answer(method, scope["path"], fields, receive))
 
-    async def _answer(self, method: str, path: str, fields: Fields, receive: Receive) -> Answer:
+    async def _answer(self, method: str, path: str, fields: Fields, receive: Receive) -> PageAnswer:
         static = path.removeprefix("/static/")
         if method in ("GET", "HEAD") and static in _STATIC and static != path:
-            return Answer(_static(static), headers=((b"content-type", _STATIC[static]),))
+            return PageAnswer(_static(static), headers=((b"content-type", _STATIC[static]),))
         handler = self._routes.get(("GET" if method == "HEAD" else method, path))
         if handler is None:
             known = any(path == one for _, one in self._routes)
-            return Answer(b"The method is not allowed here.\n" if known else b"There is no such page.\n",
+            return PageAnswer(b"The method is not allowed here.\n" if known else b"There is no such page.\n",
                           405 if known else 404, (TEXT,))  # fmt: skip
         try:
             if method == "POST":
@@ -105,12 +105,12 @@ class Application:
         except PodroleError as fault:
             return await self._console.problem(fault, 503)
         except BodyTooLarge:
-            return Answer(b"The form is too large.\n", 413, (TEXT,))
+            return PageAnswer(b"The form is too large.\n", 413, (TEXT,))
         except ClientDisconnected:
-            return Answer(b"", 400)
+            return PageAnswer(b"", 400)
         except Exception:  # noqa: BLE001 - it is logged, and the browser told
             _log.exception("the console could not answer %s %s", method, path)
-            return Answer(b"podrole failed. The output of podrole console has the details.\n", 500, (TEXT,))
+            return PageAnswer(b"podrole failed. The output of podrole console has the details.\n", 500, (TEXT,))
 
     async def _live(self, fields: Fields, receive: Receive, send: Send) -> None:
         """Send what is new until the browser goes away: server-sent events.
@@ -118,7 +118,7 @@ class Application:
         https://html.spec.whatwg.org/multipage/server-sent-events.html
         """
         if self._streams >= MOST_STREAMS:
-            answer = Answer(b"Too many pages are open.\n", 503, (TEXT,))
+            answer = PageAnswer(b"Too many pages are open.\n", 503, (TEXT,))
             await _send({"method": "GET"}, send, answer)
             return
         self._streams += 1
@@ -197,7 +197,7 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-async def _send(scope: Scope, send: Send, answer: Answer) -> None:
+async def _send(scope: Scope, send: Send, answer: PageAnswer) -> None:
     headers: list[Header] = [*answer.headers, *SECURITY_HEADERS]
     await send_response(scope, send, answer.status, answer.body, headers)
 

@@ -1,6 +1,6 @@
 """The calls and admissions of a world, from its event log: the last of them, and those that come.
 
-Whoever reads keeps nothing but a number: the calls themselves are kept once, and only the last. A reader that is too
+A reader keeps nothing but a number: the calls themselves are kept once, and only the last. A reader that is too
 slow, or a thousand calls in a second, see how many they missed.
 """
 
@@ -22,7 +22,7 @@ _MOST_SESSIONS = 4_096
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class LoggedCall:
     """An event with its number in the order of the log, and the namespace and the service account that it is of, both
     empty if they are not known."""
 
@@ -46,7 +46,7 @@ class CallFilter:
     principal: str = ""
     namespace: str = ""
 
-    def includes(self, call: Call) -> bool:
+    def includes(self, call: LoggedCall) -> bool:
         """Say whether a call is shown."""
         return (
             (not self.refused or call.event.is_refusal)
@@ -64,7 +64,7 @@ class NewCalls:
     are no longer known, so nobody can say whether the filter would have selected them.
     """
 
-    calls: tuple[Call, ...]
+    calls: tuple[LoggedCall, ...]
     left_out: int = 0
     left_out_refused: int = 0
     lost: int = 0
@@ -76,9 +76,9 @@ class Calls:
     def __init__(self, log: Path | None) -> None:
         """``log`` is the world's event log, None where there is none."""
         self.log = log
-        self._kept: collections.deque[Call] = collections.deque(maxlen=KEPT_CALLS)
+        self._kept: collections.deque[LoggedCall] = collections.deque(maxlen=KEPT_CALLS)
         self._owners: collections.OrderedDict[str, tuple[str, str]] = collections.OrderedDict()
-        self._exchanges: collections.OrderedDict[tuple[str, str], Call] = collections.OrderedDict()
+        self._exchanges: collections.OrderedDict[tuple[str, str], LoggedCall] = collections.OrderedDict()
         self._came = asyncio.Event()
         self.number = 0
         """The number of the newest call."""
@@ -99,12 +99,12 @@ class Calls:
         before = self.number
         for event in events:
             self.number += 1
-            self._keep(Call(self.number, event, *self._owner_of(event)))
+            self._keep(LoggedCall(self.number, event, *self._owner_of(event)))
         if self.number != before:
             came, self._came = self._came, asyncio.Event()
             came.set()
 
-    def _keep(self, call: Call) -> None:
+    def _keep(self, call: LoggedCall) -> None:
         self._kept.append(call)
         if call.event.what in EXCHANGES and call.namespace and not call.event.probe:
             place = (call.namespace, call.service_account)
@@ -113,7 +113,7 @@ class Calls:
             if len(self._exchanges) > _MOST_SESSIONS:
                 self._exchanges.popitem(last=False)
 
-    def last_exchanges(self) -> Mapping[tuple[str, str], Call]:
+    def last_exchanges(self) -> Mapping[tuple[str, str], LoggedCall]:
         """Return the last exchange of each service account, by namespace and name."""
         return self._exchanges
 
@@ -121,7 +121,7 @@ class Calls:
         """Wait for further calls."""
         await self._came.wait()
 
-    def selected(self, wanted: CallFilter, most: int) -> tuple[Call, ...]:
+    def selected(self, wanted: CallFilter, most: int) -> tuple[LoggedCall, ...]:
         """Return the newest selected calls, the newest first."""
         found = (call for call in reversed(self._kept) if wanted.includes(call))
         return tuple(call for call, _ in zip(found, range(most), strict=False))
@@ -142,7 +142,7 @@ class Calls:
             lost=self.number - number - len(fresh),
         )
 
-    def of_role(self, role_name: str, account: str) -> tuple[Call, ...]:
+    def of_role(self, role_name: str, account: str) -> tuple[LoggedCall, ...]:
         """Return the calls of a role's sessions, the newest first."""
         begin = f":sts::{account}:assumed-role/{role_name}/"
         return tuple(call for call in reversed(self._kept) if begin in call.event.who)

@@ -54,7 +54,7 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChainChange:
     """What two looks saw differently of a service account. ``before`` is None for a new one, ``after`` for one that is
     gone."""
 
@@ -79,7 +79,7 @@ class Observer:
         self._asked = asyncio.Event()
         self._seen = asyncio.Event()
         self.latest: Observation | None = None
-        self.changes: tuple[Change, ...] = ()
+        self.changes: tuple[ChainChange, ...] = ()
         """The newest last."""
         self.problem = ""
         """Why the last look failed; empty if it did not."""
@@ -165,7 +165,7 @@ async def _newest_pods(sources: Sources) -> dict[tuple[str, str], tuple[str, ...
     return {place: tuple(names) for place, names in found.items()}
 
 
-def changes_between(before: Observation, after: Observation) -> list[Change]:
+def changes_between(before: Observation, after: Observation) -> list[ChainChange]:
     """Return how service accounts changed: new ones, those that are gone, and those with another state or other
     findings."""
     old = {str(row.target): row for row in before.survey.rows}
@@ -175,7 +175,7 @@ def changes_between(before: Observation, after: Observation) -> list[Change]:
         was, now = old.get(name), new.get(name)
         if was is None or now is None or (was.state, was.codes) != (now.state, now.codes):
             found.append(
-                Change(
+                ChainChange(
                     after.seen_at,
                     name,
                     None if was is None else was.state,

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from podrole.console.calls import Call
+from podrole.console.calls import LoggedCall
 from podrole.doctor.facts.exchange import ExchangeQuestion, evaluate_exchange
 from podrole.doctor.facts.issuer import read_cluster_issuer
 from podrole.doctor.facts.target import DoctorTarget
@@ -27,7 +27,7 @@ _LONGEST_DOCUMENT = 131_072
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class RoleUse:
     """How often a role's sessions made a call, as far back as the log of the page goes."""
 
     what: str
@@ -37,7 +37,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class NamedDocument:
     """A policy's name and its JSON text, indented."""
 
     name: str
@@ -54,9 +54,9 @@ class RoleView:
 
     arn: str
     role: Role | UnknownFact
-    trust: Document | None
-    policies: tuple[Document, ...] | UnknownFact
-    boundary: Document | None
+    trust: NamedDocument | None
+    policies: tuple[NamedDocument, ...] | UnknownFact
+    boundary: NamedDocument | None
     lets_in: tuple[DoctorTarget, ...] | UnknownFact
     names_roles: tuple[str, ...] | UnknownFact
 
@@ -73,7 +73,7 @@ async def read_role_view(arn: str, accounts: Sequence[DoctorTarget], sources: So
         return RoleView(arn, missing, None, missing, None, missing, missing)
     role = found
     attached = read(lambda: sources.account.policies_of(role))
-    policies: tuple[Document, ...] | UnknownFact
+    policies: tuple[NamedDocument, ...] | UnknownFact
     boundary = None
     if isinstance(attached, UnknownFact):
         policies = attached
@@ -90,7 +90,7 @@ async def read_role_view(arn: str, accounts: Sequence[DoctorTarget], sources: So
     return RoleView(
         arn,
         role,
-        Document("trust policy", indented(role.trust_policy)),
+        NamedDocument("trust policy", indented(role.trust_policy)),
         policies,
         boundary,
         lets_in,
@@ -114,14 +114,14 @@ def _named(role: Role, sources: Sources) -> tuple[str, ...]:
     return tuple(one.arn for one in others if trusts(role, principal_of(one.arn), ["sts:AssumeRole"]))
 
 
-def uses_of(calls: Iterable[Call]) -> tuple[Use, ...]:
+def uses_of(calls: Iterable[LoggedCall]) -> tuple[RoleUse, ...]:
     """Count a role's calls by what they were, the most frequent first."""
-    found: dict[str, Use] = {}
+    found: dict[str, RoleUse] = {}
     for call in calls:
         event = call.event
-        known = found.get(event.what, Use(event.what, 0, 0, 0.0))
+        known = found.get(event.what, RoleUse(event.what, 0, 0, 0.0))
         is_allowed = event.outcome == "allowed"
-        found[event.what] = Use(
+        found[event.what] = RoleUse(
             event.what,
             known.allowed + is_allowed,
             known.refused + (not is_allowed),
@@ -130,8 +130,8 @@ def uses_of(calls: Iterable[Call]) -> tuple[Use, ...]:
     return tuple(sorted(found.values(), key=lambda one: (-(one.allowed + one.refused), one.what)))
 
 
-def _document(policy: PolicyText) -> Document:
-    return Document(policy.name, indented(policy.document))
+def _document(policy: PolicyText) -> NamedDocument:
+    return NamedDocument(policy.name, indented(policy.document))
 
 
 def indented(document: str) -> str:

@@ -1,4 +1,4 @@
-"""What each address of the console shows. A handler returns an ``Answer``; nothing here decides about an identity."""
+"""What each address of the console shows. A handler returns a ``PageAnswer``; no handler decides about an identity."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from podrole.base.asgi import Header
 from podrole.base.errors import PodroleError
 from podrole.base.events import Event, read_recent
 from podrole.console.addresses import chain_url
-from podrole.console.calls import KEPT_CALLS, Call, CallFilter, Calls
+from podrole.console.calls import KEPT_CALLS, CallFilter, Calls, LoggedCall
 from podrole.console.chain_map import chain_map
 from podrole.console.observation import Observation, Observer, OpenSources
 from podrole.console.pages import render
@@ -54,7 +54,7 @@ Fields = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PageAnswer:
     """A response."""
 
     body: bytes
@@ -85,7 +85,7 @@ class ChainRow:
     row: SurveyRow
     verdicts: tuple[LinkVerdict | None, ...]
     pods: tuple[str, ...]
-    session: Call | None
+    session: LoggedCall | None
 
 
 @dataclass(slots=True)
@@ -101,7 +101,7 @@ class Console:
 
     # Chains
 
-    async def chains(self, fields: Fields) -> Answer:
+    async def chains(self, fields: Fields) -> PageAnswer:
         """Show a row of links for each service account."""
         wanted = ChainsFilter(fields.get("state", ""), fields.get("namespace", ""))
         query = urlencode({"state": wanted.state, "namespace": wanted.namespace})
@@ -110,7 +110,7 @@ class Console:
             "chains.html", title="Chains", view="chains", states=_STATES.items(), wanted=wanted, query=query, **values
         )
 
-    async def chains_table(self, fields: Fields) -> Answer:
+    async def chains_table(self, fields: Fields) -> PageAnswer:
         """Return the table alone, for the page that is open."""
         wanted = ChainsFilter(fields.get("state", ""), fields.get("namespace", ""))
         return await self._page("chains_table.html", title="Chains", **self._chains(wanted))
@@ -129,7 +129,7 @@ class Console:
             "changes": self.observer.changes[:-21:-1],
         }
 
-    async def chain(self, fields: Fields) -> Answer:
+    async def chain(self, fields: Fields) -> PageAnswer:
         """Show one service account, or one pod, link by link, with the doctor's commands."""
         target = _target(fields)
         diagnosis, tools, preamble = await self._diagnosed(target)
@@ -157,7 +157,7 @@ class Console:
 
     # Calls
 
-    async def calls_page(self, fields: Fields) -> Answer:
+    async def calls_page(self, fields: Fields) -> PageAnswer:
         """Show the last calls."""
         wanted = calls_filter(fields)
         return await self._page(
@@ -174,7 +174,7 @@ class Console:
             namespaces=self.calls.namespaces,
         )
 
-    async def call(self, fields: Fields) -> Answer:
+    async def call(self, fields: Fields) -> PageAnswer:
         """Show one call with its exchange, and the nearest statement of the policies that decided."""
         history = await asyncio.to_thread(self._history, fields.get("id", "last"))
         explanation = history.event.explanation or {}
@@ -201,13 +201,13 @@ class Console:
 
     # Role, token, map
 
-    async def role(self, fields: Fields) -> Answer:
+    async def role(self, fields: Fields) -> PageAnswer:
         """Show a role's policies, whom its trust policy lets in, and what it used."""
         arn = fields.get("arn", "").strip()
         seen = self.observer.latest
         accounts = [] if seen is None else [row.target for row in seen.survey.rows]
         view: RoleView | None = None
-        used: tuple[Call, ...] = ()
+        used: tuple[LoggedCall, ...] = ()
         if arn:
             parsed = _role_arn(arn)
             view = await self._with_sources(lambda sources: read_role_view(arn, accounts, sources))
@@ -224,11 +224,11 @@ class Console:
             has_log=self.calls.log is not None,
         )
 
-    async def token(self, fields: Fields) -> Answer:
+    async def token(self, fields: Fields) -> PageAnswer:
         """Show the form for a token."""
         return await self._token_page(fields, None)
 
-    async def check_token(self, fields: Fields) -> Answer:
+    async def check_token(self, fields: Fields) -> PageAnswer:
         """Check a token. It is not kept, and the answer does not hold it."""
         role = fields.get("role", "").strip() or None
         if role is not None:
@@ -242,7 +242,7 @@ class Console:
 
         return await self._token_page(fields, await self._with_sources(work))
 
-    async def _token_page(self, fields: Fields, shown: TokenView | None) -> Answer:
+    async def _token_page(self, fields: Fields, shown: TokenView | None) -> PageAnswer:
         seen = self.observer.latest
         return await self._page(
             "token.html",
@@ -254,7 +254,7 @@ class Console:
             known=self._known_roles(),
         )
 
-    async def map(self, _: Fields) -> Answer:
+    async def map(self, _: Fields) -> PageAnswer:
         """Draw service accounts, roles and chains."""
         seen = self.observer.latest
         drawn = None if seen is None else chain_map(seen.survey.rows)
@@ -266,7 +266,7 @@ class Console:
 
     # Repair
 
-    async def repair(self, fields: Fields) -> Answer:
+    async def repair(self, fields: Fields) -> PageAnswer:
         """Show the commands of a finding; with ``confirmed`` run them, if the finding still has exactly these."""
         if self.environment is None:
             raise BadTarget(
@@ -291,14 +291,14 @@ class Console:
 
     # Common
 
-    async def problem(self, fault: PodroleError, status: int) -> Answer:
+    async def problem(self, fault: PodroleError, status: int) -> PageAnswer:
         """Show why something could not be shown."""
         page = await self._page("message.html", title="Not shown", message=fault.diagnostics())
-        return Answer(page.body, status)
+        return PageAnswer(page.body, status)
 
-    async def _page(self, template: str, **values: Any) -> Answer:
+    async def _page(self, template: str, **values: Any) -> PageAnswer:
         # In a thread: a table of a thousand service accounts takes tens of milliseconds.
-        return Answer(await asyncio.to_thread(lambda: render(template, self.observer, **values)))
+        return PageAnswer(await asyncio.to_thread(lambda: render(template, self.observer, **values)))
 
     async def _with_sources(self, work: Callable[[Sources], Awaitable[T]]) -> T:
         """Open the sources in a thread with an event loop of its own: reading them may block."""
@@ -330,7 +330,7 @@ def calls_filter(fields: Fields) -> CallFilter:
     )
 
 
-def _chain_row(row: SurveyRow, seen: Observation, sessions: Mapping[tuple[str, str], Call]) -> ChainRow:
+def _chain_row(row: SurveyRow, seen: Observation, sessions: Mapping[tuple[str, str], LoggedCall]) -> ChainRow:
     by_link = {} if row.diagnosis is None else {one.link: one for one in row.diagnosis.verdicts}
     place = (row.target.namespace, row.target.service_account)
     return ChainRow(row, tuple(by_link.get(link) for link in _LINKS), seen.pods.get(place, ()), sessions.get(place))

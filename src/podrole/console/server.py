@@ -10,7 +10,7 @@ from pathlib import Path
 
 from podrole.base.asgi import Scope
 from podrole.base.serving import bind, listening
-from podrole.console.access import Access
+from podrole.console.access import BrowserAccess
 from podrole.console.application import Application
 from podrole.console.calls import Calls
 from podrole.console.observation import Observer, OpenSources
@@ -29,7 +29,7 @@ async def serving(
     the doctor's commands; None keeps the page from running any. Raises PortInUse.
     """
     sock = bind(port, name="the console", option="--port")
-    access = Access(secrets.token_urlsafe(32), sock.getsockname()[1])
+    access = BrowserAccess(secrets.token_urlsafe(32), sock.getsockname()[1])
     console = Console(Observer(open_sources), Calls(log), open_sources, environment)
     tasks = [asyncio.create_task(console.observer.run()), asyncio.create_task(console.calls.run())]
     try:

@@ -1,0 +1,68 @@
+"""``podrole console`` and ``podrole up --console``: what they print, and when they end."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from support.world import FREE_PORTS, PODROLE, clean_environment, podrole_here
+
+URL = re.compile(r"http://127\.0\.0\.1:\d+/\?token=\S+")
+
+
+def status_of(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        refused.close()
+        return refused.code
+
+
+def test_a_world_with_a_console_ends_both(tmp_path: Path) -> None:
+    command = [PODROLE, "up", "--ephemeral", "--console", *FREE_PORTS]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=clean_environment(PYTHONUNBUFFERED="1"), stdout=subprocess.PIPE, text=True
+    ) as world:
+        assert world.stdout is not None
+        said = ""
+        for line in world.stdout:
+            said += line
+            if URL.search(line):
+                break
+        (url,) = URL.findall(said)
+        assert f"The console shows the world in {tmp_path / '.podrole'} and changes nothing." in said
+        assert status_of(url.partition("?")[0]) == 403
+        world.send_signal(signal.SIGINT)
+        rest = world.stdout.read()  # ends when the console has closed it too
+        assert world.wait(60) == 0, rest
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(url, timeout=30)
+
+
+def test_the_console_needs_the_foreground(tmp_path: Path) -> None:
+    done = podrole_here("up", "--detach", "--console", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "podrole console shows a world that runs in the background" in " ".join(done.stderr.split())
+
+
+def test_a_port_in_use_is_said(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [PODROLE, "console", "--port", "0"], cwd=tmp_path, env=clean_environment(PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE, text=True,
+    ) as first:  # fmt: skip
+        assert first.stdout is not None
+        (url,) = URL.findall(next(line for line in first.stdout if URL.search(line)))
+        port = url.split(":")[2].partition("/")[0]
+        done = podrole_here("console", "--port", port, cwd=tmp_path)
+        first.terminate()
+        assert first.wait(30) == 0
+    assert done.returncode == 2
+    assert f"Port {port} is already in use" in done.stderr
+    assert "--port 0 takes any free one" in done.stderr
