@@ -94,9 +94,10 @@ def _templates() -> jinja2.Environment:
 
 def visible(text: object) -> str:
     """Return a text in which each character shows itself: others are written as escapes, line breaks excepted."""
-    return "".join(
-        one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in str(text)
-    )
+    shown = str(text)
+    if shown.isprintable():
+        return shown
+    return "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in shown)
 
 
 def css_class(value: object) -> str:
