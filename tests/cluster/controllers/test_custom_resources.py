@@ -1,4 +1,4 @@
-"""Custom objects go with their definition and with their namespace."""
+"""Custom objects go with their definition, their namespace and their owners; names that are free again are given."""
 
 from __future__ import annotations
 
@@ -44,3 +44,44 @@ async def test_custom_objects_are_deleted_with_their_namespace(cluster: Any, tim
         )
 
     await eventually(gone)
+
+
+def owned_by(owner: Any, kind: str, api_version: str) -> dict[str, Any]:
+    metadata = owner["metadata"]
+    return {"apiVersion": api_version, "kind": kind, "name": metadata["name"], "uid": metadata["uid"]}
+
+
+async def test_what_a_custom_object_owns_goes_with_it_and_it_goes_with_its_owner(cluster: Any, eventually: Any) -> None:
+    config = await cluster.create("configmaps", "default", {"metadata": {"name": "top"}})
+    body = {"metadata": {"name": "a", "ownerReferences": [owned_by(config, "ConfigMap", "v1")]}}
+    widget = await cluster.create("widgets.shop.example", "default", body)
+    secret = {"metadata": {"name": "low", "ownerReferences": [owned_by(widget, "Widget", "shop.example/v1")]}}
+    await cluster.create("secrets", "default", secret)
+    await cluster.delete("configmaps", "default", "top")
+    await cluster.until_gone("widgets.shop.example", "default", "a")
+    await cluster.until_gone("secrets", "default", "low")
+
+
+async def test_what_custom_objects_own_goes_with_their_definition(cluster: Any) -> None:
+    widget = await cluster.create("widgets.shop.example", "default", {"metadata": {"name": "a"}})
+    secret = {"metadata": {"name": "low", "ownerReferences": [owned_by(widget, "Widget", "shop.example/v1")]}}
+    await cluster.create("secrets", "default", secret)
+    await cluster.delete(DEFINITIONS, None, "widgets.shop.example")
+    await cluster.until_gone("secrets", "default", "low")
+
+
+async def test_a_definition_gets_the_names_that_another_leaves(cluster: Any, eventually: Any) -> None:
+    first = await cluster.get(DEFINITIONS, None, "widgets.shop.example")
+    spec = {**first["spec"], "names": {"plural": "gadgets", "kind": "Widget"}}
+    made = await cluster.create(DEFINITIONS, None, {"metadata": {"name": "gadgets.shop.example"}, "spec": spec})
+    assert made["status"]["conditions"][0]["reason"] == "ListKindConflict"
+    await cluster.delete(DEFINITIONS, None, "widgets.shop.example")
+
+    async def established() -> bool:
+        status = (await cluster.get(DEFINITIONS, None, "gadgets.shop.example"))["status"]
+        return {one["type"]: one["status"] for one in status["conditions"]} == {
+            "NamesAccepted": "True",
+            "Established": "True",
+        }
+
+    await eventually(established)

@@ -27,7 +27,7 @@ def by_name(kind: Any) -> str:
 
 
 def test_every_part_is_checked_here() -> None:
-    optional = {"name_rule", "update_keeps", "status_keeps", "not_enforced"}
+    optional = {"name_rule", "update_keeps", "status_keeps", "not_enforced", "checks_changes", "takes_long"}
     assert {one.name for one in fields(Kind)} == {"resource", "without", *PARTS, *optional}
 
 

@@ -17,6 +17,7 @@ from podrole.cluster.api.writing import ATTEMPTS, check_uid
 from podrole.cluster.core.calls import Call, DeleteOptions
 from podrole.cluster.core.errors import MODIFIED, conflict, resource_not_found
 from podrole.cluster.core.pods import is_finished
+from podrole.cluster.core.resources import served_form
 from podrole.cluster.core.store import Delete, ObjectChanged, Store, Update
 
 Object = dict[str, Any]
@@ -48,7 +49,8 @@ class Deletes:
             if self._store.get(resource, call.namespace, call.name) is not live:
                 continue
             try:
-                return await self._delete(call, options, live)
+                last, is_gone = await self._delete(call, options, live)
+                return served_form(resource, last), is_gone
             except ObjectChanged:
                 continue
         raise conflict(resource.group, resource.plural, call.name, MODIFIED)
@@ -61,7 +63,7 @@ class Deletes:
             name=call.name,
             user=call.user,
             object=None,
-            old=live,
+            old=served_form(call.resource, live),
             dry_run=call.dry_run,
             options=call.options("DeleteOptions"),
             warnings=call.warnings,

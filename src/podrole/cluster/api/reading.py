@@ -22,7 +22,8 @@ from podrole.cluster.core.errors import (
 )
 from podrole.cluster.core.field_selectors import parse_fields
 from podrole.cluster.core.label_selectors import parse_labels
-from podrole.cluster.core.store import Change, ChangeType, RevisionTooOld, Store, Watcher
+from podrole.cluster.core.resources import Resource, served_form
+from podrole.cluster.core.store import Change, ChangeType, RevisionTooOld, Select, Store, Watcher
 from podrole.cluster.kinds.registry import kind_of
 
 Object = dict[str, Any]
@@ -92,7 +93,7 @@ class Reads:
         found = self._store.get(call.resource, call.namespace, call.name)
         if found is None:
             raise resource_not_found(call.resource.group, call.resource.plural, call.name)
-        return found
+        return served_form(call.resource, found)
 
     def _check_reached(self, revision: int) -> None:
         if revision > self._store.revision:
@@ -131,7 +132,7 @@ class Reads:
             items = [one for one in items if labels.matches(one["metadata"].get("labels"))]
         if fields.terms:
             items = [one for one in items if fields.matches(one)]
-        return items
+        return items if call.resource.custom is None else [served_form(call.resource, one) for one in items]
 
     def _chunk(
         self, call: Call, options: ListOptions, items: list[Object], start: int, revision: int, snapshot: str = ""
@@ -174,7 +175,7 @@ class Reads:
         if revision > self._store.revision:
             # The revision is of an earlier process: the client has to list again.
             raise expired(f"too large resource version: {revision} ({self._store.revision})")
-        select = _selection(call, options)
+        select = _in_version(call.resource, _selection(call, options))
         from_now = revision == 0 or options.send_initial_events is True
         try:
             watcher = self._store.watch(
@@ -196,7 +197,18 @@ class Reads:
         return self._store.revision
 
 
-def _selection(call: Call, options: ListOptions) -> Any:
+def _in_version(resource: Resource, select: Select) -> Select:
+    if resource.custom is None:
+        return select
+
+    def converted(change: Change) -> tuple[ChangeType, Object] | None:
+        event = select(change)
+        return None if event is None else (event[0], served_form(resource, event[1]))
+
+    return converted
+
+
+def _selection(call: Call, options: ListOptions) -> Select:
     labels = parse_labels(options.label_selector)
     fields = parse_fields(options.field_selector, kind_of(call.resource).selectable_fields)
     namespace = call.namespace
@@ -260,7 +272,8 @@ def _check_watch_options(options: ListOptions) -> None:
 
 
 def _query(call: Call, options: ListOptions) -> tuple[str, ...]:
-    return call.resource.qualified, call.namespace, options.label_selector, options.field_selector
+    of = call.resource
+    return of.qualified, of.version, call.namespace, options.label_selector, options.field_selector
 
 
 def _key(obj: Object) -> tuple[str, str]:

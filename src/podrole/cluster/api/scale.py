@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from podrole.cluster.api.patches import Patch, check_patch_options
 from podrole.cluster.api.writing import ObjectView, Writes
 from podrole.cluster.core.calls import Call
-from podrole.cluster.core.errors import bad_request, invalid, invalid_object, unsupported_media_type
+from podrole.cluster.core.errors import bad_request, internal, invalid, invalid_object, unsupported_media_type
+from podrole.cluster.core.resources import Resource, ScalePaths
 from podrole.cluster.patching.json_patches import json_patch, merge_patch
 from podrole.cluster.patching.strategic import StrategicError, strategic_merge
 from podrole.cluster.schema.decoding import DecodeError, decode
@@ -19,19 +21,46 @@ Object = dict[str, Any]
 _SCALE = "io.k8s.api.autoscaling.v1.Scale"
 
 
-def scale_of(workload: Object) -> Object:
-    """Return the Scale of a Deployment or ReplicaSet."""
+_WORKLOAD = ScalePaths(("spec", "replicas"), ("status", "replicas"))
+
+
+def scale_of(resource: Resource, workload: Object) -> Object:
+    """Return the Scale of an object. Raises StatusError (500) for a custom one that does not say its replicas."""
     metadata = {
         key: workload["metadata"][key]
         for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
         if key in workload["metadata"]
     }
-    spec = {"replicas": workload["spec"]["replicas"]} if workload["spec"].get("replicas") else {}
-    status: Object = {"replicas": workload.get("status", {}).get("replicas", 0)}
-    text = selector(workload["spec"].get("selector"))
+    paths = _paths(resource)
+    replicas = _at(workload, paths.wanted)
+    if replicas is None and resource.custom is not None:
+        raise internal(f'the spec replicas field ".{".".join(paths.wanted)}" does not exist')
+    spec = {"replicas": replicas} if replicas else {}
+    status: Object = {"replicas": _at(workload, paths.present) or 0}
+    if resource.custom is None:
+        text = selector(workload["spec"].get("selector"))
+    else:
+        text = (_at(workload, paths.selector) if paths.selector else None) or NONE
     if text != NONE:
         status["selector"] = text
     return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata, "spec": spec, "status": status}
+
+
+def _paths(resource: Resource) -> ScalePaths:
+    return (resource.custom.scale if resource.custom is not None else None) or _WORKLOAD
+
+
+def _at(obj: Any, path: tuple[str, ...]) -> Any:
+    for name in path:
+        obj = obj.get(name) if isinstance(obj, dict) else None
+    return obj
+
+
+def _with(obj: Any, path: tuple[str, ...], value: Any) -> Object:
+    """Return a copy of an object with another value at a path."""
+    known = obj if isinstance(obj, dict) else {}
+    first, *rest = path
+    return {**known, first: _with(known.get(first), tuple(rest), value) if rest else value}
 
 
 class Scales:
@@ -42,7 +71,7 @@ class Scales:
 
     def get(self, call: Call) -> Object:
         """Return the scale. Raises StatusError."""
-        return scale_of(self._writes.live(call))
+        return scale_of(call.resource, self._writes.live(call))
 
     async def update(self, call: Call, scale: Object) -> Object:
         """Set the replicas that ``scale`` names. Raises StatusError."""
@@ -51,7 +80,11 @@ class Scales:
     async def patch(self, call: Call, patch: Patch) -> Object:
         """Set the replicas that the patched scale has. Raises StatusError."""
         check_patch_options(call, patch.kind)
-        return await self._set(call, lambda live: _patched(scale_of(live), patch), "PatchOptions", patch.size)
+
+        def make(live: Object) -> Object:
+            return _patched(scale_of(call.resource, live), patch)
+
+        return await self._set(call, make, "PatchOptions", patch.size)
 
     async def _set(self, call: Call, make: Any, options: Any, size: int = 0) -> Object:
         def scaled(live: Object) -> Object:
@@ -65,16 +98,15 @@ class Scales:
             wanted = scale["metadata"].get("resourceVersion")
             if wanted:
                 metadata["resourceVersion"] = wanted
-            return {**live, "metadata": metadata, "spec": {**live["spec"], "replicas": replicas}}
+            return {**_with(live, _paths(call.resource).wanted, replicas), "metadata": metadata}
 
-        return scale_of(await self._writes.change(call, scaled, call.options(options), view=_VIEW, size=size))
-
-
-def _take(workload: Object, scale: Object) -> Object:
-    return {**workload, "spec": {**workload["spec"], "replicas": scale["spec"].get("replicas", 0)}}
+        view = ObjectView(functools.partial(scale_of, call.resource), functools.partial(_take, call.resource))
+        changed = await self._writes.change(call, scaled, call.options(options), view=view, size=size)
+        return scale_of(call.resource, changed)
 
 
-_VIEW = ObjectView(scale_of, _take)
+def _take(resource: Resource, workload: Object, scale: Object) -> Object:
+    return _with(workload, _paths(resource).wanted, scale["spec"].get("replicas", 0))
 
 
 def _patched(scale: Object, patch: Patch) -> Object:

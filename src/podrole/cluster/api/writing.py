@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podrole.base.clock import Clock, rfc3339
-from podrole.base.large_work import off_loop
+from podrole.base.large_work import LARGE, off_loop
 from podrole.cluster.admission import namespace_lifecycle
 from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.admission.chain import AdmissionChain
@@ -35,8 +35,11 @@ from podrole.cluster.core.errors import (
     no_unique_name,
     resource_not_found,
 )
+from podrole.cluster.core.resources import served_form, stored_form
 from podrole.cluster.core.store import Create, Delete, ObjectChanged, Store, Update
-from podrole.cluster.kinds.custom import DEFINITIONS, not_served
+from podrole.cluster.kinds.custom import DEFINITIONS
+from podrole.cluster.kinds.definition_rules import warnings_of
+from podrole.cluster.kinds.definition_status import settled_status
 from podrole.cluster.kinds.registry import kind_of
 from podrole.cluster.patching.apply import WriterIdentity, track_update
 from podrole.cluster.validation.metadata import validate_metadata, validate_metadata_update
@@ -107,8 +110,6 @@ class Writes:
         call.name = metadata.get("name", "")
         if not_enforced := kind_of(call.resource).not_enforced:
             call.warnings.append(not_enforced)
-        if call.resource is DEFINITIONS:
-            call.warnings.extend(not_served(obj))
         request = self._attributes(call, "CREATE", obj, None, call.options("CreateOptions"))
         try:
             stored = await self._create(call, request)
@@ -119,12 +120,22 @@ class Writes:
         return stored
 
     async def _create(self, call: Call, request: AdmissionAttributes) -> Object:
+        if (parts := call.resource.custom) is not None and parts.ending:
+            raise StatusError(
+                405,
+                "MethodNotAllowed",
+                "create not allowed while custom resource definition is terminating",
+                details={"group": call.resource.group, "kind": call.resource.plural},
+            )
         obj = await self._admit(request)
         if request.trace:  # webhooks took their time: the namespace may be going by now, and they may have moved it
             namespace_lifecycle.admit(request, self._store)
             self._check_namespace(call, obj["metadata"])
         self._complete(call, obj)
         await self._check(call, obj, lambda: _faults_of_new(call, obj))
+        if call.resource is DEFINITIONS:
+            call.warnings.extend(await off_loop(LARGE, lambda: warnings_of(obj)))
+            obj["status"] = self._definition_status(obj)
         request.object, request.name = obj, obj["metadata"]["name"]
         if await self._admission.validate(request):
             namespace_lifecycle.admit(request, self._store)
@@ -190,10 +201,15 @@ class Writes:
             kind.prepare(obj)
             self._escalation.check(resource, call.user, obj, None)
 
+    def _definition_status(self, definition: Object) -> Object:
+        name = definition["metadata"]["name"]
+        others = [one for one in self._store.list(DEFINITIONS) if one["metadata"]["name"] != name]
+        return settled_status(definition, others, rfc3339(self._clock()))
+
     async def _check(self, call: Call, obj: Object, faults: Callable[[], list[FieldError]]) -> None:
         """Raises StatusError (422) for the faults of an object, and (500) for an object that is too large."""
         size = encoded_size(obj)
-        await off_loop(size, lambda: _raise(call, obj, faults()))
+        await off_loop(LARGE if kind_of(call.resource).takes_long else size, lambda: _raise(call, obj, faults()))
         if size > MAX_OBJECT_BYTES:
             raise StatusError(500, "", "etcdserver: request is too large")
 
@@ -203,7 +219,7 @@ class Writes:
                 raise _name_taken(call, obj["metadata"])
             return ordered(obj)
         try:
-            return await self._store.commit(_create(call, obj))
+            return served_form(call.resource, await self._store.commit(_create(call, obj)))
         except ObjectChanged:
             raise _name_taken(call, obj["metadata"]) from None
 
@@ -226,7 +242,10 @@ class Writes:
         return self._store.get(call.resource, call.namespace, call.name)
 
     def live(self, call: Call) -> Object:
-        """Return the stored object. Raises StatusError (404)."""
+        """Return the object as the call's version shows it. Raises StatusError (404)."""
+        return served_form(call.resource, self._stored(call))
+
+    def _stored(self, call: Call) -> Object:
         found = self.find(call)
         if found is None:
             raise resource_not_found(call.resource.group, call.resource.plural, call.name)
@@ -277,11 +296,12 @@ class Writes:
         new state names a resourceVersion. Raises StatusError.
         """
         for _ in range(ATTEMPTS):
-            live = self.live(call)
+            stored = self._stored(call)
+            live = served_form(call.resource, stored)
             new = await off_loop(max(size, encoded_size(live)), functools.partial(make, live))
             self.check_preconditions(call, new, live)
             try:
-                return await self._replace(call, new, live, options, tracked=tracked, view=view)
+                return await self._replace(call, new, stored, options, tracked=tracked, view=view)
             except ObjectChanged:
                 continue
         raise self._conflict(call)
@@ -298,8 +318,10 @@ class Writes:
             raise self._conflict(call)
 
     async def _replace(
-        self, call: Call, new: Object, live: Object, options: Object, *, tracked: bool, view: ObjectView | None
+        self, call: Call, new: Object, stored: Object, options: Object, *, tracked: bool, view: ObjectView | None
     ) -> Object:
+        """``stored`` is the object that the store has given out; ``live`` is the same in the call's version."""
+        live = served_form(call.resource, stored)
         metadata, before = new["metadata"], live["metadata"]
         metadata.pop("resourceVersion", None)
         for name in _CARRIED_OVER:
@@ -316,16 +338,16 @@ class Writes:
         request = self._attributes(call, "UPDATE", show(new), show(live), options)
         admitted = await self._admit(request)
         new = view.apply(new, admitted) if view is not None else admitted
-        self._check_unmodified(call, live)
+        self._check_unmodified(call, stored)
         self._escalation.check(call.resource, call.user, new, live)
         self._settle(call, new, live)
         settled = new
         await self._check(call, new, lambda: _faults_of_changed(call, settled, live))
-        self._check_unmodified(call, live)
+        self._check_unmodified(call, stored)
         request.object = show(new)
         if await self._admission.validate(request):
-            self._check_unmodified(call, live)
-        return await self._store_changed(call, new, live)
+            self._check_unmodified(call, stored)
+        return await self._store_changed(call, new, stored)
 
     def _check_unmodified(self, call: Call, live: Object) -> None:
         """Raises ObjectChanged; a resourceVersion that the client named is then compared with what there is."""
@@ -346,20 +368,21 @@ class Writes:
             own = ("status",) if call.resource.custom is None or call.resource.subresource("status") else ()
             for field in (*own, *kept):
                 _restore(new, live, field)
+            if call.resource is DEFINITIONS:
+                new["status"] = self._definition_status(new)
         if call.resource.counts_generations and _specification(new) != _specification(live):
             metadata["generation"] = live["metadata"].get("generation", 0) + 1
 
     async def _store_changed(self, call: Call, new: Object, live: Object) -> Object:
-        metadata = new["metadata"]
+        metadata, resource = new["metadata"], call.resource
         metadata["resourceVersion"] = live["metadata"]["resourceVersion"]
-        new = ordered(new)
+        new = stored_form(resource, ordered(new))
         if _same_but_for_times(new, live):
-            return live  # a write that changes nothing is no change: no new revision, no event
+            return served_form(resource, live)  # what changes nothing is no change: no new revision, no event
         if call.dry_run:
-            return new
-        if gone(new):
-            return await self._store.commit(Delete(call.resource, new, live))
-        return await self._store.commit(Update(call.resource, new, live))
+            return served_form(resource, new)
+        kind = Delete if gone(new) else Update
+        return served_form(resource, await self._store.commit(kind(resource, new, live)))
 
 
 def _faults_of_new(call: Call, obj: Object) -> list[FieldError]:
@@ -370,7 +393,9 @@ def _faults_of_new(call: Call, obj: Object) -> list[FieldError]:
 def _faults_of_changed(call: Call, new: Object, live: Object) -> list[FieldError]:
     kind = kind_of(call.resource)
     errors = validate_metadata_update(new, live)
-    if call.subresource != "status":
+    if kind.checks_changes:
+        errors.extend(kind.validate_update(new, live))
+    elif call.subresource != "status":
         errors.extend(kind.validate_update(new, live) or kind.validate(new))
     return errors
 
@@ -382,7 +407,7 @@ def _raise(call: Call, obj: Object, errors: list[FieldError]) -> None:
 
 def _create(call: Call, obj: Object) -> Create:
     obj["metadata"]["resourceVersion"] = "0"  # its place; the store sets the number
-    return Create(call.resource, ordered(obj))
+    return Create(call.resource, stored_form(call.resource, ordered(obj)))
 
 
 def _name_taken(call: Call, metadata: Object) -> StatusError:

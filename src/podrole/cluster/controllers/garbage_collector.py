@@ -9,24 +9,41 @@ https://kubernetes.io/docs/concepts/architecture/garbage-collection/
 
 from __future__ import annotations
 
+import asyncio
 import collections
+import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from podrole.cluster.controllers.controller import Controller, Key, KeysOf, find
+from podrole.base.tasks import BackgroundTasks
+from podrole.cluster.controllers.controller import WATCH_RETRY_SECONDS, Controller, Key, KeysOf, find
+from podrole.cluster.controllers.custom_resources import DEFINITIONS
 from podrole.cluster.core.client import ClusterClient, Object, WatchEvent
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.event_recorder import EventRecorder
 from podrole.cluster.core.timing import Time
 from podrole.cluster.kinds.registry import RESOURCES
 
+_log = logging.getLogger(__name__)
+
 FOREGROUND = "foregroundDeletion"
 ORPHAN = "orphan"
 COLLECTED = tuple(each.qualified for each in RESOURCES if each.stored and each.kind != "Event")
 
+_KNOWN = frozenset(COLLECTED)
 _OWNERS = {(each.group, each.kind): each for each in RESOURCES if each.stored}
 
 Place = tuple[str, str, str]
 """Resource, namespace and name of an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class _CustomWatch:
+    """A custom resource that is watched: the group and kind of its objects, and the task that watches."""
+
+    kind: tuple[str, str]
+    namespaced: bool
+    task: asyncio.Task[None]
 
 
 class GarbageCollector(Controller):
@@ -38,13 +55,56 @@ class GarbageCollector(Controller):
         super().__init__(client, time, recorder)
         self._dependents: dict[str, set[Place]] = collections.defaultdict(set)
         self._owners: dict[Place, set[str]] = {}
+        self._custom: dict[str, _CustomWatch] = {}
 
     def watched(self) -> Mapping[str, KeysOf]:
         return {resource: self._keys_for(resource) for resource in COLLECTED}
 
+    def start(self, tasks: BackgroundTasks) -> None:
+        """Watch and reconcile; custom resources as long as they are defined."""
+        super().start(tasks)
+        tasks.run_forever(f"{self.name}'s watch of the custom resources", self._follow_definitions(tasks))
+
+    async def _follow_definitions(self, tasks: BackgroundTasks) -> None:
+        while True:
+            try:
+                async for event in self.client.watch(DEFINITIONS):
+                    self._take_definition(event, tasks)
+            except StatusError as problem:
+                _log.warning("%s's watch of the definitions failed and is started again: %s", self.name, problem)
+            await asyncio.sleep(WATCH_RETRY_SECONDS)
+
+    def _take_definition(self, event: WatchEvent, tasks: BackgroundTasks) -> None:
+        name, spec = event.object["metadata"]["name"], event.object["spec"]
+        known = self._custom.get(name)
+        if event.type == "DELETED":
+            if known is not None:
+                del self._custom[name]
+                known.task.cancel()
+                self._forget(name)
+        elif known is None:
+            watch = tasks.run(f"{self.name}'s watch of {name}", self._watch(name, self._keys_for(name)))
+            kind, namespaced = (spec["group"], spec["names"]["kind"]), spec["scope"] == "Namespaced"
+            self._custom[name] = _CustomWatch(kind, namespaced, watch)
+            self._look_at_dependents()
+
+    def _look_at_dependents(self) -> None:
+        """Look at all dependents again: events of their owners may have been missed."""
+        for place in self._owners:
+            self.enqueue(_key(place))
+
+    def _forget(self, resource: str) -> None:
+        """Drop what is known of the objects of a resource that is gone."""
+        for place in [one for one in self._owners if one[0] == resource]:
+            for owner in self._owners.pop(place):
+                self._dependents[owner].discard(place)
+                if not self._dependents[owner]:
+                    del self._dependents[owner]
+        self._look_at_dependents()
+
     async def reconcile(self, key: Key) -> None:
         place = _place(key)
-        obj = await find(self.client, place[0], place[1:])
+        obj = await self._find(place)
         if obj is None:
             return
         finalizers = obj["metadata"].get("finalizers") or []
@@ -57,7 +117,12 @@ class GarbageCollector(Controller):
             await self._look_for_owners(place, obj)
 
     async def subject(self, key: Key) -> Object | None:
-        place = _place(key)
+        return await self._find(_place(key))
+
+    async def _find(self, place: Place) -> Object | None:
+        """Return an object; None if it, or the definition of its kind, is not there."""
+        if place[0] not in _KNOWN and place[0] not in self._custom:
+            return None
         return await find(self.client, place[0], place[1:])
 
     def _keys_for(self, resource: str) -> KeysOf:
@@ -81,23 +146,34 @@ class GarbageCollector(Controller):
                 concerned.append(place)
                 # An owner may wait for this object (foreground).
                 references = metadata.get("ownerReferences") or ()
-                concerned += [found for each in references if (found := _owner(each, place[1]))]
+                concerned += [found for each in references if (found := self._owner(each, place[1]))]
             if ending:
                 concerned += self._dependents.get(metadata["uid"], ())
             return [_key(each) for each in concerned]
 
         return keys
 
+    def _owner(self, reference: Mapping[str, str], namespace: str) -> Place | None:
+        """Return where an owner is; None for a kind that this cluster does not have. Any version of its group does."""
+        kind = (reference["apiVersion"].rpartition("/")[0], reference["kind"])
+        resource = _OWNERS.get(kind)
+        if resource is not None:
+            return resource.qualified, namespace if resource.namespaced else "", reference["name"]
+        for name, watch in self._custom.items():
+            if watch.kind == kind:
+                return name, namespace if watch.namespaced else "", reference["name"]
+        return None
+
     async def _look_for_owners(self, place: Place, obj: Object) -> None:
         metadata = obj["metadata"]
         references = metadata["ownerReferences"]
         solid, dangling, waiting = [], [], []
         for reference in references:
-            where = _owner(reference, place[1])
+            where = self._owner(reference, place[1])
             if where is None:  # this cluster does not have the kind: whether the owner exists is unknown
                 solid.append(reference)
                 continue
-            owner = await find(self.client, where[0], where[1:])
+            owner = await self._find(where)
             if owner is None or owner["metadata"]["uid"] != reference["uid"]:
                 dangling.append(reference)
             elif owner["metadata"].get("deletionTimestamp") and FOREGROUND in (
@@ -115,7 +191,7 @@ class GarbageCollector(Controller):
     async def _delete_dependents(self, place: Place, owner: Object) -> None:
         blocking = False
         for dependent in tuple(self._dependents.get(owner["metadata"]["uid"], ())):
-            obj = await find(self.client, dependent[0], dependent[1:])
+            obj = await self._find(dependent)
             reference = _reference_to(obj, owner) if obj else None
             if obj is None or reference is None:
                 continue
@@ -127,7 +203,7 @@ class GarbageCollector(Controller):
 
     async def _orphan_dependents(self, place: Place, owner: Object) -> None:
         for dependent in tuple(self._dependents.get(owner["metadata"]["uid"], ())):
-            obj = await find(self.client, dependent[0], dependent[1:])
+            obj = await self._find(dependent)
             if obj is None or _reference_to(obj, owner) is None:
                 continue
             others = [each for each in obj["metadata"]["ownerReferences"] if each["uid"] != owner["metadata"]["uid"]]
@@ -151,15 +227,6 @@ class GarbageCollector(Controller):
 def _reference_to(obj: Object, owner: Object) -> Mapping[str, object] | None:
     references = obj["metadata"].get("ownerReferences") or ()
     return next((each for each in references if each["uid"] == owner["metadata"]["uid"]), None)
-
-
-def _owner(reference: Mapping[str, str], namespace: str) -> Place | None:
-    """Return where an owner is; None for a kind that this cluster does not have. Any version of its group will do."""
-    group = reference["apiVersion"].rpartition("/")[0]
-    resource = _OWNERS.get((group, reference["kind"]))
-    if resource is None:
-        return None
-    return resource.qualified, namespace if resource.namespaced else "", reference["name"]
 
 
 def _key(place: Place) -> Key:

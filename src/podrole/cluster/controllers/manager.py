@@ -9,7 +9,7 @@ from typing import Self
 from podrole.base.tasks import BackgroundTasks, TaskFailure
 from podrole.cluster.controllers.controller import Controller
 from podrole.cluster.controllers.cronjob import CronJobController
-from podrole.cluster.controllers.custom_resources import CustomResourceFinalizer
+from podrole.cluster.controllers.custom_resources import CustomResourceFinalizer, CustomResourceNames
 from podrole.cluster.controllers.deployment import DeploymentController
 from podrole.cluster.controllers.endpoints import EndpointsController
 from podrole.cluster.controllers.event_expiry import EventExpiry
@@ -39,6 +39,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     StatefulSetController,
     EndpointsController,
     CustomResourceFinalizer,
+    CustomResourceNames,
 )
 
 

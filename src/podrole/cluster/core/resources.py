@@ -30,15 +30,29 @@ class Subresource:
         return f"{self.group}/{self.version}" if self.group else self.version or "v1"
 
 
+@dataclass(frozen=True, slots=True)
+class ScalePaths:
+    """Where an object has its wanted and its present number of replicas, and their selector as a text."""
+
+    wanted: tuple[str, ...]
+    present: tuple[str, ...]
+    selector: tuple[str, ...] = ()
+
+
 @dataclass(slots=True, eq=False)
 class CustomParts:
     """What the kind of a CustomResourceDefinition brings along: other kinds have it in tables.
 
     ``struct``: its type. ``definition``: its schema as OpenAPI publishes it. ``kind``: its description.
+    ``stored_as``: the group and version in which its objects are stored. ``scale``: set if it has that subresource.
+    ``ending``: its definition is being deleted.
     """
 
     struct: Any
     definition: Mapping[str, Any]
+    stored_as: str = ""
+    scale: ScalePaths | None = None
+    ending: bool = False
     kind: Any = None
 
 
@@ -91,6 +105,20 @@ class Resource:
     def subresource(self, name: str) -> Subresource | None:
         """Return a subresource by its name, None if there is none."""
         return next((one for one in self.subresources if one.name == name), None)
+
+
+def served_form(resource: Resource, obj: dict[str, Any]) -> dict[str, Any]:
+    """Return a stored object in the version of ``resource``. Versions of a custom kind differ in nothing else."""
+    if resource.custom is None or obj["apiVersion"] == resource.api_version:
+        return obj
+    return {**obj, "apiVersion": resource.api_version}
+
+
+def stored_form(resource: Resource, obj: dict[str, Any]) -> dict[str, Any]:
+    """Return an object in the version in which it is stored."""
+    if resource.custom is None or obj["apiVersion"] == resource.custom.stored_as:
+        return obj
+    return {**obj, "apiVersion": resource.custom.stored_as}
 
 
 _STATUS_VERBS = ("get", "patch", "update")

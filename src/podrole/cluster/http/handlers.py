@@ -134,6 +134,8 @@ class Handlers:
             shape = partial
         else:
             value = _list_of(call, metadata)
+            if resource.custom is not None:  # kube-apiserver has no Go type for them: an item names its kind
+                shape = _whole
         await send_list(request, value, page.items, shape, media_type=answer.media_type, warnings=call.warnings)
 
     async def _watch(self, request: Request, call: Call) -> None:
@@ -222,6 +224,10 @@ def _plain(obj: Object) -> Object:
     item = dict(obj)
     del item["kind"], item["apiVersion"]
     return item
+
+
+def _whole(obj: Object) -> Object:
+    return obj
 
 
 def _list_of(call: Call, metadata: Object) -> Object:

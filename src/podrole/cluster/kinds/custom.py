@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, cast
+from collections.abc import Mapping
+from typing import Any
 
-from podrole.cluster.core.errors import FieldError
-from podrole.cluster.core.resources import STORED_VERBS, CustomParts, Resource, status_subresource
+from podrole.cluster.cel.rules import SchemaRules
+from podrole.cluster.core.errors import FieldError, invalid
+from podrole.cluster.core.field_selectors import SelectableFields, at
+from podrole.cluster.core.resources import (
+    SCALE,
+    STORED_VERBS,
+    CustomParts,
+    Resource,
+    ScalePaths,
+    Subresource,
+    status_subresource,
+)
 from podrole.cluster.core.store import Store
+from podrole.cluster.kinds.custom_columns import table_of
 from podrole.cluster.kinds.custom_resource_definition import CUSTOM_RESOURCE_DEFINITION
+from podrole.cluster.kinds.definition_status import is_established
 from podrole.cluster.kinds.kind import Kind, Object
-from podrole.cluster.schema.structural import custom_struct, problems, unchecked
+from podrole.cluster.schema.structural import custom_struct
 from podrole.cluster.schema.types import META
-from podrole.cluster.tables.cells import UNKNOWN, age, human_duration, seconds_of
-from podrole.cluster.tables.layout import AGE, NAME, Column, TableLayout
+from podrole.cluster.schema.values import ABSENT, TooMuchWork, Work, problems
 
 DEFINITIONS = CUSTOM_RESOURCE_DEFINITION.resource
-_STEP = re.compile(r"\.?([\w-]+)|\['([^']+)'\]|\[(\d+)\]|\[\?\(@\.(\w+)\s*==\s*[\"']([^\"']*)[\"']\)\]")
-_COLUMN_TYPES = ("string", "integer", "boolean", "date")
+_ALWAYS_THERE = ("metadata", "apiVersion", "kind")
+MAX_FAULTS = 100
+"""Faults that one answer names."""
+_Versions = tuple[Resource, ...]
 
 
 class CustomKinds:
@@ -27,46 +41,65 @@ class CustomKinds:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._read_at = -1
-        self._known: dict[str, tuple[Object, Resource]] = {}
-        self._resources: tuple[Resource, ...] = ()
+        self._known: dict[str, tuple[Object, bool, bool, _Versions]] = {}
+        self._stored: _Versions = ()
+        self._served: _Versions = ()
 
-    def resources(self) -> tuple[Resource, ...]:
-        """Return the resources, the same tuple until a definition changes."""
-        changed = self._store.changed_at(DEFINITIONS)
-        if changed != self._read_at:
-            known = {}
-            for definition in self._store.list(DEFINITIONS):
-                name, spec = definition["metadata"]["name"], definition["spec"]
-                old = self._known.get(name)
-                known[name] = (spec, old[1] if old is not None and old[0] == spec else custom_resource(definition))
-            self._known, self._read_at = known, changed
-            self._resources = tuple(resource for _, resource in known.values())
-        return self._resources
+    def resources(self) -> _Versions:
+        """Return the resource of each definition, at the version in which its objects are stored."""
+        self._read()
+        return self._stored
 
-    def served(self) -> tuple[Resource, ...]:
-        """Return the resources whose version is served."""
-        resources = self.resources()
-        return (
-            tuple(each for each in resources if each.verbs) if not all(each.verbs for each in resources) else resources
-        )
+    def served(self) -> _Versions:
+        """Return the resources of all versions that are served, the same tuple until a definition changes."""
+        self._read()
+        return self._served
 
     def by_name(self, name: str) -> Resource | None:
-        """Return the resource of a plural with its group."""
+        """Return the resource of a plural with its group, at its storage version."""
         return next((each for each in self.resources() if each.qualified == name), None)
 
     def by_path(self, group: str, version: str, plural: str) -> Resource | None:
         """Return the resource of a path, if its version is served."""
-        found = self.by_name(f"{plural}.{group}")
-        return found if found is not None and found.version == version and found.verbs else None
+        path = (group, version, plural)
+        return next((each for each in self.served() if (each.group, each.version, each.plural) == path), None)
+
+    def _read(self) -> None:
+        changed = self._store.changed_at(DEFINITIONS)
+        if changed == self._read_at:
+            return
+        known = {}
+        for definition in self._store.list(DEFINITIONS):
+            name, spec = definition["metadata"]["name"], definition["spec"]
+            established, ending = is_established(definition), "deletionTimestamp" in definition["metadata"]
+            old = self._known.get(name)
+            if old is not None and old[:3] == (spec, established, ending):
+                known[name] = old
+            else:
+                known[name] = (spec, established, ending, custom_resources(definition))
+        self._known, self._read_at = known, changed
+        self._stored = tuple(versions[0] for _, _, _, versions in known.values())
+        self._served = tuple(
+            each for _, established, _, versions in known.values() if established for each in versions if each.verbs
+        )
 
 
-def custom_resource(definition: Object) -> Resource:
-    """Return the resource that a definition defines, at its storage version."""
+def custom_resources(definition: Object) -> _Versions:
+    """Return the resources that a definition defines, one for each version, the storage version first."""
     spec = definition["spec"]
-    names, version = spec["names"], next(each for each in spec["versions"] if each["storage"])
+    storage = next(each for each in spec["versions"] if each["storage"])
+    stored_as = f"{spec['group']}/{storage['name']}"
+    others = [each for each in spec["versions"] if each is not storage and spec["conversion"]["strategy"] == "None"]
+    ending = "deletionTimestamp" in definition["metadata"]
+    return tuple(_custom_resource(spec, version, stored_as, ending=ending) for version in (storage, *others))
+
+
+def _custom_resource(spec: Object, version: Mapping[str, Any], stored_as: str, *, ending: bool) -> Resource:
+    names, group = spec["names"], spec["group"]
     schema: Mapping[str, Any] = version["schema"]["openAPIV3Schema"]
-    kind, group = names["kind"], spec["group"]
-    has_status = "status" in (version.get("subresources") or {})
+    kind = names["kind"]
+    below = version.get("subresources") or {}
+    has_status = "status" in below
     published = {
         **schema,
         "properties": {
@@ -77,7 +110,8 @@ def custom_resource(definition: Object) -> Resource:
         },
         "x-kubernetes-group-version-kind": [{"group": group, "kind": kind, "version": version["name"]}],
     }
-    parts = CustomParts(custom_struct(kind, schema), published)
+    parts = CustomParts(custom_struct(kind, schema), published, stored_as, _scale(below), ending)
+    subresources: list[Subresource] = [status_subresource(kind)] if has_status else []
     resource = Resource(
         group,
         names["plural"],
@@ -88,98 +122,72 @@ def custom_resource(definition: Object) -> Resource:
         version=version["name"],
         short_names=tuple(names.get("shortNames", ())),
         categories=tuple(names.get("categories", ())),
-        subresources=(status_subresource(kind),) if has_status else (),
+        subresources=(*subresources, SCALE) if parts.scale is not None else tuple(subresources),
         unconditional_update=False,
         counts_generations=True,
         custom=parts,
         singular_name=names.get("singular", ""),
     )
 
-    def validate(obj: Object) -> list[FieldError]:
-        return list(
-            problems(
-                {
-                    **schema,
-                    "required": [
-                        one for one in schema.get("required", ()) if one not in ("metadata", "apiVersion", "kind")
-                    ],
-                },
-                {key: one for key, one in obj.items() if key not in ("metadata", "apiVersion", "kind")},
-            )
-        )
+    check = _ObjectCheck(schema)
 
     def prepare(obj: Object) -> None:
         if has_status:
             obj.pop("status", None)
 
-    parts.kind = Kind(resource, table=_table(version), prepare=prepare, validate=validate)
+    parts.kind = Kind(
+        resource,
+        table=table_of(version),
+        prepare=prepare,
+        validate=lambda obj: check.faults(obj, ABSENT),
+        validate_update=check.faults,
+        selectable_fields=_selectable(version),
+        checks_changes=True,
+        takes_long=True,
+    )
     return resource
 
 
-def not_served(definition: Object) -> list[str]:
-    """Return what of a definition podrole does not do, each as a warning."""
-    warnings = []
-    versions = definition["spec"].get("versions", ())
-    others = [each["name"] for each in versions if each["served"] and not each["storage"]]
-    if others:
-        warnings.append(f"podrole serves the storage version only, not {', '.join(others)}")
-    storage = next((each for each in versions if each["storage"]), None)
-    if storage is not None:
-        if "scale" in (storage.get("subresources") or {}):
-            warnings.append("podrole does not serve the scale subresource of custom resources")
-        ignored = sorted(unchecked((storage.get("schema") or {}).get("openAPIV3Schema")))
-        if ignored:
-            warnings.append(f"podrole does not check these rules of the schema: {', '.join(ignored)}")
-    return warnings
+class _ObjectCheck:
+    """The check of the objects of one version: its schema, then its rules."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        names = [one for one in schema.get("required", ()) if one not in _ALWAYS_THERE]
+        self._schema = {**schema, "required": names}
+        self._rules = SchemaRules(self._schema)
+
+    def faults(self, obj: Object, old: Any) -> list[FieldError]:
+        """Return what is wrong with an object; ``old`` is what it replaces, or ABSENT."""
+        work = Work()
+        before = old if old is ABSENT else _own_fields(old)
+        try:
+            found = list(itertools.islice(problems(self._schema, _own_fields(obj), "", before, work), MAX_FAULTS))
+            # A rule may rely on what the schema says.
+            return found or list(itertools.islice(self._rules.broken(obj, old, work), MAX_FAULTS))
+        except TooMuchWork as problem:
+            return [invalid("", obj["metadata"].get("name", ""), str(problem))]
 
 
-def _table(version: Mapping[str, Any]) -> TableLayout:
-    given = version.get("additionalPrinterColumns") or ()
-    columns, cells = [NAME], []
-    for each in given:
-        kind = each["type"] if each["type"] in _COLUMN_TYPES else "string"
-        columns.append(
-            Column(
-                each["name"],
-                description=each.get("description")
-                or f"Custom resource definition column (in JSONPath format): {each['jsonPath']}",
-                type=cast("Literal['string', 'integer', 'boolean', 'date']", kind),
-                wide=bool(each.get("priority")),
-            )
-        )
-        cells.append(_cell(each["jsonPath"], each["type"]))
-    if not given:
-        columns.append(AGE)
-
-    def row(obj: Object, now: float) -> list[Any]:
-        own = [cell(obj, now) for cell in cells]
-        return [obj["metadata"]["name"], *(own if given else [age(obj, now)])]
-
-    return TableLayout(tuple(columns), row)
+def _own_fields(obj: Object) -> Object:
+    return {key: one for key, one in obj.items() if key not in _ALWAYS_THERE}
 
 
-def _cell(path: str, kind: str) -> Callable[[Object, float], Any]:
-    steps = [match.groups() for match in _STEP.finditer(path)]
-    understood = "".join(match[0] for match in _STEP.finditer(path)) == path
+def path_of(json_path: str) -> tuple[str, ...]:
+    """Return the names of a simple path (``.spec.replicas``), empty for any other."""
+    return tuple(json_path.split(".")[1:]) if re.fullmatch(r"(\.[\w-]+)+", json_path) else ()
 
-    def cell(obj: Object, now: float) -> Any:
-        value: Any = obj
-        for name, quoted, index, key, wanted in steps if understood else ():
-            if isinstance(value, dict):
-                value = value.get(name or quoted)
-            elif isinstance(value, list) and index is not None:
-                value = value[int(index)] if int(index) < len(value) else None
-            elif isinstance(value, list) and key is not None:
-                value = next((one for one in value if isinstance(one, dict) and one.get(key) == wanted), None)
-            else:
-                value = None
-        if value is None or not understood:
-            return UNKNOWN if kind == "date" else ""
-        if kind == "date":
-            try:
-                return human_duration(now - seconds_of(str(value)))
-            except ValueError:
-                return "<invalid>"
-        return value if isinstance(value, str | int | float) else str(value)
 
-    return cell
+def _scale(below: Mapping[str, Any]) -> ScalePaths | None:
+    scale = below.get("scale")
+    if scale is None:
+        return None
+    return ScalePaths(
+        path_of(scale["specReplicasPath"]),
+        path_of(scale["statusReplicasPath"]),
+        path_of(scale.get("labelSelectorPath", "")),
+    )
+
+
+def _selectable(version: Mapping[str, Any]) -> SelectableFields:
+    paths = [path_of(each["jsonPath"]) for each in version.get("selectableFields") or ()]
+    return tuple((".".join(path), at(*path)) for path in paths if path)

@@ -48,6 +48,8 @@ class Kind:
     ``update_keeps``: fields that an update leaves as they were, besides the status.
     ``status_keeps``: metadata that a write to the status leaves as it was, besides the ownerReferences.
     ``not_enforced``: the warning for the client that creates one, if nothing here does what a real cluster would.
+    ``checks_changes``: ``validate_update`` is the whole check of a change, also of one of the status.
+    ``takes_long``: its checks may take long even for a small object.
     ``without``: for each part that the kind does not have, the reason.
     """
 
@@ -62,4 +64,6 @@ class Kind:
     update_keeps: tuple[str, ...] = ()
     status_keeps: tuple[str, ...] = ()
     not_enforced: str = ""
+    checks_changes: bool = False
+    takes_long: bool = False
     without: Mapping[str, str] = field(default_factory=dict)

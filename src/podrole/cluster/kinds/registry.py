@@ -7,6 +7,7 @@ in ``KINDS``; tests/cluster/kinds says which parts are missing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -98,4 +99,23 @@ def table_layout(resource: Resource) -> TableLayout:
 
 def group_versions(custom: tuple[Resource, ...] = ()) -> list[tuple[str, str]]:
     """Return the groups with their versions, the core group first, in the order in which they are published."""
-    return list(dict.fromkeys((resource.group, resource.version) for resource in (*RESOURCES, *custom)))
+    own = dict.fromkeys((resource.group, resource.version) for resource in RESOURCES)
+    groups: dict[str, set[str]] = {}
+    for resource in custom:
+        groups.setdefault(resource.group, set()).add(resource.version)
+    return [
+        *own,
+        *((group, version) for group, versions in groups.items() for version in sorted(versions, key=version_order)),
+    ]
+
+
+_VERSION = re.compile(r"v([1-9]\d{0,9})(?:(alpha|beta)([1-9]\d{0,9}))?")
+
+
+def version_order(version: str) -> tuple[int, int, int, str]:
+    """Return what sorts versions from the most to the least preferred: v2, v1, v2beta1, v1alpha1, others by name."""
+    match = _VERSION.fullmatch(version)
+    if match is None:
+        return 3, 0, 0, version
+    major, stability, minor = match.groups()
+    return ("", "beta", "alpha").index(stability or ""), -int(major), -int(minor or 0), ""

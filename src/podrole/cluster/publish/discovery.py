@@ -18,22 +18,23 @@ AGGREGATED_MEDIA_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroup
 @functools.lru_cache(maxsize=8)
 def aggregated(custom: tuple[Resource, ...] = (), *, core: bool) -> Document:
     """Return the APIGroupDiscoveryList of ``/api`` (the core group) or of ``/apis`` (all others)."""
-    groups: dict[str, list[Resource]] = {}
+    members: dict[tuple[str, str], list[Resource]] = {}
     for one in (*RESOURCES, *custom):
-        if (one.group == "") == core:
-            groups.setdefault(one.group, []).append(one)
+        members.setdefault((one.group, one.version), []).append(one)
     items = [
         {
             "metadata": {"name": group} if group else {},
             "versions": [
                 {
-                    "version": members[0].version,
-                    "resources": [_aggregated(one) for one in members],
+                    "version": version,
+                    "resources": [_aggregated(one) for one in members[group, version]],
                     "freshness": "Current",
                 }
+                for version in versions
             ],
         }
-        for group, members in groups.items()
+        for group, versions in _groups(custom).items()
+        if (group == "") == core
     ]
     return Document.of(
         {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items},

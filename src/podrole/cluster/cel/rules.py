@@ -1,0 +1,309 @@
+"""The rules of a custom resource's schema that are written in CEL (``x-kubernetes-validations``).
+
+A rule sees its part of the object as ``self``, and as ``oldSelf`` what was there before. An expression that podrole
+cannot evaluate is named in a warning when its definition is created, and not checked.
+https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation-rules
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from podrole.cluster.cel.environment import available, plain_error
+from podrole.cluster.cel.libraries import BadExpression, NotHere, compile_rule
+from podrole.cluster.core.errors import FieldError, forbidden, invalid, not_supported, required
+from podrole.cluster.schema.values import ABSENT, Work, is_unchanged, item_key, map_keys
+
+Schema = Mapping[str, Any]
+
+KEY = "x-kubernetes-validations"
+_EMBEDDED = "x-kubernetes-embedded-resource"
+_REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
+_TIMES = ("date", "date-time", "datetime", "duration")
+"""Formats whose texts are times in Kubernetes' CEL. Google's library takes none from Python."""
+_RESERVED = frozenset(
+    (
+        *("true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if"),
+        *("import", "let", "loop", "package", "namespace", "return"),
+    )
+)
+_NAME = re.compile(r"[A-Za-z_.\-/][A-Za-z0-9_.\-/]*")
+_ESCAPES = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__"}
+_MISSING_KEY = re.compile(r'.*Key not found in map : "?(.*?)"?')
+_FIELD_PATH = re.compile(r"(?:\.[A-Za-z_][\w-]*|\['[^']+'\])+")
+MAX_RULES = 5_000
+"""Rules that one version of a definition may have."""
+
+
+def faults(schema: Schema, path: str) -> Iterator[FieldError]:
+    """Yield what is wrong with the rules of a schema whose structure is right."""
+    count = 0
+    for where, below, correlatable in _schemas(schema, path, correlatable=True):
+        for index, rule in enumerate(below.get(KEY) or ()):
+            count += 1
+            if count > MAX_RULES:
+                yield invalid(path, "", f"podrole evaluates {MAX_RULES} rules of one version at most")
+                return
+            yield from _fault(rule, f"{where}.{KEY}[{index}]", where, correlatable=correlatable)
+
+
+def _fault(rule: Any, path: str, where: str, *, correlatable: bool) -> Iterator[FieldError]:
+    if not isinstance(rule, dict) or not isinstance(rule.get("rule", ""), str):
+        yield invalid(path, "", "must be an object whose rule is a string")
+        return
+    expression = rule.get("rule", "").strip()
+    if not expression:
+        yield required(f"{path}.rule", "rule is not specified")
+        return
+    message, reason, field = (rule.get(key) or "" for key in ("message", "reason", "fieldPath"))
+    if message and ("\n" in message.strip() or not message.strip()):
+        yield invalid(f"{path}.message", message, "message must not contain line breaks")
+    if reason and reason not in _REASONS:
+        yield not_supported(f"{path}.reason", reason, _REASONS)
+    if field and not _FIELD_PATH.fullmatch(field):
+        yield invalid(f"{path}.fieldPath", field, "fieldPath must be a valid path")
+    for key in ("rule", "messageExpression"):
+        text = (rule.get(key) or "").strip()
+        if not text or not available():
+            continue
+        try:
+            compiled, transition, _ = compile_rule(text)
+        except NotHere:
+            continue
+        except BadExpression as problem:
+            yield invalid(f"{path}.{key}", text, f"compilation failed: {problem}")
+            continue
+        name, wanted = compiled.return_type().name(), "BOOL" if key == "rule" else "STRING"
+        if name not in (wanted, "DYN"):
+            yield invalid(f"{path}.{key}", text, f"must evaluate to {wanted.lower()}")
+        if transition and not correlatable:
+            why = f"oldSelf cannot be used on the uncorrelatable portion of the schema within {where}"
+            yield invalid(f"{path}.{key}", text, why)
+
+
+def unchecked(schema: Any) -> set[str]:
+    """Return ``x-kubernetes-validations`` with the first rule that is not evaluated, if there is any."""
+    if not isinstance(schema, dict):
+        return set()
+    for where, below, _ in _schemas(schema, "", correlatable=True):
+        for rule in below.get(KEY) or ():
+            if isinstance(rule, dict) and isinstance(rule.get("rule"), str) and _compiled(below, rule) is None:
+                place = re.sub(r"\.properties\[([^]]*)\]", r".\1", where).lstrip(".") or "the object"
+                why = "some" if available() else "all"
+                return {f"{KEY} ({why}, first at {place})"}
+    return set()
+
+
+def _schemas(schema: Schema, path: str, *, correlatable: bool) -> Iterator[tuple[str, Schema, bool]]:
+    """Yield the schemas with rules, and whether the old value of what they describe can be found."""
+    if schema.get(KEY):
+        yield path, schema, correlatable
+    for key, one in schema.get("properties", {}).items():
+        yield from _schemas(one, f"{path}.properties[{key}]", correlatable=correlatable)
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield from _schemas(schema["additionalProperties"], f"{path}.additionalProperties", correlatable=correlatable)
+    if isinstance(schema.get("items"), dict):
+        yield from _schemas(schema["items"], f"{path}.items", correlatable=correlatable and bool(map_keys(schema)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A compiled rule. ``transition``: it reads ``oldSelf``. ``patterns``: the size of its regular expressions."""
+
+    given: Mapping[str, Any]
+    program: Any
+    transition: bool
+    patterns: int
+
+
+_RulesById = dict[int, tuple[_Rule, ...]]
+
+
+def _compiled(schema: Schema, rule: Mapping[str, Any]) -> _Rule | None:
+    """Return a rule that can be evaluated, None for one that cannot."""
+    expression = str(rule["rule"]).strip()
+    if not available() or rule.get("optionalOldSelf") is not None or _reads_a_time(schema, expression, top=True):
+        return None
+    try:
+        program, transition, size = compile_rule(expression)
+    except (NotHere, BadExpression):
+        return None
+    return _Rule(rule, program, transition, size)
+
+
+def _reads_a_time(schema: Schema, expression: str, *, top: bool, name: str = "") -> bool:
+    if schema.get("type") == "string" and schema.get("format") in _TIMES:
+        return top or re.search(rf"\b{re.escape(name)}\b", expression) is not None
+    return any(
+        _reads_a_time(one, expression, top=False, name=_escaped(key) or "")
+        for key, one in schema.get("properties", {}).items()
+    ) or any(
+        _reads_a_time(schema[key], expression, top=top, name=name)
+        for key in ("items", "additionalProperties")
+        if isinstance(schema.get(key), dict)
+    )
+
+
+class SchemaRules:
+    """The rules of one schema, compiled when the first object is checked. Any thread may use them."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        self._rules: _RulesById | None = None
+        """By the identity of the schema that has them."""
+
+    def broken(self, value: Any, old: Any, work: Work) -> Iterator[FieldError]:
+        """Yield what the rules refuse of an object that its schema allows otherwise. Raises TooMuchWork.
+
+        ``old`` is the object before an update, or ABSENT.
+        """
+        if self._rules is None:
+            self._rules = {
+                id(below): tuple(one for each in below[KEY] if (one := _compiled(below, each)) is not None)
+                for _, below, _ in _schemas(self._schema, "", correlatable=True)
+            }
+        if self._rules:
+            yield from self._broken(self._rules, self._schema, value, "", old, work)
+
+    def _broken(
+        self, rules: _RulesById, schema: Schema, value: Any, path: str, old: Any, work: Work
+    ) -> Iterator[FieldError]:
+        work.spend()
+        if value is None:
+            return
+        if own := rules.get(id(schema)):
+            yield from _own(own, schema, value, path, old, work)
+        if isinstance(value, dict):
+            properties, values = schema.get("properties", {}), schema.get("additionalProperties")
+            before = old if isinstance(old, dict) else {}
+            for key, one in value.items():
+                below = properties.get(key, values)
+                if isinstance(below, dict):
+                    where = f"{path}.{key}" if path else key
+                    yield from self._broken(rules, below, one, where, before.get(key, ABSENT), work)
+        elif isinstance(value, list) and isinstance(schema.get("items"), dict):
+            keys = map_keys(schema)
+            befores = {item_key(one, keys): one for one in old} if keys and isinstance(old, list) else {}
+            for index, one in enumerate(value):
+                earlier = befores.get(item_key(one, keys), ABSENT) if befores else ABSENT
+                yield from self._broken(rules, schema["items"], one, f"{path}[{index}]", earlier, work)
+
+
+def _own(rules: tuple[_Rule, ...], schema: Schema, value: Any, path: str, old: Any, work: Work) -> Iterator[FieldError]:
+    unchanged = is_unchanged(old, value)
+    chosen = [one for one in rules if (old is not ABSENT if one.transition else not unchanged)]
+    if not chosen:
+        return
+    before = work.left
+    variables = {"self": _shown(schema, value, work, root=not path)}
+    if any(one.transition for one in chosen):
+        variables["oldSelf"] = _shown(schema, old, work, root=not path)
+    size = before - work.left
+    for rule in chosen:
+        work.spend(10 + size + size * rule.patterns // 64)
+        result = _evaluated(rule.program, variables)
+        if result is not True:
+            yield _failed(rule.given, result, schema, variables, path)
+
+
+def _failed(rule: Mapping[str, Any], result: Any, schema: Schema, variables: Any, path: str) -> FieldError:
+    kind = schema.get("type") or "object"
+    if isinstance(result, _Error):
+        text = rule.get("message") or rule["rule"]
+        return invalid(path, kind, f"{_plain(str(result))} evaluating rule: {text}")
+    message = rule.get("message") or f"failed rule: {rule['rule'].strip()}"
+    if rule.get("messageExpression"):
+        try:
+            better = _evaluated(compile_rule(rule["messageExpression"].strip())[0], variables)
+        except (NotHere, BadExpression):
+            better = None
+        if type(better) is str and better.strip() and "\n" not in better:
+            message = better
+    field = path + re.sub(r"\['([^']+)'\]", r"[\1]", rule.get("fieldPath") or "")
+    field = field.lstrip(".")
+    match rule.get("reason"):
+        case "FieldValueRequired":
+            return required(field, message)
+        case "FieldValueForbidden":
+            return forbidden(field, message)
+        case "FieldValueDuplicate":
+            return FieldError("FieldValueDuplicate", field, f'Duplicate value: "{kind}"')
+    return invalid(field, kind, message)
+
+
+class _Error(str):
+    """Why an expression has no value."""
+
+    __slots__ = ()
+
+
+def _evaluated(program: Any, variables: Mapping[str, Any]) -> Any:
+    """Return the value of an expression; an ``_Error`` if it cannot be evaluated or takes too long."""
+    try:
+        result = program.eval(data=variables)
+    except RuntimeError as problem:
+        return _Error(problem)
+    return _Error(result.value()) if result.type().name() == "ERROR" else result.value()
+
+
+def _plain(text: str) -> str:
+    missing = _MISSING_KEY.fullmatch(text)
+    if missing:
+        return f"no such key: {missing[1]}"
+    if "Iteration budget exceeded" in text:
+        return "call cost exceeds limit: podrole ends an expression after 10,000 iterations,"
+    return plain_error(text)
+
+
+def _shown(schema: Schema, value: Any, work: Work, *, root: bool = False) -> Any:
+    """Return a value as CEL sees it: its types are the schema's, and it has the schema's fields alone."""
+    work.spend(1 + (len(value) // 16 if isinstance(value, str) else 0))
+    if isinstance(value, dict):
+        return _object(schema, value, work, root=root)
+    if isinstance(value, list):
+        items = schema.get("items")
+        return [_shown(items if isinstance(items, dict) else {}, one, work) for one in value]
+    if isinstance(value, str) and schema.get("format") == "byte":
+        try:
+            return base64.b64decode(value)
+        except (binascii.Error, ValueError):
+            return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if schema.get("type") == "number":
+            return float(value)
+        if schema.get("type") == "integer":
+            return int(value)
+    return value
+
+
+def _object(schema: Schema, value: Mapping[str, Any], work: Work, *, root: bool) -> dict[str, Any]:
+    values = schema.get("additionalProperties")
+    if isinstance(values, dict):
+        return {key: _shown(values, one, work) for key, one in value.items()}
+    if values is True:
+        return {key: _shown({}, one, work) for key, one in value.items()}
+    known = schema.get("properties", {})
+    result = {}
+    for key, below in known.items():
+        name = _escaped(key)
+        if name is not None and value.get(key) is not None:
+            result[name] = _shown(below, value[key], work)
+    if root or schema.get(_EMBEDDED):
+        metadata = value.get("metadata") or {}
+        result |= {key: value[key] for key in ("apiVersion", "kind") if key in value}
+        result["metadata"] = {key: metadata[key] for key in ("name", "generateName") if key in metadata}
+    return result
+
+
+def _escaped(name: str) -> str | None:
+    """Return how an expression writes a field, None if it cannot."""
+    if not _NAME.fullmatch(name):
+        return None
+    if name in _RESERVED:
+        return f"__{name}__"
+    return re.sub(r"__|[.\-/]", lambda match: _ESCAPES[match[0]], name)
