@@ -1,7 +1,7 @@
 """Regular expressions of a schema, evaluated by RE2, whose time is linear in the text. Go's ``regexp`` has its syntax.
 
-RE2 is an optional library (the extra ``podrole[cel]``). If it is missing, a pattern is not evaluated, and the client that
-creates a schema with one is warned.
+RE2 is an optional library (the extra ``podrole[cel]``). If it is missing, a pattern is not evaluated, and the client
+that creates a schema with one is warned.
 """
 
 from __future__ import annotations
