@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from podrole.account.identities import IdentityDirectory
@@ -81,7 +82,9 @@ def changed(http: HTTPRequest, **headers: str | None) -> HTTPRequest:
     """Return the request with other headers; None takes one away."""
     new = {name.replace("_", "-"): value for name, value in headers.items()}
     kept = [(name, value) for name, value in http.headers if name not in new]
-    return dataclasses.replace(http, headers=kept + [(name, value) for name, value in new.items() if value is not None])
+    return msgspec.structs.replace(
+        http, headers=kept + [(name, value) for name, value in new.items() if value is not None]
+    )
 
 
 NO_MATCH = (
@@ -324,7 +327,7 @@ def test_an_operation_whose_body_must_be_signed_does_not_take_an_unsigned_one(pr
     options["headers"] = {**options.get("headers", {}), "x-amz-content-sha256": "UNSIGNED-PAYLOAD"}
     if form == "query":  # botocore would move the body into the URL, so it is added afterwards
         options["signer"] = "SigV4QueryAuth"
-    http = dataclasses.replace(signed(**options, body=b""), body=body)
+    http = msgspec.structs.replace(signed(**options, body=b""), body=body)
     assert refusal_of(http)[1] in ("SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure")
 
 
@@ -332,7 +335,7 @@ def test_an_operation_whose_body_must_be_signed_does_not_take_an_unsigned_one(pr
 def test_another_body_than_the_signed_one_is_refused(protocol: str) -> None:
     http = signed(**BODIES[protocol])
     assert caller_of(http).entity == USER
-    other = dataclasses.replace(http, body=http.body + (b"&Name=x" if protocol in ("query", "ec2") else b" "))
+    other = msgspec.structs.replace(http, body=http.body + (b"&Name=x" if protocol in ("query", "ec2") else b" "))
     assert refusal_of(other)[1] in ("SignatureDoesNotMatch", "InvalidSignatureException", "AuthFailure")
 
 
@@ -358,13 +361,13 @@ def test_an_operation_that_aws_describes_with_an_unsigned_body_takes_one(
     assert refusal_of(signed(service, headers=headers, **options))[0] == 403
     hashed = signed(service, headers=headers, method=method, path=path, body=b"audio")
     assert caller_of(hashed).entity == USER
-    assert refusal_of(dataclasses.replace(hashed, body=b"other"))[0] == 403
+    assert refusal_of(msgspec.structs.replace(hashed, body=b"other"))[0] == 403
 
 
 def put_object(payload: str, body: bytes, **headers: str) -> HTTPRequest:
     given = {"x-amz-content-sha256": payload, **{name.replace("_", "-"): value for name, value in headers.items()}}
     http = signed("s3", method="PUT", path="/bucket/key", headers=given, payload=payload)
-    return dataclasses.replace(http, body=body)
+    return msgspec.structs.replace(http, body=body)
 
 
 def test_s3_takes_an_unsigned_body_and_a_hash_that_fits() -> None:

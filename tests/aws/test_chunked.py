@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import hmac
 
+import msgspec
 import pytest
 
 from podrole.aws.protocol.wire import HTTPRequest
@@ -153,7 +154,7 @@ def decoded(http: HTTPRequest) -> HTTPRequest:
 
 def edited(http: HTTPRequest, old: bytes, new: bytes) -> HTTPRequest:
     assert old in http.body
-    return dataclasses.replace(http, body=http.body.replace(old, new, 1))
+    return msgspec.structs.replace(http, body=http.body.replace(old, new, 1))
 
 
 FORMS = [SIGNED, SIGNED_TRAILER, UNSIGNED_TRAILER]
@@ -205,7 +206,7 @@ def test_a_decoded_length_is_a_number(form: str, length: str) -> None:
 def test_a_decoded_length_must_be_there_and_true(form: str) -> None:
     http = in_chunks(form)
     without = [(name, value) for name, value in http.headers if name != "x-amz-decoded-content-length"]
-    assert refused(decoded, dataclasses.replace(http, headers=without)) == NO_LENGTH
+    assert refused(decoded, msgspec.structs.replace(http, headers=without)) == NO_LENGTH
     for length in ("0", "16390", "16392", "9" * 15):
         wrong = in_chunks(form, x_amz_decoded_content_length=length)
         assert refused(decoded, wrong) == ("IncompleteBody", "400")
@@ -264,7 +265,7 @@ def test_a_body_that_ends_anywhere_too_early_is_refused(form: str) -> None:
     http = in_chunks(form, [b"content"])
     chunks = http.body.find(b"x-amz-") if form == SIGNED_TRAILER else len(http.body)
     for size in range(len(http.body)):
-        cut = dataclasses.replace(http, body=http.body[:size])
+        cut = msgspec.structs.replace(http, body=http.body[:size])
         # Of a signed trailer the signature may be what is missing.
         assert refused(decoded, cut) in ([CUT] if size < chunks else [CUT, NO_MATCH]), size
 
@@ -273,7 +274,7 @@ def test_a_body_that_ends_anywhere_too_early_is_refused(form: str) -> None:
 @pytest.mark.parametrize("more", [b"x", b"\r\n", b"0\r\n\r\n"])
 def test_nothing_follows_the_last_chunk(form: str, more: bytes) -> None:
     http = in_chunks(form)
-    assert refused(decoded, dataclasses.replace(http, body=http.body + more)) == CUT
+    assert refused(decoded, msgspec.structs.replace(http, body=http.body + more)) == CUT
 
 
 @pytest.mark.parametrize("form", [SIGNED, SIGNED_TRAILER])
@@ -288,7 +289,7 @@ def test_each_chunk_needs_its_own_signature(form: str, number: int, change: str)
     first = http.body[end - 64 : end - 63]
     other = b"" if change == "missing" else http.body[at : end - 64] + (b"1" if first == b"0" else b"0")
     body = http.body[:at] + other + (b"" if change == "missing" else http.body[end - 63 : end]) + http.body[end:]
-    assert refused(decoded, dataclasses.replace(http, body=body)) == NO_MATCH
+    assert refused(decoded, msgspec.structs.replace(http, body=body)) == NO_MATCH
 
 
 @pytest.mark.parametrize("form", [SIGNED, SIGNED_TRAILER])
@@ -296,7 +297,7 @@ def test_a_chunk_signature_covers_its_content_and_the_chunk_before(form: str) ->
     assert refused(decoded, edited(in_chunks(form), b"the end", b"thE end")) == NO_MATCH
     two = in_chunks(form, [b"a" * 8_192, b"b" * 8_192])
     swapped = two.body.replace(b"a" * 8_192, b"?").replace(b"b" * 8_192, b"a" * 8_192).replace(b"?", b"b" * 8_192)
-    assert refused(decoded, dataclasses.replace(two, body=swapped)) == NO_MATCH
+    assert refused(decoded, msgspec.structs.replace(two, body=swapped)) == NO_MATCH
 
 
 @pytest.mark.parametrize("part", ["date", "scope", "seed", "secret"])
@@ -318,14 +319,14 @@ def test_a_signed_trailer_needs_its_signature() -> None:
     http = in_chunks(SIGNED_TRAILER)
     assert refused(decoded, edited(http, b"AAAAAA==", b"AAAAAQ==")) == NO_MATCH
     start = http.body.index(b"x-amz-trailer-signature")
-    assert refused(decoded, dataclasses.replace(http, body=http.body[:start] + b"\r\n")) == NO_MATCH
+    assert refused(decoded, msgspec.structs.replace(http, body=http.body[:start] + b"\r\n")) == NO_MATCH
     assert refused(decoded, edited(http, b"x-amz-checksum-crc32:AAAAAA==\r\n", b"")) == NO_MATCH
 
 
 def test_a_form_without_trailers_takes_none() -> None:
     http = in_chunks(SIGNED, x_amz_trailer="x-amz-checksum-crc32")
     body = http.body[:-2] + b"x-amz-checksum-crc32:AAAAAA==\r\n\r\n"
-    assert refused(decoded, dataclasses.replace(http, body=body)) == CUT
+    assert refused(decoded, msgspec.structs.replace(http, body=body)) == CUT
 
 
 @pytest.mark.parametrize("form", [SIGNED_TRAILER, UNSIGNED_TRAILER])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import time
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
+import msgspec
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
@@ -180,5 +180,5 @@ def test_one_byte_changed_anywhere_in_a_body_is_found_out(
     body = bytearray(request.body)
     body[place % len(body)] ^= change
     with pytest.raises(SignatureRefused) as raised:
-        verify(dataclasses.replace(request, body=bytes(body)), "sts")
+        verify(msgspec.structs.replace(request, body=bytes(body)), "sts")
     assert raised.value.fault is Fault.MISMATCH

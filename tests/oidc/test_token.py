@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import json
 from typing import Any
 
@@ -230,3 +231,19 @@ def test_claims_of_any_type_are_read_or_refused(payload: dict[str, Any]) -> None
         return
     assert type(claims.expires_at) is int
     assert claims.audiences
+
+
+def test_the_claims_of_a_token_are_its_own_also_after_those_of_another_were_read() -> None:
+    token = parse_token(mint(CLAIMS, KEY))
+    claims = read_claims(token)
+    assert read_claims(token) is claims
+    changed = dataclasses.replace(token, payload={**token.payload, "sub": "another"})
+    assert read_claims(changed).subject == "another"
+    assert read_claims(token).subject == CLAIMS["sub"]
+
+
+def test_the_header_that_the_tokens_of_a_key_share_cannot_be_changed() -> None:
+    first, second = parse_token(mint(CLAIMS, KEY)), parse_token(mint({**CLAIMS, "sub": "another"}, KEY))
+    with pytest.raises(TypeError):
+        first.header["alg"] = "none"  # type: ignore[index]
+    assert second.header == {"alg": "ES256", "kid": KEY.kid}

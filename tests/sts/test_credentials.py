@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 
 import msgspec
 import pytest
@@ -44,6 +45,13 @@ def test_another_world_does_not() -> None:
     other = Vault(bytes(32))
     assert other.open(credentials.access_key_id, credentials.session_token) is None
     assert other.secret_of(credentials.access_key_id) != credentials.secret_access_key
+
+
+def test_the_secret_of_an_access_key_is_the_same_in_every_version_of_podrole() -> None:
+    key = hmac.digest(bytes(range(32)), b"podrole secret access key", "sha256")
+    for key_id in ("ASIAEXAMPLE", "ASIAOTHER"):
+        expected = base64.b64encode(hmac.digest(key, key_id.encode(), "sha256")[:30]).decode()
+        assert VAULT.secret_of(key_id) == expected
 
 
 def test_a_token_belongs_to_its_access_key() -> None:

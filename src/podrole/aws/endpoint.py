@@ -184,7 +184,8 @@ class Endpoint:
         return outcome
 
     async def _through_the_stations(self, call: IdentifiedCall, now: float) -> HTTPResponse:
-        await self._ready.wait()
+        if not self._ready.is_set():
+            await self._ready.wait()
         signed_now = self._signature_clock()
         caller = await off_loop(
             call.http, lambda: authenticate(call, self.directory, self._vault, now, signed_now=signed_now)

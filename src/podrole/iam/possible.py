@@ -8,8 +8,9 @@ otherwise depends on them.
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from podrole.iam.evaluate import Decision, PolicySet, Request, evaluate
 

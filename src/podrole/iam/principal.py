@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from podrole.iam.arn import parse_arn
 from podrole.iam.errors import InvalidARN, InvalidRequest
@@ -22,8 +23,7 @@ class PrincipalType(StrEnum):
     ANONYMOUS = "Anonymous"
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(msgspec.Struct, frozen=True):
     """A caller, already authenticated: nothing here is checked again.
 
     ``account`` has 12 digits; it is empty for an anonymous caller, a service and a web identity. ``arn`` is as AWS

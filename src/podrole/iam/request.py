@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from podrole.iam.errors import InvalidRequest
 from podrole.iam.principal import Principal
@@ -13,8 +14,7 @@ NO_RESOURCE = "*"
 """What a request names as its resource where the action has no resource-level permissions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """May ``principal`` do ``action`` on ``resource``?
 
     ``action`` is one action with its service prefix (``ec2:DescribeInstances``). ``resource`` is an ARN, or ``*`` for
@@ -30,16 +30,19 @@ class Request:
     With ``partial`` the resource is one that could not be told exactly: the ARN has a ``*`` where it may be anything.
     An Allow then counts only where it covers all that the resource can be, and a Deny where it means anything of it.
     Without ``partial`` an asterisk is an asterisk: AWS itself asks about ``…:instance/*`` before there is an instance.
+
+    (A Struct, as the principal is: one is made for every request, in an eighth of the time that a frozen dataclass
+    takes.)
     """
 
     principal: Principal
     action: str
     resource: str
     resource_account: str = ""
-    context: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    context: Mapping[str, str | Sequence[str]] = msgspec.field(default_factory=dict)
     partial: bool = False
     unknown: Container[str] = frozenset()
-    further: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    further: Mapping[str, str | Sequence[str]] = msgspec.field(default_factory=dict)
 
     @property
     def keys(self) -> dict[str, str | Sequence[str]]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 
-_ALPHABET = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 # The last character carries only zero bits beyond the last byte (RFC 4648, 3.5): every byte string has one spelling.
 _LAST_OF_TWO, _LAST_OF_THREE = frozenset("AQgw"), frozenset("AEIMQUYcgkosw048")
-_STANDARD_ALPHABET = bytes.maketrans(b"-_", b"+/")
+# The characters that only the standard alphabet has, and padding, become one that strict decoding refuses.
+_STANDARD_ALPHABET = bytes.maketrans(b"-_+/=", b"+/...")
 
 
 def encode_base64url(data: bytes) -> str:
@@ -22,7 +21,10 @@ def decode_base64url(text: str) -> bytes:
     left_over = len(text) % 4
     canonical = left_over == 0 or (left_over == 2 and text[-1] in _LAST_OF_TWO)
     canonical = canonical or (left_over == 3 and text[-1] in _LAST_OF_THREE)
-    if not canonical or not _ALPHABET.fullmatch(text):
+    if not canonical:
         raise ValueError("not base64url without padding")
-    padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-    return binascii.a2b_base64(padded.translate(_STANDARD_ALPHABET))
+    try:
+        standard = text.encode("ascii").translate(_STANDARD_ALPHABET)
+        return binascii.a2b_base64(standard + b"=" * (-len(text) % 4), strict_mode=True)
+    except ValueError:  # UnicodeEncodeError and binascii.Error are ValueErrors
+        raise ValueError("not base64url without padding") from None

@@ -91,4 +91,7 @@ def _public_key(entry: dict[str, Any]) -> PublicKey | None:
 
 
 def _octets(entry: dict[str, Any], name: str) -> bytes:
-    return decode_base64url(entry[name])
+    text = entry[name]
+    if not isinstance(text, str):
+        raise TypeError(f"the member {name} is not text")
+    return decode_base64url(text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -54,30 +54,39 @@ class VerificationKey:
     kid: str
     public_key: PublicKey
     algorithm: str | None = None
+    _fitting: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out the algorithms once: isinstance() is slow for cryptography's abstract classes."""
+        fitting = _algorithms_of(self.public_key)
+        object.__setattr__(self, "_fitting", fitting if self.algorithm is None else fitting & {self.algorithm})
 
     def fits(self, algorithm: str) -> bool:
         """Say whether a token signed with ``algorithm`` may be checked with this key (RFC 7517 4.4, RFC 8725 3.1)."""
-        if algorithm not in ALGORITHMS or self.algorithm not in (None, algorithm):
-            return False
-        if isinstance(self.public_key, rsa.RSAPublicKey):
-            return algorithm.startswith("RS")
-        curve = _CURVES.get(algorithm)
-        return curve is not None and self.public_key.curve.name == curve[0]
+        return algorithm in self._fitting
 
     def verifies(self, algorithm: str, signature: bytes, signed: bytes) -> bool:
         """Say whether ``signature`` over ``signed`` is this key's. The caller has made sure that the key ``fits``."""
         try:
-            if isinstance(self.public_key, rsa.RSAPublicKey):
-                self.public_key.verify(signature, signed, PKCS1v15(), _HASHES[algorithm])
-            else:
+            if algorithm in _CURVES:
                 size = _CURVES[algorithm][1]
                 if len(signature) != 2 * size:
                     return False
                 r, s = int.from_bytes(signature[:size]), int.from_bytes(signature[size:])
-                self.public_key.verify(encode_dss_signature(r, s), signed, ec.ECDSA(_HASHES[algorithm]))
+                curve_key = cast("ec.EllipticCurvePublicKey", self.public_key)
+                curve_key.verify(encode_dss_signature(r, s), signed, ec.ECDSA(_HASHES[algorithm]))
+            else:
+                rsa_key = cast("rsa.RSAPublicKey", self.public_key)
+                rsa_key.verify(signature, signed, PKCS1v15(), _HASHES[algorithm])
         except InvalidSignature:
             return False
         return True
+
+
+def _algorithms_of(key: PublicKey) -> frozenset[str]:
+    if isinstance(key, rsa.RSAPublicKey):
+        return ALGORITHMS - _CURVES.keys()
+    return frozenset(name for name, (curve, _) in _CURVES.items() if curve == key.curve.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NewType
 
+from podrole.base.short_texts import cached_for_short_texts
 from podrole.oidc.base64url import decode_base64url
 from podrole.oidc.errors import TokenFault, TokenRefused
 from podrole.oidc.keys import ALGORITHMS
@@ -73,6 +75,8 @@ class UnverifiedToken:
     payload: Mapping[str, Any] = field(repr=False)
     signed: bytes = field(repr=False)
     signature: bytes = field(repr=False)
+    _claims: UnverifiedClaims | None = field(init=False, repr=False, compare=False, default=None)
+    """What read_claims has found: None until it is asked."""
 
 
 def parse_token(text: str) -> UnverifiedToken:
@@ -80,7 +84,7 @@ def parse_token(text: str) -> UnverifiedToken:
     shape = _SHAPE.fullmatch(text) if len(text) <= MAX_TOKEN_CHARACTERS else None
     if shape is None:
         raise _not_a_jwt("It does not consist of three base64url segments.", got=f"{len(text)} characters")
-    header = _json_object(shape[1], "header")
+    header = _header(shape[1])
     payload = _json_object(shape[2], "payload")
     signature = _decode(shape[3], "signature")
     algorithm, kid = header.get("alg"), header.get("kid", "")
@@ -108,9 +112,17 @@ REQUIRED_CLAIMS = ("iss", "sub", "aud", "iat", "exp")
 def read_claims(token: UnverifiedToken) -> UnverifiedClaims:
     """Return the claims with their presence and types checked, still unverified. Raises TokenRefused.
 
-    Times must be JSON integers: no strings, no fractions, no booleans (AWS reads them as long).
+    Times must be JSON integers: no strings, no fractions, no booleans (AWS reads them as long). A token's claims are
+    read once: every caller gets the same ones.
     """
-    payload = token.payload
+    claims = token._claims
+    if claims is None:
+        claims = _claims_of(token.payload)
+        object.__setattr__(token, "_claims", claims)
+    return claims
+
+
+def _claims_of(payload: Mapping[str, Any]) -> UnverifiedClaims:
     for name in REQUIRED_CLAIMS:
         if payload.get(name) is None:
             raise TokenRefused(
@@ -168,6 +180,12 @@ def _timestamp(payload: Mapping[str, Any], name: str) -> int:
         got=_kind(value),
         expected="a JSON integer of at most 64 bits",
     )
+
+
+@cached_for_short_texts(256)
+def _header(segment: str) -> Mapping[str, Any]:
+    """Return a header, which is the same for all tokens of a key."""
+    return MappingProxyType(_json_object(segment, "header"))
 
 
 def _json_object(segment: str, name: str) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from podrole.sts.session import Session
 
@@ -29,6 +31,8 @@ KEY_BYTES = 32
 _MAGIC = b"!\n\torigin_ec"
 _NONCE_BYTES, _TAG_BYTES = 12, 16
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
+"""What each 10 bits are in base32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class Vault:
             raise ValueError(f"a vault's key has {KEY_BYTES} bytes, not {len(key)}")
         # Two uses, two keys (NIST SP 800-108): what leaks of one says nothing of the other.
         self._cipher = AESGCM(hmac.digest(key, b"podrole session token", hashlib.sha256))
-        self._secret_key = hmac.digest(key, b"podrole secret access key", hashlib.sha256)
+        secret_key = hmac.digest(key, b"podrole secret access key", hashlib.sha256)
+        self._secrets = HMAC(secret_key, SHA256())  # copied for each secret: the key is prepared once
         self._random_bytes = random_bytes
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Session).decode
@@ -87,13 +92,15 @@ class Vault:
 
     def secret_of(self, key_id: str) -> str:
         """Return the secret access key of temporary credentials: 40 characters."""
-        return base64.b64encode(hmac.digest(self._secret_key, key_id.encode(), hashlib.sha256)[:30]).decode()
+        derived = self._secrets.copy()
+        derived.update(key_id.encode())
+        return base64.b64encode(derived.finalize()[:30]).decode()
 
 
 def access_key_id(prefix: str, account: str, random: bytes) -> str:
     """Return an access key id (``ASIA…``, ``AKIA…``) that holds the account id, as AWS's do; ``random`` is 5 bytes."""
     value = (1 << 79) | (int(account) << 39) | (int.from_bytes(random) & ((1 << 39) - 1))
-    return prefix + "".join(_BASE32[(value >> shift) & 31] for shift in range(75, -1, -5))
+    return prefix + "".join([_PAIRS[value >> shift & 1023] for shift in range(70, -1, -10)])
 
 
 def account_of_key_id(key_id: str) -> str | None:

@@ -193,7 +193,8 @@ def _elements(parameters: Mapping[str, str], name: str, *members: str) -> list[t
     """Return the elements of a list by their numbers; of plain values each is the one member ``""``."""
     found: dict[int, dict[str, str]] = {}
     prefix = name + "."
-    for key, value in parameters.items():
+    for key in [key for key in parameters if key.startswith(name)]:
+        value = parameters[key]
         if not key.startswith(prefix):
             if key == name and value:  # empty, it is how SDKs write an empty list
                 raise _malformed(key)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from podrole.sts.denial import Step, denied
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
+_ROLE = re.compile(r"role/(.+/)?[^/]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ def parse_role_arn(text: str) -> RoleName:
             expected="arn:aws:iam::…",
         )
     _, partition, service, region, account, resource = parts
-    if service != "iam" or region or not _ACCOUNT.fullmatch(account) or not re.fullmatch(r"role/(.+/)?[^/]+", resource):
+    if service != "iam" or region or not _ACCOUNT.fullmatch(account) or not _ROLE.fullmatch(resource):
         raise denied(
             Step.PARAMETERS,
             "ValidationError",

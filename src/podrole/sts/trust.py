@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+import msgspec
+
 from podrole.iam.directory import Role
 from podrole.iam.document import compile_policy
 from podrole.iam.errors import PolicyError
@@ -34,8 +36,7 @@ class Words:
     status: int = 403
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """What the request asks for that the trust policy decides on. ``tags`` are those of the request."""
 
     name: str

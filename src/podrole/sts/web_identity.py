@@ -114,7 +114,7 @@ async def _exchange(exchange: _Exchange, directory: Directory, keys: KeySource) 
     _require_one_audience(claims)
     check_claims(claims)
     require_listed_role(claims, parameters["RoleArn"])
-    _wanted(parameters, claims)
+    wanted = _wanted(parameters, claims)
     # 4. PROVIDER, in the account that the role's ARN names, whether or not that role exists
     provider = directory.oidc_provider(name.account, claims.issuer, name.partition)
     if provider is None:
@@ -134,9 +134,9 @@ async def _exchange(exchange: _Exchange, directory: Directory, keys: KeySource) 
         raise _audience_denied(claims, provider)
     # 6. KEYS, 7. SIGNATURE, 8. TIME
     verified = await _verified(token, provider, keys, at.now)
-    # 9. TRUST
-    wanted = _wanted(parameters, verified)
-    role = _trusting_role(exchange, provider, verified, wanted, directory)
+    # 9. TRUST, for the session that the token, now verified, asks for
+    lasting = lasting_keys(provider.key_prefix, verified)
+    role = _trusting_role(exchange, provider, verified, lasting, wanted, directory)
     # 10. DURATION
     seconds = api.integer(parameters, "DurationSeconds", api.DEFAULT_DURATION)
     require_duration(seconds, role.max_session_seconds)
@@ -158,7 +158,7 @@ async def _exchange(exchange: _Exchange, directory: Directory, keys: KeySource) 
         transitive_tag_keys=wanted.tags.transitive_keys,
         source_identity=wanted.source_identity,
         federated_provider=provider.arn,
-        context=lasting_keys(provider.key_prefix, verified),
+        context=lasting,
     )
     return Granted(session, provider, verified, packed, api.integer(parameters, "MinimumSessionTokenSize", 0))
 
@@ -292,7 +292,12 @@ def _wanted(parameters: Mapping[str, str], claims: Claims) -> Wanted:
 
 
 def _trusting_role(
-    exchange: _Exchange, provider: OIDCProvider, claims: VerifiedClaims, wanted: Wanted, directory: Directory
+    exchange: _Exchange,
+    provider: OIDCProvider,
+    claims: VerifiedClaims,
+    lasting: Mapping[str, str | list[str]],
+    wanted: Wanted,
+    directory: Directory,
 ) -> Role:
     """Return the role if its trust policy allows the call and all that the token asks for."""
     arn = exchange.parameters["RoleArn"]
@@ -302,7 +307,7 @@ def _trusting_role(
         raise no_such_role(arn, ACTION, WORDS, hint)
     context = {
         **exchange.at.context_keys(),
-        **lasting_keys(provider.key_prefix, claims),
+        **lasting,
         **trust_keys(provider.key_prefix, claims, arn),
         "aws:FederatedProvider": provider.arn,
     }

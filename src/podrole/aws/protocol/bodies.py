@@ -119,7 +119,7 @@ async def off_loop(http: HTTPRequest, work: Callable[[], T]) -> T:
 
     ``work`` must not touch anything that only the event loop's thread may touch.
     """
-    return await large_work.off_loop(len(http.body) if is_small(http) else large_work.LARGE, work)
+    return work() if is_small(http) else await large_work.off_loop(large_work.LARGE, work)
 
 
 def is_small(http: HTTPRequest) -> bool:
@@ -128,4 +128,5 @@ def is_small(http: HTTPRequest) -> bool:
 
 
 def _is_compressed(http: HTTPRequest) -> bool:
-    return bool(http.body) and http.header.get("content-encoding", "").lower() == "gzip"
+    encoding = http.header.get("content-encoding")
+    return encoding is not None and bool(http.body) and encoding.lower() == "gzip"

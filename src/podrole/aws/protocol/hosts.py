@@ -36,6 +36,7 @@ class AWSHost(NamedTuple):
     stem: str
 
 
+@cached_for_short_texts(1024)
 def aws_host(header: str) -> AWSHost | None:
     """Return what a Host header says, None if it names no endpoint of AWS."""
     host = header.lower()
@@ -51,7 +52,6 @@ def stem_of(host: str) -> str | None:
     return None if domain is None else ".".join(label for label, _ in _labels(_without(host, domain)))
 
 
-@cached_for_short_texts(1024)
 def _read(host: str) -> AWSHost | None:
     domain = endpoint_domain(host)
     if domain is None:

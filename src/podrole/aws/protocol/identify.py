@@ -22,6 +22,7 @@ from podrole.aws.protocol.cbor import PROTOCOL
 from podrole.aws.protocol.hosts import AWSHost, aws_host
 from podrole.aws.protocol.routes import routes_of
 from podrole.aws.protocol.wire import HTTPRequest
+from podrole.base.short_texts import cached_for_short_texts
 
 DEFAULT_REGION = "us-east-1"
 _FORM = "application/x-www-form-urlencoded"
@@ -97,6 +98,8 @@ def _claimed_scope(http: HTTPRequest) -> tuple[str, str] | None:
     """Return the region and the signing name that the request claims. Not verified: they only say where to look."""
     text = http.header.get("authorization")
     if text is None:
+        if not http.query:
+            return None
         credential = next((value for name, value in http.query_pairs if name == "X-Amz-Credential"), "")
         text = f"Credential={credential}/"
     found = _SCOPE.search(text)
@@ -179,7 +182,7 @@ def _query_parameters(http: HTTPRequest) -> dict[str, str]:
     if http.method not in ("GET", "POST"):
         raise AWSError("InvalidAction", 400, f"The method {http.method} is not one of GET and POST.")
     if http.method == "POST":
-        if any(not name.startswith("X-Amz-") for name, _ in http.query_pairs):
+        if http.query and any(not name.startswith("X-Amz-") for name, _ in http.query_pairs):
             raise AWSError("MalformedQueryString", 400, "The parameters of a POST are in its body, not in its URL.")
         try:
             pairs = [part.partition("=") for part in form_of(http).decode().split("&") if part]
@@ -201,7 +204,15 @@ def _query_parameters(http: HTTPRequest) -> dict[str, str]:
 
 def _unquoted(text: str) -> str:
     """Decode a name or value of a form. Most, tokens above all, contain no escapes."""
-    return unquote_plus(text, errors="strict") if "%" in text or "+" in text else text
+    if "%" not in text and "+" not in text:
+        return text
+    return _unquoted_arn(text) if text.startswith("arn%3A") else unquote_plus(text, errors="strict")
+
+
+@cached_for_short_texts(1024)
+def _unquoted_arn(text: str) -> str:
+    """Decode an ARN: the same ones stand in many requests. No other value is kept, because it may be a secret."""
+    return unquote_plus(text, errors="strict")
 
 
 def _from_path(http: HTTPRequest, candidates: tuple[Service, ...]) -> _Reading:

@@ -52,7 +52,10 @@ def json_response(value: object, request_id: str, *, content_type: str = "applic
 
 def text(value: object) -> str:
     """Escape a value for XML text; a character that XML cannot hold becomes U+FFFD."""
-    return escape(_NO_XML.sub("\ufffd", str(value)))
+    written = str(value)
+    if not written.isprintable():  # XML holds every printable character, and this is the quicker question
+        written = _NO_XML.sub("\ufffd", written)
+    return escape(written)
 
 
 def _query_error(error: AWSError, service: Service | None, request_id: str) -> HTTPResponse:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from urllib.parse import unquote
+
+import msgspec
 
 from podrole.base.asgi import Receive, Scope, read_body
 
@@ -13,8 +14,7 @@ MAX_BODY_BYTES = 256 * 1024 * 1024
 """The largest request body. S3 takes 5 GiB in one request; podrole keeps the body in memory."""
 
 
-@dataclass(frozen=True)
-class HTTPRequest:
+class HTTPRequest(msgspec.Struct, frozen=True, dict=True):
     """A request as it came. ``path`` and ``query`` are percent-encoded, as sent; header names are lower-case."""
 
     method: str
@@ -40,8 +40,7 @@ class HTTPRequest:
         return [(unquote(name), unquote(value)) for name, _, value in pairs]
 
 
-@dataclass(frozen=True, slots=True)
-class HTTPResponse:
+class HTTPResponse(msgspec.Struct, frozen=True):
     """A response. Header names are lower-case."""
 
     status: int

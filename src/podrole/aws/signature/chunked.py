@@ -6,10 +6,11 @@ signature covers the signature of the chunk before it, so no chunk can be left o
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import hmac
 import re
+
+import msgspec
 
 from podrole.aws.protocol.wire import HTTPRequest
 from podrole.aws.signature import sigv4
@@ -103,7 +104,7 @@ def decode(http: HTTPRequest, signature: Signature, secret: str) -> HTTPRequest:
     headers = [(name, value) for name, value in http.headers if name not in dropped]
     headers += [("content-encoding", ",".join(encodings))] if encodings else []
     headers += trailers.items()
-    return dataclasses.replace(http, headers=headers, body=bytes(content))
+    return msgspec.structs.replace(http, headers=headers, body=bytes(content))
 
 
 def _decoded_length(http: HTTPRequest) -> int:

@@ -89,6 +89,8 @@ def with_unique_ids(text: str, ids: Mapping[str, str], state: IAMState) -> str:
 
     Conditions are left as they are: there an ARN is a text.
     """
+    if not ids:
+        return text
     gone = {arn: unique_id for arn, unique_id in ids.items() if state.unique_id(arn) != unique_id}
     if not gone:
         return text
