@@ -110,3 +110,19 @@ def test_authorities_of_the_environment_are_those_from_before() -> None:
     now = {"AWS_CA_BUNDLE": "/world", EARLIER: json.dumps({"NODE_EXTRA_CA_CERTS": "/own"})}
     assert surroundings({"AWS_CA_BUNDLE": "/a"}).authorities == ("/a",)
     assert surroundings(now).authorities == ("/own",)
+
+
+@pytest.mark.parametrize(
+    ("environment", "files"),
+    [
+        ({}, ()),
+        ({"HOME": "/home/me"}, ("/home/me/.aws", "/home/me/.kube")),
+        (
+            {"KUBECONFIG": "/a/one:/a/two", "AWS_CONFIG_FILE": "/b/config", "AWS_SHARED_CREDENTIALS_FILE": "/b/keys"},
+            ("/a/one", "/a/two", "/b/keys", "/b/config"),
+        ),
+        ({"KUBECONFIG": "/w/kubeconfig", EARLIER: json.dumps({"KUBECONFIG": "/own"})}, ("/own",)),
+    ],
+)
+def test_files_with_the_persons_credentials_are_known(environment: dict[str, str], files: tuple[str, ...]) -> None:
+    assert surroundings(environment).credentials == files

@@ -6,15 +6,18 @@ It does not start anything, so that commands can use it for a running world.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from podrole.base.serving import LOOPBACK
+from podrole.cluster.node.runtimes.process.view import Hiding
 from podrole.oidc.fetch import Resolver
 from podrole.webhook.install.webhook_configuration import mutating_webhook_configuration
 from podrole.webhook.settings import ContainerCredentials, InjectionSettings
 from podrole.world.proxy import is_aws_name
+from podrole.world.settings import WorldSettings
 from podrole.world.state import Description
 from podrole.world.webhook_account import CLUSTER_WIDE_NAME as WEBHOOK_NAME
 
@@ -43,6 +46,14 @@ def node_environment(
         "KUBERNETES_SERVICE_HOST": host,
         "KUBERNETES_SERVICE_PORT": str(cluster_port),
     }
+
+
+def hidden_from_pods(directory: Path, authorities: Path, credentials: Sequence[str], settings: WorldSettings) -> Hiding:
+    """Return what isolated pods do not see: the world's directory but for its certificates, and the person's
+    ``credentials``, unless the person has allowed them as a hostPath."""
+    allowed = [Path(folder).resolve() for folder in settings.allow_host_path]
+    hidden = [path for path in credentials if not any(folder.is_relative_to(path) for folder in allowed)]
+    return Hiding((str(directory.resolve()), *hidden), (str(authorities),))
 
 
 def injection_settings(region: str, pod_identity_url: str) -> InjectionSettings:

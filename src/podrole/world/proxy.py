@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os.path
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +29,9 @@ PREFIXES = {
 Control does it whatever is set, so its endpoint is a name that exists for the proxy only."""
 
 ENGINE = ("DOCKER_HOST", "CONTAINER_HOST", "XDG_RUNTIME_DIR")
+CREDENTIALS = (".aws", ".kube")
+"""Where AWS's tools and kubectl keep credentials in a home directory."""
+CREDENTIAL_FILES = ("KUBECONFIG", "AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE")
 BUNDLES = ("AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 
 
@@ -40,6 +44,8 @@ class Surroundings:
     authorities: tuple[str, ...] = ()
     engine: Mapping[str, str] = field(default_factory=dict)
     """The variables that say where a container engine listens."""
+    credentials: tuple[str, ...] = ()
+    """The files and directories in which the person's tools keep credentials, which pods are not to see."""
 
 
 def surroundings(environment: Mapping[str, str]) -> Surroundings:
@@ -52,7 +58,16 @@ def surroundings(environment: Mapping[str, str]) -> Surroundings:
     exceptions = earlier.get("no_proxy") or earlier.get("NO_PROXY") or ""
     bundles = tuple(path for name in BUNDLES if (path := earlier.get(name)))
     engine = {name: environment[name] for name in ENGINE if name in environment}
-    return Surroundings(Upstream.of(url, exceptions) if url else None, bundles, engine)
+    upstream = Upstream.of(url, exceptions) if url else None
+    return Surroundings(upstream, bundles, engine, credential_files({**environment, **earlier}))
+
+
+def credential_files(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the files and directories in which a person with this environment keeps credentials."""
+    home = environment.get("HOME")
+    usual = [f"{home}/{name}" for name in CREDENTIALS] if home else []
+    named = [path for name in CREDENTIAL_FILES for path in environment.get(name, "").split(":") if path]
+    return tuple(dict.fromkeys(os.path.realpath(path) for path in [*usual, *named]))
 
 
 def earlier_values(environment: Mapping[str, str]) -> dict[str, str]:

@@ -62,7 +62,14 @@ from podrole.world.failing import raise_failure, unless_failed
 from podrole.world.foreign_issuers import IssuerListener, read_foreign_issuers
 from podrole.world.kept import Kept, Origin
 from podrole.world.own_images import read_own_images
-from podrole.world.parts import API_NAMES, injection_settings, issuer_resolver, node_environment, webhook_configuration
+from podrole.world.parts import (
+    API_NAMES,
+    hidden_from_pods,
+    injection_settings,
+    issuer_resolver,
+    node_environment,
+    webhook_configuration,
+)
 from podrole.world.pod_identities import AssociationsFile
 from podrole.world.proxy import Surroundings
 from podrole.world.reset import Beginning, defaults_made
@@ -120,11 +127,14 @@ class World:
         initializing: bool = False,
         surroundings: Surroundings | None = None,
         say: Callable[[str], None] = _log.info,
+        pods_python: str | None = None,
     ) -> None:
         """``initializing`` says that its owner will fill it and call ``end_initialization`` then. ``signature_clock``
         tells how old a signature is, if clients do not live by ``clock``. ``say`` is called with a line of progress
-        while images are built."""
+        while images are built. ``pods_python`` is the Python of pods of the image ``python``, with its packages, if
+        they are not to have a bare one."""
         self._say = say
+        self._pods_python = pods_python
         self._surroundings = surroundings or Surroundings()
         self._directory = directory
         self._initializing = initializing
@@ -543,8 +553,11 @@ class World:
             from podrole.cluster.node.runtimes.process.images import Images
             from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
 
-            images = Images(own_images=self._own_images)
-            return ProcessRuntime(self._directory.processes, environment=environment, images=images)
+            hiding = hidden_from_pods(
+                self._directory.path, self._directory.authorities, self._surroundings.credentials, self._settings
+            )
+            images = Images(own_images=self._own_images, pods_python=self._pods_python)
+            return ProcessRuntime(self._directory.processes, environment=environment, hiding=hiding, images=images)
         containers = self._containers
         bundle = self._directory.authorities_for_containers
         trusted = authorities.bundle(self.cluster.authority_pem, self._surroundings.authorities)

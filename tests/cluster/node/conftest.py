@@ -5,6 +5,7 @@ A module whose tests hold for every runtime has ``pytestmark = both_runtimes``; 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ from podrole.cluster.node.runtimes.container.configuration import PodDefaults
 from podrole.cluster.node.runtimes.container.networks import make_networks, remove_everything, world_id
 from podrole.cluster.node.runtimes.container.runtime import ContainerRuntime
 from podrole.cluster.node.runtimes.process.images import Images
+from podrole.cluster.node.runtimes.process.isolation import why_not_isolated
 from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
 from podrole.cluster.node.settings import NodeSettings
 from support.engine import opened, running_engine
@@ -28,8 +30,9 @@ MakeNode = Callable[..., AbstractAsyncContextManager[Node]]
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    return tmp_path / "node"
+def directory(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The node's directory; a test may give it another name by parametrizing it."""
+    return tmp_path / str(getattr(request, "param", "node"))
 
 
 @pytest.fixture
@@ -45,6 +48,21 @@ def runtime_name(request: pytest.FixtureRequest) -> str:
     return str(getattr(request, "param", "process"))
 
 
+@pytest.fixture(scope="session")
+def can_isolate(tmp_path_factory: pytest.TempPathFactory) -> bool:
+    """Whether this machine can isolate the processes of pods."""
+    return asyncio.run(why_not_isolated(tmp_path_factory.mktemp("probe"))) is None
+
+
+@pytest.fixture
+def isolated(request: pytest.FixtureRequest, can_isolate: bool) -> bool:
+    """Whether pods' processes are isolated: as the machine can, or as a mark of ``support.isolation`` says."""
+    wanted = bool(getattr(request, "param", can_isolate))
+    if wanted and not can_isolate:
+        pytest.skip("this machine offers no namespaces to this user")
+    return wanted
+
+
 @pytest.fixture(scope="module")
 def engine_host() -> Iterator[str]:
     with running_engine() as host:
@@ -52,16 +70,21 @@ def engine_host() -> Iterator[str]:
 
 
 @pytest.fixture
-def make_node(cluster: Any, time: Any, directory: Path, runtime_name: str, request: pytest.FixtureRequest) -> MakeNode:
+def make_node(
+    cluster: Any, time: Any, directory: Path, runtime_name: str, isolated: bool, request: pytest.FixtureRequest
+) -> MakeNode:
     host = request.getfixturevalue("engine_host") if runtime_name == "container" else ""
 
     @asynccontextmanager
     async def make(**settings: Any) -> AsyncIterator[Node]:
         images = settings.pop("images", None) or Images(find_aws=lambda: None)
         environment = settings.pop("environment", None)
+        hiding = settings.pop("hiding", None)
         given = replace(NodeSettings(stop_grace_seconds=0.5), **settings)
         async with AsyncExitStack() as stack:
-            runtime: Runtime = ProcessRuntime(directory / "processes", environment=environment, images=images)
+            runtime: Runtime = ProcessRuntime(
+                directory / "processes", environment=environment, images=images, hiding=hiding, isolated=isolated
+            )
             if runtime_name == "container":
                 runtime = await stack.enter_async_context(containers(host, directory, environment or {}))
             yield await stack.enter_async_context(
@@ -84,8 +107,9 @@ async def containers(host: str, directory: Path, environment: Mapping[str, str])
 
 
 @pytest.fixture
-async def node(make_node: MakeNode) -> AsyncIterator[Node]:
-    async with make_node() as node:
+async def node(make_node: MakeNode, tmp_path: Path) -> AsyncIterator[Node]:
+    """A node that runs; hostPath volumes may be in the test's ``allowed``."""
+    async with make_node(host_paths=(str(tmp_path / "allowed"),)) as node:
         yield node
 
 

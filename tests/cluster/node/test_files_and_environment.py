@@ -10,6 +10,7 @@ import pytest
 
 from podrole.cluster.core.errors import StatusError
 from support.engine import both_runtimes, both_runtimes_in_soak
+from support.isolation import both_ways, isolated_only, not_isolated
 
 CONTAINER_HOME = "/root"
 """The home directory of most images."""
@@ -21,6 +22,10 @@ MOUNTED = {"volumeMounts": [{"name": "t", "mountPath": "/var/run/secrets/aws"}]}
 SHOW = "import os, json; print(json.dumps(dict(os.environ)))"
 
 
+def on_this_machine(path: str) -> bool:
+    return Path(path).exists()
+
+
 async def environment(run_pod: Any, finished: Any, log_of: Any, **container: Any) -> dict[str, str]:
     command = {"image": "python:3", "command": ["python", "-c", SHOW]}
     await run_pod(container=command | container)
@@ -29,19 +34,26 @@ async def environment(run_pod: Any, finished: Any, log_of: Any, **container: Any
     return made
 
 
+@both_ways
 async def test_process_gets_no_variable_of_the_users_shell(
-    run_pod: Any, finished: Any, log_of: Any, monkeypatch: pytest.MonkeyPatch, directory: Path
+    run_pod: Any, finished: Any, log_of: Any, monkeypatch: pytest.MonkeyPatch, directory: Path, isolated: bool
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE", "KUBECONFIG", "HTTPS_PROXY", "PYTHONPATH", "SSH_AUTH_SOCK"):
         monkeypatch.setenv(name, "the person's")
     seen = await environment(run_pod, finished, log_of)
     # LC_CTYPE is Python's own doing, PEP 538.
-    assert set(seen) - {"LC_CTYPE"} == {"HOME", "HOSTNAME", "LANG", "PATH", "PODROLE_CONTAINER_ID", "TMPDIR"}
+    own = {"HOME", "HOSTNAME", "LANG", "PATH", "PODROLE_CONTAINER_ID"}
     assert seen["HOSTNAME"] == "p"
+    if isolated:
+        assert set(seen) - {"LC_CTYPE"} == own
+        assert seen["HOME"] == CONTAINER_HOME
+        return
+    assert set(seen) - {"LC_CTYPE"} == own | {"TMPDIR"}
     assert Path(seen["HOME"]).is_relative_to(directory)
     assert Path(seen["TMPDIR"]).is_relative_to(directory)
 
 
+@not_isolated
 async def test_a_home_outside_the_pod_is_replaced_by_the_pods_own(
     run_pod: Any, finished: Any, log_of: Any, directory: Path
 ) -> None:
@@ -75,6 +87,17 @@ async def test_variable_of_the_container_overrides_that_of_the_node(
     assert text == b"http://127.0.0.1:4566 x /tmp/ca.pem\n"
 
 
+@isolated_only
+async def test_a_home_that_is_set_is_the_pods_own(run_pod: Any, finished: Any, log_of: Any, directory: Path) -> None:
+    await run_pod('touch "$HOME/here" ~/there', container={"env": [{"name": "HOME", "value": "/home/person"}]})
+    pod = await finished()
+    assert await log_of() == ""
+    home = directory / "pods" / pod["metadata"]["uid"] / "containers" / "c" / "home"
+    assert {path.name for path in home.iterdir()} == {"here", "there"}
+    assert not on_this_machine("/home/person")
+
+
+@not_isolated
 async def test_a_path_under_a_mount_leads_to_the_pods_own_file(
     run_pod: Any, finished: Any, log_of: Any, directory: Path, cluster: Any
 ) -> None:
@@ -159,6 +182,7 @@ async def test_a_changed_config_map_reaches_the_running_pod(
     assert (pod / "containers/c/subpaths/1").read_text() == "1"
 
 
+@not_isolated
 async def test_the_working_directory_is_inside_the_pod(
     run_pod: Any, finished: Any, log_of: Any, directory: Path
 ) -> None:
@@ -169,11 +193,28 @@ async def test_the_working_directory_is_inside_the_pod(
     assert Path(where).is_relative_to(directory / "pods" / pod["metadata"]["uid"])
 
 
-async def test_a_working_directory_under_a_mount_is_that_volume(run_pod: Any, finished: Any, log_of: Any) -> None:
-    mount = {"workingDir": "/v/sub", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}
-    await run_pod("pwd", container=mount, volumes=[{"name": "v", "emptyDir": {}}])
+@isolated_only
+@pytest.mark.parametrize("path", ["/app/src", "/srv", "/var/lib/podrole-test/app"])
+async def test_a_working_directory_is_at_its_path_and_made_if_it_is_missing(
+    run_pod: Any, finished: Any, log_of: Any, path: str
+) -> None:
+    was_there = on_this_machine(path)
+    await run_pod("pwd; touch here; ls", container={"workingDir": path})
     await finished()
-    assert (await log_of()).strip().endswith("/volumes/v/sub")
+    assert await log_of() == f"{path}\nhere\n"
+    assert on_this_machine(path) == was_there
+    assert not on_this_machine(f"{path}/here")
+
+
+@both_ways
+async def test_a_working_directory_under_a_mount_is_that_volume(
+    run_pod: Any, finished: Any, log_of: Any, directory: Path
+) -> None:
+    mount = {"workingDir": "/v/sub", "volumeMounts": [{"name": "v", "mountPath": "/v"}]}
+    await run_pod("touch here; ls -d $PWD", container=mount, volumes=[{"name": "v", "emptyDir": {}}])
+    pod = await finished()
+    assert (await log_of()).strip().endswith("/v/sub")
+    assert (directory / "pods" / pod["metadata"]["uid"] / "volumes/v/sub/here").exists()
 
 
 async def test_directory_of_a_pod_is_private(run_pod: Any, running: Any, directory: Path, node: Any) -> None:
@@ -190,6 +231,7 @@ async def waiting(cluster: Any, state_of: Any) -> Any:
     return state_of(await cluster.until("pods", "default", "p", stuck))[1]
 
 
+@not_isolated
 async def test_path_of_another_pods_directory_is_refused(
     node: Any, run_pod: Any, running: Any, cluster: Any, state_of: Any, directory: Path
 ) -> None:
@@ -203,6 +245,7 @@ async def test_path_of_another_pods_directory_is_refused(
     assert token.read_text() not in json.dumps(await cluster.list("events"))
 
 
+@both_ways
 async def test_dots_in_a_path_do_not_reach_another_pod(
     node: Any, run_pod: Any, running: Any, finished: Any, log_of: Any
 ) -> None:
@@ -215,6 +258,7 @@ async def test_dots_in_a_path_do_not_reach_another_pod(
     assert "No such file" in await log_of()
 
 
+@both_ways
 @pytest.mark.parametrize("path", ["/", "/a/..", "//"])
 async def test_a_mount_at_the_root_is_refused(node: Any, run_pod: Any, cluster: Any, state_of: Any, path: str) -> None:
     await run_pod("true", container={"volumeMounts": [{"name": "v", "mountPath": path}]}, volumes=[{"name": "v"}])

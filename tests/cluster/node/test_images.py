@@ -10,6 +10,7 @@ import pytest
 from podrole.cluster.node.errors import ImageProblem
 from podrole.cluster.node.image_names import parse_image
 from podrole.cluster.node.runtimes.process.images import Images, find_beside_python
+from podrole.cluster.node.runtimes.process.own_python import base_python
 
 AWS = "/opt/bin/aws"
 
@@ -80,13 +81,19 @@ def test_a_command_replaces_the_entry_point_and_drops_the_images_arguments(image
     assert images.resolve(parse_image("amazon/aws-cli")).command_line(["sleep"], []) == ["sleep"]
 
 
-def test_python_images_run_podroles_own_python(images: Images) -> None:
-    assert images.resolve(parse_image("python:3.9")).command_line([], ["-V"])[0] == "-V"
-    assert images.resolve(parse_image("python:3.9")).command_line(["python", "-V"], []) == [
-        "/opt/python/bin/python3.11",
-        "-V",
-    ]
-    assert images.resolve(parse_image("python:3.9")).command_line([], []) == ["/opt/python/bin/python3.11"]
+def test_python_image_has_an_environment_of_the_interpreter_without_podroles_packages(images: Images) -> None:
+    image = images.resolve(parse_image("python:3.9"))
+    assert image.command_line([], []) == ["python3"]
+    assert image.own_python == base_python()
+    assert sys.prefix not in image.needs
+
+
+def test_python_image_runs_the_python_that_the_world_was_given(images: Images) -> None:
+    image = Images(pods_python="/opt/tests/bin/python").resolve(parse_image("python:3.9"))
+    assert image.command_line(["python", "-V"], []) == ["/opt/tests/bin/python", "-V"]
+    assert image.command_line([], []) == ["/opt/tests/bin/python"]
+    assert image.path == ("/opt/tests/bin",)
+    assert image.own_python is None
 
 
 def test_a_missing_aws_says_how_to_install_it() -> None:
@@ -118,10 +125,15 @@ def test_the_program_beside_python_comes_before_the_one_on_the_path(
     assert find_beside_python("aws", str(beside / "python")) is None
 
 
-def test_path_variable_has_nothing_of_the_users_path(images: Images, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "/home/me/secret-tools")
-    path = images.path().split(":")
-    assert path[0] == "/opt/python/bin"
-    assert path[-1] == "/opt/bin"
-    assert "/home/me/secret-tools" not in path
-    assert Images(find_aws=lambda: None).path().split(":")[0] == str(Path(sys.executable).parent)
+def test_only_the_image_of_the_aws_cli_adds_aws_to_the_programs(images: Images) -> None:
+    assert images.resolve(parse_image("amazon/aws-cli")).links == {"aws": AWS}
+    assert images.resolve(parse_image("busybox")).links == {}
+    assert images.resolve(parse_image("python")).links == {}
+
+
+def test_home_directory_is_not_what_a_program_in_it_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for directory, needs in (("bin", []), (".local/bin", [str(tmp_path / ".local")])):
+        aws = str(tmp_path / directory / "aws")
+        image = Images(find_aws=lambda aws=aws: aws).resolve(parse_image("amazon/aws-cli"))  # type: ignore[misc] # bound
+        assert [*dict.fromkeys(image.needs)] == [aws, *needs]

@@ -13,6 +13,7 @@ from podrole.cluster.node.errors import ImageProblem
 from podrole.cluster.node.image_names import parse_image
 from podrole.cluster.node.runtimes.own_image import OwnImage
 from podrole.cluster.node.runtimes.process.images import Images
+from support.isolation import both_ways
 
 FILES = {
     "Dockerfile": """\
@@ -63,14 +64,15 @@ async def node(make_node: Any, folder: Path) -> Any:
         yield node
 
 
+@both_ways
 async def test_folder_runs_with_its_own_environment_and_not_with_podroles(
-    node: Any, run_pod: Any, finished: Any, log_of: Any, folder: Path
+    node: Any, run_pod: Any, finished: Any, log_of: Any, folder: Path, isolated: bool
 ) -> None:
     await run_pod(container={"image": "shop/api:1.4"})
     pod = await finished()
     assert (await log_of()).splitlines() == [
         f"prefix {folder}/.venv",
-        f"in {folder}",
+        "in /srv/app" if isolated else f"in {folder}",
         "config shop shop",
         "the tool",
         "podrole None",
@@ -79,23 +81,31 @@ async def test_folder_runs_with_its_own_environment_and_not_with_podroles(
     assert pod["status"]["containerStatuses"][0]["imageID"] == f"local:{folder}"
 
 
+@both_ways
 @pytest.mark.parametrize(
     ("container", "said"),
     [
-        ({"command": ["shop-server"]}, "the server in {folder}"),
-        ({"command": ["./server"]}, "the server in {folder}"),
-        ({"command": ["../server"], "workingDir": "/srv/app/src"}, "the server in {folder}/src"),
+        ({"command": ["shop-server"]}, "the server in {app}"),
+        ({"command": ["./server"]}, "the server in {app}"),
+        ({"command": ["../server"], "workingDir": "/srv/app/src"}, "the server in {app}/src"),
         ({"args": ["-c", "print('mine')"]}, "mine"),
         ({"command": ["sh", "-c", "echo $PATH"], "env": [{"name": "PATH", "value": "/usr/bin:/bin"}]}, "/usr/bin:/bin"),
     ],
     ids=["copied under another name", "relative", "working directory", "arguments", "path"],
 )
 async def test_pod_may_say_what_runs(
-    node: Any, run_pod: Any, finished: Any, log_of: Any, folder: Path, container: dict[str, Any], said: str
+    node: Any,
+    run_pod: Any,
+    finished: Any,
+    log_of: Any,
+    folder: Path,
+    isolated: bool,
+    container: dict[str, Any],
+    said: str,
 ) -> None:
     await run_pod(container={"image": "shop/api", **container})
     await finished()
-    assert await log_of() == said.format(folder=folder) + "\n"
+    assert await log_of() == said.format(app="/srv/app" if isolated else folder) + "\n"
 
 
 @pytest.mark.parametrize(

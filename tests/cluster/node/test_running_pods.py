@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from podrole.base.clock import rfc3339
+from podrole.cluster.node.runtimes.process.isolation import ISOLATED, NOT_ISOLATED
 from support.engine import both_runtimes, both_runtimes_in_soak
+from support.isolation import both_ways
 
 
 @pytest.fixture(autouse=True)
@@ -17,10 +19,11 @@ def _node(node: Any) -> None:
     """Every test here has a node."""
 
 
-async def test_node_registers_itself(cluster: Any) -> None:
+@both_ways
+async def test_node_registers_itself(cluster: Any, isolated: bool) -> None:
     node = await cluster.get("nodes", None, "podrole-node")
     ready = next(each for each in node["status"]["conditions"] if each["type"] == "Ready")
-    assert (ready["status"], ready["message"]) == ("True", "podrole runs pods as local processes")
+    assert (ready["status"], ready["message"]) == ("True", ISOLATED if isolated else NOT_ISOLATED)
     assert node["status"]["nodeInfo"]["containerRuntimeVersion"].startswith("podrole-local-processes://")
     assert node["metadata"]["labels"]["kubernetes.io/os"] == "linux"
 
@@ -295,25 +298,24 @@ async def test_a_pod_deleted_by_force_leaves_no_process(
 
 
 async def test_the_pre_stop_hook_runs_before_the_signal(
-    run_pod: Any, running: Any, cluster: Any, tmp_path: Any
+    run_pod: Any, running: Any, cluster: Any, tmp_path: Path
 ) -> None:
-    witness = tmp_path.parent / f"{tmp_path.name}-witness"
     script = "trap 'echo term >> $WITNESS; exit' TERM; while :; do sleep 0.01; done"
     container = {
-        "env": [{"name": "WITNESS", "value": "/w/file"}],
+        "env": [{"name": "WITNESS", "value": "/outside/file"}],
         "lifecycle": {
-            "preStop": {
-                "exec": {"command": ["sh", "-c", "echo hook >> /w/file; cp /w/file $HOME/../../../../../../seen"]}
-            }
+            "preStop": {"exec": {"command": ["sh", "-c", "echo hook >> /outside/file; cp /outside/file /outside/seen"]}}
         },
-        "volumeMounts": [{"name": "w", "mountPath": "/w"}],
+        "volumeMounts": [{"name": "outside", "mountPath": "/outside"}],
     }
-    await run_pod(script, container=container, volumes=[{"name": "w"}])
+    outside = tmp_path / "allowed"
+    volumes = [{"name": "outside", "hostPath": {"path": str(outside), "type": "DirectoryOrCreate"}}]
+    await run_pod(script, container=container, volumes=volumes)
     await running()
     await cluster.delete("pods", "default", "p")
     await cluster.until_gone("pods", "default", "p")
-    assert (tmp_path / "seen").read_text() == "hook\n"
-    assert not witness.exists()
+    assert (outside / "seen").read_text() == "hook\n"
+    assert (outside / "file").read_text() == "hook\nterm\n"
 
 
 async def test_pod_deleted_during_its_start_is_ended(

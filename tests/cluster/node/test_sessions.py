@@ -13,6 +13,7 @@ import pytest
 from podrole.cluster.core.errors import StatusError
 from podrole.cluster.core.node_api import StreamOptions
 from support.engine import both_runtimes, both_runtimes_in_soak
+from support.isolation import both_ways, not_isolated
 
 
 @pytest.fixture
@@ -41,14 +42,16 @@ def run(node: Any, pod: Any) -> Any:
     return run
 
 
-async def test_a_command_runs_with_the_containers_variables_and_directory(run: Any) -> None:
+@both_ways
+async def test_a_command_runs_with_the_containers_variables_and_directory(run: Any, isolated: bool) -> None:
     code, out, err = await run("sh", "-c", "echo $COLOUR; pwd; echo oops >&2; exit 3")
     assert (code, err) == (3, b"oops\n")
     assert out.startswith(b"green\n")
-    assert out.endswith(b"/containers/c/work\n")
+    assert out.endswith(b"green\n/\n" if isolated else b"/containers/c/work\n")
 
 
-async def test_paths_of_a_command_are_rewritten(run: Any, directory: Path, pod: Any) -> None:
+@both_ways
+async def test_paths_of_a_command_are_those_of_the_container(run: Any, directory: Path, pod: Any) -> None:
     await run("sh", "-c", "echo inside > /data/file")
     assert (await run("cat", "/data/file"))[1] == b"inside\n"
     assert (directory / "pods" / pod["metadata"]["uid"] / "volumes/v/file").read_text() == "inside\n"
@@ -96,6 +99,7 @@ async def test_missing_program_is_refused_before_streaming(node: Any, pod: Any) 
     assert raised.value.http_status == 500
 
 
+@not_isolated
 async def test_a_command_may_not_name_another_pods_directory(node: Any, pod: Any, directory: Path) -> None:
     with pytest.raises(StatusError, match="leads to the directory of another pod"):
         await node.exec(pod, "c", ["cat", f"{directory}/pods/other/volumes/t/token"], StreamOptions())

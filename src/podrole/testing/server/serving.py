@@ -22,6 +22,7 @@ from podrole.base.event_loop import run_loop
 from podrole.base.named_certificates import ignore_malformed_names
 from podrole.testing.server.errors import RequestRefused
 from podrole.testing.server.requests import Handler
+from podrole.world.proxy import Surroundings, credential_files
 from podrole.world.settings import BY_NAME, WorldSettings
 from podrole.world.state import WorldDirectory
 from podrole.world.world import World
@@ -70,6 +71,8 @@ async def _answer_all(directory: Path, reader: asyncio.StreamReader, answers: Bi
             _settings(settings),
             clock=clock,
             signature_clock=system_clock,
+            surroundings=Surroundings(credentials=credential_files(os.environ)),
+            pods_python=sys.executable,  # the tests' own: with the code under test
         )
         async with world:
             await world.opened()

@@ -16,7 +16,8 @@ from podrole.cluster.node.errors import ImageProblem
 from podrole.cluster.node.image_names import ImageReference
 from podrole.cluster.node.runtimes.own_image import OwnImage
 from podrole.cluster.node.runtimes.process import own_programs
-from podrole.cluster.node.runtimes.process.local_image import SYSTEM_PATH, LocalImage
+from podrole.cluster.node.runtimes.process.local_image import LocalImage
+from podrole.cluster.node.runtimes.process.own_python import base_python
 
 AWS_MISSING = (
     "the aws CLI is not installed on this machine; install it beside podrole with: pip install 'podrole[demo]'"
@@ -69,9 +70,12 @@ class Images:
         python: str | None = None,
         find_aws: ProgramFinder | None = None,
         own_images: Sequence[OwnImage] = (),
+        pods_python: str | None = None,
     ) -> None:
+        """``pods_python`` is what the image ``python`` runs, with all its packages; otherwise a bare environment."""
         self._own_images = own_images
         self._python = python or sys.executable
+        self._pods_python = pods_python
         self._find_aws = find_aws or (lambda: find_beside_python("aws", self._python))
 
     def resolve(self, image: ImageReference) -> LocalImage:
@@ -83,19 +87,22 @@ class Images:
         if name in _SHELLS:
             return LocalImage(command=_SHELLS[name])
         if name in _PYTHON:
-            programs = dict.fromkeys(("python", "python3"), (self._python,))
-            return LocalImage(command=("python3",), programs=programs, runs=self._python)
+            return self._python_image()
         if name in _AWS:
             aws = self._find_aws()
             if aws is None:
                 raise ImageProblem(f'failed to pull and unpack image "{image.text}": {AWS_MISSING}')
-            return LocalImage(entrypoint=("aws",), programs={"aws": (aws,)}, runs=aws)
+            programs = {"aws": (aws,)}
+            return LocalImage(
+                entrypoint=("aws",), programs=programs, links={"aws": aws}, needs=_needs_of_program(aws), runs=aws
+            )
         if name == _WEBHOOK:
             program = (self._python, "-m", "podrole.webhook")
             return LocalImage(
                 entrypoint=("/webhook",),
                 environment={"PODROLE_SERVICE_ACCOUNT": SERVICE_ACCOUNT},
                 programs={"/webhook": program},
+                needs=_needs_of_this_python(),
                 runs=" ".join(program),
             )
         if name in _PAUSE:
@@ -106,12 +113,32 @@ class Images:
             "and your own code from a folder: podrole up --image NAME=FOLDER"
         )
 
-    def path(self) -> str:
-        """Return a process's PATH: podrole's own Python first, then the system, then wherever ``aws`` was found."""
-        directories = [str(Path(self._python).parent), *SYSTEM_PATH.split(":")]
-        if (aws := self._find_aws()) is not None:
-            directories.append(str(Path(aws).parent))
-        return ":".join(dict.fromkeys(directories))
+    def _python_image(self) -> LocalImage:
+        if self._pods_python is not None:
+            return LocalImage(
+                command=("python3",),
+                programs=dict.fromkeys(("python", "python3"), (self._pods_python,)),
+                path=(str(Path(self._pods_python).parent),),
+                needs=_needs_of_this_python(),
+                runs=self._pods_python,
+            )
+        base = base_python()
+        runs = f"a virtual environment of {base.executable}"
+        return LocalImage(command=("python3",), own_python=base, needs=tuple(base.needs), runs=runs)
+
+
+def _needs_of_this_python() -> tuple[str, ...]:
+    """Return where this interpreter and what it can import lie."""
+    return (sys.prefix, sys.base_prefix, *(path for path in sys.path if path.startswith("/")))
+
+
+def _needs_of_program(program: str) -> tuple[str, ...]:
+    """Return where a program lies: a file alone, or an environment with its interpreter."""
+    directory = Path(program).parent
+    if directory == Path(sys.prefix) / "bin":
+        return _needs_of_this_python()
+    environments = [each.parent.parent for each in (Path(program), Path(program).resolve())]
+    return (program, *(str(each) for each in environments if not Path.home().is_relative_to(each)))
 
 
 def find_beside_python(program: str, python: str) -> str | None:

@@ -58,6 +58,7 @@ def local_image(own: OwnImage) -> LocalImage:
         mounts=tuple(mounts.values()),
         first_on_path=tuple(dict.fromkeys(str(each) for each in first if each.is_dir())),
         virtual_environment="" if virtual is None else str(virtual),
+        needs=() if virtual is None else (str((virtual / "bin" / "python3").resolve().parent.parent),),
     )
 
 

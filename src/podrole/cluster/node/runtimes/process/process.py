@@ -57,6 +57,11 @@ class Process:
         return self._popen.pid
 
     @property
+    def pidfd(self) -> int:
+        """Return the descriptor that means the process whatever its pid; -1 once it has been waited for."""
+        return self._pidfd
+
+    @property
     def running(self) -> bool:
         """Whether the process itself has not ended yet."""
         return not self._exited.done()

@@ -18,10 +18,12 @@ from podrole.cluster.node.image_names import ImageReference
 from podrole.cluster.node.runtime import ContainerConfig, InputStream, Output, PulledImage, RegistryLogin
 from podrole.cluster.node.runtimes.connections import connect_locally, open_socket
 from podrole.cluster.node.runtimes.process.images import Images
+from podrole.cluster.node.runtimes.process.isolation import ISOLATED, NOT_ISOLATED, why_not_isolated
 from podrole.cluster.node.runtimes.process.prepare import Machine, Prepared, prepare
 from podrole.cluster.node.runtimes.process.process import MARK, Process
 from podrole.cluster.node.runtimes.process.process_table import end_recorded
 from podrole.cluster.node.runtimes.process.start import start
+from podrole.cluster.node.runtimes.process.view import Hiding, Joined
 
 LOOPBACK = "127.0.0.1"
 
@@ -33,16 +35,26 @@ class ProcessRuntime:
 
     ``directory`` is private to this runtime: the pids of its processes are noted there. ``environment`` has variables
     for every process (AWS_ENDPOINT_URL …), overridden by the container's own; paths in it are not rewritten.
+    ``hiding`` is what isolated containers do not see, beside the directories of pods. ``isolated`` says whether
+    containers are isolated: None where the system can.
     """
 
     name = "podrole"
     version = f"podrole-local-processes://{__version__}"
-    summary = "podrole runs pods as local processes"
 
     def __init__(
-        self, directory: Path, *, environment: Mapping[str, str] | None = None, images: Images | None = None
+        self,
+        directory: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        images: Images | None = None,
+        hiding: Hiding | None = None,
+        isolated: bool | None = None,
     ) -> None:
         self._records = directory.absolute()
+        self._hiding = hiding or Hiding()
+        self._isolated = isolated
+        self.summary = NOT_ISOLATED if isolated is False else ISOLATED
         self._environment = environment or {}
         self._images = images or Images()
 
@@ -50,6 +62,10 @@ class ProcessRuntime:
         """End what an earlier podrole left running. Raises FileProblem if the directory is not writable."""
         make_private_directory(self._records)
         await self._clean_up()
+        if self._isolated is None:
+            why = await why_not_isolated(self._records)
+            self._isolated = why is None
+            self.summary = ISOLATED if why is None else f"{NOT_ISOLATED}: {why}"
 
     async def stop(self) -> None:
         """End what still runs."""
@@ -68,7 +84,8 @@ class ProcessRuntime:
     async def create_sandbox(self, pod: Object, directory: Path) -> ProcessSandbox:
         """Return the pod's part of this machine."""
         metadata = pod["metadata"]
-        machine = Machine(metadata["name"], metadata["uid"], directory.parent, self._images, self._environment)
+        hiding = self._hiding if self._isolated else None
+        machine = Machine(metadata["name"], metadata["uid"], directory.parent, self._images, self._environment, hiding)
         return ProcessSandbox(machine, self._records)
 
     async def _clean_up(self) -> None:
@@ -123,6 +140,7 @@ class PreparedContainer:
             stdin=self._config.stdin,
             terminal=self._config.terminal,
             records=self._records,
+            view=self._prepared.view,
         )
         return ProcessContainer(process, self._config, self._prepared, self._records)
 
@@ -162,7 +180,8 @@ class ProcessContainer:
     async def exec(
         self, command: Sequence[str], output: Output, *, stdin: bool = False, terminal: bool = False
     ) -> Process:
-        """Start a command with the container's environment, files and path rule. Raises ContainerProblem."""
+        """Start a command with the container's environment and files. Raises ContainerProblem."""
+        view = self._prepared.view
         return await start(
             self._prepared.translate(command),
             environment=_with_terminal(self._prepared.environment, terminal=terminal),
@@ -173,6 +192,7 @@ class ProcessContainer:
             terminal=terminal,
             records=self._records,
             guest=True,
+            view=None if view is None else Joined(self._process.pidfd, view.directory),
         )
 
 

@@ -19,6 +19,7 @@ from podrole.cluster.node.runtime import Output, Stream
 from podrole.cluster.node.runtimes.process.input import Writer
 from podrole.cluster.node.runtimes.process.process import CHUNK, MARK, Process
 from podrole.cluster.node.runtimes.process.process_table import limit_of, record_process
+from podrole.cluster.node.runtimes.process.view import Joined, View
 
 _LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 
@@ -34,12 +35,14 @@ async def start(
     terminal: bool = False,
     records: Path,
     guest: bool = False,
+    view: View | Joined | None = None,
 ) -> Process:
     """Start ``command`` in a session of its own and return once it runs.
 
     ``mark`` goes into its environment and, as a number, into its limits; ``records`` is the directory where its pid is
     noted, so that the next podrole can end what this one left behind. A ``guest`` (an exec) shares its container's
-    mark, and what it started lives on until the container ends. Raises StartProblem where the program cannot be
+    mark, and what it started lives on until the container ends. ``view`` isolates the process; then ``directory`` is
+    not where it starts. Raises StartProblem where the program cannot be
     executed, or the process cannot be made, recorded or watched; then nothing of it runs.
     """
     try:
@@ -53,6 +56,7 @@ async def start(
             terminal=terminal,
             records=records,
             guest=guest,
+            view=view,
         )
     except OSError as problem:
         raise StartProblem(f'exec: "{command[0]}": {problem}') from problem
@@ -69,6 +73,7 @@ async def _start(
     terminal: bool,
     records: Path,
     guest: bool,
+    view: View | Joined | None,
 ) -> Process:
     with contextlib.ExitStack() as ours:
         with contextlib.ExitStack() as theirs:
@@ -84,16 +89,18 @@ async def _start(
             else:
                 given = (subprocess.PIPE if stdin else subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE)
             launcher = [sys.executable, "-I", "-S", _LAUNCHER, str(report_out), str(recorded_in), str(os.getpid())]
+            launcher += [str(limit_of(mark)), "tty" if terminal else "-", "null" if view is None else view.to_json()]
+            given_too = [view.container] if isinstance(view, Joined) else []
             try:
                 popen = subprocess.Popen(  # noqa: ASYNC220 - it returns once the launcher runs, within milliseconds
-                    [*launcher, str(limit_of(mark)), "tty" if terminal else "-", *command],
+                    [*launcher, *command],
                     stdin=given[0],
                     stdout=given[1],
                     stderr=given[2],
                     cwd=directory,
                     env=environment,
                     start_new_session=True,
-                    pass_fds=(report_out, recorded_in),
+                    pass_fds=(report_out, recorded_in, *given_too),
                 )
             except ValueError as problem:  # a null character
                 raise StartProblem(f'exec: "{command[0]}": {problem}') from problem
