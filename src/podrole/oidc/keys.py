@@ -54,7 +54,7 @@ class VerificationKey:
     kid: str
     public_key: PublicKey
     algorithm: str | None = None
-    _fitting: frozenset[str] = field(init=False, repr=False, compare=False)
+    _fitting: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
         """Work out the algorithms once: isinstance() is slow for cryptography's abstract classes."""
