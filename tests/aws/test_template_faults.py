@@ -27,6 +27,7 @@ def fault(**blocks: Any) -> str | None:
         {"Fn::Sub": "${P}-${Q.Arn}-${AWS::URLSuffix}-${!aws:username}-$P"},
         {"Fn::Sub": ["${P}-${Own}", {"Own": {"Ref": "Q"}}]},
         {"Ref": "X", "Other": "a member that is called so"},
+        {"DependsOn": "X", "Other": "a member that is called so"},
     ],
 )
 def test_a_template_may_name_what_it_has(value: Any) -> None:
@@ -55,10 +56,10 @@ def test_a_name_of_nothing_is_refused(value: Any) -> None:
 
 def test_a_resource_depends_on_resources() -> None:
     assert fault(Resources={"Q": QUEUE, "R": {**QUEUE, "DependsOn": ["Q"]}}) is None
-    for needed in ("X", ["Q", "X"]):
+    for needed in ("XY", ["Q", "XY"]):
         found = fault(Resources={"Q": QUEUE, "R": {**QUEUE, "DependsOn": needed}})
         assert found is not None
-        assert "dependencies [X]" in found
+        assert "dependencies [XY]" in found
 
 
 def test_a_condition_does_not_name_resources() -> None:

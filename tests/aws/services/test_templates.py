@@ -109,6 +109,7 @@ def passed(value: str | None) -> dict[str, Any]:
         (parameter(Default="/d"), {}, False, [f"arn:aws:ssm:{HERE}:parameter/*?"]),
         (parameter(Default="/d"), passed(None), True, [f"arn:aws:ssm:{HERE}:parameter/*?"]),
         (parameter(), {}, True, [f"arn:aws:ssm:{HERE}:parameter/*?"]),
+        (parameter(Default=""), {}, True, [f"arn:aws:ssm:{HERE}:parameter/*?"]),
         (parameter(Default=["/d"]), {}, True, [f"arn:aws:ssm:{HERE}:parameter/*?"]),
     ],
 )

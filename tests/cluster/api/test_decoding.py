@@ -79,6 +79,14 @@ def test_times_are_written_in_utc_and_whole_seconds() -> None:
     assert pod["metadata"]["creationTimestamp"] == "2026-11-23T09:00:00Z"
 
 
+@pytest.mark.parametrize(
+    "text", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "2026-01-01T24:00:00Z", "2026-13-01T00:00:00Z"]
+)
+def test_time_that_cannot_be_written_in_utc_is_refused(text: str) -> None:
+    with pytest.raises(DecodeError, match="parsing time"):
+        decoded({"metadata": {"creationTimestamp": text}})
+
+
 def test_micro_times_keep_six_digits() -> None:
     event = decode(struct("io.k8s.api.core.v1.Event"), {"eventTime": "2026-11-23T09:00:00.1234567Z"}, [])
     assert event["eventTime"] == "2026-11-23T09:00:00.123456Z"

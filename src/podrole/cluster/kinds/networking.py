@@ -18,7 +18,7 @@ _PATH_TYPES = ("Exact", "ImplementationSpecific", "Prefix")
 def _default_policy(policy: Object) -> None:
     spec = policy["spec"]
     if not spec.get("policyTypes"):
-        spec["policyTypes"] = ["Ingress", *(["Egress"] if "egress" in spec else [])]
+        spec["policyTypes"] = ["Ingress", *(["Egress"] if spec.get("egress") else [])]
     for rule in (*spec.get("ingress", ()), *spec.get("egress", ())):
         for port in rule.get("ports", ()):
             port.setdefault("protocol", "TCP")
@@ -34,6 +34,12 @@ def _validate_ingress(ingress: Object) -> list[FieldError]:
         for index, path in enumerate((rule.get("http") or {}).get("paths", ()))
         if path.get("pathType") not in _PATH_TYPES
     ]
+
+
+def _default_class(ingress_class: Object) -> None:
+    parameters = ingress_class["spec"].get("parameters")
+    if parameters is not None:
+        parameters.setdefault("scope", "Cluster")
 
 
 def _validate_class(ingress_class: Object) -> list[FieldError]:
@@ -126,6 +132,7 @@ INGRESS_CLASS = plain_kind(
     ),
     namespaced=False,
     counts_generations=True,
+    default=_default_class,
     validate=_validate_class,
 )
 

@@ -72,7 +72,7 @@ def _claim_phase(claim: Object) -> str:
 
 
 def _volume_claim(volume: Object) -> str:
-    claim = volume["spec"].get("claimRef") or {}
+    claim = volume["spec"].get("claimRef")
     return f"{claim.get('namespace', '')}/{claim.get('name', '')}" if claim else ""
 
 

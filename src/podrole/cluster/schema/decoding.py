@@ -213,7 +213,7 @@ def _time(value: str, *, micro: bool) -> str:
         moment = datetime.fromisoformat(f"{value[:10]}T{value[11:19]}{'+00:00' if zone == 'Z' else zone}").astimezone(
             UTC
         )
-    except ValueError:
+    except (ValueError, OverflowError):  # a time near the first or the last year is of another one in UTC
         raise _bad_time(value) from None
     text = moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
     return f"{text}.{(match[7] or '')[:6]:0<6}Z" if micro else f"{text}Z"

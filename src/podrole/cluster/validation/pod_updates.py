@@ -60,9 +60,11 @@ def _fixed_part(spec: Object) -> Object:
 
 def _deadline(before: int | None, after: int | None) -> list[FieldError]:
     field = "spec.activeDeadlineSeconds"
-    if before is not None and after is None:
+    if before is None:
+        return []
+    if after is None:
         return [invalid(field, None, "must not update from a positive integer to nil value")]
-    if before is not None and after is not None and after > before:
+    if after > before:
         return [invalid(field, after, "must be less than or equal to previous value")]
     return []
 

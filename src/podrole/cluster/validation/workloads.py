@@ -35,7 +35,7 @@ def validate_deployment(deployment: Object) -> list[FieldError]:
         )
     elif strategy["type"] == "RollingUpdate":
         errors.extend(_rolling(strategy["rollingUpdate"], "spec.strategy.rollingUpdate"))
-    if spec.get("progressDeadlineSeconds", 600) <= spec.get("minReadySeconds", 0):
+    if spec["progressDeadlineSeconds"] <= spec.get("minReadySeconds", 0):
         errors.append(
             invalid(
                 "spec.progressDeadlineSeconds", spec["progressDeadlineSeconds"], "must be greater than minReadySeconds"
