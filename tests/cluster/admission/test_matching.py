@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +14,10 @@ from podrole.cluster.admission.matching import (
     OBJECT_NOT_SELECTED,
     WebhookMatch,
     match_webhook,
+    seen_as,
 )
+from podrole.cluster.admission.review import request_body
+from podrole.cluster.kinds.custom import custom_resources
 from support.admission import admission_request
 
 POD_RULE = {"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "scope": "*"}
@@ -126,3 +131,28 @@ def test_an_update_is_seen_if_the_object_is_selected_before_or_after(new: str, o
 def test_a_cluster_scoped_object_has_no_namespace_to_select() -> None:
     hook = webhook(EVERYTHING, namespaceSelector={"matchLabels": {"team": "a"}})
     assert match_webhook(hook, admission_request("nodes", name="n"), None).called
+
+
+def test_a_webhook_sees_the_version_of_a_custom_resource_that_it_names() -> None:
+    version = {"served": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+    definition = {
+        "metadata": {"name": "lions.zoo.example"},
+        "spec": {
+            "group": "zoo.example",
+            "scope": "Namespaced",
+            "names": {"plural": "lions", "kind": "Lion"},
+            "conversion": {"strategy": "None"},
+            "versions": [{**version, "name": "v1", "storage": True}, {**version, "name": "v2", "storage": False}],
+        },
+    }
+    old, new = custom_resources(definition)
+    lion = {"apiVersion": "zoo.example/v1", "kind": "Lion", "metadata": {"name": "a"}}
+    request = replace(admission_request(), resource=old, object=lion)
+    rule = {**POD_RULE, "apiGroups": ["zoo.example"], "apiVersions": ["v2"], "resources": ["lions"]}
+    assert seen_as(webhook(rule, matchPolicy="Exact"), request) is None
+    assert seen_as(webhook(rule, matchPolicy="Equivalent"), request) is new
+    assert seen_as(webhook({**rule, "apiVersions": ["v1", "v2"]}, matchPolicy="Equivalent"), request) is old
+    body = json.loads(request_body(request, "u", new))["request"]
+    assert (body["kind"]["version"], body["requestKind"]["version"]) == ("v2", "v1")
+    assert (body["resource"]["version"], body["requestResource"]["version"]) == ("v2", "v1")
+    assert body["object"]["apiVersion"] == "zoo.example/v2"

@@ -522,6 +522,26 @@ def test_nothing_is_created_while_the_definition_goes(http: httpx2.Client) -> No
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "more", "expected"),
+    [
+        ("v1alpha1", {}, "shop.example/v1alpha1 Aged is deprecated; use shop.example/v1 Aged"),
+        ("v2", {}, "shop.example/v2 Aged is deprecated"),
+        ("v1alpha1", {"deprecationWarning": "it is old"}, "it is old"),
+    ],
+)
+def test_a_deprecated_version_warns(http: httpx2.Client, name: str, more: dict[str, str], expected: str) -> None:
+    body = definition("aged", "Aged", version={"name": "v1"})
+    old = {**body["spec"]["versions"][0], "name": name, "storage": False, "deprecated": True, **more}
+    body["spec"]["versions"].append(old)
+    http.delete(f"{DEFINITIONS}/aged.shop.example")
+    http.patch(f"{DEFINITIONS}/aged.shop.example", json={"metadata": {"finalizers": None}}, headers=MERGE)
+    assert http.post(DEFINITIONS, json=body).status_code == 201
+    path = "/apis/shop.example/{}/namespaces/default/aged"
+    assert http.get(path.format(name)).headers.get_list("warning") == [f'299 - "{expected}"']
+    assert "warning" not in http.get(path.format("v1")).headers
+
+
 def test_a_status_is_checked_too(http: httpx2.Client, widgets: str) -> None:
     http.post(widgets, json=widget())
     refused = http.patch(f"{widgets}/a/status", json={"status": {"phase": 1}}, headers=MERGE)

@@ -39,6 +39,7 @@ CASES = [
         "requests.cpu: ?/1",
         "does not enforce resource quotas",
     ),
+    ("apps/v1", "ControllerRevision", "revision: 3\ndata: {spec: {a: 1}}", "CONTROLLER REVISION AGE", "a <none> 3", ""),
     ("v1", "LimitRange", f"spec: {LIMITS}", "NAME AGE", "a", "does not enforce limit ranges"),
     (
         "v1",
@@ -175,6 +176,13 @@ NAMESPACED = "/apis/{}/v1/namespaces/default/{}"
             {"spec": {"rules": [{"http": {"paths": [{"backend": {}}]}}]}},
             "spec.rules[0].http.paths[0].pathType",
         ),
+        (NAMESPACED.format("apps", "controllerrevisions"), {"revision": 1}, "data: Required value: data is mandatory"),
+        (NAMESPACED.format("apps", "controllerrevisions"), {"data": {}, "revision": -1}, "greater than or equal to 0"),
+        (
+            "/apis/apiregistration.k8s.io/v1/apiservices",
+            {"spec": {"group": "a.example", "version": "v1", "groupPriorityMinimum": 1, "versionPriority": 1}},
+            "metadata.name: Invalid value",
+        ),
         ("/apis/networking.k8s.io/v1/ingressclasses", {"spec": {}}, "spec.controller: Required"),
         ("/apis/storage.k8s.io/v1/storageclasses", {}, "provisioner: Required"),
         (
@@ -257,3 +265,9 @@ def test_a_field_that_is_immutable_stays(
     answer = http.patch(f"{path}/kept", json=patch, headers={"Content-Type": "application/merge-patch+json"})
     assert message in answer.json()["message"]
     assert http.delete(f"{path}/kept").status_code == 200
+
+
+def test_the_apis_of_the_server_are_listed(kubectl: Any) -> None:
+    shown = kubectl.shell("kubectl get apiservices").stdout
+    assert "NAME SERVICE AVAILABLE AGE" in words(shown)
+    assert {"v1.", "v1.apps", "v2.autoscaling"} <= set(shown.split())

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from podrole.cli.tools import tools_directory
 from support.cluster import Kubectl, Served, everything, find_kubectl
 
 
@@ -38,6 +41,38 @@ def namespace(whole: Served, request: pytest.FixtureRequest) -> str:
     with whole.client() as http:
         http.post("/api/v1/namespaces", json={"metadata": {"name": name}}).raise_for_status()
     return name
+
+
+Helm = Callable[..., str]
+
+
+@pytest.fixture
+def helm(kubeconfig: Path, tmp_path: Path, namespace: str) -> Helm:
+    """Run the real helm in the test's namespace; it must succeed."""
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [tools_directory() / "helm", "--namespace", namespace, *arguments],
+            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "KUBECONFIG": str(kubeconfig)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def get(whole: Served, namespace: str) -> Callable[[str], Any]:
+    def get(path: str) -> Any:
+        with whole.client() as http:
+            answer = http.get(path.format(f"namespaces/{namespace}"))
+            return answer.json() if answer.status_code == 200 else None
+
+    return get
 
 
 Simulated = Callable[..., dict[str, object]]

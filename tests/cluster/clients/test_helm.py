@@ -3,47 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from podrole.cli.tools import tools_directory
-from support.cluster import Served
-
 CHART = Path(__file__).parent / "charts/web"
 Helm = Callable[..., str]
-
-
-@pytest.fixture
-def helm(kubeconfig: Path, tmp_path: Path, namespace: str) -> Helm:
-    """Run the real helm in the test's namespace; it must succeed."""
-
-    def run(*arguments: str) -> str:
-        done = subprocess.run(
-            [tools_directory() / "helm", "--namespace", namespace, *arguments],
-            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "KUBECONFIG": str(kubeconfig)},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    return run
-
-
-@pytest.fixture
-def get(whole: Served, namespace: str) -> Callable[[str], Any]:
-    def get(path: str) -> Any:
-        with whole.client() as http:
-            answer = http.get(path.format(f"namespaces/{namespace}"))
-            return answer.json() if answer.status_code == 200 else None
-
-    return get
 
 
 def test_chart_is_installed_upgraded_rolled_back_and_uninstalled(

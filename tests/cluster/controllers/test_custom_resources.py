@@ -85,3 +85,37 @@ async def test_a_definition_gets_the_names_that_another_leaves(cluster: Any, eve
         }
 
     await eventually(established)
+
+
+async def test_a_custom_group_has_an_apiservice_as_long_as_it_is_served(cluster: Any, eventually: Any) -> None:
+    services = "apiservices.apiregistration.k8s.io"
+
+    async def reason(name: str) -> str:
+        found = await cluster.list(services, field_selector=f"metadata.name={name}")
+        return found[0].get("status", {}).get("conditions", [{"reason": ""}])[0]["reason"] if found else "none"
+
+    async def both_local() -> bool:
+        return [await reason("v1.shop.example"), await reason("v1.apps")] == ["Local", "Local"]
+
+    await eventually(both_local)
+    await cluster.delete(DEFINITIONS, None, "widgets.shop.example")
+    await cluster.until_gone(services, None, "v1.shop.example")
+
+
+async def test_an_api_of_another_server_is_not_available(cluster: Any, eventually: Any) -> None:
+    spec = {
+        "group": "metrics.example",
+        "version": "v1",
+        "groupPriorityMinimum": 100,
+        "versionPriority": 100,
+        "service": {"namespace": "kube-system", "name": "metrics"},
+    }
+    body = {"metadata": {"name": "v1.metrics.example"}, "spec": spec}
+    await cluster.create("apiservices.apiregistration.k8s.io", None, body)
+
+    async def unavailable() -> bool:
+        found = await cluster.get("apiservices.apiregistration.k8s.io", None, "v1.metrics.example")
+        conditions = found["status"].get("conditions") or [{}]
+        return (conditions[0].get("status"), conditions[0].get("reason")) == ("False", "ServiceNotFound")
+
+    await eventually(unavailable)

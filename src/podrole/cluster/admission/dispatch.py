@@ -14,7 +14,7 @@ from typing import Any, Literal
 from podrole.cluster.admission.attributes import AdmissionAttributes, WebhookTrace
 from podrole.cluster.admission.caller import CallError, WebhookCaller
 from podrole.cluster.admission.match_conditions import ConditionFailed, MatchConditions
-from podrole.cluster.admission.matching import RegisteredWebhook, match_webhook
+from podrole.cluster.admission.matching import RegisteredWebhook, match_webhook, seen_as
 from podrole.cluster.admission.review import ReviewError, WebhookResponse, read_response, request_body
 from podrole.cluster.core.errors import StatusError, bad_request, internal, resource_forbidden
 from podrole.cluster.core.resources import Resource
@@ -141,7 +141,9 @@ class WebhookDispatcher:
         started = time.perf_counter()
         try:
             answer = await self._caller.call(
-                hook.webhook["clientConfig"], request_body(request, uid), hook.webhook.get("timeoutSeconds", 10)
+                hook.webhook["clientConfig"],
+                request_body(request, uid, seen_as(hook.webhook, request)),
+                hook.webhook.get("timeoutSeconds", 10),
             )
             return read_response(answer, uid, mutating=self._kind == "mutating")
         except (CallError, ReviewError) as problem:

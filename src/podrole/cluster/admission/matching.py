@@ -12,6 +12,7 @@ from typing import Any
 
 from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.core.label_selectors import label_selector
+from podrole.cluster.core.resources import Resource
 
 Object = dict[str, Any]
 
@@ -61,7 +62,7 @@ def match_webhook(
     """
     if request.resource.plural in EXEMPT:
         return WebhookMatch(called=False, why="webhook configurations are never sent to webhooks")
-    if not any(_rule_matches(rule, request) for rule in webhook.get("rules", ())):
+    if seen_as(webhook, request) is None:
         return WebhookMatch(called=False, why=NO_RULE)
     if namespace_labels is not None and not label_selector(webhook["namespaceSelector"]).matches(namespace_labels):
         return WebhookMatch(called=False, why=NAMESPACE_NOT_SELECTED, rules_match=True)
@@ -72,8 +73,18 @@ def match_webhook(
     return WebhookMatch(called=True, rules_match=True)
 
 
-def _rule_matches(rule: Mapping[str, Any], request: AdmissionAttributes) -> bool:
-    resource = request.resource
+def seen_as(webhook: Mapping[str, Any], request: AdmissionAttributes) -> Resource | None:
+    """Return the resource as which the webhook sees the request, None if no rule matches.
+
+    It is another version of a custom resource if only that matches and the matchPolicy is Equivalent.
+    """
+    own = request.resource
+    others = own.custom.versions if own.custom is not None and webhook.get("matchPolicy") == "Equivalent" else ()
+    rules = webhook.get("rules", ())
+    return next((one for one in (own, *others) if any(_rule_matches(rule, one, request) for rule in rules)), None)
+
+
+def _rule_matches(rule: Mapping[str, Any], resource: Resource, request: AdmissionAttributes) -> bool:
     scope = rule.get("scope", "*")
     # A Namespace counts as cluster-scoped.
     if scope != "*" and (scope == "Namespaced") != resource.namespaced:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from podrole.cluster.admission.attributes import AdmissionAttributes
+from podrole.cluster.core.resources import Resource
 
 Object = dict[str, Any]
 
@@ -69,12 +70,22 @@ def admission_request(request: AdmissionAttributes) -> Object:
     }
 
 
-def request_body(request: AdmissionAttributes, uid: str) -> bytes:
-    """Return the AdmissionReview to send, as JSON."""
+def request_body(request: AdmissionAttributes, uid: str, seen: Resource | None = None) -> bytes:
+    """Return the AdmissionReview to send, as JSON. ``seen``: the version in which the webhook sees the request."""
     about = admission_request(request)
+    new, old = request.object, request.old
+    if seen is not None and seen is not request.resource:
+        new, old = (one if one is None else _in_version(seen, request.resource, one) for one in (new, old))
+        for key in ("kind", "resource"):
+            if about[key]["group"] == seen.group:  # the kind of a Scale is the same in all versions
+                about[key] = {**about[key], "version": seen.version}
     last = {key: about.pop(key) for key in ("dryRun", "options")}
-    body = {"uid": uid, **about, "object": request.object, "oldObject": request.old, **last}
+    body = {"uid": uid, **about, "object": new, "oldObject": old, **last}
     return msgspec.json.encode({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": body})
+
+
+def _in_version(seen: Resource, own: Resource, obj: Object) -> Object:
+    return {**obj, "apiVersion": seen.api_version} if obj.get("apiVersion") == own.api_version else obj
 
 
 def read_response(data: bytes, uid: str, *, mutating: bool) -> WebhookResponse:

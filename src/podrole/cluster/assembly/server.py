@@ -51,7 +51,8 @@ from podrole.cluster.identity.reviews import Reviews
 from podrole.cluster.identity.service_accounts import ServiceAccountTokens
 from podrole.cluster.identity.token_requests import TokenRequests
 from podrole.cluster.kinds.custom import CustomKinds
-from podrole.cluster.kinds.registry import BY_NAME
+from podrole.cluster.kinds.registrations import API_SERVICE, local_api_service
+from podrole.cluster.kinds.registry import BY_NAME, group_versions
 from podrole.cluster.publish.issuer import IssuerDocuments
 from podrole.cluster.schema.decoding import DecodeError, decode
 from podrole.cluster.schema.types import struct
@@ -189,6 +190,7 @@ class Cluster:
     def _first_writes(self) -> Iterator[Write]:
         """Yield the writes of the first objects; of a store with content, what it lacks of them."""
         objects = [(BY_NAME["namespaces"], {"metadata": {"name": name}}) for name in NAMESPACES]
+        objects.extend((API_SERVICE.resource, local_api_service(*of)) for of in group_versions())
         objects.extend((CLUSTER_ROLES, role) for role in cluster_roles())
         objects.extend((CLUSTER_ROLE_BINDINGS, binding) for binding in cluster_role_bindings())
         writes = self.verbs.writes

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Self
 
 from podrole.base.tasks import BackgroundTasks, TaskFailure
+from podrole.cluster.controllers.api_services import APIServiceController
 from podrole.cluster.controllers.controller import Controller
 from podrole.cluster.controllers.cronjob import CronJobController
 from podrole.cluster.controllers.custom_resources import CustomResourceFinalizer, CustomResourceNames
@@ -40,6 +41,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     EndpointsController,
     CustomResourceFinalizer,
     CustomResourceNames,
+    APIServiceController,
 )
 
 

@@ -44,7 +44,8 @@ class CustomParts:
     """What the kind of a CustomResourceDefinition brings along: other kinds have it in tables.
 
     ``struct``: its type. ``definition``: its schema as OpenAPI publishes it. ``kind``: its description.
-    ``stored_as``: the group and version in which its objects are stored. ``scale``: set if it has that subresource.
+    ``stored_as``: the group and version in which its objects are stored. ``versions``: the resources of all its served
+    versions. ``scale``: set if it has that subresource. ``deprecation``: the warning of a deprecated version.
     ``ending``: its definition is being deleted.
     """
 
@@ -52,7 +53,9 @@ class CustomParts:
     definition: Mapping[str, Any]
     stored_as: str = ""
     scale: ScalePaths | None = None
+    deprecation: str = ""
     ending: bool = False
+    versions: tuple[Resource, ...] = ()
     kind: Any = None
 
 

@@ -59,6 +59,8 @@ class Handlers:
         if verb not in (below.verbs if below is not None else target.resource.verbs):
             raise method_not_supported(target.resource.group, target.resource.plural, verb)
         call = self._call(request, target, user)
+        if target.resource.custom is not None and target.resource.custom.deprecation:
+            call.warnings.append(target.resource.custom.deprecation)
         try:
             await self._by_verb[verb](request, call)
         except StatusError as refused:

@@ -22,7 +22,7 @@ from podrole.cluster.core.resources import (
 from podrole.cluster.core.store import Store
 from podrole.cluster.kinds.custom_columns import table_of
 from podrole.cluster.kinds.custom_resource_definition import CUSTOM_RESOURCE_DEFINITION
-from podrole.cluster.kinds.definition_status import is_established
+from podrole.cluster.kinds.definition_status import is_established, version_order
 from podrole.cluster.kinds.kind import Kind, Object
 from podrole.cluster.schema.structural import custom_struct
 from podrole.cluster.schema.types import META
@@ -91,7 +91,12 @@ def custom_resources(definition: Object) -> _Versions:
     stored_as = f"{spec['group']}/{storage['name']}"
     others = [each for each in spec["versions"] if each is not storage and spec["conversion"]["strategy"] == "None"]
     ending = "deletionTimestamp" in definition["metadata"]
-    return tuple(_custom_resource(spec, version, stored_as, ending=ending) for version in (storage, *others))
+    versions = tuple(_custom_resource(spec, version, stored_as, ending=ending) for version in (storage, *others))
+    served = tuple(sorted((each for each in versions if each.verbs), key=lambda each: version_order(each.version)))
+    for each in versions:
+        if each.custom is not None:
+            each.custom.versions = served
+    return versions
 
 
 def _custom_resource(spec: Object, version: Mapping[str, Any], stored_as: str, *, ending: bool) -> Resource:
@@ -110,7 +115,9 @@ def _custom_resource(spec: Object, version: Mapping[str, Any], stored_as: str, *
         },
         "x-kubernetes-group-version-kind": [{"group": group, "kind": kind, "version": version["name"]}],
     }
-    parts = CustomParts(custom_struct(kind, schema), published, stored_as, _scale(below), ending)
+    parts = CustomParts(
+        custom_struct(kind, schema), published, stored_as, _scale(below), _deprecation(spec, version), ending
+    )
     subresources: list[Subresource] = [status_subresource(kind)] if has_status else []
     resource = Resource(
         group,
@@ -186,6 +193,21 @@ def _scale(below: Mapping[str, Any]) -> ScalePaths | None:
         path_of(scale["statusReplicasPath"]),
         path_of(scale.get("labelSelectorPath", "")),
     )
+
+
+def _deprecation(spec: Object, version: Mapping[str, Any]) -> str:
+    if not version.get("deprecated"):
+        return ""
+    if version.get("deprecationWarning"):
+        return str(version["deprecationWarning"])
+    group, kind, own = spec["group"], spec["names"]["kind"], version["name"]
+    text = f"{group}/{own} {kind} is deprecated"
+    others = sorted(
+        (one["name"] for one in spec["versions"] if one["served"] and not one.get("deprecated")), key=version_order
+    )
+    if others and version_order(others[0]) < version_order(own):
+        return f"{text}; use {group}/{others[0]} {kind}"
+    return text
 
 
 def _selectable(version: Mapping[str, Any]) -> SelectableFields:

@@ -6,6 +6,7 @@ As kube-apiserver's naming, establishing and approval controllers do it (k8s.io/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +16,18 @@ Object = dict[str, Any]
 APPROVED = "api-approved.kubernetes.io"
 _SEE = "see https://github.com/kubernetes/enhancements/pull/1111"
 _PROTECTED = ("k8s.io", "kubernetes.io")
+
+
+_VERSION = re.compile(r"v([1-9]\d{0,9})(?:(alpha|beta)([1-9]\d{0,9}))?")
+
+
+def version_order(version: str) -> tuple[int, int, int, str]:
+    """Return what sorts versions from the most to the least preferred: v2, v1, v2beta1, v1alpha1, others by name."""
+    match = _VERSION.fullmatch(version)
+    if match is None:
+        return 3, 0, 0, version
+    major, stability, minor = match.groups()
+    return ("", "beta", "alpha").index(stability or ""), -int(major), -int(minor or 0), ""
 
 
 def is_established(definition: Mapping[str, Any]) -> bool:

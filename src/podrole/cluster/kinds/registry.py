@@ -7,7 +7,6 @@ in ``KINDS``; tests/cluster/kinds says which parts are missing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -17,6 +16,7 @@ from podrole.cluster.kinds.config_map import CONFIG_MAP
 from podrole.cluster.kinds.cron_job import CRON_JOB
 from podrole.cluster.kinds.custom_resource_definition import CUSTOM_RESOURCE_DEFINITION
 from podrole.cluster.kinds.daemon_set import DAEMON_SET
+from podrole.cluster.kinds.definition_status import version_order
 from podrole.cluster.kinds.deployment import DEPLOYMENT
 from podrole.cluster.kinds.event import EVENT
 from podrole.cluster.kinds.job import JOB
@@ -27,6 +27,7 @@ from podrole.cluster.kinds.node import NODE
 from podrole.cluster.kinds.pod import POD
 from podrole.cluster.kinds.pod_disruption_budget import POD_DISRUPTION_BUDGET
 from podrole.cluster.kinds.policies import POLICIES
+from podrole.cluster.kinds.registrations import REGISTRATIONS
 from podrole.cluster.kinds.replica_set import REPLICA_SET
 from podrole.cluster.kinds.reviews import REVIEWS
 from podrole.cluster.kinds.secret import SECRET
@@ -62,6 +63,7 @@ KINDS: tuple[Kind, ...] = (
     JOB,
     POD_DISRUPTION_BUDGET,
     CUSTOM_RESOURCE_DEFINITION,
+    *REGISTRATIONS,
     rbac.CLUSTER_ROLE_BINDING,
     rbac.CLUSTER_ROLE,
     rbac.ROLE_BINDING,
@@ -107,15 +109,3 @@ def group_versions(custom: tuple[Resource, ...] = ()) -> list[tuple[str, str]]:
         *own,
         *((group, version) for group, versions in groups.items() for version in sorted(versions, key=version_order)),
     ]
-
-
-_VERSION = re.compile(r"v([1-9]\d{0,9})(?:(alpha|beta)([1-9]\d{0,9}))?")
-
-
-def version_order(version: str) -> tuple[int, int, int, str]:
-    """Return what sorts versions from the most to the least preferred: v2, v1, v2beta1, v1alpha1, others by name."""
-    match = _VERSION.fullmatch(version)
-    if match is None:
-        return 3, 0, 0, version
-    major, stability, minor = match.groups()
-    return ("", "beta", "alpha").index(stability or ""), -int(major), -int(minor or 0), ""

@@ -65,6 +65,7 @@ EMBEDDED: Mapping[str, tuple[str, ...]] = {
     "Lease": ("spec",),
     "LimitRange": ("spec",),
     "ResourceQuota": ("spec", "status"),
+    "APIService": ("spec", "status"),
     "HorizontalPodAutoscaler": ("spec", "status"),
     "HorizontalPodAutoscalerSpec": ("scaleTargetRef",),
     "RoleBinding": ("roleRef",),
