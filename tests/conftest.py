@@ -22,8 +22,9 @@ settings.register_profile("mutants", settings.get_profile("podrole"), database=N
 settings.load_profile("podrole")
 
 # Python looks for cycles after every 700 new objects, and again and again in all that was imported: a quarter of the
-# tests' time. Nothing that the imports and the collection make goes away, so it is looked through no more.
+# tests' time. Nothing that the imports and the collection make goes away, so it is looked through once, at their end.
 gc.set_threshold(50_000, 10, 10)
+gc.disable()
 
 LONGEST = ("cli", "world", "doctor", "setup", "webhook", "cluster/clients")
 """Directories whose tests start processes. They come first, so that at the end no worker waits for another's."""
@@ -33,6 +34,7 @@ def pytest_collection_finish() -> None:
     """Keep what the collection has made out of every later garbage collection."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,11 +10,12 @@ import pytest
 from podrole.base.certificates import Authority
 from podrole.oidc.keys import SigningKey
 from support.aws import LocalAWS, local_aws
+from support.keys import rsa_key
 
 
 @pytest.fixture(scope="session")
 def signing_key() -> SigningKey:
-    return SigningKey.generate("RS256")
+    return rsa_key()
 
 
 @pytest.fixture(scope="session")

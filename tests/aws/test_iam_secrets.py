@@ -29,7 +29,7 @@ def test_secrets_are_shown_to_nobody(aws: LocalAWS, caplog: pytest.LogCaptureFix
     client = aws.client("iam", parameter_validation=False)
     key = aws.user("ann", allow("iam:ChangePassword"))
     private, certificate, _ = key_and_certificate()
-    other_private, _, _ = key_and_certificate()
+    other_private, _, _ = key_and_certificate(1)
     device = client.create_virtual_mfa_device(VirtualMFADeviceName="phone")["VirtualMFADevice"]
     said = [
         quietly(client.create_login_profile, UserName="ann", Password=PASSWORD),

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import typer.main
-from typer.testing import CliRunner
 
-from podrole.cli.app import app
+from podrole.cli.app import command_line
+from support.commands import Runner
 
 
 def commands(command: object, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -20,15 +19,15 @@ def commands(command: object, words: tuple[str, ...] = ()) -> Iterator[tuple[str
         yield from commands(one, (*words, name))
 
 
-@pytest.mark.parametrize("words", [*commands(typer.main.get_command(app))], ids=" ".join)
+@pytest.mark.parametrize("words", [*commands(command_line())], ids=" ".join)
 def test_command_shows_its_help(words: tuple[str, ...]) -> None:
-    shown = CliRunner().invoke(app, [*words, "--help"])
+    shown = Runner().podrole([*words, "--help"])
     assert shown.exit_code == 0, shown.exception
     assert shown.output
 
 
 def test_help_of_up_has_each_description_below_its_option() -> None:
-    shown = CliRunner().invoke(app, ["up", "--help"], terminal_width=80).output
+    shown = Runner().podrole(["up", "--help"], terminal_width=80).output
     name = "  --service-account-signing-key-file FILE\n"
     assert f"{name}        The private key that signs the cluster's tokens." in shown
     assert "  --aws-port PORT\n        Port of the local AWS; 0: any free." in shown
@@ -37,13 +36,13 @@ def test_help_of_up_has_each_description_below_its_option() -> None:
 
 @pytest.mark.parametrize("columns", [50, 80])
 def test_help_names_every_option_and_command_in_full(columns: int) -> None:
-    for words in commands(typer.main.get_command(app)):
+    for words in commands(command_line()):
         if words[:1] == ("webhook",):  # its help is that of the webhook's own flags
             continue
-        command: Any = typer.main.get_command(app)
+        command: Any = command_line()
         for word in words:
             command = command.commands[word]
-        shown = CliRunner().invoke(app, [*words, "--help"], terminal_width=columns).output
+        shown = Runner().podrole([*words, "--help"], terminal_width=columns).output
         options = [one for one in command.params if not getattr(one, "hidden", False)]
         names = {name for one in options for name in one.opts if name.startswith("--")}
         summaries = {name: one for name, one in getattr(command, "commands", {}).items() if not one.hidden}

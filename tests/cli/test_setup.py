@@ -14,13 +14,12 @@ from typing import Any
 
 import boto3
 import pytest
-from typer.testing import CliRunner
 
 from podrole.base.serving import LOOPBACK
 from podrole.cli import sources
-from podrole.cli.app import app
 from podrole.cli.setup import wait
 from podrole.oidc.fetch import Fetcher
+from support.commands import Runner
 from support.world import RunningWorld, running_world
 
 EC2 = "arn:aws:iam::aws:policy/AmazonEC2ReadOnlyAccess"
@@ -77,7 +76,7 @@ class Setup:
         self.eks.close()
 
     def __call__(self, *words: str, code: int = DONE) -> str:
-        done = CliRunner().invoke(app, [*words, *self.place], env={"PODROLE_DIR": None, **self.environment})
+        done = Runner().podrole([*words, *self.place], env={"PODROLE_DIR": None, **self.environment})
         assert done.exit_code == code, done.output
         return done.output
 
@@ -528,7 +527,7 @@ def test_examples_of_the_page_run_in_a_world_as_they_stand(
     assert len(lines) > 8
     for _, *line in lines:
         command, _, file = " ".join(line).partition(" > ")
-        done = CliRunner().invoke(app, [*command.split(), *setup.place], env={"PODROLE_DIR": None})
+        done = Runner().podrole([*command.split(), *setup.place], env={"PODROLE_DIR": None})
         assert done.exit_code in (DONE, PENDING), (line, done.output)
         if file:
             Path(file).write_text(done.stdout)
@@ -537,7 +536,7 @@ def test_examples_of_the_page_run_in_a_world_as_they_stand(
 def test_without_a_world_and_without_a_cluster_one_sentence_says_so(tmp_path: Path) -> None:
     environment = {"KUBECONFIG": str(tmp_path / "none"), "HOME": str(tmp_path), "PODROLE_DIR": None}
     words = [*create("x"), "--cluster", "prod", "--dir", str(tmp_path)]
-    done = CliRunner().invoke(app, words, env=environment)
+    done = Runner().podrole(words, env=environment)
     assert done.exit_code == NOT_DONE
     assert "No Kubernetes API was found" in done.output
 
@@ -604,7 +603,7 @@ def test_wait_says_at_once_what_it_waits_for(setup: Setup, monkeypatch: pytest.M
     moments = iter([0.0, 1.9, 1.95, 2.0])  # the beginning, and after each of three looks, however long one takes
     monkeypatch.setattr(wait, "time", types.SimpleNamespace(monotonic=lambda: next(moments)))
     words = ["wait", "shop/serviceaccount/absent", "--timeout", "2s", *setup.place]
-    done = CliRunner().invoke(app, words, env={"PODROLE_DIR": None})
+    done = Runner().podrole(words, env={"PODROLE_DIR": None})
     assert done.exit_code == NOT_DONE
     assert done.stderr.count("waiting for shop/absent: PR101 The service account does not exist") == 1
     assert "waiting" not in done.stdout

@@ -29,6 +29,7 @@ from podrole.oidc.fetch import Fetcher
 from podrole.oidc.issuer import discovery_document, mint
 from podrole.oidc.keys import SigningKey
 from support.issuer import HOST, ISSUER, FakeIssuer
+from support.keys import rsa_key
 
 NOW = 1_800_000_000
 NO_CLUSTER = UnknownFact("No cluster was asked.")
@@ -256,7 +257,7 @@ async def test_keys_of_the_cluster_that_are_not_published_are_a_fault(issuer: Fa
 
 
 CLAIMS = {"iss": ISSUER, "sub": "system:serviceaccount:a:b", "aud": ["sts.amazonaws.com"], "iat": NOW, "exp": NOW + 600}
-OTHER_KEY = SigningKey.generate("RS256")
+OTHER_KEY = rsa_key(1)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from podrole.iam.conditions import Condition, UnknownOperator, read_operator
 from podrole.iam.errors import InvalidRequest, MalformedPolicyDocument
@@ -15,8 +14,9 @@ from podrole.iam.evaluate import PolicySet, evaluate
 from podrole.iam.operators import OPERATORS
 from podrole.iam.principal import principal_of
 from podrole.iam.request import Facts, Request
+from support.cases import read_yaml
 
-ROWS = yaml.safe_load((Path(__file__).parent / "data" / "conditions.yaml").read_text())
+ROWS = read_yaml(Path(__file__).parent / "data" / "conditions.yaml")
 USER = principal_of("arn:aws:iam::111122223333:user/bob")
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,8 +16,9 @@ from podrole.iam.errors import MalformedPolicyDocument, PolicyError, PolicyTooLa
 from podrole.iam.policy import Effect, PolicyKind
 from podrole.iam.principal import principal_of
 from podrole.iam.request import Facts, Request
+from support.cases import read_yaml
 
-MALFORMED = yaml.safe_load((Path(__file__).parent / "data" / "malformed.yaml").read_text())
+MALFORMED = read_yaml(Path(__file__).parent / "data" / "malformed.yaml")
 
 
 @pytest.mark.parametrize(

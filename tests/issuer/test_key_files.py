@@ -13,8 +13,9 @@ from podrole.base.certificates import Authority
 from podrole.issuer.errors import InvalidIssuer
 from podrole.issuer.key_files import keys_of_cluster, new_key_file, public_file_of, public_key_file
 from podrole.oidc.keys import SigningKey, jwks
+from support.keys import rsa_key
 
-FIRST, SECOND = SigningKey.generate("RS256"), SigningKey.generate("ES512")
+FIRST, SECOND = rsa_key(), SigningKey.generate("ES512")
 
 
 def public_pem(key: object) -> bytes:

@@ -11,8 +11,9 @@ from podrole.oidc.base64url import decode_base64url, encode_base64url
 from podrole.oidc.errors import KeysFault, KeysUnavailable
 from podrole.oidc.jwks import parse_jwks
 from podrole.oidc.keys import SigningKey, VerificationKey, jwks
+from support.keys import rsa_key
 
-KEY = SigningKey.generate("RS256").verification_key
+KEY = rsa_key().verification_key
 ENTRY: dict[str, Any] = jwks([KEY])["keys"][0]
 SMALL = VerificationKey("small", rsa.generate_private_key(65537, 1024).public_key(), "RS256")
 PRIVATE = ("d", "p", "q", "dp", "dq", "qi", "oth", "k")  # RFC 7518, 6.2.2, 6.3.2 and 6.4

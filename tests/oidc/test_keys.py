@@ -14,8 +14,9 @@ from podrole.oidc.base64url import decode_base64url
 from podrole.oidc.issuer import mint
 from podrole.oidc.jwks import parse_jwks
 from podrole.oidc.keys import ALGORITHMS, SigningKey, VerificationKey, jwks
+from support.keys import rsa_key
 
-RSA_KEY = rsa.generate_private_key(65537, 2048)
+RSA_KEY = rsa_key().private_key
 
 
 @pytest.mark.parametrize("algorithm", sorted(ALGORITHMS))

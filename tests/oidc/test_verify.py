@@ -13,9 +13,10 @@ from podrole.oidc.issuer import mint
 from podrole.oidc.keys import SigningKey, VerificationKey
 from podrole.oidc.token import VerifiedClaims, parse_token
 from podrole.oidc.verify import STS_TIME_RULES, TimeRules, verify
+from support.keys import rsa_key
 
 NOW = 1_700_000_000
-KEY = SigningKey.generate("RS256")
+KEY = rsa_key()
 CLAIMS = {
     "iss": "https://oidc.example.com/id/ABC",
     "sub": "system:serviceaccount:default:web",

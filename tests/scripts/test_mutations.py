@@ -13,7 +13,6 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "podrole"
 TABLE = tomllib.loads((ROOT / "tests" / "mutants.toml").read_text())
 sys.path.insert(0, str(ROOT / "scripts"))
-import mutations  # noqa: E402 - scripts are no package
 
 
 @pytest.mark.parametrize(
@@ -36,11 +35,15 @@ import mutations  # noqa: E402 - scripts are no package
     ],
 )
 def test_what_could_be_a_check_is_changed(source: str, after: set[str]) -> None:
+    import mutations  # which takes half a second: the workers that do not need it are spared
+
     assert after <= {mutant.after for mutant in mutations.mutants(source)}
     assert after or not mutations.mutants(source)
 
 
 def test_a_mutant_names_its_line_and_its_function() -> None:
+    import mutations
+
     (mutant,) = [
         one
         for one in mutations.mutants("class A:\n    def f(self):\n        if x:\n            y()\n")

@@ -26,10 +26,10 @@ from podrole.cluster.http.app import is_long_running
 from podrole.cluster.node.node import Node
 from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
 from podrole.cluster.node.settings import NodeSettings
-from podrole.oidc.keys import SigningKey
+from support.keys import rsa_key
 
 ISSUER = "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
-KEY = SigningKey.generate()
+KEY = rsa_key()
 AUTHORITY = Authority.create("podrole tests", now=time.time())
 CERTIFICATE = AUTHORITY.issue([LOOPBACK], now=time.time())
 

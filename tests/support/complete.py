@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import datetime
+import functools
 import hmac
 import json
 import struct
@@ -19,6 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from podrole.aws.operations import iam
 from podrole.aws.protocol.wire import HTTPResponse
+from support.keys import rsa_key
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel, Shape
@@ -122,9 +124,11 @@ def _least(shape: Shape) -> Any:
             return shape.metadata.get("min", 1)
 
 
-def key_and_certificate(name: str = "example.com") -> tuple[str, str, str]:
-    """Return a new RSA key, its certificate and its public key for SSH, as PEM and OpenSSH text."""
-    key = rsa.generate_private_key(65537, 2048)
+@functools.cache
+def key_and_certificate(number: int = 0) -> tuple[str, str, str]:
+    """Return an RSA key, its certificate and its public key for SSH, as PEM and OpenSSH text, of each number."""
+    key, name = rsa_key(number).private_key, "example.com"
+    assert isinstance(key, rsa.RSAPrivateKey)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
     certificate = (

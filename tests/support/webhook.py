@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import jsonpatch
-import yaml
 
 from podrole.webhook.identity.annotations import read_annotations
 from podrole.webhook.identity.binding import EMPTY_BINDING, Identity
@@ -17,6 +16,7 @@ from podrole.webhook.patch.pod import read_pod
 from podrole.webhook.settings import ContainerCredentials, InjectionSettings
 from podrole.webhook.strict import resolution as strict_resolution
 from podrole.webhook.strict.resolution import StrictBindings
+from support.cases import read_yaml
 
 VECTORS = Path(__file__).parents[1] / "webhook" / "vectors"
 DEFAULTS = InjectionSettings()
@@ -30,7 +30,7 @@ STS = {"name": "AWS_STS_REGIONAL_ENDPOINTS", "value": "regional"}
 
 
 def load_vectors(name: str) -> list[dict[str, Any]]:
-    return yaml.safe_load((VECTORS / name).read_text())["cases"]
+    return read_yaml(VECTORS / name)["cases"]
 
 
 def injection(**fields: Any) -> InjectionSettings:

@@ -20,7 +20,6 @@ from podrole.cluster.http.app import is_long_running
 from podrole.kube.client import KubernetesClient
 from podrole.kube.connection import Connection
 from podrole.kube.credentials import StaticToken
-from podrole.oidc.keys import SigningKey
 from podrole.webhook.install.installation import Installation
 from podrole.webhook.install.manifests import manifests
 from podrole.webhook.serving.webhook import Webhook
@@ -28,6 +27,7 @@ from podrole.webhook.settings import SelfSignedSettings, WebhookSettings
 from podrole.webhook.tls.certificate_keeper import CertificateKeeper
 from podrole.webhook.tls.serving_certificate import ServingCertificate
 from support.clock import Turned
+from support.keys import rsa_key
 from support.webhook import ARN
 
 NAME = "pod-identity-webhook"
@@ -35,7 +35,7 @@ CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigura
 AUTHORITY = Authority.create("the cluster", now=time.time())
 TLS = server_context(AUTHORITY.issue([LOOPBACK], now=time.time()))
 ISSUER = "https://oidc.eks.us-east-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
-KEY = SigningKey.generate()
+KEY = rsa_key()
 SELF_SIGNED = SelfSignedSettings(secret=NAME, service=NAME, webhook_configuration=NAME)
 IDENTITY = {"name": "AWS_ROLE_ARN", "value": ARN}
 

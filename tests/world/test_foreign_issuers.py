@@ -18,16 +18,17 @@ from podrole.issuer.record import IssuerRecord
 from podrole.issuer.rotation import publish
 from podrole.issuer.store import FolderStore
 from podrole.oidc.issuer import mint
-from podrole.oidc.keys import SigningKey, jwks
+from podrole.oidc.keys import jwks
 from podrole.world.errors import BadSetting
 from podrole.world.foreign_issuers import IssuerListener, read_foreign_issuers
 from podrole.world.parts import issuer_resolver
 from podrole.world.settings import WorldSettings
 from support.fake_api_server import tls_site
+from support.keys import rsa_key
 from support.world import RunningWorld, running_world
 
 SERVED, MAPPED, MISNAMED = (f"https://{name}.example.com/prod" for name in ("served", "mapped", "misnamed"))
-KEY = SigningKey.generate("RS256")
+KEY = rsa_key()
 JWK = jwks([KEY.verification_key])["keys"][0]
 
 

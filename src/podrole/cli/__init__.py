@@ -27,11 +27,11 @@ def main(argv: list[str] | None = None) -> None:
 def _run(argv: list[str] | None) -> None:
     from podrole.base.errors import PodroleError
     from podrole.base.extras import ExtraMissing
-    from podrole.cli.app import app
+    from podrole.cli.app import command_line
     from podrole.cli.terminal import complain
 
     try:
-        app(args=argv, prog_name="podrole")
+        command_line()(args=argv, prog_name="podrole")
     except ExtraMissing as missing:
         complain(missing.diagnostics())
         raise SystemExit(2) from None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+import typer.main
 
 from podrole.cli.common_options import JSON
 from podrole.cli.diagnosis_commands import add_diagnosis_commands
@@ -87,3 +90,9 @@ def demo(
 
 add_world_commands(app)
 add_diagnosis_commands(app)
+
+
+@functools.cache
+def command_line() -> Callable[..., Any]:
+    """Return ``app`` with all its commands, built once: a process may run several."""
+    return typer.main.get_command(app)

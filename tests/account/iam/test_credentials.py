@@ -176,12 +176,12 @@ MANY: dict[str, tuple[int, str, Callable[[int], tuple[str, Given]]]] = {
     "signing certificates": (
         2,
         "CertificatesPerUser",
-        lambda _: ("UploadSigningCertificate", {**ANN, "CertificateBody": key_and_certificate()[1]}),
+        lambda number: ("UploadSigningCertificate", {**ANN, "CertificateBody": key_and_certificate(number)[1]}),
     ),
     "SSH keys": (
         5,
         "SSHPublicKeysPerUser",
-        lambda _: ("UploadSSHPublicKey", {**ANN, "SSHPublicKeyBody": key_and_certificate()[2]}),
+        lambda number: ("UploadSSHPublicKey", {**ANN, "SSHPublicKeyBody": key_and_certificate(number)[2]}),
     ),
 }
 

@@ -8,7 +8,7 @@ from support.complete import key_and_certificate
 from support.iam_account import IAM, Before, Given, Refusal, exists, no_such
 
 PRIVATE, CERTIFICATE, PUBLIC = key_and_certificate()
-OTHER_PRIVATE, OTHER_CERTIFICATE, _ = key_and_certificate()
+OTHER_PRIVATE, OTHER_CERTIFICATE, _ = key_and_certificate(1)
 
 WEB = {"ServerCertificateName": "web", "CertificateBody": CERTIFICATE, "PrivateKey": PRIVATE}
 REFUSED: dict[str, Refusal] = {

@@ -13,6 +13,7 @@ from podrole.oidc.keys import SigningKey, jwks
 from support.aws import SUBJECT, LocalAWS, refusal
 from support.forgery import altered, claims, ecdsa_der, forge, hmac_with, part, pss, public_pem
 from support.issuer import HOST, ISSUER
+from support.keys import rsa_key
 
 Token = Callable[[LocalAWS], str]
 
@@ -28,7 +29,7 @@ INVALID = (
 )
 NO_PROVIDER = "No OpenIDConnect provider found in your account for "
 EC_KEY = SigningKey.generate("ES256")
-OTHER_KEY = SigningKey.generate("RS256")
+OTHER_KEY = rsa_key(1)
 
 
 def exchange_is_refused(aws: LocalAWS, token: str, message: str, code: str = "InvalidIdentityToken") -> None:

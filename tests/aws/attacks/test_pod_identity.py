@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from podrole.oidc.keys import SigningKey
 from podrole.setup.trust import target_trust_policy
 from podrole.setup.wanted import ServiceAccountName, SetupPlace
 from support.aws import ACCOUNT, LocalAWS, allow, policy, refused, trust_of
 from support.forgery import altered, b64, forge, hmac_with, part, public_pem
 from support.issuer import ISSUER
+from support.keys import rsa_key
 from support.pods import (
     AUDIENCE,
     CLUSTER_ARN,
@@ -93,7 +93,7 @@ def test_an_association_can_do_without_the_tags(aws: LocalAWS) -> None:
     assert refused(aws.client("ec2", session).describe_instances)[0] == "UnauthorizedOperation"
 
 
-OTHER_KEY = SigningKey.generate("RS256")
+OTHER_KEY = rsa_key(1)
 
 
 def _claims(**changed: Any) -> Token:

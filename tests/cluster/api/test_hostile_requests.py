@@ -57,12 +57,15 @@ def field(number: int, content: bytes) -> bytes:
     return bytes([number << 3 | 2]) + written + bytes([size]) + content
 
 
-def config_map(*fields: bytes) -> Body:
+def config_map(fields: Body) -> Body:
     kind = field(1, field(1, b"v1") + field(2, b"ConfigMap"))
-    return lambda: b"k8s\x00" + kind + field(2, b"".join(fields))
+    return lambda: b"k8s\x00" + kind + field(2, fields())
 
 
-ENTRIES = [field(2, field(1, f"k{number}".encode())) for number in range(150_000)]
+def entries() -> bytes:
+    return b"".join(field(2, field(1, f"k{number}".encode())) for number in range(150_000))
+
+
 LEVELS = "\n".join(f"a{n}: &a{n} [{','.join(['*a' + str(n - 1)] * 9)}]" for n in range(1, 9))
 MERGED = "\n".join(f"a{n}: &a{n} {{<<: [{','.join(['*a' + str(n - 1)] * 500)}]}}" for n in range(1, 5))
 
@@ -95,8 +98,14 @@ REQUESTS: dict[str, tuple[str, str, str, Body, int]] = {
     "json: one key many times": ("POST", REVIEWS, JSON, filled(b'"k":1,', b"{", b'"k":1}'), 400),
     "json: deep": ("POST", REVIEWS, JSON, nested(b"[", b"]", b'{"a":', b"}"), 400),
     "json: a number": ("POST", REVIEWS, JSON, filled(b"9", b'{"a":', b"}"), 400),
-    "protobuf: a map of 150,000 entries": ("POST", MAPS, PROTOBUF, config_map(*ENTRIES), 400),
-    "protobuf: a million empty messages": ("POST", MAPS, PROTOBUF, config_map(field(1, b"\x6a\x00" * 1_000_000)), 400),
+    "protobuf: a map of 150,000 entries": ("POST", MAPS, PROTOBUF, config_map(entries), 400),
+    "protobuf: a million empty messages": (
+        "POST",
+        MAPS,
+        PROTOBUF,
+        config_map(lambda: field(1, b"\x6a\x00" * 1_000_000)),
+        400,
+    ),
     "protobuf: many fields": ("POST", MAPS, PROTOBUF, filled(b"\x0a\x02\x0a\x00", b"k8s\x00"), 415),
     "labels": (
         "POST",
