@@ -46,7 +46,7 @@ class Server:
 async def connected(server: Server) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     sock = bind(0, name="the test", option="--port")
     port = sock.getsockname()[1]
-    async with asyncio.timeout(10), listening(server, sock, grace_seconds=1):
+    async with asyncio.timeout(30), listening(server, sock, grace_seconds=1):
         reader, writer = await asyncio.open_connection(LOOPBACK, port)
         try:
             yield reader, writer

@@ -104,7 +104,7 @@ async def test_a_fault_in_the_writer_fails_the_commits_and_the_next_one_succeeds
         journal.commit([Write("t", "\ud800", b"a key that has no UTF-8")]),
         journal.commit([Write("t", "k", b"1")]),
     ]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         outcomes = await asyncio.gather(*commits, return_exceptions=True)
     assert all(isinstance(outcome, WriteFailed) for outcome in outcomes)
     await journal.commit([Write("t", "k", b"2")])
@@ -121,7 +121,7 @@ async def test_a_change_that_cannot_be_applied_stops_the_journal_and_holds_nobod
     applied: list[int] = []
     bad = journal.commit([Write("t", "bad", b"1")], fail)
     good = journal.commit([Write("t", "good", b"1")], lambda: applied.append(1))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         outcomes = await asyncio.gather(bad, good, return_exceptions=True)
         failure = await journal.failed()
     assert isinstance(outcomes[0], KeyError)
@@ -149,7 +149,7 @@ async def test_a_journal_whose_file_is_gone_stops(path: Path, name: str, replace
         with pytest.raises(WriteFailed, match="was deleted or replaced while it was in use"):
             await journal.commit([Write("t", "k", b"2")])
         assert len(forgotten) == times
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         failure = await journal.failed()
     assert str(file) in failure.reason
     journal.close()

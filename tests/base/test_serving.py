@@ -75,7 +75,7 @@ async def test_idle_client_does_not_delay_the_stop() -> None:
     trust = ssl.create_default_context(cadata=authority.certificate_pem.decode())
     async with (
         httpx2.AsyncClient(verify=trust) as client,
-        asyncio.timeout(5),
+        asyncio.timeout(30),
         listening(hello, sock, tls=tls, grace_seconds=3600),
     ):
         await client.get(f"https://{LOOPBACK}:{sock.getsockname()[1]}/")  # it keeps the connection and reads nothing
@@ -85,7 +85,7 @@ async def test_idle_client_does_not_delay_the_stop() -> None:
 async def served(app: Any, **limits: Any) -> AsyncIterator[int]:
     sock = bind(0, name="the test", option="--port")
     port = sock.getsockname()[1]
-    async with asyncio.timeout(10), listening(app, sock, grace_seconds=1, **limits):
+    async with asyncio.timeout(30), listening(app, sock, grace_seconds=1, **limits):
         yield port
 
 

@@ -23,7 +23,7 @@ async def finish() -> None:
 
 
 async def test_failed_task_ends_the_wait_of_its_owner() -> None:
-    async with BackgroundTasks("the node") as tasks, asyncio.timeout(5):
+    async with BackgroundTasks("the node") as tasks, asyncio.timeout(30):
         tasks.run_forever("the watch of pods", forever())
         tasks.run_forever("the heartbeat", fail())
         failure = await tasks.failed()
@@ -32,13 +32,13 @@ async def test_failed_task_ends_the_wait_of_its_owner() -> None:
 
 
 async def test_failure_before_the_wait_is_returned_at_once() -> None:
-    async with BackgroundTasks("the node") as tasks, asyncio.timeout(5):
+    async with BackgroundTasks("the node") as tasks, asyncio.timeout(30):
         await asyncio.gather(tasks.run("a task", fail()), return_exceptions=True)
         assert (await tasks.failed()).task == "a task"
 
 
 async def test_task_that_must_not_end_fails_by_returning() -> None:
-    async with BackgroundTasks("the node") as tasks, asyncio.timeout(5):
+    async with BackgroundTasks("the node") as tasks, asyncio.timeout(30):
         tasks.run_forever("the heartbeat", finish())
         assert await tasks.failed() == TaskFailure("the node", "the heartbeat")
 
@@ -49,7 +49,7 @@ async def test_task_that_must_not_end_fails_by_the_cancellation_of_what_it_await
     async def work() -> None:
         await future
 
-    async with BackgroundTasks("the node") as tasks, asyncio.timeout(5):
+    async with BackgroundTasks("the node") as tasks, asyncio.timeout(30):
         tasks.run_forever("the heartbeat", work())
         await asyncio.sleep(0)
         future.cancel()
@@ -101,7 +101,7 @@ async def test_first_failure_is_kept_and_each_is_logged_once_without_its_message
 
 
 async def test_first_failure_of_several_parts_ends_the_wait() -> None:
-    async with BackgroundTasks("the node") as node, BackgroundTasks("the webhook") as webhook, asyncio.timeout(5):
+    async with BackgroundTasks("the node") as node, BackgroundTasks("the webhook") as webhook, asyncio.timeout(30):
         node.run_forever("a loop", forever())
         webhook.run_forever("a loop", fail())
         assert (await first_failure(node, webhook)).part == "the webhook"

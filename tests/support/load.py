@@ -69,7 +69,7 @@ async def under_load(send: Send) -> AsyncIterator[Load]:
 async def under_reviews(url: Callable[[], str], namespace: str = "demo") -> AsyncIterator[Load]:
     """Review pods of the namespace's service account ``sa``, at the webhook itself."""
     body = json.dumps(review_of(pod_of(), namespace=namespace))
-    async with async_client(TRUST, timeout=5) as http:
+    async with async_client(TRUST, timeout=10) as http:
 
         async def send(_: int) -> str | None:
             answer = await http.post(url() + "/mutate", content=body, headers=JSON)

@@ -60,7 +60,7 @@ class Kubernetes:
         )
         token = self.cluster.administrator_token
         self.connection = Connection(server, AUTHORITY.certificate_pem, auth=StaticToken(token))
-        self.http = async_client(self.connection.tls_context(), timeout=5, base_url=server)
+        self.http = async_client(self.connection.tls_context(), timeout=30, base_url=server)
         self.http.headers["Authorization"] = f"Bearer {token}"
         self._listening = contextlib.AsyncExitStack()
 

@@ -106,7 +106,7 @@ async def test_through_rotations_of_a_mounted_certificate(
         for number in range(1, times + 1):
             before = await served_by(port)
             rotate(number)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while await served_by(port) == before:  # noqa: ASYNC110 - a connection a time is what is asked for
                     await asyncio.sleep(0.01)
             await load.some_more(10)

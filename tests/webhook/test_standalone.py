@@ -43,7 +43,7 @@ class Process:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self.said = ""
-        self.http = httpx2.AsyncClient(verify=TRUST, timeout=5)
+        self.http = httpx2.AsyncClient(verify=TRUST, timeout=30)
         self.url = self.metrics_url = ""
 
     async def listen(self) -> None:

@@ -118,7 +118,7 @@ async def failure(caller: WebhookCaller, config: dict[str, Any] | None = None, s
 
 async def settled(server: Server, connections: int) -> None:
     """Wait until the server has only so many connections open."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while server.open != connections:  # noqa: ASYNC110 - the end of a connection has no event
             await asyncio.sleep(0.002)
 
@@ -380,7 +380,7 @@ async def test_a_connection_in_use_is_closed_after_its_calls(
     monkeypatch.setattr(caller_module, "MAX_CLIENTS", 1)
     server.holds = {b"slow": asyncio.Event(), b"slower": asyncio.Event()}
     slow, slower = (asyncio.create_task(caller.call(A, body, 9)) for body in server.holds)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while len(server.requests) < 2:  # noqa: ASYNC110
             await asyncio.sleep(0.002)
     assert await caller.call(B, b"quick", 9) == b"{}"

@@ -37,7 +37,7 @@ class Dispatcher:
         self.asked.append(hook.name)
         if len(self.asked) == sum(answer != "-" for answer in self.answers.values()):
             self.all_asked.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self.all_asked.wait()
         answer = self.answers[hook.name]
         if isinstance(answer, int):

@@ -128,7 +128,7 @@ class DyingWatch:
 
 async def test_watch_that_dies_is_reported(cluster: Any, time: Any) -> None:
     client = DyingWatch(cluster, "replicasets.apps")
-    async with Controllers(lambda _: client, root_ca_pem="", time=time) as controllers, asyncio.timeout(10):
+    async with Controllers(lambda _: client, root_ca_pem="", time=time) as controllers, asyncio.timeout(30):
         failure = await controllers.failed()
     assert isinstance(failure.problem, TypeError)
     assert failure.part == "the controllers"
@@ -140,7 +140,7 @@ async def test_worker_that_dies_is_reported(cluster: Any, time: Any, monkeypatch
         raise TypeError
 
     monkeypatch.setattr(ReplicaSetController, "_reconcile", die)
-    async with Controllers(lambda _: cluster, root_ca_pem="", time=time) as controllers, asyncio.timeout(10):
+    async with Controllers(lambda _: cluster, root_ca_pem="", time=time) as controllers, asyncio.timeout(30):
         spec = {
             "selector": {"matchLabels": {"a": "b"}},
             "template": {

@@ -34,7 +34,7 @@ def reported(cluster: Any, time: Any, directory: Path) -> Any:
     """Return a function that starts a node and returns which of its tasks fails."""
 
     async def reported(client: Any = cluster) -> str:
-        async with Node(client, directory, FakeRuntime(), time=time) as node, asyncio.timeout(10):
+        async with Node(client, directory, FakeRuntime(), time=time) as node, asyncio.timeout(30):
             time.turn(301)
             failure = await node.failed()
         assert failure.part == "the node"

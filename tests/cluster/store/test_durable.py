@@ -125,7 +125,7 @@ async def test_a_write_that_comes_while_another_one_ends_does_not_hang(open_jour
             second.append(asyncio.create_task(store.commit(Create(SECRETS, secret()))))
 
     journal._succeed = succeed_and_write
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await store.commit(Create(SECRETS, secret()))
         with pytest.raises(ObjectChanged):
             await second[0]
