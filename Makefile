@@ -10,7 +10,7 @@ WORKING := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Container images often set it. Without bytecode, each worker and each process of a test compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo setup test lint types imports unit without-services soak mutants kubectl-versions format lock clean
+.PHONY: help demo setup test lint types imports unit without-services soak docs mutants kubectl-versions format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -43,6 +43,12 @@ without-services: setup ## run the tests of what works without the extra service
 soak: setup ## run the long tests (fifty minutes; PODROLE_MEMORY_MINUTES: that of memory)
 	$(BIN)/pytest -m soak --timeout 1800 $(ARGS)
 
+docs: ## build the documentation site in build/site, and check its links
+	@$(PYTHON) scripts/bootstrap.py docs
+	.venv-docs/bin/python scripts/site_diagrams.py
+	.venv-docs/bin/sphinx-build -q -W --keep-going -b html docs build/site
+	.venv-docs/bin/python scripts/check_site.py build/site
+
 mutants: setup ## find checks that no test misses (ARGS=oidc, ARGS=sts/tags.py; all of it takes hours)
 	$(BIN)/python scripts/mutants.py $(ARGS)
 
@@ -57,4 +63,4 @@ lock: ## resolve the dependencies again (needs uv; UPGRADE=1 takes newer version
 	scripts/lock.sh
 
 clean: ## remove .venv and the tools' caches
-	rm -rf .venv .podrole .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-docs build docs/reference .podrole .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

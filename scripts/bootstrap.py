@@ -1,9 +1,10 @@
 """Make the virtual environment of a checkout from its lock files, once.
 
-Usage: python3 scripts/bootstrap.py demo|dev
+Usage: python3 scripts/bootstrap.py demo|dev|docs
 
-Creates .venv, installs requirements/<set>.txt with every hash checked, then the checkout itself. A stamp in .venv holds
-the hash of what was installed, so a second run installs nothing. Needs nothing but the standard library.
+Creates .venv (for docs .venv-docs: Sphinx and awscli need different versions of docutils), installs
+requirements/<set>.txt with every hash checked, then the checkout itself. A stamp there holds the hash of what was
+installed, so a second run installs nothing. Needs nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
+VENV = ROOT / (".venv-docs" if sys.argv[1:] == ["docs"] else ".venv")
 PYTHON = VENV / "bin" / "python"
-SETS = {"demo": ["demo.txt"], "dev": ["dev.txt"]}
+SETS = {"demo": ["demo.txt"], "dev": ["dev.txt"], "docs": ["docs.txt"]}
 # What holds the packages of a smaller set: a .venv made for dev serves the demo as it is.
-COVERED_BY = {"demo": ["dev"], "dev": []}
+COVERED_BY: dict[str, list[str]] = {"demo": ["dev"], "dev": [], "docs": []}
 
 
 def main(argv: list[str]) -> int:
@@ -44,7 +45,7 @@ def main(argv: list[str]) -> int:
             file=sys.stderr,
         )
         return 1
-    print(f"Installing the locked dependencies ({wanted}) into .venv …", flush=True)
+    print(f"Installing the locked dependencies ({wanted}) into {VENV.name} …", flush=True)
     for name in SETS[wanted]:
         subprocess.run([*pip, "install", "-q", "--require-hashes", "-r", f"requirements/{name}"], cwd=ROOT, check=True)
     subprocess.run([*pip, "install", "-q", "--no-deps", "--no-build-isolation", "-e", "."], cwd=ROOT, check=True)
@@ -63,7 +64,7 @@ def make_environment() -> list[str] | None:
     if (VENV / "bin" / "pip").exists():
         return [str(PYTHON), "-m", "pip", *common]
     if importlib.util.find_spec("ensurepip"):
-        print("Creating .venv …", flush=True)
+        print(f"Creating {VENV.name} …", flush=True)
         venv.create(VENV, with_pip=True, symlinks=True)
         return [str(PYTHON), "-m", "pip", *common]
     if importlib.util.find_spec("pip"):

@@ -11,4 +11,5 @@ lock() {
 }
 lock requirements/demo.txt pyproject.toml --extra demo --group build
 lock requirements/dev.txt pyproject.toml --extra demo --group build --group dev --constraints requirements/demo.txt
+lock requirements/docs.txt pyproject.toml --group build --group docs
 lock requirements/webhook.txt --group pyproject.toml:webhook --group pyproject.toml:build --constraints requirements/demo.txt

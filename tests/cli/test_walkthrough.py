@@ -75,9 +75,11 @@ RANDOM = re.compile(
 )
 
 
-def test_readme_shows_the_real_output(walked: dict[str, object]) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    (shown,) = re.findall(r"<!-- walkthrough -->\n```console\n(.*?)```", readme, re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])
+def test_pages_show_the_real_output(walked: dict[str, object], page: str) -> None:
+    text = (Path(__file__).parents[2] / page).read_text()
+    shown = "".join(re.findall(r"<!-- walkthrough -->\n```console\n(.*?)```", text, re.DOTALL))
+    assert shown
     printed = "\n".join(outputs(walked, number) for number in range(1, 10))
     known = {RANDOM.sub("…", line.strip()) for line in printed.splitlines()}
     titles = [f"── {step['number']}. {step['title']}" for step in walked["steps"]]  # type: ignore[attr-defined]
