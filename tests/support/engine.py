@@ -68,6 +68,15 @@ def running_engine() -> Iterator[str]:
 
 
 @contextlib.contextmanager
+def running_engine_with_agent() -> Iterator[str]:
+    """As ``running_engine``, for worlds whose pods reach the EKS Pod Identity agent: a machine has its address once."""
+    with (Path(tempfile.gettempdir()) / "podrole-engine-agent.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run of the tests may be using it
+        with running_engine() as host:
+            yield host
+
+
+@contextlib.contextmanager
 def _own_number() -> Iterator[int]:
     """Yield a number that no other test process of this machine has: its engine's networks are made of it."""
     for number in range(100, 200):

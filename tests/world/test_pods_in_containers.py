@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import os
 import socket
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.engine import BUSYBOX, opened, running_engine
+from support.engine import BUSYBOX, opened, running_engine_with_agent
 from support.world import FREE_PORTS, RunningWorld, running_world
 from support.world import podrole as run_podrole
 
@@ -30,11 +28,8 @@ ACCOUNT = "111122223333"
 
 @pytest.fixture(scope="module")
 def host() -> Iterator[str]:
-    # The machine has the agent's address once: another run of the tests may be using it.
-    with (Path(tempfile.gettempdir()) / "podrole-engine-agent.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        with running_engine() as host:
-            yield host
+    with running_engine_with_agent() as host:
+        yield host
 
 
 @pytest.fixture

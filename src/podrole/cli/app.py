@@ -79,13 +79,19 @@ def demo(
     setup: Annotated[
         DemoSetup, typer.Option("--setup", help="Set up with aws and kubectl (tools), or with podrole's commands.")
     ] = DemoSetup.TOOLS,
+    runtime: Annotated[
+        str, typer.Option("--runtime", metavar="NAME", help="How pods run: process, container or auto.")
+    ] = "process",
     as_json: JSON = False,
 ) -> None:
     """Run the walkthrough: a pod without an identity, the set-up, the pod with one, and the refusals."""
     from podrole.cli.demo.command import run
 
     by_podrole = setup is DemoSetup.PODROLE
-    raise typer.Exit(run(region=region, keep=keep, pod_identity=pod_identity, by_podrole=by_podrole, as_json=as_json))
+    done = run(
+        region=region, keep=keep, pod_identity=pod_identity, by_podrole=by_podrole, runtime=runtime, as_json=as_json
+    )
+    raise typer.Exit(done)
 
 
 add_world_commands(app)

@@ -63,9 +63,10 @@ async def test_version_of_the_api_is_the_newest_that_both_know(
     ("info", "said"),
     [
         ({"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"]}, "is rootless"),
+        ({"SecurityOptions": ["name=seccomp,profile=default"], "Rootless": True}, "is rootless"),
         ({"OperatingSystem": "Docker Desktop"}, "Docker Desktop runs containers in a virtual machine"),
     ],
-    ids=["rootless", "desktop"],
+    ids=["rootless docker", "rootless podman", "desktop"],
 )
 async def test_engine_whose_containers_cannot_reach_podrole_is_refused(tmp_path: Path, info: Any, said: str) -> None:
     async with answering(tmp_path / "s", {"/version": (200, PODMAN), "/v1.41/info": (200, info)}) as variables:

@@ -29,7 +29,7 @@ from podrole.cli.down import stop
 from podrole.cli.env import variables
 from podrole.cli.terminal import complain
 from podrole.world.errors import WorldError
-from podrole.world.settings import WorldSettings
+from podrole.world.settings import BY_NAME, WorldSettings
 from podrole.world.state import WorldDirectory
 
 SERVER_MINOR = 36
@@ -68,14 +68,13 @@ class _Report:
         return json.dumps(parts, indent=2)
 
 
-def run(*, region: str, keep: bool, pod_identity: bool, by_podrole: bool, as_json: bool) -> int:
+def run(*, region: str, keep: bool, pod_identity: bool, by_podrole: bool, runtime: str, as_json: bool) -> int:
     """Run the walkthrough in a region, with EKS Pod Identity if ``pod_identity``, set up by podrole's own commands if
-    ``by_podrole``. Returns 0 only if every step had its
-    expected result.
+    ``by_podrole``. ``runtime`` runs its pods. Returns 0 only if every step had its expected result.
 
     Raises PodroleError if it cannot begin.
     """
-    WorldSettings(region=region)  # refuses what cannot be a region
+    WorldSettings(region=region, runtime=runtime)  # refuses what cannot be a region or a runtime
     if tools.find_aws() is None:
         raise ExtraMissing("The walkthrough needs the aws CLI, which is not installed.", "demo")
     if importlib.util.find_spec("moto") is None:
@@ -92,7 +91,7 @@ def run(*, region: str, keep: bool, pod_identity: bool, by_podrole: bool, as_jso
     try:
         shell.show(f"This local AWS, cluster and webhook are in {place} (PODROLE_DIR={directory.path}).\n")
         kind = _WALKTHROUGHS[pod_identity, by_podrole]
-        _walk(shell, directory, region, report, kind, has_kubectl=kubectl is not None)
+        _walk(shell, directory, region, runtime, report, kind, has_kubectl=kubectl is not None)
     finally:
         report.seconds = time.monotonic() - started
         if keep and report.steps:
@@ -107,6 +106,7 @@ def _walk(
     shell: Shell,
     directory: WorldDirectory,
     region: str,
+    runtime: str,
     report: _Report,
     kind: type[Walkthrough],
     *,
@@ -114,18 +114,21 @@ def _walk(
 ) -> None:
     shell.show(f"── 1. {FIRST}")
     of_region = [] if region == DEFAULT_REGION else ["--region", region]
-    up = shell.run(["podrole", "up", "--detach", "--ephemeral", "--aws-port", "0", "--cluster-port", "0", *of_region])
+    by = [] if runtime == BY_NAME["runtime"].default else ["--runtime", runtime]
+    ports = ["--aws-port", "0", "--cluster-port", "0"]
+    up = shell.run(["podrole", "up", "--detach", "--ephemeral", *ports, *of_region, *by])
     if up.exit_code != 0:
         raise WorldError(up.output.strip())
     shell.environment = {**shell.environment, **variables(directory)}
     shell.show('$ eval "$(podrole env)"')
     world = directory.running()
     kubernetes: Kubernetes
+    policy = "IfNotPresent" if world.engine else None  # one pull for all pods, and none for an image that is there
     if has_kubectl:
-        kubernetes = Kubectl(shell)
+        kubernetes = Kubectl(shell, policy)
     else:
         shell.show("\nNo kubectl for this cluster's version is installed, so the steps use the Kubernetes API.")
-        kubernetes = API(shell, json.loads(directory.kubeconfig.read_text()))
+        kubernetes = API(shell, json.loads(directory.kubeconfig.read_text()), policy)
     walkthrough = kind(shell, kubernetes, world.account, partition_of(region), world.thumbprint)
     for number, (title, step) in enumerate(walkthrough.steps, 1):
         if number > 1:

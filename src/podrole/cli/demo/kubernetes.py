@@ -49,8 +49,9 @@ class Kubernetes(Protocol):
 class Kubectl:
     """The real kubectl."""
 
-    def __init__(self, shell: Shell) -> None:
+    def __init__(self, shell: Shell, pull_policy: str | None = None) -> None:
         self._shell = shell
+        self._pull_policy = pull_policy
 
     def create_namespace(self, name: str) -> CommandOutcome:
         return self._run("create", "namespace", name)
@@ -59,7 +60,8 @@ class Kubectl:
         overrides = []
         if service_account is not None:
             overrides = ["--overrides", json.dumps({"spec": {"serviceAccountName": service_account}})]
-        words = ["run", name, "--namespace", namespace, "--image", IMAGE, "--restart", "Never", *overrides]
+        policy = [] if self._pull_policy is None else ["--image-pull-policy", self._pull_policy]
+        words = ["run", name, "--namespace", namespace, "--image", IMAGE, *policy, "--restart", "Never", *overrides]
         return self._run(*words, "--", *arguments)
 
     def wait_for(self, namespace: str, pod: str, phase: str) -> CommandOutcome:
@@ -102,7 +104,7 @@ class Kubectl:
 class API:
     """The Kubernetes API over HTTPS, for a machine without kubectl. It shows the requests."""
 
-    def __init__(self, shell: Shell, kubeconfig: Mapping[str, Any]) -> None:
+    def __init__(self, shell: Shell, kubeconfig: Mapping[str, Any], pull_policy: str | None = None) -> None:
         import base64
 
         import httpx2
@@ -111,6 +113,7 @@ class API:
         authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
         token = kubeconfig["users"][0]["user"]["token"]
         self._shell = shell
+        self._pull_policy = pull_policy
         self._server = cluster["server"]
         self._http = httpx2.Client(
             base_url=self._server,
@@ -124,6 +127,8 @@ class API:
 
     def run_pod(self, namespace: str, name: str, service_account: str | None, *arguments: str) -> CommandOutcome:
         container = {"name": name, "image": IMAGE, "args": list(arguments)}
+        if self._pull_policy is not None:
+            container["imagePullPolicy"] = self._pull_policy
         spec: dict[str, Any] = {"containers": [container], "restartPolicy": "Never"}
         if service_account is not None:
             spec["serviceAccountName"] = service_account

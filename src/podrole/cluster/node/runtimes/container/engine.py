@@ -55,7 +55,8 @@ class Engine:
         self.is_podman = "Podman Engine" in components
         self.name, self.version = "podman" if self.is_podman else "docker", str(version["Version"])
         info = await self.call("GET", "/info")
-        if any("rootless" in option for option in info.get("SecurityOptions") or ()):
+        by_docker = any("rootless" in option for option in info.get("SecurityOptions") or ())
+        if by_docker or info.get("Rootless"):  # Podman's own field
             raise EngineUnusable(
                 f"The engine at {self.socket} is rootless: its network cannot reach podrole's listeners.",
                 next_step="use an engine that runs as root, named in DOCKER_HOST, or --runtime process",
