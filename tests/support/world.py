@@ -39,24 +39,30 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 
 def run(
-    *words: str, cwd: Path, env: Mapping[str, str] | None = None, stdin: str | None = None
+    *words: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    stdin: str | None = None,
+    seconds: float = LIMIT_SECONDS,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+    """Run a command to its end, which comes within so many seconds."""
     return subprocess.run(
         words,
         cwd=cwd,
         env=dict(env if env is not None else clean_environment()),
         capture_output=True,
         text=True,
-        timeout=LIMIT_SECONDS,
+        timeout=seconds,
         check=False,
         input=stdin,
     )
 
 
-def podrole(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run ``podrole`` to its end."""
-    return run(PODROLE, *words, cwd=cwd, env=env)
+def podrole(
+    *words: str, cwd: Path, env: Mapping[str, str] | None = None, seconds: float = LIMIT_SECONDS
+) -> subprocess.CompletedProcess[str]:
+    """Run ``podrole`` to its end, which comes within so many seconds."""
+    return run(PODROLE, *words, cwd=cwd, env=env, seconds=seconds)
 
 
 def podrole_here(

@@ -92,7 +92,7 @@ class WorldSettings:
     runtime: str = _name("process", "How pods run: process, container, or auto for containers where an engine answers.")
     image: tuple[str, ...] = _list(
         "NAME=FOLDER",
-        "An image of your own code: containers are built by the folder's Dockerfile, processes run in it.",
+        "An image of your own code: containers use what its Dockerfile builds, processes run in it.",
     )
     allow_host_path: tuple[str, ...] = _list("DIR", "A folder of this machine that hostPath volumes may be in.")
     service_account_issuer: tuple[str, ...] = _list(
