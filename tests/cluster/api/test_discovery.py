@@ -26,6 +26,7 @@ def test_other_clients_get_the_unaggregated_form(http: httpx2.Client) -> None:
     assert groups == {
         "admissionregistration.k8s.io",
         "apiextensions.k8s.io",
+        "apiregistration.k8s.io",
         "apps",
         "authentication.k8s.io",
         "authorization.k8s.io",
