@@ -41,7 +41,7 @@ def decode(of: Struct, value: Any, unknown: list[str], path: str = "") -> Object
     Raises DecodeError.
     """
     if type(value) is not dict:
-        raise _mismatch(value, of, "", path, _go_type(of))
+        raise _mismatch(value, of, path, _go_type(of))
     if isinstance(of, CustomStruct):
         return _decode_custom(of, value, unknown)
     result: Object = {}
@@ -60,7 +60,7 @@ def decode(of: Struct, value: Any, unknown: list[str], path: str = "") -> Object
         if isinstance(kind, Scalar):
             decoded = _scalar(kind, given, of, f"{prefix}{key}")
         elif isinstance(kind, Struct):
-            decoded = decode(kind, given, unknown, f"{prefix}{key}")
+            decoded = _inner(kind, given, unknown, of, f"{prefix}{key}")
         else:
             decoded = _collection(kind, given, unknown, of, f"{prefix}{key}")
         if not field.required and _is_nothing(decoded, field):
@@ -102,18 +102,24 @@ def empty(of: Struct) -> Object:
 
 
 def _is_nothing(value: Any, field: Field) -> bool:
-    if value is False or value == 0:
+    if value == 0:  # or False
         return field.drops_zero
     return value == "" or (not value and type(field.type) in (ListOf, MapOf))
+
+
+def _inner(kind: Struct, value: Any, unknown: list[str], of: Struct, path: str) -> Object:
+    if type(value) is not dict:
+        raise _mismatch(value, of, path, _go_type(kind))
+    return decode(kind, value, unknown, path)
 
 
 def _collection(kind: ListOf | MapOf, value: Any, unknown: list[str], of: Struct, path: str) -> Any:
     if isinstance(kind, MapOf):
         if type(value) is not dict:
-            raise _mismatch(value, of, path, path, _go_type(kind))
+            raise _mismatch(value, of, path, _go_type(kind))
         return {key: _element(kind.value, one, unknown, of, path, f"[{key}]") for key, one in value.items()}
     if type(value) is not list:
-        raise _mismatch(value, of, path, path, _go_type(kind))
+        raise _mismatch(value, of, path, _go_type(kind))
     return [_element(kind.element, one, unknown, of, path, f"[{index}]") for index, one in enumerate(value)]
 
 
@@ -122,9 +128,7 @@ def _element(kind: Type, value: Any, unknown: list[str], of: Struct, path: str, 
         # Go leaves the zero value where an element is null.
         return _zero(kind) if value is None else _scalar(kind, value, of, path + index)
     if isinstance(kind, Struct):
-        if type(value) is not dict and value is not None:
-            raise _mismatch(value, of, path, path, _go_type(kind))
-        return decode(kind, value or {}, unknown, path + index)
+        return _inner(kind, {} if value is None else value, unknown, of, path + index)
     return _collection(kind, value, unknown, of, path + index)
 
 
@@ -150,7 +154,7 @@ def _scalar(kind: Scalar, value: Any, of: Struct, path: str) -> Any:
             return value
     else:
         return _special(name, value, of, path)
-    raise _mismatch(value, of, path, path, {"boolean": "bool"}.get(name, name))
+    raise _mismatch(value, of, path, {"boolean": "bool"}.get(name, name))
 
 
 def _special(name: str, value: Any, of: Struct, path: str) -> Any:
@@ -160,15 +164,15 @@ def _special(name: str, value: Any, of: Struct, path: str) -> Any:
     if name == "int-or-string":
         if type(value) is str or (type(value) is int and abs(value) < 2**31):
             return value
-        raise _mismatch(value, of, path, path, "intstr.IntOrString")
+        raise _mismatch(value, of, path, "intstr.IntOrString")
     if name == "number":
         if type(value) in (int, float):
             return value
-        raise _mismatch(value, of, path, path, "float64")
+        raise _mismatch(value, of, path, "float64")
     if name == "quantity":
         return _quantity(value, of, path)
     if type(value) is not str:
-        raise _mismatch(value, of, path, path, "[]uint8" if name == "bytes" else "string")
+        raise _mismatch(value, of, path, "[]uint8" if name == "bytes" else "string")
     if name == "bytes":
         return _base64(value)
     return _time(value, micro=name == "micro-time")
@@ -187,7 +191,7 @@ def _check_depth(value: Any, left: int) -> None:
 
 def _quantity(value: Any, of: Struct, path: str) -> str:
     if type(value) not in (str, int, float):
-        raise _mismatch(value, of, path, path, "resource.Quantity")
+        raise _mismatch(value, of, path, "resource.Quantity")
     try:
         return canonical(str(value).strip())  # apimachinery strips it, too
     except ValueError as problem:
@@ -223,13 +227,13 @@ def _bad_time(value: str) -> DecodeError:
     return DecodeError(f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse "{value}" as "2006"')
 
 
-def _mismatch(value: Any, of: Struct, field: str, path: str, go_type: str) -> DecodeError:
+def _mismatch(value: Any, of: Struct, path: str, go_type: str) -> DecodeError:
     word = {str: "string", bool: "bool", int: "number", float: "number", list: "array", dict: "object"}.get(
         type(value), "null"
     )
     if not path:
         return DecodeError(f"json: cannot unmarshal {word} into Go value of type {go_type}")
-    return DecodeError(_text(word, of, field or path, go_type))
+    return DecodeError(_text(word, of, path, go_type))
 
 
 def _text(word: str, of: Struct, path: str, go_type: str) -> str:
