@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from podrole.cluster.node.image_names import parse_image
+from podrole.cluster.node.runtimes.container.engine import Engine
+from podrole.world.containers import PodContainers
 from podrole.world.errors import BadSetting
 from podrole.world.own_images import read_own_images
 
@@ -61,3 +65,30 @@ def test_name_with_a_tag_comes_before_the_one_for_all_tags() -> None:
 def test_what_cannot_be_an_image_of_a_folder_is_refused(values: list[str], said: str) -> None:
     with pytest.raises(BadSetting, match=said):
         read_own_images(values)
+
+
+async def test_interrupted_build_says_what_may_go_on(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
+    async def never_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n")
+        asked.set()
+        while await reader.read(1024):
+            pass
+        writer.close()
+
+    (tmp_path / "my api/Dockerfile").write_text("FROM scratch\n")
+    server = await asyncio.start_unix_server(never_answer, tmp_path / "s")
+    engine = Engine(str(tmp_path / "s"))
+    networks: Any = None
+    said: list[str] = []
+    building = asyncio.create_task(
+        PodContainers(engine, "w", networks).build(read_own_images(["shop/api=my api"]), said.append)
+    )
+    await asked.wait()
+    building.cancel()
+    await asyncio.wait({building})
+    assert building.cancelled()
+    assert said == ["build shop/api: interrupted; the engine may finish the step that it is at"]
+    await engine.aclose()
+    server.close()

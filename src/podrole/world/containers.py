@@ -6,6 +6,7 @@ machine's address on the pods' own bridge, and answer no one who is not on it.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import ipaddress
@@ -74,7 +75,12 @@ class PodContainers:
     async def build(self, images: Sequence[OwnImage], say: Callable[[str], None]) -> None:
         """Build images from their folders, with a line for each that the engine says. Raises ImageNotBuilt."""
         for image in images:
-            await build(self.engine, image, self.world, functools.partial(_say_of, say, image))
+            tell = functools.partial(_say_of, say, image)
+            try:
+                await build(self.engine, image, self.world, tell)
+            except asyncio.CancelledError:
+                tell("interrupted; the engine may finish the step that it is at")  # Podman does
+                raise
 
     def runtime(
         self, environment: Mapping[str, str], bundle: Path, own_images: Sequence[OwnImage] = ()
