@@ -10,7 +10,8 @@ WORKING := --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Container images often set it. Without bytecode, each worker and each process of a test compiles all that it imports.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo setup test lint types imports unit without-services soak docs mutants kubectl-versions format lock clean
+.PHONY: help demo setup test lint types imports unit without-services soak docs mutants kubectl-versions pythons dist smoke
+.PHONY: images format lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -55,6 +56,22 @@ mutants: setup ## find checks that no test misses (ARGS=oidc, ARGS=sts/tags.py; 
 kubectl-versions: setup ## run kubectl's tests with kubectl 1.30 and 1.34 as well
 	$(BIN)/python scripts/kubectl_versions.py $(ARGS)
 
+pythons: setup ## check types and syntax for the oldest and the newest Python that podrole declares
+	for version in 11 14; do \
+	    $(BIN)/mypy --python-version 3.$$version --cache-dir .mypy_cache/3.$$version && \
+	    $(BIN)/ruff check -q --target-version py3$$version --select E9,F . || exit 1; \
+	done
+
+dist: setup ## build the sdist, the wheel and the SBOM of the last commit, twice, and compare
+	rm -rf dist
+	$(BIN)/python scripts/dist.py dist
+
+smoke: dist ## install the built wheel and run every command, then each extra (ARGS=--uv=uv: the cold start too)
+	$(BIN)/python scripts/smoke.py dist/*.whl --extras $(or $(EXTRAS),all) $(ARGS)
+
+images: ## build and use both images without a daemon (root, buildah; BASE=image, or debootstrap makes one)
+	$(BIN)/python scripts/images.py $(if $(BASE),--base $(BASE)) $(ARGS)
+
 format: setup ## format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -63,4 +80,4 @@ lock: ## resolve the dependencies again (needs uv; UPGRADE=1 takes newer version
 	scripts/lock.sh
 
 clean: ## remove .venv and the tools' caches
-	rm -rf .venv .venv-docs build docs/reference .podrole .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-docs build dist docs/reference .podrole .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -12,4 +12,6 @@ lock() {
 lock requirements/demo.txt pyproject.toml --extra demo --group build
 lock requirements/dev.txt pyproject.toml --extra demo --group build --group dev --constraints requirements/demo.txt
 lock requirements/docs.txt pyproject.toml --group build --group docs
-lock requirements/webhook.txt --group pyproject.toml:webhook --group pyproject.toml:build --constraints requirements/demo.txt
+lock requirements/build.txt --group pyproject.toml:build --constraints requirements/demo.txt
+lock requirements/webhook.txt --group pyproject.toml:webhook --constraints requirements/demo.txt
+lock requirements/world.txt pyproject.toml --extra services --constraints requirements/demo.txt

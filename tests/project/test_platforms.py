@@ -56,6 +56,8 @@ sys.platform = sys.argv.pop(1)
 if sys.platform == "win32":
     msvcrt = sys.modules["msvcrt"] = types.ModuleType("msvcrt")
     msvcrt.LK_NBLCK, msvcrt.locking = 2, lambda *_: None
+    # What shutil.which asks there, from Python 3.12 on.
+    shutil._winapi = types.SimpleNamespace(NeedCurrentDirectoryForExePath=lambda _: False)
     for name in ("O_DIRECTORY", "O_CLOEXEC", "memfd_create", "pidfd_open", "getuid", "geteuid", "killpg", "setsid"):
         vars(os).pop(name, None)
 """

@@ -118,7 +118,19 @@ def test_helm_finds_no_fault() -> None:
 def test_the_chart_is_of_this_version() -> None:
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
     assert (chart["version"], chart["appVersion"]) == (__version__, __version__)
-    assert f"podrole:{__version__}" in (ROOT / "Dockerfile").read_text()
+
+
+@pytest.mark.parametrize(("file", "image"), [("Dockerfile", "podrole-webhook"), ("Dockerfile.world", "podrole")])
+def test_image_is_of_this_version(file: str, image: str) -> None:
+    text = (ROOT / file).read_text()
+    assert f"-t {image}:{__version__} .`" in text
+    assert f"ARG VERSION={__version__}\n" in text
+    assert f'org.opencontainers.image.title="{image}"' in text
+
+
+def test_chart_uses_the_image_of_the_webhook() -> None:
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert values["image"]["repository"] == "podrole-webhook"
 
 
 @pytest.mark.parametrize("installation", [DEFAULTS, EVERYTHING])

@@ -57,7 +57,7 @@ def test_the_aws_cli_images_run_the_local_aws(images: Images, reference: str) ->
 
 
 def test_podroles_own_image_runs_the_webhook_with_the_same_python(images: Images) -> None:
-    image = images.resolve(parse_image("podrole:0.1.0"))
+    image = images.resolve(parse_image("podrole-webhook:0.1.0"))
     webhook = ["/opt/python/bin/python3.11", "-m", "podrole.webhook"]
     assert image.command_line([], ["--port=8443"]) == [*webhook, "--port=8443"]
     assert image.command_line(["/webhook", "-v=3"], []) == [*webhook, "-v=3"]

@@ -22,7 +22,7 @@ class Installation:
     namespace: str = "pod-identity-webhook"
     """The namespace of all objects. It must exist."""
 
-    image: str = f"podrole:{__version__}"
+    image: str = f"podrole-webhook:{__version__}"
     """The image, built with the project's Dockerfile."""
 
     replicas: int = 2

@@ -42,7 +42,7 @@ _SHELLS: Mapping[str, tuple[str, ...]] = {
 }
 _AWS = ("amazon/aws-cli", "public.ecr.aws/aws-cli/aws-cli")
 _PYTHON = ("python", "public.ecr.aws/docker/library/python")
-_WEBHOOK = "podrole"
+_WEBHOOK = "podrole-webhook"
 """The image that podrole's own Dockerfile makes."""
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _PAUSE = ("registry.k8s.io/pause", "public.ecr.aws/eks-distro/kubernetes/pause")
@@ -55,7 +55,7 @@ RUNNABLE = (
     "debian",
     "ubuntu",
     "python",
-    "podrole",
+    "podrole-webhook",
     "registry.k8s.io/pause",
 )
 """Named in the message for an image that is not known."""
