@@ -201,3 +201,24 @@ def test_loopback_is_not_reached_where_the_rules_say_so(
     asked = ProxyRequest(host, 443)
     assert rules.route(asked)[0] is way
     assert rules.may_reach(asked, address) is reached
+
+
+@pytest.mark.parametrize(
+    ("host", "client", "address"),
+    [
+        ("web", "10.0.0.2", "10.0.0.200"),
+        ("web", "10.0.0.3", None),
+        ("web.ours.test", "10.0.0.2", None),
+        ("moved.test", "10.0.0.2", None),
+    ],
+)
+def test_name_of_a_cluster_leads_into_it_for_its_own_clients_and_is_never_a_name_of_ours(
+    host: str, client: str, address: str | None
+) -> None:
+    rules = Rules(
+        lambda name: name.endswith(".ours.test"),
+        {"moved.test": ("127.0.0.1", 1)},
+        in_cluster=lambda _, asking: "10.0.0.200" if asking == "10.0.0.2" else None,
+    )
+    assert rules.cluster_address(ProxyRequest(host, 80), client) == address
+    assert Rules(lambda _: False).cluster_address(ProxyRequest(host, 80), client) is None

@@ -165,7 +165,8 @@ class Rules:
 
     ``is_ours`` says of a host name whether this server answers for it. ``moved`` are names with another server on this
     machine, each with its address and port. ``internet`` allows every other host,
-    ``loopback`` the ports of this machine.
+    ``loopback`` the ports of this machine. ``in_cluster`` returns where a name leads inside a cluster, for a client's
+    address; None for every other name.
     """
 
     is_ours: Callable[[str], bool]
@@ -173,6 +174,14 @@ class Rules:
     internet: bool = True
     upstream: Upstream | None = None
     loopback: bool = True
+    in_cluster: Callable[[str, str], str | None] = lambda _name, _client: None
+
+    def cluster_address(self, asked: ProxyRequest, client: str) -> str | None:
+        """Return the address in the cluster that a request of a client leads to; None if its host is none of the
+        cluster's. A name that is ours or moved never leads there."""
+        if self.is_ours(asked.host) or asked.host in self.moved:
+            return None
+        return self.in_cluster(asked.host, client)
 
     def route(self, asked: ProxyRequest) -> tuple[Way, str]:
         """Return where a request leads, and for a refused one why.

@@ -69,10 +69,16 @@ class ProxyClient(TunnelSide):
         self._connections = connections
         self._task: asyncio.Task[None] | None = None
         self._request = _SingleRequest() if asked.head else None
+        self._inside: str | None = None
+        """The address in a cluster that the request leads to."""
 
     def start(self) -> None:
         """Do what the client asks for."""
         way, why = self._rules.route(self._asked)
+        peer = self._client.get_extra_info("peername")
+        self._inside = None if peer is None else self._rules.cluster_address(self._asked, peer[0])
+        if self._inside is not None:
+            way = Way.DIRECT
         if way is Way.REFUSED:
             # Many clients show nothing but this line.
             name = re.sub(r"[^!-~]", "?", self._asked.authority)[:_MOST_NAME]
@@ -133,7 +139,6 @@ class ProxyClient(TunnelSide):
             return
         self.join(side)
         # Before the first bytes are written: writing may pause the reading of the other side.
-        side.transport.resume_reading()
         self._client.resume_reading()
         if not self._asked.head:
             self._client.write(_ESTABLISHED)
@@ -143,11 +148,13 @@ class ProxyClient(TunnelSide):
         if head and upstream is not None:
             head = self._asked.head_for_proxy(upstream.authorization)
         side.transport.write(head + self._rest)
+        side.release()
 
     async def _reach(self, upstream: Upstream | None) -> tuple[TunnelSide, bytes]:
         """Return the host's side, which does not read yet, and what it has sent already."""
         if upstream is None:
-            side = await _connected(_HostSide, *self._rules.address(self._asked))
+            place = self._rules.address(self._asked) if self._inside is None else (self._inside, self._asked.port)
+            side = await _connected(_HostSide, *place)
             peer = None if side.transport is None else side.transport.get_extra_info("peername")
             if peer is not None and not self._rules.may_reach(self._asked, peer[0]):
                 side.shutdown()

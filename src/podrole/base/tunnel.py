@@ -31,12 +31,29 @@ class TunnelSide(asyncio.Protocol):
         self._idle: asyncio.TimerHandle | None = None
         self._carried = 0.0
         self._has_ended = False
+        self._early = b""
+        self._early_end = False
 
     def join(self, other: TunnelSide) -> None:
         """Carry bytes between this side and ``other`` from now on, and limit how long nothing is carried."""
         self.other, other.other = other, self
         self._carried = other._carried = asyncio.get_running_loop().time()
         self._watch()
+
+    def release(self) -> None:
+        """Carry what this side had sent before it was joined, and read on.
+
+        There may be something even if it was told to read nothing: uvloop does not heed that in ``connection_made``.
+        """
+        if self.transport is None or self.transport.is_closing():
+            return
+        if not self._early_end:
+            self.transport.resume_reading()  # before anything is carried: that may have to pause it
+        early, self._early = self._early, b""
+        if early:
+            self.data_received(early)
+        if self._early_end and not self.eof_received():
+            self.transport.close()
 
     def shutdown(self) -> None:
         """Cut both connections now."""
@@ -48,11 +65,18 @@ class TunnelSide(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:  # noqa: D102 - see asyncio.Protocol
-        if self.other is not None and self.other.transport is not None:
+        if self.other is None:
+            self._early += data
+            if self.transport is not None:
+                self.transport.pause_reading()
+        elif self.other.transport is not None:
             self._carried = asyncio.get_running_loop().time()
             self.other.transport.write(data)
 
     def eof_received(self) -> bool:  # noqa: D102 - see asyncio.Protocol
+        if self.other is None and not self._early_end:
+            self._early_end = True
+            return True
         self._has_ended = True
         other = self.other
         if other is None or other.transport is None or other._has_ended or not other.transport.can_write_eof():

@@ -17,16 +17,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from podrole.base.serving import bind
-from podrole.cluster.node.runtime import Mount
+from podrole.cluster.core.client import ClusterClient
+from podrole.cluster.node.runtime import Mount, Runtime
 from podrole.cluster.node.runtimes.container.configuration import PodDefaults
 from podrole.cluster.node.runtimes.container.engine import Engine, open_engine
 from podrole.cluster.node.runtimes.container.errors import EngineUnusable
 from podrole.cluster.node.runtimes.container.local_images import build
+from podrole.cluster.node.runtimes.container.local_route import may_serve_services
 from podrole.cluster.node.runtimes.container.networks import Networks, make_networks, remove_everything, world_id
+from podrole.cluster.node.runtimes.container.resolv_conf import DOMAIN, PodDNS, host_searched
 from podrole.cluster.node.runtimes.container.runtime import ContainerRuntime
 from podrole.cluster.node.runtimes.own_image import OwnImage
+from podrole.cluster.service_network.network import API_PORT, ServiceAddressing, ServiceNetwork
+from podrole.cluster.service_network.ports import bound_socket
+from podrole.cluster.service_network.resolver import UpstreamResolver, read_resolv_conf
 from podrole.world.own_images import BUILDING
-from podrole.world.parts import API_NAMES
+from podrole.world.parts import API_NAMES, LONG_API_NAMES
 
 BUNDLE = "/run/podrole/ca-bundle.crt"
 
@@ -63,9 +69,28 @@ class PodContainers:
         return tuple(ipaddress.IPv4Network(bridge.subnet) for bridge in bridges)
 
     @property
+    def services(self) -> ServiceAddressing | None:
+        """The addresses of Services; None where this process may not have them."""
+        pods = self.networks.pods
+        if pods.services is None:
+            return None
+        return ServiceAddressing(ipaddress.IPv4Network(pods.subnet), pods.services, pods.gateway)
+
+    @property
+    def api_names(self) -> tuple[str, ...]:
+        """The addresses and names of the API server in pods."""
+        own = () if self.services is None else (self.services.api, *LONG_API_NAMES)
+        return self.gateway, *own
+
+    def api_place(self, port: int) -> tuple[str, int]:
+        """Return where pods find the API server, whose port on the bridge is ``port``."""
+        return (self.gateway, port) if self.services is None else (self.services.api, API_PORT)
+
+    @property
     def not_proxied(self) -> str:
         """What pods reach without the proxy."""
-        return ",".join((self.gateway, self.agent_address, *map(str, self.peers), *API_NAMES))
+        names = API_NAMES if self.services is None else (self.services.api, *API_NAMES, ".svc", f".{DOMAIN}")
+        return ",".join((self.gateway, self.agent_address, *map(str, self.peers), *names))
 
     def bind(self, beside: socket.socket, *, name: str, option: str, address: str = "") -> socket.socket:
         """Bind a socket on the bridge to the port of a listener on loopback. Raises PortInUse."""
@@ -87,8 +112,10 @@ class PodContainers:
     ) -> ContainerRuntime:
         """Return the runtime of the world's node. ``bundle`` is what containers have as ``BUNDLE``."""
         files: Sequence[Mount] = (Mount(BUNDLE, str(bundle), read_only=True),)
-        hosts = dict.fromkeys(API_NAMES, self.gateway)
-        defaults = PodDefaults(self.world, environment, files, hosts)
+        hosts, dns = dict.fromkeys(API_NAMES, self.gateway), None
+        if (services := self.services) is not None:
+            hosts, dns = {}, PodDNS(services.dns, host_searched(read_resolv_conf()))
+        defaults = PodDefaults(self.world, environment, files, hosts, dns)
         return ContainerRuntime(self.engine, self.networks, defaults, own_images)
 
 
@@ -115,7 +142,28 @@ async def pod_containers(
         return
     world = world_id(directory)
     try:
-        yield PodContainers(engine, world, await make_networks(engine, world, internet=internet))
+        services = may_serve_services()
+        if not services:
+            _log.info("Services have no names and addresses in pods: this takes root")
+        yield PodContainers(engine, world, await make_networks(engine, world, internet=internet, services=services))
         await remove_everything(engine, world)
     finally:
         await engine.aclose()
+
+
+async def service_network(
+    containers: PodContainers, runtime: Runtime, client: ClusterClient, api: tuple[str, int], *, internet: bool
+) -> ServiceNetwork | None:
+    """Return what serves Services to pods; None where this process may not. ``api`` is where the API server listens.
+
+    Raises EngineUnusable.
+    """
+    addressing = containers.services
+    if addressing is None or not isinstance(runtime, ContainerRuntime):
+        return None
+    host = await runtime.open_service_host(addressing.services)
+
+    async def make_socket(place: tuple[str, int], kind: socket.SocketKind) -> socket.socket:
+        return await host.run(lambda: bound_socket(place, kind))
+
+    return ServiceNetwork(client, addressing, api, UpstreamResolver() if internet else None, make_socket, host.close)

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from podrole.base.serving import LOOPBACK
+from podrole.cluster.node.content.service_links import service_variables
 from podrole.cluster.node.runtimes.process.view import Hiding
 from podrole.oidc.fetch import Resolver
 from podrole.webhook.install.webhook_configuration import mutating_webhook_configuration
@@ -23,6 +24,7 @@ from podrole.world.webhook_account import CLUSTER_WIDE_NAME as WEBHOOK_NAME
 
 API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
 """The names of the API server in a pod."""
+LONG_API_NAMES = ("kubernetes.default.svc.cluster.local",)
 
 
 def node_environment(
@@ -43,8 +45,7 @@ def node_environment(
         "AWS_ENDPOINT_URL": aws_url,
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "KUBERNETES_SERVICE_HOST": host,
-        "KUBERNETES_SERVICE_PORT": str(cluster_port),
+        **service_variables("kubernetes", host, [{"name": "https", "port": cluster_port}]),
     }
 
 

@@ -84,6 +84,7 @@ from podrole.world.without_node import reason_without_node, sentence_without_nod
 if TYPE_CHECKING:
     from podrole.cluster.node.node import Node
     from podrole.cluster.node.runtime import Runtime
+    from podrole.cluster.service_network.network import ServiceNetwork
     from podrole.world.containers import PodContainers
 
 _log = logging.getLogger(__name__)
@@ -152,6 +153,7 @@ class World:
         self._aws_tasks = BackgroundTasks("the local AWS")
         self._directory_tasks = BackgroundTasks("the world's directory")
         self._containers: PodContainers | None = None
+        self._services: ServiceNetwork | None = None
         self._parts: list[Supervised] = [self._aws_tasks, self._directory_tasks]
 
     async def __aenter__(self) -> Self:
@@ -308,7 +310,7 @@ class World:
             internet=not self._settings.no_internet,
             upstream=self._surroundings.upstream,
         )
-        bridge = () if self._containers is None else (self._containers.gateway,)
+        bridge = () if self._containers is None else self._containers.api_names
         names = NamedCertificates(authority, (*proxy.OWN_NAMES, *bridge), rules.is_ours, self._clock)
         both = front.protocol(front.Front(names.context, rules))
         await listeners.enter(
@@ -317,7 +319,8 @@ class World:
         name = "the Pod Identity agent"
         await listeners.enter(listening(agent, sockets.pod_identity, name=name, grace_seconds=grace))
         if self._containers is not None:
-            for_pods = front.protocol(front.Front(names.context, dataclasses.replace(rules, loopback=False)))
+            pods_rules = dataclasses.replace(rules, loopback=False, in_cluster=self._in_cluster)
+            for_pods = front.protocol(front.Front(names.context, pods_rules))
             await self._listen_for_pods("aws_port", endpoint, sockets.aws, protocol=for_pods)
             address = self._containers.agent_address
             await self._listen_for_pods("pod_identity_port", agent, sockets.pod_identity, address=address)
@@ -335,6 +338,7 @@ class World:
             authority_pem=authority.certificate_pem,
             administrator_token=secrets.cluster_token,
             store=objects,
+            service_network=None if self._containers is None else self._containers.networks.pods.services,
             token_authenticators=[functools.partial(aws_user, endpoint)],
             events=events,
             clock=self._clock,
@@ -541,12 +545,33 @@ class World:
         )
         runtime = self._made_runtime(sockets, region, environment)
         self._runtime_summary = runtime.summary
+        await self._start_service_network(stopping, cluster, sockets, runtime)
         kubelet = cluster.client(User(f"system:node:{settings.name}", groups=("system:nodes",)), "kubelet")
         scheduler = cluster.client(User("system:kube-scheduler"), "kube-scheduler")
         time = SystemTime(self._clock)
         node = Node(kubelet, self._directory.node, runtime, settings, scheduler=scheduler, time=time)
         await self._enter(stopping, "the node and its pods", node, seconds=NODE_SECONDS + self.more_stop_seconds)
         cluster.node = self._node = node
+
+    async def _start_service_network(
+        self, stopping: Stopping, cluster: Cluster, sockets: WorldSockets, runtime: Runtime
+    ) -> None:
+        """Serve the names and addresses of Services in containers, before the first pod starts."""
+        if self._containers is None:
+            return
+        from podrole.world.containers import service_network  # most worlds need none
+
+        client = cluster.client(User("system:kube-proxy"), "kube-proxy")
+        api = (LOOPBACK, port_of(sockets.cluster))
+        network = await service_network(self._containers, runtime, client, api, internet=not self._settings.no_internet)
+        if network is None:
+            return
+        await self._enter(stopping, "the network of Services", network)
+        self._services = network
+
+    def _in_cluster(self, name: str, client: str) -> str | None:
+        """Return the address that a name leads to from a pod, for the proxy; None if it is none of the cluster's."""
+        return None if self._services is None else self._services.address_for(name, client)
 
     def _made_runtime(self, sockets: WorldSockets, region: str, environment: Mapping[str, str]) -> Runtime:
         if self._containers is None:
@@ -569,7 +594,8 @@ class World:
             f"http://{containers.gateway}:{port_of(sockets.aws)}", containers.bundle, exceptions
         )
         url = f"https://{containers.gateway}:{port_of(sockets.aws)}"
-        inside = node_environment(url, region, port_of(sockets.cluster), variables, host=containers.gateway)
+        host, port = containers.api_place(port_of(sockets.cluster))
+        inside = node_environment(url, region, port, variables, host=host)
         return containers.runtime(inside, bundle, self._own_images)
 
     def _agent_url(self, sockets: WorldSockets) -> str:

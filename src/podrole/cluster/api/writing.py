@@ -21,6 +21,7 @@ from podrole.cluster.admission import namespace_lifecycle
 from podrole.cluster.admission.attributes import AdmissionAttributes
 from podrole.cluster.admission.chain import AdmissionChain
 from podrole.cluster.api.field_order import ordered
+from podrole.cluster.api.service_addresses import SERVICES, ServiceAddresses
 from podrole.cluster.authorization.escalation import Escalation
 from podrole.cluster.core.calls import Call
 from podrole.cluster.core.errors import (
@@ -86,8 +87,15 @@ class Writes:
     """Creates and updates objects. It takes decoded, defaulted objects, which the caller must not use afterwards."""
 
     def __init__(
-        self, store: Store, admission: AdmissionChain, escalation: Escalation, clock: Clock, source: random.Random
+        self,
+        store: Store,
+        admission: AdmissionChain,
+        escalation: Escalation,
+        addresses: ServiceAddresses,
+        clock: Clock,
+        source: random.Random,
     ) -> None:
+        self._addresses = addresses
         self._store = store
         self._admission = admission
         self._escalation = escalation
@@ -199,6 +207,8 @@ class Writes:
         kind = kind_of(resource)
         if metadata.get("name"):
             kind.prepare(obj)
+            if resource is SERVICES:
+                self._addresses.assign(obj, None)
             self._escalation.check(resource, call.user, obj, None)
 
     def _definition_status(self, definition: Object) -> Object:
@@ -370,6 +380,8 @@ class Writes:
                 _restore(new, live, field)
             if call.resource is DEFINITIONS:
                 new["status"] = self._definition_status(new)
+            if call.resource is SERVICES:
+                self._addresses.assign(new, live)
         if call.resource.counts_generations and _specification(new) != _specification(live):
             metadata["generation"] = live["metadata"].get("generation", 0) + 1
 

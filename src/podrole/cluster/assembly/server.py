@@ -10,6 +10,7 @@ import random
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from types import TracebackType
 from typing import Any, Self
 
@@ -28,6 +29,7 @@ from podrole.cluster.api.patches import Patches
 from podrole.cluster.api.pod_subresources import PodSubresources
 from podrole.cluster.api.reading import Reads
 from podrole.cluster.api.scale import Scales
+from podrole.cluster.api.service_addresses import SERVICES, ServiceAddresses
 from podrole.cluster.api.verbs import Verbs
 from podrole.cluster.api.writing import Writes, random_suffix
 from podrole.cluster.assembly.in_process import InProcessClient
@@ -103,6 +105,7 @@ class Cluster:
         store: Store | None = None,
         token_authenticators: Sequence[TokenAuthenticator] = (),
         resolve_service: ServiceResolver | None = None,
+        service_network: IPv4Network | None = None,
         events: EventLog | None = None,
         clock: Clock = system_clock,
         source: random.Random | None = None,
@@ -117,6 +120,7 @@ class Cluster:
         ``token_authenticators``: asked, in order, for the user of a token that is neither the administrator's nor a
         service account's.
         ``resolve_service``: where a webhook's service listens; None for the ready pods that it selects.
+        ``service_network``: the addresses that Services get as their cluster IPs; None gives them none.
         ``events``: gets an event for each new pod.
         ``source``: the random generator of names.
         """
@@ -130,6 +134,7 @@ class Cluster:
         self.tokens = ServiceAccountTokens(
             self.store, (settings.issuer, *settings.other_issuers), keys, clock, verifying=verifying
         )
+        self._addresses = ServiceAddresses(service_network, self.store)
         self._caller = WebhookCaller(resolve_service or ServiceEndpoints(self.store))
         audiences = settings.audiences or (settings.issuer,)
         authenticator = Authenticator(self.administrator_token, self.tokens, audiences, token_authenticators)
@@ -167,7 +172,7 @@ class Cluster:
             clock=clock,
             events=events,
         )
-        writes = Writes(self.store, admission, escalation, clock, self._random)
+        writes = Writes(self.store, admission, escalation, self._addresses, clock, self._random)
         deletes = Deletes(self.store, admission, clock)
         return Verbs(
             reads=Reads(self.store, self.settings.watch_limit),
@@ -202,6 +207,10 @@ class Cluster:
                 yield writes.first_object(call, decode_body(call, body, [], str))
             elif resource.group == GROUP and (changed := reconciled(live, body)) is not None:
                 yield writes.first_change(call, changed, live)
+        for live, corrected in self._addresses.corrected():
+            metadata = live["metadata"]
+            call = Call(SERVICES, metadata["namespace"], _SYSTEM, "kube-apiserver", metadata["name"])
+            yield writes.first_change(call, corrected, live)
 
     @property
     def api(self) -> ApiApp:

@@ -135,6 +135,7 @@ def slice_of(service: Object, ports: list[Object], pods: Sequence[Object]) -> Ob
             },
             "nodeName": pod["spec"].get("nodeName", ""),
             "targetRef": _reference(pod),
+            **_hostname(service, pod),
         }
         for pod in pods
     ]
@@ -148,12 +149,19 @@ def subset_of(service: Object, ports: list[Object], pods: Sequence[Object]) -> O
     """Return the subset of an Endpoints of pods that have the same ports; no address list is empty."""
     addresses: dict[str, list[Object]] = {"addresses": [], "notReadyAddresses": []}
     for pod in pods:
-        address = {"ip": pod["status"]["podIP"], "targetRef": _reference(pod)}
+        address = {"ip": pod["status"]["podIP"], "targetRef": _reference(pod), **_hostname(service, pod)}
         if pod["spec"].get("nodeName"):
             address["nodeName"] = pod["spec"]["nodeName"]
         addresses["addresses" if _is_ready(service, pod) else "notReadyAddresses"].append(address)
     named = [{key: value for key, value in port.items() if value} for port in ports]
     return {key: value for key, value in {**addresses, "ports": named}.items() if value}
+
+
+def _hostname(service: Object, pod: Object) -> Object:
+    """Return the name that a pod has below that of the Service: one of a StatefulSet has one."""
+    spec = pod["spec"]
+    named = spec.get("hostname") and spec.get("subdomain") == service["metadata"]["name"]
+    return {"hostname": spec["hostname"]} if named else {}
 
 
 def _reference(pod: Object) -> Object:

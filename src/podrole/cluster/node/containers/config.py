@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from podrole.cluster.core.errors import StatusError
 from podrole.cluster.node.containers.report import EnclosingPod
 from podrole.cluster.node.containers.run import TERMINATION_LOG
 from podrole.cluster.node.content.environment import environment_of, expand, references_of
+from podrole.cluster.node.content.service_links import service_links
 from podrole.cluster.node.content.volumes_on_disk import find
 from podrole.cluster.node.context import NodeContext
 from podrole.cluster.node.directories import make_container_directory
@@ -27,7 +29,12 @@ async def container_config(
         found = await find(context.client, obj["metadata"]["namespace"], references_of(spec))
     except MountProblem as problem:
         raise ConfigProblem(problem.what) from problem
-    environment = environment_of(obj, spec, found, node_resources=context.resources)
+    try:
+        services = await context.client.list("services", obj["metadata"]["namespace"])
+    except StatusError as problem:
+        raise ConfigProblem(f"the services of the namespace could not be read: {problem.message}") from problem
+    links = service_links(obj, services)
+    environment = environment_of(obj, spec, found, node_resources=context.resources, services=links)
     directory = make_container_directory(context.directory.pod(obj), spec["name"])
     try:
         mounts = pod.volumes.mounts_of(obj, spec, directory, environment)

@@ -69,13 +69,18 @@ def data_of(resource: str, found: Object) -> dict[str, bytes]:
 
 
 def environment_of(
-    pod: Object, container: Mapping[str, Any], found: References, *, node_resources: Mapping[str, str]
+    pod: Object,
+    container: Mapping[str, Any],
+    found: References,
+    *,
+    node_resources: Mapping[str, str],
+    services: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
-    """Return the container's own variables: ``envFrom`` first, then ``env``, which wins.
+    """Return the container's own variables: those of ``services``, ``envFrom``, then ``env``, the last of which wins.
 
     Raises ConfigProblem, worded as the kubelet does, for a missing ConfigMap, Secret or key that is not optional.
     """
-    variables: dict[str, str] = {}
+    variables: dict[str, str] = dict(services or {})
     for source in container.get("envFrom") or ():
         variables.update(_everything_of(source, found))
     for variable in container.get("env") or ():

@@ -9,6 +9,7 @@ from typing import Any
 from podrole.cluster.core.client import Object
 from podrole.cluster.node.errors import ConfigProblem, SandboxProblem
 from podrole.cluster.node.runtime import ContainerConfig, Mount
+from podrole.cluster.node.runtimes.container.resolv_conf import PodDNS
 from podrole.kube.quantity import in_units_of
 
 WORLD_LABEL = "dev.podrole.world"
@@ -31,12 +32,14 @@ _HOST_NAMESPACES = ("hostNetwork", "hostPID", "hostIPC")
 @dataclass(frozen=True, slots=True)
 class PodDefaults:
     """What every pod of a world gets. ``environment`` has variables that the container's own override; ``files`` are
-    mounted into every container; ``hosts`` are names and their addresses."""
+    mounted into every container; ``hosts`` are names and their addresses. ``dns`` resolves the names of Services;
+    without it pods have what the engine gives them."""
 
     world: str
     environment: Mapping[str, str]
     files: Sequence[Mount]
     hosts: Mapping[str, str]
+    dns: PodDNS | None = None
 
 
 def sandbox_body(pod: Object, image: str, network: str, defaults: PodDefaults) -> dict[str, Any]:
@@ -64,6 +67,22 @@ def sandbox_body(pod: Object, image: str, network: str, defaults: PodDefaults) -
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges"],
             "Sysctls": sysctls,
+        },
+    }
+
+
+def service_host_body(image: str, network: str, defaults: PodDefaults) -> dict[str, Any]:
+    """Return what makes the container that holds the addresses of Services: it is like a sandbox, of no pod."""
+    return {
+        "Image": image,
+        "Labels": {WORLD_LABEL: defaults.world},
+        "StopTimeout": 0,
+        "HostConfig": {
+            "NetworkMode": network,
+            "LogConfig": _NO_LOG,
+            "ReadonlyRootfs": True,
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges"],
         },
     }
 

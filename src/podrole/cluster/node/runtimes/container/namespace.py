@@ -7,7 +7,10 @@ import ctypes
 import os
 import socket
 import threading
+from collections.abc import Callable
+from typing import TypeVar
 
+T = TypeVar("T")
 _CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -38,28 +41,32 @@ class PodNetwork:
         return network
 
     async def socket(self, family: socket.AddressFamily) -> socket.socket:
-        """Make a socket in the namespace. Raises OSError.
+        """Make a socket in the namespace. Raises OSError."""
+        return await self.run(lambda: socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP))
 
-        A socket stays in the namespace of the thread that made it, so a thread enters the namespace, makes the socket,
-        and ends: no other code ever runs in there.
+    async def run(self, make: Callable[[], T]) -> T:
+        """Return what ``make`` returns in the namespace, where a socket stays that it has made. Raises OSError.
+
+        A thread enters the namespace, calls ``make``, and ends: no other code ever runs in there.
         """
         if self._descriptor is None:
             raise ConnectionRefusedError("the pod has ended")
         descriptor = os.dup(self._descriptor)
         loop = asyncio.get_running_loop()
-        made: asyncio.Future[socket.socket] = loop.create_future()
+        made: asyncio.Future[T] = loop.create_future()
 
-        def make() -> None:
+        def inside() -> None:
             try:
-                sock = _socket_in(descriptor, family)
+                _enter(descriptor)
+                result = make()
             except OSError as problem:
                 loop.call_soon_threadsafe(_fail, made, problem)
             else:
-                loop.call_soon_threadsafe(_hand_over, made, sock)
+                loop.call_soon_threadsafe(_hand_over, made, result)
             finally:
                 os.close(descriptor)
 
-        threading.Thread(target=make, name="a pod's network", daemon=True).start()
+        threading.Thread(target=inside, name="a pod's network", daemon=True).start()
         return await made
 
     def close(self) -> None:
@@ -69,20 +76,19 @@ class PodNetwork:
             self._descriptor = None
 
 
-def _socket_in(descriptor: int, family: socket.AddressFamily) -> socket.socket:
+def _enter(descriptor: int) -> None:
     if _libc.setns(descriptor, _CLONE_NEWNET) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
-    return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
 
 
-def _hand_over(made: asyncio.Future[socket.socket], sock: socket.socket) -> None:
-    if made.done():  # nobody waits any more
-        sock.close()
-    else:
-        made.set_result(sock)
+def _hand_over(made: asyncio.Future[T], result: T) -> None:
+    if not made.done():
+        made.set_result(result)
+    elif isinstance(result, socket.socket):  # nobody waits any more
+        result.close()
 
 
-def _fail(made: asyncio.Future[socket.socket], problem: OSError) -> None:
+def _fail(made: asyncio.Future[T], problem: OSError) -> None:
     if not made.done():
         made.set_exception(problem)

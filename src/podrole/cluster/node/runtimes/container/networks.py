@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import hashlib
 import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from podrole.cluster.node.runtimes.container.errors import EngineRefusal, Engine
 
 CREDENTIALS_ADDRESS = "169.254.170.23"
 _BRIDGE_NAME = "com.docker.network.bridge.name"  # by which a person finds the interface
+_SMALLEST_PREFIX = 25
+"""A smaller network has no room for Services: their addresses are half of it, of which the first are reserved."""
 _CREDENTIALS_SUBNET = "169.254.170.0/24"
 
 _log = logging.getLogger(__name__)
@@ -30,11 +34,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """A network of the engine. ``gateway`` is this machine's address on it, ``subnet`` in CIDR notation."""
+    """A network of the engine. ``gateway`` is this machine's address on it, ``subnet`` in CIDR notation. ``services``
+    is the part of the subnet whose addresses no container gets, None if all may."""
 
     name: str
     subnet: str
     gateway: str
+    services: IPv4Network | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +57,19 @@ def world_id(directory: Path) -> str:
     return hashlib.sha256(place.encode()).hexdigest()[:12]
 
 
-async def make_networks(engine: Engine, world: str, *, agent: bool = True, internet: bool = True) -> Networks:
+async def make_networks(
+    engine: Engine, world: str, *, agent: bool = True, internet: bool = True, services: bool = False
+) -> Networks:
     """Remove what an earlier run of the world has left, and make its networks. Raises EngineUnusable.
 
-    ``agent`` says whether there is an EKS Pod Identity agent, ``internet`` whether pods reach other hosts.
+    ``agent`` says whether there is an EKS Pod Identity agent, ``internet`` whether pods reach other hosts, ``services``
+    whether half of the pods' network is kept for Services.
     """
     await remove_everything(engine, world)
     try:
         pods = await _make(engine, world, "", {"Internal": not internet})
+        if services:
+            pods = await _with_services(engine, world, pods, internet=internet)
     except EngineRefusal as refusal:
         raise EngineUnusable(
             "The container engine could not make a bridge network for the pods.",
@@ -124,3 +135,15 @@ async def _make(engine: Engine, world: str, suffix: str, options: Mapping[str, A
     made = await engine.call("GET", f"/networks/{name}")
     config = next(each for each in made["IPAM"]["Config"] if "." in each["Subnet"])
     return Bridge(name, config["Subnet"], config["Gateway"])
+
+
+async def _with_services(engine: Engine, world: str, found: Bridge, *, internet: bool) -> Bridge:
+    """Make the network again, where the engine has found a place for it, with addresses that containers do not get."""
+    network = IPv4Network(found.subnet)
+    if network.prefixlen > _SMALLEST_PREFIX:
+        return found
+    low, high = network.subnets(1)
+    await engine.call("DELETE", f"/networks/{found.name}")
+    config = {"Subnet": found.subnet, "Gateway": found.gateway, "IPRange": str(low)}
+    made = await _make(engine, world, "", {"Internal": not internet, "IPAM": {"Config": [config]}})
+    return dataclasses.replace(made, services=high)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import platform
 import re
 from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from podrole.cluster.core.client import Object
 from podrole.cluster.core.node_api import Connected
 from podrole.cluster.node.errors import ContainerProblem, SandboxProblem, StartProblem
 from podrole.cluster.node.image_names import ImageReference, parse_image
-from podrole.cluster.node.runtime import ContainerConfig, Output, PulledImage, RegistryLogin
+from podrole.cluster.node.runtime import ContainerConfig, Mount, Output, PulledImage, RegistryLogin
 from podrole.cluster.node.runtimes.connections import CONNECT_SECONDS, connect_locally, reason_of
 from podrole.cluster.node.runtimes.container import pause
 from podrole.cluster.node.runtimes.container.configuration import (
@@ -22,14 +24,18 @@ from podrole.cluster.node.runtimes.container.configuration import (
     check_not_root,
     container_body,
     sandbox_body,
+    service_host_body,
     user_of,
 )
 from podrole.cluster.node.runtimes.container.container import EngineContainer
 from podrole.cluster.node.runtimes.container.engine import Engine
 from podrole.cluster.node.runtimes.container.errors import EngineRefusal, EngineUnusable
 from podrole.cluster.node.runtimes.container.images import EngineImage, pull
+from podrole.cluster.node.runtimes.container.local_route import add_local_route
 from podrole.cluster.node.runtimes.container.namespace import PodNetwork
 from podrole.cluster.node.runtimes.container.networks import Networks, remove_container, remove_containers
+from podrole.cluster.node.runtimes.container.resolv_conf import PATH as RESOLV_CONF
+from podrole.cluster.node.runtimes.container.resolv_conf import resolv_conf
 from podrole.cluster.node.runtimes.container.streams import Streams
 from podrole.cluster.node.runtimes.own_image import OwnImage
 
@@ -84,7 +90,7 @@ class ContainerRuntime:
         self._images[image.text] = pulled.image
         return PulledImage(pulled.image.id, pulled.message)
 
-    async def create_sandbox(self, pod: Object, directory: Path) -> EngineSandbox:  # noqa: ARG002 - a Runtime's
+    async def create_sandbox(self, pod: Object, directory: Path) -> EngineSandbox:
         """Make and start a pod's sandbox, which has its network. Raises SandboxProblem."""
         metadata = pod["metadata"]
         name = f"podrole_{metadata['name'][:40]}_{metadata['namespace'][:40]}_{metadata['uid']}"
@@ -101,13 +107,45 @@ class ContainerRuntime:
             made = await self._engine.call("GET", f"/containers/{sandbox}/json")
             address = made["NetworkSettings"]["Networks"][networks.pods.name]["IPAddress"]
             network = await PodNetwork.of_process(made["State"]["Pid"], address)
+            files = self._files_of(pod, directory)
         except BaseException as problem:
             if sandbox:
                 await asyncio.shield(remove_container(self._engine, sandbox))
             if isinstance(problem, (EngineRefusal, EngineUnusable)):
                 raise SandboxProblem(problem.what) from problem
             raise
-        return EngineSandbox(self._engine, self._defaults, self._images, pod, sandbox, address, network)
+        return EngineSandbox(self._engine, self._defaults, self._images, pod, sandbox, address, network, files)
+
+    async def open_service_host(self, services: IPv4Network) -> PodNetwork:
+        """Start a container that holds the addresses of Services, and return its network. Raises EngineUnusable.
+
+        They are on the pods' bridge as a pod's address is, and on no other network; nor do they compete with what
+        listens on all addresses of this machine. The container is removed with all others.
+        """
+        body = service_host_body(await self._pause_image(), self._networks.pods.name, self._defaults)
+        name = f"podrole_services_{self._defaults.world}"
+        try:
+            created = await self._engine.call("POST", "/containers/create", body, name=name)
+            await self._engine.call("POST", f"/containers/{created['Id']}/start")
+            made = await self._engine.call("GET", f"/containers/{created['Id']}/json")
+            address = made["NetworkSettings"]["Networks"][self._networks.pods.name]["IPAddress"]
+            network = await PodNetwork.of_process(made["State"]["Pid"], address)
+            if network is None:
+                raise EngineUnusable("The container engine's processes are not those that podrole sees.")
+            await network.run(lambda: add_local_route(services))
+        except (EngineRefusal, OSError) as problem:
+            got = problem.what if isinstance(problem, EngineRefusal) else str(problem)
+            raise EngineUnusable("Services cannot have addresses in pods.", got=got) from problem
+        return network
+
+    def _files_of(self, pod: Object, directory: Path) -> list[Mount]:
+        """Write the files that all containers of a pod get. Raises OSError."""
+        if self._defaults.dns is None:
+            return []
+        path = directory / "resolv.conf"
+        path.write_text(resolv_conf(pod, self._defaults.dns))
+        path.chmod(0o644)  # for any user of a container; the directory is private
+        return [Mount(RESOLV_CONF, str(path))]
 
     async def _pause_image(self) -> str:
         label = f"{pause.LABEL}={_PAUSE_VERSION}"
@@ -147,7 +185,9 @@ class EngineSandbox:
         sandbox: str,
         address: str,
         network: PodNetwork | None,
+        files: Sequence[Mount],
     ) -> None:
+        self._files = files
         self.address = address
         self._network = network
         self._engine = engine
@@ -179,6 +219,9 @@ class EngineSandbox:
     async def create(self, config: ContainerConfig) -> EngineCreated:
         """Make a container. Raises ContainerProblem."""
         image = self._images[config.image.text]
+        own_paths = {mount.path for mount in config.mounts}
+        files = [mount for mount in self._files if mount.path not in own_paths]
+        config = dataclasses.replace(config, mounts=[*files, *config.mounts])
         check_not_root(self._security(config.spec), self.user_of(config.spec, config.image))
         body = container_body(
             config, self._pod, image.id, self._id, self._defaults, own_hostname=self._engine.is_podman
