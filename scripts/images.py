@@ -123,7 +123,7 @@ def check_configuration(builder: Builder, image: str) -> None:
     if missing:
         raise ImageProblem(f"{image} lacks the labels {sorted(missing)}")
     with builder.container(image) as container:
-        script = "ls -d /root/.cache /src /opt/build /opt/podrole/lib/python3*/site-packages/pip 2>/dev/null; id -u"
+        script = "ls -d ~root/.cache /src /opt/build /opt/podrole/lib/python3*/site-packages/pip 2>/dev/null; id -u"
         said = builder.run("run", "--isolation", "chroot", container, "--", "sh", "-c", script)
     if said.split() != [str(USER)]:
         raise ImageProblem(f"{image} has what only the build needs, or another user: {said}")

@@ -7,6 +7,7 @@ and one wake-up of the client instead of two.
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import Any
 
 MAX_BUFFERED_BYTES = 64 * 1024
@@ -50,9 +51,18 @@ class BufferedTransport:
         if not written or self._transport.is_closing():
             return
         if size > MAX_BUFFERED_BYTES:
-            self._transport.writelines(written)  # a large body is not copied
+            self._write_large(written)
         else:
             self._transport.write(b"".join(written))
+
+    def _write_large(self, written: list[bytes]) -> None:
+        """Send without a copy. From Python 3.12 on asyncio's ``writelines`` does not tell the protocol to stop, but its
+        ``write`` does, so the last piece is written."""
+        if sys.version_info >= (3, 12) and len(written) > 1:
+            self._transport.writelines(written[:-1])
+            self._transport.write(written[-1])
+        else:
+            self._transport.writelines(written)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
