@@ -104,7 +104,8 @@ def picture(page: Page, name: str) -> None:
     """Write a screenshot for the documentation, if it was asked for."""
     folder = os.environ.get("PODROLE_SCREENSHOTS")
     if folder:
-        page.screenshot(path=Path(folder) / f"console-{name}.png", full_page=True)
+        # Not the footer: it names the directory of the world.
+        page.locator("main").screenshot(path=Path(folder) / f"console-{name}.png")
 
 
 def refused_exchange(world: BrokenWorld) -> None:
