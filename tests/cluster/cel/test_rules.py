@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -170,3 +171,47 @@ def test_the_rules_of_one_object_cost_a_bounded_amount() -> None:
     of = schema(*["size(self.a) > 0"] * 60, a=NUMBERS)
     with pytest.raises(TooMuchWork):
         broken(of, {"a": [1] * 10_000})
+
+
+LISTS = {"a": [1] * 30_000, "b": [1] * 30_000}
+
+
+@pytest.mark.parametrize(
+    ("rule", "properties", "value"),
+    [
+        ("[1,2,3,4,5,6,7,8,9].all(x, self.b.map(y, y).all(z, self.a == self.b))", {"a": NUMBERS, "b": NUMBERS}, LISTS),
+        ("self.a.replace('a', self.a).size() > 0", {"a": TEXT}, {"a": "a" * 30_000}),
+        ("self.a.split('').join(self.a).size() > 0", {"a": TEXT}, {"a": "a" * 30_000}),
+        ("['x'].all(p, [self.a]" + ".map(a, a + a)" * 12 + ".size() > 0)", {"a": TEXT}, {"a": "a" * 200_000}),
+    ],
+)
+def test_a_rule_that_would_take_seconds_or_a_gigabyte_is_ended(
+    rule: str, properties: dict[str, Any], value: Any
+) -> None:
+    assert "call cost exceeds limit" in next(iter(broken(schema(rule, **properties), value)), "")
+
+
+@pytest.mark.parametrize(
+    ("rule", "old", "expected"),
+    [
+        ("self.a.all(x, x < 7000 && x in self.a)", ABSENT, None),
+        ("self.a.all(x, x < 6999)", ABSENT, "failed rule"),
+        ({"rule": "self.a.all(x, x < size(self.a) - 1)",
+          "messageExpression": "'last of ' + string(self.a.filter(x, x > 6998)[0] + 1)"}, ABSENT, "last of 7000"),
+        ("self.a.all(x, self.a.size() > size(oldSelf.a))", {"a": [1], "b": "eA=="}, None),
+        ("self.a.all(x, self.b == b'x')", ABSENT, None),
+        ("self.a.all(x, self.c == 'x')", ABSENT, "no such key: c"),
+    ],
+)  # fmt: skip
+def test_a_rule_that_may_cost_much_has_its_value(rule: Any, old: Any, expected: str | None) -> None:
+    of = schema(rule, a=NUMBERS, b={**TEXT, "format": "byte"}, c=TEXT)
+    found = broken(of, {"a": list(range(7000)), "b": "eA=="}, old)
+    assert found == [] if expected is None else expected in found[0]
+
+
+def test_many_rules_beside_many_times_take_time_in_proportion() -> None:
+    times = {f"a{number}": {**TEXT, "format": "date"} for number in range(4_000)}
+    of = schema(*[f"self.x == {number}" for number in range(400)], x={"type": "integer"}, **times)
+    began = time.process_time()
+    assert unchecked(of) == set()
+    assert time.process_time() - began < 5  # a look at each time for each rule took 25 s

@@ -10,10 +10,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from podrole.cluster.cel.apart import RuleOutcome, evaluate_apart, outcome_of
+from podrole.cluster.cel.cost import CHEAP, Extent, extent_of, most_cost
 from podrole.cluster.cel.environment import available, plain_error
 from podrole.cluster.cel.libraries import BadExpression, NotHere, compile_rule
 from podrole.cluster.core.errors import FieldError, forbidden, invalid, not_supported, required
@@ -26,6 +28,8 @@ _EMBEDDED = "x-kubernetes-embedded-resource"
 _REASONS = ("FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired")
 _TIMES = ("date", "date-time", "datetime", "duration")
 """Formats whose texts are times in Kubernetes' CEL. Google's library takes none from Python."""
+_SELF = "self"
+_WORD = re.compile(r"\w+")
 _RESERVED = frozenset(
     (
         *("true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if"),
@@ -38,6 +42,8 @@ _MISSING_KEY = re.compile(r'.*Key not found in map : "?(.*?)"?')
 _FIELD_PATH = re.compile(r"(?:\.[A-Za-z_][\w-]*|\['[^']+'\])+")
 MAX_RULES = 5_000
 """Rules that one version of a definition may have."""
+_STEPS_APART = 50_000
+"""What the check of one object spends on an expression that another process evaluates."""
 
 
 def faults(schema: Schema, path: str) -> Iterator[FieldError]:
@@ -91,8 +97,9 @@ def unchecked(schema: Any) -> set[str]:
     if not isinstance(schema, dict):
         return set()
     for where, below, _ in _schemas(schema, "", correlatable=True):
+        times = _times(below)
         for rule in below.get(KEY) or ():
-            if isinstance(rule, dict) and isinstance(rule.get("rule"), str) and _compiled(below, rule) is None:
+            if isinstance(rule, dict) and isinstance(rule.get("rule"), str) and _compiled(times, rule) is None:
                 place = re.sub(r"\.properties\[([^]]*)\]", r".\1", where).lstrip(".") or "the object"
                 why = "some" if available() else "all"
                 return {f"{KEY} ({why}, first at {place})"}
@@ -124,10 +131,12 @@ class _Rule:
 _RulesById = dict[int, tuple[_Rule, ...]]
 
 
-def _compiled(schema: Schema, rule: Mapping[str, Any]) -> _Rule | None:
-    """Return a rule that can be evaluated, None for one that cannot."""
+def _compiled(times: Collection[str], rule: Mapping[str, Any]) -> _Rule | None:
+    """Return a rule that can be evaluated, None for one that cannot. ``times`` is from ``_times``."""
     expression = str(rule["rule"]).strip()
-    if not available() or rule.get("optionalOldSelf") is not None or _reads_a_time(schema, expression, top=True):
+    if not available() or rule.get("optionalOldSelf") is not None:
+        return None
+    if _SELF in times or not set(_WORD.findall(expression)).isdisjoint(times):
         return None
     try:
         program, transition, size = compile_rule(expression)
@@ -136,17 +145,19 @@ def _compiled(schema: Schema, rule: Mapping[str, Any]) -> _Rule | None:
     return _Rule(rule, program, transition, size)
 
 
-def _reads_a_time(schema: Schema, expression: str, *, top: bool, name: str = "") -> bool:
+def _times(schema: Schema) -> frozenset[str]:
+    """Return the fields of a schema that are times, as expressions write them; ``_SELF`` among them for the schema."""
+    return frozenset(_each_time(schema, _SELF))
+
+
+def _each_time(schema: Schema, name: str) -> Iterator[str]:
     if schema.get("type") == "string" and schema.get("format") in _TIMES:
-        return top or re.search(rf"\b{re.escape(name)}\b", expression) is not None
-    return any(
-        _reads_a_time(one, expression, top=False, name=_escaped(key) or "")
-        for key, one in schema.get("properties", {}).items()
-    ) or any(
-        _reads_a_time(schema[key], expression, top=top, name=name)
-        for key in ("items", "additionalProperties")
-        if isinstance(schema.get(key), dict)
-    )
+        yield name
+    for key, one in schema.get("properties", {}).items():
+        yield from _each_time(one, _escaped(key) or "")
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield from _each_time(schema[key], name)
 
 
 class SchemaRules:
@@ -164,8 +175,9 @@ class SchemaRules:
         """
         if self._rules is None:
             self._rules = {
-                id(below): tuple(one for each in below[KEY] if (one := _compiled(below, each)) is not None)
+                id(below): tuple(one for each in below[KEY] if (one := _compiled(times, each)) is not None)
                 for _, below, _ in _schemas(self._schema, "", correlatable=True)
+                for times in (_times(below),)
             }
         if self._rules:
             yield from self._broken(self._rules, self._schema, value, "", old, work)
@@ -204,25 +216,29 @@ def _own(rules: tuple[_Rule, ...], schema: Schema, value: Any, path: str, old: A
     if any(one.transition for one in chosen):
         variables["oldSelf"] = _shown(schema, old, work, root=not path)
     size = before - work.left
+    extent = extent_of(variables.values())
     for rule in chosen:
         work.spend(10 + size + size * rule.patterns // 64)
-        result = _evaluated(rule.program, variables)
-        if result is not True:
-            yield _failed(rule.given, result, schema, variables, path)
+        result = _evaluated(rule.program, rule.given["rule"].strip(), variables, extent, work)
+        if result.value is not True:
+            yield _failed(rule.given, result, schema, variables, path, extent, work)
 
 
-def _failed(rule: Mapping[str, Any], result: Any, schema: Schema, variables: Any, path: str) -> FieldError:
+def _failed(
+    rule: Mapping[str, Any], result: RuleOutcome, schema: Schema, variables: Any, path: str, extent: Extent, work: Work
+) -> FieldError:
     kind = schema.get("type") or "object"
-    if isinstance(result, _Error):
+    if result.error:
         text = rule.get("message") or rule["rule"]
-        return invalid(path, kind, f"{_plain(str(result))} evaluating rule: {text}")
+        return invalid(path, kind, f"{_plain(result.error)} evaluating rule: {text}")
     message = rule.get("message") or f"failed rule: {rule['rule'].strip()}"
     if rule.get("messageExpression"):
+        text = rule["messageExpression"].strip()
         try:
-            better = _evaluated(compile_rule(rule["messageExpression"].strip())[0], variables)
+            better = _evaluated(compile_rule(text)[0], text, variables, extent, work).value
         except (NotHere, BadExpression):
             better = None
-        if type(better) is str and better.strip() and "\n" not in better:
+        if isinstance(better, str) and better.strip() and "\n" not in better:
             message = better
     field = path + re.sub(r"\['([^']+)'\]", r"[\1]", rule.get("fieldPath") or "")
     field = field.lstrip(".")
@@ -236,19 +252,12 @@ def _failed(rule: Mapping[str, Any], result: Any, schema: Schema, variables: Any
     return invalid(field, kind, message)
 
 
-class _Error(str):
-    """Why an expression has no value."""
-
-    __slots__ = ()
-
-
-def _evaluated(program: Any, variables: Mapping[str, Any]) -> Any:
-    """Return the value of an expression; an ``_Error`` if it cannot be evaluated or takes too long."""
-    try:
-        result = program.eval(data=variables)
-    except RuntimeError as problem:
-        return _Error(problem)
-    return _Error(result.value()) if result.type().name() == "ERROR" else result.value()
+def _evaluated(program: Any, expression: str, variables: Mapping[str, Any], extent: Extent, work: Work) -> RuleOutcome:
+    """Return the value of an expression, or why it has none. Raises TooMuchWork."""
+    if most_cost(expression, extent) <= CHEAP:
+        return outcome_of(program, variables)
+    work.spend(_STEPS_APART)
+    return evaluate_apart(expression, variables)
 
 
 def _plain(text: str) -> str:
