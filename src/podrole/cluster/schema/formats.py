@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from urllib.parse import urlsplit
 
+from podrole.kube.names import is_label, is_subdomain
+
 _DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:[Zz]|[+-]\d\d:?\d\d)?")
 _UNIT = r"(?:ns|us|µs|μs|ms|s|m|h|sec|secs?|min|mins?|hours?|days?|weeks?|minutes?|seconds?|d|w|hr|hrs)"
 _DURATION = re.compile(rf"[+-]?(?:0|(?:\d+(?:\.\d*)?|\.\d+)\s*{_UNIT}(?:(?:\d+(?:\.\d*)?|\.\d+)\s*{_UNIT})*)")
@@ -126,10 +128,8 @@ FORMATS: Mapping[str, Callable[[str], bool]] = {
     "isbn": lambda text: _isbn10(text) or _isbn13(text),
     "isbn10": _isbn10,
     "isbn13": _isbn13,
-    "k8s-long-name": lambda text: (
-        0 < len(text) <= 253 and all(re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", one) for one in text.split("."))
-    ),
-    "k8s-short-name": lambda text: 0 < len(text) <= 63 and bool(re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", text)),
+    "k8s-long-name": is_subdomain,
+    "k8s-short-name": is_label,
     "mac": _fits(_MAC),
     "password": lambda _: True,
     "rgbcolor": _is_rgb,
