@@ -99,7 +99,7 @@ def main() -> None:
             asyncio.run(fill(directory))
             process, url = started(here)
             with process, httpx2.Client(base_url=url.partition("/?")[0], timeout=120) as client:
-                client.get(url)
+                client.base_url = client.base_url.join(client.get(url).headers["location"])
                 early, late = first_views(client)
                 before, spent = memory(process.pid), cpu(process.pid)
                 log = EventLog(directory.events)

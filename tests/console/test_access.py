@@ -6,7 +6,7 @@ import pytest
 
 from podrole.console.access import AccessRefusal, BrowserAccess
 
-ACCESS = BrowserAccess("secret", 4580)
+ACCESS = BrowserAccess("secret", 4580, "folder")
 COOKIE = "podrole-console-4580=secret"
 
 
@@ -21,6 +21,9 @@ def headers(**given: str) -> list[tuple[bytes, bytes]]:
         ("GET", {}, None),
         ("GET", {"host": "localhost:4580"}, None),
         ("GET", {"cookie": f"other=1; {COOKIE}"}, None),
+        ("GET", {"cookie": f'{{"a": "b"}}; c[0]="x, y;z"; {COOKIE}; d=\x01'}, None),
+        ("GET", {"cookie": f"{COOKIE}; podrole-console-4580=of-another-program"}, None),
+        ("GET", {"cookie": f"podrole-console-4580=of-another-program; {COOKIE}"}, None),
         ("GET", {"sec_fetch_site": "same-origin"}, None),
         ("GET", {"sec_fetch_site": "none"}, None),
         ("POST", {"origin": "http://127.0.0.1:4580"}, None),
@@ -69,4 +72,27 @@ def test_two_hosts_or_two_origins_are_refused() -> None:
 
 def test_the_url_and_the_cookie_hold_the_token_of_this_start() -> None:
     assert ACCESS.url == "http://127.0.0.1:4580/?token=secret"
-    assert ACCESS.cookie == (b"set-cookie", b"podrole-console-4580=secret; Path=/; HttpOnly; SameSite=Strict")
+    assert ACCESS.cookie == (b"set-cookie", b"podrole-console-4580=secret; Path=/folder/; HttpOnly; SameSite=Strict")
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_wrong_token_does_not_make_up_for_another_site(site: str) -> None:
+    assert ACCESS.refusal("GET", headers(sec_fetch_site=site), token="wrong") is AccessRefusal.ORIGIN
+
+
+@pytest.mark.parametrize(
+    ("path", "inside"),
+    [
+        ("/folder/", "/"),
+        ("/folder/chain", "/chain"),
+        ("/folder//chain", "//chain"),
+        ("/folder", None),
+        ("/", None),
+        ("/chain", None),
+        ("/folders/chain", None),
+        ("//folder/chain", None),
+        ("/f\u00f6lder/chain", None),
+    ],
+)
+def test_pages_lie_in_the_folder_alone(path: str, inside: str | None) -> None:
+    assert ACCESS.inside(path) == inside

@@ -8,16 +8,34 @@ import pytest
 
 from podrole.console.calls import Calls
 from podrole.doctor.survey import AccountState
-from support.console import PORT, TOKEN, a_console, a_finding, a_row, an_event, an_observation, ask
+from support.console import FOLDER, PORT, TOKEN, a_console, a_finding, a_row, an_event, an_observation, ask
 
 HOSTILE = "<script>alert(1)</script>\"'&\u202e\u0000\x1b[31m"
 VIEWS = ["/", "/chains", "/calls", "/role", "/token", "/map"]
 
 
-async def test_the_printed_url_gives_the_cookie_and_leaves_the_address() -> None:
-    answer = await ask(a_console(), "/", query=f"token={TOKEN}", cookie="")
-    assert (answer.status, answer.headers["location"]) == (303, "/")
+@pytest.mark.parametrize("site", ["", "none", "same-origin"])
+async def test_the_printed_url_gives_the_cookie_and_leaves_the_address(site: str) -> None:
+    answer = await ask(a_console(), "/", folder="", query=f"token={TOKEN}", cookie="", sec_fetch_site=site)
+    assert (answer.status, answer.headers["location"]) == (303, f"/{FOLDER}/")
+    assert answer.headers["set-cookie"].startswith(f"podrole-console-{PORT}={TOKEN}; Path=/{FOLDER}/;")
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_the_printed_url_leads_on_by_a_page_of_its_own_where_it_was_a_link_of_another_page(site: str) -> None:
+    answer = await ask(a_console(), "/", folder="", query=f"token={TOKEN}", cookie="", sec_fetch_site=site)
+    assert answer.status == 200
+    assert f'content="0; url=/{FOLDER}/"' in answer.text
     assert answer.headers["set-cookie"].startswith(f"podrole-console-{PORT}={TOKEN};")
+
+
+async def test_the_cookie_is_of_no_use_outside_the_folder_and_not_given_for_a_wrong_token() -> None:
+    for path in ["/", "/chains", "/static/console.js", "/another-folder/chains"]:
+        for query in ["", "token=wrong", f"token={TOKEN}" if path != "/" else "token="]:
+            answer = await ask(a_console(), path, folder="", query=query)
+            assert answer.status == 403
+            assert "set-cookie" not in answer.headers
+            assert FOLDER not in answer.text
 
 
 async def test_a_stranger_sees_nothing_but_why() -> None:

@@ -9,7 +9,9 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +92,8 @@ def opened(browser: Browser, url: str) -> Iterator[Open]:
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
         page.goto(url)
-        expect(page).to_have_url(url.partition("?")[0])
-        page.goto(url.partition("/?")[0] + path)
+        expect(page).to_have_url(re.compile(r"^http://127\.0\.0\.1:\d+/[\w-]{22}/$"))
+        page.goto(page.url.removesuffix("/") + path)
         return page
 
     yield open_view
@@ -147,6 +149,27 @@ def test_a_refusal_appears_while_the_page_is_open_and_opens_to_what_failed(world
     expect(page.locator("mark.failed")).to_have_count(1)
     expect(page.locator("mark.failed")).to_contain_text(":sub")
     picture(page, "call")
+
+
+HIDE = """(hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def test_a_page_that_is_not_seen_keeps_no_connection_and_catches_up_once(world: BrokenWorld, opened: Open) -> None:
+    page = opened("/calls?refused=yes")
+    rows = page.locator("#calls tr")
+    expect(page.locator("#liveness")).to_have_text("live")
+    before = rows.count()
+    refused_exchange(world)
+    expect(rows).to_have_count(before + 1, timeout=LIMIT)
+    with page.expect_event("requestfailed", lambda request: "/live" in request.url):
+        page.evaluate(HIDE, True)
+    refused_exchange(world)
+    with page.expect_request(re.compile("/live")):
+        page.evaluate(HIDE, False)
+    expect(rows).to_have_count(before + 2, timeout=LIMIT)
 
 
 def test_a_role_shows_whom_it_lets_in(world: BrokenWorld, opened: Open) -> None:
@@ -245,3 +268,33 @@ def test_the_doctor_s_commands_run_after_they_were_shown_and_confirmed(world: Br
     expect(page.locator("main")).to_contain_text("succeeded")
     page.get_by_role("link", name="See what the doctor says now").click()
     expect(page.locator("ol.chain li", has_text="trust policy")).to_contain_text("holds")
+
+
+def test_another_program_of_this_machine_does_not_get_the_cookie(opened: Open) -> None:
+    asked: list[str] = []
+
+    class Recorder(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.headers.get("Cookie", ""))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    page = opened("/")
+    with HTTPServer(("127.0.0.1", 0), Recorder) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page.goto(f"http://127.0.0.1:{server.server_port}/")
+        server.shutdown()
+    assert asked
+    assert not any("podrole" in cookie for cookie in asked)
+
+
+def test_the_printed_url_can_be_a_link_of_another_page(browser: Browser, url: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_content(f'<a href="{url}">open</a>')
+    page.get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Chains", timeout=LIMIT)
+    context.close()

@@ -36,4 +36,4 @@ def test_a_cluster_without_roles_is_an_empty_drawing() -> None:
 
 def test_names_in_links_are_quoted() -> None:
     drawn = chain_map([a_row("a&b", 'x" onload="y')])
-    assert drawn.accounts[0].link == "/chain?namespace=a%26b&name=x%22%20onload%3D%22y"
+    assert drawn.accounts[0].link == "chain?namespace=a%26b&name=x%22%20onload%3D%22y"

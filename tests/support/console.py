@@ -23,6 +23,7 @@ from podrole.doctor.survey import AccountState, Survey, SurveyRow
 ROLE = "arn:aws:iam::111122223333:role/reader"
 TOKEN = "the-token-of-this-start"
 PORT = 4580
+FOLDER = "the-folder-of-this-start"
 
 
 def a_finding(code: str = "PR603", what: str = "The trust policy does not trust it.", annotation: str = "x") -> Finding:
@@ -99,16 +100,23 @@ def a_console(observation: Observation | None = None, **more: Any) -> Console:
 
 
 async def ask(
-    console: Console, path: str, *, method: str = "GET", query: str = "", body: bytes = b"", **headers: str
+    console: Console,
+    path: str,
+    *,
+    method: str = "GET",
+    query: str = "",
+    body: bytes = b"",
+    folder: str = f"/{FOLDER}",
+    **headers: str,
 ) -> Response:
-    """Ask the application, by default as a browser that has been let in."""
+    """Ask the application, by default as a browser that has been let in. ``path`` is in the folder of the pages."""
     given = {"host": f"127.0.0.1:{PORT}", "cookie": f"podrole-console-{PORT}={TOKEN}", **headers}
     if method == "POST":
         given.setdefault("origin", f"http://127.0.0.1:{PORT}")
     scope = {
         "type": "http",
         "method": method,
-        "path": path,
+        "path": folder + path,
         "query_string": query.encode(),
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in given.items() if value],
     }
@@ -124,5 +132,5 @@ async def ask(
         else:
             response.body += message.get("body", b"")
 
-    await Application(console, BrowserAccess(TOKEN, PORT))(scope, receive, send)
+    await Application(console, BrowserAccess(TOKEN, PORT, FOLDER))(scope, receive, send)
     return response

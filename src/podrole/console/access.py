@@ -2,7 +2,10 @@
 
 The page shows role names, policies and refusals, and may run commands. So another site in the same browser, another
 name that leads to loopback (DNS rebinding) and another user of the machine are refused. All of it is decided here, from
-a request's headers alone.
+a request's path and headers alone.
+
+Browsers send a cookie to every port of a host, so to every program that listens on loopback, pods among them. They send
+it only to paths below its own, so the pages lie below a path that nobody else knows.
 """
 
 from __future__ import annotations
@@ -11,7 +14,6 @@ import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from http.cookies import CookieError, SimpleCookie
 
 from podrole.base.asgi import Header
 
@@ -42,10 +44,12 @@ class AccessRefusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BrowserAccess:
-    """The token of one start, and the port on which the page is served."""
+    """The token of one start, the port on which the page is served, and the name of the folder of its pages, which is
+    as secret as the token."""
 
     token: str
     port: int
+    folder: str
 
     @property
     def url(self) -> str:
@@ -54,13 +58,23 @@ class BrowserAccess:
 
     @property
     def cookie_name(self) -> str:
-        """The cookie's name. Cookies are shared by all ports of a host, so it holds the port."""
+        """The cookie's name, with the port, for the eyes of who looks at a browser's cookies."""
         return f"podrole-console-{self.port}"
+
+    @property
+    def home(self) -> str:
+        """The path of the first page. The others lie beside it."""
+        return f"/{self.folder}/"
+
+    def inside(self, path: str) -> str | None:
+        """Return a path below the folder as if it were the root, None for any other."""
+        folder, slash, rest = path.removeprefix("/").partition("/")
+        return slash + rest if slash and hmac.compare_digest(folder.encode(), self.folder.encode()) else None
 
     @property
     def cookie(self) -> Header:
         """The header that lets the browser in from now on, until it is closed."""
-        return b"set-cookie", f"{self.cookie_name}={self.token}; Path=/; HttpOnly; SameSite=Strict".encode()
+        return b"set-cookie", f"{self.cookie_name}={self.token}; Path={self.home}; HttpOnly; SameSite=Strict".encode()
 
     def is_token(self, text: str) -> bool:
         """Say whether a text is the token of this start."""
@@ -77,7 +91,7 @@ class BrowserAccess:
         host = given.get("host", ())
         if len(host) != 1 or host[0] not in hosts:
             return AccessRefusal.HOST
-        if given.get("sec-fetch-site", ("none",))[-1] in ("cross-site", "same-site") and not token:
+        if given.get("sec-fetch-site", ("none",))[-1] in ("cross-site", "same-site") and not self.is_token(token):
             return AccessRefusal.ORIGIN
         if not self.is_token(token) and not any(map(self.is_token, self._cookies(given))):
             return AccessRefusal.TOKEN
@@ -86,15 +100,9 @@ class BrowserAccess:
         return None
 
     def _cookies(self, headers: Mapping[str, tuple[str, ...]]) -> list[str]:
-        found = []
-        for text in headers.get("cookie", ()):
-            try:
-                morsel = SimpleCookie(text).get(self.cookie_name)
-            except CookieError:
-                continue
-            if morsel is not None:
-                found.append(morsel.value)
-        return found
+        """Return the values of the cookie. Other programs of the host may have set further ones, in any form."""
+        pairs = (pair.partition("=") for text in headers.get("cookie", ()) for pair in text.split(";"))
+        return [value.strip() for name, _, value in pairs if name.strip() == self.cookie_name]
 
 
 def _headers(headers: Sequence[Header]) -> dict[str, tuple[str, ...]]:

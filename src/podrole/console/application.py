@@ -6,7 +6,7 @@ import asyncio
 import functools
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from importlib.resources import files
 from urllib.parse import parse_qsl
 
@@ -22,10 +22,10 @@ from podrole.base.asgi import (
     send_response,
 )
 from podrole.base.errors import PodroleError
-from podrole.console.access import SECURITY_HEADERS, BrowserAccess
+from podrole.console.access import SECURITY_HEADERS, AccessRefusal, BrowserAccess
 from podrole.console.calls import NewCalls
 from podrole.console.pages import render
-from podrole.console.routes import Console, Fields, PageAnswer, calls_filter
+from podrole.console.routes import HTML, Console, Fields, PageAnswer, calls_filter
 from podrole.doctor.errors import BadTarget, SourceError
 from podrole.iam.errors import InvalidARN
 from podrole.oidc.errors import TokenRefused
@@ -73,17 +73,28 @@ class Application:
         """Answer one request."""
         method: str = scope["method"]
         fields = _fields(scope["query_string"])
-        refusal = self._access.refusal(method, scope["headers"], token=fields.get("token", ""))
+        token = fields.get("token", "") if (method, scope["path"]) == ("GET", "/") else ""
+        path = self._access.inside(scope["path"])
+        refusal = self._access.refusal(method, scope["headers"], token=token)
+        if refusal is None and path is None and not self._access.is_token(token):
+            refusal = AccessRefusal.TOKEN
         if refusal is not None:
             await _send(scope, send, PageAnswer(f"{refusal}\n".encode(), 403, (TEXT,)))
-            return
-        if "token" in fields and method == "GET":  # out of the address, so that it is not shown, kept or passed on
-            await _send(scope, send, PageAnswer(b"", 303, ((b"location", b"/"), self._access.cookie)))
-            return
-        if (method, scope["path"]) == ("GET", "/live"):
-            await self._live(fields, receive, send)
-            return
-        await _send(scope, send, await self._answer(method, scope["path"], fields, receive))
+        elif path is None:
+            await _send(scope, send, self._let_in(scope["headers"]))
+        elif (method, path) == ("GET", "/live"):
+            await self._live(fields, scope["headers"], receive, send)
+        else:
+            await _send(scope, send, await self._answer(method, path, fields, receive))
+
+    def _let_in(self, headers: Sequence[Header]) -> PageAnswer:
+        """Give the cookie and lead on, so that the token is out of the address: not shown, kept or passed on."""
+        home = self._access.home
+        if all(value in (b"none", b"same-origin") for name, value in headers if name.lower() == b"sec-fetch-site"):
+            return PageAnswer(b"", 303, ((b"location", home.encode()), self._access.cookie))
+        # Another page, such as a terminal in the browser, had the link. A redirect would count as its request, too.
+        page = f'<!doctype html><meta http-equiv="refresh" content="0; url={home}"><a href="{home}">The console</a>\n'
+        return PageAnswer(page.encode(), headers=(HTML, self._access.cookie))
 
     async def _answer(self, method: str, path: str, fields: Fields, receive: Receive) -> PageAnswer:
         static = path.removeprefix("/static/")
@@ -112,7 +123,7 @@ class Application:
             _log.exception("the console could not answer %s %s", method, path)
             return PageAnswer(b"podrole failed. The output of podrole console has the details.\n", 500, (TEXT,))
 
-    async def _live(self, fields: Fields, receive: Receive, send: Send) -> None:
+    async def _live(self, fields: Fields, headers: Sequence[Header], receive: Receive, send: Send) -> None:
         """Send what is new until the browser goes away: server-sent events.
 
         https://html.spec.whatwg.org/multipage/server-sent-events.html
@@ -123,7 +134,10 @@ class Application:
             return
         self._streams += 1
         self._console.observer.watching += 1
-        messages = self._new_calls(fields) if fields.get("view") == "calls" else self._new_looks()
+        # A browser that connects again says the last id that it has seen.
+        seen = [value.decode("latin-1") for name, value in headers if name.lower() == b"last-event-id"]
+        after = seen[0] if seen else fields.get("after", "")
+        messages = self._new_calls(fields, after) if fields.get("view") == "calls" else self._new_looks()
         sending = asyncio.create_task(_stream(messages, send))
         leaving = asyncio.create_task(_gone(receive))
         try:
@@ -137,20 +151,19 @@ class Application:
 
     async def _new_looks(self) -> AsyncIterator[bytes]:
         observer = self._console.observer
-        observer.ask()
+        observer.ask_if_old()
         number = -1 if observer.latest is None else observer.latest.number
         while True:
             await asyncio.sleep(GATHER_SECONDS)
             seen = observer.latest
             if seen is not None and seen.number != number:
                 number = seen.number
-                yield _message("look", {"number": number})
+                yield _message("look", {"number": number}, number)
             else:
                 yield b""
 
-    async def _new_calls(self, fields: Fields) -> AsyncIterator[bytes]:
+    async def _new_calls(self, fields: Fields, after: str) -> AsyncIterator[bytes]:
         calls, wanted = self._console.calls, calls_filter(fields)
-        after = fields.get("after", "")
         number = int(after) if after.isascii() and after.isdigit() and len(after) < 16 else calls.number
         while True:
             if number >= calls.number:
@@ -164,7 +177,7 @@ class Application:
             number = calls.number
             if fresh.calls or fresh.lost:
                 rows = render("call_rows.html", self._console.observer, title="Calls", calls=fresh.calls)
-                yield _message("calls", {"rows": rows.decode(), "missed": missed(fresh)})
+                yield _message("calls", {"rows": rows.decode(), "missed": missed(fresh)}, number)
             await asyncio.sleep(GATHER_SECONDS)
 
 
@@ -179,8 +192,8 @@ def missed(fresh: NewCalls) -> str:
     return " ".join(parts)
 
 
-def _message(name: str, data: object) -> bytes:
-    return f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+def _message(name: str, data: object, number: int) -> bytes:
+    return f"event: {name}\nid: {number}\ndata: {json.dumps(data)}\n\n".encode()
 
 
 async def _stream(messages: AsyncIterator[bytes], send: Send) -> None:

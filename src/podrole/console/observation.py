@@ -92,6 +92,11 @@ class Observer:
         """Look again soon."""
         self._asked.set()
 
+    def ask_if_old(self) -> None:
+        """Look again soon, unless the last look is as new as the pause between two."""
+        if self.latest is None or not 0 <= self._clock() - self.latest.seen_at < self._pause:
+            self.ask()
+
     async def first(self) -> None:
         """Wait for the end of the first look, whether it succeeded or not."""
         await self._seen.wait()

@@ -22,7 +22,7 @@ from podrole.doctor.sources.sources import Tools
 from podrole.iam.arn import parse_arn
 from podrole.iam.errors import InvalidARN
 
-VIEWS = (("Chains", "/"), ("Calls", "/calls"), ("Role", "/role"), ("Token", "/token"), ("Map", "/map"))
+VIEWS = (("Chains", "./"), ("Calls", "calls"), ("Role", "role"), ("Token", "token"), ("Map", "map"))
 _GOOD, _BAD, _UNSURE, _NONE = "good", "bad", "unsure", "none"
 _CLASSES = {
     "allowed": _GOOD,

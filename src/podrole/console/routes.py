@@ -278,7 +278,8 @@ class Console:
         back = chain_url(diagnosis.target.namespace, diagnosis.service_account, diagnosis.target.pod or "")
         if finding is None:
             raise BadTarget(
-                "The finding is gone, or its commands are others now, so nothing was run.", next_step=f"see {back}"
+                "The finding is gone, or its commands are others now, so nothing was run.",
+                next_step="open its chain again",
             )
         results: tuple[CommandResult, ...] | None = None
         if fields.get("confirmed") == "yes":

@@ -29,7 +29,7 @@ async def serving(
     the doctor's commands; None keeps the page from running any. Raises PortInUse.
     """
     sock = bind(port, name="the console", option="--port")
-    access = BrowserAccess(secrets.token_urlsafe(32), sock.getsockname()[1])
+    access = BrowserAccess(secrets.token_urlsafe(32), sock.getsockname()[1], secrets.token_urlsafe(16))
     console = Console(Observer(open_sources), Calls(log), open_sources, environment)
     tasks = [asyncio.create_task(console.observer.run()), asyncio.create_task(console.calls.run())]
     try:
@@ -46,4 +46,4 @@ async def serving(
 def _is_long_running(scope: Scope) -> bool:
     """Say whether a response may take as long as it likes: the live stream, and a repair, which has limits of its
     own."""
-    return scope["path"] in ("/live", "/repair")
+    return scope["path"].rpartition("/")[2] in ("live", "repair")

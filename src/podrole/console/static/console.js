@@ -19,20 +19,30 @@
     });
   }
 
-  const follow = (url, name, take) => {
-    const source = new EventSource(url);
-    source.addEventListener("open", () => say("live"));
-    source.addEventListener("error", () => say(source.readyState === EventSource.CLOSED ? "not live: reload the page" : "not live: connecting again …"));
-    source.addEventListener(name, (event) => take(JSON.parse(event.data)));
-    addEventListener("pagehide", () => source.close());
+  // Only a page that is seen is live: a browser has six connections to a host for all its tabs.
+  const follow = (address, name, take) => {
+    let source = null;
+    const close = () => { source?.close(); source = null; };
+    const open = () => {
+      if (source || document.hidden) return;
+      const own = source = new EventSource(address());
+      own.addEventListener("open", () => say("live"));
+      own.addEventListener("error", () => say(own.readyState === EventSource.CLOSED ? "not live: reload the page" : "not live: connecting again …"));
+      own.addEventListener(name, (event) => take(JSON.parse(event.data), event.lastEventId));
+    };
+    document.addEventListener("visibilitychange", () => (document.hidden ? close : open)());
+    addEventListener("pagehide", close);
+    addEventListener("pageshow", open);
+    open();
   };
 
   const calls = document.getElementById("calls");
   if (calls) {
     const most = Number(calls.dataset.most);
     const missed = document.getElementById("missed");
-    const first = calls.dataset.live;
-    follow(first, "calls", (news) => {
+    const live = new URL(calls.dataset.live, location.href);
+    follow(() => live, "calls", (news, number) => {
+      live.searchParams.set("after", number);
       const box = document.createElement("template");
       box.innerHTML = news.rows; // rendered and escaped by the server
       for (const row of box.content.querySelectorAll("tr")) row.classList.add("new");
@@ -45,7 +55,7 @@
 
   const chains = document.getElementById("chains");
   if (chains) {
-    follow("/live?view=chains", "look", async () => {
+    follow(() => "live?view=chains", "look", async () => {
       const answer = await fetch(chains.dataset.live);
       if (answer.ok) {
         const place = document.activeElement?.getAttribute("href");
