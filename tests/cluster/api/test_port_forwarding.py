@@ -248,6 +248,30 @@ async def test_more_streams_than_a_client_may_have_are_refused(session: Session)
     assert (await session.until(bool))[0].kind == "reply"
 
 
+async def test_connections_that_are_begun_and_reset_again_and_again_do_not_pile_up(session: Session, pod: Pod) -> None:
+    begun = most = 0
+
+    async def dial(_: int) -> Any:
+        """Wait for a program whose queue is full."""
+        nonlocal begun, most
+        begun += 1
+        most = max(most, begun)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            begun -= 1
+
+    session.forwarding = PortForwarding(session._take, dial, "one_default, uid 1")
+    for number in range(2 * MAX_STREAMS):
+        first = 1 + 4 * number
+        await session.send(session.client.connect("80", str(number), first, first + 2))
+        await asyncio.sleep(0)  # it begins to connect
+        await session.send(session.client.reset(first + 2))
+    assert 0 < most <= MAX_STREAMS // 2
+    await session.forwarding.close()
+    assert begun == 0
+
+
 async def test_a_client_that_leaves_opens_nothing_more(session: Session) -> None:
     await session.send(session.client.connect("80", "0", 1, 3) + b"\x80\x03\0\x07\0\0\0\x08" + bytes(8))
     await session.send(session.client.open(5, streamtype="error", port="80") + session.client.data(3, b"x", fin=True))

@@ -97,6 +97,8 @@ class _Connection:
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
     """What writes to the pod, once it is connected; None if that failed."""
+    task: asyncio.Task[None] | None = None
+    """What connects to the pod and passes on what it sends; None until both streams are open."""
     client_done: bool = False
     pod_done: bool = False
 
@@ -166,7 +168,7 @@ class PortForwarding:
         self._streams[stream] = connection
         await self._send(lambda: self._writer.reply(stream))
         if connection.error and connection.data:
-            task = asyncio.create_task(self._forward(connection))
+            task = connection.task = asyncio.create_task(self._forward(connection))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         if frame.fin and stream == connection.data:
@@ -215,6 +217,8 @@ class PortForwarding:
         if stream != connection.data:
             return
         self._streams.pop(connection.error, None)
+        if connection.task is not None and not connection.opened.done():
+            connection.task.cancel()  # or else a client could have any number of connections begun
         # kubectl resets every connection, also the one that the pod has ended; what is under way still arrives then.
         _close(connection, abort=not connection.pod_done)
         connection.client_done = True
