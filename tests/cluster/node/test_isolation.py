@@ -115,6 +115,19 @@ async def test_a_read_only_mount_cannot_be_written(node: Any, run_pod: Any, fini
 
 
 @isolated_only
+async def test_what_the_node_writes_cannot_be_written_by_the_pod(
+    node: Any, run_pod: Any, finished: Any, log_of: Any, cluster: Any
+) -> None:
+    await cluster.create("configmaps", "default", {"metadata": {"name": "cm"}, "data": {"a": "1"}})
+    script = "touch /v/b; mv /v/..data /v/x; ln -s /tmp /v/..2026_01_01; cat /v/a"
+    mounts = [{"name": "v", "mountPath": "/v"}]
+    await run_pod(script, container={"volumeMounts": mounts}, volumes=[{"name": "v", "configMap": {"name": "cm"}}])
+    await finished()
+    assert (await log_of()).count("Read-only file system") == 3
+    assert (await log_of()).endswith("1")
+
+
+@isolated_only
 async def test_what_a_pod_reads_by_the_path_of_this_machine_is_not_there(
     node: Any, run_pod: Any, running: Any, directory: Path, person: Path, cluster: Any
 ) -> None:

@@ -107,14 +107,16 @@ def content(*path: str) -> str:
 async def test_files_of_volumes_are_mounted(run_pod: Any, started: Any, cluster: Any) -> None:
     await cluster.create("configmaps", "default", {"metadata": {"name": "cm"}, "data": {"a": "1", "b": "2"}})
     mounts = [
-        {"name": "v", "mountPath": "/etc/app/", "readOnly": True},
+        {"name": "v", "mountPath": "/etc/app/"},
         {"name": "v", "mountPath": "/b", "subPath": "b"},
+        {"name": "e", "mountPath": "/e"},
+        {"name": "e", "mountPath": "/r", "readOnly": True},
     ]
-    volume = {"name": "v", "configMap": {"name": "cm"}}
-    await run_pod(container={"volumeMounts": mounts}, volumes=[volume], automountServiceAccountToken=False)
+    volumes = [{"name": "v", "configMap": {"name": "cm"}}, {"name": "e", "emptyDir": {}}]
+    await run_pod(container={"volumeMounts": mounts}, volumes=volumes, automountServiceAccountToken=False)
     by_path = {mount.path: mount for mount in (await started()).config.mounts}
-    assert by_path.keys() == {"/etc/app", "/b", "/dev/termination-log"}
-    assert by_path["/etc/app"].read_only
+    read_only = {path: mount.read_only for path, mount in by_path.items()}
+    assert read_only == {"/etc/app": True, "/b": True, "/e": False, "/r": True, "/dev/termination-log": False}
     assert content(by_path["/etc/app"].target, "a") == "1"
     assert content(by_path["/b"].target) == "2"
 

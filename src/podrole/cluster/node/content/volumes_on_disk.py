@@ -112,12 +112,15 @@ class PodVolumes:
             if mount["name"] not in kinds:
                 raise MountProblem(f'volume "{mount["name"]}" not found in pod')
             target = self._located.get(mount["name"]) or self._volume(mount["name"])
+            is_written = kinds[mount["name"]] in WRITTEN
             sub_path = expand(mount.get("subPathExpr") or "", environment) or mount.get("subPath") or ""
             if sub_path:
-                copy = directory / "subpaths" / str(index) if kinds[mount["name"]] in WRITTEN else None
+                copy = directory / "subpaths" / str(index) if is_written else None
                 mount_of = f'volumeMount "{mount["name"]}" of container "{container["name"]}"'
                 target = prepare_sub_path(target, sub_path, copy, mount_of)
-            mounts.append(Mount(normalise(mount["mountPath"]), str(target), bool(mount.get("readOnly"))))
+            # As by the kubelet, what the node writes is for the container to read only.
+            read_only = is_written or bool(mount.get("readOnly"))
+            mounts.append(Mount(normalise(mount["mountPath"]), str(target), read_only))
         return mounts
 
     def _volume(self, name: str) -> Path:
