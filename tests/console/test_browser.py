@@ -23,7 +23,9 @@ from support.faults import an_account_misspelt
 from support.world import PODROLE, clean_environment, running_world
 
 CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None and os.environ.get("PODROLE_BROWSER_TESTS") != "required", reason="needs chromium"
+)
 OPTIONS = [
     "--no-sandbox",  # as root in a container
     "--disable-gpu",
