@@ -52,15 +52,42 @@ def test_the_console_needs_the_foreground(tmp_path: Path) -> None:
     assert "podrole console shows a world that runs in the background" in " ".join(done.stderr.split())
 
 
+KUBECONFIG_TEXT = """\
+apiVersion: v1
+kind: Config
+clusters: [{name: here, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: me, user: {token: none}}]
+contexts: [{name: here, context: {cluster: here, user: me}}]
+current-context: here
+"""
+
+
+def test_without_a_world_and_a_cluster_it_is_refused(tmp_path: Path) -> None:
+    done = podrole_here("console", "--port", "0", cwd=tmp_path, env=clean_environment(HOME=str(tmp_path)))
+    assert done.returncode == 2
+    assert f"no world is running in {tmp_path / '.podrole'}, and no cluster was found." in done.stderr
+    assert "start a world with podrole up" in done.stderr
+
+
+def test_a_context_that_the_kubeconfig_does_not_have_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(KUBECONFIG_TEXT)
+    done = podrole_here("console", "--port", "0", "--kubeconfig", "config", "--context", "her", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "her" in done.stderr
+    assert "name a cluster with KUBECONFIG, --kubeconfig and --context" in done.stderr
+
+
 def test_a_port_in_use_is_said(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(KUBECONFIG_TEXT)
+    environment = clean_environment(PYTHONUNBUFFERED="1", KUBECONFIG=str(tmp_path / "config"))
     with subprocess.Popen(
-        [PODROLE, "console", "--port", "0"], cwd=tmp_path, env=clean_environment(PYTHONUNBUFFERED="1"),
+        [PODROLE, "console", "--port", "0"], cwd=tmp_path, env=environment,
         stdout=subprocess.PIPE, text=True,
     ) as first:  # fmt: skip
         assert first.stdout is not None
         (url,) = URL.findall(next(line for line in first.stdout if URL.search(line)))
         port = url.split(":")[2].partition("/")[0]
-        done = podrole_here("console", "--port", port, cwd=tmp_path)
+        done = podrole_here("console", "--port", port, cwd=tmp_path, env=environment)
         first.terminate()
         assert first.wait(30) == 0
     assert done.returncode == 2

@@ -230,7 +230,18 @@ def test_names_that_look_like_markup_stay_text(world: BrokenWorld, opened: Open)
     assert "podrole" in page.title()
 
 
-@pytest.mark.parametrize("path", ["/", "/calls", "/role", "/token", "/map"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        f"/chain?namespace={NAMESPACE}&name=distrusted",
+        "/calls",
+        "/role",
+        "/role?arn=arn:aws:iam::111122223333:role/distrusted",
+        "/token",
+        "/map",
+    ],
+)
 def test_every_view_fits_a_phone_and_has_names_for_what_can_be_used(opened: Open, path: str) -> None:
     page = opened(path, viewport=NARROW, color_scheme="dark")
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]

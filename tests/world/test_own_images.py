@@ -55,7 +55,7 @@ def test_name_with_a_tag_comes_before_the_one_for_all_tags() -> None:
         (["shop/api"], "not of the form NAME=FOLDER"),
         (["=my api"], "not of the form"),
         (["shop/api="], "not of the form"),
-        (["Shop/API=my api"], "names what cannot be an image"),
+        (["Shop/API=my api"], "has a NAME that no image can have"),
         (["shop/api@sha256:" + "0" * 64 + "=my api"], "by its digest"),
         (["shop/api=none"], "does not exist"),
         (["shop/api=file"], "is not a folder"),

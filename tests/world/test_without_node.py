@@ -57,6 +57,12 @@ def test_no_node_and_a_runtime_are_refused(tmp_path: Path, runtime: str) -> None
     assert f"got:      --no-node --runtime {runtime}" in done.stderr
 
 
+def test_no_node_and_an_image_of_own_code_are_refused() -> None:
+    with pytest.raises(BadSetting, match="--no-node and --image contradict each other") as refused:
+        WorldSettings(no_node=True, image=("shop/api=./api",))
+    assert refused.value.got == "--no-node --image shop/api=./api"
+
+
 def test_pods_of_a_world_without_a_node_stay_pending_and_say_why(tmp_path: Path) -> None:
     with running_world(tmp_path, "--no-node") as world:
         assert "No node, so pods stay Pending: " + BY_FLAG in world.podrole("status").stdout

@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator, Mapping
 
 from podrole.base.errors import PodroleError
 from podrole.cli.env import environment as environment_of
-from podrole.cli.sources import SourceOptions, find_world, open_sources
+from podrole.cli.sources import SourceOptions, connection_of, find_world, open_sources
 from podrole.cli.terminal import complain, say
 from podrole.doctor.sources.sources import Sources
+from podrole.kube.errors import KubeError
 from podrole.world.errors import NotRunning
 from podrole.world.state import WorldDirectory
 
@@ -37,6 +38,8 @@ async def _serve(options: SourceOptions, port: int, *, allow_repair: bool, until
     from podrole.console.server import serving
 
     world = find_world(options)
+    if world is None:
+        _require_cluster(options)
     environment: Mapping[str, str] = dict(os.environ) if world is None else environment_of(world)
     log = None if world is None else world.events
     stop = asyncio.Event()
@@ -70,6 +73,20 @@ def _require(world: WorldDirectory) -> None:
     except NotRunning:
         raise NotRunning(
             f"The world in {world.path} has stopped.", next_step="start it again with podrole up, then reload this page"
+        ) from None
+
+
+def _require_cluster(options: SourceOptions) -> None:
+    """Raise NotRunning if no kubeconfig leads to a cluster either: the page would be empty."""
+    try:
+        connection_of(options)
+    except KubeError as problem:
+        raise NotRunning(
+            f"There is nothing that the console could show: no world is running in {options.directory.absolute()}, "
+            f"and no cluster was found. {problem.what}",
+            got=problem.got,
+            expected=problem.expected,
+            next_step="start a world with podrole up, or name a cluster with KUBECONFIG, --kubeconfig and --context",
         ) from None
 
 

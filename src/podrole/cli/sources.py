@@ -45,7 +45,7 @@ class SourceOptions:
 
 def option_words(options: SourceOptions) -> list[str]:
     """Return the options that choose the same sources, for a shell in which PODROLE_DIR is what it is here."""
-    known = {str(DEFAULT_DIRECTORY), os.environ.get("PODROLE_DIR")}
+    known = _usual_directories()
     values = {
         "--dir": None if str(options.directory) in known else options.directory,
         "--kubeconfig": options.kubeconfig,
@@ -58,9 +58,17 @@ def option_words(options: SourceOptions) -> list[str]:
     return [f"{name} {shlex.quote(str(value))}" for name, value in values.items() if value is not None]
 
 
+def _usual_directories() -> set[str]:
+    """Return the directories of a world that a command line does not have to name."""
+    return {str(DEFAULT_DIRECTORY), os.environ.get("PODROLE_DIR", "")}
+
+
 def find_world(options: SourceOptions) -> WorldDirectory | None:
-    """Return the running world of ``directory`` or of KUBECONFIG; None if none runs there or real sources are
-    chosen."""
+    """Return the running world of ``directory`` or of KUBECONFIG; None if none runs there or real sources are chosen.
+
+    Raises NotRunning if ``directory`` is one that the command line names and no world runs there: a misspelt --dir
+    must not lead to a real cluster and account.
+    """
     if options.kubeconfig is not None or options.context is not None or options.profile is not None:
         return None
     candidates = [options.directory]
@@ -71,6 +79,8 @@ def find_world(options: SourceOptions) -> WorldDirectory | None:
         with contextlib.suppress(NotRunning):
             directory.running()
             return directory
+    if str(options.directory) not in _usual_directories():
+        WorldDirectory(options.directory).running()
     return None
 
 

@@ -221,7 +221,7 @@ def _detached(directory: WorldDirectory, settings: WorldSettings, init: Path | N
     except BaseException:
         _end(process)
         raise
-    say(f"{_UP}; podrole down{_option(directory)} stops it.\n\n{_summary(world, directory, 'Next')}")
+    say(f"{_UP}; podrole down{directory_option(directory)} stops it.\n\n{_summary(world, directory, 'Next')}")
     return 0
 
 
@@ -291,12 +291,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def _summary(world: Description, directory: WorldDirectory, where: str) -> str:
     before = f"{world.restored}\n\n" if world.restored else ""
-    commands = _NEXT.format(where=where, podrole=podrole_command(), option=_option(directory))
+    commands = _NEXT.format(where=where, podrole=podrole_command(), option=directory_option(directory))
     return f"{before}{describe(world, directory)}\n\n{commands}"
 
 
-def _option(directory: WorldDirectory) -> str:
+def directory_option(directory: WorldDirectory) -> str:
     """Return the --dir that a later command needs, if it needs one."""
-    if "PODROLE_DIR" in os.environ or directory.path == Path.cwd() / ".podrole":
+    named = os.environ.get("PODROLE_DIR")
+    usual = Path(os.path.abspath(named or ".podrole"))  # noqa: PTH100 - without .. in it
+    if directory.path == usual:
         return ""
     return f" --dir {shlex.quote(str(directory.path))}"

@@ -15,6 +15,7 @@ OPTION = "--image"
 BUILDING = "build "
 """How a line begins that tells how far the building of an image is."""
 _FORM = "NAME=FOLDER, such as shop/api=./api"
+_NAME = "the name of an image: lower case, without spaces, such as shop/api or shop/api:1"
 
 
 def read_own_images(values: Sequence[str]) -> tuple[OwnImage, ...]:
@@ -37,7 +38,7 @@ def read_own_image(value: str) -> OwnImage:
     try:
         reference = parse_image(name)
     except ImageProblem:
-        raise BadSetting(f"{OPTION} names what cannot be an image.", got=repr(name), expected=_FORM) from None
+        raise BadSetting(f"{OPTION} has a NAME that no image can have.", got=repr(name), expected=_NAME) from None
     if reference.digest is not None:
         raise BadSetting(
             f"{OPTION} names an image by its digest, which a folder cannot have.", got=repr(name), expected=_FORM
@@ -45,5 +46,5 @@ def read_own_image(value: str) -> OwnImage:
     folder = Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100 - without .. in it
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
-        raise BadSetting(f"The folder of {OPTION} {name} {what}.", got=str(folder), expected=_FORM)
+        raise BadSetting(f"The folder of {OPTION} {name} {what}.", got=str(folder), expected="a folder of this machine")
     return OwnImage(reference, folder)

@@ -118,6 +118,12 @@ class WorldSettings:
                 got=f"--no-node --runtime {self.runtime}",
                 next_step="leave one of them out",
             )
+        if self.no_node and self.image:
+            raise BadSetting(
+                "--no-node and --image contradict each other: without a node nothing runs an image.",
+                got=f"--no-node --image {self.image[0]}",
+                next_step="leave one of them out",
+            )
 
     def place(self, kept: Place | None) -> Place:
         """Return the account and region of the world. ``kept`` are those of its first start, None at the first.
