@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from podrole.cluster.schema.structural_rules import schema_faults
+from podrole.cluster.schema import patterns, structural_rules
+from podrole.cluster.schema.structural_rules import schema_faults, unchecked
 
 TEXT = {"type": "string"}
 BAD_PATTERN = "must be a valid regular expression, but isn't: error parsing regexp: missing closing ]: `[a`"
@@ -109,6 +110,106 @@ REFUSED: list[tuple[Any, str, str]] = [
     ),
     (with_a({"type": "integer", "default": 9, "maximum": 3}), "s.properties[a].default", "less than or equal to 3"),
     (with_a({"type": "object", "default": {"b": 1}}), "s.properties[a].default", "must not have unknown fields"),
+    (
+        with_a(TEXT, anyOf=[{"allOf": [{"not": {"properties": {"b": {}}}}]}]),
+        "s.properties[b]",
+        "Required value: because it is defined in s.anyOf[0].allOf[0].not.properties[b]",
+    ),
+    (
+        with_a({"type": "array", "items": ITEM, "anyOf": [{"items": {"properties": {"b": {}}}}]}),
+        "s.properties[a].items.properties[b]",
+        "Required value: because it is defined in s.properties[a].anyOf[0].items.properties[b]",
+    ),
+    (
+        with_a({**TEXT, "not": {"items": {"maxLength": 1}}}),
+        "s.properties[a].items",
+        "Required value: because it is defined in s.properties[a].not.items",
+    ),
+    (
+        with_a({"type": "array", "items": TEXT, "oneOf": [{"items": {"default": "x"}}]}),
+        "s.properties[a].oneOf[0].items.default",
+        "Forbidden: must be empty to be structural",
+    ),
+    (
+        with_a({"type": "object", "additionalProperties": True, "anyOf": [{"properties": {"b": {}}}]}),
+        "s.properties[a].properties[b]",
+        "Required value: because it is defined in s.properties[a].anyOf[0].properties[b]",
+    ),
+    (
+        with_a({"x-kubernetes-int-or-string": True, "anyOf": [{"nullable": True}]}),
+        "s.properties[a].anyOf[0].nullable",
+        "Forbidden: must be empty to be structural",
+    ),
+    (
+        with_a({**TEXT, "x-kubernetes-embedded-resource": True, "x-kubernetes-preserve-unknown-fields": True}),
+        "s.properties[a].type",
+        'Invalid value: "string": must be object if x-kubernetes-embedded-resource is true',
+    ),
+    (
+        with_a({"type": "object", "x-kubernetes-map-type": "bag"}),
+        "s.properties[a].x-kubernetes-map-type",
+        'Unsupported value: "bag": supported values: "atomic", "granular"',
+    ),
+    (
+        with_a({**TEXT, "x-kubernetes-map-type": "atomic"}),
+        "s.properties[a].type",
+        'Invalid value: "string": must be object if x-kubernetes-map-type is specified',
+    ),
+    (
+        with_a({**TEXT, "x-kubernetes-list-type": "atomic"}),
+        "s.properties[a].type",
+        'Invalid value: "string": must be array if x-kubernetes-list-type is specified',
+    ),
+    (
+        listed({**TEXT, "nullable": True}, "set", ()),
+        "s.properties[a].items.nullable",
+        "Forbidden: cannot be nullable when x-kubernetes-list-type is set",
+    ),
+    (
+        listed({"type": "array", "items": TEXT, "x-kubernetes-list-type": "set"}, "set", ()),
+        "s.properties[a].items.x-kubernetes-list-type",
+        'Invalid value: "set": must be atomic as item of a list with x-kubernetes-list-type=set',
+    ),
+    (
+        listed({**ITEM, "properties": {"name": {"type": "object"}}}),
+        "s.properties[a].items.properties[name].type",
+        'Invalid value: "object": must be a scalar type if parent array',
+    ),
+    (
+        listed({**ITEM, "properties": {"name": {**TEXT, "nullable": True}}}),
+        "s.properties[a].items.properties[name].nullable",
+        "Forbidden: this property is in x-kubernetes-list-map-keys, so it cannot be nullable",
+    ),
+    (
+        listed(ITEM, keys=("name", "name")),
+        "s.properties[a].x-kubernetes-list-map-keys",
+        "must not contain duplicate entries",
+    ),
+    (
+        with_a(TEXT, properties={"metadata": {"type": "object", "required": ["name"]}}),
+        "s.properties[metadata]",
+        "Forbidden: must not specify anything other than name and generateName",
+    ),
+    (
+        with_a({"type": "array", "items": {**TEXT, "default": 1}}),
+        "s.properties[a].items.default",
+        "must be of type string",
+    ),
+    (
+        with_a({"type": "object", "additionalProperties": {**TEXT, "default": 1}}),
+        "s.properties[a].additionalProperties.default",
+        "must be of type string",
+    ),
+    (1, "s", "the schema must be an object"),
+    ({"type": 1}, "s", ".type has the wrong type"),
+    (with_a({**TEXT, "maxLength": True}), "s", ".a.maxLength has the wrong type"),
+    (with_a(TEXT, required=[1]), "s", "the schema has a key that is not a string"),
+    (with_a({"type": "object", "properties": []}), "s", ".a.properties must be an object"),
+    (with_a({"type": "object", "additionalProperties": 1}), "s", ".a.additionalProperties must be an object"),
+    (with_a({"type": "array", "items": 1}), "s", ".a.items must be an object"),
+    (with_a({**TEXT, "not": 1}), "s", ".a.not must be an object"),
+    (with_a({**TEXT, "allOf": {}}), "s", ".a.allOf must be a list"),
+    (with_a({**TEXT, "oneOf": [1]}), "s", ".a.oneOf must be an object"),
     (with_a({**TEXT, "maxLength": "x"}), "s", ".a.maxLength has the wrong type"),
     (with_a(1), "s", ".a must be an object"),
     (with_a({**TEXT, "pattern": 1}), "s", ".a.pattern has the wrong type"),
@@ -137,12 +238,91 @@ def test_a_schema_is_refused(schema: Any, field: str, message: str) -> None:
             {"type": "object", "x-kubernetes-embedded-resource": True, "x-kubernetes-preserve-unknown-fields": True}
         ),
         with_a(TEXT, properties={"metadata": {"type": "object", "properties": {"name": {**TEXT, "maxLength": 9}}}}),
+        with_a({"type": "object", "x-kubernetes-embedded-resource": True, "properties": {"spec": {"type": "object"}}}),
+        with_a({"type": "object", "properties": {"metadata": {"type": "object", "properties": {"labels": TEXT}}}}),
+        with_a(
+            TEXT, properties={"metadata": {"type": "object", "description": "x", "properties": {"generateName": TEXT}}}
+        ),
+        with_a({"type": "array", "items": ITEM, "anyOf": [{"items": {"properties": {"name": {"maxLength": 1}}}}]}),
+        *(with_a({"type": "object", "x-kubernetes-map-type": kind}) for kind in ("atomic", "granular")),
         listed(ITEM),
+        listed({"type": "object", "properties": {"name": {**TEXT, "default": ""}}}),
         listed(TEXT, "set", ()),
+        listed(TEXT, "atomic", ()),
+        listed({"type": "object", "x-kubernetes-map-type": "atomic"}, "set", ()),
+        listed({"type": "array", "items": TEXT}, "set", ()),
+        listed({"type": "array", "items": TEXT, "x-kubernetes-list-type": "atomic"}, "set", ()),
     ],
 )
 def test_a_schema_is_accepted(schema: Any) -> None:
     assert list(schema_faults(schema, "s")) == []
+
+
+@pytest.mark.parametrize(
+    ("schema", "fields"),
+    [
+        ({}, ["s.type"]),
+        (with_a({"type": "array", "x-kubernetes-list-type": "set"}), ["s.properties[a].items"]),
+        (
+            listed({**TEXT, "x-kubernetes-list-type": "set"}, "set", ()),
+            ["s.properties[a].items.type"],
+        ),
+        (
+            listed(ITEM, keys=("x", "y")),
+            ["s.properties[a].x-kubernetes-list-map-keys[0]", "s.properties[a].x-kubernetes-list-map-keys[1]"],
+        ),
+        (
+            with_a(TEXT, anyOf=[{"properties": {"b": {"properties": {"c": {}}, "items": {}}}}]),
+            ["s.properties[b]"],
+        ),
+    ],
+)
+def test_a_schema_has_these_faults_alone(schema: Any, fields: list[str]) -> None:
+    assert [one.field for one in schema_faults(schema, "s")] == fields
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {"a": TEXT, "b": TEXT}},
+        with_a({**TEXT, "allOf": [{}]}),
+        with_a({"type": "array", "items": TEXT}),
+        with_a({"type": "object", "additionalProperties": TEXT}),
+    ],
+)
+def test_each_schema_counts(monkeypatch: pytest.MonkeyPatch, schema: Any) -> None:
+    monkeypatch.setattr(structural_rules, "MAX_SCHEMAS", 3)
+    assert list(schema_faults(schema, "s")) == []
+    monkeypatch.setattr(structural_rules, "MAX_SCHEMAS", 2)
+    assert len(list(schema_faults(schema, "s"))) == 1
+
+
+def test_the_bounds_of_a_schema() -> None:
+    assert (structural_rules.MAX_SCHEMAS, structural_rules.MAX_PATTERN_STEPS) == (50_000, 500_000)
+
+
+WITH_PATTERN = with_a({**TEXT, "pattern": "[a"})
+
+
+@pytest.mark.parametrize(
+    ("schema", "expected"),
+    [
+        (WITH_PATTERN, {"pattern"}),
+        ({"pattern": "a"}, {"pattern"}),
+        ({"anyOf": [{}, {"pattern": "a"}]}, {"pattern"}),
+        (with_a(TEXT), set()),
+        ({"required": ["pattern"], "enum": [1]}, set()),
+        ({"properties": {"pattern": TEXT}}, set()),
+        (None, set()),
+    ],
+)
+def test_patterns_are_not_checked_without_their_library(
+    monkeypatch: pytest.MonkeyPatch, schema: Any, expected: set[str]
+) -> None:
+    assert unchecked(schema) == set()
+    monkeypatch.setattr(patterns, "available", lambda: False)
+    assert unchecked(schema) == expected
+    assert list(schema_faults(WITH_PATTERN, "s")) == []
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ class CustomKinds:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._read_at = -1
+        self._read_at: int | None = None
         self._known: dict[str, tuple[Object, bool, bool, _Versions]] = {}
         self._stored: _Versions = ()
         self._served: _Versions = ()

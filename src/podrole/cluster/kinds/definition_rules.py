@@ -138,7 +138,7 @@ def _of_versions(versions: Any) -> Iterator[FieldError]:
             yield invalid(f"{path}.deprecationWarning", version["deprecationWarning"], text)
     for part, top, check in _PARTS:
         given = [version.get(part) or {} for version in versions]
-        shared = bool(given) and all(one == given[0] for one in given)
+        shared = all(one == given[0] for one in given)
         for index, one in enumerate(given[:1] if shared else given):
             yield from check(f"spec.{top}" if shared else f"spec.versions[{index}].{part}", one)
 
@@ -182,7 +182,7 @@ def _of_subresources(path: str, below: Mapping[str, Any]) -> Iterator[FieldError
             yield invalid(here, value, "must be a json path without array notation")
         elif root and not value.startswith(f".{root}."):
             yield invalid(here, value, f"should be a json path under .{root}")
-        elif not root and not value.startswith((".spec.", ".status.")):
+        elif not value.startswith((".spec.", ".status.")):
             yield invalid(here, value, "should be a json path under either .status or .spec")
 
 

@@ -18,7 +18,7 @@ _SEE = "see https://github.com/kubernetes/enhancements/pull/1111"
 _PROTECTED = ("k8s.io", "kubernetes.io")
 
 
-_VERSION = re.compile(r"v([1-9]\d{0,9})(?:(alpha|beta)([1-9]\d{0,9}))?")
+_VERSION = re.compile("v([1-9][0-9]{0,9})(?:(alpha|beta)([1-9][0-9]{0,9}))?")
 
 
 def version_order(version: str) -> tuple[int, int, int, str]:
@@ -26,8 +26,8 @@ def version_order(version: str) -> tuple[int, int, int, str]:
     match = _VERSION.fullmatch(version)
     if match is None:
         return 3, 0, 0, version
-    major, stability, minor = match.groups()
-    return ("", "beta", "alpha").index(stability or ""), -int(major), -int(minor or 0), ""
+    major, stability, minor = match.groups("0")
+    return ("0", "beta", "alpha").index(stability), -int(major), -int(minor), ""
 
 
 def is_established(definition: Mapping[str, Any]) -> bool:
@@ -109,10 +109,10 @@ def _accepted_names(
     wanted: Mapping[str, Any], mine: Mapping[str, Any], others: list[Mapping[str, Any]]
 ) -> tuple[Object, tuple[str, str] | None]:
     """Return the names that are free or its own already, and the last conflict: its reason and its message."""
-    resources = {
-        name for one in others for name in (one.get("plural"), one.get("singular"), *one.get("shortNames", ())) if name
+    resources: set[str | None] = {
+        name for one in others for name in (one.get("plural"), one.get("singular"), *one.get("shortNames", ()))
     }
-    kinds = {name for one in others for name in (one.get("kind"), one.get("listKind")) if name}
+    kinds: set[str | None] = {name for one in others for name in (one.get("kind"), one.get("listKind"))}
     names: Object = {}
     problem = None
     for key, taken, reason in (
@@ -136,7 +136,7 @@ def _accepted_names(
     return names, problem
 
 
-def _conflicts(wanted: Any, mine: Any, taken: set[str]) -> Iterator[str]:
+def _conflicts(wanted: Any, mine: Any, taken: set[str | None]) -> Iterator[str]:
     own = mine if isinstance(mine, list) else [mine]
     for name in wanted if isinstance(wanted, list) else [wanted]:
         if name and name not in own and name in taken:

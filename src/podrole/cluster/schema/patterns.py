@@ -39,8 +39,7 @@ def compiled(pattern: str) -> Any:
     try:
         return re2.compile(pattern, options=options)
     except re2.error as problem:
-        text = problem.args[0] if problem.args else ""
-        raise BadPattern(_in_go(text.decode() if isinstance(text, bytes) else str(text))) from None
+        raise BadPattern(_in_go(problem.args[0].decode())) from None
 
 
 _GO = {

@@ -5,7 +5,6 @@ https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resou
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,7 +19,6 @@ _PRESERVE, _EMBEDDED = "x-kubernetes-preserve-unknown-fields", "x-kubernetes-emb
 _LIST_TYPE, _MAP_TYPE, _KEYS = "x-kubernetes-list-type", "x-kubernetes-map-type", "x-kubernetes-list-map-keys"
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _UNSUPPORTED = ("$ref", "$schema", "id", "definitions", "dependencies", "patternProperties", "additionalItems")
-_JUNCTOR = re.compile(r"\.(?:(?:allOf|anyOf|oneOf)\[\d+\]|not)$")
 _JUNCTORS = ("allOf", "anyOf", "oneOf")
 _STRUCTURAL_ONLY = (
     "additionalProperties",
@@ -81,35 +79,34 @@ class _Check:
         if place == "root":
             yield from _of_metadata(schema.get("properties", {}).get("metadata"), f"{path}.properties[metadata]")
         for key, one in schema.get("properties", {}).items():
-            yield from self.faults(one, f"{path}.properties[{key}]", "field" if key != "metadata" else "metadata")
+            yield from self.faults(one, f"{path}.properties[{key}]", "field")
         for key, where in (("additionalProperties", "field"), ("items", "item")):
             if isinstance(schema.get(key), dict):
                 yield from self.faults(schema[key], f"{path}.{key}", where)
         for below, where in _junctors(schema, path):
-            yield from self._junctor(below, where, schema)
+            yield from self._junctor(below, where, schema, path)
 
-    def _junctor(self, schema: Schema, path: str, structure: Schema | None) -> Iterator[FieldError]:
-        """Yield what is wrong with a schema below allOf, anyOf, oneOf or not: it restricts, and describes nothing."""
+    def _junctor(self, schema: Schema, path: str, structure: Schema | None, at: str) -> Iterator[FieldError]:
+        """Yield what is wrong with a schema below allOf, anyOf, oneOf or not: it restricts, and describes nothing.
+
+        ``structure``, at the path ``at``, describes the same value. None: it is missing, which has been said.
+        """
         self._schemas.spend()
         yield from self._common(schema, path)
-        integer_or_string = structure is not None and structure.get(INT_OR_STRING)
+        outside: Schema = {} if structure is None else structure
         for key in _STRUCTURAL_ONLY:
-            if schema.get(key) and not (key == "type" and integer_or_string):
+            if schema.get(key) and not (key == "type" and outside.get(INT_OR_STRING)):
                 yield forbidden(f"{path}.{key}", "must be empty to be structural")
-        known = (structure or {}).get("properties", {})
-        values = (structure or {}).get("additionalProperties")
-        for key, one in schema.get("properties", {}).items():
-            below = known.get(key, values if isinstance(values, dict) else None)
-            where = f"{path}.properties[{key}]"
-            if below is None and structure is not None and not structure.get(_PRESERVE):
-                outer = _JUNCTOR.sub("", path)
-                yield required(f"{outer}.properties[{key}]", f"because it is defined in {where}")
-            yield from self._junctor(one, where, below)
-        if isinstance(schema.get("items"), dict):
-            items = (structure or {}).get("items")
-            yield from self._junctor(schema["items"], f"{path}.items", items if isinstance(items, dict) else None)
+        known = outside.get("properties", {})
+        parts = [(f"properties[{key}]", one, known.get(key)) for key, one in schema.get("properties", {}).items()]
+        if "items" in schema:
+            parts.append(("items", schema["items"], outside.get("items")))
+        for name, one, described in parts:
+            if described is None and structure is not None:
+                yield required(f"{at}.{name}", f"because it is defined in {path}.{name}")
+            yield from self._junctor(one, f"{path}.{name}", described, f"{at}.{name}")
         for one, where in _junctors(schema, path):
-            yield from self._junctor(one, where, structure)
+            yield from self._junctor(one, where, structure, at)
 
     def _common(self, schema: Schema, path: str) -> Iterator[FieldError]:
         for key in _UNSUPPORTED:
@@ -292,11 +289,11 @@ def _malformed(schema: Any, path: str = "") -> str | None:
     ):
         return f"{here} has a key that is not a string"
     below: list[tuple[str, Any]] = []
-    properties, values = schema.get("properties", {}), schema.get("additionalProperties", True)
+    properties, values = schema.get("properties", {}), schema.get("additionalProperties")
     if not isinstance(properties, dict):
         return f"{path}.properties must be an object"
     below += [(f"{path}.{key}", one) for key, one in properties.items()]
-    if not isinstance(values, bool):
+    if values is not None and not isinstance(values, bool):
         below.append((f"{path}.additionalProperties", values))
     below += [(f"{path}.{key}", schema[key]) for key in ("items", "not") if key in schema]
     for key in ("allOf", "anyOf", "oneOf"):

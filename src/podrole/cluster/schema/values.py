@@ -80,19 +80,17 @@ def problems(schema: Schema, value: Any, path: str, old: Any, work: Work) -> Ite
 
 def is_unchanged(old: Any, value: Any) -> bool:
     """Say whether a value is what was there before."""
-    return old is not ABSENT and bool(old == value) and _same(old, value)
+    return bool(old == value) and _same(old, value)
 
 
 def _same(left: Any, right: Any) -> bool:
     """Say whether equal values are of the same types, too: Python takes 1, 1.0 and True for equal."""
-    if left is right:
-        return True
     if type(left) is not type(right):
         return False
     if isinstance(left, dict):
         return all(_same(one, right[key]) for key, one in left.items())
     if isinstance(left, list):
-        return all(_same(one, two) for one, two in zip(left, right, strict=True))
+        return all(map(_same, left, right))
     return True
 
 
