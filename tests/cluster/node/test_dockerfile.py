@@ -102,3 +102,8 @@ def test_line_that_cannot_be_understood_is_named(line: str) -> None:
 
 def test_last_line_may_end_with_a_continuation() -> None:
     assert parsed("CMD a \\").command == ("/bin/sh", "-c", "a")
+
+
+def test_variables_that_double_again_and_again_are_refused() -> None:
+    with pytest.raises(DockerfileProblem, match=r"^line 20: ENV A=\$A\$A: .* more than 131,072 characters"):
+        parsed("ENV A=1", *["ENV A=$A$A"] * 60)

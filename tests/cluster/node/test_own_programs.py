@@ -169,3 +169,15 @@ def test_source_of_copy_does_not_lead_out_of_the_folder(tmp_path: Path) -> None:
     (folder / "Dockerfile").write_text("FROM x\nCOPY ../secret /secret\nCOPY ../ /all\n")
     image = Images(own_images=[OwnImage(parse_image("a"), folder)]).resolve(parse_image("a"))
     assert {mount.path: mount.target for mount in image.mounts} == {"/all": str(folder)}
+
+
+@pytest.mark.parametrize("copied", ["COPY out /etc/out", "COPY * /srv/", "COPY bin/ /usr/local/bin/"])
+def test_source_of_copy_does_not_lead_out_of_the_folder_by_a_symbolic_link(tmp_path: Path, copied: str) -> None:
+    secret, folder = tmp_path / "secret", tmp_path / "code"
+    secret.mkdir()
+    (folder / "bin").mkdir(parents=True)
+    for link in (folder / "out", folder / "bin" / "out"):
+        link.symlink_to("../secret" if link.parent == folder else "../../secret")
+    (folder / "Dockerfile").write_text(f"FROM scratch\n{copied}\nCMD x\n")
+    image = Images(own_images=[OwnImage(parse_image("a/b"), folder)]).resolve(parse_image("a/b"))
+    assert [mount for mount in image.mounts if Path(mount.target).resolve().is_relative_to(secret)] == []

@@ -121,3 +121,16 @@ def test_environment_without_a_wheel_of_pip_has_no_pip(tmp_path: Path) -> None:
     assert {"python", "python3"} <= names
     assert "pip" not in names
     assert BasePython("/b/python3", "/b").needs == ["/b"]
+
+
+@pytest.mark.parametrize("hidden", ["secret", "secret/below", "pods/2/volumes/token", "link/below"])
+def test_what_an_image_needs_is_not_seen_where_something_is_hidden(tmp_path: Path, hidden: str) -> None:
+    pods, secret = tmp_path / "pods", tmp_path / "secret"
+    for each in (pods, secret):
+        each.mkdir()
+    (tmp_path / "link").symlink_to(secret)
+    config = ContainerConfig(
+        "c", "x", parse_image("busybox"), [], [], {}, [], "", False, False, pods / "1" / "containers" / "c", {}
+    )
+    found = view_of(config, pods, Hiding((str(secret),)), [], ["/venv", str(tmp_path / hidden), str(tmp_path)])
+    assert found.visible == ["/venv", str(tmp_path)]

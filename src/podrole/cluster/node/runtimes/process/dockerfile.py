@@ -17,6 +17,10 @@ _VARIABLE = re.compile(r"\\(\$)|\$(?:(\w+)|\{(\w+)(?:(:?[-+])([^}]*))?\})")
 _HEREDOC = re.compile(r"<<-?\s*([\"']?)(\w+)\1")
 
 
+MAX_EXPANDED = 128 * 1024
+"""Characters that the variables of one instruction may come to. Linux gives no program a longer one."""
+
+
 class DockerfileProblem(ValueError):
     """A line that cannot be understood."""
 
@@ -147,7 +151,14 @@ def _expanded(text: str, variables: Mapping[str, str]) -> str:
             return match[5] if known else ""
         return known
 
-    return _VARIABLE.sub(value, text)
+    parts, position, length = [], 0, 0
+    for match in _VARIABLE.finditer(text):
+        parts += [text[position : match.start()], value(match)]
+        position = match.end()
+        length += len(parts[-1])
+        if length > MAX_EXPANDED:
+            raise ValueError(f"with the values of its variables it has more than {MAX_EXPANDED:,} characters")
+    return "".join([*parts, text[position:]])
 
 
 def _unquoted(text: str) -> str:

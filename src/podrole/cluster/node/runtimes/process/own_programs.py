@@ -105,7 +105,7 @@ def _mounts(recipe: Recipe, folder: Path) -> Iterator[Mount]:
         is_folder = copied.target.endswith("/") or into in known or into in _SHARED
         for source in (source for pattern in copied.sources for source in _sources(pattern, folder)):
             if source.is_dir() and into in _SHARED:
-                yield from (_mount(into, each) for each in sorted(source.iterdir()))
+                yield from (_mount(into, each) for each in sorted(source.iterdir()) if _is_inside(each, folder))
             elif source.is_dir():
                 known.add(into)
                 yield Mount(into, str(source))
@@ -120,6 +120,11 @@ def _mount(into: str, source: Path) -> Mount:
 
 
 def _sources(pattern: str, folder: Path) -> list[Path]:
-    """Return the files and folders that a source of COPY names. None of them is outside the folder."""
+    """Return the files and folders that a source of COPY names. None of them is outside the folder, nor leads out of it
+    by a symbolic link, which the pod itself may have made."""
     inside = posixpath.normpath("/" + pattern).lstrip("/") or "."
-    return [folder] if inside == "." else sorted(folder.glob(inside))
+    return [folder] if inside == "." else sorted(one for one in folder.glob(inside) if _is_inside(one, folder))
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())

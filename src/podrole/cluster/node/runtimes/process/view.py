@@ -99,7 +99,8 @@ def view_of(config: ContainerConfig, pods: Path, hiding: Hiding, more: Iterable[
         place=_real(str(config.directory / "root"), pods, real),
         mounts=[Mount(mount.path, _real(mount.target, pods, real), mount.read_only) for mount in mounts.values()],
         hidden=[*hiding.hidden, str(real)],
-        visible=[*needs, *hiding.visible],
+        # A folder that is an image says by a symbolic link where its Python lies: not where something is hidden.
+        visible=[*(path for path in needs if not _is_hidden(path, [*hiding.hidden, str(real)])), *hiding.visible],
         directory=directory,
     )
 
@@ -109,6 +110,11 @@ def _refuse_hidden(mount: Mount, pods: Path, hiding: Hiding) -> None:
     target = Path(mount.target)
     if not target.is_relative_to(pods) and any(target.is_relative_to(path) for path in hiding.hidden):
         raise MountProblem(f"the volume at {mount.path} leads to {mount.target}, which is hidden from pods")
+
+
+def _is_hidden(path: str, hidden: Iterable[str]) -> bool:
+    """Say whether a path leads to something hidden, or into it."""
+    return any(Path(path).resolve().is_relative_to(Path(each).resolve()) for each in hidden)
 
 
 def _can_be_replaced(path: str, mounts: Iterable[str]) -> bool:
