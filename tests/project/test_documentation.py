@@ -38,6 +38,25 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub and the documentation site make them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    titles = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", line) for line in re.findall(r"^#+ +(.*)$", text, re.MULTILINE)]
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_sections_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(((?:[^)#:\s]+\.md)?)#([^)\s]+)\)", page.read_text())
+    linked = [((page.parent / name) if name else page, anchor) for name, anchor in links]
+    assert [f"{target.name}#{anchor}" for target, anchor in linked if anchor not in anchors(target)] == []
+
+
+def test_the_output_in_the_readme_is_short() -> None:
+    [shown] = re.findall(r"<!-- walkthrough -->\n```console\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(shown.splitlines()) <= 30
+
+
 def test_the_architecture_describes_every_package() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
     packages = {path.parent.name for path in (ROOT / "src" / "podrole").glob("*/__init__.py")}

@@ -161,7 +161,7 @@ def _kubectl(*, quiet: bool) -> Path | None:
     if found is not None:
         return found
     if not quiet:
-        print(f"Fetching kubectl {tools.KUBECTL_VERSION} (38 MB, once) …", flush=True)
+        print(f"Fetching kubectl {tools.KUBECTL_VERSION} (38 MB, once) into {tools.tools_directory()} …", flush=True)
     try:
         return tools.fetch_kubectl()
     except tools.ToolMissing as missing:
