@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from podrole.console.calls import Calls
+from podrole.doctor.errors import BadTarget
+from podrole.doctor.sources.sources import Sources
 from podrole.doctor.survey import AccountState
-from support.console import FOLDER, PORT, TOKEN, a_console, a_finding, a_row, an_event, an_observation, ask
+from support.console import FOLDER, PORT, ROLE, TOKEN, a_console, a_finding, a_row, an_event, an_observation, ask
 
 HOSTILE = "<script>alert(1)</script>\"'&\u202e\u0000\x1b[31m"
 VIEWS = ["/", "/chains", "/calls", "/role", "/token", "/map"]
@@ -137,3 +143,24 @@ async def test_what_is_no_role_is_refused_in_a_sentence(query: str) -> None:
     assert answer.status == 400
     assert "ARN" in answer.text
     assert "Traceback" not in answer.text
+
+
+async def test_pages_are_shown_while_many_requests_wait_for_a_cluster_that_does_not_answer() -> None:
+    answers = threading.Event()
+
+    @contextlib.asynccontextmanager
+    async def silent() -> AsyncIterator[Sources]:
+        answers.wait(60)
+        raise BadTarget("It does not answer.")
+        yield
+
+    console = a_console(an_observation(a_row()), open_sources=silent)
+    waiting = [asyncio.create_task(ask(console, "/role", query=f"arn={ROLE}")) for _ in range(40)]
+    try:
+        async with asyncio.timeout(20):
+            await asyncio.sleep(0)
+            assert (await ask(console, "/")).status == 200
+        assert not any(task.done() for task in waiting)
+    finally:
+        answers.set()
+        assert {answer.status for answer in await asyncio.gather(*waiting)} == {400}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -40,6 +41,8 @@ from podrole.iam.errors import InvalidARN
 from podrole.iam.explain import Evidence
 from podrole.iam.policy import PolicyKind
 
+MOST_READERS = 4
+"""How many requests read the cluster and the account at once; others wait."""
 MOST_CALLS = 200
 """How many calls the page shows."""
 _WHOLE_LOG = 64 * 1024 * 1024
@@ -98,6 +101,9 @@ class Console:
     open_sources: OpenSources
     environment: Mapping[str, str] | None = None
     _repairing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _readers: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(MOST_READERS, thread_name_prefix="console-sources")
+    )
 
     # Chains
 
@@ -308,7 +314,8 @@ class Console:
             async with self.open_sources() as sources:
                 return await work(sources)
 
-        return await asyncio.to_thread(lambda: asyncio.run(opened()))
+        # Not in the threads that pages are made in: a cluster that does not answer would take all of them.
+        return await asyncio.get_running_loop().run_in_executor(self._readers, lambda: asyncio.run(opened()))
 
 
 class _Sides(dict[str, Any]):
