@@ -263,6 +263,16 @@ def test_managed_fields_can_be_forgotten(http: httpx2.Client) -> None:
     assert "managedFields" not in answer.json()["metadata"]
 
 
+def test_what_a_client_nests_too_deeply_in_a_text_is_no_internal_error(http: httpx2.Client) -> None:
+    last = {"kubectl.kubernetes.io/last-applied-configuration": "[" * 100_000}
+    body = config_map("nested", {"a": "1"}, annotations=last)
+    http.post(f"{MAPS}?fieldManager=kubectl-client-side-apply", json=body)
+    assert apply(http, config_map("nested", {"b": "2"}), "kubectl").status_code == 200
+    entry = {"manager": "m", "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": {"v:" + "[" * 100_000: {}}}
+    answer = http.patch(f"{MAPS}/nested", json={"metadata": {"managedFields": [entry]}}, headers=MERGE)
+    assert answer.status_code < 500
+
+
 # --- the parts
 
 

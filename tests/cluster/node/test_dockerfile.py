@@ -94,7 +94,7 @@ def test_what_run_and_heredocs_say_is_passed_over() -> None:
     assert recipe.command == ("this",)
 
 
-@pytest.mark.parametrize("line", ["ENV A='open", 'WORKDIR "open', "COPY 'open x"])
+@pytest.mark.parametrize("line", ["ENV A='open", 'WORKDIR "open', "COPY 'open x", "COPY " + "[" * 100_000])
 def test_line_that_cannot_be_understood_is_named(line: str) -> None:
     with pytest.raises(DockerfileProblem, match=r"^line 2: "):
         parsed(line)
@@ -107,3 +107,7 @@ def test_last_line_may_end_with_a_continuation() -> None:
 def test_variables_that_double_again_and_again_are_refused() -> None:
     with pytest.raises(DockerfileProblem, match=r"^line 20: ENV A=\$A\$A: .* more than 131,072 characters"):
         parsed("ENV A=1", *["ENV A=$A$A"] * 60)
+
+
+def test_command_that_is_nested_too_deeply_is_the_shell_form() -> None:
+    assert parsed("CMD " + "[" * 100_000).command == ("/bin/sh", "-c", "[" * 100_000)

@@ -69,7 +69,19 @@ def test_entry_is_a_login_if_it_names_user_and_password_or_a_token(given: Any, u
     assert [login.username for login in found] == ([] if user is None else [user])
 
 
-@pytest.mark.parametrize("broken", [{}, {"data": {".dockerconfigjson": "e30="}}, {"data": {".dockerconfigjson": "!"}}])
+NESTED = base64.b64encode(b"[" * 100_000).decode()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"data": {".dockerconfigjson": "e30="}},
+        {"data": {".dockerconfigjson": "!"}},
+        {"data": {".dockerconfigjson": NESTED}},
+        {"type": "kubernetes.io/dockercfg", "data": {".dockercfg": NESTED}},
+    ],
+)
 def test_secret_that_holds_no_logins_is_passed_over(broken: dict[str, Any]) -> None:
     assert logins_for(parse_image("registry.example/x"), [broken]) == []
 

@@ -230,7 +230,7 @@ def _last_applied_fields(kind: Struct, current: Object) -> FieldSet:
     try:
         last = json.loads(text)
         typed.check(kind, last)
-    except ValueError:
+    except (ValueError, RecursionError):
         return FieldSet()
     comparison = typed.compare(kind, last, current)
     return typed.fields_of(kind, last) - comparison.modified - comparison.added - comparison.removed

@@ -134,7 +134,10 @@ def _check_element(element: str) -> None:
     if separator != ":" or kind not in ("f", "k", "v", "i"):
         raise ValueError(f"missing colon or unknown kind in a path element: {element!r}")
     if kind in "kv":
-        value = json.loads(rest)  # a JSONDecodeError is a ValueError
+        try:
+            value = json.loads(rest)  # a JSONDecodeError is a ValueError
+        except RecursionError:
+            raise ValueError(f"a path element is nested too deeply: {element[:100]!r}") from None
         if kind == "k" and not isinstance(value, dict):
             raise ValueError(f"a key is not an object: {element!r}")
     elif kind == "i":

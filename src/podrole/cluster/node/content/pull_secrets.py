@@ -47,7 +47,7 @@ def _entries_of(secret: Object) -> Iterator[tuple[str, Mapping[str, Any]]]:
             entries = json.loads(data[".dockercfg"])
         else:
             entries = json.loads(data[".dockerconfigjson"])["auths"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return
     if isinstance(entries, dict):
         yield from ((place, entry) for place, entry in entries.items() if isinstance(entry, dict))

@@ -62,7 +62,7 @@ def parse_dockerfile(text: str, path: str) -> Recipe:
             else:
                 variables = {"PATH": path, **arguments, **recipe.environment}
                 recipe = _with(recipe, instruction, rest, variables)
-        except (ValueError, IndexError) as problem:
+        except (ValueError, IndexError, RecursionError) as problem:
             raise DockerfileProblem(f"line {number}: {instruction} {rest}: {problem}") from problem
         stages[name] = recipe
     return recipe
@@ -106,7 +106,7 @@ def _command(text: str) -> tuple[str, ...]:
     if text.startswith("["):
         try:
             words = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             words = None  # as in Docker, it is the shell form then
         if isinstance(words, list) and all(isinstance(word, str) for word in words):
             return tuple(words)
