@@ -65,7 +65,7 @@ current-context: here
 def test_without_a_world_and_a_cluster_it_is_refused(tmp_path: Path) -> None:
     done = podrole_here("console", "--port", "0", cwd=tmp_path, env=clean_environment(HOME=str(tmp_path)))
     assert done.returncode == 2
-    assert f"no world is running in {tmp_path / '.podrole'}, and no cluster was found." in done.stderr
+    assert f"No world is running in {tmp_path / '.podrole'}. No Kubernetes API was found" in done.stderr
     assert "start a world with podrole up" in done.stderr
 
 

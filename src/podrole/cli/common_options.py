@@ -23,7 +23,9 @@ Directory = Annotated[
     ),
 ]
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-Kubeconfig = Annotated[Path | None, typer.Option("--kubeconfig", help="A real cluster's kubeconfig.")]
-Context = Annotated[str | None, typer.Option("--context", help="A context of the kubeconfig.")]
-Profile = Annotated[str | None, typer.Option("--profile", "-p", help="The AWS profile of a real account.")]
-Region = Annotated[str | None, typer.Option("--region", "-r", help="The AWS region of a real account.")]
+Kubeconfig = Annotated[Path | None, typer.Option("--kubeconfig", metavar="FILE", help="A real cluster's kubeconfig.")]
+Context = Annotated[str | None, typer.Option("--context", metavar="NAME", help="A context of the kubeconfig.")]
+Profile = Annotated[
+    str | None, typer.Option("--profile", "-p", metavar="NAME", help="The AWS profile of a real account.")
+]
+Region = Annotated[str | None, typer.Option("--region", "-r", metavar="NAME", help="The AWS region of a real account.")]

@@ -82,8 +82,7 @@ def _require_cluster(options: SourceOptions) -> None:
         connection_of(options)
     except KubeError as problem:
         raise NotRunning(
-            f"There is nothing that the console could show: no world is running in {options.directory.absolute()}, "
-            f"and no cluster was found. {problem.what}",
+            f"The console has nothing to show. No world is running in {options.directory.absolute()}. {problem.what}",
             got=problem.got,
             expected=problem.expected,
             next_step="start a world with podrole up, or name a cluster with KUBECONFIG, --kubeconfig and --context",
