@@ -100,3 +100,23 @@ def test_archive_has_files_of_root_links_as_links_and_no_sockets(tmp_path: Path)
         content = tar.extractfile("again.sh")
         assert content is not None
         assert content.read() == b"echo"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "ignored"),
+    [
+        ("*a*a*a*b", "xaxaxab", True),
+        ("*a*a*a*b", "xaxaxab/below", True),
+        ("*a*a*a*b", "xaxa/xab", False),
+        ("**/x/**/y/**/*.t*", "x/y/z.txt", True),
+        ("**/x/**/y/**/*.t*", "1/x/2/3/y/z.txt", True),
+        ("**/x/**/y/**/*.t*", "1/xx/2/3/y/z.txt", False),
+        ("**a**b**c**[de]", "1a/2b/3c/4e", True),
+        ("**a**b**c**[de]", "1a/2b/3c/4f", False),
+        ("*a" * 30 + "b", "a" * 150, False),
+        ("**a" * 30 + "b", "a/" * 150, False),
+        ("**/*" * 30 + "b", "a/" * 150, False),
+    ],
+)
+def test_many_wildcards_take_little_time(pattern: str, path: str, ignored: bool) -> None:
+    assert IgnoreRules([pattern]).ignores(path) is ignored

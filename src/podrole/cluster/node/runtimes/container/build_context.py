@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +17,10 @@ from podrole.cluster.node.runtimes.own_image import DOCKERFILES
 
 IGNORE_FILES = (".containerignore", ".dockerignore")
 """The first that is there counts."""
+_FOLDERS, _ANYTHING, _IN_A_NAME = "(?:.*/)?", ".*", "[^/]*"
+"""What ``**/``, ``**`` and ``*`` stand for."""
+_FEW_WILDCARDS = 3
+"""Python's regular expressions take time by the power of the wildcards."""
 
 
 class IgnoreRules:
@@ -83,20 +87,62 @@ def _meant(lines: Iterable[str]) -> Iterator[str]:
                 yield sign + path
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+class _ManyWildcards:
+    """A pattern with any number of wildcards: its time is in proportion to its length and the path's."""
+
+    def __init__(self, parts: Sequence[str]) -> None:
+        self._parts = parts
+        self._characters = [re.compile(part, re.DOTALL) for part in parts]
+
+    def fullmatch(self, path: str) -> bool:
+        """Tell whether it matches a path, or a folder that the path is in."""
+        end = len(self._parts)
+        places = self._passed({0})
+        for character in path:
+            if character == "/" and end in places:
+                return True
+            places = self._passed({after for place in places for after in self._after(place, character)})
+        return end in places
+
+    def _after(self, place: int, character: str) -> Iterator[int]:
+        """Yield the places in the pattern after one more character. A negative one is in the folders of a ``**/``."""
+        inside = ~place if place < 0 else place
+        if inside == len(self._parts):
+            return
+        part = self._parts[inside]
+        if part == _FOLDERS:
+            yield ~inside
+            if character == "/":
+                yield inside + 1
+        elif part == _ANYTHING or (part == _IN_A_NAME and character != "/"):
+            yield inside
+        elif part != _IN_A_NAME and self._characters[inside].fullmatch(character):
+            yield inside + 1
+
+    def _passed(self, places: set[int]) -> set[int]:
+        """Add the places behind wildcards that stand for nothing."""
+        for place in list(places):
+            here = place
+            while 0 <= here < len(self._parts) and self._parts[here] in (_FOLDERS, _ANYTHING, _IN_A_NAME):
+                here += 1
+                places.add(here)
+        return places
+
+
+def _pattern(text: str) -> re.Pattern[str] | _ManyWildcards:
     """Translate a pattern; what it matches includes all that is in a folder that it matches."""
     parts: list[str] = []
     position = 0
     while position < len(text):
         rest = text[position:]
         if rest.startswith("**/"):
-            parts.append("(?:.*/)?")
+            parts.append(_FOLDERS)
             position += 3
         elif rest.startswith("**"):
-            parts.append(".*")
+            parts.append(_ANYTHING)
             position += 2
         elif rest[0] == "*":
-            parts.append("[^/]*")
+            parts.append(_IN_A_NAME)
             position += 1
         elif rest[0] == "?":
             parts.append("[^/]")
@@ -111,6 +157,8 @@ def _pattern(text: str) -> re.Pattern[str]:
             parts.append(re.escape(rest[0]))
             position += 1
     try:
+        if sum(part in (_FOLDERS, _ANYTHING, _IN_A_NAME) for part in parts) > _FEW_WILDCARDS:
+            return _ManyWildcards(parts)
         return re.compile("".join(parts) + "(?:/.*)?", re.DOTALL)
     except re.error as problem:
         raise ValueError(f"the pattern {text!r} of its {IGNORE_FILES[1]} is not valid: {problem}") from problem
