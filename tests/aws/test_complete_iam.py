@@ -354,7 +354,7 @@ def full(aws: LocalAWS) -> LocalAWS:
         client.add_role_to_instance_profile(InstanceProfileName=f"i{number}", RoleName="x0")
         client.add_user_to_group(GroupName=f"g{number}", UserName="x0")
         client.add_user_to_group(GroupName="g0", UserName=f"x{number}")
-        private, certificate, public = key_and_certificate()
+        private, certificate, public = key_and_certificate(number)
         client.upload_ssh_public_key(UserName="x0", SSHPublicKeyBody=public)
         given = {"CertificateBody": certificate, "PrivateKey": private}
         client.upload_server_certificate(ServerCertificateName=f"c{number}", **given)

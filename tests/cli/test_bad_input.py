@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.world import PODROLE, clean_environment, podrole, podrole_here, processes_of, run, running_world
+from support.world import PODROLE, clean_environment, kill, podrole, podrole_here, processes_of, run, running_world
 
 FREE = ("--aws-port", "0", "--cluster-port", "0", "--ephemeral")
 
@@ -176,7 +176,7 @@ def test_killed_world_can_be_started_again(tmp_path: Path) -> None:
     with running_world(tmp_path) as world:
         world.ok("kubectl", "run", "sleeper", "--image", "busybox", "--", "sleep", "1000")
         world.ok("kubectl", "wait", "pod/sleeper", "--for=condition=Ready", "--timeout=30s")
-        os.kill(world.pid, signal.SIGKILL)
+        kill(world.pid)
         assert "No world is running" in refused("status", cwd=tmp_path)
     with running_world(tmp_path) as again:
         assert again.ok("kubectl", "get", "pods") == ""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from support.broken_world import NAMESPACE, BrokenWorld, Object
 from support.faults import an_account_misspelt, healthy
-from support.world import running_world
+from support.world import podrole_here, running_world
 
 SIGNATURE = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 STEPS = "parameters", "token form", "required claims", "identity provider", "audience", "issuer's keys", "signature"
@@ -178,11 +179,10 @@ def test_token_is_verified_with_a_clusters_own_keys(world: BrokenWorld) -> None:
     assert decode(world, token(world, "vault"), "--verify", "--kubeconfig", config, "--audience", "vault")[0] == 0
 
 
-def test_unreachable_issuer_is_reported(world: BrokenWorld) -> None:
+def test_unreachable_issuer_is_reported(world: BrokenWorld, tmp_path: Path) -> None:
     issuer = world.issuer.replace("oidc.eks.us-east-1.amazonaws.com", "127.0.0.1")
-    done = world.running.podrole(
-        "token", "decode", "-", "--verify", "--issuer", issuer, "--dir", "nowhere", stdin=token(world)
-    )
+    words = ("token", "decode", "-", "--verify", "--issuer", issuer)
+    done = podrole_here(*words, cwd=tmp_path, stdin=token(world))
     assert done.returncode == 1
     assert "✗ identity provider" in done.stdout
 

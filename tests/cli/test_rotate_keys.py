@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import os
-import signal
 import ssl
 import subprocess
 import threading
@@ -22,7 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from podrole.world.state import WorldDirectory
-from support.world import PODROLE, RunningWorld, podrole, running_world
+from support.world import PODROLE, RunningWorld, kill, podrole, running_world
 
 
 class Issuing:
@@ -155,7 +153,7 @@ def test_world_that_is_killed_during_a_rotation_keeps_both_keys_and_the_next_rot
         with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as rotating:
             while len(issuing.published()) == 1:
                 assert rotating.poll() is None
-            os.kill(world.pid, signal.SIGKILL)
+            kill(world.pid)
             assert rotating.wait(30) == 1
     with running_world(tmp_path) as world, issuing_in(world) as issuing:
         published = issuing.published()

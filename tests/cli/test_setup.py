@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import functools
 import json
@@ -535,10 +536,14 @@ def test_examples_of_the_page_run_in_a_world_as_they_stand(
 
 def test_without_a_world_and_without_a_cluster_one_sentence_says_so(tmp_path: Path) -> None:
     environment = {"KUBECONFIG": str(tmp_path / "none"), "HOME": str(tmp_path), "PODROLE_DIR": None}
-    words = [*create("x"), "--cluster", "prod", "--dir", str(tmp_path)]
-    done = Runner().podrole(words, env=environment)
+    words = [*create("x"), "--cluster", "prod"]
+    with contextlib.chdir(tmp_path):
+        done = Runner().podrole(words, env=environment)
     assert done.exit_code == NOT_DONE
     assert "No Kubernetes API was found" in done.output
+    done = Runner().podrole([*words, "--dir", str(tmp_path)], env=environment)
+    assert done.exit_code != 0
+    assert f"No world is running in {tmp_path}." in done.output
 
 
 def test_next_commands_lead_to_the_same_place(setup: Setup, tmp_path: Path) -> None:

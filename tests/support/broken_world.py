@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import ssl
 import subprocess
 import time
@@ -134,12 +135,11 @@ class BrokenWorld:
 
     @property
     def _gate(self) -> Path:
-        return self.directory / "open"
+        return self.running.directory / "open"  # not in the world's directory, which isolated pods do not see
 
     @property
     def _whoami(self) -> str:
-        # A process of a pod works in .podrole/node/pods/UID/containers/NAME/work.
-        return f"test -e {'../' * 6}{self._gate.name} && exec aws sts get-caller-identity --query Arn --output text"
+        return f"test -e {shlex.quote(str(self._gate))} && exec aws sts get-caller-identity --query Arn --output text"
 
     def open(self) -> None:
         """From now on pods run their commands."""

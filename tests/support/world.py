@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -160,6 +162,16 @@ def _described(world: WorldDirectory, directory: Path) -> RunningWorld:
     return RunningWorld(directory, environment, msgspec.to_builtins(world.running()))
 
 
+def kill(pid: int) -> None:
+    """Kill a process that may be no child of this one, and wait until it has ended: its locks are free then."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        os.kill(pid, signal.SIGKILL)
+        assert select.select([descriptor], [], [], LIMIT_SECONDS)[0]
+    finally:
+        os.close(descriptor)
+
+
 def processes_of(directory: Path) -> list[str]:
     """Return the command lines of processes that work in ``directory`` or name it: what a world must not leave."""
     found = []
@@ -169,8 +181,9 @@ def processes_of(directory: Path) -> list[str]:
         try:
             command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             working = str((entry / "cwd").readlink())
+            mounts = (entry / "mountinfo").read_text()  # of an isolated pod: its volumes lie in the world's directory
         except OSError:
             continue
-        if str(directory) in command or working.startswith(str(directory)):
+        if str(directory) in command or working.startswith(str(directory)) or str(directory) in mounts:
             found.append(command)
     return found

@@ -109,12 +109,8 @@ class Application:
             if method == "POST":
                 fields = _fields(await read_body(receive, MOST_BODY, discard_up_to=16 * MOST_BODY))
             return await handler(fields)
-        except (BadTarget, InvalidARN, TokenRefused) as fault:
-            return await self._console.problem(fault, 400)
-        except SourceError as fault:
-            return await self._console.problem(fault, 502)
         except PodroleError as fault:
-            return await self._console.problem(fault, 503)
+            return await self._console.problem(fault, _status_of(fault))
         except BodyTooLarge:
             return PageAnswer(b"The form is too large.\n", 413, (TEXT,))
         except ClientDisconnected:
@@ -213,6 +209,12 @@ async def _gone(receive: Receive) -> None:
 async def _send(scope: Scope, send: Send, answer: PageAnswer) -> None:
     headers: list[Header] = [*answer.headers, *SECURITY_HEADERS]
     await send_response(scope, send, answer.status, answer.body, headers)
+
+
+def _status_of(fault: PodroleError) -> int:
+    if isinstance(fault, (BadTarget, InvalidARN, TokenRefused)):
+        return 400
+    return 502 if isinstance(fault, SourceError) else 503
 
 
 def _fields(text: bytes) -> dict[str, str]:
