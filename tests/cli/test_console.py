@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-import urllib.error
-import urllib.request
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from support.world import FREE_PORTS, PODROLE, clean_environment, podrole_here
@@ -17,12 +16,7 @@ URL = re.compile(r"http://127\.0\.0\.1:\d+/\?token=\S+")
 
 
 def status_of(url: str) -> int:
-    try:
-        with urllib.request.urlopen(url, timeout=30) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as refused:
-        refused.close()
-        return refused.code
+    return httpx2.get(url, timeout=30, trust_env=False).status_code
 
 
 def test_a_world_with_a_console_ends_both(tmp_path: Path) -> None:
@@ -42,8 +36,8 @@ def test_a_world_with_a_console_ends_both(tmp_path: Path) -> None:
         world.send_signal(signal.SIGINT)
         rest = world.stdout.read()  # ends when the console has closed it too
         assert world.wait(60) == 0, rest
-    with pytest.raises(urllib.error.URLError):
-        urllib.request.urlopen(url, timeout=30)
+    with pytest.raises(httpx2.ConnectError):
+        status_of(url)
 
 
 def test_the_console_needs_the_foreground(tmp_path: Path) -> None:

@@ -85,6 +85,7 @@ def test_from_a_kubeadm_cluster_to_a_pod(tmp_path: Path) -> None:
     assert "do this next: nothing; every link holds" in said
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(LIMIT_SECONDS)
 def test_tokens_of_another_cluster_are_exchanged_at_the_local_aws(tmp_path: Path) -> None:
     """The other cluster is that of a second world."""

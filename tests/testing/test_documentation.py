@@ -67,6 +67,7 @@ def test_the_readme_has_the_example() -> None:
     assert len([block for block in blocks(PAGES[0]) if "podrole_refusal" in block]) == 1
 
 
+@pytest.mark.soak
 @pytest.mark.services
 def test_the_example_application_passes_its_tests() -> None:
     assert "10 passed" in run_pytest(ROOT / "examples" / "pytest")

@@ -85,4 +85,5 @@ def test_the_proxy_refuses_another_host_by_name(podrole_identity: Any) -> None:
     identity: Identity = podrole_identity("shop", "inventory")
     for url in ("http://example.com/", "https://example.com/"):
         with identity, pytest.raises(OSError, match=r"403.*does not lead to example\.com"):
-            urllib.request.urlopen(url, timeout=30)
+            # Not urlopen: it keeps the proxies of the first call of the process.
+            urllib.request.build_opener().open(url, timeout=30)

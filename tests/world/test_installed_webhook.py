@@ -72,6 +72,7 @@ def left(world: RunningWorld) -> str:
     return everywhere + "\n".join(named)
 
 
+@pytest.mark.soak
 def test_helm_installs_upgrades_rolls_back_and_uninstalls_it(world: RunningWorld) -> None:
     assert given(world, "before") == set()
     helm(world, "install", "second", CHART, "--create-namespace", *values())

@@ -48,6 +48,7 @@ def test_cli_1_reaches_also_the_services_that_ignore_the_endpoint(tmp_path: Path
     assert result["lookups"] == []
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
 def test_javascript_sdk_reaches_ten_services_and_a_queue_by_its_url(tmp_path: Path) -> None:
     result = offline(tmp_path, "javascript")
