@@ -10,6 +10,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from podrole.cli.sources import SourceOptions, open_sources
+from podrole.world.errors import NotRunning
+from podrole.world.state import WorldDirectory
 from support.world import FREE_PORTS, PODROLE, clean_environment, podrole_here
 
 URL = re.compile(r"http://127\.0\.0\.1:\d+/\?token=\S+")
@@ -87,3 +90,12 @@ def test_a_port_in_use_is_said(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert f"Port {port} is already in use" in done.stderr
     assert "--port 0 takes any free one" in done.stderr
+
+
+async def test_a_world_that_has_stopped_is_never_replaced_by_another_cluster(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text("{}")
+    stopped = WorldDirectory(tmp_path / ".podrole")
+    with pytest.raises(NotRunning):
+        async with open_sources(SourceOptions(kubeconfig=kubeconfig), stopped):
+            pass

@@ -40,7 +40,6 @@ async def _serve(options: SourceOptions, port: int, *, allow_repair: bool, until
     world = find_world(options)
     if world is None:
         _require_cluster(options)
-    environment: Mapping[str, str] = dict(os.environ) if world is None else environment_of(world)
     log = None if world is None else world.events
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -53,8 +52,11 @@ async def _serve(options: SourceOptions, port: int, *, allow_repair: bool, until
     async def opened() -> AsyncIterator[Sources]:
         if world is not None:
             _require(world)
-        async with open_sources(options) as sources:
+        async with open_sources(options, world) as sources:
             yield sources
+
+    def environment() -> Mapping[str, str]:
+        return dict(os.environ) if world is None else environment_of(world)
 
     async with serving(opened, log=log, port=port, environment=environment if allow_repair else None) as url:
         say(_greeting(url, _what(world, options), allow_repair=allow_repair, alone=not until_end_of_input))

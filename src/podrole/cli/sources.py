@@ -85,9 +85,13 @@ def find_world(options: SourceOptions) -> WorldDirectory | None:
 
 
 @contextlib.asynccontextmanager
-async def open_sources(options: SourceOptions) -> AsyncIterator[Sources]:
-    """Open the sources; close their connections at the end."""
-    world = find_world(options)
+async def open_sources(options: SourceOptions, world: WorldDirectory | None = None) -> AsyncIterator[Sources]:
+    """Open the sources; close their connections at the end.
+
+    ``world`` is the world that was found before: it is taken, or NotRunning is raised, whatever else ``options`` would
+    lead to now.
+    """
+    world = world or find_world(options)
     cluster, account, sources = _real(options) if world is None else _of_world(world, options)
     try:
         yield sources

@@ -93,13 +93,13 @@ class ChainRow:
 
 @dataclass(slots=True)
 class Console:
-    """What the pages are made from. ``environment`` is that of the doctor's commands, and leads them to the
+    """What the pages are made from. ``environment`` returns that of the doctor's commands, which leads them to the
     examined places; None if the page may not run any."""
 
     observer: Observer
     calls: Calls
     open_sources: OpenSources
-    environment: Mapping[str, str] | None = None
+    environment: Callable[[], Mapping[str, str]] | None = None
     _repairing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _readers: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(MOST_READERS, thread_name_prefix="console-sources")
@@ -290,7 +290,7 @@ class Console:
         results: tuple[CommandResult, ...] | None = None
         if fields.get("confirmed") == "yes":
             async with self._repairing:
-                results = await run_commands(commands_of(finding.remedy.changes, tools), self.environment)
+                results = await run_commands(commands_of(finding.remedy.changes, tools), self.environment())
             self.observer.ask()
         return await self._page(
             "repair.html", title="Repair", finding=finding, results=results, target=target, back=back

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 from podrole.base.asgi import Scope
@@ -21,11 +21,11 @@ DEFAULT_PORT = 4580
 
 @contextlib.asynccontextmanager
 async def serving(
-    open_sources: OpenSources, *, log: Path | None, port: int, environment: Mapping[str, str] | None
+    open_sources: OpenSources, *, log: Path | None, port: int, environment: Callable[[], Mapping[str, str]] | None
 ) -> AsyncIterator[str]:
     """Serve the page on loopback while the context is open; yield the URL that lets a browser in.
 
-    ``log`` is the world's event log, None for a real account. ``environment`` is all of the environment of
+    ``log`` is the world's event log, None for a real account. ``environment`` returns all of the environment of
     the doctor's commands; None keeps the page from running any. Raises PortInUse.
     """
     sock = bind(port, name="the console", option="--port")
