@@ -1,6 +1,6 @@
 """uvicorn's WebSocket, with subprotocols of any name.
 
-Kubernetes has one whose name is none by RFC 6455: ``SPDY/3.1+portforward.k8s.io`` has a slash.
+Kubernetes has one whose name RFC 6455 does not allow: ``SPDY/3.1+portforward.k8s.io`` has a slash.
 """
 
 from __future__ import annotations

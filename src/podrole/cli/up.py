@@ -203,7 +203,7 @@ def _detached(directory: WorldDirectory, settings: WorldSettings, init: Path | N
     """Run this command in a process of its own and wait until its world answers."""
     if sys.platform == "win32":
         raise BadSetting(
-            "--detach needs a system on which podrole down can stop the world again, and Windows is none.",
+            "--detach needs a system on which podrole down can stop the world again, and Windows is not such a system.",
             next_step="leave --detach out, and use another terminal",
         )
     directory.lock().close()  # raises at once if a world is running here or the directory cannot be written

@@ -64,7 +64,7 @@ class RoleView:
 async def read_role_view(arn: str, accounts: Sequence[DoctorTarget], sources: Sources) -> RoleView:
     """Read a role and ask STS's function about each of the service accounts. Takes a millisecond for each.
 
-    Raises InvalidARN if ``arn`` is none. A role that does not exist is an UnknownFact.
+    Raises InvalidARN if ``arn`` is not an ARN. A role that does not exist is an UnknownFact.
     """
     parse_arn(arn)
     found = read(lambda: sources.account.role(arn))

@@ -570,7 +570,7 @@ class World:
         self._services = network
 
     def _in_cluster(self, name: str, client: str) -> str | None:
-        """Return the address that a name leads to from a pod, for the proxy; None if it is none of the cluster's."""
+        """Return the address that a name leads to from a pod, for the proxy; None if it is no name of the cluster."""
         return None if self._services is None else self._services.address_for(name, client)
 
     def _made_runtime(self, sockets: WorldSockets, region: str, environment: Mapping[str, str]) -> Runtime:

@@ -349,7 +349,7 @@ def node(served: Any, http: httpx2.Client) -> Iterator[Node]:
 
 
 class AnyProtocol(ClientConnection):
-    """A client that takes the server's subprotocol, also one that is none by RFC 6455."""
+    """A client that takes the server's subprotocol, also one that RFC 6455 does not allow."""
 
     def __init__(self, sock: socket.socket, protocol: Any, **options: Any) -> None:
         protocol.process_subprotocol = lambda headers: headers.get("Sec-WebSocket-Protocol")

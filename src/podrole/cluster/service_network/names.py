@@ -48,7 +48,7 @@ class Names:
     network: IPv4Network
 
     def answer(self, name: Labels, kind: int) -> wire.DNSAnswer | None:
-        """Return the answer to a question; None for a name that is none of the cluster's."""
+        """Return the answer to a question; None for a name outside the cluster."""
         if name[-len(_REVERSE) :] == _REVERSE:
             return self._reverse(name, kind)
         if name[-len(DOMAIN) :] != DOMAIN:

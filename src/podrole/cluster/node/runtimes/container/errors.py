@@ -6,7 +6,7 @@
     ├── EngineUnusable     there is no engine, or this user or podrole cannot use it
     ├── EngineRefusal      the engine answered a call with an error
     ├── ImageNotBuilt      a folder of which no image could be built
-    └── ImageNotLoaded     what is no archive of images, or one that the engine refuses
+    └── ImageNotLoaded     a file that is not an archive of images, or that the engine refuses
 """
 
 from __future__ import annotations
@@ -37,6 +37,6 @@ class ImageNotBuilt(NodeError):
 
 
 class ImageNotLoaded(NodeError):
-    """What was to be loaded is no archive of images, or the engine refuses it."""
+    """The file to load is not an archive of images, or the engine refuses it."""
 
     code = "image-not-loaded"

@@ -90,7 +90,7 @@ async def build(engine: Engine, image: OwnImage, world: str, progress: Progress)
 async def load(engine: Engine, source: Path) -> list[str]:
     """Give the engine an archive, or an OCI image layout; return the images' names, or ids where they have none.
 
-    Raises ImageNotLoaded for what is no archive and for what the engine refuses, or EngineUnusable.
+    Raises ImageNotLoaded if it is not an archive or the engine refuses it, and EngineUnusable.
     """
     said: list[str] = []
     try:
