@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from podrole.base import journal as journal_module
 from podrole.base.journal import Journal, Write, WriteFailed
 from support.journal import fill, records
 
@@ -160,16 +161,12 @@ async def test_a_commit_into_a_file_that_is_deleted_meanwhile_is_not_acknowledge
 ) -> None:
     journal = Journal(path)
     check = Journal._check_files
-    checks = 0
 
-    def delete_after_the_check(journal: Journal) -> None:
-        nonlocal checks
+    def delete_before_the_check(journal: Journal) -> None:
+        delete_files(path.parent)
         check(journal)
-        checks += 1
-        if checks == 1:
-            delete_files(path.parent)
 
-    monkeypatch.setattr(Journal, "_check_files", delete_after_the_check)
+    monkeypatch.setattr(Journal, "_check_files", delete_before_the_check)
     with pytest.raises(WriteFailed):
         await journal.commit([Write("t", "k", b"1")])
     journal.close()
@@ -360,3 +357,29 @@ def test_a_copy_of_the_files_is_a_whole_state(path: Path, tmp_path: Path) -> Non
     copied = tmp_path / "copy.db"
     shutil.copy(path, copied)
     assert records(copied) == {"t": {"k": b"v"}}
+
+
+@pytest.mark.parametrize("number", [1, 63, 64, 65, 200])
+async def test_a_commit_of_many_writes_puts_and_deletes_each_of_them(path: Path, number: int) -> None:
+    journal = Journal(path)
+    await journal.commit([Write("t", str(key), b"1") for key in range(number)])
+    await journal.commit([Write("t", str(key), b"2" if key % 2 else None) for key in range(number)])
+    journal.close()
+    assert records(path).get("t", {}) == {str(key): b"2" for key in range(1, number, 2)}
+
+
+async def test_a_commit_that_fails_in_its_second_statement_leaves_nothing_of_its_first(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(path)
+    await journal.commit([Write("t", "kept", b"1")])
+    statements = journal_module._statements
+    monkeypatch.setattr(
+        journal_module, "_statements", lambda values: [*statements(values), ("INSERT INTO nowhere VALUES (1)", [])]
+    )
+    with pytest.raises(WriteFailed, match="no such table"):
+        await journal.commit([Write("t", "kept", b"2"), Write("t", "new", b"2")])
+    monkeypatch.undo()
+    await journal.commit([Write("t", "later", b"3")])
+    journal.close()
+    assert records(path)["t"] == {"kept": b"1", "later": b"3"}

@@ -17,13 +17,15 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from podrole.base.errors import outline
 from podrole.base.journal_file import JournalError, checksum_of, file_identity, lock_journal, open_journal, wal_of
 from podrole.base.tasks import TaskFailure
 
 _log = logging.getLogger(__name__)
+
+_Row = TypeVar("_Row")
 
 
 class WriteFailed(JournalError):
@@ -130,7 +132,8 @@ class Journal:
                 if self._thread is None:
                     self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
                     self._thread.start()
-                self._wake.notify()
+                if len(self._waiting) == 1:  # what else is ready in this turn of the loop joins the group
+                    loop.call_soon(self._notify)
         if refusal is not None:
             done.set_exception(refusal)
             self._has_refused = True
@@ -153,6 +156,10 @@ class Journal:
         os.close(self._lock)
 
     # In the event loop
+
+    def _notify(self) -> None:
+        with self._wake:
+            self._wake.notify()
 
     def _succeed(self, group: Sequence[_Pending]) -> None:
         self._failing = False
@@ -237,27 +244,23 @@ class Journal:
         return WriteFailed(f"{self._path} could not be written: {outline(problem)}.")
 
     def _store(self, writes: Iterator[Write]) -> None:
-        last: dict[tuple[str, str], bytes | None] = {(write.table, write.key): write.value for write in writes}
-        put = [
-            (table, key, value, checksum_of(table, key, value))
-            for (table, key), value in last.items()
-            if value is not None
-        ]
-        gone = [place for place, value in last.items() if value is None]
-        self._check_files()
-        self._database.execute("BEGIN IMMEDIATE")
-        try:
-            self._database.executemany(
-                "INSERT INTO records (tbl, key, value, checksum) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (tbl, key) DO UPDATE SET value = excluded.value, checksum = excluded.checksum",
-                put,
-            )
-            self._database.executemany("DELETE FROM records WHERE tbl = ? AND key = ?", gone)
-            self._database.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                self._database.execute("ROLLBACK")
-            raise
+        """Write a group in one transaction, in as few calls as possible.
+
+        Each call of SQLite or of the operating system lets go of the interpreter's lock and waits for it again.
+        """
+        statements = list(_statements({(write.table, write.key): write.value for write in writes}))
+        if len(statements) == 1:  # is a transaction of its own
+            self._database.execute(*statements[0])
+        elif statements:
+            self._database.execute("BEGIN IMMEDIATE")
+            try:
+                for statement in statements:
+                    self._database.execute(*statement)
+                self._database.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._database.execute("ROLLBACK")
+                raise
         self._check_files()
 
     def _check_files(self) -> None:
@@ -268,3 +271,31 @@ class Journal:
                     f"{path} was deleted or replaced while it was in use. What was written last may be lost.",
                     next_step="Start again.",
                 )
+
+
+_ROWS = 64
+"""Records in one statement."""
+_PUT = (
+    "INSERT INTO records (tbl, key, value, checksum) VALUES {} "
+    "ON CONFLICT (tbl, key) DO UPDATE SET value = excluded.value, checksum = excluded.checksum"
+)
+_DELETE = "DELETE FROM records WHERE (tbl, key) IN (VALUES {})"
+
+
+def _statements(values: Mapping[tuple[str, str], bytes | None]) -> Iterator[tuple[str, list[str | bytes | int]]]:
+    """Yield the SQL, with its parameters, that brings each record to its value (None: deletes it)."""
+    put = [(table, key, value) for (table, key), value in values.items() if value is not None]
+    for rows in _batches(put):
+        yield (
+            _PUT.format(", ".join(["(?, ?, ?, ?)"] * len(rows))),
+            [parameter for row in rows for parameter in (*row, checksum_of(*row))],
+        )
+    for places in _batches([place for place, value in values.items() if value is None]):
+        yield (
+            _DELETE.format(", ".join(["(?, ?)"] * len(places))),
+            [parameter for place in places for parameter in place],
+        )
+
+
+def _batches(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
+    return (rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS))

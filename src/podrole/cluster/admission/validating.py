@@ -25,6 +25,8 @@ class ValidatingWebhooks:
         labels = self._dispatch.namespace_labels(request)
         registered = self._dispatch.registered()
         hooks = [one for one in registered if await self._dispatch.is_called(one, request, labels)]
+        if not hooks:
+            return bool(registered)
         answers = await asyncio.gather(*(self._dispatch.ask(one, request) for one in hooks), return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException):
