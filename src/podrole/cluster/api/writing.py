@@ -200,7 +200,7 @@ class Writes:
         self._name(call, metadata)
         for field in _SYSTEM_FIELDS:  # a webhook may have set what a client cannot
             metadata.pop(field, None)
-        metadata["uid"] = str(uuid.uuid4())
+        metadata["uid"] = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
         metadata["creationTimestamp"] = rfc3339(self._clock())
         if resource.counts_generations:
             metadata["generation"] = 1

@@ -122,12 +122,12 @@ class Cluster:
         ``resolve_service``: where a webhook's service listens; None for the ready pods that it selects.
         ``service_network``: the addresses that Services get as their cluster IPs; None gives them none.
         ``events``: gets an event for each new pod.
-        ``source``: the random generator of names.
+        ``source``: the random generator of names and uids.
         """
         self.settings = settings
         self.administrator_token = administrator_token or secrets.token_urlsafe(32)
         self.authority_pem = authority_pem
-        self._random = source or random.Random()  # noqa: S311 - for names, as in kube-apiserver; tokens use secrets
+        self._random = source or random.Random()  # noqa: S311 - for names and uids; tokens use secrets
         self._clock = clock
         self._up = True
         self.store: Store = MemoryStore(history=settings.history) if store is None else store
