@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import shutil
@@ -383,3 +384,17 @@ async def test_a_commit_that_fails_in_its_second_statement_leaves_nothing_of_its
     await journal.commit([Write("t", "later", b"3")])
     journal.close()
     assert records(path)["t"] == {"kept": b"1", "later": b"3"}
+
+
+@pytest.mark.parametrize("number", [1, 2, 100])
+def test_no_write_reads_the_whole_table(path: Path, number: int) -> None:
+    Journal(path).close()
+    values = {("t", str(key)): b"1" if key % 2 else None for key in range(2 * number)}
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        plans = [
+            row[3]
+            for sql, parameters in journal_module._statements(values)
+            for row in database.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)
+        ]
+    assert any(plan.startswith("SEARCH records") for plan in plans)
+    assert not any(plan.startswith("SCAN records") for plan in plans), plans

@@ -279,7 +279,8 @@ _PUT = (
     "INSERT INTO records (tbl, key, value, checksum) VALUES {} "
     "ON CONFLICT (tbl, key) DO UPDATE SET value = excluded.value, checksum = excluded.checksum"
 )
-_DELETE = "DELETE FROM records WHERE (tbl, key) IN (VALUES {})"
+_DELETE = "DELETE FROM records WHERE (tbl, key) IN (SELECT * FROM (VALUES {}))"
+"""``IN (VALUES …)`` would read the whole table for two rows or more (seen with SQLite 3.40)."""
 
 
 def _statements(values: Mapping[tuple[str, str], bytes | None]) -> Iterator[tuple[str, list[str | bytes | int]]]:
