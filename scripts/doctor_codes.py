@@ -18,7 +18,10 @@ def sections() -> str:
     for link in Link:
         parts.append(f"\n### {int(link)}: {link.title}\n")
         of_link = (code for code in CODES.values() if code.link is link)
-        parts += [f"\n#### {one.code}\n\n**{one.title}.** {one.meaning}\n\nFound by: {one.found}\n" for one in of_link]
+        parts += [
+            f"\n#### {one.code}\n\n**{one.title}.** {one.meaning}\n\nFound by: {one.found}\n\nRepair: {one.repair}\n"
+            for one in of_link
+        ]
     return "".join(parts)
 
 

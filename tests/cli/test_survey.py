@@ -45,7 +45,10 @@ def test_table_has_a_line_for_every_service_account(world: BrokenWorld) -> None:
     assert "PR654" in lines[NAMESPACE, "unused"]
     assert "no role" in lines[NAMESPACE, "default"]
     assert "Trust policies that allow too much:" in told
-    assert told.rstrip().endswith(f"podrole doctor {NAMESPACE}/serviceaccount/broken")
+    *_, step, more = told.splitlines()
+    assert step.endswith(f"podrole doctor {NAMESPACE}/serviceaccount/broken")
+    assert re.fullmatch(r"read more:    \S*podrole explain( PR\d+)+", more)
+    assert set(re.findall(r"PR\d+", more)) == set(re.findall(r"PR\d+", told)) >= {"PR302", "PR651", "PR654"}
     assert "\033" not in told
 
 
@@ -56,6 +59,7 @@ def test_json_has_every_service_account(world: BrokenWorld) -> None:
     assert found["broken"]["state"] == "broken"
     assert [one["code"] for one in found["unused"]["findings"]] == ["PR654"]
     assert found["sound"]["findings"] == []
+    assert found["unused"]["findings"][0]["documentation"] == "doctor.html#pr654"
 
 
 def test_namespace_severity_and_call_choose_what_is_shown(world: BrokenWorld) -> None:
@@ -136,11 +140,13 @@ def test_exit_code_is_zero_for_a_sound_pod_and_one_for_a_broken_one(world: Broke
     code, told, _ = doctor(world, f"{NAMESPACE}/sound")
     assert code == 0
     assert "do this next: nothing; every link holds" in told
+    assert "read more" not in told
     assert f"in the cluster of the world in {world.directory} and AWS account {world.account}" in told
     code, told, _ = doctor(world, f"{NAMESPACE}/broken")
     assert code == 1
     assert "PR302" in told
     assert re.search(rf"then check:   \S*podrole doctor {NAMESPACE}/broken\b", told)
+    assert re.search(r"\nread more:    \S*podrole explain (PR\d+ )*PR302( PR\d+)*\n$", told)
     code, told, _ = doctor(world, f"{NAMESPACE}/broken", "--json")
     found = json.loads(told)
     assert (code, found["next"], found["exitCode"]) == (1, "PR302", 1)

@@ -164,3 +164,12 @@ async def test_pages_are_shown_while_many_requests_wait_for_a_cluster_that_does_
     finally:
         answers.set()
         assert {answer.status for answer in await asyncio.gather(*waiting)} == {400}
+
+
+@pytest.mark.parametrize("site", [None, "https://docs.example.com/podrole"])
+async def test_codes_lead_to_their_section_if_there_is_a_site(site: str | None) -> None:
+    console = a_console(an_observation(a_row(state=AccountState.BROKEN)), site=site)
+    shown = (await ask(console, "/")).text
+    assert 'title="The subject names another namespace or service account">PR603<' in shown
+    assert ('<a href="https://docs.example.com/podrole/doctor.html#pr603"' in shown) is (site is not None)
+    assert ("<abbr " in shown) is (site is None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -410,12 +411,14 @@ def test_text_has_file_line_code_and_next_step(faulty: FileCheck) -> None:
     lines = list(text(faulty))
     assert any(line.startswith(f"{faulty.findings[0].path}:{faulty.findings[0].line}: PR302 ") for line in lines)
     assert any("PR652 risk:" in line for line in lines)
-    assert lines[-1] == "next: remove the variable (PR302)"
+    assert lines[-2] == "next: remove the variable (PR302)"
+    assert re.fullmatch(r"read more: \S*podrole explain PR302 PR652", lines[-1])
 
 
 def test_json_has_findings_and_edits(faulty: FileCheck) -> None:
     found = json.loads("".join(as_json(faulty)))
     assert [one["code"] for one in found["findings"]] == ["PR302", "PR652"]
+    assert found["findings"][0]["documentation"] == "doctor.html#pr302"
     assert found["findings"][0]["edits"][0]["operations"][0]["op"] == "remove"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import podrole.doctor
-from podrole.doctor.report.codes import CODES
+from podrole.doctor.report.codes import CODES, Code
 from podrole.doctor.report.findings import Link
 from podrole.doctor.sources.boto import read_policy
 from support.faults import FAULTS
@@ -83,6 +83,15 @@ def test_page_has_the_generated_section_of_every_code() -> None:
     assert runpy.run_path(str(ROOT / "scripts" / "doctor_codes.py"))["written"]() == PAGE.read_text()
 
 
+@pytest.mark.parametrize("code", CODES.values(), ids=CODES)
+def test_every_code_has_its_place_on_the_page(code: Code) -> None:
+    """The site gives each heading the anchor that is its text in lower case, which `make docs` checks."""
+    page, _, anchor = code.page.partition("#")
+    headings = re.findall(r"^#### (\w+)$", PAGE.read_text(), re.MULTILINE)
+    assert page == PAGE.with_suffix(".html").name
+    assert [heading.lower() for heading in headings].count(anchor) == 1
+
+
 def test_page_shows_the_policy_that_the_doctor_needs() -> None:
     shown = re.search(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
     assert shown is not None
@@ -111,3 +120,4 @@ def test_first_digit_is_the_link_and_texts_are_sentences(code: str) -> None:
     assert not one.title.endswith(".")
     assert one.meaning.endswith(".")
     assert one.found.endswith(".")
+    assert one.repair.endswith(".")

@@ -10,8 +10,8 @@ from typing import Any
 
 from podrole import __version__
 from podrole.base.errors import PodroleError
-from podrole.cli.diagnosis import Style, finding_to_dict, printable
-from podrole.cli.doctor import style
+from podrole.cli.diagnosis import finding_to_dict, printable
+from podrole.cli.style import Style, documentation_site, read_more, style
 from podrole.cli.terminal import complain, say
 from podrole.doctor.chain import BROKEN, COULD_NOT_TELL, SOUND
 from podrole.doctor.errors import BadTarget
@@ -38,10 +38,10 @@ def run(paths: list[Path], options: CheckOptions, output: str, *, strict: bool =
         if render is None:
             raise BadTarget("This format does not exist.", got=repr(output), expected=", ".join(_FORMATS))
         checked = asyncio.run(check(paths, options))
+        say("\n".join(render(checked)))
     except PodroleError as fault:
         complain(fault.diagnostics())
         return COULD_NOT_TELL
-    say("\n".join(render(checked)))
     if checked.faults or (strict and checked.findings):
         return BROKEN
     nothing = checked.read == 0 and not options.hook
@@ -50,7 +50,7 @@ def run(paths: list[Path], options: CheckOptions, output: str, *, strict: bool =
 
 def text(checked: FileCheck) -> Iterator[str]:
     """Yield lines for people."""
-    look = style()
+    look = style(documentation_site())
     for one in checked.findings:
         yield from (printable(line) for line in _block(one, look))
     for note in checked.notes:
@@ -68,11 +68,12 @@ def text(checked: FileCheck) -> Iterator[str]:
         yield f"next: name files or folders with manifests or policies ({', '.join(sorted(SUFFIXES))})"
     elif checked.findings:
         yield f"next: {checked.findings[0].finding.remedy.what} ({checked.findings[0].finding.code})"
+    yield from read_more((one.finding.code for one in checked.findings), look)
 
 
 def _block(one: FileFinding, look: Style) -> Iterator[str]:
     finding = one.finding
-    code = look.paint(finding.code, "31" if finding.severity is Severity.FAULT else "33")
+    code = look.code(finding.code, "31" if finding.severity is Severity.FAULT else "33")
     risk = "" if finding.severity is Severity.FAULT else "risk: "
     yield f"{one.path}:{one.line}: {code} {risk}{finding.what}"
     for name, value in (("expected", finding.expected), ("got", finding.got), ("repair", finding.remedy.what)):
@@ -121,7 +122,7 @@ def sarif(checked: FileCheck) -> Iterator[str]:
             "id": code,
             "shortDescription": {"text": CODES[code].title},
             "fullDescription": {"text": CODES[code].meaning},
-            "help": {"text": f"docs/doctor.md, section {code}"},
+            "help": {"text": f"{CODES[code].repair} More: podrole explain {code}"},
         }
         for code in codes
     ]

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from podrole.base.errors import PodroleError
 from podrole.cli.env import environment as environment_of
 from podrole.cli.sources import SourceOptions, connection_of, find_world, open_sources
+from podrole.cli.style import documentation_site
 from podrole.cli.terminal import complain, say
 from podrole.doctor.sources.sources import Sources
 from podrole.kube.errors import KubeError
@@ -37,6 +38,7 @@ def run(options: SourceOptions, port: int, *, allow_repair: bool, until_end_of_i
 async def _serve(options: SourceOptions, port: int, *, allow_repair: bool, until_end_of_input: bool) -> None:
     from podrole.console.server import serving
 
+    site = documentation_site()
     world = find_world(options)
     if world is None:
         _require_cluster(options)
@@ -58,7 +60,7 @@ async def _serve(options: SourceOptions, port: int, *, allow_repair: bool, until
     def environment() -> Mapping[str, str]:
         return dict(os.environ) if world is None else environment_of(world)
 
-    async with serving(opened, log=log, port=port, environment=environment if allow_repair else None) as url:
+    async with serving(opened, log=log, port=port, environment=environment if allow_repair else None, site=site) as url:
         say(_greeting(url, _what(world, options), allow_repair=allow_repair, alone=not until_end_of_input))
         await stop.wait()
 

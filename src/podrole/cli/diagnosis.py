@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
-from podrole.cli.terminal import width
+from podrole.cli.style import Style, read_more
+from podrole.cli.terminal import visible, width
 from podrole.doctor.chain import Diagnosis
 from podrole.doctor.remedies.changes import ByHand, PublishDocument
 from podrole.doctor.remedies.commands import Command, commands_of
@@ -20,17 +20,6 @@ from podrole.doctor.sources.sources import Sources, Tools
 WIDTH = 100
 _MARKS = {LinkState.HOLDS: "✓", LinkState.BROKEN: "✗", LinkState.UNKNOWN: "?"}
 _COLOURS = {LinkState.HOLDS: "32", LinkState.BROKEN: "31", LinkState.UNKNOWN: "33"}
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """How output is shown: with colours only on a terminal."""
-
-    colour: bool = False
-
-    def paint(self, text: str, code: str) -> str:
-        """Return the text in a colour, or as it is."""
-        return f"\033[{code}m{text}\033[0m" if self.colour else text
 
 
 def tree(diagnosis: Diagnosis, sources: Sources, style: Style, repeat: str = "") -> str:
@@ -48,6 +37,8 @@ def tree(diagnosis: Diagnosis, sources: Sources, style: Style, repeat: str = "")
     for position, verdict in enumerate(ordered):
         lines += _branch(verdict, tools, style, last=position == len(ordered) - 1)
     lines += ["", *_next(diagnosis, style, repeat or f"podrole doctor {diagnosis.target}")]
+    shown = (one.code for verdict in diagnosis.verdicts for one in verdict.findings)
+    lines += read_more(shown, style, "read more:    ")
     return "\n".join(printable(line) for line in lines)
 
 
@@ -85,6 +76,7 @@ def finding_to_dict(finding: Finding, tools: Tools) -> dict[str, Any]:
     found: dict[str, Any] = {
         "code": finding.code,
         "title": CODES[finding.code].title,
+        "documentation": CODES[finding.code].page,
         "severity": finding.severity.value,
         "what": finding.what,
         "about": {
@@ -173,7 +165,7 @@ def finding_lines(finding: Finding, tools: Tools, style: Style, shown_by: str = 
     """Yield the lines of a finding; ``shown_by`` is the finding above that has the same remedy."""
     colour = "31" if finding.severity is Severity.FAULT else "33"
     risk = "" if finding.severity is Severity.FAULT else "risk: "
-    yield from _wrapped(f"{style.paint(finding.code, colour)} ", risk + finding.what, "      ")
+    yield from _wrapped(f"{style.code(finding.code, colour)} ", risk + finding.what, "      ")
     for name, value in (("expected", finding.expected), ("got", finding.got)):
         if value is not None:
             yield from _wrapped(f"  {name:<9} ", value, "            ")
@@ -229,8 +221,7 @@ def _next(diagnosis: Diagnosis, style: Style, repeat: str) -> Iterator[str]:
 
 
 def _wrapped(start: str, text: str, indent: str) -> Iterable[str]:
-    plain = len(start.replace("\033[31m", "").replace("\033[33m", "").replace("\033[32m", "").replace("\033[0m", ""))
-    limit = max((width() or WIDTH) - plain, 25)
+    limit = max((width() or WIDTH) - visible(start), 25)
     lines = textwrap.wrap(text, limit, break_long_words=False, break_on_hyphens=False) or [""]
     return [start + lines[0], *(indent + line for line in lines[1:])]
 

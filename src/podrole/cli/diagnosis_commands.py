@@ -94,15 +94,24 @@ def wait(
 
 
 def explain(
-    what: Annotated[str, typer.Argument(metavar="[REQUEST-ID|last|MESSAGE|-]")] = "last",
+    what: Annotated[
+        list[str] | None, typer.Argument(metavar="[REQUEST-ID|last|MESSAGE|-|CODE…]", show_default=False)
+    ] = None,
     directory: Directory = DEFAULT_DIRECTORY,
     as_json: JSON = False,
 ) -> None:
     """Explain a call: its pod, its token, each step of the exchange, each policy. "last" is the last refused call
-    (calls of podrole doctor do not count). MESSAGE is an encoded authorization failure message, which is decoded."""
+    (calls of podrole doctor do not count). MESSAGE is an encoded authorization failure message, which is decoded. CODE
+    is a code of podrole doctor, such as PR204: what it means and how it is repaired; this needs no world."""
+    from podrole.cli import explain_codes
     from podrole.cli.explain import ExplainQuery, run
 
-    raise typer.Exit(run(directory, ExplainQuery(what), as_json=as_json))
+    words = what or ["last"]
+    if explain_codes.are_codes(words):
+        raise typer.Exit(explain_codes.run(words, as_json=as_json))
+    if len(words) > 1:
+        raise typer.BadParameter("Only codes, such as PR204, can be explained together: expected one REQUEST-ID.")
+    raise typer.Exit(run(directory, ExplainQuery(words[0]), as_json=as_json))
 
 
 def console(

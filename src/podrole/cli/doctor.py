@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shlex
-import sys
 from dataclasses import dataclass
 
 from podrole.base.errors import PodroleError
-from podrole.cli.diagnosis import Style, to_dict, tree
+from podrole.cli.diagnosis import to_dict, tree
 from podrole.cli.sources import SourceOptions, open_sources, option_words
+from podrole.cli.style import Style, documentation_site, style
 from podrole.cli.terminal import complain, say
 from podrole.cli.tools import podrole_command
 from podrole.doctor.chain import COULD_NOT_TELL, Diagnosis, diagnose
@@ -62,15 +61,16 @@ def _run(query: DoctorQuery, options: SourceOptions, *, as_json: bool) -> int:
         _check_role(options.role)
     if query.can is not None:
         desired_call(query.can, query.resource)  # a call that does not exist is an error before anything is read
+    look = style(documentation_site())
     if query.everything:
         from podrole.cli.survey import run as survey
 
-        return survey(_scope(query), _severity(query.severity), options, as_json=as_json, style=style())
+        return survey(_scope(query), _severity(query.severity), options, as_json=as_json, style=look)
     if query.namespace is not None or query.severity is not None:
         raise BadTarget(
             "--namespace and --severity can only be used with --all.", next_step="podrole doctor --all --namespace NAME"
         )
-    return asyncio.run(_examine(query, options, as_json=as_json))
+    return asyncio.run(_examine(query, options, as_json=as_json, look=look))
 
 
 def _check_role(text: str) -> None:
@@ -93,13 +93,13 @@ def _severity(text: str | None) -> Severity:
         raise BadTarget("--severity is not a severity.", got=repr(text), expected="fault or risk") from None
 
 
-async def _examine(query: DoctorQuery, options: SourceOptions, *, as_json: bool) -> int:
+async def _examine(query: DoctorQuery, options: SourceOptions, *, as_json: bool, look: Style) -> int:
     async with open_sources(options) as sources:
         diagnosis = await diagnosed(query, sources)
     if as_json:
         print(json.dumps(to_dict(diagnosis, sources), indent=2))
     else:
-        say(tree(diagnosis, sources, style(), command_line(query, options)))
+        say(tree(diagnosis, sources, look, command_line(query, options)))
     return diagnosis.exit_code
 
 
@@ -120,8 +120,3 @@ def command_line(query: DoctorQuery, options: SourceOptions) -> str:
     asked = {"--can": query.can, "--resource": query.resource}
     words += [f"{name} {shlex.quote(value)}" for name, value in asked.items() if value is not None]
     return " ".join([*words, *option_words(options), *(["--live"] if query.live else [])])
-
-
-def style() -> Style:
-    """Return the style of standard output."""
-    return Style(colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)

@@ -15,9 +15,9 @@ import msgspec
 
 from podrole.base.errors import PodroleError
 from podrole.base.events import read_recent
-from podrole.cli.diagnosis import Style, printable
-from podrole.cli.doctor import style
+from podrole.cli.diagnosis import printable
 from podrole.cli.sources import access_to
+from podrole.cli.style import Style, style
 from podrole.cli.terminal import complain, fitted, width
 from podrole.doctor.errors import BadTarget, SourceError
 from podrole.doctor.facts.history import EXCHANGES, CallHistory, find_event, history_of

@@ -8,8 +8,9 @@ import json
 import sys
 from collections.abc import Iterator
 
-from podrole.cli.diagnosis import Style, finding_to_dict, missing_sources, printable
+from podrole.cli.diagnosis import finding_to_dict, missing_sources, printable
 from podrole.cli.sources import SourceOptions, open_sources
+from podrole.cli.style import Style, read_more
 from podrole.cli.table import table as fitted_table
 from podrole.cli.terminal import fitted, width
 from podrole.doctor.report.codes import CODES
@@ -56,24 +57,27 @@ def table(found: Survey, style: Style, severity: Severity = Severity.RISK) -> st
     ]
     lines = fitted_table(_HEADINGS, painted, width(), ("ROLE", "PODS"))
     if found.webhooks:
-        lines += ["", "The webhook:", *(f"  {one.code} {one.what} ({one.got})" for one in found.webhooks)]
-    if found.trust_excess and severity is Severity.RISK:
+        lines += ["", "The webhook:", *(f"  {style.code(one.code)} {one.what} ({one.got})" for one in found.webhooks)]
+    excess = found.trust_excess if severity is Severity.RISK else ()
+    if excess:
         lines += [
             "",
             "Trust policies that allow too much:",
-            *(f"  {one.code} {one.what}" for one in found.trust_excess),
+            *(f"  {style.code(one.code)} {one.what}" for one in excess),
         ]
     groups = [one for one in found.groups if severity is Severity.RISK or one.first.severity is Severity.FAULT]
     if groups:
-        lines += ["", *(line for one in groups for line in _group(one))]
+        lines += ["", *(line for one in groups for line in _group(one, style))]
     lines += ["", *_next(found, style)]
+    shown = (*found.webhooks, *excess, *(one.first for one in groups))
+    lines += read_more((one.code for one in shown), style, "read more:    ")
     return "\n".join(map(printable, lines))
 
 
-def _group(group: FindingGroup) -> Iterator[str]:
+def _group(group: FindingGroup, style: Style) -> Iterator[str]:
     """Yield a finding's title with the number of service accounts that have it, and the repair if it is the same."""
     code = group.first.code
-    yield f"  {code}  {CODES[code].title}: {_count(len(group.rows), 'service account')}"
+    yield f"  {style.code(code)}  {CODES[code].title}: {_count(len(group.rows), 'service account')}"
     remedies = {one.remedy.what for row in group.rows for one in row.findings if one.code == code}
     if len(group.rows) > 1 and len(remedies) == 1:
         yield f"         repair for all: {remedies.pop()}"
@@ -95,6 +99,7 @@ def to_dict(
             {
                 "code": one.first.code,
                 "title": CODES[one.first.code].title,
+                "documentation": CODES[one.first.code].page,
                 "severity": one.first.severity.value,
                 "serviceAccounts": [f"{row.target.namespace}/{row.target.service_account}" for row in one.rows],
             }

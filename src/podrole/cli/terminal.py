@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from typing import TextIO
 
 NARROWEST, WIDEST = 50, 120
-_COMMAND = re.compile(r"\s*(?:\$ )?(?:aws|curl|eval|export|helm|kubectl|openssl|pip|podrole|[^ ]*/podrole)\s")
+_COMMAND = re.compile(
+    r"\s*(?:\$ |(?:read more|then check): +)?(?:aws|curl|eval|export|helm|kubectl|openssl|pip|podrole|[^ ]*/podrole)\s"
+)
 """A line to be copied: a break in it would break the command."""
-_ESCAPE = re.compile(r"\033\[[0-9;]*m")
+_ESCAPE = re.compile(r"\033\[[0-9;]*m|\033\]8;;[^\033]*\033\\")
+"""Colours, and the beginning and the end of a hyperlink."""
 _FIELD = re.compile(r"\s*\S[^:]{0,40}?(?:  +|: +)(?=\S)")
 """A label with the blanks behind it: the lines that follow stand under the value."""
 
@@ -51,7 +54,7 @@ def complain(text: str) -> None:
 
 
 def visible(text: str) -> int:
-    """Return how many columns a text takes: colours take none."""
+    """Return how many columns a text takes: colours and hyperlinks take none."""
     return len(_ESCAPE.sub("", text))
 
 

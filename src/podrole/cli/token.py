@@ -13,9 +13,9 @@ from typing import Any
 
 from podrole.base.clock import system_clock
 from podrole.base.errors import PodroleError
-from podrole.cli.diagnosis import Style, printable
-from podrole.cli.doctor import style
+from podrole.cli.diagnosis import printable
 from podrole.cli.sources import SourceOptions, find_world, open_sources
+from podrole.cli.style import Style, style
 from podrole.cli.terminal import complain, say
 from podrole.doctor.errors import BadFile
 from podrole.doctor.token_check import (

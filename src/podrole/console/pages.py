@@ -85,6 +85,7 @@ def _templates() -> jinja2.Environment:
         "chain_url": chain_url,
         "role_url": role_url,
         "title_of": lambda code: CODES[code].title,
+        "page_of": lambda code: CODES[code].page,
         "commands": _commands,
         "by_hand": _by_hand,
         "fingerprint": _fingerprint,

@@ -94,12 +94,13 @@ class ChainRow:
 @dataclass(slots=True)
 class Console:
     """What the pages are made from. ``environment`` returns that of the doctor's commands, which leads them to the
-    examined places; None if the page may not run any."""
+    examined places; None if the page may not run any. ``site`` is the address of the documentation site."""
 
     observer: Observer
     calls: Calls
     open_sources: OpenSources
     environment: Callable[[], Mapping[str, str]] | None = None
+    site: str | None = None
     _repairing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _readers: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(MOST_READERS, thread_name_prefix="console-sources")
@@ -305,7 +306,7 @@ class Console:
 
     async def _page(self, template: str, **values: Any) -> PageAnswer:
         # In a thread: a table of a thousand service accounts takes tens of milliseconds.
-        return PageAnswer(await asyncio.to_thread(lambda: render(template, self.observer, **values)))
+        return PageAnswer(await asyncio.to_thread(lambda: render(template, self.observer, site=self.site, **values)))
 
     async def _with_sources(self, work: Callable[[Sources], Awaitable[T]]) -> T:
         """Open the sources in a thread with an event loop of its own: reading them may block."""

@@ -21,16 +21,22 @@ DEFAULT_PORT = 4580
 
 @contextlib.asynccontextmanager
 async def serving(
-    open_sources: OpenSources, *, log: Path | None, port: int, environment: Callable[[], Mapping[str, str]] | None
+    open_sources: OpenSources,
+    *,
+    log: Path | None,
+    port: int,
+    environment: Callable[[], Mapping[str, str]] | None,
+    site: str | None,
 ) -> AsyncIterator[str]:
     """Serve the page on loopback while the context is open; yield the URL that lets a browser in.
 
     ``log`` is the world's event log, None for a real account. ``environment`` returns all of the environment of
-    the doctor's commands; None keeps the page from running any. Raises PortInUse.
+    the doctor's commands; None keeps the page from running any. ``site`` is the address of the documentation site, to
+    which codes then link. Raises PortInUse.
     """
     sock = bind(port, name="the console", option="--port")
     access = BrowserAccess(secrets.token_urlsafe(32), sock.getsockname()[1], secrets.token_urlsafe(16))
-    console = Console(Observer(open_sources), Calls(log), open_sources, environment)
+    console = Console(Observer(open_sources), Calls(log), open_sources, environment, site)
     tasks = [asyncio.create_task(console.observer.run()), asyncio.create_task(console.calls.run())]
     try:
         async with listening(

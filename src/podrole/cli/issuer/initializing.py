@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from podrole.base.clock import system_clock
-from podrole.cli.doctor import style
 from podrole.cli.issuer.next_steps import command
 from podrole.cli.issuer.places import IssuerOptions, open_account, open_store
 from podrole.cli.issuer.publishing import record_dict
 from podrole.cli.setup.applying import SetupOutcome, progress
 from podrole.cli.setup.plan_text import write_dict, write_lines
 from podrole.cli.setup.run import DONE, NOT_DONE, PENDING
+from podrole.cli.style import style
 from podrole.cli.terminal import harmless, say
 from podrole.hosting.account import AWSHosting
 from podrole.hosting.bucket_store import BucketStore

@@ -11,9 +11,9 @@ from typing import Any
 
 from podrole.base.clock import system_clock
 from podrole.base.errors import PodroleError
-from podrole.cli.diagnosis import Style, finding_lines, finding_to_dict, printable
-from podrole.cli.doctor import style
+from podrole.cli.diagnosis import finding_lines, finding_to_dict, printable
 from podrole.cli.sources import SourceOptions, connection_of, find_world
+from podrole.cli.style import Style, documentation_site, read_more, style
 from podrole.cli.terminal import complain, say
 from podrole.cli.token import read_token
 from podrole.doctor.chain import BROKEN, COULD_NOT_TELL, SOUND
@@ -46,6 +46,7 @@ class IssuerQuery:
 def run(query: IssuerQuery, options: SourceOptions, *, as_json: bool) -> int:
     """Verify and print. Returns 0 sound, 1 broken, 2 could not be checked."""
     try:
+        look = style(documentation_site())
         text = None if query.token is None else read_token(query.token)
         checked = asyncio.run(_verified(query, options, text))
     except TokenRefused as refused:
@@ -57,7 +58,7 @@ def run(query: IssuerQuery, options: SourceOptions, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(to_dict(checked), indent=2))
     else:
-        say("\n".join(printable(line) for line in _lines(checked, style())))
+        say("\n".join(printable(line) for line in _lines(checked, look)))
     return _EXIT_CODES[checked.verdict.state]
 
 
@@ -126,3 +127,4 @@ def _lines(checked: IssuerCheck, style: Style) -> Iterator[str]:
         yield from (f"  key  {one.kid or '(no id)'} {one.algorithm or ''}".rstrip() for one in keys)
     if checked.token is not None:
         yield from (f"  {_MARKS[held]} token: {step.value}" for step, held in checked.token.steps)
+    yield from read_more((one.code for one in verdict.findings), style)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from podrole.cli.diagnosis import Style
 from podrole.cli.setup.opened import OpenedSetup
 from podrole.cli.setup.plan_text import write_dict
+from podrole.cli.style import Style
 from podrole.cli.terminal import complain, harmless, say
 from podrole.setup.apply import Applying
 from podrole.setup.planner import PlannedGroup, Planner, SetupPlan

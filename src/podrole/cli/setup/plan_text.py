@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from podrole.cli.diagnosis import Style
+from podrole.cli.style import Style
 from podrole.cli.terminal import harmless
 from podrole.setup.planner import SetupPlan
 from podrole.setup.writes import AccountCall, PlannedWrite, WriteKind

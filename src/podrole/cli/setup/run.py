@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from podrole.base.errors import PodroleError
 from podrole.base.extras import ExtraMissing
-from podrole.cli.doctor import style
 from podrole.cli.setup.applying import apply_plan
 from podrole.cli.setup.opened import OpenedSetup, open_setup
 from podrole.cli.setup.options import SetupOptions
 from podrole.cli.setup.plan_text import plan_dict, plan_text
 from podrole.cli.setup.verification import verification_text, verified
+from podrole.cli.style import style
 from podrole.cli.terminal import complain, harmless, say
 from podrole.setup.errors import InvalidSetup, Throttled
 from podrole.setup.group import PlanOptions, RoleGroup

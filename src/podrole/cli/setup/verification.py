@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from podrole.cli.diagnosis import Style
 from podrole.cli.setup.applying import SetupOutcome
 from podrole.cli.setup.opened import OpenedSetup
+from podrole.cli.style import Style
 from podrole.doctor.chain import Diagnosis, diagnose
 from podrole.doctor.facts.chain import ChainFacts
 from podrole.doctor.facts.gather import Gatherer

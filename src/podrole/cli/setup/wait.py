@@ -8,10 +8,11 @@ import time
 
 from podrole.base.errors import PodroleError
 from podrole.base.extras import ExtraMissing
-from podrole.cli.doctor import DoctorQuery, command_line, style
+from podrole.cli.doctor import DoctorQuery, command_line
 from podrole.cli.setup.run import BAD_INPUT, DONE, NOT_DONE
 from podrole.cli.setup.verification import ChainCheck
 from podrole.cli.sources import SourceOptions, open_sources
+from podrole.cli.style import style
 from podrole.cli.terminal import complain, harmless, say
 from podrole.cli.tools import podrole_command
 from podrole.doctor.chain import diagnose
