@@ -12,7 +12,7 @@ import pytest
 
 from podrole.aws import serve
 from podrole.oidc.keys import SigningKey
-from support.aws import LocalAWS, allow, local_aws, refused
+from support.aws import ACCOUNT, LocalAWS, allow, local_aws, refused
 
 DEVELOPERS = "arn:aws:iam::*:user/dev/*"
 LIMIT = 20.0
@@ -87,3 +87,44 @@ def test_a_move_that_the_disk_refuses_refuses_nobody(aws: LocalAWS, decided: Cal
     assert tagging(aws, decided, failures=1) == ("ServiceFailure", None)
     user = aws.client("iam").get_user(UserName="bob")["User"]
     assert (user["Path"], user["Tags"]) == ("/dev/", [{"Key": "a", "Value": "b"}])
+
+
+SERVICES = {
+    "Effect": "Allow",
+    "Principal": {"Service": ["eks.amazonaws.com", "pods.eks.amazonaws.com"]},
+    "Action": ["sts:AssumeRole", "sts:TagSession"],
+}
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/eks"
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "given", "error"),
+    [
+        ("iam", "create_user", {"UserName": "bob"}, "ServiceFailureException"),
+        (
+            "eks",
+            "create_cluster",
+            {"name": "other", "roleArn": ROLE, "resourcesVpcConfig": {"subnetIds": ["subnet-1"]}},
+            "ServerException",
+        ),
+        (
+            "eks",
+            "create_pod_identity_association",
+            {"clusterName": "podrole", "namespace": "shop", "serviceAccount": "inventory", "roleArn": ROLE},
+            "ServerException",
+        ),
+        ("organizations", "create_organization", {}, "ServiceException"),
+    ],
+    ids=lambda part: part if isinstance(part, str) else "",
+)
+def test_a_write_that_the_disk_refuses_is_the_services_own_server_error(
+    aws: LocalAWS, service: str, operation: str, given: dict[str, Any], error: str
+) -> None:
+    aws.role("eks", SERVICES)
+    client = aws.client(service)
+    assert aws.journal is not None
+    aws.journal.failures = 1
+    with pytest.raises(getattr(client.exceptions, error)) as refusal:
+        getattr(client, operation)(**given)
+    assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    getattr(client, operation)(**given)

@@ -73,7 +73,8 @@ class EKS:
         if self._concerns_embedded(call, caller):
             return self._embedded(call)
         operation = OPERATIONS[call.operation]
-        output = await run_refusable(self._store.run_eks(operation, given, account=caller.account, region=call.region))
+        running = self._store.run_eks(operation, given, account=caller.account, region=call.region)
+        output = await run_refusable(call, running)
         return json_response(output, call.id)
 
     def _embedded(self, call: IdentifiedCall) -> HTTPResponse:

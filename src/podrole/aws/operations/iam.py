@@ -77,7 +77,7 @@ class IAM:
             given = await self._with_thumbprint(given, caller, partition)
         user_id = caller.entity.id if isinstance(caller.entity, User) else ""
         running = self._store.run(operation, given, account=caller.account, partition=partition, user_id=user_id)
-        output = await run_refusable(running)
+        output = await run_refusable(call, running)
         if call.operation == "GetRole":
             role = output["Role"]
             output = {"Role": {**role, "RoleLastUsed": self._uses.shown_role(role["RoleId"])}}

@@ -31,5 +31,5 @@ class Organizations:
             raise AWSError("InvalidInputException", 400, message(faults))
         partition = caller.principal.arn.split(":")[1]
         running = self._store.run_organizations(operation, given, account=caller.account, partition=partition)
-        output = await run_refusable(running)
+        output = await run_refusable(call, running)
         return json_response(output, call.id, content_type="application/x-amz-json-1.1")

@@ -139,7 +139,8 @@ class PodIdentityAssociations:
         self, operation: Callable[[EKSRequest], AssociationRecord], call: IdentifiedCall, caller: Caller
     ) -> AssociationRecord:
         given = parameters(call)
-        return await run_refusable(self._store.run_eks(operation, given, account=caller.account, region=call.region))
+        running = self._store.run_eks(operation, given, account=caller.account, region=call.region)
+        return await run_refusable(call, running)
 
     def _require_cluster(self, call: IdentifiedCall, caller: Caller) -> None:
         """Raise AWSError if the cluster that a call names does not exist."""

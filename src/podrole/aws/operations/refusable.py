@@ -13,15 +13,17 @@ from podrole.iam.errors import MalformedPolicyDocument, PolicyError
 
 T = TypeVar("T")
 
+_SERVER_ERRORS = {"eks": "ServerException", "iam": "ServiceFailure", "organizations": "ServiceException"}
 
-async def run_refusable(operation: Awaitable[T]) -> T:
+
+async def run_refusable(call: IdentifiedCall, operation: Awaitable[T]) -> T:
     """Return an operation's output. Raises AWSError for a refusal, and for a disk that could not keep the change."""
     try:
         return await operation
     except (AccountError, PolicyError) as refusal:
         raise refused(refusal) from refusal
     except WriteFailed as failure:
-        raise AWSError("ServiceFailure", 500, "Service Failure", why=failure.what) from failure
+        raise AWSError(_SERVER_ERRORS[call.service.name], 500, "Service Failure", why=failure.what) from failure
 
 
 def not_simulated(call: IdentifiedCall) -> AWSError:
