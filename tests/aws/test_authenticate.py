@@ -69,7 +69,7 @@ def received(http: HTTPRequest) -> IdentifiedCall:
 
 
 def caller_of(http: HTTPRequest, directory: FakeDirectory | None = None) -> Caller:
-    return authenticate(received(http), as_directory(directory or FakeDirectory()), VAULT, NOW)
+    return authenticate(received(http), as_directory(directory or FakeDirectory()), VAULT, NOW, signed_now=NOW)
 
 
 def refusal_of(http: HTTPRequest, directory: FakeDirectory | None = None) -> tuple[int, str, str]:
@@ -236,6 +236,17 @@ def test_the_time_is_checked(seconds: int) -> None:
     assert refusal_of(signed(at=NOW + seconds))[:2] == (403, "SignatureDoesNotMatch")
 
 
+def test_a_signature_has_a_clock_of_its_own() -> None:
+    """Tests turn the clock by which a session expires; clients sign by the machine's."""
+    made, later = VAULT.issue(session()), NOW + 3600
+    call = received(signed_with(made, at=later))
+    assert authenticate(call, as_directory(FakeDirectory()), VAULT, NOW, signed_now=later).entity == ROLE
+    call = received(signed_with(made, at=NOW))
+    with pytest.raises(AWSError) as raised:
+        authenticate(call, as_directory(FakeDirectory()), VAULT, NOW, signed_now=later)
+    assert raised.value.error_code == "SignatureDoesNotMatch"
+
+
 @pytest.mark.parametrize("region", ["mars", "us-east", "us-east-123", "US-EAST-1", "u-east-1", "globall", ""])
 def test_the_region_is_checked(region: str) -> None:
     message = refusal_of(signed(region=region))[2]
@@ -298,7 +309,7 @@ def test_the_calls_region_is_the_one_that_was_signed() -> None:
     text = dict(http.headers)["authorization"]
     twice = text.replace("SHA256 ", f"SHA256 Credential={KEY}/20260131/us-east-1/sts/aws4_request, ")
     call = received(changed(http, authorization=twice))
-    assert authenticate(call, as_directory(FakeDirectory()), VAULT, NOW).entity == USER
+    assert authenticate(call, as_directory(FakeDirectory()), VAULT, NOW, signed_now=NOW).entity == USER
     assert call.region == "eu-west-1"
 
 
@@ -383,14 +394,14 @@ def test_s3_refuses_a_hash_of_another_body() -> None:
 def test_the_chunks_of_a_body_for_s3_are_decoded() -> None:
     headers = {"x_amz_decoded_content_length": "4"}
     call = received(put_object("STREAMING-UNSIGNED-PAYLOAD-TRAILER", b"4\r\nbody\r\n0\r\n\r\n", **headers))
-    assert authenticate(call, as_directory(FakeDirectory()), VAULT, NOW).entity == USER
+    assert authenticate(call, as_directory(FakeDirectory()), VAULT, NOW, signed_now=NOW).entity == USER
     assert call.http.body == b"body"
 
 
 def test_the_keywords_of_s3_mean_nothing_to_another_service() -> None:
     http = changed(signed(**BODIES["rest-json"]), x_amz_content_sha256="STREAMING-UNSIGNED-PAYLOAD-TRAILER")
     call = received(http)
-    assert authenticate(call, as_directory(FakeDirectory()), VAULT, NOW).entity == USER
+    assert authenticate(call, as_directory(FakeDirectory()), VAULT, NOW, signed_now=NOW).entity == USER
     assert call.http.body == b"{}"
 
 
@@ -444,7 +455,7 @@ def test_all_operations_of_a_service_that_need_no_signature(service: str, names:
 
 def test_an_operation_that_needs_no_signature_does_not_look_at_one() -> None:
     call = unsigned("sts", "AssumeRoleWithWebIdentity", authorization="nonsense")
-    assert authenticate(call, as_directory(FakeDirectory()), VAULT, NOW) is ANONYMOUS
+    assert authenticate(call, as_directory(FakeDirectory()), VAULT, NOW, signed_now=NOW) is ANONYMOUS
 
 
 def test_any_other_operation_without_a_signature_is_refused() -> None:
@@ -454,7 +465,7 @@ def test_any_other_operation_without_a_signature_is_refused() -> None:
         ("s3control", "GetAccessPoint"),
     ):
         with pytest.raises(AWSError) as raised:
-            authenticate(unsigned(service, operation), as_directory(FakeDirectory()), VAULT, NOW)
+            authenticate(unsigned(service, operation), as_directory(FakeDirectory()), VAULT, NOW, signed_now=NOW)
         assert raised.value.error_code.startswith("MissingAuthenticationToken"), service
 
 

@@ -33,14 +33,15 @@ _TEMPORARY = "ASIA"
 
 
 def authenticate(
-    call: IdentifiedCall, directory: IdentityDirectory, vault: Vault, now: float, *, signed_now: float | None = None
+    call: IdentifiedCall, directory: IdentityDirectory, vault: Vault, now: float, *, signed_now: float
 ) -> Caller:
     """Return the caller that the signature proves. Raises AWSError, in the form of the called service.
 
     A body in S3's chunks is verified chunk by chunk, and the call gets their content as its body. The call's region is
-    set to the region that the signature covers. ``now`` is the time by which a session may have
-    expired, ``signed_now``, if it is another, that by which a signature may be too old. Hashes the whole body: call it
-    through podrole.aws.protocol.bodies.off_loop.
+    set to the region that the signature covers. ``now`` is the time by which a session may have expired, ``signed_now``
+    that by which a signature may be too old.
+
+    Hashes the whole body: call it through podrole.aws.protocol.bodies.off_loop.
     """
     if is_unsigned_operation(call):
         return ANONYMOUS  # credentials that came along are ignored
@@ -48,7 +49,7 @@ def authenticate(
         _require_no_old_signature(call)
         return ANONYMOUS
     try:
-        return _authenticated(call, directory, vault, now, now if signed_now is None else signed_now)
+        return _authenticated(call, directory, vault, now, signed_now)
     except SignatureRefused as refused:
         error = refusal(refused, call.service, call.protocol)
         explain_foreign_key(error, refused.fault, refused.evidence.get("key_id", ""))
