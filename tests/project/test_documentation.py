@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 import typer.main
 
+from podrole.cli import diagnosis_commands, world_commands
 from podrole.cli.app import app
 
 ROOT = Path(__file__).parents[2]
@@ -17,6 +22,23 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 def command_names() -> list[str]:
     command = typer.main.get_command(app)
     return sorted(command.commands)  # type: ignore[attr-defined]  # a group
+
+
+def functions_of(command: Any) -> Iterator[Any]:
+    """Yield the functions of a command and of the commands below it."""
+    yield inspect.unwrap(command.callback) if command.callback is not None else None
+    for below in getattr(command, "commands", {}).values():
+        yield from functions_of(below)
+
+
+@pytest.mark.parametrize("module", [world_commands, diagnosis_commands], ids=lambda module: module.__name__)
+def test_every_function_of_a_command_module_is_a_command(module: ModuleType) -> None:
+    public = {
+        inspect.unwrap(function)
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if function.__module__ == module.__name__ and not name.startswith(("_", "add_"))
+    }
+    assert public - {*functions_of(typer.main.get_command(app))} == set()
 
 
 @pytest.mark.parametrize("name", command_names())
