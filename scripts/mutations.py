@@ -24,6 +24,8 @@ from mutmut.mutation import mutators
 
 EXPLAINING = frozenset({"got", "expected", "next_step", "evidence"})
 TUNING = frozenset({"gc"})
+GUARDS = frozenset({"frozen"})
+"""They stop a mistake of a programmer, which no request can make."""
 
 _MUTMUT = (
     (cst.BaseNumber, mutators.operator_number),
@@ -76,7 +78,11 @@ class _Collector(cst.CSTVisitor):
     def on_visit(self, node: cst.CSTNode) -> bool:
         if isinstance(node, cst.Annotation | cst.Decorator | cst.BaseString | cst.Import | cst.ImportFrom):
             return False
-        if isinstance(node, cst.Arg) and node.keyword is not None and node.keyword.value in EXPLAINING | TUNING:
+        if (
+            isinstance(node, cst.Arg)
+            and node.keyword is not None
+            and node.keyword.value in EXPLAINING | TUNING | GUARDS
+        ):
             return False
         if isinstance(node, cst.If) and isinstance(node.test, cst.Name) and node.test.value == "TYPE_CHECKING":
             return False

@@ -31,6 +31,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
         ("def f(a: int | None = None) -> int | str:\n    return a\n", set()),
         ('"""A text: 1 or 2."""\n', set()),
         ("class A(Struct, gc=False):\n    a: int\n", set()),
+        ("class A(Struct, frozen=True):\n    a: int\n", set()),
         ("match a:\n    case 1:\n        b = c\n    case _:\n        b = d\n", {"case 2:", ""}),
     ],
 )
