@@ -54,7 +54,7 @@ class HostedIssuer:
 
     @property
     def place(self) -> str:
-        """Where the documents lie, as ``--to`` names it."""
+        """Where the documents are, as ``--to`` names it."""
         return f"s3://{'/'.join(filter(None, (self.bucket, self.prefix)))}"
 
     @property

@@ -171,11 +171,11 @@ def expired_keys(record: IssuerRecord, cluster: str, now: float) -> tuple[Issuer
 
 
 def abort(record: IssuerRecord, cluster: str, servers: Servers, now: float) -> IssuerRecord:
-    """Lead back to the old key.
+    """Return to the old key.
 
     Before the promotion the next key is withdrawn: it may have signed if an API server was switched already. After it
-    the old key returns, and ``promote`` leads back. Raises StepRefused while an API server signs with the key that
-    would be withdrawn, and InvalidIssuer if the cluster is unknown.
+    the old key is the next one, and ``promote`` returns to it. Raises StepRefused while an API server signs with the
+    key that would be withdrawn, and InvalidIssuer if the cluster is unknown.
     """
     require_cluster(record, cluster)
     for one in record.of(cluster, KeyState.NEXT):

@@ -1,4 +1,4 @@
-"""Where an issuer's documents lie: what every place must do, and a folder that any web server serves.
+"""Where an issuer's documents are: what every place must do, and a folder that any web server serves.
 
 A write names the version that it replaces, so that nobody's change is lost.
 """

@@ -13,7 +13,7 @@ from podrole.cli.plain_help import CommandGroup
 images_app = typer.Typer(
     cls=CommandGroup,
     name="images",
-    help="Give the pods of a world with --runtime container images that no registry has.",
+    help="Load images from this machine for the pods of a world that runs containers (--runtime container).",
     no_args_is_help=True,
 )
 

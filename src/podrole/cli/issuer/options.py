@@ -21,7 +21,7 @@ _PLACE: Mapping[str, SharedOption] = {
             typer.Option(
                 "--to",
                 envvar="PODROLE_ISSUER",
-                help="Where the documents lie: dir:FOLDER, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX.",
+                help="Where the documents are: dir:FOLDER, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX.",
             ),
         ]
     ),

@@ -27,7 +27,7 @@ from podrole.world.parts import resolver_of
 
 @dataclass(frozen=True, slots=True)
 class IssuerOptions:
-    """Where the documents lie (``--to``), which cluster and account are used, and how the answer is shown."""
+    """Where the documents are (``--to``), which cluster and account are used, and how the answer is shown."""
 
     to: str
     sources: SourceOptions

@@ -128,8 +128,8 @@ def publish(
         bool,
         typer.Option(
             "--rebuild",
-            help="After a lost record: published keys that nothing is known of become this cluster's. Those that sign "
-            "are signing, all others stay for the longest token.",
+            help="Rebuild a lost record. Published keys that the record lacks become this cluster's; those that sign "
+            "nothing stay published for the lifetime of the longest token.",
         ),
     ] = False,
     *,
@@ -162,7 +162,8 @@ def rotate_start(
 ) -> None:
     """Publish the next key. It signs nothing yet.
 
-    Refused while this machine's clock differs by more than a minute from the API servers', or without one from S3's.
+    Refused while this machine's clock differs by more than a minute from the API servers' clock, or, if no API server
+    is asked, from S3's.
     """
     from podrole.cli.issuer.rotating import rotate_start as run
 
@@ -215,7 +216,7 @@ def rotate_finish(cluster: Cluster, *, options: IssuerOptions) -> None:
 @rotate_app.command("abort")
 @asks_the_cluster
 def rotate_abort(cluster: Cluster, *, options: IssuerOptions) -> None:
-    """Lead back to the old key. Before the promotion the new key is withdrawn, after it promote again leads back."""
+    """Return to the old key. Before the promotion, the new key is withdrawn. After it, run promote once more."""
     from podrole.cli.issuer.rotating import rotate_abort as run
 
     raise _ended(lambda: run(cluster, options, as_json=options.as_json), options)

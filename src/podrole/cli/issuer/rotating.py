@@ -115,7 +115,7 @@ def rotate_finish(cluster: str, options: IssuerOptions, *, as_json: bool) -> int
 
 
 def rotate_abort(cluster: str, options: IssuerOptions, *, as_json: bool) -> int:
-    """Lead back to the old key. Raises IssuerError, SourceError or KubeError."""
+    """Return to the old key. Raises IssuerError, SourceError or KubeError."""
     record = read_record(options)
     require_cluster(record, cluster)
     servers = asyncio.run(see_servers(options, record.issuer))

@@ -61,7 +61,7 @@ OnlyName = Annotated[str | None, typer.Option("--name", help="Only this service 
 OnlyAccount = Annotated[str | None, typer.Option("--service-account-name", help="Only this service account.")]
 Format = Annotated[ListFormat, typer.Option("--output", "-o", help="table, yaml or json.")]
 TargetRole = Annotated[
-    str | None, typer.Option("--target-role-arn", help="A role that the first one goes on to, of any account.")
+    str | None, typer.Option("--target-role-arn", help="The role that the first one assumes, in any account.")
 ]
 NoSessionTags = Annotated[
     bool, typer.Option("--disable-session-tags", help="EKS adds no tags to the session, such as the namespace.")
@@ -138,7 +138,7 @@ def update_service_account(
 @delete_app.command("iamserviceaccount")
 @changes_a_set_up
 def delete_service_account(name: Name, namespace: Namespace = "default", *, options: SetupOptions) -> None:
-    """Take a service account's role away. A role that nobody else uses is deleted, and so is a service account that
+    """Remove the role from a service account. A role that nobody else uses is deleted, and so is a service account that
     podrole created."""
     from podrole.cli.setup.requests import delete_service_account as run
 
@@ -252,8 +252,8 @@ def apply(
     *,
     options: SetupOptions,
 ) -> None:
-    """Make the identities of a ClusterConfig file what the file says: iam.withOIDC, iam.serviceAccounts and
-    iam.podIdentityAssociations. All other sections are left alone."""
+    """Make the identities that a ClusterConfig file describes: iam.withOIDC, iam.serviceAccounts and
+    iam.podIdentityAssociations. All other sections are ignored."""
     from podrole.cli.setup.requests import apply_file
 
     raise typer.Exit(apply_file(file, options, prune=prune))
@@ -267,7 +267,7 @@ def migrate(
     options: SetupOptions,
 ) -> None:
     """Move service accounts between annotations and EKS Pod Identity, role by role. A pod keeps its identity all the
-    time: what goes goes in a later run, when every pod has been created again."""
+    time: the old binding is removed by a later run, when every pod has been created again."""
     from podrole.cli.setup.requests import migrate as run
 
     raise typer.Exit(run(to, namespace, options))
