@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from dataclasses import fields
 from typing import Any
 
 import pytest
 
+from podrole.cluster import kinds
 from podrole.cluster.controllers.garbage_collector import COLLECTED
 from podrole.cluster.controllers.namespace_termination import NAMESPACED
 from podrole.cluster.kinds.kind import Kind
@@ -73,6 +76,13 @@ def test_a_stored_kind_can_be_listed(kind: Kind) -> None:
 def test_a_review_cannot_be_listed() -> None:
     with pytest.raises(LookupError, match="tokenreviews"):
         table_layout(BY_NAME["tokenreviews.authentication.k8s.io"])
+
+
+def test_every_kind_that_is_described_is_named_in_the_registry() -> None:
+    modules = [importlib.import_module(f"{kinds.__name__}.{one.name}") for one in pkgutil.iter_modules(kinds.__path__)]
+    values = [value for module in modules for value in vars(module).values()]
+    described = [one for value in values for one in (value if isinstance(value, tuple) else (value,))]
+    assert [one for one in described if isinstance(one, Kind) and one not in KINDS] == []
 
 
 def test_every_kind_is_found_by_path_name_and_kind() -> None:
