@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from podrole.aws.protocol.bodies import MAX_EXPANDED_BYTES, MAX_FORM_BYTES, MAX_STS_FORM_BYTES
-from podrole.aws.signature import sigv4
+from podrole.aws.signature import signed_text
 from podrole.base.asgi import Message
 from podrole.base.large_work import INLINE_BYTES
 from support.aws import LocalAWS, refusal, refused
@@ -157,13 +157,13 @@ def test_a_large_body_is_hashed_in_a_worker_thread(
     aws: LocalAWS, monkeypatch: pytest.MonkeyPatch, body: bytes, on_the_loop: bool
 ) -> None:
     aws.client("s3").create_bucket(Bucket="uploads")
-    hash_body, threads = sigv4.body_hash, []
+    hash_body, threads = signed_text.body_hash, []
 
     def watched(data: bytes) -> str:
         threads.append(threading.current_thread().name)
         return hash_body(data)
 
-    monkeypatch.setattr(sigv4, "body_hash", watched)
+    monkeypatch.setattr(signed_text, "body_hash", watched)
     request = sign(aws, "s3", method="PUT", path="/uploads/key", body=body, signer="S3SigV4Auth")
     assert aws.http.put(f"{aws.url}/uploads/key", content=body, headers=request.headers).status_code == 200
     assert [name == "local aws" for name in threads] == [on_the_loop]

@@ -11,7 +11,8 @@ import pytest
 
 from podrole.aws.protocol.wire import HTTPRequest
 from podrole.aws.signature import chunked
-from podrole.aws.signature.sigv4 import Signature, SignatureRefused
+from podrole.aws.signature.faults import SignatureRefused
+from podrole.aws.signature.parsing import Signature
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 DATE, SCOPE = "20260131T120000Z", "20260131/us-east-1/s3/aws4_request"

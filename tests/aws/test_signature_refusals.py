@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from podrole.aws.protocol.catalogue import services
+from podrole.aws.signature.faults import Fault, SignatureRefused
 from podrole.aws.signature.refusals import refusal
 from podrole.aws.signature.s3_refusals import wrong_region
-from podrole.aws.signature.sigv4 import Fault, SignatureRefused
 
 # One service of each protocol; CloudWatch's clients speak Smithy RPC v2, and the protocol is what counts.
 SERVICES = {

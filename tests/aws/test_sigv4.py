@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podrole.aws.protocol.wire import HTTPRequest
-from podrole.aws.signature import sigv4
-from podrole.aws.signature.sigv4 import Fault, SignatureRefused
+from podrole.aws.signature import parsing, signed_text, sigv4
+from podrole.aws.signature.faults import Fault, SignatureRefused
 
 NOW = datetime.datetime(2026, 1, 31, 12, 0, 0, tzinfo=datetime.UTC)
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -53,12 +53,12 @@ def _text(value: str | bytes) -> str:
 
 
 def verify(request: HTTPRequest, *, secret: str = SECRET, s3: bool = False, now: datetime.datetime = NOW) -> None:
-    signature = sigv4.parse_signature(request)
+    signature = parsing.parse_signature(request)
     sigv4.check_time(signature, now.timestamp(), s3=s3)
     sigv4.check_scope(signature, service=signature.service, region_pattern=REGION)
-    payload = sigv4.body_hash(request.body)
+    payload = signed_text.body_hash(request.body)
     if s3:
-        payload = request.header.get("x-amz-content-sha256", sigv4.UNSIGNED_PAYLOAD)
+        payload = request.header.get("x-amz-content-sha256", signed_text.UNSIGNED_PAYLOAD)
     sigv4.check_signature(request, signature, secret, payload, s3=s3)
 
 
@@ -144,9 +144,9 @@ def test_any_path_is_normalized_as_botocore_does_it(rest: str) -> None:
 
 
 def canonical_path(path: str) -> str:
-    signature = sigv4.parse_signature(raw(GOOD, x_amz_date="20260131T120000Z"))
+    signature = parsing.parse_signature(raw(GOOD, x_amz_date="20260131T120000Z"))
     request = HTTPRequest("GET", path, "", [("host", "127.0.0.1")], b"", "")
-    return sigv4.canonical_request(request, signature, "hash", s3=False).split(b"\n")[1].decode()
+    return signed_text.canonical_request(request, signature, "hash", s3=False).split(b"\n")[1].decode()
 
 
 def botocore_path(path: str) -> str:
@@ -180,16 +180,16 @@ def test_a_change_of_anything_signed_is_detected(change: dict[str, object]) -> N
 def test_a_header_of_other_bytes_than_ascii_is_signed_as_its_bytes() -> None:
     """``à`` ends in the byte 0xA0, which Python would take for a blank once it is text."""
     sent = "  voilà \t Å  ".encode().decode("latin-1")
-    signature = sigv4.parse_signature(raw(GOOD.replace("=host", "=host;x-note"), x_amz_date="20260131T120000Z"))
+    signature = parsing.parse_signature(raw(GOOD.replace("=host", "=host;x-note"), x_amz_date="20260131T120000Z"))
     request = raw(GOOD, x_note=sent)
-    canonical = sigv4.canonical_request(request, signature, "hash", s3=False)
+    canonical = signed_text.canonical_request(request, signature, "hash", s3=False)
     assert canonical.split(b"\n")[4] == "x-note:voilà Å".encode()
 
 
 def test_bytes_that_are_not_utf8_stay_distinct() -> None:
     queries = [
-        sigv4.canonical_request(
-            raw(query=f"a={byte}"), sigv4.parse_signature(raw(GOOD, x_amz_date="20260131T120000Z")), "", s3=False
+        signed_text.canonical_request(
+            raw(query=f"a={byte}"), parsing.parse_signature(raw(GOOD, x_amz_date="20260131T120000Z")), "", s3=False
         )
         for byte in ("%FF", "%FE", "%ff")
     ]
@@ -355,14 +355,14 @@ def test_a_malformed_signature_is_refused(request_: HTTPRequest, fault: Fault, m
     ],
 )
 def test_a_wrong_scope_is_named(authorization: str, message: str) -> None:
-    signature = sigv4.parse_signature(raw(authorization, x_amz_date="20260131T120000Z"))
+    signature = parsing.parse_signature(raw(authorization, x_amz_date="20260131T120000Z"))
     with pytest.raises(SignatureRefused) as raised:
         sigv4.check_scope(signature, service="sts", region_pattern=REGION)
     assert (raised.value.fault, raised.value.message) == (Fault.SCOPE, message)
 
 
 def test_the_signature_and_the_token_do_not_show_themselves() -> None:
-    signature = sigv4.parse_signature(signed(token="the-session-token"))
+    signature = parsing.parse_signature(signed(token="the-session-token"))
     assert "the-session-token" not in repr(signature)
     assert signature.value not in repr(signature)
-    assert hashlib.sha256(b"").hexdigest() == sigv4.body_hash(b"")
+    assert hashlib.sha256(b"").hexdigest() == signed_text.body_hash(b"")

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from podrole.aws.protocol.wire import HTTPRequest
-from podrole.aws.signature import chunked, sigv4
-from podrole.aws.signature.sigv4 import Fault, SignatureRefused
+from podrole.aws.signature import chunked, parsing, signed_text, sigv4
+from podrole.aws.signature.faults import Fault, SignatureRefused
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 REGION = re.compile(r"[a-z]{2}-[a-z]+-\d")
@@ -73,12 +73,12 @@ class _Sent(Exception):
 def verify(request: HTTPRequest, service: str) -> bytes:
     """Verify as the endpoint does, and return the body that the service would see."""
     s3 = service == "s3"
-    signature = sigv4.parse_signature(request)
+    signature = parsing.parse_signature(request)
     sigv4.check_time(signature, time.time(), s3=s3)
     sigv4.check_scope(signature, service=service, region_pattern=REGION)
     sigv4.check_signed_headers(request, signature, s3=s3)
     stated = request.header.get("x-amz-content-sha256")
-    payload = chunked.s3_payload_hash(request, signature, stated) if s3 else sigv4.body_hash(request.body)
+    payload = chunked.s3_payload_hash(request, signature, stated) if s3 else signed_text.body_hash(request.body)
     sigv4.check_signature(request, signature, SECRET, payload, s3=s3)
     return (chunked.decode(request, signature, SECRET) if s3 else request).body
 

@@ -17,9 +17,10 @@ from podrole.aws.foreign_keys import explain_foreign_key
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.catalogue import model
 from podrole.aws.protocol.hosts import aws_host
-from podrole.aws.signature import chunked, sigv4
+from podrole.aws.signature import chunked, parsing, signed_text, sigv4
+from podrole.aws.signature.faults import Fault, SignatureRefused
+from podrole.aws.signature.parsing import Signature
 from podrole.aws.signature.refusals import refusal
-from podrole.aws.signature.sigv4 import Fault, Signature, SignatureRefused
 from podrole.base.partitions import REGION_FORM, partition_of
 from podrole.base.short_texts import cached_for_short_texts
 from podrole.iam.directory import Role, User
@@ -45,7 +46,7 @@ def authenticate(
     """
     if is_unsigned_operation(call):
         return ANONYMOUS  # credentials that came along are ignored
-    if call.service.name == "s3" and not sigv4.is_signed(call.http):
+    if call.service.name == "s3" and not parsing.is_signed(call.http):
         _require_no_old_signature(call)
         return ANONYMOUS
     try:
@@ -77,7 +78,7 @@ def _is_unsigned(service: str, operation: str) -> bool:
 def _authenticated(
     call: IdentifiedCall, directory: IdentityDirectory, vault: Vault, now: float, signed_now: float
 ) -> Caller:
-    signature = sigv4.parse_signature(call.http)
+    signature = parsing.parse_signature(call.http)
     is_s3 = call.service.signing == "s3"
     try:
         sigv4.check_time(signature, signed_now, s3=is_s3)
@@ -153,9 +154,9 @@ def _payload_hash(call: IdentifiedCall, signature: Signature, *, is_s3: bool) ->
     stated = call.http.header.get("x-amz-content-sha256")
     if is_s3:
         return chunked.s3_payload_hash(call.http, signature, stated)
-    actual = sigv4.body_hash(call.http.body)
-    if stated == sigv4.UNSIGNED_PAYLOAD and _may_be_unsigned(call):
-        return sigv4.UNSIGNED_PAYLOAD
+    actual = signed_text.body_hash(call.http.body)
+    if stated == signed_text.UNSIGNED_PAYLOAD and _may_be_unsigned(call):
+        return signed_text.UNSIGNED_PAYLOAD
     return actual
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from podrole.aws.caller import Caller
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import operation_of, parameters, scalar_members
-from podrole.aws.signature.sigv4 import epoch_of
+from podrole.aws.signature.parsing import epoch_of
 from podrole.base.partitions import partition_of
 from podrole.iam.actions.call import Call
 from podrole.iam.actions.reference import prefix_of

@@ -11,7 +11,7 @@ import re
 from collections import OrderedDict
 
 from podrole.aws.errors import AWSError
-from podrole.aws.signature.sigv4 import Fault
+from podrole.aws.signature.faults import Fault
 from podrole.sts.credentials import account_of_key_id
 
 _FOREIGN = (Fault.UNKNOWN_KEY, Fault.BAD_TOKEN)

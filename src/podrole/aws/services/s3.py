@@ -28,8 +28,8 @@ from podrole.aws.services.rules import (
     error,
     parameter,
 )
+from podrole.aws.signature.parsing import is_signed
 from podrole.aws.signature.s3_refusals import wrong_region
-from podrole.aws.signature.sigv4 import is_signed
 from podrole.base.partitions import partition_of
 from podrole.iam.actions.call import Permission
 from podrole.iam.actions.s3 import object_arn

@@ -13,8 +13,9 @@ import re
 import msgspec
 
 from podrole.aws.protocol.wire import HTTPRequest
-from podrole.aws.signature import sigv4
-from podrole.aws.signature.sigv4 import Fault, Signature, SignatureRefused
+from podrole.aws.signature import signed_text
+from podrole.aws.signature.faults import Fault, SignatureRefused
+from podrole.aws.signature.parsing import Signature
 
 SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 SIGNED_CHUNKS_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
@@ -36,17 +37,17 @@ def s3_payload_hash(http: HTTPRequest, signature: Signature, stated: str | None)
     """
     if stated is None and signature.presigned:
         stated = next(
-            (value for name, value in http.query_pairs if name == "X-Amz-Content-Sha256"), sigv4.UNSIGNED_PAYLOAD
+            (value for name, value in http.query_pairs if name == "X-Amz-Content-Sha256"), signed_text.UNSIGNED_PAYLOAD
         )
     if stated is None:
         raise _refused("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
-    if sigv4.claims_hash(stated):
-        if stated != sigv4.body_hash(http.body):
+    if signed_text.claims_hash(stated):
+        if stated != signed_text.body_hash(http.body):
             raise _refused(
                 "XAmzContentSHA256Mismatch",
                 "The provided 'x-amz-content-sha256' header does not match what was computed.",
             )
-    elif (stated not in _STREAMING or signature.presigned) and stated != sigv4.UNSIGNED_PAYLOAD:
+    elif (stated not in _STREAMING or signature.presigned) and stated != signed_text.UNSIGNED_PAYLOAD:
         raise _refused(
             "InvalidArgument",
             "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
@@ -125,17 +126,17 @@ class _ChunkSigner:
     """Checks the signatures of chunks. Each covers the one before; the first covers the request's own signature."""
 
     def __init__(self, signature: Signature, secret: str) -> None:
-        self._key = sigv4.signing_key(secret, signature.date, signature.region, signature.service)
+        self._key = signed_text.signing_key(secret, signature.date, signature.region, signature.service)
         self._previous = signature.value
         self._scope = f"{signature.timestamp}\n{signature.scope}"
 
     def check(self, data: bytes, stated: str | None) -> None:
-        hashes = f"{sigv4.body_hash(b'')}\n{sigv4.body_hash(data)}"
+        hashes = f"{signed_text.body_hash(b'')}\n{signed_text.body_hash(data)}"
         self._check(f"AWS4-HMAC-SHA256-PAYLOAD\n{self._scope}\n{self._previous}\n{hashes}", stated)
 
     def check_trailers(self, trailers: dict[str, str]) -> None:
         lines = "".join(f"{name}:{value}\n" for name, value in trailers.items() if name != _TRAILER_SIGNATURE)
-        text = f"AWS4-HMAC-SHA256-TRAILER\n{self._scope}\n{self._previous}\n{sigv4.body_hash(lines.encode())}"
+        text = f"AWS4-HMAC-SHA256-TRAILER\n{self._scope}\n{self._previous}\n{signed_text.body_hash(lines.encode())}"
         self._check(text, trailers.get(_TRAILER_SIGNATURE))
 
     def _check(self, to_sign: str, stated: str | None) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.catalogue import Service
+from podrole.aws.signature.faults import Fault, SignatureRefused
 from podrole.aws.signature.s3_refusals import s3_refusal
-from podrole.aws.signature.sigv4 import Fault, SignatureRefused
 
 _EC2_DENIED = "AWS was not able to validate the provided access credentials"
 _TOKEN_INVALID = "The security token included in the request is invalid"  # noqa: S105 - a message

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from podrole.aws.errors import AWSError
-from podrole.aws.signature.sigv4 import Fault, SignatureRefused
+from podrole.aws.signature.faults import Fault, SignatureRefused
 
 _MALFORMED = "The authorization header is malformed; "
 _QUERY_INCOMPLETE = (

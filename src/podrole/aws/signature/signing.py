@@ -1,6 +1,6 @@
 """Signing with AWS Signature Version 4, for the Pod Identity agent, which calls EKS Auth.
 
-Uses the canonical request of ``podrole.aws.signature.sigv4``, which verifies it.
+Uses the canonical request of ``podrole.aws.signature.signed_text``, with which requests are verified.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import hmac
 from urllib.parse import urlsplit
 
 from podrole.aws.protocol.wire import HTTPRequest
-from podrole.aws.signature import sigv4
-from podrole.aws.signature.sigv4 import Signature
+from podrole.aws.signature import parsing, signed_text
+from podrole.aws.signature.parsing import Signature
 from podrole.sts.credentials import Credentials
 
 
@@ -36,7 +36,7 @@ def signed_headers(
         date=date,
         region=region,
         service=service,
-        terminator=sigv4.TERMINATOR,
+        terminator=parsing.TERMINATOR,
         signed_headers=names,
         value="",
         timestamp=timestamp,
@@ -45,12 +45,12 @@ def signed_headers(
         presigned=False,
     )
     request = HTTPRequest(method, parts.path, "", list(headers.items()), body, "")
-    canonical = sigv4.canonical_request(request, signature, sigv4.body_hash(body), s3=False)
-    key = sigv4.signing_key(credentials.secret_access_key, date, region, service)
-    to_sign = sigv4.string_to_sign(signature, canonical)
+    canonical = signed_text.canonical_request(request, signature, signed_text.body_hash(body), s3=False)
+    key = signed_text.signing_key(credentials.secret_access_key, date, region, service)
+    to_sign = signed_text.string_to_sign(signature, canonical)
     value = hmac.digest(key, to_sign.encode(), hashlib.sha256).hex()
     headers["authorization"] = (
-        f"{sigv4.ALGORITHM} Credential={credentials.access_key_id}/{signature.scope}, "
+        f"{parsing.ALGORITHM} Credential={credentials.access_key_id}/{signature.scope}, "
         f"SignedHeaders={';'.join(names)}, Signature={value}"
     )
     return headers
