@@ -103,10 +103,18 @@ def test_what_is_no_jwt_is_refused(name: str, text: str) -> None:
 
 def test_a_token_does_not_show_what_it_holds() -> None:
     parsed = parse_token(token(GOOD_HEADER, {**CLAIMS, "sub": "secret-subject"}, b"secret-signature"))
+    claims = read_claims(parsed)
     assert "secret-sub" not in repr(parsed)
     assert repr(parsed.signed) not in repr(parsed)
     assert "secret-sig" not in repr(parsed)
-    assert "payload" not in repr(read_claims(parsed))
+    assert "payload" not in repr(claims)
+
+
+def test_a_token_is_the_same_after_its_claims_were_read() -> None:
+    text = token(GOOD_HEADER, CLAIMS)
+    parsed = parse_token(text)
+    read_claims(parsed)
+    assert parsed == parse_token(text)
 
 
 def test_a_token_has_at_most_twenty_thousand_characters() -> None:
