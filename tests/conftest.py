@@ -37,6 +37,13 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    """Look for cycles a last time. pytest would do it twice from here, and Python again when it ends."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest tests first, and leave out those of the services where they are not installed."""
     first = tuple(f"{HERE / directory}/" for directory in LONGEST)

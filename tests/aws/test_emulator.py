@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from podrole.aws.emulator.backends import backend
 from podrole.aws.interfaces import AuthorizedCall, Facts
 from podrole.aws.protocol.wire import HTTPResponse
 from support.aws import ACCOUNT, READER, REGION, LocalAWS, allow, policy, refused, trust_of
@@ -82,6 +83,16 @@ def test_a_write_to_an_organization_counts_for_the_next_call_of_sts(aws: LocalAW
     assert refused(aws.client("sts", key).get_session_token)[0] == "AccessDenied"
     organizations.detach_policy(PolicyId=scp, TargetId=member)
     aws.client("sts", key).get_session_token()
+
+
+def test_what_is_forgotten_is_not_made_again(aws: LocalAWS, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws.client("sqs").create_queue(QueueName="queue")
+    stored = backend("sqs", ACCOUNT, REGION)
+    monkeypatch.setattr(type(stored), "__init__", lambda *_, **__: pytest.fail("it is made again"))
+    aws.run(aws.services.clear)
+    monkeypatch.undo()
+    assert backend("sqs", ACCOUNT, REGION) is None
+    assert "QueueUrls" not in aws.client("sqs").list_queues()
 
 
 # Session policies that are gone

@@ -19,7 +19,7 @@ from support.aws import ACCOUNT, REGION, LocalAWS
 pytestmark = pytest.mark.services
 
 FUNCTIONS: dict[str, list[str]] = {
-    "moto.core.base_backend.BackendDict.reset": [],
+    "moto.core.base_backend.BaseBackend.reset": ["self"],
     "moto.core.botocore_stubber.BotocoreStubber.process_request": ["self", "request"],
     "moto.core.request.normalize_request": ["request"],
     "moto.core.routing.get_service_router": ["service_name"],
@@ -133,6 +133,7 @@ def test_a_function_takes_the_parameters_that_podrole_passes(path: str) -> None:
         "moto.awslambda.models.LambdaBackend.send_dynamodb_items",
         "moto.batch.models.Job._mark_stopped",
         "moto.batch.models.Job.start",
+        "moto.core.base_backend.BackendDict._instances",
         "moto.events.models.requests.request",
         "moto.firehose.models.requests.post",
         "moto.iam.aws_managed_policies.aws_managed_policies_data",

@@ -8,12 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from podrole.aws.emulator import past
 from podrole.aws.emulator.backends import backend
-from support.aws import ACCOUNT, REGION, LocalAWS
+from support.aws import ACCOUNT, REGION, LocalAWS, refused
 
 pytestmark = pytest.mark.services
+
+
+@pytest.fixture(scope="module", autouse=True)
+def only_new_objects() -> None:
+    """Leave what other tests made out of each look through all objects."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +93,29 @@ def test_notifications_that_were_sent_are_cut(aws: LocalAWS, most: int) -> None:
     sent = backend("sns", ACCOUNT, REGION).topics[topic].sent_notifications
     assert len(sent) == most
     assert sent[-1][1] == str(most + 19)
+
+
+@pytest.mark.parametrize("spec", ["SYMMETRIC_DEFAULT", "HMAC_256"])
+def test_a_symmetric_key_has_no_public_key(aws: LocalAWS, spec: str) -> None:
+    kms = aws.client("kms")
+    kms.list_keys()
+    usage = "GENERATE_VERIFY_MAC" if spec.startswith("HMAC") else "ENCRYPT_DECRYPT"
+    key = kms.create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]["KeyId"]
+    assert backend("kms", ACCOUNT, REGION).keys[key].private_key is None
+    code, status, message = refused(kms.get_public_key, KeyId=key)
+    assert (code, status) == ("UnsupportedOperationException", 400)
+    assert spec in message
+
+
+def test_an_asymmetric_key_signs_and_has_a_public_key(aws: LocalAWS) -> None:
+    kms = aws.client("kms")
+    key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    signing: dict[str, Any] = {"KeyId": key, "Message": b"m", "SigningAlgorithm": "ECDSA_SHA_256"}
+    signature = kms.sign(**signing)["Signature"]
+    public = load_der_public_key(kms.get_public_key(KeyId=key)["PublicKey"])
+    assert isinstance(public, EllipticCurvePublicKey)
+    public.verify(signature, b"m", ECDSA(SHA256()))
+    assert kms.verify(**signing, Signature=signature)["SignatureValid"]
 
 
 def test_every_attribute_that_is_cut_exists() -> None:

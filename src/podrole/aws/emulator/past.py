@@ -1,5 +1,7 @@
 """What moto keeps of the past, cut to its newest part, so that a world's memory does not grow with its traffic.
 
+moto also makes what nothing uses: a pair of RSA keys for each symmetric key.
+
 moto remembers what it sent, received and deleted, for tests that look at it, and every object that it ever made. What a
 service's API shows stays: objects, messages that wait, log events, executions. moto has no switches for this, so
 attributes of its modules are assigned, as soon as a call has imported them. Snapshots are then smaller too.
@@ -114,6 +116,28 @@ def _cut_ec2(instances: Any) -> None:
     del instances.Instance.__del__
 
 
+def _cut_kms(kms: Any) -> None:
+    """Give a symmetric key no pair of RSA keys: moto takes 35 ms for it, and only GetPublicKey reads it."""
+    make, get = kms.generate_private_key, kms.KmsBackend.get_public_key
+
+    def is_symmetric(key_spec: str) -> bool:
+        return key_spec.startswith(("SYMMETRIC", "HMAC"))
+
+    def generate_private_key(key_spec: str) -> Any:
+        return None if is_symmetric(key_spec) else make(key_spec)
+
+    @functools.wraps(get)
+    def get_public_key(self: Any, key_id: str) -> Any:
+        key = self.describe_key(key_id)
+        if is_symmetric(key.key_spec):
+            message = f"{key.arn} key spec is {key.key_spec} which is not valid for GetPublicKey."
+            raise kms.JsonRESTError("UnsupportedOperationException", message)
+        return get(self, key_id)
+
+    kms.generate_private_key = generate_private_key
+    kms.KmsBackend.get_public_key = get_public_key
+
+
 def _cut_s3(s3: Any) -> None:
     def close(key: Any) -> None:
         buffer = vars(key).get("_value_buffer")
@@ -136,6 +160,7 @@ CUTS: dict[str, Callable[[Any], None]] = {
     "moto.cloudwatch.models": _cut_cloudwatch,
     "moto.ec2.models.instances": _cut_ec2,
     "moto.iotdata.models": _cut_iot_data,
+    "moto.kms.models": _cut_kms,
     "moto.s3.models": _cut_s3,
     "moto.ses.models": _cut_ses,
     "moto.sns.models": _cut_sns,
