@@ -15,6 +15,7 @@ from pathlib import Path
 from podrole.base.errors import PodroleError
 from podrole.base.file_locks import try_lock
 from podrole.base.files import set_aside
+from podrole.base.journal_wal import damage_of, frames_in_use
 
 FORMAT = 1
 """The version of the file's layout, kept in SQLite's ``user_version``."""
@@ -81,9 +82,18 @@ def wal_of(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 
 
+def index_of(path: Path) -> Path:
+    """Return where SQLite keeps the index of the write-ahead log of a file."""
+    return path.with_name(path.name + "-shm")
+
+
 def checksum_of(table: str, key: str, value: bytes) -> int:
     """Return the checksum that is stored with a record."""
-    return zlib.crc32(value, zlib.crc32(f"{table}/{key}".encode()))
+    return _checksum_of(table.encode(), key.encode(), value)
+
+
+def _checksum_of(table: bytes, key: bytes, value: bytes) -> int:
+    return zlib.crc32(value, zlib.crc32(b"%b/%b" % (table, key)))
 
 
 def lock_journal(path: Path) -> int:
@@ -107,47 +117,66 @@ def lock_journal(path: Path) -> int:
 
 def open_journal(path: Path) -> sqlite3.Connection:
     """Open or create a journal's file and check all of it. Raises JournalTooNew, JournalDamaged, JournalError."""
-    try:
-        return _database(path)
-    except (sqlite3.OperationalError, OSError) as problem:  # the disk, not the file: nothing is damaged
-        raise JournalError(
-            f"{path} cannot be opened: {problem}.",
-            next_step="Free disk space, or make the directory writable, then start again.",
-        ) from problem
-    except sqlite3.DatabaseError as problem:
-        raise JournalDamaged(path, _set_aside(path), str(problem)) from problem
+    with contextlib.ExitStack() as opened:
+        try:
+            _create(path)
+            path.chmod(0o600)  # SQLite gives the files beside it the same mode
+            database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            opened.callback(database.close)
+            _prepare(database, path)
+        except (sqlite3.OperationalError, OSError) as problem:  # the disk, not the file: nothing is damaged
+            raise JournalError(
+                f"{path} cannot be opened: {problem}.",
+                next_step="Free disk space, or make the directory writable, then start again.",
+            ) from problem
+        except sqlite3.DatabaseError as problem:
+            # Before it is closed: SQLite would write the write-ahead log into the damaged file. It finds out that the
+            # file has moved, and leaves both alone.
+            raise JournalDamaged(path, _set_aside(path), str(problem)) from problem
+        opened.pop_all()
+        return database
 
 
-def _database(path: Path) -> sqlite3.Connection:
-    is_new = not path.exists() or path.stat().st_size == 0
-    if is_new:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        if wal_of(path).exists():  # SQLite would delete it
-            raise sqlite3.DatabaseError("it is empty, but its write-ahead log is there")
-    path.chmod(0o600)  # SQLite gives the files beside it the same mode
-    database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        if is_new:
-            database.executescript(_LAYOUT)
-        _check_format(database, path)
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
-        database.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
-        database.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
-        _check_content(database)
-    except BaseException:
-        database.close()
-        raise
-    return database
+def _create(path: Path) -> None:
+    """Make an empty file if there is none. Raises DatabaseError if there was one."""
+    if path.exists() and path.stat().st_size > 0:
+        return
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    if wal_of(path).exists():  # SQLite would delete it
+        raise sqlite3.DatabaseError("it is empty, but its write-ahead log is there")
+
+
+def _prepare(database: sqlite3.Connection, path: Path) -> None:
+    if path.stat().st_size == 0:
+        database.executescript(_LAYOUT)
+    _check_format(database, path)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+    database.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
+    _check_content(database)
+    _check_wal(path)
 
 
 def _check_content(database: sqlite3.Connection) -> None:
-    problem = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    """Raise DatabaseError unless each record, and the index by which it is found, is what was written."""
+    problem = database.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if problem != "ok":
         raise sqlite3.DatabaseError(problem.splitlines()[-1])  # the first line names the database
-    for table, key, value, checksum in database.execute("SELECT tbl, key, value, checksum FROM records"):
-        if checksum_of(table, key, value) != checksum:
-            raise sqlite3.DatabaseError(f"the record {table}/{key} is not what was written")
+    # As bytes: a damaged text may not be UTF-8, which would look like an error of the disk.
+    query = """SELECT CAST(tbl AS BLOB), CAST(key AS BLOB), CAST(value AS BLOB), checksum,
+        typeof(tbl) = 'text' AND typeof(key) = 'text' AND typeof(value) = 'blob' FROM records"""
+    for table, key, value, checksum, has_types in database.execute(query):
+        if not has_types or _checksum_of(table, key, value) != checksum:
+            place = f"{table.decode(errors='replace')}/{key.decode(errors='replace')}"
+            raise sqlite3.DatabaseError(f"the record {place} is not what was written")
+
+
+def _check_wal(path: Path) -> None:
+    wal = wal_of(path)
+    damage = damage_of(wal, frames_in_use(index_of(path))) if wal.exists() else None
+    if damage is not None:
+        raise sqlite3.DatabaseError(damage)
 
 
 def _check_format(database: sqlite3.Connection, path: Path) -> None:
@@ -167,7 +196,7 @@ def _check_format(database: sqlite3.Connection, path: Path) -> None:
 def _set_aside(path: Path) -> Path:
     """Rename a damaged file and what belongs to it; an earlier one that was set aside stays. Raises FileProblem."""
     aside = set_aside(path)
-    for suffix in ("-wal", "-shm"):
+    for name_of in (wal_of, index_of):
         with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+            name_of(path).rename(name_of(aside))
     return aside
