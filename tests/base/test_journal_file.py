@@ -227,7 +227,7 @@ def test_an_interrupted_transaction_at_the_end_is_no_damage(left: Path, tmp_path
         assert set(records(opened)["t"]) == {f"{number:02}" for number in range(COMMITS - 1)}
 
 
-async def test_frames_from_before_the_write_ahead_log_was_begun_anew_are_no_damage(path: Path, tmp_path: Path) -> None:
+async def test_frames_from_before_a_restart_of_the_write_ahead_log_are_no_damage(path: Path, tmp_path: Path) -> None:
     journal = Journal(path)
     for number in range(COMMITS):
         await journal.commit([Write("t", f"{number:02}", os.urandom(6_000))])

@@ -45,7 +45,7 @@ def damage_of(wal: Path, in_use: int) -> str | None:
         file.seek(_HEADER + in_use * size)
         committed: _Checksum | None = None
         while len(frame := file.read(size)) == size:
-            if frame[8:16] != header[16:24]:  # its salt: left from before the log was last begun anew
+            if frame[8:16] != header[16:24]:  # its salt: left from before the log was last restarted
                 committed = None
                 continue
             stored = _stored(frame[16:24])
