@@ -47,6 +47,7 @@ soak: setup ## run the long tests (fifty minutes; PODROLE_MEMORY_MINUTES: that o
 docs: ## build the documentation site in build/site, and check its links
 	@$(PYTHON) scripts/bootstrap.py docs
 	.venv-docs/bin/python scripts/site_diagrams.py
+	rm -rf build/site
 	.venv-docs/bin/sphinx-build -q -W --keep-going -b html docs build/site
 	.venv-docs/bin/python scripts/check_site.py build/site
 

@@ -69,15 +69,15 @@ def test_try_it_on_one_machine(tmp_path: Path) -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(LIMIT_SECONDS)
-def test_from_a_kubeadm_cluster_to_a_pod(tmp_path: Path) -> None:
-    names, bucket, publish, flags, servers, provider, pod = blocks("issuer-kubeadm.md")
+def test_irsa_on_a_self_managed_cluster(tmp_path: Path) -> None:
+    names, bucket, publish, flags, servers, provider, pod, checked, removed = blocks("irsa-self-managed.md")
     up = 'podrole up --detach\neval "$(podrole env)"\n'
     prepared = f'export PODROLE_SERVICE_ACCOUNT_ISSUER="{OLD} $ISSUER"\n'
     switched = f'export PODROLE_SERVICE_ACCOUNT_ISSUER="$ISSUER {OLD}"\n'
     begin = f"export PODROLE_SERVICE_ACCOUNT_ISSUER={OLD}\n"
     restart = f"podrole down\n{up}"
     rounds = prepared + restart + switched + restart
-    script = names + begin + up + bucket + publish + flags + rounds + servers + provider + pod
+    script = names + begin + up + bucket + publish + flags + rounds + servers + provider + pod + checked + removed
     with worlds(tmp_path):
         said = bash(script.replace("--cluster prod", "--cluster podrole"), tmp_path)
     assert ":assumed-role/app/" in said

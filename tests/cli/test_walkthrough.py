@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from support.transcripts import RANDOM
 from support.world import PODROLE, clean_environment, podrole, processes_of
 
 pytestmark = pytest.mark.services
@@ -67,12 +68,6 @@ def test_other_service_account_is_refused_with_an_explanation(walked: dict[str, 
         assert f"got       {subject}" in text
     assert text.count("expected  system:serviceaccount:shop:inventory") == 2
     assert "differs only in the namespace" in text
-
-
-RANDOM = re.compile(
-    r"i-[0-9a-f]{17}|AROA[A-Z0-9]{17}|botocore-session-\d+|[0-9A-F]{32}|[0-9a-f]{40}|podrole-demo-\w+|127\.0\.0\.1:\d+"
-    r"|on port \d+|\d\d:\d\d:\d\d|in \d+ s"
-)
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/tutorial.md"])

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import yaml
 
+from support.transcripts import commands
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "pytest.md", ROOT / "docs" / "from-moto.md"]
+CI_GUIDE = ROOT / "docs" / "pytest-in-ci.md"
 CODE = """
 import boto3
 
@@ -71,6 +75,21 @@ def test_the_readme_has_the_example() -> None:
 @pytest.mark.services
 def test_the_example_application_passes_its_tests() -> None:
     assert "10 passed" in run_pytest(ROOT / "examples" / "pytest")
+
+
+@pytest.mark.services
+def test_the_guide_to_ci_shows_the_real_output(tmp_path: Path) -> None:
+    [test] = re.findall(r"^ +```python\n(.*?)^ +```$", CI_GUIDE.read_text(), re.M | re.S)
+    (tmp_path / "test_reports.py").write_text(textwrap.dedent(test))
+    [command] = commands(CI_GUIDE.read_text())
+    assert command.line == "pytest -q"
+    assert command.shows(run_pytest(tmp_path, "-q"))
+
+
+def test_the_guide_to_ci_has_the_examples() -> None:
+    shown = re.findall(r"^ +```yaml\n(.*?)^ +```$", CI_GUIDE.read_text(), re.M | re.S)
+    examples = [(ROOT / "examples" / "ci" / name).read_text() for name in ("github-actions.yml", "gitlab-ci.yml")]
+    assert [textwrap.dedent(one) for one in shown] == [text.partition("\n")[2] for text in examples]
 
 
 @pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml"])
