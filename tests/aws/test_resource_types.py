@@ -14,7 +14,9 @@ from podrole.aws.protocol.wire import HTTPRequest
 from podrole.aws.services.cloudformation import ignored_policy
 from podrole.aws.services.encryption import USES
 from podrole.aws.services.registry import rules_of
-from podrole.aws.services.resource_types import MADE_BY_CALLS, MADE_BY_MOTO, Making
+from podrole.aws.services.resource_types.made_by_calls import MADE_BY_CALLS
+from podrole.aws.services.resource_types.made_by_moto import MADE_BY_MOTO
+from podrole.aws.services.resource_types.making import Making
 from podrole.aws.services.rules import ServiceRules
 from podrole.iam.actions import launches
 from podrole.iam.actions.reference import prefix_of

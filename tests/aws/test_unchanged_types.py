@@ -15,7 +15,8 @@ from moto.cloudformation import parsing
 from podrole.aws.emulator.stack_calls import StackCalls
 from podrole.aws.emulator.stack_resources import _Decided
 from podrole.aws.errors import AWSError
-from podrole.aws.services.resource_types import MADE_BY_CALLS, MADE_BY_MOTO
+from podrole.aws.services.resource_types.made_by_calls import MADE_BY_CALLS
+from podrole.aws.services.resource_types.made_by_moto import MADE_BY_MOTO
 from support.aws import ACCOUNT, REGION
 
 

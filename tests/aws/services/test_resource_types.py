@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from podrole.aws.services.resource_types import MADE_BY_CALLS, MADE_BY_MOTO, Making
+from podrole.aws.services.resource_types.made_by_calls import MADE_BY_CALLS
+from podrole.aws.services.resource_types.made_by_moto import MADE_BY_MOTO
+from podrole.aws.services.resource_types.making import Making
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 Given = dict[str, Any]

@@ -16,7 +16,7 @@ from typing import ClassVar
 from podrole.aws.errors import AWSError
 from podrole.aws.interfaces import AuthorizedCall, Facts, Further
 from podrole.aws.protocol.wire import HTTPResponse
-from podrole.aws.services.resource_types import ServiceCall
+from podrole.aws.services.resource_types.making import ServiceCall
 
 _MESSAGE = re.compile(rb"<Message>(.*?)</Message>", re.DOTALL)
 _CODE = re.compile(rb"<Code>(.*?)</Code>", re.DOTALL)

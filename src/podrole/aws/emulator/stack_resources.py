@@ -18,14 +18,9 @@ from podrole.aws.emulator.entry import complete_bucket
 from podrole.aws.emulator.stack_calls import of_this_call
 from podrole.aws.errors import AWSError
 from podrole.aws.services.cloudformation import ignored_policy
-from podrole.aws.services.resource_types import (
-    MADE_BY_CALLS,
-    MADE_BY_MOTO,
-    MadeByCalls,
-    MadeByMoto,
-    Making,
-    ServiceCall,
-)
+from podrole.aws.services.resource_types.made_by_calls import MADE_BY_CALLS, MadeByCalls
+from podrole.aws.services.resource_types.made_by_moto import MADE_BY_MOTO, MadeByMoto
+from podrole.aws.services.resource_types.making import Making, ServiceCall
 
 _parsing: Any = parsing
 _GONE = re.compile("NoSuch|NotFound|NonExist|NotExist")

@@ -21,7 +21,7 @@ from podrole.aws.errors import AWSError
 from podrole.aws.interfaces import Facts
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.aws.protocol.parameters import parameters
-from podrole.aws.services.resource_types import MADE_BY_CALLS
+from podrole.aws.services.resource_types.made_by_calls import MADE_BY_CALLS
 from podrole.aws.services.rules import Authorizing, Resolving, ServiceRules
 from podrole.aws.services.template_faults import template_fault
 from podrole.aws.services.templates import parameters_read, references_read, roles_in
