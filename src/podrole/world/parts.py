@@ -22,6 +22,7 @@ from podrole.world.settings import WorldSettings
 from podrole.world.state import Description
 from podrole.world.webhook_account import CLUSTER_WIDE_NAME as WEBHOOK_NAME
 
+KUBERNETES_VERSION = "1.36"
 API_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc")
 """The names of the API server in a pod."""
 LONG_API_NAMES = ("kubernetes.default.svc.cluster.local",)

@@ -16,7 +16,7 @@ import secrets as randomness
 import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import msgspec
 
@@ -39,9 +39,7 @@ from podrole.base.processes import this_process
 from podrole.base.serving import LOOPBACK, HTTPProtocol, listening
 from podrole.base.tasks import BackgroundTasks, Supervised, first_failure
 from podrole.cluster.assembly.server import Cluster, ClusterSettings
-from podrole.cluster.controllers.manager import Controllers
-from podrole.cluster.core.timing import SystemTime
-from podrole.cluster.core.users import ADMINISTRATOR, User, controller
+from podrole.cluster.core.users import ADMINISTRATOR
 from podrole.cluster.http.app import is_long_running
 from podrole.cluster.publish.issuer import IssuerDocuments
 from podrole.cluster.store.durable import DurableStore
@@ -64,10 +62,9 @@ from podrole.world.kept import Kept, Origin
 from podrole.world.own_images import read_own_images
 from podrole.world.parts import (
     API_NAMES,
-    hidden_from_pods,
+    KUBERNETES_VERSION,
     injection_settings,
     issuer_resolver,
-    node_environment,
     webhook_configuration,
 )
 from podrole.world.pod_identities import AssociationsFile
@@ -79,28 +76,19 @@ from podrole.world.sockets import WorldSockets, port_of, url_of
 from podrole.world.state import Description, WorldDirectory
 from podrole.world.stopping import MORE_FOR_CONTAINERS_SECONDS, STOP_SECONDS, Stopping, Together
 from podrole.world.webhook_account import TokenKeeper, create_account, create_or_update
-from podrole.world.without_node import reason_without_node, sentence_without_node
+from podrole.world.without_node import reason_without_node
+from podrole.world.workloads import Part, Workloads
 
 if TYPE_CHECKING:
-    from podrole.cluster.node.node import Node
-    from podrole.cluster.node.runtime import Runtime
-    from podrole.cluster.service_network.network import ServiceNetwork
     from podrole.world.containers import PodContainers
 
 _log = logging.getLogger(__name__)
-KUBERNETES_VERSION = "1.36"
 PART_SECONDS = 1.0
 """How long a part that has nothing to wait for may take to stop."""
-NODE_SECONDS = 4.0
-"""How long pods may take to end: asked first, killed after two seconds."""
 LISTENER_GRACE_SECONDS = 1
 """How long requests in progress may take once the pods have ended; then they are cut off."""
 LISTENERS_SECONDS = LISTENER_GRACE_SECONDS + 1.0
 _API_NAMES = (*API_NAMES, "localhost", LOOPBACK)
-
-
-class _Part(Supervised, contextlib.AbstractAsyncContextManager[Any], Protocol):
-    """What the world starts, watches and stops."""
 
 
 class World:
@@ -142,7 +130,6 @@ class World:
         self._opened = asyncio.Event()
         self._settings = settings
         self._without_node = reason_without_node(settings, sys.platform)
-        self._node: Node | None = None
         self._clock = clock
         self._signature_clock = signature_clock
         self._may_use_containers = settings.runtime != "process" and not self._without_node
@@ -153,7 +140,6 @@ class World:
         self._aws_tasks = BackgroundTasks("the local AWS")
         self._directory_tasks = BackgroundTasks("the world's directory")
         self._containers: PodContainers | None = None
-        self._services: ServiceNetwork | None = None
         self._parts: list[Supervised] = [self._aws_tasks, self._directory_tasks]
 
     async def __aenter__(self) -> Self:
@@ -202,8 +188,8 @@ class World:
         if self._endpoint.services is not None:
             await self._endpoint.services.clear()
         await self._beginning.restore()
-        if self._node is not None:
-            await self._node.ended()
+        if self._workloads.node is not None:
+            await self._workloads.node.ended()
 
     def has_content(self) -> bool:
         """Say whether it holds anything that it does not begin with."""
@@ -252,7 +238,7 @@ class World:
         lock = stopping.enter_now(self._directory.lock())
         self._check_directory = functools.partial(directory_watch.check, self._directory.lock_file, lock.fileno())
         foreign = read_foreign_issuers(self._settings)
-        self._own_images = own_images = read_own_images(self._settings.image)
+        own_images = read_own_images(self._settings.image)
         sockets = WorldSockets.bound(self._settings, stopping)
         now = self._clock()
         if self._may_use_containers:
@@ -267,6 +253,16 @@ class World:
             self._containers = await stopping.enter("the container engine", engine, seconds=MORE_FOR_CONTAINERS_SECONDS)
         if self._containers is not None:
             await self._containers.build(own_images, self._say)
+        self._workloads = workloads = Workloads(
+            self._directory,
+            self._settings,
+            self._surroundings,
+            self._clock,
+            self._containers,
+            own_images,
+            pods_python=self._pods_python,
+            without_node=self._without_node,
+        )
         journal = self._journal(stopping)
         origin = await self._first_decisions(journal, now)
         place = origin.place
@@ -319,7 +315,7 @@ class World:
         name = "the Pod Identity agent"
         await listeners.enter(listening(agent, sockets.pod_identity, name=name, grace_seconds=grace))
         if self._containers is not None:
-            pods_rules = dataclasses.replace(rules, loopback=False, in_cluster=self._in_cluster)
+            pods_rules = dataclasses.replace(rules, loopback=False, in_cluster=workloads.in_cluster)
             for_pods = front.protocol(front.Front(names.context, pods_rules))
             await self._listen_for_pods("aws_port", endpoint, sockets.aws, protocol=for_pods)
             address = self._containers.agent_address
@@ -372,7 +368,14 @@ class World:
         )
         await stopping.enter("the cluster", cluster, seconds=PART_SECONDS)
         await self._start_webhook(stopping, cluster, sockets, secrets, associations, place.region)
-        await self._start_workloads(stopping, cluster, sockets, place.region)
+        await workloads.start(
+            functools.partial(self._enter, stopping),
+            cluster,
+            sockets,
+            place.region,
+            more_stop_seconds=self.more_stop_seconds,
+        )
+        self.environment = workloads.environment
 
         process = this_process()
         self.description = Description(
@@ -395,7 +398,7 @@ class World:
             issuer_places=places,
             pod_identity_url=url_of("http", sockets.pod_identity) + CREDENTIALS_PATH,
             thumbprint=thumbprint(authority.certificate_pem),
-            runtime=self._runtime_summary,
+            runtime=workloads.runtime,
             engine="" if self._containers is None else self._containers.engine.socket,
             more_stop_seconds=self.more_stop_seconds,
         )
@@ -521,94 +524,12 @@ class World:
         resource = "mutatingwebhookconfigurations.admissionregistration.k8s.io"
         await create_or_update(client, resource, None, configuration)
 
-    async def _start_workloads(self, stopping: Stopping, cluster: Cluster, sockets: WorldSockets, region: str) -> None:
-        def client_for(name: str) -> Any:
-            return cluster.client(controller(name), "kube-controller-manager")  # one program in a real cluster
-
-        root_ca = cluster.authority_pem.decode()
-        controllers = Controllers(client_for, root_ca_pem=root_ca, without_node=self._without_node)
-        await self._enter(stopping, "the controllers", controllers)
-        self.environment = environment = node_environment(
-            url_of("https", sockets.aws), region, port_of(sockets.cluster), self._proxy_variables(sockets)
-        )
-        if self._without_node:
-            self._runtime_summary = sentence_without_node(self._without_node)
-            return
-        # Imported here: what runs pods exists on Linux only.
-        from podrole.cluster.node.node import Node
-        from podrole.cluster.node.settings import NodeSettings
-
-        settings = NodeSettings(
-            kubernetes_version=f"v{KUBERNETES_VERSION}.0",
-            address=LOOPBACK if self._containers is None else self._containers.gateway,
-            host_paths=self._settings.allow_host_path,
-        )
-        runtime = self._made_runtime(sockets, region, environment)
-        self._runtime_summary = runtime.summary
-        await self._start_service_network(stopping, cluster, sockets, runtime)
-        kubelet = cluster.client(User(f"system:node:{settings.name}", groups=("system:nodes",)), "kubelet")
-        scheduler = cluster.client(User("system:kube-scheduler"), "kube-scheduler")
-        time = SystemTime(self._clock)
-        node = Node(kubelet, self._directory.node, runtime, settings, scheduler=scheduler, time=time)
-        await self._enter(stopping, "the node and its pods", node, seconds=NODE_SECONDS + self.more_stop_seconds)
-        cluster.node = self._node = node
-
-    async def _start_service_network(
-        self, stopping: Stopping, cluster: Cluster, sockets: WorldSockets, runtime: Runtime
-    ) -> None:
-        """Serve the names and addresses of Services in containers, before the first pod starts."""
-        if self._containers is None:
-            return
-        from podrole.world.containers import service_network  # most worlds need none
-
-        client = cluster.client(User("system:kube-proxy"), "kube-proxy")
-        api = (LOOPBACK, port_of(sockets.cluster))
-        network = await service_network(self._containers, runtime, client, api, internet=not self._settings.no_internet)
-        if network is None:
-            return
-        await self._enter(stopping, "the network of Services", network)
-        self._services = network
-
-    def _in_cluster(self, name: str, client: str) -> str | None:
-        """Return the address that a name leads to from a pod, for the proxy; None if it is no name of the cluster."""
-        return None if self._services is None else self._services.address_for(name, client)
-
-    def _made_runtime(self, sockets: WorldSockets, region: str, environment: Mapping[str, str]) -> Runtime:
-        if self._containers is None:
-            from podrole.cluster.node.runtimes.process.images import Images
-            from podrole.cluster.node.runtimes.process.runtime import ProcessRuntime
-
-            hiding = hidden_from_pods(
-                self._directory.path, self._directory.authorities, self._surroundings.credentials, self._settings
-            )
-            images = Images(own_images=self._own_images, pods_python=self._pods_python)
-            return ProcessRuntime(self._directory.processes, environment=environment, hiding=hiding, images=images)
-        containers = self._containers
-        bundle = self._directory.authorities_for_containers
-        trusted = authorities.bundle(self.cluster.authority_pem, self._surroundings.authorities)
-        write_private(bundle, trusted)
-        bundle.chmod(0o644)  # for any user of a container; it holds certificates only
-        upstream = self._surroundings.upstream
-        exceptions = f"{containers.not_proxied},{'' if upstream is None else upstream.exceptions}"
-        variables = proxy.proxy_variables(
-            f"http://{containers.gateway}:{port_of(sockets.aws)}", containers.bundle, exceptions
-        )
-        url = f"https://{containers.gateway}:{port_of(sockets.aws)}"
-        host, port = containers.api_place(port_of(sockets.cluster))
-        inside = node_environment(url, region, port, variables, host=host)
-        return containers.runtime(inside, bundle, self._own_images)
-
     def _agent_url(self, sockets: WorldSockets) -> str:
         """Return where pods find the EKS Pod Identity agent."""
         host = LOOPBACK if self._containers is None else self._containers.agent_address
         return f"http://{host}:{port_of(sockets.pod_identity)}{CREDENTIALS_PATH}"
 
-    def _proxy_variables(self, sockets: WorldSockets) -> Mapping[str, str]:
-        upstream = self._surroundings.upstream
-        exceptions = "" if upstream is None else upstream.exceptions
-        return proxy.proxy_variables(url_of("http", sockets.aws), str(self._directory.authorities), exceptions)
-
-    async def _enter(self, stopping: Stopping, name: str, part: _Part, *, seconds: float = PART_SECONDS) -> None:
+    async def _enter(self, stopping: Stopping, name: str, part: Part, *, seconds: float = PART_SECONDS) -> None:
         """Start a part, to be watched from now on and stopped with the world."""
         await stopping.enter(name, part, seconds=seconds)
         self._parts.append(part)
