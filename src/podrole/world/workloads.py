@@ -34,14 +34,14 @@ NODE_SECONDS = 4.0
 """How long pods may take to end: asked first, killed after two seconds."""
 
 
-class Part(Supervised, contextlib.AbstractAsyncContextManager[Any], Protocol):
+class WorldPart(Supervised, contextlib.AbstractAsyncContextManager[Any], Protocol):
     """What a world starts, watches and stops."""
 
 
 class Enter(Protocol):
     """Starts parts of a world."""
 
-    async def __call__(self, name: str, part: Part, *, seconds: float = ...) -> None:
+    async def __call__(self, name: str, part: WorldPart, *, seconds: float = ...) -> None:
         """Start a part, to be watched from now on and stopped with the world within ``seconds``."""
         ...
 

@@ -77,7 +77,7 @@ from podrole.world.state import Description, WorldDirectory
 from podrole.world.stopping import MORE_FOR_CONTAINERS_SECONDS, STOP_SECONDS, Stopping, Together
 from podrole.world.webhook_account import TokenKeeper, create_account, create_or_update
 from podrole.world.without_node import reason_without_node
-from podrole.world.workloads import Part, Workloads
+from podrole.world.workloads import Workloads, WorldPart
 
 if TYPE_CHECKING:
     from podrole.world.containers import PodContainers
@@ -179,12 +179,12 @@ class World:
         self._describe(complete=True)
 
     async def keep_beginning(self) -> None:
-        """Take what the world holds now for what ``reset`` leads back to. For an ephemeral world."""
+        """Remember what the world holds now, so that ``reset`` can restore it. For an ephemeral world."""
         await defaults_made(self.cluster.store)
         self._beginning = Beginning(self.accounts, self.cluster.store)
 
     async def reset(self) -> None:
-        """Lead back to what ``keep_beginning`` found. When it returns, the pods made since then have ended."""
+        """Restore what ``keep_beginning`` remembered. When it returns, the pods made since then have ended."""
         if self._endpoint.services is not None:
             await self._endpoint.services.clear()
         await self._beginning.restore()
@@ -529,7 +529,7 @@ class World:
         host = LOOPBACK if self._containers is None else self._containers.agent_address
         return f"http://{host}:{port_of(sockets.pod_identity)}{CREDENTIALS_PATH}"
 
-    async def _enter(self, stopping: Stopping, name: str, part: Part, *, seconds: float = PART_SECONDS) -> None:
+    async def _enter(self, stopping: Stopping, name: str, part: WorldPart, *, seconds: float = PART_SECONDS) -> None:
         """Start a part, to be watched from now on and stopped with the world."""
         await stopping.enter(name, part, seconds=seconds)
         self._parts.append(part)
