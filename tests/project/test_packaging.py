@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -18,6 +22,28 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 def names(requirements: list[str]) -> set[str]:
     return {re.split(r"[<>=\[;, ]", each, maxsplit=1)[0] for each in requirements}
+
+
+BY_ANOTHER = {"joserfc": "moto", "werkzeug": "moto"}
+"""Libraries that podrole imports only where it handles objects of another one, which needs them."""
+
+
+def imported() -> set[str]:
+    found = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found.add(node.module.partition(".")[0])
+    return found - sys.stdlib_module_names - {"podrole"}
+
+
+def test_every_library_that_is_imported_is_declared() -> None:
+    declared = names([*PROJECT["dependencies"], *itertools.chain(*PROJECT["optional-dependencies"].values())])
+    distributions = packages_distributions()
+    for name in imported() - BY_ANOTHER.keys():
+        assert declared & {one.lower().replace("_", "-") for one in distributions[name]}, name
 
 
 def test_base_has_no_emulator_no_cli_and_nothing_of_an_extra() -> None:

@@ -23,7 +23,6 @@ class PatchError(ValueError):
 def apply_json_patch(document: Any, operations: Any) -> Any:
     """Return a patched copy. Raises PatchError where an operation does not apply, ValueError for a malformed patch."""
     import jsonpatch  # some 10 ms, and most requests need none
-    import jsonpointer
 
     if not isinstance(operations, list) or not all(isinstance(one, dict) for one in operations):
         raise ValueError("a JSON patch is a list of operations")
@@ -32,14 +31,14 @@ def apply_json_patch(document: Any, operations: Any) -> Any:
     try:
         for operation in operations:
             if operation.get("op") == "copy":
-                source = jsonpointer.resolve_pointer(result, operation.get("from"))
+                source = jsonpatch.JsonPointer(operation.get("from")).resolve(result)
                 copied += len(msgspec.json.encode(source))
                 if copied > MAX_COPIED_BYTES:
                     raise PatchError("unable to copy, the accumulated size increase of copy operations is too large")
             adds = operation.get("op") == "replace" and _is_new_member(result, operation.get("path"))
             wanted = {**operation, "op": "add"} if adds else operation
             result = jsonpatch.JsonPatch([wanted]).apply(result, in_place=True)
-    except (jsonpatch.JsonPatchConflict, jsonpatch.JsonPatchTestFailed, jsonpointer.JsonPointerException) as problem:
+    except (jsonpatch.JsonPatchConflict, jsonpatch.JsonPatchTestFailed, jsonpatch.JsonPointerException) as problem:
         raise PatchError(str(problem)) from None
     except jsonpatch.InvalidJsonPatch as problem:
         raise ValueError(str(problem)) from None
@@ -54,11 +53,11 @@ def _is_new_member(document: Any, path: Any) -> bool:
 
     RFC 6902 refuses to replace it; kube-apiserver's library adds it. Raises JsonPointerException.
     """
-    import jsonpointer
+    import jsonpatch
 
     if not isinstance(path, str) or "/" not in path:
         return False
-    parent, last = jsonpointer.JsonPointer(path).to_last(document)
+    parent, last = jsonpatch.JsonPointer(path).to_last(document)
     return isinstance(parent, dict) and last not in parent
 
 
