@@ -50,8 +50,9 @@ _NEXT = """\
 
 
 def run(path: Path, settings: WorldSettings, *, detach: bool, init: Path | None, with_console: bool = False) -> int:
-    """Start a world in the directory ``path``, and fill it by the steps in the folder ``init``. In the foreground the
-    process ends once the world was stopped by a signal; there a console may show it."""
+    """Start a world in the directory ``path``, and fill it by the steps in the folder ``init``.
+
+    In the foreground it returns when a signal has stopped the world. ``with_console`` is for the foreground only."""
     directory = WorldDirectory(path)
     if detach:
         return _detached(directory, settings, init)
@@ -174,7 +175,7 @@ async def _work(
 
 
 async def _start_console(directory: WorldDirectory) -> asyncio.subprocess.Process:
-    """Start the console in a process of its own: its looks must not slow the world. It ends with its standard input, so
+    """Start the console in a process of its own: its work must not slow the world. It ends with its standard input, so
     also when this process is killed."""
     command = [
         sys.executable,

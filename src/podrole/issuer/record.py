@@ -76,7 +76,7 @@ class IssuerRecord:
         return replace(self, keys=(*others, key))
 
     def last_expiry(self, key: IssuerKey) -> float:
-        """Return when no token of a key that signs no longer is valid any more, in epoch seconds."""
+        """Return when the last token of a key that no longer signs expires, in epoch seconds."""
         return key.since + self.longest_token_seconds if key.expires is None else key.expires
 
     @property

@@ -205,7 +205,7 @@ class _Decided:
         return changed
 
     def _unchangeable(self) -> AWSError:
-        """Return the refusal of what moto would pass over, and then not know the resource any more."""
+        """Return the refusal of a change that moto would ignore, and after which it no longer knows the resource."""
         return AWSError(
             "NotImplemented",
             501,

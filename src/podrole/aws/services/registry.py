@@ -62,5 +62,5 @@ _ORDINARY = ServiceRules("")
 
 
 def rules_of(service: str) -> ServiceRules:
-    """Return what is special about a service; nothing is about most."""
+    """Return what is special about a service. Most services have nothing special."""
     return RULES.get(service, _ORDINARY)

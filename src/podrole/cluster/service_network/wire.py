@@ -25,7 +25,9 @@ _TO_QUESTION = b"\xc0\x0c"  # a pointer to the name after the header
 
 
 class BadQuery(Exception):
-    """A message that is no query that can be answered. ``code`` is the response code; None for one to be dropped."""
+    """A message that is not a query, or one that cannot be answered.
+
+    ``code`` is the response code; None for a message to be dropped."""
 
     def __init__(self, why: str, code: int | None = FORMAT_ERROR) -> None:
         super().__init__(why)
@@ -56,7 +58,7 @@ class DNSRecord:
 
 @dataclass(frozen=True, slots=True)
 class DNSAnswer:
-    """What a name is answered with. ``authority`` says how long a missing name or kind may be taken for missing."""
+    """The answer to a query. ``authority`` says how long a missing name or kind may be taken for missing."""
 
     code: int
     records: Sequence[DNSRecord] = ()
