@@ -87,6 +87,12 @@ async def test_a_request_over_tls_gets_its_answer(monkeypatch: pytest.MonkeyPatc
     assert (answer.status_code, answer.text) == (302, "hello")
 
 
+def test_the_context_for_plain_http_trusts_no_certificate() -> None:
+    context = http_client.no_tls()
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert context.get_ca_certs() == []
+
+
 @pytest.mark.parametrize("proxy", [None, httpx2.Proxy("http://127.0.0.1:1")], ids=["no proxy", "a proxy"])
 def test_httpx_takes_connections_from_the_backend_of_its_pool(proxy: httpx2.Proxy | None) -> None:
     pool = httpx2.AsyncHTTPTransport(proxy=proxy)._pool

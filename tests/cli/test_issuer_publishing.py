@@ -25,6 +25,7 @@ from podrole.oidc.fetch import Fetcher
 from podrole.oidc.keys import SigningKey
 from podrole.oidc.token import parse_token
 from support.fake_api_server import FakeAPIServer, static_site
+from support.keys import rsa_key
 
 HOST = "oidc.example.com"
 ISSUER = f"https://{HOST}"
@@ -72,7 +73,7 @@ class Cluster:
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
-    old = SigningKey.generate("RS256")
+    old = rsa_key()
     servers = [FakeAPIServer(ISSUER, [old], old) for _ in range(2)]
     with servers[0].serving(), servers[1].serving():
         yield Cluster(servers, tmp_path)
@@ -325,7 +326,7 @@ def test_issuer_that_cannot_be_fetched_is_not_promoted(cluster: Cluster, tmp_pat
 def test_public_key_file_is_published_and_a_private_one_refused(cluster: Cluster) -> None:
     cluster("init", "--approve", "--issuer", ISSUER)
     key = cluster.directory / "sa.key"
-    key.write_bytes(SigningKey.generate("RS256").to_pem())
+    key.write_bytes(rsa_key(1).to_pem())
     refused = cluster("publish", "--cluster", "prod", "--key", str(key), code=BAD_INPUT)
     assert "holds a private key" in refused
     assert "openssl pkey -in" in refused

@@ -24,6 +24,7 @@ from podrole.sts.web_identity import Granted, assume_role_with_web_identity
 from support.cdn import CDN
 from support.fake_api_server import FakeAPIServer
 from support.issuer_commands import IssuerCommands
+from support.keys import rsa_key
 from support.sts import ACCOUNT, ROLE_ARN, Accounts, a_role, allow
 
 HOST, OTHER = "oidc.example.com", "other.example.com"
@@ -165,7 +166,7 @@ class Stage:
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    clock, old = Clock(), SigningKey.generate("RS256")
+    clock, old = Clock(), rsa_key()
     servers = [FakeAPIServer(f"https://{HOST}", [old], old, lifetime=LONGEST, clock=clock) for _ in range(2)]
     folders = {host: tmp_path / host for host in (HOST, OTHER)}
     with CDN(folders, clock, CACHE).serving() as cdn, servers[0].serving(), servers[1].serving():

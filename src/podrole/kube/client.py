@@ -12,7 +12,7 @@ import httpx2
 import msgspec
 
 from podrole.base.clock import http_date
-from podrole.base.http_client import AsyncTransport
+from podrole.base.http_client import AsyncTransport, no_tls
 from podrole.kube.connection import Connection
 from podrole.kube.errors import APIRefusal, APIUnavailable, KubeconfigProblem
 
@@ -62,7 +62,7 @@ class KubernetesClient:
             timeout=httpx2.Timeout(REQUEST_SECONDS, connect=CONNECT_SECONDS),
             headers={"User-Agent": user_agent, "Accept-Encoding": "identity"},
             transport=AsyncTransport(
-                verify=self._tls or True,
+                verify=self._tls or no_tls(),
                 limits=httpx2.Limits(max_connections=POOL_SIZE, keepalive_expiry=60),
                 proxy=httpx2.Proxy(connection.proxy) if connection.proxy else None,
                 socket_options=_KEEPALIVE,

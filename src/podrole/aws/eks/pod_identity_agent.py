@@ -19,7 +19,7 @@ import httpx2
 from podrole.aws.signature.signing import signed_headers
 from podrole.base.asgi import JSON, TEXT, Header, Receive, Scope, Send, send_response
 from podrole.base.clock import Clock, rfc3339
-from podrole.base.http_client import async_client
+from podrole.base.http_client import async_client, no_tls
 from podrole.base.serving import LOOPBACK
 from podrole.oidc.errors import TokenRefused
 from podrole.oidc.token import parse_token, read_claims
@@ -56,7 +56,7 @@ class PodIdentityAgent:
         self._credentials = credentials
         self._clock = clock
         self._signature_clock = signature_clock or clock
-        self._http = async_client(timeout=LIMIT_SECONDS)
+        self._http = async_client(no_tls(), timeout=LIMIT_SECONDS)
 
     async def aclose(self) -> None:
         """Close the connection to EKS Auth."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import httpx2
 
 from podrole.base.errors import PodroleError
-from podrole.base.http_client import async_client
+from podrole.base.http_client import async_client, no_tls
 from podrole.base.tasks import BackgroundTasks
 
 _log = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ class Deliveries:
         headers = {**delivery.headers, "host": url.netloc.decode("ascii")}
         # Connect to the address that was checked: a name that is looked up twice could lead elsewhere.
         async with (
-            async_client(timeout=DELIVERY_SECONDS) as client,
+            async_client(no_tls() if url.scheme == "http" else True, timeout=DELIVERY_SECONDS) as client,
             client.stream(
                 delivery.method,
                 url.copy_with(host=address),

@@ -11,7 +11,7 @@ import dataclasses
 import httpx2
 import msgspec
 
-from podrole.base.http_client import async_client
+from podrole.base.http_client import async_client, no_tls
 from podrole.base.partitions import partition_of
 from podrole.webhook.errors import BadSettings
 from podrole.webhook.settings import RoleComposition, WebhookSettings
@@ -35,7 +35,7 @@ async def with_account_of_host(settings: WebhookSettings) -> WebhookSettings:
 async def account_of_host(address: str = ADDRESS) -> RoleComposition:
     """Return the instance's account and the partition of its region. Raises BadSettings if there is no answer."""
     try:
-        async with async_client(base_url=address, timeout=LIMIT_SECONDS) as http:
+        async with async_client(no_tls(), base_url=address, timeout=LIMIT_SECONDS) as http:
             token = await http.put("/latest/api/token", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"})
             token.raise_for_status()
             answer = await http.get(

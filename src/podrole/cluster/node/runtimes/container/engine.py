@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx2
 
-from podrole.base.http_client import AsyncTransport
+from podrole.base.http_client import AsyncTransport, no_tls
 from podrole.cluster.node.runtimes.container.errors import EngineRefusal, EngineUnusable
 from podrole.cluster.node.runtimes.container.sockets import NEXT_STEP, find_sockets
 
@@ -36,9 +35,8 @@ class Engine:
         self.is_podman = False
         self._prefix = ""
         limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
-        nothing = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # no TLS here: reading the system's authorities takes 20 ms
         self._client = httpx2.AsyncClient(
-            transport=AsyncTransport(verify=nothing, uds=socket, limits=limits),
+            transport=AsyncTransport(verify=no_tls(), uds=socket, limits=limits),
             base_url="http://engine",
             timeout=httpx2.Timeout(CALL_SECONDS, connect=CONNECT_SECONDS),
             trust_env=False,
