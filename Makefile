@@ -41,8 +41,8 @@ unit: ## run the tests
 without-services: setup ## run the tests of what works without the extra services, with moto hidden
 	$(BIN)/python scripts/without_services.py $(or $(ARGS),$(WORKING))
 
-soak: setup ## run the long tests (fifty minutes; PODROLE_MEMORY_MINUTES: that of memory)
-	$(BIN)/pytest -m soak --timeout 1800 $(ARGS)
+soak: setup ## run the long tests, and properties with all examples (fifty minutes; PODROLE_MEMORY_MINUTES: that of memory)
+	$(BIN)/pytest -m "soak or hypothesis" --hypothesis-profile soak --timeout 1800 $(ARGS)
 
 docs: ## build the documentation site in build/site, and check its links
 	@$(PYTHON) scripts/bootstrap.py docs

@@ -16,9 +16,11 @@ HERE = Path(__file__).parent
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Speed is measured in benchmarks/; a busy machine must not fail a test.
-settings.register_profile("podrole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("soak", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# make test tries a property with a quarter of the examples that make soak and make mutants try.
+settings.register_profile("podrole", settings.get_profile("soak"), max_examples=25)
 # A mutant is killed or not, the same every time; what kills it is no example to remember.
-settings.register_profile("mutants", settings.get_profile("podrole"), database=None, derandomize=True)
+settings.register_profile("mutants", settings.get_profile("soak"), database=None, derandomize=True)
 settings.load_profile("podrole")
 
 # Python looks for cycles after every 700 new objects, and again and again in all that was imported: a quarter of the

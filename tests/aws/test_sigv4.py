@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from podrole.aws.protocol.wire import HTTPRequest
 from podrole.aws.signature import parsing, signed_text, sigv4
 from podrole.aws.signature.faults import Fault, SignatureRefused
+from support.examples import examples
 
 NOW = datetime.datetime(2026, 1, 31, 12, 0, 0, tzinfo=datetime.UTC)
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -76,7 +77,7 @@ queries = st.lists(st.tuples(st.text(max_size=5), st.text(max_size=8)), max_size
 header_values = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @given(segments, queries, st.binary(max_size=40), header_values, st.sampled_from(["GET", "POST", "PUT", "DELETE"]))
 def test_whatever_botocore_signs_for_a_service_is_accepted(
     path: list[str], query: list[tuple[str, str]], body: bytes, value: str, method: str
@@ -90,14 +91,14 @@ def test_whatever_botocore_signs_for_a_service_is_accepted(
     verify(signed(method, url, body=body, headers={"X-Amz-Custom": f"a  {value}", "Content-Type": "text/x"}))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(segments, st.binary(max_size=40))
 def test_whatever_botocore_signs_for_s3_is_accepted(path: list[str], body: bytes) -> None:
     url = "http://127.0.0.1:4566/bucket/" + "/".join(quote(part, safe="~") for part in path)
     verify(signed("PUT", url, body=body, service="s3", signer="S3SigV4Auth"), s3=True)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 @given(queries)
 def test_whatever_botocore_presigns_is_accepted(query: list[tuple[str, str]]) -> None:
     url = "http://127.0.0.1:4566/?" + "&".join(f"{quote(a, safe='-_.~')}={quote(b, safe='-_.~')}" for a, b in query)
@@ -136,7 +137,7 @@ def test_a_path_is_normalized_as_botocore_does_it(path: str, canonical: str) -> 
     assert canonical == botocore_path(path)
 
 
-@settings(max_examples=2_000)
+@settings(max_examples=examples(2_000))
 @given(st.text(st.sampled_from("./a0%2F~-_ é"), max_size=14))
 def test_any_path_is_normalized_as_botocore_does_it(rest: str) -> None:
     path = "/" + quote(rest, safe="/%~")

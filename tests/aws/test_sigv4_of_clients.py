@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from podrole.aws.protocol.wire import HTTPRequest
 from podrole.aws.signature import chunked, parsing, signed_text, sigv4
 from podrole.aws.signature.faults import Fault, SignatureRefused
+from support.examples import examples
 
 KEY, SECRET = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 REGION = re.compile(r"[a-z]{2}-[a-z]+-\d")
@@ -89,7 +90,9 @@ def wires() -> dict[str, Wire]:
     return {service: Wire(service, token="a/session+token==") for service in services}
 
 
-thorough = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+thorough = settings(
+    max_examples=examples(400), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @thorough
@@ -171,7 +174,7 @@ def test_s3_presigned(wires: dict[str, Wire], key: str, kind: str, seconds: int)
     verify(HTTPRequest("GET", parts.path, parts.query, [("host", parts.netloc)], b"", ""), "s3")
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names, st.integers(0, 10_000), st.integers(1, 255))
 def test_one_byte_changed_anywhere_in_a_body_is_found_out(
     wires: dict[str, Wire], role: str, place: int, change: int

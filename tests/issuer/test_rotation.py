@@ -15,6 +15,7 @@ from podrole.issuer.errors import InvalidIssuer, StepRefused
 from podrole.issuer.record import IssuerRecord, KeyState, from_json, jwk_set, to_json
 from podrole.issuer.rotation import SeenServer
 from podrole.oidc.keys import SigningKey, jwks
+from support.examples import examples
 
 ISSUER = "https://oidc.example.com/prod"
 KEYS = [SigningKey.generate("ES256") for _ in range(4)]
@@ -279,7 +280,7 @@ RUNS = st.lists(st.one_of(st.sampled_from(PARTS), ACTIONS.map(lambda one: [one])
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(RUNS)
 def test_no_token_is_lost_whatever_happens_when(actions: list[Action]) -> None:
     world = Simulated()

@@ -16,6 +16,7 @@ from podrole.webhook.patch.pod import read_pod
 from podrole.webhook.settings import CABundle, InjectionSettings
 from podrole.webhook.strict import mutation as strict
 from podrole.webhook.strict.go_types import NotDecodable
+from support.examples import examples
 from support.webhook import ARN, identity_of, patched, strict_identity_of
 
 LABEL = "eks.amazonaws.com/pod-identity"
@@ -28,7 +29,7 @@ VARIABLES = [
     "AWS_ENDPOINT_URL",
     "PATH",
 ]
-many = hypothesis_settings(max_examples=300)
+many = hypothesis_settings(max_examples=examples(300))
 DIRECTORY = "/var/run/secrets/eks.amazonaws.com/serviceaccount"
 
 texts = st.text(max_size=8)
