@@ -3,14 +3,15 @@ service's request has."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 
 import pytest
 
 from podrole.aws.global_keys import OrganizationPlace
 from podrole.aws.interfaces import Resource
-from podrole.aws.service_requests import Sender, is_allowed
-from podrole.iam.directory import PolicyText
+from podrole.aws.service_requests import Sender, is_allowed, is_allowed_to_role
+from podrole.iam.directory import Directory, PolicyText, PrincipalPolicies, Role, User
 from support.aws import policy
 from support.aws_facts import FakeFacts
 
@@ -71,6 +72,27 @@ def test_what_only_aws_knows_of_its_request_is_unknown(key: str) -> None:
     absent = {"Null": {key: "true"}}
     assert not may(statement(Condition=absent))
     assert not may(statement(), statement(Effect="Deny", Condition=absent))
+
+
+@dataclass
+class RolePolicies:
+    """A directory that knows one role's policy."""
+
+    policy: PolicyText
+
+    def policies_of(self, principal: Role | User) -> PrincipalPolicies:
+        return PrincipalPolicies((self.policy,))
+
+
+@pytest.mark.parametrize(("organization", "allowed"), [("o-ours", True), ("o-theirs", False)])
+def test_the_session_of_a_role_is_of_the_organization_of_its_account(organization: str, allowed: bool) -> None:
+    role = Role(f"arn:aws:iam::{OURS}:role/deliver", "AROA1", "deliver", OURS, "{}")
+    condition = {"StringEquals": {"aws:PrincipalOrgID": organization}}
+    granting = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*", "Condition": condition}
+    directory = cast("Directory", RolePolicies(PolicyText("inline policy send", policy(granting))))
+    own = QUEUE.replace(THEIRS, OURS)
+    facts = FakeFacts(resources={own: Resource(OURS, exists=True)}, places=PLACES)
+    assert is_allowed_to_role(facts, directory, role, "sqs:SendMessage", own) is allowed
 
 
 def test_a_policy_that_cannot_be_read_allows_nothing() -> None:

@@ -72,6 +72,14 @@ def decoded(text: str) -> Any:
     return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
 
+def test_the_expiry_of_a_token_is_announced_before_it_is_signed(clock: Clock) -> None:
+    announced: list[tuple[str, float]] = []
+    issuing = tokens(clock)
+    issuing.before_signing = lambda kid, expiry: announced.append((kid, expiry))
+    issuing.mint(ACCOUNT, [AUDIENCE], seconds=600)
+    assert announced == [(KEY.kid, NOW + 600)]
+
+
 def claims(**changes: Any) -> dict[str, Any]:
     valid: dict[str, Any] = decoded(tokens(Clock()).mint(ACCOUNT, [AUDIENCE], seconds=3600).split(".")[1])
     return {key: value for key, value in {**valid, **changes}.items() if value is not None}
