@@ -68,7 +68,7 @@ def text(checked: FileCheck) -> Iterator[str]:
         yield f"next: name files or folders with manifests or policies ({', '.join(sorted(SUFFIXES))})"
     elif checked.findings:
         yield f"next: {checked.findings[0].finding.remedy.what} ({checked.findings[0].finding.code})"
-    yield from read_more((one.finding.code for one in checked.findings), look)
+    yield from read_more((finding.finding.code for finding in checked.findings), look)
 
 
 def _block(one: FileFinding, look: Style) -> Iterator[str]:
@@ -93,19 +93,19 @@ def as_json(checked: FileCheck) -> Iterator[str]:
     found = {
         "findings": [
             {
-                "file": str(one.path),
-                "line": one.line,
-                **finding_to_dict(one.finding, Tools()),
+                "file": str(finding.path),
+                "line": finding.line,
+                **finding_to_dict(finding.finding, Tools()),
                 "edits": [
                     {
                         "file": str(edit.path),
                         "document": edit.index,
                         "operations": [dict(each) for each in edit.operations],
                     }
-                    for edit in one.edits
+                    for edit in finding.edits
                 ],
             }
-            for one in checked.findings
+            for finding in checked.findings
         ],
         "notes": list(checked.notes),
         "serviceAccounts": checked.service_accounts,
@@ -116,7 +116,7 @@ def as_json(checked: FileCheck) -> Iterator[str]:
 
 def sarif(checked: FileCheck) -> Iterator[str]:
     """Yield a SARIF 2.1.0 log (https://docs.oasis-open.org/sarif/sarif/v2.1.0/)."""
-    codes = sorted({one.finding.code for one in checked.findings})
+    codes = sorted({finding.finding.code for finding in checked.findings})
     rules = [
         {
             "id": code,
@@ -129,20 +129,20 @@ def sarif(checked: FileCheck) -> Iterator[str]:
     driver = {"name": "podrole", "version": __version__, "rules": rules}
     results = [
         {
-            "ruleId": one.finding.code,
-            "ruleIndex": codes.index(one.finding.code),
-            "level": _LEVELS[one.finding.severity],
-            "message": {"text": _message(one)},
+            "ruleId": finding.finding.code,
+            "ruleIndex": codes.index(finding.finding.code),
+            "level": _LEVELS[finding.finding.severity],
+            "message": {"text": _message(finding)},
             "locations": [
                 {
                     "physicalLocation": {
-                        "artifactLocation": {"uri": one.path.as_posix()},
-                        "region": {"startLine": one.line},
+                        "artifactLocation": {"uri": finding.path.as_posix()},
+                        "region": {"startLine": finding.line},
                     }
                 }
             ],
         }
-        for one in checked.findings
+        for finding in checked.findings
     ]
     notes = [{"level": "note", "message": {"text": note}} for note in checked.notes]
     invocation = {"executionSuccessful": not checked.unread, "toolExecutionNotifications": notes}
@@ -153,10 +153,10 @@ def sarif(checked: FileCheck) -> Iterator[str]:
 def github(checked: FileCheck) -> Iterator[str]:
     """Yield workflow commands of GitHub Actions
     (https://docs.github.com/actions/reference/workflow-commands-for-github-actions)."""
-    for one in checked.findings:
-        place = f"file={_property(one.path.as_posix())},line={one.line}"
-        title = _property(f"{one.finding.code} {CODES[one.finding.code].title}")
-        yield f"::{_LEVELS[one.finding.severity]} {place},title={title}::{_data(_message(one))}"
+    for finding in checked.findings:
+        place = f"file={_property(finding.path.as_posix())},line={finding.line}"
+        title = _property(f"{finding.finding.code} {CODES[finding.finding.code].title}")
+        yield f"::{_LEVELS[finding.finding.severity]} {place},title={title}::{_data(_message(finding))}"
     for note in checked.notes:
         yield f"::warning title=podrole check::{_data(note)}"
 

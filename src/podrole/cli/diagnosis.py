@@ -62,7 +62,7 @@ def to_dict(diagnosis: Diagnosis, sources: Sources) -> dict[str, Any]:
                 "title": verdict.link.title,
                 "state": verdict.state.name.lower(),
                 "why": verdict.why,
-                "findings": [finding_to_dict(one, sources.tools) for one in verdict.findings],
+                "findings": [finding_to_dict(finding, sources.tools) for finding in verdict.findings],
             }
             for verdict in diagnosis.verdicts
         ],
@@ -93,11 +93,11 @@ def finding_to_dict(finding: Finding, tools: Tools) -> dict[str, Any]:
             "automatic": finding.remedy.automatic,
             "commands": [one.to_dict() for one in commands_of(finding.remedy.changes, tools)],
             "publish": [
-                {"url": one.url, "content": one.content}
-                for one in finding.remedy.changes
-                if isinstance(one, PublishDocument)
+                {"url": change.url, "content": change.content}
+                for change in finding.remedy.changes
+                if isinstance(change, PublishDocument)
             ],
-            "byHand": [one.text for one in finding.remedy.changes if isinstance(one, ByHand)],
+            "byHand": [change.text for change in finding.remedy.changes if isinstance(change, ByHand)],
         },
     }
     return found
@@ -132,7 +132,7 @@ def _rank(verdict: LinkVerdict) -> float:
         return 2 if verdict.findings else 3
     if verdict.state is LinkState.UNKNOWN:
         return 1.5
-    return 1 if all(only_recreates(one.remedy) for one in verdict.faults) else 0
+    return 1 if all(only_recreates(fault.remedy) for fault in verdict.faults) else 0
 
 
 def _heading(diagnosis: Diagnosis, style: Style) -> str:
@@ -143,7 +143,8 @@ def _heading(diagnosis: Diagnosis, style: Style) -> str:
 
 def _chain(diagnosis: Diagnosis, style: Style) -> str:
     return "  ".join(
-        style.paint(f"{_MARKS[one.state]} {one.link.title}", _COLOURS[one.state]) for one in diagnosis.verdicts
+        style.paint(f"{_MARKS[verdict.state]} {verdict.link.title}", _COLOURS[verdict.state])
+        for verdict in diagnosis.verdicts
     )
 
 
@@ -197,25 +198,25 @@ def _shell(command: Command) -> list[str]:
 def _first(diagnosis: Diagnosis) -> Finding | None:
     """Return the finding to repair first: the first that has a remedy."""
     faults = diagnosis.faults
-    return next((one for one in faults if one.remedy.changes), faults[0] if faults else None)
+    return next((fault for fault in faults if fault.remedy.changes), faults[0] if faults else None)
 
 
 def _next(diagnosis: Diagnosis, style: Style, repeat: str) -> Iterator[str]:
     first = _first(diagnosis)
     label = style.paint("do this next:", "1")
     if first is None:
-        unknown = [one for one in diagnosis.verdicts if one.state is LinkState.UNKNOWN]
+        unknown = [verdict for verdict in diagnosis.verdicts if verdict.state is LinkState.UNKNOWN]
         if unknown:
             titles = ", ".join(one.link.title for one in unknown)
             yield f"{label} see why {titles} could not be checked; every other link holds"
             yield from _wrapped("  ", unknown[0].why, "  ")
         elif diagnosis.risks:
-            codes = ", ".join(sorted({one.code for one in diagnosis.risks}))
+            codes = ", ".join(sorted({risk.code for risk in diagnosis.risks}))
             yield f"{label} nothing is broken; review the risks {codes}"
         else:
             yield f"{label} nothing; every link holds"
         return
-    more = len({one.code for one in diagnosis.faults}) - 1
+    more = len({fault.code for fault in diagnosis.faults}) - 1
     yield f"{label} {first.remedy.what} ({first.code}" + (f"; {more} more after it)" if more else ")")
     yield f"then check:   {repeat}"
 

@@ -100,8 +100,8 @@ def message_block(decoded: Mapping[str, Any]) -> str:
         f"  resource  {context.get('resource', '')}",
     ]
     conditions = context.get("conditions", {}).get("items", ())
-    lines += [f"  with      {one.get('key')} = {_values(one)}" for one in conditions]
-    lines += [f"  by        {json.dumps(one)}" for one in decoded.get("matchedStatements", {}).get("items", ())]
+    lines += [f"  with      {condition.get('key')} = {_values(condition)}" for condition in conditions]
+    lines += [f"  by        {json.dumps(item)}" for item in decoded.get("matchedStatements", {}).get("items", ())]
     lines += ["", "next: podrole explain last"]
     return "\n".join(map(printable, lines))
 

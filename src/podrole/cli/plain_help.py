@@ -22,7 +22,7 @@ class StackedCommand(TyperCommand):
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, each with its description below."""
-        rows = [one.get_help_record(ctx) for one in self.get_params(ctx)]
+        rows = [param.get_help_record(ctx) for param in self.get_params(ctx)]
         with formatter.section("Options"):
             formatter.write_dl([row for row in rows if row is not None], col_max=_NARROW)
 

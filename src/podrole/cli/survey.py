@@ -57,7 +57,11 @@ def table(found: Survey, style: Style, severity: Severity = Severity.RISK) -> st
     ]
     lines = fitted_table(_HEADINGS, painted, width(), ("ROLE", "PODS"))
     if found.webhooks:
-        lines += ["", "The webhook:", *(f"  {style.code(one.code)} {one.what} ({one.got})" for one in found.webhooks)]
+        lines += [
+            "",
+            "The webhook:",
+            *(f"  {style.code(webhook.code)} {webhook.what} ({webhook.got})" for webhook in found.webhooks),
+        ]
     excess = found.trust_excess if severity is Severity.RISK else ()
     if excess:
         lines += [
@@ -65,11 +69,11 @@ def table(found: Survey, style: Style, severity: Severity = Severity.RISK) -> st
             "Trust policies that allow too much:",
             *(f"  {style.code(one.code)} {one.what}" for one in excess),
         ]
-    groups = [one for one in found.groups if severity is Severity.RISK or one.first.severity is Severity.FAULT]
+    groups = [group for group in found.groups if severity is Severity.RISK or group.first.severity is Severity.FAULT]
     if groups:
-        lines += ["", *(line for one in groups for line in _group(one, style))]
+        lines += ["", *(line for group in groups for line in _group(group, style))]
     lines += ["", *_next(found, style)]
-    shown = (*found.webhooks, *excess, *(one.first for one in groups))
+    shown = (*found.webhooks, *excess, *(group.first for group in groups))
     lines += read_more((one.code for one in shown), style, "read more:    ")
     return "\n".join(map(printable, lines))
 
@@ -94,17 +98,17 @@ def to_dict(
     return {
         "exitCode": found.exit_code,
         "missing": missing or [],
-        "webhooks": [finding_to_dict(one, tools) for one in found.webhooks],
+        "webhooks": [finding_to_dict(webhook, tools) for webhook in found.webhooks],
         "groups": [
             {
-                "code": one.first.code,
-                "title": CODES[one.first.code].title,
-                "documentation": CODES[one.first.code].page,
-                "severity": one.first.severity.value,
-                "serviceAccounts": [f"{row.target.namespace}/{row.target.service_account}" for row in one.rows],
+                "code": group.first.code,
+                "title": CODES[group.first.code].title,
+                "documentation": CODES[group.first.code].page,
+                "severity": group.first.severity.value,
+                "serviceAccounts": [f"{row.target.namespace}/{row.target.service_account}" for row in group.rows],
             }
-            for one in found.groups
-            if severity is Severity.RISK or one.first.severity is Severity.FAULT
+            for group in found.groups
+            if severity is Severity.RISK or group.first.severity is Severity.FAULT
         ],
         "serviceAccounts": [
             {
@@ -114,9 +118,9 @@ def to_dict(
                 "state": row.state.value,
                 "pods": row.pods,
                 "findings": [
-                    finding_to_dict(one, tools)
-                    for one in row.findings
-                    if severity is Severity.RISK or one.severity is Severity.FAULT
+                    finding_to_dict(finding, tools)
+                    for finding in row.findings
+                    if severity is Severity.RISK or finding.severity is Severity.FAULT
                 ],
             }
             for row in _shown(found, severity)
@@ -126,7 +130,7 @@ def to_dict(
 
 def _cells(row: SurveyRow, severity: Severity) -> tuple[str, ...]:
     target = row.target
-    found = [one for one in row.findings if severity is Severity.RISK or one.severity is Severity.FAULT]
+    found = [finding for finding in row.findings if severity is Severity.RISK or finding.severity is Severity.FAULT]
     role = row.role_arn or "-"
     return (
         target.namespace,

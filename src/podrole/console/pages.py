@@ -132,6 +132,6 @@ def _fingerprint(context: Mapping[str, Any], finding: Finding) -> str:
 
 
 def _by_hand(finding: Finding) -> list[str]:
-    found = [one.text for one in finding.remedy.changes if isinstance(one, ByHand)]
-    published = (one for one in finding.remedy.changes if isinstance(one, PublishDocument))
+    found = [change.text for change in finding.remedy.changes if isinstance(change, ByHand)]
+    published = (change for change in finding.remedy.changes if isinstance(change, PublishDocument))
     return found + [f"serve this at {one.url}: {one.content}" for one in published]

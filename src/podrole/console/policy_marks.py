@@ -61,8 +61,8 @@ def _statement_of(policy: object, statement: str) -> dict[str, Any] | None:
 
 
 def _with_marks(statement: Mapping[str, Any], failures: Sequence[Failure]) -> dict[str, Any]:
-    elements = {one.element for one in failures if not one.operator}
-    conditions = {(one.operator.lower(), one.key.lower()) for one in failures if one.operator}
+    elements = {failure.element for failure in failures if not failure.operator}
+    conditions = {(failure.operator.lower(), failure.key.lower()) for failure in failures if failure.operator}
     found: dict[str, Any] = {}
     for name, value in statement.items():
         if name == "Condition" and isinstance(value, dict):

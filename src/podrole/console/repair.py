@@ -40,7 +40,7 @@ def fingerprint(finding: Finding, tools: Tools) -> str:
 
 def find_repairable(findings: Sequence[Finding], wanted: str, tools: Tools) -> Finding | None:
     """Return the finding with this fingerprint; None if it is gone, or its commands are others now."""
-    return next((one for one in findings if fingerprint(one, tools) == wanted), None)
+    return next((finding for finding in findings if fingerprint(finding, tools) == wanted), None)
 
 
 async def run_commands(commands: Sequence[Command], environment: Mapping[str, str]) -> tuple[CommandResult, ...]:

@@ -105,7 +105,7 @@ def _let_in(role: Role, accounts: Iterable[DoctorTarget], issuer: str, sources: 
         region=sources.environment.region or "us-east-1",
         secure_transport=True,
     )
-    asked = ((one, ExchangeQuestion(role.arn, issuer, one.subject, AUDIENCE, at)) for one in accounts)
+    asked = ((account, ExchangeQuestion(role.arn, issuer, account.subject, AUDIENCE, at)) for account in accounts)
     return tuple(one for one, question in asked if evaluate_exchange(question, sources.account).granted is not None)
 
 

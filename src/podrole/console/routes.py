@@ -340,7 +340,7 @@ def calls_filter(fields: Fields) -> CallFilter:
 
 
 def _chain_row(row: SurveyRow, seen: Observation, sessions: Mapping[tuple[str, str], LoggedCall]) -> ChainRow:
-    by_link = {} if row.diagnosis is None else {one.link: one for one in row.diagnosis.verdicts}
+    by_link = {} if row.diagnosis is None else {verdict.link: verdict for verdict in row.diagnosis.verdicts}
     place = (row.target.namespace, row.target.service_account)
     return ChainRow(row, tuple(by_link.get(link) for link in _LINKS), seen.pods.get(place, ()), sessions.get(place))
 
@@ -399,4 +399,4 @@ def _role_of_session(who: str, sources: Sources) -> Role | None:
     if not arn.is_assumed_role:
         return None
     name, _ = arn.session
-    return next((one for one in sources.account.roles() if one.name == name), None)
+    return next((role for role in sources.account.roles() if role.name == name), None)

@@ -65,7 +65,7 @@ async def check_issuer(
     url = cluster.url
     inside = documents.address(url)
     findings = served.url_form(url) if inside is None else [inside]
-    if any(one.severity is Severity.FAULT for one in findings):
+    if any(finding.severity is Severity.FAULT for finding in findings):
         return IssuerCheck(url, verdict_from(Link.ISSUER, "", findings))
     recording = RecordingFetcher(fetcher.resolve, fetcher.trust)
     provider = OIDCProvider("", url, (AUDIENCE,), thumbprints) if thumbprints else None

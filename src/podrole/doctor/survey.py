@@ -67,7 +67,7 @@ class SurveyRow:
     @property
     def codes(self) -> tuple[str, ...]:
         """The codes of all findings, each once, faults first."""
-        return tuple(dict.fromkeys(one.code for one in self.findings))
+        return tuple(dict.fromkeys(finding.code for finding in self.findings))
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,9 +57,9 @@ class AWSHosting:
         rules = self._found("s3", "get_bucket_ownership_controls", Bucket=name).get("OwnershipControls", {})
         return FoundBucket(
             region,
-            {one["Key"]: one["Value"] for one in tags},
+            {tag["Key"]: tag["Value"] for tag in tags},
             _on(blocks),
-            next((one["ObjectOwnership"] for one in rules.get("Rules", ())), None),
+            next((rule["ObjectOwnership"] for rule in rules.get("Rules", ())), None),
             self._found("s3", "get_bucket_policy", Bucket=name).get("Policy"),
         )
 
@@ -78,23 +78,23 @@ class AWSHosting:
         return _on(found.get("PublicAccessBlockConfiguration", {}))
 
     def _control(self, name: str) -> str | None:
-        for one in self._pages("list_origin_access_controls", "OriginAccessControlList"):
-            if one["Name"] == name:
-                return str(one["Id"])
+        for page in self._pages("list_origin_access_controls", "OriginAccessControlList"):
+            if page["Name"] == name:
+                return str(page["Id"])
         return None
 
     def _distributions(self, host: str) -> tuple[FoundDistribution, ...]:
         return tuple(
             FoundDistribution(
-                one["Id"],
-                one["ARN"],
-                one["DomainName"],
-                one["Status"],
-                self._tags(one["ARN"]),
-                found_config(one),
+                page["Id"],
+                page["ARN"],
+                page["DomainName"],
+                page["Status"],
+                self._tags(page["ARN"]),
+                found_config(page),
             )
-            for one in self._pages("list_distributions", "DistributionList")
-            if any(origin["DomainName"] == host for origin in one["Origins"]["Items"])
+            for page in self._pages("list_distributions", "DistributionList")
+            if any(origin["DomainName"] == host for origin in page["Origins"]["Items"])
         )
 
     def _tags(self, arn: str) -> dict[str, str]:

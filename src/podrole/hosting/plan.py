@@ -91,7 +91,7 @@ def policy_with(wanted: HostedIssuer, text: str | None, distribution: str) -> st
 
 
 def _own_distribution(wanted: HostedIssuer, found: HostingFound) -> FoundDistribution | None:
-    own = [one for one in found.distributions if one.tags.get(ISSUER_NAME) == wanted.name]
+    own = [distribution for distribution in found.distributions if distribution.tags.get(ISSUER_NAME) == wanted.name]
     return own[0] if own else None
 
 

@@ -134,7 +134,7 @@ def keys_of_cluster(document: object, where: str) -> dict[str, PublicJWK]:
     except KeysUnavailable as problem:
         raise InvalidIssuer(problem.what, got=problem.got, expected=problem.expected) from problem
     entries: list[dict[str, Any]] = document["keys"] if isinstance(document, dict) else []
-    return dict(_usable(one, where) for one in entries)
+    return dict(_usable(entry, where) for entry in entries)
 
 
 def _usable(entry: Mapping[str, Any], where: str) -> tuple[str, PublicJWK]:

@@ -227,7 +227,7 @@ def _foreign(stored: StoredObject | None, record: IssuerRecord) -> tuple[Mapping
     if stored is None:
         return ()
     known = [one.kid for one in record.keys]  # the id of a foreign key can be anything
-    return tuple(one for one in _entries(stored) if one.get("kid") not in known)
+    return tuple(entry for entry in _entries(stored) if entry.get("kid") not in known)
 
 
 def _entries(stored: StoredObject | None) -> list[dict[str, Any]]:

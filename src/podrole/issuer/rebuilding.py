@@ -33,9 +33,9 @@ def rebuilt(
 def usable_keys(entries: Iterable[Mapping[str, Any]], where: str) -> dict[str, PublicJWK]:
     """Return the published keys with which a token could be verified, by their ids. Others stay as they are."""
     found: dict[str, PublicJWK] = {}
-    for one in entries:
+    for entry in entries:
         try:
-            found |= keys_of_cluster({"keys": [dict(one)]}, where)
+            found |= keys_of_cluster({"keys": [dict(entry)]}, where)
         except (InvalidIssuer, KeyError):
             continue
     return found

@@ -85,8 +85,10 @@ class _ConfigReader:
         service_accounts: list[WantedServiceAccount] = []
         associations: list[WantedAssociation] = []
         if iam is not None:
-            by_token = [(one, self._service_account(one)) for one in iam.sections("serviceAccounts")]
-            by_association = [(one, self._association(one)) for one in iam.sections("podIdentityAssociations")]
+            by_token = [(section, self._service_account(section)) for section in iam.sections("serviceAccounts")]
+            by_association = [
+                (section, self._association(section)) for section in iam.sections("podIdentityAssociations")
+            ]
             _report_repeated(by_token)
             _report_repeated(by_association)
             _report_contradictions(cluster, [*by_token, *by_association])

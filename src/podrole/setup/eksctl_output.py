@@ -47,8 +47,8 @@ def cluster_config(setup: WantedSetup) -> dict[str, Any]:
     """Return the ClusterConfig as JSON-able data."""
     iam = {
         "withOIDC": setup.provider,
-        "serviceAccounts": [_service_account(one) for one in setup.service_accounts],
-        "podIdentityAssociations": [_association(one) for one in setup.associations],
+        "serviceAccounts": [_service_account(account) for account in setup.service_accounts],
+        "podIdentityAssociations": [_association(association) for association in setup.associations],
     }
     return _present(
         {

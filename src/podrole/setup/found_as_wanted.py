@@ -64,8 +64,8 @@ def subject_pattern_of(role: FoundRole, account: ServiceAccountName, place: Setu
     if account in trust.web_identity:
         return None
     prefix = pattern_subject(account.namespace, "")
-    patterns = [one.removeprefix(prefix) for one in sorted(trust.patterns) if one.startswith(prefix)]
-    fitting = [one for one in patterns if fnmatchcase(account.name, one)] or patterns
+    patterns = [pattern.removeprefix(prefix) for pattern in sorted(trust.patterns) if pattern.startswith(prefix)]
+    fitting = [pattern for pattern in patterns if fnmatchcase(account.name, pattern)] or patterns
     return fitting[0] if len(fitting) == 1 else None
 
 

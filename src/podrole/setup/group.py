@@ -51,7 +51,9 @@ class RoleGroup:
     @property
     def accounts(self) -> tuple[ServiceAccountName, ...]:
         """Every service account that the group is about."""
-        wanted = [one.account for one in self.service_accounts] + [one.account for one in self.associations]
+        wanted = [account.account for account in self.service_accounts] + [
+            association.account for association in self.associations
+        ]
         lost = (*self.lost_service_accounts, *self.lost_associations, *self.unannotated)
         return tuple(dict.fromkeys([*wanted, *lost]))
 
@@ -106,9 +108,9 @@ class PlanPart:
 
     def __add__(self, other: PlanPart) -> PlanPart:
         return PlanPart(
-            self.writes + tuple(one for one in other.writes if one not in self.writes),
-            self.refusals + tuple(one for one in other.refusals if one not in self.refusals),
-            self.notes + tuple(one for one in other.notes if one not in self.notes),
+            self.writes + tuple(write for write in other.writes if write not in self.writes),
+            self.refusals + tuple(refusal for refusal in other.refusals if refusal not in self.refusals),
+            self.notes + tuple(note for note in other.notes if note not in self.notes),
         )
 
 

@@ -100,9 +100,9 @@ def lost_of_file(inventory: Inventory, file: str, groups: Iterable[RoleGroup]) -
             trusted = trust_of(role.trust_policy, inventory.place)
             lost |= {account: role.arn for account in trusted.web_identity - others if account not in lost}
     unbound = {
-        one.account: one.role_arn
-        for one in inventory.associations
-        if owner_of(one, inventory.place).ours and one.tags.get(FILE) == file
+        association.account: association.role_arn
+        for association in inventory.associations
+        if owner_of(association, inventory.place).ours and association.tags.get(FILE) == file
     }
     gone = lost_groups(
         {account: arn for account, arn in lost.items() if account not in wanted and arn},
@@ -124,7 +124,11 @@ def _lost_patterns(
 
     The patterns of a role that a service account of another file names stay: whose they are is not known.
     """
-    shared = {one.annotations.get(ROLE_ARN) for one in inventory.service_accounts if one.annotations.get(FILE) != file}
+    shared = {
+        account.annotations.get(ROLE_ARN)
+        for account in inventory.service_accounts
+        if account.annotations.get(FILE) != file
+    }
     found = {
         role.arn: trust_of(role.trust_policy, inventory.place).patterns - wanted.get(role.arn, frozenset())
         for role in inventory.roles

@@ -44,7 +44,7 @@ def migration_of(
 ) -> Migration:
     """Return the groups and notes of a migration. ``roles`` are those that annotations and associations name, ``pods``
     those of each service account that have not ended."""
-    by_arn = {one.arn: one for one in roles}
+    by_arn = {role.arn: role for role in roles}
     move = _to_associations if to is Method.POD_IDENTITY else _to_annotations
     groups, notes = move(inventory, by_arn, pods, namespace)
     return Migration(tuple(groups.values()), tuple(notes))

@@ -66,13 +66,13 @@ def _names_another_role(found: GroupFound, account: ServiceAccountName, role_arn
 
 def _role_after(role: FoundRole | None, part: PlanPart) -> FoundRole | None:
     """Return a role with the last trust policy that a plan gives it."""
-    policies = [one.after for one in part.writes if is_trust_policy(one) and one.after is not None]
+    policies = [write.after for write in part.writes if is_trust_policy(write) and write.after is not None]
     return replace(role, trust_policy=policies[-1]) if role is not None and policies else role
 
 
 def _without_provider(place: SetupPlace, group: RoleGroup, found: GroupFound) -> PlanPart:
     """Refuse a role that nobody could assume."""
-    needs_provider = any(not isinstance(one.role, ExistingRole) for one in group.service_accounts)
+    needs_provider = any(not isinstance(account.role, ExistingRole) for account in group.service_accounts)
     if not needs_provider or found.provider is not None:
         return PlanPart()
     return PlanPart(

@@ -25,8 +25,8 @@ def plan_provider(
     writes = []
     if AUDIENCE not in found.client_ids:
         writes.append(add_client_id(found.arn, found.client_ids, AUDIENCE))
-    lower = [one.lower() for one in found.thumbprints]
-    if thumbprints and not any(one.lower() in lower for one in thumbprints):
+    lower = [thumbprint.lower() for thumbprint in found.thumbprints]
+    if thumbprints and not any(thumbprint.lower() in lower for thumbprint in thumbprints):
         writes.append(set_thumbprints(found.arn, found.thumbprints, thumbprints))
     owner = owner_of(found, place)
     if owner.ours:

@@ -24,14 +24,16 @@ _NEAR = 0.8
 
 def wanted_trust(group: RoleGroup) -> Trust:
     """Return whom the role must trust."""
-    exact = frozenset(one.account for one in group.service_accounts if one.subject_pattern is None)
+    exact = frozenset(account.account for account in group.service_accounts if account.subject_pattern is None)
     patterns = frozenset(
-        pattern_subject(one.account.namespace, one.subject_pattern)
-        for one in group.service_accounts
-        if one.subject_pattern is not None
+        pattern_subject(account.account.namespace, account.subject_pattern)
+        for account in group.service_accounts
+        if account.subject_pattern is not None
     )
-    tagged = frozenset(one.account for one in group.associations if not one.disable_session_tags)
-    untagged = any(one.disable_session_tags for one in group.associations)
+    tagged = frozenset(
+        association.account for association in group.associations if not association.disable_session_tags
+    )
+    untagged = any(association.disable_session_tags for association in group.associations)
     return Trust(exact, patterns, tagged, untagged)
 
 
@@ -74,20 +76,20 @@ def _replaced_trust(group: RoleGroup, found: GroupFound, now: Trust) -> Trust:
     """
     exact: set[ServiceAccountName] = set()
     patterns: set[str] = set()
-    for one in group.service_accounts:
-        by_name = one.account in now.web_identity
-        if by_name and one.subject_pattern is None:
+    for account in group.service_accounts:
+        by_name = account.account in now.web_identity
+        if by_name and account.subject_pattern is None:
             continue
-        there = found.service_accounts.get(one.account)
-        has_role = one.role_only or (there is not None and there.annotations.get(ROLE_ARN) == group.role_arn)
-        of_namespace = pattern_subject(one.account.namespace, "")
+        there = found.service_accounts.get(account.account)
+        has_role = account.role_only or (there is not None and there.annotations.get(ROLE_ARN) == group.role_arn)
+        of_namespace = pattern_subject(account.account.namespace, "")
         patterns |= {
             pattern
             for pattern in now.patterns
             if pattern.startswith(of_namespace)
-            and ((has_role and not by_name) or fnmatchcase(one.account.subject, pattern))
+            and ((has_role and not by_name) or fnmatchcase(account.account.subject, pattern))
         }
-        exact.add(one.account)
+        exact.add(account.account)
     return Trust(frozenset(exact), frozenset(patterns))
 
 
@@ -110,7 +112,9 @@ def _created(place: SetupPlace, group: RoleGroup, wanted: WantedRole, options: P
 
 def _with_target_policy(wanted: WantedRole, group: RoleGroup) -> WantedRole:
     """Return the role with the permission to go on to the target roles of its associations."""
-    targets = sorted({one.target_role_arn for one in group.associations if one.target_role_arn is not None})
+    targets = sorted(
+        {association.target_role_arn for association in group.associations if association.target_role_arn is not None}
+    )
     if not targets:
         return wanted
     statement = {"Effect": "Allow", "Action": ["sts:AssumeRole", "sts:TagSession"], "Resource": targets}
@@ -195,12 +199,12 @@ def _too_long(role: str, writes: list[PlannedWrite]) -> tuple[PlanRefusal, ...]:
     documents = [one.after for one in writes if one.after is not None and is_trust_policy(one)]
     return tuple(
         PlanRefusal(
-            f"The trust policy of role {role} would have {size(one):,} characters; AWS stores at most "
+            f"The trust policy of role {role} would have {size(document):,} characters; AWS stores at most "
             f"{HIGHEST_TRUST_QUOTA:,}.",
             "give some of the service accounts a role of their own: --role-name, or roleName in the file",
         )
-        for one in documents
-        if size(one) > HIGHEST_TRUST_QUOTA
+        for document in documents
+        if size(document) > HIGHEST_TRUST_QUOTA
     )
 
 

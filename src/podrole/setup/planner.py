@@ -45,29 +45,29 @@ class SetupPlan:
     @property
     def writes(self) -> tuple[PlannedWrite, ...]:
         """Every write, each once: groups can need the same namespace."""
-        all_writes = (write for one in self.groups for write in one.part.writes)
+        all_writes = (write for group in self.groups for write in group.part.writes)
         return tuple({(one.kind, one.object, one.field, one.before, one.after): one for one in all_writes}.values())
 
     @property
     def counts(self) -> Mapping[WriteKind, int]:
         """How many objects are created, changed and deleted."""
         kinds: dict[str, WriteKind] = {}
-        for one in self.writes:
-            if one.kind is not WriteKind.CHANGE or one.object not in kinds:
-                kinds[one.object] = one.kind
+        for write in self.writes:
+            if write.kind is not WriteKind.CHANGE or write.object not in kinds:
+                kinds[write.object] = write.kind
         found = list(kinds.values())
         return {kind: found.count(kind) for kind in WriteKind}
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """Every note, each once."""
-        of_groups = [note for one in self.groups for note in one.part.notes]
+        of_groups = [note for group in self.groups for note in group.part.notes]
         return tuple(dict.fromkeys([*of_groups, *self.notes]))
 
     @property
     def refused(self) -> bool:
         """Whether something that is wanted will not be done."""
-        return any(one.part.refusals for one in self.groups)
+        return any(group.part.refusals for group in self.groups)
 
 
 class Planner:

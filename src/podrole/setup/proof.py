@@ -34,25 +34,25 @@ def unproven(
     """Return what is wrong with the policies of a plan: AWS would not store one, a service account would be refused, or
     one that nobody named would be let in by a new role."""
     refusals = [*_not_stored(place, writes)]
-    for one in writes:
-        if is_trust_policy(one) and one.after is not None:
-            refusals += _not_trusted(place, group, one.after, at, new=one.kind is WriteKind.CREATE)
+    for write in writes:
+        if is_trust_policy(write) and write.after is not None:
+            refusals += _not_trusted(place, group, write.after, at, new=write.kind is WriteKind.CREATE)
     return tuple(refusals)
 
 
 def _not_stored(place: SetupPlace, writes: tuple[PlannedWrite, ...]) -> list[PlanRefusal]:
     found = []
-    for one in writes:
-        if not isinstance(one.call, AccountCall) or one.call.operation not in _DOCUMENTS:
+    for write in writes:
+        if not isinstance(write.call, AccountCall) or write.call.operation not in _DOCUMENTS:
             continue
-        member, stored_as = _DOCUMENTS[one.call.operation]
+        member, stored_as = _DOCUMENTS[write.call.operation]
         try:
-            check_storable(str(one.call.parameters[member]), stored_as, place.partition)
+            check_storable(str(write.call.parameters[member]), stored_as, place.partition)
         except PolicyTooLarge as problem:
             if stored_as is StoredAs.INLINE:  # of a trust policy the account's own quota decides
-                found.append(_not_storable(one, problem))
+                found.append(_not_storable(write, problem))
         except PolicyError as problem:
-            found.append(_not_storable(one, problem))
+            found.append(_not_storable(write, problem))
     return found
 
 

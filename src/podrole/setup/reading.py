@@ -35,7 +35,7 @@ class GroupReader:
             self._role(group),
             self.provider(),
             self._associations(group),
-            asyncio.gather(*(self._cluster.service_account(one) for one in accounts)),
+            asyncio.gather(*(self._cluster.service_account(account) for account in accounts)),
             self._namespaces(accounts),
         )
         untagged_elsewhere = await self._untagged_elsewhere(group, role)
@@ -44,7 +44,7 @@ class GroupReader:
             role=role if role is not None and role.arn == group.role_arn else None,
             namesake=role.arn if role is not None and role.arn != group.role_arn else None,
             namespaces=namespaces,
-            service_accounts={one.account: one for one in service_accounts if one is not None},
+            service_accounts={account.account: account for account in service_accounts if account is not None},
             associations=associations,
             untagged_elsewhere=untagged_elsewhere,
             missing_policies=await self._missing_policies(group, role),
@@ -59,7 +59,7 @@ class GroupReader:
 
     async def _untagged_elsewhere(self, group: RoleGroup, role: FoundRole | None) -> bool:
         """Look at the other associations only if the role may lose its trust in all of them."""
-        here = {one.account for one in group.associations} | set(group.lost_associations)
+        here = {association.account for association in group.associations} | set(group.lost_associations)
         if role is None or not here or wanted_trust(group).untagged:
             return True
         if self._place.cluster_arn is None or not trust_of(role.trust_policy, self._place).untagged:
@@ -88,14 +88,14 @@ class GroupReader:
         return any(one.annotations.get(ROLE_ARN) == group.role_arn and one.account not in lost for one in found)
 
     async def _namespaces(self, accounts: tuple[ServiceAccountName, ...]) -> frozenset[str]:
-        names = sorted({one.namespace for one in accounts})
+        names = sorted({account.namespace for account in accounts})
         there = await asyncio.gather(*(self._cluster.has_namespace(name) for name in names))
         return frozenset(name for name, exists in zip(names, there, strict=True) if exists)
 
     async def _associations(self, group: RoleGroup) -> dict[ServiceAccountName, FoundAssociation]:
         if self._place.cluster_arn is None:
             return {}
-        accounts = [one.account for one in group.associations]
+        accounts = [association.account for association in group.associations]
         accounts += [*group.lost_associations, *group.lost_service_accounts]
         each = dict.fromkeys(accounts)
         read = [asyncio.to_thread(self._account.association, self._place.cluster, one) for one in each]

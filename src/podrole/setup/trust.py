@@ -91,7 +91,7 @@ def is_readable(document: str) -> bool:
 def has_foreign_statements(document: str, place: SetupPlace) -> bool:
     """Say whether a trust policy has statements that are not canonical for this cluster."""
     statements = _statements(document)
-    return not statements or any(_read(one, place) is None for one in statements)
+    return not statements or any(_read(statement, place) is None for statement in statements)
 
 
 def new_trust_policy(trust: Trust, place: SetupPlace) -> str:
@@ -212,7 +212,7 @@ def _read_web_identity(condition: dict[str, Any], place: SetupPlace) -> Trust | 
         subjects = [parse_subject(str(one)) for one in _listed(equals[_key(place, "sub")])]
         if None in subjects:
             return None
-        return Trust(web_identity=frozenset(_named(one) for one in subjects if one is not None))
+        return Trust(web_identity=frozenset(_named(subject) for subject in subjects if subject is not None))
     if set(like) == {_key(place, "sub")} and not equals:
         patterns = _listed(like[_key(place, "sub")])
         return Trust(patterns=frozenset(map(str, patterns))) if len(patterns) == 1 else None

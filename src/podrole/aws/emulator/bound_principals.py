@@ -81,4 +81,4 @@ def _named(statement: Mapping[str, Any], principal_id: PrincipalId) -> Iterator[
 
 
 def _replaced(texts: str | list[str], gone: Mapping[str, str]) -> str | list[str]:
-    return gone.get(texts, texts) if isinstance(texts, str) else [gone.get(one, one) for one in texts]
+    return gone.get(texts, texts) if isinstance(texts, str) else [gone.get(text, text) for text in texts]

@@ -63,7 +63,7 @@ def execute(call: IdentifiedCall, account: str) -> HTTPResponse:
     if (service.name, call.operation) == ("s3", "CreateBucket") and int(status) < 300:
         given = parameters(call)
         tags = (given.get("CreateBucketConfiguration") or {}).get("Tags") or ()
-        complete_bucket(str(given.get("Bucket")), account, {one["Key"]: one["Value"] for one in tags})
+        complete_bucket(str(given.get("Bucket")), account, {tag["Key"]: tag["Value"] for tag in tags})
     returned = _returned(response_headers, is_head=request.method == "HEAD" and int(status) < 300)
     return HTTPResponse(int(status), list(returned), _bytes(response_body))
 

@@ -98,10 +98,10 @@ def listed_tags(arn: ARNParts) -> Mapping[str, str] | None:
         return None
     is_part = False
     for stored in taggable(arn.service, arn.account, arn.region, arn.partition):
-        for one in stored.iter_tagged_resources():
-            if arn.text in (one.arn, f"{one.arn}:*"):
-                return dict(one.tags)
-            is_part = is_part or arn.text.startswith((f"{one.arn}:", f"{one.arn}/"))
+        for resource in stored.iter_tagged_resources():
+            if arn.text in (resource.arn, f"{resource.arn}:*"):
+                return dict(resource.tags)
+            is_part = is_part or arn.text.startswith((f"{resource.arn}:", f"{resource.arn}/"))
         for tagger in (getattr(stored, name, None) for name in _TAGGERS):
             if tagger is not None and tagger.has_tags(arn.text):
                 return dict(tagger.get_tag_dict_for_resource(arn.text))

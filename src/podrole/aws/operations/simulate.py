@@ -105,7 +105,7 @@ class Simulation:
             policies = self._directory.group_policies(str(source))
             if policies is not None:
                 principal = principal_of(f"arn:{source.partition}:iam::{source.account}:user/simulated")
-                return SimulatedCaller(principal, sources=[_source(one) for one in policies])
+                return SimulatedCaller(principal, sources=[_source(policy) for policy in policies])
         if entity is None:
             raise AWSError("NoSuchEntity", 404, f"The {source.resource_type} with name {source.name} cannot be found.")
         caller = _caller(entity)
@@ -122,10 +122,10 @@ class Simulation:
         subject.sources += _inputs(given, "PolicyInputList")
         boundaries = _inputs(given, "PermissionsBoundaryPolicyInputList", PolicyKind.BOUNDARY)
         if boundaries:
-            subject.boundaries = tuple(one.named for one in boundaries)
+            subject.boundaries = tuple(boundary.named for boundary in boundaries)
         question = SimulatedResults(given, subject, self._facts)
-        actions = [str(one) for one in given["ActionNames"]]
-        resources = [str(one) for one in given.get("ResourceArns") or [NO_RESOURCE]]
+        actions = [str(name) for name in given["ActionNames"]]
+        resources = [str(arn) for arn in given.get("ResourceArns") or [NO_RESOURCE]]
         count = len(actions) * len(resources)
         start, most = _page(given, count)
         shown = (divmod(number, len(resources)) for number in range(start, min(start + most, count)))
@@ -199,5 +199,5 @@ def _not_within(bound: str) -> AWSError:
 
 
 def _keys_answer(call: IdentifiedCall, sources: Sequence[SimulatedPolicy]) -> HTTPResponse:
-    names = list(context_keys(one.named.policy for one in sources))
+    names = list(context_keys(source.named.policy for source in sources))
     return query_answer(operation_of(call), {"ContextKeyNames": names}, call.id)

@@ -69,10 +69,12 @@ class SimulatedResults:
         self._scps = (
             None if scps is None else tuple(tuple(compiled(one, PolicyKind.SCP) for one in level) for level in scps)
         )
-        identity = tuple(one.named for one in subject.sources)
+        identity = tuple(source.named for source in subject.sources)
         asked = self._resource or self._delegating
         self._policies = PolicySet(identity, asked, subject.boundaries, None, self._scps)
-        self._sources = {one.named.name: one.kind for one in subject.sources} | {"ResourcePolicy": "Resource Policy"}
+        self._sources = {source.named.name: source.kind for source in subject.sources} | {
+            "ResourcePolicy": "Resource Policy"
+        }
 
     def result(self, action: str, resource: str) -> dict[str, Any]:
         """Evaluate one action on one resource."""
@@ -116,7 +118,7 @@ class SimulatedResults:
         held = {key.lower() for key in self._context}
         found = []
         for named in (*self._asked(), *(self._subject.boundaries or ())):
-            speaking = [one for one in named.policy.statements if one.speaks_of_action(facts)]
+            speaking = [statement for statement in named.policy.statements if statement.speaks_of_action(facts)]
             about = Policy(named.policy.kind, named.policy.version, "", speaking, named.policy.text)
             found += [key for key in context_keys([about]) if key.lower() not in held]
         return list(dict.fromkeys(found))
@@ -128,15 +130,17 @@ class SimulatedResults:
 
     @staticmethod
     def _allows(policies: Sequence[NamedPolicy], facts: Facts) -> bool:
-        if any(one.policy.denying(facts) is not None for one in policies):
+        if any(policy.policy.denying(facts) is not None for policy in policies):
             return False
-        return any(one.policy.allowing(facts) is not None for one in policies)
+        return any(policy.policy.allowing(facts) is not None for policy in policies)
 
     def _sides(self, resource: NamedPolicy, facts: Facts) -> dict[str, str]:
         def side(policies: Sequence[NamedPolicy]) -> str:
-            if any(one.policy.denying(facts) is not None for one in policies):
+            if any(policy.policy.denying(facts) is not None for policy in policies):
                 return "explicitDeny"
-            return "allowed" if any(one.policy.allowing(facts) is not None for one in policies) else "implicitDeny"
+            return (
+                "allowed" if any(policy.policy.allowing(facts) is not None for policy in policies) else "implicitDeny"
+            )
 
         return {"IAM Policy": side(self._policies.identity), "Resource Policy": side((resource,))}
 
@@ -161,7 +165,7 @@ def _entries(given: Mapping[str, Any]) -> dict[str, str | list[str]]:
     found: dict[str, str | list[str]] = {}
     for entry in given.get("ContextEntries") or ():
         if entry.get("ContextKeyName"):
-            found[str(entry["ContextKeyName"])] = [str(one) for one in entry.get("ContextKeyValues") or ()]
+            found[str(entry["ContextKeyName"])] = [str(value) for value in entry.get("ContextKeyValues") or ()]
     return found
 
 

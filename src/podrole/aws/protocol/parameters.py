@@ -268,7 +268,7 @@ def _xml_body(call: IdentifiedCall, shape: Shape) -> dict[str, Any]:
 
 def _query_member(values: list[str], shape: Shape, name: str) -> Any:
     if shape.type_name == "list":
-        return [from_text(one, shape.member) for one in values]
+        return [from_text(value, shape.member) for value in values]
     if len(values) > 1:
         raise ValueError(f"the parameter {name!r} is given twice")
     return from_text(values[0], shape)

@@ -198,7 +198,7 @@ def ignored_policy(kind: str, properties: Any) -> bool:
     names = _POLICY_PROPERTIES.get(kind, frozenset())
     is_policy = kind.endswith(("Policy", "PolicyStatement", "Permission")) and kind not in _HONORED_POLICIES
     blocks = [properties, *properties.values()] if isinstance(properties, dict) else []
-    return is_policy or any(plain(str(name)) in names for one in blocks if isinstance(one, dict) for name in one)
+    return is_policy or any(plain(str(name)) in names for block in blocks if isinstance(block, dict) for name in block)
 
 
 def _anywhere(value: Any, name: str) -> bool:

@@ -112,7 +112,7 @@ def _require_role(delivering: Delivering, senders: tuple[Sender, ...], stream: s
     arn = str(parameters(call).get("roleArn") or "")
     if not arn:
         raise _invalid(f"destinationArn for vendor {service} cannot be used without roleArn")
-    role = next((role for one in senders if (role := assumed_role(facts, directory, one, arn))), None)
+    role = next((role for sender in senders if (role := assumed_role(facts, directory, sender, arn))), None)
     if role is None:
         raise AWSError(
             "ValidationException",

@@ -144,7 +144,7 @@ def is_public(policy: Policy) -> bool:
         statement.effect is Effect.ALLOW
         and statement.principal is not None
         and (statement.principal.everyone or statement.principal.every_aws)
-        and not any(one.key.lower() in _NARROWING and not one.negated for one in statement.conditions)
+        and not any(condition.key.lower() in _NARROWING and not condition.negated for condition in statement.conditions)
         for statement in policy.statements
     )
 

@@ -66,13 +66,17 @@ def _read(authorizing: Authorizing, given: Mapping[str, Any], asked: Call) -> It
             yield arn, facts.encryption(arn, str(name).removeprefix(without_selector(str(name)))[1:]).key
         return
     path = str(given.get("Path", "")).rstrip("/") + "/"
-    for one in facts.secure_parameters(authorizing.account, authorizing.call.region):
-        arn = parameter_arn(asked, one.name)
+    for parameter in facts.secure_parameters(authorizing.account, authorizing.call.region):
+        arn = parameter_arn(asked, parameter.name)
         if arn == parameter_arn(asked, str(given.get("Name", ""))):  # of GetParameterHistory
-            yield arn, one.key
-        below = one.name.removeprefix(path) if operation == "GetParametersByPath" and one.name.startswith(path) else ""
-        if below and one.newest and (given.get("Recursive") or "/" not in below):
-            yield arn, one.key
+            yield arn, parameter.key
+        below = (
+            parameter.name.removeprefix(path)
+            if operation == "GetParametersByPath" and parameter.name.startswith(path)
+            else ""
+        )
+        if below and parameter.newest and (given.get("Recursive") or "/" not in below):
+            yield arn, parameter.key
 
 
 RULES = ServiceRules("ssm", resolve=_resolve, also_needs=_encryption, not_judged={"PutResourcePolicy": ()})

@@ -142,8 +142,8 @@ def _walk(
             saw = f"{type(problem).__name__}: {problem}"
             report.failed = {"step": number, "title": title, "expected": "an answer that can be read", "saw": saw}
         commands = [
-            {"command": one.command, "exit_code": one.exit_code, "output": one.output}
-            for one in shell.outcomes[before:]
+            {"command": outcome.command, "exit_code": outcome.exit_code, "output": outcome.output}
+            for outcome in shell.outcomes[before:]
         ]
         report.steps.append({"number": number, "title": title, "ok": report.failed is None, "commands": commands})
         if report.failed is not None:

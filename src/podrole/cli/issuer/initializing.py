@@ -137,7 +137,7 @@ def _documents(plan: HostingPlan, store: DocumentStore, wanted: WantedIssuer, re
     """Return the documents that are still to be written."""
     if plan.part.refusals:
         return ()
-    if plan.url is None or any(one.kind is WriteKind.CREATE for one in plan.part.writes):
+    if plan.url is None or any(write.kind is WriteKind.CREATE for write in plan.part.writes):
         return (DISCOVERY, RECORD)
     publisher, record = IssuerPublisher(store, system_clock), replace(record, issuer=plan.url)
     wanted.refuse_other_times(record, publisher.existing(record))
@@ -147,8 +147,8 @@ def _documents(plan: HostingPlan, store: DocumentStore, wanted: WantedIssuer, re
 def _refusals(refusals: Sequence[PlanRefusal]) -> list[str]:
     return [
         line
-        for one in refusals
-        for line in (style().paint(f"! {harmless(one.what)}", "31"), f"  Next: {harmless(one.next_step)}")
+        for refusal in refusals
+        for line in (style().paint(f"! {harmless(refusal.what)}", "31"), f"  Next: {harmless(refusal.next_step)}")
     ]
 
 
@@ -215,8 +215,8 @@ class _Shown:
         lines += write_lines(part.writes, style())
         lines += [style().paint(f"+ create {path} in {self._where}", "32") for path in self.documents]
         lines += _refusals(part.refusals)
-        creates = sum(one.kind is WriteKind.CREATE for one in part.writes) + len(self.documents)
-        changes = sum(one.kind is WriteKind.CHANGE for one in part.writes)
+        creates = sum(write.kind is WriteKind.CREATE for write in part.writes) + len(self.documents)
+        changes = sum(write.kind is WriteKind.CHANGE for write in part.writes)
         lines += [f"  {harmless(note)}" for note in part.notes]
         counts = ", ".join(f"{count} to {kind}" for count, kind in ((creates, "create"), (changes, "change")) if count)
         if counts:
@@ -234,10 +234,11 @@ class _Shown:
             "name": None if hosted is None else hosted.name,
             "account": None if hosted is None else hosted.account,
             "region": None if hosted is None else hosted.region,
-            "writes": [write_dict(one) for one in part.writes],
+            "writes": [write_dict(write) for write in part.writes],
             "documents": list(self.documents),
             "refusals": [
-                {"what": one.what, "next_step": one.next_step} for one in part.refusals or latest.part.refusals
+                {"what": refusal.what, "next_step": refusal.next_step}
+                for refusal in part.refusals or latest.part.refusals
             ],
             "notes": list(latest.part.notes),
             "applied": self.outcome.to_dict(),

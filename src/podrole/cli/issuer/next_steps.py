@@ -24,7 +24,7 @@ def command(words: str, options: IssuerOptions, *, asks_the_cluster: bool = Fals
         optional.append(("--dir", given.directory))
     if asks_the_cluster:
         optional += [("--kubeconfig", given.kubeconfig), ("--context", given.context)]
-        optional += [("--server", one) for one in options.servers]
+        optional += [("--server", server) for server in options.servers]
     more = [word for name, value in optional if value is not None for word in (name, str(value))]
     if options.to != os.environ.get("PODROLE_ISSUER"):
         more = ["--to", options.to, *more]

@@ -27,7 +27,7 @@ def rebuild_record(cluster: str, options: IssuerOptions) -> int:
     record = read_record(options)
     keys = asyncio.run(_of_cluster(options))
     servers = asyncio.run(see_servers(options, record.issuer))
-    signing = frozenset(one.signs_with for one in servers.values())
+    signing = frozenset(server.signs_with for server in servers.values())
     with open_store(options, record.cache_seconds) as store:
         publisher = IssuerPublisher(store, system_clock)
         published = usable_keys(publisher.read().foreign, store.what)
@@ -49,7 +49,7 @@ def publish_keys(cluster: str, files: list[Path], options: IssuerOptions, *, fro
     if from_cluster:
         keys = asyncio.run(_of_cluster(options))
     else:
-        keys = {kid: jwk for one in files for kid, jwk in public_key_file(one).items()}
+        keys = {kid: jwk for file in files for kid, jwk in public_key_file(file).items()}
     record = read_record(options)
     check_clock(options, asks_servers=from_cluster)
     with open_store(options, record.cache_seconds) as store:

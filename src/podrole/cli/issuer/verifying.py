@@ -92,7 +92,7 @@ def to_dict(checked: IssuerCheck) -> dict[str, Any]:
         "state": checked.verdict.state.name.lower(),
         "why": checked.verdict.why,
         "exitCode": _EXIT_CODES[checked.verdict.state],
-        "findings": [finding_to_dict(one, Tools()) for one in checked.verdict.findings],
+        "findings": [finding_to_dict(finding, Tools()) for finding in checked.verdict.findings],
         "sts": None if denial is None else {"code": denial.code, "message": denial.message},
         "keys": [{"kid": one.kid, "alg": one.algorithm} for keys in checked.keys.values() for one in keys],
         "certificates": names_of(checked.chain),

@@ -93,9 +93,11 @@ def _source(client: Any, query: SimulationQuery) -> str:
 def _shown(result: dict[str, Any]) -> str:
     on = "" if result["EvalResourceName"] == "*" else f" on {result['EvalResourceName']}"
     lines = [f"{result['EvalDecision']:<13} {result['EvalActionName']}{on}"]
-    for one in result["MatchedStatements"]:
-        start = one["StartPosition"]
-        lines.append(f"  by {one['SourcePolicyId']}, the statement at line {start['Line']}, column {start['Column']}")
+    for statement in result["MatchedStatements"]:
+        start = statement["StartPosition"]
+        lines.append(
+            f"  by {statement['SourcePolicyId']}, the statement at line {start['Line']}, column {start['Column']}"
+        )
     boundary = result.get("PermissionsBoundaryDecisionDetail")
     if boundary is not None and not boundary["AllowedByPermissionsBoundary"]:
         lines.append("  the permissions boundary does not allow it")

@@ -25,11 +25,11 @@ class SetupOutcome:
     @property
     def complete(self) -> bool:
         """Whether everything was done."""
-        return not self.skipped and all(one.error is None for one in self.results)
+        return not self.skipped and all(result.error is None for result in self.results)
 
     def lines(self, style: Style) -> list[str]:
         """Return what was done, and what failed and why."""
-        writes = sum(len(one.writes) for one in self.results)
+        writes = sum(len(result.writes) for result in self.results)
         lines = [f"{writes} change{'' if writes == 1 else 's'} made."] if writes else []
         for one in self.results:
             if one.error is not None:
@@ -46,19 +46,19 @@ class SetupOutcome:
             "complete": self.complete,
             "groups": [
                 {
-                    "name": one.group,
-                    "writes": [write_dict(write) for write in one.writes],
+                    "name": result.group,
+                    "writes": [write_dict(write) for write in result.writes],
                     "error": None
-                    if one.error is None
+                    if result.error is None
                     else {
-                        "code": one.error.code,
-                        "what": one.error.what,
-                        "got": one.error.got,
-                        "expected": one.error.expected,
-                        "next_step": one.error.next_step,
+                        "code": result.error.code,
+                        "what": result.error.what,
+                        "got": result.error.got,
+                        "expected": result.error.expected,
+                        "next_step": result.error.next_step,
                     },
                 }
-                for one in self.results
+                for result in self.results
             ],
             "not_begun": list(self.skipped),
         }
@@ -66,13 +66,13 @@ class SetupOutcome:
 
 async def apply_plan(plan: SetupPlan, planner: Planner, opened: OpenedSetup, *, quiet: bool) -> SetupOutcome:
     """Apply what the plan does not refuse: the provider first, then all roles side by side."""
-    wanted = [one for one in plan.groups if one.part.writes]
+    wanted = [group for group in plan.groups if group.part.writes]
     applying = Applying(opened.cluster, opened.account, progress(quiet=quiet))
     groups = [PlannedGroup(one.name, planner, one.group) for one in wanted]
-    first = [one for one in groups if one.group is None]
-    rest = [one for one in groups if one.group is not None]
+    first = [group for group in groups if group.group is None]
+    rest = [group for group in groups if group.group is not None]
     results = await applying.run(first)
-    if any(one.error is not None for one in results):
+    if any(result.error is not None for result in results):
         return SetupOutcome(results, tuple(one.name for one in rest))
     return SetupOutcome((*results, *await applying.run(rest)))
 

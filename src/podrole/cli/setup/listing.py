@@ -30,12 +30,12 @@ def get_service_accounts(namespace: str | None, name: str | None, output: str, o
     if isinstance(inventory, int):
         return inventory
     rows = [
-        one
-        for one in set_up_service_accounts(inventory)
-        if namespace in (None, one.account.namespace) and name in (None, one.account.name)
+        account
+        for account in set_up_service_accounts(inventory)
+        if namespace in (None, account.account.namespace) and name in (None, account.account.name)
     ]
     if output == "table":
-        cells = [(one.account.namespace, one.account.name, one.role_arn, one.owner.what) for one in rows]
+        cells = [(row.account.namespace, row.account.name, row.role_arn, row.owner.what) for row in rows]
         _table(
             _ACCOUNTS, cells, f"no service account has a role by podrole or eksctl {_where(inventory, namespace, name)}"
         )
@@ -50,20 +50,20 @@ def get_associations(namespace: str | None, name: str | None, output: str, optio
     if isinstance(inventory, int):
         return inventory
     rows = [
-        one
-        for one in inventory.associations
-        if namespace in (None, one.account.namespace) and name in (None, one.account.name)
+        association
+        for association in inventory.associations
+        if namespace in (None, association.account.namespace) and name in (None, association.account.name)
     ]
     if output == "table":
         cells = [
             (
-                one.account.namespace,
-                one.account.name,
-                one.role_arn,
-                one.target_role_arn or "",
-                owner_of(one, inventory.place).what,
+                row.account.namespace,
+                row.account.name,
+                row.role_arn,
+                row.target_role_arn or "",
+                owner_of(row, inventory.place).what,
             )
-            for one in rows
+            for row in rows
         ]
         _table(
             _ASSOCIATIONS,
@@ -78,19 +78,19 @@ def get_associations(namespace: str | None, name: str | None, output: str, optio
 def _service_accounts(inventory: Inventory, rows: Sequence[SetUpServiceAccount]) -> WantedSetup:
     place = inventory.place
     wanted = []
-    for one in rows:
-        role = _role_or_arn(inventory, one.role_arn)
-        pattern = subject_pattern_of(role, one.account, place) if isinstance(role, FoundRole) else None
-        wanted.append(service_account_as_wanted(place.cluster, one.account, role, one.found, pattern))
+    for row in rows:
+        role = _role_or_arn(inventory, row.role_arn)
+        pattern = subject_pattern_of(role, row.account, place) if isinstance(role, FoundRole) else None
+        wanted.append(service_account_as_wanted(place.cluster, row.account, role, row.found, pattern))
     return WantedSetup(place.cluster, place.region, provider=True, service_accounts=tuple(wanted))
 
 
 def _associations(inventory: Inventory, rows: Sequence[FoundAssociation]) -> WantedSetup:
     place = inventory.place
-    accounts = {one.account: one for one in inventory.service_accounts}
+    accounts = {account.account: account for account in inventory.service_accounts}
     wanted = [
-        association_as_wanted(place.cluster, one, _role_or_arn(inventory, one.role_arn), accounts.get(one.account))
-        for one in rows
+        association_as_wanted(place.cluster, row, _role_or_arn(inventory, row.role_arn), accounts.get(row.account))
+        for row in rows
     ]
     return WantedSetup(place.cluster, place.region, associations=tuple(wanted))
 

@@ -25,8 +25,8 @@ def plan_text(plan: SetupPlan, style: Style, command: Callable[[str], str] = str
     place = plan.place
     lines = [f"Cluster {place.cluster} (issuer {place.issuer})", f"Account {place.account}, region {place.region}", ""]
     lines += write_lines(plan.writes, style)
-    for one in plan.groups:
-        for refusal in one.part.refusals:
+    for group in plan.groups:
+        for refusal in group.part.refusals:
             what, following = harmless(refusal.what), harmless(command(refusal.next_step))
             lines += [style.paint(f"! {what}", _REFUSED), f"  Next: {following}"]
             lines += [f"  {line}" for line in write_lines(refusal.writes, style)]
@@ -86,9 +86,9 @@ def write_dict(write: PlannedWrite) -> dict[str, Any]:
 def write_lines(writes: Sequence[PlannedWrite], style: Style) -> Iterator[str]:
     """Yield the lines of writes that follow each other."""
     before: PlannedWrite | None = None
-    for one in writes:
-        yield from _write(one, style, before)
-        before = one
+    for write in writes:
+        yield from _write(write, style, before)
+        before = write
 
 
 def _write(write: PlannedWrite, style: Style, before: PlannedWrite | None) -> Iterator[str]:

@@ -153,13 +153,15 @@ def migrate(to: Method, namespace: str | None, options: SetupOptions) -> int:
     async def groups(opened: OpenedSetup) -> Sequence[RoleGroup]:
         place = opened.place
         inventory = await read_inventory(place, opened.account, opened.cluster)
-        arns = {one.annotations.get(ROLE_ARN, "") for one in inventory.service_accounts}
-        arns |= {one.role_arn for one in inventory.associations}
+        arns = {account.annotations.get(ROLE_ARN, "") for account in inventory.service_accounts}
+        arns |= {association.role_arn for association in inventory.associations}
         names = sorted(arn.rpartition("/")[2] for arn in arns if place.has_role(arn))
         roles = await asyncio.gather(*(asyncio.to_thread(opened.account.role, name) for name in names))
-        accounts = [one.account for one in inventory.service_accounts] + [one.account for one in inventory.associations]
-        pods = {one: await opened.cluster.pods(one) for one in dict.fromkeys(accounts)}
-        found.append(migration_of(inventory, [one for one in roles if one is not None], pods, to, namespace))
+        accounts = [account.account for account in inventory.service_accounts] + [
+            association.account for association in inventory.associations
+        ]
+        pods = {account: await opened.cluster.pods(account) for account in dict.fromkeys(accounts)}
+        found.append(migration_of(inventory, [role for role in roles if role is not None], pods, to, namespace))
         return found[0].groups
 
     return run(groups, options, notes=lambda: found[0].notes if found else ())

@@ -58,11 +58,11 @@ def run(
 
 
 def _each(group: BaseExceptionGroup[PodroleError]) -> Iterator[PodroleError]:
-    for one in group.exceptions:
-        if isinstance(one, PodroleError):
-            yield one
-        elif isinstance(one, BaseExceptionGroup):
-            yield from _each(one)
+    for exception in group.exceptions:
+        if isinstance(exception, PodroleError):
+            yield exception
+        elif isinstance(exception, BaseExceptionGroup):
+            yield from _each(exception)
 
 
 def _say_throttled(_: Throttled, seconds: float) -> None:
@@ -100,9 +100,9 @@ async def _run(
         else:
             outcome = await apply_plan(plan, planner, opened, quiet=options.as_json)
             checks = await verified(plan, opened) if plan.writes else []
-            sound = not any(one.codes for one in checks)
+            sound = not any(check.codes for check in checks)
             code = DONE if outcome.complete and sound and not plan.refused else NOT_DONE
-            report |= {"applied": outcome.to_dict(), "verified": [one.to_dict() for one in checks]}
+            report |= {"applied": outcome.to_dict(), "verified": [check.to_dict() for check in checks]}
             text = verification_text(plan, outcome, checks, style())
             if text and not options.as_json:
                 say(text)

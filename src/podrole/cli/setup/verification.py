@@ -35,18 +35,18 @@ class ChainCheck:
     @property
     def codes(self) -> list[str]:
         """The codes of what is broken."""
-        return list(dict.fromkeys(one.code for one in self.diagnosis.faults))
+        return list(dict.fromkeys(fault.code for fault in self.diagnosis.faults))
 
     @property
     def unknown(self) -> list[str]:
         """What could not be checked, and is not known in another way: that STS took a real token shows that it could
         read the issuer; and EKS exchanges the token of a running pod only, so its function was asked in its place."""
-        states = {one.link: one.state for one in self.diagnosis.verdicts}
+        states = {verdict.link: verdict.state for verdict in self.diagnosis.verdicts}
         known = {Link.LIVE} if self.by_agent else set()
         if states.get(Link.LIVE) is LinkState.HOLDS:
             known |= {Link.ISSUER, Link.PROVIDER, Link.TRUST}
-        verdicts = [one for one in self.diagnosis.verdicts if one.state is LinkState.UNKNOWN]
-        return [one.why for one in verdicts if one.link not in known]
+        verdicts = [verdict for verdict in self.diagnosis.verdicts if verdict.state is LinkState.UNKNOWN]
+        return [verdict.why for verdict in verdicts if verdict.link not in known]
 
     @property
     def proven(self) -> bool:
@@ -66,7 +66,7 @@ class ChainCheck:
     def line(self, style: Style) -> str:
         """Return the check in one line."""
         if self.codes:
-            codes = ", ".join(f"{one} {CODES[one].title}" for one in self.codes)
+            codes = ", ".join(f"{code} {CODES[code].title}" for code in self.codes)
             return style.paint(f"✗ {self.account}: {codes}", "31") + f"\n    {self.doctor}"
         if self.unknown:
             proof = f"\n    {self.wait}" if self.wait else ""
@@ -107,13 +107,13 @@ async def _older_pods(account: ServiceAccountName, facts: ChainFacts, opened: Op
 
 def verification_text(plan: SetupPlan, outcome: SetupOutcome, checks: list[ChainCheck], style: Style) -> str:
     """Return what was done, what holds now, what could not be checked, and which pods must be created again."""
-    lines = [*outcome.lines(style), *(one.line(style) for one in checks)]
-    checked = {one.account for one in checks}
+    lines = [*outcome.lines(style), *(check.line(style) for check in checks)]
+    checked = {check.account for check in checks}
     absent = [one for one in _changed(plan) if one not in checked] if outcome.complete else []
     lines += [
         style.paint(f"? {one}: the service account does not exist yet, so nothing was checked", "33") for one in absent
     ]
-    pods = [f"{one.account.namespace}/{name}" for one in checks for name in one.older_pods]
+    pods = [f"{check.account.namespace}/{name}" for check in checks for name in check.older_pods]
     if pods:
         shown = ", ".join(pods[:10]) + (f" and {len(pods) - 10} more" if len(pods) > 10 else "")
         lines += ["", f"Create these pods again, they are older: {shown}."]

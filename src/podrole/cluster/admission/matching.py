@@ -68,7 +68,7 @@ def match_webhook(
         return WebhookMatch(called=False, why=NAMESPACE_NOT_SELECTED, rules_match=True)
     selector = label_selector(webhook["objectSelector"])
     candidates = [one for one in (request.object, request.old) if one is not None]
-    if not any(selector.matches(one.get("metadata", {}).get("labels")) for one in candidates):
+    if not any(selector.matches(candidate.get("metadata", {}).get("labels")) for candidate in candidates):
         return WebhookMatch(called=False, why=OBJECT_NOT_SELECTED, rules_match=True)
     return WebhookMatch(called=True, rules_match=True)
 

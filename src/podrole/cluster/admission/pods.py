@@ -56,13 +56,13 @@ def _service_account(request: AdmissionAttributes, spec: Object, store: Store, s
     if wanted:
         _mount_token(spec, suffix)
     if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
-        spec["imagePullSecrets"] = [dict(one) for one in account["imagePullSecrets"]]
+        spec["imagePullSecrets"] = [dict(secret) for secret in account["imagePullSecrets"]]
 
 
 def _mount_token(spec: Object, suffix: Callable[[], str]) -> None:
     """Mount the API's token in every container that mounts nothing at its path."""
     volumes = spec.get("volumes", [])
-    existing = next((one["name"] for one in volumes if one.get("name", "").startswith(VOLUME_PREFIX)), None)
+    existing = next((volume["name"] for volume in volumes if volume.get("name", "").startswith(VOLUME_PREFIX)), None)
     name = existing or f"{VOLUME_PREFIX}{suffix()}"
     mounted = False
     for kind in ("initContainers", "containers"):

@@ -27,7 +27,7 @@ class ValidatingWebhooks:
         hooks = [one for one in registered if await self._dispatch.is_called(one, request, labels)]
         if not hooks:
             return bool(registered)
-        answers = await asyncio.gather(*(self._dispatch.ask(one, request) for one in hooks), return_exceptions=True)
+        answers = await asyncio.gather(*(self._dispatch.ask(hook, request) for hook in hooks), return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer

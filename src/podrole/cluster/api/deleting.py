@@ -135,7 +135,7 @@ def _check_preconditions(call: Call, options: DeleteOptions, live: Object) -> No
 def _with_finalizers(live: Object, options: DeleteOptions) -> Object:
     """Return the object with the garbage collector's finalizer that the propagation policy asks for."""
     metadata = live["metadata"]
-    others = [one for one in metadata.get("finalizers", ()) if one not in (ORPHAN, FOREGROUND)]
+    others = [finalizer for finalizer in metadata.get("finalizers", ()) if finalizer not in (ORPHAN, FOREGROUND)]
     if options.propagation is None:
         return live
     finalizers = [*others, *_GARBAGE_FINALIZERS[options.propagation]]

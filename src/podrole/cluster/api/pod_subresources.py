@@ -52,7 +52,9 @@ class PodSubresources:
             "lastProbeTime": None,
             "lastTransitionTime": rfc3339(self._clock()),
         }
-        others = [one for one in live["status"].get("conditions", ()) if one.get("type") != "PodScheduled"]
+        others = [
+            condition for condition in live["status"].get("conditions", ()) if condition.get("type") != "PodScheduled"
+        ]
         pod = {
             **live,
             "metadata": dict(live["metadata"]),

@@ -129,10 +129,10 @@ class Reads:
         else:
             items = self._store.list(call.resource, call.namespace)
         if not labels.is_empty:
-            items = [one for one in items if labels.matches(one["metadata"].get("labels"))]
+            items = [item for item in items if labels.matches(item["metadata"].get("labels"))]
         if fields.terms:
-            items = [one for one in items if fields.matches(one)]
-        return items if call.resource.custom is None else [served_form(call.resource, one) for one in items]
+            items = [item for item in items if fields.matches(item)]
+        return items if call.resource.custom is None else [served_form(call.resource, item) for item in items]
 
     def _chunk(
         self, call: Call, options: ListOptions, items: list[Object], start: int, revision: int, snapshot: str = ""

@@ -70,7 +70,7 @@ class InProcessClient:
     ) -> list[Object]:
         options = ListOptions(label_selector=label_selector, field_selector=field_selector)
         page = self._verbs.reads.page(self._call(resource, namespace), options)
-        return [_copied(one) for one in page.items]
+        return [_copied(item) for item in page.items]
 
     async def watch(
         self, resource: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""

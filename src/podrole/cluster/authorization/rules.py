@@ -29,7 +29,7 @@ def allows(rule: Rule, wanted: AccessAttributes) -> bool:
     if not _among(wanted.verb, rule["verbs"]):
         return False
     if wanted.path:
-        return any(_url_covers(one, wanted.path) for one in rule.get("nonResourceURLs", ()))
+        return any(_url_covers(url, wanted.path) for url in rule.get("nonResourceURLs", ()))
     names = rule.get("resourceNames")
     return (
         _among(wanted.group, rule.get("apiGroups", ()))
@@ -73,7 +73,7 @@ def _covers(held: Rule, part: Rule) -> bool:
     if not _among(part["verbs"][0], held["verbs"]):
         return False
     if "nonResourceURLs" in part:
-        return any(_url_covers(one, part["nonResourceURLs"][0]) for one in held.get("nonResourceURLs", ()))
+        return any(_url_covers(url, part["nonResourceURLs"][0]) for url in held.get("nonResourceURLs", ()))
     if not _among(part["apiGroups"][0], held.get("apiGroups", ())):
         return False
     resource, _, subresource = part["resources"][0].partition("/")
@@ -106,4 +106,4 @@ def _described(rule: Rule) -> str:
 
 def quoted_list(values: Iterable[str]) -> str:
     """Write texts as Go's ``%q`` does a slice of them."""
-    return "[" + " ".join(json.dumps(one, ensure_ascii=False) for one in values) + "]"
+    return "[" + " ".join(json.dumps(value, ensure_ascii=False) for value in values) + "]"

@@ -117,7 +117,7 @@ def _patterns_of(expression: str) -> int:
     if not patterns.available():
         return _refused()
     try:
-        size = sum(int(patterns.compiled(one.replace("\\\\", "\\")).programsize) for one in literals)
+        size = sum(int(patterns.compiled(literal.replace("\\\\", "\\")).programsize) for literal in literals)
     except patterns.BadPattern:
         return _refused()
     return size if size <= MAX_PATTERN_STEPS else _refused()

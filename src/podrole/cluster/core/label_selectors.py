@@ -200,7 +200,7 @@ def label_selector(selector: Mapping[str, Any] | None) -> LabelSelector:
         Requirement(key, "In", frozenset((value,))) for key, value in selector.get("matchLabels", {}).items()
     ]
     requirements.extend(
-        Requirement(one["key"], one["operator"], frozenset(one.get("values", ())))
-        for one in selector.get("matchExpressions", ())
+        Requirement(expression["key"], expression["operator"], frozenset(expression.get("values", ())))
+        for expression in selector.get("matchExpressions", ())
     )
     return _selector(requirements)

@@ -63,7 +63,7 @@ async def send_list(
 
     def write() -> bytes:
         parts = range(0, len(items), _ITEMS)
-        written = [_encode([shape(one) for one in items[first : first + _ITEMS]])[1:-1] for first in parts]
+        written = [_encode([shape(item) for item in items[first : first + _ITEMS]])[1:-1] for first in parts]
         return _encode(value).removesuffix(b"]}") + b",".join(written) + b"]}"
 
     body = await off_loop(LARGE if len(items) > _ITEMS else 0, write)
@@ -80,7 +80,7 @@ async def _send_json(
 ) -> None:
     """Send JSON, indented for people, or as YAML."""
     headers = [_NO_CACHE, *more]
-    headers.extend((b"warning", one) for one in warning_headers(warnings))
+    headers.extend((b"warning", header) for header in warning_headers(warnings))
     if media_type == YAML:
         import yaml  # rarely asked for
 

@@ -68,9 +68,9 @@ def _identity(request: Request) -> tuple[str, ...]:
 def container_of(pod: Object, wanted: str) -> str:
     """Return the container that a request means. Raises StatusError (400), as kube-apiserver words it."""
     spec, name = pod["spec"], pod["metadata"]["name"]
-    main = [one["name"] for one in spec.get("containers", ())]
-    init = [one["name"] for one in spec.get("initContainers", ())]
-    ephemeral = [one["name"] for one in spec.get("ephemeralContainers", ())]
+    main = [container["name"] for container in spec.get("containers", ())]
+    init = [container["name"] for container in spec.get("initContainers", ())]
+    ephemeral = [container["name"] for container in spec.get("ephemeralContainers", ())]
     if wanted:
         if wanted not in (*main, *init, *ephemeral):
             raise bad_request(f"container {wanted} is not valid for pod {name}")
@@ -197,7 +197,7 @@ async def open_session(call: Call, node: NodeApi | None, pod: Object, given: Obj
 def choose_protocol(request: Request) -> str:
     """Return the newest protocol that both sides speak. Raises StatusError (400)."""
     offered = request.scope.get("subprotocols", ())
-    chosen = next((one for one in PROTOCOLS if one in offered), None)
+    chosen = next((protocol for protocol in PROTOCOLS if protocol in offered), None)
     if chosen is None:
         raise bad_request(f"unable to upgrade: the client must offer one of the subprotocols {', '.join(PROTOCOLS)}")
     return chosen

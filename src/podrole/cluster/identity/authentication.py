@@ -135,8 +135,8 @@ def impersonated_user(user: User, headers: Sequence[tuple[str, str]], authorizer
             f"Internal error occurred: requested {_quoted(groups)} without impersonating a user",
             details={},
         )
-    for one in _permissions(user, target, groups, extra):
-        authorizer.check(one)
+    for permission in _permissions(user, target, groups, extra):
+        authorizer.check(permission)
     return replace(target, groups=_groups(target.name, groups), extra=extra)
 
 

@@ -77,7 +77,7 @@ class Reviews:
             found = self._tokens.authenticate(token, audiences)
             return found.user, found.audiences
         # A token without audiences is valid for those of the API server.
-        matching = tuple(one for one in audiences if one in self._audiences)
+        matching = tuple(audience for audience in audiences if audience in self._audiences)
         if not matching:
             raise TokenRejected("the token is for the API server only")
         return user, matching

@@ -133,7 +133,7 @@ class ServiceAccountTokens:
     def authenticate(self, text: str, audiences: Sequence[str]) -> AuthenticatedToken:
         """Return the user of a token that is for one of ``audiences``. Raises TokenRejected."""
         claims = self._verified_claims(text)
-        matching = tuple(one for one in audiences if one in claims.audiences)
+        matching = tuple(audience for audience in audiences if audience in claims.audiences)
         if not matching:
             raise TokenRejected(
                 f"token audiences {_quoted(claims.audiences)} is invalid for the target audiences {_quoted(audiences)}"
@@ -238,4 +238,4 @@ def _quote(text: str) -> str:
 
 
 def _quoted(values: Sequence[str]) -> str:
-    return "[" + " ".join(_quote(one) for one in values) + "]"
+    return "[" + " ".join(_quote(value) for value in values) + "]"

@@ -25,7 +25,10 @@ def default_definition(definition: Object) -> None:
 def prepare_definition(definition: Object) -> None:
     """See to it that its objects go before it. Its status follows from the other definitions: ``settled_status``."""
     metadata = definition["metadata"]
-    metadata["finalizers"] = [*(one for one in metadata.get("finalizers", ()) if one != CLEANUP), CLEANUP]
+    metadata["finalizers"] = [
+        *(finalizer for finalizer in metadata.get("finalizers", ()) if finalizer != CLEANUP),
+        CLEANUP,
+    ]
     definition.pop("status", None)
 
 

@@ -37,7 +37,7 @@ def is_established(definition: Mapping[str, Any]) -> bool:
 
 def _is_true(definition: Mapping[str, Any], kind: str) -> bool:
     conditions = (definition.get("status") or {}).get("conditions") or ()
-    return any(one["type"] == kind and one["status"] == "True" for one in conditions)
+    return any(condition["type"] == kind and condition["status"] == "True" for condition in conditions)
 
 
 def names_accepted(definition: Mapping[str, Any]) -> bool:
@@ -90,7 +90,7 @@ def settled_status(definition: Mapping[str, Any], others: Iterable[Mapping[str, 
         reason = {"approved": "ApprovedAnnotation", "bypassed": "UnapprovedAnnotation"}.get(state, "MissingAnnotation")
         status = "True" if state == "approved" else "False"
         conditions.append(("KubernetesAPIApprovalPolicyConformant", status, reason, text))
-    storage = [one["name"] for one in spec.get("versions", ()) if one["storage"]]
+    storage = [version["name"] for version in spec.get("versions", ()) if version["storage"]]
     stored = old.get("storedVersions") or []
     return {
         "conditions": _with_times(conditions, old.get("conditions") or (), now),

@@ -97,17 +97,17 @@ def _service(api_service: Object) -> str:
 
 
 def _available(api_service: Object) -> str:
-    for one in (api_service.get("status") or {}).get("conditions") or ():
-        if one["type"] == "Available":
-            return "True" if one["status"] == "True" else f"{one['status']} ({one.get('reason', '')})"
+    for condition in (api_service.get("status") or {}).get("conditions") or ():
+        if condition["type"] == "Available":
+            return "True" if condition["status"] == "True" else f"{condition['status']} ({condition.get('reason', '')})"
     return "Unknown"
 
 
 def _controller(revision: Object) -> str:
-    for one in revision["metadata"].get("ownerReferences") or ():
-        if one.get("controller"):
-            group = one["apiVersion"].rpartition("/")[0]
-            return f"{one['kind'].lower()}{'.' + group if group else ''}/{one['name']}"
+    for reference in revision["metadata"].get("ownerReferences") or ():
+        if reference.get("controller"):
+            group = reference["apiVersion"].rpartition("/")[0]
+            return f"{reference['kind'].lower()}{'.' + group if group else ''}/{reference['name']}"
     return "<none>"
 
 

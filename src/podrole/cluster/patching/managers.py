@@ -73,14 +73,16 @@ Managers = dict[Manager, Entry]
 def decode(entries: Iterable[Mapping[str, Any]]) -> Managers:
     """Return the managers of an object. Raises ValueError for entries that are not well-formed."""
     result: Managers = {}
-    for one in entries:
-        operation = one.get("operation")
+    for entry in entries:
+        operation = entry.get("operation")
         if operation not in ("Apply", "Update"):
             raise ValueError(f"operation must be `Apply` or `Update`, got {operation!r}")
-        if one.get("fieldsType") != "FieldsV1":
-            raise ValueError(f"fieldsType must be `FieldsV1`, got {one.get('fieldsType')!r}")
-        manager = Manager(one.get("manager", ""), operation, one.get("apiVersion", ""), one.get("subresource", ""))
-        result[manager] = Entry(FieldSet.from_fields_v1(one.get("fieldsV1") or {}), one.get("time"))
+        if entry.get("fieldsType") != "FieldsV1":
+            raise ValueError(f"fieldsType must be `FieldsV1`, got {entry.get('fieldsType')!r}")
+        manager = Manager(
+            entry.get("manager", ""), operation, entry.get("apiVersion", ""), entry.get("subresource", "")
+        )
+        result[manager] = Entry(FieldSet.from_fields_v1(entry.get("fieldsV1") or {}), entry.get("time"))
     return result
 
 

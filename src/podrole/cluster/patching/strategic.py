@@ -143,7 +143,7 @@ def _delete_primitives(result: Object, patch: Object) -> None:
             if not isinstance(values, list):
                 raise StrategicError("invalid patch format of primitive list")
             if isinstance(result.get(name), list):
-                deleted = {one for one in values if not isinstance(one, dict | list)}
+                deleted = {value for value in values if not isinstance(value, dict | list)}
                 result[name] = [one for one in result[name] if isinstance(one, dict | list) or one not in deleted]
 
 
@@ -193,7 +193,7 @@ def _places(items: Sequence[Any]) -> dict[Any, int]:
 def _ordered(items: list[Any], wanted: list[Any], server: list[Any], identity: Callable[[Any], Any]) -> list[Any]:
     """Put the items of the patch in their order, and each of the server's own where it stood among them."""
     wanted_at, server_at = _places(wanted), _places(server)
-    pairs = [(identity(one), one) for one in items]
+    pairs = [(identity(item), item) for item in items]
     listed = sorted((pair for pair in pairs if pair[0] in wanted_at), key=lambda pair: wanted_at[pair[0]])
     others = [pair for pair in pairs if pair[0] not in wanted_at]
     result: list[Any] = []

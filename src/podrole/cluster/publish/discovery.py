@@ -110,7 +110,9 @@ def api_resource_list(group: str, version: str, custom: tuple[Resource, ...] = (
 def _api_resource_list(group: str, version: str, custom: tuple[Resource, ...]) -> Document:
     served = (*RESOURCES, *custom)
     members = [one for one in served if (one.group, one.version) == (group, version)]
-    resources = [entry for one in members for entry in (_legacy(one), *(_below(one, s) for s in one.subresources))]
+    resources = [
+        entry for member in members for entry in (_legacy(member), *(_below(member, s) for s in member.subresources))
+    ]
     document: dict[str, Any] = {"kind": "APIResourceList"}
     if group:
         document["apiVersion"] = "v1"

@@ -115,21 +115,21 @@ def _document(group: str, version: str, custom: tuple[Resource, ...]) -> Documen
 
 def _custom_definitions(members: list[Resource]) -> Json:
     found: Json = {}
-    for one in members:
-        if one.custom is None:
+    for member in members:
+        if member.custom is None:
             continue
-        found[one.schema] = one.custom.definition
-        found[f"{one.schema}List"] = {
+        found[member.schema] = member.custom.definition
+        found[f"{member.schema}List"] = {
             "type": "object",
             "required": ["items"],
             "properties": {
                 "apiVersion": {"type": "string"},
                 "kind": {"type": "string"},
                 "metadata": {"$ref": f"{META}.ListMeta"},
-                "items": {"type": "array", "items": {"$ref": one.schema}},
+                "items": {"type": "array", "items": {"$ref": member.schema}},
             },
             "x-kubernetes-group-version-kind": [
-                {"group": one.group, "kind": f"{one.kind}List", "version": one.version}
+                {"group": member.group, "kind": f"{member.kind}List", "version": member.version}
             ],
         }
     return found
@@ -137,11 +137,11 @@ def _custom_definitions(members: list[Resource]) -> Json:
 
 def _needed(members: list[Resource], known: Mapping[str, Any]) -> list[str]:
     waiting = [f"{META}.DeleteOptions", f"{META}.Status"]
-    for one in members:
-        waiting.append(one.schema)
-        if one.stored:
-            waiting.append(f"{one.schema}List")
-        waiting.extend(below.schema for below in one.subresources if below.schema)
+    for member in members:
+        waiting.append(member.schema)
+        if member.stored:
+            waiting.append(f"{member.schema}List")
+        waiting.extend(below.schema for below in member.subresources if below.schema)
     found: set[str] = set()
     while waiting:
         name = waiting.pop()

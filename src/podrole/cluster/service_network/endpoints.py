@@ -54,7 +54,11 @@ def targets(
     """Return where a Service's port leads. Only addresses of pods count: an endpoint that somebody wrote by hand would
     otherwise lead pods to whatever this machine reaches."""
     key = (port.get("name") or "", port.get("protocol") or "TCP")
-    return [(one.address, one.ports[key]) for one in endpoints if key in one.ports and is_pod(one.address)]
+    return [
+        (endpoint.address, endpoint.ports[key])
+        for endpoint in endpoints
+        if key in endpoint.ports and is_pod(endpoint.address)
+    ]
 
 
 def in_order(found: Sequence[tuple[str, int]], turn: int, client: str, *, affinity: bool) -> list[tuple[str, int]]:

@@ -98,11 +98,15 @@ class Names:
             return _ports(name, own, service, endpoints, *more)
         address = spec.get("clusterIP") or ""
         if more:
-            found = [one.address for one in endpoints if more[0] in (_host_of(one), one.address.replace(".", "-"))]
+            found = [
+                endpoint.address
+                for endpoint in endpoints
+                if more[0] in (_host_of(endpoint), endpoint.address.replace(".", "-"))
+            ]
         elif address and address != "None":
             return [_address(name, address)] if is_address(address) else []
         else:
-            found = [one.address for one in endpoints]
+            found = [endpoint.address for endpoint in endpoints]
         return [_address(name, each) for each in found] or None
 
     def _reverse(self, name: Labels, kind: int) -> wire.DNSAnswer | None:
@@ -130,7 +134,9 @@ def _ports(
         numbers = [each["port"] for each in spec.get("ports") or () if _key(each) == wanted]
         found = [(own, int(number)) for number in numbers]
     else:
-        found = [((_host_of(one), *own), one.ports[wanted]) for one in endpoints if wanted in one.ports]
+        found = [
+            ((_host_of(endpoint), *own), endpoint.ports[wanted]) for endpoint in endpoints if wanted in endpoint.ports
+        ]
     return [
         wire.DNSRecord(name, wire.SRV, wire.service_data(number, target), SECONDS) for target, number in found
     ] or None

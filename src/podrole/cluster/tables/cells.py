@@ -75,9 +75,9 @@ def labels(value: Mapping[str, str] | None) -> str:
 
 def names(containers: Any) -> str:
     """Return the names of containers."""
-    return ",".join(one.get("name", "") for one in containers)
+    return ",".join(container.get("name", "") for container in containers)
 
 
 def images(containers: Any) -> str:
     """Return the images of containers."""
-    return ",".join(one.get("image", "") for one in containers)
+    return ",".join(container.get("image", "") for container in containers)

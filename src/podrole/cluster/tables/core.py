@@ -71,7 +71,7 @@ def node_cells(node: Object, now: float) -> list[Any]:
     """Return the cells of a Node."""
     status = node.get("status", {})
     info = status.get("nodeInfo", {})
-    addresses = {one.get("type"): one.get("address") for one in status.get("addresses", ())}
+    addresses = {address.get("type"): address.get("address") for address in status.get("addresses", ())}
     return [
         node["metadata"]["name"],
         _node_status(node),
@@ -87,7 +87,10 @@ def node_cells(node: Object, now: float) -> list[Any]:
 
 
 def _node_status(node: Object) -> str:
-    ready = next((one for one in node.get("status", {}).get("conditions", ()) if one.get("type") == "Ready"), None)
+    ready = next(
+        (condition for condition in node.get("status", {}).get("conditions", ()) if condition.get("type") == "Ready"),
+        None,
+    )
     word = "Unknown" if ready is None else "Ready" if ready.get("status") == "True" else "NotReady"
     return f"{word},SchedulingDisabled" if node.get("spec", {}).get("unschedulable") else word
 
@@ -131,8 +134,8 @@ def _ports(ports: Any) -> str:
     if not ports:
         return NONE
     return ",".join(
-        f"{one['port']}:{one['nodePort']}/{one['protocol']}"
-        if one.get("nodePort")
-        else f"{one['port']}/{one['protocol']}"
-        for one in ports
+        f"{port['port']}:{port['nodePort']}/{port['protocol']}"
+        if port.get("nodePort")
+        else f"{port['port']}/{port['protocol']}"
+        for port in ports
     )

@@ -58,14 +58,19 @@ def row_conditions(pod: Object) -> list[Object]:
 
 
 def _sidecars(spec: Object) -> set[str]:
-    return {one["name"] for one in spec.get("initContainers", ()) if one.get("restartPolicy") == "Always"}
+    return {
+        container["name"] for container in spec.get("initContainers", ()) if container.get("restartPolicy") == "Always"
+    }
 
 
 def _summarize(pod: Object) -> _Summary:
     spec, status = pod["spec"], pod.get("status", {})
     conditions = status.get("conditions", ())
     summary = _Summary(status.get("reason") or status.get("phase", ""))
-    if any(one.get("type") == "PodScheduled" and one.get("reason") == "SchedulingGated" for one in conditions):
+    if any(
+        condition.get("type") == "PodScheduled" and condition.get("reason") == "SchedulingGated"
+        for condition in conditions
+    ):
         summary.reason = "SchedulingGated"
     sidecars = _Summary("")
     initializing = _read_init(spec, status, summary, sidecars)
@@ -108,15 +113,15 @@ def _read_init(spec: Object, status: Object, summary: _Summary, sidecars: _Summa
 
 def _read_containers(status: Object, conditions: Sequence[Object], summary: _Summary) -> None:
     running = False
-    for one in reversed(status.get("containerStatuses", ())):
-        summary.count_restarts(one)
-        state = one.get("state", {})
+    for container_status in reversed(status.get("containerStatuses", ())):
+        summary.count_restarts(container_status)
+        state = container_status.get("state", {})
         waiting, terminated = state.get("waiting", {}).get("reason"), state.get("terminated")
         if waiting:
             summary.reason = waiting
         elif terminated is not None:
             summary.reason = _ended(terminated)
-        elif one.get("ready") and "running" in state:
+        elif container_status.get("ready") and "running" in state:
             running = True
             summary.ready += 1
     if summary.reason == "Completed" and running:
@@ -132,7 +137,7 @@ def _ended(terminated: Object) -> str:
 
 
 def _is_true(conditions: Sequence[Object], kind: str) -> bool:
-    return any(one.get("type") == kind and one.get("status") == "True" for one in conditions)
+    return any(condition.get("type") == kind and condition.get("status") == "True" for condition in conditions)
 
 
 def _gates(spec: Object, status: Object) -> str:

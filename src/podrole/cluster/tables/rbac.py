@@ -22,6 +22,10 @@ def binding_cells(binding: Object, now: float) -> list[Any]:
         binding["metadata"]["name"],
         f"{role['kind']}/{role['name']}",
         age(binding, now),
-        *(", ".join(one["name"] for one in subjects if one["kind"] == kind) for kind in ("User", "Group")),
-        ", ".join(f"{one.get('namespace', '')}/{one['name']}" for one in subjects if one["kind"] == "ServiceAccount"),
+        *(", ".join(subject["name"] for subject in subjects if subject["kind"] == kind) for kind in ("User", "Group")),
+        ", ".join(
+            f"{subject.get('namespace', '')}/{subject['name']}"
+            for subject in subjects
+            if subject["kind"] == "ServiceAccount"
+        ),
     ]

@@ -45,7 +45,9 @@ class ContainerFacts:
 def containers_of(pod: PodFacts) -> Iterator[ContainerFacts]:
     """Yield a pod's containers with their environments."""
     for kind, position, manifest in containers(pod.manifest):
-        yield ContainerFacts(pod, kind, position, manifest, {one.name: one for one in _variables(pod, manifest)})
+        yield ContainerFacts(
+            pod, kind, position, manifest, {variable.name: variable for variable in _variables(pod, manifest)}
+        )
 
 
 def _included(pod: PodFacts, container: Mapping[str, Any]) -> Iterator[EnvironmentVariable]:

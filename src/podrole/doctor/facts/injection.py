@@ -34,7 +34,7 @@ class PodInjection:
     def containers_without_identity(self) -> list[str]:
         """The containers that do not have the identity's variables: the webhook would add them."""
         role = CREDENTIALS[self.mutation.identity.method][0]
-        return [one.name for one in self.mutation.containers if role in one.added]
+        return [container.name for container in self.mutation.containers if role in container.added]
 
     @property
     def has_own_volume(self) -> bool:
@@ -50,7 +50,7 @@ class PodInjection:
     def has_parts(self) -> bool:
         """Whether the pod has part of what the webhook injects: the volume, a mount of it, or a variable."""
         spec = self.manifest.get("spec", {})
-        volumes = {one.get("name") for one in spec.get("volumes") or ()}
+        volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
         mounts = {
             mount.get("name") for _, _, one in containers(self.manifest) for mount in one.get("volumeMounts") or ()
         }

@@ -112,7 +112,7 @@ def selecting_by_name(selector: Mapping[str, Any], namespace: str) -> dict[str, 
         elif part["operator"] == "In":
             kept.append({**part, "values": [*values, namespace]})
         elif part["operator"] == "NotIn":
-            others = [one for one in values if one != namespace]
+            others = [value for value in values if value != namespace]
             kept += [{**part, "values": others}] if others else []
         else:  # every namespace has the label
             return None

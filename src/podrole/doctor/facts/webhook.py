@@ -122,7 +122,7 @@ async def _has_endpoints(cluster: Cluster, service: Object, namespace: str, name
         if any(_is_ready(endpoint) for one in mine for endpoint in one.get("endpoints") or ()):
             return True
     endpoints = await read_async(cluster.get("endpoints", namespace, name))
-    if isinstance(endpoints, dict) and any(one.get("addresses") for one in endpoints.get("subsets") or ()):
+    if isinstance(endpoints, dict) and any(subset.get("addresses") for subset in endpoints.get("subsets") or ()):
         return True
     pods = await read_async(cluster.list("pods", namespace))
     selector = (service.get("spec") or {}).get("selector") or {}

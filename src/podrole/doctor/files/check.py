@@ -50,7 +50,7 @@ class FileCheck:
     @property
     def faults(self) -> int:
         """The number of findings that are faults."""
-        return sum(one.finding.severity is Severity.FAULT for one in self.findings)
+        return sum(finding.finding.severity is Severity.FAULT for finding in self.findings)
 
 
 async def check(paths: list[Path], options: CheckOptions) -> FileCheck:
@@ -142,7 +142,7 @@ async def _of_role(files: ReadFiles, role: RoleFile) -> list[Finding]:
         diagnose(await _gather(_sources(files, issuer, arn), DoctorTarget(*probe.subject), why))
         for issuer in issuers_in(text) or [""]
     ]
-    diagnosis = next((one for one in results if not one.faults), results[0])
+    diagnosis = next((result for result in results if not result.faults), results[0])
     found = [one for one in (*diagnosis.faults, *diagnosis.risks) if one.code.startswith("PR6")]
     return [one if probe.is_named else without_probe(one, probe) for one in found]
 
@@ -161,4 +161,8 @@ def _known(files: ReadFiles, target: DoctorTarget, findings: tuple[Finding, ...]
         f"{place}the namespace of service account {target.service_account} is not in the files, so it is unknown "
         "whether its role trusts it: --namespace NAME."
     )
-    return [without_namespace(one) for one in findings if one.link not in (Link.TRUST, Link.PROVIDER, Link.ISSUER)]
+    return [
+        without_namespace(finding)
+        for finding in findings
+        if finding.link not in (Link.TRUST, Link.PROVIDER, Link.ISSUER)
+    ]

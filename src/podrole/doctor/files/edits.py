@@ -62,13 +62,13 @@ def _edit_in(change: Change, origins: Origins) -> Edit | None:
                 return None
             prefix = json_pointer(*workload.template)
             operations = change.operations if isinstance(change, PatchPods) else _environment(change, _value(origin))
-            return _at(origin, [{**one, "path": prefix + one["path"]} for one in operations])
+            return _at(origin, [{**operation, "path": prefix + operation["path"]} for operation in operations])
     return None
 
 
 def _at(origin: Origin, operations: Iterable[Operation]) -> Edit:
     prefix = json_pointer(*origin.where)
-    moved = tuple({**one, "path": prefix + one["path"]} for one in operations)
+    moved = tuple({**operation, "path": prefix + operation["path"]} for operation in operations)
     return Edit(origin.document.path, origin.document.index, moved)
 
 

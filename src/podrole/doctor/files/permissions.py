@@ -18,9 +18,9 @@ _EVERYTHING = frozenset({"*", "*:*"})
 
 def allowing_everything(policies: Iterable[PolicyFile]) -> Iterator[FileFinding]:
     """Yield a risk for each statement of a permission policy that allows every action."""
-    for one in policies:
-        compiled = _compiled(one)
-        if compiled is None or one.stored_as not in (StoredAs.INLINE, StoredAs.MANAGED):
+    for policy in policies:
+        compiled = _compiled(policy)
+        if compiled is None or policy.stored_as not in (StoredAs.INLINE, StoredAs.MANAGED):
             continue
         for position, statement in enumerate(compiled.statements):
             actions = statement.actions
@@ -30,7 +30,7 @@ def allowing_everything(policies: Iterable[PolicyFile]) -> Iterator[FileFinding]
             finding = Finding(
                 "PR707",
                 "The policy allows every action of every service: a pod that has it can give itself anything.",
-                About("Policy", "", one.name, where),
+                About("Policy", "", policy.name, where),
                 Remedy(
                     "allow the actions that the pods need",
                     (ByHand("podrole doctor … --can ACTION checks one"),),
@@ -39,8 +39,8 @@ def allowing_everything(policies: Iterable[PolicyFile]) -> Iterator[FileFinding]
                 got='"Action": "*"',
                 severity=Severity.RISK,
             )
-            line = one.origin.line(*(where if one.inside else ()))
-            yield FileFinding(finding, one.origin.document.path, line)
+            line = policy.origin.line(*(where if policy.inside else ()))
+            yield FileFinding(finding, policy.origin.document.path, line)
 
 
 def _compiled(policy: PolicyFile) -> Policy | None:

@@ -66,15 +66,15 @@ def read_files(paths: list[Path], options: CheckOptions) -> ReadFiles:
         match[1] for value in annotations for match in ACCOUNT_OF_ARN.finditer(value)
     )
     items: list[Item] = [
-        item for one in documents for item in read_policies(one, account, options.region, options.parameters)
+        item for document in documents for item in read_policies(document, account, options.region, options.parameters)
     ]
     roles = [item for item in items if isinstance(item, RoleFile)]
     providers = [item for item in items if isinstance(item, ProviderFile)]
     unknown = [
-        f"{one.origin.document.path}:{one.origin.line()}: the trust policy of {one.name or 'a role'} is known only "
+        f"{role.origin.document.path}:{role.origin.line()}: the trust policy of {role.name or 'a role'} is known only "
         "after deployment."
-        for one in roles
-        if one.trust is None
+        for role in roles
+        if role.trust is None
     ]
     unknown += [
         f"{one.origin.document.path}:{one.origin.line()}: {one.what} is not read."
@@ -83,7 +83,7 @@ def read_files(paths: list[Path], options: CheckOptions) -> ReadFiles:
     ]
     audiences = ("sts.amazonaws.com", *annotations)  # every audience that a pod may request
     files_account = FilesAccount(roles, providers, audiences, account)
-    issuer = options.issuer or only_value(one.issuer for one in providers)
+    issuer = options.issuer or only_value(provider.issuer for provider in providers)
     policies = [item for item in items if isinstance(item, PolicyFile)]
     read = len(items) + len(manifests.origins)
     return ReadFiles(manifests, files_account, policies, issuer, unread, unknown, read)

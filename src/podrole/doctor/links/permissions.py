@@ -73,8 +73,10 @@ def _of_events(facts: ChainFacts, role: Role, attached: PrincipalPolicies, refus
     if len(denied) > 1:  # one remedy for all: several changes of one document would undo each other
         remedy = read(lambda: _allowing(role, attached, denied))
         findings = [
-            one if isinstance(remedy, UnknownFact) or one.code not in _OWN_POLICIES else replace(one, remedy=remedy)
-            for one in findings
+            finding
+            if isinstance(remedy, UnknownFact) or finding.code not in _OWN_POLICIES
+            else replace(finding, remedy=remedy)
+            for finding in findings
         ]
     if findings:
         return broken(LINK, *findings)

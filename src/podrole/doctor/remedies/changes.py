@@ -206,7 +206,7 @@ class Remedy:
     @property
     def automatic(self) -> bool:
         """Whether the changes need no decision of a person."""
-        return bool(self.changes) and not any(isinstance(one, ByHand) for one in self.changes)
+        return bool(self.changes) and not any(isinstance(change, ByHand) for change in self.changes)
 
     def then(self, *more: Change) -> Remedy:
         """Return this remedy with more changes at its end, without duplicates."""

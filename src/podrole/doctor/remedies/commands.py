@@ -105,7 +105,15 @@ def _patch_pods(one: change.PatchPods, tools: Tools) -> list[Command]:
 
 
 def _patch_locally(operations: Iterable[Operation], tools: Tools) -> tuple[str, ...]:
-    return (*tools.kubectl, "patch", *_LOCALLY, "--type", "json", "--patch", _json([dict(one) for one in operations]))
+    return (
+        *tools.kubectl,
+        "patch",
+        *_LOCALLY,
+        "--type",
+        "json",
+        "--patch",
+        _json([dict(operation) for operation in operations]),
+    )
 
 
 def _moved(operation: Operation, template: tuple[str, ...]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def repaired_trust_policy(
     """
     provider = expected_provider(question)
     proof = TrustProof(role, question, account, existing)
-    texts = (json.dumps(one, indent=2) for one in _candidates(role, question, provider, account, proof))
+    texts = (json.dumps(candidate, indent=2) for candidate in _candidates(role, question, provider, account, proof))
     return next((text for text in texts if proof.holds(text)), None)
 
 

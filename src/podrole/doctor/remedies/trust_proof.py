@@ -52,7 +52,7 @@ class TrustProof:
         if not closes and not _keeps_others(self.role.trust_policy, document):
             return False
         return all(self._is_kept(document, one) for one in self._existing()) and all(
-            self._is_not_opened(document, one, closes=closes) for one in self._strangers()
+            self._is_not_opened(document, stranger, closes=closes) for stranger in self._strangers()
         )
 
     def _is_stored(self, document: str) -> bool:
@@ -76,7 +76,7 @@ class TrustProof:
 
     def granted_audiences(self) -> list[str]:
         """Return the audiences with which the service account has the role now."""
-        asked = (replace(self.question, audience=one) for one in self._audiences(self.question.issuer))
+        asked = (replace(self.question, audience=audience) for audience in self._audiences(self.question.issuer))
         return [one.audience for one in asked if self._grants(self.role.trust_policy, one)]
 
     def _grants(self, document: str, question: ExchangeQuestion) -> bool:
@@ -109,7 +109,7 @@ class TrustProof:
         """Return the subjects that the old document may trust in other clusters: nobody knows what exists there."""
         policy = _compiled(self.role.trust_policy)
         values = () if policy is None else values_of(policy, ":sub")
-        return frozenset((self.question.subject, *(example_of(one) for one in values)))
+        return frozenset((self.question.subject, *(example_of(value) for value in values)))
 
     def _strangers(self) -> Iterator[ExchangeQuestion]:
         """Yield exchanges of service accounts that do not exist, and of an audience that nobody requests."""
@@ -129,7 +129,9 @@ class TrustProof:
 
 def issuers_of(policy: Policy) -> list[str]:
     """Return the issuers of the OpenID Connect providers that a trust policy names."""
-    arns = sorted({named for one in policy.statements if one.principal for named in one.principal.federated})
+    arns = sorted(
+        {named for statement in policy.statements if statement.principal for named in statement.principal.federated}
+    )
     return [f"https://{arn.partition(_PROVIDER)[2]}" for arn in arns if _PROVIDER in arn]
 
 
@@ -159,7 +161,7 @@ def _keeps_others(old: str, new: str) -> bool:
     if _compiled(old) is None:  # it trusted no caller
         return True
     kept = _statements(new)
-    return all(one in kept for one in _statements(old) if not _is_of_tokens(one))
+    return all(statement in kept for statement in _statements(old) if not _is_of_tokens(statement))
 
 
 def _is_of_tokens(statement: Any) -> bool:
@@ -170,7 +172,7 @@ def _is_of_tokens(statement: Any) -> bool:
     principal = statement.get("Principal")
     named = principal.get("Federated") if isinstance(principal, dict) and len(principal) == 1 else None
     providers = named if isinstance(named, list) else [named]
-    return all(_PROVIDER in str(one) for one in providers)
+    return all(_PROVIDER in str(provider) for provider in providers)
 
 
 def _statements(document: str) -> list[Any]:

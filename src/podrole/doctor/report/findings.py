@@ -107,7 +107,7 @@ class LinkVerdict:
     @property
     def faults(self) -> tuple[Finding, ...]:
         """The findings that break the link."""
-        return tuple(one for one in self.findings if one.severity is Severity.FAULT)
+        return tuple(finding for finding in self.findings if finding.severity is Severity.FAULT)
 
 
 def holds(link: Link, why: str, *risks: Finding) -> LinkVerdict:

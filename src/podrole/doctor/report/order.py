@@ -16,7 +16,7 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def only_recreates(remedy: Remedy) -> bool:
     """Say whether a remedy does nothing but create pods again."""
-    return bool(remedy.changes) and all(isinstance(one, Restart) for one in remedy.changes)
+    return bool(remedy.changes) and all(isinstance(change, Restart) for change in remedy.changes)
 
 
 def with_restarts_last(verdicts: tuple[LinkVerdict, ...]) -> tuple[LinkVerdict, ...]:

@@ -54,7 +54,7 @@ class FilesAccount:
     def oidc_provider(self, account: str, issuer: str, partition: str = "aws") -> OIDCProvider | None:
         """See Directory."""
         arn = oidc_provider_arn(account, issuer, partition=partition or "aws")
-        known = next((one for one in self.providers if one.issuer == issuer), None)
+        known = next((provider for provider in self.providers if provider.issuer == issuer), None)
         return OIDCProvider(arn, issuer, self.audiences if known is None else known.client_ids, ())
 
     def policies_of(self, principal: Role | User) -> PrincipalPolicies:
@@ -73,8 +73,10 @@ class FilesAccount:
         """See Account."""
         owner = self.id or "000000000000"
         return [
-            OIDCProvider(oidc_provider_arn(owner, one.issuer, partition="aws"), one.issuer, one.client_ids, ())
-            for one in self.providers
+            OIDCProvider(
+                oidc_provider_arn(owner, provider.issuer, partition="aws"), provider.issuer, provider.client_ids, ()
+            )
+            for provider in self.providers
         ]
 
     def roles(self) -> Sequence[Role]:

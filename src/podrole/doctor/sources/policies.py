@@ -49,8 +49,15 @@ def read_policies(
 
 def _policy_document(document: FileDocument, value: Mapping[str, Any]) -> Iterator[Item]:
     statements = value["Statement"] if isinstance(value["Statement"], list) else [value["Statement"]]
-    trusts = any(isinstance(one, dict) and ("Principal" in one or "NotPrincipal" in one) for one in statements)
-    assumes = any("sts:Assume" in json.dumps(one.get("Action", "")) for one in statements if isinstance(one, dict))
+    trusts = any(
+        isinstance(statement, dict) and ("Principal" in statement or "NotPrincipal" in statement)
+        for statement in statements
+    )
+    assumes = any(
+        "sts:Assume" in json.dumps(statement.get("Action", ""))
+        for statement in statements
+        if isinstance(statement, dict)
+    )
     stem = document.path.stem
     origin = Origin(document)
     text = document.text or json.dumps(value)  # as it came: what is given twice is given once in the value

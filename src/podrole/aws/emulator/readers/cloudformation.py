@@ -12,7 +12,7 @@ from podrole.iam.actions.call import Call
 def _stack(call: Call, name: str) -> str | None:
     stored = backend("cloudformation", call.account, call.region)
     stacks = stored.stacks.values() if stored is not None else ()
-    return next((str(one.stack_id) for one in stacks if name in (one.name, one.stack_id)), None)
+    return next((str(stack.stack_id) for stack in stacks if name in (stack.name, stack.stack_id)), None)
 
 
 def stack_templates(account: str, region: str, *, stack: str, change_set: str) -> list[str]:

@@ -20,14 +20,17 @@ def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
     function = _version(entry, qualifier) if entry is not None else None
     if function is None:
         return None
-    statements = [one | {"Principal": principal_element(one.get("Principal"))} for one in function.policy.statements]
+    statements = [
+        statement | {"Principal": principal_element(statement.get("Principal"))}
+        for statement in function.policy.statements
+    ]
     document = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
     return PolicyHolder(arn.account, f"function {name}", json.dumps(document) if statements else None, function)
 
 
 def _version(entry: Any, qualifier: str) -> Any | None:
     if qualifier and qualifier.isdigit():
-        return next((one for one in entry["versions"] if str(one.version) == qualifier), None)
+        return next((version for version in entry["versions"] if str(version.version) == qualifier), None)
     return entry["latest"]
 
 

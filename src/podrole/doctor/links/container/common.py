@@ -20,10 +20,10 @@ def unset(container: ContainerFacts, variables: Iterable[EnvironmentVariable]) -
     own: dict[str, str | None] = {}
     changes: list[Change] = []
     set_here = {str(entry.get("name", "")) for entry in container.manifest.get("env") or ()}
-    for one in variables:
-        if one.name in set_here:
-            own[one.name] = None
-        for kind, name, key in container.included(one.name):
+    for variable in variables:
+        if variable.name in set_here:
+            own[variable.name] = None
+        for kind, name, key in container.included(variable.name):
             changes.append(RemoveKey(kind, container.pod.workload.namespace, name, key))
     if own:
         return (*changes, SetEnvironment(container.pod.workload, container.name, own))
@@ -33,7 +33,10 @@ def unset(container: ContainerFacts, variables: Iterable[EnvironmentVariable]) -
 def listed(variables: Iterable[EnvironmentVariable]) -> str:
     """Return the names of variables, with the ConfigMap or Secret that each comes from."""
     return ", ".join(
-        one.name if one.source is None else f"{one.name} (from {one.source[0]} {one.source[1]})" for one in variables
+        variable.name
+        if variable.source is None
+        else f"{variable.name} (from {variable.source[0]} {variable.source[1]})"
+        for variable in variables
     )
 
 

@@ -65,8 +65,10 @@ def check_token_file(facts: ChainFacts, identity: Identity, pod: PodFacts) -> It
 
 def _holds_token(admitted: PodInjection, name: str) -> bool:
     spec = admitted.pod.spec
-    volumes = [] if spec is None else [one for one in spec.volumes or () if one is not None and one.name == name]
-    return any(token_in(one, admitted.plan.token_path) is not None for one in volumes)
+    volumes = (
+        [] if spec is None else [volume for volume in spec.volumes or () if volume is not None and volume.name == name]
+    )
+    return any(token_in(volume, admitted.plan.token_path) is not None for volume in volumes)
 
 
 def _has_one_user(pod: PodFacts) -> bool:

@@ -67,7 +67,7 @@ def _check_dry_run(facts: ChainFacts, identity: Identity) -> list[Finding]:
     if made is None or facts.binding.identity is None:
         return []
     hooks = facts.webhook.known
-    ours = next((one for one in hooks if is_identity_webhook(one)), None)
+    ours = next((hook for hook in hooks if is_identity_webhook(hook)), None)
     if isinstance(made, UnknownFact):
         problem = made.what.partition("failed calling webhook")[2]
         if ours is None or ours.name not in problem:
@@ -108,7 +108,11 @@ def of_pod(facts: ChainFacts, pod: PodFacts, identity: Identity) -> list[Finding
     admitted = PodInjection.of(pod.manifest, identity, facts.settings)
     exists = bool(pod.manifest.get("metadata", {}).get("uid"))
     findings = check_containers(facts, pod, admitted)
-    if exists and admitted.containers_without_identity and not any(one.severity is Severity.FAULT for one in findings):
+    if (
+        exists
+        and admitted.containers_without_identity
+        and not any(finding.severity is Severity.FAULT for finding in findings)
+    ):
         findings = [*check_missing_identity(facts, pod, admitted), *findings]
     elif exists:
         findings += check_stale_identity(pod, admitted)

@@ -82,7 +82,7 @@ def check_missing_identity(facts: ChainFacts, pod: PodFacts, admitted: PodInject
     if facts.binding.identity is None:  # the binding's remedy creates the pods again
         return list(registered.findings)
     if registered.findings:
-        return [replace(one, remedy=one.remedy.then(restart)) for one in registered.findings]
+        return [replace(finding, remedy=finding.remedy.then(restart)) for finding in registered.findings]
     lacking = ", ".join(admitted.containers_without_identity)
     admission = _admission(facts, pod)
     made = pod.manifest["metadata"].get("creationTimestamp", "")
@@ -159,7 +159,7 @@ def _undone(facts: ChainFacts, pod: PodFacts, admitted: PodInjection) -> Finding
     ours = next((one for one in hooks if is_identity_webhook(one)), None)
     others = [one for one in hooks if not is_identity_webhook(one)]
     culprits = [one for one in others if _changed(facts, pod, one.configuration, one.name)]
-    names = ", ".join(one.name for one in culprits or others) or "another webhook"
+    names = ", ".join(culprit.name for culprit in culprits or others) or "another webhook"
     restart = Restart(pod.workload, without_identity(pod.manifest, admitted.plan))
     what, changes = f"exclude this namespace from {names}", list[Change]()
     if ours is not None and ours.webhook.get("reinvocationPolicy") != "IfNeeded":
@@ -194,9 +194,9 @@ def _changed(facts: ChainFacts, pod: PodFacts, configuration: str, name: str) ->
         if event.kind == "admission" and event.on == where and event.explanation:
             traces = event.explanation.get("webhooks", [])
             return any(
-                one.get("configuration") == configuration
-                and one.get("webhook") == name
-                and one.get("outcome") == "mutated"
-                for one in traces
+                trace.get("configuration") == configuration
+                and trace.get("webhook") == name
+                and trace.get("outcome") == "mutated"
+                for trace in traces
             )
     return False

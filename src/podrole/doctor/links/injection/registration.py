@@ -142,7 +142,7 @@ def _not_asked(facts: ChainFacts, hook: RegisteredWebhook, why: str, pod: Object
         _about(hook, "rules"),
         Remedy("add the rule", (patch(facts, hook, "rules", [*rules, *_RULES]),)),
         expected="a rule for CREATE of pods in API group '', version v1",
-        got="; ".join(_rule(one) for one in rules) or f"no rule ({NO_RULE})",
+        got="; ".join(_rule(rule) for rule in rules) or f"no rule ({NO_RULE})",
     )
 
 
@@ -178,7 +178,7 @@ def _selecting_pod(
     for one in pods:
         if one.workload not in workloads:
             workloads.append(one.workload)
-    return tuple(PatchPods(one, tuple(operations)) for one in workloads)
+    return tuple(PatchPods(workload, tuple(operations)) for workload in workloads)
 
 
 def _by_hand(hook: RegisteredWebhook, member: str) -> ByHand:
@@ -270,4 +270,4 @@ def _registered_as(facts: ChainFacts, hook: RegisteredWebhook) -> Mapping[str, A
     registration = facts.environment.registration
     if registration is None:
         return None
-    return next((one for one in registration["webhooks"] if one["name"] == hook.name), None)
+    return next((webhook for webhook in registration["webhooks"] if webhook["name"] == hook.name), None)

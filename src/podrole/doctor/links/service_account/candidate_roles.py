@@ -54,7 +54,7 @@ def _trusting_roles(facts: ChainFacts, issuer: str) -> list[Role]:
 
 
 def _trusts_strangers(facts: ChainFacts, question: ExchangeQuestion) -> bool:
-    return any(isinstance(ask_sts(one, facts.account), Granted) for one in strangers(question))
+    return any(isinstance(ask_sts(stranger, facts.account), Granted) for stranger in strangers(question))
 
 
 def _web_roles(facts: ChainFacts) -> list[Role]:

@@ -51,7 +51,7 @@ def _missing(facts: ChainFacts) -> Finding:
     names = (
         []
         if isinstance(facts.service_account.neighbours, UnknownFact)
-        else [one["metadata"]["name"] for one in facts.service_account.neighbours]
+        else [neighbour["metadata"]["name"] for neighbour in facts.service_account.neighbours]
     )
     meant = nearest(target.service_account, names)
     metadata = {"namespace": target.namespace, "name": target.service_account}

@@ -150,7 +150,7 @@ def _right_value(facts: ChainFacts, value: str) -> str:
 
 def _carrier(facts: ChainFacts, key: str) -> PodFacts | None:
     pods = facts.known_pods
-    return next((one for one in pods if annotations_of(one.manifest).get(key)), None)
+    return next((pod for pod in pods if annotations_of(pod.manifest).get(key)), None)
 
 
 def _pod_name(pod: PodFacts | None) -> str:
@@ -168,11 +168,11 @@ def _bound_neighbours(facts: ChainFacts) -> list[str]:
     if isinstance(facts.service_account.neighbours, UnknownFact):
         return []
     found = []
-    for one in facts.service_account.neighbours:
-        name = one["metadata"]["name"]
+    for neighbour in facts.service_account.neighbours:
+        name = neighbour["metadata"]["name"]
         if name == facts.target.service_account:
             continue
-        if facts.binding_of_neighbour(one).identity is not None:
+        if facts.binding_of_neighbour(neighbour).identity is not None:
             found.append(name)
     return found
 

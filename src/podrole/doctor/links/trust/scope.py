@@ -76,7 +76,11 @@ def _without_other_clusters(
 ) -> Remedy:
     """Return a remedy that takes nothing from other clusters: those that the account knows may use the role."""
     proof = TrustProof(role, question, facts.account, frozenset())
-    working = [one for one in issuers if proof.works(expected_provider(replace(question, issuer=f"https://{one}")).arn)]
+    working = [
+        issuer
+        for issuer in issuers
+        if proof.works(expected_provider(replace(question, issuer=f"https://{issuer}")).arn)
+    ]
     if not working:
         return Remedy(f"{remedy.what}, of this cluster only", remedy.changes)
     return Remedy(
@@ -96,9 +100,12 @@ def _may_be_open(policy: Policy, question: ExchangeQuestion) -> bool:
         if statement.effect is not Effect.ALLOW:
             continue
         named = [
-            one
-            for one in statement.conditions
-            if one.key.lower() == key and one.base == "StringEquals" and not one.if_exists and one.qualifier is None
+            condition
+            for condition in statement.conditions
+            if condition.key.lower() == key
+            and condition.base == "StringEquals"
+            and not condition.if_exists
+            and condition.qualifier is None
         ]
         if not named:
             return True
@@ -196,7 +203,9 @@ def _other_clusters(
     """Ask STS's function about the same subject, from every other issuer that the trust policy names."""
     mine = expected_provider(question)
     others: list[str] = []
-    for arn in sorted({named for one in policy.statements if one.principal for named in one.principal.federated}):
+    for arn in sorted(
+        {named for statement in policy.statements if statement.principal for named in statement.principal.federated}
+    ):
         issuer = arn.partition(":oidc-provider/")[2]
         if not issuer or arn == mine.arn or issuer.startswith(_SHARED):
             continue

@@ -132,7 +132,7 @@ def _copied(text: str, recipe: Recipe, variables: Mapping[str, str]) -> Copied |
     rest = text[text.index(words[0]) :] if words else ""
     parts = json.loads(rest) if rest.startswith("[") else shlex.split(rest)
     *sources, target = (_expanded(part, variables) for part in parts)
-    if not sources or any("://" in one or one.startswith("<<") for one in sources):
+    if not sources or any("://" in source or source.startswith("<<") for source in sources):
         return None
     whole = posixpath.join(recipe.working_directory or "/", target)
     is_folder = target.endswith(("/", "/.")) or target == "." or len(sources) > 1
