@@ -44,12 +44,13 @@ without-services: setup ## run the tests of what works without the extra service
 soak: setup ## run the long tests, and properties with all examples (fifty minutes; PODROLE_MEMORY_MINUTES: that of memory)
 	$(BIN)/pytest -m "soak or hypothesis" --hypothesis-profile soak --timeout 1800 $(ARGS)
 
-docs: ## build the documentation site in build/site, and check its links
+docs: setup ## build the documentation site in build/site, check its links, and look at it with Chromium
 	@$(PYTHON) scripts/bootstrap.py docs
 	.venv-docs/bin/python scripts/site_diagrams.py
 	rm -rf build/site
 	.venv-docs/bin/sphinx-build -q -W --keep-going -b html docs build/site
 	.venv-docs/bin/python scripts/check_site.py build/site
+	$(BIN)/pytest -q -m site tests/scripts/test_built_site.py
 
 mutants: setup ## find checks that no test misses (ARGS=oidc, ARGS=sts/tags.py; all of it takes hours)
 	$(BIN)/python scripts/mutants.py $(ARGS)

@@ -27,6 +27,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 exclude_patterns = ["README.md"]
+highlight_language = "text"  # a block without a language is commands and what they print
 html_theme = "furo"
 html_title = "podrole"
 html_static_path = ["site"]

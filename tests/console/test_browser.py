@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -16,26 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from support.broken_world import NAMESPACE, BrokenWorld
+from support.browser import NARROW, NEEDS_CHROMIUM, WIDE, chromium
 from support.faults import an_account_misspelt
 from support.world import PODROLE, clean_environment, running_world
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and os.environ.get("PODROLE_BROWSER_TESTS") != "required", reason="needs chromium"
-)
-OPTIONS = [
-    "--no-sandbox",  # as root in a container
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
+pytestmark = NEEDS_CHROMIUM
 LIMIT = 60_000
-WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 400, "height": 800}
 SIGNATURE = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 
 
@@ -71,10 +59,8 @@ def url(world: BrokenWorld) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+    with chromium() as started:
         yield started
-        started.close()
 
 
 Open = Callable[..., Page]
