@@ -51,7 +51,7 @@ async def test_a_change_is_applied_only_after_it_is_on_disk(path: Path) -> None:
     on_disk: list[list[tuple[bytes]]] = []
 
     def look() -> None:
-        with sqlite3.connect(path) as other:
+        with contextlib.closing(sqlite3.connect(path)) as other:
             on_disk.append(other.execute("SELECT value FROM records").fetchall())
 
     await journal.commit([Write("t", "k", b"v")], look)

@@ -145,7 +145,7 @@ def test_files_set_aside_before_are_kept(path: Path) -> None:
 
 def test_a_newer_format_is_refused_and_left_as_it_is(path: Path) -> None:
     Journal(path).close()
-    with sqlite3.connect(path) as database:
+    with contextlib.closing(sqlite3.connect(path)) as database:
         database.execute(f"PRAGMA user_version = {FORMAT + 1}")
     with pytest.raises(JournalTooNew):
         Journal(path)

@@ -266,7 +266,7 @@ async def test_damaged_state_is_set_aside_and_the_start_is_refused(directory: Wo
 async def test_state_of_a_newer_podrole_is_refused_and_stays(directory: WorldDirectory) -> None:
     async with World(directory, FREE):
         pass
-    with sqlite3.connect(directory.state) as database:
+    with contextlib.closing(sqlite3.connect(directory.state)) as database:
         database.execute(f"PRAGMA user_version = {FORMAT + 1}")
     content = directory.state.read_bytes()
     with pytest.raises(JournalTooNew):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -59,7 +60,7 @@ async def test_a_write_is_not_seen_before_it_is_on_disk(open_journal: Callable[[
     on_disk: list[int] = []
 
     def look(_: Change) -> None:
-        with sqlite3.connect(tmp_path / "state.db") as other:
+        with contextlib.closing(sqlite3.connect(tmp_path / "state.db")) as other:
             on_disk.append(other.execute("SELECT count(*) FROM records WHERE tbl = 'kubernetes.secrets'").fetchone()[0])
 
     store.watch(SECRETS, look, after=None, limit=None)
