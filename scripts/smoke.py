@@ -3,6 +3,7 @@
 Usage: python scripts/smoke.py WHEEL [--extras cel,crt,…|all] [--uv UV]
 
 Each environment is new. Every command must show its help, and those that can do so in an empty folder are really used.
+What an extra is for is used with it; in the base the same use must name the extra (``USES``).
 The size of the base is checked against its limits (``LIMIT_MIB``, ``LIMIT_PACKAGES``). With ``--uv``, ``uvx --from
 WHEEL`` runs the doctor from an empty cache.
 """
@@ -10,6 +11,7 @@ WHEEL`` runs the doctor from an empty cache.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -18,11 +20,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 import dist
+
+sys.path.insert(0, str(dist.ROOT / "tests"))
+from support.fake_google import FakeGoogle
 
 LIMIT_MIB = 120
 LIMIT_PACKAGES = 36
@@ -39,16 +45,29 @@ def test_it(podrole_identity):
     with podrole_identity('shop', 'inventory', allow=['s3:ListAllMyBuckets']):
         assert boto3.client('s3').list_buckets()['Buckets'] == []
 """
-USES = {
-    "demo": "moto",
-    "services": "moto",
-    "pytest": "boto3",
-    "cel": "cel_expr_python",
-    "crt": "awscrt",
-    "gcs": "obstore",
-    "uvloop": "uvloop",
-}
-"""The extras, each with a module that it must bring."""
+LIST_BUCKETS = (
+    "import botocore.session\nprint(botocore.session.Session().create_client('s3').list_buckets()['Buckets'])"
+)
+SEND_CONDITION = """
+import asyncio
+from podrole.kube.client import KubernetesClient
+from podrole.kube.connection import find_connection
+
+async def send():
+    client = KubernetesClient(find_connection(), user_agent="smoke")
+    webhook = {
+        "name": "smoke.example.com", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+        "clientConfig": {"url": "https://127.0.0.1:1/"},
+        "matchConditions": [{"name": "in-shop", "expression": "request.namespace =="}],
+    }
+    body = {
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+        "metadata": {"name": "smoke"}, "webhooks": [webhook],
+    }
+    await client.send("POST", f"/apis/{body['apiVersion']}/validatingwebhookconfigurations", body)
+
+asyncio.run(send())
+"""
 
 
 @dataclass
@@ -64,18 +83,39 @@ class Smoke:
         """The installed command."""
         return str(self.python.parent / "podrole")
 
-    def run(self, *words: str, codes: tuple[int, ...] = (0,), said: str = "") -> str:
+    def run(self, *words: str, codes: tuple[int, ...] = (0,), said: str = "", **variables: str) -> str:
         """Run podrole and note what was not expected; return what it said."""
+        shown = self.start([self.podrole, *words], f"podrole {' '.join(words)}", codes, said, variables)
+        if "Traceback" in shown:
+            self.failures.append(f"podrole {' '.join(words)} shows a traceback:\n{shown[-1500:]}")
+        return shown
+
+    def script(self, text: str, *words: str, codes: tuple[int, ...] = (0,), said: str = "", **variables: str) -> str:
+        """Run a script of Python in the world's environment, if there is a world, as ``run`` does a command."""
+        enter = 'eval "$(podrole env 2>/dev/null)" && exec python -c "$0" "$@"'
+        return self.start(["sh", "-c", enter, text, *words], f"the script {text[:200]!r}", codes, said, variables)
+
+    def start(self, command: list[str], name: str, codes: tuple[int, ...], said: str, variables: dict[str, str]) -> str:
+        """Run a command in the environment's folder and note what was not expected; return what it said."""
         kept = {name: os.environ[name] for name in ("HOME", "LANG", "TZ") if name in os.environ}
         environment = {**kept, "PATH": f"{self.python.parent}:/usr/bin:/bin", "AWS_EC2_METADATA_DISABLED": "true"}
         done = subprocess.run(
-            [self.podrole, *words], cwd=self.place, env={**environment, "KUBECONFIG": "/nowhere"}, text=True,
+            command, cwd=self.place, env={**environment, "KUBECONFIG": "/nowhere", **variables}, text=True,
             capture_output=True, timeout=SECONDS, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         shown = done.stdout + done.stderr
-        if done.returncode not in codes or said not in shown or "Traceback" in shown:
-            self.failures.append(f"podrole {' '.join(words)}: exit code {done.returncode}\n{shown[-1500:]}")
+        if done.returncode not in codes or said not in shown:
+            self.failures.append(f"{name}: exit code {done.returncode}, expected {said!r}\n{shown[-1500:]}")
         return shown
+
+    @contextlib.contextmanager
+    def world(self) -> Iterator[None]:
+        """Run a world."""
+        self.run("up", "--detach", "--ephemeral", "--aws-port", "0", "--cluster-port", "0", said="podrole is up")
+        try:
+            yield
+        finally:
+            self.run("down", said="has stopped")
 
 
 def installed(work: Path, name: str, what: str) -> Smoke:
@@ -111,10 +151,9 @@ def use_base(smoke: Smoke) -> None:
     run("issuer", "init", "--issuer", "https://issuer.example", "--to", "dir:site", "--approve")
     run("issuer", "flags", "--distro", "kubeadm", "--issuer", "https://issuer.example", codes=(0, 2))
     run("doctor", "shop/serviceaccount/inventory", codes=(2,), said="No cluster was found")
-    run("demo", codes=(2,), said="pip install 'podrole[demo]'")
-    run("up", "--detach", "--ephemeral", "--aws-port", "0", "--cluster-port", "0", said="podrole is up")
-    try:
-        run("status", said="pip install 'podrole[services]'")
+    for use in USES.values():
+        use(smoke, False)
+    with smoke.world():
         run("env", said="AWS_ENDPOINT_URL")
         run("utils", "associate-iam-oidc-provider", "--approve")
         words = ("--namespace", "default", "--name", "inventory", "--attach-policy-arn")
@@ -127,8 +166,80 @@ def use_base(smoke: Smoke) -> None:
         run("policy", "simulate", "--user", "admin", "--action", "s3:GetObject", "--resource", "*")
         run("events", "--last", "1")
         run("cluster", "rotate-keys", "--publish-for", "0")
-    finally:
-        run("down", said="has stopped")
+
+
+def use_services(smoke: Smoke, installed: bool) -> None:
+    """List the buckets of S3."""
+    with smoke.world():
+        shown = smoke.run("status", said="" if installed else "pip install 'podrole[services]'")
+        if installed and "podrole[services]" in shown:
+            smoke.failures.append(f"podrole status does not see the services:\n{shown}")
+        code, said = (0, "[]") if installed else (1, "pip install 'podrole[services]'")
+        smoke.script(LIST_BUCKETS, codes=(code,), said=said)
+
+
+def use_demo(smoke: Smoke, installed: bool) -> None:
+    """Run the walkthrough."""
+    code, said = (0, "had the expected results") if installed else (2, "pip install 'podrole[demo]'")
+    smoke.run("demo", codes=(code,), said=said)
+
+
+def use_cel(smoke: Smoke, installed: bool) -> None:
+    """Send a webhook's configuration with a condition that has a syntax error, which only CEL finds."""
+    with smoke.world():
+        smoke.script(SEND_CONDITION, codes=(1,), said="Syntax error" if installed else "install podrole[cel]")
+
+
+def use_crt(smoke: Smoke, installed: bool) -> None:
+    """Use a profile of aws login that has not signed in."""
+    config = smoke.place / "aws-config"
+    config.write_text("[profile me]\nregion = us-east-1\nlogin_session = arn:aws:iam::111122223333:user/me\n")
+    words = ("issuer", "init", "--issuer", "https://issuer.example", "--to", "s3://bucket", "--profile", "me")
+    code, said = (1, "The AWS credentials cannot be used") if installed else (2, "pip install 'podrole[crt]'")
+    smoke.run(*words, codes=(code,), said=said, AWS_CONFIG_FILE=str(config))
+
+
+def use_gcs(smoke: Smoke, installed: bool) -> None:
+    """Publish an issuer in a bucket of Google's, which is served here without TLS."""
+    words = ("issuer", "init", "--issuer", "https://issuer.example", "--to", "gs://bucket", "--approve")
+    if not installed:
+        smoke.run(*words, codes=(2,), said="pip install 'podrole[gcs]'")
+        return
+    google = FakeGoogle()
+    with google.serving() as credentials:
+        (smoke.place / "google.json").write_text(credentials)
+        script = "from podrole.hosting import object_store\nobject_store._CLIENT['allow_http'] = True\n"
+        script += "from podrole.cli import main\nmain()"
+        smoke.script(script, *words, GOOGLE_SERVICE_ACCOUNT="google.json")
+    if not any("openid-configuration" in path for path in google.objects):
+        smoke.failures.append(f"the bucket has no discovery document, but {sorted(google.objects)}")
+
+
+def use_uvloop(smoke: Smoke, installed: bool) -> None:
+    """Start a world, whose process must have the loop."""
+    with smoke.world():
+        pid = json.loads(smoke.run("status", "--json"))["pid"]
+        if ("uvloop" in Path(f"/proc/{pid}/maps").read_text()) is not installed:
+            smoke.failures.append(f"the world runs {'without' if installed else 'with'} uvloop")
+
+
+def use_pytest(smoke: Smoke, installed: bool) -> None:
+    """Run a test with the plugin. Without the extra there is no pytest."""
+    if installed:
+        (smoke.place / "test_it.py").write_text(TEST)
+        smoke.start([str(smoke.python), "-m", "pytest", "-q"], "pytest", (0,), "1 passed", {})
+
+
+USES: dict[str, Callable[[Smoke, bool], None]] = {
+    "cel": use_cel,
+    "crt": use_crt,
+    "demo": use_demo,
+    "gcs": use_gcs,
+    "pytest": use_pytest,
+    "services": use_services,
+    "uvloop": use_uvloop,
+}
+"""What each extra is for. Without the extra (False) the use must name it."""
 
 
 def size(smoke: Smoke) -> tuple[float, int]:
@@ -164,7 +275,7 @@ def base(work: Path, wheel: Path) -> list[str]:
         smoke.run(*words, "--help")
     use_base(smoke)
     cpu, wall = help_seconds(smoke)
-    print(f"base: {mebibytes:.0f} MiB, {packages} packages, {len(everything)} commands")
+    print(f"base: {mebibytes:.0f} MiB, {packages} packages, {len(everything)} commands", flush=True)
     print(f"podrole --help: {cpu:.2f} s of CPU, {wall:.2f} s")
     if mebibytes > LIMIT_MIB or packages > LIMIT_PACKAGES:
         smoke.failures.append(f"the base is larger than {LIMIT_MIB} MiB or {LIMIT_PACKAGES} packages")
@@ -174,25 +285,9 @@ def base(work: Path, wheel: Path) -> list[str]:
 def extra(work: Path, wheel: Path, name: str) -> list[str]:
     """Check one extra; return what failed."""
     smoke = installed(work, name, f"{wheel}[{name}]")
-    found = subprocess.run([str(smoke.python), "-c", f"import {USES[name]}"], capture_output=True, check=False)
-    if found.returncode != 0:
-        smoke.failures.append(f"the extra {name} does not bring {USES[name]}")
     mebibytes, packages = size(smoke)
-    print(f"{name}: {mebibytes:.0f} MiB, {packages} packages")
-    if name == "demo":
-        (smoke.python.parent.parent / "share").mkdir(exist_ok=True)
-        smoke.run("demo", said="had the expected results")
-    elif name == "pytest":
-        (smoke.place / "test_it.py").write_text(TEST)
-        done = subprocess.run(
-            [str(smoke.python), "-m", "pytest", "-q"], cwd=smoke.place, capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            smoke.failures.append(f"pytest: {done.stdout[-1500:]}")
-    else:
-        smoke.run("up", "--detach", "--ephemeral", "--aws-port", "0", "--cluster-port", "0", said="podrole is up")
-        smoke.run("status", said="AWS")
-        smoke.run("down", said="has stopped")
+    print(f"{name}: {mebibytes:.0f} MiB, {packages} packages", flush=True)
+    USES[name](smoke, True)
     return smoke.failures
 
 

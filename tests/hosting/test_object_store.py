@@ -10,6 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from podrole.base.extras import ExtraMissing
 from podrole.cli.issuer.publish_commands import add_publish_commands
 from podrole.hosting import object_store
 from podrole.hosting.object_store import ObjectStore, google_store
@@ -93,4 +94,6 @@ def test_issuer_is_made_in_the_bucket(google: FakeGoogle) -> None:
 def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("obstore", "obstore.exceptions", "obstore.store"):
         monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ExtraMissing):
+        google_store("my-bucket", 300)
     assert "podrole[gcs]" in run("rotate", "status", code=BAD_INPUT)

@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+from podrole.base.extras import ExtraMissing
 from podrole.issuer.errors import InvalidIssuer, IssuerError
 from podrole.issuer.store import JSON, StoredObject, changed_meanwhile
 
@@ -73,14 +74,12 @@ class ObjectStore:
 
 
 def google_store(place: str, cache_seconds: int) -> ObjectStore:
-    """Open ``BUCKET`` or ``BUCKET/PREFIX``. Raises InvalidIssuer without the extra ``gcs``, IssuerError."""
+    """Open ``BUCKET`` or ``BUCKET/PREFIX``. Raises ExtraMissing, IssuerError."""
     try:
         from obstore.exceptions import BaseError
         from obstore.store import GCSStore
     except ImportError as missing:
-        raise InvalidIssuer(
-            "Google Cloud Storage needs the extra gcs, which is not installed.", next_step="pip install 'podrole[gcs]'"
-        ) from missing
+        raise ExtraMissing("Google Cloud Storage needs obstore, which is not installed.", "gcs") from missing
     bucket, _, prefix = place.partition("/")
     what = f"gs://{place.strip('/')}"
     try:
