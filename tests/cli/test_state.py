@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -136,16 +137,54 @@ def bad_record(content: bytes) -> bytes:
     return header + b"\n" + gzip.compress(json.dumps(body).encode())
 
 
+def with_object(resource: str, name: str, obj: object) -> Callable[[bytes], bytes]:
+    """Return a change of a saved state that adds a Kubernetes object."""
+
+    def change(content: bytes) -> bytes:
+        header, _, rest = content.partition(b"\n")
+        body = json.loads(gzip.decompress(rest))
+        record = base64.b64encode(json.dumps(obj).encode()).decode()
+        body["tables"].setdefault(f"kubernetes.{resource}", {})[f"default/{name}"] = record
+        return header + b"\n" + gzip.compress(json.dumps(body).encode())
+
+    return change
+
+
+def pod(**metadata: str) -> object:
+    spec = {"containers": [{"name": "main", "image": "busybox"}]}
+    given = {"name": "made-up", "namespace": "default", "uid": "0505e6cf-bb64-4551-af5b-10b0975ef39c", **metadata}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": given, "spec": spec}
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         (other_format, "in a format that this one does not know"),
         (lambda content: content[:-100], "is damaged"),
         (bad_record, "is damaged"),
+        (with_object("configmaps", "made-up", None), "is damaged"),
+        (with_object("pods", "made-up", {}), "is damaged"),
+        # The node would make, and at the end delete, this directory.
+        (with_object("pods", "made-up", pod(uid="../../../elsewhere")), "metadata.uid"),
+        (with_object("pods", "made-up", pod(name="../made-up")), "metadata.name"),
+        (with_object("pods", "made-up", pod(namespace="other")), "metadata.name"),
+        (with_object("widgets.example.com", "made-up", pod(uid="x")), "metadata.uid"),
         (lambda _: b"cos\nsystem\n(S'touch pickled'\ntR.", "is not a state that podrole saved"),
         (lambda _: b"", "is not a state that podrole saved"),
     ],
-    ids=["newer format", "truncated", "record of another form", "pickle", "empty"],
+    ids=[
+        "newer format",
+        "truncated",
+        "record of another form",
+        "no object",
+        "empty object",
+        "uid that is a path",
+        "name that is a path",
+        "object of another place",
+        "custom object",
+        "pickle",
+        "empty",
+    ],
 )
 def test_file_that_is_no_state_is_refused_and_changes_nothing(
     tmp_path: Path, saved: Path, change: object, sentence: str

@@ -24,7 +24,8 @@ from podrole.account.store import AccountStore
 from podrole.base.clock import system_clock
 from podrole.base.files import FileProblem, write_private
 from podrole.base.journal import Journal, Write
-from podrole.cluster.store.durable import DurableStore
+from podrole.cluster.kinds.stored import faults_of_stored
+from podrole.cluster.store.durable import DurableStore, kept_objects
 from podrole.world.errors import NotRunning, StateRefused
 from podrole.world.kept import Kept
 from podrole.world.secrets import check_secrets
@@ -169,8 +170,15 @@ def _write_journal(path: Path, tables: Mapping[str, Mapping[str, bytes]], file: 
             AccountStore(system_clock, secrets.token_bytes, journal)
             DurableStore(journal)
             Kept(journal)
+            faults = [
+                f"{resource} {place}: {fault.field}: {fault.message}"
+                for resource, place, obj in kept_objects(journal)
+                for fault in faults_of_stored(resource, place, obj)
+            ]
         except Exception as problem:  # a damaged or made-up record can fail in any way
             raise _damaged(file, problem) from problem
+    if faults:
+        raise StateRefused(f"{file} has an object that a cluster would refuse.", got=faults[0])
 
 
 def _damaged(file: Path, problem: Exception) -> StateRefused:

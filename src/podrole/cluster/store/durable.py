@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -35,15 +35,10 @@ class DurableStore(MemoryStore):
 
     def __init__(self, journal: Journal, *, history: int = HISTORY) -> None:
         """Read the journal's objects."""
-        tables = journal.tables(_REVISION[0])
-        super().__init__(history=history, revision=int(tables.get(_REVISION[0], {}).get(_REVISION[1], b"0")))
-        decode = msgspec.json.Decoder().decode
-        for table, objects in tables.items():
-            if table.startswith(_PREFIX):
-                kept = self._states[table.removeprefix(_PREFIX)].objects
-                for key, value in objects.items():
-                    namespace, _, name = key.partition("/")
-                    kept.setdefault(namespace, {})[name] = decode(value)
+        super().__init__(history=history, revision=int(journal.table(_REVISION[0]).get(_REVISION[1], b"0")))
+        for resource, place, obj in kept_objects(journal):
+            namespace, _, name = place.partition("/")
+            self._states[resource].objects.setdefault(namespace, {})[name] = obj
         self._journal = journal
         self._writing: dict[_Key, list[asyncio.Future[None]]] = {}  # what is being written, and who waits for it
         self._last_given = self.revision
@@ -103,6 +98,14 @@ class DurableStore(MemoryStore):
         writing, self._writing = self._writing, {}
         for waiting in writing.values():
             _wake(waiting)
+
+
+def kept_objects(journal: Journal) -> Iterator[tuple[str, str, Object]]:
+    """Yield each object that a journal holds, after its resource and its place (``namespace/name``)."""
+    decode = msgspec.json.Decoder().decode
+    for table, objects in journal.tables(_PREFIX).items():
+        for place, value in objects.items():
+            yield table.removeprefix(_PREFIX), place, decode(value)
 
 
 def _key(write: Write) -> _Key:
