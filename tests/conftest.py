@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from support import garbage
+
 HERE = Path(__file__).parent
 
 # Started in the background by a shell, tests would ignore an interrupt, and so would every process that they interrupt.
@@ -34,7 +36,6 @@ LONGEST = ("cli", "world", "doctor", "setup", "webhook", "cluster/clients")
 
 def pytest_collection_finish() -> None:
     """Keep what the collection has made out of every later garbage collection."""
-    gc.collect()
     gc.freeze()
     gc.enable()
 
@@ -42,8 +43,7 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish() -> None:
     """Look for cycles a last time. pytest would do it twice from here, and Python again when it ends."""
-    gc.collect()
-    gc.freeze()
+    garbage.collect()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from podrole.aws.emulator import past
 from podrole.aws.emulator.backends import backend
+from support import garbage
 from support.aws import ACCOUNT, REGION, LocalAWS, refused
 
 pytestmark = pytest.mark.services
@@ -22,8 +23,7 @@ pytestmark = pytest.mark.services
 @pytest.fixture(scope="module", autouse=True)
 def only_new_objects() -> None:
     """Leave what other tests made out of each look through all objects."""
-    gc.collect()
-    gc.freeze()
+    garbage.collect()
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import gzip
 import json
 import os
@@ -24,6 +23,7 @@ from moto.sqs.models import sqs_backends  # noqa: E402
 from podrole.aws.emulator import past  # noqa: E402
 from podrole.aws.emulator.snapshots import snapshot  # noqa: E402
 from podrole.aws.emulator.snapshots.snapshot import NotRestorable, restore, take  # noqa: E402
+from support import garbage
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 QUEUE = "moto.sqs.models:Queue"
@@ -91,7 +91,7 @@ def test_every_version_of_a_restored_object_is_closed_when_it_is_gone() -> None:
         warnings.simplefilter("always")
         del versions
         BackendDict.reset()
-        gc.collect()
+        garbage.collect()
     assert [buffer.closed for buffer in buffers] == [True, True]
     assert [str(one.message) for one in seen] == []
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import resource
 import socket
 import ssl
@@ -25,6 +24,7 @@ from podrole.base.named_certificates import MOST_CONTEXTS, NamedCertificates, ig
 from podrole.base.proxy import Rules, Upstream
 from podrole.base.proxy_client import _HostSide, _most_tunnels
 from podrole.base.serving import LOOPBACK, MAX_HEAD_BYTES, bind, listening
+from support import garbage
 
 AUTHORITY = Authority.create("test", now=time.time())
 TRUST = ssl.create_default_context(cadata=AUTHORITY.certificate_pem.decode())
@@ -460,7 +460,7 @@ async def look_ups_are_given_up() -> list[Any]:
         for number in range(8):  # these wait for those
             with contextlib.suppress(OSError):
                 await loop.getaddrinfo(f"m{number}.invalid", 443)
-    gc.collect()
+    garbage.collect()
     return said
 
 

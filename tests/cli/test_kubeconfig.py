@@ -41,26 +41,26 @@ def test_the_accounts_administrator_may_do_everything_in_the_cluster(world: Runn
 
 
 def test_temporary_credentials_of_the_administrator_are_accepted(world: RunningWorld) -> None:
-    session = json.loads(world.ok("aws", "sts", "get-session-token"))["Credentials"]
+    session = world.client("sts").get_session_token()["Credentials"]
     assert "default" in as_user(world, session).ok("kubectl", "get", "namespaces")
 
 
 def test_user_without_an_access_entry_is_refused(world: RunningWorld) -> None:
-    world.ok("aws", "iam", "create-user", "--user-name", "guest")
-    world.ok("aws", "iam", "attach-user-policy", "--user-name", "guest", "--policy-arn",
-             "arn:aws:iam::aws:policy/AdministratorAccess")  # fmt: skip
-    key = json.loads(world.ok("aws", "iam", "create-access-key", "--user-name", "guest"))["AccessKey"]
+    iam = world.client("iam")
+    iam.create_user(UserName="guest")
+    iam.attach_user_policy(UserName="guest", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess")
+    key = iam.create_access_key(UserName="guest")["AccessKey"]
     done = as_user(world, key).run("kubectl", "get", "namespaces")
     assert done.returncode != 0
     assert "You must be logged in to the server" in done.stderr
 
 
 def test_deactivated_access_key_is_refused_by_the_cluster(world: RunningWorld) -> None:
-    key = json.loads(world.ok("aws", "iam", "create-access-key", "--user-name", "admin"))["AccessKey"]
+    iam = world.client("iam")
+    key = iam.create_access_key(UserName="admin")["AccessKey"]
     holder = as_user(world, key)
     holder.ok("kubectl", "get", "namespaces")
-    world.ok("aws", "iam", "update-access-key", "--user-name", "admin", "--access-key-id", key["AccessKeyId"],
-             "--status", "Inactive")  # fmt: skip
+    iam.update_access_key(UserName="admin", AccessKeyId=key["AccessKeyId"], Status="Inactive")
     done = holder.run("kubectl", "get", "namespaces")
     assert done.returncode != 0
     assert "You must be logged in to the server" in done.stderr

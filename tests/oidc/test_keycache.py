@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from podrole.oidc.fetch import Fetcher
 from podrole.oidc.issuer import discovery_document
 from podrole.oidc.keycache import FRESH_SECONDS, STALE_SECONDS, KeyCache
 from podrole.oidc.keys import SigningKey, jwks
+from support import garbage
 from support.clock import Turned
 from support.issuer import ISSUER, FakeIssuer
 
@@ -186,7 +186,7 @@ async def test_nothing_is_reported_of_a_fetch_for_which_nobody_waits(cancelled: 
     await asyncio.wait([request, fetch])
     await asyncio.sleep(0)
     del fetch, request
-    gc.collect()
+    garbage.collect()
     assert not reported
 
 

@@ -16,16 +16,11 @@ from support.world import RunningWorld
 WRITES = 7  # provider, role, managed policy, inline policy, namespace, service account, association
 
 
-def applied(world: RunningWorld, number: int = 0, when: str = "") -> str:
-    process = world.run(
-        sys.executable,
-        str(Path(apply_process.__file__)),
-        str(world.directory / ".podrole" / "kubeconfig"),
-        str(number),
-        when,
-    )
-    assert process.returncode == (-signal.SIGKILL if number else 0), process.stderr
-    return process.stdout.strip()
+def applied(world: RunningWorld, *numbers: int) -> list[int]:
+    """Run a process for each number; return what each says (``apply_process``)."""
+    kubeconfig = world.directory / ".podrole" / "kubeconfig"
+    words = (sys.executable, str(Path(apply_process.__file__)), str(kubeconfig), "written", *map(str, numbers))
+    return [int(line) for line in world.ok(*words).splitlines()]
 
 
 def whole(world: RunningWorld, account: AWSAccount) -> dict[str, Any]:
@@ -65,10 +60,9 @@ def cleared(world: RunningWorld, account: AWSAccount, iam: Any) -> None:
 def test_processes_that_are_each_killed_after_one_write_converge(
     world: RunningWorld, account: AWSAccount, iam: Any
 ) -> None:
-    assert applied(world) == str(WRITES)
+    assert applied(world, 0) == [WRITES]
     uninterrupted = whole(world, account)
     cleared(world, account, iam)
-    for _ in range(WRITES):
-        applied(world, 1, "written")
+    assert applied(world, *[1] * WRITES) == [-signal.SIGKILL] * WRITES
     assert whole(world, account) == uninterrupted
-    assert applied(world) == "0"
+    assert applied(world, 0) == [0]

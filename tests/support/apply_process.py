@@ -1,7 +1,8 @@
-"""A process that sets two service accounts up in a world, and ends as ``kill -9`` ends it at one of its writes.
+"""Processes that set two service accounts up in a world, and end as ``kill -9`` ends them at one of their writes.
 
-``python apply_process.py KUBECONFIG NUMBER WHEN``: ``WHEN`` is ``writing`` (before the write) or ``written``. With
-number 0 it runs to its end and prints how many writes it made. AWS's variables lead to the world.
+``python apply_process.py KUBECONFIG WHEN NUMBER …`` runs one process after the other, one for each number: ``WHEN`` is
+``writing`` (before the write) or ``written``. With number 0 a process runs to its end. Each prints a line: how many
+writes it made, or the signal that ended it. AWS's variables lead to the world.
 """
 
 from __future__ import annotations
@@ -94,5 +95,19 @@ def _role(place: SetupPlace, cluster: SetupCluster, account: SetupAccount) -> Re
     return Replan("shop", read, plan)
 
 
+def main(kubeconfig: Path, when: str, numbers: Sequence[int]) -> None:
+    """Run the processes. They are forked, because to import everything takes longer than a run."""
+    for number in numbers:
+        child = os.fork()
+        if child == 0:
+            print(asyncio.run(run(kubeconfig, number, when)), flush=True)
+            os._exit(0)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code > 0:
+            sys.exit(code)
+        if code < 0:
+            print(code, flush=True)
+
+
 if __name__ == "__main__":
-    print(asyncio.run(run(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])))
+    main(Path(sys.argv[1]), sys.argv[2], [int(number) for number in sys.argv[3:]])

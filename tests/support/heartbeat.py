@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+
+from support import garbage
 
 BEAT_SECONDS = 0.002
 
@@ -53,8 +54,7 @@ async def heartbeat() -> AsyncIterator[Heartbeat]:
 @contextlib.contextmanager
 def heartbeat_of(loop: asyncio.AbstractEventLoop) -> Iterator[Heartbeat]:
     """Measure a loop that runs in another thread. What the tests before have left is not looked at for garbage."""
-    gc.collect()
-    gc.freeze()
+    garbage.collect()
     beat = Heartbeat()
     running = asyncio.run_coroutine_threadsafe(beat.run(), loop)
     time.sleep(2 * BEAT_SECONDS)
@@ -63,4 +63,3 @@ def heartbeat_of(loop: asyncio.AbstractEventLoop) -> Iterator[Heartbeat]:
     finally:
         beat.stop()
         running.result(60)
-        gc.unfreeze()
