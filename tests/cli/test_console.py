@@ -10,7 +10,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from podrole.cli import console
 from podrole.cli.sources import SourceOptions, open_sources
+from podrole.console.observation import Observer
 from podrole.world.errors import NotRunning
 from podrole.world.state import WorldDirectory
 from support.world import FREE_PORTS, PODROLE, clean_environment, podrole_here
@@ -99,3 +101,20 @@ async def test_a_world_that_has_stopped_is_never_replaced_by_another_cluster(tmp
     with pytest.raises(NotRunning):
         async with open_sources(SourceOptions(kubeconfig=kubeconfig), stopped):
             pass
+
+
+@pytest.mark.timeout(30)
+def test_the_console_ends_when_its_background_work_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fail(_: Observer) -> None:
+        raise ValueError("a secret")
+
+    monkeypatch.setattr(Observer, "run", fail)
+    (tmp_path / "config").write_text(KUBECONFIG_TEXT)
+    options = SourceOptions(tmp_path / ".podrole", kubeconfig=tmp_path / "config")
+    assert console.run(options, 0, allow_repair=False) == 2
+    said = capsys.readouterr().err
+    assert "The console has stopped: the observation of the chains failed." in said
+    assert "ValueError at " in said
+    assert "a secret" not in said

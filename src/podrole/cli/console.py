@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 
 from podrole.base.errors import PodroleError
+from podrole.base.tasks import BackgroundTasks
 from podrole.cli.env import environment as environment_of
 from podrole.cli.sources import SourceOptions, connection_of, find_world, open_sources
 from podrole.cli.style import documentation_site
@@ -22,8 +23,12 @@ from podrole.world.state import WorldDirectory
 FAILED = 2
 
 
+class ConsoleFailed(PodroleError):
+    """A background task of the console has failed: the page would go on showing what was."""
+
+
 def run(options: SourceOptions, port: int, *, allow_repair: bool, until_end_of_input: bool = False) -> int:
-    """Serve the page until Ctrl-C. Returns 0, or 2 if it could not be served.
+    """Serve the page until Ctrl-C. Returns 0, or 2 if it could not be served or its background work failed.
 
     ``until_end_of_input`` also ends it when standard input ends: with the process at the other end of a pipe.
     """
@@ -60,9 +65,24 @@ async def _serve(options: SourceOptions, port: int, *, allow_repair: bool, until
     def environment() -> Mapping[str, str]:
         return dict(os.environ) if world is None else environment_of(world)
 
-    async with serving(opened, log=log, port=port, environment=environment if allow_repair else None, site=site) as url:
-        say(_greeting(url, _what(world, options), allow_repair=allow_repair, alone=not until_end_of_input))
-        await stop.wait()
+    may_run = environment if allow_repair else None
+    async with serving(opened, log=log, port=port, environment=may_run, site=site) as console:
+        say(_greeting(console.url, _what(world, options), allow_repair=allow_repair, alone=not until_end_of_input))
+        await _until_stopped(stop, console.tasks)
+
+
+async def _until_stopped(stop: asyncio.Event, tasks: BackgroundTasks) -> None:
+    """Wait until the console is to stop. Raises ConsoleFailed if one of its tasks fails before."""
+    waits = [asyncio.create_task(stop.wait()), asyncio.create_task(tasks.failed())]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for waiting in waits:
+        waiting.cancel()
+    if tasks.failure is not None:
+        raise ConsoleFailed(
+            f"The console has stopped: {tasks.failure.task} failed.",
+            got=tasks.failure.reason,
+            next_step="start it again with podrole console; if it fails again, report it with the lines above",
+        )
 
 
 def _stop_at_end(descriptor: int, stop: asyncio.Event) -> None:
