@@ -23,7 +23,7 @@ from moto.sqs.models import sqs_backends  # noqa: E402
 from podrole.aws.emulator import past  # noqa: E402
 from podrole.aws.emulator.snapshots import snapshot  # noqa: E402
 from podrole.aws.emulator.snapshots.snapshot import NotRestorable, restore, take  # noqa: E402
-from support import garbage
+from support import garbage  # noqa: E402
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
 QUEUE = "moto.sqs.models:Queue"

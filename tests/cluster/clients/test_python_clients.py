@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import subprocess
 import sys
 import warnings
@@ -23,6 +22,8 @@ from lightkube.models.core_v1 import Container, PodSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources import core_v1
 from lightkube.types import CascadeType, PatchType
+
+from support import garbage
 
 # Some of these clients leave the sockets of watches and of exec to the garbage collector, which warns of each.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -43,7 +44,7 @@ def _collected() -> Iterator[None]:
     Asynchronous clients have a loop of their own in the test, which is closed by now: an open one holds their sockets.
     """
     yield
-    gc.collect()
+    garbage.collect()
 
 
 # --- kubernetes
