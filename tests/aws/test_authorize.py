@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -541,6 +543,19 @@ def test_a_policy_without_conditions_makes_no_key_be_worked_out() -> None:
     facts = FakeFacts()
     assert is_allowed(send(), ANYTHING, facts=facts)
     assert facts.tags_asked == 0
+
+
+def test_what_a_decision_used_is_freed_without_the_garbage_collector() -> None:
+    facts = FakeFacts()
+    used = weakref.ref(facts)
+    reads_keys = {"Condition": {"StringNotEquals": {"aws:PrincipalAccount": OTHER, "sqs:Unknown": "a"}}}
+    gc.disable()
+    try:
+        assert is_allowed(send(), allow("sqs:*", **reads_keys), facts=facts)
+        del facts
+        assert used() is None
+    finally:
+        gc.enable()
 
 
 # The call and its circumstances

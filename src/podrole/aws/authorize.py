@@ -7,9 +7,10 @@ both their organizations. podrole.aws.access_denied writes the refusal in the wo
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from podrole.account.identities import IdentityDirectory
 from podrole.account.organizations.state import Levels
@@ -170,7 +171,7 @@ class _Question:
         self._attached = policies_of(caller, directory)
         self._scps = _compiled(facts.control_policies(caller.account, "scp"), PolicyKind.SCP)
         self._owner = ""
-        self._of_call = LazyKeys(self._keys_of_call)
+        self._of_call = LazyKeys(partial(_keys_of_call, call, caller, facts))
 
     def ask(self, permission: Permission) -> Verdict:
         """Decide one permission."""
@@ -239,16 +240,6 @@ class _Question:
         attached = self._attached
         return PolicySet(attached.identity, resource, attached.boundaries, attached.session, self._scps, rcps)
 
-    def _keys_of_call(self) -> dict[str, str | list[str]]:
-        """Return the keys of the caller and of the connection, which are the same for all permissions of the call."""
-        call = self._call
-        keys = {**circumstances(call).context_keys(), **self._caller.context_keys()}
-        if (place := self._facts.organization(self._caller.account)) is not None:
-            keys.update(organization_keys("Principal", place))
-        if call.service.name == "s3":
-            keys.update(s3_connection(call))
-        return keys
-
     def _keys_of(self, permission: Permission, account: str) -> ConditionKeys:
         found = condition_keys(self.iam_call, permission, self._facts)
         owner = account or self._caller.account
@@ -259,6 +250,16 @@ class _Question:
             keys.update(organization_keys("Resource", place))
         keys.update(found.values)
         return ConditionKeys(keys, found.unknown)
+
+
+def _keys_of_call(call: IdentifiedCall, caller: Caller, facts: Facts) -> dict[str, str | list[str]]:
+    """Return the keys of the caller and of the connection, which are the same for all permissions of the call."""
+    keys = {**circumstances(call).context_keys(), **caller.context_keys()}
+    if (place := facts.organization(caller.account)) is not None:
+        keys.update(organization_keys("Principal", place))
+    if call.service.name == "s3":
+        keys.update(s3_connection(call))
+    return keys
 
 
 def _is_public(resource: NamedPolicy | None) -> bool:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
+import msgspec
+
 from podrole.account.organizations.state import Levels
 from podrole.aws.global_keys import OrganizationPlace
 from podrole.aws.protocol.call import IdentifiedCall
@@ -128,8 +130,7 @@ class StoredPolicy(NamedTuple):
     document: str
 
 
-@dataclass(frozen=True, slots=True)
-class AuthorizedCall:
+class AuthorizedCall(msgspec.Struct, frozen=True):
     """A call that may be executed. Only podrole.aws.authorize makes one.
 
     ``account`` is the account in which the service acts, ``resource`` what the call was authorized on, the first

@@ -41,8 +41,10 @@ class PermissionKeys(LazyKeys):
     __slots__ = ("unknown",)
 
     def __init__(self, make: Callable[[], ConditionKeys]) -> None:
-        self.unknown = _LazyUnknown(make)
-        super().__init__(lambda: self.unknown.made().values)
+        # The function refers to ``unknown``, not to ``self``: a reference cycle for each permission would leave its
+        # memory to the garbage collector.
+        self.unknown = unknown = _LazyUnknown(make)
+        super().__init__(lambda: unknown.made().values)
 
 
 class _LazyUnknown(Container[str]):

@@ -11,9 +11,10 @@ acknowledged, and on the newest records, because a name may already mean another
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
+
+from msgspec.structs import replace
 
 from podrole.account.directory import AccountDirectory
 from podrole.account.identities import IdentityDirectory
@@ -193,4 +194,4 @@ class Server:
                 raise TypeError(f"{service}:{operation} is refused in part")
             return found
 
-        return dataclasses.replace(authorized, account=account, stored=stored, further=further)
+        return replace(authorized, account=account, stored=stored, further=further)

@@ -9,8 +9,9 @@ given, a service may do what the role may do, if the role's trust policy lets th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from podrole.account.organizations.state import Levels
 from podrole.aws.caller import Caller

@@ -92,9 +92,8 @@ class ResourceElement:
         if self._whole.matches(facts.resource):
             return not self.negated
         undecided = False
-        found = facts.resource_parts
         for pattern in self.patterns:
-            answer = pattern.matches(found, facts)
+            answer = pattern.matches(facts.resource_parts, facts)
             if answer is True:
                 return not self.negated
             if answer is UNKNOWN or (self.negated and pattern.is_null(facts)):

@@ -12,9 +12,10 @@ evaluates requests to allow or deny access", "Permissions boundaries for IAM ent
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, NoReturn
+
+import msgspec
 
 from podrole.iam.arn import is_account_id
 from podrole.iam.policy import Policy, PolicyKind, Statement
@@ -34,8 +35,7 @@ class Outcome(StrEnum):
     EXPLICITLY_DENIED = "ExplicitlyDenied"
 
 
-@dataclass(frozen=True, slots=True)
-class NamedPolicy:
+class NamedPolicy(msgspec.Struct, frozen=True):
     """A policy under the name that a person finds it by: an ARN, or ``inline policy X of role Y``."""
 
     name: str
@@ -45,8 +45,7 @@ class NamedPolicy:
 _Level = tuple[NamedPolicy, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PolicySet:
+class PolicySet(msgspec.Struct, frozen=True):
     """Every policy that has a say in a request.
 
     ``None`` means that there is no such limit: no boundary is set, no session policy was passed, the account is in no
@@ -81,6 +80,8 @@ class PolicySet:
 
 
 _ON_IDENTITY = (PolicyKind.IDENTITY, PolicyKind.BOUNDARY, PolicyKind.SESSION)
+_MUST_ALLOW = (PolicyKind.SCP, PolicyKind.ENDPOINT)
+"""The kinds of policies that must allow every request, whatever grants it."""
 
 
 def _check(policies: Iterable[NamedPolicy], kinds: tuple[PolicyKind, ...]) -> None:
@@ -159,7 +160,7 @@ def evaluate(
     if facts.service == "sts" and facts.name == _NEEDS_NO_ALLOW and principal.has_account:
         return Decision(Outcome.ALLOWED)
     for kind, attached in asked:
-        if kind in (PolicyKind.SCP, PolicyKind.ENDPOINT) and _allowed_by(attached, kind, facts) is None:
+        if kind in _MUST_ALLOW and _allowed_by(attached, kind, facts) is None:
             return _no_allow(kind)
     granted = _granted_by(policies.resource, facts)
     if not principal.has_account:

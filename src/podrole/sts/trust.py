@@ -82,9 +82,9 @@ def require_trust(role: Role, candidate: Candidate, wanted: Wanted, action: str,
         if candidate.policies is None:
             decision = evaluate_trust(request, trust)
         else:
-            decision = evaluate(request, replace(candidate.policies, resource=trust))
+            decision = evaluate(request, msgspec.structs.replace(candidate.policies, resource=trust))
         if not decision.allowed:
-            policies = replace(candidate.policies or PolicySet(), resource=trust)
+            policies = msgspec.structs.replace(candidate.policies or PolicySet(), resource=trust)
             raise _not_trusted(request, policies, decision, words, needed)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from podrole.iam.actions.apigateway import permissions
 from support.calls import REGION, Account, call, text_of

@@ -39,7 +39,8 @@ def asked(
 ) -> list[str]:
     """Return the resources of an action on these types, ``?`` behind partial ones and ``!`` behind new ones."""
     action = Action(operation, (*((one, True) for one in on), *((one, False) for one in optional)), frozenset())
-    found = resources(Call(client, client, operation, given, ACCOUNT, REGION), action, Account(**known))
+    call = Call(client, client, operation, given, ACCOUNT, REGION)
+    found = resources(call, f"{client}:{operation}", action, Account(**known))
     assert {one.action for one in found} == {f"{client}:{operation}"}
     return [text_of(one, new=True).partition(" ")[2].removeprefix("arn:aws:shop:HERE:") for one in found]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from podrole.iam.actions.identity import iam, secretsmanager, sts
 from support.calls import ACCOUNT, REGION, Account, all_needed, all_of, call, text_of

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from podrole.iam.actions.call import Call
 from podrole.iam.actions.service_keys import by_path, defaults, is_absent, of_service, texts

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.wire import HTTPResponse

@@ -78,15 +78,14 @@ _NEVER = frozenset({("rds", "dbname"), ("ec2", "name"), ("cloudwatch", "name")})
 """Parameters that name something else than the resource, unless the table of parameters says so."""
 
 
-def resources(call: Call, action: Action, resolver: Resolver) -> list[Permission]:
-    """Return the action on each resource that the call names.
+def resources(call: Call, name: str, action: Action, resolver: Resolver) -> list[Permission]:
+    """Return the action, by its name with its service, on each resource that the call names.
 
     All required types of resource must be allowed, and of the others those that the call names. Where the call names
     none: what it is about to make is ``type/*``, as AWS asks; a call without anything that could be a name is on ``*``;
     and anything else is a partial resource, which only an Allow on all that it can be covers, and a Deny on any of it
     hits.
     """
-    name = f"{call.prefix}:{action.name}"
     if not action.on:
         return [Permission(name)]
     given = {plain(key): value for key, value in call.parameters.items()}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
+
+import msgspec
 
 from podrole.iam.request import NO_RESOURCE
 
@@ -14,8 +15,7 @@ Values = str | list[str]
 Keys = Mapping[str, Values]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One operation with its input.
 
     ``client`` is botocore's name of the service, ``prefix`` the one of its actions. ``parameters`` is the input with

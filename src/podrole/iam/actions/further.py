@@ -84,6 +84,8 @@ def further(
     call: Call, name: str, action: Action, found: Collection[Permission], resolver: Resolver
 ) -> list[Permission]:
     """Return the action on the resources that the call names and that ``found`` lacks."""
+    if not action.on:
+        return []
     if call.client not in EXACT:
         return _unknown(call, name, action, found)
     types = {kind.name: kind for kind, _ in action.on}

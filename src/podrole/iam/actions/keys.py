@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from podrole.iam.actions import tags
 from podrole.iam.actions.arns import plain

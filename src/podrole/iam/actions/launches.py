@@ -14,8 +14,9 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-fleet-prerequisites.htm
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from podrole.iam.actions import ec2
 from podrole.iam.actions.call import Call, Permission, Resolver, distinct

@@ -92,8 +92,7 @@ def generic(call: Call, resolver: Resolver) -> list[Permission]:
         if action is None:
             needed.append(Permission(name, partial=bool(call.parameters)))
         else:
-            found = resources(call, action, resolver)
-            needed.extend(one._replace(action=name) for one in found)
+            needed.extend(resources(call, name, action, resolver))
     return needed
 
 

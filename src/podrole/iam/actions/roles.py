@@ -19,7 +19,6 @@ _INSTANCES = "ec2.amazonaws.com"
 def passed(call: Call, resolver: Resolver) -> list[Permission]:
     """Return iam:PassRole on each role that the call hands to a service."""
     needed: list[Permission] = []
-    associated = _associated(call)
     for path, principal in passed_roles(call.client, call.operation).items():
         for value in find(call.parameters, path.removesuffix("?").split(".")):
             if path.endswith("?"):
@@ -27,7 +26,7 @@ def passed(call: Call, resolver: Resolver) -> list[Permission]:
             else:
                 in_profile = principal == _INSTANCES or "InstanceProfile" in path.rpartition(".")[2]
                 found = pass_named(call, value, principal, resolver, in_profile=in_profile)
-                needed.extend(one._replace(keys={**one.keys, **associated}) for one in found)
+                needed.extend(one._replace(keys={**one.keys, **_associated(call)}) for one in found)
     return distinct(needed)
 
 

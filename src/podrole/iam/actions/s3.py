@@ -6,9 +6,10 @@ of an object with tags reads them with s3:GetObjectTagging and sets them with s3
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote
+
+from msgspec.structs import replace
 
 from podrole.iam.actions.call import Call, Permission, Resolver
 from podrole.iam.actions.tables import actions_of
