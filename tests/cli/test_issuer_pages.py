@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,8 +27,8 @@ def blocks(page: str, heading: str | None = None) -> list[str]:
     text = (DOCS / page).read_text()
     if heading is not None:
         text = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    parts = re.split(r"^```(.*)\n", text, flags=re.MULTILINE)  # text, language, content, "", text, …
-    return [content for language, content in zip(parts[1::4], parts[2::4], strict=True) if not language]
+    found = re.findall(r"^ *```([^\n]*)\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)
+    return [textwrap.dedent(content) for language, content in found if not language]
 
 
 @contextlib.contextmanager
@@ -56,9 +57,9 @@ def bash(script: str, directory: Path, **more: str) -> str:
 @pytest.mark.timeout(LIMIT_SECONDS)
 @pytest.mark.soak
 def test_try_it_on_one_machine(tmp_path: Path) -> None:
-    first, rotation = blocks("issuer.md", "Try it on one machine")
+    *first, rotation = blocks("issuer-on-one-machine.md", "Steps")
     with worlds(tmp_path):
-        said = bash(first + rotation, tmp_path)
+        said = bash("".join(first) + rotation, tmp_path)
     assert "AWS can read https://oidc.example.com/prod and verify its tokens" in said
     assert ":assumed-role/app/" in said
     assert "All is ready: switch it now." in said
