@@ -247,7 +247,7 @@ def test_a_stack_needs_a_template(aws: LocalAWS) -> None:
 GROUP = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "app", "RetentionInDays": 7}}
 
 
-def test_change_of_a_type_that_is_not_changed_fails_with_its_reason_and_keeps_the_resource(aws: LocalAWS) -> None:
+def test_unsupported_change_fails_with_a_reason_and_keeps_the_resource(aws: LocalAWS) -> None:
     resources: dict[str, Any] = {"Jobs": QUEUE, "Logs": GROUP}
     create(aws, {"Resources": resources})
     changed = {**GROUP, "Properties": {**GROUP["Properties"], "RetentionInDays": 30}}  # type: ignore[dict-item]

@@ -28,7 +28,7 @@ async def test_the_printed_url_gives_the_cookie_and_leaves_the_address(site: str
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-async def test_the_printed_url_leads_on_by_a_page_of_its_own_where_it_was_a_link_of_another_page(site: str) -> None:
+async def test_printed_url_that_was_a_link_of_another_page_is_followed_by_a_page_in_between(site: str) -> None:
     answer = await ask(a_console(), "/", folder="", query=f"token={TOKEN}", cookie="", sec_fetch_site=site)
     assert answer.status == 200
     assert f'content="0; url=/{FOLDER}/"' in answer.text

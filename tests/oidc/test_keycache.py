@@ -333,7 +333,7 @@ async def test_those_who_wait_out_a_cool_down_are_limited(issuer: FakeIssuer, mo
     await asyncio.gather(*waiting, return_exceptions=True)
 
 
-async def test_keys_are_fetched_anew_when_they_are_no_longer_fresh(issuer: FakeIssuer) -> None:
+async def test_stale_keys_are_fetched_again(issuer: FakeIssuer) -> None:
     clock = Turned()
     cache = KeyCache(issuer.fetcher(), clock)
     withdrawn = issuer.keys[0].kid

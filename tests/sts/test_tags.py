@@ -26,7 +26,7 @@ def nested(principal_tags: Any, transitive: Any = None) -> dict[str, Any]:
     return {TAGS_CLAIM: claim}
 
 
-def test_tags_of_a_request_and_of_the_calling_session_are_one_by_case_insensitive_keys() -> None:
+def test_request_tags_override_those_of_the_session_by_case_insensitive_keys() -> None:
     assert overriding({"Team": "a", "x": "1"}, {"team": "b"}) == {"x": "1", "team": "b"}
     calling = SessionTags({"Team": "a", "Stage": "prod"}, ("team",))
     assert calling.inherited() == SessionTags({"Team": "a"}, ("Team",))

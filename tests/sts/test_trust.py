@@ -104,7 +104,7 @@ def test_the_role_describes_itself() -> None:
     }
 
 
-def test_a_candidate_with_policies_of_its_own_is_asked_for_them_and_one_without_is_not() -> None:
+def test_policies_of_a_candidate_must_allow_the_role_unless_the_trust_policy_names_it() -> None:
     by_account = a_role(allow("sts:AssumeRole", Principal={"AWS": ACCOUNT}))
     own = policies(allow("sts:AssumeRole", Resource=ROLE_ARN))
     denying = policies(allow("sts:AssumeRole", effect="Deny", Resource="*"))

@@ -60,7 +60,7 @@ def test_a_pod_that_was_let_in_without_its_identity() -> None:
     ]
 
 
-def test_a_pod_of_a_deployment_is_made_anew_by_that() -> None:
+def test_owner_of_a_pod_is_the_deployment_that_recreates_it() -> None:
     owners = [{"kind": "ReplicaSet", "name": "web-7d9f", "controller": True}]
     for template, owner in (("7d9f", "Deployment/web"), ("other", "ReplicaSet/web-7d9f")):
         (finding,) = findings(pod_of(ownerReferences=owners, labels={"pod-template-hash": template}))

@@ -198,7 +198,7 @@ print("over")
 
 
 @isolated_only
-async def test_a_process_does_not_come_to_what_is_hidden_by_other_processes_or_by_its_mounts(
+async def test_hidden_files_are_not_reachable_through_other_processes_or_mounts(
     node: Any, run_pod: Any, running: Any, directory: Path, person: Path
 ) -> None:
     await run_pod("exec sleep 1000", name="victim", container={"env": [{"name": "PASSWORD", "value": SECRET}]})

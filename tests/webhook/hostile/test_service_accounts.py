@@ -51,7 +51,7 @@ def test_an_annotation_cannot_have_a_pods_other_variables_sent_anywhere(annotati
         "javascript:alert(1)",
     ],
 )
-def test_an_endpoint_that_is_none(url: str) -> None:
+def test_invalid_endpoint_is_ignored(url: str) -> None:
     assert parse_endpoint(url) is None
 
 
