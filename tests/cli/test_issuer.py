@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ def test_verify_names_the_code_and_the_answer_of_sts(world: RunningWorld) -> Non
     done = podrole_here("issuer", "verify", f"{world.description['issuer']}/", cwd=world.directory)
     assert done.returncode == 1
     assert "PR403" in done.stdout
+    assert re.search(r"^read more: \S*podrole explain PR403$", done.stdout, re.MULTILINE)
     assert "STS says  InvalidIdentityToken: Couldn't retrieve verification key" in done.stdout
     done = podrole_here("issuer", "verify", "--thumbprint", "0" * 40, cwd=world.directory)
     assert done.returncode == 1
