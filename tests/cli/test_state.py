@@ -243,6 +243,7 @@ def steps(tmp_path: Path) -> Path:
     (folder / "30-last.sh").write_text("#!/bin/sh\nkubectl get configmap made -o name && echo last >> ran\n")
     (folder / "30-last.sh").chmod(0o755)
     (folder / "readme.txt").write_text("not a step")
+    (folder / "._10-user.sh").write_text("exit 1  # of another system, which keeps more of a file beside it\n")
     return folder
 
 

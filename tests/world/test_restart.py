@@ -215,6 +215,17 @@ async def test_ephemeral_world_keeps_nothing(directory: WorldDirectory) -> None:
             await asyncio.to_thread(aws(second, directory, "iam").get_role, RoleName="builder")
 
 
+@pytest.mark.parametrize("plural", ["serviceaccounts", "configmaps"])
+async def test_an_object_with_nothing_but_a_name_is_content(directory: WorldDirectory, plural: str) -> None:
+    async with World(directory, replace(FREE, ephemeral=True)) as world:
+        await world.opened()
+        with kubernetes(world, directory) as client:
+            path = f"/api/v1/namespaces/default/{plural}"
+            answer = await asyncio.to_thread(client.post, path, json={"metadata": {"name": "made"}})
+            assert answer.status_code == 201
+        assert world.has_content()
+
+
 @pytest.mark.services
 async def test_reading_calls_to_other_services_are_not_content_and_writing_ones_are(directory: WorldDirectory) -> None:
     async with World(directory, replace(FREE, ephemeral=True)) as world:

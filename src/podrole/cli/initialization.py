@@ -26,8 +26,9 @@ TERM_SECONDS, KILL_SECONDS = 1.0, 0.5
 
 
 def steps_of(folder: Path) -> list[Path]:
-    """Return the scripts and manifests of a folder, in the order of their names."""
-    return sorted((file for file in folder.iterdir() if file.suffix in _SUFFIXES), key=lambda file: file.name)
+    """Return the scripts and manifests of a folder, in the order of their names, without hidden files."""
+    steps = (file for file in folder.iterdir() if file.suffix in _SUFFIXES and not file.name.startswith("."))
+    return sorted(steps, key=lambda file: file.name)
 
 
 async def initialize(world: World, directory: WorldDirectory, folder: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from podrole.account.iam.records import ManagedPolicyRecord, RoleRecord, UserRecord
 from podrole.account.store import AccountStore
 from podrole.aws.interfaces import RestoredServices
+from podrole.cluster.core.resources import Resource
 from podrole.cluster.core.store import Object, Store
 from podrole.cluster.kinds.registry import RESOURCES
 
@@ -43,17 +44,18 @@ class Content:
 
     def has_changed(self) -> bool:
         """Say whether the account is not as it began, or the cluster has an object that is not of the world's parts."""
-        return self._first != frozenset(self._records()) or any(map(_is_foreign, self._objects()))
+        return self._first != frozenset(self._records()) or any(_is_foreign(*found) for found in self._objects())
 
     def _records(self) -> Iterator[tuple[object, ...]]:
         for scope, state in self._account.scopes():
             for record in state.all():
                 yield scope, record.table, record.id
 
-    def _objects(self) -> Iterator[Object]:
+    def _objects(self) -> Iterator[tuple[Resource, Object]]:
         for resource in RESOURCES:
             if resource.qualified not in _NOT_CONTENT:
-                yield from self._cluster.list(resource)
+                for obj in self._cluster.list(resource):
+                    yield resource, obj
 
 
 def services_sentence(services: RestoredServices, now: float) -> str:
@@ -79,8 +81,11 @@ def _age(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
-def _is_foreign(obj: Object) -> bool:
-    managers = {entry.get("manager") for entry in obj["metadata"].get("managedFields", ())}
+def _is_foreign(resource: Resource, obj: Object) -> bool:
+    metadata = obj["metadata"]
+    managers = {entry.get("manager") for entry in metadata.get("managedFields", ())}
+    if not managers:  # it has no fields but its name, as most service accounts
+        return (resource.qualified, metadata["name"]) != ("serviceaccounts", "default")
     return not managers <= _OWN_MANAGERS
 
 
