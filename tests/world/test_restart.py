@@ -249,14 +249,19 @@ async def test_ephemeral_world_leaves_the_state_of_another_as_it_is(directory: W
 
 @pytest.mark.parametrize("is_replaced", [False, True])
 async def test_world_ends_when_its_directory_is_deleted(directory: WorldDirectory, is_replaced: bool) -> None:
+    of_another = [directory.node / "pods" / "of-another", directory.path / "world.json"]
     async with asyncio.timeout(30), World(directory, FREE) as world:
         await world.opened()
         shutil.rmtree(directory.path)
         if is_replaced:
             WorldDirectory(directory.path).lock().close()
+            of_another[0].mkdir(parents=True)
+            of_another[1].write_text("{}")
         with pytest.raises(DirectoryGone, match="was deleted or replaced") as raised:
             await world.until_it_fails()
     assert str(directory.path) in raised.value.what
+    assert directory.path.exists() == is_replaced  # the end of the world does not make it again
+    assert [path.exists() for path in of_another] == [is_replaced] * 2
 
 
 async def test_damaged_state_is_set_aside_and_the_start_is_refused(directory: WorldDirectory) -> None:

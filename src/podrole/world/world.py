@@ -55,7 +55,7 @@ from podrole.world import directory_watch, key_rotation, proxy
 from podrole.world.aws_users import aws_user
 from podrole.world.cluster_keys import RecordedKeys
 from podrole.world.content import Content, services_sentence
-from podrole.world.errors import StartFailed
+from podrole.world.errors import DirectoryGone, StartFailed
 from podrole.world.failing import raise_failure, unless_failed
 from podrole.world.foreign_issuers import IssuerListener, read_foreign_issuers
 from podrole.world.kept import Kept, Origin
@@ -201,6 +201,12 @@ class World:
     def _describe(self, **changes: Any) -> None:
         self.description = msgspec.structs.replace(self.description, **changes)
         self._directory.describe(self.description)
+
+    def _forget(self) -> None:
+        """Remove the published addresses, unless another world has published its own there."""
+        with contextlib.suppress(DirectoryGone):
+            self._check_directory()
+            self._directory.forget()
 
     async def _open_account(self, endpoint: Endpoint) -> None:
         try:
@@ -407,7 +413,7 @@ class World:
         write_private(self._directory.authorities, trusted)
         write_private(self._directory.kubeconfig, cluster.kubeconfig())
         self._directory.describe(self.description)
-        stopping.at_end(self._directory.forget)
+        stopping.at_end(self._forget)
         # moto takes a while to import, so it is imported after everything answers; calls wait for it.
         await stopping.enter("the local AWS's tasks", self._aws_tasks, seconds=PART_SECONDS)
         self._aws_tasks.run("the making of the account", self._open_account(endpoint))

@@ -97,11 +97,21 @@ class NodeDirectory:
             self._lock = None
 
     def empty(self) -> None:
-        """Remove all that is left of pods and their logs."""
+        """Remove all that is left of pods and their logs, unless the directory was deleted, or replaced by another."""
+        if not self._is_taken():
+            return
         for directory in (self.logs, self.pods):
             make_private_directory(directory)
             for leftover in directory.iterdir():
                 remove_tree(leftover)
+
+
+    def _is_taken(self) -> bool:
+        """Say whether the directory is the one that was locked."""
+        try:
+            return self._lock is not None and os.path.samestat(os.fstat(self._lock), (self.path / "lock").stat())
+        except FileNotFoundError:
+            return False
 
 
 def make_container_directory(pod_directory: Path, name: str) -> Path:
