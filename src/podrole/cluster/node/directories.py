@@ -105,7 +105,6 @@ class NodeDirectory:
             for leftover in directory.iterdir():
                 remove_tree(leftover)
 
-
     def _is_taken(self) -> bool:
         """Say whether the directory is the one that was locked."""
         try:
