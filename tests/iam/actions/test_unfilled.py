@@ -14,7 +14,7 @@ from podrole.iam.actions.key_tables import ABSENT, CHOSEN, DEFAULTS, FILLED, PAR
 from podrole.iam.actions.keys import ConditionKeys, condition_keys
 from podrole.iam.actions.operations import permissions
 from podrole.iam.actions.reference import prefix_of, service
-from podrole.iam.actions.unfilled import listed_keys
+from podrole.iam.actions.unfilled import LONGEST_ARN, listed_keys
 from podrole.iam.unknown import UnknownKeys
 
 ACCOUNT, REGION = "111122223333", "us-east-1"
@@ -393,11 +393,19 @@ def test_every_filled_key_has_an_example() -> None:
 
 
 def test_the_keys_of_an_action_are_its_own_and_those_of_the_type_of_resource() -> None:
-    on_instance = listed_keys("ec2", "RunInstances", f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/*") or {}
-    on_subnet = listed_keys("ec2", "RunInstances", f"arn:aws:ec2:{REGION}:{ACCOUNT}:subnet/s") or {}
-    everything = listed_keys("ec2", "RunInstances", "*") or {}
+    on_instance = listed_keys(f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/*", "ec2", "RunInstances") or {}
+    on_subnet = listed_keys(f"arn:aws:ec2:{REGION}:{ACCOUNT}:subnet/s", "ec2", "RunInstances") or {}
+    everything = listed_keys("*", "ec2", "RunInstances") or {}
     assert "ec2:instancetype" in on_instance
     assert "ec2:instancetype" not in on_subnet
     assert on_instance.keys() | on_subnet.keys() <= everything.keys()
-    assert "s3:existingobjecttag/*" in (listed_keys("s3", "GetObject", "arn:aws:s3:::b/k") or {})
-    assert listed_keys("s3", "Imagine", "*") is None
+    assert "s3:existingobjecttag/*" in (listed_keys("arn:aws:s3:::b/k", "s3", "GetObject") or {})
+    assert listed_keys("*", "s3", "Imagine") is None
+
+
+def test_what_is_known_of_a_long_arn_is_not_kept() -> None:
+    name = "k" * LONGEST_ARN
+    assert listed_keys("arn:aws:s3:::b/k", "s3", "GetObject") is listed_keys("arn:aws:s3:::b/k", "s3", "GetObject")
+    long = f"arn:aws:s3:::b/{name}"
+    assert listed_keys(long, "s3", "GetObject") is not listed_keys(long, "s3", "GetObject")
+    assert listed_keys(long, "s3", "GetObject") == listed_keys("arn:aws:s3:::b/k", "s3", "GetObject")

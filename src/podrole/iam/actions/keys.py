@@ -7,18 +7,18 @@ Source: AWS, "Actions, resources, and condition keys for AWS services", and each
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Container, Iterator, Mapping
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from podrole.base.short_texts import cached_for_short_texts
 from podrole.iam.actions import tags
 from podrole.iam.actions.arns import plain
 from podrole.iam.actions.call import Call, Permission, Resolver, Values
 from podrole.iam.actions.leading_keys import item_keys
 from podrole.iam.actions.service_keys import by_path, defaults, of_service, texts
-from podrole.iam.actions.unfilled import UnfilledKeys, kind_of, listed_keys
+from podrole.iam.actions.unfilled import LONGEST_ARN, UnfilledKeys, kind_of, listed_keys
 from podrole.iam.request import NO_RESOURCE
 from podrole.iam.unknown import UnknownKeys
 
@@ -37,7 +37,7 @@ def condition_keys(call: Call, permission: Permission, resolver: Resolver) -> Co
     undetermined = list(permission.unknown)
     found: dict[str, Values] = {}
     if prefix == call.prefix:
-        listed = _listed(prefix, name, permission.resource)
+        listed = _listed(permission.resource, prefix, name)
         of_action = {**defaults(call, permission.action), **by_path(call, permission.action)}
         found.update((key, value) for key, value in of_action.items() if key.lower() in listed)
         found.update(_by_name(call, prefix, permission))
@@ -122,21 +122,21 @@ def _tags_for(call: Call, permission: Permission) -> dict[str, str]:
     }
 
 
-@functools.lru_cache(maxsize=4096)
-def _named_keys(prefix: str, action: str, arn: str) -> tuple[tuple[str, str], ...]:
+@cached_for_short_texts(4096, longest=LONGEST_ARN)
+def _named_keys(arn: str, prefix: str, action: str) -> tuple[tuple[str, str], ...]:
     """Return the action's keys of its own service, each with the name that a parameter would have."""
-    keys = _listed(prefix, action, arn).values()
+    keys = _listed(arn, prefix, action).values()
     return tuple((key, plain(key.partition(":")[2])) for key in sorted(keys) if key.startswith(f"{prefix}:"))
 
 
-def _listed(prefix: str, action: str, arn: str) -> Mapping[str, str]:
-    return listed_keys(prefix, action, arn) or {}
+def _listed(arn: str, prefix: str, action: str) -> Mapping[str, str]:
+    return listed_keys(arn, prefix, action) or {}
 
 
 def _by_name(call: Call, prefix: str, permission: Permission) -> Iterator[tuple[str, Values]]:
     if prefix in ("dynamodb", "s3"):
         return
-    wanted = _named_keys(prefix, permission.action.partition(":")[2], permission.resource)
+    wanted = _named_keys(permission.resource, prefix, permission.action.partition(":")[2])
     given = {plain(name): value for name, value in call.parameters.items()}
     for key, name in wanted:
         values = texts(given.get(name))

@@ -7,9 +7,9 @@ by the facts about the resource. Global keys (``aws:``) are all filled or truly 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Container
 
+from podrole.base.short_texts import cached_for_short_texts
 from podrole.iam.actions import tags
 from podrole.iam.actions.arns import plain
 from podrole.iam.actions.call import Call, Permission, Resolver
@@ -20,6 +20,8 @@ from podrole.iam.actions.service_keys import is_absent
 from podrole.iam.unknown import UnknownKeys
 
 RESOURCE_TAG = "resourcetag/"
+LONGEST_ARN = 2_048
+"""Characters. What is known of a longer ARN, which no service gives, is not kept: a caller could fill the memory."""
 
 
 class UnfilledKeys(Container[str]):
@@ -43,7 +45,7 @@ class UnfilledKeys(Container[str]):
         if key in self._undetermined and RESOURCE_TAG not in key:
             return True
         prefix, _, name = self._permission.action.partition(":")
-        listed = listed_keys(prefix, name, self._permission.resource)
+        listed = listed_keys(self._permission.resource, prefix, name)
         if listed is None:  # the reference does not know the action
             return key.startswith(f"{prefix.lower()}:")
         found = listed.get(key) or next(
@@ -70,8 +72,8 @@ class UnfilledKeys(Container[str]):
         return name in PARAMETERS.get(permission.action, ()) or plain(name.partition(":")[2]) in call.members
 
 
-@functools.lru_cache(maxsize=4096)
-def listed_keys(prefix: str, action: str, arn: str) -> dict[str, str] | None:
+@cached_for_short_texts(4096, longest=LONGEST_ARN)
+def listed_keys(arn: str, prefix: str, action: str) -> dict[str, str] | None:
     """Return the keys that the reference lists for an action on a resource: by the key in lower case, its spelling.
 
     A family of keys ends in ``*``. None if the reference does not know the action.
