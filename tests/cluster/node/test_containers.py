@@ -33,8 +33,8 @@ async def engine(engine_host: str) -> AsyncIterator[Engine]:
 async def test_each_pod_has_an_address_where_it_is_probed_and_its_name(
     node: Any, run_pod: Any, cluster: Any, log_of: Any
 ) -> None:
-    server = "hostname; while true; do echo -e 'HTTP/1.1 200 OK\\r\\n\\r\\n' | nc -l -p 8080 >/dev/null; done"
-    probe = {"readinessProbe": {"httpGet": {"port": 8080}, "periodSeconds": 1}}
+    server = "hostname; echo ok > /tmp/index.html; exec httpd -f -p 8080 -h /tmp"
+    probe = {"readinessProbe": {"httpGet": {"port": 8080}, "periodSeconds": 1, "timeoutSeconds": 10}}
     for name in ("one", "two"):
         await run_pod(server, name=name, container=probe)
     pods = [
@@ -45,6 +45,7 @@ async def test_each_pod_has_an_address_where_it_is_probed_and_its_name(
     ]
     assert len({pod["status"]["podIP"] for pod in pods} - {"127.0.0.1"}) == 2
     assert pods[0]["status"]["containerStatuses"][0]["containerID"].startswith(("podman://", "docker://"))
+    assert [await log_of(name) for name in ("one", "two")] == ["one\n", "two\n"]
 
 
 async def test_token_belongs_to_the_user_of_the_container_alone(
