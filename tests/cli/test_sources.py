@@ -36,6 +36,11 @@ def test_without_a_world_or_where_real_sources_are_named_it_is_no_world(options:
     assert find_world(options) is None
 
 
+def test_folder_of_the_kubeconfig_stays_as_it_is(tmp_path: Path) -> None:
+    assert find_world(SourceOptions()) is None
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_directory_of_the_environment_may_have_no_world(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PODROLE_DIR", "stopped")
     assert find_world(SourceOptions(Path("stopped"))) is None

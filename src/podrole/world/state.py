@@ -23,6 +23,7 @@ Only its owner can read the directory (0700) and every file in it (0600).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -215,7 +216,10 @@ class WorldDirectory:
             ) from problem
 
     def is_running(self) -> bool:
-        """Say whether a process has locked the directory."""
+        """Say whether a process has locked the directory. Creates nothing: it may be the folder of a kubeconfig."""
+        with contextlib.suppress(PermissionError):  # the attempt to lock explains it
+            if not self.lock_file.exists():
+                return False
         try:
             self._locked(attempts=1).close()
         except AlreadyRunning:
