@@ -71,7 +71,7 @@ def _names(client: str, type_name: str, variable: str, alone: bool) -> tuple[str
         guessed += [f"{kind}arn", f"{kind}arns", f"{kind}name", f"{kind}names", f"{kind}id", f"{kind}ids"]
         guessed += [f"{kind}identifier", kind, f"{kind}s", *_ANYTHING]
     listed = map(plain, parameters_of(client, variable))
-    return tuple(dict.fromkeys([*listed, *(one for one in guessed if (client, one) not in _NEVER)]))
+    return tuple(dict.fromkeys([*listed, *(guess for guess in guessed if (client, guess) not in _NEVER)]))
 
 
 _NEVER = frozenset({("rds", "dbname"), ("ec2", "name"), ("cloudwatch", "name")})
@@ -88,34 +88,36 @@ def resources(call: Call, name: str, action: Action, resolver: Resolver) -> list
     """
     if not action.on:
         return [Permission(name)]
-    given = {plain(key): value for key, value in call.parameters.items()}
+    parameters = {plain(key): value for key, value in call.parameters.items()}
     wanted: list[Permission] = []
-    types, others = _of_named_type(call, action), list(_arns(given))
+    types, others = _of_named_type(call, action), list(_arns(parameters))
     # The reference does not list every type that has tags: the ARN says what the call is on.
     is_told = bool(others) and "Tag" in call.operation
     for kind, needed in types:
-        found = list(_of_type(call, kind, [one for one, _ in types], given, resolver, needed=needed))
+        permissions = list(
+            _of_type(call, kind, [resource_type for resource_type, _ in types], parameters, resolver, needed=needed)
+        )
         if needed and not is_told:
-            found = found or [_unknown(call, kind)]
-        wanted += [one._replace(action=name) for one in found]
+            permissions = permissions or [_unknown(call, kind)]
+        wanted += [permission._replace(action=name) for permission in permissions]
     wanted += [Permission(name, arn) for arn in others]
     if wanted:
         return distinct(wanted)
-    named = any(not _NOT_A_RESOURCE.search(key) for key, value in given.items() if value not in (None, "", [], {}))
+    named = any(not _NOT_A_RESOURCE.search(key) for key, value in parameters.items() if value not in (None, "", [], {}))
     return [Permission(name, partial=named)]
 
 
 def _of_named_type(call: Call, action: Action) -> Sequence[tuple[ResourceType, bool]]:
     """Return the types that an action is on: the one that the call names, where a parameter says the type."""
     named = plain(str(call.parameters.get("ResourceType", ""))) if call.client in _NAMING_TYPES else ""
-    found = [(kind, needed) for kind, needed in action.on if plain(kind.name).startswith(named)]
-    return found or action.on
+    fitting = [(kind, needed) for kind, needed in action.on if plain(kind.name).startswith(named)]
+    return fitting or action.on
 
 
-def _arns(given: Mapping[str, Any]) -> Iterator[str]:
+def _arns(parameters: Mapping[str, Any]) -> Iterator[str]:
     """Yield the ARNs in the members that name what the call is on, of whichever type it is."""
     for member in _ARNS:
-        value = given.get(member)
+        value = parameters.get(member)
         for text in value if isinstance(value, list) else (value,):
             if isinstance(text, str) and text.startswith("arn:") and text.count(":") >= 5:
                 yield text
@@ -127,17 +129,17 @@ def made(call: Call, action: Action | None, resolver: Resolver) -> list[Permissi
     kinds = [kind for kind, _ in (action.on if action is not None else ()) if plain(kind.name) in plain(call.operation)]
     if not kinds:
         return []
-    kind = max(kinds, key=lambda one: len(one.name))
-    given = {plain(key): value for key, value in call.parameters.items()}
-    found = list(_of_type(call, kind, kinds, given, resolver, needed=True))
-    return found or [_unknown(call, kind)]
+    kind = max(kinds, key=lambda candidate: len(candidate.name))
+    parameters = {plain(key): value for key, value in call.parameters.items()}
+    permissions = list(_of_type(call, kind, kinds, parameters, resolver, needed=True))
+    return permissions or [_unknown(call, kind)]
 
 
 def _of_type(
     call: Call,
     kind: ResourceType,
     others: Sequence[ResourceType],
-    given: Mapping[str, Any],
+    parameters: Mapping[str, Any],
     resolver: Resolver,
     *,
     needed: bool,
@@ -149,12 +151,12 @@ def _of_type(
         return
     last = kind.variables[-1]
     main = _main_variable(kind)
-    found = {variable: _one(call, kind, variable, given) for variable in kind.variables if variable != main}
-    missing = [variable for variable, text in found.items() if text is None]
-    values = {**place, **{variable: text for variable, text in found.items() if text is not None}}
-    for text in _values(call, kind, main, given):
+    by_variable = {variable: _one(call, kind, variable, parameters) for variable in kind.variables if variable != main}
+    missing = [variable for variable, text in by_variable.items() if text is None]
+    values = {**place, **{variable: text for variable, text in by_variable.items() if text is not None}}
+    for text in _values(call, kind, main, parameters):
         if text.startswith("arn:"):
-            if kind.is_of(text) and not any(one.literals > kind.literals and one.is_of(text) for one in others):
+            if kind.is_of(text) and not any(other.literals > kind.literals and other.is_of(text) for other in others):
                 yield Permission("", text)
             continue
         known = resolver.arn_of(call, f"{kind.service}:{kind.name}", text) if _is_of_state(kind) else None
@@ -169,8 +171,8 @@ def _of_type(
 
 def _account(call: Call) -> str:
     """Return the account whose resources a call is on: some services let a call name it."""
-    given = call.parameters.get(_ACCOUNT_MEMBERS.get(call.client, ""))
-    return given if isinstance(given, str) and is_account_id(given) else call.account
+    account_id = call.parameters.get(_ACCOUNT_MEMBERS.get(call.client, ""))
+    return account_id if isinstance(account_id, str) and is_account_id(account_id) else call.account
 
 
 def _main_variable(kind: ResourceType) -> str:
@@ -185,30 +187,30 @@ def _is_of_state(kind: ResourceType) -> bool:
     return f"{kind.service}:{kind.name}" in _OF_STATE
 
 
-def _values(call: Call, kind: ResourceType, variable: str, given: Mapping[str, Any]) -> list[str]:
+def _values(call: Call, kind: ResourceType, variable: str, parameters: Mapping[str, Any]) -> list[str]:
     """Return all that the call gives for the variable that names the resource: a name beside an ARN must be allowed
     too, because the service may prefer either."""
     for path in parameters_of(call.client, variable):
         nested = find(call.parameters, path.split(".")) if "[]" in path else []
-        if texts := [one for one in nested if isinstance(one, str)]:
+        if texts := [item for item in nested if isinstance(item, str)]:
             return texts
-    found: list[str] = []
+    values: list[str] = []
     for name in _names(call.client, kind.name, variable, True):
-        if found and name in _ANYTHING:
+        if values and name in _ANYTHING:
             continue
-        value = given.get(name)
+        value = parameters.get(name)
         if isinstance(value, str) and value:
             if not value.startswith("arn:") or kind.is_of(value):
-                found.append(value)
-        elif isinstance(value, list) and all(isinstance(one, str) for one in value):
-            found.extend(value)
-    return found or _usual(call, variable)
+                values.append(value)
+        elif isinstance(value, list) and all(isinstance(item, str) for item in value):
+            values.extend(value)
+    return values or _usual(call, variable)
 
 
-def _one(call: Call, kind: ResourceType, variable: str, given: Mapping[str, Any]) -> str | None:
+def _one(call: Call, kind: ResourceType, variable: str, parameters: Mapping[str, Any]) -> str | None:
     """Return what the call gives for another variable of the ARN."""
     for name in _names(call.client, kind.name, variable, False):
-        value = given.get(name)
+        value = parameters.get(name)
         if isinstance(value, str) and value:
             return value.rpartition("/")[2] if value.startswith("arn:") else value
     return next(iter(_usual(call, variable)), None)

@@ -114,11 +114,11 @@ def distinct(needed: list[Permission]) -> list[Permission]:
     """Leave out what is there already."""
     if len(needed) < 2:
         return needed
-    found: list[Permission] = []
-    for one in needed:
-        if one not in found:
-            found.append(one)
-    return found
+    kept: list[Permission] = []
+    for permission in needed:
+        if permission not in kept:
+            kept.append(permission)
+    return kept
 
 
 def find(parameters: Any, path: Sequence[str]) -> list[Any]:
@@ -130,12 +130,12 @@ def find(parameters: Any, path: Sequence[str]) -> list[Any]:
         return []
     name, rest = path[0], path[1:]
     plain = name.partition("[")[0].partition("{")[0]
-    found = [parameters.get(plain)]
+    values = [parameters.get(plain)]
     for marker in re.findall(r"\[\]|\{\}", name):
-        found = [value for one in found for value in _inside(one, marker)]
+        values = [value for entry in values for value in _inside(entry, marker)]
     if "[]" not in name:
-        found = [value for one in found for value in (one if isinstance(one, list) else [one])]
-    return [value for one in found for value in find(one, rest)]
+        values = [value for entry in values for value in (entry if isinstance(entry, list) else [entry])]
+    return [value for entry in values for value in find(entry, rest)]
 
 
 def _inside(value: Any, marker: str) -> Iterable[Any]:

@@ -20,21 +20,21 @@ _IN_TRANSACTIONS = {
 
 def dynamodb(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
     """Return what a DynamoDB call needs; None where its table says it all."""
-    given = call.parameters
+    parameters = call.parameters
     match call.operation:
         case "Query" | "Scan":
-            table = table_arn(call, str(given.get("TableName", "*")))
-            index = given.get("IndexName")
+            table = table_arn(call, str(parameters.get("TableName", "*")))
+            index = parameters.get("IndexName")
             return [Permission(f"dynamodb:{call.operation}", f"{table}/index/{index}" if index else table)]
         case "BatchGetItem" | "BatchWriteItem":
-            return _on_tables(call, call.operation, given.get("RequestItems") or {})
+            return _on_tables(call, call.operation, parameters.get("RequestItems") or {})
         case "TransactGetItems" | "TransactWriteItems":
             return _transaction(call)
         case "ExecuteStatement" | "BatchExecuteStatement" | "ExecuteTransaction":
             return [partiql.permission_of(call, statement) for statement, _ in partiql.statements(call)]
         case "CreateTable":
-            table = table_arn(call, str(given.get("TableName", "*")))
-            extra = ["PutResourcePolicy"] if given.get("ResourcePolicy") else []
+            table = table_arn(call, str(parameters.get("TableName", "*")))
+            extra = ["PutResourcePolicy"] if parameters.get("ResourcePolicy") else []
             return [Permission(f"dynamodb:{name}", table, exists=False) for name in ("CreateTable", *extra)]
     return None
 
@@ -49,12 +49,12 @@ def _on_tables(call: Call, name: str, tables: Iterable[str]) -> list[Permission]
 
 
 def _transaction(call: Call) -> list[Permission]:
-    found: list[Permission] = []
+    permissions: list[Permission] = []
     for item in call.parameters.get("TransactItems") or ():
-        for kind, one in item.items():
+        for kind, request in item.items():
             name = _IN_TRANSACTIONS.get(kind, kind)
-            found.append(Permission(f"dynamodb:{name}", table_arn(call, str(one.get("TableName", "*")))))
-    return distinct(found)
+            permissions.append(Permission(f"dynamodb:{name}", table_arn(call, str(request.get("TableName", "*")))))
+    return distinct(permissions)
 
 
 _FUNCTION = re.compile(
@@ -65,23 +65,23 @@ _FUNCTION = re.compile(
 
 def functions(call: Call, resolver: Resolver) -> list[Permission] | None:
     """Return what a Lambda call needs; None where it is not on a function."""
-    given = call.parameters
+    parameters = call.parameters
     name = next(iter(actions_of("lambda", call.operation) or ()), f"lambda:{call.operation}")
     if call.operation == "CreateEventSourceMapping":
-        keys = {"lambda:FunctionArn": function_arn(call, str(given.get("FunctionName", ""))) or ""}
+        keys = {"lambda:FunctionArn": function_arn(call, str(parameters.get("FunctionName", ""))) or ""}
         return [Permission(name, call.arn("lambda", "event-source-mapping:*"), keys=keys, exists=False)]
-    if isinstance(given.get("UUID"), str):
-        return _on_mapping(call, name, given["UUID"], resolver)
+    if isinstance(parameters.get("UUID"), str):
+        return _on_mapping(call, name, parameters["UUID"], resolver)
     if call.operation == "ListEventSourceMappings":
         return [Permission(name)]
-    if not isinstance(given.get("FunctionName"), str):
+    if not isinstance(parameters.get("FunctionName"), str):
         return None
-    arn = function_arn(call, given["FunctionName"], str(given.get("Qualifier") or ""))
+    arn = function_arn(call, parameters["FunctionName"], str(parameters.get("Qualifier") or ""))
     if arn is None:
         return [Permission(name, call.arn("lambda", "function:*"), partial=True)]
-    layers = [Permission("lambda:GetLayerVersion", str(one)) for one in given.get("Layers") or ()]
+    layers = [Permission("lambda:GetLayerVersion", str(layer)) for layer in parameters.get("Layers") or ()]
     on_function = Permission(name, arn, exists=call.operation != "CreateFunction")
-    subnets = (given.get("VpcConfig") or {}).get("SubnetIds")
+    subnets = (parameters.get("VpcConfig") or {}).get("SubnetIds")
     return [_in_vpcs(call, on_function, subnets, resolver) if subnets else on_function, *layers]
 
 
@@ -100,17 +100,19 @@ def _on_mapping(call: Call, action: str, mapping: str, resolver: Resolver) -> li
     new = call.parameters.get("FunctionName")
     invoked = [resolver.arn_of(call, "lambda:function-of-mapping", mapping)]
     invoked += [function_arn(call, new)] if isinstance(new, str) else []
-    return distinct([Permission(action, arn, keys={"lambda:FunctionArn": one} if one else {}) for one in invoked])
+    return distinct(
+        [Permission(action, arn, keys={"lambda:FunctionArn": function} if function else {}) for function in invoked]
+    )
 
 
 def function_arn(call: Call, name: str, qualifier: str = "") -> str | None:
     """Return the ARN of the function that a name, a partial or a full ARN means."""
-    found = _FUNCTION.fullmatch(name)
-    if found is None:
+    match = _FUNCTION.fullmatch(name)
+    if match is None:
         return None
-    qualifier = qualifier or found["qualifier"]
-    resource = f"function:{found['name']}" + (f":{qualifier}" if qualifier else "")
-    return call.arn("lambda", resource, region=found["region"], account=found["account"])
+    qualifier = qualifier or match["qualifier"]
+    resource = f"function:{match['name']}" + (f":{qualifier}" if qualifier else "")
+    return call.arn("lambda", resource, region=match["region"], account=match["account"])
 
 
 _ON_STREAMS = frozenset({"CreateLogStream", "DeleteLogStream", "GetLogEvents", "PutLogEvents"})
@@ -118,19 +120,21 @@ _ON_STREAMS = frozenset({"CreateLogStream", "DeleteLogStream", "GetLogEvents", "
 
 def logs(call: Call, resolver: Resolver) -> list[Permission]:  # noqa: ARG001 - the signature of all
     """Return what a CloudWatch Logs call on groups and streams needs; nothing for the others."""
-    given = call.parameters
+    parameters = call.parameters
     names = [
-        given.get("logGroupName"),
-        given.get("logGroupIdentifier"),
-        *(given.get("logGroupNames") or ()),
-        *(given.get("logGroupIdentifiers") or ()),
+        parameters.get("logGroupName"),
+        parameters.get("logGroupIdentifier"),
+        *(parameters.get("logGroupNames") or ()),
+        *(parameters.get("logGroupIdentifiers") or ()),
     ]
     groups = [str(name) for name in names if name]
-    action, stream = f"logs:{call.operation}", given.get("logStreamName")
+    action, stream = f"logs:{call.operation}", parameters.get("logStreamName")
     if call.operation in _ON_STREAMS:
-        return [Permission(action, f"{_group(call, one)}:log-stream:{stream or '*'}") for one in groups]
+        return [Permission(action, f"{_group(call, group)}:log-stream:{stream or '*'}") for group in groups]
     # AWS writes a log group's ARN with ":*" behind it where a policy is concerned.
-    return [Permission(action, f"{_group(call, one)}:*", exists=call.operation != "CreateLogGroup") for one in groups]
+    return [
+        Permission(action, f"{_group(call, group)}:*", exists=call.operation != "CreateLogGroup") for group in groups
+    ]
 
 
 def _group(call: Call, name: str) -> str:
@@ -139,14 +143,14 @@ def _group(call: Call, name: str) -> str:
 
 def events(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
     """Return what an EventBridge call on a rule or on buses needs; None for the others."""
-    given = call.parameters
+    parameters = call.parameters
     if call.operation == "PutEvents":
-        buses = {str(one.get("EventBusName") or "default") for one in given.get("Entries") or ()}
+        buses = {str(entry.get("EventBusName") or "default") for entry in parameters.get("Entries") or ()}
         return [Permission("events:PutEvents", _bus(call, bus)) for bus in sorted(buses)]
-    rule = given.get("Rule") or (given.get("Name") if call.operation.endswith("Rule") else None)
+    rule = parameters.get("Rule") or (parameters.get("Name") if call.operation.endswith("Rule") else None)
     if not isinstance(rule, str):
         return None
-    bus = str(given.get("EventBusName") or "default").rpartition("/")[2]
+    bus = str(parameters.get("EventBusName") or "default").rpartition("/")[2]
     path = f"rule/{rule}" if bus == "default" else f"rule/{bus}/{rule}"
     return [Permission(f"events:{call.operation}", call.arn("events", path), exists=call.operation != "PutRule")]
 
@@ -157,22 +161,22 @@ def _bus(call: Call, bus: str) -> str:
 
 def ecs(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
     """Return what an ECS call on tasks and services needs; None for the others."""
-    given = call.parameters
-    cluster = str(given.get("cluster") or "default")
+    parameters = call.parameters
+    cluster = str(parameters.get("cluster") or "default")
     name = cluster.rpartition("/")[2]
     keys = {"ecs:cluster": cluster if cluster.startswith("arn:") else call.arn("ecs", f"cluster/{name}")}
     action = f"ecs:{call.operation}"
     if call.operation in ("RunTask", "StartTask"):
-        return [Permission(action, _definition(call, str(given.get("taskDefinition") or "*")), keys=keys)]
+        return [Permission(action, _definition(call, str(parameters.get("taskDefinition") or "*")), keys=keys)]
     if call.operation in ("CreateService", "DeleteService", "UpdateService"):
-        service = str(given.get("serviceName") or given.get("service") or "*")
+        service = str(parameters.get("serviceName") or parameters.get("service") or "*")
         arn = service if service.startswith("arn:") else call.arn("ecs", f"service/{name}/{service}")
         return [Permission(action, arn, keys=keys, exists=call.operation != "CreateService")]
     if call.operation == "RegisterTaskDefinition":
-        return [Permission(action, call.arn("ecs", f"task-definition/{given.get('family', '*')}:*"), exists=False)]
+        return [Permission(action, call.arn("ecs", f"task-definition/{parameters.get('family', '*')}:*"), exists=False)]
     if call.operation in ("StopTask", "DescribeTasks"):
-        tasks = [str(one) for one in given.get("tasks") or [given.get("task") or "*"]]
-        arns = [one if one.startswith("arn:") else call.arn("ecs", f"task/{name}/{one}") for one in tasks]
+        tasks = [str(task) for task in parameters.get("tasks") or [parameters.get("task") or "*"]]
+        arns = [task if task.startswith("arn:") else call.arn("ecs", f"task/{name}/{task}") for task in tasks]
         return [Permission(action, arn, keys=keys) for arn in arns]
     return None
 

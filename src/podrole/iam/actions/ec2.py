@@ -69,7 +69,7 @@ def permissions(call: Call, resolver: Resolver) -> list[Permission] | None:
         kind = _MADE_WITH_ID[call.operation]
         return [Permission(f"ec2:{call.operation}", resource_arn(call, kind, "*"), exists=False)]
     if call.operation in ("CreateTags", "DeleteTags"):
-        names = [str(one) for one in call.parameters.get("Resources") or ()]
+        names = [str(resource_id) for resource_id in call.parameters.get("Resources") or ()]
         return [_by_id(call, f"ec2:{call.operation}", name) for name in names] or [
             Permission(f"ec2:{call.operation}", call.arn("ec2", "*"), partial=True)
         ]
@@ -101,30 +101,32 @@ def launch(call: Call, resolver: Resolver, template: Mapping[str, Any] = Mapping
 
     ``template`` names the launch template whose parameters the call already has.
     """
-    given = dict(call.parameters)
+    parameters = dict(call.parameters)
     needed: list[tuple[str, str, bool]] = []
     if template:
         needed.append(("launch-template", launch_template_arn(call, template, resolver).rpartition("/")[2], True))
     unknown = has_unread_template(call)  # what the template says may be any
     needed.append(("instance", "*", False))
-    image = str(given.get("ImageId") or "*")
+    image = str(parameters.get("ImageId") or "*")
     parameter = image.removeprefix(_IMAGE_IN_PARAMETER) if image.startswith(_IMAGE_IN_PARAMETER) else ""
     unknown = unknown or bool(parameter)
     needed.append(("image", "*" if parameter else image, True))
-    interfaces = given.get("NetworkInterfaces") or []
-    attached = [str(one["NetworkInterfaceId"]) for one in interfaces if one.get("NetworkInterfaceId")]
-    needed += [("network-interface", one, True) for one in attached] or [("network-interface", "*", False)]
-    needed += [("security-group", one, True) for one in _groups(call, interfaces, resolver)]
-    needed += [("subnet", one, True) for one in _subnets(call, interfaces, resolver)]
-    needed += [("key-pair", str(given["KeyName"]), True)] if given.get("KeyName") else []
-    group = (given.get("Placement") or {}).get("GroupName")
+    interfaces = parameters.get("NetworkInterfaces") or []
+    attached = [str(interface["NetworkInterfaceId"]) for interface in interfaces if interface.get("NetworkInterfaceId")]
+    needed += [("network-interface", interface_id, True) for interface_id in attached] or [
+        ("network-interface", "*", False)
+    ]
+    needed += [("security-group", group_id, True) for group_id in _groups(call, interfaces, resolver)]
+    needed += [("subnet", subnet_id, True) for subnet_id in _subnets(call, interfaces, resolver)]
+    needed += [("key-pair", str(parameters["KeyName"]), True)] if parameters.get("KeyName") else []
+    group = (parameters.get("Placement") or {}).get("GroupName")
     needed += [("placement-group", str(group), True)] if group else []
     if any(kind == _SPOT_REQUEST and specified for kind, specified in tags.specified_tags(call)):
         needed.append((_SPOT_REQUEST, "*", False))
-    for mapping in given.get("BlockDeviceMappings") or ():
+    for mapping in parameters.get("BlockDeviceMappings") or ():
         snapshot = (mapping.get("Ebs") or {}).get("SnapshotId")
         needed += [("snapshot", str(snapshot), True)] if snapshot else []
-    found = [
+    required = [
         Permission(
             "ec2:RunInstances",
             resource_arn(call, kind, name),
@@ -133,11 +135,11 @@ def launch(call: Call, resolver: Resolver, template: Mapping[str, Any] = Mapping
         )
         for kind, name, exists in dict.fromkeys(needed)
     ]
-    found[1:1] = _volumes(call, image, resolver)
+    required[1:1] = _volumes(call, image, resolver)
     if parameter:
         name = parameter.partition(":")[0]
-        found.append(Permission("ssm:GetParameters", ssm.parameter_arn(call, name)))
-    return found
+        required.append(Permission("ssm:GetParameters", ssm.parameter_arn(call, name)))
+    return required
 
 
 def has_unread_template(call: Call) -> bool:
@@ -148,21 +150,24 @@ def has_unread_template(call: Call) -> bool:
 def _volumes(call: Call, image: str, resolver: Resolver) -> list[Permission]:
     """Return ec2:RunInstances on each volume that the launch makes, the image's root volume among them."""
     known = resolver.launch_volumes(call, image)
-    found: list[Mapping[str, Any]] = []
+    volumes: list[Mapping[str, Any]] = []
     devices: set[str] = set()
     for mapping in call.parameters.get("BlockDeviceMappings") or ():
         device = str(mapping.get("DeviceName", ""))
         devices.add(device)
         if "Ebs" in mapping:
-            found.append({**mapping["Ebs"], "is_root": not known.root_device or device == known.root_device})
+            volumes.append({**mapping["Ebs"], "is_root": not known.root_device or device == known.root_device})
     if not known.root_device or known.root_device not in devices:
-        found.append({"is_root": True})
+        volumes.append({"is_root": True})
     return distinct(
         [
             Permission(
-                "ec2:RunInstances", resource_arn(call, "volume", "*"), keys=_of_volume(call, one, known), exists=False
+                "ec2:RunInstances",
+                resource_arn(call, "volume", "*"),
+                keys=_of_volume(call, volume, known),
+                exists=False,
             )
-            for one in found
+            for volume in volumes
         ]
     )
 
@@ -190,16 +195,16 @@ _OF_VOLUMES = {
 
 
 def _groups(call: Call, interfaces: list[Mapping[str, Any]], resolver: Resolver) -> Iterator[str]:
-    found = [*(call.parameters.get("SecurityGroupIds") or ())]
-    found += [group for one in interfaces for group in one.get("Groups") or ()]
+    groups = [*(call.parameters.get("SecurityGroupIds") or ())]
+    groups += [group for interface in interfaces for group in interface.get("Groups") or ()]
     for name in call.parameters.get("SecurityGroups") or ():
-        found.append((resolver.arn_of(call, "ec2:security-group", str(name)) or "*").rpartition("/")[2])
-    yield from map(str, found or ["*"])
+        groups.append((resolver.arn_of(call, "ec2:security-group", str(name)) or "*").rpartition("/")[2])
+    yield from map(str, groups or ["*"])
 
 
 def _subnets(call: Call, interfaces: list[Mapping[str, Any]], resolver: Resolver) -> Iterator[str]:
-    found = [call.parameters.get("SubnetId"), *(one.get("SubnetId") for one in interfaces)]
-    named = [str(one) for one in found if one]
+    subnets = [call.parameters.get("SubnetId"), *(interface.get("SubnetId") for interface in interfaces)]
+    named = [str(subnet) for subnet in subnets if subnet]
     if not named:
         default = resolver.arn_of(call, "ec2:subnet", "")
         named = [default.rpartition("/")[2]] if default else ["*"]

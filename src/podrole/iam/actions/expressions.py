@@ -83,20 +83,20 @@ def attributes(kind: str, expression: str, known: Placeholders) -> list[str]:
 
     ``kind`` is the parameter that holds it: ``UpdateExpression``, ``FilterExpression`` …
     """
-    found: list[str] = []
+    names: list[str] = []
     tokens = list(_tokens(expression))
     for index, (category, text) in enumerate(tokens):
         after_dot = index > 0 and tokens[index - 1].text == "."
         if text in ("+", "-") and kind != "UpdateExpression":
             raise UnreadableExpression(f"{text} stands in {kind}")
         if category == "alias" and not after_dot:
-            found.append(known.name(text))
+            names.append(known.name(text))
         elif category == "word" and not after_dot and text.upper() not in _KEYWORDS[kind]:
             if tokens[index + 1].text != "(":
-                found.append(text)
+                names.append(text)
             elif text not in _FUNCTIONS:
                 raise UnreadableExpression(f"{text} is not a function")
-    return found
+    return names
 
 
 def equalities(expression: str, known: Placeholders) -> list[tuple[str, Any]]:
@@ -119,23 +119,23 @@ class _KeyCondition:
         self._known = known
 
     def read(self) -> list[tuple[str, Any]]:
-        found = self._conjunction()
+        pairs = self._conjunction()
         if self._tokens[self._next].kind != "end":
             raise self._unreadable()
-        return found
+        return pairs
 
     def _conjunction(self) -> list[tuple[str, Any]]:
-        found = self._term()
+        pairs = self._term()
         while self._tokens[self._next].text.upper() == "AND":
             self._next += 1
-            found += self._term()
-        return found
+            pairs += self._term()
+        return pairs
 
     def _term(self) -> list[tuple[str, Any]]:
         if self._take("("):
-            found = self._conjunction()
+            pairs = self._conjunction()
             self._expect(")")
-            return found
+            return pairs
         if self._tokens[self._next].text == "begins_with" and self._tokens[self._next + 1].text == "(":
             self._next += 2
             self._name()

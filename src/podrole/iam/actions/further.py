@@ -81,15 +81,15 @@ _NOT_ASKED_FOR = frozenset({"UserIdGroupPairs"})
 
 
 def further(
-    call: Call, name: str, action: Action, found: Collection[Permission], resolver: Resolver
+    call: Call, name: str, action: Action, permissions: Collection[Permission], resolver: Resolver
 ) -> list[Permission]:
     """Return the action on the resources that the call names and that ``found`` lacks."""
     if not action.on:
         return []
     if call.client not in EXACT:
-        return _unknown(call, name, action, found)
+        return _unknown(call, name, action, permissions)
     types = {kind.name: kind for kind, _ in action.on}
-    named = {one.resource for one in found if one.action == name}
+    named = {permission.resource for permission in permissions if permission.action == name}
     missing: dict[str, Permission] = {}
     for kind_name, text in (*_by_member(call), *(_in_ec2(call, resolver) if call.client == "ec2" else ())):
         kind = types.get(kind_name)
@@ -99,13 +99,13 @@ def further(
     return list(missing.values())
 
 
-def _unknown(call: Call, name: str, action: Action, found: Collection[Permission]) -> list[Permission]:
+def _unknown(call: Call, name: str, action: Action, permissions: Collection[Permission]) -> list[Permission]:
     """Return the action on all resources of each type that the call may name in a way that was not understood."""
     place = {"Partition": call.partition, "Region": call.region, "Account": call.account}
     missing: dict[str, Permission] = {}
     for member, text in _texts("", call.parameters):
         for kind, _ in action.on if is_naming(member) else ():
-            if speaks_of(member, kind) and not any(_is_named(one.resource, text) for one in found):
+            if speaks_of(member, kind) and not any(_is_named(permission.resource, text) for permission in permissions):
                 missing.setdefault(kind.name, Permission(name, kind.fill(place), partial=True))
     return list(missing.values())
 
@@ -129,7 +129,7 @@ def is_naming(member: str) -> bool:
 @functools.lru_cache(maxsize=4096)
 def speaks_of(member: str, kind: ResourceType) -> bool:
     """Say whether a member's name has the name of a type in it, or of what tells resources of the type apart."""
-    words = {plain(kind.name), *(_OF_VARIABLE.sub("", plain(one)) for one in kind.variables)}
+    words = {plain(kind.name), *(_OF_VARIABLE.sub("", plain(variable)) for variable in kind.variables)}
     core = _SUFFIX.sub("", plain(member))
     return any(len(word) > 2 and (word in core or (len(core) > 3 and core in word)) for word in words)
 

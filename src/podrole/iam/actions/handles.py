@@ -32,12 +32,12 @@ _IDS_OF_QUERIES = ("QueryExecutionId", "QueryExecutionIds", "NamedQueryId", "Nam
 
 def athena(call: Call, resolver: Resolver) -> list[Permission] | None:
     """Return what a call on queries needs: on the workgroups that they are of. None for the other calls."""
-    given = [call.parameters.get(name) for name in _IDS_OF_QUERIES]
-    ids = [one for value in given for one in (value if isinstance(value, list) else [value]) if one]
+    values = [call.parameters.get(name) for name in _IDS_OF_QUERIES]
+    ids = [query_id for value in values for query_id in (value if isinstance(value, list) else [value]) if query_id]
     if not ids:
         return None
     action = f"athena:{call.operation}"
-    groups = [resolver.arn_of(call, "athena:query", str(one)) for one in ids]
+    groups = [resolver.arn_of(call, "athena:query", str(query_id)) for query_id in ids]
     return distinct(
         [
             Permission(action, arn) if arn is not None else Permission(action, call.arn("athena", "*"), partial=True)
@@ -55,4 +55,6 @@ def autoscaling(call: Call, resolver: Resolver) -> list[Permission] | None:
     groups = [resolver.arn_of(call, "autoscaling:instance", str(call.parameters.get("InstanceId") or ""))]
     groups += [resolver.arn_of(call, "autoscaling:autoscalinggroup", str(named))] if named else []
     every = call.arn("autoscaling", "autoScalingGroup:*:autoScalingGroupName/*")
-    return distinct([Permission(f"autoscaling:{call.operation}", one or every, partial=one is None) for one in groups])
+    return distinct(
+        [Permission(f"autoscaling:{call.operation}", group or every, partial=group is None) for group in groups]
+    )

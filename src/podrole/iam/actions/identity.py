@@ -41,48 +41,48 @@ _ARNS = ("PolicyArn", "OpenIDConnectProviderArn", "SAMLProviderArn", "PolicySour
 
 def iam(call: Call, resolver: Resolver) -> list[Permission] | None:
     """Return what an IAM call needs: on the role, user, group … that it names, path and all."""
-    given, operation = call.parameters, call.operation
+    parameters, operation = call.parameters, call.operation
     action = f"iam:{operation}"
     keys = _iam_keys(call)
     if operation == "CreateServiceLinkedRole":
-        service = str(given.get("AWSServiceName") or "*")
+        service = str(parameters.get("AWSServiceName") or "*")
         keys = {**keys, "iam:AWSServiceName": service}
         return [Permission(action, call.arn("iam", f"role/aws-service-role/{service}/*", region=""), keys=keys)]
     if operation == "CreateOpenIDConnectProvider":
-        provider = str(given.get("Url") or "*").removeprefix("https://")
+        provider = str(parameters.get("Url") or "*").removeprefix("https://")
         return [Permission(action, call.arn("iam", f"oidc-provider/{provider}", region=""), exists=False)]
     if operation == "AddRoleToInstanceProfile":
-        profile = _entity(call, "instance-profile", str(given.get("InstanceProfileName") or "*"), resolver)
-        role = _entity(call, "role", str(given.get("RoleName") or "*"), resolver)
+        profile = _entity(call, "instance-profile", str(parameters.get("InstanceProfileName") or "*"), resolver)
+        role = _entity(call, "role", str(parameters.get("RoleName") or "*"), resolver)
         passed: Keys = {"iam:PassedToService": "ec2.amazonaws.com"}
         return [Permission(action, profile), Permission("iam:PassRole", role, keys=passed)]
     if operation in _ON_THE_CONTAINER:
         member, kind = _ON_THE_CONTAINER[operation]
-        return [Permission(action, _entity(call, kind, str(given.get(member) or "*"), resolver))]
-    if operation in _OF_THE_CALLER and not given.get("UserName"):
+        return [Permission(action, _entity(call, kind, str(parameters.get(member) or "*"), resolver))]
+    if operation in _OF_THE_CALLER and not parameters.get("UserName"):
         arn = call.user_arn or call.arn("iam", "user/*", region="")
         return [Permission(action, arn, keys=keys)]
     if operation == "SimulateCustomPolicy" or operation.startswith("GetContextKeysForCustom"):
         return [Permission(action)]
     for name, kind in _TYPES:
-        if isinstance(given.get(name), str):
-            arn = _entity(call, kind, given[name], resolver, path=str(given.get("Path") or "/"))
+        if isinstance(parameters.get(name), str):
+            arn = _entity(call, kind, parameters[name], resolver, path=str(parameters.get("Path") or "/"))
             return [Permission(action, arn, keys=keys, exists=not operation.startswith(("Create", "Upload")))]
     for name in _ARNS:
-        if isinstance(given.get(name), str):
-            return [Permission(action, given[name], keys=keys)]
+        if isinstance(parameters.get(name), str):
+            return [Permission(action, parameters[name], keys=keys)]
     return None
 
 
 def _iam_keys(call: Call) -> Keys:
-    found: dict[str, str | list[str]] = {}
+    keys: dict[str, str | list[str]] = {}
     policy = call.parameters.get("PolicyArn")
     if isinstance(policy, str) and call.operation.startswith(("Attach", "Detach")):
-        found["iam:PolicyARN"] = policy
+        keys["iam:PolicyARN"] = policy
     boundary = call.parameters.get("PermissionsBoundary")
     if isinstance(boundary, str):
-        found["iam:PermissionsBoundary"] = boundary
-    return found
+        keys["iam:PermissionsBoundary"] = boundary
+    return keys
 
 
 def _entity(call: Call, kind: str, name: str, resolver: Resolver, *, path: str = "/") -> str:
@@ -109,15 +109,15 @@ _TWO_KEYS = {"CreateAlias": "TargetKeyId", "UpdateAlias": "TargetKeyId"}
 
 def kms(call: Call, resolver: Resolver) -> list[Permission] | None:
     """Return what a KMS call needs: on the key, whatever name it goes by."""
-    given, operation = call.parameters, call.operation
+    parameters, operation = call.parameters, call.operation
     if operation == "ReEncrypt":
-        source = given.get("SourceKeyId") or _of_ciphertext(call, given.get("CiphertextBlob"), resolver)
+        source = parameters.get("SourceKeyId") or _of_ciphertext(call, parameters.get("CiphertextBlob"), resolver)
         return [
             _on_key(call, "kms:ReEncryptFrom", source, resolver),
-            _on_key(call, "kms:ReEncryptTo", given.get("DestinationKeyId"), resolver),
+            _on_key(call, "kms:ReEncryptTo", parameters.get("DestinationKeyId"), resolver),
         ]
     if operation in ("CreateAlias", "DeleteAlias", "UpdateAlias"):
-        alias = str(given.get("AliasName") or "alias/*")
+        alias = str(parameters.get("AliasName") or "alias/*")
         arn = alias if alias.startswith("arn:") else call.arn("kms", alias)
         action = f"kms:{operation}"
         needed = [Permission(action, arn, exists=operation != "CreateAlias")]
@@ -125,15 +125,17 @@ def kms(call: Call, resolver: Resolver) -> list[Permission] | None:
             current = resolver.arn_of(call, "kms:key", alias)
             needed += [Permission(action, current)] if current else []
         if operation in _TWO_KEYS:
-            needed.append(_on_key(call, action, given.get("TargetKeyId"), resolver))
+            needed.append(_on_key(call, action, parameters.get("TargetKeyId"), resolver))
         return needed
     if operation == "CreateKey":
-        extra = ["kms:PutKeyPolicy"] if given.get("Policy") else []
+        extra = ["kms:PutKeyPolicy"] if parameters.get("Policy") else []
         return [Permission(action) for action in ("kms:CreateKey", *extra)]
-    if operation == "Decrypt" and not given.get("KeyId"):
-        return [_on_key(call, "kms:Decrypt", _of_ciphertext(call, given.get("CiphertextBlob"), resolver), resolver)]
-    if given.get("KeyId"):
-        return [_on_key(call, f"kms:{operation}", given["KeyId"], resolver)]
+    if operation == "Decrypt" and not parameters.get("KeyId"):
+        return [
+            _on_key(call, "kms:Decrypt", _of_ciphertext(call, parameters.get("CiphertextBlob"), resolver), resolver)
+        ]
+    if parameters.get("KeyId"):
+        return [_on_key(call, f"kms:{operation}", parameters["KeyId"], resolver)]
     return None
 
 
@@ -156,16 +158,16 @@ def _on_key(call: Call, action: str, key: str | None, resolver: Resolver) -> Per
 
 def secretsmanager(call: Call, resolver: Resolver) -> list[Permission] | None:
     """Return what a Secrets Manager call needs: on the secret's ARN, which ends in six characters of its own."""
-    given = call.parameters
+    parameters = call.parameters
     action = f"secretsmanager:{call.operation}"
-    name = given.get("SecretId")
+    name = parameters.get("SecretId")
     if call.operation == "CreateSecret":
         # Of the characters that will end the ARN nothing is known; AWS asks about the name.
-        secret = call.arn("secretsmanager", f"secret:{given.get('Name', '*')}")
-        return [Permission(action, secret, exists=False, keys={"secretsmanager:Name": str(given.get("Name", ""))})]
+        secret = call.arn("secretsmanager", f"secret:{parameters.get('Name', '*')}")
+        return [Permission(action, secret, exists=False, keys={"secretsmanager:Name": str(parameters.get("Name", ""))})]
     if call.operation == "BatchGetSecretValue":
-        named = [str(one) for one in given.get("SecretIdList") or ()]
-        read = [_secret(call, "secretsmanager:GetSecretValue", one, resolver) for one in named]
+        named = [str(secret_id) for secret_id in parameters.get("SecretIdList") or ()]
+        read = [_secret(call, "secretsmanager:GetSecretValue", secret_id, resolver) for secret_id in named]
         every = Permission("secretsmanager:GetSecretValue", call.arn("secretsmanager", "secret:*"), partial=True)
         return [Permission(action), *(read or [every])]
     return [_secret(call, action, name, resolver)] if isinstance(name, str) else None

@@ -35,30 +35,30 @@ def condition_keys(call: Call, permission: Permission, resolver: Resolver) -> Co
     call = permission.call or call
     prefix, _, name = permission.action.partition(":")
     undetermined = list(permission.unknown)
-    found: dict[str, Values] = {}
+    values: dict[str, Values] = {}
     if prefix == call.prefix:
         listed = _listed(permission.resource, prefix, name)
         of_action = {**defaults(call, permission.action), **by_path(call, permission.action)}
-        found.update((key, value) for key, value in of_action.items() if key.lower() in listed)
-        found.update(_by_name(call, prefix, permission))
-        found.update(of_service(call, prefix))
+        values.update((key, value) for key, value in of_action.items() if key.lower() in listed)
+        values.update(_by_name(call, prefix, permission))
+        values.update(of_service(call, prefix))
     if _is_source(call, permission):
         undetermined += _TAGS_OF_REQUEST
     else:
-        found.update(_tags(call, permission))
+        values.update(_tags(call, permission))
     if prefix == "dynamodb":
         items = item_keys(call, permission, resolver)
-        found.update(items.values)
+        values.update(items.values)
         undetermined += items.unknown
     if prefix == "s3" and not permission.exists:
-        found["s3:ResourceAccount"] = call.account
+        values["s3:ResourceAccount"] = call.account
     if permission.exists and permission.resource != NO_RESOURCE:
-        undetermined += _of_resource(call, permission, resolver, found)
-    found.update(permission.keys)
-    return ConditionKeys(found, UnfilledKeys(call, permission, resolver, UnknownKeys(undetermined)))
+        undetermined += _of_resource(call, permission, resolver, values)
+    values.update(permission.keys)
+    return ConditionKeys(values, UnfilledKeys(call, permission, resolver, UnknownKeys(undetermined)))
 
 
-def _of_resource(call: Call, permission: Permission, resolver: Resolver, found: dict[str, Values]) -> tuple[str, ...]:
+def _of_resource(call: Call, permission: Permission, resolver: Resolver, values: dict[str, Values]) -> tuple[str, ...]:
     """Fill in what is known of an existing resource. Return the families of keys that cannot be told."""
     prefix = permission.action.partition(":")[0]
     unknown_tags = ("aws:ResourceTag/*", f"{prefix}:ResourceTag/*")
@@ -69,13 +69,13 @@ def _of_resource(call: Call, permission: Permission, resolver: Resolver, found: 
         asked = replace(call, parameters={**call.parameters, "VersionId": permission.version})
     facts = resolver.facts_of(asked, kind_of(permission), permission.resource)
     # A boundary that the request asks for counts, not the one that it replaces.
-    found.update({key: value for key, value in facts.items() if key != _BOUNDARY or key not in found})
+    values.update({key: value for key, value in facts.items() if key != _BOUNDARY or key not in values})
     resource_tags = resolver.tags_of(call, permission.resource)
     if resource_tags is None:
         return unknown_tags
     for key, value in resource_tags.items():
-        found[f"aws:ResourceTag/{key}"] = value
-        found[f"{prefix}:ResourceTag/{key}"] = value
+        values[f"aws:ResourceTag/{key}"] = value
+        values[f"{prefix}:ResourceTag/{key}"] = value
     return ()
 
 
@@ -83,15 +83,15 @@ _BOUNDARY = "iam:PermissionsBoundary"
 
 
 def _tags(call: Call, permission: Permission) -> Iterator[tuple[str, Values]]:
-    given = _tags_for(call, permission)
+    new_tags = _tags_for(call, permission)
     removed = tags.removed_keys(call)
-    for key, value in given.items():
+    for key, value in new_tags.items():
         yield f"aws:RequestTag/{key}", value
-    if given or removed:
-        yield "aws:TagKeys", [*given, *removed]
-    if call.client == "s3" and given:
-        yield "s3:RequestObjectTagKeys", list(given)
-        for key, value in given.items():
+    if new_tags or removed:
+        yield "aws:TagKeys", [*new_tags, *removed]
+    if call.client == "s3" and new_tags:
+        yield "s3:RequestObjectTagKeys", list(new_tags)
+        for key, value in new_tags.items():
             yield f"s3:RequestObjectTag/{key}", value
 
 
@@ -116,9 +116,9 @@ def _tags_for(call: Call, permission: Permission) -> dict[str, str]:
     kind = permission.resource.split(":", 5)[-1].partition("/")[0]
     return {
         key: value
-        for wanted, given in tags.specified_tags(call)
+        for wanted, new_tags in tags.specified_tags(call)
         if wanted in ("", kind)
-        for key, value in given.items()
+        for key, value in new_tags.items()
     }
 
 
@@ -137,8 +137,8 @@ def _by_name(call: Call, prefix: str, permission: Permission) -> Iterator[tuple[
     if prefix in ("dynamodb", "s3"):
         return
     wanted = _named_keys(permission.resource, prefix, permission.action.partition(":")[2])
-    given = {plain(name): value for name, value in call.parameters.items()}
+    parameters = {plain(name): value for name, value in call.parameters.items()}
     for key, name in wanted:
-        values = texts(given.get(name))
+        values = texts(parameters.get(name))
         if values:
             yield key, values if len(values) > 1 else values[0]

@@ -53,30 +53,32 @@ def permissions(call: Call, resolver: Resolver) -> list[Permission]:
     for launch in _launches(call):
         if launch not in launches:
             launches.append(launch)
-    return [one for launch in launches for one in _of_launch(call, launch, resolver)]
+    return [permission for launch in launches for permission in _of_launch(call, launch, resolver)]
 
 
 def _launches(call: Call) -> Iterator[_Launch]:
-    given = call.parameters
+    parameters = call.parameters
     if call.client == "autoscaling":
-        for group in (given, given.get("DesiredConfiguration") or {}):
-            yield from _of_group(given, group)
+        for group in (parameters, parameters.get("DesiredConfiguration") or {}):
+            yield from _of_group(parameters, group)
     elif call.operation == "RunInstances":
-        yield _Launch(given, given["LaunchTemplate"])
+        yield _Launch(parameters, parameters["LaunchTemplate"])
     else:
-        request = given.get("SpotFleetRequestConfig") or given
+        request = parameters.get("SpotFleetRequestConfig") or parameters
         for config in request.get("LaunchTemplateConfigs") or ():
             for override in config.get("Overrides") or [{}]:
-                own = {**override, "TagSpecifications": given.get("TagSpecifications")}
+                own = {**override, "TagSpecifications": parameters.get("TagSpecifications")}
                 yield from _placed(own, config.get("LaunchTemplateSpecification"))
         for specification in request.get("LaunchSpecifications") or ():
-            groups = [str(one["GroupId"]) for one in specification.get("SecurityGroups") or () if one.get("GroupId")]
+            groups = [
+                str(entry["GroupId"]) for entry in specification.get("SecurityGroups") or () if entry.get("GroupId")
+            ]
             yield from _placed({**specification, "SecurityGroupIds": groups, "SecurityGroups": []}, None)
 
 
-def _of_group(given: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[_Launch]:
+def _of_group(parameters: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[_Launch]:
     """Yield the launches of an Auto Scaling group: of its launch template, or of its mixed instances policy's."""
-    place = {"SubnetId": given.get("VPCZoneIdentifier"), "AvailabilityZone": given.get("AvailabilityZones")}
+    place = {"SubnetId": parameters.get("VPCZoneIdentifier"), "AvailabilityZone": parameters.get("AvailabilityZones")}
     if group.get("LaunchTemplate"):
         yield from _placed(place, group["LaunchTemplate"])
     mixed = (group.get("MixedInstancesPolicy") or {}).get("LaunchTemplate")
@@ -88,10 +90,10 @@ def _of_group(given: Mapping[str, Any], group: Mapping[str, Any]) -> Iterator[_L
         yield from _placed({**kept, **place}, named)
 
 
-def _placed(given: Mapping[str, Any], template: Mapping[str, Any] | None) -> Iterator[_Launch]:
+def _placed(parameters: Mapping[str, Any], template: Mapping[str, Any] | None) -> Iterator[_Launch]:
     """Yield a launch for each subnet and zone. A list of subnets is a text, with commas."""
-    own = {name: value for name, value in given.items() if value not in (None, "", [], {})}
-    subnets = [one.strip() for one in str(own.pop("SubnetId", "")).split(",")]
+    own = {name: value for name, value in parameters.items() if value not in (None, "", [], {})}
+    subnets = [subnet.strip() for subnet in str(own.pop("SubnetId", "")).split(",")]
     zones = own.pop("AvailabilityZone", None)
     for zone in zones if isinstance(zones, list) else [zones]:
         place = {"Placement": {**own.get("Placement", {}), "AvailabilityZone": zone}} if zone else {}
@@ -111,8 +113,12 @@ def _of_launch(call: Call, launch: _Launch, resolver: Resolver) -> Iterator[Perm
         asked = _as_run_instances(call, _merged(launch.own, named, data))
         arn = ec2.launch_template_arn(call, launch.template, resolver)
         keys = {"ec2:LaunchTemplate": arn} if data is not None else {}
-        tagged = {str(one.get("ResourceType")) for one in (data or {}).get("TagSpecifications") or ()}
-        needed += [_with_template(one, launch, keys) for one in _needed(asked, launch.template, tagged, resolver)]
+        tagged = {
+            str(specification.get("ResourceType")) for specification in (data or {}).get("TagSpecifications") or ()
+        }
+        needed += [
+            _with_template(permission, launch, keys) for permission in _needed(asked, launch.template, tagged, resolver)
+        ]
     yield from distinct(needed)
 
 
@@ -122,12 +128,12 @@ def _needed(
     """Yield what a call of RunInstances needs, with the role that it passes and the tags of the template, which are for
     the types ``tagged``. The tags of the call itself are asked for with the call."""
     new_tags = ec2.tags_on_create(asked, "ec2:CreateTags")
-    found = [
+    needed = [
         *ec2.launch(asked, resolver, template),
         *passed(asked, resolver),
-        *(one for one in new_tags if one.resource.rpartition(":")[2].partition("/")[0] in tagged),
+        *(permission for permission in new_tags if permission.resource.rpartition(":")[2].partition("/")[0] in tagged),
     ]
-    yield from (one._replace(call=asked) for one in found)
+    yield from (permission._replace(call=asked) for permission in needed)
 
 
 def _as_run_instances(call: Call, parameters: Mapping[str, Any]) -> Call:
@@ -176,10 +182,10 @@ def _with_template(permission: Permission, launch: _Launch, keys: Mapping[str, s
 
 def _texts(value: Any) -> Iterator[Any]:
     if isinstance(value, Mapping):
-        for one in value.values():
-            yield from _texts(one)
+        for inner in value.values():
+            yield from _texts(inner)
     elif isinstance(value, list):
-        for one in value:
-            yield from _texts(one)
+        for inner in value:
+            yield from _texts(inner)
     else:
         yield value

@@ -58,24 +58,24 @@ def item_keys(call: Call, permission: Permission, resolver: Resolver) -> ItemKey
         return _of_statements(call, permission, resolver)
     if action not in _ON_ITEMS:
         return ItemKeys({})
-    found: dict[str, Values] = {}
+    filled: dict[str, Values] = {}
     unknown: list[str] = []
     requests = list(_requests(call, action, permission.resource))
     if action != "Scan":  # returns the items of every partition key, and so has none
-        _put(found, unknown, LEADING_KEYS, lambda: _leading_keys(call, permission, resolver, requests))
-    _put(found, unknown, ATTRIBUTES, lambda: [name for one in requests for name in _attributes(one)])
+        _put(filled, unknown, LEADING_KEYS, lambda: _leading_keys(call, permission, resolver, requests))
+    _put(filled, unknown, ATTRIBUTES, lambda: [name for request in requests for name in _attributes(request)])
     if action in _READS:
-        _put(found, unknown, SELECT, lambda: [_select(call, permission, requests)])
+        _put(filled, unknown, SELECT, lambda: [_select(call, permission, requests)])
     if action in _RETURNING:
-        found[RETURN_VALUES] = str(call.parameters.get("ReturnValues") or "NONE")
+        filled[RETURN_VALUES] = str(call.parameters.get("ReturnValues") or "NONE")
     if isinstance(call.parameters.get("ReturnConsumedCapacity"), str):
-        found[CAPACITY] = call.parameters["ReturnConsumedCapacity"]
+        filled[CAPACITY] = call.parameters["ReturnConsumedCapacity"]
     if call.operation.startswith("Transact"):
-        found[ENCLOSING] = call.operation
-    return ItemKeys(found, tuple(unknown))
+        filled[ENCLOSING] = call.operation
+    return ItemKeys(filled, tuple(unknown))
 
 
-def _put(found: dict[str, Values], unknown: list[str], key: str, read: Any) -> None:
+def _put(filled: dict[str, Values], unknown: list[str], key: str, read: Any) -> None:
     """Fill a key, unless it cannot be read."""
     try:
         values = list(dict.fromkeys(read()))
@@ -83,28 +83,31 @@ def _put(found: dict[str, Values], unknown: list[str], key: str, read: Any) -> N
         unknown.append(key)
         return
     if values:
-        found[key] = values
+        filled[key] = values
 
 
 def _requests(call: Call, action: str, arn: str) -> Iterator[Mapping[str, Any]]:
     """Return the parts of a call that concern the table, each with Key or Item and expressions."""
-    given = call.parameters
+    parameters = call.parameters
     table = arn.split(":", 5)[-1].removeprefix("table/").partition("/")[0]
-    if "RequestItems" in given:
-        for name, entry in given["RequestItems"].items():
+    if "RequestItems" in parameters:
+        for name, entry in parameters["RequestItems"].items():
             if name.rpartition("/")[2] != table:
                 continue
             if isinstance(entry, Mapping):
                 yield from ({**entry, "Key": key} for key in entry.get("Keys") or ())
             else:
                 yield from (inner for request in entry for inner in request.values())
-    elif "TransactItems" in given:
-        for item in given["TransactItems"]:
-            for kind, one in item.items():
-                if _IN_TRANSACTIONS.get(kind) == action and str(one.get("TableName", "")).rpartition("/")[2] == table:
-                    yield one
+    elif "TransactItems" in parameters:
+        for item in parameters["TransactItems"]:
+            for kind, operation in item.items():
+                if (
+                    _IN_TRANSACTIONS.get(kind) == action
+                    and str(operation.get("TableName", "")).rpartition("/")[2] == table
+                ):
+                    yield operation
     else:
-        yield given
+        yield parameters
 
 
 # Partition keys
@@ -142,11 +145,11 @@ def _partition_values(request: Mapping[str, Any], partition_key: str) -> Iterato
 def _text(value: Any) -> str:
     """Return an attribute value as policies write it. Raises UnreadableExpression for all but texts and numbers."""
     if isinstance(value, Mapping) and len(value) == 1:
-        ((kind, one),) = value.items()
+        ((kind, content),) = value.items()
         if kind == "S":
-            return str(one)
+            return str(content)
         if kind == "N":
-            return _number(str(one))
+            return _number(str(content))
     raise UnreadableExpression("a partition key that is neither text nor number")
 
 
@@ -178,7 +181,9 @@ def _attributes(request: Mapping[str, Any]) -> Iterator[str]:
 
 def _select(call: Call, permission: Permission, requests: list[Mapping[str, Any]]) -> str:
     """Return the Select of a request, or what DynamoDB takes for one that has none."""
-    specific = bool(requests) and all(one.get("ProjectionExpression") or one.get("AttributesToGet") for one in requests)
+    specific = bool(requests) and all(
+        request.get("ProjectionExpression") or request.get("AttributesToGet") for request in requests
+    )
     written = call.parameters.get("Select")
     if isinstance(written, str):
         if written == "SPECIFIC_ATTRIBUTES" and not specific:
@@ -194,30 +199,30 @@ def _select(call: Call, permission: Permission, requests: list[Mapping[str, Any]
 
 def _of_statements(call: Call, permission: Permission, resolver: Resolver) -> ItemKeys:
     """Return the keys of all statements of a call that need the same permission."""
-    found: dict[str, Values] = {}
+    filled: dict[str, Values] = {}
     if call.operation == "ExecuteTransaction":
-        found[ENCLOSING] = call.operation
-    concerned = [one for one in partiql.statements(call) if partiql.permission_of(call, one[0]) == permission]
+        filled[ENCLOSING] = call.operation
+    concerned = [entry for entry in partiql.statements(call) if partiql.permission_of(call, entry[0]) == permission]
     partition_key = None if permission.partial else resolver.partition_key(call, permission.resource)
     try:
-        read = [partiql.read(*one) for one in concerned]
-        keyed = [[_text(value) for name, value in one.equalities if name == partition_key] for one in read]
+        read = [partiql.read(*entry) for entry in concerned]
+        keyed = [[_text(value) for name, value in statement.equalities if name == partition_key] for statement in read]
     except _Unreadable:
-        return ItemKeys(found, tuple(sorted(FILLED - {ENCLOSING, CAPACITY})))
-    every = [name for one in read for name in one.attributes]
+        return ItemKeys(filled, tuple(sorted(FILLED - {ENCLOSING, CAPACITY})))
+    every = [name for statement in read for name in statement.attributes]
     if every:
-        found[ATTRIBUTES] = list(dict.fromkeys(every))
+        filled[ATTRIBUTES] = list(dict.fromkeys(every))
     action = permission.action.removeprefix("dynamodb:PartiQL")
     if action == "Select":
         all_attributes = "ALL_PROJECTED_ATTRIBUTES" if "/index/" in permission.resource else "ALL_ATTRIBUTES"
-        found[SELECT] = all_attributes if any(one.selects_all for one in read) else "SPECIFIC_ATTRIBUTES"
+        filled[SELECT] = all_attributes if any(statement.selects_all for statement in read) else "SPECIFIC_ATTRIBUTES"
     elif action in ("Delete", "Update"):
-        found[RETURN_VALUES] = list(dict.fromkeys(one.returned for one in read))
+        filled[RETURN_VALUES] = list(dict.fromkeys(statement.returned for statement in read))
     if partition_key is None:
-        return ItemKeys(found, (LEADING_KEYS, FULL_SCAN))
+        return ItemKeys(filled, (LEADING_KEYS, FULL_SCAN))
     if action == "Select":
-        found[FULL_SCAN] = "false" if all(keyed) else "true"
+        filled[FULL_SCAN] = "false" if all(keyed) else "true"
     if not all(keyed):  # a statement on the items of every partition key
-        return ItemKeys(found, (LEADING_KEYS,))
-    found[LEADING_KEYS] = list(dict.fromkeys(text for one in keyed for text in one))
-    return ItemKeys(found)
+        return ItemKeys(filled, (LEADING_KEYS,))
+    filled[LEADING_KEYS] = list(dict.fromkeys(text for texts in keyed for text in texts))
+    return ItemKeys(filled)

@@ -18,26 +18,26 @@ _MOVING = {
 
 def sqs(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
     """Return what an SQS call needs."""
-    given = call.parameters
+    parameters = call.parameters
     if call.operation == "ListQueues":
         return [Permission("sqs:ListQueues", call.arn("sqs", "*"))]
     names = _MOVING.get(call.operation, (next(iter(actions_of("sqs", call.operation) or ()), call.operation),))
     names = tuple(name.removeprefix("sqs:") for name in names)
-    if isinstance(given.get("QueueUrl"), str):
-        resource = queue_arn(call, given["QueueUrl"])
-    elif isinstance(given.get("QueueName"), str):
-        account = given.get("QueueOwnerAWSAccountId") or call.account
-        resource = call.arn("sqs", given["QueueName"], account=str(account))
-    elif isinstance(given.get("SourceArn"), str):
-        resource = given["SourceArn"]
+    if isinstance(parameters.get("QueueUrl"), str):
+        resource = queue_arn(call, parameters["QueueUrl"])
+    elif isinstance(parameters.get("QueueName"), str):
+        account = parameters.get("QueueOwnerAWSAccountId") or call.account
+        resource = call.arn("sqs", parameters["QueueName"], account=str(account))
+    elif isinstance(parameters.get("SourceArn"), str):
+        resource = parameters["SourceArn"]
     else:
-        resource = _task_arn(given.get("TaskHandle"))
+        resource = _task_arn(parameters.get("TaskHandle"))
     if resource is None:
         return [Permission(f"sqs:{name}", call.arn("sqs", "*"), partial=True) for name in names]
     exists = call.operation != "CreateQueue"
     needed = [Permission(f"sqs:{name}", resource, exists=exists) for name in names]
-    if isinstance(given.get("DestinationArn"), str):
-        needed.append(Permission("sqs:SendMessage", given["DestinationArn"]))
+    if isinstance(parameters.get("DestinationArn"), str):
+        needed.append(Permission("sqs:SendMessage", parameters["DestinationArn"]))
     return needed
 
 
@@ -46,8 +46,8 @@ _QUEUE = re.compile(r"(?:https?://[^/?#]+/([0-9]{12})/)?([A-Za-z0-9_-]{1,80}(?:\
 
 def queue_arn(call: Call, url: str) -> str | None:
     """Return the ARN of the queue at ``https://HOST/ACCOUNT/NAME``, or of a bare name; None for anything else."""
-    found = _QUEUE.fullmatch(url)
-    return call.arn("sqs", found[2], account=found[1]) if found is not None else None
+    match = _QUEUE.fullmatch(url)
+    return call.arn("sqs", match[2], account=match[1]) if match is not None else None
 
 
 def _task_arn(handle: object) -> str | None:
@@ -56,22 +56,22 @@ def _task_arn(handle: object) -> str | None:
         text = base64.b64decode(str(handle), validate=True).decode()
     except (binascii.Error, ValueError):
         return None
-    found = text.find("arn:")
-    return text[found:].partition('"')[0] if found >= 0 else None
+    start = text.find("arn:")
+    return text[start:].partition('"')[0] if start >= 0 else None
 
 
 def sns(call: Call, resolver: Resolver) -> list[Permission] | None:  # noqa: ARG001 - the signature of all
     """Return what an SNS call needs."""
-    given = call.parameters
+    parameters = call.parameters
     if call.operation in ("Publish", "PublishBatch"):
-        arns = [str(given[name]) for name in ("TopicArn", "TargetArn") if given.get(name)]
+        arns = [str(parameters[name]) for name in ("TopicArn", "TargetArn") if parameters.get(name)]
         return [Permission("sns:Publish", arn) for arn in arns] or [Permission("sns:Publish")]
-    subscription = given.get("SubscriptionArn")
+    subscription = parameters.get("SubscriptionArn")
     if isinstance(subscription, str) and subscription.count(":") >= 6:
         return [Permission(f"sns:{call.operation}", subscription.rpartition(":")[0])]
-    if call.operation == "CreateTopic" and given.get("Name"):
-        return [Permission("sns:CreateTopic", call.arn("sns", str(given["Name"])), exists=False)]
-    topic = given.get("TopicArn") or given.get("ResourceArn")
+    if call.operation == "CreateTopic" and parameters.get("Name"):
+        return [Permission("sns:CreateTopic", call.arn("sns", str(parameters["Name"])), exists=False)]
+    topic = parameters.get("TopicArn") or parameters.get("ResourceArn")
     if isinstance(topic, str):
         return [Permission(f"sns:{call.operation}", topic)]
     return None

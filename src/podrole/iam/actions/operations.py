@@ -47,7 +47,7 @@ def permissions(call: Call, resolver: Resolver) -> tuple[Permission, ...]:
     needed = list((special(call, resolver) or ()) if special is not None else ())
     if not needed and call.operation != "DeleteObjects":  # also a batch of nothing is a call that someone must allow
         needed.extend(generic(call, resolver))
-    needed = [on_its_arn(call, one) for one in needed]
+    needed = [on_its_arn(call, permission) for permission in needed]
     if has_sources(*called):
         needed = with_sources(call, needed)
     for name, action in _plan(call.client, call.prefix, call.operation):
@@ -55,7 +55,9 @@ def permissions(call: Call, resolver: Resolver) -> tuple[Permission, ...]:
             needed.extend(further(call, name, action, needed, resolver))
     if called in launches.OPERATIONS:
         if call.operation == "CreateAutoScalingGroup":
-            needed = [one._replace(keys={**one.keys, **_tags_of_new_group(call)}) for one in needed]
+            needed = [
+                permission._replace(keys={**permission.keys, **_tags_of_new_group(call)}) for permission in needed
+            ]
         needed.extend(launches.permissions(call, resolver))
     needed.extend(passed(call, resolver))
     tagging = tag_action(*called)
@@ -113,13 +115,13 @@ def _tagging(call: Call, action: str, needed: Sequence[Permission], resolver: Re
     """Return what the tags need that the call sends along."""
     if call.client == "ec2":
         return ec2.tags_on_create(call, action)
-    given = tags.request_tags(call)
-    if not given:
+    new_tags = tags.request_tags(call)
+    if not new_tags:
         return []
     prefix = action.partition(":")[0]
     keys: Keys = {f"{prefix}:CreateAction": call.operation}
     if prefix in _NEW_TAGS_COUNT:
-        keys = {**keys, **{f"aws:ResourceTag/{key}": value for key, value in given.items()}}
+        keys = {**keys, **{f"aws:ResourceTag/{key}": value for key, value in new_tags.items()}}
     target = needed[0]
     inside = _MADE_IN[call.client](call) if call.client in _MADE_IN else None
     if inside is not None:

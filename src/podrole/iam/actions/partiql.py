@@ -84,17 +84,17 @@ class PartiQLStatement(NamedTuple):
 
 def statements(call: Call) -> list[tuple[str, Sequence[Any]]]:
     """Return the statements of a call, each with its parameters."""
-    given = call.parameters
+    parameters = call.parameters
     match call.operation:
         case "ExecuteStatement":
-            every = [given]
+            every = [parameters]
         case "BatchExecuteStatement":
-            every = list(given.get("Statements") or ())
+            every = list(parameters.get("Statements") or ())
         case "ExecuteTransaction":
-            every = list(given.get("TransactStatements") or ())
+            every = list(parameters.get("TransactStatements") or ())
         case _:
             every = []
-    return [(str(one.get("Statement", "")), one.get("Parameters") or ()) for one in every]
+    return [(str(entry.get("Statement", "")), entry.get("Parameters") or ()) for entry in every]
 
 
 def permission_of(call: Call, statement: str) -> Permission:

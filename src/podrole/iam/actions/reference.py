@@ -48,7 +48,7 @@ class ResourceType:
 
     def fill(self, values: Mapping[str, str]) -> str:
         """Write an ARN. What is not given stays a ``*``."""
-        return _VARIABLE.sub(lambda found: values.get(found[1], "*"), self.template)
+        return _VARIABLE.sub(lambda match: values.get(match[1], "*"), self.template)
 
     def is_of(self, arn: str) -> bool:
         """Say whether an ARN is of this type."""
@@ -76,7 +76,7 @@ class Action:
     def keys_for(self, arn: str) -> frozenset[str]:
         """Return the keys that the reference lists for the action on a resource: its own, and those of the resource's
         type. For a resource of no type all of them."""
-        fitting = [index for index, (one, _) in enumerate(self.on) if one.is_of(arn)]
+        fitting = [index for index, (kind, _) in enumerate(self.on) if kind.is_of(arn)]
         if not fitting:
             return self.keys
         most = max(self.on[index][0].literals for index in fitting)
@@ -116,7 +116,11 @@ class Service:
     def types_not_found(self, action: str) -> list[str]:
         """Return the types of resources of an action that the reference's list of types lacks: a fault in its data."""
         entry = self._actions.get(action.lower(), {"resourceTypes": ()})
-        return [one["name"] for one in entry["resourceTypes"] if self.resource_type(one["name"]) is None]
+        return [
+            type_entry["name"]
+            for type_entry in entry["resourceTypes"]
+            if self.resource_type(type_entry["name"]) is None
+        ]
 
     def resource_types(self) -> Collection[ResourceType]:
         """Return all its types of resources."""
@@ -124,17 +128,19 @@ class Service:
 
     def type_of(self, arn: str) -> ResourceType | None:
         """Return the type that an ARN is of."""
-        fitting = [one for one in self._types.values() if one.is_of(arn)]
-        return max(fitting, key=lambda one: one.literals, default=None)
+        fitting = [kind for kind in self._types.values() if kind.is_of(arn)]
+        return max(fitting, key=lambda kind: kind.literals, default=None)
 
     def _action(self, entry: Mapping[str, Any]) -> Action:
         on, keys_of_types = [], []
-        for one in entry["resourceTypes"]:
-            found = self.resource_type(one["name"])
-            if found is not None:
-                on.append((found, bool(one["required"])))
-                keys_of_types.append(frozenset((*one["conditionKeys"], *found.keys)) - set(entry["conditionKeys"]))
-        keys = {key for one in entry["resourceTypes"] for key in one["conditionKeys"]}
+        for type_entry in entry["resourceTypes"]:
+            kind = self.resource_type(type_entry["name"])
+            if kind is not None:
+                on.append((kind, bool(type_entry["required"])))
+                keys_of_types.append(
+                    frozenset((*type_entry["conditionKeys"], *kind.keys)) - set(entry["conditionKeys"])
+                )
+        keys = {key for type_entry in entry["resourceTypes"] for key in type_entry["conditionKeys"]}
         keys.update(entry["conditionKeys"], *keys_of_types)
         return Action(entry["name"], tuple(on), frozenset(keys), tuple(keys_of_types))
 
@@ -149,8 +155,8 @@ def service(prefix: str) -> Service | None:
 
 def resource_type(prefix: str, name: str) -> ResourceType | None:
     """Return a type of resource of a service; None if the reference does not have the service, or it not the type."""
-    found = service(prefix)
-    return found.resource_type(name) if found is not None else None
+    named_service = service(prefix)
+    return named_service.resource_type(name) if named_service is not None else None
 
 
 @functools.cache
@@ -162,8 +168,11 @@ def _service(prefix: str) -> Service:
 def types_of_resources(prefix: str) -> frozenset[str]:
     """Return the words that a service's ARNs have for the types of resources, in front of a slash or colon:
     ``instance`` in ``arn:aws:ec2:us-east-1:111122223333:instance/i-1``. Empty for a service that is not known."""
-    found = service(prefix)
-    resources = (one.template.split(":", 5)[-1] for one in (found.resource_types() if found is not None else ()))
+    named_service = service(prefix)
+    resources = (
+        kind.template.split(":", 5)[-1]
+        for kind in (named_service.resource_types() if named_service is not None else ())
+    )
     words = (re.match(r"([^/:$]+)[/:]", resource) for resource in resources)
     return frozenset(word[1] for word in words if word is not None)
 
@@ -195,7 +204,7 @@ def _read(table: str, prefix: str) -> Any:
 
 def _resource_type(prefix: str, name: str, entry: Mapping[str, Any]) -> ResourceType:
     template = _with_usual_place(str(entry["arn"]))
-    variables = tuple(one for one in _VARIABLE.findall(template) if one not in _PLACE)
+    variables = tuple(variable for variable in _VARIABLE.findall(template) if variable not in _PLACE)
     return ResourceType(prefix, name, template, variables, tuple(entry.get("conditionKeys", ())))
 
 

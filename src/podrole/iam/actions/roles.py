@@ -25,8 +25,10 @@ def passed(call: Call, resolver: Resolver) -> list[Permission]:
                 needed.extend(pass_role(arn, principal) for arn in role_arns(value))
             else:
                 in_profile = principal == _INSTANCES or "InstanceProfile" in path.rpartition(".")[2]
-                found = pass_named(call, value, principal, resolver, in_profile=in_profile)
-                needed.extend(one._replace(keys={**one.keys, **_associated(call)}) for one in found)
+                permissions = pass_named(call, value, principal, resolver, in_profile=in_profile)
+                needed.extend(
+                    permission._replace(keys={**permission.keys, **_associated(call)}) for permission in permissions
+                )
     return distinct(needed)
 
 

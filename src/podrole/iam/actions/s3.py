@@ -70,53 +70,53 @@ def object_arn(call: Call, bucket: str, key: str) -> str:
 
 def permissions(call: Call, resolver: Resolver) -> list[Permission] | None:
     """Return what an S3 call needs."""
-    given, operation = call.parameters, call.operation
+    parameters, operation = call.parameters, call.operation
     if operation == "DeleteObjects":
         return _delete_each(call)
     named = _RENAMED.get(operation) or next(iter(actions_of("s3", operation) or ()), f"s3:{operation}")
-    bucket, key = given.get("Bucket"), given.get("Key")
+    bucket, key = parameters.get("Bucket"), parameters.get("Key")
     if not isinstance(bucket, str):
         return [Permission(named)]
     if not isinstance(key, str):
         on_bucket = bucket if bucket.startswith("arn:") else f"arn:{call.partition}:s3:::{bucket}"
         return [Permission(name, on_bucket, exists=operation != "CreateBucket") for name in (named, *_of_bucket(call))]
     resource = object_arn(call, bucket, key)
-    if given.get("VersionId"):
+    if parameters.get("VersionId"):
         named = _VERSIONED.get(named, named)
     return [*(Permission(name, resource) for name in (named, *_of_object(call))), *_source(call, resolver, resource)]
 
 
 def _of_bucket(call: Call) -> list[str]:
-    given = call.parameters
+    parameters = call.parameters
     if call.operation != "CreateBucket":
         return []
-    found = ["s3:PutBucketAcl"] if any(given.get(name) for name in _GRANTS) else []
-    if given.get("ObjectLockEnabledForBucket"):
-        found += ["s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"]
-    if given.get("ObjectOwnership"):
-        found.append("s3:PutBucketOwnershipControls")
-    if (given.get("CreateBucketConfiguration") or {}).get("Tags"):
-        found.append("s3:TagResource")
-    return found
+    actions = ["s3:PutBucketAcl"] if any(parameters.get(name) for name in _GRANTS) else []
+    if parameters.get("ObjectLockEnabledForBucket"):
+        actions += ["s3:PutBucketObjectLockConfiguration", "s3:PutBucketVersioning"]
+    if parameters.get("ObjectOwnership"):
+        actions.append("s3:PutBucketOwnershipControls")
+    if (parameters.get("CreateBucketConfiguration") or {}).get("Tags"):
+        actions.append("s3:TagResource")
+    return actions
 
 
 def _of_object(call: Call) -> list[str]:
-    given = call.parameters
-    found = []
+    parameters = call.parameters
+    actions = []
     if call.operation == "GetObjectAttributes":
-        found.append("s3:GetObjectVersionAttributes" if given.get("VersionId") else "s3:GetObjectAttributes")
+        actions.append("s3:GetObjectVersionAttributes" if parameters.get("VersionId") else "s3:GetObjectAttributes")
     if call.operation in _WRITING:
-        if any(given.get(name) for name in _GRANTS):
-            found.append("s3:PutObjectAcl")
-        if given.get("Tagging") and not _copies_tags(call):
-            found.append("s3:PutObjectTagging")
-        if given.get("ObjectLockMode") or given.get("ObjectLockRetainUntilDate"):
-            found.append("s3:PutObjectRetention")
-        if given.get("ObjectLockLegalHoldStatus"):
-            found.append("s3:PutObjectLegalHold")
-    if given.get("BypassGovernanceRetention"):
-        found.append("s3:BypassGovernanceRetention")
-    return found
+        if any(parameters.get(name) for name in _GRANTS):
+            actions.append("s3:PutObjectAcl")
+        if parameters.get("Tagging") and not _copies_tags(call):
+            actions.append("s3:PutObjectTagging")
+        if parameters.get("ObjectLockMode") or parameters.get("ObjectLockRetainUntilDate"):
+            actions.append("s3:PutObjectRetention")
+        if parameters.get("ObjectLockLegalHoldStatus"):
+            actions.append("s3:PutObjectLegalHold")
+    if parameters.get("BypassGovernanceRetention"):
+        actions.append("s3:BypassGovernanceRetention")
+    return actions
 
 
 def _copies_tags(call: Call) -> bool:
@@ -132,24 +132,24 @@ def _source(call: Call, resolver: Resolver, copy: str) -> list[Permission]:
     if source is None:
         return [Permission("s3:GetObject", f"arn:{call.partition}:s3:::*", partial=True)]
     arn, version = object_arn(call, source.bucket, source.key), "Version" if source.version else ""
-    found = [Permission(f"s3:GetObject{version}", arn, version=source.version)]
+    needed = [Permission(f"s3:GetObject{version}", arn, version=source.version)]
     asked = replace(call, parameters={**call.parameters, "VersionId": source.version})
     facts = resolver.facts_of(asked, "s3:object", arn)
     if _copies_tags(call) and any(name.startswith("s3:ExistingObjectTag/") for name in facts):
-        found.append(Permission(f"s3:GetObject{version}Tagging", arn, version=source.version))
-        found.append(Permission("s3:PutObjectTagging", copy, unknown=_TAGS_OF_REQUEST))
-    return found
+        needed.append(Permission(f"s3:GetObject{version}Tagging", arn, version=source.version))
+        needed.append(Permission("s3:PutObjectTagging", copy, unknown=_TAGS_OF_REQUEST))
+    return needed
 
 
 def _delete_each(call: Call) -> list[Permission]:
     """Return one permission for each key, in the order of the keys: S3 refuses them one by one."""
     bucket = str(call.parameters.get("Bucket", ""))
     deleted = call.parameters.get("Delete") or {}
-    found = []
-    for one in deleted.get("Objects") or ():
-        action = "s3:DeleteObjectVersion" if one.get("VersionId") else "s3:DeleteObject"
-        version = str(one.get("VersionId") or "")
-        found.append(Permission(action, object_arn(call, bucket, str(one.get("Key", ""))), version=version))
+    needed = []
+    for entry in deleted.get("Objects") or ():
+        action = "s3:DeleteObjectVersion" if entry.get("VersionId") else "s3:DeleteObject"
+        version = str(entry.get("VersionId") or "")
+        needed.append(Permission(action, object_arn(call, bucket, str(entry.get("Key", ""))), version=version))
         if call.parameters.get("BypassGovernanceRetention"):
-            found.append(found[-1]._replace(action="s3:BypassGovernanceRetention"))
-    return found
+            needed.append(needed[-1]._replace(action="s3:BypassGovernanceRetention"))
+    return needed

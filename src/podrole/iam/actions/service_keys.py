@@ -40,10 +40,10 @@ def defaults(call: Call, action: str) -> Mapping[str, str]:
     """Return the values that the service takes for what the request leaves out."""
     if has_unread_template(call):
         return {}
-    found = DEFAULTS.get(action, {})
+    keys = DEFAULTS.get(action, {})
     if "InstanceRequirements" in call.parameters:  # the service chooses the type
-        return {key: value for key, value in found.items() if key != "ec2:InstanceType"}
-    return found
+        return {key: value for key, value in keys.items() if key != "ec2:InstanceType"}
+    return keys
 
 
 def of_service(call: Call, prefix: str) -> Mapping[str, Values]:
@@ -59,41 +59,41 @@ def texts(value: Any) -> list[str]:
     if isinstance(value, (str, int, float)):
         return [str(value)]
     if isinstance(value, list):
-        return [text for one in value if not isinstance(one, (list, dict)) for text in texts(one)]
+        return [text for item in value if not isinstance(item, (list, dict)) for text in texts(item)]
     return []
 
 
 def by_path(call: Call, action: str) -> dict[str, Values]:
     """Return the keys of an action whose parameter has another name."""
-    found: dict[str, Values] = {}
+    keys: dict[str, Values] = {}
     for key, path in PARAMETERS.get(action, {}).items():
-        values = list(dict.fromkeys(text for one in find(call.parameters, path.split(".")) for text in texts(one)))
+        values = list(dict.fromkeys(text for item in find(call.parameters, path.split(".")) for text in texts(item)))
         if values:
-            found[key] = values if len(values) > 1 else values[0]
-    return found
+            keys[key] = values if len(values) > 1 else values[0]
+    return keys
 
 
 def _s3(call: Call) -> dict[str, Values]:
-    found: dict[str, Values] = {}
+    keys: dict[str, Values] = {}
     for name, value in call.parameters.items():
         key = S3_PARAMETERS.get(name)
         if key is not None and (values := texts(value)):
-            found[key] = values[0]
+            keys[key] = values[0]
     for location in find(call.parameters, ["CreateBucketConfiguration", "LocationConstraint"]):
-        found["s3:LocationConstraint"] = location
-    return found
+        keys["s3:LocationConstraint"] = location
+    return keys
 
 
 def _kms(call: Call) -> dict[str, Values]:
-    found: dict[str, Values] = {"kms:CallerAccount": call.account, "kms:GrantIsForAWSResource": "false"}
-    given = call.parameters
-    context = given.get("EncryptionContext") or given.get("SourceEncryptionContext")
+    keys: dict[str, Values] = {"kms:CallerAccount": call.account, "kms:GrantIsForAWSResource": "false"}
+    parameters = call.parameters
+    context = parameters.get("EncryptionContext") or parameters.get("SourceEncryptionContext")
     if context:
-        found["kms:EncryptionContextKeys"] = list(context)
-        found.update({f"kms:EncryptionContext:{key}": str(value) for key, value in context.items()})
-    if given.get("Constraints"):
-        found["kms:GrantConstraintType"] = list(given["Constraints"])
-    return found
+        keys["kms:EncryptionContextKeys"] = list(context)
+        keys.update({f"kms:EncryptionContext:{key}": str(value) for key, value in context.items()})
+    if parameters.get("Constraints"):
+        keys["kms:GrantConstraintType"] = list(parameters["Constraints"])
+    return keys
 
 
 def _sns(call: Call) -> dict[str, Values]:
@@ -113,20 +113,20 @@ def _normalized(name: str) -> str:
 
     https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-conditions-route53.html
     """
-    unescaped = re.sub(rb"\\((?!056)[0-3][0-7]{2})", lambda found: bytes([int(found[1], 8)]), name.encode())
+    unescaped = re.sub(rb"\\((?!056)[0-3][0-7]{2})", lambda match: bytes([int(match[1], 8)]), name.encode())
     octets = unescaped.lower().removesuffix(b".")
-    return "".join(chr(one) if one in _UNESCAPED else f"\\{one:03o}" for one in octets)
+    return "".join(chr(octet) if octet in _UNESCAPED else f"\\{octet:03o}" for octet in octets)
 
 
 _UNESCAPED = b"abcdefghijklmnopqrstuvwxyz0123456789-_."
 
 
 def _eks(call: Call) -> dict[str, Values]:
-    found: dict[str, Values] = {}
-    for one in find(call.parameters, ["logging", "clusterLogging[]"]):
-        for kind in one.get("types", ()):
-            found[f"eks:loggingType/{kind}"] = "true" if one.get("enabled") else "false"
-    return found
+    keys: dict[str, Values] = {}
+    for setup in find(call.parameters, ["logging", "clusterLogging[]"]):
+        for kind in setup.get("types", ()):
+            keys[f"eks:loggingType/{kind}"] = "true" if setup.get("enabled") else "false"
+    return keys
 
 
 _FILLERS: Mapping[str, Callable[[Call], Mapping[str, Values]]] = {

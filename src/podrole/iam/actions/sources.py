@@ -157,15 +157,15 @@ def has_sources(client: str, operation: str) -> bool:
 def with_sources(call: Call, needed: Sequence[Permission]) -> list[Permission]:
     """Return what a call needs, with what it needs on the things that it copies, restores or makes from others."""
     parts = _PARTS.get(call.client, {}).get(call.operation, ())
-    found = [one for part in parts for one in _on(call, part)]
+    added = [permission for part in parts for permission in _on(call, part)]
     for objects in _OBJECTS.get((call.client, call.operation), ()):
-        found.extend(_on_objects(call, objects))
+        added.extend(_on_objects(call, objects))
     if call.parameters.get("AddReplicaRegions"):
         secret = call.arn("secretsmanager", f"secret:{call.parameters.get('Name', '*')}")
-        found.append(Permission("secretsmanager:ReplicateSecretToRegions", secret, exists=False))
+        added.append(Permission("secretsmanager:ReplicateSecretToRegions", secret, exists=False))
     replaced = {arn for part in parts for arn in _replaced(call, part)}
-    kept = [one for one in needed if one.resource not in replaced]
-    return list({(one.action, one.resource): one for one in (*kept, *found)}.values())
+    kept = [permission for permission in needed if permission.resource not in replaced]
+    return list({(permission.action, permission.resource): permission for permission in (*kept, *added)}.values())
 
 
 def _replaced(call: Call, part: Part) -> Iterator[str]:
@@ -216,5 +216,5 @@ def _on_objects(call: Call, objects: Objects) -> Iterator[Permission]:
 
 
 def _text(call: Call, path: str) -> str:
-    found = find(call.parameters, path.split("."))
-    return str(found[0]) if found else ""
+    values = find(call.parameters, path.split("."))
+    return str(values[0]) if values else ""

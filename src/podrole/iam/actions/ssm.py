@@ -14,21 +14,21 @@ _SECRET = "aws/reference/secretsmanager/"  # noqa: S105 - the name of a path
 
 def ssm(call: Call, resolver: Resolver) -> list[Permission] | None:
     """Return what a call on parameters needs; None for the other calls."""
-    given, action = call.parameters, f"ssm:{call.operation}"
+    parameters, action = call.parameters, f"ssm:{call.operation}"
     match call.operation:
         case "GetParameter":
-            return _read(call, action, [given.get("Name")], resolver)
+            return _read(call, action, [parameters.get("Name")], resolver)
         case "GetParameters":
-            return _read(call, action, given.get("Names") or [None], resolver)
-        case "GetParametersByPath" if str(given.get("Path")).startswith(f"/{_PUBLIC}"):
-            return [Permission(action, parameter_arn(call, str(given["Path"])))]
+            return _read(call, action, parameters.get("Names") or [None], resolver)
+        case "GetParametersByPath" if str(parameters.get("Path")).startswith(f"/{_PUBLIC}"):
+            return [Permission(action, parameter_arn(call, str(parameters["Path"])))]
         case "DeleteParameters":
             return distinct(
-                [Permission(action, parameter_arn(call, str(name))) for name in given.get("Names") or ["*"]]
+                [Permission(action, parameter_arn(call, str(name))) for name in parameters.get("Names") or ["*"]]
             )
         case "DeleteParameter" | "GetParameterHistory" | "LabelParameterVersion" | "PutParameter":
-            exists = call.operation != "PutParameter" or bool(given.get("Overwrite"))
-            return [Permission(action, parameter_arn(call, str(given.get("Name") or "*")), exists=exists)]
+            exists = call.operation != "PutParameter" or bool(parameters.get("Overwrite"))
+            return [Permission(action, parameter_arn(call, str(parameters.get("Name") or "*")), exists=exists)]
     return None
 
 
@@ -48,8 +48,8 @@ def _read(call: Call, action: str, names: list[object], resolver: Resolver) -> l
 
 def without_selector(name: str) -> str:
     """Return the name or ARN of a parameter without ``:version`` or ``:label``."""
-    prefix, found, rest = name.partition(":parameter/") if name.startswith("arn:") else ("", "", name)
-    return prefix + found + rest.partition(":")[0]
+    prefix, separator, rest = name.partition(":parameter/") if name.startswith("arn:") else ("", "", name)
+    return prefix + separator + rest.partition(":")[0]
 
 
 def parameter_arn(call: Call, name: str) -> str:

@@ -63,13 +63,13 @@ def passed_roles(client: str, operation: str) -> Mapping[str, str]:
 @functools.cache
 def services_given_roles() -> Mapping[str, Mapping[str, frozenset[str]]]:
     """Return, by client and name of a parameter, the services that get the role in it."""
-    found: dict[str, dict[str, frozenset[str]]] = {}
+    services: dict[str, dict[str, frozenset[str]]] = {}
     for client, operations in _passed_roles().items():
         for path, principal in (pair for paths in operations.values() for pair in paths.items()):
             name = path.rpartition(".")[2].strip("[]{}?")
-            by_name = found.setdefault(client, {})
+            by_name = services.setdefault(client, {})
             by_name[name] = by_name.get(name, frozenset()) | {principal}
-    return found
+    return services
 
 
 def tag_action(client: str, operation: str) -> str | None:

@@ -23,7 +23,7 @@ def permissions(call: Call, resolver: Resolver) -> list[Permission] | None:  # n
     if call.operation not in ("TagResources", "UntagResources"):
         return None
     removing = call.operation == "UntagResources"
-    arns = [str(one) for one in call.parameters.get("ResourceARNList") or ()]
+    arns = [str(arn) for arn in call.parameters.get("ResourceARNList") or ()]
     return [Permission(f"tag:{call.operation}"), *(_on(arn, removing=removing) for arn in arns)]
 
 
@@ -40,8 +40,8 @@ def _action(reference: Service, arn: str, form: re.Pattern[str]) -> str:
     """Return the tagging action for a resource: one that is on its type, the usual one first."""
     names = sorted((name for name in reference.action_names() if form.match(name)), key=_rank)
     kind = reference.type_of(arn)
-    actions = [found for name in names if (found := reference.action(name)) is not None]
-    on_type = [one.name for one in actions if kind in [found for found, _ in one.on]]
+    actions = [known for name in names if (known := reference.action(name)) is not None]
+    on_type = [action.name for action in actions if kind in [target for target, _ in action.on]]
     return next(iter(on_type or names), "TagResource" if form is _TAGS else "UntagResource")
 
 

@@ -49,10 +49,10 @@ _DEEPEST = 5
 def request_tags(call: Call) -> dict[str, str]:
     """Return the tags that the call asks to set. Keys that are not well-formed are left to the service."""
     if call.client == "ec2":
-        found: dict[str, str] = _read(call.parameters.get("Tags"))
+        merged: dict[str, str] = _read(call.parameters.get("Tags"))
         for _, tags in specified_tags(call):
-            found.update(tags)
-        return found
+            merged.update(tags)
+        return merged
     if call.client == "s3":
         return _of_s3(call.parameters)
     listed = tag_parameters(call.client, call.operation)
@@ -73,8 +73,11 @@ def request_tags(call: Call) -> dict[str, str]:
 def specified_tags(call: Call) -> list[tuple[str, dict[str, str]]]:
     """Return EC2's tag specifications: resource type and tags of each."""
     parameters = call.parameters.get("SpotFleetRequestConfig") or call.parameters
-    given = parameters.get("TagSpecifications") or parameters.get("PoolTagSpecifications") or ()
-    return [(str(one.get("ResourceType", "")), _read(one.get("Tags"))) for one in given]
+    specifications = parameters.get("TagSpecifications") or parameters.get("PoolTagSpecifications") or ()
+    return [
+        (str(specification.get("ResourceType", "")), _read(specification.get("Tags")))
+        for specification in specifications
+    ]
 
 
 def has_unread_tags(call: Call) -> bool:
@@ -97,7 +100,7 @@ def _has_tags_within(value: Any, depth: int = 0) -> bool:
             or _has_tags_within(inner, depth + 1)
             for name, inner in value.items()
         )
-    return isinstance(value, list) and any(_has_tags_within(one, depth + 1) for one in value)
+    return isinstance(value, list) and any(_has_tags_within(inner, depth + 1) for inner in value)
 
 
 def removed_keys(call: Call) -> list[str]:
@@ -105,7 +108,7 @@ def removed_keys(call: Call) -> list[str]:
     for name in _REMOVED:
         keys = call.parameters.get(name)
         if isinstance(keys, list):
-            return [one["Key"] if isinstance(one, Mapping) else str(one) for one in keys if one]
+            return [entry["Key"] if isinstance(entry, Mapping) else str(entry) for entry in keys if entry]
     if call.client == "ec2" and call.operation == "DeleteTags":
         return list(_read(call.parameters.get("Tags")))
     return []
@@ -123,12 +126,12 @@ def _of_s3(parameters: Mapping[str, Any]) -> dict[str, str]:
 def _read(tags: Any) -> dict[str, str]:
     if isinstance(tags, Mapping):
         return {str(key): "" if value is None else str(value) for key, value in tags.items()}
-    found: dict[str, str] = {}
+    by_key: dict[str, str] = {}
     for tag in tags if isinstance(tags, list) else ():
         if not isinstance(tag, Mapping):
             continue
         key = next((tag[name] for name in _KEYS if name in tag), None)
         if key is not None:
             value = next((tag[name] for name in _VALUES if name in tag), "")
-            found[str(key)] = "" if value is None else str(value)
-    return found
+            by_key[str(key)] = "" if value is None else str(value)
+    return by_key

@@ -48,10 +48,11 @@ class UnfilledKeys(Container[str]):
         listed = listed_keys(self._permission.resource, prefix, name)
         if listed is None:  # the reference does not know the action
             return key.startswith(f"{prefix.lower()}:")
-        found = listed.get(key) or next(
-            (one for start, one in listed.items() if start.endswith("*") and key.startswith(start[:-1])), None
+        listed_name = listed.get(key) or next(
+            (candidate for start, candidate in listed.items() if start.endswith("*") and key.startswith(start[:-1])),
+            None,
         )
-        return found is not None and not self._is_filled(found, key)
+        return listed_name is not None and not self._is_filled(listed_name, key)
 
     def _is_filled(self, name: str, key: str) -> bool:
         """Say whether a key that is not there is truly absent."""
@@ -79,10 +80,10 @@ def listed_keys(arn: str, prefix: str, action: str) -> dict[str, str] | None:
     A family of keys ends in ``*``. None if the reference does not know the action.
     """
     reference = service(prefix)
-    found = reference.action(action) if reference is not None else None
-    if found is None:
+    known = reference.action(action) if reference is not None else None
+    if known is None:
         return None
-    return {_family(name).lower(): name for name in found.keys_for(arn)}
+    return {_family(name).lower(): name for name in known.keys_for(arn)}
 
 
 def _family(name: str) -> str:
