@@ -41,7 +41,7 @@ async def test_throttled_read_is_tried_again_with_growing_pauses(times: int, suc
         PlanOptions(PLACE),
         lambda: 0.0,
         with_provider=True,
-        told=lambda _, seconds: told.append(seconds),
+        on_throttled=lambda _, seconds: told.append(seconds),
         pacing=Pacing(sleep, lambda: 0.0, lambda: 1.0),
     )
     if succeeds:

@@ -35,12 +35,12 @@ def create_provider(
     arn: str, url: str, client_ids: Iterable[str], thumbprints: Iterable[str], tags: Mapping[str, str]
 ) -> PlannedWrite:
     """Create the provider of an issuer. Without thumbprints, AWS trusts the public authorities."""
-    given: dict[str, Any] = {"Url": url, "ClientIDList": list(client_ids), "Tags": _tag_list(tags)}
+    parameters: dict[str, Any] = {"Url": url, "ClientIDList": list(client_ids), "Tags": _tag_list(tags)}
     if thumbs := list(thumbprints):
-        given["ThumbprintList"] = thumbs
+        parameters["ThumbprintList"] = thumbs
     after = f"audience {', '.join(client_ids)}"
     return PlannedWrite(
-        WriteKind.CREATE, f"provider {arn}", "", None, after, _iam("create_open_id_connect_provider", **given)
+        WriteKind.CREATE, f"provider {arn}", "", None, after, _iam("create_open_id_connect_provider", **parameters)
     )
 
 
@@ -72,11 +72,11 @@ def tag_provider(arn: str, tags: Mapping[str, str]) -> PlannedWrite:
 
 def create_role(name: str, trust_policy: str, boundary: str | None, tags: Mapping[str, str]) -> PlannedWrite:
     """Create a role."""
-    given: dict[str, Any] = {"RoleName": name, "AssumeRolePolicyDocument": trust_policy, "Tags": _tag_list(tags)}
-    given["Description"] = ROLE_DESCRIPTION
+    parameters: dict[str, Any] = {"RoleName": name, "AssumeRolePolicyDocument": trust_policy, "Tags": _tag_list(tags)}
+    parameters["Description"] = ROLE_DESCRIPTION
     if boundary is not None:
-        given["PermissionsBoundary"] = boundary
-    return PlannedWrite(WriteKind.CREATE, f"role {name}", "", None, trust_policy, _iam("create_role", **given))
+        parameters["PermissionsBoundary"] = boundary
+    return PlannedWrite(WriteKind.CREATE, f"role {name}", "", None, trust_policy, _iam("create_role", **parameters))
 
 
 def set_trust_policy(role: str, before: str, after: str) -> PlannedWrite:
@@ -136,32 +136,34 @@ def delete_role(role: str, trust_policy: str) -> PlannedWrite:
 def create_association(cluster: str, wanted: WantedAssociation, role_arn: str, tags: Mapping[str, str]) -> PlannedWrite:
     """Create a Pod Identity association."""
     account = wanted.account
-    given: dict[str, Any] = {"namespace": account.namespace, "serviceAccount": account.name, "roleArn": role_arn}
+    parameters: dict[str, Any] = {"namespace": account.namespace, "serviceAccount": account.name, "roleArn": role_arn}
     if wanted.target_role_arn is not None:
-        given["targetRoleArn"] = wanted.target_role_arn
+        parameters["targetRoleArn"] = wanted.target_role_arn
     if wanted.disable_session_tags:
-        given["disableSessionTags"] = True
+        parameters["disableSessionTags"] = True
     if wanted.session_policy is not None:
-        given["policy"] = wanted.session_policy
-    call = _eks("create_pod_identity_association", clusterName=cluster, **given, tags=dict(tags))
+        parameters["policy"] = wanted.session_policy
+    call = _eks("create_pod_identity_association", clusterName=cluster, **parameters, tags=dict(tags))
     return PlannedWrite(WriteKind.CREATE, f"association {account}", "", None, f"role {role_arn}", call)
 
 
 def update_association(
-    cluster: str, found: FoundAssociation, field: str, before: str | None, after: str | None, **changed: Any
+    cluster: str, association: FoundAssociation, field: str, before: str | None, after: str | None, **changed: Any
 ) -> PlannedWrite:
     """Change members of an association."""
-    call = _eks("update_pod_identity_association", clusterName=cluster, associationId=found.id, **changed)
-    return PlannedWrite(WriteKind.CHANGE, f"association {found.account}", field, before, after, call)
+    call = _eks("update_pod_identity_association", clusterName=cluster, associationId=association.id, **changed)
+    return PlannedWrite(WriteKind.CHANGE, f"association {association.account}", field, before, after, call)
 
 
-def tag_association(found: FoundAssociation, tags: Mapping[str, str]) -> PlannedWrite:
+def tag_association(association: FoundAssociation, tags: Mapping[str, str]) -> PlannedWrite:
     """Set tags of an association."""
-    call = _eks("tag_resource", resourceArn=found.arn, tags=dict(tags))
-    return PlannedWrite(WriteKind.CHANGE, f"association {found.account}", "tags", None, shown_tags(tags), call)
+    call = _eks("tag_resource", resourceArn=association.arn, tags=dict(tags))
+    return PlannedWrite(WriteKind.CHANGE, f"association {association.account}", "tags", None, shown_tags(tags), call)
 
 
-def delete_association(cluster: str, found: FoundAssociation) -> PlannedWrite:
+def delete_association(cluster: str, association: FoundAssociation) -> PlannedWrite:
     """Delete an association."""
-    call = _eks("delete_pod_identity_association", clusterName=cluster, associationId=found.id)
-    return PlannedWrite(WriteKind.DELETE, f"association {found.account}", "", f"role {found.role_arn}", None, call)
+    call = _eks("delete_pod_identity_association", clusterName=cluster, associationId=association.id)
+    return PlannedWrite(
+        WriteKind.DELETE, f"association {association.account}", "", f"role {association.role_arn}", None, call
+    )

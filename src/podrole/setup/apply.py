@@ -82,12 +82,12 @@ class Applying:
         """Do all that the groups want. A failure of one leaves the others alone."""
         limit = asyncio.Semaphore(MOST_GROUPS)
 
-        async def one(group: WriteGroup) -> GroupResult:
+        async def result_of(group: WriteGroup) -> GroupResult:
             async with limit:
                 return await _GroupRun(self, group).result()
 
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(one(group)) for group in groups]
+            running = [tasks.create_task(result_of(group)) for group in groups]
         return tuple(task.result() for task in running)
 
     async def execute(self, call: AccountCall | ClusterCall) -> None:
@@ -104,10 +104,10 @@ class Applying:
 
     def is_explained(self, problem: PodroleError) -> bool:
         """Say whether a refusal names what this run has just created or changed."""
-        told = f"{problem.what} {problem.got}"
+        text = f"{problem.what} {problem.got}"
         now = self.pacing.now()
         return any(
-            now - when < VISIBLE_SECONDS and re.search(rf"(?<![\w+=,.@-]){re.escape(name)}(?![\w+=,@-])", told)
+            now - when < VISIBLE_SECONDS and re.search(rf"(?<![\w+=,.@-]){re.escape(name)}(?![\w+=,@-])", text)
             for name, when in self._fresh.items()
         )
 

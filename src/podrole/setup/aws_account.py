@@ -120,8 +120,8 @@ class AWSAccount:
             role["RoleName"] for role in self._listed("iam", "list_roles", "Roles") if could_be_of_service_account(role)
         ]
         with ThreadPoolExecutor(_PARALLEL) as threads:
-            found = list(threads.map(lambda name: self._role_of(name, cluster), names))
-        return [role for role in found if role is not None]
+            roles = list(threads.map(lambda name: self._role_of(name, cluster), names))
+        return [role for role in roles if role is not None]
 
     def _role_of(self, name: str, cluster: str) -> FoundRole | None:
         answer = self._found("iam", "get_role", RoleName=name)
@@ -152,8 +152,8 @@ class AWSAccount:
 
     def association(self, cluster: str, account: ServiceAccountName) -> FoundAssociation | None:
         """See SetupAccount."""
-        found = self._associations(cluster, namespace=account.namespace, serviceAccount=account.name)
-        return found[0] if found else None
+        associations = self._associations(cluster, namespace=account.namespace, serviceAccount=account.name)
+        return associations[0] if associations else None
 
     def associations(self, cluster: str) -> Sequence[FoundAssociation]:
         """See SetupAccount."""
@@ -163,8 +163,8 @@ class AWSAccount:
         listed = self._listed("eks", "list_pod_identity_associations", "associations", clusterName=cluster, **only)
         ids = [summary["associationId"] for summary in listed]
         with ThreadPoolExecutor(_PARALLEL) as threads:
-            found = list(threads.map(lambda key: self._association(cluster, key), ids))
-        return [association for association in found if association is not None]
+            associations = list(threads.map(lambda key: self._association(cluster, key), ids))
+        return [association for association in associations if association is not None]
 
     def _association(self, cluster: str, key: str) -> FoundAssociation | None:
         answer = self._found("eks", "describe_pod_identity_association", clusterName=cluster, associationId=key)

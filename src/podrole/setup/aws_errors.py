@@ -130,8 +130,8 @@ def failure(problem: SourceError, account: str, partition: str, parameters: Mapp
         return NotThere(what, got=code, next_step="check the principals of the trust policy")
     if problem.action.startswith("eks:") and _ROLE_UNUSABLE.search(message):
         step = "check the role's name and account, and that it trusts pods.eks.amazonaws.com"
-        found = f"role {parameters.get('roleArn')}"
-        return NotThere(what, got=found, expected="a role that EKS can assume", next_step=step)
+        got = f"role {parameters.get('roleArn')}"
+        return NotThere(what, got=got, expected="a role that EKS can assume", next_step=step)
     return CallFailed(what, got=code)
 
 
@@ -191,11 +191,11 @@ def _over_quota(what: str, problem: AWSRefusal, parameters: Mapping[str, Any]) -
     if said is None or (known := _KNOWN_QUOTAS.get(said["name"].lower())) is None:
         step = "delete what is not used; Service Quotas shows whether the quota can be raised"
         return CallFailed(what, got=problem.aws_code, next_step=step)
-    found = "one more"
+    got = "one more"
     document = parameters.get("PolicyDocument") or parameters.get("AssumeRolePolicyDocument")
     if known.name == "Role trust policy length" and isinstance(document, str):
-        found = f"{size(document):,} characters without white space"
+        got = f"{size(document):,} characters without white space"
     step = f"this quota cannot be raised: {known.instead}"
     if known.at_most is not None:
         step = f"raise the quota “{known.name}” in Service Quotas (up to {known.at_most}), or {known.instead}"
-    return CallFailed(what, expected=f"at most {int(said['most']):,}", got=found, next_step=step)
+    return CallFailed(what, expected=f"at most {int(said['most']):,}", got=got, next_step=step)

@@ -33,15 +33,15 @@ def create_service_account(
 
 
 def patch_service_account(
-    found: FoundServiceAccount, labels: Mapping[str, str | None], annotations: Mapping[str, str | None]
+    service_account: FoundServiceAccount, labels: Mapping[str, str | None], annotations: Mapping[str, str | None]
 ) -> PlannedWrite:
     """Set or remove (None) labels and annotations; everything else of the service account stays."""
-    account = found.account
-    metadata: dict[str, Any] = {"resourceVersion": found.resource_version}
+    account = service_account.account
+    metadata: dict[str, Any] = {"resourceVersion": service_account.resource_version}
     metadata |= {key: dict(value) for key, value in (("labels", labels), ("annotations", annotations)) if value}
     call = ClusterCall("patch", _RESOURCE, account.namespace, account.name, {"metadata": metadata})
     fields = ["labels"] * bool(labels) + ["annotations"] * bool(annotations)
-    changes = [(labels, found.labels), (annotations, found.annotations)]
+    changes = [(labels, service_account.labels), (annotations, service_account.annotations)]
     before = [f"{key}: {old[key]}" for new, old in changes for key in new if key in old]
     after = [f"{key}: {value}" for new, _ in changes for key, value in new.items() if value is not None]
     return PlannedWrite(
@@ -54,9 +54,9 @@ def patch_service_account(
     )
 
 
-def delete_service_account(found: FoundServiceAccount) -> PlannedWrite:
+def delete_service_account(service_account: FoundServiceAccount) -> PlannedWrite:
     """Delete a service account if it still is the one that was read."""
-    account = found.account
-    body = {"preconditions": {"uid": found.uid, "resourceVersion": found.resource_version}}
+    account = service_account.account
+    body = {"preconditions": {"uid": service_account.uid, "resourceVersion": service_account.resource_version}}
     call = ClusterCall("delete", _RESOURCE, account.namespace, account.name, body)
     return PlannedWrite(WriteKind.DELETE, f"service account {account}", "", "", None, call)

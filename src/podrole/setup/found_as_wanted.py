@@ -70,26 +70,26 @@ def subject_pattern_of(role: FoundRole, account: ServiceAccountName, place: Setu
 
 
 def association_as_wanted(
-    cluster: str, found: FoundAssociation, role: FoundRole | str, there: FoundServiceAccount | None
+    cluster: str, association: FoundAssociation, role: FoundRole | str, there: FoundServiceAccount | None
 ) -> WantedAssociation:
     """Return the ``podidentityassociation`` that leads to what is there; ``role`` as for a service account.
 
     The file has one list of tags for the association and its role: those that both have.
     """
-    tags = {key: value for key, value in found.tags.items() if is_users(key)}
+    tags = {key: value for key, value in association.tags.items() if is_users(key)}
     wanted: WantedRole | ExistingRole
     if isinstance(role, str):
         wanted = ExistingRole(role)
     else:
         tags = {key: value for key, value in tags.items() if role.tags.get(key) == value}
-        wanted = _role(cluster, found.account, role, tags)
+        wanted = _role(cluster, association.account, role, tags)
     created = there is not None and there.labels.get(MANAGED_BY) == PODROLE and ROLE_ARN not in there.annotations
     return WantedAssociation(
-        found.account,
+        association.account,
         wanted,
-        target_role_arn=found.target_role_arn,
-        disable_session_tags=found.disable_session_tags,
-        session_policy=found.session_policy,
+        target_role_arn=association.target_role_arn,
+        disable_session_tags=association.disable_session_tags,
+        session_policy=association.session_policy,
         create_service_account=created,
         tags=tags,
     )

@@ -26,11 +26,11 @@ def groups_of(wanted: WantedSetup, place: SetupPlace) -> tuple[RoleGroup, ...]:
     """
     groups: dict[str, RoleGroup] = {}
     everything: list[WantedServiceAccount | WantedAssociation] = [*wanted.service_accounts, *wanted.associations]
-    for one in everything:
-        arn = arn_of(one, place)
-        key = f"{arn} {one.account}" if isinstance(one.role, ExistingRole) else arn
+    for user in everything:
+        arn = arn_of(user, place)
+        key = f"{arn} {user.account}" if isinstance(user.role, ExistingRole) else arn
         group = groups.get(key, RoleGroup(arn, None, file=wanted.file))
-        groups[key] = _with(group, one)
+        groups[key] = _with(group, user)
     return tuple(groups.values())
 
 
@@ -50,39 +50,39 @@ def lost_groups(
 
 def with_lost(groups: Iterable[RoleGroup], lost: Iterable[RoleGroup]) -> tuple[RoleGroup, ...]:
     """Return groups together with what is deleted; a role that is wanted by some and lost by others is one group."""
-    found = list(groups)
-    for one in lost:
-        same = next((index for index, group in enumerate(found) if group.role_arn == one.role_arn), None)
+    merged = list(groups)
+    for lost_group in lost:
+        same = next((index for index, group in enumerate(merged) if group.role_arn == lost_group.role_arn), None)
         if same is None:
-            found.append(one)
+            merged.append(lost_group)
         else:
-            found[same] = replace(
-                found[same],
-                lost_service_accounts=one.lost_service_accounts,
-                lost_associations=one.lost_associations,
-                lost_patterns=one.lost_patterns,
-                kept=one.kept,
+            merged[same] = replace(
+                merged[same],
+                lost_service_accounts=lost_group.lost_service_accounts,
+                lost_associations=lost_group.lost_associations,
+                lost_patterns=lost_group.lost_patterns,
+                kept=lost_group.kept,
             )
-    return tuple(found)
+    return tuple(merged)
 
 
-def arn_of(one: WantedServiceAccount | WantedAssociation, place: SetupPlace) -> str:
+def arn_of(user: WantedServiceAccount | WantedAssociation, place: SetupPlace) -> str:
     """Return the ARN of the role that a service account or association gets."""
-    if isinstance(one.role, ExistingRole):
-        return one.role.arn
-    return place.role_arn(one.role.name or role_name(place.cluster, one.account))
+    if isinstance(user.role, ExistingRole):
+        return user.role.arn
+    return place.role_arn(user.role.name or role_name(place.cluster, user.account))
 
 
-def _with(group: RoleGroup, one: WantedServiceAccount | WantedAssociation) -> RoleGroup:
-    if group.role is not None and _plain(group.role) != _plain(one.role):
+def _with(group: RoleGroup, user: WantedServiceAccount | WantedAssociation) -> RoleGroup:
+    if group.role is not None and _plain(group.role) != _plain(user.role):
         raise InvalidSetup(
             f"Two service accounts want different things of role {group.role_name}.",
-            got=f"{one.account} differs from {group.accounts[0]}",
+            got=f"{user.account} differs from {group.accounts[0]}",
             expected="the same policies, boundary and tags, or another role name for one of them",
         )
-    if isinstance(one, WantedServiceAccount):
-        return replace(group, role=one.role, service_accounts=(*group.service_accounts, one))
-    return replace(group, role=one.role, associations=(*group.associations, one))
+    if isinstance(user, WantedServiceAccount):
+        return replace(group, role=user.role, service_accounts=(*group.service_accounts, user))
+    return replace(group, role=user.role, associations=(*group.associations, user))
 
 
 def _plain(role: WantedRole | ExistingRole) -> WantedRole | ExistingRole:

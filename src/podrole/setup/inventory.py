@@ -27,7 +27,7 @@ class Inventory:
 
     def role(self, arn: str) -> FoundRole | None:
         """Return a tagged role by its ARN."""
-        return next((one for one in self.roles if one.arn == arn), None)
+        return next((role for role in self.roles if role.arn == arn), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,38 +63,43 @@ def set_up_service_accounts(inventory: Inventory) -> tuple[SetUpServiceAccount, 
 
     A service account that podrole keeps and that names no role has moved to an association: it is not among them.
     """
-    found: dict[ServiceAccountName, SetUpServiceAccount] = {}
+    set_up: dict[ServiceAccountName, SetUpServiceAccount] = {}
     moved = set()
-    for one in inventory.service_accounts:
-        arn = one.annotations.get(ROLE_ARN, "")
+    for service_account in inventory.service_accounts:
+        arn = service_account.annotations.get(ROLE_ARN, "")
         role = inventory.role(arn)
-        if not arn and MANAGED in one.annotations:
-            moved.add(one.account)
-        elif role is not None or MANAGED in one.annotations:
-            owner = owner_of_service_account(one) if role is None else owner_of(role, inventory.place)
-            found[one.account] = SetUpServiceAccount(one.account, arn, role, one, owner)
+        if not arn and MANAGED in service_account.annotations:
+            moved.add(service_account.account)
+        elif role is not None or MANAGED in service_account.annotations:
+            owner = owner_of_service_account(service_account) if role is None else owner_of(role, inventory.place)
+            set_up[service_account.account] = SetUpServiceAccount(
+                service_account.account, arn, role, service_account, owner
+            )
     for role in inventory.roles:
         for account in trust_of(role.trust_policy, inventory.place).web_identity:
-            if account not in found and account not in moved:
+            if account not in set_up and account not in moved:
                 owner = owner_of(role, inventory.place)
-                found[account] = SetUpServiceAccount(account, role.arn, role, None, owner)
-    return tuple(sorted(found.values(), key=lambda one: one.account))
+                set_up[account] = SetUpServiceAccount(account, role.arn, role, None, owner)
+    return tuple(sorted(set_up.values(), key=lambda entry: entry.account))
 
 
 def lost_of_file(inventory: Inventory, file: str, groups: Iterable[RoleGroup]) -> tuple[RoleGroup, ...]:
     """Return the groups of what a file made once and no longer names: ``--prune``. ``groups`` are what it names."""
     named = list(groups)
-    wanted = {one.account for group in named for one in group.service_accounts}
-    wanted_associations = {one.account for group in named for one in group.associations}
+    wanted = {wanted_account.account for group in named for wanted_account in group.service_accounts}
+    wanted_associations = {association.account for group in named for association in group.associations}
     lost: dict[ServiceAccountName, str] = {}
     others = {
-        one.account
-        for one in inventory.service_accounts
-        if MANAGED in one.annotations and one.annotations.get(FILE) != file
+        service_account.account
+        for service_account in inventory.service_accounts
+        if MANAGED in service_account.annotations and service_account.annotations.get(FILE) != file
     }
-    for one in inventory.service_accounts:
-        if one.annotations.get(FILE) == file and one.annotations.get(MANAGED) == inventory.place.cluster:
-            lost[one.account] = one.annotations.get(ROLE_ARN, "")
+    for service_account in inventory.service_accounts:
+        if (
+            service_account.annotations.get(FILE) == file
+            and service_account.annotations.get(MANAGED) == inventory.place.cluster
+        ):
+            lost[service_account.account] = service_account.annotations.get(ROLE_ARN, "")
     for role in inventory.roles:
         if owner_of(role, inventory.place).ours and role.tags.get(FILE) == file:
             trusted = trust_of(role.trust_policy, inventory.place)
@@ -108,12 +113,12 @@ def lost_of_file(inventory: Inventory, file: str, groups: Iterable[RoleGroup]) -
         {account: arn for account, arn in lost.items() if account not in wanted and arn},
         {account: arn for account, arn in unbound.items() if account not in wanted_associations},
     )
-    patterns = _lost_patterns(inventory, file, {one.role_arn: wanted_trust(one).patterns for one in named})
-    alone = [RoleGroup(arn, None) for arn in patterns if arn not in {one.role_arn for one in gone}]
+    patterns = _lost_patterns(inventory, file, {group.role_arn: wanted_trust(group).patterns for group in named})
+    alone = [RoleGroup(arn, None) for arn in patterns if arn not in {group.role_arn for group in gone}]
     kept = frozenset(wanted | wanted_associations)
     return tuple(
-        replace(one, kept=kept & frozenset(one.accounts), lost_patterns=patterns.get(one.role_arn, frozenset()))
-        for one in (*gone, *alone)
+        replace(group, kept=kept & frozenset(group.accounts), lost_patterns=patterns.get(group.role_arn, frozenset()))
+        for group in (*gone, *alone)
     )
 
 
@@ -129,9 +134,9 @@ def _lost_patterns(
         for account in inventory.service_accounts
         if account.annotations.get(FILE) != file
     }
-    found = {
+    lost = {
         role.arn: trust_of(role.trust_policy, inventory.place).patterns - wanted.get(role.arn, frozenset())
         for role in inventory.roles
         if owner_of(role, inventory.place).ours and role.tags.get(FILE) == file and role.arn not in shared
     }
-    return {arn: patterns for arn, patterns in found.items() if patterns}
+    return {arn: patterns for arn, patterns in lost.items() if patterns}

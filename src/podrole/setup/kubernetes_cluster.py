@@ -61,18 +61,18 @@ class KubernetesSetupCluster:
 
     async def service_account(self, account: ServiceAccountName) -> FoundServiceAccount | None:
         """See SetupCluster."""
-        found = await self._get("serviceaccounts", account.namespace, account.name)
-        return None if found is None else _service_account(found)
+        obj = await self._get("serviceaccounts", account.namespace, account.name)
+        return None if obj is None else _service_account(obj)
 
     async def service_accounts(self) -> Sequence[FoundServiceAccount]:
         """See SetupCluster."""
-        return [_service_account(found) for found in await self._list("serviceaccounts", "", accept=METADATA_LIST)]
+        return [_service_account(obj) for obj in await self._list("serviceaccounts", "", accept=METADATA_LIST)]
 
     async def pods(self, account: ServiceAccountName) -> Sequence[FoundPod]:
         """See SetupCluster."""
         selector = f"spec.serviceAccountName={account.name}"
         listed = await self._list("pods", account.namespace, fieldSelector=selector)
-        return [_pod(found) for found in listed if (found.get("status") or {}).get("phase") not in _ENDED]
+        return [_pod(obj) for obj in listed if (obj.get("status") or {}).get("phase") not in _ENDED]
 
     async def call(self, call: ClusterCall) -> None:
         """See SetupCluster. Raises ValueError for what is not in ``WRITE_RULES``, or names no version."""
@@ -101,17 +101,17 @@ class KubernetesSetupCluster:
     async def _list(
         self, resource: str, namespace: str, *, accept: str = JSON, **parameters: str | int
     ) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+        items: list[dict[str, Any]] = []
         parameters["limit"] = PAGE_SIZE
         while True:
             try:
                 page = await self._client.get(_path(resource, namespace), dict[str, Any], parameters, accept=accept)
             except KubeError as problem:
                 raise _failure(problem, "list", resource, namespace, "") from problem
-            found += page.get("items") or []
+            items += page.get("items") or []
             following = (page.get("metadata") or {}).get("continue")
             if not following:
-                return found
+                return items
             parameters["continue"] = following
 
     async def _send(self, method: str, call: ClusterCall, body: Mapping[str, Any], content_type: str) -> None:
@@ -127,8 +127,8 @@ def _path(resource: str, namespace: str, name: str = "") -> str:
     return path_of("api", "v1", *place, resource, *([name] if name else []))
 
 
-def _service_account(found: Mapping[str, Any]) -> FoundServiceAccount:
-    metadata = found["metadata"]
+def _service_account(obj: Mapping[str, Any]) -> FoundServiceAccount:
+    metadata = obj["metadata"]
     return FoundServiceAccount(
         account=ServiceAccountName(metadata["namespace"], metadata["name"]),
         uid=metadata["uid"],
@@ -138,15 +138,15 @@ def _service_account(found: Mapping[str, Any]) -> FoundServiceAccount:
     )
 
 
-def _pod(found: Mapping[str, Any]) -> FoundPod:
-    metadata, spec = found["metadata"], found["spec"]
+def _pod(obj: Mapping[str, Any]) -> FoundPod:
+    metadata, spec = obj["metadata"], obj["spec"]
     containers = [*spec["containers"], *(spec.get("initContainers") or ())]
     return FoundPod(
         namespace=metadata["namespace"],
         name=metadata["name"],
         service_account=spec.get("serviceAccountName") or "default",
         environment=frozenset(variable["name"] for each in containers for variable in each.get("env") or ()),
-        running=(found.get("status") or {}).get("phase") == "Running",
+        running=(obj.get("status") or {}).get("phase") == "Running",
     )
 
 

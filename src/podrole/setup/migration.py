@@ -58,9 +58,9 @@ def _to_associations(
 ) -> tuple[dict[str, RoleGroup], list[str]]:
     groups: dict[str, RoleGroup] = {}
     notes: list[str] = []
-    associated = {one.account: one for one in inventory.associations}
-    for found in inventory.service_accounts:
-        account, arn = found.account, found.annotations.get(ROLE_ARN, "")
+    associated = {existing.account: existing for existing in inventory.associations}
+    for service_account in inventory.service_accounts:
+        account, arn = service_account.account, service_account.annotations.get(ROLE_ARN, "")
         if namespace not in (None, account.namespace) or not arn:
             continue
         role = roles.get(arn)
@@ -71,7 +71,7 @@ def _to_associations(
             )
             continue
         association = associated.get(account)
-        older = [one.name for one in pods.get(account, ()) if BY_AGENT not in one.environment]
+        older = [pod.name for pod in pods.get(account, ()) if BY_AGENT not in pod.environment]
         if association is not None and association.role_arn != arn:
             # New pods have the association's role already, and keep it.
             if older:
@@ -129,7 +129,7 @@ def _to_annotations(
             service_accounts=(*group.service_accounts, wanted),
             lost_associations=(*group.lost_associations, account),
         )
-        older = [one.name for one in pods.get(account, ()) if BY_TOKEN not in one.environment]
+        older = [pod.name for pod in pods.get(account, ()) if BY_TOKEN not in pod.environment]
         if older:
             notes.append(f"{_recreate(account, older)} Their credentials last {CACHED_HOURS} hours at most.")
     return groups, notes

@@ -76,18 +76,18 @@ def owner_by_tags(tags: Mapping[str, str], place: SetupPlace) -> ObjectOwner:
     return ObjectOwner("somebody else: it has no tag of podrole's")
 
 
-def owner_of(found: FoundRole | FoundProvider | FoundAssociation, place: SetupPlace) -> ObjectOwner:
+def owner_of(account_object: FoundRole | FoundProvider | FoundAssociation, place: SetupPlace) -> ObjectOwner:
     """Return whose an object of the account is."""
-    if isinstance(found, FoundAssociation) and found.owner_arn is not None:
-        return ObjectOwner(f"the add-on {found.owner_arn}", fixed=True)
-    return owner_by_tags(found.tags, place)
+    if isinstance(account_object, FoundAssociation) and account_object.owner_arn is not None:
+        return ObjectOwner(f"the add-on {account_object.owner_arn}", fixed=True)
+    return owner_by_tags(account_object.tags, place)
 
 
-def owner_of_service_account(found: FoundServiceAccount) -> ObjectOwner:
+def owner_of_service_account(service_account: FoundServiceAccount) -> ObjectOwner:
     """Return whose a service account's role annotation is. A label of another tool says whose the object is."""
-    if MANAGED in found.annotations:
+    if MANAGED in service_account.annotations:
         return OURS
-    tool = found.labels.get(MANAGED_BY)
+    tool = service_account.labels.get(MANAGED_BY)
     if tool is None:
         return ObjectOwner("somebody else: it has no mark of podrole's")
     return OURS if tool == PODROLE else ObjectOwner(tool)

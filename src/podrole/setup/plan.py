@@ -17,7 +17,7 @@ from podrole.sts.circumstances import Circumstances
 
 
 def plan_group(
-    place: SetupPlace, group: RoleGroup, found: GroupFound, options: PlanOptions, at: Circumstances
+    place: SetupPlace, group: RoleGroup, current: GroupFound, options: PlanOptions, at: Circumstances
 ) -> PlanPart:
     """Return the writes that make the group as it is wanted, in the order in which they must be made; none if it is.
 
@@ -25,12 +25,14 @@ def plan_group(
     a role any more that goes. Every trust policy is proven with STS's own function at the time and place ``at``. A
     refusal leaves the whole group alone.
     """
-    part = _without_provider(place, group, found)
+    part = _without_provider(place, group, current)
     if not part.refusals:
-        part += plan_role(place, group, found, options)
-        for one in group.service_accounts:
-            part += plan_service_account(one, group.role_arn, group.file, found, options)
-        made = frozenset(one.account for one in group.service_accounts if not one.role_only)
+        part += plan_role(place, group, current, options)
+        for service_account in group.service_accounts:
+            part += plan_service_account(service_account, group.role_arn, group.file, current, options)
+        made = frozenset(
+            service_account.account for service_account in group.service_accounts if not service_account.role_only
+        )
         for association in group.associations:
             bare = association.create_service_account and association.account not in made
             part += plan_association(
@@ -38,29 +40,31 @@ def plan_group(
                 replace(association, create_service_account=bare),
                 group.role_arn,
                 group.file,
-                found,
+                current,
                 options,
             )
-        associated = {one.account for one in group.associations} | group.kept
-        associated |= set(found.associations) - set(group.lost_associations)
+        associated = {association.account for association in group.associations} | group.kept
+        associated |= set(current.associations) - set(group.lost_associations)
         for account in group.unannotated:
-            part += plan_unannotated(account, found, options, keep_mark=True)
+            part += plan_unannotated(account, current, options, keep_mark=True)
         for account in group.lost_service_accounts:
-            if _names_another_role(found, account, group.role_arn):
+            if _names_another_role(current, account, group.role_arn):
                 continue
             lose = plan_unannotated if account in associated else plan_lost_service_account
-            part += lose(account, found, options)
+            part += lose(account, current, options)
         for account in group.lost_associations:
-            keep = account in group.kept or any(one.account == account for one in group.service_accounts)
-            part += plan_lost_association(place, account, found, options, keep=keep)
-        part += plan_lost_role(place, group, replace(found, role=_role_after(found.role, part)), options)
+            keep = account in group.kept or any(
+                service_account.account == account for service_account in group.service_accounts
+            )
+            part += plan_lost_association(place, account, current, options, keep=keep)
+        part += plan_lost_role(place, group, replace(current, role=_role_after(current.role, part)), options)
     if not part.refusals:
         part += PlanPart(refusals=unproven(place, group, part.writes, at))
     return PlanPart((), part.refusals, part.notes) if part.refusals else part
 
 
-def _names_another_role(found: GroupFound, account: ServiceAccountName, role_arn: str) -> bool:
-    there = found.service_accounts.get(account)
+def _names_another_role(current: GroupFound, account: ServiceAccountName, role_arn: str) -> bool:
+    there = current.service_accounts.get(account)
     return there is not None and there.annotations.get(ROLE_ARN, role_arn) != role_arn
 
 
@@ -70,10 +74,10 @@ def _role_after(role: FoundRole | None, part: PlanPart) -> FoundRole | None:
     return replace(role, trust_policy=policies[-1]) if role is not None and policies else role
 
 
-def _without_provider(place: SetupPlace, group: RoleGroup, found: GroupFound) -> PlanPart:
+def _without_provider(place: SetupPlace, group: RoleGroup, current: GroupFound) -> PlanPart:
     """Refuse a role that nobody could assume."""
     needs_provider = any(not isinstance(account.role, ExistingRole) for account in group.service_accounts)
-    if not needs_provider or found.provider is not None:
+    if not needs_provider or current.provider is not None:
         return PlanPart()
     return PlanPart(
         refusals=(

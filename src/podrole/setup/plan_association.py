@@ -21,19 +21,19 @@ def plan_association(
     wanted: WantedAssociation,
     role_arn: str,
     file: str | None,
-    found: GroupFound,
+    current: GroupFound,
     options: PlanOptions,
 ) -> PlanPart:
     """Plan that the association exists with this role. EKS alone has associations."""
     account = wanted.account
     if place.cluster_arn is None:
         return PlanPart(refusals=(no_eks(place),))
-    if not found.agent:
+    if not current.agent:
         return PlanPart(refusals=(_no_agent(place),))
-    before = plan_bare_service_account(account, found) if wanted.create_service_account else PlanPart()
+    before = plan_bare_service_account(account, current) if wanted.create_service_account else PlanPart()
     before += PlanPart(notes=_notes(place, wanted, role_arn))
     tags = {**wanted.tags, **own_tags(options.place, file)}
-    there = found.associations.get(account)
+    there = current.associations.get(account)
     if there is None:
         return before + PlanPart((write.create_association(place.cluster, wanted, role_arn, tags),))
     writes = _changes(place, wanted, role_arn, there)
@@ -50,16 +50,16 @@ def plan_association(
 
 
 def plan_lost_association(
-    place: SetupPlace, account: ServiceAccountName, found: GroupFound, options: PlanOptions, *, keep: bool
+    place: SetupPlace, account: ServiceAccountName, current: GroupFound, options: PlanOptions, *, keep: bool
 ) -> PlanPart:
     """Plan that the association is deleted, and the service account that was created for it unless it is to be kept."""
-    there = found.associations.get(account)
+    there = current.associations.get(account)
     if there is None:
         return PlanPart()
     owner = owner_of(there, options.place)
     writes = (write.delete_association(place.cluster, there),)
     if owner.ours or (options.adopt and not owner.fixed):
-        bound = found.service_accounts.get(account)
+        bound = current.service_accounts.get(account)
         made = (
             not keep
             and bound is not None
@@ -102,10 +102,12 @@ def _changes(
     )
     if there.disable_session_tags != wanted.disable_session_tags:
         # EKS takes a session policy only without session tags, so both change in one call.
-        now, then = (str(not one.disable_session_tags).lower() for one in (there, wanted))
+        now, then = (str(not association.disable_session_tags).lower() for association in (there, wanted))
         field = "session tags and session policy" if policy else "session tags"
         if policy:
-            now, then = (f"{tags}\n{one.session_policy or ''}" for tags, one in ((now, there), (then, wanted)))
+            now, then = (
+                f"{tags}\n{association.session_policy or ''}" for tags, association in ((now, there), (then, wanted))
+            )
         change(field, now, then, disableSessionTags=wanted.disable_session_tags, **policy)
         policy = {}
     if there.target_role_arn != wanted.target_role_arn:
@@ -131,5 +133,5 @@ def _notes(place: SetupPlace, wanted: WantedAssociation, role_arn: str) -> tuple
     return tuple(notes)
 
 
-def _same_policy(one: str | None, other: str | None) -> bool:
-    return one is other or (one is not None and other is not None and same_document(one, other))
+def _same_policy(policy: str | None, other: str | None) -> bool:
+    return policy is other or (policy is not None and other is not None and same_document(policy, other))

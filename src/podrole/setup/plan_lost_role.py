@@ -13,16 +13,16 @@ from podrole.setup.wanted import ExistingRole, ServiceAccountName, SetupPlace
 from podrole.setup.writes import PlannedWrite
 
 
-def plan_lost_role(place: SetupPlace, group: RoleGroup, found: GroupFound, options: PlanOptions) -> PlanPart:
+def plan_lost_role(place: SetupPlace, group: RoleGroup, current: GroupFound, options: PlanOptions) -> PlanPart:
     """Plan that the role trusts what the group loses no longer, and goes if it trusts nobody any more.
 
-    ``found`` holds the role as it is when all that the group wants is done.
+    ``current`` holds the role as it is when all that the group wants is done.
     """
-    role = found.role
+    role = current.role
     if role is None or isinstance(group.role, ExistingRole):
         return PlanPart()
-    lost = lost_trust(group) | Trust(untagged=not found.untagged_elsewhere)
-    if group.lost_service_accounts and not found.named_elsewhere:
+    lost = lost_trust(group) | Trust(untagged=not current.untagged_elsewhere)
+    if group.lost_service_accounts and not current.named_elsewhere:
         lost |= Trust(patterns=trust_of(role.trust_policy, place).patterns)
     lost -= wanted_trust(group)
     if not lost:

@@ -13,26 +13,26 @@ from podrole.setup.wanted import SetupPlace
 
 
 def plan_provider(
-    place: SetupPlace, found: FoundProvider | None, thumbprints: Sequence[str], options: PlanOptions
+    place: SetupPlace, provider: FoundProvider | None, thumbprints: Sequence[str], options: PlanOptions
 ) -> PlanPart:
     """Plan that the provider exists and accepts the audience of AWS's SDKs.
 
     ``thumbprints`` are those of a certificate that no public authority signed, else empty: AWS needs none.
     """
     tags = own_tags(options.place, None)
-    if found is None:
+    if provider is None:
         return PlanPart((create_provider(place.provider_arn, place.issuer, [AUDIENCE], thumbprints, tags),))
     writes = []
-    if AUDIENCE not in found.client_ids:
-        writes.append(add_client_id(found.arn, found.client_ids, AUDIENCE))
-    lower = [thumbprint.lower() for thumbprint in found.thumbprints]
+    if AUDIENCE not in provider.client_ids:
+        writes.append(add_client_id(provider.arn, provider.client_ids, AUDIENCE))
+    lower = [thumbprint.lower() for thumbprint in provider.thumbprints]
     if thumbprints and not any(thumbprint.lower() in lower for thumbprint in thumbprints):
-        writes.append(set_thumbprints(found.arn, found.thumbprints, thumbprints))
-    owner = owner_of(found, place)
+        writes.append(set_thumbprints(provider.arn, provider.thumbprints, thumbprints))
+    owner = owner_of(provider, place)
     if owner.ours:
         return PlanPart(tuple(writes))
     if not writes:
-        return PlanPart(notes=(f"The provider {found.arn} serves as it is. It belongs to {owner.what}.",))
+        return PlanPart(notes=(f"The provider {provider.arn} serves as it is. It belongs to {owner.what}.",))
     if owner.fixed or not options.adopt:
-        return PlanPart(refusals=(foreign(f"provider {found.arn}", owner, writes),))
-    return PlanPart((tag_provider(found.arn, tags), *writes))
+        return PlanPart(refusals=(foreign(f"provider {provider.arn}", owner, writes),))
+    return PlanPart((tag_provider(provider.arn, tags), *writes))

@@ -37,26 +37,26 @@ def wanted_trust(group: RoleGroup) -> Trust:
     return Trust(exact, patterns, tagged, untagged)
 
 
-def plan_role(place: SetupPlace, group: RoleGroup, found: GroupFound, options: PlanOptions) -> PlanPart:
+def plan_role(place: SetupPlace, group: RoleGroup, current: GroupFound, options: PlanOptions) -> PlanPart:
     """Plan the role that the group wants. One that podrole only names is not changed.
 
     On a role of podrole's the managed policies become those that are wanted, and so do the inline policies whose names
     begin with ``podrole-``. Other inline policies, foreign statements of the trust policy and other tags stay.
     """
-    role = found.role
+    role = current.role
     if isinstance(group.role, WantedRole):
-        if found.missing_policies:
-            return PlanPart(refusals=tuple(_no_policy(group, arn) for arn in found.missing_policies))
+        if current.missing_policies:
+            return PlanPart(refusals=tuple(_no_policy(group, arn) for arn in current.missing_policies))
         wanted = _with_target_policy(group.role, group)
-        if role is None and found.namesake is not None:
-            return PlanPart(refusals=(_name_taken(group, found.namesake),))
+        if role is None and current.namesake is not None:
+            return PlanPart(refusals=(_name_taken(group, current.namesake),))
         if role is None:
             return _created(place, group, wanted, options)
         if not is_readable(role.trust_policy):
             return PlanPart(refusals=(_unreadable(role),))
         now = trust_of(role.trust_policy, place)
         if _may_change(role, options):
-            now -= _replaced_trust(group, found, now)
+            now -= _replaced_trust(group, current, now)
         trust = trust_writes(role, now | wanted_trust(group), place)
         writes = [*_policy_writes(wanted, role), *_tag_writes(wanted, role, group, options), *trust]
         return if_owned(role, group, options, writes) + PlanPart(notes=_near_quota(role, trust))
@@ -68,7 +68,7 @@ def _may_change(role: FoundRole, options: PlanOptions) -> bool:
     return owner.ours or (options.adopt and not owner.fixed)
 
 
-def _replaced_trust(group: RoleGroup, found: GroupFound, now: Trust) -> Trust:
+def _replaced_trust(group: RoleGroup, current: GroupFound, now: Trust) -> Trust:
     """Return what the role trusted for its service accounts, if that was a pattern or is to become one.
 
     A pattern is a service account's if its name fits, or if the service account has the role and is not trusted by
@@ -80,7 +80,7 @@ def _replaced_trust(group: RoleGroup, found: GroupFound, now: Trust) -> Trust:
         by_name = account.account in now.web_identity
         if by_name and account.subject_pattern is None:
             continue
-        there = found.service_accounts.get(account.account)
+        there = current.service_accounts.get(account.account)
         has_role = account.role_only or (there is not None and there.annotations.get(ROLE_ARN) == group.role_arn)
         of_namespace = pattern_subject(account.account.namespace, "")
         patterns |= {
@@ -159,7 +159,7 @@ def trust_writes(role: FoundRole, wanted: Trust, place: SetupPlace) -> list[Plan
 
 def _no_policy(group: RoleGroup, arn: str) -> PlanRefusal:
     name = arn.rpartition("/")[2]
-    known = {one.name: one.arn for one in ManagedPolicies().all(arn.split(":")[1])}
+    known = {policy.name: policy.arn for policy in ManagedPolicies().all(arn.split(":")[1])}
     likely = name if known.get(name, arn) != arn else nearest(name, known)
     return PlanRefusal(
         f"The managed policy {arn} does not exist, so role {group.role_name} cannot have it.",
@@ -196,7 +196,7 @@ def if_owned(role: FoundRole, group: RoleGroup, options: PlanOptions, writes: li
 
 
 def _too_long(role: str, writes: list[PlannedWrite]) -> tuple[PlanRefusal, ...]:
-    documents = [one.after for one in writes if one.after is not None and is_trust_policy(one)]
+    documents = [planned.after for planned in writes if planned.after is not None and is_trust_policy(planned)]
     return tuple(
         PlanRefusal(
             f"The trust policy of role {role} would have {size(document):,} characters; AWS stores at most "
@@ -209,7 +209,7 @@ def _too_long(role: str, writes: list[PlannedWrite]) -> tuple[PlanRefusal, ...]:
 
 
 def _near_quota(role: FoundRole, writes: list[PlannedWrite]) -> tuple[str, ...]:
-    documents = [one.after for one in writes if one.after is not None and is_trust_policy(one)]
+    documents = [planned.after for planned in writes if planned.after is not None and is_trust_policy(planned)]
     length = size((documents or [role.trust_policy])[-1])
     if length < TRUST_QUOTA * _NEAR:
         return ()
@@ -220,14 +220,17 @@ def _near_quota(role: FoundRole, writes: list[PlannedWrite]) -> tuple[str, ...]:
     return (note,)
 
 
-def is_trust_policy(one: PlannedWrite) -> bool:
+def is_trust_policy(planned: PlannedWrite) -> bool:
     """Say whether a write sets a role's trust policy."""
-    return isinstance(one.call, AccountCall) and one.call.operation in ("create_role", "update_assume_role_policy")
+    return isinstance(planned.call, AccountCall) and planned.call.operation in (
+        "create_role",
+        "update_assume_role_policy",
+    )
 
 
-def same_document(one: str, other: str) -> bool:
+def same_document(document: str, other: str) -> bool:
     """Say whether two policy documents are the same apart from white space and the order of members."""
     try:
-        return bool(json.loads(one) == json.loads(other))
+        return bool(json.loads(document) == json.loads(other))
     except ValueError:
-        return one == other
+        return document == other

@@ -18,17 +18,17 @@ from podrole.setup.writes import PlannedWrite
 
 
 def plan_service_account(
-    wanted: WantedServiceAccount, role_arn: str, file: str | None, found: GroupFound, options: PlanOptions
+    wanted: WantedServiceAccount, role_arn: str, file: str | None, current: GroupFound, options: PlanOptions
 ) -> PlanPart:
     """Plan that the service account exists with the role's annotation. Other labels and annotations stay."""
     if wanted.role_only:
         return PlanPart()
     account = wanted.account
     own = {ROLE_ARN: role_arn, MANAGED: options.place.cluster} | ({} if file is None else {FILE: file})
-    there = found.service_accounts.get(account)
+    there = current.service_accounts.get(account)
     if there is None:
         labels = {**wanted.labels, MANAGED_BY: PODROLE}
-        return _created(account, labels, {**wanted.annotations, **own}, found)
+        return _created(account, labels, {**wanted.annotations, **own}, current)
     visible = {**wanted.annotations, ROLE_ARN: role_arn}
     owner = owner_of_service_account(there)
     takes = owner.ours or options.adopt or wanted.override
@@ -40,29 +40,29 @@ def plan_service_account(
     return PlanPart(refusals=(foreign(f"service account {account}", owner, writes),))
 
 
-def plan_bare_service_account(account: ServiceAccountName, found: GroupFound) -> PlanPart:
+def plan_bare_service_account(account: ServiceAccountName, current: GroupFound) -> PlanPart:
     """Plan that a service account exists, for an association."""
-    if account in found.service_accounts:
+    if account in current.service_accounts:
         return PlanPart()
-    return _created(account, {MANAGED_BY: PODROLE}, {}, found)
+    return _created(account, {MANAGED_BY: PODROLE}, {}, current)
 
 
-def plan_lost_service_account(account: ServiceAccountName, found: GroupFound, options: PlanOptions) -> PlanPart:
+def plan_lost_service_account(account: ServiceAccountName, current: GroupFound, options: PlanOptions) -> PlanPart:
     """Plan that a service account loses its role: it is deleted if podrole created it, else only its annotation."""
-    there = found.service_accounts.get(account)
+    there = current.service_accounts.get(account)
     if there is not None and there.labels.get(MANAGED_BY) == PODROLE:
         return PlanPart((delete_service_account(there),))
-    return plan_unannotated(account, found, options)
+    return plan_unannotated(account, current, options)
 
 
 def plan_unannotated(
-    account: ServiceAccountName, found: GroupFound, options: PlanOptions, *, keep_mark: bool = False
+    account: ServiceAccountName, current: GroupFound, options: PlanOptions, *, keep_mark: bool = False
 ) -> PlanPart:
     """Plan that a service account names no role any more; the rest of it stays.
 
     ``keep_mark`` keeps the annotations that say that podrole may annotate it again.
     """
-    there = found.service_accounts.get(account)
+    there = current.service_accounts.get(account)
     if there is None:
         return PlanPart()
     taken = (ROLE_ARN,) if keep_mark else (ROLE_ARN, MANAGED, FILE)
@@ -82,10 +82,10 @@ def _taken(account: ServiceAccountName, owner: ObjectOwner, override: bool) -> t
 
 
 def _created(
-    account: ServiceAccountName, labels: Mapping[str, str], annotations: Mapping[str, str], found: GroupFound
+    account: ServiceAccountName, labels: Mapping[str, str], annotations: Mapping[str, str], current: GroupFound
 ) -> PlanPart:
     writes: list[PlannedWrite] = []
-    if account.namespace not in found.namespaces:
+    if account.namespace not in current.namespaces:
         writes.append(create_namespace(account.namespace))
     writes.append(create_service_account(account, labels, annotations))
     return PlanPart(tuple(writes))

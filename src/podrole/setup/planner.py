@@ -46,7 +46,9 @@ class SetupPlan:
     def writes(self) -> tuple[PlannedWrite, ...]:
         """Every write, each once: groups can need the same namespace."""
         all_writes = (write for group in self.groups for write in group.part.writes)
-        return tuple({(one.kind, one.object, one.field, one.before, one.after): one for one in all_writes}.values())
+        return tuple(
+            {(write.kind, write.object, write.field, write.before, write.after): write for write in all_writes}.values()
+        )
 
     @property
     def counts(self) -> Mapping[WriteKind, int]:
@@ -55,8 +57,8 @@ class SetupPlan:
         for write in self.writes:
             if write.kind is not WriteKind.CHANGE or write.object not in kinds:
                 kinds[write.object] = write.kind
-        found = list(kinds.values())
-        return {kind: found.count(kind) for kind in WriteKind}
+        all_kinds = list(kinds.values())
+        return {kind: all_kinds.count(kind) for kind in WriteKind}
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -86,11 +88,11 @@ class Planner:
         *,
         with_provider: bool = False,
         thumbprints: Sequence[str] = (),
-        told: Callable[[Throttled, float], None] = lambda _problem, _seconds: None,
+        on_throttled: Callable[[Throttled, float], None] = lambda _problem, _seconds: None,
         pacing: Pacing = REAL_PACING,
     ) -> None:
         self.place = place
-        self._told = told
+        self._on_throttled = on_throttled
         self._pacing = pacing
         self._reader = reader
         self._options = options
@@ -100,9 +102,9 @@ class Planner:
 
     async def whole(self, groups: Sequence[RoleGroup], left_alone: tuple[str, ...] = ()) -> SetupPlan:
         """Return the plan of everything. Raises CallFailed if something cannot be read."""
-        found: list[GroupPlan] = []
+        plans: list[GroupPlan] = []
         if self._with_provider:
-            found.append(GroupPlan(f"provider of {self.place.issuer}", None, await self._patient(self.of_provider)))
+            plans.append(GroupPlan(f"provider of {self.place.issuer}", None, await self._patient(self.of_provider)))
         room = asyncio.Semaphore(MOST_READ_AT_ONCE)
 
         async def planned(group: RoleGroup) -> GroupPlan:
@@ -111,7 +113,7 @@ class Planner:
 
         async with asyncio.TaskGroup() as tasks:
             reading = [tasks.create_task(planned(group)) for group in groups]
-        return SetupPlan(self.place, (*found, *(one.result() for one in reading)), left_alone)
+        return SetupPlan(self.place, (*plans, *(task.result() for task in reading)), left_alone)
 
     async def _patient(self, read: Callable[[], Awaitable[PlanPart]]) -> PlanPart:
         """Read, again and again while the account is throttling. Raises the last Throttled."""
@@ -120,7 +122,7 @@ class Planner:
                 return await read()
             except Throttled as problem:
                 seconds = self._pacing.wait(attempt)
-                self._told(problem, seconds)
+                self._on_throttled(problem, seconds)
                 await self._pacing.sleep(seconds)
         return await read()
 
@@ -130,11 +132,11 @@ class Planner:
 
     async def of_group(self, group: RoleGroup) -> PlanPart:
         """Plan a group as it is now."""
-        found = await self._reader.found(group)
-        if found.provider is None and self._with_provider:
-            found = replace(found, provider=FoundProvider(self.place.provider_arn, (AUDIENCE,)))
+        current = await self._reader.found(group)
+        if current.provider is None and self._with_provider:
+            current = replace(current, provider=FoundProvider(self.place.provider_arn, (AUDIENCE,)))
         at = Circumstances(self._clock(), UNKNOWN_ADDRESS, self.place.region, secure_transport=True)
-        return plan_group(self.place, group, found, self._options, at)
+        return plan_group(self.place, group, current, self._options, at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,17 +53,17 @@ def edited(text: str, replaced: Mapping[int, Statement | None], added: Sequence[
     """
     placed = statements_of(text)
     pieces = [
-        text[one.start : one.end] if index not in replaced else _written(replaced[index])
-        for index, one in enumerate(placed)
+        text[original.start : original.end] if index not in replaced else _written(replaced[index])
+        for index, original in enumerate(placed)
     ]
-    kept = [piece for piece in pieces if piece] + [_written(one) for one in added]
+    kept = [piece for piece in pieces if piece] + [_written(statement) for statement in added]
     if not kept:
         return None
-    if not any(one is None for one in replaced.values()) and not added:
+    if not any(statement is None for statement in replaced.values()) and not added:
         # Only replaced: what stands between the statements stays too.
         result, at = "", 0
-        for one, piece in zip(placed, pieces, strict=True):
-            result, at = result + text[at : one.start] + piece, one.end
+        for original, piece in zip(placed, pieces, strict=True):
+            result, at = result + text[at : original.start] + piece, original.end
         return result + text[at:]
     start = locate(text, ("Statement",))
     _, end = json.JSONDecoder().raw_decode(text, start)

@@ -41,7 +41,7 @@ def unproven(
 
 
 def _not_stored(place: SetupPlace, writes: tuple[PlannedWrite, ...]) -> list[PlanRefusal]:
-    found = []
+    refusals = []
     for write in writes:
         if not isinstance(write.call, AccountCall) or write.call.operation not in _DOCUMENTS:
             continue
@@ -50,14 +50,14 @@ def _not_stored(place: SetupPlace, writes: tuple[PlannedWrite, ...]) -> list[Pla
             check_storable(str(write.call.parameters[member]), stored_as, place.partition)
         except PolicyTooLarge as problem:
             if stored_as is StoredAs.INLINE:  # of a trust policy the account's own quota decides
-                found.append(_not_storable(write, problem))
+                refusals.append(_not_storable(write, problem))
         except PolicyError as problem:
-            found.append(_not_storable(write, problem))
-    return found
+            refusals.append(_not_storable(write, problem))
+    return refusals
 
 
-def _not_storable(one: PlannedWrite, problem: PolicyError) -> PlanRefusal:
-    what = f"AWS would not store the {one.field or 'trust policy'} of {one.object}: {problem.what}"
+def _not_storable(write: PlannedWrite, problem: PolicyError) -> PlanRefusal:
+    what = f"AWS would not store the {write.field or 'trust policy'} of {write.object}: {problem.what}"
     return PlanRefusal(what, problem.next_step or "correct the document")
 
 
@@ -65,28 +65,30 @@ def _not_trusted(
     place: SetupPlace, group: RoleGroup, document: str, at: Circumstances, *, new: bool
 ) -> list[PlanRefusal]:
     directory = PlannedDirectory(place, group.role_arn, document)
-    found = []
-    for account in [one.account for one in group.service_accounts if one.subject_pattern is None][:_MOST_PROVEN]:
+    refusals = []
+    for account in [
+        service_account.account for service_account in group.service_accounts if service_account.subject_pattern is None
+    ][:_MOST_PROVEN]:
         question = ExchangeQuestion(group.role_arn, place.issuer, account.subject, AUDIENCE, at)
         if not isinstance(ask_sts(question, directory), Granted):
-            found.append(_refused(group, str(account)))
-    if new and not any(one.subject_pattern for one in group.service_accounts):
+            refusals.append(_refused(group, str(account)))
+    if new and not any(service_account.subject_pattern for service_account in group.service_accounts):
         nobody = ExchangeQuestion(group.role_arn, place.issuer, subject_of(STRANGER, STRANGER), AUDIENCE, at)
         if isinstance(ask_sts(nobody, directory), Granted):
             what = f"The trust policy of role {group.role_name} would let every service account in."
-            found.append(PlanRefusal(what, "report this: podrole must not write such a policy"))
-    for one in group.associations[:_MOST_PROVEN]:
+            refusals.append(PlanRefusal(what, "report this: podrole must not write such a policy"))
+    for wanted in group.associations[:_MOST_PROVEN]:
         association = EKSAssociation(
-            namespace=one.account.namespace,
-            service_account=one.account.name,
+            namespace=wanted.account.namespace,
+            service_account=wanted.account.name,
             role_arn=group.role_arn,
             cluster_name=place.cluster,
             cluster_arn=place.cluster_arn or "",
-            session_tags=not one.disable_session_tags,
+            session_tags=not wanted.disable_session_tags,
         )
         if not isinstance(ask_eks_auth(association, place.issuer, "pod", directory, at), GrantedToPod):
-            found.append(_refused(group, str(one.account)))
-    return found
+            refusals.append(_refused(group, str(wanted.account)))
+    return refusals
 
 
 def _refused(group: RoleGroup, account: str) -> PlanRefusal:

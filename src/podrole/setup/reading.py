@@ -64,9 +64,10 @@ class GroupReader:
             return True
         if self._place.cluster_arn is None or not trust_of(role.trust_policy, self._place).untagged:
             return True
-        found = await asyncio.to_thread(self._account.associations, self._place.cluster)
+        associations = await asyncio.to_thread(self._account.associations, self._place.cluster)
         return any(
-            one.role_arn == group.role_arn and one.disable_session_tags and one.account not in here for one in found
+            other.role_arn == group.role_arn and other.disable_session_tags and other.account not in here
+            for other in associations
         )
 
     async def _missing_policies(self, group: RoleGroup, role: FoundRole | None) -> tuple[str, ...]:
@@ -84,8 +85,11 @@ class GroupReader:
         if role is None or not group.lost_service_accounts or not trust_of(role.trust_policy, self._place).patterns:
             return True
         lost = set(group.lost_service_accounts)
-        found = await self._cluster.service_accounts()
-        return any(one.annotations.get(ROLE_ARN) == group.role_arn and one.account not in lost for one in found)
+        service_accounts = await self._cluster.service_accounts()
+        return any(
+            service_account.annotations.get(ROLE_ARN) == group.role_arn and service_account.account not in lost
+            for service_account in service_accounts
+        )
 
     async def _namespaces(self, accounts: tuple[ServiceAccountName, ...]) -> frozenset[str]:
         names = sorted({account.namespace for account in accounts})
@@ -98,8 +102,8 @@ class GroupReader:
         accounts = [association.account for association in group.associations]
         accounts += [*group.lost_associations, *group.lost_service_accounts]
         each = dict.fromkeys(accounts)
-        read = [asyncio.to_thread(self._account.association, self._place.cluster, one) for one in each]
-        return {one.account: one for one in await asyncio.gather(*read) if one is not None}
+        read = [asyncio.to_thread(self._account.association, self._place.cluster, account) for account in each]
+        return {existing.account: existing for existing in await asyncio.gather(*read) if existing is not None}
 
     async def _has_agent(self) -> bool:
         if self._agent is None:

@@ -45,18 +45,20 @@ def read_role(
     name = section.text("roleName", forms.role_name)
     boundary = section.text(names.boundary, forms.policy_arn(partition))
     inline = _inline(section, names.document, well_known, partition)
-    policies = [one for one in (names.managed, names.document) if one in section]
+    policies = [member for member in (names.managed, names.document) if member in section]
     policies += ["wellKnownPolicies"] if chosen is not None and chosen.has_set_members() else []
     if names.existing in section:
         others = ("roleName", names.boundary, *names.only_of_new)
-        for one in (*policies, *(one for one in others if section.is_set(one))):
-            section.report(one, f"it cannot stand beside {names.existing}, which names a role that is kept as it is")
+        for member in (*policies, *(other for other in others if section.is_set(other))):
+            section.report(member, f"it cannot stand beside {names.existing}, which names a role that is kept as it is")
         return ExistingRole(existing or "")
     if not policies:
         choice = f"{names.managed}, {names.document}, wellKnownPolicies, {names.existing}"
         section.problems.add(section.position, f"{section.path} has no permissions: expected one of {choice}")
-    for one in well_known:
-        managed += tuple(arn for arn in well_known_policy(one).managed(partition or "aws") if arn not in managed)
+    for policy_name in well_known:
+        managed += tuple(
+            arn for arn in well_known_policy(policy_name).managed(partition or "aws") if arn not in managed
+        )
     return WantedRole(name, managed, inline, boundary, {**cluster_tags, **read_tags(section)})
 
 

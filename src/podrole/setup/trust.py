@@ -73,10 +73,10 @@ def pattern_subject(namespace: str, pattern: str) -> str:
 
 def trust_of(document: str, place: SetupPlace) -> Trust:
     """Return what the canonical statements of a trust policy trust. A text that cannot be read trusts nothing here."""
-    found = Trust()
+    trust = Trust()
     for statement in _statements(document):
-        found |= _read(statement, place) or Trust()
-    return found
+        trust |= _read(statement, place) or Trust()
+    return trust
 
 
 def is_readable(document: str) -> bool:
@@ -109,15 +109,15 @@ def changed_trust_policy(document: str, wanted: Trust, place: SetupPlace) -> str
     kept: set[int] = set()
     replaced: dict[int, Statement | None] = {}
     missing = list(_needed(wanted, place))
-    for index, one in enumerate(statements_of(document)):
-        if one.value in missing:
-            missing.remove(one.value)
+    for index, placed in enumerate(statements_of(document)):
+        if placed.value in missing:
+            missing.remove(placed.value)
             kept.add(index)
-        elif _read(one.value, place) is not None:
+        elif _read(placed.value, place) is not None:
             replaced[index] = None
     for index in sorted(replaced):
         before = statements_of(document)[index].value
-        same = next((one for one in missing if _kind(one) == _kind(before)), None)
+        same = next((statement for statement in missing if _kind(statement) == _kind(before)), None)
         if same is not None:
             replaced[index] = {**{key: before[key] for key in ("Sid",) if key in before}, **same}
             missing.remove(same)
@@ -149,7 +149,7 @@ def target_trust_policy(
 
 def _statements(document: str) -> list[Statement]:
     try:
-        return [one.value for one in statements_of(document)]
+        return [placed.value for placed in statements_of(document)]
     except ValueError:
         return []
 
@@ -158,7 +158,7 @@ def _needed(trust: Trust, place: SetupPlace) -> Iterator[Statement]:
     """Yield the statements for a trust: one for all web identities, one for each namespace of Pod Identity, because a
     list of namespaces beside a list of names would trust every combination."""
     if trust.web_identity:
-        subjects = sorted(one.subject for one in trust.web_identity)
+        subjects = sorted(account.subject for account in trust.web_identity)
         yield _web_identity(place, {"StringEquals": {_key(place, "sub"): _one_or_list(subjects), **_audience(place)}})
     for pattern in sorted(trust.patterns):
         yield _web_identity(place, {"StringEquals": _audience(place), "StringLike": {_key(place, "sub"): pattern}})
@@ -193,9 +193,9 @@ def _read(statement: Statement, place: SetupPlace) -> Trust | None:
     """Return what a canonical statement trusts, None for any other statement."""
     if set(statement) - {"Sid", "Effect", "Principal", "Action", "Condition"} or statement.get("Effect") != "Allow":
         return None
-    principal, actions = statement.get("Principal"), {str(one) for one in _listed(statement.get("Action"))}
+    principal, actions = statement.get("Principal"), {str(action) for action in _listed(statement.get("Action"))}
     condition = statement.get("Condition")
-    if not isinstance(condition, dict) or not all(isinstance(one, dict) for one in condition.values()):
+    if not isinstance(condition, dict) or not all(isinstance(operands, dict) for operands in condition.values()):
         return None
     if principal == {"Federated": place.provider_arn} and actions == {_WEB_IDENTITY}:
         return _read_web_identity(condition, place)
@@ -209,7 +209,7 @@ def _read_web_identity(condition: dict[str, Any], place: SetupPlace) -> Trust | 
     if set(condition) - {"StringEquals", "StringLike"} or _listed(equals.pop(_key(place, "aud"), None)) != [AUDIENCE]:
         return None
     if set(equals) == {_key(place, "sub")} and not like:
-        subjects = [parse_subject(str(one)) for one in _listed(equals[_key(place, "sub")])]
+        subjects = [parse_subject(str(value)) for value in _listed(equals[_key(place, "sub")])]
         if None in subjects:
             return None
         return Trust(web_identity=frozenset(_named(subject) for subject in subjects if subject is not None))
@@ -249,5 +249,5 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _one_or_list(values: Iterable[str]) -> str | list[str]:
-    found = list(values)
-    return found[0] if len(found) == 1 else found
+    listed = list(values)
+    return listed[0] if len(listed) == 1 else listed

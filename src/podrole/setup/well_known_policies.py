@@ -75,7 +75,7 @@ def find_well_known_policies(names: Iterable[str]) -> tuple[WellKnownPolicy, ...
     Raises InvalidSetup for a name that eksctl does not have.
     """
     exact = {name.lower(): name for name in WELL_KNOWN_NAMES}
-    found: dict[str, None] = {}
+    chosen: dict[str, None] = {}
     for name in names:
         if name.lower() not in exact:
             likely = nearest(name, WELL_KNOWN_NAMES)
@@ -84,8 +84,8 @@ def find_well_known_policies(names: Iterable[str]) -> tuple[WellKnownPolicy, ...
                 expected=", ".join(WELL_KNOWN_NAMES),
                 next_step=f"write {likely}" if likely else None,
             )
-        found[exact[name.lower()]] = None
-    return tuple(well_known_policy(name) for name in found)
+        chosen[exact[name.lower()]] = None
+    return tuple(well_known_policy(name) for name in chosen)
 
 
 def well_known_of_inline(inline_name: str) -> str | None:

@@ -86,7 +86,7 @@ async def _run(
             opened.sources.clock,
             with_provider=with_provider,
             thumbprints=await opened.thumbprints() if with_provider else (),
-            told=_say_throttled,
+            on_throttled=_say_throttled,
         )
         plan = await planner.whole(await make_groups(opened), left_alone)
         plan = replace(plan, notes=notes())
