@@ -98,12 +98,12 @@ class WebhookCaller:
         path = f"{service.get('path') or '/'}?timeout={seconds}s"
         url_text = f"https://{name}:{port}{path}"
         try:
-            found = self._resolve(service["namespace"], service["name"], port)
+            address = self._resolve(service["namespace"], service["name"], port)
         except NoEndpoints as problem:
             raise CallError(f'failed to call webhook: Post "{url_text}": {problem}') from None
-        if found is None:
+        if address is None:
             raise CallError(f'failed to call webhook: Post "{url_text}": service "{service["name"]}" not found')
-        return _Target(url_text, f"https://{found[0]}:{found[1]}{path}", f"{name}:{port}", name)
+        return _Target(url_text, f"https://{address[0]}:{address[1]}{path}", f"{name}:{port}", name)
 
     def _client(self, bundle: str) -> _Client:
         client = self._clients.get(bundle)

@@ -81,7 +81,7 @@ class AdmissionChain:
         if refusal is not None:
             outcome = "failed" if refusal.http_status >= 500 else "refused"
         explanation: Object = {
-            "webhooks": [one.as_dict() for one in request.trace],
+            "webhooks": [entry.as_dict() for entry in request.trace],
             "serviceAccount": (request.object or {}).get("spec", {}).get("serviceAccountName", ""),
         }
         if request.dry_run:
@@ -110,4 +110,6 @@ def _summary(request: AdmissionAttributes) -> str:
     """Return one sentence on what the webhooks did."""
     if not request.trace:
         return "no webhook is registered for it"
-    return "; ".join(f"{one.webhook}: {one.outcome}" + (f" ({one.why})" if one.why else "") for one in request.trace)
+    return "; ".join(
+        f"{entry.webhook}: {entry.outcome}" + (f" ({entry.why})" if entry.why else "") for entry in request.trace
+    )

@@ -62,7 +62,7 @@ class WebhookDispatcher:
             for configuration in self._store.list(self._configurations)
             for webhook in configuration.get("webhooks", ())
         ]
-        return [NumberedWebhook(one, index) for index, one in enumerate(every)]
+        return [NumberedWebhook(hook, index) for index, hook in enumerate(every)]
 
     def namespace_labels(self, request: AdmissionAttributes) -> Mapping[str, str] | None:
         """Return the labels that a namespaceSelector is compared with, None for cluster-scoped objects."""

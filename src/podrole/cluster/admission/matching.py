@@ -67,7 +67,7 @@ def match_webhook(
     if namespace_labels is not None and not label_selector(webhook["namespaceSelector"]).matches(namespace_labels):
         return WebhookMatch(called=False, why=NAMESPACE_NOT_SELECTED, rules_match=True)
     selector = label_selector(webhook["objectSelector"])
-    candidates = [one for one in (request.object, request.old) if one is not None]
+    candidates = [obj for obj in (request.object, request.old) if obj is not None]
     if not any(selector.matches(candidate.get("metadata", {}).get("labels")) for candidate in candidates):
         return WebhookMatch(called=False, why=OBJECT_NOT_SELECTED, rules_match=True)
     return WebhookMatch(called=True, rules_match=True)
@@ -81,7 +81,9 @@ def seen_as(webhook: Mapping[str, Any], request: AdmissionAttributes) -> Resourc
     own = request.resource
     others = own.custom.versions if own.custom is not None and webhook.get("matchPolicy") == "Equivalent" else ()
     rules = webhook.get("rules", ())
-    return next((one for one in (own, *others) if any(_rule_matches(rule, one, request) for rule in rules)), None)
+    return next(
+        (resource for resource in (own, *others) if any(_rule_matches(rule, resource, request) for rule in rules)), None
+    )
 
 
 def _rule_matches(rule: Mapping[str, Any], resource: Resource, request: AdmissionAttributes) -> bool:
@@ -93,7 +95,7 @@ def _rule_matches(rule: Mapping[str, Any], resource: Resource, request: Admissio
         _among(rule["operations"], request.operation)
         and _among(rule["apiGroups"], resource.group)
         and _among(rule["apiVersions"], resource.version)
-        and any(_resource_matches(one, resource.plural, request.subresource) for one in rule["resources"])
+        and any(_resource_matches(pattern, resource.plural, request.subresource) for pattern in rule["resources"])
     )
 
 

@@ -96,9 +96,9 @@ def _token_volume(name: str) -> Object:
     }
 
 
-def _tolerations(given: list[Object]) -> list[Object]:
-    covered = [one.get("key") for one in given if one.get("effect") in ("NoExecute", None)]
-    return given + [
+def _tolerations(tolerations: list[Object]) -> list[Object]:
+    covered = [toleration.get("key") for toleration in tolerations if toleration.get("effect") in ("NoExecute", None)]
+    return tolerations + [
         {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": _SECONDS}
         for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
         if key not in covered and None not in covered

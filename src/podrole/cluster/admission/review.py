@@ -75,7 +75,7 @@ def request_body(request: AdmissionAttributes, uid: str, seen: Resource | None =
     about = admission_request(request)
     new, old = request.object, request.old
     if seen is not None and seen is not request.resource:
-        new, old = (one if one is None else _in_version(seen, request.resource, one) for one in (new, old))
+        new, old = (obj if obj is None else _in_version(seen, request.resource, obj) for obj in (new, old))
         for key in ("kind", "resource"):
             if about[key]["group"] == seen.group:  # the kind of a Scale is the same in all versions
                 about[key] = {**about[key], "version": seen.version}
@@ -149,12 +149,12 @@ def _no_patch(response: Object) -> list[Any]:
     return []
 
 
-def _warnings(given: Any) -> tuple[str, ...]:
+def _warnings(warnings: Any) -> tuple[str, ...]:
     """Return the warnings, shortened so that they fit into response headers."""
     texts = []
     left = MAX_WARNINGS_BYTES
-    for one in given if isinstance(given, list) else ():
-        text = str(one)[:256]
+    for warning in warnings if isinstance(warnings, list) else ():
+        text = str(warning)[:256]
         left -= len(text)
         if left < 0:
             break
@@ -162,8 +162,8 @@ def _warnings(given: Any) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _audit(given: Any) -> dict[str, str]:
-    return {str(key): str(value) for key, value in given.items()} if isinstance(given, dict) else {}
+def _audit(entries: Any) -> dict[str, str]:
+    return {str(key): str(value) for key, value in entries.items()} if isinstance(entries, dict) else {}
 
 
 def _go(value: object) -> str:

@@ -24,7 +24,7 @@ class ValidatingWebhooks:
         """
         labels = self._dispatch.namespace_labels(request)
         registered = self._dispatch.registered()
-        hooks = [one for one in registered if await self._dispatch.is_called(one, request, labels)]
+        hooks = [hook for hook in registered if await self._dispatch.is_called(hook, request, labels)]
         if not hooks:
             return bool(registered)
         answers = await asyncio.gather(*(self._dispatch.ask(hook, request) for hook in hooks), return_exceptions=True)

@@ -82,7 +82,7 @@ def patched(call: Call, patch: Patch, live: Object) -> Object:
     elif patch.kind == "merge":
         value = merge_patch(live, patch.value)
     elif call.resource.custom is not None:
-        raise unsupported_media_type([one for one, kind in MEDIA_TYPES.items() if kind != "strategic"])
+        raise unsupported_media_type([media_type for media_type, kind in MEDIA_TYPES.items() if kind != "strategic"])
     else:
         try:
             value = strategic_merge(type_of(call.resource), live, patch.value)
@@ -116,7 +116,7 @@ def _go_map(value: Any) -> str:
     if isinstance(value, dict):
         return "map[" + " ".join(f"{key}:{_go_map(value[key])}" for key in sorted(value)) + "]"
     if isinstance(value, list):
-        return "[" + " ".join(_go_map(one) for one in value) + "]"
+        return "[" + " ".join(_go_map(item) for item in value) + "]"
     if value is None:
         return "<nil>"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -73,13 +73,13 @@ class PodSubresources:
         metadata = eviction["metadata"]
         if metadata.get("name") not in (None, "", call.name):
             raise bad_request("name in URL does not match name in Eviction object")
-        given = eviction.get("deleteOptions", {})
-        preconditions = given.get("preconditions", {})
+        delete_options = eviction.get("deleteOptions", {})
+        preconditions = delete_options.get("preconditions", {})
         options = DeleteOptions(
-            grace_seconds=given.get("gracePeriodSeconds"),
+            grace_seconds=delete_options.get("gracePeriodSeconds"),
             uid=preconditions.get("uid"),
             resource_version=preconditions.get("resourceVersion"),
-            dry_run=call.dry_run or bool(given.get("dryRun")),
+            dry_run=call.dry_run or bool(delete_options.get("dryRun")),
         )
         await self._deletes.delete(replace(call, subresource="", dry_run=options.dry_run), options)
         return dict(_DONE)

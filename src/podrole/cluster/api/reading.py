@@ -90,10 +90,10 @@ class Reads:
     def get(self, call: Call, resource_version: str = "") -> Object:
         """Return the object. Raises StatusError (404)."""
         self._check_reached(parse_revision(resource_version))
-        found = self._store.get(call.resource, call.namespace, call.name)
-        if found is None:
+        obj = self._store.get(call.resource, call.namespace, call.name)
+        if obj is None:
             raise resource_not_found(call.resource.group, call.resource.plural, call.name)
-        return served_form(call.resource, found)
+        return served_form(call.resource, obj)
 
     def _check_reached(self, revision: int) -> None:
         if revision > self._store.revision:
@@ -124,8 +124,8 @@ class Reads:
         fields = parse_fields(options.field_selector, kind_of(call.resource).selectable_fields)
         name = fields.exactly("metadata.name")
         if name is not None and call.namespace:
-            found = self._store.get(call.resource, call.namespace, name)
-            items = [found] if found is not None else []
+            obj = self._store.get(call.resource, call.namespace, name)
+            items = [obj] if obj is not None else []
         else:
             items = self._store.list(call.resource, call.namespace)
         if not labels.is_empty:
@@ -162,7 +162,7 @@ class Reads:
             # The list has expired; the token in the answer continues with the current objects.
             raise _expired_continue(_continue_token(call, "", self._store.revision, 0, last))
         items = self._selected(call, options)
-        after = next((index for index, one in enumerate(items) if _key(one) > _key(last)), len(items))
+        after = next((index for index, item in enumerate(items) if _key(item) > _key(last)), len(items))
         return self._chunk(call, options, items, after, self._store.revision)
 
     def watch(self, call: Call, options: ListOptions, *, patient: bool = False) -> Watch:
@@ -188,7 +188,7 @@ class Reads:
             raise expired(f"too old resource version: {revision} ({problem.oldest})") from None
         initial: list[tuple[ChangeType, Object]] = []
         if from_now and options.send_initial_events is not False:
-            initial = [("ADDED", one) for one in self._selected(call, options)]
+            initial = [("ADDED", obj) for obj in self._selected(call, options)]
         return Watch(initial, watcher, options.send_initial_events is True, self._store.revision)
 
     @property

@@ -100,7 +100,7 @@ class ServiceAddresses:
 
 def _is_in(address: str, network: IPv4Network) -> bool:
     try:
-        found = IPv4Address(address)
+        parsed = IPv4Address(address)
     except ValueError:
         return False
-    return found in network and found not in (network[0], network[-1])
+    return parsed in network and parsed not in (network[0], network[-1])

@@ -105,7 +105,7 @@ class Verbs:
         """Delete each of ``objects``; one that is already gone is skipped."""
         for obj in objects:
             metadata = obj["metadata"]
-            one = Call(
+            object_call = Call(
                 call.resource,
                 metadata.get("namespace", ""),
                 call.user,
@@ -115,7 +115,7 @@ class Verbs:
                 warnings=call.warnings,
             )
             try:
-                await self.deletes.delete(one, options)
+                await self.deletes.delete(object_call, options)
             except StatusError as refused:
                 if refused.reason != "NotFound":
                     raise

@@ -213,7 +213,7 @@ class Writes:
 
     def _definition_status(self, definition: Object) -> Object:
         name = definition["metadata"]["name"]
-        others = [one for one in self._store.list(DEFINITIONS) if one["metadata"]["name"] != name]
+        others = [other for other in self._store.list(DEFINITIONS) if other["metadata"]["name"] != name]
         return settled_status(definition, others, rfc3339(self._clock()))
 
     async def _check(self, call: Call, obj: Object, faults: Callable[[], list[FieldError]]) -> None:
@@ -256,10 +256,10 @@ class Writes:
         return served_form(call.resource, self._stored(call))
 
     def _stored(self, call: Call) -> Object:
-        found = self.find(call)
-        if found is None:
+        live = self.find(call)
+        if live is None:
             raise resource_not_found(call.resource.group, call.resource.plural, call.name)
-        return found
+        return live
 
     async def update(self, call: Call, obj: Object) -> Object:
         """Replace an object. A resourceVersion in ``obj`` is a precondition.
@@ -472,6 +472,9 @@ def _same_but_for_times(new: Object, live: Object) -> bool:
     left, right = new["metadata"].get("managedFields"), live["metadata"].get("managedFields")
     if left is None or right is None or len(left) != len(right):
         return False
-    if any({**one, "time": ""} != {**two, "time": ""} for one, two in zip(left, right, strict=True)):
+    if any(
+        {**new_entry, "time": ""} != {**live_entry, "time": ""}
+        for new_entry, live_entry in zip(left, right, strict=True)
+    ):
         return False
     return {**new, "metadata": {**new["metadata"], "managedFields": right}} == live

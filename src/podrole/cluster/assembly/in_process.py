@@ -46,14 +46,14 @@ class InProcessClient:
         self._custom = custom
 
     def _call(self, resource: str, namespace: str | None, name: str = "", subresource: str = "") -> Call:
-        found = BY_NAME.get(resource) or self._custom.by_name(resource)
-        if found is None:
+        known = BY_NAME.get(resource) or self._custom.by_name(resource)
+        if known is None:
             raise bad_request(f'unknown resource "{resource}"')
         below = subresource
-        if below and found.subresource(below) is None:
+        if below and known.subresource(below) is None:
             raise bad_request(f"{resource} has no subresource {below}")
         return Call(
-            found,
+            known,
             namespace or "",
             self._user,
             self._agent,

@@ -34,10 +34,12 @@ class ServiceEndpoints:
         if wanted is None:
             raise NoEndpoints(f'no service port {port} found for service "{name}"')
         pods = [pod for pod in self._store.list(_PODS, namespace) if is_ready_endpoint(pod, spec.get("selector") or {})]
-        found = [(pod["status"]["podIP"], number) for pod in pods if (number := target_port(pod, wanted)) is not None]
-        if not found:
+        addresses = [
+            (pod["status"]["podIP"], number) for pod in pods if (number := target_port(pod, wanted)) is not None
+        ]
+        if not addresses:
             raise NoEndpoints(f'no endpoints available for service "{name}"')
-        return found[next(self._turn) % len(found)]
+        return addresses[next(self._turn) % len(addresses)]
 
 
 def is_ready_endpoint(pod: Object, selector: Mapping[str, str]) -> bool:

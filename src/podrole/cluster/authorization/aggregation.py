@@ -21,13 +21,13 @@ def aggregated_rules(role: Object, others: Iterable[Object]) -> list[Object] | N
     aggregation = role.get("aggregationRule")
     if aggregation is None:
         return None
-    by_name = sorted(others, key=lambda one: str(one["metadata"]["name"]))
+    by_name = sorted(others, key=lambda other: str(other["metadata"]["name"]))
     rules: list[Object] = []
     for selector in aggregation.get("clusterRoleSelectors", ()):
         matcher = label_selector(selector)
-        for one in by_name:
-            metadata = one["metadata"]
+        for other in by_name:
+            metadata = other["metadata"]
             if metadata["name"] == role["metadata"]["name"] or not matcher.matches(metadata.get("labels")):
                 continue
-            rules.extend(rule for rule in one.get("rules") or () if rule not in rules)
+            rules.extend(rule for rule in other.get("rules") or () if rule not in rules)
     return rules

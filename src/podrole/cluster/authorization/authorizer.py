@@ -48,10 +48,10 @@ class Authorizer:
 
     def held(self, user: User, namespace: str) -> HeldRules:
         """Return what the user may do in a namespace ('' for the cluster's bindings alone)."""
-        found = list(self._roles.grants(user, namespace))
+        grants = list(self._roles.grants(user, namespace))
         return HeldRules(
-            tuple(rule for grant in found if isinstance(grant, RoleGrant) for rule in grant.rules),
-            tuple(str(problem) for problem in found if isinstance(problem, RoleNotFound)),
+            tuple(rule for grant in grants if isinstance(grant, RoleGrant) for rule in grant.rules),
+            tuple(str(problem) for problem in grants if isinstance(problem, RoleNotFound)),
         )
 
 

@@ -80,18 +80,18 @@ class Roles:
     def rules_of(self, role: Mapping[str, str], namespace: str) -> tuple[Rule, ...]:
         """Return the rules of a role that a binding in ``namespace`` ('' for none) refers to. Raises RoleNotFound."""
         resource = ROLES if role["kind"] == "Role" else CLUSTER_ROLES
-        found = self._store.get(resource, namespace if resource is ROLES else "", role["name"])
-        if found is None:
+        stored = self._store.get(resource, namespace if resource is ROLES else "", role["name"])
+        if stored is None:
             raise RoleNotFound(f"{resource.singular}.{GROUP} {_quoted(role['name'])} not found")
-        return tuple(found.get("rules") or ())
+        return tuple(stored.get("rules") or ())
 
     def _bindings(self, user: User, scope: str) -> list[tuple[Object, Mapping[str, Any]]]:
-        found: dict[int, tuple[Object, Mapping[str, Any]]] = {}
+        bindings: dict[int, tuple[Object, Mapping[str, Any]]] = {}
         index = self._index(scope)
         for key in _keys(user):
             for place, binding, subject in index.get(key, ()):
-                found.setdefault(place, (binding, subject))
-        return [found[place] for place in sorted(found)]
+                bindings.setdefault(place, (binding, subject))
+        return [bindings[place] for place in sorted(bindings)]
 
     def _index(self, scope: str) -> _Index:
         revision = self._store.changed_at(ROLE_BINDINGS if scope else CLUSTER_ROLE_BINDINGS)

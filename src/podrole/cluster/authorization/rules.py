@@ -54,7 +54,7 @@ def _url_covers(pattern: str, path: str) -> bool:
 
 def uncovered_parts(held: Sequence[Rule], wanted: Iterable[Rule]) -> list[Rule]:
     """Return the parts of ``wanted`` that no rule in ``held`` covers; a part is one verb on one resource or URL."""
-    return [part for rule in wanted for part in _parts(rule) if not any(_covers(one, part) for one in held)]
+    return [part for rule in wanted for part in _parts(rule) if not any(_covers(held_rule, part) for held_rule in held)]
 
 
 def _parts(rule: Rule) -> list[Rule]:
@@ -96,7 +96,7 @@ def describe_parts(parts: Iterable[Rule]) -> list[str]:
             together[key]["verbs"].extend(part["verbs"])
         else:
             together[key] = {**part, "verbs": list(part["verbs"])}
-    return sorted({_described(one) for one in (*others, *together.values())})
+    return sorted({_described(part) for part in (*others, *together.values())})
 
 
 def _described(rule: Rule) -> str:

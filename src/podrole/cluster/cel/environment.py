@@ -80,7 +80,7 @@ def environment(decide: Decide | None) -> Any:
     def asked(field: str) -> Any:
         return function(field, question, [text], lambda so_far, value: {**so_far, field: value})
 
-    functions = [asked(one) for one in ("path", "group", "resource", "subresource", "namespace", "name")]
+    functions = [asked(field) for field in ("path", "group", "resource", "subresource", "namespace", "name")]
     functions += [
         function("serviceAccount", question, [text, text], _as_account),
         function("check", question, [text], lambda so_far, verb: _checked(decide, so_far, verb)),

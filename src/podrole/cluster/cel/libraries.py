@@ -80,7 +80,7 @@ def _find_all(value: str, pattern: str) -> list[str]:
 
 
 def _is_sorted(items: list[Any]) -> bool:
-    return all(one <= following for one, following in itertools.pairwise(items))
+    return all(item <= following for item, following in itertools.pairwise(items))
 
 
 @cached_by_length(_KEPT)

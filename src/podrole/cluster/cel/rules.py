@@ -110,8 +110,8 @@ def _schemas(schema: Schema, path: str, *, correlatable: bool) -> Iterator[tuple
     """Yield the schemas with rules, and whether the old value of what they describe can be found."""
     if schema.get(KEY):
         yield path, schema, correlatable
-    for key, one in schema.get("properties", {}).items():
-        yield from _schemas(one, f"{path}.properties[{key}]", correlatable=correlatable)
+    for key, below in schema.get("properties", {}).items():
+        yield from _schemas(below, f"{path}.properties[{key}]", correlatable=correlatable)
     if isinstance(schema.get("additionalProperties"), dict):
         yield from _schemas(schema["additionalProperties"], f"{path}.additionalProperties", correlatable=correlatable)
     if isinstance(schema.get("items"), dict):
@@ -153,8 +153,8 @@ def _times(schema: Schema) -> frozenset[str]:
 def _each_time(schema: Schema, name: str) -> Iterator[str]:
     if schema.get("type") == "string" and schema.get("format") in _TIMES:
         yield name
-    for key, one in schema.get("properties", {}).items():
-        yield from _each_time(one, _escaped(key) or "")
+    for key, below in schema.get("properties", {}).items():
+        yield from _each_time(below, _escaped(key) or "")
     for key in ("items", "additionalProperties"):
         if isinstance(schema.get(key), dict):
             yield from _each_time(schema[key], name)
@@ -175,7 +175,7 @@ class SchemaRules:
         """
         if self._rules is None:
             self._rules = {
-                id(below): tuple(one for each in below[KEY] if (one := _compiled(times, each)) is not None)
+                id(below): tuple(rule for each in below[KEY] if (rule := _compiled(times, each)) is not None)
                 for _, below, _ in _schemas(self._schema, "", correlatable=True)
                 for times in (_times(below),)
             }
@@ -193,27 +193,27 @@ class SchemaRules:
         if isinstance(value, dict):
             properties, values = schema.get("properties", {}), schema.get("additionalProperties")
             before = old if isinstance(old, dict) else {}
-            for key, one in value.items():
+            for key, member in value.items():
                 below = properties.get(key, values)
                 if isinstance(below, dict):
                     where = f"{path}.{key}" if path else key
-                    yield from self._broken(rules, below, one, where, before.get(key, ABSENT), work)
+                    yield from self._broken(rules, below, member, where, before.get(key, ABSENT), work)
         elif isinstance(value, list) and isinstance(schema.get("items"), dict):
             keys = map_keys(schema)
-            befores = {item_key(one, keys): one for one in old} if keys and isinstance(old, list) else {}
-            for index, one in enumerate(value):
-                earlier = befores.get(item_key(one, keys), ABSENT) if befores else ABSENT
-                yield from self._broken(rules, schema["items"], one, f"{path}[{index}]", earlier, work)
+            befores = {item_key(old_item, keys): old_item for old_item in old} if keys and isinstance(old, list) else {}
+            for index, item in enumerate(value):
+                earlier = befores.get(item_key(item, keys), ABSENT) if befores else ABSENT
+                yield from self._broken(rules, schema["items"], item, f"{path}[{index}]", earlier, work)
 
 
 def _own(rules: tuple[_Rule, ...], schema: Schema, value: Any, path: str, old: Any, work: Work) -> Iterator[FieldError]:
     unchanged = is_unchanged(old, value)
-    chosen = [one for one in rules if (old is not ABSENT if one.transition else not unchanged)]
+    chosen = [rule for rule in rules if (old is not ABSENT if rule.transition else not unchanged)]
     if not chosen:
         return
     before = work.left
     variables = {"self": _shown(schema, value, work, root=not path)}
-    if any(one.transition for one in chosen):
+    if any(rule.transition for rule in chosen):
         variables["oldSelf"] = _shown(schema, old, work, root=not path)
     size = before - work.left
     extent = extent_of(variables.values())
@@ -276,7 +276,7 @@ def _shown(schema: Schema, value: Any, work: Work, *, root: bool = False) -> Any
         return _object(schema, value, work, root=root)
     if isinstance(value, list):
         items = schema.get("items")
-        return [_shown(items if isinstance(items, dict) else {}, one, work) for one in value]
+        return [_shown(items if isinstance(items, dict) else {}, item, work) for item in value]
     if isinstance(value, str) and schema.get("format") == "byte":
         try:
             return base64.b64decode(value)
@@ -293,9 +293,9 @@ def _shown(schema: Schema, value: Any, work: Work, *, root: bool = False) -> Any
 def _object(schema: Schema, value: Mapping[str, Any], work: Work, *, root: bool) -> dict[str, Any]:
     values = schema.get("additionalProperties")
     if isinstance(values, dict):
-        return {key: _shown(values, one, work) for key, one in value.items()}
+        return {key: _shown(values, member, work) for key, member in value.items()}
     if values is True:
-        return {key: _shown({}, one, work) for key, one in value.items()}
+        return {key: _shown({}, member, work) for key, member in value.items()}
     known = schema.get("properties", {})
     result = {}
     for key, below in known.items():

@@ -71,7 +71,7 @@ class APIServiceController(Controller):
             return False
         if any((group, version) in each for each in self._served.values()):
             return True
-        return any((group, version) in _served(one) for one in await self.client.list(DEFINITIONS))
+        return any((group, version) in _served(definition) for definition in await self.client.list(DEFINITIONS))
 
     async def _delete(self, uid: str, name: str) -> None:
         try:

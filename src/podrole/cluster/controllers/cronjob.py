@@ -142,8 +142,8 @@ class CronJobController(Controller):
 
     async def _jobs(self, cron_job: Object) -> list[Object]:
         metadata = cron_job["metadata"]
-        found = await self.client.list("jobs.batch", metadata["namespace"])
-        own = [job for job in found if controlled_by(job) == metadata["uid"]]
+        jobs = await self.client.list("jobs.batch", metadata["namespace"])
+        own = [job for job in jobs if controlled_by(job) == metadata["uid"]]
         return sorted(own, key=lambda job: (job["metadata"]["creationTimestamp"], job["metadata"]["name"]))
 
 

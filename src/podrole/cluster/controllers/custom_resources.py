@@ -61,13 +61,13 @@ class CustomResourceNames(Controller):
             self._waiting.discard(name)
         else:
             self._waiting.add(name)
-        return [("", one) for one in self._waiting]
+        return [("", waiting) for waiting in self._waiting]
 
     async def reconcile(self, key: Key) -> None:
         definition = await find(self.client, DEFINITIONS, key)
         if definition is None or names_accepted(definition):
             return
-        others = [one for one in await self.client.list(DEFINITIONS) if one["metadata"]["name"] != key[1]]
+        others = [other for other in await self.client.list(DEFINITIONS) if other["metadata"]["name"] != key[1]]
         status = settled_status(definition, others, rfc3339(self.time.now()))
         if status != definition.get("status"):
             body = {**definition, "status": status}

@@ -21,7 +21,7 @@ def status_of(deployment: Object, new: Object | None, sets: list[Object], *, cre
     progress = _progress(deployment, new, sets, figures, created=created, now=now)
     if progress is not None:
         conditions = replace_condition(conditions, progress)
-    failure = next((found for each in sets if (found := condition_of(each, "ReplicaFailure"))), None)
+    failure = next((condition for each in sets if (condition := condition_of(each, "ReplicaFailure"))), None)
     conditions = [each for each in conditions if each["type"] != "ReplicaFailure"]
     if failure is not None:
         conditions.append(failure | {"lastUpdateTime": failure["lastTransitionTime"]})

@@ -95,7 +95,7 @@ class GarbageCollector(Controller):
 
     def _forget(self, resource: str) -> None:
         """Drop what is known of the objects of a resource that is gone."""
-        for place in [one for one in self._owners if one[0] == resource]:
+        for place in [known for known in self._owners if known[0] == resource]:
             for owner in self._owners.pop(place):
                 self._dependents[owner].discard(place)
                 if not self._dependents[owner]:
@@ -146,7 +146,7 @@ class GarbageCollector(Controller):
                 concerned.append(place)
                 # An owner may wait for this object (foreground).
                 references = metadata.get("ownerReferences") or ()
-                concerned += [found for each in references if (found := self._owner(each, place[1]))]
+                concerned += [owner_place for each in references if (owner_place := self._owner(each, place[1]))]
             if ending:
                 concerned += self._dependents.get(metadata["uid"], ())
             return [_key(each) for each in concerned]

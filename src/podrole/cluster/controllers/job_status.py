@@ -71,7 +71,11 @@ def index_of(pod: Object) -> int:
 def finished(job: Object) -> Object | None:
     """Return the condition by which the Job has ended already."""
     return next(
-        (found for kind in ("Complete", "Failed") if (found := condition_of(job, kind)) and found["status"] == "True"),
+        (
+            condition
+            for kind in ("Complete", "Failed")
+            if (condition := condition_of(job, kind)) and condition["status"] == "True"
+        ),
         None,
     )
 

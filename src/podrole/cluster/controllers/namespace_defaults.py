@@ -64,12 +64,12 @@ class RootCertificatePublisher(Controller):
         namespace = key[1]
         if not await _is_active(self.client, key):
             return
-        found = await find(self.client, "configmaps", (namespace, ROOT_CA))
-        if found is None:
+        current = await find(self.client, "configmaps", (namespace, ROOT_CA))
+        if current is None:
             metadata = {"name": ROOT_CA, "annotations": DESCRIPTION}
             await _create(self.client, "configmaps", namespace, {"metadata": metadata, "data": self._data})
-        elif found.get("data") != self._data:
-            await self.client.update("configmaps", namespace, ROOT_CA, found | {"data": self._data})
+        elif current.get("data") != self._data:
+            await self.client.update("configmaps", namespace, ROOT_CA, current | {"data": self._data})
 
 
 async def _is_active(client: ClusterClient, key: Key) -> bool:

@@ -60,10 +60,10 @@ class NamespaceController(Controller):
         refused: StatusError | None = None
         full = False
         for resource in resources:
-            found = await self.client.list(resource, namespace)
-            full = full or bool(found)
+            objects = await self.client.list(resource, namespace)
+            full = full or bool(objects)
             try:
-                await delete_all(self.client, resource, (each for each in found if not is_ending(each)))
+                await delete_all(self.client, resource, (each for each in objects if not is_ending(each)))
             except StatusError as problem:  # the other resources are emptied all the same
                 refused = problem
         if refused is not None:

@@ -174,7 +174,7 @@ class StatefulSetController(PodSetController):
                 await self.delete(owner, pod)
             if ordered and (pod is None or is_ending(pod) or ready_since(pod) is None):
                 return
-        for ordinal in sorted((one for one in by_ordinal if one not in wanted), reverse=True):
+        for ordinal in sorted((number for number in by_ordinal if number not in wanted), reverse=True):
             if not is_ending(by_ordinal[ordinal]):
                 await self.delete(owner, by_ordinal[ordinal])
             if ordered:
@@ -187,7 +187,7 @@ class StatefulSetController(PodSetController):
         if strategy["type"] != "RollingUpdate":
             return
         partition = (strategy.get("rollingUpdate") or {}).get("partition", 0)
-        for ordinal in sorted((one for one in by_ordinal if one >= partition), reverse=True):
+        for ordinal in sorted((number for number in by_ordinal if number >= partition), reverse=True):
             pod = by_ordinal[ordinal]
             if not is_ending(pod) and _revision(pod) != _stateful_revision(owner):
                 await self.delete(owner, pod)
@@ -198,12 +198,16 @@ class StatefulSetController(PodSetController):
     async def _make_claims(self, owner: Object, ordinal: int) -> None:
         namespace = owner["metadata"]["namespace"]
         for template in owner["spec"].get("volumeClaimTemplates") or ():
-            given = template["metadata"]
-            name = claim_name(owner, ordinal, given["name"])
+            template_metadata = template["metadata"]
+            name = claim_name(owner, ordinal, template_metadata["name"])
             if await find(self.client, "persistentvolumeclaims", (namespace, name)) is not None:
                 continue
-            labels = (given.get("labels") or {}) | (owner["spec"]["selector"].get("matchLabels") or {})
-            metadata: Object = {"name": name, "labels": labels, "annotations": given.get("annotations") or {}}
+            labels = (template_metadata.get("labels") or {}) | (owner["spec"]["selector"].get("matchLabels") or {})
+            metadata: Object = {
+                "name": name,
+                "labels": labels,
+                "annotations": template_metadata.get("annotations") or {},
+            }
             if owner["spec"]["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] == "Delete":
                 metadata["ownerReferences"] = [owner_reference(owner)]
             body = {"metadata": metadata, "spec": copy.deepcopy(template["spec"])}

@@ -50,22 +50,26 @@ def controlled_by(obj: Object) -> str | None:
 async def owned(client: ClusterClient, resource: str, owner: Object, selector: Mapping[str, Any]) -> list[Object]:
     """Return the objects that ``owner`` controls, oldest first. It adopts selected objects without a controller."""
     metadata = owner["metadata"]
-    found = []
+    objects = []
     for each in await client.list(resource, metadata["namespace"], label_selector=selector_text(selector)):
         controller = controlled_by(each)
         if controller is None and not each["metadata"].get("deletionTimestamp"):
             references = [*(each["metadata"].get("ownerReferences") or ()), owner_reference(owner)]
             patch = {"metadata": {"uid": each["metadata"]["uid"], "ownerReferences": references}}
-            found.append(await client.merge_patch(resource, metadata["namespace"], each["metadata"]["name"], patch))
+            objects.append(await client.merge_patch(resource, metadata["namespace"], each["metadata"]["name"], patch))
         elif controller == metadata["uid"]:
-            found.append(each)
-    return sorted(found, key=lambda each: each["metadata"]["creationTimestamp"])
+            objects.append(each)
+    return sorted(objects, key=lambda each: each["metadata"]["creationTimestamp"])
 
 
 def pod_from(template: Mapping[str, Any], owner: Object, *, generate_name: str) -> Object:
     """Return the pod to create from a pod template."""
-    given = template.get("metadata") or {}
-    metadata = {key: dict(given[key]) for key in ("labels", "annotations", "finalizers") if given.get(key)}
+    template_metadata = template.get("metadata") or {}
+    metadata = {
+        key: dict(template_metadata[key])
+        for key in ("labels", "annotations", "finalizers")
+        if template_metadata.get(key)
+    }
     return {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -66,7 +66,7 @@ _TERM = re.compile(r"((?:\\.|[^\\=,!])*)(==|!=|=)((?:\\.|[^\\,=])*)")
 def parse_fields(text: str, known: SelectableFields) -> FieldSelector:
     """Read the form that ``fieldSelector`` has in a URL. Raises StatusError (400), also for a field not ``known``."""
     getters = {**_METADATA, **dict(known)}
-    given: dict[tuple[str, bool], list[str]] = {}
+    terms: dict[tuple[str, bool], list[str]] = {}
     for part in re.split(r"(?<!\\),", text):
         if not part.strip():
             continue
@@ -80,9 +80,9 @@ def parse_fields(text: str, known: SelectableFields) -> FieldSelector:
                 if known
                 else f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"'
             )
-        given.setdefault((name, operator != "!="), []).append(re.sub(r"\\(.)", r"\1", value))
+        terms.setdefault((name, operator != "!="), []).append(re.sub(r"\\(.)", r"\1", value))
     return FieldSelector(
-        tuple((name, getters[name], _together(values, wanted), wanted) for (name, wanted), values in given.items())
+        tuple((name, getters[name], _together(values, wanted), wanted) for (name, wanted), values in terms.items())
     )
 
 

@@ -72,27 +72,27 @@ class LabelSelector:
     def matches(self, labels: Mapping[str, str] | None) -> bool:
         """Say whether an object with these labels is selected."""
         labels = labels or {}
-        if self.keys > len(labels) or not all(one.holds(labels) for one in self.needed):
+        if self.keys > len(labels) or not all(requirement.holds(labels) for requirement in self.needed):
             return False
         if not self.refusing:
             return True
-        return all(one.holds(labels) for key in labels for one in self.refusing.get(key, ()))
+        return all(requirement.holds(labels) for key in labels for requirement in self.refusing.get(key, ()))
 
 
 def _selector(requirements: Iterable[Requirement]) -> LabelSelector:
     """Return a selector with one requirement for each key and operator, whose values are those of all together."""
-    given: dict[tuple[str, str], list[frozenset[str]]] = {}
-    for one in requirements:
-        given.setdefault((one.key, one.operator), []).append(one.values)
+    values_of: dict[tuple[str, str], list[frozenset[str]]] = {}
+    for requirement in requirements:
+        values_of.setdefault((requirement.key, requirement.operator), []).append(requirement.values)
     needed: list[Requirement] = []
     refusing: dict[str, tuple[Requirement, ...]] = {}
-    for (key, operator), sets in given.items():
+    for (key, operator), sets in values_of.items():
         requirement = Requirement(key, operator, _together(operator, sets))
         if operator in ("NotIn", "DoesNotExist"):
             refusing[key] = (*refusing.get(key, ()), requirement)
         else:
             needed.append(requirement)
-    return LabelSelector(tuple(needed), len({one.key for one in needed}), refusing)
+    return LabelSelector(tuple(needed), len({requirement.key for requirement in needed}), refusing)
 
 
 def _together(operator: str, sets: list[frozenset[str]]) -> frozenset[str]:
@@ -100,7 +100,7 @@ def _together(operator: str, sets: list[frozenset[str]]) -> frozenset[str]:
         return frozenset().union(*sets)
     if operator in ("Gt", "Lt"):
         most = max if operator == "Gt" else min
-        return frozenset((most((value for one in sets for value in one), key=int),))
+        return frozenset((most((value for values in sets for value in values), key=int),))
     return frozenset.intersection(*sets)
 
 

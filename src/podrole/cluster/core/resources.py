@@ -107,7 +107,7 @@ class Resource:
 
     def subresource(self, name: str) -> Subresource | None:
         """Return a subresource by its name, None if there is none."""
-        return next((one for one in self.subresources if one.name == name), None)
+        return next((below for below in self.subresources if below.name == name), None)
 
 
 def served_form(resource: Resource, obj: dict[str, Any]) -> dict[str, Any]:

@@ -130,8 +130,8 @@ def warning_headers(warnings: Sequence[str]) -> list[bytes]:
     """Return ``299 - "text"`` for each warning, shortened where together they would be too long for headers."""
     distinct = list(dict.fromkeys(warnings))
     if sum(map(len, distinct)) > _MAX_WARNINGS:
-        distinct = [one[:_MAX_WARNING] for one in distinct[: _MAX_WARNINGS // _MAX_WARNING]]
-    return [_warning(one) for one in distinct]
+        distinct = [warning[:_MAX_WARNING] for warning in distinct[: _MAX_WARNINGS // _MAX_WARNING]]
+    return [_warning(warning) for warning in distinct]
 
 
 def _warning(text: str) -> bytes:

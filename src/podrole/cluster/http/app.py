@@ -147,11 +147,11 @@ class ApiApp:
             return await self._open_forwarding(request, call)
         protocol = streaming.choose_protocol(request)
         below = target.resource.subresource(target.subresource)
-        given = streaming.connect_options(request, below.kind if below is not None else "")
+        requested = streaming.connect_options(request, below.kind if below is not None else "")
         pod = self._handlers.pod(call)
-        await self._handlers.verbs.connect(call, given)
-        session = await streaming.open_session(call, self._handlers.node, pod, given)
-        options = streaming.stream_options(given)
+        await self._handlers.verbs.connect(call, requested)
+        session = await streaming.open_session(call, self._handlers.node, pod, requested)
+        options = streaming.stream_options(requested)
         return functools.partial(streaming.serve_session, request, session, options, protocol)
 
     async def _open_forwarding(self, request: Request, call: Call) -> Callable[[], Awaitable[None]]:

@@ -107,29 +107,33 @@ def _read(request: Request, data: bytes, kind: str) -> tuple[Any, list[str]]:
 async def delete_options(request: Request) -> DeleteOptions:
     """Return the DeleteOptions of the body, or of the query where there is no body. Raises StatusError."""
     data = await request.body()
-    given: Object
+    options: Object
     if data:
         value, _ = await off_loop(_cost(request, data), lambda: _read(request, data, "DeleteOptions"))
         if isinstance(value, dict) and value.get("kind", "DeleteOptions") != "DeleteOptions":
             raise bad_request(f"decoded object cannot be converted to DeleteOptions: {value.get('kind')}")
         try:
-            given = decode(struct(f"{META}.DeleteOptions"), value, [])
+            options = decode(struct(f"{META}.DeleteOptions"), value, [])
         except DecodeError as problem:
             raise bad_request(
                 f'DeleteOptions in version "v1" cannot be handled as a DeleteOptions: {problem}'
             ) from None
     else:
-        given = {
+        options = {
             "gracePeriodSeconds": request.number("gracePeriodSeconds"),
             "orphanDependents": request.flag("orphanDependents"),
             "propagationPolicy": request.parameter("propagationPolicy") or None,
             "dryRun": request.query.get("dryRun", []),
         }
-    return _checked(given)
+    return _checked(options)
 
 
-def _checked(given: Object) -> DeleteOptions:
-    policy, orphan, dry_run = given.get("propagationPolicy"), given.get("orphanDependents"), given.get("dryRun") or []
+def _checked(options: Object) -> DeleteOptions:
+    policy, orphan, dry_run = (
+        options.get("propagationPolicy"),
+        options.get("orphanDependents"),
+        options.get("dryRun") or [],
+    )
     errors = []
     if policy is not None and orphan is not None:
         text = "orphanDependents and deletionPropagation cannot be both set"
@@ -142,9 +146,9 @@ def _checked(given: Object) -> DeleteOptions:
         raise invalid_object("meta.k8s.io", "DeleteOptions", "", errors)
     if orphan is not None:
         policy = "Orphan" if orphan else "Background"
-    preconditions = given.get("preconditions") or {}
+    preconditions = options.get("preconditions") or {}
     return DeleteOptions(
-        grace_seconds=given.get("gracePeriodSeconds"),
+        grace_seconds=options.get("gracePeriodSeconds"),
         uid=preconditions.get("uid"),
         resource_version=preconditions.get("resourceVersion"),
         propagation=policy,

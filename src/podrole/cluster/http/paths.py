@@ -31,7 +31,7 @@ class Paths:
     async def serve(self, request: Request) -> bool:
         """Answer the request, or return False if the path is unknown. Raises StatusError."""
         path = request.path.rstrip("/") or "/"
-        if path in _HEALTH or path.startswith(tuple(f"{one}/" for one in _HEALTH)):
+        if path in _HEALTH or path.startswith(tuple(f"{prefix}/" for prefix in _HEALTH)):
             return await self._health(request, path)
         if path == "/version":
             await send_bytes(request, 200, version_document(), [(b"content-type", b"application/json"), _NO_CACHE])
@@ -73,12 +73,15 @@ class Paths:
                 return False
             await send_text(request, 200 if self._checks[single]() else 500, "ok")
             return True
-        results = {one: check() for one, check in self._checks.items()}
+        results = {check_name: check() for check_name, check in self._checks.items()}
         healthy = all(results.values())
         if healthy and "verbose" not in request.query:
             await send_text(request, 200, "ok")
             return True
-        lines = [f"[+]{one} ok" if good else f"[-]{one} failed: reason withheld" for one, good in results.items()]
+        lines = [
+            f"[+]{check_name} ok" if good else f"[-]{check_name} failed: reason withheld"
+            for check_name, good in results.items()
+        ]
         lines.append(f"{name} check {'passed' if healthy else 'failed'}\n")
         await send_text(request, 200 if healthy else 500, "\n".join(lines))
         return True

@@ -157,17 +157,17 @@ async def _disconnect(request: Request) -> None:
 
 def connect_options(request: Request, kind: str) -> Object:
     """Return the PodExecOptions or PodAttachOptions of the query. Raises StatusError (400, 422)."""
-    given: Object = {name: request.flag(name) or False for name in ("stdin", "stdout", "stderr", "tty")}
+    flags: Object = {name: request.flag(name) or False for name in ("stdin", "stdout", "stderr", "tty")}
     errors: list[FieldError] = []
-    if not (given["stdin"] or given["stdout"] or given["stderr"]):
+    if not (flags["stdin"] or flags["stdout"] or flags["stderr"]):
         errors.append(required("", "at least one of `stdin`, `stdout` or `stderr` must be specified"))
-    if given["tty"] and given["stderr"]:
+    if flags["tty"] and flags["stderr"]:
         errors.append(invalid("tty", True, "tty and stderr cannot both be true"))
     if kind == "PodExecOptions" and not any(request.query.get("command", ())):
         errors.append(required("command"))
     if errors:
         raise invalid_object("", kind, "", errors)
-    options: Object = {"kind": kind, "apiVersion": "v1", **{name: flag for name, flag in given.items() if flag}}
+    options: Object = {"kind": kind, "apiVersion": "v1", **{name: flag for name, flag in flags.items() if flag}}
     if container := request.parameter("container"):
         options["container"] = container
     if kind == "PodExecOptions":
@@ -180,9 +180,9 @@ def stream_options(options: Object) -> StreamOptions:
     return StreamOptions(**{name: options.get(name, False) for name in ("stdin", "stdout", "stderr", "tty")})
 
 
-async def open_session(call: Call, node: NodeApi | None, pod: Object, given: Object) -> StreamSession:
+async def open_session(call: Call, node: NodeApi | None, pod: Object, requested: Object) -> StreamSession:
     """Begin an exec or attach. Raises StatusError: the WebSocket is not accepted yet, so it is an ordinary answer."""
-    container, options = container_of(pod, given.get("container", "")), stream_options(given)
+    container, options = container_of(pod, requested.get("container", "")), stream_options(requested)
     if is_finished(pod):
         raise bad_request(
             f"cannot exec or attach to a container in a completed pod; current phase is {pod['status']['phase']}"
@@ -190,7 +190,7 @@ async def open_session(call: Call, node: NodeApi | None, pod: Object, given: Obj
     if not pod["spec"].get("nodeName"):
         raise bad_request(f"pod {call.name} does not have a host assigned")
     if call.subresource == "exec":
-        return await _node(node).exec(pod, container, given["command"], options)
+        return await _node(node).exec(pod, container, requested["command"], options)
     return await _node(node).attach(pod, container, options)
 
 

@@ -74,9 +74,9 @@ class Authenticator:
 
     def user_of(self, token: str) -> User | None:
         """Return the user of a token for this API server, None for an invalid token."""
-        found = self.user_without_audiences(token)
-        if found is not None:
-            return found
+        user = self.user_without_audiences(token)
+        if user is not None:
+            return user
         try:
             return self._tokens.authenticate(token, self._audiences).user
         except TokenRejected:

@@ -74,8 +74,8 @@ class Reviews:
     def _reviewed(self, token: str, audiences: tuple[str, ...]) -> tuple[User, tuple[str, ...]]:
         user = self._authenticator.user_without_audiences(token)
         if user is None:
-            found = self._tokens.authenticate(token, audiences)
-            return found.user, found.audiences
+            authenticated = self._tokens.authenticate(token, audiences)
+            return authenticated.user, authenticated.audiences
         # A token without audiences is valid for those of the API server.
         matching = tuple(audience for audience in audiences if audience in self._audiences)
         if not matching:
@@ -99,8 +99,8 @@ class Reviews:
     def _local_access(self, call: Call, review: Object) -> Object:
         attributes = review["spec"].get("resourceAttributes")
         if attributes is None or attributes.get("namespace") != call.namespace:
-            given = (attributes or {}).get("namespace", "")
-            why = invalid("spec.resourceAttributes.namespace", given, "must match metadata.namespace")
+            namespace = (attributes or {}).get("namespace", "")
+            why = invalid("spec.resourceAttributes.namespace", namespace, "must match metadata.namespace")
             raise invalid_object(call_group(review), review["kind"], "", [why])
         return self._access(call, review)
 

@@ -211,10 +211,10 @@ class ServiceAccountTokens:
                     extra[f"authentication.kubernetes.io/{claim}-uid"] = (reference["uid"],)
         return extra
 
-    def _check_bound(self, kind: str, found: Object | None, reference: Mapping[str, Any]) -> None:
-        if found is None or self._is_deleted(found):
+    def _check_bound(self, kind: str, bound: Object | None, reference: Mapping[str, Any]) -> None:
+        if bound is None or self._is_deleted(bound):
             raise TokenRejected("service account token has been invalidated")
-        uid = found["metadata"]["uid"]
+        uid = bound["metadata"]["uid"]
         if uid != reference.get("uid"):
             raise TokenRejected(
                 f"{kind} UID ({uid}) does not match service account {kind} ref claim ({reference.get('uid')})"

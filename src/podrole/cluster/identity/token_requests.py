@@ -140,11 +140,11 @@ class TokenRequests:
             raise bad_request(f"cannot bind token to object of type {group}/{short}, Kind={kind}")
         name = reference.get("name", "")
         namespace = account["metadata"]["namespace"] if resource.namespaced else ""
-        found = self._store.get(resource, namespace, name)
-        if found is None:
+        bound = self._store.get(resource, namespace, name)
+        if bound is None:
             raise resource_not_found("", resource.plural, name)
         uid = reference.get("uid")
-        if uid and uid != found["metadata"]["uid"]:
+        if uid and uid != bound["metadata"]["uid"]:
             raise conflict(
                 "",
                 resource.plural,
@@ -154,8 +154,8 @@ class TokenRequests:
             )
         node = None
         if kind == "Pod":
-            node = self._node_of(account, found)
-        return TokenBinding(kind, found, node)
+            node = self._node_of(account, bound)
+        return TokenBinding(kind, bound, node)
 
     def _node_of(self, account: Object, pod: Object) -> Object | None:
         name = account["metadata"]["name"]

@@ -159,7 +159,7 @@ class _ObjectCheck:
     """The check of the objects of one version: its schema, then its rules."""
 
     def __init__(self, schema: Mapping[str, Any]) -> None:
-        names = [one for one in schema.get("required", ()) if one not in _ALWAYS_THERE]
+        names = [name for name in schema.get("required", ()) if name not in _ALWAYS_THERE]
         self._schema = {**schema, "required": names}
         self._rules = SchemaRules(self._schema)
 
@@ -168,15 +168,15 @@ class _ObjectCheck:
         work = Work()
         before = old if old is ABSENT else _own_fields(old)
         try:
-            found = list(itertools.islice(problems(self._schema, _own_fields(obj), "", before, work), MAX_FAULTS))
+            faults = list(itertools.islice(problems(self._schema, _own_fields(obj), "", before, work), MAX_FAULTS))
             # A rule may rely on what the schema says.
-            return found or list(itertools.islice(self._rules.broken(obj, old, work), MAX_FAULTS))
+            return faults or list(itertools.islice(self._rules.broken(obj, old, work), MAX_FAULTS))
         except TooMuchWork as problem:
             return [invalid("", obj["metadata"].get("name", ""), str(problem))]
 
 
 def _own_fields(obj: Object) -> Object:
-    return {key: one for key, one in obj.items() if key not in _ALWAYS_THERE}
+    return {key: value for key, value in obj.items() if key not in _ALWAYS_THERE}
 
 
 def path_of(json_path: str) -> tuple[str, ...]:
@@ -203,7 +203,8 @@ def _deprecation(spec: Object, version: Mapping[str, Any]) -> str:
     group, kind, own = spec["group"], spec["names"]["kind"], version["name"]
     text = f"{group}/{own} {kind} is deprecated"
     others = sorted(
-        (one["name"] for one in spec["versions"] if one["served"] and not one.get("deprecated")), key=version_order
+        (other["name"] for other in spec["versions"] if other["served"] and not other.get("deprecated")),
+        key=version_order,
     )
     if others and version_order(others[0]) < version_order(own):
         return f"{text}; use {group}/{others[0]} {kind}"

@@ -36,20 +36,20 @@ MAX_PATH = 1_000
 
 def table_of(version: Mapping[str, Any]) -> TableLayout:
     """Return the table of a version: its own columns, or the age if it has none."""
-    given = version.get("additionalPrinterColumns") or ()
+    printer_columns = version.get("additionalPrinterColumns") or ()
     columns, cells = [NAME], []
-    for each in given:
+    for each in printer_columns:
         path = each["jsonPath"]
         text = each.get("description") or f"Custom resource definition column (in JSONPath format): {path}"
         kind = _TYPES.get(each["type"], "string")
         columns.append(Column(each["name"], description=text, type=kind, wide=bool(each.get("priority"))))
         cells.append(_cell(path, each["type"]))
-    if not given:
+    if not printer_columns:
         columns.append(AGE)
 
     def row(obj: Object, now: float) -> list[Any]:
         own = [cell(obj, now) for cell in cells]
-        return [obj["metadata"]["name"], *(own if given else [age(obj, now)])]
+        return [obj["metadata"]["name"], *(own if printer_columns else [age(obj, now)])]
 
     return TableLayout(tuple(columns), row)
 
@@ -67,7 +67,7 @@ def first(steps: tuple[Step, ...], obj: Any) -> Any:
     """Return the first value that a path leads to, None if there is none."""
     if not steps:
         return obj
-    return next((found for below in steps[0](obj) if (found := first(steps[1:], below)) is not None), None)
+    return next((value for below in steps[0](obj) if (value := first(steps[1:], below)) is not None), None)
 
 
 def _step(match: re.Match[str]) -> Step:
@@ -85,12 +85,12 @@ def _step(match: re.Match[str]) -> Step:
     equal = match["operator"] == "=="
 
     def selected(value: Any) -> Iterator[Any]:
-        for one in value if isinstance(value, list) else ():
-            found = one
+        for item in value if isinstance(value, list) else ():
+            reached = item
             for name in names:
-                found = found.get(name) if isinstance(found, dict) else None
-            if found is not None and (found == wanted and type(found) is type(wanted)) is equal:
-                yield one
+                reached = reached.get(name) if isinstance(reached, dict) else None
+            if reached is not None and (reached == wanted and type(reached) is type(wanted)) is equal:
+                yield item
 
     return selected
 

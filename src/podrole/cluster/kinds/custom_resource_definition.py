@@ -45,7 +45,8 @@ CUSTOM_RESOURCE_DEFINITION: Kind = Kind(
         counts_generations=True,
     ),
     table=TableLayout(
-        (NAME, CREATED_AT), lambda one, _: [one["metadata"]["name"], one["metadata"]["creationTimestamp"]]
+        (NAME, CREATED_AT),
+        lambda definition, _: [definition["metadata"]["name"], definition["metadata"]["creationTimestamp"]],
     ),
     default=default_definition,
     prepare=prepare_definition,

@@ -46,15 +46,15 @@ DAEMON_SET = plain_kind(
         _count("Available", "numberAvailable"),
         (
             Column("Node Selector", "io.k8s.api.core.v1.PodSpec.nodeSelector"),
-            lambda one: labels(one["spec"]["template"]["spec"].get("nodeSelector")),
+            lambda daemon_set: labels(daemon_set["spec"]["template"]["spec"].get("nodeSelector")),
         ),
     ),
     wide=(
-        (CONTAINERS, lambda one: names(_containers(one))),
-        (IMAGES, lambda one: images(_containers(one))),
+        (CONTAINERS, lambda daemon_set: names(_containers(daemon_set))),
+        (IMAGES, lambda daemon_set: images(_containers(daemon_set))),
         (
             Column("Selector", f"{_APPS}.DaemonSetSpec.selector", wide=True),
-            lambda one: selector(one["spec"].get("selector")),
+            lambda daemon_set: selector(daemon_set["spec"].get("selector")),
         ),
     ),
     short_names=("ds",),

@@ -93,19 +93,19 @@ def warnings_of(definition: Object) -> list[str]:
     """Return what of a definition podrole does not do, each as a warning."""
     spec = definition["spec"]
     versions = [each for each in spec.get("versions", ()) if each["served"]]
-    found = []
+    warnings = []
     if spec["conversion"]["strategy"] == "Webhook":
         others = [each["name"] for each in versions if not each["storage"]]
         tail = f", not {', '.join(others)}" if others else ""
-        found.append(f"podrole calls no conversion webhooks: it serves the storage version only{tail}")
+        warnings.append(f"podrole calls no conversion webhooks: it serves the storage version only{tail}")
     ignored: set[str] = set()
     for each in versions:
         schema = (each.get("schema") or {}).get("openAPIV3Schema")
         ignored |= unchecked(schema)
         ignored |= rules.unchecked(schema)
     if ignored:
-        found.append(f"podrole does not check these rules of the schema: {', '.join(sorted(ignored))}")
-    return found
+        warnings.append(f"podrole does not check these rules of the schema: {', '.join(sorted(ignored))}")
+    return warnings
 
 
 def _of_names(names: Mapping[str, Any]) -> Iterator[FieldError]:
@@ -137,14 +137,14 @@ def _of_versions(versions: Any) -> Iterator[FieldError]:
             text = "can only be set for deprecated versions"
             yield invalid(f"{path}.deprecationWarning", version["deprecationWarning"], text)
     for part, top, check in _PARTS:
-        given = [version.get(part) or {} for version in versions]
-        shared = all(one == given[0] for one in given)
-        for index, one in enumerate(given[:1] if shared else given):
-            yield from check(f"spec.{top}" if shared else f"spec.versions[{index}].{part}", one)
+        values = [version.get(part) or {} for version in versions]
+        shared = all(value == values[0] for value in values)
+        for index, value in enumerate(values[:1] if shared else values):
+            yield from check(f"spec.{top}" if shared else f"spec.versions[{index}].{part}", value)
 
 
-def _of_schema(path: str, given: Mapping[str, Any]) -> Iterator[FieldError]:
-    schema, field = given.get("openAPIV3Schema"), f"{path}.openAPIV3Schema"
+def _of_schema(path: str, validation: Mapping[str, Any]) -> Iterator[FieldError]:
+    schema, field = validation.get("openAPIV3Schema"), f"{path}.openAPIV3Schema"
     if schema is None:
         yield required(field, "schemas are required")
         return

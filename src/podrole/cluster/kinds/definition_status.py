@@ -47,7 +47,7 @@ def names_accepted(definition: Mapping[str, Any]) -> bool:
 
 def is_protected(group: str) -> bool:
     """Say whether a group belongs to the Kubernetes community."""
-    return any(group == one or group.endswith(f".{one}") for one in _PROTECTED)
+    return any(group == domain or group.endswith(f".{domain}") for domain in _PROTECTED)
 
 
 def approval(definition: Mapping[str, Any]) -> tuple[str, str]:
@@ -76,8 +76,8 @@ def settled_status(definition: Mapping[str, Any], others: Iterable[Mapping[str, 
     Definitions share their names within a group. Who is established stays so.
     """
     spec, old = definition["spec"], definition.get("status") or {}
-    in_group = [one for one in others if one["spec"]["group"] == spec["group"]]
-    accepted = [(one.get("status") or {}).get("acceptedNames") or {} for one in in_group]
+    in_group = [other for other in others if other["spec"]["group"] == spec["group"]]
+    accepted = [(other.get("status") or {}).get("acceptedNames") or {} for other in in_group]
     names, problem = _accepted_names(spec["names"], old.get("acceptedNames") or {}, accepted)
     conditions = [_names_condition(problem)]
     if is_established(definition) or problem is None:
@@ -95,7 +95,7 @@ def settled_status(definition: Mapping[str, Any], others: Iterable[Mapping[str, 
     return {
         "conditions": _with_times(conditions, old.get("conditions") or (), now),
         "acceptedNames": names,
-        "storedVersions": [*stored, *(one for one in storage if one not in stored)],
+        "storedVersions": [*stored, *(name for name in storage if name not in stored)],
     }
 
 
@@ -110,9 +110,9 @@ def _accepted_names(
 ) -> tuple[Object, tuple[str, str] | None]:
     """Return the names that are free or its own already, and the last conflict: its reason and its message."""
     resources: set[str | None] = {
-        name for one in others for name in (one.get("plural"), one.get("singular"), *one.get("shortNames", ()))
+        name for other in others for name in (other.get("plural"), other.get("singular"), *other.get("shortNames", ()))
     }
-    kinds: set[str | None] = {name for one in others for name in (one.get("kind"), one.get("listKind"))}
+    kinds: set[str | None] = {name for other in others for name in (other.get("kind"), other.get("listKind"))}
     names: Object = {}
     problem = None
     for key, taken, reason in (
@@ -146,7 +146,7 @@ def _conflicts(wanted: Any, mine: Any, taken: set[str | None]) -> Iterator[str]:
 def _with_times(
     conditions: Iterable[tuple[str, str, str, str]], old: Iterable[Mapping[str, Any]], now: str
 ) -> list[Object]:
-    since = {(one["type"], one["status"]): one.get("lastTransitionTime", now) for one in old}
+    since = {(condition["type"], condition["status"]): condition.get("lastTransitionTime", now) for condition in old}
     return [
         {
             "type": kind,

@@ -64,16 +64,16 @@ def _hosts(ingress: Object) -> str:
 
 
 def _addresses(ingress: Object) -> str:
-    given = ingress.get("status", {}).get("loadBalancer", {}).get("ingress") or ()
-    return ",".join(each.get("ip") or each.get("hostname", "") for each in given)
+    ingresses = ingress.get("status", {}).get("loadBalancer", {}).get("ingress") or ()
+    return ",".join(each.get("ip") or each.get("hostname", "") for each in ingresses)
 
 
 def _parameters(ingress_class: Object) -> str:
-    given = ingress_class["spec"].get("parameters")
-    if not given:
+    parameters = ingress_class["spec"].get("parameters")
+    if not parameters:
         return NONE
-    group = f".{given['apiGroup']}" if given.get("apiGroup") else ""
-    return f"{given['kind']}{group}/{given['name']}"
+    group = f".{parameters['apiGroup']}" if parameters.get("apiGroup") else ""
+    return f"{parameters['kind']}{group}/{parameters['name']}"
 
 
 def _shortened(items: list[str]) -> str:
@@ -82,13 +82,13 @@ def _shortened(items: list[str]) -> str:
 
 
 def _subset_addresses(endpoints: Object) -> str:
-    found = [
+    addresses = [
         f"{address['ip']}:{port['port']}" if port else str(address["ip"])
         for subset in endpoints.get("subsets") or ()
         for port in subset.get("ports") or (None,)
         for address in subset.get("addresses") or ()
     ]
-    return _shortened(found) or NONE
+    return _shortened(addresses) or NONE
 
 
 def _slice_ports(endpoint_slice: Object) -> str:
@@ -96,8 +96,10 @@ def _slice_ports(endpoint_slice: Object) -> str:
 
 
 def _slice_addresses(endpoint_slice: Object) -> str:
-    found: list[Any] = [one for each in endpoint_slice.get("endpoints") or () for one in each.get("addresses") or ()]
-    return _shortened(found) or "<unset>"
+    addresses: list[Any] = [
+        address for each in endpoint_slice.get("endpoints") or () for address in each.get("addresses") or ()
+    ]
+    return _shortened(addresses) or "<unset>"
 
 
 INGRESS = plain_kind(

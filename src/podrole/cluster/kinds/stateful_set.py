@@ -46,8 +46,8 @@ STATEFUL_SET = plain_kind(
     "statefulsets",
     ((Column("Ready", description="Number of the pod with ready state"), _ready),),
     wide=(
-        (CONTAINERS, lambda one: names(_containers(one))),
-        (IMAGES, lambda one: images(_containers(one))),
+        (CONTAINERS, lambda stateful_set: names(_containers(stateful_set))),
+        (IMAGES, lambda stateful_set: images(_containers(stateful_set))),
     ),
     short_names=("sts",),
     categories=("all",),

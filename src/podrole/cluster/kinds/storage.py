@@ -125,7 +125,10 @@ PERSISTENT_VOLUME = plain_kind(
     "persistentvolumes",
     (
         (Column("Capacity", _spec(_VOLUME, "capacity")), value_at("spec", "capacity", "storage")),
-        (Column("Access Modes", _spec(_VOLUME, "accessModes")), lambda one: _modes(one["spec"].get("accessModes"))),
+        (
+            Column("Access Modes", _spec(_VOLUME, "accessModes")),
+            lambda volume: _modes(volume["spec"].get("accessModes")),
+        ),
         (
             Column("Reclaim Policy", _spec(_VOLUME, "persistentVolumeReclaimPolicy")),
             value_at("spec", "persistentVolumeReclaimPolicy"),
