@@ -45,12 +45,14 @@ class Diagnosis:
     @property
     def faults(self) -> tuple[Finding, ...]:
         """What breaks the chain, in the order in which it is repaired."""
-        return in_order(one for verdict in self.verdicts for one in verdict.faults)
+        return in_order(fault for verdict in self.verdicts for fault in verdict.faults)
 
     @property
     def risks(self) -> tuple[Finding, ...]:
         """What is wrong but does not break the chain."""
-        return tuple(one for verdict in self.verdicts for one in verdict.findings if one.severity is Severity.RISK)
+        return tuple(
+            finding for verdict in self.verdicts for finding in verdict.findings if finding.severity is Severity.RISK
+        )
 
     @property
     def exit_code(self) -> int:

@@ -16,5 +16,5 @@ def nearest(name: str, others: Iterable[str]) -> str | None:
     for other in candidates:
         if other.lower() == folded:
             return other
-    found = difflib.get_close_matches(name, candidates, n=1, cutoff=LEAST_LIKENESS)
-    return found[0] if found else None
+    matches = difflib.get_close_matches(name, candidates, n=1, cutoff=LEAST_LIKENESS)
+    return matches[0] if matches else None

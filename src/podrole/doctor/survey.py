@@ -97,24 +97,24 @@ class Survey:
     @property
     def groups(self) -> tuple[FindingGroup, ...]:
         """The findings by code, faults first, then those of most service accounts."""
-        found: dict[str, tuple[Finding, list[SurveyRow]]] = {}
+        by_code: dict[str, tuple[Finding, list[SurveyRow]]] = {}
         for row in self.rows:
             for finding in row.findings:
-                rows = found.setdefault(finding.code, (finding, []))[1]
+                rows = by_code.setdefault(finding.code, (finding, []))[1]
                 if row not in rows[-1:]:
                     rows.append(row)
-        groups = [FindingGroup(first, tuple(rows)) for first, rows in found.values()]
-        return tuple(sorted(groups, key=lambda one: (one.first.severity is Severity.RISK, -len(one.rows))))
+        groups = [FindingGroup(first, tuple(rows)) for first, rows in by_code.values()]
+        return tuple(sorted(groups, key=lambda group: (group.first.severity is Severity.RISK, -len(group.rows))))
 
     @property
     def trust_excess(self) -> tuple[Finding, ...]:
         """What is wrong with trust policies that allow too much, each once."""
-        found: dict[tuple[str, str], Finding] = {}
+        findings: dict[tuple[str, str], Finding] = {}
         for row in self.rows:
             for finding in () if row.diagnosis is None else row.diagnosis.risks:
                 if finding.link is Link.TRUST and finding.code != UNUSED:
-                    found.setdefault((finding.code, str(finding.about)), finding)
-        return tuple(found.values())
+                    findings.setdefault((finding.code, str(finding.about)), finding)
+        return tuple(findings.values())
 
 
 async def survey(sources: Sources, progress: Progress, scope: SurveyScope = _EVERYTHING) -> Survey:

@@ -161,14 +161,18 @@ def _meant(
 
 def clean(value: str) -> str:
     """Return a value without the characters that editors, shells and templates leave around it."""
-    kept = "".join(one for one in value if one not in _INVISIBLE and (one.isprintable() or one == " "))
+    kept = "".join(
+        character
+        for character in value
+        if character not in _INVISIBLE and (character.isprintable() or character == " ")
+    )
     return re.sub(r"\s+", "", kept.strip(_QUOTES + " ")).strip(_QUOTES)
 
 
 def nearest_key(annotations: Mapping[str, str | None], prefix: str) -> str | None:
     """Return the key that was probably meant as ``prefix/role-arn``, None if no key is similar."""
     wanted = ROLE_ARN.key(prefix)
-    found: list[tuple[float, str]] = []
+    similar: list[tuple[float, str]] = []
     for key, value in annotations.items():
         if key == wanted or not value or key == "kubectl.kubernetes.io/last-applied-configuration":
             continue
@@ -177,8 +181,8 @@ def nearest_key(annotations: Mapping[str, str | None], prefix: str) -> str | Non
         likeness = difflib.SequenceMatcher(None, key.lower(), wanted).ratio()
         names_a_role = ":role/" in value
         if likeness >= _SIMILAR or (names_a_role and plain in _OTHER_NAMES):
-            found.append((likeness, key))
-    return max(found)[1] if found else None
+            similar.append((likeness, key))
+    return max(similar)[1] if similar else None
 
 
 def annotations_of(item: Mapping[str, object] | None) -> dict[str, str | None]:

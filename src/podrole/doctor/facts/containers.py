@@ -39,7 +39,11 @@ class ContainerFacts:
 
     def included(self, name: str) -> list[tuple[str, str, str]]:
         """Return the kind, name and key of every object that envFrom takes this variable from."""
-        return [one.source for one in _included(self.pod, self.manifest) if one.name == name and one.source]
+        return [
+            variable.source
+            for variable in _included(self.pod, self.manifest)
+            if variable.name == name and variable.source
+        ]
 
 
 def containers_of(pod: PodFacts) -> Iterator[ContainerFacts]:
@@ -65,9 +69,9 @@ def _variables(pod: PodFacts, container: Mapping[str, Any]) -> Iterator[Environm
     yield from _included(pod, container)
     for entry in container.get("env") or ():
         origin = entry.get("valueFrom") or {}
-        found = None
+        source = None
         for field, kind in (("configMapKeyRef", "ConfigMap"), ("secretKeyRef", "Secret")):
             if field in origin:
-                found = (kind, str(origin[field].get("name", "")), str(origin[field].get("key", "")))
+                source = (kind, str(origin[field].get("name", "")), str(origin[field].get("key", "")))
         value = entry.get("value")
-        yield EnvironmentVariable(str(entry.get("name", "")), None if origin else str(value or ""), found)
+        yield EnvironmentVariable(str(entry.get("name", "")), None if origin else str(value or ""), source)

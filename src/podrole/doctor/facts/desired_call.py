@@ -22,17 +22,17 @@ def desired_call(action: str, resource: str | None = None) -> DesiredCall:
     known = service(prefix.lower())
     if known is None:
         raise BadTarget(f"AWS's reference has no service {prefix!r}.", got=repr(action), next_step="check the prefix")
-    found = known.action(name)
-    if found is None:
+    known_action = known.action(name)
+    if known_action is None:
         meant = nearest(name, known.action_names())
         raise BadTarget(
             f"AWS's reference has no action {action!r}.",
             got=repr(action),
             expected=f"an action of {known.prefix}" + (f" (did you mean {known.prefix}:{meant}?)" if meant else ""),
         )
-    call = DesiredCall(f"{known.prefix}:{found.name}", resource)
-    if resource is not None and not known.types_not_found(found.name):
-        _check_resource(found, call.action, resource)
+    call = DesiredCall(f"{known.prefix}:{known_action.name}", resource)
+    if resource is not None and not known.types_not_found(known_action.name):
+        _check_resource(known_action, call.action, resource)
     return call
 
 
@@ -45,18 +45,18 @@ def _check_resource(action: Action, name: str, resource: str) -> None:
         raise BadTarget(
             f"--resource is not an ARN: {problem.what}", got=repr(resource), expected=resource_forms(action)
         ) from problem
-    if not any(one.is_of(resource) for one, _ in action.on):
+    if not any(resource_type.is_of(resource) for resource_type, _ in action.on):
         raise BadTarget(f"{name} is not on such a resource.", got=repr(resource), expected=resource_forms(action))
 
 
 def resource_forms(action: Action) -> str:
     """Return the forms of the ARNs that an action is on, in words."""
-    return " or ".join(one.template for one, _ in action.on) or f"no resource: {NO_RESOURCE!r}"
+    return " or ".join(resource_type.template for resource_type, _ in action.on) or f"no resource: {NO_RESOURCE!r}"
 
 
 def needed_resource(name: str) -> str:
     """Return the forms of the ARNs that an action is on; empty if it has no resource-level permissions."""
     prefix, _, action = name.partition(":")
     known = service(prefix.lower())
-    found = None if known is None else known.action(action)
-    return resource_forms(found) if found is not None and found.on else ""
+    known_action = None if known is None else known.action(action)
+    return resource_forms(known_action) if known_action is not None and known_action.on else ""

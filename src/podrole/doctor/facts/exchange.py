@@ -220,7 +220,7 @@ def policy_set(attached: PrincipalPolicies) -> PolicySet:
     """Return compiled policies. Raises PolicyError if one cannot be read."""
     boundary = attached.boundary
     return PolicySet(
-        identity=tuple(_compiled(one, PolicyKind.IDENTITY) for one in attached.identity),
+        identity=tuple(_compiled(policy, PolicyKind.IDENTITY) for policy in attached.identity),
         boundaries=None if boundary is None else (_compiled(boundary, PolicyKind.BOUNDARY),),
     )
 

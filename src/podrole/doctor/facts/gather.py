@@ -99,7 +99,7 @@ class Gatherer:
             {} if isinstance(associations, UnknownFact) else associations,
             self._partition(webhook.settings),
             sources.role_arn,
-            next((one for one in (webhook.config_map, associations) if isinstance(one, UnknownFact)), None),
+            next((fact for fact in (webhook.config_map, associations) if isinstance(fact, UnknownFact)), None),
         )
         binding = bind(target, service_account.manifest, pods, rules)
         session_name = session_name_of(pods) or SESSION_NAME
@@ -169,7 +169,7 @@ class Gatherer:
         listed = read(lambda: self.sources.account.associations(issuer))
         if isinstance(listed, UnknownFact):
             return listed
-        return {(one.namespace, one.service_account): one for one in listed}
+        return {(association.namespace, association.service_account): association for association in listed}
 
     def _publications(self) -> Publications | None:
         fetcher = self.sources.fetcher

@@ -83,12 +83,12 @@ def find_event(log: Sequence[Event], wanted: str) -> Event:
                 "No call was refused.", next_step="podrole explain REQUEST-ID, with an id of podrole events"
             )
         return refused
-    found = [event for event in log if event.id == wanted]
-    if not found and len(wanted) >= _LEAST_PREFIX:
-        found = [event for event in log if event.id.startswith(wanted)]
-    if len(found) == 1:
-        return found[0]
-    what = "No event has this id." if not found else f"{len(found)} events have ids that begin with this."
+    matching = [event for event in log if event.id == wanted]
+    if not matching and len(wanted) >= _LEAST_PREFIX:
+        matching = [event for event in log if event.id.startswith(wanted)]
+    if len(matching) == 1:
+        return matching[0]
+    what = "No event has this id." if not matching else f"{len(matching)} events have ids that begin with this."
     raise BadTarget(
         what, got=repr(wanted), expected="the request id that the client received", next_step="podrole events"
     )

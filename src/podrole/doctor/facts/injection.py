@@ -52,11 +52,13 @@ class PodInjection:
         spec = self.manifest.get("spec", {})
         volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
         mounts = {
-            mount.get("name") for _, _, one in containers(self.manifest) for mount in one.get("volumeMounts") or ()
+            mount.get("name")
+            for _, _, container in containers(self.manifest)
+            for mount in container.get("volumeMounts") or ()
         }
-        given = {name for name, value in self.plan.credentials if value}
-        variables = {one.get("name") for _, _, each in containers(self.manifest) for one in each.get("env") or ()}
-        return self.plan.volume_name in volumes | mounts or bool(given & variables)
+        injected_names = {name for name, value in self.plan.credentials if value}
+        variables = {entry.get("name") for _, _, each in containers(self.manifest) for entry in each.get("env") or ()}
+        return self.plan.volume_name in volumes | mounts or bool(injected_names & variables)
 
 
 def value_of(container: Object, name: str) -> str | None:
@@ -70,13 +72,13 @@ def value_of(container: Object, name: str) -> str | None:
 
 def is_set(container: Object, name: str) -> bool:
     """Say whether a container's environment has a variable, whatever its value comes from."""
-    return any(isinstance(one, dict) and one.get("name") == name for one in container.get("env") or ())
+    return any(isinstance(entry, dict) and entry.get("name") == name for entry in container.get("env") or ())
 
 
 def reads_own_token(pod: Pod, container: Object, path: str) -> str | None:
     """Return the audience of the projected token that a container has at ``path``; None if there is no token."""
     spec = pod.spec
-    volumes = {} if spec is None else {one.name: one for one in spec.volumes or () if one is not None}
+    volumes = {} if spec is None else {entry.name: entry for entry in spec.volumes or () if entry is not None}
     for mount in container.get("volumeMounts") or ():
         directory = posixpath.normpath(str(mount.get("mountPath") or "/"))
         volume = volumes.get(mount.get("name"))

@@ -27,14 +27,14 @@ _MARKS = ("pod-identity-webhook", "iam-for-pods", "irsa", "aws-pod-identity")
 
 def registered(configurations: Iterable[Object]) -> tuple[RegisteredWebhook, ...]:
     """Return the webhooks in the order in which the API server calls them, with their defaults filled in."""
-    found: list[RegisteredWebhook] = []
-    for configuration in sorted(configurations, key=lambda one: str(one["metadata"]["name"])):
+    webhooks: list[RegisteredWebhook] = []
+    for configuration in sorted(configurations, key=lambda item: str(item["metadata"]["name"])):
         filled = {"kind": "MutatingWebhookConfiguration", **configuration}
         default_webhook_configuration(filled)
-        found.extend(
+        webhooks.extend(
             RegisteredWebhook(configuration["metadata"]["name"], hook) for hook in filled.get("webhooks") or ()
         )
-    return tuple(found)
+    return tuple(webhooks)
 
 
 def is_identity_webhook(hook: RegisteredWebhook) -> bool:

@@ -98,12 +98,12 @@ async def _probe_service(cluster: Cluster, service: Mapping[str, Any]) -> Webhoo
     """Look at the Service and what answers for it: from outside the cluster nothing more is possible."""
     namespace, name = str(service.get("namespace", "")), str(service.get("name", ""))
     url = f"https://{name}.{namespace}.svc:{service.get('port', 443)}"
-    found = await read_async(cluster.get("services", namespace, name))
-    if found is None:
+    stored = await read_async(cluster.get("services", namespace, name))
+    if stored is None:
         return WebhookProbe(f'failed to call webhook: Post "{url}": service "{name}" not found')
-    if isinstance(found, UnknownFact):
-        return found
-    answers = await _has_endpoints(cluster, found, namespace, name)
+    if isinstance(stored, UnknownFact):
+        return stored
+    answers = await _has_endpoints(cluster, stored, namespace, name)
     if isinstance(answers, UnknownFact):
         return answers
     if not answers:
@@ -118,8 +118,12 @@ async def _has_endpoints(cluster: Cluster, service: Object, namespace: str, name
     """
     slices = await read_async(cluster.list("endpointslices.discovery.k8s.io", namespace))
     if not isinstance(slices, UnknownFact):
-        mine = [one for one in slices if (one["metadata"].get("labels") or {}).get(_SERVICE_LABEL) == name]
-        if any(_is_ready(endpoint) for one in mine for endpoint in one.get("endpoints") or ()):
+        mine = [
+            endpoint_slice
+            for endpoint_slice in slices
+            if (endpoint_slice["metadata"].get("labels") or {}).get(_SERVICE_LABEL) == name
+        ]
+        if any(_is_ready(endpoint) for endpoint_slice in mine for endpoint in endpoint_slice.get("endpoints") or ()):
             return True
     endpoints = await read_async(cluster.get("endpoints", namespace, name))
     if isinstance(endpoints, dict) and any(subset.get("addresses") for subset in endpoints.get("subsets") or ()):
@@ -128,7 +132,7 @@ async def _has_endpoints(cluster: Cluster, service: Object, namespace: str, name
     selector = (service.get("spec") or {}).get("selector") or {}
     if not isinstance(pods, UnknownFact) and any(is_ready_endpoint(pod, selector) for pod in pods):
         return True
-    return next((one for one in (slices, endpoints, pods) if isinstance(one, UnknownFact)), False)
+    return next((result for result in (slices, endpoints, pods) if isinstance(result, UnknownFact)), False)
 
 
 def _is_ready(endpoint: Mapping[str, Any]) -> bool:

@@ -36,14 +36,18 @@ async def find_settings(cluster: Cluster, hooks: Iterable[RegisteredWebhook]) ->
 
 async def _deployments(cluster: Cluster, namespace: str, service: str) -> list[Object] | UnknownFact:
     """Return the Deployments behind a Service."""
-    found = await read_async(cluster.get("services", namespace, service))
-    if isinstance(found, UnknownFact):
-        return found
-    selector = ((found or {}).get("spec") or {}).get("selector") or {}
+    stored = await read_async(cluster.get("services", namespace, service))
+    if isinstance(stored, UnknownFact):
+        return stored
+    selector = ((stored or {}).get("spec") or {}).get("selector") or {}
     if not selector:
         return []
     listed = await read_async(cluster.list("deployments.apps", namespace))
-    return listed if isinstance(listed, UnknownFact) else [one for one in listed if _is_behind(one, selector)]
+    return (
+        listed
+        if isinstance(listed, UnknownFact)
+        else [deployment for deployment in listed if _is_behind(deployment, selector)]
+    )
 
 
 def _is_behind(deployment: Object, selector: Mapping[str, str]) -> bool:
@@ -54,7 +58,7 @@ def _is_behind(deployment: Object, selector: Mapping[str, str]) -> bool:
 
 def _read(deployment: Object) -> WebhookSettings:
     for container in deployment["spec"]["template"]["spec"].get("containers") or ():
-        words = [str(one) for one in (*(container.get("command") or ()), *(container.get("args") or ()))]
+        words = [str(word) for word in (*(container.get("command") or ()), *(container.get("args") or ()))]
         arguments = list(_flags(words))
         try:
             if arguments:

@@ -56,25 +56,25 @@ class FileCheck:
 async def check(paths: list[Path], options: CheckOptions) -> FileCheck:
     """Check files and folders. Raises BadFile if one of the named paths does not exist."""
     files = read_files(paths, options)
-    found: list[FileFinding] = []
+    findings: list[FileFinding] = []
     checked = 0
     for namespace, name in files.manifests.service_accounts():
         facts = await _facts_of_account(files, DoctorTarget(namespace, name))
         if _is_meant_to_have_a_role(facts):
             checked += 1
             diagnosis = diagnose(facts)
-            found += located(_known(files, facts.target, (*diagnosis.faults, *diagnosis.risks)), files)
+            findings += located(_known(files, facts.target, (*diagnosis.faults, *diagnosis.risks)), files)
         if facts.binding.role_arn and namespace != UNKNOWN_NAMESPACE:
             role = files.account.role_file(facts.binding.role_arn)
             files.used.update({role.name} if role is not None else ())
     for role in files.account.listed:
         if role.name not in files.used and _is_for_pods(role, files.issuer):
-            found += located(await _of_role(files, role), files)
-    found += unstored_policies(files, options, found)
-    found += allowing_everything(files.policies)
-    unique = {(one.finding.code, one.path, one.line, one.finding.what): one for one in found}
+            findings += located(await _of_role(files, role), files)
+    findings += unstored_policies(files, options, findings)
+    findings += allowing_everything(files.policies)
+    unique = {(finding.finding.code, finding.path, finding.line, finding.finding.what): finding for finding in findings}
     roles = [role for role in files.account.listed if role.trust is not None]
-    ordered = sorted(unique.values(), key=lambda one: (str(one.path), one.line, one.finding.code))
+    ordered = sorted(unique.values(), key=lambda finding: (str(finding.path), finding.line, finding.finding.code))
     return FileCheck(tuple(ordered), tuple(files.unread), tuple(files.unknown), checked, len(roles), files.read)
 
 
@@ -86,8 +86,10 @@ async def _facts_of_account(files: ReadFiles, target: DoctorTarget) -> ChainFact
     # Without a known issuer, an issuer that the role's trust policy names is taken.
     role = files.account.role_file(facts.binding.role_arn)
     text = "" if role is None or role.trust is None else role.trust.text
-    found = [await _gather(_sources(files, issuer), target) for issuer in issuers_in(text)]
-    return next((one for one in found if _is_granted(one)), found[0] if found else facts)
+    candidates = [await _gather(_sources(files, issuer), target) for issuer in issuers_in(text)]
+    return next(
+        (candidate for candidate in candidates if _is_granted(candidate)), candidates[0] if candidates else facts
+    )
 
 
 def _is_granted(facts: ChainFacts) -> bool:
@@ -143,8 +145,8 @@ async def _of_role(files: ReadFiles, role: RoleFile) -> list[Finding]:
         for issuer in issuers_in(text) or [""]
     ]
     diagnosis = next((result for result in results if not result.faults), results[0])
-    found = [one for one in (*diagnosis.faults, *diagnosis.risks) if one.code.startswith("PR6")]
-    return [one if probe.is_named else without_probe(one, probe) for one in found]
+    findings = [finding for finding in (*diagnosis.faults, *diagnosis.risks) if finding.code.startswith("PR6")]
+    return [finding if probe.is_named else without_probe(finding, probe) for finding in findings]
 
 
 def _account_of(files: ReadFiles, text: str) -> str:

@@ -35,15 +35,15 @@ class Edit:
 
 def edits_of(changes: Iterable[Change], origins: Origins) -> tuple[Edit, ...]:
     """Return the edits that make the changes; none if one of the changes cannot be made in these files."""
-    found: list[Edit] = []
+    edits: list[Edit] = []
     for change in changes:
         if isinstance(change, Restart):
             continue  # pods are created from the files
         made = _edit_in(change, origins)
         if made is None:
             return ()
-        found.append(made)
-    return tuple(found)
+        edits.append(made)
+    return tuple(edits)
 
 
 def _edit_in(change: Change, origins: Origins) -> Edit | None:

@@ -25,12 +25,14 @@ def _place(about: About, files: ReadFiles) -> tuple[Origin, tuple[str | int, ...
         if role is not None and role.trust is not None:
             return role.trust.origin, about.path if role.trust.inside else ()
     if about.kind == "Provider":
-        provider = next((one for one in files.account.providers if about.name.endswith(one.issuer[8:])), None)
+        provider = next(
+            (candidate for candidate in files.account.providers if about.name.endswith(candidate.issuer[8:])), None
+        )
         if provider is not None:
             return provider.origin, ()
-    found = files.manifests.origins.get((about.kind, about.namespace, about.name))
-    if found is not None:
-        return found, tuple(int(step) if isinstance(step, str) and step.isdigit() else step for step in about.path)
+    origin = files.manifests.origins.get((about.kind, about.namespace, about.name))
+    if origin is not None:
+        return origin, tuple(int(step) if isinstance(step, str) and step.isdigit() else step for step in about.path)
     naming = files.manifests.origin_of_user(about.namespace, about.name)
     if naming is not None:
         return naming, ()
@@ -41,9 +43,9 @@ def _place(about: About, files: ReadFiles) -> tuple[Origin, tuple[str | int, ...
 def _origins(files: ReadFiles) -> dict[tuple[str, str, str], Origin]:
     """Return where each object that an edit may change was written."""
     roles = {
-        ("Role", "", one.name): one.trust.origin
-        for one in files.account.listed
-        if one.trust is not None and one.trust.inside and one.name
+        ("Role", "", role.name): role.trust.origin
+        for role in files.account.listed
+        if role.trust is not None and role.trust.inside and role.name
     }
-    written = {key: one for key, one in files.manifests.origins.items() if not one.generated}
+    written = {key: origin for key, origin in files.manifests.origins.items() if not origin.generated}
     return {**written, **roles}

@@ -45,14 +45,14 @@ def probe_of(document: str) -> Probe:
 
 def issuers_in(document: str) -> list[str]:
     """Return the issuers of the providers that a trust policy's principals name, each once."""
-    found: dict[str, None] = {}
+    issuers: dict[str, None] = {}
     for statement in _statements(document):
         principal = statement.get("Principal")
         named = principal.get("Federated") if isinstance(principal, dict) else None
         for arn in named if isinstance(named, list) else [named]:
             if isinstance(arn, str) and _PROVIDER in arn:
-                found[f"https://{arn.partition(_PROVIDER)[2]}"] = None
-    return list(found)
+                issuers[f"https://{arn.partition(_PROVIDER)[2]}"] = None
+    return list(issuers)
 
 
 def without_probe(finding: Finding, probe: Probe) -> Finding:
@@ -119,7 +119,9 @@ def _values_of_sub(document: str) -> Iterator[str]:
         for keys in conditions.values() if isinstance(conditions, dict) else ():
             for key, values in keys.items() if isinstance(keys, dict) else ():
                 if key.lower().endswith(":sub"):
-                    yield from (one for one in (values if isinstance(values, list) else [values]) if type(one) is str)
+                    yield from (
+                        value for value in (values if isinstance(values, list) else [values]) if type(value) is str
+                    )
 
 
 def _statements(document: str) -> list[dict[str, Any]]:
@@ -127,6 +129,6 @@ def _statements(document: str) -> list[dict[str, Any]]:
         parsed = json.loads(document)
     except (ValueError, RecursionError):
         return []
-    found = parsed.get("Statement") if isinstance(parsed, dict) else None
-    listed = found if isinstance(found, list) else [found]
-    return [one for one in listed if isinstance(one, dict)]
+    element = parsed.get("Statement") if isinstance(parsed, dict) else None
+    listed = element if isinstance(element, list) else [element]
+    return [statement for statement in listed if isinstance(statement, dict)]

@@ -77,9 +77,9 @@ def read_files(paths: list[Path], options: CheckOptions) -> ReadFiles:
         if role.trust is None
     ]
     unknown += [
-        f"{one.origin.document.path}:{one.origin.line()}: {one.what} is not read."
-        for one in items
-        if isinstance(one, PassedOver)
+        f"{item.origin.document.path}:{item.origin.line()}: {item.what} is not read."
+        for item in items
+        if isinstance(item, PassedOver)
     ]
     audiences = ("sts.amazonaws.com", *annotations)  # every audience that a pod may request
     files_account = FilesAccount(roles, providers, audiences, account)
@@ -100,5 +100,5 @@ def _speaks_of_identities(path: Path) -> bool:
 
 def only_value(values: Iterable[str]) -> str:
     """Return the only value; empty if there are none or several."""
-    found = set(values)
-    return found.pop() if len(found) == 1 else ""
+    distinct = set(values)
+    return distinct.pop() if len(distinct) == 1 else ""

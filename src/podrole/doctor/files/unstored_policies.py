@@ -18,11 +18,15 @@ from podrole.iam.storing import StoredAs, check_storable
 _STEP = re.compile(r"\.([A-Za-z]\w*)|\[(\d+)\]|\[(\"(?:[^\"\\]|\\.)*\")\]")
 
 
-def unstored_policies(files: ReadFiles, options: CheckOptions, found: Sequence[FileFinding]) -> Iterator[FileFinding]:
-    """Yield a finding for each policy that AWS does not store; ``found`` may already say what is wrong with a trust
+def unstored_policies(
+    files: ReadFiles, options: CheckOptions, findings: Sequence[FileFinding]
+) -> Iterator[FileFinding]:
+    """Yield a finding for each policy that AWS does not store; ``findings`` may already say what is wrong with a trust
     policy."""
     partition = partition_of(options.region) if options.region else ""
-    faulty = {(one.path, one.finding.about.name) for one in found if one.finding.about.kind == "Role"}
+    faulty = {
+        (finding.path, finding.finding.about.name) for finding in findings if finding.finding.about.kind == "Role"
+    }
     for role in files.account.listed:
         known = any(path == role.origin.document.path and _names(arn, role) for path, arn in faulty)
         if role.trust is not None and not known:

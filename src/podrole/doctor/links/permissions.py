@@ -106,7 +106,7 @@ def _judged(facts: ChainFacts, role: Role, attached: PrincipalPolicies, desired_
             "podrole policy evaluate takes values for them.",
         )
     if desired_call.resource is None and _only_resource_fails(evidence):
-        fits = sorted({one for each in evidence for failure in each.failures for one in failure.expected})
+        fits = sorted({pattern for each in evidence for failure in each.failures for pattern in failure.expected})
         return unknown(
             LINK, f"{desired_call.action} is allowed on {', '.join(fits[:5])}: name a resource with --resource."
         )
@@ -168,8 +168,8 @@ _OF_THE_CALL = _KeysOfTheCall()
 
 
 def _only_resource_fails(evidence: tuple[Evidence, ...]) -> bool:
-    near = [one for one in evidence if one.failures]
-    return bool(near) and any(all(failure.element == "Resource" for failure in one.failures) for one in near)
+    near = [entry for entry in evidence if entry.failures]
+    return bool(near) and any(all(failure.element == "Resource" for failure in entry.failures) for entry in near)
 
 
 # PR701 to PR706
@@ -191,22 +191,24 @@ def _finding(
         _allowing(role, attached, [request]),
         expected=f"an Allow of {request.action}" if not denied else f"no Deny of {request.action}",
         got=_got(evidence, decision),
-        evidence={"evidence": [one.to_dict() for one in evidence]},
+        evidence={"evidence": [entry.to_dict() for entry in evidence]},
     )
 
 
 def _allowing(role: Role, attached: PrincipalPolicies, requests: list[Request]) -> Remedy:
-    return allow_calls(role, attached, requests, lambda one, with_: evaluate_possible(one, policy_set(with_)).decision)
+    return allow_calls(
+        role, attached, requests, lambda request, with_: evaluate_possible(request, policy_set(with_)).decision
+    )
 
 
 def _got(evidence: tuple[Evidence, ...], decision: Decision) -> str:
     if decision.outcome is Outcome.EXPLICITLY_DENIED:
         return f"Deny {decision.reference} of {decision.policy}"
-    for one in evidence:
-        if one.failures:
-            return f"{one.reference} of {one.policy}: {one.failures[0]}"
-        if one.notes:
-            return one.notes[0]
+    for entry in evidence:
+        if entry.failures:
+            return f"{entry.reference} of {entry.policy}: {entry.failures[0]}"
+        if entry.notes:
+            return entry.notes[0]
     return "nothing"
 
 
@@ -238,14 +240,14 @@ def _refusals(facts: ChainFacts) -> list[Event]:
         and arn_of_session.rpartition("/")[0] == of_role
         and _of_this_pod(facts, event.explanation or {})
     }
-    found: dict[tuple[str, str], Event] = {}
+    refusals: dict[tuple[str, str], Event] = {}
     for event in facts.log:  # newest first
         explanation = event.explanation or {}
         if event.kind != "aws" or event.outcome != "refused" or event.probe:
             continue
         if event.who in sessions and explanation.get("action"):
-            found.setdefault((explanation["action"], explanation.get("resource", "*")), event)
-    return list(found.values())[:_MOST_REFUSALS]
+            refusals.setdefault((explanation["action"], explanation.get("resource", "*")), event)
+    return list(refusals.values())[:_MOST_REFUSALS]
 
 
 def _of_this_pod(facts: ChainFacts, explanation: Mapping[str, Any]) -> bool:

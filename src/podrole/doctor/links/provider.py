@@ -63,7 +63,7 @@ def _missing(facts: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) 
     thumbprints = () if facts.issuer.thumbprint is None else (facts.issuer.thumbprint,)
     create = CreateProvider(question.issuer, (question.audience,), thumbprints)
     shared = {"expected": wanted.arn, "evidence": denial.explanation()}
-    spelt = next((one for one in others if _plain(one.issuer) == _plain(question.issuer)), None)
+    spelt = next((provider for provider in others if _plain(provider.issuer) == _plain(question.issuer)), None)
     if spelt is not None:
         return Finding(
             "PR505",
@@ -94,7 +94,9 @@ def _missing(facts: ChainFacts, evaluation: ExchangeEvaluation, denial: Denial) 
         f"The role's account, {owner}, has no identity provider for the cluster's issuer.",
         _about(wanted.arn),
         Remedy("create the provider", (create, *rerun_ended_pods(facts))),
-        got="no such provider" if listed is None else ", ".join(one.arn for one in listed) or "no provider at all",
+        got="no such provider"
+        if listed is None
+        else ", ".join(provider.arn for provider in listed) or "no provider at all",
         **shared,  # type: ignore[arg-type]
     )
 
@@ -163,11 +165,11 @@ def thumbprint(issuer: IssuerFacts, provider: OIDCProvider, afterwards: tuple[Ch
     distrust = issuer.distrust
     if distrust is None:
         return []
-    found = issuer.thumbprint
+    served = issuer.thumbprint
     change: Change = ByHand("add the thumbprint of the last certificate that the issuer's server sends")
-    if found is not None and provider.arn:
-        kept = [one for one in provider.thumbprints if one != found]
-        change = SetThumbprints(provider.arn, (found, *kept)[:MOST_THUMBPRINTS])
+    if served is not None and provider.arn:
+        kept = [known for known in provider.thumbprints if known != served]
+        change = SetThumbprints(provider.arn, (served, *kept)[:MOST_THUMBPRINTS])
     return [
         Finding(
             "PR503",
@@ -175,7 +177,7 @@ def thumbprint(issuer: IssuerFacts, provider: OIDCProvider, afterwards: tuple[Ch
             "thumbprint.",
             _about(provider.arn or provider.issuer),
             Remedy("add the certificate's thumbprint to the provider", (change, *afterwards)),
-            expected=f"thumbprint {found}" if found else distrust.expected,
+            expected=f"thumbprint {served}" if served else distrust.expected,
             got=", ".join(provider.thumbprints) or "no thumbprint",
             evidence={"fault": distrust.fault.value},
         )

@@ -210,4 +210,4 @@ class Remedy:
 
     def then(self, *more: Change) -> Remedy:
         """Return this remedy with more changes at its end, without duplicates."""
-        return Remedy(self.what, (*self.changes, *(one for one in more if one not in self.changes)))
+        return Remedy(self.what, (*self.changes, *(change for change in more if change not in self.changes)))

@@ -32,18 +32,18 @@ class Command:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the command as JSON-able data."""
-        found: dict[str, Any] = {"shell": self.shell(), "pipeline": [list(stage) for stage in self.stages]}
-        return found if self.stdin is None else {**found, "stdin": self.stdin}
+        data: dict[str, Any] = {"shell": self.shell(), "pipeline": [list(stage) for stage in self.stages]}
+        return data if self.stdin is None else {**data, "stdin": self.stdin}
 
 
 def commands_of(changes: Iterable[Change], tools: Tools) -> list[Command]:
     """Return the commands in the order in which they must be run. Changes that no command makes are left out."""
-    found: list[Command] = []
-    for one in changes:
-        make = _MAKERS.get(type(one))
+    commands: list[Command] = []
+    for step in changes:
+        make = _MAKERS.get(type(step))
         if make is not None:
-            found.extend(command for command in make(one, tools) if command not in found)
-    return found
+            commands.extend(command for command in make(step, tools) if command not in commands)
+    return commands
 
 
 def _kubectl(tools: Tools, *words: str, stdin: str | None = None) -> Command:
@@ -70,13 +70,20 @@ def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _annotate(one: change.Annotate, tools: Tools) -> list[Command]:
-    words = ("annotate", one.kind.lower(), one.name, *_at(one.namespace), "--overwrite", *_pairs(one.annotations))
+def _annotate(annotation: change.Annotate, tools: Tools) -> list[Command]:
+    words = (
+        "annotate",
+        annotation.kind.lower(),
+        annotation.name,
+        *_at(annotation.namespace),
+        "--overwrite",
+        *_pairs(annotation.annotations),
+    )
     return [_kubectl(tools, *words)]
 
 
-def _label(one: change.Label, tools: Tools) -> list[Command]:
-    words = ("label", one.kind.lower(), one.name, *_at(one.namespace), "--overwrite", *_pairs(one.labels))
+def _label(label: change.Label, tools: Tools) -> list[Command]:
+    words = ("label", label.kind.lower(), label.name, *_at(label.namespace), "--overwrite", *_pairs(label.labels))
     return [_kubectl(tools, *words)]
 
 
@@ -89,18 +96,18 @@ def _replace_pod(workload: Workload, tools: Tools, *between: tuple[str, ...]) ->
 _LOCALLY = ("--local", "--filename", "-", "--output", "json")
 
 
-def _set_environment(one: change.SetEnvironment, tools: Tools) -> list[Command]:
-    words = ("--containers", one.container, *_pairs(one.variables))
-    if one.workload.kind == "Pod":
-        return [_replace_pod(one.workload, tools, (*tools.kubectl, "set", "env", *_LOCALLY, *words))]
-    return [_kubectl(tools, "set", "env", *_of(one.workload), *words)]
+def _set_environment(setting: change.SetEnvironment, tools: Tools) -> list[Command]:
+    words = ("--containers", setting.container, *_pairs(setting.variables))
+    if setting.workload.kind == "Pod":
+        return [_replace_pod(setting.workload, tools, (*tools.kubectl, "set", "env", *_LOCALLY, *words))]
+    return [_kubectl(tools, "set", "env", *_of(setting.workload), *words)]
 
 
-def _patch_pods(one: change.PatchPods, tools: Tools) -> list[Command]:
-    workload = one.workload
+def _patch_pods(patch: change.PatchPods, tools: Tools) -> list[Command]:
+    workload = patch.workload
     if workload.kind == "Pod":
-        return [_replace_pod(workload, tools, _patch_locally(one.operations, tools))]
-    operations = [_moved(operation, workload.template) for operation in one.operations]
+        return [_replace_pod(workload, tools, _patch_locally(patch.operations, tools))]
+    operations = [_moved(operation, workload.template) for operation in patch.operations]
     return [_kubectl(tools, "patch", *_of(workload), "--type", "json", "--patch", _json(operations))]
 
 
@@ -121,10 +128,12 @@ def _moved(operation: Operation, template: tuple[str, ...]) -> dict[str, Any]:
     return {**operation, "path": prefix + operation["path"]}
 
 
-def _restart(one: change.Restart, tools: Tools) -> list[Command]:
-    workload = one.workload
+def _restart(restart: change.Restart, tools: Tools) -> list[Command]:
+    workload = restart.workload
     if workload.kind == "Pod":
-        return [_replace_pod(workload, tools, *([_patch_locally(one.operations, tools)] if one.operations else []))]
+        return [
+            _replace_pod(workload, tools, *([_patch_locally(restart.operations, tools)] if restart.operations else []))
+        ]
     if workload.kind in ("Deployment", "StatefulSet", "DaemonSet"):
         return [_kubectl(tools, "rollout", "restart", *_of(workload))]
     if workload.kind == "CronJob":
@@ -133,67 +142,76 @@ def _restart(one: change.Restart, tools: Tools) -> list[Command]:
     return []
 
 
-def _patch(one: change.PatchObject, tools: Tools) -> list[Command]:
-    patch = _json([dict(operation) for operation in one.operations])
-    words = ("patch", one.kind.lower(), one.name, *_at(one.namespace), "--type", "json", "--patch", patch)
+def _patch(object_patch: change.PatchObject, tools: Tools) -> list[Command]:
+    patch = _json([dict(operation) for operation in object_patch.operations])
+    words = (
+        "patch",
+        object_patch.kind.lower(),
+        object_patch.name,
+        *_at(object_patch.namespace),
+        "--type",
+        "json",
+        "--patch",
+        patch,
+    )
     return [_kubectl(tools, *words)]
 
 
-def _apply(one: change.Apply, tools: Tools) -> list[Command]:
-    manifest = one.manifest
+def _apply(applied: change.Apply, tools: Tools) -> list[Command]:
+    manifest = applied.manifest
     metadata = manifest.get("metadata", {})
     if manifest.get("kind") == "ServiceAccount" and set(metadata) <= {"name", "namespace"}:
         return [_kubectl(tools, "create", "serviceaccount", metadata["name"], *_at(metadata.get("namespace", "")))]
     return [_kubectl(tools, "apply", "--filename", "-", stdin=json.dumps(manifest, indent=2))]
 
 
-def _remove_key(one: change.RemoveKey, tools: Tools) -> list[Command]:
-    operations = ({"op": "remove", "path": f"/data/{one.key}"},)
-    return _patch(change.PatchObject(one.kind, one.namespace, one.name, operations), tools)
+def _remove_key(removal: change.RemoveKey, tools: Tools) -> list[Command]:
+    operations = ({"op": "remove", "path": f"/data/{removal.key}"},)
+    return _patch(change.PatchObject(removal.kind, removal.namespace, removal.name, operations), tools)
 
 
-def _set_trust_policy(one: change.SetTrustPolicy, tools: Tools) -> list[Command]:
-    name = parse_arn(one.role_arn).name
-    words = ("iam", "update-assume-role-policy", "--role-name", name, "--policy-document", _compact(one.document))
+def _set_trust_policy(policy: change.SetTrustPolicy, tools: Tools) -> list[Command]:
+    name = parse_arn(policy.role_arn).name
+    words = ("iam", "update-assume-role-policy", "--role-name", name, "--policy-document", _compact(policy.document))
     return [_aws(tools, *words)]
 
 
-def _create_role(one: change.CreateRole, tools: Tools) -> list[Command]:
-    path = () if one.path == "/" else ("--path", one.path)
-    document = _compact(one.trust_policy)
+def _create_role(role: change.CreateRole, tools: Tools) -> list[Command]:
+    path = () if role.path == "/" else ("--path", role.path)
+    document = _compact(role.trust_policy)
     return [
-        _aws(tools, "iam", "create-role", "--role-name", one.name, *path, "--assume-role-policy-document", document)
+        _aws(tools, "iam", "create-role", "--role-name", role.name, *path, "--assume-role-policy-document", document)
     ]
 
 
-def _create_provider(one: change.CreateProvider, tools: Tools) -> list[Command]:
-    thumbprints = ("--thumbprint-list", *one.thumbprints) if one.thumbprints else ()
-    words = ("--url", one.issuer, "--client-id-list", *one.client_ids, *thumbprints)
+def _create_provider(provider: change.CreateProvider, tools: Tools) -> list[Command]:
+    thumbprints = ("--thumbprint-list", *provider.thumbprints) if provider.thumbprints else ()
+    words = ("--url", provider.issuer, "--client-id-list", *provider.client_ids, *thumbprints)
     return [_aws(tools, "iam", "create-open-id-connect-provider", *words)]
 
 
-def _add_client_id(one: change.AddClientID, tools: Tools) -> list[Command]:
-    words = ("--open-id-connect-provider-arn", one.provider_arn, "--client-id", one.client_id)
+def _add_client_id(client: change.AddClientID, tools: Tools) -> list[Command]:
+    words = ("--open-id-connect-provider-arn", client.provider_arn, "--client-id", client.client_id)
     return [_aws(tools, "iam", "add-client-id-to-open-id-connect-provider", *words)]
 
 
-def _set_thumbprints(one: change.SetThumbprints, tools: Tools) -> list[Command]:
-    words = ("--open-id-connect-provider-arn", one.provider_arn, "--thumbprint-list", *one.thumbprints)
+def _set_thumbprints(provider: change.SetThumbprints, tools: Tools) -> list[Command]:
+    words = ("--open-id-connect-provider-arn", provider.provider_arn, "--thumbprint-list", *provider.thumbprints)
     return [_aws(tools, "iam", "update-open-id-connect-provider-thumbprint", *words)]
 
 
-def _put_role_policy(one: change.PutRolePolicy, tools: Tools) -> list[Command]:
-    words = ("--role-name", one.role_name, "--policy-name", one.policy_name, "--policy-document")
-    return [_aws(tools, "iam", "put-role-policy", *words, _compact(one.document))]
+def _put_role_policy(policy: change.PutRolePolicy, tools: Tools) -> list[Command]:
+    words = ("--role-name", policy.role_name, "--policy-name", policy.policy_name, "--policy-document")
+    return [_aws(tools, "iam", "put-role-policy", *words, _compact(policy.document))]
 
 
-def _set_managed_policy(one: change.SetManagedPolicy, tools: Tools) -> list[Command]:
-    words = ("--policy-arn", one.arn, "--set-as-default", "--policy-document", _compact(one.document))
+def _set_managed_policy(policy: change.SetManagedPolicy, tools: Tools) -> list[Command]:
+    words = ("--policy-arn", policy.arn, "--set-as-default", "--policy-document", _compact(policy.document))
     return [_aws(tools, "iam", "create-policy-version", *words)]
 
 
-def _pipeline(one: change.Pipeline, _: Tools) -> list[Command]:
-    return [Command(one.commands)]
+def _pipeline(pipeline: change.Pipeline, _: Tools) -> list[Command]:
+    return [Command(pipeline.commands)]
 
 
 def _compact(document: str) -> str:

@@ -100,7 +100,7 @@ def _with_statement(role: Role, attached: PrincipalPolicies, wanted: dict[str, A
             f"name the resource, {forms}, so that nothing else is allowed",
         )
     document = json.dumps({"Version": "2012-10-17", "Statement": [wanted]})
-    name = _free_name(action, resource, {one.inline_name for one in attached.identity})
+    name = _free_name(action, resource, {policy.inline_name for policy in attached.identity})
     added = PolicyText(f"inline policy {name} of role {role.name}", document, inline_name=name)
     return _Step(
         "add the smallest statement that allows the call",
@@ -115,7 +115,7 @@ def _free_name(action: str, resource: str, taken: set[str | None]) -> str:
     if resource != NO_RESOURCE:
         name = f"{name[:110]}-{hashlib.sha256(resource.encode()).hexdigest()[:8]}"
     numbered = [name, *(f"{name[:120]}-{number}" for number in range(2, 100))]
-    return next(one for one in numbered if one not in taken)
+    return next(candidate for candidate in numbered if candidate not in taken)
 
 
 def _plus(document: str, statement: dict[str, Any]) -> str:
@@ -127,7 +127,7 @@ def _plus(document: str, statement: dict[str, Any]) -> str:
 
 def _without_deny(role: Role, attached: PrincipalPolicies, decision: Decision, request: Request) -> _Step:
     what = f"remove {request.action} from the statement that denies it, unless the denial is intended"
-    text = next((one for one in _all(attached) if one.name == decision.policy), None)
+    text = next((policy for policy in _all(attached) if policy.name == decision.policy), None)
     if text is None or decision.statement is None:
         return _Step(what, f"change {decision.reference} of {decision.policy or 'the policy'}")
     changed = _not_denying(text.document, decision.statement.index, request)
@@ -143,7 +143,7 @@ def _without_deny(role: Role, attached: PrincipalPolicies, decision: Decision, r
 
 
 def _replaced(attached: PrincipalPolicies, old: PolicyText, new: PolicyText) -> PrincipalPolicies:
-    identity = tuple(new if one.name == old.name else one for one in attached.identity)
+    identity = tuple(new if policy.name == old.name else policy for policy in attached.identity)
     boundary = attached.boundary
     if boundary is not None and boundary.name == old.name:
         boundary = new
@@ -161,12 +161,12 @@ def _not_denying(document: str, index: int, request: Request) -> str | None:
     resources = statements[index].get("Resource")
     listed = resources if isinstance(resources, list) else [resources]
     has_resources = request.resource != NO_RESOURCE and needed_resource(request.action)
-    if has_resources and any(one != request.resource for one in listed):
+    if has_resources and any(resource != request.resource for resource in listed):
         return None
     actions = statements[index].get("Action", [])
     denied = [actions] if isinstance(actions, str) else list(actions)
-    kept = [one for one in denied if one.lower() != request.action.lower()]
-    if kept == denied or any("*" in one or "?" in one for one in kept):
+    kept = [action for action in denied if action.lower() != request.action.lower()]
+    if kept == denied or any("*" in action or "?" in action for action in kept):
         return None
     if kept:
         statements[index]["Action"] = kept
@@ -177,7 +177,7 @@ def _not_denying(document: str, index: int, request: Request) -> str | None:
 
 def _not_stored(role: Role, policies: PrincipalPolicies, changes: Any) -> str:
     """Return why AWS would not store one of the changed documents; empty if it stores all."""
-    inline = {one.inline_name: one.document for one in policies.identity if one.inline_name is not None}
+    inline = {policy.inline_name: policy.document for policy in policies.identity if policy.inline_name is not None}
     try:
         for change in changes:
             if isinstance(change, PutRolePolicy):

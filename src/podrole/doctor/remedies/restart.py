@@ -37,17 +37,19 @@ def without_identity(manifest: Object, plan: InjectionPlan) -> tuple[Operation, 
     for kind, position, container in containers(manifest):
         path = f"/spec/{kind}/{position}"
         for member, is_ours in (
-            ("env", lambda one: one.get("name") in names),
-            ("volumeMounts", lambda one: one.get("name") == plan.volume_name),
+            ("env", lambda variable: variable.get("name") in names),
+            ("volumeMounts", lambda mount: mount.get("name") == plan.volume_name),
         ):
             entries = list(enumerate(container.get(member) or ()))
             operations += [
-                {"op": "remove", "path": f"{path}/{member}/{index}"} for index, one in reversed(entries) if is_ours(one)
+                {"op": "remove", "path": f"{path}/{member}/{index}"}
+                for index, entry in reversed(entries)
+                if is_ours(entry)
             ]
     volumes = list(enumerate((manifest.get("spec") or {}).get("volumes") or ()))
     operations += [
         {"op": "remove", "path": f"/spec/volumes/{index}"}
-        for index, one in reversed(volumes)
-        if one.get("name") == plan.volume_name
+        for index, volume in reversed(volumes)
+        if volume.get("name") == plan.volume_name
     ]
     return tuple(operations)

@@ -84,16 +84,16 @@ def narrowed_trust_policy(
     document = _with_list(json.loads(role.trust_policy))
     provider = expected_provider(question)
     proof = TrustProof(role, question, account, users)
-    mine = [one for one in document["Statement"] if _names_only(one, proof)]
-    kept = [one for one in document["Statement"] if one not in mine]
-    allowing = [one for one in mine if one.get("Effect") == "Allow"]
+    mine = [statement for statement in document["Statement"] if _names_only(statement, proof)]
+    kept = [statement for statement in document["Statement"] if statement not in mine]
+    allowing = [statement for statement in mine if statement.get("Effect") == "Allow"]
     if not allowing:
         return None
     narrow = trust_statement(question, provider.arn, *users)
     audiences = proof.granted_audiences()
     if len(audiences) > 1:
         narrow["Condition"]["StringEquals"][f"{provider.key_prefix}:aud"] = audiences
-    beside = [one for one in _listed(allowing[0].get("Action")) if str(one).lower() in _BESIDE]
+    beside = [action for action in _listed(allowing[0].get("Action")) if str(action).lower() in _BESIDE]
     narrow = {**narrow, "Action": [ACTION, *beside]} if beside else narrow
     text = json.dumps({**document, "Statement": [*kept, narrow]}, indent=2)
     return text if proof.holds(text, closes=True) else None
@@ -105,7 +105,7 @@ def _names_only(statement: Document, proof: TrustProof) -> bool:
     if statement.get("Effect") != "Allow" or not isinstance(principal, dict) or set(principal) != {"Federated"}:
         return False
     mine = expected_provider(proof.question).arn
-    return all(one == mine or not proof.works(one) for one in _listed(principal["Federated"]))
+    return all(arn == mine or not proof.works(arn) for arn in _listed(principal["Federated"]))
 
 
 def _listed(value: Any) -> list[Any]:
@@ -114,7 +114,7 @@ def _listed(value: Any) -> list[Any]:
 
 def evidence_of(denial: Denial) -> tuple[Evidence, ...]:
     """Return the evidence of the trust policy's evaluation, the closest statement first."""
-    return tuple(msgspec.convert(one, Evidence) for one in denial.evidence.get("evidence", ()))
+    return tuple(msgspec.convert(entry, Evidence) for entry in denial.evidence.get("evidence", ()))
 
 
 def _asked(
@@ -144,13 +144,13 @@ def _candidates(
             yield changed
             break
         evidence = evidence_of(outcome)
-        nearest = next((one for one in evidence if one.statement and not one.applies), None)
+        nearest = next((entry for entry in evidence if entry.statement and not entry.applies), None)
         better = None if nearest is None else _with_fixes(changed, nearest, question, proof)
         if better is None or better == changed:
             break
         changed = better
     yield {**document, "Statement": [*document["Statement"], statement]}
-    denying = {_index(one) for one in evidence if one.applies and one.effect == Effect.DENY}
+    denying = {_index(entry) for entry in evidence if entry.applies and entry.effect == Effect.DENY}
     if denying:
         yield from _without_denials(changed, denying, question, statement)
     yield fresh
@@ -161,12 +161,13 @@ def _without_denials(
 ) -> Iterator[Document]:
     """Yield documents whose Deny statements except the service account, and documents without these statements."""
     excepted = [
-        _excepting(one, question) if index in denying else one for index, one in enumerate(document["Statement"])
+        _excepting(existing, question) if index in denying else existing
+        for index, existing in enumerate(document["Statement"])
     ]
     if None not in excepted:
         yield {**document, "Statement": excepted}
         yield {**document, "Statement": [*excepted, statement]}
-    kept = [one for index, one in enumerate(document["Statement"]) if index not in denying]
+    kept = [existing for index, existing in enumerate(document["Statement"]) if index not in denying]
     if kept:
         yield {**document, "Statement": kept}
         yield {**document, "Statement": [*kept, statement]}
@@ -223,7 +224,7 @@ def _fix_action(statement: Document, failure: Failure) -> bool:
         return False  # the statement is for other principals, which keep it
     if failure.near not in (Near.ACTION_OF_OTHER_CALLERS, Near.ACTION_MISSPELT):
         return False
-    beside = [one for one in _listed(statement.get("Action")) if str(one).lower() in _BESIDE]
+    beside = [action for action in _listed(statement.get("Action")) if str(action).lower() in _BESIDE]
     statement["Action"] = [ACTION, *beside] if beside else ACTION
     return True
 
@@ -232,7 +233,7 @@ def _fix_principal(statement: Document, failure: Failure, provider: OIDCProvider
     principal = statement.get("Principal")
     if failure.near == Near.PRINCIPAL_TYPE or not isinstance(principal, dict) or "Federated" not in principal:
         return False
-    if any("oidc-provider/" not in one or proof.works(one) for one in _listed(principal["Federated"])):
+    if any("oidc-provider/" not in arn or proof.works(arn) for arn in _listed(principal["Federated"])):
         return False  # the statement is for tokens of another issuer, which keep it
     principal["Federated"] = provider.arn
     return True
@@ -261,14 +262,19 @@ def _fix_condition(statement: Document, failure: Failure, question: ExchangeQues
     patterns = "Like" in failure.operator
     if claim == "sub":
         wanted = question.subject
-        kept = [one for one in _listed(keys[failure.key]) if one in proof.existing or (patterns and has_wildcard(one))]
+        kept = [
+            value
+            for value in _listed(keys[failure.key])
+            if value in proof.existing or (patterns and has_wildcard(value))
+        ]
     else:
         wanted = question.audience
         accepted = _accepted(question, proof)
         kept = [
-            one
-            for one in _listed(keys[failure.key])
-            if not one.startswith(PREFIX) and (accepted is None or one in accepted or (patterns and has_wildcard(one)))
+            value
+            for value in _listed(keys[failure.key])
+            if not value.startswith(PREFIX)
+            and (accepted is None or value in accepted or (patterns and has_wildcard(value)))
         ]
     keys[failure.key] = [*kept, wanted] if kept else wanted
     return True

@@ -51,7 +51,7 @@ class TrustProof:
             return False
         if not closes and not _keeps_others(self.role.trust_policy, document):
             return False
-        return all(self._is_kept(document, one) for one in self._existing()) and all(
+        return all(self._is_kept(document, question) for question in self._existing()) and all(
             self._is_not_opened(document, stranger, closes=closes) for stranger in self._strangers()
         )
 
@@ -72,12 +72,12 @@ class TrustProof:
             issuer = f"https://{provider_arn.partition(_PROVIDER)[2]}"
             return read(lambda: self.account.oidc_provider(named.account, issuer)) is not None
         listed = read(self.account.oidc_providers)
-        return isinstance(listed, UnknownFact) or any(one.arn == provider_arn for one in listed)
+        return isinstance(listed, UnknownFact) or any(provider.arn == provider_arn for provider in listed)
 
     def granted_audiences(self) -> list[str]:
         """Return the audiences with which the service account has the role now."""
         asked = (replace(self.question, audience=audience) for audience in self._audiences(self.question.issuer))
-        return [one.audience for one in asked if self._grants(self.role.trust_policy, one)]
+        return [question.audience for question in asked if self._grants(self.role.trust_policy, question)]
 
     def _grants(self, document: str, question: ExchangeQuestion) -> bool:
         provider = expected_provider(question)
@@ -176,5 +176,5 @@ def _is_of_tokens(statement: Any) -> bool:
 
 
 def _statements(document: str) -> list[Any]:
-    found = json.loads(document).get("Statement", [])
-    return found if isinstance(found, list) else [found]
+    element = json.loads(document).get("Statement", [])
+    return element if isinstance(element, list) else [element]

@@ -645,4 +645,4 @@ _ALL = (
     ),
 )
 
-CODES: Mapping[str, Code] = MappingProxyType({one.code: one for one in _ALL})
+CODES: Mapping[str, Code] = MappingProxyType({code.code: code for code in _ALL})

@@ -127,7 +127,7 @@ def unknown(link: Link, why: str, *findings: Finding) -> LinkVerdict:
 
 def verdict_from(link: Link, why: str, findings: list[Finding]) -> LinkVerdict:
     """Return ``broken``, faults first, if one of ``findings`` is a fault; otherwise ``holds``."""
-    ordered = sorted(findings, key=lambda one: one.severity is not Severity.FAULT)
+    ordered = sorted(findings, key=lambda finding: finding.severity is not Severity.FAULT)
     if ordered and ordered[0].severity is Severity.FAULT:
         return broken(link, *ordered)
     return holds(link, why, *ordered)

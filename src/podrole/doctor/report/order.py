@@ -11,7 +11,7 @@ from podrole.doctor.report.findings import Finding, LinkVerdict, Severity
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return faults in the order in which they are repaired: of links, but what only recreates pods at the end."""
-    return tuple(sorted(findings, key=lambda one: only_recreates(one.remedy)))
+    return tuple(sorted(findings, key=lambda finding: only_recreates(finding.remedy)))
 
 
 def only_recreates(remedy: Remedy) -> bool:
@@ -21,16 +21,18 @@ def only_recreates(remedy: Remedy) -> bool:
 
 def with_restarts_last(verdicts: tuple[LinkVerdict, ...]) -> tuple[LinkVerdict, ...]:
     """Move what creates pods again to the remedy that comes last: before, they would not work yet."""
-    faults = in_order(one for verdict in verdicts for one in verdict.findings if one.severity is Severity.FAULT)
+    faults = in_order(
+        finding for verdict in verdicts for finding in verdict.findings if finding.severity is Severity.FAULT
+    )
     groups: list[tuple[Change, ...]] = []
-    for one in faults:
-        if one.remedy.changes and one.remedy.changes not in groups:
-            groups.append(one.remedy.changes)
+    for fault in faults:
+        if fault.remedy.changes and fault.remedy.changes not in groups:
+            groups.append(fault.remedy.changes)
     if len(groups) < 2:
         return verdicts
     restarts = _restarts(groups)
     changed: list[tuple[Change, ...]] = [
-        tuple(one for one in group if not isinstance(one, Restart)) for group in groups
+        tuple(change for change in group if not isinstance(change, Restart)) for group in groups
     ]
     changed[-1] = (*changed[-1], *restarts)
 
@@ -45,8 +47,8 @@ def with_restarts_last(verdicts: tuple[LinkVerdict, ...]) -> tuple[LinkVerdict, 
 
 def _restarts(groups: list[tuple[Change, ...]]) -> tuple[Restart, ...]:
     """Return one restart of each workload."""
-    found: dict[object, Restart] = {}
-    for one in (change for group in groups for change in group if isinstance(change, Restart)):
-        if one.workload not in found or one.operations:
-            found[one.workload] = one
-    return tuple(found.values())
+    restarts: dict[object, Restart] = {}
+    for restart in (change for group in groups for change in group if isinstance(change, Restart)):
+        if restart.workload not in restarts or restart.operations:
+            restarts[restart.workload] = restart
+    return tuple(restarts.values())

@@ -92,8 +92,8 @@ class BotoAccount:
             if known is None or "ResourceTag" not in known.trust_policy:
                 return known
         answer = self._found("iam", "get_role", RoleName=name)
-        found = None if answer is None else _role(answer["Role"])
-        return found if found is not None and found.arn == arn else None
+        role = None if answer is None else _role(answer["Role"])
+        return role if role is not None and role.arn == arn else None
 
     def oidc_provider(self, account: str, issuer: str, partition: str = "") -> OIDCProvider | None:
         """See Directory."""
@@ -120,8 +120,8 @@ class BotoAccount:
             "PermissionsBoundaryArn"
         )
         identity = [
-            self._managed(one["PolicyArn"])
-            for one in self._session.pages_of_iam("list_attached_role_policies", "AttachedPolicies", RoleName=name)
+            self._managed(policy["PolicyArn"])
+            for policy in self._session.pages_of_iam("list_attached_role_policies", "AttachedPolicies", RoleName=name)
         ]
         for inline in self._session.pages_of_iam("list_role_policies", "PolicyNames", RoleName=name):
             answer = self._session.call("iam", "get_role_policy", RoleName=name, PolicyName=inline)
@@ -152,16 +152,16 @@ class BotoAccount:
         """See Account."""
         if ("providers",) not in self._kept:
             listed = self._session.call("iam", "list_open_id_connect_providers")["OpenIDConnectProviderList"]
-            read = (self._provider(one["Arn"]) for one in listed)
-            self._kept["providers",] = tuple(one for one in read if one is not None)
+            read = (self._provider(entry["Arn"]) for entry in listed)
+            self._kept["providers",] = tuple(provider for provider in read if provider is not None)
         known: tuple[OIDCProvider, ...] = self._kept["providers",]
         return known
 
     def roles(self) -> Sequence[Role]:
         """See Account."""
         if ("roles",) not in self._kept:
-            found = (_role(one) for one in self._session.pages_of_iam("list_roles", "Roles"))
-            self._kept["roles",] = {role.arn: role for role in found}
+            roles = (_role(entry) for entry in self._session.pages_of_iam("list_roles", "Roles"))
+            self._kept["roles",] = {role.arn: role for role in roles}
         return tuple(self._kept["roles",].values())
 
     def associations(self, issuer: str) -> Sequence[EKSAssociation]:
@@ -169,18 +169,18 @@ class BotoAccount:
         cluster = self._cluster_of(issuer)
         if cluster is None:
             return ()
-        found = []
-        for one in self._session.pages_of_eks(
+        associations = []
+        for entry in self._session.pages_of_eks(
             "list_pod_identity_associations", "associations", clusterName=cluster["name"]
         ):
             answer = self._session.call(
                 "eks",
                 "describe_pod_identity_association",
                 clusterName=cluster["name"],
-                associationId=one["associationId"],
+                associationId=entry["associationId"],
             )
             association = answer["association"]
-            found.append(
+            associations.append(
                 EKSAssociation(
                     namespace=association["namespace"],
                     service_account=association["serviceAccount"],
@@ -192,7 +192,7 @@ class BotoAccount:
                     external_id=association.get("externalId"),
                 )
             )
-        return tuple(found)
+        return tuple(associations)
 
     def _cluster_of(self, issuer: str) -> dict[str, Any] | None:
         """Return the EKS cluster that has this issuer."""
@@ -246,14 +246,14 @@ def _other_account(account: str, mine: str) -> SourceError:
     )
 
 
-def _role(found: Mapping[str, Any]) -> Role:
-    arn = str(found["Arn"])
+def _role(entry: Mapping[str, Any]) -> Role:
+    arn = str(entry["Arn"])
     return Role(
         arn=arn,
-        id=str(found["RoleId"]),
-        name=str(found["RoleName"]),
+        id=str(entry["RoleId"]),
+        name=str(entry["RoleName"]),
         account=parse_arn(arn).account,
-        trust_policy=policy_text(found.get("AssumeRolePolicyDocument", "")),
-        max_session_seconds=int(found.get("MaxSessionDuration") or 3_600),
-        tags={tag["Key"]: tag["Value"] for tag in found.get("Tags") or ()},
+        trust_policy=policy_text(entry.get("AssumeRolePolicyDocument", "")),
+        max_session_seconds=int(entry.get("MaxSessionDuration") or 3_600),
+        tags={tag["Key"]: tag["Value"] for tag in entry.get("Tags") or ()},
     )

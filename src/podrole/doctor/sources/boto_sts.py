@@ -34,11 +34,11 @@ class BotoSTS:
                 WebIdentityToken=token,
                 DurationSeconds=_SESSION_SECONDS,
             )
-        given = answer["Credentials"]
+        issued = answer["Credentials"]
         credentials = {
-            "aws_access_key_id": given["AccessKeyId"],
-            "aws_secret_access_key": given["SecretAccessKey"],
-            "aws_session_token": given["SessionToken"],
+            "aws_access_key_id": issued["AccessKeyId"],
+            "aws_secret_access_key": issued["SecretAccessKey"],
+            "aws_session_token": issued["SessionToken"],
         }
         return ExchangeAnswer(answer.get("Provider", ""), _time(answer), credentials)
 

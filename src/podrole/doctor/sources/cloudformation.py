@@ -42,12 +42,12 @@ class _Unknown(Exception):
 
 
 def _items(document: FileDocument, resources: Mapping[str, Any], template: _Template) -> Iterator[Item]:
-    for logical_id, one in resources.items():
-        properties = one.get("Properties") if isinstance(one, dict) else None
+    for logical_id, resource in resources.items():
+        properties = resource.get("Properties") if isinstance(resource, dict) else None
         if not isinstance(properties, dict):
             continue
         place = Origin(document, ("Resources", logical_id, "Properties"))
-        match one.get("Type"):
+        match resource.get("Type"):
             case "AWS::IAM::Role":
                 name = template.text(properties.get("RoleName", logical_id)) or ""
                 path = template.text(properties.get("Path", "/")) or "/"
@@ -55,15 +55,15 @@ def _items(document: FileDocument, resources: Mapping[str, Any], template: _Temp
                 trust = template.policy(properties.get("AssumeRolePolicyDocument"), StoredAs.TRUST, where, logical_id)
                 yield RoleFile(name, path, trust, place)
                 for position, inline in enumerate(properties.get("Policies") or ()):
-                    found = inline.get("PolicyDocument") if isinstance(inline, dict) else None
+                    policy = inline.get("PolicyDocument") if isinstance(inline, dict) else None
                     where = place.at("Policies", position, "PolicyDocument")
-                    yield from optional(template.policy(found, StoredAs.INLINE, where, logical_id))
+                    yield from optional(template.policy(policy, StoredAs.INLINE, where, logical_id))
             case "AWS::IAM::Policy" | "AWS::IAM::ManagedPolicy" | "AWS::IAM::RolePolicy":
                 where = place.at("PolicyDocument")
-                found = properties.get("PolicyDocument")
-                managed = one["Type"] == "AWS::IAM::ManagedPolicy"
+                policy = properties.get("PolicyDocument")
+                managed = resource["Type"] == "AWS::IAM::ManagedPolicy"
                 stored_as = StoredAs.MANAGED if managed else StoredAs.INLINE
-                yield from optional(template.policy(found, stored_as, where, logical_id))
+                yield from optional(template.policy(policy, stored_as, where, logical_id))
             case "AWS::IAM::OIDCProvider":
                 url = template.text(properties.get("Url"))
                 ids = [template.text(each) for each in properties.get("ClientIdList") or ()]
@@ -84,18 +84,19 @@ class _Template:
         declared = template.get("Parameters")
         self._mappings: Any = template.get("Mappings")
         self._parameters = {
-            name: parameters[name] if name in parameters else one["Default"]
-            for name, one in (declared.items() if isinstance(declared, dict) else ())
-            if isinstance(one, dict) and (name in parameters or "Default" in one)
+            name: parameters[name] if name in parameters else parameter["Default"]
+            for name, parameter in (declared.items() if isinstance(declared, dict) else ())
+            if isinstance(parameter, dict) and (name in parameters or "Default" in parameter)
         }
         self._lists = {
             name
-            for name, one in (declared.items() if isinstance(declared, dict) else ())
-            if isinstance(one, dict) and (str(one.get("Type", "")).startswith("List<") or one.get("Type") == _LIST)
+            for name, parameter in (declared.items() if isinstance(declared, dict) else ())
+            if isinstance(parameter, dict)
+            and (str(parameter.get("Type", "")).startswith("List<") or parameter.get("Type") == _LIST)
         }
         # The value of a parameter of Systems Manager is a name there.
-        for name, one in declared.items() if isinstance(declared, dict) else ():
-            if isinstance(one, dict) and str(one.get("Type", "")).startswith("AWS::SSM::Parameter::Value"):
+        for name, parameter in declared.items() if isinstance(declared, dict) else ():
+            if isinstance(parameter, dict) and str(parameter.get("Type", "")).startswith("AWS::SSM::Parameter::Value"):
                 self._parameters.pop(name, None)
         known = {"AWS::AccountId": account, "AWS::Region": region}
         self._pseudo = {**known, "AWS::Partition": partition_of(region), "AWS::URLSuffix": domain_of(region)}
@@ -115,12 +116,12 @@ class _Template:
         except _NOT_KNOWN:
             return None
         inside = isinstance(value, dict) and "Statement" in value
-        found = as_policy(resolved, stored_as, origin, name)
-        return None if found is None else PolicyFile(found.text, stored_as, origin, name, inside)
+        policy = as_policy(resolved, stored_as, origin, name)
+        return None if policy is None else PolicyFile(policy.text, stored_as, origin, name, inside)
 
     def _resolved(self, value: Any) -> Any:
         if isinstance(value, list):
-            return [self._resolved(one) for one in value]
+            return [self._resolved(item) for item in value]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
@@ -129,7 +130,7 @@ class _Template:
                 return self._ref_or_list(str(argument))
             if name.startswith("Fn::"):
                 return self._function(name, argument)
-        return object_of([(key, self._resolved(one)) for key, one in value.items()])
+        return object_of([(key, self._resolved(member)) for key, member in value.items()])
 
     def _function(self, name: str, argument: Any) -> Any:
         match name:
@@ -146,7 +147,7 @@ class _Template:
                 separator, text = argument
                 return str(self._resolved(text)).split(str(separator))
             case "Fn::FindInMap":
-                first, second, third = (self._resolved(one) for one in argument[:3])
+                first, second, third = (self._resolved(key) for key in argument[:3])
                 return self._resolved(self._mappings[first][second][third])
             case "Fn::GetAtt":
                 logical_id, _, attribute = ".".join(argument).partition(".")
@@ -169,7 +170,7 @@ class _Template:
 
     def _ref_or_list(self, name: str) -> Any:
         value = self._ref(name)
-        return [one.strip() for one in value.split(",")] if name in self._lists else value
+        return [part.strip() for part in value.split(",")] if name in self._lists else value
 
     def _ref(self, name: str) -> str:
         if self._pseudo.get(name):
@@ -177,22 +178,22 @@ class _Template:
         if name in self._parameters:
             value = self._parameters[name]
             return value if isinstance(value, str) else json.dumps(value)
-        one = self._resources.get(name)
-        if isinstance(one, dict) and one.get("Type") == "AWS::IAM::OIDCProvider":
+        resource = self._resources.get(name)
+        if isinstance(resource, dict) and resource.get("Type") == "AWS::IAM::OIDCProvider":
             return self._attribute(name, "Arn")
-        if isinstance(one, dict) and one.get("Type") == "AWS::IAM::Role":
-            return str(self._resolved(one.get("Properties", {}).get("RoleName", name)))
+        if isinstance(resource, dict) and resource.get("Type") == "AWS::IAM::Role":
+            return str(self._resolved(resource.get("Properties", {}).get("RoleName", name)))
         raise _Unknown(name)
 
     def _attribute(self, logical_id: str, attribute: str) -> str:
-        one = self._resources.get(logical_id)
-        properties = one.get("Properties", {}) if isinstance(one, dict) else {}
-        if isinstance(one, dict) and attribute == "Arn" and self._pseudo["AWS::AccountId"]:
+        resource = self._resources.get(logical_id)
+        properties = resource.get("Properties", {}) if isinstance(resource, dict) else {}
+        if isinstance(resource, dict) and attribute == "Arn" and self._pseudo["AWS::AccountId"]:
             prefix = f"arn:{self._pseudo['AWS::Partition']}:iam::{self._pseudo['AWS::AccountId']}:"
-            if one.get("Type") == "AWS::IAM::OIDCProvider":
+            if resource.get("Type") == "AWS::IAM::OIDCProvider":
                 url = str(self._resolved(properties.get("Url", "")))
                 return f"{prefix}oidc-provider/{url.removeprefix('https://')}"
-            if one.get("Type") == "AWS::IAM::Role":
+            if resource.get("Type") == "AWS::IAM::Role":
                 path = str(self._resolved(properties.get("Path", "/")))
                 return f"{prefix}role{path}{self._resolved(properties.get('RoleName', logical_id))}"
         raise _Unknown(f"{logical_id}.{attribute}")

@@ -50,11 +50,11 @@ def service_accounts(document: FileDocument) -> Iterator[tuple[Object, Origin]]:
     value = document.value
     if not isinstance(value, dict) or not str(value.get("apiVersion", "")).startswith("eksctl.io/"):
         return
-    for one, origin in _service_accounts(value, Origin(document)):
-        metadata = one.get("metadata")
-        if isinstance(metadata, dict) and isinstance(one.get("attachRoleARN"), str):
+    for entry, origin in _service_accounts(value, Origin(document)):
+        metadata = entry.get("metadata")
+        if isinstance(metadata, dict) and isinstance(entry.get("attachRoleARN"), str):
             noted = metadata.get("annotations")
-            annotations = {**(noted if isinstance(noted, dict) else {}), _ROLE_ARN: one["attachRoleARN"]}
+            annotations = {**(noted if isinstance(noted, dict) else {}), _ROLE_ARN: entry["attachRoleARN"]}
             made = {**metadata, "annotations": annotations}
             at = Origin(origin.document, origin.where, generated=True)
             yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": made}, at
@@ -63,15 +63,15 @@ def service_accounts(document: FileDocument) -> Iterator[tuple[Object, Origin]]:
 def _service_accounts(value: Mapping[str, Any], origin: Origin) -> Iterator[tuple[Object, Origin]]:
     iam = value.get("iam")
     listed = iam.get("serviceAccounts") if isinstance(iam, dict) else None
-    for position, one in enumerate(listed if isinstance(listed, list) else []):
-        if isinstance(one, dict):
-            yield one, origin.at("iam", "serviceAccounts", position)
+    for position, entry in enumerate(listed if isinstance(listed, list) else []):
+        if isinstance(entry, dict):
+            yield entry, origin.at("iam", "serviceAccounts", position)
 
 
 def _of_eksctl(value: Mapping[str, Any], origin: Origin) -> Iterator[Item]:
-    for one, place in _service_accounts(value, origin):
-        name = _name_of(one)
-        yield from optional(as_policy(one.get("attachPolicy"), StoredAs.INLINE, place.at("attachPolicy"), name))
+    for entry, place in _service_accounts(value, origin):
+        name = _name_of(entry)
+        yield from optional(as_policy(entry.get("attachPolicy"), StoredAs.INLINE, place.at("attachPolicy"), name))
     iam = value.get("iam")
     if isinstance(iam, dict) and iam.get("podIdentityAssociations"):
         yield PassedOver("podIdentityAssociations", origin.at("iam", "podIdentityAssociations"))
@@ -87,8 +87,8 @@ def _of_controller(value: Mapping[str, Any], spec: Mapping[str, Any], place: Ori
             for key, text in inline.items() if isinstance(inline, dict) else ():
                 yield from optional(as_policy(text, StoredAs.INLINE, place.at("inlinePolicies", key), name))
             listed = spec.get("inlinePolicy")  # Crossplane: a list
-            for position, one in enumerate(listed if isinstance(listed, list) else []):
-                text = one.get("policy") if isinstance(one, dict) else None
+            for position, entry in enumerate(listed if isinstance(listed, list) else []):
+                text = entry.get("policy") if isinstance(entry, dict) else None
                 where = place.at("inlinePolicy", position, "policy")
                 yield from optional(as_policy(text, StoredAs.INLINE, where, name))
         case "Policy" | "RolePolicy":
@@ -96,16 +96,16 @@ def _of_controller(value: Mapping[str, Any], spec: Mapping[str, Any], place: Ori
             stored_as = StoredAs.MANAGED if value["kind"] == "Policy" else StoredAs.INLINE
             yield from optional(as_policy(text, stored_as, at, name))
         case "OpenIDConnectProvider" if isinstance(spec.get("url"), str):
-            found = next((spec[key] for key in ("clientIDs", "clientIdList", "clientIDList") if key in spec), ())
-            yield ProviderFile(issuer_of(spec["url"]), tuple(map(str, found or ())), place)
+            client_ids = next((spec[key] for key in ("clientIDs", "clientIdList", "clientIDList") if key in spec), ())
+            yield ProviderFile(issuer_of(spec["url"]), tuple(map(str, client_ids or ())), place)
 
 
 def _document(spec: Mapping[str, Any], names: tuple[str, ...], place: Origin) -> tuple[Any, Origin]:
-    name = next((one for one in names if spec.get(one)), names[0])
-    found = spec.get(name)
-    if isinstance(found, list):  # Crossplane's references: known only in the cluster
+    name = next((candidate for candidate in names if spec.get(candidate)), names[0])
+    value = spec.get(name)
+    if isinstance(value, list):  # Crossplane's references: known only in the cluster
         return None, place.at(name)
-    return (json.dumps(found) if isinstance(found, dict) else found), place.at(name)
+    return (json.dumps(value) if isinstance(value, dict) else value), place.at(name)
 
 
 def _name_of(value: Mapping[str, Any]) -> str:

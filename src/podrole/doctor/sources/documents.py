@@ -41,8 +41,8 @@ class RepeatedMembers(dict[str, Any]):
 
 def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object of a file with these members."""
-    found = dict(pairs)
-    return found if len(found) == len(pairs) else RepeatedMembers(pairs)
+    members = dict(pairs)
+    return members if len(members) == len(pairs) else RepeatedMembers(pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +59,15 @@ class FileDocument:
 
 def find_files(paths: list[Path]) -> list[Path]:
     """Return the named files, and all JSON and YAML files of the named folders. Raises BadFile."""
-    found: dict[Path, None] = {}
+    files: dict[Path, None] = {}
     for path in paths:
         if path.is_dir():
-            found.update(dict.fromkeys(_in_folder(path)))
+            files.update(dict.fromkeys(_in_folder(path)))
         elif path.exists():  # also a pipe: podrole check <(helm template …)
-            found[path] = None
+            files[path] = None
         else:
             raise BadFile("This file does not exist.", got=str(path), next_step="name existing files or folders")
-    return list(found)
+    return list(files)
 
 
 def _in_folder(folder: Path) -> Iterator[Path]:
@@ -130,7 +130,7 @@ def _value(path: Path, node: yaml.Node, where: Where, lines: dict[Where, int], d
             pairs.append((key, _value(path, value_node, (*where, key), lines, depth + 1)))
         return object_of(pairs)
     if isinstance(node, yaml.SequenceNode):
-        return [_value(path, one, (*where, position), lines, depth + 1) for position, one in enumerate(node.value)]
+        return [_value(path, item, (*where, position), lines, depth + 1) for position, item in enumerate(node.value)]
     return _scalar(node)
 
 

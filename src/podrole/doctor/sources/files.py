@@ -29,7 +29,7 @@ class FilesAccount:
     _by_name: dict[str, RoleFile] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._by_name = {one.name: one for one in self.listed if one.name and one.trust is not None}
+        self._by_name = {role.name: role for role in self.listed if role.name and role.trust is not None}
 
     @property
     def what(self) -> str:
@@ -42,14 +42,14 @@ class FilesAccount:
 
     def role(self, arn: str) -> Role | None:
         """See Directory. None if only the path differs. Raises SourceError for a role that is not in the files."""
-        found = self.role_file(arn)
-        if found is None or found.trust is None:
+        role = self.role_file(arn)
+        if role is None or role.trust is None:
             meant = nearest(arn.rpartition("/")[2], self._by_name)
             hint = f" (did you mean {meant}?)" if meant else ""
             raise SourceError(f"Role {arn} is not in these files{hint}.")
-        if found.path and not arn.endswith(f":role{found.path}{found.name}"):
+        if role.path and not arn.endswith(f":role{role.path}{role.name}"):
             return None
-        return _role(arn, found)
+        return _role(arn, role)
 
     def oidc_provider(self, account: str, issuer: str, partition: str = "aws") -> OIDCProvider | None:
         """See Directory."""
@@ -84,17 +84,17 @@ class FilesAccount:
         if not self.id:
             raise SourceError("The files do not name the account's number.", next_step="--account")
         prefix = f"arn:aws:iam::{self.id}:role"
-        return [_role(f"{prefix}{one.path or '/'}{one.name}", one) for one in self._by_name.values()]
+        return [_role(f"{prefix}{role.path or '/'}{role.name}", role) for role in self._by_name.values()]
 
     def associations(self, issuer: str) -> Sequence[EKSAssociation]:  # noqa: ARG002 - the Protocol's
         """See Account: files have none."""
         return ()
 
 
-def _role(arn: str, found: RoleFile) -> Role:
-    trust = "" if found.trust is None else found.trust.text
+def _role(arn: str, role: RoleFile) -> Role:
+    trust = "" if role.trust is None else role.trust.text
     try:
         account = parse_arn(arn).account
     except InvalidARN:
         account = ""
-    return Role(arn, "AROAOFTHEFILES", found.name, account, trust)
+    return Role(arn, "AROAOFTHEFILES", role.name, account, trust)

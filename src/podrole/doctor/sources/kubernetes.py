@@ -64,7 +64,7 @@ class KubernetesCluster:
                 of_namespace.setdefault(namespace, []).append(item)
                 index[namespace, metadata["name"]] = item
             self._index[resource, ""] = index
-            self._listed.update({(resource, namespace): found for namespace, found in of_namespace.items()})
+            self._listed.update({(resource, namespace): objects for namespace, objects in of_namespace.items()})
 
     async def get(self, resource: str, namespace: str, name: str) -> Object | None:
         """See Cluster."""
@@ -116,17 +116,17 @@ class KubernetesCluster:
 
     async def _pages(self, resource: str, namespace: str) -> Objects:
         path = self._path(resource, namespace)
-        found: Objects = []
+        objects: Objects = []
         parameters: dict[str, str | int] = {"limit": PAGE_SIZE}
         while True:
             try:
                 page = await self._ask(path, parameters=parameters)
             except _NotFound:
                 return []
-            found += page.get("items") or []
+            objects += page.get("items") or []
             token = page.get("metadata", {}).get("continue")
             if not token:
-                return found
+                return objects
             parameters["continue"] = token
 
     def _path(self, resource: str, namespace: str, name: str = "") -> str:

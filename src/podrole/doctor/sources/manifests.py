@@ -72,7 +72,7 @@ class Manifests:
         """Return the service accounts that are in the files, or that a pod in them runs under."""
         named = {(namespace, name) for kind, namespace, name in self._objects if kind == "ServiceAccount"}
         used = {(pod["metadata"]["namespace"], _account_of(pod)) for pod in self._pods("")}
-        return sorted(named | {one for one in used if one[1] != "default"})
+        return sorted(named | {account for account in used if account[1] != "default"})
 
     def annotations(self) -> Iterator[str]:
         """Yield the values of all annotations of service accounts."""
@@ -91,13 +91,13 @@ class Manifests:
     async def get(self, resource: str, namespace: str, name: str) -> Object | None:
         """See Cluster. None for a service account if the files have one with a similar name: it is misspelled."""
         kind = _PLURALS.get(resource, "")
-        found = self._objects.get((kind, namespace, name))
-        if found is None:
+        manifest = self._objects.get((kind, namespace, name))
+        if manifest is None:
             others = [other for of, where, other in self._objects if (of, where) == (kind, namespace)]
             if kind == "ServiceAccount" and nearest(name, others) is not None:
                 return None
             raise SourceError(f"{kind or resource} {namespace}/{name} is not in these files.")
-        return found
+        return manifest
 
     async def list(self, resource: str, namespace: str = "") -> Objects:
         """See Cluster."""
@@ -106,12 +106,14 @@ class Manifests:
         if resource not in _PLURALS:
             raise SourceError(f"Files do not show which {resource} a cluster has.")
         kind = _PLURALS[resource]
-        return [one for (of, where, _), one in self._objects.items() if of == kind and namespace in ("", where)]
+        return [
+            manifest for (of, where, _), manifest in self._objects.items() if of == kind and namespace in ("", where)
+        ]
 
     def _pods(self, namespace: str) -> Objects:
         return [
-            _pod_of(kind, one)
-            for (kind, where, _), one in self._objects.items()
+            _pod_of(kind, manifest)
+            for (kind, where, _), manifest in self._objects.items()
             if (kind == "Pod" or kind in _TEMPLATED) and namespace in ("", where)
         ]
 
@@ -140,7 +142,7 @@ def _objects(document: FileDocument) -> Iterator[tuple[Object, Origin]]:
         if not isinstance(value, dict) or not isinstance(value.get("kind"), str) or "apiVersion" not in value:
             continue
         if value["kind"].endswith("List") and isinstance(value.get("items"), list):
-            pending += [(one, origin.at("items", position)) for position, one in enumerate(value["items"])]
+            pending += [(item, origin.at("items", position)) for position, item in enumerate(value["items"])]
         elif isinstance(value.get("metadata"), dict):
             yield value, origin
     yield from service_accounts(document)

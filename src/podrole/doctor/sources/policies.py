@@ -34,13 +34,13 @@ def read_policies(
     if "Statement" in value:
         yield from _policy_document(document, value)
         return
-    for found in (
+    for items in (
         read_terraform(document),
         read_template(document, account, region, parameters),
         read_custom_resource(document),
     ):
-        if found is not None:
-            yield from found
+        if items is not None:
+            yield from items
             return
 
 

@@ -80,24 +80,24 @@ def _of_modules(document: FileDocument, root: Any, place: Where) -> Iterator[_Re
         module, where = modules.pop()
         if not isinstance(module, dict):
             continue
-        for position, one in enumerate(_list(module.get("resources"))):
-            values = one.get("values") if isinstance(one, dict) else None
-            if isinstance(values, dict) and one.get("mode") != "data":
+        for position, resource in enumerate(_list(module.get("resources"))):
+            values = resource.get("values") if isinstance(resource, dict) else None
+            if isinstance(values, dict) and resource.get("mode") != "data":
                 origin = Origin(document, (*where, "resources", position, "values"), generated=True)
-                yield str(one.get("type", "")), str(one.get("address", "")), values, origin
+                yield str(resource.get("type", "")), str(resource.get("address", "")), values, origin
         modules += [(m, (*where, "child_modules", i)) for i, m in enumerate(_list(module.get("child_modules")))]
 
 
 def _of_state_file(document: FileDocument, resources: list[Any]) -> Iterator[_Resource]:
-    for position, one in enumerate(resources):
-        if not isinstance(one, dict) or one.get("mode") == "data":
+    for position, resource in enumerate(resources):
+        if not isinstance(resource, dict) or resource.get("mode") == "data":
             continue
-        address = ".".join(str(one[key]) for key in ("module", "type", "name") if one.get(key))
-        for number, instance in enumerate(_list(one.get("instances"))):
+        address = ".".join(str(resource[key]) for key in ("module", "type", "name") if resource.get(key))
+        for number, instance in enumerate(_list(resource.get("instances"))):
             values = instance.get("attributes") if isinstance(instance, dict) else None
             if isinstance(values, dict):
                 where: Where = ("resources", position, "instances", number, "attributes")
-                yield str(one.get("type", "")), address, values, Origin(document, where, generated=True)
+                yield str(resource.get("type", "")), address, values, Origin(document, where, generated=True)
 
 
 def _list(value: Any) -> list[Any]:
@@ -113,9 +113,9 @@ def _items(resources: Iterator[_Resource]) -> Iterator[Item]:
                 )
                 yield RoleFile(str(values.get("name") or ""), str(values.get("path") or "/"), trust, place)
                 for position, inline in enumerate(_list(values.get("inline_policy"))):
-                    found = inline.get("policy") if isinstance(inline, dict) else None
+                    policy = inline.get("policy") if isinstance(inline, dict) else None
                     where = place.at("inline_policy", position, "policy")
-                    yield from optional(as_policy(found, StoredAs.INLINE, where, address))
+                    yield from optional(as_policy(policy, StoredAs.INLINE, where, address))
             case "aws_iam_policy" | "aws_iam_role_policy":
                 stored_as = StoredAs.MANAGED if kind == "aws_iam_policy" else StoredAs.INLINE
                 yield from optional(as_policy(values.get("policy"), stored_as, place.at("policy"), address))

@@ -61,13 +61,13 @@ class WorldAccounts:
                 "the administrator in.",
                 next_step=f"aws sts assume-role --role-arn {arn} --role-session-name admin shows why",
             ) from problem
-        given = answer["Credentials"]
+        issued = answer["Credentials"]
         return Access(
             self._access.endpoint_url,
             self._access.region,
-            key_id=given["AccessKeyId"],
-            secret=given["SecretAccessKey"],
-            token=given["SessionToken"],
+            key_id=issued["AccessKeyId"],
+            secret=issued["SecretAccessKey"],
+            token=issued["SessionToken"],
         )
 
     def _of_arn(self, arn: str) -> BotoAccount:

@@ -32,9 +32,9 @@ def check(facts: ChainFacts) -> LinkVerdict | None:
         unread += [why.what for why in pod.references.values() if isinstance(why, UnknownFact)]
         for container in containers_of(pod):
             of_container = (*check_environment(facts, identity, container), *check_files(container))
-            findings += [one for one in of_container if one not in findings]
-        findings += [one for one in check_token_file(facts, identity, pod) if one not in findings]
-    names = ", ".join(one.name for one in facts.pods[:3])
+            findings += [finding for finding in of_container if finding not in findings]
+        findings += [finding for finding in check_token_file(facts, identity, pod) if finding not in findings]
+    names = ", ".join(pod.name for pod in facts.pods[:3])
     verdict = verdict_from(LINK, f"nothing in {names} takes precedence over the identity", findings)
     if unread and not verdict.faults:
         return unknown(LINK, f"Part of the environment could not be read: {unread[0]}", *findings)

@@ -37,15 +37,15 @@ def check_environment(facts: ChainFacts, identity: Identity, container: Containe
 
 
 def _static_keys(container: ContainerFacts) -> Iterator[Finding]:
-    found = present(container, STATIC)
-    if any(one.name != "AWS_SESSION_TOKEN" for one in found):
+    variables = present(container, STATIC)
+    if any(variable.name != "AWS_SESSION_TOKEN" for variable in variables):
         yield Finding(
             "PR301",
             f"{sentence(container)} has static keys in its environment, and every SDK uses them first.",
             about(container, "env"),
-            Remedy("remove the keys, and delete them in IAM if nothing else needs them", unset(container, found)),
+            Remedy("remove the keys, and delete them in IAM if nothing else needs them", unset(container, variables)),
             expected="no " + ", ".join(STATIC),
-            got=listed(found),
+            got=listed(variables),
         )
 
 
@@ -53,17 +53,19 @@ def _static_keys(container: ContainerFacts) -> Iterator[Finding]:
 
 
 def _profile(container: ContainerFacts) -> Iterator[Finding]:
-    found = present(container, PROFILE)
-    if found:
+    variables = present(container, PROFILE)
+    if variables:
         yield Finding(
             "PR302",
             f"{sentence(container)} names a profile: some SDKs use the profile's credentials, others fail if there "
             "is no "
             "such profile.",
             about(container, "env"),
-            Remedy("remove the variable", unset(container, found)),
+            Remedy("remove the variable", unset(container, variables)),
             expected="no " + " and no ".join(PROFILE),
-            got=", ".join(f"{one.name}={one.value}" if one.value else one.name for one in found),
+            got=", ".join(
+                f"{variable.name}={variable.value}" if variable.value else variable.name for variable in variables
+            ),
         )
 
 
@@ -72,28 +74,28 @@ def _profile(container: ContainerFacts) -> Iterator[Finding]:
 
 def _other_credentials(identity: Identity, container: ContainerFacts) -> Iterator[Finding]:
     if identity.method == "sts_web_identity":
-        found = present(container, OTHER_CONTAINER_CREDENTIALS)
-        if found:
+        variables = present(container, OTHER_CONTAINER_CREDENTIALS)
+        if variables:
             yield Finding(
                 "PR303",
                 f"{sentence(container)} names a second source of credentials. Which of the two is used depends on the "
                 "SDK.",
                 about(container, "env"),
-                Remedy("remove one of the two", unset(container, found)),
+                Remedy("remove one of the two", unset(container, variables)),
                 expected="no " + " and no ".join(OTHER_CONTAINER_CREDENTIALS),
-                got=listed(found),
+                got=listed(variables),
                 severity=Severity.RISK,
             )
         return
-    found = present(container, WEB_IDENTITY)
-    if found:
+    variables = present(container, WEB_IDENTITY)
+    if variables:
         yield Finding(
             "PR303",
             f"{sentence(container)} has its own web identity, which SDKs use before EKS Pod Identity.",
             about(container, "env"),
-            Remedy("remove the web identity, so that the association is used", unset(container, found)),
+            Remedy("remove the web identity, so that the association is used", unset(container, variables)),
             expected=f"only {POD_IDENTITY[0]}",
-            got=listed(found),
+            got=listed(variables),
         )
 
 
@@ -163,7 +165,7 @@ def _region(facts: ChainFacts, container: ContainerFacts) -> Iterator[Finding]:
 
 
 def _endpoint(identity: Identity, container: ContainerFacts) -> Iterator[Finding]:
-    led_away = [one for one in present(container, ENDPOINTS) if not _leads_to_sts(one.value, identity)]
+    led_away = [variable for variable in present(container, ENDPOINTS) if not _leads_to_sts(variable.value, identity)]
     if led_away:
         yield Finding(
             "PR306",
@@ -171,7 +173,9 @@ def _endpoint(identity: Identity, container: ContainerFacts) -> Iterator[Finding
             about(container, "env"),
             Remedy("remove the variable, unless this endpoint is intended", unset(container, led_away)),
             expected=identity.endpoint_url or "no " + " and no ".join(ENDPOINTS),
-            got=", ".join(f"{one.name}={one.value}" if one.value else one.name for one in led_away),
+            got=", ".join(
+                f"{variable.name}={variable.value}" if variable.value else variable.name for variable in led_away
+            ),
         )
 
 

@@ -75,7 +75,10 @@ def _has_one_user(pod: PodFacts) -> bool:
     """Say whether all containers run as the same user: then the kubelet makes that user the file's owner."""
     spec = pod.manifest.get("spec") or {}
     of_pod = (spec.get("securityContext") or {}).get("runAsUser")
-    users = {(one.get("securityContext") or {}).get("runAsUser", of_pod) for _, _, one in containers(pod.manifest)}
+    users = {
+        (container.get("securityContext") or {}).get("runAsUser", of_pod)
+        for _, _, container in containers(pod.manifest)
+    }
     return len(users) == 1 and None not in users
 
 
@@ -115,22 +118,22 @@ def _old_image(container: ContainerFacts) -> Iterator[Finding]:
 
 
 def _credentials_file(container: ContainerFacts) -> Iterator[Finding]:
-    found = present(container, FILES)
+    variables = present(container, FILES)
     mounts = [
         (index, mount)
         for index, mount in enumerate(container.manifest.get("volumeMounts") or ())
         if _is_credentials(str(mount.get("mountPath", "")), str(mount.get("subPath", "")))
     ]
-    if not found and not mounts:
+    if not variables and not mounts:
         return
     changes: list[Change] = []
     if mounts:
         path = f"/spec/{container.kind}/{container.position}/volumeMounts"
         operations = tuple({"op": "remove", "path": f"{path}/{index}"} for index, _ in reversed(mounts))
         changes.append(PatchPods(container.pod.workload, operations))
-    if found:
-        changes += unset(container, found)
-    got = [one.name for one in found] + [f"a mount at {mount['mountPath']}" for _, mount in mounts]
+    if variables:
+        changes += unset(container, variables)
+    got = [variable.name for variable in variables] + [f"a mount at {mount['mountPath']}" for _, mount in mounts]
     yield Finding(
         "PR309",
         f"{sentence(container)} has its own credentials file, which some SDKs (JavaScript, Rust, C++) use before the "

@@ -36,13 +36,13 @@ def check(facts: ChainFacts) -> LinkVerdict:
         return unknown(LINK, "The service account is not bound to a role, so there is nothing to inject.")
     if isinstance(facts.pods, UnknownFact):
         return _check_registration_alone(facts)
-    admitted = [one for one in facts.pods if one.manifest.get("metadata", {}).get("uid")]
+    admitted = [pod for pod in facts.pods if pod.manifest.get("metadata", {}).get("uid")]
     findings = _check_dry_run(facts, identity)
     for pod in facts.pods:
         for finding in of_pod(facts, pod, identity):
             if finding not in findings:
                 findings.append(finding)
-    if not admitted and not any(one.severity is Severity.FAULT for one in findings):
+    if not admitted and not any(finding.severity is Severity.FAULT for finding in findings):
         if facts.live is not None and isinstance(facts.live.admitted, dict):
             return verdict_from(LINK, "the cluster gives a new pod the identity (dry run)", findings)
         alone = _check_registration_alone(facts)
@@ -53,8 +53,8 @@ def check(facts: ChainFacts) -> LinkVerdict:
             f"{name_of(admitted[0]).capitalize()} was created before its service account was bound to a role; create "
             "it again.",
         )
-    names = ", ".join(one.name for one in admitted[:3]) + (", …" if len(admitted) > 3 else "")
-    if any(one.code in ("PR204", "PR209") for one in findings):
+    names = ", ".join(pod.name for pod in admitted[:3]) + (", …" if len(admitted) > 3 else "")
+    if any(finding.code in ("PR204", "PR209") for finding in findings):
         return verdict_from(
             LINK, f"pod {names} has what its own labels and annotations leave of the identity", findings
         )

@@ -22,26 +22,28 @@ from podrole.webhook.patch.injection_plan import CREDENTIALS
 
 def check_containers(facts: ChainFacts, pod: PodFacts, admitted: PodInjection) -> list[Finding]:
     """Return the containers and volumes of a pod that prevent the injection."""
-    found: list[Finding] = []
-    outcomes: dict[tuple[str, str], str] = {(one.kind, one.name): one.reason for one in admitted.mutation.containers}
+    findings: list[Finding] = []
+    outcomes: dict[tuple[str, str], str] = {
+        (outcome.kind, outcome.name): outcome.reason for outcome in admitted.mutation.containers
+    }
     for kind, position, container in containers(pod.manifest):
         reason = outcomes.get((kind, str(container.get("name", ""))))
         if reason == "skipped":
-            found.append(_skipped(facts, pod, container))
+            findings.append(_skipped(facts, pod, container))
         elif reason == "mount-path-taken":
-            found.append(_place_taken(pod, admitted, kind, position, container))
+            findings.append(_place_taken(pod, admitted, kind, position, container))
         else:
-            found += _own_variables(facts, pod, admitted, kind, position, container)
-    found += _volume_taken(pod, admitted)
-    return found
+            findings += _own_variables(facts, pod, admitted, kind, position, container)
+    findings += _volume_taken(pod, admitted)
+    return findings
 
 
 def _skipped(facts: ChainFacts, pod: PodFacts, container: Mapping[str, Any]) -> Finding:
     """Return what the pod's author decided: worth knowing, but not a fault."""
     key = SKIP_CONTAINERS.key(facts.settings.annotation_prefix)
     name = container.get("name", "")
-    listed = [one.strip() for one in (annotations_of(pod.manifest).get(key) or "").split(",")]
-    kept = ",".join(one for one in listed if one != name)
+    listed = [entry.strip() for entry in (annotations_of(pod.manifest).get(key) or "").split(",")]
+    kept = ",".join(entry for entry in listed if entry != name)
     pointer = json_pointer("metadata", "annotations", key)
     operation = {"op": "replace", "path": pointer, "value": kept} if kept else {"op": "remove", "path": pointer}
     return Finding(
@@ -63,11 +65,11 @@ def _place_taken(
 ) -> Finding:
     mounts = list(enumerate(container.get("volumeMounts") or ()))
     path = admitted.plan.mount_path
-    taken = [index for index, one in mounts if str(one.get("mountPath", "")).rstrip("/") == path]
+    taken = [index for index, mount in mounts if str(mount.get("mountPath", "")).rstrip("/") == path]
     operations = tuple(
         {"op": "remove", "path": f"/spec/{kind}/{position}/volumeMounts/{index}"} for index in taken[::-1]
     )
-    volume = next((one.get("name") for index, one in mounts if index in taken), "")
+    volume = next((mount.get("name") for index, mount in mounts if index in taken), "")
     return Finding(
         "PR213",
         f"Container {container.get('name')!r} of {name_of(pod)} mounts volume {volume!r} at the token's path.",
@@ -117,7 +119,7 @@ def _own_variables(
     changes: list[Change] = [SetEnvironment(pod.workload, name, unset)]
     if _outcome_without(own, facts, admitted, kind, position) == "mount-path-taken":
         changes += _place_taken(pod, admitted, kind, position, container).remedy.changes
-    shown = ", ".join(f"{one}={value_of(container, one) or '…'}" for one in by_hand)
+    shown = ", ".join(f"{variable}={value_of(container, variable) or '…'}" for variable in by_hand)
     return [
         Finding(
             "PR210",
@@ -125,7 +127,7 @@ def _own_variables(
             "identity.",
             about(pod, "spec", kind, str(position), "env"),
             Remedy("remove these variables, so that the webhook sets them", tuple(changes)),
-            expected=" and ".join(f"{one} not set" for one in by_hand),
+            expected=" and ".join(f"{variable} not set" for variable in by_hand),
             got=shown,
             severity=Severity.RISK if works and both else Severity.FAULT,
         )
@@ -136,12 +138,12 @@ def _outcome_without(names: list[str], facts: ChainFacts, admitted: PodInjection
     """Return what the webhook would do with a container that does not set these variables."""
     manifest = copy.deepcopy(admitted.manifest)
     container = manifest["spec"][kind][position]
-    container["env"] = [one for one in container.get("env") or () if one.get("name") not in names]
+    container["env"] = [entry for entry in container.get("env") or () if entry.get("name") not in names]
     changed = PodInjection.of(manifest, admitted.mutation.identity, facts.settings)
     return next(
-        one.reason
-        for one in changed.mutation.containers
-        if (one.kind, one.name) == (kind, str(container.get("name", "")))
+        outcome.reason
+        for outcome in changed.mutation.containers
+        if (outcome.kind, outcome.name) == (kind, str(container.get("name", "")))
     )
 
 

@@ -155,10 +155,10 @@ def _undone(facts: ChainFacts, pod: PodFacts, admitted: PodInjection) -> Finding
     def asked(hook: RegisteredWebhook) -> bool:
         return is_asked(hook, pod.manifest, facts.target.namespace, labels).called
 
-    hooks = [one for one in facts.webhook.known if asked(one)]
-    ours = next((one for one in hooks if is_identity_webhook(one)), None)
-    others = [one for one in hooks if not is_identity_webhook(one)]
-    culprits = [one for one in others if _changed(facts, pod, one.configuration, one.name)]
+    hooks = [hook for hook in facts.webhook.known if asked(hook)]
+    ours = next((hook for hook in hooks if is_identity_webhook(hook)), None)
+    others = [hook for hook in hooks if not is_identity_webhook(hook)]
+    culprits = [hook for hook in others if _changed(facts, pod, hook.configuration, hook.name)]
     names = ", ".join(culprit.name for culprit in culprits or others) or "another webhook"
     restart = Restart(pod.workload, without_identity(pod.manifest, admitted.plan))
     what, changes = f"exclude this namespace from {names}", list[Change]()
@@ -166,13 +166,13 @@ def _undone(facts: ChainFacts, pod: PodFacts, admitted: PodInjection) -> Finding
         what = "have the API server call the identity webhook again"
         changes.append(registration.patch(facts, ours, "reinvocationPolicy", "IfNeeded"))
     elif culprits:
-        for one in culprits:
-            selector = excluding_by_name(one.webhook.get("namespaceSelector") or {}, facts.target.namespace)
-            kept_away = replace(one, webhook={**one.webhook, "namespaceSelector": selector})
+        for culprit in culprits:
+            selector = excluding_by_name(culprit.webhook.get("namespaceSelector") or {}, facts.target.namespace)
+            kept_away = replace(culprit, webhook={**culprit.webhook, "namespaceSelector": selector})
             changes.append(
-                ByHand(f"exclude the pod from webhook {one.name} in {one.configuration}")
+                ByHand(f"exclude the pod from webhook {culprit.name} in {culprit.configuration}")
                 if asked(kept_away)
-                else registration.patch(facts, one, "namespaceSelector", selector)
+                else registration.patch(facts, culprit, "namespaceSelector", selector)
             )
     else:
         what = "exclude the pod from the webhook that changes it"

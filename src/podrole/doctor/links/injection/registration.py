@@ -44,7 +44,7 @@ def check_registration(facts: ChainFacts, pod: Object) -> RegistrationCheck:
     """Check whether the API server calls the identity webhook for a new pod like ``pod``, and can reach it."""
     if isinstance(facts.webhook.registered, UnknownFact):
         return RegistrationCheck(unknown=f"The registered webhooks could not be read: {facts.webhook.registered.what}")
-    hooks = [one for one in facts.webhook.registered if is_identity_webhook(one)]
+    hooks = [hook for hook in facts.webhook.registered if is_identity_webhook(hook)]
     if not hooks:
         return RegistrationCheck((_not_registered(facts),))
     if isinstance(facts.service_account.namespace_labels, UnknownFact):
@@ -52,9 +52,9 @@ def check_registration(facts: ChainFacts, pod: Object) -> RegistrationCheck:
             unknown=f"The namespace could not be read: {facts.service_account.namespace_labels.what}"
         )
     decisions = [
-        (one, is_asked(one, pod, facts.target.namespace, facts.service_account.namespace_labels)) for one in hooks
+        (hook, is_asked(hook, pod, facts.target.namespace, facts.service_account.namespace_labels)) for hook in hooks
     ]
-    asked = [one for one, decision in decisions if decision.called]
+    asked = [hook for hook, decision in decisions if decision.called]
     if not asked:
         hook, decision = max(decisions, key=lambda each: each[1].rules_match)
         return RegistrationCheck((_not_asked(facts, hook, decision.why, pod),))
@@ -63,7 +63,7 @@ def check_registration(facts: ChainFacts, pod: Object) -> RegistrationCheck:
 
 def broken_webhooks(facts: ChainFacts) -> tuple[Finding, ...]:
     """Return what is wrong with the identity webhooks themselves, whichever pods they are for."""
-    hooks = [one for one in facts.webhook.known if is_identity_webhook(one)]
+    hooks = [hook for hook in facts.webhook.known if is_identity_webhook(hook)]
     return tuple(finding for hook in hooks for finding in _reached(facts, hook).findings)
 
 
@@ -75,7 +75,7 @@ def patch(facts: ChainFacts, hook: RegisteredWebhook, member: str, value: Any) -
 
 def _index(facts: ChainFacts, hook: RegisteredWebhook) -> int:
     hooks = facts.webhook.known
-    return [one.name for one in hooks if one.configuration == hook.configuration].index(hook.name)
+    return [known.name for known in hooks if known.configuration == hook.configuration].index(hook.name)
 
 
 def _about(hook: RegisteredWebhook, *path: str) -> About:
@@ -97,7 +97,7 @@ def _not_registered(facts: ChainFacts) -> Finding:
         About(KIND, "", "pod-identity-webhook"),
         Remedy("register the webhook", changes),
         expected="a MutatingWebhookConfiguration such as pod-identity-webhook",
-        got=", ".join(sorted({one.configuration for one in others})) or "no webhook",
+        got=", ".join(sorted({other.configuration for other in others})) or "no webhook",
     )
 
 
@@ -175,9 +175,9 @@ def _selecting_pod(
         wanted = ", ".join(map(_in_words, missed))
         return (ByHand(f"give the pods of this service account these labels: {wanted}"),)
     workloads: list[Workload] = []
-    for one in pods:
-        if one.workload not in workloads:
-            workloads.append(one.workload)
+    for pod in pods:
+        if pod.workload not in workloads:
+            workloads.append(pod.workload)
     return tuple(PatchPods(workload, tuple(operations)) for workload in workloads)
 
 

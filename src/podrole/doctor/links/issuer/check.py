@@ -243,11 +243,11 @@ def _audience(facts: ChainFacts, identity: Identity | None) -> list[Finding]:
 
 def _times(facts: ChainFacts) -> list[Finding]:
     """Return findings about clocks that differ (by a new token), and about expired tokens (by the event log)."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     skew = None if facts.live is None else facts.live.skew
     if skew is not None and abs(skew) > STS_TIME_RULES.future_leeway:
         direction = "ahead of" if skew > 0 else "behind"
-        found.append(
+        findings.append(
             Finding(
                 "PR407",
                 f"The cluster's clock is {abs(skew):.0f} s {direction} AWS's.",
@@ -260,9 +260,9 @@ def _times(facts: ChainFacts) -> list[Finding]:
             )
         )
     expired = _expired(facts)
-    if expired is not None and not found:
-        found.append(expired)
-    return found
+    if expired is not None and not findings:
+        findings.append(expired)
+    return findings
 
 
 def _expired(facts: ChainFacts) -> Finding | None:

@@ -42,7 +42,7 @@ _FLAGS = ByHand("podrole issuer flags prints the API server's configuration")
 def certificates(url: str, chain: Sequence[bytes]) -> list[Finding]:
     """Return a finding if the served certificates (DER, in the server's order) are not a chain from the leaf up."""
     try:
-        problems = _problems([x509.load_der_x509_certificate(one) for one in chain])
+        problems = _problems([x509.load_der_x509_certificate(certificate) for certificate in chain])
     except ValueError:  # OpenSSL reads more than RFC 5280 allows
         problems = ["a certificate cannot be read"]
     if not problems:
@@ -65,7 +65,7 @@ def certificates(url: str, chain: Sequence[bytes]) -> list[Finding]:
 
 def names_of(chain: Sequence[bytes]) -> list[str]:
     """Return the subjects of certificates (DER)."""
-    return [_name_of(one) for one in chain]
+    return [_name_of(certificate) for certificate in chain]
 
 
 def content_types(url: str, types: Mapping[str, str | None]) -> list[Finding]:
@@ -77,26 +77,26 @@ def content_types(url: str, types: Mapping[str, str | None]) -> list[Finding]:
             about(url),
             Remedy("set the Content-Type of the document", (ByHand("Content-Type: application/json"),)),
             expected="application/json",
-            got=found or "no Content-Type",
+            got=content_type or "no Content-Type",
             severity=Severity.RISK,
         )
-        for where, found in types.items()
-        if (found or "").partition(";")[0].strip().lower() not in _JSON
+        for where, content_type in types.items()
+        if (content_type or "").partition(";")[0].strip().lower() not in _JSON
     ]
 
 
 def _problems(served: list[x509.Certificate]) -> list[str]:
     """Follow the chain from the leaf, and say what is twice, what does not belong to it, and what is out of place."""
     unique = list(dict.fromkeys(served))
-    twice = [one for one in unique if served.count(one) > 1]
+    twice = [certificate for certificate in unique if served.count(certificate) > 1]
     path = [unique[0]]
     others = unique[1:]
-    while (above := next((one for one in others if _signed(path[-1], one)), None)) is not None:
+    while (above := next((certificate for certificate in others if _signed(path[-1], certificate)), None)) is not None:
         path.append(above)
         others.remove(above)
-    problems = [f"{_name(one)} is there {served.count(one)} times" for one in twice]
-    problems += [f"{_name(one)} does not belong to the chain of {_name(unique[0])}" for one in others]
-    if path != [one for one in unique if one in path]:
+    problems = [f"{_name(certificate)} is there {served.count(certificate)} times" for certificate in twice]
+    problems += [f"{_name(certificate)} does not belong to the chain of {_name(unique[0])}" for certificate in others]
+    if path != [certificate for certificate in unique if certificate in path]:
         problems.append("the certificates are in the wrong order")
     return problems
 

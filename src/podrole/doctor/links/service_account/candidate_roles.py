@@ -28,15 +28,15 @@ def roles_of_namespace(facts: ChainFacts) -> list[Role]:
     issuer = facts.issuer.url
     if isinstance(issuer, UnknownFact):
         return []
-    found = read(
+    roles = read(
         lambda: [role for role in _web_roles(facts) if _trusts_namespace(facts, _question(facts, role, issuer))]
     )
-    return [] if isinstance(found, UnknownFact) else found
+    return [] if isinstance(roles, UnknownFact) else roles
 
 
 def _trusts_namespace(facts: ChainFacts, question: ExchangeQuestion) -> bool:
     *elsewhere, beside = strangers(question)
-    granted = [isinstance(ask_sts(one, facts.account), Granted) for one in (question, beside, *elsewhere)]
+    granted = [isinstance(ask_sts(variant, facts.account), Granted) for variant in (question, beside, *elsewhere)]
     return granted == [True, True, False, False]
 
 

@@ -75,14 +75,14 @@ def _missing(facts: ChainFacts) -> Finding:
 
 
 def _not_understood(facts: ChainFacts, identity: Identity) -> list[Finding]:
-    found = []
+    findings = []
     for warning in identity.warnings:
         key = warning.annotation
         remedy = Remedy("correct the value in the ConfigMap")
         if key is not None:
             remove = Annotate(KIND, facts.target.namespace, facts.target.service_account, {key: None})
             remedy = Remedy("correct the value, or remove the annotation", (remove,))
-        found.append(
+        findings.append(
             Finding(
                 "PR110",
                 f"{warning.text[0].upper()}{warning.text[1:]}.",
@@ -91,4 +91,4 @@ def _not_understood(facts: ChainFacts, identity: Identity) -> list[Finding]:
                 severity=Severity.RISK,
             )
         )
-    return found
+    return findings

@@ -167,14 +167,14 @@ def _bound_neighbours(facts: ChainFacts) -> list[str]:
     """Return the other service accounts of the namespace that are bound to a role."""
     if isinstance(facts.service_account.neighbours, UnknownFact):
         return []
-    found = []
+    names = []
     for neighbour in facts.service_account.neighbours:
         name = neighbour["metadata"]["name"]
         if name == facts.target.service_account:
             continue
         if facts.binding_of_neighbour(neighbour).identity is not None:
-            found.append(name)
-    return found
+            names.append(name)
+    return names
 
 
 def _looks_mistaken(facts: ChainFacts, others: list[str]) -> bool:
@@ -199,7 +199,7 @@ def _other_service_account(facts: ChainFacts, others: list[str]) -> Finding:
     meant = (
         others[0]
         if len(others) == 1
-        else next((found for hint in _hints(facts) if (found := nearest(hint, others))), None)
+        else next((similar for hint in _hints(facts) if (similar := nearest(hint, others))), None)
     )
     changes: tuple[Change, ...] = (ByHand(f"choose one of the service accounts {', '.join(others)}"),)
     if pod is not None and meant is not None:

@@ -115,10 +115,10 @@ def _refused(facts: ChainFacts, association: EKSAssociation, issuer: str, role: 
 def _trusting(facts: ChainFacts, association: EKSAssociation, issuer: str, role: Role) -> Remedy:
     """Return the trust policy with a statement for EKS added, or that statement alone: the first that is granted."""
     try:
-        found = json.loads(role.trust_policy).get("Statement", [])
+        element = json.loads(role.trust_policy).get("Statement", [])
     except (ValueError, AttributeError):
-        found = []
-    kept = found if isinstance(found, list) else [found]
+        element = []
+    kept = element if isinstance(element, list) else [element]
     candidates = [_document([*kept, STATEMENT])] if kept else [_document([STATEMENT])]
     if _is_malformed(role.trust_policy):  # it trusts no caller, so that nothing is taken from one
         candidates.append(_document([STATEMENT]))

@@ -77,9 +77,9 @@ def refused_exchange(facts: ChainFacts, role: Role, evaluation: ExchangeEvaluati
     evidence = evidence_of(denial)
     if not evidence:
         return broken(LINK, _malformed(facts, role, question, denial))
-    denying = [one for one in evidence if one.applies and one.effect is Effect.DENY]
+    denying = [entry for entry in evidence if entry.applies and entry.effect is Effect.DENY]
     if denying:
-        return broken(LINK, *(_denied(facts, role, question, one) for one in denying))
+        return broken(LINK, *(_denied(facts, role, question, entry) for entry in denying))
     nearest_statement = evidence[0]
     unknowable = set(keys_of_the_request(facts, role.trust_policy))
     failures = nearest_statement.failures
@@ -107,7 +107,7 @@ def _of(failure: Failure, remedy: Remedy) -> Remedy:
     """Return the remedy with what else may be meant by a pattern."""
     if failure.near != Near.LITERAL_WILDCARD or not failure.key.lower().endswith(":sub"):
         return remedy
-    pattern = next(one for one in failure.expected if has_wildcard(one))
+    pattern = next(value for value in failure.expected if has_wildcard(value))
     return replace(remedy, what=f"{remedy.what}; to trust all that {pattern} matches, use StringLike instead")
 
 
@@ -127,9 +127,9 @@ def _failed(role: Role, question: ExchangeQuestion, evidence: Evidence, failure:
 
 
 def _code(failure: Failure, question: ExchangeQuestion) -> str:
-    found = _BY_NEAR.get(Near(failure.near)) if failure.near else None
-    if found is not None:
-        return found
+    code = _BY_NEAR.get(Near(failure.near)) if failure.near else None
+    if code is not None:
+        return code
     key = failure.key.lower()
     prefix = question.issuer.removeprefix("https://").lower()
     if failure.element == "Principal":

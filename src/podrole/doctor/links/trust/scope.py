@@ -40,15 +40,15 @@ def trust_excess(facts: ChainFacts, role: Role, evaluation: ExchangeEvaluation) 
     policy = compile_policy(role.trust_policy, PolicyKind.TRUST)  # STS has compiled it for this evaluation
     provider = expected_provider(question)
     hypothetical = HypotheticalDirectory(facts.account, provider, role)
-    found: list[Finding] = []
+    findings: list[Finding] = []
     remedy = _naming_users(facts, role, question)
     if _may_be_open(policy, question):
         if _granted(of_stranger(question), hypothetical):
-            found.append(_anybody(role, policy, question, remedy))
+            findings.append(_anybody(role, policy, question, remedy))
         else:
-            found += _other_namespaces(role, policy, question, hypothetical, remedy)
-    found += _other_clusters(role, policy, question, facts, remedy)
-    return tuple(found)
+            findings += _other_namespaces(role, policy, question, hypothetical, remedy)
+    findings += _other_clusters(role, policy, question, facts, remedy)
+    return tuple(findings)
 
 
 def _naming_users(facts: ChainFacts, role: Role, question: ExchangeQuestion) -> Remedy:
@@ -64,7 +64,7 @@ def _naming_users(facts: ChainFacts, role: Role, question: ExchangeQuestion) -> 
     document = narrowed_trust_policy(role, question, facts.account, users | {question.subject})
     if document is None:
         return by_hand
-    named = ", ".join(sorted(one.removeprefix(PREFIX) for one in users | {question.subject}))
+    named = ", ".join(sorted(subject.removeprefix(PREFIX) for subject in users | {question.subject}))
     return Remedy(
         f"name the service accounts that have the role in the trust policy: {named}",
         (SetTrustPolicy(role.arn, document),),
