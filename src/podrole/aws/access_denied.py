@@ -59,7 +59,7 @@ def explanation(request: Request, decision: Decision, evidence: Sequence[Evidenc
         "resource": request.resource,
         "decision": decision.outcome.value,
         "decided_by": decision.decided_by.value if decision.decided_by else None,
-        "evidence": [one.to_dict() for one in evidence],
+        "evidence": [item.to_dict() for item in evidence],
     }
 
 

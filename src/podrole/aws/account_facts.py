@@ -76,8 +76,8 @@ class AccountFacts:
         if parts[5].startswith("oidc-provider/"):
             provider = find_oidc_provider_by_arn(state, arn)
             return provider.tags if provider is not None else {}
-        found = state.get(MFADeviceRecord, arn) or find_saml_provider_by_arn(state, arn) or _record(state, arn)
-        return found.tags if found is not None else {}
+        record = state.get(MFADeviceRecord, arn) or find_saml_provider_by_arn(state, arn) or _record(state, arn)
+        return record.tags if record is not None else {}
 
     def described(self, kind: str) -> Container[str]:
         """See Resolver."""

@@ -241,15 +241,15 @@ class _Question:
         return PolicySet(attached.identity, resource, attached.boundaries, attached.session, self._scps, rcps)
 
     def _keys_of(self, permission: Permission, account: str) -> ConditionKeys:
-        found = condition_keys(self.iam_call, permission, self._facts)
+        permission_keys = condition_keys(self.iam_call, permission, self._facts)
         owner = account or self._caller.account
         if not owner or permission.resource == NO_RESOURCE:
-            return found
+            return permission_keys
         keys: dict[str, str | list[str]] = {"aws:ResourceAccount": owner}
         if (place := self._facts.organization(owner)) is not None:
             keys.update(organization_keys("Resource", place))
-        keys.update(found.values)
-        return ConditionKeys(keys, found.unknown)
+        keys.update(permission_keys.values)
+        return ConditionKeys(keys, permission_keys.unknown)
 
 
 def _keys_of_call(call: IdentifiedCall, caller: Caller, facts: Facts) -> dict[str, str | list[str]]:
@@ -269,14 +269,14 @@ def _is_public(resource: NamedPolicy | None) -> bool:
 def _compiled(levels: Levels | None, kind: PolicyKind) -> tuple[tuple[NamedPolicy, ...], ...] | None:
     if levels is None:
         return None
-    return tuple(tuple(NamedPolicy(one.name, compile_stored(one, kind)) for one in level) for level in levels)
+    return tuple(tuple(NamedPolicy(policy.name, compile_stored(policy, kind)) for policy in level) for level in levels)
 
 
 def _hide_missing(call: IdentifiedCall, question: _Question, facts: Facts, refusals: Refusals) -> None:
     """Refuse to read a missing key if the caller may not list the bucket: S3 does not tell them that it is missing."""
-    given = parameters(call)
-    name = str(given.get("Bucket", ""))
-    if facts.object_exists(name, str(given.get("Key", ""))):
+    call_input = parameters(call)
+    name = str(call_input.get("Bucket", ""))
+    if facts.object_exists(name, str(call_input.get("Key", ""))):
         return
     bucket = facts.bucket(name)
     if bucket is not None:
@@ -289,17 +289,21 @@ def _delete_each(
     """Take the keys out of the call that the caller may not delete, and return them."""
     if not needed:
         return []  # a list without keys, which the service refuses
-    given = parameters(call)
+    call_input = parameters(call)
     verdicts = [question.ask(permission) for permission in needed]
-    denied = {(one.permission.resource, one.permission.version): one for one in verdicts if not one.decision.allowed}
+    denied = {
+        (verdict.permission.resource, verdict.permission.version): verdict
+        for verdict in verdicts
+        if not verdict.decision.allowed
+    }
     kept: list[dict[str, Any]] = []
     refused_keys: s3.RefusedKeys = []
-    for one in given["Delete"]["Objects"]:
-        arn = object_arn(question.iam_call, str(given.get("Bucket", "")), str(one.get("Key", "")))
-        verdict = denied.get((arn, str(one.get("VersionId") or "")))
+    for identifier in call_input["Delete"]["Objects"]:
+        arn = object_arn(question.iam_call, str(call_input.get("Bucket", "")), str(identifier.get("Key", "")))
+        verdict = denied.get((arn, str(identifier.get("VersionId") or "")))
         if verdict is None:
-            kept.append(one)
+            kept.append(identifier)
         else:
-            refused_keys.append((one, refusals.text(question.iam_call, verdict.request, verdict.decision)))
-    given["Delete"]["Objects"] = kept
+            refused_keys.append((identifier, refusals.text(question.iam_call, verdict.request, verdict.decision)))
+    call_input["Delete"]["Objects"] = kept
     return refused_keys

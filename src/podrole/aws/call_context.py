@@ -16,7 +16,7 @@ from podrole.sts.circumstances import Circumstances
 def iam_call(call: IdentifiedCall, caller: Caller) -> Call:
     """Return the call as podrole.iam.actions takes it."""
     service = call.service
-    given = parameters(call)
+    call_input = parameters(call)
     method, path = "POST", "/"
     if service.signing == "apigateway":
         operation = operation_of(call)
@@ -29,7 +29,7 @@ def iam_call(call: IdentifiedCall, caller: Caller) -> Call:
         service.name,
         prefix_of(service.name, service.signing),
         call.operation,
-        given,
+        call_input,
         principal.account,
         call.region,
         partition_of(call.region),
@@ -60,14 +60,14 @@ def s3_connection(call: IdentifiedCall) -> dict[str, str | list[str]]:
     in_query = any(name == "X-Amz-Signature" for name, _ in call.http.query_pairs)
     if not (in_header or in_query):
         return {}
-    found: dict[str, str | list[str]] = {
+    keys: dict[str, str | list[str]] = {
         "s3:authType": "REST-HEADER" if in_header else "REST-QUERY-STRING",
         "s3:signatureversion": "AWS4-HMAC-SHA256",
     }
     written = call.http.header.get("x-amz-date")
     signed_at = epoch_of(dict(call.http.query_pairs).get("X-Amz-Date", "") if written is None else written)
     if signed_at is not None:
-        found["s3:signatureAge"] = str(max(0, int((call.received_at - signed_at) * 1000)))
+        keys["s3:signatureAge"] = str(max(0, int((call.received_at - signed_at) * 1000)))
     if "x-amz-content-sha256" in call.http.header:
-        found["s3:x-amz-content-sha256"] = call.http.header["x-amz-content-sha256"]
-    return found
+        keys["s3:x-amz-content-sha256"] = call.http.header["x-amz-content-sha256"]
+    return keys

@@ -70,7 +70,9 @@ def _difference(called: str, partition: str, owner: str, region: str, account: s
     if partition != partition_of(called):
         return f"partition {partition}"
     places = list(_places(owner)) or [("${Region}", "${Account}")]
-    if (bool(region), bool(account)) not in {(bool(one), bool(other)) for one, other in places}:
+    if (bool(region), bool(account)) not in {
+        (bool(region_part), bool(account_part)) for region_part, account_part in places
+    }:
         return "no region or account, or one too many"
     named = {other for _, other in places if "$" not in other}  # AWS's managed policies are of the account "aws"
     if _ACCOUNT.fullmatch(account) is None and account not in {"aws", *named}:

@@ -45,7 +45,9 @@ def check_documents(call: IdentifiedCall, account: str, resource: str, facts: Fa
 
 def check_principals(policy: Policy, facts: Facts) -> None:
     """Refuse roles and users that do not exist. Those of accounts that nobody here has used are taken on trust."""
-    named = {text for one in policy.statements if one.principal is not None for text in one.principal.arns}
+    named = {
+        text for statement in policy.statements if statement.principal is not None for text in statement.principal.arns
+    }
     for text in sorted(named):
         arn = _entity(text)
         if arn is not None and facts.principal_id(text) is None and facts.account_exists(arn.account, arn.partition):

@@ -93,7 +93,8 @@ def _statement(statement: Statement, request: Request) -> dict[str, Any]:
         "resources": _items(resources),
         "conditions": {
             "items": [
-                {"key": one.key, "operator": one.operator, "values": _items(one.values)} for one in statement.conditions
+                {"key": condition.key, "operator": condition.operator, "values": _items(condition.values)}
+                for condition in statement.conditions
             ]
         },
     }

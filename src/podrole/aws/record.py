@@ -78,7 +78,7 @@ def without_tokens(value: Any) -> Any:
     if isinstance(value, str):
         return _TOKEN.sub("(a token)", value) if value.count(".") >= 2 else value
     if isinstance(value, Mapping):
-        return {name: without_tokens(one) for name, one in value.items()}
+        return {name: without_tokens(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [without_tokens(one) for one in value]
+        return [without_tokens(element) for element in value]
     return value

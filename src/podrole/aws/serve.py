@@ -182,16 +182,19 @@ class Server:
             require_no_lockout(call, caller, self._directory, facts, stored)
         rules_of(call.service.name).require_destinations(Delivering(call, account, facts, self._directory))
 
-        def further(service: str, operation: str, given: Mapping[str, Any]) -> AuthorizedCall:
-            inner = call_for(call, service, operation, given)
+        def further(service: str, operation: str, call_input: Mapping[str, Any]) -> AuthorizedCall:
+            inner = call_for(call, service, operation, call_input)
             try:
-                found = self._decide(inner, caller, facts)
+                outcome = self._decide(inner, caller, facts)
             except AWSError as refusal:
-                if all((inner.action, str(refusal)) != (one.action, str(other)) for one, other in call.refused):
+                if all(
+                    (inner.action, str(refusal)) != (refused_call.action, str(other))
+                    for refused_call, other in call.refused
+                ):
                     call.refused = (*call.refused, (inner, refusal))  # a stack tries several times
                 raise
-            if not isinstance(found, AuthorizedCall):
+            if not isinstance(outcome, AuthorizedCall):
                 raise TypeError(f"{service}:{operation} is refused in part")
-            return found
+            return outcome
 
         return replace(authorized, account=account, stored=stored, further=further)

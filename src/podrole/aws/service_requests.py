@@ -88,7 +88,7 @@ def is_allowed_to_role(
     def policies() -> PolicySet:
         attached, scps = directory.policies_of(role), facts.control_policies(role.account, "scp")
         boundary = None if attached.boundary is None else (_compiled(attached.boundary, PolicyKind.BOUNDARY),)
-        identity = tuple(_compiled(one, PolicyKind.IDENTITY) for one in attached.identity)
+        identity = tuple(_compiled(policy, PolicyKind.IDENTITY) for policy in attached.identity)
         return PolicySet(identity, _of_resource(resource.policy), boundary, None, _levels(scps, PolicyKind.SCP))
 
     return _is_allowed(facts, Request(principal, action, on, resource.account, keys, unknown=_UNKNOWN), policies)
@@ -135,7 +135,7 @@ def _of_resource(policy: PolicyText | None) -> NamedPolicy | None:
 
 
 def _levels(levels: Levels | None, kind: PolicyKind) -> tuple[tuple[NamedPolicy, ...], ...] | None:
-    return None if levels is None else tuple(tuple(_compiled(one, kind) for one in level) for level in levels)
+    return None if levels is None else tuple(tuple(_compiled(policy, kind) for policy in level) for level in levels)
 
 
 def _compiled(text: PolicyText, kind: PolicyKind) -> NamedPolicy:

@@ -43,7 +43,7 @@ def taggable(service: str, account: str, region: str, partition: str) -> Iterato
             continue
         regional = dict.get(every, account)
         for place in (region, partition, "us-east-1"):
-            found = dict.get(regional, place) if regional is not None else None
-            if found is not None:
-                yield found
+            stored = dict.get(regional, place) if regional is not None else None
+            if stored is not None:
+                yield stored
                 break

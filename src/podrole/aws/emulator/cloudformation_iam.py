@@ -57,9 +57,9 @@ class IAMResource(CloudFormationModel):
         """Delete it."""
         raise NotImplementedError
 
-    def run(self, operation: str, **given: Any) -> Mapping[str, Any]:
+    def run(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
         """Run an operation of IAM; parameters that are None are left out."""
-        present = {name: value for name, value in given.items() if value is not None}
+        present = {name: value for name, value in parameters.items() if value is not None}
         return type(self).run_operation(self.account, self.partition, operation, present)
 
     # moto's interface
@@ -185,7 +185,7 @@ class _Holder(IAMResource):
     def _set_tags(self, properties: Properties) -> None:
         tags = properties.get("Tags") or []
         present = self.run(f"List{self.title}Tags", **self._named(), MaxItems=1000)["Tags"]
-        gone = [tag["Key"] for tag in present if tag["Key"] not in {one["Key"] for one in tags}]
+        gone = [tag["Key"] for tag in present if tag["Key"] not in {wanted["Key"] for wanted in tags}]
         if gone:
             self.run(f"Untag{self.title}", **self._named(), TagKeys=gone)
         if tags:
@@ -388,8 +388,8 @@ class ManagedPolicy(IAMResource):
         entities = self.run("ListEntitiesForPolicy", PolicyArn=self.name, MaxItems=1000)
         for title in ("User", "Group", "Role"):
             for entity in entities[f"Policy{title}s"]:
-                given = {f"{title}Name": entity[f"{title}Name"]}
-                self.run(f"Detach{title}Policy", **given, PolicyArn=self.name)
+                entity_parameter = {f"{title}Name": entity[f"{title}Name"]}
+                self.run(f"Detach{title}Policy", **entity_parameter, PolicyArn=self.name)
 
     def remove(self) -> None:
         """See IAMResource."""
@@ -488,14 +488,14 @@ class OIDCProvider(IAMResource):
     def update(self, properties: Properties) -> None:
         """See IAMResource."""
         wanted = properties.get("ClientIdList", [])
-        given = {"OpenIDConnectProviderArn": self.name}
-        for client_id in self.run("GetOpenIDConnectProvider", **given)["ClientIDList"]:
+        provider = {"OpenIDConnectProviderArn": self.name}
+        for client_id in self.run("GetOpenIDConnectProvider", **provider)["ClientIDList"]:
             if client_id not in wanted:
-                self.run("RemoveClientIDFromOpenIDConnectProvider", **given, ClientID=client_id)
+                self.run("RemoveClientIDFromOpenIDConnectProvider", **provider, ClientID=client_id)
         for client_id in wanted:
-            self.run("AddClientIDToOpenIDConnectProvider", **given, ClientID=client_id)
+            self.run("AddClientIDToOpenIDConnectProvider", **provider, ClientID=client_id)
         if properties.get("ThumbprintList"):
-            self.run("UpdateOpenIDConnectProviderThumbprint", **given, ThumbprintList=properties["ThumbprintList"])
+            self.run("UpdateOpenIDConnectProviderThumbprint", **provider, ThumbprintList=properties["ThumbprintList"])
 
     def remove(self) -> None:
         """See IAMResource."""

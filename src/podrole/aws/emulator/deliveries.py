@@ -124,8 +124,8 @@ class Deliveries:
 
     async def _address(self, host: str, port: int) -> str:
         """Return the address to connect to. Raises DeliveryRefused."""
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = [str(entry[4][0]) for entry in found]
+        entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = [str(entry[4][0]) for entry in entries]
         allowed = addresses if self._anywhere else [address for address in addresses if is_loopback(address)]
         if not allowed:
             raise DeliveryRefused(

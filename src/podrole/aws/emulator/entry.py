@@ -61,9 +61,9 @@ def execute(call: IdentifiedCall, account: str) -> HTTPResponse:
     if int(status) == 404 and service.name != "s3":
         _require_an_error(call, _bytes(response_body))
     if (service.name, call.operation) == ("s3", "CreateBucket") and int(status) < 300:
-        given = parameters(call)
-        tags = (given.get("CreateBucketConfiguration") or {}).get("Tags") or ()
-        complete_bucket(str(given.get("Bucket")), account, {tag["Key"]: tag["Value"] for tag in tags})
+        call_input = parameters(call)
+        tags = (call_input.get("CreateBucketConfiguration") or {}).get("Tags") or ()
+        complete_bucket(str(call_input.get("Bucket")), account, {tag["Key"]: tag["Value"] for tag in tags})
     returned = _returned(response_headers, is_head=request.method == "HEAD" and int(status) < 300)
     return HTTPResponse(int(status), list(returned), _bytes(response_body))
 

@@ -122,7 +122,7 @@ class MotoFacts(AccountFacts):
             return []
         holders = self.reader(parts.service).holders
         every = [arn] if holders is None else list(holders(parts.account, parts.region))
-        policies = (self.resource(one).policy for one in every)
+        policies = (self.resource(holder_arn).policy for holder_arn in every)
         return [policy for policy in policies if policy is not None]
 
     def policy_holder(self, arn: ARNParts) -> PolicyHolder | None:

@@ -99,13 +99,13 @@ class IAMBackend(BaseBackend):
 
     def create_role(self, role_name: str, assume_role_policy_document: str, **further: Any) -> models.Role:
         """Create a role, as Organizations does in a new account. Raises moto's EntityAlreadyExists."""
-        given: dict[str, Any] = {
+        parameters: dict[str, Any] = {
             "RoleName": role_name,
             "AssumeRolePolicyDocument": assume_role_policy_document,
             "Path": further.get("path") or "/",
         }
         try:
-            self.run_operation(self.account_id, self.partition, "CreateRole", given)
+            self.run_operation(self.account_id, self.partition, "CreateRole", parameters)
         except AccountError as refusal:
             if refusal.aws_code == "EntityAlreadyExists":
                 raise EntityAlreadyExists(refusal.what) from refusal

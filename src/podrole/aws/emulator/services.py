@@ -156,9 +156,9 @@ class MotoServices:
             _reset()
             self._is_prepared = False
 
-    def _run_operation(self, account: str, partition: str, operation: str, given: Mapping[str, Any]) -> Output:
+    def _run_operation(self, account: str, partition: str, operation: str, parameters: Mapping[str, Any]) -> Output:
         """Run an operation of IAM in the event loop, which waits for this thread's job without being blocked."""
-        run = self._store.run(OPERATIONS[operation], given, account=account, partition=partition)
+        run = self._store.run(OPERATIONS[operation], parameters, account=account, partition=partition)
         return asyncio.run_coroutine_threadsafe(run, self._loop).result()
 
     def _serve(self, decide: Decide) -> _Served:

@@ -81,5 +81,5 @@ def _error(answer: HTTPResponse) -> AWSError:
 
 
 def _of_xml(tag: re.Pattern[bytes], body: bytes) -> str:
-    found = tag.search(body)
-    return html.unescape(found[1].decode(errors="replace")) if found is not None else ""
+    match = tag.search(body)
+    return html.unescape(match[1].decode(errors="replace")) if match is not None else ""

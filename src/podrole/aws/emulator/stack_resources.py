@@ -162,9 +162,14 @@ class _Decided:
         made = self._model.create_from_cloudformation_json(
             resource_name, cloudformation_json, account_id, region_name, **more
         )
-        for one in decided:
-            if one.stored is not None:
-                bind(made, one.stored.document, one.stored.document, of_this_call().facts.principal_id)
+        for authorized_call in decided:
+            if authorized_call.stored is not None:
+                bind(
+                    made,
+                    authorized_call.stored.document,
+                    authorized_call.stored.document,
+                    of_this_call().facts.principal_id,
+                )
         try:
             self._complete(made, making)
         except Exception:
@@ -243,21 +248,21 @@ def decide_before_making() -> None:
         kind: type("".join(kind.split("::")[1:]), (_TypeOfCalls,), {"type_name": kind, "calls": calls})
         for kind, calls in MADE_BY_CALLS.items()
     }
-    models[:] = [one for one in models if one.cloudformation_type() not in ours]
+    models[:] = [model for model in models if model.cloudformation_type() not in ours]
     models += ours.values()
     by_type.update(ours)
 
     @functools.wraps(parse)
-    def parse_decided(*given: Any) -> Any:
-        found = parse(*given)
-        if not found:
-            return found
-        model, resource_json, name = found
+    def parse_decided(*arguments: Any) -> Any:
+        parsed = parse(*arguments)
+        if not parsed:
+            return parsed
+        model, resource_json, name = parsed
         kind = str(resource_json.get("Type"))
         if ignored_policy(kind, resource_json.get("Properties")):  # with conditions, it was not seen before
             raise NotImplementedError(f"the policy of a resource of type {kind}")
         if kind in MADE_BY_CALLS or kind.startswith("AWS::IAM::"):
-            return found
+            return parsed
         return _Decided(kind, model), resource_json, name
 
     _parsing.parse_resource_and_generate_name = parse_decided

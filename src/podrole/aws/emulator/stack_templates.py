@@ -59,22 +59,22 @@ def read_templates_as_cloudformation_does() -> None:
 
 
 def _parsed(template: str) -> dict[str, Any]:
-    found = dict(read_template(template))
-    _split_attributes(found)
-    return found
+    parsed = dict(read_template(template))
+    _split_attributes(parsed)
+    return parsed
 
 
 def _split_attributes(value: Any) -> None:
     """Write ``Fn::GetAtt: Name.Attribute`` as a list, which is what moto reads."""
     waiting = [value]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            if isinstance(one.get(_GET_ATT), str):
-                one[_GET_ATT] = one[_GET_ATT].split(".", 1)
-            waiting.extend(one.values())
-        elif isinstance(one, list):
-            waiting.extend(one)
+        node = waiting.pop()
+        if isinstance(node, dict):
+            if isinstance(node.get(_GET_ATT), str):
+                node[_GET_ATT] = node[_GET_ATT].split(".", 1)
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
 
 
 def _disassociate(ec2: Any, association: Any) -> None:
@@ -90,5 +90,7 @@ _PARTS_OF_NETWORKS: Mapping[str, Callable[[Any, Any], object]] = {
     "AWS::EC2::NatGateway": lambda ec2, gateway: ec2.delete_nat_gateway(gateway.id),
     "AWS::EC2::RouteTable": lambda ec2, table: ec2.delete_route_table(table.id),
     "AWS::EC2::SubnetRouteTableAssociation": _disassociate,
-    "AWS::EC2::VPCGatewayAttachment": lambda ec2, one: ec2.detach_internet_gateway(one.gateway_id, one.vpc_id),
+    "AWS::EC2::VPCGatewayAttachment": lambda ec2, attachment: ec2.detach_internet_gateway(
+        attachment.gateway_id, attachment.vpc_id
+    ),
 }

@@ -63,7 +63,7 @@ class EKS:
         """Answer an authorized call. Raises AWSError."""
         if call.operation not in OPERATIONS and call.operation not in _OWN_OPERATIONS:
             raise not_simulated(call)
-        given = valid_input(call)
+        call_input = valid_input(call)
         if call.operation == "ListClusters":
             return self._list_clusters(call, caller)
         if call.operation in _LISTED_PARTS:
@@ -73,7 +73,7 @@ class EKS:
         if self._concerns_embedded(call, caller):
             return self._embedded(call)
         operation = OPERATIONS[call.operation]
-        running = self._store.run_eks(operation, given, account=caller.account, region=call.region)
+        running = self._store.run_eks(operation, call_input, account=caller.account, region=call.region)
         output = await run_refusable(call, running)
         return json_response(output, call.id)
 
@@ -83,11 +83,11 @@ class EKS:
             return json_response({"cluster": _description(self._cluster)}, call.id)
         if call.operation == "ListTagsForResource":
             return json_response({"tags": {}}, call.id)
-        given, name = parameters(call), self._cluster.name
+        call_input, name = parameters(call), self._cluster.name
         if not call.operation.startswith("Create"):
             for parameter, noun in (("nodegroupName", "node group"), ("fargateProfileName", "Fargate Profile")):
-                if parameter in given:
-                    raise AWSError("ResourceNotFoundException", 404, no_part(noun, given[parameter]))
+                if parameter in call_input:
+                    raise AWSError("ResourceNotFoundException", 404, no_part(noun, call_input[parameter]))
         if call.operation == "CreateCluster":
             raise AWSError("ResourceInUseException", 409, f"Cluster already exists with name: {name}")
         raise AWSError(
@@ -113,8 +113,8 @@ class EKS:
 
     def _addons(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """List add-ons or describe one: the embedded cluster has the Pod Identity agent, other clusters have none."""
-        given = parameters(call)
-        cluster, name = given["clusterName"], given.get("addonName")
+        call_input = parameters(call)
+        cluster, name = call_input["clusterName"], call_input.get("addonName")
         if not self.exists(call, caller, cluster):
             raise no_cluster(cluster)
         names = [AGENT_ADDON] if self.is_own(call, caller, cluster) else []
@@ -147,9 +147,9 @@ class EKS:
         return (name, caller.account, call.region) == (cluster.name, cluster.account, cluster.region)
 
     def _concerns_embedded(self, call: IdentifiedCall, caller: Caller) -> bool:
-        given = parameters(call)
-        name = given.get("clusterName", given.get("name", ""))
-        return self.is_own(call, caller, name) or given.get("resourceArn") == self._cluster.arn
+        call_input = parameters(call)
+        name = call_input.get("clusterName", call_input.get("name", ""))
+        return self.is_own(call, caller, name) or call_input.get("resourceArn") == self._cluster.arn
 
 
 _LISTED_PARTS: Mapping[str, tuple[str, type[PartRecord]]] = {
@@ -165,11 +165,11 @@ AGENT_ADDON = "eks-pod-identity-agent"
 
 def valid_input(call: IdentifiedCall) -> Mapping[str, Any]:
     """Return the input of a call to EKS or EKS Auth. Raises AWSError if it does not fit the API's model."""
-    given = parameters(call)
-    faults = violations(given, operation_of(call).input_shape)
+    call_input = parameters(call)
+    faults = violations(call_input, operation_of(call).input_shape)
     if faults:
         raise AWSError("InvalidParameterException", 400, message(faults))
-    return given
+    return call_input
 
 
 def no_cluster(name: str) -> AWSError:
@@ -179,8 +179,8 @@ def no_cluster(name: str) -> AWSError:
 
 def page_of(items: list[Any], call: IdentifiedCall) -> tuple[list[Any], str | None]:
     """Return the page that ``maxResults`` and ``nextToken`` ask for, and the token of the next. Raises AWSError."""
-    given = parameters(call)
-    limit, token = given.get("maxResults", 100), given.get("nextToken", "")
+    call_input = parameters(call)
+    limit, token = call_input.get("maxResults", 100), call_input.get("nextToken", "")
     if not 1 <= limit <= 100:
         raise AWSError("InvalidParameterException", 400, "maxResults must be between 1 and 100.")
     start = page_start(token, len(items)) if token else 0

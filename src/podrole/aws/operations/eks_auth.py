@@ -48,8 +48,8 @@ class EKSAuth:
 
         https://docs.aws.amazon.com/eks/latest/APIReference/API_auth_AssumeRoleForPodIdentity.html
         """
-        given = valid_input(call)
-        name = given["clusterName"]
+        call_input = valid_input(call)
+        name = call_input["clusterName"]
         if not self._eks.is_own(call, caller, name):
             raise no_cluster(name)
         at = circumstances(call)
@@ -65,7 +65,7 @@ class EKSAuth:
             return Candidate(assumed.principal, context, policies_of(assumed, self._directory))
 
         outcome = await assume_role_for_pod_identity(
-            given["token"],
+            call_input["token"],
             self._cluster.for_pods(),
             association_of,
             self._directory,

@@ -42,13 +42,13 @@ def name_the_caller(call: IdentifiedCall, caller: Caller) -> None:
     shape = operation_of(call).input_shape
     if shape is None or "UserName" not in shape.members or "UserName" in shape.required_members:
         return
-    given = parameters(call)
-    if given.get("UserName") is not None or call.operation in _NEED_NO_USER:
+    call_input = parameters(call)
+    if call_input.get("UserName") is not None or call.operation in _NEED_NO_USER:
         return
     entity = caller.entity
     if caller.principal.type is not PrincipalType.USER or not isinstance(entity, User):
         raise AWSError("ValidationError", 400, "Must specify userName when calling with non-User credentials")
-    given["UserName"] = entity.name
+    call_input["UserName"] = entity.name
 
 
 class IAM:
@@ -61,46 +61,46 @@ class IAM:
 
     async def answer(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Answer an authorized call. Raises AWSError."""
-        model, given = operation_of(call), parameters(call)
+        model, call_input = operation_of(call), parameters(call)
         operation = OPERATIONS.get(call.operation)
         if operation is None and call.operation != "GetAccessKeyLastUsed":
             raise not_simulated(call)
-        faults = violations(given, model.input_shape) if model.input_shape is not None else []
+        faults = violations(call_input, model.input_shape) if model.input_shape is not None else []
         if faults:
             raise AWSError("ValidationError", 400, message(faults))
         partition = caller.principal.arn.split(":")[1]
         if operation is None:
-            return query_answer(model, self._last_used(given, caller, partition), call.id)
-        _require_own_provider(call, given, caller)
+            return query_answer(model, self._last_used(call_input, caller, partition), call.id)
+        _require_own_provider(call, call_input, caller)
         if call.operation == "CreateOpenIDConnectProvider":
             # Before the fetch, which a provider that is refused anyway must not start; the operation checks again.
-            given = await self._with_thumbprint(given, caller, partition)
+            call_input = await self._with_thumbprint(call_input, caller, partition)
         user_id = caller.entity.id if isinstance(caller.entity, User) else ""
-        running = self._store.run(operation, given, account=caller.account, partition=partition, user_id=user_id)
+        running = self._store.run(operation, call_input, account=caller.account, partition=partition, user_id=user_id)
         output = await run_refusable(call, running)
         if call.operation == "GetRole":
             role = output["Role"]
             output = {"Role": {**role, "RoleLastUsed": self._uses.shown_role(role["RoleId"])}}
         return query_answer(model, output, call.id)
 
-    async def _with_thumbprint(self, given: dict[str, Any], caller: Caller, partition: str) -> dict[str, Any]:
+    async def _with_thumbprint(self, call_input: dict[str, Any], caller: Caller, partition: str) -> dict[str, Any]:
         """Return the input with the issuer's thumbprint, which IAM fetches if none is given."""
         try:
-            check_new_oidc_provider(self._store.newest_iam(caller.account, partition), given)
+            check_new_oidc_provider(self._store.newest_iam(caller.account, partition), call_input)
         except AccountError as refusal:
             raise refused(refusal) from refusal
-        if given.get("ThumbprintList"):
-            return given
+        if call_input.get("ThumbprintList"):
+            return call_input
         try:
-            return {**given, "ThumbprintList": [await self._keys.served_thumbprint(given["Url"])]}
+            return {**call_input, "ThumbprintList": [await self._keys.served_thumbprint(call_input["Url"])]}
         except KeysUnavailable as problem:
             raise AWSError(
-                "OpenIdIdpCommunicationError", 400, f"Could not connect to {given['Url']}", why=problem.what
+                "OpenIdIdpCommunicationError", 400, f"Could not connect to {call_input['Url']}", why=problem.what
             ) from problem
 
-    def _last_used(self, given: dict[str, Any], caller: Caller, partition: str) -> dict[str, Any]:
+    def _last_used(self, call_input: dict[str, Any], caller: Caller, partition: str) -> dict[str, Any]:
         """GetAccessKeyLastUsed: uses are counted since the start."""
-        key_id = given["AccessKeyId"]
+        key_id = call_input["AccessKeyId"]
         state = self._store.iam(caller.account, partition)
         owner = state.owner_of_key(key_id) if state is not None else None
         if owner is None:
@@ -114,9 +114,9 @@ class IAM:
         return {"UserName": owner.name, "AccessKeyLastUsed": self._uses.shown(key_id)}
 
 
-def _require_own_provider(call: IdentifiedCall, given: dict[str, Any], caller: Caller) -> None:
+def _require_own_provider(call: IdentifiedCall, call_input: dict[str, Any], caller: Caller) -> None:
     """Raise AWSError (AccessDenied) for a provider of another account: IAM refuses it before it looks for it."""
-    arn = given.get("OpenIDConnectProviderArn")
+    arn = call_input.get("OpenIDConnectProviderArn")
     try:
         parsed = parse_arn(arn) if arn is not None else None
     except InvalidARN:

@@ -25,11 +25,11 @@ class Organizations:
         operation = OPERATIONS.get(call.operation)
         if operation is None:
             raise not_simulated(call)
-        given, shape = parameters(call), operation_of(call).input_shape
-        faults = violations(given, shape) if shape is not None else []
+        call_input, shape = parameters(call), operation_of(call).input_shape
+        faults = violations(call_input, shape) if shape is not None else []
         if faults:
             raise AWSError("InvalidInputException", 400, message(faults))
         partition = caller.principal.arn.split(":")[1]
-        running = self._store.run_organizations(operation, given, account=caller.account, partition=partition)
+        running = self._store.run_organizations(operation, call_input, account=caller.account, partition=partition)
         output = await run_refusable(call, running)
         return json_response(output, call.id, content_type="application/x-amz-json-1.1")

@@ -49,13 +49,17 @@ class PodIdentityAssociations:
         https://docs.aws.amazon.com/eks/latest/APIReference/API_CreatePodIdentityAssociation.html
         """
         self._require_cluster(call, caller)
-        given = self._checked(call, caller)
+        call_input = self._checked(call, caller)
 
         def create(request: EKSRequest) -> AssociationRecord:
-            cluster, namespace, account = given["clusterName"], given["namespace"], given["serviceAccount"]
+            cluster, namespace, account = (
+                call_input["clusterName"],
+                call_input["namespace"],
+                call_input["serviceAccount"],
+            )
             existing = request.state.association_of(cluster, namespace, account)
             if existing is not None:
-                if existing.request_token and existing.request_token == _request_token(given):
+                if existing.request_token and existing.request_token == _request_token(call_input):
                     return existing
                 raise AccountError("ResourceInUseException", 409, f"Association already exists: {existing.id}")
             if len(request.state.associations(cluster)) >= MOST_ASSOCIATIONS:
@@ -67,16 +71,18 @@ class PodIdentityAssociations:
             made = "a-" + "".join(_ID_LETTERS[byte % len(_ID_LETTERS)] for byte in request.transaction.random(17))
             record = AssociationRecord(
                 id=made,
-                association=Association(made, request.arn("podidentityassociation", cluster, made), given["roleArn"]),
+                association=Association(
+                    made, request.arn("podidentityassociation", cluster, made), call_input["roleArn"]
+                ),
                 cluster=cluster,
                 namespace=namespace,
                 service_account=account,
                 created_at=call.received_at,
                 modified_at=call.received_at,
-                tags=given.get("tags", {}),
-                request_token=_request_token(given),
+                tags=call_input.get("tags", {}),
+                request_token=_request_token(call_input),
             )
-            record = _with(record, given)
+            record = _with(record, call_input)
             request.put(record)
             return record
 
@@ -87,10 +93,10 @@ class PodIdentityAssociations:
 
         https://docs.aws.amazon.com/eks/latest/APIReference/API_UpdatePodIdentityAssociation.html
         """
-        given = self._checked(call, caller, self._stored(call, caller))
+        call_input = self._checked(call, caller, self._stored(call, caller))
 
         def update(request: EKSRequest) -> AssociationRecord:
-            record = dataclasses.replace(_with(_found(request, given), given), modified_at=call.received_at)
+            record = dataclasses.replace(_with(_found(request, call_input), call_input), modified_at=call.received_at)
             request.put(record)
             return record
 
@@ -109,10 +115,10 @@ class PodIdentityAssociations:
         https://docs.aws.amazon.com/eks/latest/APIReference/API_DeletePodIdentityAssociation.html
         """
         self._stored(call, caller)
-        given = parameters(call)
+        call_input = parameters(call)
 
         def delete(request: EKSRequest) -> AssociationRecord:
-            record = _found(request, given)
+            record = _found(request, call_input)
             request.transaction.delete(request.state, record)
             return record
 
@@ -124,13 +130,13 @@ class PodIdentityAssociations:
         https://docs.aws.amazon.com/eks/latest/APIReference/API_ListPodIdentityAssociations.html
         """
         self._require_cluster(call, caller)
-        given = parameters(call)
-        associations = self._store.eks(caller.account, call.region).associations(given["clusterName"])
+        call_input = parameters(call)
+        associations = self._store.eks(caller.account, call.region).associations(call_input["clusterName"])
         listed = [
             record.summary()
             for record in associations
-            if given.get("namespace") in (None, record.namespace)
-            and given.get("serviceAccount") in (None, record.service_account)
+            if call_input.get("namespace") in (None, record.namespace)
+            and call_input.get("serviceAccount") in (None, record.service_account)
         ]
         page, following = page_of(listed, call)
         return json_response({"associations": page} | ({"nextToken": following} if following else {}), call.id)
@@ -138,8 +144,8 @@ class PodIdentityAssociations:
     async def _run(
         self, operation: Callable[[EKSRequest], AssociationRecord], call: IdentifiedCall, caller: Caller
     ) -> AssociationRecord:
-        given = parameters(call)
-        running = self._store.run_eks(operation, given, account=caller.account, region=call.region)
+        call_input = parameters(call)
+        running = self._store.run_eks(operation, call_input, account=caller.account, region=call.region)
         return await run_refusable(call, running)
 
     def _require_cluster(self, call: IdentifiedCall, caller: Caller) -> None:
@@ -150,10 +156,10 @@ class PodIdentityAssociations:
 
     def _stored(self, call: IdentifiedCall, caller: Caller) -> AssociationRecord:
         self._require_cluster(call, caller)
-        given = parameters(call)
-        record = self._store.eks(caller.account, call.region).get(AssociationRecord, given["associationId"])
-        if record is None or record.cluster != given["clusterName"]:
-            raise AWSError("ResourceNotFoundException", 404, _missing(given["associationId"]))
+        call_input = parameters(call)
+        record = self._store.eks(caller.account, call.region).get(AssociationRecord, call_input["associationId"])
+        if record is None or record.cluster != call_input["clusterName"]:
+            raise AWSError("ResourceNotFoundException", 404, _missing(call_input["associationId"]))
         return record
 
     def _checked(
@@ -163,28 +169,30 @@ class PodIdentityAssociations:
 
         ``before`` is the association to change, None to create one.
         """
-        given = valid_input(call)
+        call_input = valid_input(call)
         if before is None:
-            _require(is_label(given["namespace"]), f"{given['namespace']} is not a valid namespace name.")
+            _require(is_label(call_input["namespace"]), f"{call_input['namespace']} is not a valid namespace name.")
             _require(
-                is_subdomain(given["serviceAccount"]),
-                f"{given['serviceAccount']} is not a valid service account name.",
+                is_subdomain(call_input["serviceAccount"]),
+                f"{call_input['serviceAccount']} is not a valid service account name.",
             )
-        if given.get("roleArn") is not None:
-            self._check_role(given["roleArn"], caller)
-        target = given.get("targetRoleArn")
+        if call_input.get("roleArn") is not None:
+            self._check_role(call_input["roleArn"], caller)
+        target = call_input.get("targetRoleArn")
         if target:
             _require(_is_role(target), f"{target} is not a valid role ARN.")
-        if given.get("policy"):
-            tags_are_off = given.get("disableSessionTags", before is not None and not before.association.session_tags)
+        if call_input.get("policy"):
+            tags_are_off = call_input.get(
+                "disableSessionTags", before is not None and not before.association.session_tags
+            )
             _require(tags_are_off, "A policy can only be specified when disableSessionTags is true.")
-            _check_policy(given["policy"], caller)
-        elif before is not None and before.association.policy is not None and given.get("policy") is None:
+            _check_policy(call_input["policy"], caller)
+        elif before is not None and before.association.policy is not None and call_input.get("policy") is None:
             _require(
-                given.get("disableSessionTags", True),
+                call_input.get("disableSessionTags", True),
                 "Session tags cannot be enabled for an association that has a policy.",
             )
-        return given
+        return call_input
 
     def _check_role(self, arn: str, caller: Caller) -> None:
         _require(_is_role(arn), f"{arn} is not a valid role ARN.")
@@ -195,10 +203,10 @@ class PodIdentityAssociations:
         _require(trusts(role, SERVICE, ACTIONS), "Trust policy of the role provided is invalid")
 
 
-def _found(request: EKSRequest, given: Mapping[str, Any]) -> AssociationRecord:
-    record = request.state.get(AssociationRecord, given["associationId"])
-    if record is None or record.cluster != given["clusterName"]:
-        raise AccountError("ResourceNotFoundException", 404, _missing(given["associationId"]))
+def _found(request: EKSRequest, call_input: Mapping[str, Any]) -> AssociationRecord:
+    record = request.state.get(AssociationRecord, call_input["associationId"])
+    if record is None or record.cluster != call_input["clusterName"]:
+        raise AccountError("ResourceNotFoundException", 404, _missing(call_input["associationId"]))
     return record
 
 
@@ -206,32 +214,32 @@ def _missing(association_id: str) -> str:
     return f"The specified associationId {association_id} could not be found."
 
 
-def _with(stored: AssociationRecord, given: Mapping[str, Any]) -> AssociationRecord:
-    """Return the association with the changes in ``given``. An empty text removes a target role or a policy.
+def _with(stored: AssociationRecord, call_input: Mapping[str, Any]) -> AssociationRecord:
+    """Return the association with the changes in ``call_input``. An empty text removes a target role or a policy.
 
     The external ID that the target role sees has the form that EKS documents
     (https://docs.aws.amazon.com/eks/latest/userguide/pod-id-assign-target-role.html).
     """
     changes: dict[str, Any] = {}
-    if given.get("roleArn") is not None:
-        changes["role_arn"] = given["roleArn"]
-    if given.get("disableSessionTags") is not None:
-        changes["session_tags"] = not given["disableSessionTags"]
-    if given.get("targetRoleArn") is not None:
-        target = given["targetRoleArn"] or None
+    if call_input.get("roleArn") is not None:
+        changes["role_arn"] = call_input["roleArn"]
+    if call_input.get("disableSessionTags") is not None:
+        changes["session_tags"] = not call_input["disableSessionTags"]
+    if call_input.get("targetRoleArn") is not None:
+        target = call_input["targetRoleArn"] or None
         changes["target_role_arn"] = target
         region, account = stored.association.arn.split(":")[3:5]
         external = f"{region}/{account}/{stored.cluster}/{stored.namespace}/{stored.service_account}"
         changes["external_id"] = external if target else None
-    if given.get("policy") is not None:
-        changes["policy"] = given["policy"] or None
+    if call_input.get("policy") is not None:
+        changes["policy"] = call_input["policy"] or None
     return dataclasses.replace(stored, association=dataclasses.replace(stored.association, **changes))
 
 
-def _request_token(given: Mapping[str, Any]) -> str | None:
+def _request_token(call_input: Mapping[str, Any]) -> str | None:
     """Return what identifies a repeated request: its client token and its parameters. None without a token."""
-    token = given.get("clientRequestToken")
-    return None if token is None else repr((token, *(given.get(name) for name in _SAME)))
+    token = call_input.get("clientRequestToken")
+    return None if token is None else repr((token, *(call_input.get(name) for name in _SAME)))
 
 
 def _check_policy(document: str, caller: Caller) -> None:

@@ -51,41 +51,43 @@ class Simulation:
 
     async def simulate_custom_policy(self, call: IdentifiedCall, caller: Caller) -> HTTPResponse:
         """Evaluate the policies in the call's parameters."""
-        given = parameters(call)
-        self._require(given, "PolicyInputList", "ActionNames")
-        arn = given.get("CallerArn")
-        if given.get("ResourcePolicy") and not arn:
+        call_input = parameters(call)
+        self._require(call_input, "PolicyInputList", "ActionNames")
+        arn = call_input.get("CallerArn")
+        if call_input.get("ResourcePolicy") and not arn:
             raise invalid("The CallerArn must be provided when a ResourcePolicy is.")
         principal = _principal(str(arn or f"arn:aws:iam::{caller.account}:user/simulated"))
-        return await off_loop(_cost(call, given), lambda: self._simulated(call, given, SimulatedCaller(principal)))
+        return await off_loop(
+            _cost(call, call_input), lambda: self._simulated(call, call_input, SimulatedCaller(principal))
+        )
 
     async def simulate_principal_policy(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
         """Evaluate the policies of a user, a group or a role, and those in the call's parameters."""
-        given = parameters(call)
-        self._require(given, "PolicySourceArn", "ActionNames")
-        subject = self._subject(given)
-        if given.get("CallerArn"):
-            subject.principal = _principal(str(given["CallerArn"]))
-        return await off_loop(_cost(call, given), lambda: self._simulated(call, given, subject))
+        call_input = parameters(call)
+        self._require(call_input, "PolicySourceArn", "ActionNames")
+        subject = self._subject(call_input)
+        if call_input.get("CallerArn"):
+            subject.principal = _principal(str(call_input["CallerArn"]))
+        return await off_loop(_cost(call, call_input), lambda: self._simulated(call, call_input, subject))
 
     async def get_context_keys_for_custom_policy(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
         """List the condition keys that the policies in the call's parameters read."""
-        given = parameters(call)
-        self._require(given, "PolicyInputList")
-        return await off_loop(len(call.http.body), lambda: _keys_answer(call, _inputs(given, "PolicyInputList")))
+        call_input = parameters(call)
+        self._require(call_input, "PolicyInputList")
+        return await off_loop(len(call.http.body), lambda: _keys_answer(call, _inputs(call_input, "PolicyInputList")))
 
     async def get_context_keys_for_principal_policy(self, call: IdentifiedCall, _: Caller) -> HTTPResponse:
         """List the condition keys that the policies of a user, a group or a role read."""
-        given = parameters(call)
-        self._require(given, "PolicySourceArn")
-        own = self._subject(given).sources
+        call_input = parameters(call)
+        self._require(call_input, "PolicySourceArn")
+        own = self._subject(call_input).sources
         return await off_loop(
-            len(call.http.body), lambda: _keys_answer(call, [*own, *_inputs(given, "PolicyInputList")])
+            len(call.http.body), lambda: _keys_answer(call, [*own, *_inputs(call_input, "PolicyInputList")])
         )
 
     @staticmethod
-    def _require(given: Mapping[str, Any], *names: str) -> None:
-        missing = [name for name in names if not given.get(name)]
+    def _require(call_input: Mapping[str, Any], *names: str) -> None:
+        missing = [name for name in names if not call_input.get(name)]
         if missing:
             text = "; ".join(
                 f"Value at '{name[0].lower()}{name[1:]}' failed to satisfy constraint: Member must not be null"
@@ -94,8 +96,8 @@ class Simulation:
             plural = "s" if len(missing) > 1 else ""
             raise AWSError("ValidationError", 400, f"{len(missing)} validation error{plural} detected: {text}")
 
-    def _subject(self, given: Mapping[str, Any]) -> SimulatedCaller:
-        source = arn_of(str(given["PolicySourceArn"]))
+    def _subject(self, call_input: Mapping[str, Any]) -> SimulatedCaller:
+        source = arn_of(str(call_input["PolicySourceArn"]))
         entity: Role | User | None = None
         if source.is_user:
             entity = self._directory.user(str(source))
@@ -114,20 +116,20 @@ class Simulation:
         return SimulatedCaller(
             caller.principal,
             caller.context_keys(),
-            [_source(one) for one in attached.identity],
+            [_source(policy) for policy in attached.identity],
             None if boundary is None else (compiled(boundary, PolicyKind.BOUNDARY),),
         )
 
-    def _simulated(self, call: IdentifiedCall, given: Mapping[str, Any], subject: SimulatedCaller) -> HTTPResponse:
-        subject.sources += _inputs(given, "PolicyInputList")
-        boundaries = _inputs(given, "PermissionsBoundaryPolicyInputList", PolicyKind.BOUNDARY)
+    def _simulated(self, call: IdentifiedCall, call_input: Mapping[str, Any], subject: SimulatedCaller) -> HTTPResponse:
+        subject.sources += _inputs(call_input, "PolicyInputList")
+        boundaries = _inputs(call_input, "PermissionsBoundaryPolicyInputList", PolicyKind.BOUNDARY)
         if boundaries:
             subject.boundaries = tuple(boundary.named for boundary in boundaries)
-        question = SimulatedResults(given, subject, self._facts)
-        actions = [str(name) for name in given["ActionNames"]]
-        resources = [str(arn) for arn in given.get("ResourceArns") or [NO_RESOURCE]]
+        question = SimulatedResults(call_input, subject, self._facts)
+        actions = [str(name) for name in call_input["ActionNames"]]
+        resources = [str(arn) for arn in call_input.get("ResourceArns") or [NO_RESOURCE]]
         count = len(actions) * len(resources)
-        start, most = _page(given, count)
+        start, most = _page(call_input, count)
         shown = (divmod(number, len(resources)) for number in range(start, min(start + most, count)))
         results = [question.result(actions[action], resources[resource]) for action, resource in shown]
         more = start + most < count
@@ -135,21 +137,21 @@ class Simulation:
         return query_answer(operation_of(call), {"EvaluationResults": results, "IsTruncated": more, **marker}, call.id)
 
 
-def _inputs(given: Mapping[str, Any], name: str, kind: PolicyKind = PolicyKind.IDENTITY) -> list[SimulatedPolicy]:
-    documents = given.get(name) or ()
-    found = []
+def _inputs(call_input: Mapping[str, Any], name: str, kind: PolicyKind = PolicyKind.IDENTITY) -> list[SimulatedPolicy]:
+    documents = call_input.get(name) or ()
+    policies = []
     for number, document in enumerate(documents, 1):
         label = f"{name}.{number}"
-        found.append(SimulatedPolicy(NamedPolicy(label, parsed(str(document), kind, label)), "IAM Policy"))
-    return found
+        policies.append(SimulatedPolicy(NamedPolicy(label, parsed(str(document), kind, label)), "IAM Policy"))
+    return policies
 
 
-def _source(one: PolicyText) -> SimulatedPolicy:
-    if one.name.startswith("arn:"):
-        kind = "aws-managed" if ":iam::aws:" in one.name else "user-managed"
+def _source(policy: PolicyText) -> SimulatedPolicy:
+    if policy.name.startswith("arn:"):
+        kind = "aws-managed" if ":iam::aws:" in policy.name else "user-managed"
     else:
-        kind = next((word for word in ("role", "user", "group") if f" of {word} " in one.name), "none")
-    return SimulatedPolicy(compiled(one, PolicyKind.IDENTITY), kind)
+        kind = next((word for word in ("role", "user", "group") if f" of {word} " in policy.name), "none")
+    return SimulatedPolicy(compiled(policy, PolicyKind.IDENTITY), kind)
 
 
 def _caller(entity: Role | User) -> Caller:
@@ -161,26 +163,26 @@ def _caller(entity: Role | User) -> Caller:
     return Caller(principal, entity)
 
 
-def _cost(call: IdentifiedCall, given: Mapping[str, Any]) -> int:
+def _cost(call: IdentifiedCall, call_input: Mapping[str, Any]) -> int:
     """Return the size of a simulation for ``off_loop``: that of its request, and more for each result."""
-    count = len(given["ActionNames"]) * len(given.get("ResourceArns") or (NO_RESOURCE,))
+    count = len(call_input["ActionNames"]) * len(call_input.get("ResourceArns") or (NO_RESOURCE,))
     return len(call.http.body) + _RESULT_BYTES * min(count, _MOST_ITEMS)
 
 
-def _principal(found: str) -> Principal:
+def _principal(arn: str) -> Principal:
     try:
-        return principal_of(found)
+        return principal_of(arn)
     except InvalidRequest as fault:
-        raise invalid(f"Invalid caller ARN: {found}") from fault
+        raise invalid(f"Invalid caller ARN: {arn}") from fault
 
 
-def _page(given: Mapping[str, Any], available: int) -> tuple[int, int]:
-    most = given.get("MaxItems", _USUAL_ITEMS)
+def _page(call_input: Mapping[str, Any], available: int) -> tuple[int, int]:
+    most = call_input.get("MaxItems", _USUAL_ITEMS)
     if not isinstance(most, int) or most > _MOST_ITEMS:
         raise _not_within(f"less than or equal to {_MOST_ITEMS}")
     if most < 1:
         raise _not_within("greater than or equal to 1")
-    marker = given.get("Marker")
+    marker = call_input.get("Marker")
     if marker is None:
         return 0, most
     start = page_start(str(marker), available)

@@ -48,13 +48,13 @@ class SimulatedCaller:
 class SimulatedResults:
     """What all results of one simulation share."""
 
-    def __init__(self, given: Mapping[str, Any], subject: SimulatedCaller, facts: AccountFacts) -> None:
+    def __init__(self, call_input: Mapping[str, Any], subject: SimulatedCaller, facts: AccountFacts) -> None:
         self._subject = subject
-        self._context = {**subject.keys, **_entries(given)}
+        self._context = {**subject.keys, **_entries(call_input)}
         account = subject.principal.account
-        owner = given.get("ResourceOwner")
+        owner = call_input.get("ResourceOwner")
         self._owner = _account(str(owner)) if owner else account
-        document = given.get("ResourcePolicy")
+        document = call_input.get("ResourcePolicy")
         self._resource = (
             NamedPolicy("ResourcePolicy", parsed(str(document), PolicyKind.RESOURCE, "ResourcePolicy"))
             if document
@@ -67,7 +67,9 @@ class SimulatedResults:
         self._delegating = NamedPolicy("", compile_policy(delegating, PolicyKind.RESOURCE))
         scps = facts.control_policies(account, "scp") if subject.keys else None
         self._scps = (
-            None if scps is None else tuple(tuple(compiled(one, PolicyKind.SCP) for one in level) for level in scps)
+            None
+            if scps is None
+            else tuple(tuple(compiled(policy, PolicyKind.SCP) for policy in level) for level in scps)
         )
         identity = tuple(source.named for source in subject.sources)
         asked = self._resource or self._delegating
@@ -84,7 +86,7 @@ class SimulatedResults:
             facts = Facts(request, has_boundary=self._subject.boundaries is not None)
         except InvalidRequest as fault:
             raise invalid(f"Invalid Input Action Name: {action}") from fault
-        found: dict[str, Any] = {
+        result: dict[str, Any] = {
             "EvalActionName": action,
             "EvalResourceName": resource,
             "EvalDecision": _DECISIONS[decision.outcome],
@@ -92,13 +94,13 @@ class SimulatedResults:
             "MissingContextValues": self._missing(facts),
         }
         if self._scps is not None:
-            found["OrganizationsDecisionDetail"] = {"AllowedByOrganizations": self._organizations_allow(request)}
+            result["OrganizationsDecisionDetail"] = {"AllowedByOrganizations": self._organizations_allow(request)}
         if self._subject.boundaries is not None:
             allowed = self._allows(self._subject.boundaries, facts)
-            found["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": allowed}
+            result["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": allowed}
         if self._resource is not None and self._owner != self._subject.principal.account:
-            found["EvalDecisionDetails"] = self._sides(self._resource, facts)
-        return found
+            result["EvalDecisionDetails"] = self._sides(self._resource, facts)
+        return result
 
     def _asked(self) -> tuple[NamedPolicy, ...]:
         resource = () if self._resource is None else (self._resource,)
@@ -116,12 +118,12 @@ class SimulatedResults:
 
     def _missing(self, facts: Facts) -> list[str]:
         held = {key.lower() for key in self._context}
-        found = []
+        missing_keys = []
         for named in (*self._asked(), *(self._subject.boundaries or ())):
             speaking = [statement for statement in named.policy.statements if statement.speaks_of_action(facts)]
             about = Policy(named.policy.kind, named.policy.version, "", speaking, named.policy.text)
-            found += [key for key in context_keys([about]) if key.lower() not in held]
-        return list(dict.fromkeys(found))
+            missing_keys += [key for key in context_keys([about]) if key.lower() not in held]
+        return list(dict.fromkeys(missing_keys))
 
     def _organizations_allow(self, request: Request) -> bool:
         every = NamedPolicy("", compile_policy(_EVERYTHING, PolicyKind.IDENTITY))
@@ -156,25 +158,25 @@ def parsed(document: str, kind: PolicyKind, label: str) -> Policy:
         raise AWSError("InvalidInput", 400, f"Invalid policy in {label}: {fault.message}", why=str(fault)) from fault
 
 
-def compiled(one: PolicyText, kind: PolicyKind) -> NamedPolicy:
+def compiled(policy: PolicyText, kind: PolicyKind) -> NamedPolicy:
     """Return a policy of the account."""
-    return NamedPolicy(one.name, compile_policy(one.document, kind))
+    return NamedPolicy(policy.name, compile_policy(policy.document, kind))
 
 
-def _entries(given: Mapping[str, Any]) -> dict[str, str | list[str]]:
-    found: dict[str, str | list[str]] = {}
-    for entry in given.get("ContextEntries") or ():
+def _entries(call_input: Mapping[str, Any]) -> dict[str, str | list[str]]:
+    context: dict[str, str | list[str]] = {}
+    for entry in call_input.get("ContextEntries") or ():
         if entry.get("ContextKeyName"):
-            found[str(entry["ContextKeyName"])] = [str(value) for value in entry.get("ContextKeyValues") or ()]
-    return found
+            context[str(entry["ContextKeyName"])] = [str(value) for value in entry.get("ContextKeyValues") or ()]
+    return context
 
 
-def arn_of(found: str) -> ARN:
+def arn_of(text: str) -> ARN:
     """Return an ARN in its parts. Raises AWSError."""
     try:
-        return parse_arn(found)
+        return parse_arn(text)
     except InvalidARN as fault:
-        raise AWSError("ValidationError", 400, f"ARN {found} is not valid.") from fault
+        raise AWSError("ValidationError", 400, f"ARN {text} is not valid.") from fault
 
 
 def _account(owner: str) -> str:

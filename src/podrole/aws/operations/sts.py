@@ -154,13 +154,13 @@ def denial_error(denial: Denial) -> AWSError:
 def _token_owner(granted: Granted) -> dict[str, str]:
     """Return whose token was exchanged, so that the session's later calls can be traced to its pod."""
     claims = granted.claims
-    found = {"subject": claims.subject, "issuer": claims.issuer, "provider": granted.provider.arn}
+    owner = {"subject": claims.subject, "issuer": claims.issuer, "provider": granted.provider.arn}
     kubernetes = claims.payload.get("kubernetes.io")
     pod = kubernetes.get("pod") if isinstance(kubernetes, dict) else None
     name = pod.get("name") if isinstance(pod, dict) else None
     if isinstance(name, str) and name.isprintable():
-        found["pod"] = name
-    return found
+        owner["pod"] = name
+    return owner
 
 
 def _user(caller: Caller) -> User:
@@ -199,5 +199,5 @@ def _packed(percent: int | None) -> str:
 
 
 def _source_identity(session: Session) -> str:
-    given = session.source_identity
-    return "" if given is None else f"    <SourceIdentity>{text(given)}</SourceIdentity>\n"
+    identity = session.source_identity
+    return "" if identity is None else f"    <SourceIdentity>{text(identity)}</SourceIdentity>\n"

@@ -60,23 +60,23 @@ class IdentifiedCall:
         return f"{self.service.name}:{self.operation}"
 
 
-def call_for(call: IdentifiedCall, service: str, operation: str, given: Mapping[str, Any]) -> IdentifiedCall:
+def call_for(call: IdentifiedCall, service: str, operation: str, call_input: Mapping[str, Any]) -> IdentifiedCall:
     """Return the call of another service that a service makes for a call, in the same region and circumstances."""
-    found, shape = services()[service], model(service).operation_model(operation).input_shape
+    called_service, shape = services()[service], model(service).operation_model(operation).input_shape
     members = shape.members if shape is not None else {}
-    named = {name: members[name].serialization for name in given}
-    labels = {str(at["name"]): str(given[name]) for name, at in named.items() if at.get("location") == "uri"}
+    named = {name: members[name].serialization for name in call_input}
+    labels = {str(at["name"]): str(call_input[name]) for name, at in named.items() if at.get("location") == "uri"}
     return IdentifiedCall(
         call.id,
         call.http,
         call.received_at,
-        found,
+        called_service,
         operation,
-        found.protocol,
+        called_service.protocol,
         call.region,
         path_parameters=labels,
         principal=call.principal,
-        input=dict(given),
+        input=dict(call_input),
     )
 
 

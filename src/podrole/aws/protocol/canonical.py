@@ -44,10 +44,10 @@ class Canonical:
 def canonical(call: IdentifiedCall) -> Canonical:
     """Return the request for the service. Raises AWSError if the input could be read in two ways."""
     operation = operation_of(call)
-    given = parameters(call)
+    call_input = parameters(call)
     if call.protocol in ("query", "ec2"):
         pairs = {"Action": call.operation, "Version": operation.service_model.api_version}
-        pairs.update(_query_pairs(given, operation.input_shape, ec2=call.protocol == "ec2"))
+        pairs.update(_query_pairs(call_input, operation.input_shape, ec2=call.protocol == "ec2"))
         return Canonical("POST", "/", "", {"content-type": _FORM}, urlencode(pairs).encode())
     if call.protocol in ("json", "smithy-rpc-v2-cbor"):
         metadata = operation.metadata
@@ -55,8 +55,10 @@ def canonical(call: IdentifiedCall) -> Canonical:
             "x-amz-target": f"{metadata['targetPrefix']}.{call.operation}",
             "content-type": f"application/x-amz-json-{metadata.get('jsonVersion', '1.0')}",
         }
-        return Canonical("POST", "/", _marker(call), headers, _escaped(_json_structure(given, operation.input_shape)))
-    return _rest(call, operation, given)
+        return Canonical(
+            "POST", "/", _marker(call), headers, _escaped(_json_structure(call_input, operation.input_shape))
+        )
+    return _rest(call, operation, call_input)
 
 
 def _marker(call: IdentifiedCall) -> str:
@@ -67,8 +69,8 @@ def _marker(call: IdentifiedCall) -> str:
 # Query
 
 
-def _query_pairs(given: Mapping[str, Any], shape: Shape, *, ec2: bool, prefix: str = "") -> Iterator[tuple[str, str]]:
-    for member, value in given.items():
+def _query_pairs(members: Mapping[str, Any], shape: Shape, *, ec2: bool, prefix: str = "") -> Iterator[tuple[str, str]]:
+    for member, value in members.items():
         member_shape = shape.members[member]
         name = query_name(member, member_shape, ec2=ec2)
         yield from _query_value(value, member_shape, f"{prefix}.{name}" if prefix else name, ec2=ec2)
@@ -83,16 +85,16 @@ def _query_value(value: Any, shape: Shape, name: str, *, ec2: bool) -> Iterator[
             yield name, ""
         flat = ec2 or shape.serialization.get("flattened")
         stem = name if flat else f"{name}.{shape.member.serialization.get('name', 'member')}"
-        for number, one in enumerate(value, 1):
-            yield from _query_value(one, shape.member, f"{stem}.{number}", ec2=ec2)
+        for number, element in enumerate(value, 1):
+            yield from _query_value(element, shape.member, f"{stem}.{number}", ec2=ec2)
     elif kind == "map":
         stem = name if shape.serialization.get("flattened") else f"{name}.entry"
         key_name, value_name = (
             part.serialization.get("name", default) for part, default in ((shape.key, "key"), (shape.value, "value"))
         )
-        for number, (key, one) in enumerate(value.items(), 1):
+        for number, (key, item) in enumerate(value.items(), 1):
             yield f"{stem}.{number}.{key_name}", key
-            yield from _query_value(one, shape.value, f"{stem}.{number}.{value_name}", ec2=ec2)
+            yield from _query_value(item, shape.value, f"{stem}.{number}.{value_name}", ec2=ec2)
     else:
         yield name, to_text(value)
 
@@ -118,10 +120,10 @@ def _escaped(value: Any) -> bytes:
     return written.replace(b"&", b"\\u0026")
 
 
-def _json_structure(given: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+def _json_structure(members: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
     return {
         str(shape.members[member].serialization.get("name", member)): _json_value(value, shape.members[member])
-        for member, value in given.items()
+        for member, value in members.items()
     }
 
 
@@ -131,23 +133,23 @@ def _json_value(value: Any, shape: Shape) -> Any:
     if shape.type_name == "structure":
         return value if shape.metadata.get("document") else _json_structure(value, shape)
     if shape.type_name == "list":
-        return [_json_value(one, shape.member) for one in value]
+        return [_json_value(element, shape.member) for element in value]
     if shape.type_name == "map":
-        return {key: _json_value(one, shape.value) for key, one in value.items()}
+        return {key: _json_value(item, shape.value) for key, item in value.items()}
     return value.timestamp() if isinstance(value, datetime) else value  # CBOR has a type for times
 
 
 # REST
 
 
-def _rest(call: IdentifiedCall, operation: OperationModel, given: Mapping[str, Any]) -> Canonical:
+def _rest(call: IdentifiedCall, operation: OperationModel, call_input: Mapping[str, Any]) -> Canonical:
     shape = operation.input_shape
     path = operation.http["requestUri"].partition("?")[0]
     pairs = list(constant_query(call).items())
     headers: dict[str, str] = {}
     in_body: dict[str, Any] = {}
     payload = shape.serialization.get("payload") if shape is not None else None
-    for member, value in given.items():
+    for member, value in call_input.items():
         member_shape = shape.members[member]
         where = member_shape.serialization.get("location")
         name = str(member_shape.serialization.get("name", member))
@@ -164,7 +166,7 @@ def _rest(call: IdentifiedCall, operation: OperationModel, given: Mapping[str, A
             headers.update((f"{name.lower()}{key}", text) for key, text in value.items())
         else:
             in_body[member] = value
-    body, content_type = _body(call, operation, given, in_body, payload)
+    body, content_type = _body(call, operation, call_input, in_body, payload)
     if content_type:
         headers.setdefault("content-type", content_type)
     if call.service.name == "s3" or (not pairs and _is_raw(shape, payload)):
@@ -207,10 +209,10 @@ def _copy_source(value: str) -> str:
 
 def _query_of(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
-        for key, one in value.items():
-            yield from _query_of(key, one)
+        for key, item in value.items():
+            yield from _query_of(key, item)
     elif isinstance(value, list):
-        yield from ((name, to_text(one)) for one in value)
+        yield from ((name, to_text(element)) for element in value)
     else:
         yield name, to_text(value)
 
@@ -218,7 +220,7 @@ def _query_of(name: str, value: Any) -> Iterator[tuple[str, str]]:
 def _body(
     call: IdentifiedCall,
     operation: OperationModel,
-    given: Mapping[str, Any],
+    call_input: Mapping[str, Any],
     in_body: Mapping[str, Any],
     payload: str | None,
 ) -> tuple[bytes, str]:
@@ -229,28 +231,28 @@ def _body(
         payload_shape = shape.members[payload]
         if payload_shape.type_name == "blob" or payload_shape.serialization.get("streaming"):
             return call.http.body, call.http.header.get("content-type", "")
-        if payload not in given:
+        if payload not in call_input:
             return b"", ""
         if payload_shape.type_name == "string":
-            return given[payload].encode(), "text/plain"
+            return call_input[payload].encode(), "text/plain"
         if call.protocol == "rest-json":
-            return _escaped(_json_value(given[payload], payload_shape)), "application/json"
-        return _xml(operation, given), "application/xml"
+            return _escaped(_json_value(call_input[payload], payload_shape)), "application/json"
+        return _xml(operation, call_input), "application/xml"
     if call.protocol == "rest-json":
         if not in_body and operation.http["method"] in ("GET", "HEAD", "DELETE"):
             return b"", ""
         return _escaped(_json_structure(in_body, shape)), "application/json"
-    return (_xml(operation, given), "application/xml") if in_body else (b"", "")
+    return (_xml(operation, call_input), "application/xml") if in_body else (b"", "")
 
 
-def _xml(operation: OperationModel, given: Mapping[str, Any]) -> bytes:
+def _xml(operation: OperationModel, call_input: Mapping[str, Any]) -> bytes:
     """Return the XML body as botocore writes it."""
     from botocore.exceptions import BotoCoreError
     from botocore.serialize import create_serializer
 
     serializer = create_serializer("rest-xml", include_validation=False)
     try:
-        body = serializer.serialize_to_request(dict(given), operation)["body"]
+        body = serializer.serialize_to_request(dict(call_input), operation)["body"]
     except (BotoCoreError, KeyError, TypeError, ValueError) as problem:
         raise AWSError("MalformedXML", 400, "The XML you provided was not well-formed.", why=str(problem)) from problem
     return bytes(body)

@@ -75,9 +75,9 @@ def model(name: str) -> ServiceModel:
 
 
 def _grouped(key: Any) -> dict[str, tuple[Service, ...]]:
-    found: dict[str, tuple[Service, ...]] = {}
+    groups: dict[str, tuple[Service, ...]] = {}
     for service in services().values():
         name = key(service)
         if name is not None:
-            found[name] = (*found.get(name, ()), service)
-    return found
+            groups[name] = (*groups.get(name, ()), service)
+    return groups

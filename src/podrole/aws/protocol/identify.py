@@ -102,8 +102,8 @@ def _claimed_scope(http: HTTPRequest) -> tuple[str, str] | None:
             return None
         credential = next((value for name, value in http.query_pairs if name == "X-Amz-Credential"), "")
         text = f"Credential={credential}/"
-    found = _SCOPE.search(text)
-    return (found["region"], found["service"]) if found else None
+    scope = _SCOPE.search(text)
+    return (scope["region"], scope["service"]) if scope else None
 
 
 def _from_rpc(candidates: tuple[Service, ...], rpc: re.Match[str]) -> _Reading:
@@ -161,10 +161,10 @@ def _from_query(http: HTTPRequest, candidates: tuple[Service, ...]) -> _Reading:
         raise _unidentified_query(error, service) from error
     action, version = parameters.get("Action", ""), parameters.get("Version", "")
     of_version = catalogue.by_version().get(version, ())
-    named = [one for one in of_version if not candidates or one in candidates]
+    named = [candidate for candidate in of_version if not candidates or candidate in candidates]
     if len(named) > 1:  # services share a version: the operation decides, and RDS comes before DocumentDB and Neptune
-        named = [one for one in named if action in _operations(one.name)]
-        named.sort(key=lambda one: one.name != one.signing)
+        named = [candidate for candidate in named if action in _operations(candidate.name)]
+        named.sort(key=lambda candidate: candidate.name != candidate.signing)
     if not named or action not in _operations(named[0].name):
         text = f"Could not find operation {action} for version {version}"
         raise _unidentified_query(AWSError("InvalidAction", 400, text), named[0] if named else service)
@@ -190,16 +190,16 @@ def _query_parameters(http: HTTPRequest) -> dict[str, str]:
             raise AWSError("MalformedQueryString", 400, "The request's body is not UTF-8.") from None
     else:
         pairs = [part.partition("=") for part in http.query.split("&") if part]
-    found: dict[str, str] = {}
+    parameters: dict[str, str] = {}
     for raw_name, _, raw_value in pairs:
         try:
             name, value = _unquoted(raw_name), _unquoted(raw_value)
         except UnicodeDecodeError:
             raise AWSError("MalformedQueryString", 400, "A parameter is not UTF-8.") from None
-        if name in found:
+        if name in parameters:
             raise AWSError("MalformedQueryString", 400, f"The parameter {name!r} is given twice.")
-        found[name] = value
-    return found
+        parameters[name] = value
+    return parameters
 
 
 def _unquoted(text: str) -> str:
@@ -229,7 +229,7 @@ def _from_path(http: HTTPRequest, candidates: tuple[Service, ...]) -> _Reading:
         first = candidates[0]
         why = f"No operation of {first.name} has the path {http.path!r} for {http.method}."
         raise UnidentifiedRequest(AWSError("UnknownOperationException", 404, "", why=why), first, first.protocol)
-    service, route, match = max(fitting, key=lambda one: (*one[1].rank, one[0].name == one[0].signing))
+    service, route, match = max(fitting, key=lambda fit: (*fit[1].rank, fit[0].name == fit[0].signing))
     try:
         labels = route.labels(match)
     except AWSError as error:

@@ -125,13 +125,13 @@ def _cbor_body(call: IdentifiedCall) -> Any:
         raise AWSError("SerializationException", 400, "", why=f"The request's body is not CBOR: {problem}") from problem
 
 
-def _structure_of_json(found: Any, shape: Shape) -> dict[str, Any]:
-    if not isinstance(found, dict):
+def _structure_of_json(json_object: Any, shape: Shape) -> dict[str, Any]:
+    if not isinstance(json_object, dict):
         raise ValueError("a structure is not a JSON object")  # noqa: TRY004 - the client's data
     names = _json_names(shape)
     return {
         names[token][0]: _json_value(value, names[token][1])
-        for token, value in found.items()
+        for token, value in json_object.items()
         if token in names and value is not None
     }
 
@@ -153,11 +153,11 @@ def _json_value(value: Any, shape: Shape) -> Any:
     if kind == "list":
         if not isinstance(value, list):
             raise ValueError("a list is not a JSON array")
-        return [None if one is None else _json_value(one, shape.member) for one in value]
+        return [None if element is None else _json_value(element, shape.member) for element in value]
     if kind == "map":
         if not isinstance(value, dict):
             raise ValueError("a map is not a JSON object")
-        return {key: None if one is None else _json_value(one, shape.value) for key, one in value.items()}
+        return {key: None if item is None else _json_value(item, shape.value) for key, item in value.items()}
     if kind == "blob":
         return bytes_of(value) if isinstance(value, str) else bytes(value)
     if kind in ("string", "character") and not isinstance(value, str):
@@ -172,27 +172,27 @@ def _json_value(value: Any, shape: Shape) -> Any:
 
 def _rest(call: IdentifiedCall, shape: Shape) -> dict[str, Any]:
     bindings = _bindings(shape)
-    found: dict[str, Any] = {}
-    for name, (member, one) in bindings.labels.items():
+    call_input: dict[str, Any] = {}
+    for name, (member, member_shape) in bindings.labels.items():
         if name in call.path_parameters:
-            found[member] = from_text(call.path_parameters[name], one)
+            call_input[member] = from_text(call.path_parameters[name], member_shape)
     for name, text in call.http.header.items():
         if name in bindings.headers:
-            member, one = bindings.headers[name]
-            found[member] = _header_member(text, one)
+            member, member_shape = bindings.headers[name]
+            call_input[member] = _header_member(text, member_shape)
     for prefix, member in bindings.prefixes:
         headers = call.http.header.items()
-        found[member] = {name[len(prefix) :]: text for name, text in headers if name.startswith(prefix)}
+        call_input[member] = {name[len(prefix) :]: text for name, text in headers if name.startswith(prefix)}
     if call.http.query:
-        _read_query(call, bindings, found)
+        _read_query(call, bindings, call_input)
     if bindings.payload is not None:
         body = _payload(call, shape.members[bindings.payload])
         if body is not None:
-            found[bindings.payload] = body
+            call_input[bindings.payload] = body
     elif bindings.in_body:
         body = _structure_of_json(_json_body(call), shape) if call.protocol == "rest-json" else _xml_body(call, shape)
-        found.update((member, value) for member, value in body.items() if member in bindings.in_body)
-    return found
+        call_input.update((member, value) for member, value in body.items() if member in bindings.in_body)
+    return call_input
 
 
 _Bound = Mapping[str, tuple[str, "Shape"]]
@@ -216,16 +216,16 @@ def _bindings(shape: Shape) -> _Bindings:
     bound: dict[str, dict[str, tuple[str, Shape]]] = {"uri": {}, "header": {}, "querystring": {}, "headers": {}}
     open_query: list[tuple[str, Shape]] = []
     outside = {shape.serialization.get("payload")}
-    for member, one in shape.members.items():
-        where = one.serialization.get("location")
-        name = str(one.serialization.get("name", member))
+    for member, member_shape in shape.members.items():
+        where = member_shape.serialization.get("location")
+        name = str(member_shape.serialization.get("name", member))
         if where is None:
             continue
         outside.add(member)
-        if where == "querystring" and one.type_name == "map":
-            open_query.append((member, one))
+        if where == "querystring" and member_shape.type_name == "map":
+            open_query.append((member, member_shape))
         elif where in bound:
-            bound[where][name.lower() if where.startswith("header") else name] = (member, one)
+            bound[where][name.lower() if where.startswith("header") else name] = (member, member_shape)
     return _Bindings(
         bound["uri"],
         bound["header"],
@@ -237,18 +237,18 @@ def _bindings(shape: Shape) -> _Bindings:
     )
 
 
-def _read_query(call: IdentifiedCall, bindings: _Bindings, found: dict[str, Any]) -> None:
+def _read_query(call: IdentifiedCall, bindings: _Bindings, call_input: dict[str, Any]) -> None:
     query: dict[str, list[str]] = {}
     for name, value in call.http.query_pairs:
         query.setdefault(name, []).append(value)
     for name, values in query.items():
         if name in bindings.query:
-            member, one = bindings.query[name]
-            found[member] = _query_member(values, one, name)
-    for member, one in bindings.open_query:
-        as_lists = one.value.type_name == "list"
+            member, member_shape = bindings.query[name]
+            call_input[member] = _query_member(values, member_shape, name)
+    for member, member_shape in bindings.open_query:
+        as_lists = member_shape.value.type_name == "list"
         fixed = constant_query(call)
-        found[member] = {
+        call_input[member] = {
             name: values if as_lists else values[0]
             for name, values in query.items()
             if name not in bindings.query and name not in fixed and not name.startswith("X-Amz-")
@@ -276,7 +276,7 @@ def _query_member(values: list[str], shape: Shape, name: str) -> Any:
 
 def _header_member(text: str, shape: Shape) -> Any:
     if shape.type_name == "list":
-        return [one.strip() for one in text.split(",")]
+        return [part.strip() for part in text.split(",")]
     return from_text(text, shape)
 
 

@@ -50,12 +50,12 @@ def structure_of_query(tree: Any, shape: Shape, *, ec2: bool) -> dict[str, Any]:
         return {}
     if not isinstance(tree, dict):
         raise ValueError("a structure is given as a value")  # noqa: TRY004 - the client's data
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     names = query_names(shape, ec2)
     for token, node in tree.items():
         for member, member_shape in names.get(token, ()):
-            found[member] = _query_value(node, member_shape, ec2=ec2)
-    return found
+            members[member] = _query_value(node, member_shape, ec2=ec2)
+    return members
 
 
 @functools.cache
@@ -90,7 +90,7 @@ def _query_value(node: Any, shape: Shape, *, ec2: bool) -> Any:
     if kind == "list":
         if not (ec2 or shape.serialization.get("flattened")) and isinstance(node, dict):
             node = node.get(shape.member.serialization.get("name", "member"), {})
-        return [_query_value(one, shape.member, ec2=ec2) for one in _numbered(node)]
+        return [_query_value(element, shape.member, ec2=ec2) for element in _numbered(node)]
     if kind == "map":
         if not shape.serialization.get("flattened") and isinstance(node, dict):
             node = node.get("entry", {})

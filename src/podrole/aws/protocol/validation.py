@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 _TAG_TEXT = re.compile(r"\[\\p\{L\}\\p\{Z\}\\p\{N\}_\.:/=\+\\-@\][+*]")
 
 
-def violations(given: Mapping[str, Any], shape: Shape) -> list[str]:
+def violations(call_input: Mapping[str, Any], shape: Shape) -> list[str]:
     """Return every violation of the model, in AWS's words."""
-    return list(_structure(given, shape, ""))
+    return list(_structure(call_input, shape, ""))
 
 
-def message(found: list[str]) -> str:
+def message(faults: list[str]) -> str:
     """Return the one message that names all violations."""
-    noun = "error" if len(found) == 1 else "errors"
-    return f"{len(found)} validation {noun} detected: " + "; ".join(found)
+    noun = "error" if len(faults) == 1 else "errors"
+    return f"{len(faults)} validation {noun} detected: " + "; ".join(faults)
 
 
-def _structure(given: Mapping[str, Any], shape: Shape, prefix: str) -> Iterator[str]:
+def _structure(members: Mapping[str, Any], shape: Shape, prefix: str) -> Iterator[str]:
     for member in shape.required_members:
-        if given.get(member) is None:
+        if members.get(member) is None:
             yield _fault(prefix + _lower(member), "Member must not be null")
-    for member, value in given.items():
+    for member, value in members.items():
         if value is not None:
             yield from _value(value, shape.members[member], prefix + _lower(member))
 
@@ -92,10 +92,10 @@ def _text(value: str, shape: Shape, path: str) -> Iterator[str]:
         yield _fault(path, f"Member must satisfy enum value set: [{', '.join(enum)}]")
 
 
-def _length(found: int, limits: Mapping[str, Any], path: str) -> Iterator[str]:
-    if "min" in limits and found < limits["min"]:
+def _length(length: int, limits: Mapping[str, Any], path: str) -> Iterator[str]:
+    if "min" in limits and length < limits["min"]:
         yield _fault(path, f"Member must have length greater than or equal to {limits['min']}")
-    if "max" in limits and found > limits["max"]:
+    if "max" in limits and length > limits["max"]:
         yield _fault(path, f"Member must have length less than or equal to {limits['max']}")
 
 

@@ -28,10 +28,10 @@ class HTTPRequest(msgspec.Struct, frozen=True, dict=True):
     @functools.cached_property
     def header(self) -> dict[str, str]:
         """The headers by name; the values of a repeated header are joined with commas (RFC 9110 5.3)."""
-        found: dict[str, str] = {}
+        by_name: dict[str, str] = {}
         for name, value in self.headers:
-            found[name] = f"{found[name]},{value}" if name in found else value
-        return found
+            by_name[name] = f"{by_name[name]},{value}" if name in by_name else value
+        return by_name
 
     @functools.cached_property
     def query_pairs(self) -> list[tuple[str, str]]:

@@ -40,11 +40,11 @@ def _structure(element: ElementTree.Element, shape: Shape, convert: _Convert) ->
     children: dict[str, list[ElementTree.Element]] = {}
     for child in element:
         children.setdefault(_local(child.tag), []).append(child)
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     lists = {
-        str(one.member.serialization.get("name") or one.serialization.get("name", member))
-        for member, one in shape.members.items()
-        if one.type_name == "list" and one.serialization.get("flattened")
+        str(member_shape.member.serialization.get("name") or member_shape.serialization.get("name", member))
+        for member, member_shape in shape.members.items()
+        if member_shape.type_name == "list" and member_shape.serialization.get("flattened")
     }
     for member, member_shape in shape.members.items():
         where = member_shape.serialization
@@ -55,20 +55,20 @@ def _structure(element: ElementTree.Element, shape: Shape, convert: _Convert) ->
             local = name.rpartition(":")[2]
             text = next((value for key, value in element.attrib.items() if _local(key) == local), None)
             if text is not None:
-                found[member] = convert(text, member_shape)
+                members[member] = convert(text, member_shape)
             continue
         if member_shape.type_name == "list" and where.get("flattened"):
             name = str(member_shape.member.serialization.get("name") or name)
             if name in children:
-                found[member] = [_value(one, member_shape.member, convert) for one in children[name]]
+                members[member] = [_value(child, member_shape.member, convert) for child in children[name]]
             continue
-        given = children.get(name)
-        if given is None:
+        elements = children.get(name)
+        if elements is None:
             continue
-        if len(given) > 1:
+        if len(elements) > 1:
             raise ValueError(f"the element {name} is given twice")
-        found[member] = _value(given[0], member_shape, convert)
-    return found
+        members[member] = _value(elements[0], member_shape, convert)
+    return members
 
 
 def _value(element: ElementTree.Element, shape: Shape, convert: _Convert) -> Any:
@@ -76,7 +76,7 @@ def _value(element: ElementTree.Element, shape: Shape, convert: _Convert) -> Any
         return _structure(element, shape, convert)
     if shape.type_name == "list":
         name = str(shape.member.serialization.get("name", "member"))
-        return [_value(one, shape.member, convert) for one in element if _local(one.tag) == name]
+        return [_value(child, shape.member, convert) for child in element if _local(child.tag) == name]
     if shape.type_name == "map":
         return _map(element, shape, convert)
     return convert(element.text or "", shape)
@@ -85,11 +85,11 @@ def _value(element: ElementTree.Element, shape: Shape, convert: _Convert) -> Any
 def _map(element: ElementTree.Element, shape: Shape, convert: _Convert) -> dict[str, Any]:
     key_name = str(shape.key.serialization.get("name", "key"))
     value_name = str(shape.value.serialization.get("name", "value"))
-    found: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
     for entry in element:
-        parts = {_local(one.tag): one for one in entry}
+        parts = {_local(part.tag): part for part in entry}
         key = parts[key_name].text or ""
-        if key in found:
+        if key in entries:
             raise ValueError("a key of a map is given twice")
-        found[key] = _value(parts[value_name], shape.value, convert)
-    return found
+        entries[key] = _value(parts[value_name], shape.value, convert)
+    return entries

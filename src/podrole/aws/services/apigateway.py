@@ -16,10 +16,10 @@ _EXTENSION = b"x-amazon-apigateway-policy"
 
 
 def _require_no_policy(call: IdentifiedCall, _: Facts) -> None:
-    given = parameters(call)
+    call_input = parameters(call)
     if call.operation in _PATCHING and any(
         str(patch.get("path", "")).lower().startswith(("/policy", "/managementpolicy"))
-        for patch in given.get("patchOperations") or ()
+        for patch in call_input.get("patchOperations") or ()
     ):
         raise unjudged(call)
     if call.operation in _IMPORTING and _EXTENSION in call.http.body.lower():

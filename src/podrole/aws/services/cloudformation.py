@@ -84,26 +84,26 @@ def permissions_of_stack(authorizing: Authorizing) -> Iterator[Permission]:
     """Yield what a call of CloudFormation needs in addition to its own action. Raises AWSError for what is not
     simulated."""
     call, account, facts, _ = authorizing
-    given = parameters(call)
+    call_input = parameters(call)
     if call.operation in _ELSEWHERE:
         raise _not_simulated(call, "stacks in other accounts and regions")
-    body = given.get("TemplateBody")
+    body = call_input.get("TemplateBody")
     template = read_template(body) if isinstance(body, str) else {}
     if call.operation not in _MAKING:
         return
     if call.operation in _WITH_TEMPLATES and not any(
-        given.get(name) for name in ("TemplateBody", "TemplateURL", "UsePreviousTemplate")
+        call_input.get(name) for name in ("TemplateBody", "TemplateURL", "UsePreviousTemplate")
     ):
         raise AWSError("ValidationError", 400, "Either Template URL or Template Body must be specified.")
     fault = template_fault(template)
     if fault is not None:
         raise AWSError("ValidationError", 400, fault)
-    if given.get("TemplateURL"):
+    if call_input.get("TemplateURL"):
         raise _not_simulated(call, "templates that are read from S3; pass the template itself")
-    if given.get("RoleARN"):
+    if call_input.get("RoleARN"):
         raise _not_simulated(call, "a role that CloudFormation acts as")
-    stored = _stored_templates(call, given, account, facts)
-    for prefix in sorted({prefix for one in (template, *stored) for prefix in _prefixes(call, one)}):
+    stored = _stored_templates(call, call_input, account, facts)
+    for prefix in sorted({prefix for document in (template, *stored) for prefix in _prefixes(call, document)}):
         for action in _actions(prefix):
             yield Permission(action, partial=True)
     if call.operation != "DeleteStack":
@@ -113,15 +113,15 @@ def permissions_of_stack(authorizing: Authorizing) -> Iterator[Permission]:
 def _on_the_callers_behalf(
     call: IdentifiedCall, account: str, facts: Facts, template: Mapping[str, Any], stored: Sequence[Mapping[str, Any]]
 ) -> Iterator[Permission]:
-    given = parameters(call)
+    call_input = parameters(call)
     asked = Call(
-        call.service.name, "cloudformation", call.operation, given, account, call.region, partition_of(call.region)
+        call.service.name, "cloudformation", call.operation, call_input, account, call.region, partition_of(call.region)
     )
-    for one in (template, *stored):
-        yield from roles_in(one, asked, _PREFIXES)
-        yield from references_read(one, given, asked, facts)
+    for document in (template, *stored):
+        yield from roles_in(document, asked, _PREFIXES)
+        yield from references_read(document, call_input, asked, facts)
         if call.operation != "ExecuteChangeSet":  # they were read for the change set
-            yield from parameters_read(one, given, asked, is_new=not stored)
+            yield from parameters_read(document, call_input, asked, is_new=not stored)
 
 
 def read_template(text: str) -> Mapping[str, Any]:
@@ -139,17 +139,17 @@ def read_template(text: str) -> Mapping[str, Any]:
             f"length less than or equal to {MOST_CHARACTERS}",
         )
     try:
-        found = yaml.load(text, _loader())  # noqa: S506 - a SafeLoader
+        template = yaml.load(text, _loader())  # noqa: S506 - a SafeLoader
     except (yaml.parser.ParserError, yaml.scanner.ScannerError):  # as moto goes on
         try:
-            found = json.loads(text)
+            template = json.loads(text)
         except (ValueError, RecursionError):
-            found = None
+            template = None
     except (yaml.YAMLError, ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        template = None
+    if not isinstance(template, dict):
         raise AWSError("ValidationError", 400, "Template format error: unsupported structure.")
-    return found
+    return template
 
 
 @functools.cache
@@ -204,29 +204,29 @@ def ignored_policy(kind: str, properties: Any) -> bool:
 def _anywhere(value: Any, name: str) -> bool:
     waiting = [value]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            if name in one:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            if name in node:
                 return True
-            waiting.extend(one.values())
-        elif isinstance(one, list):
-            waiting.extend(one)
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
     return False
 
 
 def _stored_templates(
-    call: IdentifiedCall, given: Mapping[str, Any], account: str, facts: Facts
+    call: IdentifiedCall, call_input: Mapping[str, Any], account: str, facts: Facts
 ) -> list[Mapping[str, Any]]:
     """Return the templates of what is already there: a stack to change or delete, a change set to execute."""
-    stack, change_set = str(given.get("StackName") or ""), str(given.get("ChangeSetName") or "")
-    found = facts.stack_templates(account, call.region, stack=stack, change_set=change_set)
-    return [read_template(template) for template in found]
+    stack, change_set = str(call_input.get("StackName") or ""), str(call_input.get("ChangeSetName") or "")
+    texts = facts.stack_templates(account, call.region, stack=stack, change_set=change_set)
+    return [read_template(template) for template in texts]
 
 
 @functools.lru_cache(maxsize=1024)
 def _actions(prefix: str) -> tuple[str, ...]:
-    found = service(prefix)
-    return tuple(f"{prefix}:{name}" for name in found.action_names()) if found is not None else ()
+    definition = service(prefix)
+    return tuple(f"{prefix}:{name}" for name in definition.action_names()) if definition is not None else ()
 
 
 def _not_simulated(call: IdentifiedCall, what: str) -> AWSError:

@@ -22,11 +22,11 @@ _FULL_CONTROL = {"s3:x-amz-acl": "bucket-owner-full-control"}
 
 def _require_destinations(delivering: Delivering) -> None:
     call, account, facts, directory = delivering
-    given, partition = parameters(call), partition_of(call.region)
-    channel = given.get("DeliveryChannel")
+    call_input, partition = parameters(call), partition_of(call.region)
+    channel = call_input.get("DeliveryChannel")
     if channel is None:
         return
-    asked = Call("config", "config", call.operation, given, account, call.region, partition)
+    asked = Call("config", "config", call.operation, call_input, account, call.region, partition)
     arn_of_role = facts.arn_of(asked, "config:recorder-role", "")
     if arn_of_role is None:
         return  # without a recorder, Config refuses the channel

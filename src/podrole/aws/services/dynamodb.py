@@ -31,9 +31,9 @@ def _fault(fault: PolicyError) -> AWSError:
 
 def _before(call: IdentifiedCall, _: Facts) -> None:
     """Give an update that changes nothing an empty list of changes: it makes the item, and moto alone fails without."""
-    given = parameters(call)
-    if call.operation == "UpdateItem" and "UpdateExpression" not in given:
-        given.setdefault("AttributeUpdates", {})
+    call_input = parameters(call)
+    if call.operation == "UpdateItem" and "UpdateExpression" not in call_input:
+        call_input.setdefault("AttributeUpdates", {})
 
 
 _SELECTING = frozenset({"CreateTable", "UpdateTable"})
@@ -55,10 +55,10 @@ def _encryption(authorizing: Authorizing) -> Iterator[Permission]:
     """Yield what DynamoDB needs of KMS for a table under a key of the customer's, or to put it under one."""
     yield from uses_of_resources(authorizing)
     if authorizing.call.operation in _SELECTING:
-        given = parameters(authorizing.call)
-        wanted = given.get("SSESpecification") or {}
+        call_input = parameters(authorizing.call)
+        wanted = call_input.get("SSESpecification") or {}
         key = str(wanted.get("KMSMasterKeyId") or "") if wanted.get("Enabled") else ""
-        table = str(given.get("TableName", "")).rpartition("/")[2]
+        table = str(call_input.get("TableName", "")).rpartition("/")[2]
         yield from key_uses(authorizing, key, table_context(table, authorizing.account), *_MINIMUM)
 
 

@@ -32,17 +32,19 @@ def uses_of_volumes(authorizing: Authorizing) -> Iterator[Permission]:
     call = authorizing.call
     if call.operation not in _USES:
         return
-    given, asked = parameters(call), acting(call, authorizing.account)
+    call_input, asked = parameters(call), acting(call, authorizing.account)
     if call.operation == "AttachVolume":
-        volume = str(given.get("VolumeId", ""))
+        volume = str(call_input.get("VolumeId", ""))
         key = authorizing.facts.encryption(asked.arn("ec2", f"volume/{volume}")).key
         yield from key_uses(authorizing, key, {"aws:ebs:id": volume}, *_USES[call.operation])
         return
-    made = _volumes_of_launch(authorizing, given, asked) if call.operation == "RunInstances" else iter((given,))
+    made = (
+        _volumes_of_launch(authorizing, call_input, asked) if call.operation == "RunInstances" else iter((call_input,))
+    )
     actions = _USES[call.operation]
-    if given.get("SnapshotId") and not _key_of_snapshot(authorizing, asked, given):  # of CreateVolume
+    if call_input.get("SnapshotId") and not _key_of_snapshot(authorizing, asked, call_input):  # of CreateVolume
         actions = (*actions, "kms:CreateGrant")  # to encrypt what is in the snapshot
-    for key in dict.fromkeys(_key_of(authorizing, asked, one) for one in made):
+    for key in dict.fromkeys(_key_of(authorizing, asked, made_volume) for made_volume in made):
         yield from key_uses(authorizing, key, {"aws:ebs:id": ""}, *actions)
 
 
@@ -51,23 +53,25 @@ def write_key_of_copy(resolving: Resolving) -> None:
 
     https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopySnapshot.html (KmsKeyId)
     """
-    given, asked = resolving.given, resolving.asked
-    source = f"snapshot/{given.get('SourceSnapshotId') or ''}"
-    arn = asked.arn("ec2", source, region=str(given.get("SourceRegion") or asked.region))
-    if not given.get("KmsKeyId") and resolving.facts.encryption(arn).key:
-        given["KmsKeyId"] = resolving.facts.launch_volumes(asked, "").key or "alias/aws/ebs"
+    call_input, asked = resolving.given, resolving.asked
+    source = f"snapshot/{call_input.get('SourceSnapshotId') or ''}"
+    arn = asked.arn("ec2", source, region=str(call_input.get("SourceRegion") or asked.region))
+    if not call_input.get("KmsKeyId") and resolving.facts.encryption(arn).key:
+        call_input["KmsKeyId"] = resolving.facts.launch_volumes(asked, "").key or "alias/aws/ebs"
 
 
-def _volumes_of_launch(authorizing: Authorizing, given: Mapping[str, Any], asked: Call) -> Iterator[Mapping[str, Any]]:
+def _volumes_of_launch(
+    authorizing: Authorizing, call_input: Mapping[str, Any], asked: Call
+) -> Iterator[Mapping[str, Any]]:
     """Yield the volumes of a launch. Devices in the request replace those of its launch template; a root volume that
     neither has is as the account's default says."""
-    named = given.get("LaunchTemplate")
+    named = call_input.get("LaunchTemplate")
     template = (authorizing.facts.launch_template(asked, named) if named else None) or {}
     mappings = {
-        str(one.get("DeviceName", "")): one.get("Ebs") or {}
-        for one in (*(template.get("BlockDeviceMappings") or ()), *(given.get("BlockDeviceMappings") or ()))
+        str(mapping.get("DeviceName", "")): mapping.get("Ebs") or {}
+        for mapping in (*(template.get("BlockDeviceMappings") or ()), *(call_input.get("BlockDeviceMappings") or ()))
     }
-    image = str(given.get("ImageId") or template.get("ImageId", ""))
+    image = str(call_input.get("ImageId") or template.get("ImageId", ""))
     root = authorizing.facts.launch_volumes(asked, image).root_device
     if root not in mappings:
         yield {}

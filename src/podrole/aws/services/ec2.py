@@ -56,15 +56,15 @@ def _resolve(resolving: Resolving) -> None:
     _resolve_group_names(resolving)
 
 
-def _launch_templates(given: Any) -> Iterator[dict[str, Any]]:
+def _launch_templates(node: Any) -> Iterator[dict[str, Any]]:
     """Yield the launch templates that are named anywhere in an input."""
-    if isinstance(given, dict):
-        for name, value in given.items():
+    if isinstance(node, dict):
+        for name, value in node.items():
             if name in ("LaunchTemplate", "LaunchTemplateSpecification") and isinstance(value, dict):
                 yield value
             yield from _launch_templates(value)
-    elif isinstance(given, list):
-        for value in given:
+    elif isinstance(node, list):
+        for value in node:
             yield from _launch_templates(value)
 
 

@@ -56,17 +56,17 @@ def _require_destinations(delivering: Delivering) -> None:
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/S3ExportTasks.html
     """
     call, account, facts, _ = delivering
-    given, partition = parameters(call), partition_of(call.region)
+    call_input, partition = parameters(call), partition_of(call.region)
     logs = f"arn:{partition}:logs:{call.region}:{account}"
-    group = f"{logs}:log-group:{given.get('logGroupName')}:*"
+    group = f"{logs}:log-group:{call_input.get('logGroupName')}:*"
     senders = _senders(call, group, account)
 
     def may(action: str, arn: str, more: Mapping[str, str] = MappingProxyType({})) -> bool:
         return any(is_allowed(facts, sender, action, arn, more) for sender in senders)
 
-    destination = str(given.get("destinationArn", ""))
+    destination = str(call_input.get("destinationArn", ""))
     if call.operation == "PutSubscriptionFilter" and ":lambda:" in destination:
-        if given.get("roleArn"):
+        if call_input.get("roleArn"):
             raise _invalid("destinationArn for vendor lambda cannot be used with roleArn")
         if facts.resource(destination).exists and not may("lambda:InvokeFunction", destination):
             raise _invalid(
@@ -76,11 +76,11 @@ def _require_destinations(delivering: Delivering) -> None:
     elif call.operation == "PutSubscriptionFilter":
         _require_role(delivering, senders, destination)
     elif call.operation == "PutDestination":
-        source = f"{logs}:destination:{given.get('destinationName')}"
-        _require_role(delivering, _senders(call, source, account), str(given.get("targetArn", "")))
+        source = f"{logs}:destination:{call_input.get('destinationName')}"
+        _require_role(delivering, _senders(call, source, account), str(call_input.get("targetArn", "")))
     elif call.operation == "CreateExportTask":
-        bucket = facts.bucket(str(given.get("destination", "")))
-        key = f"{given.get('destinationPrefix') or 'exportedlogs'}/aws-logs-write-test"
+        bucket = facts.bucket(str(call_input.get("destination", "")))
+        key = f"{call_input.get('destinationPrefix') or 'exportedlogs'}/aws-logs-write-test"
         for action, arn in (("GetBucketAcl", bucket.arn), ("PutObject", f"{bucket.arn}/{key}")) if bucket else ():
             if not may(f"s3:{action}", arn, _FULL_CONTROL):
                 raise AWSError(

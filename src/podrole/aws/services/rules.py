@@ -94,7 +94,11 @@ class NoSuchPrincipal(PolicyError):
 
 def error(code: str, text: str, fault: PolicyError, status: int = 400) -> AWSError:
     """Return the refusal of a document in a service's words, with all faults for the event log."""
-    faults = [one.to_dict() for one in fault.faults] if isinstance(fault, MalformedPolicyDocument) else []
+    faults = (
+        [document_fault.to_dict() for document_fault in fault.faults]
+        if isinstance(fault, MalformedPolicyDocument)
+        else []
+    )
     why = f"The document names {fault.arn}, which does not exist." if isinstance(fault, NoSuchPrincipal) else str(fault)
     why = why.partition("\n")[0]
     return AWSError(code, status, text, why=why, explanation={"faults": faults} if faults else None)

@@ -73,12 +73,12 @@ def require_region(call: IdentifiedCall, facts: Facts) -> None:
 
 def _resolve(resolving: Resolving) -> None:
     """Refuse an upload of another key: moto completes the upload that the id names, whatever key it is for."""
-    upload, given = resolving.given.get("UploadId"), resolving.given
-    if not isinstance(upload, str) or "Key" not in given:
+    upload, call_input = resolving.given.get("UploadId"), resolving.given
+    if not isinstance(upload, str) or "Key" not in call_input:
         return
-    bucket = str(given.get("Bucket", ""))
+    bucket = str(call_input.get("Bucket", ""))
     if resolving.facts.arn_of(resolving.asked, "s3:upload", f"{bucket}/{upload}") != object_arn(
-        resolving.asked, bucket, str(given["Key"])
+        resolving.asked, bucket, str(call_input["Key"])
     ):
         raise AWSError(
             "NoSuchUpload",
@@ -99,9 +99,9 @@ def _require_distinct_tags(call: IdentifiedCall) -> None:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html: "Tags that are associated with an object
     must have unique tag keys."
     """
-    given = parameters(call).get("Tagging")
-    if isinstance(given, str):
-        keys = [key for key, _ in parse_qsl(given, keep_blank_values=True)]
+    tagging = parameters(call).get("Tagging")
+    if isinstance(tagging, str):
+        keys = [key for key, _ in parse_qsl(tagging, keep_blank_values=True)]
         if len(set(keys)) < len(keys):
             raise AWSError(
                 "InvalidArgument",
@@ -109,8 +109,8 @@ def _require_distinct_tags(call: IdentifiedCall) -> None:
                 "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag "
                 "name duplicates.",
             )
-    elif isinstance(given, dict):
-        keys = [str(tag.get("Key")) for tag in given.get("TagSet") or ()]
+    elif isinstance(tagging, dict):
+        keys = [str(tag.get("Key")) for tag in tagging.get("TagSet") or ()]
         if len(set(keys)) < len(keys):
             raise AWSError("InvalidTag", 400, "Cannot provide multiple Tags with the same key")
 
@@ -176,10 +176,10 @@ def nothing_deleted(call: IdentifiedCall, refused: RefusedKeys) -> HTTPResponse:
 def with_refused_keys(refused: RefusedKeys, answer: HTTPResponse) -> HTTPResponse:
     """Return S3's answer with an error for each key that was taken out of the call."""
     errors = "".join(
-        f"<Error><Key>{text(one.get('Key', ''))}</Key>"
-        + (f"<VersionId>{text(one['VersionId'])}</VersionId>" if one.get("VersionId") else "")
+        f"<Error><Key>{text(identifier.get('Key', ''))}</Key>"
+        + (f"<VersionId>{text(identifier['VersionId'])}</VersionId>" if identifier.get("VersionId") else "")
         + f"<Code>AccessDenied</Code><Message>{text(why)}</Message></Error>"
-        for one, why in refused
+        for identifier, why in refused
     )
     if answer.status >= 400 or _END not in answer.body:
         return answer
@@ -227,15 +227,15 @@ def _require_destinations(delivering: Delivering) -> None:
     call, account, facts, _ = delivering
     if call.operation not in ("PutBucketNotification", "PutBucketNotificationConfiguration"):
         return
-    given = parameters(call)
-    bucket = facts.bucket(str(given.get("Bucket", "")))
-    if bucket is None or given.get("SkipDestinationValidation") is True:
+    call_input = parameters(call)
+    bucket = facts.bucket(str(call_input.get("Bucket", "")))
+    if bucket is None or call_input.get("SkipDestinationValidation") is True:
         return
     sender = Sender("s3.amazonaws.com", bucket.arn, bucket.account or account)
     for member, (name, action) in _DESTINATIONS.items():
-        listed: Any = (given.get("NotificationConfiguration") or {}).get(member) or []
-        for one in listed if isinstance(listed, list) else [listed]:
-            arn = str(one.get(name, ""))
+        listed: Any = (call_input.get("NotificationConfiguration") or {}).get(member) or []
+        for configuration in listed if isinstance(listed, list) else [listed]:
+            arn = str(configuration.get(name, ""))
             if not is_allowed(facts, sender, action, arn):
                 raise AWSError(
                     "InvalidArgument",
@@ -257,28 +257,28 @@ _COPIES = frozenset({"CopyObject", "UploadPartCopy"})
 def _encryption(authorizing: Authorizing) -> Iterator[Permission]:
     """Yield what S3 needs of KMS for objects under a key of the customer's."""
     call, _, facts, _ = authorizing
-    given = parameters(call)
+    call_input = parameters(call)
     partition = partition_of(call.region)
-    bucket = f"arn:{partition}:s3:::{given.get('Bucket', '')}"
+    bucket = f"arn:{partition}:s3:::{call_input.get('Bucket', '')}"
     if call.operation in _WRITES:
-        wanted = _wanted_encryption(given, facts.encryption(bucket))
-        context = {"aws:s3:arn": bucket if wanted.by_bucket else f"{bucket}/{given.get('Key', '')}"}
+        wanted = _wanted_encryption(call_input, facts.encryption(bucket))
+        context = {"aws:s3:arn": bucket if wanted.by_bucket else f"{bucket}/{call_input.get('Key', '')}"}
         yield from key_uses(authorizing, wanted.key, context, *_WRITES[call.operation])
-    source = f"{bucket}/{given.get('Key', '')}" if call.operation in _READS else ""
-    version = str(given.get("VersionId") or "")
+    source = f"{bucket}/{call_input.get('Key', '')}" if call.operation in _READS else ""
+    version = str(call_input.get("VersionId") or "")
     if call.operation in _COPIES:
-        name, _, query = str(given.get("CopySource", "")).partition("?versionId=")
+        name, _, query = str(call_input.get("CopySource", "")).partition("?versionId=")
         source, version = f"arn:{partition}:s3:::{unquote(name).lstrip('/')}", query
     stored = facts.encryption(source, version)
     context = {"aws:s3:arn": source.partition("/")[0] if stored.by_bucket else source}
     yield from key_uses(authorizing, stored.key, context, "kms:Decrypt")
 
 
-def _wanted_encryption(given: Mapping[str, Any], of_bucket: Encryption) -> Encryption:
+def _wanted_encryption(call_input: Mapping[str, Any], of_bucket: Encryption) -> Encryption:
     """Return how a request wants its object encrypted, by itself or as the bucket does by default."""
-    by_bucket = given.get("BucketKeyEnabled")
+    by_bucket = call_input.get("BucketKeyEnabled")
     by_bucket = of_bucket.by_bucket if by_bucket is None else str(by_bucket).lower() == "true"
-    algorithm, key = str(given.get("ServerSideEncryption") or ""), str(given.get("SSEKMSKeyId") or "")
+    algorithm, key = str(call_input.get("ServerSideEncryption") or ""), str(call_input.get("SSEKMSKeyId") or "")
     if algorithm and not algorithm.startswith("aws:kms"):
         return Encryption()
     return Encryption(key if algorithm else key or of_bucket.key, by_bucket)

@@ -32,11 +32,11 @@ def _encryption(authorizing: Authorizing) -> Iterator[Permission]:
     call, account, facts, _ = authorizing
     if call.operation not in _READS | _WRITES:
         return
-    given = parameters(call)
+    call_input = parameters(call)
     asked = Call("secretsmanager", "secretsmanager", "", {}, account, call.region, partition_of(call.region))
-    for name in given.get("SecretIdList") or [given.get("SecretId", "")]:
+    for name in call_input.get("SecretIdList") or [call_input.get("SecretId", "")]:
         arn = facts.arn_of(asked, "secretsmanager:secret", str(name)) or ""
-        key = str(given.get("KmsKeyId") or "") or facts.encryption(arn).key
+        key = str(call_input.get("KmsKeyId") or "") or facts.encryption(arn).key
         context = {"SecretARN": arn, "SecretVersionId": ""}
         actions = ("kms:Decrypt",) if call.operation in _READS else ("kms:GenerateDataKey", "kms:Decrypt")
         yield from key_uses(authorizing, key, context, *actions)

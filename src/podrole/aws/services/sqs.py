@@ -49,7 +49,7 @@ def _answer(call: IdentifiedCall, answer: HTTPResponse) -> HTTPResponse:
     if call.operation not in _RETURNING_URLS or answer.status >= 300 or not _HOST.fullmatch(host):
         return answer
     base = f"{call.http.scheme}://{host}/".encode()
-    return HTTPResponse(answer.status, answer.headers, _URL.sub(lambda found: base + found[1], answer.body))
+    return HTTPResponse(answer.status, answer.headers, _URL.sub(lambda match: base + match[1], answer.body))
 
 
 _RETURNING_URLS = frozenset({"CreateQueue", "GetQueueUrl", "ListDeadLetterSourceQueues", "ListQueues"})

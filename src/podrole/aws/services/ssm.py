@@ -25,57 +25,57 @@ def _resolve(resolving: Resolving) -> None:
 
     https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html (KeyId)
     """
-    given = resolving.given
+    call_input = resolving.given
     is_write = resolving.call.operation == "PutParameter"
-    if is_write and not given.get("KeyId") and _is_secure(given, resolving.asked, resolving.facts):
-        given["KeyId"] = "alias/aws/ssm"
+    if is_write and not call_input.get("KeyId") and _is_secure(call_input, resolving.asked, resolving.facts):
+        call_input["KeyId"] = "alias/aws/ssm"
 
 
-def _is_secure(given: Mapping[str, Any], asked: Call, facts: Facts) -> bool:
+def _is_secure(call_input: Mapping[str, Any], asked: Call, facts: Facts) -> bool:
     """Say whether PutParameter writes a SecureString. The type of a parameter stays if the call has none."""
-    if given.get("Type"):
-        return bool(given["Type"] == "SecureString")
-    return bool(facts.encryption(parameter_arn(asked, str(given.get("Name", "")))).key)
+    if call_input.get("Type"):
+        return bool(call_input["Type"] == "SecureString")
+    return bool(facts.encryption(parameter_arn(asked, str(call_input.get("Name", "")))).key)
 
 
 def _encryption(authorizing: Authorizing) -> Iterator[Permission]:
     """Yield what Parameter Store needs of KMS for parameters under a key of the customer's."""
     call, account, facts, _ = authorizing
-    given, asked = parameters(call), acting(call, account)
-    if call.operation == "PutParameter" and _is_secure(given, asked, facts):
-        context = {"PARAMETER_ARN": parameter_arn(asked, str(given.get("Name", "")))}
-        action = "kms:GenerateDataKey" if _is_advanced(given) else "kms:Encrypt"
-        yield from key_uses(authorizing, str(given.get("KeyId") or ""), context, action)
-    elif given.get("WithDecryption"):
-        for arn, key in dict.fromkeys(_read(authorizing, given, asked)):
+    call_input, asked = parameters(call), acting(call, account)
+    if call.operation == "PutParameter" and _is_secure(call_input, asked, facts):
+        context = {"PARAMETER_ARN": parameter_arn(asked, str(call_input.get("Name", "")))}
+        action = "kms:GenerateDataKey" if _is_advanced(call_input) else "kms:Encrypt"
+        yield from key_uses(authorizing, str(call_input.get("KeyId") or ""), context, action)
+    elif call_input.get("WithDecryption"):
+        for arn, key in dict.fromkeys(_read(authorizing, call_input, asked)):
             yield from key_uses(authorizing, key, {"PARAMETER_ARN": arn}, "kms:Decrypt")
 
 
-def _is_advanced(given: Mapping[str, Any]) -> bool:
-    is_large = len(str(given.get("Value", "")).encode()) > _STANDARD_BYTES or bool(given.get("Policies"))
-    return given.get("Tier") == "Advanced" or (given.get("Tier") == "Intelligent-Tiering" and is_large)
+def _is_advanced(call_input: Mapping[str, Any]) -> bool:
+    is_large = len(str(call_input.get("Value", "")).encode()) > _STANDARD_BYTES or bool(call_input.get("Policies"))
+    return call_input.get("Tier") == "Advanced" or (call_input.get("Tier") == "Intelligent-Tiering" and is_large)
 
 
-def _read(authorizing: Authorizing, given: Mapping[str, Any], asked: Call) -> Iterator[tuple[str, str]]:
+def _read(authorizing: Authorizing, call_input: Mapping[str, Any], asked: Call) -> Iterator[tuple[str, str]]:
     """Yield the ARN and the key of each value that a call decrypts. A call on a path reads all that is below it, also
     what is on another page."""
     operation, facts = authorizing.call.operation, authorizing.facts
     if operation in ("GetParameter", "GetParameters"):
-        for name in given.get("Names") or [given.get("Name", "")]:
+        for name in call_input.get("Names") or [call_input.get("Name", "")]:
             arn = parameter_arn(asked, without_selector(str(name)))
             yield arn, facts.encryption(arn, str(name).removeprefix(without_selector(str(name)))[1:]).key
         return
-    path = str(given.get("Path", "")).rstrip("/") + "/"
+    path = str(call_input.get("Path", "")).rstrip("/") + "/"
     for parameter in facts.secure_parameters(authorizing.account, authorizing.call.region):
         arn = parameter_arn(asked, parameter.name)
-        if arn == parameter_arn(asked, str(given.get("Name", ""))):  # of GetParameterHistory
+        if arn == parameter_arn(asked, str(call_input.get("Name", ""))):  # of GetParameterHistory
             yield arn, parameter.key
         below = (
             parameter.name.removeprefix(path)
             if operation == "GetParametersByPath" and parameter.name.startswith(path)
             else ""
         )
-        if below and parameter.newest and (given.get("Recursive") or "/" not in below):
+        if below and parameter.newest and (call_input.get("Recursive") or "/" not in below):
             yield arn, parameter.key
 
 

@@ -47,17 +47,17 @@ def template_fault(template: Mapping[str, Any]) -> str | None:
 def _block_fault(block: str, members: Any) -> str:
     if not isinstance(members, dict):
         return _form_fault(f"/{block}", members)
-    for name, one in members.items() if block in _TYPED else ():
-        if not isinstance(one, dict):
-            return _form_fault(f"/{block}/{name}", one)
-        if "Type" not in one:
+    for name, member in members.items() if block in _TYPED else ():
+        if not isinstance(member, dict):
+            return _form_fault(f"/{block}/{name}", member)
+        if "Type" not in member:
             return f"[/{block}/{name}] Every {block} object must contain a Type member."
     return ""
 
 
-def _form_fault(place: str, found: Any) -> str:
+def _form_fault(place: str, value: Any) -> str:
     """Return what is said of something that stands in an object's place."""
-    what = "'null' values are not allowed in templates" if found is None else "unsupported structure."
+    what = "'null' values are not allowed in templates" if value is None else "unsupported structure."
     return f"[{place}] {what}"
 
 
@@ -65,17 +65,17 @@ def _named(value: Any) -> Iterator[str]:
     """Yield the names that Ref, Fn::GetAtt, Fn::Sub and DependsOn mention, at any depth."""
     waiting = [value]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, list):
-            waiting.extend(one)
-        if not isinstance(one, dict):
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting.extend(node)
+        if not isinstance(node, dict):
             continue
-        waiting.extend(one.values())
-        if isinstance(one.get("Type"), str) and "DependsOn" in one:
-            needed = one["DependsOn"]
+        waiting.extend(node.values())
+        if isinstance(node.get("Type"), str) and "DependsOn" in node:
+            needed = node["DependsOn"]
             yield from filter(_is_text, needed if isinstance(needed, list) else [needed])
-        if len(one) == 1:
-            yield from _named_by(*next(iter(one.items())))
+        if len(node) == 1:
+            yield from _named_by(*next(iter(node.items())))
 
 
 def _named_by(function: str, argument: Any) -> Iterator[str]:

@@ -49,10 +49,10 @@ def _roles(properties: Any) -> Iterator[tuple[str, Any]]:
     """Yield the values of the properties that hold roles or instance profiles, at any depth, with their names."""
     waiting = [properties]
     while waiting:
-        one = waiting.pop()
-        if isinstance(one, list):
-            waiting.extend(one)
-        for name, value in one.items() if isinstance(one, dict) else ():
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting.extend(node)
+        for name, value in node.items() if isinstance(node, dict) else ():
             words = [word.lower() for word in _WORD.findall(str(name))]
             if {"role", "roles"} & set(words) or "instance profile" in " ".join(words):
                 yield from ((str(name), each) for each in (value if isinstance(value, list) else [value]))
@@ -62,28 +62,31 @@ def _roles(properties: Any) -> Iterator[tuple[str, Any]]:
 
 def _service_given(prefix: str, name: str) -> str:
     """Return the service that gets a role by a property of that name; empty if it may be one of several."""
-    given = _services_given().get(prefix, {}).get(name.lower(), frozenset())
-    return next(iter(given)) if len(given) == 1 else ""
+    service_names = _services_given().get(prefix, {}).get(name.lower(), frozenset())
+    return next(iter(service_names)) if len(service_names) == 1 else ""
 
 
 @functools.cache
 def _services_given() -> Mapping[str, Mapping[str, frozenset[str]]]:
-    found: dict[str, dict[str, frozenset[str]]] = {}
+    by_prefix: dict[str, dict[str, frozenset[str]]] = {}
     for client, by_name in services_given_roles().items():
-        of_prefix = found.setdefault(prefix_of(client, services()[client].signing), {})
-        for name, given in by_name.items():
-            of_prefix[name.lower()] = of_prefix.get(name.lower(), frozenset()) | given
-    return found
+        of_prefix = by_prefix.setdefault(prefix_of(client, services()[client].signing), {})
+        for name, service_names in by_name.items():
+            of_prefix[name.lower()] = of_prefix.get(name.lower(), frozenset()) | service_names
+    return by_prefix
 
 
 def parameters_read(
-    template: Mapping[str, Any], given: Mapping[str, Any], call: Call, *, is_new: bool
+    template: Mapping[str, Any], call_input: Mapping[str, Any], call: Call, *, is_new: bool
 ) -> Iterator[Permission]:
     """Yield ssm:GetParameters on each parameter of Systems Manager that the template's parameters name.
 
     A stack that is there may have another value for a parameter than the template's default: it is not known.
     """
-    passed = {one.get("ParameterKey"): one.get("ParameterValue") for one in given.get("Parameters") or ()}
+    passed = {
+        passed_parameter.get("ParameterKey"): passed_parameter.get("ParameterValue")
+        for passed_parameter in call_input.get("Parameters") or ()
+    }
     for name, parameter in (template.get("Parameters") or {}).items():
         if str(parameter["Type"]).startswith(_PARAMETER_TYPE):
             default = parameter.get("Default") if is_new and name not in passed else None
@@ -91,17 +94,17 @@ def parameters_read(
 
 
 def references_read(
-    template: Mapping[str, Any], given: Mapping[str, Any], call: Call, facts: Facts
+    template: Mapping[str, Any], call_input: Mapping[str, Any], call: Call, facts: Facts
 ) -> Iterator[Permission]:
     """Yield what the dynamic references in a template and in the values of its parameters need."""
-    text = json.dumps([template, given.get("Parameters")], default=str)
-    found = _REFERENCE.findall(text)
-    for service, reference in found:
+    text = json.dumps([template, call_input.get("Parameters")], default=str)
+    references = _REFERENCE.findall(text)
+    for service, reference in references:
         if service == "secretsmanager":
             yield _secret(call, reference, facts)
         else:
             yield _parameter(call, re.sub(r":[0-9]+$", "", reference))
-    if text.count("{{resolve:") != len(found):  # put together from pieces: what it names is not known
+    if text.count("{{resolve:") != len(references):  # put together from pieces: what it names is not known
         yield _parameter(call, None)
         yield Permission("secretsmanager:GetSecretValue", call.arn("secretsmanager", "secret:*"), partial=True)
 

@@ -156,11 +156,11 @@ class _Reader:
         self._at = 0
 
     def head(self) -> tuple[int, str | None]:
-        found = _CHUNK.match(self._body, self._at)
-        if found is None:
+        match = _CHUNK.match(self._body, self._at)
+        if match is None:
             raise _refused("IncompleteBody", _ENDED_EARLY)
-        self._at = found.end()
-        return int(found[1], 16), found[2].decode() if found[2] else None
+        self._at = match.end()
+        return int(match[1], 16), match[2].decode() if match[2] else None
 
     def take(self, size: int) -> bytes:
         data = self._body[self._at : self._at + size]
@@ -174,14 +174,14 @@ class _Reader:
             raise _refused("IncompleteBody", _ENDED_EARLY)
 
     def trailers(self) -> dict[str, str]:
-        found: dict[str, str] = {}
+        trailers: dict[str, str] = {}
         while (line := _TRAILER.match(self._body, self._at)) is not None:
             name = line[1].decode().lower()
-            if name in found:
+            if name in trailers:
                 raise _refused("MalformedTrailerError", "The request contained trailing data that was not well-formed.")
-            found[name] = line[2].decode("latin-1").strip()
+            trailers[name] = line[2].decode("latin-1").strip()
             self._at = line.end()
-        return found
+        return trailers
 
     def end(self) -> None:
         """Refuse bytes after the last chunk: no signature covers them."""

@@ -12,10 +12,14 @@ def _workgroup_of(call: Call, query: str) -> str | None:
     stored = backend("athena", call.account, call.region)
     if stored is None:
         return None
-    found = stored.executions.get(query) or stored.named_queries.get(query)
-    if found is None:
+    stored_query = stored.executions.get(query) or stored.named_queries.get(query)
+    if stored_query is None:
         return None
-    return str(found.workgroup.arn) if found.workgroup is not None else call.arn("athena", "workgroup/primary")
+    return (
+        str(stored_query.workgroup.arn)
+        if stored_query.workgroup is not None
+        else call.arn("athena", "workgroup/primary")
+    )
 
 
 READER = Reader(arns={"athena:query": _workgroup_of})

@@ -20,34 +20,40 @@ def stack_templates(account: str, region: str, *, stack: str, change_set: str) -
     stored = backend("cloudformation", account, region)
     if stored is None:
         return []
-    meant = [one for one in stored.stacks.values() if stack and stack in (one.name, one.stack_id)]
-    meant += [
-        one
-        for one in stored.change_sets.values()
-        if change_set and change_set in (one.change_set_name, one.change_set_id)
+    meant = [
+        stored_stack
+        for stored_stack in stored.stacks.values()
+        if stack and stack in (stored_stack.name, stored_stack.stack_id)
     ]
-    return [one.template for one in meant if isinstance(one.template, str) and one.template]
+    meant += [
+        stored_change_set
+        for stored_change_set in stored.change_sets.values()
+        if change_set and change_set in (stored_change_set.change_set_name, stored_change_set.change_set_id)
+    ]
+    return [owner.template for owner in meant if isinstance(owner.template, str) and owner.template]
 
 
 def _change_set(call: Call, name: str) -> Any | None:
     """Return the change set that ``STACK|CHANGE_SET`` means: names or ids, the stack may be missing."""
     stack, _, change_set = name.partition("|")
     stored = backend("cloudformation", call.account, call.region)
-    for one in stored.change_sets.values() if stored is not None else ():
-        of_stack = not stack or stack in (one.stack.name, one.stack_id)
-        if of_stack and change_set in ((one.change_set_name, one.change_set_id) if stack else (one.change_set_id,)):
-            return one
+    for candidate in stored.change_sets.values() if stored is not None else ():
+        of_stack = not stack or stack in (candidate.stack.name, candidate.stack_id)
+        if of_stack and change_set in (
+            (candidate.change_set_name, candidate.change_set_id) if stack else (candidate.change_set_id,)
+        ):
+            return candidate
     return None
 
 
 def _id_of_change_set(call: Call, name: str) -> str | None:
-    found = _change_set(call, name)
-    return str(found.change_set_id) if found is not None else None
+    change_set = _change_set(call, name)
+    return str(change_set.change_set_id) if change_set is not None else None
 
 
 def _stack_of_change_set(call: Call, name: str) -> str | None:
-    found = _change_set(call, name)
-    return str(found.stack_id) if found is not None else None
+    change_set = _change_set(call, name)
+    return str(change_set.stack_id) if change_set is not None else None
 
 
 READER = Reader(

@@ -43,7 +43,9 @@ def partition_key(call: Call, name: str) -> str | None:
         return None
     if not index_name:
         return str(table.hash_key_attr)
-    index = next((one for one in (*table.indexes, *table.global_indexes) if one.name == index_name), None)
+    index = next(
+        (candidate for candidate in (*table.indexes, *table.global_indexes) if candidate.name == index_name), None
+    )
     keys = index.schema if index is not None else ()
     return next((str(key["AttributeName"]) for key in keys if key["KeyType"] == "HASH"), None)
 

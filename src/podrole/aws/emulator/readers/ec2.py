@@ -29,9 +29,9 @@ def _launch_template(call: Call, name: str) -> str | None:
 
 def _elastic_ip(call: Call, address: str) -> str | None:
     stored = backend("ec2", call.account, call.region)
-    for one in stored.addresses if stored is not None else ():
-        if address == one.public_ip and one.allocation_id:
-            return call.arn("ec2", f"elastic-ip/{one.allocation_id}")
+    for elastic_ip in stored.addresses if stored is not None else ():
+        if address == elastic_ip.public_ip and elastic_ip.allocation_id:
+            return call.arn("ec2", f"elastic-ip/{elastic_ip.allocation_id}")
     return None
 
 
@@ -61,7 +61,9 @@ def launch_template(call: Call, named: Mapping[str, Any]) -> Mapping[str, Any] |
     data = {member: value for member, value in version.data.items() if value is not None}
     specified = data.get("TagSpecifications")
     if specified:  # moto adds the tags of the template itself
-        data["TagSpecifications"] = [one for one in specified if one.get("ResourceType") != "launch-template"]
+        data["TagSpecifications"] = [
+            specification for specification in specified if specification.get("ResourceType") != "launch-template"
+        ]
     return data
 
 
@@ -90,7 +92,7 @@ def _facts(arn: ARNParts, call: Call) -> Keys:
     if stored is None:
         return {}
     if kind == "instance":
-        instance = next((one for one in stored.all_instances() if one.id == name), None)
+        instance = next((candidate for candidate in stored.all_instances() if candidate.id == name), None)
         return {} if instance is None else {"ec2:InstanceType": str(instance.instance_type), "ec2:InstanceID": name}
     if kind == "volume":
         volume = stored.volumes.get(name)
@@ -129,11 +131,11 @@ def _encryption(arn: ARNParts, _: str) -> Encryption:
     stored = backend("ec2", arn.account, arn.region)
     kind, _slash, name = arn.resource.partition("/")
     every = {"snapshot": stored.snapshots, "volume": stored.volumes} if stored is not None else {}
-    one = every[kind].get(name) if kind in every else None
-    if one is None or not one.encrypted:
+    resource = every[kind].get(name) if kind in every else None
+    if resource is None or not resource.encrypted:
         return Encryption()
     # A snapshot of a volume has its key, which moto does not copy.
-    return Encryption(str(one.kms_key_id or (one.volume.kms_key_id if kind == "snapshot" else "") or ""))
+    return Encryption(str(resource.kms_key_id or (resource.volume.kms_key_id if kind == "snapshot" else "") or ""))
 
 
 READER = Reader(

@@ -42,8 +42,8 @@ def _holders(account: str, region: str) -> Iterator[str]:
 def _of_mapping(call: Call, mapping: str) -> str | None:
     """Return the function that an event source mapping invokes, by the mapping's UUID."""
     stored = backend("lambda", call.account, call.region)
-    found = stored._event_source_mappings.get(mapping) if stored is not None else None
-    return str(found.function_arn) if found is not None else None
+    stored_mapping = stored._event_source_mappings.get(mapping) if stored is not None else None
+    return str(stored_mapping.function_arn) if stored_mapping is not None else None
 
 
 READER = Reader(policy_holder=_policy_holder, holders=_holders, arns={"lambda:function-of-mapping": _of_mapping})

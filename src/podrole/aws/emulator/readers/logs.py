@@ -15,10 +15,10 @@ def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
     statements = []
     for policy in stored.resource_policies.values():
         try:
-            found = json.loads(policy.policy_document)["Statement"]
+            element = json.loads(policy.policy_document)["Statement"]
         except (ValueError, KeyError, TypeError):  # CloudFormation stores documents unchecked
             return PolicyHolder(arn.account, "log groups", str(policy.policy_document), stored)
-        statements += found if isinstance(found, list) else [found]
+        statements += element if isinstance(element, list) else [element]
     document = json.dumps({"Version": "2012-10-17", "Statement": statements}) if statements else None
     return PolicyHolder(arn.account, "log groups", document, stored)
 

@@ -30,7 +30,7 @@ def blocks(bucket: Any, setting: str) -> bool:
     """
     stored = backend("s3control", bucket.account_id, bucket.partition)
     of_account = stored.public_access_block if stored is not None else None
-    return any(bool(getattr(one, setting, False)) for one in (bucket.public_access_block, of_account))
+    return any(bool(getattr(access_block, setting, False)) for access_block in (bucket.public_access_block, of_account))
 
 
 def _policy_holder(arn: ARNParts) -> PolicyHolder | None:
@@ -75,7 +75,14 @@ def _facts(arn: ARNParts, call: Call) -> Keys:
 def _version(bucket: Any, key: str, version: str) -> Any | None:
     if not version:
         return bucket.keys.get(key)
-    return next((one for one in bucket.keys.getlist(key, []) if str(one.version_id) == version), None)
+    return next(
+        (
+            stored_version
+            for stored_version in bucket.keys.getlist(key, [])
+            if str(stored_version.version_id) == version
+        ),
+        None,
+    )
 
 
 def _tagger(bucket: Any) -> Any:

@@ -15,7 +15,11 @@ def _encryption(arn: ARNParts, version: str) -> Encryption:
     stored = _stored(arn.account, arn.region)
     name = arn.resource.removeprefix("parameter/")
     versions = dict.get(stored, name) or dict.get(stored, f"/{name}") or []
-    wanted = [one for one in versions if version in ("", str(one.version), *one.labels)]
+    wanted = [
+        stored_version
+        for stored_version in versions
+        if version in ("", str(stored_version.version), *stored_version.labels)
+    ]
     return Encryption(_key(wanted[-1])) if wanted else Encryption()
 
 

@@ -27,8 +27,8 @@ class MadeByCalls:
 
 
 def _put_bucket_policy(making: Making) -> Iterator[ServiceCall]:
-    given = {"Bucket": making.properties["Bucket"], "Policy": text_of(making.properties["PolicyDocument"])}
-    yield ServiceCall("s3", "PutBucketPolicy", given)
+    call_input = {"Bucket": making.properties["Bucket"], "Policy": text_of(making.properties["PolicyDocument"])}
+    yield ServiceCall("s3", "PutBucketPolicy", call_input)
 
 
 def _delete_bucket_policy(making: Making) -> Iterator[ServiceCall]:
@@ -40,8 +40,8 @@ def _topics(making: Making) -> list[str]:
 
 
 def _set_topic_policy(arn: str, document: Any) -> ServiceCall:
-    given = {"TopicArn": arn, "AttributeName": "Policy", "AttributeValue": text_of(document)}
-    return ServiceCall("sns", "SetTopicAttributes", given)
+    call_input = {"TopicArn": arn, "AttributeName": "Policy", "AttributeValue": text_of(document)}
+    return ServiceCall("sns", "SetTopicAttributes", call_input)
 
 
 def _put_topic_policies(making: Making) -> Iterator[ServiceCall]:
@@ -71,12 +71,12 @@ def _queue_policies(making: Making, document: str) -> Iterator[ServiceCall]:
 
 
 def _put_secret_policy(making: Making) -> Iterator[ServiceCall]:
-    given = {
+    call_input = {
         "SecretId": making.properties["SecretId"],
         "ResourcePolicy": text_of(making.properties["ResourcePolicy"]),
         "BlockPublicPolicy": str(making.properties.get("BlockPublicPolicy")).lower() == "true",
     }
-    yield ServiceCall("secretsmanager", "PutResourcePolicy", given)
+    yield ServiceCall("secretsmanager", "PutResourcePolicy", call_input)
 
 
 def _delete_secret_policy(making: Making) -> Iterator[ServiceCall]:
@@ -84,8 +84,11 @@ def _delete_secret_policy(making: Making) -> Iterator[ServiceCall]:
 
 
 def _put_stream_policy(making: Making) -> Iterator[ServiceCall]:
-    given = {"ResourceARN": making.properties["ResourceArn"], "Policy": text_of(making.properties["ResourcePolicy"])}
-    yield ServiceCall("kinesis", "PutResourcePolicy", given)
+    call_input = {
+        "ResourceARN": making.properties["ResourceArn"],
+        "Policy": text_of(making.properties["ResourcePolicy"]),
+    }
+    yield ServiceCall("kinesis", "PutResourcePolicy", call_input)
 
 
 def _delete_stream_policy(making: Making) -> Iterator[ServiceCall]:
@@ -106,18 +109,18 @@ _OF_PERMISSIONS = (
 
 
 def _add_permission(making: Making) -> Iterator[ServiceCall]:
-    given = present(**{name: making.properties.get(name) for name in _OF_PERMISSIONS})
-    yield ServiceCall("lambda", "AddPermission", {**given, "StatementId": making.name})
+    call_input = present(**{name: making.properties.get(name) for name in _OF_PERMISSIONS})
+    yield ServiceCall("lambda", "AddPermission", {**call_input, "StatementId": making.name})
 
 
 def _remove_permission(making: Making) -> Iterator[ServiceCall]:
-    given = {"FunctionName": making.properties["FunctionName"], "StatementId": making.name}
-    yield ServiceCall("lambda", "RemovePermission", given)
+    call_input = {"FunctionName": making.properties["FunctionName"], "StatementId": making.name}
+    yield ServiceCall("lambda", "RemovePermission", call_input)
 
 
 def _put_account_policy(making: Making) -> Iterator[ServiceCall]:
-    given = {"policyName": making.name, "policyDocument": text_of(making.properties["PolicyDocument"])}
-    yield ServiceCall("logs", "PutResourcePolicy", given)
+    call_input = {"policyName": making.name, "policyDocument": text_of(making.properties["PolicyDocument"])}
+    yield ServiceCall("logs", "PutResourcePolicy", call_input)
 
 
 def _delete_account_policy(making: Making) -> Iterator[ServiceCall]:
@@ -126,19 +129,19 @@ def _delete_account_policy(making: Making) -> Iterator[ServiceCall]:
 
 def _put_subscription_filter(making: Making) -> Iterator[ServiceCall]:
     wanted = making.properties
-    given = present(
+    call_input = present(
         logGroupName=wanted["LogGroupName"],
         filterName=making.name,
         filterPattern=wanted.get("FilterPattern", ""),
         destinationArn=wanted["DestinationArn"],
         roleArn=wanted.get("RoleArn"),
     )
-    yield ServiceCall("logs", "PutSubscriptionFilter", given)
+    yield ServiceCall("logs", "PutSubscriptionFilter", call_input)
 
 
 def _delete_subscription_filter(making: Making) -> Iterator[ServiceCall]:
-    given = {"logGroupName": making.properties["LogGroupName"], "filterName": making.name}
-    yield ServiceCall("logs", "DeleteSubscriptionFilter", given)
+    call_input = {"logGroupName": making.properties["LogGroupName"], "filterName": making.name}
+    yield ServiceCall("logs", "DeleteSubscriptionFilter", call_input)
 
 
 MADE_BY_CALLS: Mapping[str, MadeByCalls] = {

@@ -41,25 +41,25 @@ def _same(service: str, operation: str, **fixed: Any) -> Calls:
 
     def calls(making: Making) -> Iterator[ServiceCall]:
         shape = model(service).operation_model(operation).input_shape
-        given = _members(making.properties, shape) if shape is not None else {}
+        members = _members(making.properties, shape) if shape is not None else {}
         own = {name: value(making) if callable(value) else value for name, value in fixed.items()}
-        yield ServiceCall(service, operation, present(**{**given, **own}))
+        yield ServiceCall(service, operation, present(**{**members, **own}))
 
     return calls
 
 
 def _members(properties: Any, shape: Shape) -> dict[str, Any]:
     names = {name.lower(): name for name in shape.members}
-    given = {}
+    members = {}
     for written, value in properties.items() if isinstance(properties, Mapping) else ():
         name = names.get(str(written).lower())
         if name is None:
             continue
         read = _tags if str(written).lower() == "tags" else _value
-        found = read(value, shape.members[name])
-        if found is not None:
-            given[name] = found
-    return given
+        converted = read(value, shape.members[name])
+        if converted is not None:
+            members[name] = converted
+    return members
 
 
 def _value(value: Any, shape: Shape) -> Any:
@@ -67,7 +67,7 @@ def _value(value: Any, shape: Shape) -> Any:
         case "structure":
             return _members(value, shape) if isinstance(value, Mapping) else None
         case "list":
-            return [one for each in listed(value) if (one := _value(each, shape.member)) is not None]
+            return [converted for each in listed(value) if (converted := _value(each, shape.member)) is not None]
         case "map":
             return dict(value) if isinstance(value, Mapping) else None
         case "boolean":
@@ -83,7 +83,7 @@ def _value(value: Any, shape: Shape) -> Any:
 
 def _tags(value: Any, shape: Shape) -> Any:
     """Return tags as the operation has them: templates have lists of Key and Value, or maps."""
-    pairs = dict(value) if isinstance(value, Mapping) else {one["Key"]: one["Value"] for one in listed(value)}
+    pairs = dict(value) if isinstance(value, Mapping) else {tag["Key"]: tag["Value"] for tag in listed(value)}
     if shape.type_name == "map":
         return {str(key): str(text) for key, text in pairs.items()}
     names = {name[-len(end) :].lower(): name for name in shape.member.members for end in ("key", "value")}
@@ -147,34 +147,38 @@ def _configure_bucket(making: Making) -> Iterator[ServiceCall]:
     if blocked is not None:
         names = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
         settings = {name: str(blocked.get(name, False)).lower() == "true" for name in names}
-        given = {"Bucket": making.name, "PublicAccessBlockConfiguration": settings}
-        yield ServiceCall("s3", "PutPublicAccessBlock", given)
+        call_input = {"Bucket": making.name, "PublicAccessBlockConfiguration": settings}
+        yield ServiceCall("s3", "PutPublicAccessBlock", call_input)
     if notified is not None:
-        given = {"Bucket": making.name, "NotificationConfiguration": _notifications(notified)}
-        yield ServiceCall("s3", "PutBucketNotificationConfiguration", given)
+        call_input = {"Bucket": making.name, "NotificationConfiguration": _notifications(notified)}
+        yield ServiceCall("s3", "PutBucketNotificationConfiguration", call_input)
 
 
 _NOTIFIED = {"Function": "LambdaFunction", "Queue": "Queue", "Topic": "Topic"}
 
 
 def _notifications(wanted: Properties) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    configuration: dict[str, Any] = {}
     for name, member in _NOTIFIED.items():
         wanted_of_kind = listed(wanted.get("LambdaConfigurations" if name == "Function" else f"{name}Configurations"))
         if wanted_of_kind:
-            found[f"{member}Configurations"] = [
-                present(**{f"{member}Arn": one.get(name)}, Events=[one.get("Event")], Filter=_filter(one.get("Filter")))
-                for one in wanted_of_kind
+            configuration[f"{member}Configurations"] = [
+                present(
+                    **{f"{member}Arn": notification.get(name)},
+                    Events=[notification.get("Event")],
+                    Filter=_filter(notification.get("Filter")),
+                )
+                for notification in wanted_of_kind
             ]
     if wanted.get("EventBridgeConfiguration") is not None:
-        found["EventBridgeConfiguration"] = {}
-    return found
+        configuration["EventBridgeConfiguration"] = {}
+    return configuration
 
 
 def _clear_bucket(making: Making) -> Iterator[ServiceCall]:
     if making.properties.get("NotificationConfiguration") is None:
-        given: dict[str, Any] = {"Bucket": making.name, "NotificationConfiguration": {}}
-        yield ServiceCall("s3", "PutBucketNotificationConfiguration", given)
+        call_input: dict[str, Any] = {"Bucket": making.name, "NotificationConfiguration": {}}
+        yield ServiceCall("s3", "PutBucketNotificationConfiguration", call_input)
 
 
 def _filter(wanted: Properties | None) -> dict[str, Any] | None:
@@ -217,8 +221,8 @@ def _change_key(making: Making) -> Iterator[ServiceCall]:
     key, wanted = {"KeyId": making.name}, making.properties
     bypass = str(wanted.get("BypassPolicyLockoutSafetyCheck")).lower() == "true"
     document = _key_policy(making) or text_of(_default_key_policy(making))
-    given = {"PolicyName": "default", "Policy": document, "BypassPolicyLockoutSafetyCheck": bypass}
-    yield ServiceCall("kms", "PutKeyPolicy", {**key, **given})
+    call_input = {"PolicyName": "default", "Policy": document, "BypassPolicyLockoutSafetyCheck": bypass}
+    yield ServiceCall("kms", "PutKeyPolicy", {**key, **call_input})
     yield ServiceCall("kms", "UpdateKeyDescription", {**key, "Description": str(wanted.get("Description") or "")})
     rotates = str(wanted.get("EnableKeyRotation")).lower() == "true"
     yield ServiceCall("kms", f"{'Enable' if rotates else 'Disable'}KeyRotation", key)

@@ -39,6 +39,6 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def present(**given: Any) -> dict[str, Any]:
+def present(**values: Any) -> dict[str, Any]:
     """Return the values that are not None."""
-    return {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
