@@ -94,25 +94,25 @@ class Condition:
 
     def holds(self, facts: Facts) -> Truth:
         """Say whether the condition is met."""
-        found = facts.values_of(self._key)
-        if found is None:
+        request_values = facts.values_of(self._key)
+        if request_values is None:
             return self._when_missing
-        if found is UNKNOWN:
+        if request_values is UNKNOWN:
             return UNKNOWN
         comparison = self._comparison
         if comparison is None:  # Null, which compares nothing
             return self._when_present
         if self.qualifier is None:
             # Several values under an operator for one: AWS matches neither the operator nor its opposite.
-            if len(found) != 1:
+            if len(request_values) != 1:
                 return False
-            fits = comparison.fits(found[0], facts)
+            fits = comparison.fits(request_values[0], facts)
             if fits is self._wanted:
                 return self._can_hold
             return UNKNOWN if fits is UNKNOWN and self._can_hold else False
-        answers = [comparison.fits(value, facts) for value in found]
+        answers = [comparison.fits(value, facts) for value in request_values]
         for_all = self.qualifier is Qualifier.FOR_ALL_VALUES
-        if not any(found):  # a set of nothing but empty strings is a null set
+        if not any(request_values):  # a set of nothing but empty strings is a null set
             return for_all
         if not self._can_hold:
             return False

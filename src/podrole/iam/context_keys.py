@@ -15,11 +15,11 @@ _WITH_VARIABLES = ("Arn", "String")
 
 def context_keys(policies: Iterable[Policy]) -> tuple[str, ...]:
     """Return the keys that the policies read, in order of their first mention, spelt as there."""
-    found: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for policy in policies:
         for key in _keys(policy):
-            found.setdefault(key.lower(), key)
-    return tuple(found.values())
+            keys.setdefault(key.lower(), key)
+    return tuple(keys.values())
 
 
 def _keys(policy: Policy) -> Iterator[str]:

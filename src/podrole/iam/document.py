@@ -107,101 +107,105 @@ class _Reader:
         self.faults.append((stage, name, path, member, message, _shown(got), expected))
 
     def refusal(self) -> MalformedPolicyDocument:
-        found = []
+        faults = []
         for _, name, path, member, message, got, expected in sorted(self.faults, key=lambda fault: fault[0])[
             :_REPORTED
         ]:
             line, column = jsontext.line_and_column(self.text, jsontext.locate(self.text, path, member=member))
-            found.append(Fault(name, message, jsontext.show(path), line, column, got, expected))
-        return MalformedPolicyDocument(found, aws_code=self.grammar.aws_code)
+            faults.append(Fault(name, message, jsontext.show(path), line, column, got, expected))
+        return MalformedPolicyDocument(faults, aws_code=self.grammar.aws_code)
 
-    def known(self, found: Mapping[str, Any], path: Path, names: frozenset[str]) -> None:
-        for name in found:
+    def known(self, members: Mapping[str, Any], path: Path, names: frozenset[str]) -> None:
+        for name in members:
             if name not in names:
                 self.fault("syntax", (*path, name), name, f"one of {', '.join(sorted(names))}", member=True)
 
     # Elements
 
     def version(self, document: Mapping[str, Any]) -> str:
-        found = document.get("Version", OLD_VERSION)
-        if found not in (CURRENT_VERSION, OLD_VERSION):
-            self.fault("version", ("Version",), found, f'"{CURRENT_VERSION}" or "{OLD_VERSION}"')
+        version = document.get("Version", OLD_VERSION)
+        if version not in (CURRENT_VERSION, OLD_VERSION):
+            self.fault("version", ("Version",), version, f'"{CURRENT_VERSION}" or "{OLD_VERSION}"')
             return OLD_VERSION
-        if self.grammar.current_version and found != CURRENT_VERSION:
-            self.fault("version-old", ("Version",), found, f'"{CURRENT_VERSION}"', stage=Stage.VERSION)
-        return str(found)
+        if self.grammar.current_version and version != CURRENT_VERSION:
+            self.fault("version-old", ("Version",), version, f'"{CURRENT_VERSION}"', stage=Stage.VERSION)
+        return str(version)
 
-    def string(self, found: Mapping[str, Any], name: str, path: Path) -> str:
-        value = found.get(name, "")
+    def string(self, members: Mapping[str, Any], name: str, path: Path) -> str:
+        value = members.get(name, "")
         if not isinstance(value, str):
             self.fault("syntax", (*path, name), value, "a string")
             return ""
         return value
 
-    def strings(self, found: Mapping[str, Any], name: str, path: Path) -> list[tuple[Path, str]]:
+    def strings(self, members: Mapping[str, Any], name: str, path: Path) -> list[tuple[Path, str]]:
         """Return a string or a list of strings, each with its place."""
-        value = found[name]
+        value = members[name]
         if isinstance(value, str):
             return [((*path, name), value)]
-        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             self.fault("syntax", (*path, name), value, "a string or a list of strings")
             return []
-        return [((*path, name, index), one) for index, one in enumerate(value)]
+        return [((*path, name, index), item) for index, item in enumerate(value)]
 
     def statements(self, document: Mapping[str, Any]) -> list[Statement]:
-        found = document.get("Statement")
-        if not found or not isinstance(found, (dict, list)):
-            self.fault("statement-empty", ("Statement",), found, "a statement or a list of statements")
+        element = document.get("Statement")
+        if not element or not isinstance(element, (dict, list)):
+            self.fault("statement-empty", ("Statement",), element, "a statement or a list of statements")
             return []
-        if isinstance(found, dict):
-            return [self.statement(found, 0, ("Statement",))]
+        if isinstance(element, dict):
+            return [self.statement(element, 0, ("Statement",))]
         statements = []
-        for index, one in enumerate(found):
-            if isinstance(one, dict):
-                statements.append(self.statement(one, index, ("Statement", index)))
+        for index, statement in enumerate(element):
+            if isinstance(statement, dict):
+                statements.append(self.statement(statement, index, ("Statement", index)))
             else:
-                self.fault("syntax", ("Statement", index), one, "a statement, which is a JSON object")
+                self.fault("syntax", ("Statement", index), statement, "a statement, which is a JSON object")
         self.unique_sids(statements)
         return statements
 
     def unique_sids(self, statements: list[Statement]) -> None:
         seen: set[str] = set()
-        for one in statements:
-            if one.sid and one.sid in seen and self.grammar.plain_sids:
+        for statement in statements:
+            if statement.sid and statement.sid in seen and self.grammar.plain_sids:
                 self.fault(
-                    "sid-repeated", ("Statement", one.index, "Sid"), one.sid, "a Sid of its own", stage=Stage.SIDS
+                    "sid-repeated",
+                    ("Statement", statement.index, "Sid"),
+                    statement.sid,
+                    "a Sid of its own",
+                    stage=Stage.SIDS,
                 )
-            seen.add(one.sid)
+            seen.add(statement.sid)
 
-    def statement(self, found: Mapping[str, Any], index: int, path: Path) -> Statement:
-        self.known(found, path, _ELEMENTS)
+    def statement(self, members: Mapping[str, Any], index: int, path: Path) -> Statement:
+        self.known(members, path, _ELEMENTS)
         for name in ("Action", "Resource", "Principal"):
-            if name in found and f"Not{name}" in found:
+            if name in members and f"Not{name}" in members:
                 self.fault("syntax", (*path, f"Not{name}"), f"Not{name}", f"{name} or Not{name}, not both", member=True)
-        sid = self.string(found, "Sid", path)
+        sid = self.string(members, "Sid", path)
         if self.grammar.plain_sids and not _SID.fullmatch(sid):
             self.fault("sid", (*path, "Sid"), sid, "letters and digits", stage=Stage.SIDS)
-        effect = self.effect(found, path)
+        effect = self.effect(members, path)
         statement = Statement(
             index,
             jsontext.show(path),
             sid,
             effect,
-            self.actions(found, path),
-            self.resources(found, path),
-            self.principal(found, effect, path),
-            self.conditions(found, path),
+            self.actions(members, path),
+            self.resources(members, path),
+            self.principal(members, effect, path),
+            self.conditions(members, path),
         )
         if self.grammar.only_everyone and effect is Effect.ALLOW and not _is_full_access(statement):
             self.fault("syntax", (*path, "Effect"), "Allow", '"Deny"; only RCPFullAWSAccess allows')
         return statement
 
-    def effect(self, found: Mapping[str, Any], path: Path) -> Effect:
-        value = found.get("Effect")
+    def effect(self, members: Mapping[str, Any], path: Path) -> Effect:
+        value = members.get("Effect")
         if value in ("Allow", "Deny"):
             return Effect(value)
         here = (*path, "Effect")
-        if "Effect" not in found:
+        if "Effect" not in members:
             self.fault("effect-missing", path, "no Effect", '"Effect": "Allow" or "Deny"')
         elif isinstance(value, str) and value.capitalize() in ("Allow", "Deny"):
             self.fault("effect-case", here, value, '"Allow" or "Deny", in this case', stage=Stage.LEGACY)
@@ -209,15 +213,15 @@ class _Reader:
             self.fault("effect", here, value, '"Allow" or "Deny"')
         return Effect.DENY
 
-    def actions(self, found: Mapping[str, Any], path: Path) -> ActionElement:
-        name = "NotAction" if "NotAction" in found else "Action"
-        if name not in found:
+    def actions(self, members: Mapping[str, Any], path: Path) -> ActionElement:
+        name = "NotAction" if "NotAction" in members else "Action"
+        if name not in members:
             self.fault("action-missing", path, "neither Action nor NotAction", "an Action element", stage=Stage.ACTIONS)
             return ActionElement(())
         if name == "NotAction" and not self.grammar.not_action:
             self.fault("action-forbidden", (*path, name), name, "Action", member=True, details={"element": name})
-        actions = self.strings(found, name, path)
-        if found[name] == []:
+        actions = self.strings(members, name, path)
+        if members[name] == []:
             self.fault("action-missing", (*path, name), [], "at least one action", stage=Stage.ACTIONS)
         good = []
         for where, action in actions:
@@ -229,8 +233,8 @@ class _Reader:
                 self.fault(fault[0], where, action, fault[1], stage=Stage.ACTION_FORMAT, details=details)
         return ActionElement(good, negated=name == "NotAction")
 
-    def resources(self, found: Mapping[str, Any], path: Path) -> ResourceElement | None:
-        names = [name for name in ("Resource", "NotResource") if name in found]
+    def resources(self, members: Mapping[str, Any], path: Path) -> ResourceElement | None:
+        names = [name for name in ("Resource", "NotResource") if name in members]
         if self.grammar.resource is Need.FORBIDDEN:
             for name in names:
                 self.fault(
@@ -243,8 +247,8 @@ class _Reader:
                 self.fault("resource-missing", path, missing, "a Resource element", stage=Stage.RESOURCES)
             return None
         name = names[0]
-        resources = self.strings(found, name, path)
-        if found[name] == []:
+        resources = self.strings(members, name, path)
+        if members[name] == []:
             self.fault("resource-missing", (*path, name), [], "at least one resource", stage=Stage.RESOURCES)
         for where, resource in resources:
             fault = resource_fault(resource, whole=self.kind in _WHOLE_ARNS, partitions=self.partitions)
@@ -252,20 +256,20 @@ class _Reader:
                 stage = Stage.LEGACY if fault.name == "legacy" else Stage.RESOURCE_FORMAT
                 self.fault(fault.name, where, resource, fault.expected, stage=stage, details=fault.details)
         return ResourceElement(
-            [one for _, one in resources],
+            [text for _, text in resources],
             variables=self.variables,
             negated=name == "NotResource",
             completes=self.kind in (PolicyKind.IDENTITY, PolicyKind.BOUNDARY),
         )
 
-    def principal(self, found: Mapping[str, Any], effect: Effect, path: Path) -> PrincipalElement | None:
-        name = "NotPrincipal" if "NotPrincipal" in found else "Principal"
+    def principal(self, members: Mapping[str, Any], effect: Effect, path: Path) -> PrincipalElement | None:
+        name = "NotPrincipal" if "NotPrincipal" in members else "Principal"
         here = (*path, name)
         if self.grammar.principal is Need.FORBIDDEN:
-            if name in found:
+            if name in members:
                 self.fault("principal-forbidden", here, name, "no such element", stage=Stage.VERSION, member=True)
             return None
-        if name not in found:
+        if name not in members:
             self.fault("principal-missing", path, "neither Principal nor NotPrincipal", "a Principal element")
             return None
         negated = name == "NotPrincipal"
@@ -274,14 +278,14 @@ class _Reader:
         elif negated and not self.grammar.not_principal:
             self.fault("not-principal", here, name, "Principal", member=True)
         element, faults = read_principals(
-            found[name], self.grammar, self.partitions, negated=negated, denies=effect is Effect.DENY
+            members[name], self.grammar, self.partitions, negated=negated, denies=effect is Effect.DENY
         )
         for fault in faults:
             self.fault(fault.name, (*here, *fault.path), fault.got, fault.expected, details=fault.details)
         return element
 
-    def conditions(self, found: Mapping[str, Any], path: Path) -> tuple[Condition, ...]:
-        block = found.get("Condition", {})
+    def conditions(self, members: Mapping[str, Any], path: Path) -> tuple[Condition, ...]:
+        block = members.get("Condition", {})
         here = (*path, "Condition")
         if not isinstance(block, dict):
             self.fault("syntax", here, block, "a JSON object of operators")
@@ -315,17 +319,17 @@ class _Reader:
 
     def values(self, value: Any, path: Path) -> list[str]:
         """Return the values of a condition key as text; booleans and numbers may stand there without quotes."""
-        found = []
-        for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, str):
-                found.append(one)
-            elif isinstance(one, bool):
-                found.append("true" if one else "false")
-            elif isinstance(one, Number):
-                found.append(one.text)
+        texts = []
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, str):
+                texts.append(item)
+            elif isinstance(item, bool):
+                texts.append("true" if item else "false")
+            elif isinstance(item, Number):
+                texts.append(item.text)
             else:
                 self.fault("syntax", path, value, "a string, number or boolean, or a list of these")
-        return found
+        return texts
 
     def dates(self, values: list[str], path: Path) -> None:
         for value in values:

@@ -115,8 +115,10 @@ class ResourceElement:
         # there.
         for unknown in ("\uffff", "\uffff" * _LONG):
             text = facts.resource.replace("*", unknown)
-            found = text.split(":", 5) if text.count(":") >= 5 else []
-            if not self._whole.matches(text) and not any(one.matches(found, facts) is True for one in self.patterns):
+            arn_parts = text.split(":", 5) if text.count(":") >= 5 else []
+            if not self._whole.matches(text) and not any(
+                pattern.matches(arn_parts, facts) is True for pattern in self.patterns
+            ):
                 return False
         return True
 
@@ -124,22 +126,24 @@ class ResourceElement:
         if self._everything:
             return True
         asked = facts.resource_parts or ["*", "*", "*", "*", "*", "*"]
-        found = [tokens(part.replace("?", "*")) for part in asked]
+        asked_tokens = [tokens(part.replace("?", "*")) for part in asked]
         patterns = [self._pattern(text) for text in self.resources]
-        return any(pattern.touches(found, facts) or (self.negated and pattern.is_null(facts)) for pattern in patterns)
+        return any(
+            pattern.touches(asked_tokens, facts) or (self.negated and pattern.is_null(facts)) for pattern in patterns
+        )
 
 
 _TYPE_WITH_WILDCARD = re.compile(r"(?=[^/:]*[*?])[^/:]*[/:](?=.*[^*?/:])")
 """A wildcard in the type of a resource, in front of something definite. ``*/*`` only says that there is a type."""
 
 
-def _has_type(found: Sequence[str]) -> bool:
+def _has_type(arn_parts: Sequence[str]) -> bool:
     """Say whether an ARN begins its last part with a type of resource, as the service's documentation has it.
 
     AWS documents that a wildcard cannot stand in the type, and uses such ARNs in its own policies
     (``arn:aws:ec2:*:*:security-group*/*`` in ROSAInstallerPolicy): whether one matches is not known.
     """
-    return re.split("[/:]", found[5])[0] in types_of_resources(found[2])
+    return re.split("[/:]", arn_parts[5])[0] in types_of_resources(arn_parts[2])
 
 
 _LONG = 300
@@ -157,63 +161,63 @@ class ARNPattern:
 
     def __init__(self, text: str, *, variables: bool, completes: bool = False) -> None:
         whole = text + f":{EVERYTHING}" * (5 - text.count(":")) if completes else text
-        found = whole.split(":", 5)
+        arn_parts = whole.split(":", 5)
         self.text = text
-        self._parts = found
+        self._parts = arn_parts
         self._variables = variables
         self.whole: Glob | None = None
         self.never = ""
-        self.type_has_wildcard = _TYPE_WITH_WILDCARD.match(":".join(found[5:])) is not None
+        self.type_has_wildcard = _TYPE_WITH_WILDCARD.match(":".join(arn_parts[5:])) is not None
         self._tail: tuple[Part, ...] | Glob | None = None  # None: whatever follows
-        if variables and any("${" in part for part in found[:5]):
+        if variables and any("${" in part for part in arn_parts[:5]):
             self.never = "a policy variable can stand only after the fifth colon of an ARN"
-        elif has_wildcard(":".join(found[2:3])):
+        elif has_wildcard(":".join(arn_parts[2:3])):
             self.never = "the service of an ARN takes no wildcard"
-        elif len(found) < 6:
+        elif len(arn_parts) < 6:
             if not text.endswith("*"):
                 self.never = "an ARN has six parts"
         else:
-            tail = parts(found[5], wildcards=True, variables=variables)
+            tail = parts(arn_parts[5], wildcards=True, variables=variables)
             tokens = fixed(tail)
             self._tail = tail if tokens is None else Glob(tokens)
             if "${" not in whole and not has_wildcard(whole.rstrip("*")):
                 self.whole = glob(whole)
-        heads = ((index, glob(part)) for index, part in enumerate(found[:5]))
-        self._head = tuple((index, one) for index, one in heads if one.prefix != "")  # "*" needs no look
+        heads = ((index, glob(part)) for index, part in enumerate(arn_parts[:5]))
+        self._head = tuple((index, head) for index, head in heads if head.prefix != "")  # "*" needs no look
 
     def is_null(self, facts: Facts) -> bool:
         """Say whether it can match nothing, or a variable in it has no value."""
         return bool(self.never) or (isinstance(self._tail, tuple) and expand(self._tail, facts) is None)
 
-    def matches(self, found: Sequence[str], facts: Facts) -> Truth:
+    def matches(self, arn_parts: Sequence[str], facts: Facts) -> Truth:
         """Compare with the six parts of the resource asked for, none where it is no ARN."""
-        if self.never or not found:
+        if self.never or not arn_parts:
             return False
-        for index, one in self._head:
-            if not one.matches(found[index]):
+        for index, head in self._head:
+            if not head.matches(arn_parts[index]):
                 return False
         tail = self._tail
         if tail is None:
             return True
         if isinstance(tail, Glob):
-            answer: Truth = tail.matches(found[5])
+            answer: Truth = tail.matches(arn_parts[5])
         else:
             expanded = expand(tail, facts)
-            if expanded is None or not Glob(expanded).matches(found[5]):
+            if expanded is None or not Glob(expanded).matches(arn_parts[5]):
                 return False
             answer = UNKNOWN if isinstance(expanded, PartlyUnknown) else True
-        if self.type_has_wildcard and answer is True and _has_type(found):
+        if self.type_has_wildcard and answer is True and _has_type(arn_parts):
             return UNKNOWN
         return answer
 
-    def touches(self, found: Sequence[Sequence[Token]], facts: Facts) -> bool:
+    def touches(self, asked_tokens: Sequence[Sequence[Token]], facts: Facts) -> bool:
         """Say whether an ARN can have these six parts, each a pattern, and fit."""
         if self.never:
             return False
         head = self._parts
-        if not all(overlap(tokens(part), other) for part, other in zip(head[:5], found, strict=False)):
+        if not all(overlap(tokens(part), other) for part, other in zip(head[:5], asked_tokens, strict=False)):
             return False
         if len(head) < 6:
             return True
         tail = expand(parts(head[5], wildcards=True, variables=self._variables), facts)
-        return tail is not None and overlap(tail, found[5])
+        return tail is not None and overlap(tail, asked_tokens[5])

@@ -194,22 +194,22 @@ def consulted(policies: PolicySet, facts: Facts) -> list[tuple[PolicyKind, _Leve
     policies and SCPs concern callers of an account, and neither SCPs nor RCPs limit a service-linked role.
     """
     principal = facts.principal
-    found: list[tuple[PolicyKind, _Level]] = []
+    levels: list[tuple[PolicyKind, _Level]] = []
     if (policies.rcps or policies.scps) and not principal.is_service_linked_role:
-        found.extend((PolicyKind.RCP, level) for level in policies.rcps or ())
+        levels.extend((PolicyKind.RCP, level) for level in policies.rcps or ())
         if principal.has_account:
-            found.extend((PolicyKind.SCP, level) for level in policies.scps or ())
+            levels.extend((PolicyKind.SCP, level) for level in policies.scps or ())
     if policies.resource is not None:
-        found.append((policies.resource.policy.kind, (policies.resource,)))
+        levels.append((policies.resource.policy.kind, (policies.resource,)))
     if principal.has_account:
-        found.append((PolicyKind.IDENTITY, policies.identity))
+        levels.append((PolicyKind.IDENTITY, policies.identity))
         if policies.boundaries is not None:
-            found.append((PolicyKind.BOUNDARY, policies.boundaries))
+            levels.append((PolicyKind.BOUNDARY, policies.boundaries))
         if policies.session is not None:
-            found.append((PolicyKind.SESSION, policies.session))
+            levels.append((PolicyKind.SESSION, policies.session))
     if policies.endpoint is not None:
-        found.append((PolicyKind.ENDPOINT, policies.endpoint))
-    return found
+        levels.append((PolicyKind.ENDPOINT, policies.endpoint))
+    return levels
 
 
 def _identity(policies: PolicySet, facts: Facts, granted: Decision) -> Decision:

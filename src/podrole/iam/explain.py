@@ -58,12 +58,12 @@ class Failure:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the failure as JSON-able data."""
-        found: dict[str, Any] = {"element": self.element}
+        members: dict[str, Any] = {"element": self.element}
         if self.operator:
-            found |= {"operator": self.operator, "key": self.key}
-        found |= {"expected": list(self.expected), "got": None if self.got is None else list(self.got)}
-        found |= {"unknown": True} if self.unknown else {}
-        return found | ({"hint": self.hint, "near": self.near} if self.hint else {})
+            members |= {"operator": self.operator, "key": self.key}
+        members |= {"expected": list(self.expected), "got": None if self.got is None else list(self.got)}
+        members |= {"unknown": True} if self.unknown else {}
+        return members | ({"hint": self.hint, "near": self.near} if self.hint else {})
 
     def __str__(self) -> str:
         what = f"{self.operator} on {self.key}" if self.operator else self.element
@@ -92,13 +92,13 @@ class Evidence:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evidence as JSON-able data."""
-        found: dict[str, Any] = {"kind": self.kind.value}
+        members: dict[str, Any] = {"kind": self.kind.value}
         if self.statement:
-            found |= {"policy": self.policy, "statement": self.statement}
-            found |= {"sid": self.sid} if self.sid else {}
-            found |= {"effect": self.effect.value if self.effect else None, "applies": self.applies}
-            found |= {"failures": [failure.to_dict() for failure in self.failures]} if self.failures else {}
-        return found | ({"notes": list(self.notes)} if self.notes else {})
+            members |= {"policy": self.policy, "statement": self.statement}
+            members |= {"sid": self.sid} if self.sid else {}
+            members |= {"effect": self.effect.value if self.effect else None, "applies": self.applies}
+            members |= {"failures": [failure.to_dict() for failure in self.failures]} if self.failures else {}
+        return members | ({"notes": list(self.notes)} if self.notes else {})
 
     @property
     def reference(self) -> str:
@@ -114,17 +114,17 @@ def explain(request: Request, policies: PolicySet, decision: Decision) -> tuple[
     and says nothing near. For :func:`evaluate_trust` pass ``PolicySet(resource=trust)``. At most twenty entries.
     """
     facts = Facts(request, has_boundary=policies.boundaries is not None)
-    found: list[Evidence] = []
+    evidence: list[Evidence] = []
     for kind, attached in consulted(policies, facts):
-        near = [one for named in attached for one in _near(kind, named, facts)]
-        found.extend(near)
+        near = [item for named in attached for item in _near(kind, named, facts)]
+        evidence.extend(near)
         if decision.decided_by is kind and not decision.allowed and not near:
-            found.append(_silence(kind, attached, facts))
+            evidence.append(_silence(kind, attached, facts))
     kind_at_fault = decision.decided_by if decision.outcome is Outcome.IMPLICITLY_DENIED else None
-    if kind_at_fault and (_is_root_assuming(facts) or not any(one.kind is kind_at_fault for one in found)):
-        found.append(_absence(kind_at_fault, facts))
-    found.sort(key=lambda one: _distance(one, decision))
-    return tuple(found[:_MOST_EVIDENCE])
+    if kind_at_fault and (_is_root_assuming(facts) or not any(item.kind is kind_at_fault for item in evidence)):
+        evidence.append(_absence(kind_at_fault, facts))
+    evidence.sort(key=lambda item: _distance(item, decision))
+    return tuple(evidence[:_MOST_EVIDENCE])
 
 
 def examine(statement: Statement, policy: Policy, facts: Facts) -> tuple[Failure, ...]:
@@ -142,10 +142,10 @@ def render(evidence: Sequence[Evidence]) -> str:
     """Write the evidence as one block for a terminal, without colour and without a line break at its end."""
     lines: list[str] = []
     heading = ""
-    for one in evidence:
-        if one.policy and heading != (heading := f"{one.policy} ({_NAMES[one.kind][1]})"):
+    for item in evidence:
+        if item.policy and heading != (heading := f"{item.policy} ({_NAMES[item.kind][1]})"):
             lines.append(heading)
-        lines.extend(_lines(one))
+        lines.extend(_lines(item))
     return "\n".join(map(_plain, lines))
 
 
@@ -232,11 +232,11 @@ def _failures(statement: Statement, policy: Policy, facts: Facts) -> Iterator[Fa
     for condition in statement.conditions:
         holds = condition.holds(facts)
         if not statement.accepts(holds, facts):
-            found = condition.found(facts)
+            values = condition.found(facts)
             yield _failure(
                 "Condition",
                 _cut(condition.values),
-                None if found is None or found is UNKNOWN else _cut(found),
+                None if values is None or values is UNKNOWN else _cut(values),
                 condition_hint(condition, facts, policy),
                 condition.operator,
                 condition.key,
@@ -290,22 +290,22 @@ def _absence(kind: PolicyKind, facts: Facts) -> Evidence:
     return Evidence(kind, notes=(f"the resource has no policy, and only that could let {facts.principal} in",))
 
 
-def _distance(one: Evidence, decision: Decision) -> tuple[bool, bool, bool, bool, int]:
+def _distance(item: Evidence, decision: Decision) -> tuple[bool, bool, bool, bool, int]:
     """Order evidence: what decided, then the kind that decided, then by how little is missing.
 
     A statement that names the action is nearer than one that names another: policies have many actions with similar
     names. A trust policy has few, so a wrong one is probably the mistake.
     """
-    decided = decision.statement is not None and (one.policy, one.statement) == (
+    decided = decision.statement is not None and (item.policy, item.statement) == (
         decision.policy,
         decision.statement.path,
     )
-    denies = one.applies and one.effect is Effect.DENY
-    names_action = one.kind is PolicyKind.TRUST or not any(
-        failure.element in ("Action", "NotAction") for failure in one.failures
+    denies = item.applies and item.effect is Effect.DENY
+    names_action = item.kind is PolicyKind.TRUST or not any(
+        failure.element in ("Action", "NotAction") for failure in item.failures
     )
-    missing = len(one.failures) + 2 * sum(failure.element != "Condition" for failure in one.failures)
-    return not decided, not denies, one.kind is not decision.decided_by, not names_action, missing
+    missing = len(item.failures) + 2 * sum(failure.element != "Condition" for failure in item.failures)
+    return not decided, not denies, item.kind is not decision.decided_by, not names_action, missing
 
 
 # Wording
@@ -320,7 +320,7 @@ def _sentence(decision: Decision, evidence: Sequence[Evidence], request: Request
         return f"{asked} is refused whatever the policies allow: {decision.protected}."
     if decision.decided_by is None or decision.outcome is Outcome.EXPLICITLY_DENIED:
         return f"{asked} is denied by {_place(decision)}."
-    first = next((one for one in evidence if one.kind is decision.decided_by and not one.applies), None)
+    first = next((item for item in evidence if item.kind is decision.decided_by and not item.applies), None)
     why = ""
     if first is not None and first.failures:
         why = f"; nearest is {first.reference} of {first.policy}: {first.failures[0]}"
@@ -335,13 +335,13 @@ def _place(decision: Decision) -> str:
     return f"{statement}{decision.policy or f'{article} {name}'} ({name})"
 
 
-def _lines(one: Evidence) -> Iterator[str]:
-    if not one.statement:
-        yield from one.notes
+def _lines(item: Evidence) -> Iterator[str]:
+    if not item.statement:
+        yield from item.notes
         return
-    applies = "applies" if one.applies else "does not apply"
-    yield f"  {one.effect} {one.reference} {applies}"
-    for failure in one.failures:
+    applies = "applies" if item.applies else "does not apply"
+    yield f"  {item.effect} {item.reference} {applies}"
+    for failure in item.failures:
         nothing = "unknown" if failure.unknown else "nothing: the request has no such key"
         got = nothing if failure.got is None else _listed(failure.got)
         yield f"    {failure.operator} {failure.key}" if failure.operator else f"    {failure.element}"
@@ -349,7 +349,7 @@ def _lines(one: Evidence) -> Iterator[str]:
         yield f"      got       {got}"
         if failure.hint:
             yield f"      hint      {failure.hint}"
-    yield from (f"    note: {note}" for note in one.notes)
+    yield from (f"    note: {note}" for note in item.notes)
 
 
 def _listed(values: Sequence[str]) -> str:
@@ -360,7 +360,9 @@ def _plain(text: str) -> str:
     """Keep control characters, which documents and tags may hold, away from a terminal and out of a log's lines."""
     if text.isprintable():
         return text
-    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
 
 
 def _cut(values: Sequence[str]) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ def action_fault(action: str, *, only_assume_role: bool) -> tuple[str, str] | No
     if only_assume_role:
         service, _, name = action.lower().partition(":")
         pattern = glob(name)
-        if service == "sts" and any(pattern.matches(one) for one in _ASSUME_ROLE_ACTIONS):
+        if service == "sts" and any(pattern.matches(candidate) for candidate in _ASSUME_ROLE_ACTIONS):
             return None
         return "assume-role-only", "sts:AssumeRole or another of its family"
     if action == "*":
@@ -134,8 +134,11 @@ def _partition(partitions: Collection[str]) -> str:
 @functools.cache
 def _regional_s3_types() -> frozenset[str]:
     """Return the words for the types of S3's resources that are of a region, such as ``accesspoint``."""
-    found = service("s3")
-    templates = [one.template.split(":", 5) for one in (found.resource_types() if found is not None else ())]
+    s3_service = service("s3")
+    templates = [
+        resource_type.template.split(":", 5)
+        for resource_type in (s3_service.resource_types() if s3_service is not None else ())
+    ]
     return frozenset(parts[5].partition("/")[0] for parts in templates if parts[3])
 
 
@@ -143,8 +146,8 @@ def is_stored_date(text: str) -> bool:
     """Say whether IAM stores a policy with this value under a Date operator."""
     if "t" not in text.lower() and "-" not in text:
         return _EPOCH.fullmatch(text) is not None and int(text) <= _EPOCH_MAXIMUM
-    found = _DATE.fullmatch(text)
-    if found is None:
+    match = _DATE.fullmatch(text)
+    if match is None:
         return False
     ranges = _RANGES | _ZONE_RANGES
-    return all(found[name] is None or least <= int(found[name]) <= most for name, (least, most) in ranges.items())
+    return all(match[name] is None or least <= int(match[name]) <= most for name, (least, most) in ranges.items())

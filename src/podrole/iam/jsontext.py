@@ -46,15 +46,15 @@ class _Repeated(dict[str, Any]):
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    repeated = _Repeated(found)
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
+    repeated = _Repeated(members)
     for name, _ in pairs:
-        if name not in found:
+        if name not in members:
             repeated.member = name
             break
-        del found[name]
+        del members[name]
     return repeated
 
 
@@ -76,11 +76,11 @@ def read(text: str) -> Any:
         raise InvalidJSON("nested too deeply", 0) from None
     except ValueError as problem:
         raise InvalidJSON(str(problem), 0) from None
-    for link, one in _walk(value):
-        if isinstance(one, _Repeated):
-            where = (*_path(link), one.member)
-            raise InvalidJSON(f"the member {one.member!r} is given twice", locate(text, where, member=True), where)
-        for word in one if isinstance(one, dict) else (one,):
+    for link, node in _walk(value):
+        if isinstance(node, _Repeated):
+            where = (*_path(link), node.member)
+            raise InvalidJSON(f"the member {node.member!r} is given twice", locate(text, where, member=True), where)
+        for word in node if isinstance(node, dict) else (node,):
             if isinstance(word, str) and _SURROGATE.search(word):
                 raise InvalidJSON("a lone surrogate is not a character", locate(text, _path(link)), _path(link))
     return value
@@ -152,12 +152,12 @@ def _walk(value: Any) -> Iterator[tuple[_Link, Any]]:
     """
     waiting: list[tuple[_Link, Any]] = [(None, value)]
     while waiting:
-        link, one = waiting.pop()
-        yield link, one
-        if isinstance(one, dict):
-            waiting.extend(((link, name), inner) for name, inner in reversed(one.items()))
-        elif isinstance(one, list):
-            waiting.extend(((link, index), one[index]) for index in reversed(range(len(one))))
+        link, node = waiting.pop()
+        yield link, node
+        if isinstance(node, dict):
+            waiting.extend(((link, name), inner) for name, inner in reversed(node.items()))
+        elif isinstance(node, list):
+            waiting.extend(((link, index), node[index]) for index in reversed(range(len(node))))
 
 
 def _path(link: _Link) -> Path:

@@ -119,11 +119,11 @@ def check_inline(texts: Iterable[str], owner: Owner, name: str) -> None:
         )
 
 
-def _over(quota: str, most: int, found: int) -> PolicyTooLarge:
+def _over(quota: str, most: int, length: int) -> PolicyTooLarge:
     return PolicyTooLarge(
         f"Cannot exceed quota for {quota}: {most}",
         aws_code="LimitExceeded",
         status=409,
-        got=f"{found} characters without white space",
+        got=f"{length} characters without white space",
         expected=f"at most {most}",
     )

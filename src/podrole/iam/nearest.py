@@ -80,7 +80,7 @@ def action_hint(statement: Statement, facts: Facts) -> Hint | None:
         return Hint(Near.ACTION_OF_ANY_SERVICE, f"{_NO_WILDCARD}, so it is unknown what NotAction leaves out")
     if statement.actions.negated:
         return Hint(Near.ACTION_LISTED_BY_NOT_ACTION, "NotAction lists this action")
-    if any(one.startswith("*:") and glob(one[2:]).matches(facts.name) for one in listed):
+    if any(entry.startswith("*:") and glob(entry[2:]).matches(facts.name) for entry in listed):
         return Hint(Near.ACTION_OF_ANY_SERVICE, f"{_NO_WILDCARD}; write {facts.service}:…")
     if asked == "sts:assumerolewithwebidentity" and "sts:assumerole" in listed:
         return Hint(
@@ -130,17 +130,19 @@ def _resource_miss(text: str, facts: Facts, variables: bool, element: ResourceEl
         return f"{text} does not cover what lies in it; that is {text}/*"
     if text == f"{facts.resource}/*":
         return f"{text} covers what lies in it, not the thing itself; that is {facts.resource}"
-    pattern, found = text.split(":", 5), facts.resource_parts
-    if len(pattern) < 6 or not found:
+    pattern, resource_parts = text.split(":", 5), facts.resource_parts
+    if len(pattern) < 6 or not resource_parts:
         return ""
-    differ = [index for index in range(6) if not glob(pattern[index]).matches(found[index])]
+    differ = [index for index in range(6) if not glob(pattern[index]).matches(resource_parts[index])]
     if len(differ) != 1:
         return ""
     index = differ[0]
-    if pattern[index].lower() == found[index].lower():
-        return f"differs only in case: {difference(pattern[index], found[index])}"
+    if pattern[index].lower() == resource_parts[index].lower():
+        return f"differs only in case: {difference(pattern[index], resource_parts[index])}"
     part = _ARN_PARTS[index]
-    return f"differs only in the {part}: {difference(pattern[index], found[index])}" if part != "resource" else ""
+    return (
+        f"differs only in the {part}: {difference(pattern[index], resource_parts[index])}" if part != "resource" else ""
+    )
 
 
 def difference(policy: str, request: str) -> str:
@@ -158,5 +160,5 @@ def similar_to(word: str, others: list[str]) -> str:
     if len(word) > _LONGEST:
         return ""
     candidates = [other for other in others if other != word and len(other) <= _LONGEST]
-    found = difflib.get_close_matches(word, candidates[:_MOST], n=1, cutoff=_SIMILAR)
-    return found[0] if found else ""
+    similar = difflib.get_close_matches(word, candidates[:_MOST], n=1, cutoff=_SIMILAR)
+    return similar[0] if similar else ""

@@ -48,8 +48,8 @@ def condition_hint(condition: Condition, facts: Facts, policy: Policy) -> Hint |
     """Say what the condition misses."""
     if undecided := undecided_condition(condition, facts):
         return Hint(Near.UNKNOWN_VALUE, undecided)
-    found = condition.found(facts)
-    miss = _Miss(condition, facts, policy, None if found is UNKNOWN else found)
+    values = condition.found(facts)
+    miss = _Miss(condition, facts, policy, None if values is UNKNOWN else values)
     return next((Hint(near, text) for near, rule in _RULES if (text := rule(miss))), None)
 
 
@@ -177,7 +177,7 @@ def _swapped_claims(miss: _Miss) -> str:
     if other is None or not miss.one or not miss.positive:
         return ""
     twin = miss.facts.context.get(f"{issuer}:{other}".lower(), ())
-    if any(glob(value).matches(one) for value in miss.expected for one in twin):
+    if any(glob(value).matches(twin_value) for value in miss.expected for twin_value in twin):
         return f"aud and sub are swapped: that value is the token's {other}"
     return ""
 

@@ -78,7 +78,7 @@ def _deleted_hint(ids: frozenset[str], caller: Principal) -> Hint:
     """Say what a unique id means. A stored policy has one in the place of an ARN whose role or user is gone; the caller
     may be another one of that name."""
     kind = "AIDA" if caller.type is PrincipalType.USER else "AROA"
-    unique_id = min(ids, key=lambda one: (not one.startswith(kind), one))
+    unique_id = min(ids, key=lambda candidate: (not candidate.startswith(kind), candidate))
     noun = _KINDS_OF_IDS[unique_id[:4]]
     return Hint(
         Near.PRINCIPAL_DELETED,

@@ -78,28 +78,28 @@ class ARNs:
     def __init__(self, values: Sequence[str], *, variables: bool) -> None:
         patterns = [parts(value, wildcards=True, variables=variables) for value in values]
         split = [_split(pattern) for pattern in patterns if fixed(pattern) is not None]
-        self._fixed = [_looked_at(globs) for one in split if (globs := _globs(one)) is not None]
+        self._fixed = [_looked_at(globs) for pattern_parts in split if (globs := _globs(pattern_parts)) is not None]
         self.malformed = len(self._fixed) < len(split)
         self._varying = [(pattern, _split(pattern)) for pattern in patterns if fixed(pattern) is None]
 
     def fits(self, value: str, facts: Facts) -> Truth | None:
         """Compare an ARN of six parts."""
-        found = value.split(":", 5)
-        if len(found) < 6:
+        arn_parts = value.split(":", 5)
+        if len(arn_parts) < 6:
             return None
         for pattern in self._fixed:
-            if _all_match(pattern, found):
+            if _all_match(pattern, arn_parts):
                 return True
         if not self._varying:
             return False
-        answers = [self._fits_varying(whole, split, found, facts) for whole, split in self._varying]
+        answers = [self._fits_varying(whole, split, arn_parts, facts) for whole, split in self._varying]
         if True in answers:
             return True
         return UNKNOWN if UNKNOWN in answers else None if None in answers else False
 
     @staticmethod
     def _fits_varying(
-        whole: Sequence[Part], split: Sequence[Sequence[Part]], found: Sequence[str], facts: Facts
+        whole: Sequence[Part], split: Sequence[Sequence[Part]], arn_parts: Sequence[str], facts: Facts
     ) -> Truth | None:
         """Compare with one pattern that has variables; ``None`` where their values make it no ARN."""
         if len(split) < 6:
@@ -109,10 +109,10 @@ class ARNs:
             if isinstance(expanded, PartlyUnknown):
                 return UNKNOWN  # the value may hold the colons that are missing
             globs = _globs(_split(expanded))
-            return None if globs is None else _all_match(_looked_at(globs), found)
+            return None if globs is None else _all_match(_looked_at(globs), arn_parts)
         values = [expand(part, facts) for part in split]
         globs = [Glob(part) for part in values if part is not None]
-        if len(globs) < len(values) or not _all_match(_looked_at(globs), found):
+        if len(globs) < len(values) or not _all_match(_looked_at(globs), arn_parts):
             return False
         return UNKNOWN if any(isinstance(part, PartlyUnknown) for part in values) else True
 
@@ -121,9 +121,9 @@ class Ordered:
     """The Numeric and Date operators."""
 
     def __init__(self, values: Sequence[str], read: Callable[[str], Decimal | None], order: Order) -> None:
-        found = [read(value) for value in values]
-        self._values = [value for value in found if value is not None]
-        self.malformed = len(self._values) < len(found)
+        parsed = [read(value) for value in values]
+        self._values = [value for value in parsed if value is not None]
+        self.malformed = len(self._values) < len(parsed)
         self._read = read
         self._order = order
 
@@ -133,7 +133,7 @@ class Ordered:
         if asked is None:
             return None
         order = self._order
-        return True in [order(asked, one) for one in self._values]
+        return True in [order(asked, limit) for limit in self._values]
 
 
 class Exactly:
@@ -154,9 +154,9 @@ class Addresses:
     """IpAddress: the address lies in the block. A block of IPv4 holds no IPv6 address, and the other way round."""
 
     def __init__(self, values: Sequence[str]) -> None:
-        found = [parse_network(value) for value in values]
-        self._networks = [network for network in found if network is not None]
-        self.malformed = None in found
+        parsed = [parse_network(value) for value in values]
+        self._networks = [network for network in parsed if network is not None]
+        self.malformed = None in parsed
 
     def fits(self, value: str, facts: Facts) -> bool | None:  # noqa: ARG002  # the protocol's
         """Look for the address in the blocks."""
@@ -164,7 +164,9 @@ class Addresses:
         if address is None:
             return None
         version, number = address
-        return True in [version == one and number & mask == network for one, network, mask in self._networks]
+        return True in [
+            version == network_version and number & mask == network for network_version, network, mask in self._networks
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +200,8 @@ _ORDERS: tuple[tuple[str, Order], ...] = (
 )
 
 OPERATORS: dict[str, Operator] = {
-    one.name: one
-    for one in (
+    condition_operator.name: condition_operator
+    for condition_operator in (
         Operator("StringEquals", _texts()),
         Operator("StringNotEquals", _texts(), negated=True),
         Operator("StringEqualsIgnoreCase", _texts(fold=True)),
@@ -225,21 +227,21 @@ OPERATORS: dict[str, Operator] = {
 
 def _split(pattern: Sequence[Part]) -> list[list[Part]]:
     """Cut a pattern at its first five colons: six parts, or fewer where colons are missing."""
-    found: list[list[Part]] = [[]]
+    arn_parts: list[list[Part]] = [[]]
     for part in pattern:
         if isinstance(part, str):
-            first, *others = part.split(":", 6 - len(found))
-            found[-1].append(first)
-            found.extend([other] for other in others)
+            first, *others = part.split(":", 6 - len(arn_parts))
+            arn_parts[-1].append(first)
+            arn_parts.extend([other] for other in others)
         else:
-            found[-1].append(part)
-    return found
+            arn_parts[-1].append(part)
+    return arn_parts
 
 
 def _globs(split: Sequence[Sequence[Part]]) -> list[Glob] | None:
     """Compile six parts without variables; ``None`` where there are not six."""
-    tokens = [found for part in split if (found := fixed(part)) is not None]
-    return [Glob(one) for one in tokens] if len(tokens) == 6 else None
+    tokens = [fixed_part for part in split if (fixed_part := fixed(part)) is not None]
+    return [Glob(token) for token in tokens] if len(tokens) == 6 else None
 
 
 _ARNParts = list[tuple[int, Glob]]
@@ -247,11 +249,11 @@ _ARNParts = list[tuple[int, Glob]]
 
 def _looked_at(globs: Sequence[Glob]) -> _ARNParts:
     """Number the parts and leave out those that are a lone star, and so anything."""
-    return [(index, one) for index, one in enumerate(globs) if one.prefix != ""]
+    return [(index, part_glob) for index, part_glob in enumerate(globs) if part_glob.prefix != ""]
 
 
-def _all_match(pattern: _ARNParts, found: Sequence[str]) -> bool:
-    for index, one in pattern:  # noqa: SIM110  # all() over a generator costs as much again
-        if not one.matches(found[index]):
+def _all_match(pattern: _ARNParts, arn_parts: Sequence[str]) -> bool:
+    for index, part_glob in pattern:  # noqa: SIM110  # all() over a generator costs as much again
+        if not part_glob.matches(arn_parts[index]):
             return False
     return True

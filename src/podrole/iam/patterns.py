@@ -34,17 +34,17 @@ _Segment = tuple[str, ...]
 
 def tokens(pattern: str) -> tuple[Token, ...]:
     """Read ``pattern`` with its wildcards."""
-    found: list[Token] = []
+    parsed: list[Token] = []
     start = 0
     for index, character in enumerate(pattern):
         if character in "*?":
             if index > start:
-                found.append(pattern[start:index])
-            found.append(ANY_RUN if character == "*" else ANY_ONE)
+                parsed.append(pattern[start:index])
+            parsed.append(ANY_RUN if character == "*" else ANY_ONE)
             start = index + 1
     if start < len(pattern):
-        found.append(pattern[start:])
-    return tuple(found)
+        parsed.append(pattern[start:])
+    return tuple(parsed)
 
 
 class Glob:
@@ -88,10 +88,10 @@ class Glob:
         if end < start or not _stands_at(segments[0], text, 0) or not _stands_at(segments[-1], text, end):
             return False
         for segment in segments[1:-1]:
-            found = _find(segment, text, start, end)
-            if found < 0:
+            position = _find(segment, text, start, end)
+            if position < 0:
                 return False
-            start = found + _length(segment)
+            start = position + _length(segment)
         return True
 
 
@@ -102,13 +102,13 @@ class GlobSet:
 
     def __init__(self, globs: Iterable[Glob]) -> None:
         exact, prefixes, others = set(), [], []
-        for one in globs:
-            if one.exact is not None:
-                exact.add(one.exact)
-            elif one.prefix is not None:
-                prefixes.append(one.prefix)
+        for pattern in globs:
+            if pattern.exact is not None:
+                exact.add(pattern.exact)
+            elif pattern.prefix is not None:
+                prefixes.append(pattern.prefix)
             else:
-                others.append(one)
+                others.append(pattern)
         self._exact = frozenset(exact)
         self._prefixes = tuple(prefixes)
         self._others = tuple(others)
@@ -117,8 +117,8 @@ class GlobSet:
         """Say whether ``text`` fits one of the patterns."""
         if text in self._exact or text.startswith(self._prefixes):
             return True
-        for one in self._others:  # noqa: SIM110  # any() over a generator costs as much again
-            if one.matches(text):
+        for pattern in self._others:  # noqa: SIM110  # any() over a generator costs as much again
+            if pattern.matches(text):
                 return True
         return False
 
@@ -128,9 +128,9 @@ def glob(pattern: str) -> Glob:
     return Glob(tokens(pattern))
 
 
-def overlap(one: Sequence[Token], other: Sequence[Token]) -> bool:
+def overlap(pattern: Sequence[Token], other: Sequence[Token]) -> bool:
     """Say whether some text fits both patterns. Takes time by the product of their lengths, over the machine's word."""
-    states = _single(one)
+    states = _single(pattern)
     accepts: dict[str, int] = {}
     stars = anything = 0
     for index, token in enumerate(states):
@@ -142,28 +142,28 @@ def overlap(one: Sequence[Token], other: Sequence[Token]) -> bool:
         else:
             accepts[str(token)] = accepts.get(str(token), 0) | bit
     end = 1 << len(states)
-    found = 1 | (1 & stars) << 1
+    reached = 1 | (1 & stars) << 1
     for token in _single(other):
         if token is ANY_RUN:  # whatever the first pattern asks for next, this can be
-            found = (2 * end - 1) & ~((found & -found) - 1)
+            reached = (2 * end - 1) & ~((reached & -reached) - 1)
             continue
         steps = end - 1 if token is ANY_ONE else accepts.get(str(token), 0) | anything
-        found = (found & steps) << 1 | (found & stars)
-        found |= (found & stars) << 1
-        if not found:
+        reached = (reached & steps) << 1 | (reached & stars)
+        reached |= (reached & stars) << 1
+        if not reached:
             return False
-    return bool(found & end)
+    return bool(reached & end)
 
 
 def _single(pattern: Sequence[Token]) -> list[Token]:
     """Return the pattern character by character, stars that follow each other made one."""
-    found: list[Token] = []
+    simplified: list[Token] = []
     for token in pattern:
         if isinstance(token, str):
-            found.extend(token)
-        elif token is not ANY_RUN or not found or found[-1] is not ANY_RUN:
-            found.append(token)
-    return found
+            simplified.extend(token)
+        elif token is not ANY_RUN or not simplified or simplified[-1] is not ANY_RUN:
+            simplified.append(token)
+    return simplified
 
 
 def _length(segment: _Segment) -> int:

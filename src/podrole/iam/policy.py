@@ -113,9 +113,13 @@ class Policy:
         # A look at the service spares asking every statement; which of those found speaks of the action, it says
         # itself.
         named = {service for statement in statements for service in statement.actions.services or ()}
-        self._others = tuple(one for one in statements if one.actions.services is None)
+        self._others = tuple(statement for statement in statements if statement.actions.services is None)
         self._by_service = {
-            service: tuple(one for one in statements if one.actions.services is None or service in one.actions.services)
+            service: tuple(
+                statement
+                for statement in statements
+                if statement.actions.services is None or service in statement.actions.services
+            )
             for service in named
         }
         self._by_action: dict[str, _ByEffect] = {}
@@ -148,17 +152,21 @@ class Policy:
     def _about(self, facts: Facts) -> _ByEffect:
         """Return the statements that speak of the action: Denys and Allows. It depends on nothing else, so it is
         kept."""
-        found = self._by_action.get(facts.action)
-        if found is None:
-            speaking = [one for one in self._by_service.get(facts.service, self._others) if one.speaks_of_action(facts)]
-            found = (
-                tuple(one for one in speaking if one.effect is Effect.DENY),
-                tuple(one for one in speaking if one.effect is Effect.ALLOW),
+        by_effect = self._by_action.get(facts.action)
+        if by_effect is None:
+            speaking = [
+                statement
+                for statement in self._by_service.get(facts.service, self._others)
+                if statement.speaks_of_action(facts)
+            ]
+            by_effect = (
+                tuple(statement for statement in speaking if statement.effect is Effect.DENY),
+                tuple(statement for statement in speaking if statement.effect is Effect.ALLOW),
             )
             if len(self._by_action) >= _MOST_ACTIONS:  # no caller fills the memory with names that do not exist
                 self._by_action.clear()
-            self._by_action[facts.action] = found
-        return found
+            self._by_action[facts.action] = by_effect
+        return by_effect
 
 
 _ByEffect = tuple[tuple[Statement, ...], tuple[Statement, ...]]

@@ -48,7 +48,7 @@ def read_principals(
         return None, [PrincipalFault("principal", (), value, '"*", and a condition on who is meant')]
     if not isinstance(value, dict):
         return None, [PrincipalFault("principal-type", (), value, f"an object of {', '.join(_TYPES)}")]
-    found: dict[str, set[str]] = {kind: set() for kind in (*_TYPES, "account", "id")}
+    forms: dict[str, set[str]] = {kind: set() for kind in (*_TYPES, "account", "id")}
     faults: list[PrincipalFault] = []
     for kind, names in value.items():
         if kind not in _TYPES:
@@ -58,23 +58,23 @@ def read_principals(
             path = (kind, index) if isinstance(names, list) else (kind,)
             if isinstance(name, str):
                 place, form, fault = _read(kind, name, path, grammar, partitions)
-                found[place].add(form)
+                forms[place].add(form)
                 faults.extend(fault)
             else:
                 faults.append(PrincipalFault("syntax", path, name, "a string or a list of strings"))
-    if not faults and not any(found.values()):
+    if not faults and not any(forms.values()):
         faults.append(PrincipalFault("principal-empty", (), value, "at least one principal"))
     element = PrincipalElement(
         negated=negated,
         denies=denies,
         everyone=False,
-        every_aws="*" in found["AWS"],
-        accounts=frozenset(found["account"]),
-        arns=frozenset(found["AWS"] - {"*"}),
-        ids=frozenset(found["id"]),
-        services=frozenset(found["Service"]),
-        federated=frozenset(found["Federated"]),
-        canonical_users=frozenset(found["CanonicalUser"]),
+        every_aws="*" in forms["AWS"],
+        accounts=frozenset(forms["account"]),
+        arns=frozenset(forms["AWS"] - {"*"}),
+        ids=frozenset(forms["id"]),
+        services=frozenset(forms["Service"]),
+        federated=frozenset(forms["Federated"]),
+        canonical_users=frozenset(forms["CanonicalUser"]),
     )
     return element, faults
 

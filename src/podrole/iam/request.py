@@ -100,12 +100,12 @@ class Facts:
         """All condition keys in lower case. Raises :class:`InvalidRequest` for a value that is not text."""
         if self._is_complete and self._context is not None:
             return self._context
-        found = {} if self._context is None else self._context
+        normalised = {} if self._context is None else self._context
         if self._context is None:
-            _normalise(self.request.context, found)
-        _normalise(self.request.further, found)
-        self._context, self._is_complete = found, True
-        return found
+            _normalise(self.request.context, normalised)
+        _normalise(self.request.further, normalised)
+        self._context, self._is_complete = normalised, True
+        return normalised
 
     def values_of(self, key: str) -> tuple[str, ...] | UnknownValue | None:
         """Return the values of a key, given in lower case; ``None`` if it is absent.
@@ -134,24 +134,24 @@ class Facts:
         return parts
 
 
-def _normalise(context: Mapping[str, str | Sequence[str]], found: dict[str, tuple[str, ...]]) -> None:
+def _normalise(context: Mapping[str, str | Sequence[str]], normalised: dict[str, tuple[str, ...]]) -> None:
     """Add the keys to those found. Raises InvalidRequest."""
     for key, value in context.items():
         if not isinstance(key, str):
             raise InvalidRequest("A condition key is not text.", got=type(key).__name__, expected="a string")
         folded = key.lower()
-        if isinstance(value, str) and folded not in found:  # nearly always
-            found[folded] = (value,)
+        if isinstance(value, str) and folded not in normalised:  # nearly always
+            normalised[folded] = (value,)
             continue
         values: list[str] = []
-        for one in value if isinstance(value, (list, tuple)) else (value,):
-            if not isinstance(one, str):
+        for item in value if isinstance(value, (list, tuple)) else (value,):
+            if not isinstance(item, str):
                 raise InvalidRequest(
                     f"The condition key {key} has a value that is not text.",
-                    got=type(one).__name__,
+                    got=type(item).__name__,
                     expected="a string or a list of strings",
                 )
-            values.append(one)
+            values.append(item)
         if values:
             # Two keys that differ only in case are one key with both values: a tag "Team" beside a tag "team".
-            found[folded] = (*found.get(folded, ()), *values)
+            normalised[folded] = (*normalised.get(folded, ()), *values)

@@ -45,7 +45,9 @@ def check_shared_issuers(policy: Policy) -> None:
         for provider in sorted(statement.principal.federated):
             issuer = _issuer(provider)
             claim = _CLAIMS.get(issuer)
-            if claim is not None and not any(_pins(one, f"{issuer}:{claim}") for one in statement.conditions):
+            if claim is not None and not any(
+                _pins(condition, f"{issuer}:{claim}") for condition in statement.conditions
+            ):
                 raise _open_to_all(policy, statement, f"{issuer}:{claim}")
 
 

@@ -56,30 +56,30 @@ def parse_binary(text: str) -> bytes | None:
 @functools.lru_cache(maxsize=256)
 def parse_time(text: str) -> Decimal | None:
     """Read a time, as seconds since 1970-01-01T00:00:00Z."""
-    found = _DATE.fullmatch(text)
-    if found is None:
+    match = _DATE.fullmatch(text)
+    if match is None:
         return Decimal(text) if _EPOCH.fullmatch(text) else None
     try:
         moment = datetime(
-            int(found["year"]),
-            int(found["month"] or 1),
-            int(found["day"] or 1),
-            int(found["hour"] or 0),
-            int(found["minute"] or 0),
-            int(found["second"] or 0),
-            tzinfo=_zone(found),
+            int(match["year"]),
+            int(match["month"] or 1),
+            int(match["day"] or 1),
+            int(match["hour"] or 0),
+            int(match["minute"] or 0),
+            int(match["second"] or 0),
+            tzinfo=_zone(match),
         )
     except ValueError:
         return None
-    return Decimal(int((moment - _EPOCH_START).total_seconds())) + Decimal(f"0.{found['fraction'] or 0}")
+    return Decimal(int((moment - _EPOCH_START).total_seconds())) + Decimal(f"0.{match['fraction'] or 0}")
 
 
-def _zone(found: re.Match[str]) -> timezone:
-    minutes = int(found["zone_minutes"] or 0)
+def _zone(match: re.Match[str]) -> timezone:
+    minutes = int(match["zone_minutes"] or 0)
     if minutes > 59:
-        raise ValueError(found.string)
-    offset = timedelta(hours=int(found["zone_hours"] or 0), minutes=minutes)
-    return timezone(-offset if found["sign"] == "-" else offset)
+        raise ValueError(match.string)
+    offset = timedelta(hours=int(match["zone_hours"] or 0), minutes=minutes)
+    return timezone(-offset if match["sign"] == "-" else offset)
 
 
 @functools.lru_cache(maxsize=256)

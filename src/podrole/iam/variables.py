@@ -53,12 +53,12 @@ class Variable:
     def value(self, facts: Facts) -> str | UnknownValue | None:
         """Return what the variable stands for in this request; ``None`` if it has no value."""
         key = self.key
-        found = facts.values_of(key) if key else None
-        if found is None:
+        values = facts.values_of(key) if key else None
+        if values is None:
             return self.default
-        if found is UNKNOWN:
+        if values is UNKNOWN:
             return UNKNOWN if key not in _MULTIVALUED else self.default
-        return found[0] if len(found) == 1 and key not in _MULTIVALUED else None
+        return values[0] if len(values) == 1 and key not in _MULTIVALUED else None
 
 
 Part = Token | Variable
@@ -66,17 +66,17 @@ Part = Token | Variable
 
 def parts(text: str, *, wildcards: bool, variables: bool) -> tuple[Part, ...]:
     """Read ``text`` as a pattern with variables, either of which may be switched off."""
-    found: list[Part] = []
+    pattern: list[Part] = []
     start = 0
     while variables and (opened := text.find("${", start)) >= 0:
         variable = _VARIABLE.match(text, opened)
         if variable is None:
             break  # never closed: ordinary text to its end
-        found.extend(_literal(text[start:opened], wildcards))
-        found.append(variable[1] if variable[1] in ("*", "?", "$") else Variable(variable[0]))
+        pattern.extend(_literal(text[start:opened], wildcards))
+        pattern.append(variable[1] if variable[1] in ("*", "?", "$") else Variable(variable[0]))
         start = variable.end()
-    found.extend(_literal(text[start:], wildcards))
-    return tuple(found)
+    pattern.extend(_literal(text[start:], wildcards))
+    return tuple(pattern)
 
 
 class PartlyUnknown(list[Token]):
@@ -106,8 +106,8 @@ def expand(pattern: Sequence[Part], facts: Facts) -> list[Token] | None:
 
 def fixed(pattern: Sequence[Part]) -> list[Token] | None:
     """Return the pattern where it holds no variable, else ``None``."""
-    found = [part for part in pattern if not isinstance(part, Variable)]
-    return found if len(found) == len(pattern) else None
+    texts = [part for part in pattern if not isinstance(part, Variable)]
+    return texts if len(texts) == len(pattern) else None
 
 
 def without_value(pattern: Sequence[Part], facts: Facts) -> tuple[str, ...]:
