@@ -171,7 +171,7 @@ class IssuerPublisher:
 
     def _discovery_to_write(self, record: IssuerRecord) -> tuple[dict[str, Any], str | None] | None:
         """Return the document and the version that it replaces; None if it is there. Raises StoreConflict."""
-        algorithms = {one.jwk.get("alg", "RS256") for one in record.published} or {"RS256"}
+        algorithms = {key.jwk.get("alg", "RS256") for key in record.published} or {"RS256"}
         document = discovery_document(record.issuer, f"{record.issuer}/{KEYS}", algorithms)
         stored = self._store.read(DISCOVERY)
         if stored is not None:
@@ -201,24 +201,24 @@ def _document(record: IssuerRecord, foreign: tuple[Mapping[str, Any], ...]) -> d
 def _dated(record: IssuerRecord, keys: StoredObject | None, now: float) -> IssuerRecord:
     """Return the record in which the next key, if it is not in the documents, is published from now on."""
     lost = set(_lost(record, keys))
-    for one in record.keys:
-        if one.kid in lost and one.state in COMING:
-            record = record.with_key(replace(one, since=now))
+    for key in record.keys:
+        if key.kid in lost and key.state in COMING:
+            record = record.with_key(replace(key, since=now))
     return record
 
 
 def _lost(record: IssuerRecord, keys: StoredObject | None) -> tuple[str, ...]:
     """Return the ids of the record's keys that the documents do not hold as they are."""
     there = _entries(keys)
-    return tuple(one.kid for one in record.published if dict(one.jwk) not in there)
+    return tuple(key.kid for key in record.published if dict(key.jwk) not in there)
 
 
 def _union(before: IssuerRecord, after: IssuerRecord) -> IssuerRecord:
     """Return a record that publishes the keys of both."""
-    kept = {(one.kid, one.cluster) for one in after.published}
-    for one in before.published:
-        if (one.kid, one.cluster) not in kept:
-            after = after.with_key(one)
+    kept = {(key.kid, key.cluster) for key in after.published}
+    for key in before.published:
+        if (key.kid, key.cluster) not in kept:
+            after = after.with_key(key)
     return after
 
 
@@ -226,21 +226,21 @@ def _foreign(stored: StoredObject | None, record: IssuerRecord) -> tuple[Mapping
     """Return the published keys that are not in the record: another tool's, which stay."""
     if stored is None:
         return ()
-    known = [one.kid for one in record.keys]  # the id of a foreign key can be anything
+    known = [key.kid for key in record.keys]  # the id of a foreign key can be anything
     return tuple(entry for entry in _entries(stored) if entry.get("kid") not in known)
 
 
 def _entries(stored: StoredObject | None) -> list[dict[str, Any]]:
     keys = None if stored is None else _object(stored.content).get("keys")
-    return [one for one in keys if isinstance(one, dict)] if isinstance(keys, list) else []
+    return [entry for entry in keys if isinstance(entry, dict)] if isinstance(keys, list) else []
 
 
 def _object(content: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(content)
+        value = json.loads(content)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _bytes(document: Mapping[str, Any]) -> bytes:

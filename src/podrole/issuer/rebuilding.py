@@ -20,7 +20,7 @@ def rebuilt(
     Keys that the record knows keep their state. A key that another cluster has, and this one signs with, becomes
     both's: it stays for as long as one of them needs it.
     """
-    known = {(one.kid, one.cluster) for one in record.keys if one.state is not KeyState.GONE}
+    known = {(key.kid, key.cluster) for key in record.keys if key.state is not KeyState.GONE}
     of_any = {kid for kid, _ in known}
     for kid, jwk in keys.items():
         if kid in signing and (kid, cluster) not in known:
@@ -32,10 +32,10 @@ def rebuilt(
 
 def usable_keys(entries: Iterable[Mapping[str, Any]], where: str) -> dict[str, PublicJWK]:
     """Return the published keys with which a token could be verified, by their ids. Others stay as they are."""
-    found: dict[str, PublicJWK] = {}
+    usable: dict[str, PublicJWK] = {}
     for entry in entries:
         try:
-            found |= keys_of_cluster({"keys": [dict(entry)]}, where)
+            usable |= keys_of_cluster({"keys": [dict(entry)]}, where)
         except (InvalidIssuer, KeyError):
             continue
-    return found
+    return usable

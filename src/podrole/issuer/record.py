@@ -68,11 +68,11 @@ class IssuerRecord:
 
     def of(self, cluster: str, *states: KeyState) -> tuple[IssuerKey, ...]:
         """Return a cluster's keys in these states."""
-        return tuple(one for one in self.keys if one.cluster == cluster and one.state in states)
+        return tuple(key for key in self.keys if key.cluster == cluster and key.state in states)
 
     def with_key(self, key: IssuerKey) -> IssuerRecord:
         """Return the record with this key in the place of the one with its id and cluster, or added."""
-        others = tuple(one for one in self.keys if (one.kid, one.cluster) != (key.kid, key.cluster))
+        others = tuple(other for other in self.keys if (other.kid, other.cluster) != (key.kid, key.cluster))
         return replace(self, keys=(*others, key))
 
     def last_expiry(self, key: IssuerKey) -> float:
@@ -82,7 +82,7 @@ class IssuerRecord:
     @property
     def published(self) -> tuple[IssuerKey, ...]:
         """The keys that the documents must hold, each once though two clusters have it."""
-        alive = {one.kid: one for one in self.keys if one.state is not KeyState.GONE}
+        alive = {key.kid: key for key in self.keys if key.state is not KeyState.GONE}
         return tuple(alive[kid] for kid in sorted(alive))
 
 
@@ -91,9 +91,9 @@ def jwk_set(record: IssuerRecord, foreign: tuple[Mapping[str, Any], ...] = ()) -
 
     Raises InvalidIssuer if AWS would not read it.
     """
-    own = [one.kid for one in record.keys]
-    kept = [dict(one) for one in foreign if one.get("kid") not in own]
-    document = {"keys": [*(dict(one.jwk) for one in record.published), *kept]}
+    own = [key.kid for key in record.keys]
+    kept = [dict(jwk) for jwk in foreign if jwk.get("kid") not in own]
+    document = {"keys": [*(dict(key.jwk) for key in record.published), *kept]}
     try:
         parse_jwks(document, where=record.issuer)
     except KeysUnavailable as problem:
@@ -105,14 +105,14 @@ def to_json(record: IssuerRecord) -> bytes:
     """Return the record as it is stored."""
     keys = [
         {
-            "kid": one.kid,
-            "cluster": one.cluster,
-            "state": one.state.value,
-            "since": one.since,
-            "jwk": dict(one.jwk),
-            **({} if one.expires is None else {"expires": one.expires}),
+            "kid": key.kid,
+            "cluster": key.cluster,
+            "state": key.state.value,
+            "since": key.since,
+            "jwk": dict(key.jwk),
+            **({} if key.expires is None else {"expires": key.expires}),
         }
-        for one in sorted(record.keys, key=lambda one: (one.cluster, one.since, one.kid))
+        for key in sorted(record.keys, key=lambda key: (key.cluster, key.since, key.kid))
     ]
     stored = {
         "format": FORMAT,
@@ -158,8 +158,8 @@ def _decoded(text: bytes) -> Any:
 
 
 def _keys(stored: Iterable[Mapping[str, Any]]) -> tuple[IssuerKey, ...]:
-    keys = tuple(_key(one) for one in stored)
-    if len({(one.kid, one.cluster) for one in keys}) < len(keys):
+    keys = tuple(_key(entry) for entry in stored)
+    if len({(key.kid, key.cluster) for key in keys}) < len(keys):
         raise ValueError("a cluster has a key twice")
     return keys
 
@@ -196,7 +196,7 @@ def _no_number(name: str) -> None:
 
 
 def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(members)
-    if len(found) < len(members):
+    unique = dict(members)
+    if len(unique) < len(members):
         raise ValueError("an object has a member twice")
-    return found
+    return unique

@@ -42,7 +42,7 @@ Servers = Mapping[str, SeenServer]
 
 def publish(record: IssuerRecord, cluster: str, keys: Mapping[str, Mapping[str, str]], now: float) -> IssuerRecord:
     """Add keys that a cluster signs with already, by their ids. A key that is there keeps its state."""
-    known = {one.kid for one in record.keys if one.cluster == cluster and one.state is not KeyState.GONE}
+    known = {key.kid for key in record.keys if key.cluster == cluster and key.state is not KeyState.GONE}
     for kid, jwk in keys.items():
         if kid not in known:
             record = record.with_key(IssuerKey(kid, jwk, cluster, KeyState.SIGNING, now))
@@ -51,7 +51,7 @@ def publish(record: IssuerRecord, cluster: str, keys: Mapping[str, Mapping[str, 
 
 def start(record: IssuerRecord, cluster: str, kid: str, jwk: Mapping[str, str], now: float) -> IssuerRecord:
     """Add the next key. Raises StepRefused if another key is on its way. Retired keys stay."""
-    known = next((one for one in record.keys if one.cluster == cluster and one.kid == kid), None)
+    known = next((key for key in record.keys if key.cluster == cluster and key.kid == kid), None)
     if known is not None and known.state in (*COMING, KeyState.SIGNING):
         return record
     under_way = record.of(cluster, *COMING)
@@ -69,7 +69,7 @@ def require_cluster(record: IssuerRecord, cluster: str) -> None:
     """Raise InvalidIssuer if no key of a cluster is published: its name may be mistyped."""
     if record.of(cluster, *(state for state in KeyState if state is not KeyState.GONE)):
         return
-    others = sorted({one.cluster for one in record.keys})
+    others = sorted({key.cluster for key in record.keys})
     publish_first = f"podrole issuer publish --cluster {cluster} --from-cluster"
     raise InvalidIssuer(
         f"Cluster {cluster} has no key at this issuer.",
@@ -117,9 +117,9 @@ def promote(record: IssuerRecord, cluster: str, servers: Servers, served: frozen
 def noticed(record: IssuerRecord, cluster: str, servers: Servers, now: float) -> IssuerRecord:
     """Return the record after a look at the API servers: a retired key that one still signs with retires only now."""
     signing = {seen.signs_with for seen in servers.values()}
-    for one in record.of(cluster, *LEAVING):
-        if one.kid in signing:
-            record = record.with_key(replace(one, since=now, expires=None))
+    for key in record.of(cluster, *LEAVING):
+        if key.kid in signing:
+            record = record.with_key(replace(key, since=now, expires=None))
     return record
 
 
@@ -132,13 +132,13 @@ def finish(record: IssuerRecord, cluster: str, servers: Servers, now: float) -> 
     """
     require_cluster(record, cluster)
     leaving = record.of(cluster, *LEAVING)
-    published = {one.kid for one in record.published}
-    for one in leaving:
-        signing = [address for address, seen in sorted(servers.items()) if seen.signs_with == one.kid]
+    published = {key.kid for key in record.published}
+    for key in leaving:
+        signing = [address for address, seen in sorted(servers.items()) if seen.signs_with == key.kid]
         if signing:
             raise StepRefused(
                 f"The API server at {signing[0]} signs with the retired key.",
-                got=one.kid,
+                got=key.kid,
                 next_step="set --service-account-signing-key-file to the new key on that server, or "
                 f"podrole issuer rotate abort --cluster {cluster}; the old key stays until the tokens of now have "
                 "expired",
@@ -160,14 +160,14 @@ def finish(record: IssuerRecord, cluster: str, servers: Servers, now: float) -> 
             expected=f"finish after {rfc3339(end)}",
             next_step=f"run this again in {_span(end - now)}",
         )
-    for one in expired:
-        record = record.with_key(replace(one, state=KeyState.GONE, since=now))
+    for key in expired:
+        record = record.with_key(replace(key, state=KeyState.GONE, since=now))
     return record
 
 
 def expired_keys(record: IssuerRecord, cluster: str, now: float) -> tuple[IssuerKey, ...]:
     """Return the retired keys of a cluster whose longest token has expired."""
-    return tuple(one for one in record.of(cluster, *LEAVING) if now >= record.last_expiry(one))
+    return tuple(key for key in record.of(cluster, *LEAVING) if now >= record.last_expiry(key))
 
 
 def abort(record: IssuerRecord, cluster: str, servers: Servers, now: float) -> IssuerRecord:
@@ -178,27 +178,27 @@ def abort(record: IssuerRecord, cluster: str, servers: Servers, now: float) -> I
     key that would be withdrawn, and InvalidIssuer if the cluster is unknown.
     """
     require_cluster(record, cluster)
-    for one in record.of(cluster, KeyState.NEXT):
+    for key in record.of(cluster, KeyState.NEXT):
         for address, seen in sorted(servers.items()):
-            if seen.signs_with == one.kid:
+            if seen.signs_with == key.kid:
                 raise StepRefused(
                     f"The API server at {address} signs with the new key.",
-                    got=one.kid,
+                    got=key.kid,
                     next_step=f"to go on: podrole issuer rotate promote --cluster {cluster}; to go back: set "
                     "--service-account-signing-key-file to the old key on that server, then run this again",
                 )
-        return record.with_key(replace(one, state=KeyState.WITHDRAWN, since=now))
+        return record.with_key(replace(key, state=KeyState.WITHDRAWN, since=now))
     retired = record.of(cluster, KeyState.RETIRED)
     if not retired or record.of(cluster, KeyState.RETURNING):
         return record
-    last = max(retired, key=lambda one: one.since)
+    last = max(retired, key=lambda key: key.since)
     # It has been published all the time, so no cache has to be waited for.
     return record.with_key(replace(last, state=KeyState.RETURNING, since=now - record.cache_seconds))
 
 
 def forget_gone(record: IssuerRecord) -> IssuerRecord:
     """Return the record without the keys that the documents no longer hold."""
-    return replace(record, keys=tuple(one for one in record.keys if one.state is not KeyState.GONE))
+    return replace(record, keys=tuple(key for key in record.keys if key.state is not KeyState.GONE))
 
 
 def _span(seconds: float) -> str:

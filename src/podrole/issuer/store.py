@@ -98,11 +98,11 @@ class FolderStore:
 
 def _make_public(folder: Path) -> None:
     """Create the folders that are missing, so that every user may enter them, whatever the umask."""
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
-    for one in reversed(missing):
+    missing = [directory for directory in (folder, *folder.parents) if not directory.exists()]
+    for directory in reversed(missing):
         with contextlib.suppress(FileExistsError):  # somebody else made it meanwhile
-            one.mkdir()
-            one.chmod(0o755)
+            directory.mkdir()
+            directory.chmod(0o755)
 
 
 def changed_meanwhile(path: str, where: str) -> StoreConflict:
