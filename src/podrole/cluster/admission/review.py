@@ -162,8 +162,8 @@ def _warnings(warnings: Any) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _audit(entries: Any) -> dict[str, str]:
-    return {str(key): str(value) for key, value in entries.items()} if isinstance(entries, dict) else {}
+def _audit(annotations: Any) -> dict[str, str]:
+    return {str(key): str(value) for key, value in annotations.items()} if isinstance(annotations, dict) else {}
 
 
 def _go(value: object) -> str:

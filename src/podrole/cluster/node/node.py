@@ -135,9 +135,9 @@ class Node:
     async def logs(self, pod: Object, container: str, options: LogOptions) -> AsyncIterator[bytes]:
         """Return a container's output. Raises StatusError, worded as the kubelet does, if there is none (yet)."""
         name = pod["metadata"]["name"]
-        found = self._container(pod, container)
-        state = found.state if found else Waiting("ContainerCreating")
-        log = found.log(previous=options.previous) if found else None
+        target = self._container(pod, container)
+        state = target.state if target else Waiting("ContainerCreating")
+        log = target.log(previous=options.previous) if target else None
         if log is None and is_finished(pod):
             raise bad_request(f'the log of container "{container}" in pod "{name}" was removed when the node stopped')
         if options.previous and log is None:
@@ -163,8 +163,8 @@ class Node:
 
     async def attach(self, pod: Object, container: str, options: StreamOptions) -> StreamSession:
         """Join the streams of a running container."""
-        found, run, running = self._running(pod, container)
-        return AttachSession(run, running, found.spec, options)
+        target, run, running = self._running(pod, container)
+        return AttachSession(run, running, target.spec, options)
 
     async def port_forward(self, pod: Object) -> Dial:
         """Return what connects to the ports of a pod: it raises OSError once the pod has ended."""
@@ -188,8 +188,8 @@ class Node:
         return next((each for each in known.containers if each.name == name), None) if known else None
 
     def _running(self, pod: Object, name: str) -> tuple[Container, ContainerRun, RunningContainer]:
-        found = self._container(pod, name)
-        running = found.running if found else None
-        if found is None or found.current is None or running is None:
+        container = self._container(pod, name)
+        running = container.running if container else None
+        if container is None or container.current is None or running is None:
             raise StatusError(404, "NotFound", f'container not found ("{name}")')
-        return found, found.current, running
+        return container, container.current, running

@@ -59,8 +59,8 @@ def track_update(live: Object | None, new: Object, by: WriterIdentity) -> None:
     ``managedFields`` that the client sends in the object replace those of the live one, except through a subresource.
     An object that has none yet, and is not new, stays without: as in kube-apiserver, tracking then waits for an apply.
     """
-    given = new["metadata"].pop("managedFields", None)
-    managers = _current(live, given, by)
+    sent = new["metadata"].pop("managedFields", None)
+    managers = _current(live, sent, by)
     if managers or live is None:
         comparison = typed.compare(type_of(by.resource), live or _blank(type_of(by.resource)), new)
         managers = after_update(
@@ -74,11 +74,11 @@ def track_update(live: Object | None, new: Object, by: WriterIdentity) -> None:
     _set(new, managers)
 
 
-def _current(live: Object | None, given: Any, by: WriterIdentity) -> Managers:
-    if given and not by.subresource:
+def _current(live: Object | None, sent: Any, by: WriterIdentity) -> Managers:
+    if sent and not by.subresource:
         try:
             # A list of one empty entry is how a client asks for all of it to be forgotten.
-            return {} if given == [{}] else decode(given)
+            return {} if sent == [{}] else decode(sent)
         except ValueError:
             pass  # as kube-apiserver: what cannot be read is ignored, and the live object's stand
     try:
@@ -256,21 +256,21 @@ def _with_last_applied(new: Object, applied: Object) -> Object:
     return {**new, "metadata": metadata}
 
 
-def _conflict(found: list[tuple[Manager, Path]]) -> StatusError:
-    found = sorted(found, key=lambda pair: pair[0].name)
+def _conflict(conflicts: list[tuple[Manager, Path]]) -> StatusError:
+    conflicts = sorted(conflicts, key=lambda pair: pair[0].name)
     causes = [
         {"reason": "FieldManagerConflict", "message": f"conflict with {_named(manager)}", "field": describe(path)}
-        for manager, path in found
+        for manager, path in conflicts
     ]
-    if len(found) == 1:
-        manager, path = found[0]
+    if len(conflicts) == 1:
+        manager, path = conflicts[0]
         message = f"Apply failed with 1 conflict: conflict with {_named(manager)}: {describe(path)}"
     else:
         lines = []
-        for manager in dict.fromkeys(manager for manager, _ in found):
+        for manager in dict.fromkeys(manager for manager, _ in conflicts):
             lines.append(f"conflicts with {_named(manager)}:")
-            lines.extend(f"- {describe(path)}" for one, path in found if one == manager)
-        message = f"Apply failed with {len(found)} conflicts: " + "\n".join(lines)
+            lines.extend(f"- {describe(path)}" for other, path in conflicts if other == manager)
+        message = f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(lines)
     return StatusError(409, "Conflict", message, details={"causes": causes})
 
 

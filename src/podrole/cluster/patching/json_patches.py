@@ -24,7 +24,7 @@ def apply_json_patch(document: Any, operations: Any) -> Any:
     """Return a patched copy. Raises PatchError where an operation does not apply, ValueError for a malformed patch."""
     import jsonpatch  # some 10 ms, and most requests need none
 
-    if not isinstance(operations, list) or not all(isinstance(one, dict) for one in operations):
+    if not isinstance(operations, list) or not all(isinstance(operation, dict) for operation in operations):
         raise ValueError("a JSON patch is a list of operations")
     copied = 0
     result = msgspec.json.decode(msgspec.json.encode(document))

@@ -124,10 +124,10 @@ def after_update(
     """Return the managers after an update by ``manager``: it takes what it changed from all others."""
     changed = added_or_modified
     result: Managers = {}
-    for one, entry in managers.items():
+    for owner, entry in managers.items():
         left = entry.fields - changed - removed
         if left:
-            result[one] = replace(entry, fields=left)
+            result[owner] = replace(entry, fields=left)
     taken = changed.without_subtrees(reset) - STRIPPED
     if taken:
         before = result.get(manager)

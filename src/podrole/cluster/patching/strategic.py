@@ -84,29 +84,31 @@ def _retained(original: Object, patch: Object) -> Object:
 def _plain(value: Any) -> Any:
     """Return a new value without nulls and directives, which have nothing to act on."""
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items() if one is not None and not key.startswith("$")}
+        return {key: _plain(member) for key, member in value.items() if member is not None and not key.startswith("$")}
     if isinstance(value, list):
         return [
-            _plain(one) for one in value if not (isinstance(one, dict) and one.get(_DIRECTIVE) in ("delete", "replace"))
+            _plain(item)
+            for item in value
+            if not (isinstance(item, dict) and item.get(_DIRECTIVE) in ("delete", "replace"))
         ]
     return value
 
 
 def _merge_list(field: Field, original: list[Any], patch: list[Any]) -> list[Any]:
     if not field.merge_key:
-        if any(isinstance(one, dict | list) for one in patch):
+        if any(isinstance(item, dict | list) for item in patch):
             raise StrategicError("invalid patch format of primitive list")
         return list(dict.fromkeys([*original, *patch]))
-    if any(isinstance(one, dict) and one.get(_DIRECTIVE) == "replace" for one in patch):
-        return [_plain(one) for one in patch if not (isinstance(one, dict) and _DIRECTIVE in one)]
+    if any(isinstance(item, dict) and item.get(_DIRECTIVE) == "replace" for item in patch):
+        return [_plain(item) for item in patch if not (isinstance(item, dict) and _DIRECTIVE in item)]
     element = field.type.element if isinstance(field.type, ListOf) else None
     result = list(original)
     places: dict[Any, list[int]] = {}
     for place, before in enumerate(result):
         places.setdefault(_value(before, field.merge_key), []).append(place)
-    for one in patch:
-        key = _key_of(one, field.merge_key)
-        directive = one.get(_DIRECTIVE)
+    for item in patch:
+        key = _key_of(item, field.merge_key)
+        directive = item.get(_DIRECTIVE)
         if directive == "delete":
             for place in places.pop(key, ()):
                 result[place] = _DELETED
@@ -114,11 +116,11 @@ def _merge_list(field: Field, original: list[Any], patch: list[Any]) -> list[Any
             raise StrategicError(f"Unknown patch type found: {directive}")
         elif key not in places:
             places[key] = [len(result)]
-            result.append(_plain(one))
+            result.append(_plain(item))
         else:
             place = places[key][0]
-            result[place] = _merge_map(element, result[place], one)
-    return [one for one in result if one is not _DELETED]
+            result[place] = _merge_map(element, result[place], item)
+    return [item for item in result if item is not _DELETED]
 
 
 def _value(item: Any, key: str) -> Any:
@@ -144,7 +146,7 @@ def _delete_primitives(result: Object, patch: Object) -> None:
                 raise StrategicError("invalid patch format of primitive list")
             if isinstance(result.get(name), list):
                 deleted = {value for value in values if not isinstance(value, dict | list)}
-                result[name] = [one for one in result[name] if isinstance(one, dict | list) or one not in deleted]
+                result[name] = [item for item in result[name] if isinstance(item, dict | list) or item not in deleted]
 
 
 def _order_lists(kind: Type | None, original: Object, result: Object, patch: Object) -> None:
@@ -167,10 +169,10 @@ def _order_lists(kind: Type | None, original: Object, result: Object, patch: Obj
                 raise StrategicError("invalid patch format of primitive list")
             return item
 
-        wanted = [identity(one) for one in order]
-        _check_order([identity(one) for one in patch.get(name) or () if not _is_deletion(one)], wanted)
+        wanted = [identity(item) for item in order]
+        _check_order([identity(item) for item in patch.get(name) or () if not _is_deletion(item)], wanted)
         before = original.get(name)
-        server = [identity(one) for one in before] if isinstance(before, list) else []
+        server = [identity(item) for item in before] if isinstance(before, list) else []
         result[name] = _ordered(current, wanted, server, identity)
 
 
@@ -178,9 +180,9 @@ def _is_deletion(item: Any) -> bool:
     return isinstance(item, dict) and _DIRECTIVE in item
 
 
-def _check_order(given: Sequence[Any], wanted: Sequence[Any]) -> None:
+def _check_order(in_patch: Sequence[Any], wanted: Sequence[Any]) -> None:
     place_of = _places(wanted)
-    places = [place_of.get(one, -1) for one in given]
+    places = [place_of.get(identity, -1) for identity in in_patch]
     if -1 in places or places != sorted(places):
         raise StrategicError("the order in the patch's list does not match its setElementOrder list")
 

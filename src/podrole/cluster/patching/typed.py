@@ -226,11 +226,11 @@ def _at(kind: Type | None, value: Any, key: str) -> Any:
         return ABSENT
     if value is None:
         return ABSENT
-    found = value.get(key, ABSENT)
+    inner = value.get(key, ABSENT)
     known = kind.fields.get(key) if isinstance(kind, Struct) else None
-    if found is ABSENT and known is not None and known.required:
+    if inner is ABSENT and known is not None and known.required:
         return None  # Go writes a field that must be there as null where it is not set
-    return found
+    return inner
 
 
 def merge(kind: Type | None, live: Any, applied: Any) -> Any:

@@ -19,15 +19,15 @@ AGGREGATED_MEDIA_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroup
 def aggregated(custom: tuple[Resource, ...] = (), *, core: bool) -> Document:
     """Return the APIGroupDiscoveryList of ``/api`` (the core group) or of ``/apis`` (all others)."""
     members: dict[tuple[str, str], list[Resource]] = {}
-    for one in (*RESOURCES, *custom):
-        members.setdefault((one.group, one.version), []).append(one)
+    for resource in (*RESOURCES, *custom):
+        members.setdefault((resource.group, resource.version), []).append(resource)
     items = [
         {
             "metadata": {"name": group} if group else {},
             "versions": [
                 {
                     "version": version,
-                    "resources": [_aggregated(one) for one in members[group, version]],
+                    "resources": [_aggregated(resource) for resource in members[group, version]],
                     "freshness": "Current",
                 }
                 for version in versions
@@ -42,26 +42,26 @@ def aggregated(custom: tuple[Resource, ...] = (), *, core: bool) -> Document:
     )
 
 
-def _aggregated(one: Resource) -> dict[str, Any]:
+def _aggregated(resource: Resource) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "resource": one.plural,
-        "responseKind": {"group": "", "version": "", "kind": one.kind},
-        "scope": "Namespaced" if one.namespaced else "Cluster",
-        "singularResource": one.singular,
-        "verbs": one.verbs,
+        "resource": resource.plural,
+        "responseKind": {"group": "", "version": "", "kind": resource.kind},
+        "scope": "Namespaced" if resource.namespaced else "Cluster",
+        "singularResource": resource.singular,
+        "verbs": resource.verbs,
     }
-    if one.short_names:
-        entry["shortNames"] = one.short_names
-    if one.categories:
-        entry["categories"] = one.categories
-    if one.subresources:
+    if resource.short_names:
+        entry["shortNames"] = resource.short_names
+    if resource.categories:
+        entry["categories"] = resource.categories
+    if resource.subresources:
         entry["subresources"] = [
             {
                 "subresource": below.name,
                 "responseKind": {"group": below.group, "version": below.version, "kind": below.kind},
                 "verbs": below.verbs,
             }
-            for below in one.subresources
+            for below in resource.subresources
         ]
     return entry
 
@@ -109,7 +109,7 @@ def api_resource_list(group: str, version: str, custom: tuple[Resource, ...] = (
 @functools.lru_cache(maxsize=128)  # of known groups only
 def _api_resource_list(group: str, version: str, custom: tuple[Resource, ...]) -> Document:
     served = (*RESOURCES, *custom)
-    members = [one for one in served if (one.group, one.version) == (group, version)]
+    members = [resource for resource in served if (resource.group, resource.version) == (group, version)]
     resources = [
         entry for member in members for entry in (_legacy(member), *(_below(member, s) for s in member.subresources))
     ]
@@ -119,23 +119,27 @@ def _api_resource_list(group: str, version: str, custom: tuple[Resource, ...]) -
     return Document.of({**document, "groupVersion": members[0].api_version, "resources": resources})
 
 
-def _legacy(one: Resource) -> dict[str, Any]:
+def _legacy(resource: Resource) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "name": one.plural,
-        "singularName": one.singular,
-        "namespaced": one.namespaced,
-        "kind": one.kind,
-        "verbs": one.verbs,
+        "name": resource.plural,
+        "singularName": resource.singular,
+        "namespaced": resource.namespaced,
+        "kind": resource.kind,
+        "verbs": resource.verbs,
     }
-    if one.short_names:
-        entry["shortNames"] = one.short_names
-    if one.categories:
-        entry["categories"] = one.categories
+    if resource.short_names:
+        entry["shortNames"] = resource.short_names
+    if resource.categories:
+        entry["categories"] = resource.categories
     return entry
 
 
-def _below(one: Resource, below: Subresource) -> dict[str, Any]:
-    entry: dict[str, Any] = {"name": f"{one.plural}/{below.name}", "singularName": "", "namespaced": one.namespaced}
+def _below(resource: Resource, below: Subresource) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": f"{resource.plural}/{below.name}",
+        "singularName": "",
+        "namespaced": resource.namespaced,
+    }
     if below.version:
         entry.update(group=below.group, version=below.version)
     return {**entry, "kind": below.kind, "verbs": below.verbs}

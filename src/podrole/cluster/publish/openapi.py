@@ -93,16 +93,16 @@ def document(group: str, version: str, custom: tuple[Resource, ...] = ()) -> Doc
 
 
 def _of_group(group: str, custom: tuple[Resource, ...]) -> tuple[Resource, ...]:
-    return tuple(one for one in custom if one.group == group)
+    return tuple(resource for resource in custom if resource.group == group)
 
 
 @functools.lru_cache(maxsize=64)  # of known groups only
 def _document(group: str, version: str, custom: tuple[Resource, ...]) -> Document:
-    members = [one for one in (*RESOURCES, *custom) if (one.group, one.version) == (group, version)]
+    members = [resource for resource in (*RESOURCES, *custom) if (resource.group, resource.version) == (group, version)]
     known = {**extract(), **_custom_definitions(members)}
     paths: Json = {}
-    for one in members:
-        paths.update(_paths(one))
+    for member in members:
+        paths.update(_paths(member))
     return Document.of(
         {
             "openapi": "3.0.0",
@@ -114,12 +114,12 @@ def _document(group: str, version: str, custom: tuple[Resource, ...]) -> Documen
 
 
 def _custom_definitions(members: list[Resource]) -> Json:
-    found: Json = {}
+    definitions: Json = {}
     for member in members:
         if member.custom is None:
             continue
-        found[member.schema] = member.custom.definition
-        found[f"{member.schema}List"] = {
+        definitions[member.schema] = member.custom.definition
+        definitions[f"{member.schema}List"] = {
             "type": "object",
             "required": ["items"],
             "properties": {
@@ -132,7 +132,7 @@ def _custom_definitions(members: list[Resource]) -> Json:
                 {"group": member.group, "kind": f"{member.kind}List", "version": member.version}
             ],
         }
-    return found
+    return definitions
 
 
 def _needed(members: list[Resource], known: Mapping[str, Any]) -> list[str]:
@@ -142,13 +142,13 @@ def _needed(members: list[Resource], known: Mapping[str, Any]) -> list[str]:
         if member.stored:
             waiting.append(f"{member.schema}List")
         waiting.extend(below.schema for below in member.subresources if below.schema)
-    found: set[str] = set()
+    names: set[str] = set()
     while waiting:
         name = waiting.pop()
-        if name not in found and name in known:  # a default may have a key $ref
-            found.add(name)
+        if name not in names and name in known:  # a default may have a key $ref
+            names.add(name)
             waiting.extend(_references(known[name]))
-    return sorted(found)
+    return sorted(names)
 
 
 def _references(schema: Any) -> Iterator[str]:
@@ -159,8 +159,8 @@ def _references(schema: Any) -> Iterator[str]:
             else:
                 yield from _references(value)
     elif isinstance(schema, list):
-        for one in schema:
-            yield from _references(one)
+        for item in schema:
+            yield from _references(item)
 
 
 def _schema(schema: Mapping[str, Any]) -> Json:
@@ -170,7 +170,7 @@ def _schema(schema: Mapping[str, Any]) -> Json:
         if key == "$ref":
             result["allOf"] = [{"$ref": f"#/components/schemas/{value}"}]
         elif key == "properties":
-            result[key] = {name: _schema(one) for name, one in value.items()}
+            result[key] = {name: _schema(inner) for name, inner in value.items()}
         elif key in ("items", "additionalProperties") and isinstance(value, dict):
             result[key] = _schema(value)
         else:
@@ -178,26 +178,30 @@ def _schema(schema: Mapping[str, Any]) -> Json:
     return result
 
 
-def _paths(one: Resource) -> Json:
-    root = f"/apis/{one.group}/{one.version}" if one.group else f"/api/{one.version}"
-    collection = f"{root}/namespaces/{{namespace}}/{one.plural}" if one.namespaced else f"{root}/{one.plural}"
-    kind = {"group": one.group, "kind": one.kind, "version": one.version}
-    paths: Json = {collection: _collection(one, kind)}
-    if not one.stored:
+def _paths(resource: Resource) -> Json:
+    root = f"/apis/{resource.group}/{resource.version}" if resource.group else f"/api/{resource.version}"
+    collection = (
+        f"{root}/namespaces/{{namespace}}/{resource.plural}" if resource.namespaced else f"{root}/{resource.plural}"
+    )
+    kind = {"group": resource.group, "kind": resource.kind, "version": resource.version}
+    paths: Json = {collection: _collection(resource, kind)}
+    if not resource.stored:
         return paths
-    if one.namespaced:
-        paths[f"{root}/{one.plural}"] = {"get": _operation("list", kind, f"{one.schema}List", _LIST_PARAMETERS)}
-    paths[f"{collection}/{{name}}"] = _item(one.schema, kind, one.verbs)
-    for below in one.subresources:
-        paths[f"{collection}/{{name}}/{below.name}"] = _below(one, below)
+    if resource.namespaced:
+        paths[f"{root}/{resource.plural}"] = {
+            "get": _operation("list", kind, f"{resource.schema}List", _LIST_PARAMETERS)
+        }
+    paths[f"{collection}/{{name}}"] = _item(resource.schema, kind, resource.verbs)
+    for below in resource.subresources:
+        paths[f"{collection}/{{name}}/{below.name}"] = _below(resource, below)
     return paths
 
 
-def _collection(one: Resource, kind: Json) -> Json:
-    operations: Json = {"post": _operation("post", kind, one.schema, _WRITE_PARAMETERS, body=one.schema)}
-    if "list" in one.verbs:
-        operations["get"] = _operation("list", kind, f"{one.schema}List", _LIST_PARAMETERS)
-    if "deletecollection" in one.verbs:
+def _collection(resource: Resource, kind: Json) -> Json:
+    operations: Json = {"post": _operation("post", kind, resource.schema, _WRITE_PARAMETERS, body=resource.schema)}
+    if "list" in resource.verbs:
+        operations["get"] = _operation("list", kind, f"{resource.schema}List", _LIST_PARAMETERS)
+    if "deletecollection" in resource.verbs:
         operations["delete"] = _operation(
             "deletecollection", kind, f"{META}.Status", _LIST_PARAMETERS, body=f"{META}.DeleteOptions"
         )
@@ -220,15 +224,15 @@ def _item(schema: str, kind: Json, verbs: tuple[str, ...]) -> Json:
     return operations
 
 
-def _below(one: Resource, below: Subresource) -> Json:
+def _below(resource: Resource, below: Subresource) -> Json:
     kind = {
-        "group": below.group if below.version else one.group,
+        "group": below.group if below.version else resource.group,
         "kind": below.kind,
-        "version": below.version or one.version,
+        "version": below.version or resource.version,
     }
-    if not below.schema and below.kind != one.kind:
+    if not below.schema and below.kind != resource.kind:
         return {"get": {"x-kubernetes-action": "connect", "x-kubernetes-group-version-kind": kind, "responses": {}}}
-    schema = below.schema or one.schema
+    schema = below.schema or resource.schema
     if "create" in below.verbs:
         return {"post": _operation("post", kind, schema, _WRITE_PARAMETERS, body=schema)}
     return _item(schema, kind, below.verbs)

@@ -47,8 +47,8 @@ def decode(of: Struct, value: Any, unknown: list[str], path: str = "") -> Object
     result: Object = {}
     fields = of.fields
     prefix = f"{path}." if path else ""
-    for key, given in value.items():
-        if given is None:
+    for key, member in value.items():
+        if member is None:
             if key not in fields:
                 _note(unknown, f"{prefix}{key}")
             continue
@@ -58,11 +58,11 @@ def decode(of: Struct, value: Any, unknown: list[str], path: str = "") -> Object
             continue
         kind = field.type
         if isinstance(kind, Scalar):
-            decoded = _scalar(kind, given, of, f"{prefix}{key}")
+            decoded = _scalar(kind, member, of, f"{prefix}{key}")
         elif isinstance(kind, Struct):
-            decoded = _inner(kind, given, unknown, of, f"{prefix}{key}")
+            decoded = _inner(kind, member, unknown, of, f"{prefix}{key}")
         else:
-            decoded = _collection(kind, given, unknown, of, f"{prefix}{key}")
+            decoded = _collection(kind, member, unknown, of, f"{prefix}{key}")
         if not field.required and _is_nothing(decoded, field):
             continue
         result[key] = decoded
@@ -75,10 +75,10 @@ def decode(of: Struct, value: Any, unknown: list[str], path: str = "") -> Object
 def _decode_custom(of: CustomStruct, value: Object, unknown: list[str]) -> Object:
     """Return a custom object, pruned and defaulted by its schema; its metadata is decoded as every object's."""
     _check_depth(value, MAX_DEPTH)
-    own = {key: one for key, one in value.items() if key not in ("apiVersion", "kind", "metadata")}
+    own = {key: member for key, member in value.items() if key not in ("apiVersion", "kind", "metadata")}
     schema = {
         **of.schema,
-        "properties": {key: one for key, one in of.schema.get("properties", {}).items() if key != "metadata"},
+        "properties": {key: below for key, below in of.schema.get("properties", {}).items() if key != "metadata"},
     }
     pruned_paths: list[str] = []
     try:
@@ -117,10 +117,10 @@ def _collection(kind: ListOf | MapOf, value: Any, unknown: list[str], of: Struct
     if isinstance(kind, MapOf):
         if type(value) is not dict:
             raise _mismatch(value, of, path, _go_type(kind))
-        return {key: _element(kind.value, one, unknown, of, path, f"[{key}]") for key, one in value.items()}
+        return {key: _element(kind.value, member, unknown, of, path, f"[{key}]") for key, member in value.items()}
     if type(value) is not list:
         raise _mismatch(value, of, path, _go_type(kind))
-    return [_element(kind.element, one, unknown, of, path, f"[{index}]") for index, one in enumerate(value)]
+    return [_element(kind.element, item, unknown, of, path, f"[{index}]") for index, item in enumerate(value)]
 
 
 def _element(kind: Type, value: Any, unknown: list[str], of: Struct, path: str, index: str) -> Any:
@@ -182,11 +182,11 @@ def _check_depth(value: Any, left: int) -> None:
     if not left:
         raise DecodeError("exceeded max depth")
     if type(value) is dict:
-        for one in value.values():
-            _check_depth(one, left - 1)
+        for member in value.values():
+            _check_depth(member, left - 1)
     elif type(value) is list:
-        for one in value:
-            _check_depth(one, left - 1)
+        for item in value:
+            _check_depth(item, left - 1)
 
 
 def _quantity(value: Any, of: Struct, path: str) -> str:

@@ -92,7 +92,7 @@ def _is_cidr(text: str) -> bool:
 
 def _is_uri(text: str) -> bool:
     """As ``url.ParseRequestURI``: an absolute URL, or an absolute path."""
-    if any(ord(one) < 0x21 or ord(one) == 0x7F for one in text):
+    if any(ord(char) < 0x21 or ord(char) == 0x7F for char in text):
         return False
     try:
         parts = urlsplit(text)
@@ -104,32 +104,32 @@ def _is_uri(text: str) -> bool:
 
 def _is_hostname(text: str) -> bool:
     """Letters and symbols of all alphabets count as letters."""
-    plain = "".join("a" if unicodedata.category(one)[0] in "LS" else one for one in text)
+    plain = "".join("a" if unicodedata.category(char)[0] in "LS" else char for char in text)
     if not _HOSTNAME.fullmatch(plain):
         return False
-    return len(text.encode()) <= 255 and all(len(one.encode()) <= 63 for one in text.split("."))
+    return len(text.encode()) <= 255 and all(len(label.encode()) <= 63 for label in text.split("."))
 
 
 def _isbn10(text: str) -> bool:
     digits = _BEFORE_ISBN.sub("", text)
     if not re.fullmatch("[0-9]{9}[0-9X]", digits):
         return False
-    return sum((10 - index) * (10 if one == "X" else int(one)) for index, one in enumerate(digits)) % 11 == 0
+    return sum((10 - index) * (10 if digit == "X" else int(digit)) for index, digit in enumerate(digits)) % 11 == 0
 
 
 def _isbn13(text: str) -> bool:
     digits = _BEFORE_ISBN.sub("", text)
     if not re.fullmatch("[0-9]{13}", digits):
         return False
-    return sum(int(one) * (3 if index % 2 else 1) for index, one in enumerate(digits)) % 10 == 0
+    return sum(int(digit) * (3 if index % 2 else 1) for index, digit in enumerate(digits)) % 10 == 0
 
 
 def _is_card(text: str) -> bool:
     digits = re.sub("[^0-9]+", "", text)
     if not _CARD.fullmatch(digits):
         return False
-    doubled = [int(one) * (2 if index % 2 else 1) for index, one in enumerate(reversed(digits))]
-    return sum(one - 9 if one > 9 else one for one in doubled) % 10 == 0
+    doubled = [int(digit) * (2 if index % 2 else 1) for index, digit in enumerate(reversed(digits))]
+    return sum(number - 9 if number > 9 else number for number in doubled) % 10 == 0
 
 
 FORMATS: Mapping[str, Callable[[str], bool]] = {

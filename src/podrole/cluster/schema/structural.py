@@ -35,8 +35,8 @@ class DefaultBudget:
         if self.left < 0:
             raise TooManyDefaults("the defaults of its schema make the object too large")
         if isinstance(value, dict):
-            return {key: self.copy(one) for key, one in value.items()}
-        return [self.copy(one) for one in value] if isinstance(value, list) else value
+            return {key: self.copy(member) for key, member in value.items()}
+        return [self.copy(item) for item in value] if isinstance(value, list) else value
 
 
 @dataclass(slots=True)
@@ -55,8 +55,8 @@ def custom_struct(kind: str, schema: Schema) -> CustomStruct:
     """Return the type of a custom resource with that schema."""
     metadata = struct(f"{META}.ObjectMeta")
     known: dict[str, Type] = {"apiVersion": _ANY, "kind": _ANY, "metadata": metadata}
-    known |= {name: _compiled(one) for name, one in schema.get("properties", {}).items() if name not in known}
-    fields = {name: Field(name, one, required=False, drops_zero=False) for name, one in known.items()}
+    known |= {name: _compiled(below) for name, below in schema.get("properties", {}).items() if name not in known}
+    fields = {name: Field(name, field_type, required=False, drops_zero=False) for name, field_type in known.items()}
     return CustomStruct(kind, fields, always=(("metadata", metadata),), schema=schema)
 
 
@@ -73,8 +73,8 @@ def _compiled(schema: Schema) -> Type:
     if values:
         return MapOf(_compiled(values) if isinstance(values, dict) else _ANY, atomic=atomic)
     fields = {
-        name: Field(name, _compiled(one), required=False, drops_zero=False)
-        for name, one in schema.get("properties", {}).items()
+        name: Field(name, _compiled(below), required=False, drops_zero=False)
+        for name, below in schema.get("properties", {}).items()
     }
     return Struct("object", fields, atomic=atomic)
 
@@ -87,23 +87,23 @@ def pruned(schema: Schema, value: Any, unknown: list[str], budget: DefaultBudget
     if isinstance(value, list):
         items = schema.get("items")
         below = items if isinstance(items, dict) else {_PRESERVE: True}
-        return [pruned(below, one, unknown, budget, f"{path}[{index}]") for index, one in enumerate(value)]
+        return [pruned(below, item, unknown, budget, f"{path}[{index}]") for index, item in enumerate(value)]
     if not isinstance(value, dict):
         return value
     properties = schema.get("properties", {})
     values = schema.get("additionalProperties")
     result: dict[str, Any] = {}
-    for key, one in value.items():
+    for key, member in value.items():
         here = f"{path}.{key}" if path else key
         below = properties.get(key)
         if below is None and isinstance(values, dict):
             below = values
         if below is not None:
-            if one is None and not below.get("nullable") and "default" in below:
+            if member is None and not below.get("nullable") and "default" in below:
                 continue
-            result[key] = pruned(below, one, unknown, budget, here)
+            result[key] = pruned(below, member, unknown, budget, here)
         elif schema.get(_PRESERVE) or values is True or (schema.get(_EMBEDDED) and key in _ALWAYS_KEPT):
-            result[key] = one
+            result[key] = member
         else:
             unknown.append(here)
     for key, below in properties.items():

@@ -55,8 +55,8 @@ def schema_faults(schema: Any, path: str) -> Iterator[FieldError]:
         yield forbidden(f"{path}.nullable", "nullable cannot be true at the root")
     check = _Check()
     try:
-        found = list(check.faults(schema, path, "root"))
-        yield from found or check.faults_of_defaults(schema, path)
+        faults = list(check.faults(schema, path, "root"))
+        yield from faults or check.faults_of_defaults(schema, path)
     except TooMuchWork:
         yield invalid(path, "", "podrole does not use a schema of this size")
 
@@ -78,8 +78,8 @@ class _Check:
         yield from _of_extensions(schema, path)
         if place == "root":
             yield from _of_metadata(schema.get("properties", {}).get("metadata"), f"{path}.properties[metadata]")
-        for key, one in schema.get("properties", {}).items():
-            yield from self.faults(one, f"{path}.properties[{key}]", "field")
+        for key, field_schema in schema.get("properties", {}).items():
+            yield from self.faults(field_schema, f"{path}.properties[{key}]", "field")
         for key, where in (("additionalProperties", "field"), ("items", "item")):
             if isinstance(schema.get(key), dict):
                 yield from self.faults(schema[key], f"{path}.{key}", where)
@@ -98,15 +98,15 @@ class _Check:
             if schema.get(key) and not (key == "type" and outside.get(INT_OR_STRING)):
                 yield forbidden(f"{path}.{key}", "must be empty to be structural")
         known = outside.get("properties", {})
-        parts = [(f"properties[{key}]", one, known.get(key)) for key, one in schema.get("properties", {}).items()]
+        parts = [(f"properties[{key}]", part, known.get(key)) for key, part in schema.get("properties", {}).items()]
         if "items" in schema:
             parts.append(("items", schema["items"], outside.get("items")))
-        for name, one, described in parts:
+        for name, part, described in parts:
             if described is None and structure is not None:
                 yield required(f"{at}.{name}", f"because it is defined in {path}.{name}")
-            yield from self._junctor(one, f"{path}.{name}", described, f"{at}.{name}")
-        for one, where in _junctors(schema, path):
-            yield from self._junctor(one, where, structure, at)
+            yield from self._junctor(part, f"{path}.{name}", described, f"{at}.{name}")
+        for below, where in _junctors(schema, path):
+            yield from self._junctor(below, where, structure, at)
 
     def _common(self, schema: Schema, path: str) -> Iterator[FieldError]:
         for key in _UNSUPPORTED:
@@ -132,8 +132,8 @@ class _Check:
         """Yield the defaults that the schema itself refuses."""
         if "default" in schema:
             yield from self._default(schema, schema["default"], f"{path}.default")
-        for key, one in schema.get("properties", {}).items():
-            yield from self.faults_of_defaults(one, f"{path}.properties[{key}]")
+        for key, field_schema in schema.get("properties", {}).items():
+            yield from self.faults_of_defaults(field_schema, f"{path}.properties[{key}]")
         for key in ("additionalProperties", "items"):
             if isinstance(schema.get(key), dict):
                 yield from self.faults_of_defaults(schema[key], f"{path}.{key}")
@@ -152,8 +152,8 @@ class _Check:
 
 def _junctors(schema: Schema, path: str) -> Iterator[tuple[Schema, str]]:
     for key in _JUNCTORS:
-        for index, one in enumerate(schema.get(key, ())):
-            yield one, f"{path}.{key}[{index}]"
+        for index, below in enumerate(schema.get(key, ())):
+            yield below, f"{path}.{key}[{index}]"
     if "not" in schema:
         yield schema["not"], f"{path}.not"
 
@@ -262,8 +262,8 @@ def unchecked(schema: Any) -> set[str]:
 
 def _has_pattern(schema: Any) -> bool:
     if isinstance(schema, dict):
-        return isinstance(schema.get("pattern"), str) or any(_has_pattern(one) for one in schema.values())
-    return isinstance(schema, list) and any(_has_pattern(one) for one in schema)
+        return isinstance(schema.get("pattern"), str) or any(_has_pattern(member) for member in schema.values())
+    return isinstance(schema, list) and any(_has_pattern(item) for item in schema)
 
 
 _FORMS: Mapping[str, tuple[type, ...]] = {
@@ -285,19 +285,21 @@ def _malformed(schema: Any, path: str = "") -> str | None:
         if key in schema and (not isinstance(schema[key], types) or isinstance(schema[key], bool)):
             return f"{path}.{key} has the wrong type"
     if any(
-        not isinstance(one, str) for key in ("required", "x-kubernetes-list-map-keys") for one in schema.get(key, ())
+        not isinstance(entry, str)
+        for key in ("required", "x-kubernetes-list-map-keys")
+        for entry in schema.get(key, ())
     ):
         return f"{here} has a key that is not a string"
     below: list[tuple[str, Any]] = []
     properties, values = schema.get("properties", {}), schema.get("additionalProperties")
     if not isinstance(properties, dict):
         return f"{path}.properties must be an object"
-    below += [(f"{path}.{key}", one) for key, one in properties.items()]
+    below += [(f"{path}.{key}", part) for key, part in properties.items()]
     if values is not None and not isinstance(values, bool):
         below.append((f"{path}.additionalProperties", values))
     below += [(f"{path}.{key}", schema[key]) for key in ("items", "not") if key in schema]
     for key in ("allOf", "anyOf", "oneOf"):
         if not isinstance(schema.get(key, []), list):
             return f"{path}.{key} must be a list"
-        below += [(f"{path}.{key}", one) for one in schema.get(key, ())]
-    return next((why for where, one in below if (why := _malformed(one, where)) is not None), None)
+        below += [(f"{path}.{key}", part) for part in schema.get(key, ())]
+    return next((why for where, part in below if (why := _malformed(part, where)) is not None), None)

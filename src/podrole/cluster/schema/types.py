@@ -144,9 +144,9 @@ def _always(of: Struct, *, is_kind: bool) -> list[tuple[str, Any]]:
     filled: list[tuple[str, Any]] = [(name, of.fields[name].type) for name in embedded if name in of.fields]
     filled.extend((name, None) for name in NULLS.get(of.name, ()))
     filled.extend(
-        (one.name, _ZEROS[one.type.kind])
-        for one in of.fields.values()
-        if one.required and isinstance(one.type, Scalar) and one.type.kind in _ZEROS
+        (struct_field.name, _ZEROS[struct_field.type.kind])
+        for struct_field in of.fields.values()
+        if struct_field.required and isinstance(struct_field.type, Scalar) and struct_field.type.kind in _ZEROS
     )
     return filled
 

@@ -66,7 +66,7 @@ def problems(schema: Schema, value: Any, path: str, old: Any, work: Work) -> Ite
         yield _of_type(path, wanted, value)
         return
     if "enum" in schema and not _among(value, schema["enum"], work):
-        yield not_supported(path, value, [_text(one) for one in schema["enum"]])
+        yield not_supported(path, value, [_text(choice) for choice in schema["enum"]])
     yield from _combined(schema, value, path, work)
     if isinstance(value, dict):
         yield from _of_object(schema, value, path, old, work)
@@ -88,7 +88,7 @@ def _same(left: Any, right: Any) -> bool:
     if type(left) is not type(right):
         return False
     if isinstance(left, dict):
-        return all(_same(one, right[key]) for key, one in left.items())
+        return all(_same(member, right[key]) for key, member in left.items())
     if isinstance(left, list):
         return all(map(_same, left, right))
     return True
@@ -121,7 +121,7 @@ def _of_type(path: str, wanted: str, value: Any) -> FieldError:
 def _among(value: Any, allowed: list[Any], work: Work) -> bool:
     work.spend(len(allowed))
     is_bool = isinstance(value, bool)
-    return any(one == value and isinstance(one, bool) == is_bool for one in allowed)
+    return any(choice == value and isinstance(choice, bool) == is_bool for choice in allowed)
 
 
 def _text(value: Any) -> str:
@@ -129,14 +129,14 @@ def _text(value: Any) -> str:
 
 
 def _combined(schema: Schema, value: Any, path: str, work: Work) -> Iterator[FieldError]:
-    def fits(one: Schema) -> bool:
-        return not any(problems(one, value, path, ABSENT, work))
+    def fits(part: Schema) -> bool:
+        return not any(problems(part, value, path, ABSENT, work))
 
-    for one in schema.get("allOf", ()):
-        yield from problems(one, value, path, ABSENT, work)
-    if schema.get("anyOf") and not any(fits(one) for one in schema["anyOf"]):
+    for part in schema.get("allOf", ()):
+        yield from problems(part, value, path, ABSENT, work)
+    if schema.get("anyOf") and not any(fits(part) for part in schema["anyOf"]):
         yield invalid(path, _shown(value), f"{path} in body must validate at least one schema (anyOf)")
-    if schema.get("oneOf") and sum(fits(one) for one in schema["oneOf"]) != 1:
+    if schema.get("oneOf") and sum(fits(part) for part in schema["oneOf"]) != 1:
         yield invalid(path, _shown(value), f"{path} in body must validate one and only one schema (oneOf)")
     if "not" in schema and fits(schema["not"]):
         yield invalid(path, _shown(value), f"{path} in body must not validate the schema (not)")
@@ -157,24 +157,24 @@ def _of_object(schema: Schema, value: dict[str, Any], path: str, old: Any, work:
             yield required(f"{path}.{key}" if path else key)
     properties, values = schema.get("properties", {}), schema.get("additionalProperties")
     before = old if isinstance(old, dict) else {}
-    for key, one in value.items():
+    for key, member in value.items():
         below = properties.get(key, values)
         if isinstance(below, dict):
-            yield from problems(below, one, f"{path}.{key}" if path else key, before.get(key, ABSENT), work)
+            yield from problems(below, member, f"{path}.{key}" if path else key, before.get(key, ABSENT), work)
 
 
 def _of_list(schema: Schema, value: list[Any], path: str, old: Any, work: Work) -> Iterator[FieldError]:
     yield from _bounds(schema, len(value), len(value), path, "Items", "items")
     unique, keys = schema.get("x-kubernetes-list-type") in ("set", "map"), map_keys(schema)
-    before = {item_key(one, keys): one for one in old} if keys and isinstance(old, list) else {}
+    before = {item_key(old_item, keys): old_item for old_item in old} if keys and isinstance(old, list) else {}
     seen: set[str] = set()
-    for index, one in enumerate(value):
-        key = item_key(one, keys) if unique else ""
+    for index, item in enumerate(value):
+        key = item_key(item, keys) if unique else ""
         if unique and key in seen:
             yield FieldError("FieldValueDuplicate", f"{path}[{index}]", f"Duplicate value: {key}")
         seen.add(key)
         if isinstance(schema.get("items"), dict):
-            yield from problems(schema["items"], one, f"{path}[{index}]", before.get(key, ABSENT), work)
+            yield from problems(schema["items"], item, f"{path}[{index}]", before.get(key, ABSENT), work)
 
 
 def map_keys(schema: Schema) -> tuple[str, ...]:

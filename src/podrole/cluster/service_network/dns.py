@@ -65,18 +65,18 @@ class NameServer:
             return wire.DNSAnswer(own.code, [alias, *own.records], own.authority)
         if self._resolver is None:
             return answer
-        found = await self._look_up(".".join(target))
-        records = [wire.DNSRecord(target, wire.A, wire.address_data(each), SECONDS) for each in found]
+        addresses = await self._look_up(".".join(target))
+        records = [wire.DNSRecord(target, wire.A, wire.address_data(each), SECONDS) for each in addresses]
         return wire.DNSAnswer(wire.NO_ERROR, [alias, *records])
 
 
 async def addresses_of(name: str) -> list[str]:
     """Return the IPv4 addresses of a name, as this machine finds them; none if it does not."""
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
+        infos = await asyncio.get_running_loop().getaddrinfo(name, None, family=socket.AF_INET, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return []
-    return [str(each[4][0]) for each in found]
+    return [str(each[4][0]) for each in infos]
 
 
 class DatagramServer(asyncio.DatagramProtocol):

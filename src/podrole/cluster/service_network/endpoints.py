@@ -22,7 +22,7 @@ class ReadyEndpoint:
 
 def ready_endpoints(slices: Iterable[Object]) -> list[ReadyEndpoint]:
     """Return the ready endpoints of EndpointSlices of one Service, by IPv4, in a stable order."""
-    found: dict[str, ReadyEndpoint] = {}
+    by_address: dict[str, ReadyEndpoint] = {}
     for each in slices:
         if each.get("addressType") != "IPv4":
             continue
@@ -35,9 +35,9 @@ def ready_endpoints(slices: Iterable[Object]) -> list[ReadyEndpoint]:
             address = next(iter(endpoint.get("addresses") or ()), "")
             ready = (endpoint.get("conditions") or {}).get("ready")
             if is_address(address) and ready is not False:
-                before = found[address].ports if address in found else {}
-                found[address] = ReadyEndpoint(address, endpoint.get("hostname") or "", {**before, **ports})
-    return sorted(found.values(), key=lambda one: IPv4Address(one.address))
+                before = by_address[address].ports if address in by_address else {}
+                by_address[address] = ReadyEndpoint(address, endpoint.get("hostname") or "", {**before, **ports})
+    return sorted(by_address.values(), key=lambda endpoint: IPv4Address(endpoint.address))
 
 
 def is_address(text: str) -> bool:
@@ -61,10 +61,10 @@ def targets(
     ]
 
 
-def in_order(found: Sequence[tuple[str, int]], turn: int, client: str, *, affinity: bool) -> list[tuple[str, int]]:
+def in_order(places: Sequence[tuple[str, int]], turn: int, client: str, *, affinity: bool) -> list[tuple[str, int]]:
     """Return the targets in the order in which a connection tries them: in turn, or with ClientIP affinity by the
     client, for which each target's place is the same as long as it is there."""
     if affinity:
-        return sorted(found, key=lambda one: hashlib.sha256(f"{client} {one[0]}".encode()).digest())
-    start = turn % len(found) if found else 0
-    return [*found[start:], *found[:start]]
+        return sorted(places, key=lambda place: hashlib.sha256(f"{client} {place[0]}".encode()).digest())
+    start = turn % len(places) if places else 0
+    return [*places[start:], *places[:start]]

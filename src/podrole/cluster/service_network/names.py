@@ -98,7 +98,7 @@ class Names:
             return _ports(name, own, service, endpoints, *more)
         address = spec.get("clusterIP") or ""
         if more:
-            found = [
+            addresses = [
                 endpoint.address
                 for endpoint in endpoints
                 if more[0] in (_host_of(endpoint), endpoint.address.replace(".", "-"))
@@ -106,8 +106,8 @@ class Names:
         elif address and address != "None":
             return [_address(name, address)] if is_address(address) else []
         else:
-            found = [endpoint.address for endpoint in endpoints]
-        return [_address(name, each) for each in found] or None
+            addresses = [endpoint.address for endpoint in endpoints]
+        return [_address(name, each) for each in addresses] or None
 
     def _reverse(self, name: Labels, kind: int) -> wire.DNSAnswer | None:
         text = ".".join(reversed(name[: -len(_REVERSE)]))
@@ -132,13 +132,13 @@ def _ports(
         return None
     if spec.get("clusterIP") not in (None, "", "None"):
         numbers = [each["port"] for each in spec.get("ports") or () if _key(each) == wanted]
-        found = [(own, int(number)) for number in numbers]
+        targets = [(own, int(number)) for number in numbers]
     else:
-        found = [
+        targets = [
             ((_host_of(endpoint), *own), endpoint.ports[wanted]) for endpoint in endpoints if wanted in endpoint.ports
         ]
     return [
-        wire.DNSRecord(name, wire.SRV, wire.service_data(number, target), SECONDS) for target, number in found
+        wire.DNSRecord(name, wire.SRV, wire.service_data(number, target), SECONDS) for target, number in targets
     ] or None
 
 

@@ -40,8 +40,8 @@ class ServiceAddressing:
 
     def is_pod(self, address: str) -> bool:
         """Say whether an address can be a pod's."""
-        found = IPv4Address(address)
-        return found in self.pods and found not in self.services and address != self.gateway
+        parsed = IPv4Address(address)
+        return parsed in self.pods and parsed not in self.services and address != self.gateway
 
     @property
     def api(self) -> str:
@@ -139,9 +139,9 @@ class ServiceNetwork:
         for place in self._of.get(key, set()) - set(wanted):
             self._ports.stop(place)
         kept = set()
-        for place, (found, affinity) in wanted.items():
+        for place, (places, affinity) in wanted.items():
             try:
-                await self._ports.listen(place, functools.partial(self._choose, found, affinity))
+                await self._ports.listen(place, functools.partial(self._choose, places, affinity))
                 kept.add(place)
             except OSError as problem:
                 _log.warning("the service %s/%s cannot listen on %s:%d: %s", *key, *place, problem.strerror)
@@ -156,12 +156,12 @@ class ServiceNetwork:
             return {}
         affinity = spec.get("sessionAffinity") == "ClientIP"
         endpoints = self._view.endpoints(*key)
-        found = {
+        by_place = {
             (address, int(port["port"])): (targets(port, endpoints, self._addressing.is_pod), affinity)
             for port in spec.get("ports") or ()
             if port.get("protocol", "TCP") == "TCP"
         }
-        return {place: (each, alike) for place, (each, alike) in found.items() if each}
+        return {place: (each, alike) for place, (each, alike) in by_place.items() if each}
 
-    def _choose(self, found: Sequence[Place], affinity: bool, client: str) -> Sequence[Place]:
-        return in_order(found, next(self._turn), client, affinity=affinity)
+    def _choose(self, places: Sequence[Place], affinity: bool, client: str) -> Sequence[Place]:
+        return in_order(places, next(self._turn), client, affinity=affinity)

@@ -151,7 +151,7 @@ def numbered(write: Write, revision: int) -> Object:
 
 
 def _ordered(state: _ResourceState, namespace: str) -> Iterator[Object]:
-    for one in [namespace] if namespace else sorted(state.objects):
-        names = state.objects.get(one, {})
+    for key in [namespace] if namespace else sorted(state.objects):
+        names = state.objects.get(key, {})
         for name in sorted(names):
             yield names[name]

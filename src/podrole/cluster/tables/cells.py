@@ -60,17 +60,17 @@ def selector(value: Mapping[str, Any] | None) -> str:
     """Write a LabelSelector object on one line."""
     if not value:
         return NONE
-    parts = [f"{key}={one}" for key, one in sorted(value.get("matchLabels", {}).items())]
-    for one in value.get("matchExpressions", ()):
-        key, operator = one["key"], one["operator"]
-        values = ",".join(sorted(one.get("values", ())))
+    parts = [f"{key}={text}" for key, text in sorted(value.get("matchLabels", {}).items())]
+    for expression in value.get("matchExpressions", ()):
+        key, operator = expression["key"], expression["operator"]
+        values = ",".join(sorted(expression.get("values", ())))
         parts.append({"Exists": key, "DoesNotExist": f"!{key}"}.get(operator, f"{key} {operator.lower()} ({values})"))
     return ",".join(parts) or NONE
 
 
 def labels(value: Mapping[str, str] | None) -> str:
     """Return labels on one line."""
-    return ",".join(f"{key}={one}" for key, one in sorted((value or {}).items())) or NONE
+    return ",".join(f"{key}={text}" for key, text in sorted((value or {}).items())) or NONE
 
 
 def names(containers: Any) -> str:

@@ -96,10 +96,10 @@ def _node_status(node: Object) -> str:
 
 
 def _roles(node: Object) -> str:
-    given = node["metadata"].get("labels", {})
-    roles = {key.removeprefix(_ROLE) for key in given if key.startswith(_ROLE) and key != _ROLE}
-    if given.get("kubernetes.io/role"):
-        roles.add(given["kubernetes.io/role"])
+    node_labels = node["metadata"].get("labels", {})
+    roles = {key.removeprefix(_ROLE) for key in node_labels if key.startswith(_ROLE) and key != _ROLE}
+    if node_labels.get("kubernetes.io/role"):
+        roles.add(node_labels["kubernetes.io/role"])
     return ",".join(sorted(roles)) or NONE
 
 
@@ -122,12 +122,12 @@ def _external(service: Object, kind: str) -> str:
     spec = service["spec"]
     if kind == "ExternalName":
         return str(spec.get("externalName", ""))
-    given = list(spec.get("externalIPs", ()))
+    addresses = list(spec.get("externalIPs", ()))
     if kind == "LoadBalancer":
         ingress = service.get("status", {}).get("loadBalancer", {}).get("ingress", ())
-        found = [one.get("ip") or one.get("hostname", "") for one in ingress]
-        return ",".join((*found, *given)) or "<pending>"
-    return ",".join(given) or NONE
+        assigned = [entry.get("ip") or entry.get("hostname", "") for entry in ingress]
+        return ",".join((*assigned, *addresses)) or "<pending>"
+    return ",".join(addresses) or NONE
 
 
 def _ports(ports: Any) -> str:

@@ -89,17 +89,17 @@ def _summarize(pod: Object) -> _Summary:
 def _read_init(spec: Object, status: Object, summary: _Summary, sidecars: _Summary) -> bool:
     """Read the init containers; return whether one of them is what the pod waits for."""
     restartable = _sidecars(spec)
-    for index, one in enumerate(status.get("initContainerStatuses", ())):
-        summary.count_restarts(one)
-        is_sidecar = one.get("name") in restartable
+    for index, container in enumerate(status.get("initContainerStatuses", ())):
+        summary.count_restarts(container)
+        is_sidecar = container.get("name") in restartable
         if is_sidecar:
-            sidecars.count_restarts(one)
-        terminated = one.get("state", {}).get("terminated")
-        waiting = one.get("state", {}).get("waiting", {}).get("reason")
+            sidecars.count_restarts(container)
+        terminated = container.get("state", {}).get("terminated")
+        waiting = container.get("state", {}).get("waiting", {}).get("reason")
         if terminated is not None and not terminated.get("exitCode"):
             continue
-        if is_sidecar and one.get("started"):
-            summary.ready += bool(one.get("ready"))
+        if is_sidecar and container.get("started"):
+            summary.ready += bool(container.get("ready"))
             continue
         if terminated is not None:
             summary.reason = f"Init:{_ended(terminated)}"

@@ -77,13 +77,16 @@ def job_cells(job: Object, now: float) -> list[Any]:
 
 
 def _job_status(job: Object) -> str:
-    true = {one["type"] for one in job.get("status", {}).get("conditions", ()) if one.get("status") == "True"}
+    true = {entry["type"] for entry in job.get("status", {}).get("conditions", ()) if entry.get("status") == "True"}
     for condition in ("Complete", "Failed"):
         if condition in true:
             return condition
     if job["metadata"].get("deletionTimestamp"):
         return "Terminating"
-    return next((one for one in ("Suspended", "FailureTarget", "SuccessCriteriaMet") if one in true), "Running")
+    return next(
+        (condition for condition in ("Suspended", "FailureTarget", "SuccessCriteriaMet") if condition in true),
+        "Running",
+    )
 
 
 def cron_job_cells(cron_job: Object, now: float) -> list[Any]:

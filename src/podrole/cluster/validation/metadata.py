@@ -61,19 +61,19 @@ def _shared(metadata: Object) -> list[FieldError]:
     return errors
 
 
-def validate_labels(given: Mapping[str, str], field: str) -> list[FieldError]:
+def validate_labels(labels: Mapping[str, str], field: str) -> list[FieldError]:
     """Check the keys and values of labels; ``field`` is where they are."""
     errors: list[FieldError] = []
-    for key, value in given.items():
+    for key, value in labels.items():
         errors.extend(invalid(field, key, text) for text in qualified_name(key))
         errors.extend(invalid(field, value, text) for text in label_value(value))
     return errors
 
 
-def validate_annotations(given: Mapping[str, str], field: str) -> list[FieldError]:
+def validate_annotations(annotations: Mapping[str, str], field: str) -> list[FieldError]:
     """Check the keys and the size of annotations; ``field`` is where they are."""
-    errors = [invalid(field, key, text) for key in given for text in qualified_name(key.lower())]
-    if sum(len(key.encode()) + len(value.encode()) for key, value in given.items()) > MAX_ANNOTATION_BYTES:
+    errors = [invalid(field, key, text) for key in annotations for text in qualified_name(key.lower())]
+    if sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items()) > MAX_ANNOTATION_BYTES:
         errors.append(too_long(field, MAX_ANNOTATION_BYTES))
     return errors
 

@@ -73,11 +73,11 @@ def _only_added(before: list[Object], after: list[Object]) -> bool:
     def without_time(toleration: Object) -> Object:
         return {key: value for key, value in toleration.items() if key != "tolerationSeconds"}
 
-    kept = [without_time(one) for one in after]
-    return all(without_time(one) in kept for one in before)
+    kept = [without_time(toleration) for toleration in after]
+    return all(without_time(toleration) in kept for toleration in before)
 
 
 def _difference(before: Object, after: Object) -> str:
-    left, right = (json.dumps(one, indent=1, sort_keys=True).splitlines() for one in (before, after))
+    left, right = (json.dumps(obj, indent=1, sort_keys=True).splitlines() for obj in (before, after))
     lines = list(difflib.unified_diff(left, right, lineterm="", n=3))[2:]
     return "\n".join((*lines, ""))

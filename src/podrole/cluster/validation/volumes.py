@@ -59,22 +59,22 @@ def _source(volume: Object, field: str) -> Iterator[FieldError]:
 
 
 def _projected(source: Object, field: str) -> Iterator[FieldError]:
-    for index, one in enumerate(source.get("sources", ())):
+    for index, projection in enumerate(source.get("sources", ())):
         here = f"{field}.sources[{index}]"
-        kinds = list(one)
+        kinds = list(projection)
         if not kinds:
             yield required(here, "must specify a volume type")
         for kind in kinds[1:]:
             yield forbidden(f"{here}.{kind}", "may not specify more than 1 volume type per source")
-        if "serviceAccountToken" in one:
-            yield from _token(one["serviceAccountToken"], f"{here}.serviceAccountToken")
+        if "serviceAccountToken" in projection:
+            yield from _token(projection["serviceAccountToken"], f"{here}.serviceAccountToken")
         for kind in ("configMap", "secret"):
-            if kind in one:
-                if not one[kind].get("name"):
+            if kind in projection:
+                if not projection[kind].get("name"):
                     yield required(f"{here}.{kind}.name")
-                yield from _items(one[kind].get("items", ()), f"{here}.{kind}.items")
-        if "downwardAPI" in one:
-            yield from _downward(one["downwardAPI"].get("items", ()), f"{here}.downwardAPI")
+                yield from _items(projection[kind].get("items", ()), f"{here}.{kind}.items")
+        if "downwardAPI" in projection:
+            yield from _downward(projection["downwardAPI"].get("items", ()), f"{here}.downwardAPI")
 
 
 def _token(token: Object, field: str) -> Iterator[FieldError]:

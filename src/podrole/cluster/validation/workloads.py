@@ -89,8 +89,8 @@ _STATEFUL_SET_MUTABLE = (
 def validate_stateful_set_update(new: Object, old: Object) -> list[FieldError]:
     """Check that only what may change of a StatefulSet has changed."""
 
-    def rest(one: Object) -> Object:
-        return {key: value for key, value in one["spec"].items() if key not in _STATEFUL_SET_MUTABLE}
+    def rest(stateful_set: Object) -> Object:
+        return {key: value for key, value in stateful_set["spec"].items() if key not in _STATEFUL_SET_MUTABLE}
 
     if rest(new) == rest(old):
         return []
@@ -102,9 +102,9 @@ def validate_stateful_set_update(new: Object, old: Object) -> list[FieldError]:
 
 
 def _strategy(spec: Object) -> Iterator[FieldError]:
-    given, known = spec["updateStrategy"]["type"], ("OnDelete", "RollingUpdate")
-    if given not in known:
-        yield not_supported("spec.updateStrategy.type", given, known)
+    kind, known = spec["updateStrategy"]["type"], ("OnDelete", "RollingUpdate")
+    if kind not in known:
+        yield not_supported("spec.updateStrategy.type", kind, known)
 
 
 def validate_job(job: Object) -> list[FieldError]:
@@ -246,11 +246,11 @@ def _template(template: Object, field: str) -> Iterator[FieldError]:
 def validate_selector(selector: Object, field: str) -> Iterator[FieldError]:
     """Check a LabelSelector object."""
     yield from validate_labels(selector.get("matchLabels", {}), f"{field}.matchLabels")
-    for index, one in enumerate(selector.get("matchExpressions", ())):
+    for index, expression in enumerate(selector.get("matchExpressions", ())):
         here = f"{field}.matchExpressions[{index}]"
-        for text in qualified_name(one.get("key", "")):
-            yield invalid(f"{here}.key", one.get("key", ""), text)
-        operator, values = one.get("operator"), one.get("values")
+        for text in qualified_name(expression.get("key", "")):
+            yield invalid(f"{here}.key", expression.get("key", ""), text)
+        operator, values = expression.get("operator"), expression.get("values")
         if operator not in _OPERATORS:
             yield invalid(f"{here}.operator", operator, "not a valid selector operator")
         elif operator in ("In", "NotIn") and not values:

@@ -167,9 +167,9 @@ def _as_json(value: Any, budget: list[int]) -> Any:
     if budget[0] < 0:
         raise BodyError("yaml: document contains excessive aliasing")
     if isinstance(value, dict):
-        return {_key(key): _as_json(one, budget) for key, one in value.items()}
+        return {_key(key): _as_json(member, budget) for key, member in value.items()}
     if isinstance(value, list):
-        return [_as_json(one, budget) for one in value]
+        return [_as_json(item, budget) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         raise BodyError(f"json: unsupported value: {value}")
     if value is None or isinstance(value, str | int | float):

@@ -35,22 +35,22 @@ def choose(accept: str, *, transforms: bool = True) -> AnswerFormat:
         return AnswerFormat(JSON)
     for clause in accept.split(","):
         name, *parameters = (part.strip() for part in clause.split(";"))
-        given = dict(part.split("=", 1) for part in parameters if "=" in part)
+        options = dict(part.split("=", 1) for part in parameters if "=" in part)
         media_type = {JSON: JSON, YAML: YAML, "*/*": JSON, "application/*": JSON, "text/html": JSON}.get(name.lower())
         if media_type is None:
             continue
-        shape = _shape(given)
+        shape = _shape(options)
         if shape == "object" or (shape is not None and transforms):
             return AnswerFormat(media_type, shape)
     raise not_acceptable(ACCEPTED)
 
 
-def _shape(given: dict[str, str]) -> Shape | None:
+def _shape(options: dict[str, str]) -> Shape | None:
     """Return the shape that ``as`` asks for, None for one that is not offered."""
-    wanted = given.get("as")
+    wanted = options.get("as")
     if wanted is None:
         return "object"
-    if given.get("g") != "meta.k8s.io" or given.get("v") not in ("v1", "v1beta1"):
+    if options.get("g") != "meta.k8s.io" or options.get("v") not in ("v1", "v1beta1"):
         return None
     if wanted == "Table":
         return "table"

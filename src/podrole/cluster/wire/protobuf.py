@@ -51,13 +51,13 @@ def decode_object(data: bytes) -> Object:
 
 def _last_of_each(data: memoryview) -> dict[int, bytes]:
     """Return the fields 1 and 2, of bytes: protobuf takes the last of several."""
-    found: dict[int, bytes] = {}
+    fields: dict[int, bytes] = {}
     for number, wire_type, value in _walk(data):
         if number in (1, 2):
             if wire_type != _BYTES:
                 raise ProtobufError(f"field {number} is not a message")
-            found[number] = bytes(value)
-    return found
+            fields[number] = bytes(value)
+    return fields
 
 
 def _walk(data: memoryview) -> Iterator[tuple[int, int, Any]]:
@@ -112,8 +112,8 @@ def _decode(data: memoryview, of: Message, depth: int, budget: list[int]) -> Obj
             raise ProtobufError("the message has too many fields")
         value = _value(field, wire_type, raw, depth, budget)
         if field.map:
-            key, one = value
-            result.setdefault(field.name, {})[key] = one
+            key, entry = value
+            result.setdefault(field.name, {})[key] = entry
         elif field.repeated:
             result.setdefault(field.name, []).append(value)
         elif field.inline:
@@ -145,10 +145,10 @@ def _value(field: ProtoField, wire_type: int, raw: Any, depth: int, budget: list
 
 
 def _message(name: str) -> Message:
-    found = message(name)
-    if found is None:
+    known = message(name)
+    if known is None:
         raise UnknownMessage(name)
-    return found
+    return known
 
 
 def _map_entry(field: ProtoField, wire_type: int, raw: Any, depth: int, budget: list[int]) -> tuple[str, Any]:

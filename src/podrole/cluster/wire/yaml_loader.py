@@ -27,7 +27,7 @@ class KubernetesLoader(LimitedLoader):
         self.repeated: list[str] = []
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = Counter(one.value for one, _ in node.value if isinstance(one, yaml.ScalarNode))
+        keys = Counter(key_node.value for key_node, _ in node.value if isinstance(key_node, yaml.ScalarNode))
         self.repeated.extend(sorted(key for key, count in keys.items() if count > 1))
         mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
         return mapping

@@ -26,7 +26,7 @@ async def container_config(
     """Make the directory of one run of a container and work out its configuration. Raises ContainerProblem, OSError."""
     obj = pod.with_address()
     try:
-        found = await find(context.client, obj["metadata"]["namespace"], references_of(spec))
+        objects = await find(context.client, obj["metadata"]["namespace"], references_of(spec))
     except MountProblem as problem:
         raise ConfigProblem(problem.what) from problem
     try:
@@ -34,7 +34,7 @@ async def container_config(
     except StatusError as problem:
         raise ConfigProblem(f"the services of the namespace could not be read: {problem.message}") from problem
     links = service_links(obj, services)
-    environment = environment_of(obj, spec, found, node_resources=context.resources, services=links)
+    environment = environment_of(obj, spec, objects, node_resources=context.resources, services=links)
     directory = make_container_directory(context.directory.pod(obj), spec["name"])
     try:
         mounts = pod.volumes.mounts_of(obj, spec, directory, environment)

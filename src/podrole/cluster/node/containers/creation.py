@@ -69,17 +69,17 @@ class Creation:
         pod = self._pod.with_address()
         references = list(references_of(pod))
         try:
-            found = await find(self._context.client, pod["metadata"]["namespace"], references)
+            secrets = await find(self._context.client, pod["metadata"]["namespace"], references)
         except MountProblem as problem:
             raise ImageProblem(f"the imagePullSecrets could not be read: {problem.what}") from problem
-        if missing := [name for (_, name), secret in found.items() if secret is None]:
+        if missing := [name for (_, name), secret in secrets.items() if secret is None]:
             self._report.record(
                 "Warning",
                 "FailedToRetrieveImagePullSecret",
                 f"Unable to retrieve some image pull secrets ({', '.join(missing)}); "
                 "attempting to pull the image may not succeed.",
             )
-        return logins_for(image, [secret for secret in found.values() if secret is not None])
+        return logins_for(image, [secret for secret in secrets.values() if secret is not None])
 
     async def _fail(self, reason: str, message: str) -> bool:
         self._report.record("Warning", "Failed", f"Error: {message}")

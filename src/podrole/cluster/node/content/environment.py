@@ -59,19 +59,19 @@ def references_of(container: Mapping[str, Any]) -> Iterator[Reference]:
                 yield resource, name
 
 
-def data_of(resource: str, found: Object) -> dict[str, bytes]:
+def data_of(resource: str, obj: Object) -> dict[str, bytes]:
     """Return the entries of a ConfigMap (``data`` and ``binaryData``) or Secret."""
     if resource == "secrets":
-        return {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
-    data = {key: value.encode() for key, value in (found.get("data") or {}).items()}
-    data.update((key, base64.b64decode(value)) for key, value in (found.get("binaryData") or {}).items())
+        return {key: base64.b64decode(value) for key, value in (obj.get("data") or {}).items()}
+    data = {key: value.encode() for key, value in (obj.get("data") or {}).items()}
+    data.update((key, base64.b64decode(value)) for key, value in (obj.get("binaryData") or {}).items())
     return data
 
 
 def environment_of(
     pod: Object,
     container: Mapping[str, Any],
-    found: References,
+    objects: References,
     *,
     node_resources: Mapping[str, str],
     services: Mapping[str, str] | None = None,
@@ -82,13 +82,13 @@ def environment_of(
     """
     variables: dict[str, str] = dict(services or {})
     for source in container.get("envFrom") or ():
-        variables.update(_everything_of(source, found))
+        variables.update(_everything_of(source, objects))
     for variable in container.get("env") or ():
         name = variable["name"]
         if value := variable.get("value"):
             variables[name] = expand(value, variables)
         elif origin := variable.get("valueFrom"):
-            computed = _value_from(pod, container, origin, found, node_resources)
+            computed = _value_from(pod, container, origin, objects, node_resources)
             if computed is not None:
                 variables[name] = computed
         else:
@@ -96,11 +96,11 @@ def environment_of(
     return {name: value for name, value in variables.items() if name and "=" not in name and "\0" not in name + value}
 
 
-def _everything_of(source: Mapping[str, Any], found: References) -> dict[str, str]:
+def _everything_of(source: Mapping[str, Any], objects: References) -> dict[str, str]:
     prefix = source.get("prefix") or ""
     field, resource = ("secretRef", "secrets") if source.get("secretRef") else ("configMapRef", "configmaps")
     reference = source.get(field) or {}
-    owner = found.get((resource, reference.get("name", "")))
+    owner = objects.get((resource, reference.get("name", "")))
     if owner is None:
         if reference.get("optional"):
             return {}
@@ -112,13 +112,13 @@ def _value_from(
     pod: Object,
     container: Mapping[str, Any],
     origin: Mapping[str, Any],
-    found: References,
+    objects: References,
     node_resources: Mapping[str, str],
 ) -> str | None:
     if selector := origin.get("configMapKeyRef"):
-        return _key_of("configmaps", selector, pod, found)
+        return _key_of("configmaps", selector, pod, objects)
     if selector := origin.get("secretKeyRef"):
-        return _key_of("secrets", selector, pod, found)
+        return _key_of("secrets", selector, pod, objects)
     if selector := origin.get("fieldRef"):
         return field_of(pod, selector["fieldPath"])
     if selector := origin.get("resourceFieldRef"):
@@ -126,8 +126,8 @@ def _value_from(
     raise ConfigProblem(f"this node does not support environment values from {', '.join(sorted(origin))}")
 
 
-def _key_of(resource: str, selector: Mapping[str, Any], pod: Object, found: References) -> str | None:
-    owner = found.get((resource, selector["name"]))
+def _key_of(resource: str, selector: Mapping[str, Any], pod: Object, objects: References) -> str | None:
+    owner = objects.get((resource, selector["name"]))
     optional = selector.get("optional", False)
     if owner is None:
         if optional:

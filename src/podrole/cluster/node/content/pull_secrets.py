@@ -36,7 +36,7 @@ def logins_for(image: ImageReference, secrets: Sequence[Object]) -> list[Registr
             host, _, path = _place_of(place)
             if _covers(host, path, image) and (login := _login_of(host, entry)) is not None:
                 matching.append((f"{host}/{path}", login))
-    matching.sort(key=lambda one: len(one[0]), reverse=True)
+    matching.sort(key=lambda pair: len(pair[0]), reverse=True)
     return list(dict.fromkeys(login for _, login in matching))
 
 

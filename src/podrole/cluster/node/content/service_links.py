@@ -25,11 +25,11 @@ def service_variables(name: str, address: str, ports: Sequence[Mapping[str, Any]
     variables[f"{prefix}_PORT"] = _url(first, host)
     for port in ports:
         protocol = _protocol(port)
-        one = f"{prefix}_PORT_{port['port']}_{protocol}"
-        variables[one] = _url(port, host)
-        variables[f"{one}_PROTO"] = protocol.lower()
-        variables[f"{one}_PORT"] = str(port["port"])
-        variables[f"{one}_ADDR"] = address
+        port_prefix = f"{prefix}_PORT_{port['port']}_{protocol}"
+        variables[port_prefix] = _url(port, host)
+        variables[f"{port_prefix}_PROTO"] = protocol.lower()
+        variables[f"{port_prefix}_PORT"] = str(port["port"])
+        variables[f"{port_prefix}_ADDR"] = address
     return variables
 
 

@@ -105,7 +105,7 @@ def refresh_due(issued: float, expires: float, *, jitter: float) -> float:
 def files_of(
     volume: Mapping[str, Any],
     pod: Object,
-    found: References,
+    objects: References,
     tokens: Mapping[str, str],
     *,
     node_resources: Mapping[str, str],
@@ -120,13 +120,13 @@ def files_of(
         mode = source.get("defaultMode")
         for index, part in enumerate(source.get("sources") or ()):
             files.update(
-                _projected(f"{volume['name']}/{index}", part, mode, pod, found, tokens, node_resources, access)
+                _projected(f"{volume['name']}/{index}", part, mode, pod, objects, tokens, node_resources, access)
             )
         return files
     if source := volume.get("configMap"):
-        return _entries("configmaps", source["name"], source, source.get("defaultMode"), found)
+        return _entries("configmaps", source["name"], source, source.get("defaultMode"), objects)
     if source := volume.get("secret"):
-        return _entries("secrets", source["secretName"], source, source.get("defaultMode"), found)
+        return _entries("secrets", source["secretName"], source, source.get("defaultMode"), objects)
     source = volume.get("downwardAPI") or {}
     return _downward(source, source.get("defaultMode"), pod, node_resources)
 
@@ -136,7 +136,7 @@ def _projected(
     part: Mapping[str, Any],
     mode: int | None,
     pod: Object,
-    found: References,
+    objects: References,
     tokens: Mapping[str, str],
     node_resources: Mapping[str, str],
     access: TokenAccess,
@@ -145,20 +145,20 @@ def _projected(
         token_mode = (DEFAULT_MODE if mode is None else mode) & access.mode
         return {_safe(wanted["path"]): File(tokens[key].encode(), token_mode, access.owner)}
     if source := part.get("configMap"):
-        return _entries("configmaps", source["name"], source, mode, found)
+        return _entries("configmaps", source["name"], source, mode, objects)
     if source := part.get("secret"):
-        return _entries("secrets", source["name"], source, mode, found)
+        return _entries("secrets", source["name"], source, mode, objects)
     if source := part.get("downwardAPI"):
         return _downward(source, mode, pod, node_resources)
     raise MountProblem(f"this node does not support projected sources of kind {', '.join(sorted(part))}")
 
 
 def _entries(
-    resource: str, name: str, source: Mapping[str, Any], mode: int | None, found: References
+    resource: str, name: str, source: Mapping[str, Any], mode: int | None, objects: References
 ) -> dict[str, File]:
     default = DEFAULT_MODE if mode is None else mode
     optional = source.get("optional", False)
-    owner = found.get((resource, name))
+    owner = objects.get((resource, name))
     if owner is None:
         if optional:
             return {}

@@ -138,11 +138,11 @@ class PodVolumes:
         if kind == "hostPath":
             self._located[volume["name"]] = prepare_host_path(volume["hostPath"], self._host_paths)
             return
-        found = await find(self._client, pod["metadata"]["namespace"], references_of(volume))
+        objects = await find(self._client, pod["metadata"]["namespace"], references_of(volume))
         for wanted in tokens_of(volume):
             await self._token(pod, wanted)
         access = token_access(self._readers, os.geteuid())
-        files = files_of(volume, pod, found, self._tokens, node_resources=self._node_resources, access=access)
+        files = files_of(volume, pod, objects, self._tokens, node_resources=self._node_resources, access=access)
         write_volume(directory, files, now=self._time.now())
 
     async def _token(self, pod: Object, wanted: TokenWanted) -> None:
@@ -172,12 +172,12 @@ async def find(
     client: ClusterClient, namespace: str, references: Iterable[Reference]
 ) -> dict[Reference, Object | None]:
     """Get the objects that ``references`` name; None for each that does not exist. Raises MountProblem."""
-    found: dict[Reference, Object | None] = {}
+    objects: dict[Reference, Object | None] = {}
     for resource, name in dict.fromkeys(references):
         try:
-            found[resource, name] = await client.get(resource, namespace, name)
+            objects[resource, name] = await client.get(resource, namespace, name)
         except StatusError as problem:
             if problem.reason != "NotFound":
                 raise MountProblem(problem.what) from problem
-            found[resource, name] = None
-    return found
+            objects[resource, name] = None
+    return objects

@@ -69,15 +69,15 @@ async def pull(
 async def find(engine: Engine, reference: ImageReference) -> EngineImage | None:
     """Return an image that is present; None if it is not."""
     try:
-        found: dict[str, Any] = await engine.call("GET", f"/images/{quote(reference.text, safe='/:@')}/json")
+        image: dict[str, Any] = await engine.call("GET", f"/images/{quote(reference.text, safe='/:@')}/json")
     except EngineRefusal as refusal:
         if refusal.status == 404:
             return None
         raise
-    config = found.get("Config") or {}
+    config = image.get("Config") or {}
     labels = config.get("Labels") or {}
     return EngineImage(
-        found["Id"], config.get("User") or "", config.get("StopSignal") or "", labels.get(BUILT_LABEL, "")
+        image["Id"], config.get("User") or "", config.get("StopSignal") or "", labels.get(BUILT_LABEL, "")
     )
 
 

@@ -132,7 +132,7 @@ async def tag(engine: Engine, image: str, name: ImageReference) -> None:
 
 async def list_images(engine: Engine, world: str) -> list[ListedImage]:
     """Return the engine's images that have a name, by their names. Raises EngineRefusal or EngineUnusable."""
-    found: list[dict[str, Any]] = await engine.call("GET", "/images/json")
+    images: list[dict[str, Any]] = await engine.call("GET", "/images/json")
     listed = [
         ListedImage(
             name=name,
@@ -141,7 +141,7 @@ async def list_images(engine: Engine, world: str) -> list[ListedImage]:
             created=float(image["Created"]),
             built=(image.get("Labels") or {}).get(BUILT_LABEL) == world,
         )
-        for image in found
+        for image in images
         for name in image.get("RepoTags") or ()
         if name != "<none>:<none>" and PAUSE_LABEL not in (image.get("Labels") or {})
     ]

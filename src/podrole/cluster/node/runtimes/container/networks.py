@@ -90,13 +90,13 @@ async def make_networks(
 
 async def remove_containers(engine: Engine, world: str) -> int:
     """Remove every container of a world, and return how many there were."""
-    found = await engine.call("GET", "/containers/json", all="true", filters=_of(world))
+    existing = await engine.call("GET", "/containers/json", all="true", filters=_of(world))
     # First what is in a sandbox, then the sandboxes: some engines refuse to remove what another one depends on.
-    joined = [one["Id"] for one in found if len(one["Labels"]) > 2]
-    sandboxes = [one["Id"] for one in found if one["Id"] not in joined]
+    joined = [container["Id"] for container in existing if len(container["Labels"]) > 2]
+    sandboxes = [container["Id"] for container in existing if container["Id"] not in joined]
     for containers in (joined, sandboxes):
         await asyncio.gather(*(remove_container(engine, each) for each in containers))
-    return len(found)
+    return len(existing)
 
 
 async def remove_container(engine: Engine, container: str, *, ended: bool = False) -> None:
@@ -137,13 +137,13 @@ async def _make(engine: Engine, world: str, suffix: str, options: Mapping[str, A
     return Bridge(name, config["Subnet"], config["Gateway"])
 
 
-async def _with_services(engine: Engine, world: str, found: Bridge, *, internet: bool) -> Bridge:
+async def _with_services(engine: Engine, world: str, bridge: Bridge, *, internet: bool) -> Bridge:
     """Make the network again, where the engine has found a place for it, with addresses that containers do not get."""
-    network = IPv4Network(found.subnet)
+    network = IPv4Network(bridge.subnet)
     if network.prefixlen > _SMALLEST_PREFIX:
-        return found
+        return bridge
     low, high = network.subnets(1)
-    await engine.call("DELETE", f"/networks/{found.name}")
-    config = {"Subnet": found.subnet, "Gateway": found.gateway, "IPRange": str(low)}
+    await engine.call("DELETE", f"/networks/{bridge.name}")
+    config = {"Subnet": bridge.subnet, "Gateway": bridge.gateway, "IPRange": str(low)}
     made = await _make(engine, world, "", {"Internal": not internet, "IPAM": {"Config": [config]}})
     return dataclasses.replace(made, services=high)

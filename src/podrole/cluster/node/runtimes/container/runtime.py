@@ -84,7 +84,7 @@ class ContainerRuntime:
 
     async def pull(self, image: ImageReference, policy: str, logins: Sequence[RegistryLogin] = ()) -> PulledImage:
         """Get an image. Raises ImageProblem with the engine's reason."""
-        own = next((one for one in self._own_images if one.stands_for(image)), None)
+        own = next((own_image for own_image in self._own_images if own_image.stands_for(image)), None)
         wanted = image if own is None else parse_image(own.tagged)
         pulled = await pull(self._engine, wanted, policy, logins, world=self._defaults.world)
         self._images[image.text] = pulled.image

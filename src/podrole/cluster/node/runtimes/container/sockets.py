@@ -24,10 +24,10 @@ def find_sockets(environment: Mapping[str, str]) -> list[str]:
     for variable in VARIABLES:
         if value := environment.get(variable):
             return [_path_of(variable, value)]
-    found = [path for path in _default_places(environment) if _is_socket(path)]
-    if not found:
+    paths = [path for path in _default_places(environment) if _is_socket(path)]
+    if not paths:
         raise EngineUnusable("No container engine was found on this machine.", next_step=NEXT_STEP)
-    return found
+    return paths
 
 
 def _path_of(variable: str, value: str) -> str:

@@ -344,9 +344,9 @@ def _make_read_only(source: str | None, target: str) -> None:
     if source is not None:
         _mount(source, target, MS_BIND | MS_REC)
     kept = 0
-    found = os.statvfs(target).f_flag
+    flags = os.statvfs(target).f_flag
     for flag, mount_flag in _KEPT_FLAGS.items():
-        kept |= mount_flag if found & flag else 0
+        kept |= mount_flag if flags & flag else 0
     _mount(None, target, MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
 
 

@@ -123,7 +123,7 @@ def _sources(pattern: str, folder: Path) -> list[Path]:
     """Return the files and folders that a source of COPY names. None of them is outside the folder, nor leads out of it
     by a symbolic link, which the pod itself may have made."""
     inside = posixpath.normpath("/" + pattern).lstrip("/") or "."
-    return [folder] if inside == "." else sorted(one for one in folder.glob(inside) if _is_inside(one, folder))
+    return [folder] if inside == "." else sorted(path for path in folder.glob(inside) if _is_inside(path, folder))
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

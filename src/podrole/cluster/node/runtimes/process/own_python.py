@@ -64,5 +64,5 @@ def _wheel_of_pip() -> str | None:
     places = [Path(sysconfig.get_path("stdlib")) / "ensurepip" / "_bundled"]
     if kept:
         places.insert(0, Path(kept))
-    found = [str(wheel) for place in places for wheel in sorted(place.glob("pip-*.whl"))]
-    return found[-1] if found else None
+    wheels = [str(wheel) for place in places for wheel in sorted(place.glob("pip-*.whl"))]
+    return wheels[-1] if wheels else None

@@ -34,9 +34,9 @@ _RUN = {"/var/run": "/run", "/run": "/var/run"}
 
 def _twin(mount: Mount) -> Mount | None:
     """Return the mount by its other path, if it lies in /run or /var/run."""
-    for one, other in _RUN.items():
-        if mount.path == one or mount.path.startswith(f"{one}/"):
-            return Mount(other + mount.path[len(one) :], mount.target)
+    for path, other in _RUN.items():
+        if mount.path == path or mount.path.startswith(f"{path}/"):
+            return Mount(other + mount.path[len(path) :], mount.target)
     return None
 
 
@@ -44,11 +44,11 @@ class PathRule:
     """The mounts of one container."""
 
     def __init__(self, mounts: Iterable[Mount]) -> None:
-        given = list(mounts)
-        known = {mount.path for mount in given}
-        twins = [twin for mount in given if (twin := _twin(mount)) is not None and twin.path not in known]
-        self._given = sorted(given, key=lambda mount: len(mount.path), reverse=True)
-        self._mounts = sorted([*given, *twins], key=lambda mount: len(mount.path), reverse=True)
+        listed = list(mounts)
+        known = {mount.path for mount in listed}
+        twins = [twin for mount in listed if (twin := _twin(mount)) is not None and twin.path not in known]
+        self._given = sorted(listed, key=lambda mount: len(mount.path), reverse=True)
+        self._mounts = sorted([*listed, *twins], key=lambda mount: len(mount.path), reverse=True)
         alternatives = "|".join(re.escape(mount.path) for mount in self._mounts)
         self._pattern = (
             re.compile(rf"(?:(?<![{_NOT_BEFORE}])|(?<=://))(?:{alternatives})(?=/|(?![{_NOT_AFTER}])){_TAIL}")
@@ -80,8 +80,8 @@ class PathRule:
         return text
 
     def _replace(self, match: re.Match[str]) -> str:
-        found = match.group()
-        located = self.locate(found)
+        path = match.group()
+        located = self.locate(path)
         if located is None:  # ".." led out of every mount
-            return normalise(found)
-        return located + "/" if found.endswith("/") and not located.endswith("/") else located
+            return normalise(path)
+        return located + "/" if path.endswith("/") and not located.endswith("/") else located

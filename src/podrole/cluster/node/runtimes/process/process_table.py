@@ -110,13 +110,13 @@ def record_process(directory: Path, mark: str, pid: int) -> Path | None:
 
 def read_records(directory: Path) -> list[tuple[Path, Recorded]]:
     """Return the records of an earlier podrole, without those that cannot be read."""
-    found = []
+    records = []
     for path in directory.glob("*.json"):
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             note = json.loads(path.read_text())
             process = ProcessIdentity(int(note["pid"]), int(note["started"]), str(note["boot"]))
-            found.append((path, Recorded(str(note["mark"]), process)))
-    return found
+            records.append((path, Recorded(str(note["mark"]), process)))
+    return records
 
 
 def end_recorded(directory: Path, mark_name: str) -> EndedProcesses:

@@ -85,18 +85,18 @@ async def _start(
                 ours.callback(os.close, main)
                 theirs.callback(os.close, end)
                 os.set_inheritable(main, False)
-                given = (end, end, end)
+                streams = (end, end, end)
             else:
-                given = (subprocess.PIPE if stdin else subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE)
+                streams = (subprocess.PIPE if stdin else subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE)
             launcher = [sys.executable, "-I", "-S", _LAUNCHER, str(report_out), str(recorded_in), str(os.getpid())]
             launcher += [str(limit_of(mark)), "tty" if terminal else "-", "null" if view is None else view.to_json()]
             given_too = [view.container] if isinstance(view, Joined) else []
             try:
                 popen = subprocess.Popen(  # noqa: ASYNC220 - it returns once the launcher runs, within milliseconds
                     [*launcher, *command],
-                    stdin=given[0],
-                    stdout=given[1],
-                    stderr=given[2],
+                    stdin=streams[0],
+                    stdout=streams[1],
+                    stderr=streams[2],
                     cwd=directory,
                     env=environment,
                     start_new_session=True,

@@ -77,23 +77,23 @@ def view_of(config: ContainerConfig, pods: Path, hiding: Hiding, more: Iterable[
 
     ``pods`` is the directory of all pods' directories. Raises MountProblem.
     """
-    given = {mount.path: mount for mount in config.mounts}
+    configured = {mount.path: mount for mount in config.mounts}
     others = {mount.path: mount for mount in more}
-    if "/" in given:
+    if "/" in configured:
         raise MountProblem(
             f'container {config.name} cannot have the mountPath "/" here: it would stand for every file of this machine'
         )
     own = {path: str(config.directory / name) for path, name in OWN_DIRECTORIES.items()}
     home = normalise(config.environment.get("HOME") or "/root")
-    if _can_be_replaced(home, {**given, **others}):
+    if _can_be_replaced(home, {**configured, **others}):
         own.setdefault(home, str(config.directory / "home"))
     directory = normalise(config.working_directory or "/")
-    if _can_be_replaced(directory, {**given, **others, **own}):
+    if _can_be_replaced(directory, {**configured, **others, **own}):
         own[directory] = str(config.directory / "work")
     mounts = {path: Mount(path, target) for path, target in own.items()}
-    mounts |= others | given
+    mounts |= others | configured
     real = pods.resolve()
-    for mount in given.values():
+    for mount in configured.values():
         _refuse_hidden(mount, pods, hiding)
     return View(
         place=_real(str(config.directory / "root"), pods, real),
