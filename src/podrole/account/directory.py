@@ -84,10 +84,10 @@ class AccountDirectory:
         attached = list(self._attached(record))
         if isinstance(record, UserRecord):
             attached += [policy for group in state.groups_of(record) for policy in self._attached(group)]
-        found = PrincipalPolicies(tuple(attached), self._boundary(record.boundary))
+        policies = PrincipalPolicies(tuple(attached), self._boundary(record.boundary))
         # Another thread may change the account meanwhile: then the number differs, and this is not taken again.
-        state.policies[principal.id] = (changes, found)
-        return found
+        state.policies[principal.id] = (changes, policies)
+        return policies
 
     def managed_policy(self, arn: str) -> PolicyText | None:
         """Return the default version of a managed policy, AWS's own included."""

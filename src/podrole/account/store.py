@@ -208,7 +208,7 @@ class AccountStore(_View):
     async def run(
         self,
         operation: Callable[[IAMRequest], Output],
-        given: Mapping[str, object],
+        parameters: Mapping[str, object],
         *,
         account: str,
         partition: str,
@@ -217,14 +217,14 @@ class AccountStore(_View):
         """Run one operation of IAM. Raises AccountError or PolicyError if it is refused, WriteFailed if the disk is."""
         return await self.transact(
             lambda transaction: operation(
-                IAMRequest(transaction, self.newest_iam(account, partition), given, self.catalogue, user_id)
+                IAMRequest(transaction, self.newest_iam(account, partition), parameters, self.catalogue, user_id)
             )
         )
 
     async def run_organizations(
         self,
         operation: Callable[[OrganizationsRequest], Output],
-        given: Mapping[str, object],
+        parameters: Mapping[str, object],
         *,
         account: str,
         partition: str,
@@ -235,7 +235,7 @@ class AccountStore(_View):
                 OrganizationsRequest(
                     transaction,
                     cast("OrganizationsState", self._newest[_ORGANIZATIONS]),
-                    given,
+                    parameters,
                     account,
                     partition,
                     self.newest_iam,
@@ -244,7 +244,7 @@ class AccountStore(_View):
         )
 
     async def run_eks(
-        self, operation: Callable[[EKSRequest], T], given: Mapping[str, object], *, account: str, region: str
+        self, operation: Callable[[EKSRequest], T], parameters: Mapping[str, object], *, account: str, region: str
     ) -> T:
         """Run one operation of EKS. Raises AccountError if it is refused, WriteFailed if the disk is."""
         return await self.transact(
@@ -252,7 +252,7 @@ class AccountStore(_View):
                 EKSRequest(
                     transaction,
                     cast("EKSState", _open(self._newest, ("eks", account, region))),
-                    given,
+                    parameters,
                     partition_of(region),
                 )
             )

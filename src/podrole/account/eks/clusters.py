@@ -18,40 +18,40 @@ _PLATFORM = "eks.1"
 
 def create_cluster(request: EKSRequest) -> Output:
     """CreateCluster. Its issuer and endpoint have AWS's form and lead nowhere."""
-    given, region = request.input, request.state.region
-    name = given["name"]
+    parameters, region = request.input, request.state.region
+    name = parameters["name"]
     if request.state.get(ClusterRecord, name) is not None:
         refuse("ResourceInUseException", 409, f"Cluster already exists with name: {name}")
-    require_role(given["roleArn"])
+    require_role(parameters["roleArn"])
     identifier = request.transaction.random(16).hex().upper()
     domain = domain_of(region)
-    network = dict(given.get("kubernetesNetworkConfig") or {})
+    network = dict(parameters.get("kubernetesNetworkConfig") or {})
     network = {"ipFamily": "ipv4", **network}
     if network["ipFamily"] == "ipv4":
         network = {"serviceIpv4Cidr": "10.100.0.0/16", **network}
     issuer_host = eks_issuer_host(region, ipv6=network["ipFamily"] == "ipv6")
-    access = {"authenticationMode": "API_AND_CONFIG_MAP"} | dict(given.get("accessConfig") or {})
+    access = {"authenticationMode": "API_AND_CONFIG_MAP"} | dict(parameters.get("accessConfig") or {})
     vpc = {"endpointPublicAccess": True, "endpointPrivateAccess": False, "publicAccessCidrs": ["0.0.0.0/0"]}
     description: dict[str, Any] = {
         "name": name,
         "arn": request.arn("cluster", name),
         "createdAt": request.transaction.now,
-        "version": given.get("version", VERSION),
+        "version": parameters.get("version", VERSION),
         "endpoint": f"https://{identifier}.gr7.{region}.eks.{domain}",
-        "roleArn": given["roleArn"],
-        "resourcesVpcConfig": vpc | dict(given["resourcesVpcConfig"]),
+        "roleArn": parameters["roleArn"],
+        "resourcesVpcConfig": vpc | dict(parameters["resourcesVpcConfig"]),
         "kubernetesNetworkConfig": network,
-        "logging": given.get("logging", {"clusterLogging": []}),
+        "logging": parameters.get("logging", {"clusterLogging": []}),
         "identity": {"oidc": {"issuer": f"https://{issuer_host}/id/{identifier}"}},
         "status": "ACTIVE",
         "certificateAuthority": {"data": ""},
         "platformVersion": _PLATFORM,
-        "tags": dict(given.get("tags") or {}),
+        "tags": dict(parameters.get("tags") or {}),
         "accessConfig": access,
         "health": {"issues": []},
     }
     kept = ("clientRequestToken", "encryptionConfig", "remoteNetworkConfig", "upgradePolicy", "computeConfig")
-    description |= {member: given[member] for member in kept if given.get(member) is not None}
+    description |= {member: parameters[member] for member in kept if parameters.get(member) is not None}
     request.put(ClusterRecord(id=name, description=description))
     return {"cluster": description}
 
@@ -84,10 +84,10 @@ _CONFIGURATION = (
 
 def update_cluster_config(request: EKSRequest) -> Output:
     """UpdateClusterConfig: done at once."""
-    cluster, given = request.cluster("name"), request.input
+    cluster, parameters = request.cluster("name"), request.input
     description = dict(cluster.description)
     for member in _CONFIGURATION:
-        value = given.get(member)
+        value = parameters.get(member)
         if value is not None:
             present = description.get(member)
             merged = {**present, **value} if isinstance(present, Mapping) and isinstance(value, Mapping) else value

@@ -16,23 +16,23 @@ _MOST_LABELS = 5
 
 def create_fargate_profile(request: EKSRequest) -> Output:
     """CreateFargateProfile."""
-    given, cluster = request.input, request.cluster()
-    name = given["fargateProfileName"]
+    parameters, cluster = request.input, request.cluster()
+    name = parameters["fargateProfileName"]
     key = f"{cluster.id}/{name}"
     if request.state.get(FargateProfileRecord, key) is not None:
         refuse("ResourceInUseException", 409, "A Fargate Profile already exists with this name in this cluster.")
-    _check_selectors(given.get("selectors") or [])
-    require_role(given["podExecutionRoleArn"])
+    _check_selectors(parameters.get("selectors") or [])
+    require_role(parameters["podExecutionRoleArn"])
     description = {
         "fargateProfileName": name,
         "fargateProfileArn": request.arn("fargateprofile", cluster.id, name, request.new_uuid()),
         "clusterName": cluster.id,
         "createdAt": request.transaction.now,
-        "podExecutionRoleArn": given["podExecutionRoleArn"],
-        "subnets": given.get("subnets", []),
-        "selectors": given["selectors"],
+        "podExecutionRoleArn": parameters["podExecutionRoleArn"],
+        "subnets": parameters.get("subnets", []),
+        "selectors": parameters["selectors"],
         "status": "ACTIVE",
-        "tags": given.get("tags", {}),
+        "tags": parameters.get("tags", {}),
     }
     request.put(FargateProfileRecord(id=key, description=description))
     return {"fargateProfile": description}

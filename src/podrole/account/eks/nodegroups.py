@@ -15,44 +15,44 @@ from podrole.account.eks.request import VERSION, EKSRequest, Output, finished_up
 
 def create_nodegroup(request: EKSRequest) -> Output:
     """CreateNodegroup."""
-    given, cluster, now = request.input, request.cluster(), request.transaction.now
-    name = given["nodegroupName"]
+    parameters, cluster, now = request.input, request.cluster(), request.transaction.now
+    name = parameters["nodegroupName"]
     key = f"{cluster.id}/{name}"
     if request.state.get(NodegroupRecord, key) is not None:
         message = f"NodeGroup already exists with name {name} and cluster name {cluster.id}"
         refuse("ResourceInUseException", 409, message)
-    if given.get("launchTemplate"):
-        if given.get("diskSize"):
+    if parameters.get("launchTemplate"):
+        if parameters.get("diskSize"):
             refuse("InvalidParameterException", 400, "Disk size must be specified within the launch template.")
-        if given.get("remoteAccess"):
+        if parameters.get("remoteAccess"):
             message = "Remote access configuration cannot be specified with a launch template."
             refuse("InvalidParameterException", 400, message)
-    require_role(given["nodeRole"])
+    require_role(parameters["nodeRole"])
     identifier = request.new_uuid()
     description = {
         "nodegroupName": name,
         "nodegroupArn": request.arn("nodegroup", cluster.id, name, identifier),
         "clusterName": cluster.id,
-        "version": given.get("version", cluster.description["version"]),
-        "releaseVersion": given.get("releaseVersion", f"{VERSION}.0-20260101"),
+        "version": parameters.get("version", cluster.description["version"]),
+        "releaseVersion": parameters.get("releaseVersion", f"{VERSION}.0-20260101"),
         "createdAt": now,
         "modifiedAt": now,
         "status": "ACTIVE",
-        "capacityType": given.get("capacityType", "ON_DEMAND"),
-        "scalingConfig": given.get("scalingConfig", {"minSize": 1, "maxSize": 2, "desiredSize": 2}),
-        "instanceTypes": given.get("instanceTypes", ["t3.medium"]),
-        "subnets": given["subnets"],
-        "amiType": given.get("amiType", "AL2023_x86_64_STANDARD"),
-        "nodeRole": given["nodeRole"],
-        "labels": given.get("labels", {}),
-        "taints": given.get("taints", []),
+        "capacityType": parameters.get("capacityType", "ON_DEMAND"),
+        "scalingConfig": parameters.get("scalingConfig", {"minSize": 1, "maxSize": 2, "desiredSize": 2}),
+        "instanceTypes": parameters.get("instanceTypes", ["t3.medium"]),
+        "subnets": parameters["subnets"],
+        "amiType": parameters.get("amiType", "AL2023_x86_64_STANDARD"),
+        "nodeRole": parameters["nodeRole"],
+        "labels": parameters.get("labels", {}),
+        "taints": parameters.get("taints", []),
         "resources": {"autoScalingGroups": [{"name": f"eks-{identifier}"}]},
-        "diskSize": given.get("diskSize", 20),
+        "diskSize": parameters.get("diskSize", 20),
         "health": {"issues": []},
-        "tags": given.get("tags", {}),
+        "tags": parameters.get("tags", {}),
     }
     kept = ("remoteAccess", "launchTemplate", "updateConfig", "nodeRepairConfig")
-    description |= {member: given[member] for member in kept if given.get(member) is not None}
+    description |= {member: parameters[member] for member in kept if parameters.get(member) is not None}
     request.put(NodegroupRecord(id=key, description=description))
     return {"nodegroup": description}
 
@@ -79,21 +79,21 @@ def delete_nodegroup(request: EKSRequest) -> Output:
 
 def update_nodegroup_config(request: EKSRequest) -> Output:
     """UpdateNodegroupConfig: labels, taints, scaling and update settings, done at once."""
-    nodegroup, given = _nodegroup(request), request.input
+    nodegroup, parameters = _nodegroup(request), request.input
     description = dict(nodegroup.description)
-    labels = given.get("labels") or {}
+    labels = parameters.get("labels") or {}
     description["labels"] = {
         key: value
         for key, value in {**description["labels"], **(labels.get("addOrUpdateLabels") or {})}.items()
         if key not in (labels.get("removeLabels") or ())
     }
-    taints = given.get("taints") or {}
+    taints = parameters.get("taints") or {}
     gone = [_taint(taint) for taint in [*(taints.get("removeTaints") or ()), *(taints.get("addOrUpdateTaints") or ())]]
     kept = [taint for taint in description["taints"] if _taint(taint) not in gone]
     description["taints"] = [*kept, *(taints.get("addOrUpdateTaints") or ())]
     for member in ("scalingConfig", "updateConfig", "nodeRepairConfig"):
-        if given.get(member):
-            description[member] = {**(description.get(member) or {}), **given[member]}
+        if parameters.get(member):
+            description[member] = {**(description.get(member) or {}), **parameters[member]}
     description["modifiedAt"] = request.transaction.now
     request.put(replace(nodegroup, description=description))
     return {"update": finished_update(request, "ConfigUpdate")}

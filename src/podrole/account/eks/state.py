@@ -60,7 +60,10 @@ class EKSState:
     def associations(self, cluster: str) -> list[AssociationRecord]:
         """Return the associations of a cluster, oldest first."""
         every = cast("dict[str, AssociationRecord]", self._tables[AssociationRecord.table]).values()
-        return sorted((one for one in every if one.cluster == cluster), key=lambda one: (one.created_at, one.id))
+        return sorted(
+            (association for association in every if association.cluster == cluster),
+            key=lambda association: (association.created_at, association.id),
+        )
 
     def association_of(self, cluster: str, namespace: str, service_account: str) -> AssociationRecord | None:
         """Return the association of a service account."""

@@ -180,9 +180,9 @@ def require_room(state: IAMState, kind: type[Record]) -> None:
         raise limit_exceeded(quota, most)
 
 
-def policy_arn(given: Mapping[str, Any]) -> str:
+def policy_arn(parameters: Mapping[str, Any]) -> str:
     """Return ``PolicyArn``. Raises AccountError if it is not an ARN."""
-    arn = str(given["PolicyArn"])
+    arn = str(parameters["PolicyArn"])
     try:
         parse_arn(arn)
     except InvalidARN:
@@ -190,19 +190,19 @@ def policy_arn(given: Mapping[str, Any]) -> str:
     return arn
 
 
-def new_tags(given: Sequence[Mapping[str, str]] | None, present: Tags, quota: str) -> dict[str, str]:
+def new_tags(added: Sequence[Mapping[str, str]] | None, present: Tags, quota: str) -> dict[str, str]:
     """Return ``present`` with the tags that a request gives. Raises AccountError.
 
     Keys that differ only in case are one key. https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
     """
-    given = given or ()
-    lowered = [tag["Key"].lower() for tag in given]
+    added = added or ()
+    lowered = [tag["Key"].lower() for tag in added]
     if len(set(lowered)) != len(lowered):
         raise invalid_input("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
     if any(key.startswith("aws:") for key in lowered):
         raise invalid_input("System tags cannot be added/updated by requester")
     kept = {key: value for key, value in present.items() if key.lower() not in lowered}
-    tags = kept | {tag["Key"]: tag["Value"] for tag in given}
+    tags = kept | {tag["Key"]: tag["Value"] for tag in added}
     if len(tags) > MOST_TAGS:
         raise limit_exceeded(quota, MOST_TAGS)
     return tags

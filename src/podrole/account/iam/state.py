@@ -152,7 +152,7 @@ class IAMState:
 
     def _referring_to(self, kind: type[R], record_id: str) -> list[R]:
         table = self._tables[kind.table]
-        return [cast("R", table[one]) for one in self._referring.get((kind.table, record_id), ())]
+        return [cast("R", table[key]) for key in self._referring.get((kind.table, record_id), ())]
 
     def owner_of_key(self, key_id: str) -> UserRecord | None:
         """Return the user that an access key belongs to."""

@@ -43,18 +43,18 @@ def shown_account(request: OrganizationsRequest, member: MemberRecord) -> dict[s
 
 def create_account(request: OrganizationsRequest) -> Output:
     """CreateAccount: done at once. The new account trusts the management account through its access role."""
-    organization, given, now = request.managed(), request.input, request.transaction.now
-    if any(member.email == given["Email"] for member in request.state.records(MemberRecord)):
+    organization, parameters, now = request.managed(), request.input, request.transaction.now
+    if any(member.email == parameters["Email"] for member in request.state.records(MemberRecord)):
         refuse("ConstraintViolationException", "You have an account with this email address already.")
     member = MemberRecord(
         id=_new_account_id(request),
         management_account=organization.id,
-        name=given["AccountName"],
+        name=parameters["AccountName"],
         parent=organization.root_id,
-        email=given["Email"],
+        email=parameters["Email"],
         joined_method="CREATED",
         joined_at=now,
-        tags=new_tags(given.get("Tags"), {}),
+        tags=new_tags(parameters.get("Tags"), {}),
         request_id=f"car-{request.letters(8)}",
     )
     request.put(member)
@@ -65,7 +65,7 @@ def create_account(request: OrganizationsRequest) -> Output:
     }
     role = RoleRecord(
         id=unique_id("AROA", request.transaction.random),
-        name=given.get("RoleName", _ACCESS_ROLE),
+        name=parameters.get("RoleName", _ACCESS_ROLE),
         created_at=now,
         trust_policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
         attached=(f"arn:{request.partition}:iam::aws:policy/AdministratorAccess",),
@@ -95,7 +95,9 @@ def _create_status(member: MemberRecord) -> dict[str, Any]:
 def describe_create_account_status(request: OrganizationsRequest) -> Output:
     """DescribeCreateAccountStatus."""
     organization, wanted = request.managed(), request.input["CreateAccountRequestId"]
-    member = next((one for one in members_of(request, organization) if one.request_id == wanted), None)
+    member = next(
+        (candidate for candidate in members_of(request, organization) if candidate.request_id == wanted), None
+    )
     if member is None:
         refuse("CreateAccountStatusNotFoundException", "You specified a create account request ID that doesn't exist.")
     return {"CreateAccountStatus": _create_status(member)}

@@ -28,7 +28,7 @@ def enable_aws_service_access(request: OrganizationsRequest) -> Output:
 def disable_aws_service_access(request: OrganizationsRequest) -> Output:
     """DisableAWSServiceAccess."""
     organization, service = request.managed(), _service(request)
-    access = {one: at for one, at in organization.service_access.items() if one != service}
+    access = {other: at for other, at in organization.service_access.items() if other != service}
     request.put(replace(organization, service_access=access))
     return {}
 
@@ -83,7 +83,7 @@ def deregister_delegated_administrator(request: OrganizationsRequest) -> Output:
         )
     if service not in services:
         refuse("InvalidInputException", "You specified an unrecognized service principal.")
-    kept = {one: at for one, at in services.items() if one != service}
+    kept = {other: at for other, at in services.items() if other != service}
     delegated = {account: of for account, of in organization.delegated.items() if account != member.id}
     request.put(replace(organization, delegated={**delegated, member.id: kept} if kept else delegated))
     return {}

@@ -61,22 +61,22 @@ def _check_content(request: OrganizationsRequest, policy_type: str, content: str
 
 def create_policy(request: OrganizationsRequest) -> Output:
     """CreatePolicy."""
-    organization, given = request.managed(), request.input
-    policy_type = given["Type"]
+    organization, parameters = request.managed(), request.input
+    policy_type = parameters["Type"]
     if policy_type not in POLICY_TYPES:
         raise AccountError(
             "NotImplemented", 501, f"podrole's local AWS does not simulate policies of type {policy_type}."
         )
-    _check_content(request, policy_type, given["Content"])
-    _require_new_policy_name(request, organization, given["Name"], policy_type)
+    _check_content(request, policy_type, parameters["Content"])
+    _require_new_policy_name(request, organization, parameters["Name"], policy_type)
     policy = ControlPolicyRecord(
         id=f"p-{request.letters(8)}",
         management_account=organization.id,
-        name=given["Name"],
-        description=given.get("Description", ""),
+        name=parameters["Name"],
+        description=parameters.get("Description", ""),
         type=policy_type,
-        content=given["Content"],
-        tags=new_tags(given.get("Tags"), {}),
+        content=parameters["Content"],
+        tags=new_tags(parameters.get("Tags"), {}),
     )
     request.put(policy)
     return _shown_policy(request, policy)
@@ -105,12 +105,12 @@ def _changeable_policy(request: OrganizationsRequest) -> ControlPolicyRecord:
 
 def update_policy(request: OrganizationsRequest) -> Output:
     """UpdatePolicy."""
-    policy, given = _changeable_policy(request), request.input
-    content, name = given.get("Content", policy.content), given.get("Name", policy.name)
+    policy, parameters = _changeable_policy(request), request.input
+    content, name = parameters.get("Content", policy.content), parameters.get("Name", policy.name)
     _check_content(request, policy.type, content)
     if name != policy.name:
         _require_new_policy_name(request, request.organization(), name, policy.type)
-    policy = replace(policy, content=content, name=name, description=given.get("Description", policy.description))
+    policy = replace(policy, content=content, name=name, description=parameters.get("Description", policy.description))
     request.put(policy)
     return _shown_policy(request, policy)
 
@@ -141,7 +141,7 @@ def _target(request: OrganizationsRequest) -> NodeRecord:
 def list_policies_for_target(request: OrganizationsRequest) -> Output:
     """ListPoliciesForTarget."""
     target, wanted = _target(request), request.input["Filter"]
-    attached = [policy for one in target.policies if (policy := request.state.policy(one)) is not None]
+    attached = [policy for policy_id in target.policies if (policy := request.state.policy(policy_id)) is not None]
     chosen = [policy for policy in attached if policy.type == wanted]
     return request.page("Policies", chosen, lambda policy: _summary(request, policy))
 
@@ -175,8 +175,12 @@ def detach_policy(request: OrganizationsRequest) -> Output:
     policy, target = find_policy(request), _target(request)
     if policy.id not in target.policies:
         refuse("PolicyNotAttachedException", "The policy isn't attached to the specified target in the specified root.")
-    kept = tuple(one for one in target.policies if one != policy.id)
-    of_type = [one for one in kept if (other := request.state.policy(one)) is not None and other.type == policy.type]
+    kept = tuple(policy_id for policy_id in target.policies if policy_id != policy.id)
+    of_type = [
+        policy_id
+        for policy_id in kept
+        if (other := request.state.policy(policy_id)) is not None and other.type == policy.type
+    ]
     if policy.type in DECIDED_TYPES and not of_type:
         refuse("ConstraintViolationException", "You cannot remove the last policy attached to the specified target.")
     request.put(replace(target, policies=kept))
@@ -202,7 +206,10 @@ def disable_policy_type(request: OrganizationsRequest) -> Output:
         refuse("InvalidInputException", "You specified an invalid value.")
     if wanted not in organization.policy_types:
         refuse("PolicyTypeNotEnabledException", "This operation can be performed only for enabled policy types.")
-    organization = replace(organization, policy_types=tuple(one for one in organization.policy_types if one != wanted))
+    organization = replace(
+        organization,
+        policy_types=tuple(policy_type for policy_type in organization.policy_types if policy_type != wanted),
+    )
     request.put(organization)
     return {"Root": shown_root(request, organization)}
 

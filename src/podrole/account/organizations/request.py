@@ -97,9 +97,9 @@ def refuse(code: str, message: str) -> NoReturn:
     raise AccountError(code, 400, message)
 
 
-def new_tags(given: Sequence[Mapping[str, str]] | None, present: Mapping[str, str]) -> dict[str, str]:
+def new_tags(added: Sequence[Mapping[str, str]] | None, present: Mapping[str, str]) -> dict[str, str]:
     """Return ``present`` with the tags that a request gives. Raises AccountError for too many."""
-    tags = {**present, **{tag["Key"]: tag["Value"] for tag in given or ()}}
+    tags = {**present, **{tag["Key"]: tag["Value"] for tag in added or ()}}
     if len(tags) > MOST_TAGS:
         refuse("ConstraintViolationException", "You have exceeded the number of tags allowed on this resource.")
     return tags

@@ -107,7 +107,7 @@ class OrganizationsState:
         levels = []
         node = self.node(account)
         while node is not None:
-            policies = [policy for one in node.policies if (policy := self.policy(one)) is not None]
+            policies = [policy for policy_id in node.policies if (policy := self.policy(policy_id)) is not None]
             levels.append(tuple(_text(policy) for policy in policies if policy.type == policy_type))
             node = self.node(node.parent) if node.parent is not None else None
         return tuple(reversed(levels))

@@ -88,7 +88,7 @@ def shown_root(request: OrganizationsRequest, organization: OrganizationRecord) 
         "Id": organization.root_id,
         "Arn": request.arn(organization, "root", organization.root_id),
         "Name": "Root",
-        "PolicyTypes": [{"Type": one, "Status": "ENABLED"} for one in organization.policy_types],
+        "PolicyTypes": [{"Type": policy_type, "Status": "ENABLED"} for policy_type in organization.policy_types],
     }
 
 
@@ -129,15 +129,15 @@ def _unit(request: OrganizationsRequest, unit: UnitRecord) -> dict[str, Any]:
 
 def create_organizational_unit(request: OrganizationsRequest) -> Output:
     """CreateOrganizationalUnit."""
-    organization, given = request.managed(), request.input
-    parent = find_parent(request, given["ParentId"])
-    _require_new_unit_name(request, parent.id, given["Name"])
+    organization, parameters = request.managed(), request.input
+    parent = find_parent(request, parameters["ParentId"])
+    _require_new_unit_name(request, parent.id, parameters["Name"])
     unit = UnitRecord(
         id=f"ou-{organization.root_id.removeprefix('r-')}-{request.letters(8)}",
         management_account=organization.id,
-        name=given["Name"],
+        name=parameters["Name"],
         parent=parent.id,
-        tags=new_tags(given.get("Tags"), {}),
+        tags=new_tags(parameters.get("Tags"), {}),
     )
     request.put(unit)
     return {"OrganizationalUnit": _unit(request, unit)}

@@ -69,17 +69,17 @@ def list_account_aliases(request: IAMRequest) -> Output:
 
 def update_account_password_policy(request: IAMRequest) -> Output:
     """UpdateAccountPasswordPolicy: what the request leaves out becomes the default."""
-    given = request.input
+    parameters = request.input
     policy = PasswordPolicy(
-        minimum_length=given.get("MinimumPasswordLength", 6),
-        symbols=given.get("RequireSymbols", False),
-        numbers=given.get("RequireNumbers", False),
-        uppercase=given.get("RequireUppercaseCharacters", False),
-        lowercase=given.get("RequireLowercaseCharacters", False),
-        users_may_change=given.get("AllowUsersToChangePassword", False),
-        max_age_days=given.get("MaxPasswordAge"),
-        reuse_prevention=given.get("PasswordReusePrevention"),
-        hard_expiry=given.get("HardExpiry"),
+        minimum_length=parameters.get("MinimumPasswordLength", 6),
+        symbols=parameters.get("RequireSymbols", False),
+        numbers=parameters.get("RequireNumbers", False),
+        uppercase=parameters.get("RequireUppercaseCharacters", False),
+        lowercase=parameters.get("RequireLowercaseCharacters", False),
+        users_may_change=parameters.get("AllowUsersToChangePassword", False),
+        max_age_days=parameters.get("MaxPasswordAge"),
+        reuse_prevention=parameters.get("PasswordReusePrevention"),
+        hard_expiry=parameters.get("HardExpiry"),
     )
     request.put(replace(request.state.settings, password_policy=policy))
     return {}

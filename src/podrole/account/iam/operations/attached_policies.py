@@ -47,7 +47,9 @@ def detach(owner: HolderKind) -> Operation:
         holder, arn = owner.find(request), policy_arn(request.input)
         if arn not in holder.attached:
             raise no_such_entity(f"Policy {arn} was not found.")
-        request.put(replace(holder, attached=tuple(one for one in holder.attached if one != arn)))
+        request.put(
+            replace(holder, attached=tuple(attached_arn for attached_arn in holder.attached if attached_arn != arn))
+        )
         return {}
 
     return operation
@@ -72,9 +74,9 @@ def _path_of(arn: str) -> str:
 def list_entities_for_policy(request: IAMRequest) -> Output:
     """ListEntitiesForPolicy: a page of all users, groups and roles together."""
     readable_policy(request)
-    given, state = request.input, request.state
-    arn, prefix = given["PolicyArn"], given.get("PathPrefix", "/")
-    usage, kind = given.get("PolicyUsageFilter"), given.get("EntityFilter")
+    parameters, state = request.input, request.state
+    arn, prefix = parameters["PolicyArn"], parameters.get("PathPrefix", "/")
+    usage, kind = parameters.get("PolicyUsageFilter"), parameters.get("EntityFilter")
     page = request.page(
         "Entities",
         sorted(

@@ -21,7 +21,7 @@ def put_inline(owner: HolderKind) -> Operation:
 
     def operation(request: IAMRequest) -> Output:
         holder, name = owner.find(request), request.input["PolicyName"]
-        others = [text for one, text in holder.inline.items() if one != name]
+        others = [text for policy_name, text in holder.inline.items() if policy_name != name]
         document = inline_document(request, request.input["PolicyDocument"], others, owner.limit, holder.name)
         request.put(replace(holder, inline={**holder.inline, name: document}))
         return {}
@@ -46,7 +46,11 @@ def delete_inline(owner: HolderKind) -> Operation:
     def operation(request: IAMRequest) -> Output:
         holder, name = owner.find(request), request.input["PolicyName"]
         _inline(holder, name)
-        request.put(replace(holder, inline={one: text for one, text in holder.inline.items() if one != name}))
+        request.put(
+            replace(
+                holder, inline={policy_name: text for policy_name, text in holder.inline.items() if policy_name != name}
+            )
+        )
         return {}
 
     return operation

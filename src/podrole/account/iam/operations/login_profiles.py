@@ -17,13 +17,13 @@ _DEFAULT_LENGTH, _DEFAULT_MIX = 8, 3
 
 def create_login_profile(request: IAMRequest) -> Output:
     """CreateLoginProfile."""
-    user, given = request.user(), request.input
+    user, parameters = request.user(), request.input
     if user.password is not None:
         raise already_exists(f"Login Profile for user {user.name} already exists.")
-    text = given.get("Password")
+    text = parameters.get("Password")
     if text is None:
         raise validation_error("Password must be specified.")
-    password = _password(request, text, reset_required=given.get("PasswordResetRequired", False))
+    password = _password(request, text, reset_required=parameters.get("PasswordResetRequired", False))
     request.put(replace(user, password=password))
     return {"LoginProfile": _login_profile(user, password)}
 
@@ -50,11 +50,11 @@ def _present_password(user: UserRecord) -> Password:
 
 def update_login_profile(request: IAMRequest) -> Output:
     """UpdateLoginProfile."""
-    user, given = request.user(), request.input
+    user, parameters = request.user(), request.input
     present = _present_password(user)
-    reset = given.get("PasswordResetRequired", present.reset_required)
-    if "Password" in given:
-        new = replace(_password(request, given["Password"], reset_required=reset), created_at=present.created_at)
+    reset = parameters.get("PasswordResetRequired", present.reset_required)
+    if "Password" in parameters:
+        new = replace(_password(request, parameters["Password"], reset_required=reset), created_at=present.created_at)
     else:
         new = replace(present, reset_required=reset)
     request.put(replace(user, password=new))

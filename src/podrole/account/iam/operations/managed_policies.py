@@ -22,21 +22,21 @@ MOST_VERSIONS = 5
 
 def create_policy(request: IAMRequest) -> Output:
     """CreatePolicy."""
-    given = request.input
-    name = given["PolicyName"]
+    parameters = request.input
+    name = parameters["PolicyName"]
     request.require_new_name(
         ManagedPolicyRecord, name, f"A policy called {name} already exists. Duplicate names are not allowed."
     )
-    document = managed_document(request, given["PolicyDocument"])
+    document = managed_document(request, parameters["PolicyDocument"])
     request.require_room(ManagedPolicyRecord)
     policy = ManagedPolicyRecord(
         id=request.new_id("ANPA"),
         name=name,
-        path=given.get("Path", "/"),
+        path=parameters.get("Path", "/"),
         created_at=request.now,
         updated_at=request.now,
-        description=given.get("Description"),
-        tags=new_tags(given.get("Tags"), {}, "TagsPerPolicy"),
+        description=parameters.get("Description"),
+        tags=new_tags(parameters.get("Tags"), {}, "TagsPerPolicy"),
         versions=(PolicyVersion(1, document, request.now),),
     )
     request.put(policy)
@@ -62,9 +62,9 @@ def readable_policy(request: IAMRequest) -> ManagedPolicyRecord | ManagedPolicy:
 
 def list_policies(request: IAMRequest) -> Output:
     """ListPolicies."""
-    given, state = request.input, request.state
-    scope, prefix = given.get("Scope", "All"), given.get("PathPrefix", "/")
-    usage, attached = given.get("PolicyUsageFilter"), given.get("OnlyAttached", False)
+    parameters, state = request.input, request.state
+    scope, prefix = parameters.get("Scope", "All"), parameters.get("PathPrefix", "/")
+    usage, attached = parameters.get("PolicyUsageFilter"), parameters.get("OnlyAttached", False)
     listed: list[dict[str, Any]] = []
     if scope in ("All", "Local"):
         listed += [shown.policy(policy, state, whole=False) for policy in state.records(ManagedPolicyRecord)]
@@ -165,7 +165,7 @@ def delete_policy_version(request: IAMRequest) -> Output:
     version = _version(policy.versions, request.input["VersionId"], request.input["PolicyArn"])
     if version.number == policy.default:
         raise delete_conflict("Cannot delete the default version of a policy.")
-    request.put(replace(policy, versions=tuple(one for one in policy.versions if one is not version)))
+    request.put(replace(policy, versions=tuple(other for other in policy.versions if other is not version)))
     return {}
 
 

@@ -19,8 +19,8 @@ MOST_DEVICES = 8
 
 def create_virtual_mfa_device(request: IAMRequest) -> Output:
     """CreateVirtualMFADevice: the seed is shown this once, not as a picture."""
-    given, state = request.input, request.state
-    path, name = given.get("Path", "/"), given["VirtualMFADeviceName"]
+    parameters, state = request.input, request.state
+    path, name = parameters.get("Path", "/"), parameters["VirtualMFADeviceName"]
     serial = f"arn:{state.partition}:iam::{state.account}:mfa{path}{name}"
     if state.get(MFADeviceRecord, serial) is not None:
         raise already_exists("MFADevice entity at the same path and name already exists.")
@@ -30,7 +30,7 @@ def create_virtual_mfa_device(request: IAMRequest) -> Output:
         path=path,
         seed=base64.b32encode(request.random(40)).decode(),
         created_at=request.now,
-        tags=new_tags(given.get("Tags"), {}, "TagsPerMFADevice"),
+        tags=new_tags(parameters.get("Tags"), {}, "TagsPerMFADevice"),
     )
     request.put(device)
     shown_device = {"SerialNumber": serial, "Base32StringSeed": device.seed.encode()} | shown.tags(device.tags)

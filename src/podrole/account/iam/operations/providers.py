@@ -43,30 +43,30 @@ def oidc_provider_arn(state: IAMState, provider: OIDCProviderRecord) -> str:
     return f"arn:{state.partition}:iam::{state.account}:oidc-provider/{provider.id}"
 
 
-def check_new_oidc_provider(state: IAMState, given: Mapping[str, Any]) -> None:
+def check_new_oidc_provider(state: IAMState, parameters: Mapping[str, Any]) -> None:
     """Refuse what CreateOpenIDConnectProvider refuses, but for the thumbprint: IAM fetches one if none is given.
 
     Raises AccountError.
     """
-    url = given["Url"]
+    url = parameters["Url"]
     _check_url(url)
     if state.get(OIDCProviderRecord, url.removeprefix("https://")) is not None:
         raise already_exists(f"Provider with url {url} already exists.")
     require_room(state, OIDCProviderRecord)
-    _check_client_ids(dict.fromkeys(given.get("ClientIDList") or ()))
-    new_tags(given.get("Tags"), {}, "TagsPerOpenIdConnectProvider")
-    _thumbprints(given.get("ThumbprintList") or [])
+    _check_client_ids(dict.fromkeys(parameters.get("ClientIDList") or ()))
+    new_tags(parameters.get("Tags"), {}, "TagsPerOpenIdConnectProvider")
+    _thumbprints(parameters.get("ThumbprintList") or [])
 
 
 def create_oidc_provider(request: IAMRequest) -> Output:
     """CreateOpenIDConnectProvider. ``ThumbprintList`` has been filled in."""
-    given = request.input
-    check_new_oidc_provider(request.state, given)
-    tags = new_tags(given.get("Tags"), {}, "TagsPerOpenIdConnectProvider")
+    parameters = request.input
+    check_new_oidc_provider(request.state, parameters)
+    tags = new_tags(parameters.get("Tags"), {}, "TagsPerOpenIdConnectProvider")
     provider = OIDCProviderRecord(
-        id=given["Url"].removeprefix("https://"),
-        client_ids=tuple(dict.fromkeys(given.get("ClientIDList") or ())),
-        thumbprints=tuple(_thumbprints(given["ThumbprintList"])),
+        id=parameters["Url"].removeprefix("https://"),
+        client_ids=tuple(dict.fromkeys(parameters.get("ClientIDList") or ())),
+        thumbprints=tuple(_thumbprints(parameters["ThumbprintList"])),
         created_at=request.now,
         tags=tags,
     )
@@ -131,7 +131,7 @@ def add_client_id(request: IAMRequest) -> Output:
 def remove_client_id(request: IAMRequest) -> Output:
     """RemoveClientIDFromOpenIDConnectProvider; removing one that is not there changes nothing."""
     provider, client_id = find_oidc_provider(request), request.input["ClientID"]
-    request.put(replace(provider, client_ids=tuple(one for one in provider.client_ids if one != client_id)))
+    request.put(replace(provider, client_ids=tuple(other for other in provider.client_ids if other != client_id)))
     return {}
 
 
@@ -154,10 +154,10 @@ def _check_client_ids(client_ids: Mapping[str, None]) -> None:
         raise limit_exceeded("ClientIdsPerOpenIdConnectProvider", MOST_CLIENT_IDS)
 
 
-def _thumbprints(given: list[str]) -> list[str]:
-    if len(given) > MOST_THUMBPRINTS:
+def _thumbprints(thumbprints: list[str]) -> list[str]:
+    if len(thumbprints) > MOST_THUMBPRINTS:
         raise invalid_input("Thumbprint list must contain fewer than 5 entries.")
-    return [thumbprint.lower() for thumbprint in given]
+    return [thumbprint.lower() for thumbprint in thumbprints]
 
 
 # SAML. Providers can be kept and named in trust policies; AssumeRoleWithSAML is not served.
@@ -170,18 +170,18 @@ def saml_provider_arn(state: IAMState, provider: SAMLProviderRecord) -> str:
 
 def create_saml_provider(request: IAMRequest) -> Output:
     """CreateSAMLProvider."""
-    given, state = request.input, request.state
-    _refuse_unserved(given)
-    name = given["Name"]
+    parameters, state = request.input, request.state
+    _refuse_unserved(parameters)
+    name = parameters["Name"]
     if state.get(SAMLProviderRecord, name) is not None:
         arn = f"arn:{state.partition}:iam::{state.account}:saml-provider/{name}"
         raise already_exists(f"{arn} already exists")
     require_room(state, SAMLProviderRecord)
-    tags = new_tags(given.get("Tags"), {}, "TagsPerSAMLProvider")
+    tags = new_tags(parameters.get("Tags"), {}, "TagsPerSAMLProvider")
     provider = SAMLProviderRecord(
         id=name,
         uuid=str(uuid.UUID(bytes=request.random(16), version=4)),
-        metadata=_metadata(given["SAMLMetadataDocument"]),
+        metadata=_metadata(parameters["SAMLMetadataDocument"]),
         created_at=request.now,
         valid_until=request.now + _SAML_SECONDS,
         tags=tags,
@@ -190,8 +190,8 @@ def create_saml_provider(request: IAMRequest) -> Output:
     return {"SAMLProviderArn": saml_provider_arn(state, provider)} | shown.tags(tags)
 
 
-def _refuse_unserved(given: Mapping[str, Any]) -> None:
-    unserved = sorted({"AssertionEncryptionMode", "AddPrivateKey", "RemovePrivateKey"} & given.keys())
+def _refuse_unserved(parameters: Mapping[str, Any]) -> None:
+    unserved = sorted({"AssertionEncryptionMode", "AddPrivateKey", "RemovePrivateKey"} & parameters.keys())
     if unserved:
         raise AccountError("NotImplemented", 501, f"podrole's local AWS does not simulate {', '.join(unserved)}.")
 
@@ -250,11 +250,11 @@ def list_saml_providers(request: IAMRequest) -> Output:
 
 def update_saml_provider(request: IAMRequest) -> Output:
     """UpdateSAMLProvider: another metadata document. Keys for encrypted assertions are not kept."""
-    provider, given = find_saml_provider(request), request.input
-    _refuse_unserved(given)
-    if "SAMLMetadataDocument" in given:
-        request.put(replace(provider, metadata=_metadata(given["SAMLMetadataDocument"])))
-    return {"SAMLProviderArn": given["SAMLProviderArn"]}
+    provider, parameters = find_saml_provider(request), request.input
+    _refuse_unserved(parameters)
+    if "SAMLMetadataDocument" in parameters:
+        request.put(replace(provider, metadata=_metadata(parameters["SAMLMetadataDocument"])))
+    return {"SAMLProviderArn": parameters["SAMLProviderArn"]}
 
 
 def delete_saml_provider(request: IAMRequest) -> Output:

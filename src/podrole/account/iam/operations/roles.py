@@ -81,24 +81,24 @@ Another service is written as in its principal."""
 
 def create_role(request: IAMRequest) -> Output:
     """CreateRole."""
-    given = request.input
-    name = given["RoleName"]
-    path = given.get("Path", "/")
+    parameters = request.input
+    name = parameters["RoleName"]
+    path = parameters.get("Path", "/")
     if path.startswith(RESERVED_PATHS):
         raise AccountError("AccessDenied", 403, f"Roles with the path {path} can be created only by AWS services.")
     request.require_new_name(RoleRecord, name, f"Role with name {name} already exists.")
     request.require_room(RoleRecord)
-    text, ids = trust_document(request, given["AssumeRolePolicyDocument"])
+    text, ids = trust_document(request, parameters["AssumeRolePolicyDocument"])
     role = RoleRecord(
         id=request.new_id("AROA"),
         name=name,
         path=path,
         created_at=request.now,
-        tags=new_tags(given.get("Tags"), {}, "TagsPerRole"),
+        tags=new_tags(parameters.get("Tags"), {}, "TagsPerRole"),
         trust_policy=text,
         trusted_ids=ids,
-        description=given.get("Description"),
-        max_session_seconds=given.get("MaxSessionDuration", 3_600),
+        description=parameters.get("Description"),
+        max_session_seconds=parameters.get("MaxSessionDuration", 3_600),
         boundary=require_boundary(request),
     )
     request.put(role)
@@ -124,10 +124,10 @@ def update_role(request: IAMRequest) -> Output:
 
     Of a service-linked role the description alone can be changed.
     """
-    given = request.input
-    role = changeable_role(request) if "MaxSessionDuration" in given else _describable_role(request)
-    seconds = given.get("MaxSessionDuration", 3_600)
-    description = given.get("Description", role.description)
+    parameters = request.input
+    role = changeable_role(request) if "MaxSessionDuration" in parameters else _describable_role(request)
+    seconds = parameters.get("MaxSessionDuration", 3_600)
+    description = parameters.get("Description", role.description)
     request.put(replace(role, description=description, max_session_seconds=seconds))
     return {}
 
@@ -227,16 +227,16 @@ def get_service_linked_role_deletion_status(request: IAMRequest) -> Output:
 
 def create_instance_profile(request: IAMRequest) -> Output:
     """CreateInstanceProfile."""
-    given = request.input
-    name = given["InstanceProfileName"]
+    parameters = request.input
+    name = parameters["InstanceProfileName"]
     request.require_new_name(InstanceProfileRecord, name, f"Instance Profile {name} already exists.")
     request.require_room(InstanceProfileRecord)
     profile = InstanceProfileRecord(
         id=request.new_id("AIPA"),
         name=name,
-        path=given.get("Path", "/"),
+        path=parameters.get("Path", "/"),
         created_at=request.now,
-        tags=new_tags(given.get("Tags"), {}, "TagsPerInstanceProfile"),
+        tags=new_tags(parameters.get("Tags"), {}, "TagsPerInstanceProfile"),
     )
     request.put(profile)
     return {"InstanceProfile": shown.instance_profile(profile, request.state)}
@@ -256,7 +256,8 @@ def list_instance_profiles(request: IAMRequest) -> Output:
     """ListInstanceProfiles."""
     prefix = request.input.get("PathPrefix", "/")
     return _profiles(
-        request, [one for one in request.state.records(InstanceProfileRecord) if one.path.startswith(prefix)]
+        request,
+        [profile for profile in request.state.records(InstanceProfileRecord) if profile.path.startswith(prefix)],
     )
 
 

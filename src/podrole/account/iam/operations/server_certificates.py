@@ -13,19 +13,19 @@ from podrole.account.iam.request import IAMRequest, Output, new_tags, time
 
 def upload_server_certificate(request: IAMRequest) -> Output:
     """UploadServerCertificate: certificate and key must belong together. The key is not kept: no answer shows it."""
-    given = request.input
-    name = given["ServerCertificateName"]
+    parameters = request.input
+    name = parameters["ServerCertificateName"]
     request.require_new_name(ServerCertificateRecord, name, f"The Server Certificate with name {name} already exists.")
     request.require_room(ServerCertificateRecord)
     certificate = ServerCertificateRecord(
         id=request.new_id("ASCA"),
         name=name,
-        path=given.get("Path", "/"),
+        path=parameters.get("Path", "/"),
         created_at=request.now,
-        tags=new_tags(given.get("Tags"), {}, "TagsPerServerCertificate"),
-        body=given["CertificateBody"],
-        chain=given.get("CertificateChain"),
-        expires_at=_expiry(given["CertificateBody"], given["PrivateKey"]),
+        tags=new_tags(parameters.get("Tags"), {}, "TagsPerServerCertificate"),
+        body=parameters["CertificateBody"],
+        chain=parameters.get("CertificateChain"),
+        expires_at=_expiry(parameters["CertificateBody"], parameters["PrivateKey"]),
     )
     request.put(certificate)
     return {"ServerCertificateMetadata": _metadata(request, certificate)} | shown.tags(certificate.tags)
@@ -82,19 +82,26 @@ def get_server_certificate(request: IAMRequest) -> Output:
 def list_server_certificates(request: IAMRequest) -> Output:
     """ListServerCertificates."""
     prefix = request.input.get("PathPrefix", "/")
-    certificates = [one for one in request.state.records(ServerCertificateRecord) if one.path.startswith(prefix)]
+    certificates = [
+        certificate
+        for certificate in request.state.records(ServerCertificateRecord)
+        if certificate.path.startswith(prefix)
+    ]
     return request.page(
-        "ServerCertificateMetadataList", certificates, lambda one: one.name.lower(), lambda one: _metadata(request, one)
+        "ServerCertificateMetadataList",
+        certificates,
+        lambda certificate: certificate.name.lower(),
+        lambda certificate: _metadata(request, certificate),
     )
 
 
 def update_server_certificate(request: IAMRequest) -> Output:
     """UpdateServerCertificate: another name or path."""
-    certificate, given = find_server_certificate(request), request.input
-    name = given.get("NewServerCertificateName", certificate.name)
+    certificate, parameters = find_server_certificate(request), request.input
+    name = parameters.get("NewServerCertificateName", certificate.name)
     message = f"The Server Certificate with name {name} already exists."
     request.require_new_name(ServerCertificateRecord, name, message, unless=certificate)
-    request.put(replace(certificate, name=name, path=given.get("NewPath", certificate.path)))
+    request.put(replace(certificate, name=name, path=parameters.get("NewPath", certificate.path)))
     return {}
 
 

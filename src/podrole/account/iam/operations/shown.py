@@ -102,7 +102,7 @@ def with_unique_ids(text: str, ids: Mapping[str, str], state: IAMState) -> str:
             if isinstance(named, dict) and "AWS" in named:
                 texts = named["AWS"]
                 named["AWS"] = (
-                    gone.get(texts, texts) if isinstance(texts, str) else [gone.get(one, one) for one in texts]
+                    gone.get(texts, texts) if isinstance(texts, str) else [gone.get(arn, arn) for arn in texts]
                 )
     return json.dumps(document)
 

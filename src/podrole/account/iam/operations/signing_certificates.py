@@ -60,8 +60,13 @@ def _user_certificate(request: IAMRequest) -> SigningCertificateRecord:
 def list_signing_certificates(request: IAMRequest) -> Output:
     """ListSigningCertificates."""
     user = request.user()
-    certificates = sorted(request.state.owned(SigningCertificateRecord, user), key=lambda one: one.id)
-    return request.page("Certificates", certificates, lambda one: one.id, lambda one: _shown_certificate(one, user))
+    certificates = sorted(request.state.owned(SigningCertificateRecord, user), key=lambda certificate: certificate.id)
+    return request.page(
+        "Certificates",
+        certificates,
+        lambda certificate: certificate.id,
+        lambda certificate: _shown_certificate(certificate, user),
+    )
 
 
 def update_signing_certificate(request: IAMRequest) -> Output:

@@ -24,16 +24,16 @@ MOST_GROUPS = 10
 
 def create_user(request: IAMRequest) -> Output:
     """CreateUser."""
-    given = request.input
-    name = given["UserName"]
+    parameters = request.input
+    name = parameters["UserName"]
     request.require_new_name(UserRecord, name, f"User with name {name} already exists.")
     request.require_room(UserRecord)
     user = UserRecord(
         id=request.new_id("AIDA"),
         name=name,
-        path=given.get("Path", "/"),
+        path=parameters.get("Path", "/"),
         created_at=request.now,
-        tags=new_tags(given.get("Tags"), {}, "TagsPerUser"),
+        tags=new_tags(parameters.get("Tags"), {}, "TagsPerUser"),
         boundary=require_boundary(request),
     )
     request.put(user)
@@ -56,10 +56,10 @@ def list_users(request: IAMRequest) -> Output:
 
 def update_user(request: IAMRequest) -> Output:
     """UpdateUser: another name or path. Keys, groups, policies and tags stay, since they refer to the user's id."""
-    user, given = request.user(), request.input
-    name = given.get("NewUserName", user.name)
+    user, parameters = request.user(), request.input
+    name = parameters.get("NewUserName", user.name)
     request.require_new_name(UserRecord, name, f"User with name {name} already exists.", unless=user)
-    request.put(replace(user, name=name, path=given.get("NewPath", user.path)))
+    request.put(replace(user, name=name, path=parameters.get("NewPath", user.path)))
     return {}
 
 
@@ -95,11 +95,11 @@ def _holding(request: IAMRequest, user: UserRecord) -> Iterator[str]:
 
 def create_group(request: IAMRequest) -> Output:
     """CreateGroup."""
-    given = request.input
-    name = given["GroupName"]
+    parameters = request.input
+    name = parameters["GroupName"]
     request.require_new_name(GroupRecord, name, f"Group with name {name} already exists.")
     request.require_room(GroupRecord)
-    group = GroupRecord(id=request.new_id("AGPA"), name=name, path=given.get("Path", "/"), created_at=request.now)
+    group = GroupRecord(id=request.new_id("AGPA"), name=name, path=parameters.get("Path", "/"), created_at=request.now)
     request.put(group)
     return {"Group": shown.group(group, request.state)}
 
@@ -132,10 +132,10 @@ def list_groups_for_user(request: IAMRequest) -> Output:
 
 def update_group(request: IAMRequest) -> Output:
     """UpdateGroup: another name or path."""
-    group, given = request.group(), request.input
-    name = given.get("NewGroupName", group.name)
+    group, parameters = request.group(), request.input
+    name = parameters.get("NewGroupName", group.name)
     request.require_new_name(GroupRecord, name, f"Group with name {name} already exists.", unless=group)
-    request.put(replace(group, name=name, path=given.get("NewPath", group.path)))
+    request.put(replace(group, name=name, path=parameters.get("NewPath", group.path)))
     return {}
 
 
@@ -165,5 +165,5 @@ def add_user_to_group(request: IAMRequest) -> Output:
 def remove_user_from_group(request: IAMRequest) -> Output:
     """RemoveUserFromGroup; removing someone who is not a member changes nothing."""
     group, user = request.group(), request.user()
-    request.put(replace(user, groups=tuple(one for one in user.groups if one != group.id)))
+    request.put(replace(user, groups=tuple(group_id for group_id in user.groups if group_id != group.id)))
     return {}
