@@ -124,10 +124,10 @@ def role_session(
 
 def require_no_mfa(parameters: Mapping[str, str]) -> None:
     """Refuse a one-time code: podrole has no MFA device to check it with. Raises Denied."""
-    given = [name for name in ("SerialNumber", "TokenCode") if parameters.get(name)]
-    if not given:
+    mfa_parameters = [name for name in ("SerialNumber", "TokenCode") if parameters.get(name)]
+    if not mfa_parameters:
         return
-    if len(given) == 1:
+    if len(mfa_parameters) == 1:
         message = "MultiFactorAuthentication failed, must provide both MFA serial number and one time pass code."
     else:
         message = "MultiFactorAuthentication failed with invalid MFA one time pass code."
@@ -137,7 +137,7 @@ def require_no_mfa(parameters: Mapping[str, str]) -> None:
         message,
         "podrole does not simulate MFA devices, so it accepts no one-time code.",
         status=403,
-        got=" and ".join(given),
+        got=" and ".join(mfa_parameters),
         expected="a role whose trust policy does not require multi-factor authentication",
     )
 

@@ -40,8 +40,8 @@ _ASCII_TAG = re.compile(r"[A-Za-z0-9 _.:/=+\-@]*", re.ASCII)
 def is_tag_text(text: str) -> bool:
     r"""Say whether all of ``text`` may stand in a tag: letters, blanks and digits of any script, and ``_.:/=+-@``."""
     return all(
-        _ASCII_TAG.fullmatch(one) is not None if one.isascii() else unicodedata.category(one)[0] in "LZN"
-        for one in ([text] if text.isascii() else text)
+        _ASCII_TAG.fullmatch(piece) is not None if piece.isascii() else unicodedata.category(piece)[0] in "LZN"
+        for piece in ([text] if text.isascii() else text)
     )
 
 
@@ -72,14 +72,14 @@ class Text:
             if not self.required:
                 return []
             return [f"Value null at '{_member_name(self.name)}' failed to satisfy constraint: Member must not be null"]
-        found: list[str] = []
+        constraints: list[str] = []
         if self._fits is not None and not self._fits(value):
-            found.append(f"Member must satisfy regular expression pattern: {self.pattern}")
+            constraints.append(f"Member must satisfy regular expression pattern: {self.pattern}")
         if len(value) < self.minimum:
-            found.append(f"Member must have length greater than or equal to {self.minimum}")
+            constraints.append(f"Member must have length greater than or equal to {self.minimum}")
         if self.maximum is not None and len(value) > self.maximum:
-            found.append(f"Member must have length less than or equal to {self.maximum}")
-        return [_fault(None if self.sensitive else value, self.name, constraint) for constraint in found]
+            constraints.append(f"Member must have length less than or equal to {self.maximum}")
+        return [_fault(None if self.sensitive else value, self.name, constraint) for constraint in constraints]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ def validation_error(faults: list[str]) -> Denied:
 
 def _elements(parameters: Mapping[str, str], name: str, *members: str) -> list[tuple[int, dict[str, str]]]:
     """Return the elements of a list by their numbers; of plain values each is the one member ``""``."""
-    found: dict[int, dict[str, str]] = {}
+    by_index: dict[int, dict[str, str]] = {}
     prefix = name + "."
     for key in [key for key in parameters if key.startswith(name)]:
         value = parameters[key]
@@ -202,8 +202,8 @@ def _elements(parameters: Mapping[str, str], name: str, *members: str) -> list[t
         element = _ELEMENT.fullmatch(key, len(prefix))
         if element is None or (element[2] not in members if members else element[2] is not None):
             raise _malformed(key)
-        found.setdefault(int(element[1]), {})[element[2] or ""] = value
-    return sorted(found.items())
+        by_index.setdefault(int(element[1]), {})[element[2] or ""] = value
+    return sorted(by_index.items())
 
 
 def _tag_elements(parameters: Mapping[str, str]) -> list[tuple[int, dict[str, str]]]:

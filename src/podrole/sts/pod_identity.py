@@ -106,13 +106,13 @@ class _Exchange:
     association: Association | None = None
 
     def known(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"cluster": self.cluster.name}
+        details: dict[str, Any] = {"cluster": self.cluster.name}
         if self.claims:
-            found["token"] = {"claims": shown(self.claims)}
+            details["token"] = {"claims": shown(self.claims)}
         if self.association is not None:
-            found["association"] = self.association.id
-            found["role"] = self.association.role_arn
-        return found
+            details["association"] = self.association.id
+            details["role"] = self.association.role_arn
+        return details
 
 
 async def assume_role_for_pod_identity(
@@ -173,10 +173,10 @@ async def _verified_pod(text: str, exchange: _Exchange, keys: KeySource) -> Pod:
 
 def _pod(claims: Claims) -> Pod:
     """Read what kube-apiserver writes into the token of a pod's projected volume. Raises Denied."""
-    found = _object(claims.payload, "kubernetes.io")
-    account, pod = _object(found, "serviceaccount"), _object(found, "pod")
+    kubernetes_claims = _object(claims.payload, "kubernetes.io")
+    account, pod = _object(kubernetes_claims, "serviceaccount"), _object(kubernetes_claims, "pod")
     values = {
-        "kubernetes.io/namespace": found.get("namespace"),
+        "kubernetes.io/namespace": kubernetes_claims.get("namespace"),
         "kubernetes.io/serviceaccount/name": account.get("name"),
         "kubernetes.io/serviceaccount/uid": account.get("uid"),
         "kubernetes.io/pod/name": pod.get("name"),
@@ -209,8 +209,8 @@ def _object(outer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _association(
     pod: Pod, exchange: _Exchange, association_of: Callable[[str, str], Association | None]
 ) -> Association:
-    found = association_of(pod.namespace, pod.service_account)
-    if found is None:
+    association = association_of(pod.namespace, pod.service_account)
+    if association is None:
         account = f"{pod.namespace}/{pod.service_account}"
         raise denied(
             Step.ASSOCIATION,
@@ -222,7 +222,7 @@ def _association(
             next_step=f"aws eks create-pod-identity-association --cluster-name {exchange.cluster.name} "
             f"--namespace {pod.namespace} --service-account {pod.service_account} --role-arn …",
         )
-    return found
+    return association
 
 
 def _session(

@@ -69,8 +69,8 @@ def session_policies(inline: str | None, arns: Sequence[str], owner: str, direct
             ) from fault
     documents: list[str] = []
     for arn in arns:
-        found = directory.managed_policy(arn)
-        if found is None or arn.split(":")[4] not in ("aws", account):
+        policy = directory.managed_policy(arn)
+        if policy is None or arn.split(":")[4] not in ("aws", account):
             raise denied(
                 Step.SESSION_POLICY,
                 "ValidationError",
@@ -78,7 +78,7 @@ def session_policies(inline: str | None, arns: Sequence[str], owner: str, direct
                 "A session policy's ARN is not the ARN of a managed policy of the role's account or of AWS.",
                 got=repr(arn),
             )
-        documents.append(found.document)
+        documents.append(policy.document)
     return SessionPolicies(inline, tuple(arns), tuple(documents))
 
 

@@ -154,6 +154,6 @@ def _not_trusted(request: Request, policies: PolicySet, decision: Decision, word
             "action": action,
             "decision": decision.outcome.value,
             "policy": policies.resource.name if policies.resource else None,
-            "evidence": [one.to_dict() for one in evidence],
+            "evidence": [item.to_dict() for item in evidence],
         },
     )

@@ -101,5 +101,5 @@ def _require_tagging(session: Session, tags: SessionTags, caller: Candidate) -> 
             f"User: {caller.principal.arn} is not authorized to perform: {TAG_SESSION} on resource: {session.arn}",
             summary(decision, evidence, request),
             status=403,
-            evidence={"action": TAG_SESSION, "evidence": [one.to_dict() for one in evidence]},
+            evidence={"action": TAG_SESSION, "evidence": [item.to_dict() for item in evidence]},
         )

@@ -71,16 +71,16 @@ class _Exchange:
     provider: OIDCProvider | None = None
 
     def known(self) -> dict[str, Any]:
-        found: dict[str, Any] = {"role": self.parameters.get("RoleArn")}
+        details: dict[str, Any] = {"role": self.parameters.get("RoleArn")}
         if self.token is not None:
-            found["token"] = {"header": shown(self.token.header), "claims": shown(self.token.payload)}
+            details["token"] = {"header": shown(self.token.header), "claims": shown(self.token.payload)}
         if self.provider is not None:
-            found["provider"] = {
+            details["provider"] = {
                 "arn": self.provider.arn,
                 "client_ids": list(self.provider.client_ids),
                 "thumbprints": list(self.provider.thumbprints),
             }
-        return found
+        return details
 
 
 async def assume_role_with_web_identity(
@@ -177,15 +177,15 @@ def require_duration(seconds: int, maximum: int) -> None:
 
 
 def _require_no_provider_id(parameters: Mapping[str, str]) -> None:
-    given = parameters.get("ProviderId")
-    if given is not None:
+    provider_id = parameters.get("ProviderId")
+    if provider_id is not None:
         raise denied(
             Step.PARAMETERS,
             "InvalidParameterValue",
             "ProviderId is for OAuth 2.0 access tokens of www.amazon.com and graph.facebook.com, which podrole's local "
             "AWS does not exchange. Do not specify it for an OpenID Connect ID token.",
             "The request names a provider of OAuth 2.0 access tokens.",
-            got=repr(given[:64]),
+            got=repr(provider_id[:64]),
         )
 
 
