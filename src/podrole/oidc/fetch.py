@@ -118,16 +118,16 @@ class Fetcher:
         from podrole.oidc.https import served_chain
 
         last = (await served_chain(url, host, port, self.resolve))[-1]
-        found = thumbprint_of(last)
-        if found not in {thumbprint.lower() for thumbprint in thumbprints}:
+        presented = thumbprint_of(last)
+        if presented not in {thumbprint.lower() for thumbprint in thumbprints}:
             raise KeysUnavailable(
                 KeysFault.THUMBPRINT,
                 f"This system does not trust the certificate of {host} ({untrusted.verify_message}), "
                 "and the provider does not list the thumbprint of the last certificate that it sends.",
-                got=f"thumbprint {found}",
+                got=f"thumbprint {presented}",
                 expected="one of " + (", ".join(thumbprints) or "nothing: the provider lists no thumbprint"),
-                next_step=f"aws iam update-open-id-connect-provider-thumbprint … --thumbprint-list {found}",
-                thumbprint=found,
+                next_step=f"aws iam update-open-id-connect-provider-thumbprint … --thumbprint-list {presented}",
+                thumbprint=presented,
             ) from None
         return last
 

@@ -49,14 +49,14 @@ def parse_jwks(document: object, *, where: str) -> Keys:
                 got=f"{count} {kind} keys",
                 expected=f"at most {MAX_KEYS_OF_A_KIND}",
             )
-    found: dict[str, tuple[VerificationKey, ...]] = {}
+    keys: dict[str, tuple[VerificationKey, ...]] = {}
     for entry in entries:
         key = _read(entry)
         if key is not None:
-            found[key.kid] = (*found.get(key.kid, ()), key)
-    if not found:
+            keys[key.kid] = (*keys.get(key.kid, ()), key)
+    if not keys:
         raise KeysUnavailable(KeysFault.NO_KEYS, f"No key at {where} can verify a token.", expected="an RSA or EC key")
-    return found
+    return keys
 
 
 def _read(entry: dict[str, Any]) -> VerificationKey | None:

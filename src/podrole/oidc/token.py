@@ -150,7 +150,7 @@ def _audiences(value: object) -> tuple[str, ...]:
     if (
         isinstance(values, list)
         and values
-        and all(isinstance(one, str) and one and one.isprintable() for one in values)
+        and all(isinstance(audience, str) and audience and audience.isprintable() for audience in values)
     ):
         return tuple(values)
     raise TokenRefused(
@@ -206,10 +206,10 @@ class _Refused(ValueError):
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise _Refused("a member appears twice")
-    return found
+    return members
 
 
 def _no_constant(name: str) -> object:
