@@ -98,11 +98,11 @@ class Journal:
 
         To be called while no commit is under way.
         """
-        found: dict[str, dict[str, bytes]] = {}
+        tables: dict[str, dict[str, bytes]] = {}
         query = "SELECT tbl, key, value FROM records WHERE tbl >= ? AND tbl < ? ORDER BY tbl, key"
         for table, key, value in self._database.execute(query, (prefix, prefix + "\U0010ffff")):
-            found.setdefault(table, {})[key] = value
-        return found
+            tables.setdefault(table, {})[key] = value
+        return tables
 
     def table(self, name: str) -> dict[str, bytes]:
         """Return the records of one table, by key. To be called while no commit is under way."""

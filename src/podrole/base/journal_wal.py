@@ -63,7 +63,7 @@ def _stored(data: bytes) -> _Checksum:
 def _checksum(order: str, data: bytes, before: _Checksum) -> _Checksum:
     first, second = before
     words = iter(struct.unpack(f"{order}{len(data) // 4}I", data))
-    for one, two in zip(words, words, strict=True):
-        first = (first + one + second) & 0xFFFFFFFF
-        second = (second + two + first) & 0xFFFFFFFF
+    for word, next_word in zip(words, words, strict=True):
+        first = (first + word + second) & 0xFFFFFFFF
+        second = (second + next_word + first) & 0xFFFFFFFF
     return first, second

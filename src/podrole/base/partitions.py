@@ -56,7 +56,7 @@ MADE_UP_DOMAIN = "podrole.invalid"
 
 ENDPOINT_DOMAINS = tuple(
     sorted(
-        {domain for one in (AWS, *_OTHERS) for domain in (one.domain, one.dual_stack_domain)}
+        {domain for partition in (AWS, *_OTHERS) for domain in (partition.domain, partition.dual_stack_domain)}
         | {*_FURTHER_DOMAINS, MADE_UP_DOMAIN}
     )
 )

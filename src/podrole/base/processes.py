@@ -79,10 +79,10 @@ def this_process() -> ProcessIdentity:
     """Return the identity of the process that calls."""
     if sys.platform != "linux":
         return ProcessIdentity(os.getpid(), 0, "")
-    found = identity_of(os.getpid())
-    if found is None:
+    identity = identity_of(os.getpid())
+    if identity is None:
         raise OSError("/proc is not mounted, or does not show this process")
-    return found
+    return identity
 
 
 def has_open(pid: int, file: Path) -> bool:

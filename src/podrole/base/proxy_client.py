@@ -85,7 +85,7 @@ class ProxyClient(TunnelSide):
             refuse(self._client, f"403 Forbidden: podrole does not lead to {name}", why)
         elif way is Way.HERE:
             self._serve_here()
-        elif sum(isinstance(one, ProxyClient) for one in self._connections) >= (most := _most_tunnels()):
+        elif sum(isinstance(connection, ProxyClient) for connection in self._connections) >= (most := _most_tunnels()):
             refuse(self._client, "503 Service Unavailable", f"podrole carries {most} connections already.")
         elif self._request is not None and not self._request.takes(self._asked.head + self._rest):
             refuse(self._client, "400 Bad Request", "The request is malformed, or another one follows it.")
@@ -179,7 +179,9 @@ async def _connected(make: Callable[[], _Side], host: str, port: int, tls: ssl.S
     The name is looked up here: uvloop reports the failure of a look-up that it began itself and that was cancelled.
     """
     loop = asyncio.get_running_loop()
-    *others, last = [found[4][:2] for found in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+    *others, last = [
+        address_info[4][:2] for address_info in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    ]
     name = None if tls is None else host
     for address in others:
         with contextlib.suppress(OSError):
