@@ -155,7 +155,7 @@ def path_segment(value: str) -> list[str]:
     """What can stand between two slashes of a URL: roles and their bindings."""
     if value in (".", ".."):
         return [f"may not be '{value}'"]
-    return [f"may not contain '{one}'" for one in ("/", "%") if one in value]
+    return [f"may not contain '{character}'" for character in ("/", "%") if character in value]
 
 
 def generated(rule: NameRule) -> NameRule:

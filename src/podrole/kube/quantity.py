@@ -98,10 +98,10 @@ def parse(text: str) -> Quantity:
         raise ValueError(WRONG_NUMBER)
     mantissa, exponent = _rounded_up(mantissa, exponent)
     if notation == "binary":
-        one = 10**-exponent
-        if mantissa > MAX_INT64 * one:
+        unit = 10**-exponent
+        if mantissa > MAX_INT64 * unit:
             mantissa, exponent = MAX_INT64, 0
-        elif 0 < mantissa < one:
+        elif 0 < mantissa < unit:
             notation = "decimal"
     return Quantity(-mantissa if sign == "-" else mantissa, exponent, notation)
 
