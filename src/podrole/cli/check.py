@@ -51,8 +51,8 @@ def run(paths: list[Path], options: CheckOptions, output: str, *, strict: bool =
 def text(checked: FileCheck) -> Iterator[str]:
     """Yield lines for people."""
     look = style(documentation_site())
-    for one in checked.findings:
-        yield from (printable(line) for line in _block(one, look))
+    for finding in checked.findings:
+        yield from (printable(line) for line in _block(finding, look))
     for note in checked.notes:
         yield printable(f"not checked: {note}")
     if checked.findings or checked.notes:
@@ -71,15 +71,15 @@ def text(checked: FileCheck) -> Iterator[str]:
     yield from read_more((finding.finding.code for finding in checked.findings), look)
 
 
-def _block(one: FileFinding, look: Style) -> Iterator[str]:
-    finding = one.finding
+def _block(file_finding: FileFinding, look: Style) -> Iterator[str]:
+    finding = file_finding.finding
     code = look.code(finding.code, "31" if finding.severity is Severity.FAULT else "33")
     risk = "" if finding.severity is Severity.FAULT else "risk: "
-    yield f"{one.path}:{one.line}: {code} {risk}{finding.what}"
+    yield f"{file_finding.path}:{file_finding.line}: {code} {risk}{finding.what}"
     for name, value in (("expected", finding.expected), ("got", finding.got), ("repair", finding.remedy.what)):
         if value is not None:
             yield f"  {name:<9} {value}"
-    for edit in one.edits:
+    for edit in file_finding.edits:
         for operation in edit.operations:
             yield f"            {operation['op']} {operation['path'] or '/'} in {edit.path}{_content(operation)}"
 
@@ -90,7 +90,7 @@ def _content(operation: Mapping[str, Any]) -> str:
 
 def as_json(checked: FileCheck) -> Iterator[str]:
     """Yield one JSON object."""
-    found = {
+    result = {
         "findings": [
             {
                 "file": str(finding.path),
@@ -111,7 +111,7 @@ def as_json(checked: FileCheck) -> Iterator[str]:
         "serviceAccounts": checked.service_accounts,
         "roles": checked.roles,
     }
-    yield json.dumps(found, indent=2)
+    yield json.dumps(result, indent=2)
 
 
 def sarif(checked: FileCheck) -> Iterator[str]:
@@ -161,8 +161,8 @@ def github(checked: FileCheck) -> Iterator[str]:
         yield f"::warning title=podrole check::{_data(note)}"
 
 
-def _message(one: FileFinding) -> str:
-    finding = one.finding
+def _message(file_finding: FileFinding) -> str:
+    finding = file_finding.finding
     sides = [f"{name}: {value}" for name, value in (("expected", finding.expected), ("got", finding.got)) if value]
     return "\n".join([finding.what, *sides, f"repair: {finding.remedy.what}"])
 

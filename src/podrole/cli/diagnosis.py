@@ -33,11 +33,11 @@ def tree(diagnosis: Diagnosis, sources: Sources, style: Style, repeat: str = "")
     if diagnosis.faults and sources.preamble:
         lines += ["Run this first, so that the commands below use this cluster and this account:"]
         lines += [*(f"  $ {line}" for line in sources.preamble), ""]
-    ordered = sorted(diagnosis.verdicts, key=lambda one: (_rank(one), one.link))
+    ordered = sorted(diagnosis.verdicts, key=lambda verdict: (_rank(verdict), verdict.link))
     for position, verdict in enumerate(ordered):
         lines += _branch(verdict, tools, style, last=position == len(ordered) - 1)
     lines += ["", *_next(diagnosis, style, repeat or f"podrole doctor {diagnosis.target}")]
-    shown = (one.code for verdict in diagnosis.verdicts for one in verdict.findings)
+    shown = (finding.code for verdict in diagnosis.verdicts for finding in verdict.findings)
     lines += read_more(shown, style, "read more:    ")
     return "\n".join(printable(line) for line in lines)
 
@@ -73,7 +73,7 @@ def to_dict(diagnosis: Diagnosis, sources: Sources) -> dict[str, Any]:
 
 def finding_to_dict(finding: Finding, tools: Tools) -> dict[str, Any]:
     """Return a finding as JSON-able data. ``remedy.commands`` must be run in their order."""
-    found: dict[str, Any] = {
+    data: dict[str, Any] = {
         "code": finding.code,
         "title": CODES[finding.code].title,
         "documentation": CODES[finding.code].page,
@@ -91,7 +91,7 @@ def finding_to_dict(finding: Finding, tools: Tools) -> dict[str, Any]:
         "remedy": {
             "what": finding.remedy.what,
             "automatic": finding.remedy.automatic,
-            "commands": [one.to_dict() for one in commands_of(finding.remedy.changes, tools)],
+            "commands": [command.to_dict() for command in commands_of(finding.remedy.changes, tools)],
             "publish": [
                 {"url": change.url, "content": change.content}
                 for change in finding.remedy.changes
@@ -100,7 +100,7 @@ def finding_to_dict(finding: Finding, tools: Tools) -> dict[str, Any]:
             "byHand": [change.text for change in finding.remedy.changes if isinstance(change, ByHand)],
         },
     }
-    return found
+    return data
 
 
 def _of_another_account(diagnosis: Diagnosis, sources: Sources) -> Iterator[str]:
@@ -157,8 +157,8 @@ def _branch(verdict: LinkVerdict, tools: Tools, style: Style, *, last: bool) -> 
     else:
         yield from _wrapped(f"{title}: ", verdict.why, trunk + "    ")
     for position, finding in enumerate(verdict.findings):
-        above = (one for one in verdict.findings[:position] if one.remedy.changes == finding.remedy.changes)
-        for line in finding_lines(finding, tools, style, next((one.code for one in above), "")):
+        above = (earlier for earlier in verdict.findings[:position] if earlier.remedy.changes == finding.remedy.changes)
+        for line in finding_lines(finding, tools, style, next((earlier.code for earlier in above), "")):
             yield f"{trunk}  {line}" if line else trunk.rstrip()
 
 
@@ -207,7 +207,7 @@ def _next(diagnosis: Diagnosis, style: Style, repeat: str) -> Iterator[str]:
     if first is None:
         unknown = [verdict for verdict in diagnosis.verdicts if verdict.state is LinkState.UNKNOWN]
         if unknown:
-            titles = ", ".join(one.link.title for one in unknown)
+            titles = ", ".join(verdict.link.title for verdict in unknown)
             yield f"{label} see why {titles} could not be checked; every other link holds"
             yield from _wrapped("  ", unknown[0].why, "  ")
         elif diagnosis.risks:
@@ -229,4 +229,7 @@ def _wrapped(start: str, text: str, indent: str) -> Iterable[str]:
 
 def printable(line: str) -> str:
     """Return the line with control characters escaped: annotations and documents may contain them."""
-    return "".join(one if one.isprintable() or one == "\033" else one.encode("unicode_escape").decode() for one in line)
+    return "".join(
+        character if character.isprintable() or character == "\033" else character.encode("unicode_escape").decode()
+        for character in line
+    )

@@ -201,8 +201,8 @@ def check(
     from podrole.cli.check import run
     from podrole.doctor.files.reading import CheckOptions
 
-    given = dict(_name_and_value(one) for one in parameter or ())
-    options = CheckOptions(namespace, account, issuer, region, given, hook)
+    parameters = dict(_name_and_value(pair) for pair in parameter or ())
+    options = CheckOptions(namespace, account, issuer, region, parameters, hook)
     raise typer.Exit(run(paths, options, output, strict=strict))
 
 

@@ -83,11 +83,13 @@ def run(path: Path, shell: ShellLanguage, *, unset: bool) -> int:
 
 
 def _all_variables(directory: WorldDirectory) -> dict[str, str]:
-    given = variables(directory)
+    world_variables = variables(directory)
     if proxy.EARLIER in os.environ:
-        return {**given, proxy.EARLIER: os.environ[proxy.EARLIER]}
-    replaced = [name for name in (*given, *_interfering(os.environ)) if name not in (*SECRETS, *_FOREIGN_SECRETS)]
-    return {**given, proxy.EARLIER: json.dumps(_earlier(replaced))}
+        return {**world_variables, proxy.EARLIER: os.environ[proxy.EARLIER]}
+    replaced = [
+        name for name in (*world_variables, *_interfering(os.environ)) if name not in (*SECRETS, *_FOREIGN_SECRETS)
+    ]
+    return {**world_variables, proxy.EARLIER: json.dumps(_earlier(replaced))}
 
 
 def _earlier(names: Iterable[str]) -> dict[str, str]:

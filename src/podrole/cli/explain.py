@@ -107,7 +107,7 @@ def message_block(decoded: Mapping[str, Any]) -> str:
 
 
 def _values(item: Mapping[str, Any]) -> str:
-    return ", ".join(str(one.get("value")) for one in item.get("values", {}).get("items", ()))
+    return ", ".join(str(entry.get("value")) for entry in item.get("values", {}).get("items", ()))
 
 
 def block(history: CallHistory, style: Style) -> str:
@@ -122,7 +122,7 @@ def _lines(history: CallHistory, style: Style) -> Iterator[str]:
     yield f"{style.paint(event.what, '1')} {outcome}, {moment}, request {event.id}"
     yield from _field("who", event.who)
     yield from _field("on", event.on)
-    answer = " ".join(str(one) for one in (event.status, event.code) if one is not None)
+    answer = " ".join(str(part) for part in (event.status, event.code) if part is not None)
     yield from _field("answer", answer)
     yield from _field("why", event.why)
     yield from _pod(history)
@@ -192,7 +192,9 @@ def _policies(explanation: Mapping[str, Any]) -> Iterator[str]:
     evidence = explanation.get("evidence")
     if evidence:
         yield "  policies"
-        yield from textwrap.indent(render([msgspec.convert(one, Evidence) for one in evidence]), "    ").splitlines()
+        yield from textwrap.indent(
+            render([msgspec.convert(entry, Evidence) for entry in evidence]), "    "
+        ).splitlines()
     for fault in explanation.get("faults", ()):
         yield f"    {fault}"
 

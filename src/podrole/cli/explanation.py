@@ -34,6 +34,6 @@ def _lines(explanation: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name:<9} {explanation[name]}"
     evidence = explanation.get("evidence")
     if evidence:
-        yield render([msgspec.convert(one, Evidence) for one in evidence])
+        yield render([msgspec.convert(entry, Evidence) for entry in evidence])
     if explanation.get("next"):
         yield f"next      {explanation['next']}"

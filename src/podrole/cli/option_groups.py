@@ -28,13 +28,13 @@ def with_options(
     hints = get_type_hints(command, include_extras=True)
     parameters = [each.replace(annotation=hints[each.name], kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
     parameters += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=one.default, annotation=one.annotation)
-        for name, one in options.items()
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=option.annotation)
+        for name, option in options.items()
     ]
 
     @functools.wraps(command)
-    def run(**given: Any) -> None:
-        command(**{PARAMETER: build(**{name: given.pop(name) for name in options})}, **given)
+    def run(**arguments: Any) -> None:
+        command(**{PARAMETER: build(**{name: arguments.pop(name) for name in options})}, **arguments)
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what typer reads
     run.__annotations__ = {each.name: each.annotation for each in parameters}

@@ -68,4 +68,4 @@ def read_more(codes: Iterable[str], look: Style, label: str = "read more: ") -> 
     if shown:
         yield f"{label}{podrole_command()} explain {' '.join(shown)}"
     if look.site is not None and not look.hyperlinks:
-        yield from (f"  {look.site}/{CODES[one].page}" for one in shown)
+        yield from (f"  {look.site}/{CODES[code].page}" for code in shown)

@@ -32,49 +32,49 @@ async def _survey(
 ) -> int:
     async with open_sources(options) as sources:
         with _progress_bar() as progress:
-            found = await survey(sources, progress, scope)
+            result = await survey(sources, progress, scope)
         tools, missing = sources.tools, list(missing_sources(sources))
     if as_json:
-        print(json.dumps(to_dict(found, tools, missing, severity), indent=2))
+        print(json.dumps(to_dict(result, tools, missing, severity), indent=2))
     else:
-        print(fitted("\n".join([*map(printable, missing), table(found, style, severity)]), width()))
-    return found.exit_code
+        print(fitted("\n".join([*map(printable, missing), table(result, style, severity)]), width()))
+    return result.exit_code
 
 
-def _shown(found: Survey, severity: Severity) -> list[SurveyRow]:
+def _shown(result: Survey, severity: Severity) -> list[SurveyRow]:
     """Return the rows that are shown: with ``fault`` those that are broken, or may be."""
     hidden = (AccountState.SOUND, AccountState.UNBOUND) if severity is Severity.FAULT else ()
-    return [row for row in found.rows if row.state not in hidden]
+    return [row for row in result.rows if row.state not in hidden]
 
 
-def table(found: Survey, style: Style, severity: Severity = Severity.RISK) -> str:
+def table(result: Survey, style: Style, severity: Severity = Severity.RISK) -> str:
     """Return the table, the trust policies that allow too much, the findings by code, and what to do next."""
-    rows = _shown(found, severity)
+    rows = _shown(result, severity)
     cells = [_cells(row, severity) for row in rows]
     painted = [
         (*texts[:3], style.paint(texts[3], _COLOURS[row.state]), *texts[4:])
         for row, texts in zip(rows, cells, strict=True)
     ]
     lines = fitted_table(_HEADINGS, painted, width(), ("ROLE", "PODS"))
-    if found.webhooks:
+    if result.webhooks:
         lines += [
             "",
             "The webhook:",
-            *(f"  {style.code(webhook.code)} {webhook.what} ({webhook.got})" for webhook in found.webhooks),
+            *(f"  {style.code(webhook.code)} {webhook.what} ({webhook.got})" for webhook in result.webhooks),
         ]
-    excess = found.trust_excess if severity is Severity.RISK else ()
+    excess = result.trust_excess if severity is Severity.RISK else ()
     if excess:
         lines += [
             "",
             "Trust policies that allow too much:",
-            *(f"  {style.code(one.code)} {one.what}" for one in excess),
+            *(f"  {style.code(finding.code)} {finding.what}" for finding in excess),
         ]
-    groups = [group for group in found.groups if severity is Severity.RISK or group.first.severity is Severity.FAULT]
+    groups = [group for group in result.groups if severity is Severity.RISK or group.first.severity is Severity.FAULT]
     if groups:
         lines += ["", *(line for group in groups for line in _group(group, style))]
-    lines += ["", *_next(found, style)]
-    shown = (*found.webhooks, *excess, *(group.first for group in groups))
-    lines += read_more((one.code for one in shown), style, "read more:    ")
+    lines += ["", *_next(result, style)]
+    shown = (*result.webhooks, *excess, *(group.first for group in groups))
+    lines += read_more((finding.code for finding in shown), style, "read more:    ")
     return "\n".join(map(printable, lines))
 
 
@@ -82,7 +82,7 @@ def _group(group: FindingGroup, style: Style) -> Iterator[str]:
     """Yield a finding's title with the number of service accounts that have it, and the repair if it is the same."""
     code = group.first.code
     yield f"  {style.code(code)}  {CODES[code].title}: {_count(len(group.rows), 'service account')}"
-    remedies = {one.remedy.what for row in group.rows for one in row.findings if one.code == code}
+    remedies = {finding.remedy.what for row in group.rows for finding in row.findings if finding.code == code}
     if len(group.rows) > 1 and len(remedies) == 1:
         yield f"         repair for all: {remedies.pop()}"
 
@@ -92,13 +92,13 @@ def _count(number: int, noun: str) -> str:
 
 
 def to_dict(
-    found: Survey, tools: Tools, missing: list[str] | None = None, severity: Severity = Severity.RISK
+    result: Survey, tools: Tools, missing: list[str] | None = None, severity: Severity = Severity.RISK
 ) -> dict[str, object]:
     """Return the survey as JSON-able data."""
     return {
-        "exitCode": found.exit_code,
+        "exitCode": result.exit_code,
         "missing": missing or [],
-        "webhooks": [finding_to_dict(webhook, tools) for webhook in found.webhooks],
+        "webhooks": [finding_to_dict(webhook, tools) for webhook in result.webhooks],
         "groups": [
             {
                 "code": group.first.code,
@@ -107,7 +107,7 @@ def to_dict(
                 "severity": group.first.severity.value,
                 "serviceAccounts": [f"{row.target.namespace}/{row.target.service_account}" for row in group.rows],
             }
-            for group in found.groups
+            for group in result.groups
             if severity is Severity.RISK or group.first.severity is Severity.FAULT
         ],
         "serviceAccounts": [
@@ -123,34 +123,34 @@ def to_dict(
                     if severity is Severity.RISK or finding.severity is Severity.FAULT
                 ],
             }
-            for row in _shown(found, severity)
+            for row in _shown(result, severity)
         ],
     }
 
 
 def _cells(row: SurveyRow, severity: Severity) -> tuple[str, ...]:
     target = row.target
-    found = [finding for finding in row.findings if severity is Severity.RISK or finding.severity is Severity.FAULT]
+    findings = [finding for finding in row.findings if severity is Severity.RISK or finding.severity is Severity.FAULT]
     role = row.role_arn or "-"
     return (
         target.namespace,
         target.service_account,
         role,
         row.state.value,
-        ",".join(dict.fromkeys(one.code for one in found)) or "-",
+        ",".join(dict.fromkeys(finding.code for finding in findings)) or "-",
         str(row.pods),
     )
 
 
-def _next(found: Survey, style: Style) -> list[str]:
-    counts = {state: sum(row.state is state for row in found.rows) for state in AccountState}
+def _next(result: Survey, style: Style) -> list[str]:
+    counts = {state: sum(row.state is state for row in result.rows) for state in AccountState}
     summary = ", ".join(f"{count} {state.value}" for state, count in counts.items() if count)
-    worst = next((row for row in found.rows if row.state is AccountState.BROKEN), None)
-    worst = worst or next((row for row in found.rows if row.state is AccountState.UNKNOWN), None)
+    worst = next((row for row in result.rows if row.state is AccountState.BROKEN), None)
+    worst = worst or next((row for row in result.rows if row.state is AccountState.UNKNOWN), None)
     what = "nothing is broken" if worst is None else f"podrole doctor {worst.target}"
-    if found.webhooks:
-        what = f"{found.webhooks[0].remedy.what} ({found.webhooks[0].code})"
-    return [f"{_count(len(found.rows), 'service account')}: {summary}", f"{style.paint('do this next:', '1')} {what}"]
+    if result.webhooks:
+        what = f"{result.webhooks[0].remedy.what} ({result.webhooks[0].code})"
+    return [f"{_count(len(result.rows), 'service account')}: {summary}", f"{style.paint('do this next:', '1')} {what}"]
 
 
 @contextlib.contextmanager

@@ -40,7 +40,10 @@ def fitted(text: str, columns: int | None) -> str:
 
 def harmless(text: str) -> str:
     """Return a text from elsewhere with control characters escaped, line breaks excepted: a terminal obeys them."""
-    return "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in text)
+    return "".join(
+        character if character.isprintable() or character == "\n" else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def say(text: str) -> None:

@@ -100,15 +100,15 @@ async def _check(text: str, query: TokenQuery, options: SourceOptions) -> TokenC
 
 def to_dict(token: UnverifiedToken, checked: TokenCheck | None) -> dict[str, Any]:
     """Return header and claims, never the signature, and the result of each step."""
-    found: dict[str, Any] = {"header": dict(token.header), "claims": dict(token.payload)}
+    result: dict[str, Any] = {"header": dict(token.header), "claims": dict(token.payload)}
     if checked is not None:
-        found["verified"] = checked.denial is None
-        found["steps"] = [{"step": step.value, "held": held} for step, held in checked.steps]
+        result["verified"] = checked.denial is None
+        result["steps"] = [{"step": step.value, "held": held} for step, held in checked.steps]
         denial = checked.denial
-        found["denial"] = (
+        result["denial"] = (
             None if denial is None else {"code": denial.code, "message": denial.message, **_sides(checked)}
         )
-    return found
+    return result
 
 
 def _sides(checked: TokenCheck) -> dict[str, Any]:

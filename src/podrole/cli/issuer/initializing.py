@@ -55,11 +55,11 @@ class WantedIssuer:
         """Raise InvalidIssuer if an issuer that is there has other times: a key could sign, or go, too early."""
         if there is None:
             return
-        for option, given, wanted, kept in (
+        for option, value, wanted, kept in (
             ("--cache", self.cache_seconds, record.cache_seconds, there.cache_seconds),
             ("--longest-token", self.longest_token_seconds, record.longest_token_seconds, there.longest_token_seconds),
         ):
-            if given is not None and wanted != kept:
+            if value is not None and wanted != kept:
                 raise InvalidIssuer(
                     f"The issuer is there with another {option}, which stays.",
                     got=f"{wanted}s",
@@ -111,10 +111,10 @@ def _init_hosted(wanted: WantedIssuer, options: IssuerOptions) -> int:
         store = BucketStore(session.client("s3"), bucket, prefix, record.cache_seconds)
 
         def find() -> HostingFound:
-            found = hosting.find(hosted)
-            if found.bucket is None or found.bucket.tags.get(ISSUER_NAME) != hosted.name:
-                return found
-            return replace(found, issuer=IssuerPublisher(store, system_clock).named_issuer())
+            current = hosting.find(hosted)
+            if current.bucket is None or current.bucket.tags.get(ISSUER_NAME) != hosted.name:
+                return current
+            return replace(current, issuer=IssuerPublisher(store, system_clock).named_issuer())
 
         plan = plan_hosting(hosted, find())
         shown = _Shown(options, plan, _documents(plan, store, wanted, record), store.what, hosted)
@@ -122,7 +122,7 @@ def _init_hosted(wanted: WantedIssuer, options: IssuerOptions) -> int:
             group = Replan(
                 f"issuer {hosted.name}",
                 lambda: asyncio.to_thread(find),
-                lambda found: plan_hosting(hosted, found).part.writes,
+                lambda current: plan_hosting(hosted, current).part.writes,
             )
             applying = Applying(None, hosting, progress(quiet=options.as_json))
             shown.outcome = SetupOutcome(asyncio.run(applying.run([group])))
@@ -188,9 +188,9 @@ class _Shown:
         if self._options.as_json:
             print(json.dumps({**self._dict(), "exit_code": code}, indent=2))
             return code
-        told = [*self.outcome.lines(style()), *_refusals(() if self.later is None else self.later.part.refusals)]
-        if told:
-            say("\n".join(told))
+        lines = [*self.outcome.lines(style()), *_refusals(() if self.later is None else self.later.part.refusals)]
+        if lines:
+            say("\n".join(lines))
         if code == PENDING:
             say("\nNothing has been changed. Add --approve to make these changes.")
         elif self.record is not None:

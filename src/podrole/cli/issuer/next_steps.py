@@ -18,12 +18,12 @@ _DEFAULT_DIRECTORY = Path(".podrole")
 
 def command(words: str, options: IssuerOptions, *, asks_the_cluster: bool = False) -> str:
     """Return a command of ``podrole issuer`` with the options that this run was given."""
-    given = options.sources
-    optional: list[tuple[str, object]] = [("--profile", given.profile), ("--region", given.region)]
-    if given.directory != Path(os.environ.get("PODROLE_DIR", _DEFAULT_DIRECTORY)):
-        optional.append(("--dir", given.directory))
+    sources = options.sources
+    optional: list[tuple[str, object]] = [("--profile", sources.profile), ("--region", sources.region)]
+    if sources.directory != Path(os.environ.get("PODROLE_DIR", _DEFAULT_DIRECTORY)):
+        optional.append(("--dir", sources.directory))
     if asks_the_cluster:
-        optional += [("--kubeconfig", given.kubeconfig), ("--context", given.context)]
+        optional += [("--kubeconfig", sources.kubeconfig), ("--context", sources.context)]
         optional += [("--server", server) for server in options.servers]
     more = [word for name, value in optional if value is not None for word in (name, str(value))]
     if options.to != os.environ.get("PODROLE_ISSUER"):
@@ -40,7 +40,7 @@ def explained(problem: PodroleError, options: IssuerOptions) -> str:
     if problem.next_step is None:
         return text
     return text.removesuffix(problem.next_step) + _COMMAND.sub(
-        lambda found: command(found[1], options, asks_the_cluster=found[1] not in ("rotate status", "init")),
+        lambda match: command(match[1], options, asks_the_cluster=match[1] not in ("rotate status", "init")),
         problem.next_step,
     )
 
@@ -49,7 +49,7 @@ def steps_of_rotation(
     record: IssuerRecord, options: IssuerOptions, now: float, cluster: str | None = None
 ) -> Iterator[str]:
     """Yield the lines that say what follows for one cluster of an issuer, or for each."""
-    names = sorted({one.cluster for one in record.keys}) if cluster is None else [cluster]
+    names = sorted({key.cluster for key in record.keys}) if cluster is None else [cluster]
     if not names:
         yield from _paragraph("publish the cluster's keys. CLUSTER is a name of your choice, in a world it is podrole:")
         yield f"  {command('publish --cluster CLUSTER --from-cluster', options, asks_the_cluster=True)}"

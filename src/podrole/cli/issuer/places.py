@@ -54,8 +54,10 @@ def open_store(options: IssuerOptions, cache_seconds: int) -> Iterator[DocumentS
 def open_account(options: IssuerOptions) -> Iterator[AWSSession]:
     """Open the account: a world's, or a real one. Raises SourceError."""
     world = find_world(options.sources)
-    given = options.sources
-    access = Access(region=given.region, profile=given.profile) if world is None else access_to(world, world.running())
+    sources = options.sources
+    access = (
+        Access(region=sources.region, profile=sources.profile) if world is None else access_to(world, world.running())
+    )
     session = AWSSession(access, PODROLE)
     try:
         yield session
@@ -114,7 +116,7 @@ async def see_servers(options: IssuerOptions, audience: str) -> dict[str, SeenSe
     Each issues a token of the service account ``default`` in the namespace ``default``; only its key's id and the time
     at which it was issued are looked at. This machine's clock must agree with it: it says when a key may sign and go.
     """
-    found: dict[str, SeenServer] = {}
+    seen: dict[str, SeenServer] = {}
     async with each_server(options) as servers:
         for address, server in servers:
             accepts = keys_of_cluster(await server.keys(), f"{address}/openid/v1/jwks")
@@ -123,5 +125,5 @@ async def see_servers(options: IssuerOptions, audience: str) -> dict[str, SeenSe
             issued = token.payload.get("iat")
             if isinstance(issued, int):
                 require_same_time(server_named(address), issued, before)
-            found[address] = SeenServer(frozenset(accepts), token.kid)
-    return found
+            seen[address] = SeenServer(frozenset(accepts), token.kid)
+    return seen

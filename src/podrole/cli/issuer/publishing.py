@@ -67,7 +67,7 @@ def publish_keys(cluster: str, files: list[Path], options: IssuerOptions, *, fro
 
 def _say_shared(record: IssuerRecord, cluster: str, kids: Iterable[str]) -> None:
     for kid in kids:
-        others = sorted({one.cluster for one in record.keys if one.kid == kid} - {cluster})
+        others = sorted({key.cluster for key in record.keys if key.kid == kid} - {cluster})
         if others:
             say(
                 f"  Key {kid} is also a key of cluster {', '.join(others)}: check --cluster. Clusters with the same "
@@ -82,11 +82,11 @@ def read_record(options: IssuerOptions) -> IssuerRecord:
 
 
 async def _of_cluster(options: IssuerOptions) -> dict[str, Mapping[str, str]]:
-    found: dict[str, Mapping[str, str]] = {}
+    keys: dict[str, Mapping[str, str]] = {}
     async with each_server(options) as servers:
         for address, server in servers:
-            found |= keys_of_cluster(await server.keys(), f"{address}/openid/v1/jwks")
-    return found
+            keys |= keys_of_cluster(await server.keys(), f"{address}/openid/v1/jwks")
+    return keys
 
 
 def show(record: IssuerRecord, *, as_json: bool) -> None:
@@ -95,26 +95,26 @@ def show(record: IssuerRecord, *, as_json: bool) -> None:
         print(json.dumps(record_dict(record), indent=2))
         return
     keys = sorted(record.keys, key=lambda key: (key.cluster, key.since))
-    lines = [f"Issuer {record.issuer}", *(f"  {_line(record, one)}" for one in keys)]
+    lines = [f"Issuer {record.issuer}", *(f"  {_line(record, key)}" for key in keys)]
     if not record.keys:
         lines.append("  It has no keys yet.")
     say("\n".join(lines))
 
 
-def _line(record: IssuerRecord, one: IssuerKey) -> str:
-    line = f"{one.cluster}  {one.kid}  {one.state.value} since {rfc3339(one.since)}"
-    if one.state in COMING:
-        return f"{line}, may sign from {rfc3339(one.since + record.cache_seconds)}"
-    if one.state in LEAVING:
-        return f"{line}, stays until {rfc3339(record.last_expiry(one))}"
+def _line(record: IssuerRecord, key: IssuerKey) -> str:
+    line = f"{key.cluster}  {key.kid}  {key.state.value} since {rfc3339(key.since)}"
+    if key.state in COMING:
+        return f"{line}, may sign from {rfc3339(key.since + record.cache_seconds)}"
+    if key.state in LEAVING:
+        return f"{line}, stays until {rfc3339(record.last_expiry(key))}"
     return line
 
 
 def record_dict(record: IssuerRecord) -> dict[str, Any]:
     """Return an issuer as JSON-able data."""
     keys = [
-        {"kid": one.kid, "cluster": one.cluster, "state": one.state.value, "since": rfc3339(one.since)}
-        for one in record.keys
+        {"kid": key.kid, "cluster": key.cluster, "state": key.state.value, "since": rfc3339(key.since)}
+        for key in record.keys
     ]
     return {
         "issuer": record.issuer,

@@ -43,7 +43,7 @@ def rotate_start(cluster: str, file: Path, options: IssuerOptions, *, as_json: b
     record = _change(options, lambda before, now: start(before, cluster, kid, jwk, now))
     show(record, as_json=as_json)
     if not as_json:
-        if any(one.kid == kid for one in record.of(cluster, *COMING)):
+        if any(key.kid == kid for key in record.of(cluster, *COMING)):
             say(f"  The new public key is in {public_file_of(file)}.")
         _say_next(record, options, cluster)
     return DONE
@@ -60,7 +60,7 @@ def rotate_promote(cluster: str, wait_seconds: float, options: IssuerOptions, vi
     does. Raises IssuerError, SourceError or KubeError."""
     require_cluster(read_record(options), cluster)
     end = time.monotonic() + wait_seconds
-    told = ""
+    last_refusal = ""
     while True:
         try:
             record = _promoted(cluster, options, view)
@@ -68,14 +68,14 @@ def rotate_promote(cluster: str, wait_seconds: float, options: IssuerOptions, vi
         except StepRefused as refused:
             left = end - time.monotonic()
             if left <= 0:
-                if refused.what != told:
+                if refused.what != last_refusal:
                     raise
                 complain("The time of --wait is over, and nothing has changed. Run the command again.")
                 return NOT_DONE
-            if refused.what != told:
+            if refused.what != last_refusal:
                 complain(explained(refused, options))
                 complain(f"Looking again every {POLL_SECONDS:.0f} s, for {math.ceil(left)} s more …")
-                told = refused.what
+                last_refusal = refused.what
             time.sleep(min(POLL_SECONDS, left))
     _show(record, options, cluster, as_json=as_json)
     return DONE
@@ -137,7 +137,7 @@ def _say_next(record: IssuerRecord, options: IssuerOptions, cluster: str | None)
 
 def _notice(record: IssuerRecord, cluster: str, servers: Servers, options: IssuerOptions) -> None:
     """Record that an API server signs with a retired key, also if the step is refused."""
-    if {one.kid for one in record.of(cluster, *LEAVING)} & {seen.signs_with for seen in servers.values()}:
+    if {key.kid for key in record.of(cluster, *LEAVING)} & {seen.signs_with for seen in servers.values()}:
         _change(options, lambda before, now: noticed(before, cluster, servers, now))
 
 

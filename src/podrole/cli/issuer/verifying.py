@@ -94,7 +94,7 @@ def to_dict(checked: IssuerCheck) -> dict[str, Any]:
         "exitCode": _EXIT_CODES[checked.verdict.state],
         "findings": [finding_to_dict(finding, Tools()) for finding in checked.verdict.findings],
         "sts": None if denial is None else {"code": denial.code, "message": denial.message},
-        "keys": [{"kid": one.kid, "alg": one.algorithm} for keys in checked.keys.values() for one in keys],
+        "keys": [{"kid": key.kid, "alg": key.algorithm} for keys in checked.keys.values() for key in keys],
         "certificates": names_of(checked.chain),
         "thumbprint": checked.thumbprint,
         "thumbprintNeeded": checked.needs_thumbprint,
@@ -124,7 +124,7 @@ def _lines(checked: IssuerCheck, style: Style) -> Iterator[str]:
         )
         yield f"  thumbprint  {checked.thumbprint} ({why})"
     for keys in checked.keys.values():
-        yield from (f"  key  {one.kid or '(no id)'} {one.algorithm or ''}".rstrip() for one in keys)
+        yield from (f"  key  {key.kid or '(no id)'} {key.algorithm or ''}".rstrip() for key in keys)
     if checked.token is not None:
         yield from (f"  {_MARKS[held]} token: {step.value}" for step, held in checked.token.steps)
-    yield from read_more((one.code for one in verdict.findings), style)
+    yield from read_more((finding.code for finding in verdict.findings), style)

@@ -46,11 +46,11 @@ class Case:
 def case_id(piece: Piece, number: int) -> str:
     """Return a case's id, or its number if it has none."""
     try:
-        found = piece.read()
+        content = piece.read()
     except BadInput:
         return f"#{number}"
-    given = found.get("id") if isinstance(found, dict) else None
-    return given if isinstance(given, str) and given else given.text if isinstance(given, Number) else f"#{number}"
+    value = content.get("id") if isinstance(content, dict) else None
+    return value if isinstance(value, str) and value else value.text if isinstance(value, Number) else f"#{number}"
 
 
 def read_case(piece: Piece, number: int) -> Case:
@@ -62,10 +62,10 @@ class _CaseReader:
     def __init__(self, piece: Piece, number: int) -> None:
         self.piece = piece
         self.id = case_id(piece, number)
-        found = piece.read()
-        if not isinstance(found, dict):
+        content = piece.read()
+        if not isinstance(content, dict):
             raise self.fault((), "a case must be a JSON object")
-        self.found: dict[str, Any] = found
+        self.found: dict[str, Any] = content
 
     def fault(self, path: Path, what: str) -> BadInput:
         return BadInput(f"{self.piece.place(path)}: case {self.id}: {what}.")
@@ -93,7 +93,10 @@ class _CaseReader:
         policy = self.found.get("resource_policy")
         statements = policy.get("Statement") if isinstance(policy, dict) else None
         every = statements if isinstance(statements, list) else [statements]
-        return any(isinstance(one, dict) and ("Resource" in one or "NotResource" in one) for one in every)
+        return any(
+            isinstance(statement, dict) and ("Resource" in statement or "NotResource" in statement)
+            for statement in every
+        )
 
     def request(self) -> Request:
         asked = self.found.get("request")
@@ -125,40 +128,40 @@ class _CaseReader:
         return request
 
     def text(self, asked: dict[str, Any], name: str) -> str:
-        found = asked.get(name)
-        if not isinstance(found, str) or not found:
+        value = asked.get(name)
+        if not isinstance(value, str) or not value:
             what = f"request.{name} must be a non-empty string" if name in asked else f"request.{name} is missing"
             raise self.fault(("request", name), what)
-        return found
+        return value
 
     def context(self, asked: dict[str, Any]) -> dict[str, str | list[str]]:
-        given = asked.get("context")
-        if given is None:
+        context = asked.get("context")
+        if context is None:
             return {}
-        if not isinstance(given, dict):
+        if not isinstance(context, dict):
             raise self.fault(("request", "context"), "context must be a JSON object of condition keys")
-        found: dict[str, str | list[str]] = {}
-        for key, value in given.items():
+        values: dict[str, str | list[str]] = {}
+        for key, value in context.items():
             if isinstance(value, list):
-                found[key] = [self.scalar(key, one) for one in value]
+                values[key] = [self.scalar(key, item) for item in value]
             else:
-                found[key] = self.scalar(key, value)
-        return found
+                values[key] = self.scalar(key, value)
+        return values
 
     def unknown(self, asked: dict[str, Any]) -> UnknownKeys:
         """Read the keys that the request may have, with a value that nobody knows."""
-        given = asked.get("unknown")
-        if given is None:
+        keys = asked.get("unknown")
+        if keys is None:
             return UnknownKeys(())
-        if not isinstance(given, list) or not all(isinstance(key, str) and ":" in key for key in given):
+        if not isinstance(keys, list) or not all(isinstance(key, str) and ":" in key for key in keys):
             raise self.fault(
                 ("request", "unknown"), "unknown must be a list of condition keys; a key that ends in * is a family"
             )
         known = {key.lower() for key in asked.get("context") or {}}
-        both = [key for key in given if key.lower() in known]
+        both = [key for key in keys if key.lower() in known]
         if both:
             raise self.fault(("request", "unknown"), f"{both[0]} is unknown and has a value in context")
-        return UnknownKeys(given)
+        return UnknownKeys(keys)
 
     def scalar(self, key: str, value: Any) -> str:
         if isinstance(value, str):
@@ -181,44 +184,44 @@ class _CaseReader:
         return None if policy is None else (policy,)
 
     def several(self, path: Path, kind: PolicyKind) -> tuple[NamedPolicy, ...] | None:
-        given = self.at(path)
-        if given is None:
+        policies = self.at(path)
+        if policies is None:
             return None
-        if not isinstance(given, list):
+        if not isinstance(policies, list):
             raise self.fault(path, f"{path[-1]} must be a list of policies")
-        return tuple(self.policy((*path, index), kind) for index in range(len(given)))
+        return tuple(self.policy((*path, index), kind) for index in range(len(policies)))
 
     def levels(self, name: str, kind: PolicyKind) -> tuple[tuple[NamedPolicy, ...], ...] | None:
-        given = self.found.get(name)
-        if given is None:
+        levels = self.found.get(name)
+        if levels is None:
             return None
-        if not isinstance(given, list):
+        if not isinstance(levels, list):
             raise self.fault((name,), f"{name} must be a list of levels, from the root to the account")
-        found = []
-        for index, level in enumerate(given):
+        policies = []
+        for index, level in enumerate(levels):
             if not isinstance(level, dict) or set(level) - {"target", "policies"} or "policies" not in level:
                 raise self.fault((name, index), f"a level of {name} must be an object with target and policies")
-            found.append(self.several((name, index, "policies"), kind) or ())
+            policies.append(self.several((name, index, "policies"), kind) or ())
         # Without any level there is no organization.
-        return tuple(found) or None
+        return tuple(policies) or None
 
     def at(self, path: Path) -> Any:
-        found: Any = self.found
+        value: Any = self.found
         for step in path:
-            found = found.get(step) if isinstance(found, dict) else found[step]
-        return found
+            value = value.get(step) if isinstance(value, dict) else value[step]
+        return value
 
     def policy(self, path: Path, kind: PolicyKind) -> NamedPolicy:
         """Read a policy: a document, its text, or an object with name and document."""
-        given = self.at(path)
+        value = self.at(path)
         name = _shown(path)
-        if isinstance(given, dict) and "document" in given and set(given) <= {"name", "document"}:
-            name = given["name"] if isinstance(given.get("name"), str) else name
+        if isinstance(value, dict) and "document" in value and set(value) <= {"name", "document"}:
+            name = value["name"] if isinstance(value.get("name"), str) else name
             path = (*path, "document")
-            given = given["document"]
-        if isinstance(given, str):
-            piece = Piece(given, self.piece.source, self.piece.inner(path).line)
-        elif isinstance(given, dict):
+            value = value["document"]
+        if isinstance(value, str):
+            piece = Piece(value, self.piece.source, self.piece.inner(path).line)
+        elif isinstance(value, dict):
             piece = self.piece.inner(path)
         else:
             raise self.fault(path, f"{_shown(path)} must be a policy document")
@@ -228,7 +231,7 @@ class _CaseReader:
             line = piece.line
             where = ""
             if isinstance(fault, MalformedPolicyDocument):
-                line += fault.faults[0].line - 1 if isinstance(given, dict) else 0
+                line += fault.faults[0].line - 1 if isinstance(value, dict) else 0
                 where = f" at {fault.faults[0].path} (got {fault.faults[0].got}, expected {fault.faults[0].expected})"
             text = f"{fault.message.rstrip('.')}{where}"
             raise BadInput(f"{piece.source}, line {line}: case {self.id}: {_shown(path)}: {text}.") from None

@@ -50,13 +50,13 @@ def run(files: Sequence[str], *, as_json: bool) -> int:
 def result(case: Case) -> dict[str, Any]:
     """Return a case's result as JSON-able data."""
     (decision, depends_on), evidence = _explained(case)
-    found = {} if not depends_on else {"depends_on": list(depends_on)}
+    dependency = {} if not depends_on else {"depends_on": list(depends_on)}
     return {
         "id": case.id,
         "decision": DEPENDS if depends_on else decision.outcome.value,
-        **found,
+        **dependency,
         "decided_by": decision.decided_by.value if decision.decided_by else None,
-        "evidence": [one.to_dict() for one in evidence],
+        "evidence": [entry.to_dict() for entry in evidence],
     }
 
 
@@ -67,9 +67,9 @@ def _explained(case: Case) -> tuple[Possible, tuple[Evidence, ...]]:
 
 def _decide(case: Case, *, as_json: bool) -> int:
     if as_json:
-        found = result(case)
-        print(msgspec.json.encode(found).decode())
-        return ALL_ALLOWED if found["decision"] == "Allowed" else SOMETHING_DENIED
+        data = result(case)
+        print(msgspec.json.encode(data).decode())
+        return ALL_ALLOWED if data["decision"] == "Allowed" else SOMETHING_DENIED
     (decision, depends_on), evidence = _explained(case)
     say(f"{case.id}: {DEPENDS if depends_on else decision.outcome.value}")
     if depends_on:

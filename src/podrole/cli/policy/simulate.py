@@ -32,7 +32,7 @@ def run(path: Path, query: SimulationQuery, *, as_json: bool) -> int:
     if bool(query.role) == bool(query.user):
         complain("podrole: name one principal, with --role or with --user")
         return BAD_INPUT
-    wrong = [one for one in query.context if "=" not in one or one.startswith("=")]
+    wrong = [pair for pair in query.context if "=" not in pair or pair.startswith("=")]
     if wrong:
         complain(f"podrole: --context is not of the form KEY=VALUE: got {wrong[0]!r}")
         return BAD_INPUT
@@ -70,12 +70,12 @@ def _ask(directory: WorldDirectory, world: Description, query: SimulationQuery) 
     if query.resources:
         arguments["ResourceArns"] = list(query.resources)
     entries: dict[str, list[str]] = {}
-    for one in query.context:
-        key, _, value = one.partition("=")
+    for pair in query.context:
+        key, _, value = pair.partition("=")
         entries.setdefault(key, []).append(value)
     arguments["ContextEntries"] = [
-        {"ContextKeyName": key, "ContextKeyValues": given, "ContextKeyType": "stringList" if given[1:] else "string"}
-        for key, given in entries.items()
+        {"ContextKeyName": key, "ContextKeyValues": values, "ContextKeyType": "stringList" if values[1:] else "string"}
+        for key, values in entries.items()
     ]
     for page in client.get_paginator("simulate_principal_policy").paginate(**arguments):
         yield from page["EvaluationResults"]

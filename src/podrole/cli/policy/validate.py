@@ -39,19 +39,19 @@ def run(files: Sequence[str], *, stored_as: str, partition: str, as_json: bool) 
         faults = find_faults(text, wanted, partition)
         worst = max(worst, AT_FAULT if faults else VALID)
         if as_json:
-            found = {"file": shown, "as": wanted.value, "valid": not faults, "faults": faults}
-            print(msgspec.json.encode(found).decode())
+            result = {"file": shown, "as": wanted.value, "valid": not faults, "faults": faults}
+            print(msgspec.json.encode(result).decode())
         elif not faults:
             print(f"{shown}: a valid {wanted.value} policy")
         else:
             print(f"{shown}: not a valid {wanted.value} policy")
             if name.endswith((".yaml", ".yml")):
                 say("  IAM takes JSON, not YAML: convert it first")
-            for one in faults:
-                say(f"  line {one['line']}, column {one['column']}: {one['message']}")
-                say(f"    at        {one['path']}")
-                say(f"    expected  {one['expected']}")
-                say(f"    got       {one['got']}")
+            for entry in faults:
+                say(f"  line {entry['line']}, column {entry['column']}: {entry['message']}")
+                say(f"    at        {entry['path']}")
+                say(f"    expected  {entry['expected']}")
+                say(f"    got       {entry['got']}")
     return worst
 
 
@@ -60,7 +60,7 @@ def find_faults(text: str, stored_as: StoredAs, partition: str) -> list[dict[str
     try:
         check_storable(text, stored_as, partition)
     except MalformedPolicyDocument as fault:
-        return [one.to_dict() for one in fault.faults]
+        return [entry.to_dict() for entry in fault.faults]
     except PolicyError as fault:
         where = {"path": "$", "line": 1, "column": 1}
         return [{"message": fault.message, **where, "got": fault.got or "", "expected": fault.expected or ""}]
@@ -74,13 +74,17 @@ def guess(text: str) -> StoredAs:
     except BadInput:
         return StoredAs.MANAGED
     statements = document.get("Statement") if isinstance(document, dict) else None
-    every = [one for one in (statements if isinstance(statements, list) else [statements]) if isinstance(one, dict)]
-    if not any("Principal" in one or "NotPrincipal" in one for one in every):
+    every = [
+        statement
+        for statement in (statements if isinstance(statements, list) else [statements])
+        if isinstance(statement, dict)
+    ]
+    if not any("Principal" in statement or "NotPrincipal" in statement for statement in every):
         return StoredAs.MANAGED
-    actions = [action for one in every for action in _texts(one.get("Action"))]
+    actions = [action for statement in every for action in _texts(statement.get("Action"))]
     trusts = bool(actions) and all(action.lower().startswith("sts:") for action in actions)
     return StoredAs.TRUST if trusts else StoredAs.RESOURCE
 
 
 def _texts(value: Any) -> list[str]:
-    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
+    return [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]

@@ -31,11 +31,11 @@ class SetupOutcome:
         """Return what was done, and what failed and why."""
         writes = sum(len(result.writes) for result in self.results)
         lines = [f"{writes} change{'' if writes == 1 else 's'} made."] if writes else []
-        for one in self.results:
-            if one.error is not None:
+        for result in self.results:
+            if result.error is not None:
                 lines += [
-                    style.paint(f"✗ {one.group}", "31"),
-                    *(f"  {line}" for line in harmless(one.error.diagnostics()).split("\n")),
+                    style.paint(f"✗ {result.group}", "31"),
+                    *(f"  {line}" for line in harmless(result.error.diagnostics()).split("\n")),
                 ]
         lines += [f"  {name} was not begun." for name in self.skipped]
         return lines
@@ -68,12 +68,12 @@ async def apply_plan(plan: SetupPlan, planner: Planner, opened: OpenedSetup, *, 
     """Apply what the plan does not refuse: the provider first, then all roles side by side."""
     wanted = [group for group in plan.groups if group.part.writes]
     applying = Applying(opened.cluster, opened.account, progress(quiet=quiet))
-    groups = [PlannedGroup(one.name, planner, one.group) for one in wanted]
+    groups = [PlannedGroup(planned.name, planner, planned.group) for planned in wanted]
     first = [group for group in groups if group.group is None]
     rest = [group for group in groups if group.group is not None]
     results = await applying.run(first)
     if any(result.error is not None for result in results):
-        return SetupOutcome(results, tuple(one.name for one in rest))
+        return SetupOutcome(results, tuple(group.name for group in rest))
     return SetupOutcome((*results, *await applying.run(rest)))
 
 

@@ -40,7 +40,7 @@ def create_association(
         if more.session_policy is not None and not more.disable_session_tags:
             raise InvalidSetup("EKS takes --policy only with --disable-session-tags.")
         check_form("--target-role-arn", more.target_role, forms.role_arn(opened.place.partition))
-        one = WantedAssociation(
+        association = WantedAssociation(
             account,
             role,
             more.target_role,
@@ -49,7 +49,7 @@ def create_association(
             more.create_service_account,
             key_values(flags.tags, "--tags"),
         )
-        return groups_of(WantedSetup(opened.place.cluster, associations=(one,)), opened.place)
+        return groups_of(WantedSetup(opened.place.cluster, associations=(association,)), opened.place)
 
     return run(groups, options)
 
@@ -69,27 +69,27 @@ def update_association(
     async def groups(opened: OpenedSetup) -> Sequence[RoleGroup]:
         check_form("--role-arn", role, forms.role_arn(opened.place.partition))
         check_form("--target-role-arn", target_role or None, forms.role_arn(opened.place.partition))
-        found = await asyncio.to_thread(opened.account.association, opened.place.cluster, account)
-        if found is None:
+        existing = await asyncio.to_thread(opened.account.association, opened.place.cluster, account)
+        if existing is None:
             raise Refused(
                 f"The service account {account} has no Pod Identity association in cluster {opened.place.cluster}.",
                 next_step=opened.command(
                     f"podrole create podidentityassociation --namespace {namespace} --service-account-name {name}"
                 ),
             )
-        one = WantedAssociation(
+        association = WantedAssociation(
             account,
-            ExistingRole(role or found.role_arn),
-            found.target_role_arn if target_role is None else target_role or None,
-            found.disable_session_tags if disable_session_tags is None else disable_session_tags,
-            found.session_policy if session_policy is None else session_policy or None,
+            ExistingRole(role or existing.role_arn),
+            existing.target_role_arn if target_role is None else target_role or None,
+            existing.disable_session_tags if disable_session_tags is None else disable_session_tags,
+            existing.session_policy if session_policy is None else session_policy or None,
         )
-        made = await asyncio.to_thread(opened.account.role, found.role_arn.rpartition("/")[2])
-        if role is None and made is not None and made.arn == found.role_arn:
+        made = await asyncio.to_thread(opened.account.role, existing.role_arn.rpartition("/")[2])
+        if role is None and made is not None and made.arn == existing.role_arn:
             # A role of podrole's follows the association, as its trust must.
-            one = replace(one, role=unchanged(made))
-            return (RoleGroup(made.arn, unchanged(made), associations=(one,)),)
-        return groups_of(WantedSetup(opened.place.cluster, associations=(one,)), opened.place)
+            association = replace(association, role=unchanged(made))
+            return (RoleGroup(made.arn, unchanged(made), associations=(association,)),)
+        return groups_of(WantedSetup(opened.place.cluster, associations=(association,)), opened.place)
 
     return run(groups, options)
 
@@ -102,10 +102,10 @@ def delete_association(namespace: str, name: str, options: SetupOptions) -> int:
 
     async def groups(opened: OpenedSetup) -> Sequence[RoleGroup]:
         cluster = opened.place.cluster
-        found = await asyncio.to_thread(opened.account.association, cluster, account)
-        if found is not None:
-            return lost_groups({}, {account: found.role_arn})
-        others = [one.account for one in await asyncio.to_thread(opened.account.associations, cluster)]
+        existing = await asyncio.to_thread(opened.account.association, cluster, account)
+        if existing is not None:
+            return lost_groups({}, {account: existing.role_arn})
+        others = [association.account for association in await asyncio.to_thread(opened.account.associations, cluster)]
         missing.append(nothing_to_delete(f"The service account {account} has no association", account, others))
         return ()
 

@@ -275,7 +275,7 @@ def migrate(
 
 def add_setup_commands(app: typer.Typer) -> None:
     """Add the commands to podrole's."""
-    for one in SETUP_APPS:
-        app.add_typer(one)
+    for setup_app in SETUP_APPS:
+        app.add_typer(setup_app)
     app.command()(apply)
     app.command()(migrate)

@@ -126,4 +126,10 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], none: str) ->
         print(f"None: {none}.")
         return
     cells = [[harmless(text).replace("\n", "\\n") for text in row] for row in rows]
-    print("\n".join(table(headings, cells, width(), [one for one in ("OWNER", "TARGET ROLE ARN") if one in headings])))
+    print(
+        "\n".join(
+            table(
+                headings, cells, width(), [heading for heading in ("OWNER", "TARGET ROLE ARN") if heading in headings]
+            )
+        )
+    )

@@ -70,12 +70,14 @@ async def open_setup(options: SetupOptions, *, cluster_name: str | None = None) 
 
     ``cluster_name`` is the one in a file. Raises SetupError, SourceError or KubeError.
     """
-    given = SourceOptions(options.directory, options.kubeconfig, options.context, options.profile, options.region)
-    directory = find_world(given)
+    source_options = SourceOptions(
+        options.directory, options.kubeconfig, options.context, options.profile, options.region
+    )
+    directory = find_world(source_options)
     name = options.cluster or cluster_name or (CLUSTER_NAME if directory is not None else None)
     if directory is not None:
         _check_world(directory, name, options.region)
-        given = replace(given, region=None)
+        source_options = replace(source_options, region=None)
     if name is None:
         raise InvalidSetup("The cluster has no name here.", expected="--cluster NAME", next_step="add --cluster NAME")
     if cluster_name is not None and options.cluster not in (None, cluster_name):
@@ -85,7 +87,7 @@ async def open_setup(options: SetupOptions, *, cluster_name: str | None = None) 
     async with contextlib.AsyncExitStack() as stack:
         if directory is None:
             access = Access(region=options.region, profile=options.profile)
-            connection = connection_of(given)
+            connection = connection_of(source_options)
             what = f"the cluster at {connection.server}"
         else:
             access = access_to(directory, directory.running())
@@ -96,5 +98,5 @@ async def open_setup(options: SetupOptions, *, cluster_name: str | None = None) 
         cluster = KubernetesSetupCluster(connection, what=what)
         stack.push_async_callback(cluster.close)
         place = await read_place(cluster, account, name)
-        sources = await stack.enter_async_context(open_sources(given))
-        yield OpenedSetup(place, account, cluster, sources, tuple(option_words(given)))
+        sources = await stack.enter_async_context(open_sources(source_options))
+        yield OpenedSetup(place, account, cluster, sources, tuple(option_words(source_options)))

@@ -74,13 +74,13 @@ def _shared(options: Mapping[str, Any]) -> dict[str, SharedOption]:
 
 def key_values(texts: list[str] | None, option: str) -> dict[str, str]:
     """Return ``KEY=VALUE`` pairs, several in one word separated by commas, as eksctl takes them."""
-    found: dict[str, str] = {}
+    pairs: dict[str, str] = {}
     for pair in listed(texts):
         key, sign, value = pair.partition("=")
         if not key or not sign:
             raise typer.BadParameter(f"{pair!r} is not KEY=VALUE.", param_hint=option)
-        found[key] = value
-    return found
+        pairs[key] = value
+    return pairs
 
 
 def listed(texts: list[str] | None) -> tuple[str, ...]:

@@ -49,16 +49,16 @@ def plan_dict(plan: SetupPlan, command: Callable[[str], str] = str) -> dict[str,
         "issuer": place.issuer,
         "account": place.account,
         "region": place.region,
-        "writes": [write_dict(one) for one in plan.writes],
+        "writes": [write_dict(write) for write in plan.writes],
         "counts": {kind.value: count for kind, count in plan.counts.items()},
         "refusals": [
             {
-                "what": one.what,
-                "next_step": command(one.next_step),
-                "writes": [write_dict(write) for write in one.writes],
+                "what": refusal.what,
+                "next_step": command(refusal.next_step),
+                "writes": [write_dict(write) for write in refusal.writes],
             }
             for group in plan.groups
-            for one in group.part.refusals
+            for refusal in group.part.refusals
         ],
         "notes": list(plan.sentences),
         "left_alone": list(plan.left_alone),

@@ -64,8 +64,8 @@ def create_service_account(
         if isinstance(role, ExistingRole) and role_only:
             raise InvalidSetup("--role-only and --attach-role-arn exclude each other: nothing would be left to do.")
         check_form("--subject-pattern", pattern, forms.subject_pattern)
-        one = WantedServiceAccount(account, role, role_only, pattern, override)
-        return groups_of(WantedSetup(opened.place.cluster, service_accounts=(one,)), opened.place)
+        wanted = WantedServiceAccount(account, role, role_only, pattern, override)
+        return groups_of(WantedSetup(opened.place.cluster, service_accounts=(wanted,)), opened.place)
 
     return run(groups, options)
 
@@ -75,20 +75,20 @@ def update_service_account(namespace: str, name: str, flags: RoleFlags, options:
     account = service_account(namespace, name)
 
     async def groups(opened: OpenedSetup) -> Sequence[RoleGroup]:
-        found = await _role_of(opened, account)
-        now = unchanged(found)
-        given = new_role(replace(flags, name=found.name), opened.place, "--attach-policy-arn")
+        existing = await _role_of(opened, account)
+        now = unchanged(existing)
+        flagged = new_role(replace(flags, name=existing.name), opened.place, "--attach-policy-arn")
         policies = flags.policies is not None or flags.well_known is not None
         role = WantedRole(
-            found.name,
-            given.managed if policies else now.managed,
-            {**_kept(now), **given.inline} if policies else now.inline,
+            existing.name,
+            flagged.managed if policies else now.managed,
+            {**_kept(now), **flagged.inline} if policies else now.inline,
             flags.boundary or now.boundary,
-            {**now.tags, **given.tags},
+            {**now.tags, **flagged.tags},
         )
-        pattern = subject_pattern_of(found, account, opened.place)
-        one = WantedServiceAccount(account, role, role_only=True, subject_pattern=pattern)
-        return (RoleGroup(found.arn, role, (one,)),)
+        pattern = subject_pattern_of(existing, account, opened.place)
+        wanted = WantedServiceAccount(account, role, role_only=True, subject_pattern=pattern)
+        return (RoleGroup(existing.arn, role, (wanted,)),)
 
     return run(groups, options)
 
@@ -99,11 +99,11 @@ def delete_service_account(namespace: str, name: str, options: SetupOptions) -> 
     missing: list[str] = []
 
     async def groups(opened: OpenedSetup) -> Sequence[RoleGroup]:
-        found = await opened.cluster.service_account(account)
-        arn = "" if found is None else found.annotations.get(ROLE_ARN, "")
+        existing = await opened.cluster.service_account(account)
+        arn = "" if existing is None else existing.annotations.get(ROLE_ARN, "")
         if not arn:
             inventory = await read_inventory(opened.place, opened.account, opened.cluster)
-            known = {one.account: one.role_arn for one in set_up_service_accounts(inventory)}
+            known = {set_up.account: set_up.role_arn for set_up in set_up_service_accounts(inventory)}
             made = inventory.role(opened.place.role_arn(role_name(opened.place.cluster, account)))
             by_pattern = made is not None and subject_pattern_of(made, account, opened.place) is not None
             arn = known.get(account, "") or (made.arn if made is not None and by_pattern else "")
@@ -128,11 +128,11 @@ def apply_file(file: Path, options: SetupOptions, *, prune: bool) -> int:
         return BAD_INPUT
 
     async def groups(opened: OpenedSetup) -> Sequence[RoleGroup]:
-        found = groups_of(wanted, opened.place)
+        wanted_groups = groups_of(wanted, opened.place)
         if not prune or wanted.file is None:
-            return found
+            return wanted_groups
         inventory = await read_inventory(opened.place, opened.account, opened.cluster)
-        return with_lost(found, lost_of_file(inventory, wanted.file, found))
+        return with_lost(wanted_groups, lost_of_file(inventory, wanted.file, wanted_groups))
 
     return run(
         groups,
@@ -148,7 +148,7 @@ def migrate(to: Method, namespace: str | None, options: SetupOptions) -> int:
     """``migrate``."""
     if namespace is not None and not is_label(namespace):
         raise typer.BadParameter(f"{namespace!r} is not a namespace.", param_hint="--namespace")
-    found: list[Migration] = []
+    migrations: list[Migration] = []
 
     async def groups(opened: OpenedSetup) -> Sequence[RoleGroup]:
         place = opened.place
@@ -161,10 +161,10 @@ def migrate(to: Method, namespace: str | None, options: SetupOptions) -> int:
             association.account for association in inventory.associations
         ]
         pods = {account: await opened.cluster.pods(account) for account in dict.fromkeys(accounts)}
-        found.append(migration_of(inventory, [role for role in roles if role is not None], pods, to, namespace))
-        return found[0].groups
+        migrations.append(migration_of(inventory, [role for role in roles if role is not None], pods, to, namespace))
+        return migrations[0].groups
 
-    return run(groups, options, notes=lambda: found[0].notes if found else ())
+    return run(groups, options, notes=lambda: migrations[0].notes if migrations else ())
 
 
 def nothing_to_delete(what: str, account: ServiceAccountName, others: Iterable[ServiceAccountName]) -> str:
@@ -180,8 +180,8 @@ def _kept(now: WantedRole) -> dict[str, str]:
 
 
 async def _role_of(opened: OpenedSetup, account: ServiceAccountName) -> FoundRole:
-    found = await opened.cluster.service_account(account)
-    arn = "" if found is None else found.annotations.get(ROLE_ARN, "")
+    existing = await opened.cluster.service_account(account)
+    arn = "" if existing is None else existing.annotations.get(ROLE_ARN, "")
     named = arn or opened.place.role_arn(role_name(opened.place.cluster, account))
     role = None
     if opened.place.has_role(named):

@@ -53,8 +53,8 @@ def new_role(flags: RoleFlags, place: SetupPlace, policy_flag: str) -> WantedRol
     for key, value in tags.items():
         check_form("--tags", key, forms.tag_key)
         check_form("--tags", value, forms.tag_value)
-    managed += tuple(arn for one in well_known for arn in one.managed(place.partition) if arn not in managed)
-    inline = {name: text for one in well_known for name, text in one.inline(place.partition).items()}
+    managed += tuple(arn for policy in well_known for arn in policy.managed(place.partition) if arn not in managed)
+    inline = {name: text for policy in well_known for name, text in policy.inline(place.partition).items()}
     return WantedRole(flags.name, managed, inline, flags.boundary, tags)
 
 

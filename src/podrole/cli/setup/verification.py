@@ -76,9 +76,9 @@ class ChainCheck:
 
 def _changed(plan: SetupPlan) -> tuple[ServiceAccountName, ...]:
     """Return every service account whose group is changed."""
-    groups = [one.group for one in plan.groups if one.group is not None and one.part.writes]
-    accounts = [one.account for group in groups for one in group.service_accounts]
-    accounts += [one.account for group in groups for one in group.associations]
+    groups = [planned.group for planned in plan.groups if planned.group is not None and planned.part.writes]
+    accounts = [service_account.account for group in groups for service_account in group.service_accounts]
+    accounts += [association.account for group in groups for association in group.associations]
     return tuple(dict.fromkeys(accounts))
 
 
@@ -102,16 +102,17 @@ async def verified(plan: SetupPlan, opened: OpenedSetup) -> list[ChainCheck]:
 async def _older_pods(account: ServiceAccountName, facts: ChainFacts, opened: OpenedSetup) -> tuple[str, ...]:
     """Return the running pods that lack the variables of the service account's identity."""
     needed = BY_AGENT if facts.binding.is_by_agent else BY_TOKEN
-    return tuple(one.name for one in await opened.cluster.pods(account) if needed not in one.environment)
+    return tuple(pod.name for pod in await opened.cluster.pods(account) if needed not in pod.environment)
 
 
 def verification_text(plan: SetupPlan, outcome: SetupOutcome, checks: list[ChainCheck], style: Style) -> str:
     """Return what was done, what holds now, what could not be checked, and which pods must be created again."""
     lines = [*outcome.lines(style), *(check.line(style) for check in checks)]
     checked = {check.account for check in checks}
-    absent = [one for one in _changed(plan) if one not in checked] if outcome.complete else []
+    absent = [account for account in _changed(plan) if account not in checked] if outcome.complete else []
     lines += [
-        style.paint(f"? {one}: the service account does not exist yet, so nothing was checked", "33") for one in absent
+        style.paint(f"? {account}: the service account does not exist yet, so nothing was checked", "33")
+        for account in absent
     ]
     pods = [f"{check.account.namespace}/{name}" for check in checks for name in check.older_pods]
     if pods:

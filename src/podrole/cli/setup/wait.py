@@ -50,7 +50,7 @@ async def _wait(text: str, seconds: float, options: SourceOptions) -> ChainCheck
         namespace, _, name = text.partition("/")
         is_account = namespace and name and "/" not in name
         target = await find_target(f"{namespace}/serviceaccount/{name}" if is_account else text, sources.cluster)
-    told: list[str] = []
+    reported: list[str] = []
     while True:
         # What is read is kept for one examination: each look opens the sources again.
         async with open_sources(options) as sources:
@@ -58,10 +58,10 @@ async def _wait(text: str, seconds: float, options: SourceOptions) -> ChainCheck
         left = end - time.monotonic()
         if check.proven or left <= 0:
             return check
-        if (missing := check.codes or check.unknown[:1]) != told:
-            reasons = ", ".join(f"{one} {CODES[one].title}" if one in CODES else one for one in missing)
+        if (missing := check.codes or check.unknown[:1]) != reported:
+            reasons = ", ".join(f"{reason} {CODES[reason].title}" if reason in CODES else reason for reason in missing)
             complain(harmless(f"waiting for {check.account}: {reasons}"))
-            told = missing
+            reported = missing
         await asyncio.sleep(min(POLL_SECONDS, left))
 
 

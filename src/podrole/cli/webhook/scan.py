@@ -63,7 +63,7 @@ def describe(findings: Sequence[PodFinding]) -> str:
     """Return a table of the pods, and the commands that repair them."""
     if not findings:
         return "Every running pod has the identity that its service account is bound to."
-    rows = [(found.namespace, found.pod, found.service_account, one_line(found.detail)) for found in findings]
+    rows = [(finding.namespace, finding.pod, finding.service_account, one_line(finding.detail)) for finding in findings]
     lines = table(("NAMESPACE", "POD", "SERVICE ACCOUNT", "WHAT IS WRONG"), rows, width(), ("SERVICE ACCOUNT",))
     heading = f"{len(findings)} of the running pods. A pod gets its identity when it is created:"
     return "\n".join([*lines, "", heading, *_next(findings)])
