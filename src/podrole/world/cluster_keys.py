@@ -44,8 +44,8 @@ class RecordedKeys:
     @property
     def in_order(self) -> list[SigningKey]:
         """The keys, the one that signs first, then the newest."""
-        keys = sorted(self.record.published, key=lambda one: (one.state is not KeyState.SIGNING, -one.since))
-        return [self.by_id[one.kid] for one in keys]
+        keys = sorted(self.record.published, key=lambda key: (key.state is not KeyState.SIGNING, -key.since))
+        return [self.by_id[key.kid] for key in keys]
 
     @property
     def signing(self) -> SigningKey:
@@ -59,12 +59,16 @@ class RecordedKeys:
     def use(self, tokens: ServiceAccountTokens, record: IssuerRecord, new: Mapping[str, SigningKey]) -> None:
         """Write the record with its keys, and then use them; ``new`` are keys that were not there. Raises StatusError
         (500) if they cannot be written: then nothing changes."""
-        by_id = {kid: key for kid, key in {**self.by_id, **new}.items() if kid in {one.kid for one in record.published}}
+        by_id = {
+            kid: key
+            for kid, key in {**self.by_id, **new}.items()
+            if kid in {published.kid for published in record.published}
+        }
         self._keep(by_id, record)
         tokens.use_keys(self.in_order)
 
     def _before_signing(self, kid: str, expiry: float) -> None:
-        key = next((one for one in self.record.keys if one.kid == kid), None)
+        key = next((known for known in self.record.keys if known.kid == kid), None)
         if key is None or (key.expires is not None and expiry + STS_TIME_RULES.expiry_leeway <= key.expires):
             return  # a key of a file is not the world's to keep
         until = math.ceil((expiry + STS_TIME_RULES.expiry_leeway) / _STEP_SECONDS) * _STEP_SECONDS
@@ -84,8 +88,8 @@ class RecordedKeys:
 def _completed(record: IssuerRecord, keys: Sequence[SigningKey], now: float) -> IssuerRecord:
     """Return the record of exactly these keys. What is not known of a key is assumed so that no token is lost."""
     stored = {key.kid for key in keys}
-    record = replace(record, keys=tuple(one for one in record.keys if one.kid in stored))
+    record = replace(record, keys=tuple(known for known in record.keys if known.kid in stored))
     for index, key in enumerate(keys):
-        if key.kid not in {one.kid for one in record.keys}:
+        if key.kid not in {known.kid for known in record.keys}:
             record = record.with_key(recorded(key, KeyState.RETIRED if index else KeyState.SIGNING, now))
     return record

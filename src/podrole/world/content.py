@@ -44,7 +44,7 @@ class Content:
 
     def has_changed(self) -> bool:
         """Say whether the account is not as it began, or the cluster has an object that is not of the world's parts."""
-        return self._first != frozenset(self._records()) or any(_is_foreign(*found) for found in self._objects())
+        return self._first != frozenset(self._records()) or any(_is_foreign(*pair) for pair in self._objects())
 
     def _records(self) -> Iterator[tuple[object, ...]]:
         for scope, state in self._account.scopes():
@@ -89,5 +89,5 @@ def _is_foreign(resource: Resource, obj: Object) -> bool:
     return not managers <= _OWN_MANAGERS
 
 
-def _counted(number: int, one: str, many: str) -> str:
-    return f"{number:,} {one if number == 1 else many}"
+def _counted(number: int, singular: str, many: str) -> str:
+    return f"{number:,} {singular if number == 1 else many}"

@@ -76,15 +76,15 @@ def read_foreign_issuers(settings: WorldSettings) -> ForeignIssuers:
     mapped = [_place(text) for text in settings.issuer_map]
     places = dict(mapped)
     for option, names in (
-        ("--issuer-map", [one for one, _ in mapped]),
-        ("--serve-issuer", [one.url for one in served]),
+        ("--issuer-map", [name for name, _ in mapped]),
+        ("--serve-issuer", [issuer.url for issuer in served]),
     ):
-        twice = next((one for one in names if names.count(one) > 1), None)
+        twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise BadSetting(f"{option} names {twice} twice.", expected="each once")
-    for one in served:
-        if one.host in places:
-            raise BadSetting(f"{one.host} is in --issuer-map and in --serve-issuer.", expected="one of the two")
+    for issuer in served:
+        if issuer.host in places:
+            raise BadSetting(f"{issuer.host} is in --issuer-map and in --serve-issuer.", expected="one of the two")
     file = settings.service_account_signing_key_file
     return ForeignIssuers(
         settings.service_account_issuer,
@@ -184,10 +184,10 @@ class IssuerListener:
 
     def __init__(self, own: _App, served: tuple[ServedIssuer, ...]) -> None:
         self._own = own
-        self._hosts = {one.host for one in served}
+        self._hosts = {issuer.host for issuer in served}
         self._documents = {
-            (one.host, f"{urlsplit(one.url).path}/{document}"): (one.folder, document)
-            for one in served
+            (issuer.host, f"{urlsplit(issuer.url).path}/{document}"): (issuer.folder, document)
+            for issuer in served
             for document in (DISCOVERY, KEYS)
         }
 

@@ -82,7 +82,7 @@ class KeyRotation:
     def _without_expired(self) -> list[str]:
         """Take out the keys whose last token has expired; return their ids."""
         now, record = self._clock(), self._keys.record
-        gone = [one.kid for one in expired_keys(record, CLUSTER_NAME, now)]
+        gone = [key.kid for key in expired_keys(record, CLUSTER_NAME, now)]
         if gone:
             self._use(forget_gone(finish(record, CLUSTER_NAME, self._servers(), now)))
         return gone
@@ -129,7 +129,7 @@ class KeyRotation:
 
 
 def _first_expiry(record: IssuerRecord) -> str:
-    return rfc3339(min(record.last_expiry(one) for one in record.of(CLUSTER_NAME, *LEAVING)))
+    return rfc3339(min(record.last_expiry(key) for key in record.of(CLUSTER_NAME, *LEAVING)))
 
 
 def _conflict(message: str) -> StatusError:

@@ -23,10 +23,10 @@ def read_own_images(values: Sequence[str]) -> tuple[OwnImage, ...]:
     images: list[OwnImage] = []
     for value in values:
         image = read_own_image(value)
-        if any(image.reference.name == one.reference.name and image.tagged == one.tagged for one in images):
+        if any(image.reference.name == other.reference.name and image.tagged == other.tagged for other in images):
             raise BadSetting(f"{OPTION} names {image.reference.text} twice.", next_step="leave one of them out")
         images.append(image)
-    images.sort(key=lambda one: one.reference.tag is None)  # one with a tag wins over the one for every tag
+    images.sort(key=lambda image: image.reference.tag is None)  # one with a tag wins over the one for every tag
     return tuple(images)
 
 

@@ -182,7 +182,7 @@ class Setting:
         if self.name == "runtime" and value == self.default:
             return []
         if isinstance(value, tuple):
-            return [word for one in value for word in (self.option, one)]
+            return [word for item in value for word in (self.option, item)]
         return [self.option] if value is True else [self.option, str(value)]
 
 

@@ -279,7 +279,7 @@ class World:
         own_issuer = f"https://{host}/id/{secrets.cluster_id}"
         issuers = foreign.issuers or (own_issuer,)
         issuer, issuer_place = issuers[0], (LOOPBACK, port_of(sockets.issuer))
-        served = {one.host: issuer_place for one in foreign.served}
+        served = {foreign_issuer.host: issuer_place for foreign_issuer in foreign.served}
         places = {**foreign.places, **served, host: issuer_place}
         self.events = events = stopping.enter_now(contextlib.closing(EventLog(self._directory.events)))
         authority = secrets.authority
