@@ -28,16 +28,16 @@ def resolve(
     ``annotated`` is the binding of its annotations; pass ``EMPTY_BINDING`` for a service account that does not exist.
     """
     if (namespace, name) in pod_identities:
-        found = bindings.find(namespace, name) if annotated is EMPTY_BINDING else None
-        return _pod_identity(annotated if found is None else found[1], settings)
+        entry = bindings.find(namespace, name) if annotated is EMPTY_BINDING else None
+        return _pod_identity(annotated if entry is None else entry[1], settings)
     if annotated.role_arn:
         return _web_identity(
             annotated.role_arn, annotated, f"the annotations of service account {namespace}/{name}", settings
         )
-    found = bindings.find(namespace, name)
-    if found is None or not found[1].role_arn:
+    entry = bindings.find(namespace, name)
+    if entry is None or not entry[1].role_arn:
         return None
-    return _web_identity(found[1].role_arn, found[1], f"entry {found[0]!r} of ConfigMap pod-identity-webhook", settings)
+    return _web_identity(entry[1].role_arn, entry[1], f"entry {entry[0]!r} of ConfigMap pod-identity-webhook", settings)
 
 
 @functools.lru_cache(maxsize=4_096)

@@ -25,7 +25,9 @@ def read_annotations(annotations: Mapping[str, str | None], settings: InjectionS
         composition = settings.role_composition
         role = role_arn.compose(role, account_id=composition.account_id, partition=composition.partition)
     audience = annotations.get(TOKEN_AUDIENCE.key(prefix))
-    regional, lifetime = (annotations.get(one.key(prefix)) or "" for one in (REGIONAL_STS, TOKEN_EXPIRATION))
+    regional, lifetime = (
+        annotations.get(annotation.key(prefix)) or "" for annotation in (REGIONAL_STS, TOKEN_EXPIRATION)
+    )
     regional_sts, expiration = parse_bool(regional), parse_int64(lifetime)
     return Binding(
         role_arn=role,
@@ -150,10 +152,10 @@ def resolve(
         )
     binding, source = annotated, f"the annotations of service account {namespace}/{name}"
     if binding is None or not binding.role_arn:
-        found = bindings.find(namespace, name)
-        if found is None or not found[1].role_arn:
+        entry = bindings.find(namespace, name)
+        if entry is None or not entry[1].role_arn:
             return None
-        source, binding = f"entry {found[0]!r} of ConfigMap pod-identity-webhook", found[1]
+        source, binding = f"entry {entry[0]!r} of ConfigMap pod-identity-webhook", entry[1]
     return Identity(
         method="sts_web_identity",
         role_arn=binding.role_arn or "",
