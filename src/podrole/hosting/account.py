@@ -37,7 +37,7 @@ class AWSHosting:
     def region_of(self, bucket: str) -> str | None:
         """Return the region of a bucket of this account; None if it has no such bucket."""
         listed = self._call("s3", "list_buckets", Prefix=bucket).get("Buckets", ())
-        if not any(one["Name"] == bucket for one in listed):
+        if not any(entry["Name"] == bucket for entry in listed):
             return None
         return self._call("s3", "get_bucket_location", Bucket=bucket).get("LocationConstraint") or "us-east-1"
 
@@ -74,8 +74,8 @@ class AWSHosting:
         return True
 
     def _account_blocks(self, account: str) -> frozenset[str]:
-        found = self._found("s3control", "get_public_access_block", AccountId=account)
-        return _on(found.get("PublicAccessBlockConfiguration", {}))
+        answer = self._found("s3control", "get_public_access_block", AccountId=account)
+        return _on(answer.get("PublicAccessBlockConfiguration", {}))
 
     def _control(self, name: str) -> str | None:
         for page in self._pages("list_origin_access_controls", "OriginAccessControlList"):
@@ -99,7 +99,7 @@ class AWSHosting:
 
     def _tags(self, arn: str) -> dict[str, str]:
         listed = self._call("cloudfront", "list_tags_for_resource", Resource=arn)["Tags"].get("Items") or ()
-        return {one["Key"]: one.get("Value", "") for one in listed}
+        return {tag["Key"]: tag.get("Value", "") for tag in listed}
 
     def _pages(self, operation: str, member: str) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []

@@ -77,8 +77,13 @@ class BucketStore:
                 next_step="podrole issuer init --name NAME makes it; with --issuer it must be there",
             )
         place = {"Bucket": self._bucket, "Key": self._key(path)}
-        told = failure(AWSRefusal(action, code, message), "", partition_of(self._client.meta.region_name), place)
-        return IssuerError(f"{self.what}: {told.what}", got=told.got, expected=told.expected, next_step=told.next_step)
+        explained = failure(AWSRefusal(action, code, message), "", partition_of(self._client.meta.region_name), place)
+        return IssuerError(
+            f"{self.what}: {explained.what}",
+            got=explained.got,
+            expected=explained.expected,
+            next_step=explained.next_step,
+        )
 
     def _unanswered(self, problem: Exception) -> IssuerError:
         return IssuerError(

@@ -33,13 +33,13 @@ class ObjectStore:
         from obstore.exceptions import BaseError
 
         try:
-            found = obstore.get(self._store, path)
-            content = bytes(found.bytes())
+            stored = obstore.get(self._store, path)
+            content = bytes(stored.bytes())
         except FileNotFoundError:  # what obstore raises for it
             return None
         except BaseError as problem:
             raise self._failed(problem) from problem
-        version = {name: found.meta[name] for name in ("e_tag", "version") if found.meta[name] is not None}
+        version = {name: stored.meta[name] for name in ("e_tag", "version") if stored.meta[name] is not None}
         return StoredObject(content, json.dumps(version))
 
     def write(self, path: str, content: bytes, before: str | None) -> None:

@@ -42,15 +42,15 @@ class HostingPlan:
     url: str | None
 
 
-def plan_hosting(wanted: HostedIssuer, found: HostingFound) -> HostingPlan:
+def plan_hosting(wanted: HostedIssuer, existing: HostingFound) -> HostingPlan:
     """Return the writes that make the issuer's documents readable at its URL; none if they are."""
-    distribution = None if wanted.public else _own_distribution(wanted, found)
+    distribution = None if wanted.public else _own_distribution(wanted, existing)
     url = _url(wanted, distribution)
-    refusal = _refusal(wanted, found, distribution, url)
+    refusal = _refusal(wanted, existing, distribution, url)
     if refusal is not None:
         return HostingPlan(PlanPart(refusals=(refusal,)), url)
     writes = []
-    bucket = found.bucket
+    bucket = existing.bucket
     blocks = frozenset(BLOCKS) - (POLICY_BLOCKS if wanted.public else frozenset())
     if bucket is None:
         writes.append(create_bucket(wanted))
@@ -60,9 +60,9 @@ def plan_hosting(wanted: HostedIssuer, found: HostingFound) -> HostingPlan:
     if bucket.blocks != blocks:
         writes.append(set_blocks(wanted, bucket.blocks, blocks))
     if not wanted.public and distribution is None:
-        if found.control is None:
+        if existing.control is None:
             writes.append(create_control(wanted))
-        writes.append(create_distribution(wanted, found.control or ""))
+        writes.append(create_distribution(wanted, existing.control or ""))
     arn = NOT_YET if distribution is None else distribution.arn
     policy = policy_with(wanted, bucket.policy, arn)
     if policy != bucket.policy:
@@ -84,14 +84,14 @@ def policy_with(wanted: HostedIssuer, text: str | None, distribution: str) -> st
     if text is None:
         return new_document([statement])
     placed = statements_of(text)
-    own = [index for index, one in enumerate(placed) if one.value.get("Sid") == wanted.statement_id]
+    own = [index for index, entry in enumerate(placed) if entry.value.get("Sid") == wanted.statement_id]
     if any(placed[index].value == statement for index in own):
         return text
     return edited(text, {own[0]: statement}) or text if own else edited(text, {}, [statement]) or text
 
 
-def _own_distribution(wanted: HostedIssuer, found: HostingFound) -> FoundDistribution | None:
-    own = [distribution for distribution in found.distributions if distribution.tags.get(ISSUER_NAME) == wanted.name]
+def _own_distribution(wanted: HostedIssuer, existing: HostingFound) -> FoundDistribution | None:
+    own = [distribution for distribution in existing.distributions if distribution.tags.get(ISSUER_NAME) == wanted.name]
     return own[0] if own else None
 
 
@@ -102,29 +102,29 @@ def _url(wanted: HostedIssuer, distribution: FoundDistribution | None) -> str | 
 
 
 def _refusal(
-    wanted: HostedIssuer, found: HostingFound, distribution: FoundDistribution | None, url: str | None
+    wanted: HostedIssuer, existing: HostingFound, distribution: FoundDistribution | None, url: str | None
 ) -> PlanRefusal | None:
-    if found.name_is_taken:
+    if existing.name_is_taken:
         return PlanRefusal(
             f"Bucket {wanted.bucket} belongs to another account, or is hidden from this user: names of buckets are "
             "taken once in the world.",
             "choose another name, or add s3:ListBucket on the bucket to see whose it is",
         )
-    refusal = None if found.bucket is None else _not_ours(wanted, found.bucket)
-    if refusal is None and found.issuer is not None and found.issuer != url:
+    refusal = None if existing.bucket is None else _not_ours(wanted, existing.bucket)
+    if refusal is None and existing.issuer is not None and existing.issuer != url:
         refusal = PlanRefusal(
-            f"The documents in {wanted.place} are of the issuer {found.issuer}, which is served "
+            f"The documents in {wanted.place} are of the issuer {existing.issuer}, which is served "
             f"in another way{'' if url is None else f' than {url}'}.",
-            f"--issuer {found.issuer} keeps it; for another issuer choose another prefix or bucket",
+            f"--issuer {existing.issuer} keeps it; for another issuer choose another prefix or bucket",
         )
-    if refusal is None and wanted.public and found.account_blocks & POLICY_BLOCKS:
+    if refusal is None and wanted.public and existing.account_blocks & POLICY_BLOCKS:
         refusal = PlanRefusal(
             f"Block Public Access of account {wanted.account} forbids public buckets: "
-            f"{', '.join(sorted(found.account_blocks & POLICY_BLOCKS))}.",
+            f"{', '.join(sorted(existing.account_blocks & POLICY_BLOCKS))}.",
             "leave --public-bucket out: CloudFront serves a private bucket",
         )
     if refusal is None and distribution is not None:
-        refusal = _changed(distribution, found.control)
+        refusal = _changed(distribution, existing.control)
     return refusal
 
 
@@ -156,9 +156,9 @@ def _changed(distribution: FoundDistribution, control: str | None) -> PlanRefusa
     }
     if not differing:
         return None
-    told = ", ".join(f"{name} is {found!r} instead of {value!r}" for name, (value, found) in differing.items())
+    differences = ", ".join(f"{name} is {actual!r} instead of {value!r}" for name, (value, actual) in differing.items())
     return PlanRefusal(
-        f"CloudFront distribution {distribution.id} of podrole's was changed: {told}.",
+        f"CloudFront distribution {distribution.id} of podrole's was changed: {differences}.",
         "change it back in CloudFront; or choose another bucket for a new issuer",
     )
 

@@ -64,7 +64,7 @@ def create_control(wanted: HostedIssuer) -> PlannedWrite:
 
 def create_distribution(wanted: HostedIssuer, control: str) -> PlannedWrite:
     """Create the distribution. Its caller reference is the bucket's: CloudFront makes it once."""
-    given = {
+    request = {
         "DistributionConfig": {
             "CallerReference": f"podrole-{wanted.bucket}",
             "Comment": f"podrole issuer {wanted.name}",
@@ -89,7 +89,7 @@ def create_distribution(wanted: HostedIssuer, control: str) -> PlannedWrite:
         },
         "Tags": {"Items": _tags(wanted)},
     }
-    call = AccountCall("cloudfront", "create_distribution_with_tags", {"DistributionConfigWithTags": given})
+    call = AccountCall("cloudfront", "create_distribution_with_tags", {"DistributionConfigWithTags": request})
     after = (
         f"origin {wanted.bucket_host}\ncache: what each document's Cache-Control says\ntags {shown_tags(wanted.tags)}"
     )
