@@ -33,8 +33,8 @@ class Identity:
 
     def run(self, command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a command with the pod's environment to its end; ``options`` are those of ``subprocess.run``."""
-        given: dict[str, Any] = {"text": True, "capture_output": True, "check": False, **options}
-        return subprocess.run(command, env=self.process_environment(), **given)  # noqa: PLW1510 - it is in given
+        run_options: dict[str, Any] = {"text": True, "capture_output": True, "check": False, **options}
+        return subprocess.run(command, env=self.process_environment(), **run_options)  # noqa: PLW1510 - it is in run_options
 
     def process_environment(self) -> dict[str, str]:
         """Return the whole environment of a process that takes the pod's place."""

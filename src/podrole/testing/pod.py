@@ -90,19 +90,19 @@ class ClusterPod:
     @property
     def exit_code(self) -> int | None:
         """See Pod."""
-        found: int | None = self._state(0.0)["exit_code"]
-        return found
+        code: int | None = self._state(0.0)["exit_code"]
+        return code
 
     def wait(self, seconds: float = WAIT_SECONDS) -> int:
         """See Pod."""
         deadline = time.monotonic() + seconds
         while True:
-            found = self._state(max(0.0, deadline - time.monotonic()))
-            if found["exit_code"] is not None:
-                return int(found["exit_code"])
+            state = self._state(max(0.0, deadline - time.monotonic()))
+            if state["exit_code"] is not None:
+                return int(state["exit_code"])
             if time.monotonic() >= deadline:
-                phase = f"phase {found['phase']}"
-                raise PodTimeout(f"The pod {self.name} has not ended within {seconds:g} s.", got=found["logs"] or phase)
+                phase = f"phase {state['phase']}"
+                raise PodTimeout(f"The pod {self.name} has not ended within {seconds:g} s.", got=state["logs"] or phase)
 
     def stop(self) -> None:
         """Do nothing: it ends with the next reset of its world."""

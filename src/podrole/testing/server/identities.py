@@ -123,12 +123,12 @@ class Identities:
 
     async def _make_role(self, wanted: IdentityRequest, owner: ServiceAccountName, allowed: str | None) -> str:
         name = _role_name(owner)
-        given: dict[str, Any] = {"RoleName": name, "AssumeRolePolicyDocument": _text(self._trust(wanted, owner))}
+        request: dict[str, Any] = {"RoleName": name, "AssumeRolePolicyDocument": _text(self._trust(wanted, owner))}
         if wanted.boundary is not None:
-            given["PermissionsBoundary"] = await self._managed(f"{name}-boundary"[-128:], wanted.boundary)
+            request["PermissionsBoundary"] = await self._managed(f"{name}-boundary"[-128:], wanted.boundary)
         if wanted.method == "irsa":
             await self._make_provider()
-        await self._iam("CreateRole", given)
+        await self._iam("CreateRole", request)
         if allowed is not None:
             await self._put(name, "allow", allowed)
         for number, policy in enumerate(wanted.policies, 1):
@@ -155,22 +155,22 @@ class Identities:
         await self._iam("PutRolePolicy", {"RoleName": role, "PolicyName": name, "PolicyDocument": document})
 
     async def _make_provider(self) -> None:
-        given = {
+        request = {
             "Url": self._place.issuer,
             "ClientIDList": [AUDIENCE],
             "ThumbprintList": [self._world.description.thumbprint],
         }
         try:
-            await self._iam("CreateOpenIDConnectProvider", given)
+            await self._iam("CreateOpenIDConnectProvider", request)
         except RefusedByAWS as refused:
             if refused.aws_code != "EntityAlreadyExists":
                 raise
 
-    async def _iam(self, operation: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    async def _iam(self, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
         place = self._place
         try:
             return await self._world.accounts.run(
-                OPERATIONS[operation], given, account=place.account, partition=place.partition
+                OPERATIONS[operation], parameters, account=place.account, partition=place.partition
             )
         except AccountError as problem:
             raise RefusedByAWS(operation, problem.aws_code, problem.what) from problem
@@ -195,7 +195,7 @@ class Identities:
             await self._cluster.merge_patch("serviceaccounts", owner.namespace, owner.name, patch)
 
     async def _associate(self, owner: ServiceAccountName, role: str) -> None:
-        given = {
+        request = {
             "clusterName": self._place.cluster,
             "namespace": owner.namespace,
             "serviceAccount": owner.name,
@@ -204,7 +204,7 @@ class Identities:
         from botocore.exceptions import ClientError  # with its client, a tenth of the start; few tests need it
 
         try:
-            made = await asyncio.to_thread(lambda: self._client().create_pod_identity_association(**given))
+            made = await asyncio.to_thread(lambda: self._client().create_pod_identity_association(**request))
         except ClientError as problem:
             error = problem.response["Error"]
             raise RefusedByAWS("CreatePodIdentityAssociation", error["Code"], error["Message"]) from problem

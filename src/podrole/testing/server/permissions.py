@@ -33,7 +33,7 @@ def _statement(entry: str) -> dict[str, Any]:
 
 
 def _words(text: str) -> list[str]:
-    return [word for one in text.split(",") if (word := one.strip())]
+    return [word for part in text.split(",") if (word := part.strip())]
 
 
 def _check(action: str, entry: str) -> None:
@@ -47,7 +47,7 @@ def _check(action: str, entry: str) -> None:
         raise RequestRefused(f"AWS has no service {prefix!r}.", got=repr(entry), next_step="check the action's prefix")
     names = known.action_names()
     pattern = re.compile(re.escape(name).replace(r"\*", ".*").replace(r"\?", "."), re.IGNORECASE)
-    if not any(pattern.fullmatch(one) for one in names):
+    if not any(pattern.fullmatch(candidate) for candidate in names):
         meant = nearest(name, names)
         raise RequestRefused(
             f"AWS has no action {action!r}.",

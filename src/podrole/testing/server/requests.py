@@ -62,18 +62,18 @@ class Handler:
     async def answer(self, request: dict[str, Any]) -> Any:
         """Return the result. Raises PodroleError."""
         name = request.pop("request", None)
-        found = self._requests.get(name) if isinstance(name, str) else None
-        if found is None:
+        handler = self._requests.get(name) if isinstance(name, str) else None
+        if handler is None:
             raise RequestRefused(
                 "There is no such request.", got=repr(name), expected=", ".join(sorted(self._requests))
             )
         try:
-            return await found(request)
+            return await handler(request)
         except msgspec.ValidationError as problem:
             raise RequestRefused(f"The request {name!r} is malformed: {problem}") from problem
 
-    async def _identity(self, given: dict[str, Any]) -> Any:
-        return await self._identities.make(msgspec.convert(given, IdentityRequest))
+    async def _identity(self, request: dict[str, Any]) -> Any:
+        return await self._identities.make(msgspec.convert(request, IdentityRequest))
 
     async def _reset(self, _: dict[str, Any]) -> None:
         self._clock.reset()
@@ -81,28 +81,28 @@ class Handler:
         await self._world.reset()
         self._first_event = self._world.events.recorded
 
-    async def _advance(self, given: dict[str, Any]) -> float:
+    async def _advance(self, request: dict[str, Any]) -> float:
         try:
-            self._clock.advance(float(given["seconds"]))
+            self._clock.advance(float(request["seconds"]))
         except ValueError as problem:
             raise RequestRefused(f"The clock cannot be moved: {problem}.") from problem
-        if given.get("refresh", True):
+        if request.get("refresh", True):
             await self._identities.refresh()
         return self._clock.moved_seconds
 
-    async def _calls(self, given: dict[str, Any]) -> Any:
+    async def _calls(self, request: dict[str, Any]) -> Any:
         """Return the AWS calls after the first ``after`` since the last reset, and how many there were."""
         events = self._world.events
-        found = [
+        calls = [
             {name: getattr(event, name) for name in _FIELDS}
-            for event in events.since(self._first_event + int(given.get("after", 0)))
+            for event in events.since(self._first_event + int(request.get("after", 0)))
             if event.kind == "aws" and not event.probe and event.id not in self._identities.own_calls
         ]
-        return {"calls": found, "recorded": events.recorded - self._first_event}
+        return {"calls": calls, "recorded": events.recorded - self._first_event}
 
-    async def _pod(self, given: dict[str, Any]) -> str:
-        return await self._pods.make(msgspec.convert(given, PodRequest))
+    async def _pod(self, request: dict[str, Any]) -> str:
+        return await self._pods.make(msgspec.convert(request, PodRequest))
 
-    async def _pod_state(self, given: dict[str, Any]) -> Any:
-        wait = min(float(given.get("wait_seconds", 0.0)), MAX_WAIT_SECONDS)
-        return await self._pods.state(given["namespace"], given["name"], wait)
+    async def _pod_state(self, request: dict[str, Any]) -> Any:
+        wait = min(float(request.get("wait_seconds", 0.0)), MAX_WAIT_SECONDS)
+        return await self._pods.state(request["namespace"], request["name"], wait)

@@ -107,13 +107,13 @@ async def _answer_each(handler: Handler, reader: asyncio.StreamReader, answers: 
         _write(answers, answer)
 
 
-def _settings(given: dict[str, Any]) -> WorldSettings:
-    unknown = given.keys() - BY_NAME.keys()
+def _settings(values: dict[str, Any]) -> WorldSettings:
+    unknown = values.keys() - BY_NAME.keys()
     if unknown:
         raise RequestRefused(
             "There is no such setting.", got=", ".join(sorted(unknown)), expected=", ".join(sorted(BY_NAME))
         )
-    return WorldSettings(**{**_FREE_PORTS, **given, "ephemeral": True, "no_internet": True})
+    return WorldSettings(**{**_FREE_PORTS, **values, "ephemeral": True, "no_internet": True})
 
 
 def _write(answers: BinaryIO, answer: dict[str, Any]) -> None:
