@@ -83,7 +83,7 @@ _NOT_ASKED_FOR = frozenset({"UserIdGroupPairs"})
 def further(
     call: Call, name: str, action: Action, permissions: Collection[Permission], resolver: Resolver
 ) -> list[Permission]:
-    """Return the action on the resources that the call names and that ``found`` lacks."""
+    """Return the action on the resources that the call names and that ``permissions`` lacks."""
     if not action.on:
         return []
     if call.client not in EXACT:
