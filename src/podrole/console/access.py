@@ -86,16 +86,16 @@ class BrowserAccess:
         ``token`` is the one in the request's URL. A request that changes something (POST) must name this page as its
         origin; browsers send that header with every POST.
         """
-        given = _headers(headers)
+        by_name = _headers(headers)
         hosts = {f"127.0.0.1:{self.port}", f"localhost:{self.port}"}
-        host = given.get("host", ())
+        host = by_name.get("host", ())
         if len(host) != 1 or host[0] not in hosts:
             return AccessRefusal.HOST
-        if given.get("sec-fetch-site", ("none",))[-1] in ("cross-site", "same-site") and not self.is_token(token):
+        if by_name.get("sec-fetch-site", ("none",))[-1] in ("cross-site", "same-site") and not self.is_token(token):
             return AccessRefusal.ORIGIN
-        if not self.is_token(token) and not any(map(self.is_token, self._cookies(given))):
+        if not self.is_token(token) and not any(map(self.is_token, self._cookies(by_name))):
             return AccessRefusal.TOKEN
-        if method == "POST" and given.get("origin", ()) != (f"http://{host[0]}",):
+        if method == "POST" and by_name.get("origin", ()) != (f"http://{host[0]}",):
             return AccessRefusal.ORIGIN
         return None
 
@@ -106,8 +106,8 @@ class BrowserAccess:
 
 
 def _headers(headers: Sequence[Header]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
+    by_name: dict[str, tuple[str, ...]] = {}
     for name, value in headers:
         key = name.decode("latin-1").lower()
-        found[key] = (*found.get(key, ()), value.decode("latin-1"))
-    return found
+        by_name[key] = (*by_name.get(key, ()), value.decode("latin-1"))
+    return by_name

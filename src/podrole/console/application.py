@@ -102,7 +102,7 @@ class Application:
             return PageAnswer(_static(static), headers=((b"content-type", _STATIC[static]),))
         handler = self._routes.get(("GET" if method == "HEAD" else method, path))
         if handler is None:
-            known = any(path == one for _, one in self._routes)
+            known = any(path == route for _, route in self._routes)
             return PageAnswer(b"The method is not allowed here.\n" if known else b"There is no such page.\n",
                           405 if known else 404, (TEXT,))  # fmt: skip
         try:

@@ -123,8 +123,8 @@ class Calls:
 
     def selected(self, wanted: CallFilter, most: int) -> tuple[LoggedCall, ...]:
         """Return the newest selected calls, the newest first."""
-        found = (call for call in reversed(self._kept) if wanted.includes(call))
-        return tuple(call for call, _ in zip(found, range(most), strict=False))
+        matching = (call for call in reversed(self._kept) if wanted.includes(call))
+        return tuple(call for call, _ in zip(matching, range(most), strict=False))
 
     def since(self, number: int, wanted: CallFilter, most: int) -> NewCalls:
         """Return what came after a number, the newest first."""

@@ -140,14 +140,14 @@ class Observer:
     async def _look(self) -> Observation:
         started = self._clock()
         async with self._open_sources() as sources:
-            found = await survey(sources, self._progressed)
+            surveyed = await survey(sources, self._progressed)
             return Observation(
                 number=next(self._numbers),
                 seen_at=self._clock(),
                 seconds=self._clock() - started,
                 cluster=sources.cluster.what,
                 account=sources.account.what,
-                survey=found,
+                survey=surveyed,
                 tools=sources.tools,
                 preamble=sources.preamble,
                 pods=await _newest_pods(sources),
@@ -161,13 +161,13 @@ async def _newest_pods(sources: Sources) -> dict[tuple[str, str], tuple[str, ...
     pods = await read_async(sources.cluster.list("pods"))
     if isinstance(pods, UnknownFact):
         return {}
-    found: dict[tuple[str, str], list[str]] = {}
-    for pod in sorted(pods, key=lambda one: str(one["metadata"].get("creationTimestamp") or ""), reverse=True):
+    names_by_account: dict[tuple[str, str], list[str]] = {}
+    for pod in sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp") or ""), reverse=True):
         place = (str(pod["metadata"].get("namespace", "")), service_account_of(pod))
-        names = found.setdefault(place, [])
+        names = names_by_account.setdefault(place, [])
         if len(names) < NEWEST_PODS:
             names.append(str(pod["metadata"]["name"]))
-    return {place: tuple(names) for place, names in found.items()}
+    return {place: tuple(names) for place, names in names_by_account.items()}
 
 
 def changes_between(before: Observation, after: Observation) -> list[ChainChange]:
@@ -175,11 +175,11 @@ def changes_between(before: Observation, after: Observation) -> list[ChainChange
     findings."""
     old = {str(row.target): row for row in before.survey.rows}
     new = {str(row.target): row for row in after.survey.rows}
-    found = []
+    changes = []
     for name in sorted(old.keys() | new.keys()):
         was, now = old.get(name), new.get(name)
         if was is None or now is None or (was.state, was.codes) != (now.state, now.codes):
-            found.append(
+            changes.append(
                 ChainChange(
                     after.seen_at,
                     name,
@@ -188,4 +188,4 @@ def changes_between(before: Observation, after: Observation) -> list[ChainChange
                     () if now is None else now.codes,
                 )
             )
-    return found
+    return changes

@@ -98,7 +98,10 @@ def visible(text: object) -> str:
     shown = str(text)
     if shown.isprintable():
         return shown
-    return "".join(one if one.isprintable() or one == "\n" else one.encode("unicode_escape").decode() for one in shown)
+    return "".join(
+        character if character.isprintable() or character == "\n" else character.encode("unicode_escape").decode()
+        for character in shown
+    )
 
 
 def css_class(value: object) -> str:
@@ -123,7 +126,7 @@ def _time(form: str, seconds: float) -> str:
 
 @jinja2.pass_context
 def _commands(context: Mapping[str, Any], finding: Finding) -> list[str]:
-    return [one.shell() for one in commands_of(finding.remedy.changes, context["tools"])]
+    return [command.shell() for command in commands_of(finding.remedy.changes, context["tools"])]
 
 
 @jinja2.pass_context
@@ -132,6 +135,6 @@ def _fingerprint(context: Mapping[str, Any], finding: Finding) -> str:
 
 
 def _by_hand(finding: Finding) -> list[str]:
-    found = [change.text for change in finding.remedy.changes if isinstance(change, ByHand)]
+    lines = [change.text for change in finding.remedy.changes if isinstance(change, ByHand)]
     published = (change for change in finding.remedy.changes if isinstance(change, PublishDocument))
-    return found + [f"serve this at {one.url}: {one.content}" for one in published]
+    return lines + [f"serve this at {document.url}: {document.content}" for document in published]

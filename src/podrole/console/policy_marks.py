@@ -40,12 +40,12 @@ def marked(name: str, document: str, statement: str, failures: Sequence[Failure]
         policy = json.loads(document)
     except (ValueError, RecursionError):
         return None
-    found = _statement_of(policy, statement)
-    if found is None:
+    policy_statement = _statement_of(policy, statement)
+    if policy_statement is None:
         return None
-    renamed = {_STATEMENT: 0, **_with_marks(found, failures)}
-    found.clear()
-    found.update(renamed)
+    renamed = {_STATEMENT: 0, **_with_marks(policy_statement, failures)}
+    policy_statement.clear()
+    policy_statement.update(renamed)
     return MarkedPolicy(name, tuple(_lines(json.dumps(policy, indent=2, ensure_ascii=False).split("\n"))))
 
 
@@ -53,20 +53,20 @@ def _statement_of(policy: object, statement: str) -> dict[str, Any] | None:
     match = _PATH.match(statement)
     if match is None or not isinstance(policy, dict):
         return None
-    found = policy.get("Statement")
-    if isinstance(found, list):
+    element = policy.get("Statement")
+    if isinstance(element, list):
         index = int(match[1] or 0)
-        found = found[index] if index < len(found) else None
-    return found if isinstance(found, dict) else None
+        element = element[index] if index < len(element) else None
+    return element if isinstance(element, dict) else None
 
 
 def _with_marks(statement: Mapping[str, Any], failures: Sequence[Failure]) -> dict[str, Any]:
     elements = {failure.element for failure in failures if not failure.operator}
     conditions = {(failure.operator.lower(), failure.key.lower()) for failure in failures if failure.operator}
-    found: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     for name, value in statement.items():
         if name == "Condition" and isinstance(value, dict):
-            found[name] = {
+            members[name] = {
                 operator: {
                     (_ELEMENT + key if (operator.lower(), key.lower()) in conditions else key): values
                     for key, values in keys.items()
@@ -76,8 +76,8 @@ def _with_marks(statement: Mapping[str, Any], failures: Sequence[Failure]) -> di
                 for operator, keys in value.items()
             }
         else:
-            found[_ELEMENT + name if name in elements else name] = value
-    return found
+            members[_ELEMENT + name if name in elements else name] = value
+    return members
 
 
 def _lines(lines: list[str]) -> list[PolicyLine]:
@@ -85,7 +85,7 @@ def _lines(lines: list[str]) -> list[PolicyLine]:
     statement_name, element_name = json.dumps(_STATEMENT)[1:-1], json.dumps(_ELEMENT)[1:-1]
     start = next(number for number, line in enumerate(lines) if statement_name in line) - 1
     end = _end(lines, start)
-    found: list[PolicyLine] = []
+    policy_lines: list[PolicyLine] = []
     failed_until = -1
     for number, line in enumerate(lines):
         if statement_name in line:
@@ -93,8 +93,8 @@ def _lines(lines: list[str]) -> list[PolicyLine]:
         if element_name in line:
             failed_until = _end(lines, number)
         mark: Mark | None = "failed" if number <= failed_until else "near" if start <= number <= end else None
-        found.append(PolicyLine(line.replace(element_name, ""), mark))
-    return found
+        policy_lines.append(PolicyLine(line.replace(element_name, ""), mark))
+    return policy_lines
 
 
 def _end(lines: Sequence[str], start: int) -> int:

@@ -33,7 +33,7 @@ class CommandResult:
 
 def fingerprint(finding: Finding, tools: Tools) -> str:
     """Return what identifies a finding with its commands: it changes with every byte of them."""
-    commands = [one.to_dict() for one in commands_of(finding.remedy.changes, tools)]
+    commands = [command.to_dict() for command in commands_of(finding.remedy.changes, tools)]
     text = json.dumps([finding.code, str(finding.about), commands], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -58,24 +58,24 @@ async def run_commands(commands: Sequence[Command], environment: Mapping[str, st
 
 async def _run(command: Command, environment: Mapping[str, str]) -> CommandResult:
     """Run one pipeline without a shell: what each stage prints is the next one's input."""
-    given = command.stdin
+    stdin = command.stdin
     said = b""
     try:
         async with asyncio.timeout(LIMIT_SECONDS):
             for stage in command.stages:
-                code, printed, complaint = await _stage(stage, given, environment)
+                code, printed, complaint = await _stage(stage, stdin, environment)
                 said += complaint
                 if code != 0:
                     return CommandResult(command.shell(), code, _end(said + printed))
-                given = printed.decode("utf-8", "replace")
+                stdin = printed.decode("utf-8", "replace")
     except TimeoutError:
         return CommandResult(command.shell(), None, _end(said))
     except OSError as problem:
         return CommandResult(command.shell(), 127, f"{problem.filename or 'the command'}: {problem.strerror}")
-    return CommandResult(command.shell(), 0, _end(said + (given or "").encode()))
+    return CommandResult(command.shell(), 0, _end(said + (stdin or "").encode()))
 
 
-async def _stage(words: Sequence[str], given: str | None, environment: Mapping[str, str]) -> tuple[int, bytes, bytes]:
+async def _stage(words: Sequence[str], stdin: str | None, environment: Mapping[str, str]) -> tuple[int, bytes, bytes]:
     process = await asyncio.create_subprocess_exec(
         *words,
         stdin=asyncio.subprocess.PIPE,
@@ -84,7 +84,7 @@ async def _stage(words: Sequence[str], given: str | None, environment: Mapping[s
         env=dict(environment),
     )
     try:
-        printed, complaint = await process.communicate((given or "").encode())
+        printed, complaint = await process.communicate((stdin or "").encode())
     finally:
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):

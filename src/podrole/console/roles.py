@@ -67,11 +67,11 @@ async def read_role_view(arn: str, accounts: Sequence[DoctorTarget], sources: So
     Raises InvalidARN if ``arn`` is not an ARN. A role that does not exist is an UnknownFact.
     """
     parse_arn(arn)
-    found = read(lambda: sources.account.role(arn))
-    if isinstance(found, UnknownFact) or found is None:
-        missing = found or UnknownFact("The account has no role with this ARN.", arn, "aws iam list-roles")
+    stored = read(lambda: sources.account.role(arn))
+    if isinstance(stored, UnknownFact) or stored is None:
+        missing = stored or UnknownFact("The account has no role with this ARN.", arn, "aws iam list-roles")
         return RoleView(arn, missing, None, missing, None, missing, missing)
-    role = found
+    role = stored
     attached = read(lambda: sources.account.policies_of(role))
     policies: tuple[NamedDocument, ...] | UnknownFact
     boundary = None
@@ -106,28 +106,30 @@ def _let_in(role: Role, accounts: Iterable[DoctorTarget], issuer: str, sources: 
         secure_transport=True,
     )
     asked = ((account, ExchangeQuestion(role.arn, issuer, account.subject, AUDIENCE, at)) for account in accounts)
-    return tuple(one for one, question in asked if evaluate_exchange(question, sources.account).granted is not None)
+    return tuple(
+        account for account, question in asked if evaluate_exchange(question, sources.account).granted is not None
+    )
 
 
 def _named(role: Role, sources: Sources) -> tuple[str, ...]:
     others = sources.account.roles()
-    return tuple(one.arn for one in others if trusts(role, principal_of(one.arn), ["sts:AssumeRole"]))
+    return tuple(other.arn for other in others if trusts(role, principal_of(other.arn), ["sts:AssumeRole"]))
 
 
 def uses_of(calls: Iterable[LoggedCall]) -> tuple[RoleUse, ...]:
     """Count a role's calls by what they were, the most frequent first."""
-    found: dict[str, RoleUse] = {}
+    uses: dict[str, RoleUse] = {}
     for call in calls:
         event = call.event
-        known = found.get(event.what, RoleUse(event.what, 0, 0, 0.0))
+        known = uses.get(event.what, RoleUse(event.what, 0, 0, 0.0))
         is_allowed = event.outcome == "allowed"
-        found[event.what] = RoleUse(
+        uses[event.what] = RoleUse(
             event.what,
             known.allowed + is_allowed,
             known.refused + (not is_allowed),
             max(known.last, event.time),
         )
-    return tuple(sorted(found.values(), key=lambda one: (-(one.allowed + one.refused), one.what)))
+    return tuple(sorted(uses.values(), key=lambda use: (-(use.allowed + use.refused), use.what)))
 
 
 def _document(policy: PolicyText) -> NamedDocument:

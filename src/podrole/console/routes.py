@@ -145,7 +145,7 @@ class Console:
             title="Chain",
             heading=str(diagnosis.target),
             diagnosis=diagnosis,
-            verdicts=sorted(diagnosis.verdicts, key=lambda one: (_RANKS[one.state], one.link)),
+            verdicts=sorted(diagnosis.verdicts, key=lambda verdict: (_RANKS[verdict.state], verdict.link)),
             preamble=preamble,
             allow_repair=self.environment is not None,
             tools_now=tools,
@@ -153,10 +153,10 @@ class Console:
 
     async def _diagnosed(self, target: str) -> tuple[Diagnosis, Tools, tuple[str, ...]]:
         async def work(sources: Sources) -> tuple[Diagnosis, Tools, tuple[str, ...]]:
-            found = await find_target(target, sources.cluster)
+            resolved = await find_target(target, sources.cluster)
             gatherer = Gatherer(sources)
             try:
-                return diagnose(await gatherer.facts(found)), sources.tools, sources.preamble
+                return diagnose(await gatherer.facts(resolved)), sources.tools, sources.preamble
             finally:
                 await gatherer.close()
 
@@ -185,7 +185,7 @@ class Console:
         """Show one call with its exchange, and the nearest statement of the policies that decided."""
         history = await asyncio.to_thread(self._history, fields.get("id", "last"))
         explanation = history.event.explanation or {}
-        evidence = [msgspec.convert(one, Evidence) for one in explanation.get("evidence") or ()]
+        evidence = [msgspec.convert(entry, Evidence) for entry in explanation.get("evidence") or ()]
         policy = None
         if evidence and history.event.outcome != "allowed":
             policy = await self._with_sources(lambda sources: _nearest_policy(history.event, evidence, sources))
@@ -359,7 +359,7 @@ def _role_arn(text: str) -> Any:
 
 async def _nearest_policy(event: Event, evidence: list[Evidence], sources: Sources) -> MarkedPolicy | None:
     """Return the policy of the nearest statement as it is now; None if it is not found, or has changed."""
-    nearest = next((one for one in evidence if one.statement), None)
+    nearest = next((entry for entry in evidence if entry.statement), None)
     if nearest is None:
         return None
     document = read(lambda: _document_of(nearest, event, sources))
@@ -376,9 +376,9 @@ def _document_of(evidence: Evidence, event: Event, sources: Sources) -> str | No
     role = _role_of_session(event.who, sources)
     if role is not None:
         attached = account.policies_of(role)
-        for one in (*attached.identity, *([] if attached.boundary is None else [attached.boundary])):
-            if one.name == evidence.policy:
-                return one.document
+        for policy in (*attached.identity, *([] if attached.boundary is None else [attached.boundary])):
+            if policy.name == evidence.policy:
+                return policy.document
     managed = account.managed_policy(evidence.policy) if evidence.policy.startswith("arn:") else None
     return None if managed is None else managed.document
 
