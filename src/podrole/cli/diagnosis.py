@@ -208,7 +208,8 @@ def _next(diagnosis: Diagnosis, style: Style, repeat: str) -> Iterator[str]:
         unknown = [verdict for verdict in diagnosis.verdicts if verdict.state is LinkState.UNKNOWN]
         if unknown:
             titles = ", ".join(verdict.link.title for verdict in unknown)
-            yield f"{label} see why {titles} could not be checked; every other link holds"
+            others = "; every other link holds" if len(unknown) < len(diagnosis.verdicts) else ""
+            yield f"{label} see why {titles} could not be checked{others}"
             yield from _wrapped("  ", unknown[0].why, "  ")
         elif diagnosis.risks:
             codes = ", ".join(sorted({risk.code for risk in diagnosis.risks}))
