@@ -243,6 +243,8 @@ def test_every_view_fits_a_phone_and_has_names_for_what_can_be_used(opened: Open
 
 @pytest.mark.parametrize("path", ["/", "/calls", "/map"])
 def test_every_view_is_whole_without_javascript(world: BrokenWorld, opened: Open, path: str) -> None:
+    # Without JavaScript a page shows what was known when it was opened: the first look must have ended.
+    expect(opened(path).locator("main")).to_contain_text("distrusted", timeout=LIMIT)
     page = opened(path, java_script_enabled=False)
     expect(page.locator("main")).to_contain_text("distrusted")
 
