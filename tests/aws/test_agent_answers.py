@@ -49,7 +49,7 @@ class Agent:
 
         client = httpx2.AsyncClient(transport=httpx2.MockTransport(answer))
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(pod_identity_agent, "async_client", lambda **_: client)
+            patched.setattr(pod_identity_agent, "async_client", lambda *_, **__: client)
             self.agent = PodIdentityAgent(URL, "podrole", "eu-west-1", lambda: node, lambda: NOW, **more)
 
     async def __call__(
