@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,9 +78,9 @@ def test_guide_shows_the_real_output(world: RunningWorld, guide: str) -> None:
     page = re.sub(r"\bprod\b", "podrole", (ROOT / "docs" / f"{guide}.md").read_text())
     for command in commands(page):
         # The world has no image of the webhook: helm renders what it would install.
-        line = command.line.replace("helm install", "helm template").replace("charts/podrole", str(CHART))
+        line = command.line.replace("helm install", "helm template").replace("charts/podrole", shlex.quote(str(CHART)))
         if line.startswith("kubectl logs deployment/web"):
             line = f"{PRINTED}; {line}"
         done = bash(world, line)
-        told = f"$ {line}\n{done.stdout}"
-        assert (done.returncode, command.shows(done.stdout)) == (expected_code(command), True), told
+        transcript = f"$ {line}\n{done.stdout}"
+        assert (done.returncode, command.shows(done.stdout)) == (expected_code(command), True), transcript
