@@ -278,7 +278,10 @@ def test_another_program_of_this_machine_does_not_get_the_cookie(opened: Open) -
         def do_GET(self) -> None:
             asked.append(self.headers.get("Cookie", ""))
             self.send_response(200)
+            self.send_header("Content-Type", "text/html")
             self.end_headers()
+            # With an icon of its own, the browser asks for nothing more, while the server already stops.
+            self.wfile.write(b'<link rel="icon" href="data:,">')
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
