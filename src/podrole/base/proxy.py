@@ -177,8 +177,10 @@ class Rules:
     in_cluster: Callable[[str, str], str | None] = lambda _name, _client: None
 
     def cluster_address(self, asked: ProxyRequest, client: str) -> str | None:
-        """Return the address in the cluster that a request of a client leads to; None if its host is none of the
-        cluster's. A name that is ours or moved never leads there."""
+        """Return the address in the cluster that a client's request leads to; None if its host is not in the cluster.
+
+        A name that is ours or moved never leads there.
+        """
         if self.is_ours(asked.host) or asked.host in self.moved:
             return None
         return self.in_cluster(asked.host, client)

@@ -117,7 +117,7 @@ class Workloads:
         cluster.node = self.node = node
 
     def in_cluster(self, name: str, client: str) -> str | None:
-        """Return the address that a name leads to from a pod, for the proxy; None if it is no name of the cluster."""
+        """Return the address that a name leads to from a pod, for the proxy; None for a name outside the cluster."""
         return None if self._services is None else self._services.address_for(name, client)
 
     async def _start_service_network(

@@ -49,11 +49,8 @@ def _aggregated(resource: Resource) -> dict[str, Any]:
         "scope": "Namespaced" if resource.namespaced else "Cluster",
         "singularResource": resource.singular,
         "verbs": resource.verbs,
+        **_other_names(resource),
     }
-    if resource.short_names:
-        entry["shortNames"] = resource.short_names
-    if resource.categories:
-        entry["categories"] = resource.categories
     if resource.subresources:
         entry["subresources"] = [
             {
@@ -120,18 +117,20 @@ def _api_resource_list(group: str, version: str, custom: tuple[Resource, ...]) -
 
 
 def _legacy(resource: Resource) -> dict[str, Any]:
-    entry: dict[str, Any] = {
+    return {
         "name": resource.plural,
         "singularName": resource.singular,
         "namespaced": resource.namespaced,
         "kind": resource.kind,
         "verbs": resource.verbs,
+        **_other_names(resource),
     }
-    if resource.short_names:
-        entry["shortNames"] = resource.short_names
-    if resource.categories:
-        entry["categories"] = resource.categories
-    return entry
+
+
+def _other_names(resource: Resource) -> dict[str, Any]:
+    """Return the fields of the short names and categories, of which a resource may have none."""
+    names = {"shortNames": resource.short_names, "categories": resource.categories}
+    return {field: value for field, value in names.items() if value}
 
 
 def _below(resource: Resource, below: Subresource) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 class ServiceView:
-    """The Services as last seen; ``changed`` is called with the key of each Service that is no more as it was."""
+    """The Services as last seen; ``changed`` is called with the key of each Service that was changed or deleted."""
 
     def __init__(self, client: ClusterClient, changed: Callable[[Key], None]) -> None:
         self._client = client
