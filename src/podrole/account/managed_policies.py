@@ -19,6 +19,8 @@ from typing import Any
 
 import msgspec
 
+from podrole.base.short_texts import cached_for_short_texts
+
 _ARN = re.compile(r"arn:(?P<partition>aws[a-z0-9-]*):iam::aws:policy(?P<path>/(?:[^/]+/)*)(?P<name>[^/]+)")
 
 
@@ -75,7 +77,7 @@ def _index() -> Mapping[str, _Entry]:
     return msgspec.json.decode(_member("index.json"), type=dict[str, _Entry])
 
 
-@functools.lru_cache(maxsize=512)
+@cached_for_short_texts(512)
 def _find(arn: str) -> ManagedPolicy | None:
     match = _ARN.fullmatch(arn)
     if match is None:

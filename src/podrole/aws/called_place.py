@@ -6,13 +6,13 @@ would be authorized as one resource and executed on another one.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterable, Iterator
 
 from podrole.aws.errors import AWSError
 from podrole.aws.protocol.call import IdentifiedCall
 from podrole.base.partitions import partition_of
+from podrole.base.short_texts import cached_for_short_texts
 from podrole.iam.actions.call import Permission
 from podrole.iam.actions.reference import service
 from podrole.iam.actions.ssm import is_public
@@ -57,16 +57,18 @@ def require_called_place(call: IdentifiedCall, needed: Iterable[Permission]) -> 
         if len(parts) < 6:
             continue
         account = "aws" if is_public(permission.resource) else parts[4]
-        what = _difference(call.region, parts[1], parts[2], parts[3], account)
+        what = _difference(":".join((*parts[1:4], account)), call.region)
         if what is not None and not (
             what.startswith("region ") and (call.service.name, call.operation) in FROM_OTHER_REGIONS
         ):
             raise _refusal(call, permission.resource, parts[3], what)
 
 
-@functools.lru_cache(maxsize=1024)
-def _difference(called: str, partition: str, owner: str, region: str, account: str) -> str | None:
-    """Return in what the place of an ARN differs from the region that is called; None if it fits."""
+@cached_for_short_texts(1024)
+def _difference(place: str, called: str) -> str | None:
+    """Return in what the place of an ARN (``partition:service:region:account``) differs from the region that is called;
+    None if it fits."""
+    partition, owner, region, account = place.split(":")
     if partition != partition_of(called):
         return f"partition {partition}"
     places = list(_places(owner)) or [("${Region}", "${Account}")]

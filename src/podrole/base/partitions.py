@@ -13,6 +13,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from podrole.base.short_texts import cached_for_short_texts
+
 
 class Partition(NamedTuple):
     """A partition: the name in its ARNs, how its regions' names begin, the domains of its endpoints."""
@@ -130,6 +132,6 @@ def regions() -> Mapping[str, str]:
     }
 
 
-@functools.lru_cache(maxsize=256)
+@cached_for_short_texts(256)
 def _partition(region: str) -> Partition:
     return next((partition for partition in _OTHERS if region.startswith(partition.region_prefix)), AWS)

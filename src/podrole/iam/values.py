@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import functools
 import ipaddress
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+
+from podrole.base.short_texts import cached_for_short_texts
 
 # ASCII digits only, and a bounded exponent: Decimal itself also takes "NaN", "1_000" and digits of other scripts.
 _NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
@@ -53,7 +54,7 @@ def parse_binary(text: str) -> bytes | None:
         return None
 
 
-@functools.lru_cache(maxsize=256)
+@cached_for_short_texts(256)
 def parse_time(text: str) -> Decimal | None:
     """Read a time, as seconds since 1970-01-01T00:00:00Z."""
     match = _DATE.fullmatch(text)
@@ -82,7 +83,7 @@ def _zone(match: re.Match[str]) -> timezone:
     return timezone(-offset if match["sign"] == "-" else offset)
 
 
-@functools.lru_cache(maxsize=256)
+@cached_for_short_texts(256)
 def parse_address(text: str) -> tuple[int, int] | None:
     """Read one IPv4 or IPv6 address, as its version and its number."""
     if "%" in text:  # a zone names an interface of some machine: nothing that a policy could mean

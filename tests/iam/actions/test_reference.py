@@ -34,7 +34,7 @@ def kind(prefix: str, name: str) -> ResourceType:
     return found
 
 
-@pytest.mark.parametrize("prefix", ["", "nothing", "../actions/s3", "S3"])
+@pytest.mark.parametrize("prefix", ["a" * 300, "", "nothing", "../actions/s3", "S3"])
 def test_a_made_up_service_has_no_reference(prefix: str) -> None:
     assert service(prefix) is None
 

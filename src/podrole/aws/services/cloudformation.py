@@ -26,6 +26,7 @@ from podrole.aws.services.rules import Authorizing, Resolving, ServiceRules
 from podrole.aws.services.template_faults import template_fault
 from podrole.aws.services.templates import parameters_read, references_read, roles_in
 from podrole.base.partitions import partition_of
+from podrole.base.short_texts import cached_for_short_texts
 from podrole.iam.actions.arns import plain
 from podrole.iam.actions.call import Call, Permission
 from podrole.iam.actions.reference import service
@@ -223,7 +224,7 @@ def _stored_templates(
     return [read_template(template) for template in texts]
 
 
-@functools.lru_cache(maxsize=1024)
+@cached_for_short_texts(1024)
 def _actions(prefix: str) -> tuple[str, ...]:
     definition = service(prefix)
     return tuple(f"{prefix}:{name}" for name in definition.action_names()) if definition is not None else ()

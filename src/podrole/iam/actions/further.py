@@ -7,11 +7,11 @@ service, a member whose name speaks of such a type and that was not resolved lea
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from podrole.base.short_texts import cached_for_short_texts
 from podrole.iam.actions.arns import plain
 from podrole.iam.actions.call import Call, Permission, Resolver, find
 from podrole.iam.actions.ec2 import TYPES_BY_PREFIX
@@ -126,7 +126,7 @@ def is_naming(member: str) -> bool:
     return _NAMING.search(member) is not None
 
 
-@functools.lru_cache(maxsize=4096)
+@cached_for_short_texts(4096)
 def speaks_of(member: str, kind: ResourceType) -> bool:
     """Say whether a member's name has the name of a type in it, or of what tells resources of the type apart."""
     words = {plain(kind.name), *(_OF_VARIABLE.sub("", plain(variable)) for variable in kind.variables)}

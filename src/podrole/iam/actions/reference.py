@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from podrole.base.short_texts import cached_for_short_texts
+
 _VARIABLE = re.compile(r"\$\{([A-Za-z0-9]+)\}")
 _PLACE = frozenset({"Partition", "Region", "Account"})
 # Services whose actions have another prefix than the one that their requests are signed for.
@@ -164,7 +166,7 @@ def _service(prefix: str) -> Service:
     return Service(prefix)
 
 
-@functools.lru_cache(maxsize=256)
+@cached_for_short_texts(256)
 def types_of_resources(prefix: str) -> frozenset[str]:
     """Return the words that a service's ARNs have for the types of resources, in front of a slash or colon:
     ``instance`` in ``arn:aws:ec2:us-east-1:111122223333:instance/i-1``. Empty for a service that is not known."""
@@ -197,7 +199,7 @@ def _data() -> Path:
 
 
 def _read(table: str, prefix: str) -> Any:
-    if not re.fullmatch(r"[a-z0-9-]+", prefix):
+    if not re.fullmatch(r"[a-z0-9-]{1,63}", prefix):
         raise FileNotFoundError(prefix)
     return json.loads((_data() / table / f"{prefix}.json").read_bytes())
 
