@@ -123,3 +123,18 @@ def test_every_attribute_that_is_cut_exists() -> None:
         importlib.import_module(module)
     past.before_call()
     assert not past._waiting
+
+
+def test_networks_of_two_regions_are_joined_again_after_a_reset(aws: LocalAWS) -> None:
+    def join() -> str:
+        here, there = aws.client("ec2"), aws.client("ec2", region_name="eu-west-1")
+        ours = here.create_vpc(CidrBlock="10.3.0.0/16")["Vpc"]["VpcId"]
+        theirs = there.create_vpc(CidrBlock="10.4.0.0/16")["Vpc"]["VpcId"]
+        made = here.create_vpc_peering_connection(VpcId=ours, PeerVpcId=theirs, PeerRegion="eu-west-1")
+        (seen,) = there.describe_vpc_peering_connections()["VpcPeeringConnections"]
+        assert seen["VpcPeeringConnectionId"] == made["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+        return str(seen["VpcPeeringConnectionId"])
+
+    first = join()
+    aws.reset()
+    assert join() != first

@@ -129,6 +129,7 @@ def test_codes_are_hyperlinks_on_a_terminal(faulty: Path) -> None:
         (["check", "."], "docs"),
         (["explain", "PR652"], "ftp://example.com"),
         (["explain", "PR652"], "https://"),
+        (["explain", "PR652"], "https://[::1"),
         (["explain", "PR652"], "https://a b"),
         (["explain", "PR652"], "https://a/?x"),
         (["explain", "PR652"], "file:///a#b"),

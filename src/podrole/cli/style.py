@@ -50,9 +50,7 @@ def documentation_site() -> str | None:
     address = os.environ.get(DOCS_VARIABLE, "")
     if not address:
         return None
-    parts = urlsplit(address)
-    plain = address.isprintable() and not set(" ?#") & set(address)
-    if not plain or parts.scheme not in ("http", "https", "file") or not (parts.netloc or parts.scheme == "file"):
+    if not _is_site(address):
         raise BadTarget(
             f"{DOCS_VARIABLE} is not the address of a documentation site.",
             got=repr(address),
@@ -60,6 +58,16 @@ def documentation_site() -> str | None:
             next_step=f"correct {DOCS_VARIABLE}, or unset it",
         )
     return address.rstrip("/")
+
+
+def _is_site(address: str) -> bool:
+    if not address.isprintable() or set(" ?#") & set(address):
+        return False
+    try:
+        parts = urlsplit(address)
+    except ValueError:  # brackets that hold no IPv6 address
+        return False
+    return parts.scheme == "file" or (parts.scheme in ("http", "https") and bool(parts.netloc))
 
 
 def read_more(codes: Iterable[str], look: Style, label: str = "read more: ") -> Iterator[str]:

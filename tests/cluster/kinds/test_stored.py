@@ -22,8 +22,17 @@ def test_object_that_the_cluster_stored_has_no_faults() -> None:
 
 
 def test_object_of_the_whole_cluster_is_stored_without_a_namespace() -> None:
-    namespace = {"metadata": {"name": "demo", "uid": UID}, "spec": {}, "status": {}}
-    assert faults_of_stored("namespaces", "/demo", namespace) == []
+    namespace: dict[str, Any] = {"apiVersion": "v1", "kind": "Namespace", "spec": {}, "status": {}}
+    assert faults_of_stored("namespaces", "/demo", {**namespace, "metadata": {"name": "demo", "uid": UID}}) == []
+    inside = {"name": "demo", "namespace": "shop", "uid": UID}
+    assert faults_of_stored("namespaces", "shop/demo", {**namespace, "metadata": inside}) != []
+    config_map_of_all = {**config_map(), "metadata": {"name": "settings", "uid": UID}}
+    assert faults_of_stored("configmaps", "/settings", config_map_of_all) != []
+
+
+@pytest.mark.parametrize("changed", [{"kind": "Secret"}, {"apiVersion": "v9"}])
+def test_object_of_another_kind_is_refused(changed: dict[str, str]) -> None:
+    assert [fault.field for fault in faults_of_stored("configmaps", PLACE, {**config_map(), **changed})] == ["kind"]
 
 
 @pytest.mark.parametrize(
@@ -31,6 +40,13 @@ def test_object_of_the_whole_cluster_is_stored_without_a_namespace() -> None:
     [
         ({"name": "others"}, "metadata.name"),
         ({"namespace": "prod"}, "metadata.name"),
+        ({"namespace": "..", "place": "../settings"}, "metadata.namespace"),
+        ({"namespace": "../../x", "place": "../../x/settings"}, "metadata.namespace"),
+        ({"namespace": "", "place": "/settings"}, "metadata.namespace"),
+        ({"namespace": None, "place": "None/settings"}, "metadata.namespace"),
+        ({"name": "..", "place": "demo/.."}, "metadata.name"),
+        ({"name": "../x", "place": "demo/../x"}, "metadata.name"),
+        ({"name": "", "place": "demo/"}, "metadata.name"),
         ({"uid": "../../etc"}, "metadata.uid"),
         ({"uid": f"{UID}/.."}, "metadata.uid"),
         ({"uid": UID.upper()}, "metadata.uid"),
@@ -38,7 +54,8 @@ def test_object_of_the_whole_cluster_is_stored_without_a_namespace() -> None:
     ],
 )
 def test_fault_of_the_metadata(changed: dict[str, Any], field: str) -> None:
-    assert [fault.field for fault in faults_of_stored("configmaps", PLACE, config_map(**changed))] == [field]
+    place = changed.pop("place", PLACE)
+    assert [fault.field for fault in faults_of_stored("configmaps", place, config_map(**changed))] == [field]
 
 
 def test_fault_by_a_rule_of_the_kind() -> None:

@@ -227,6 +227,10 @@ def _forget_deleted(executed: AuthorizedCall) -> None:
                 reader.forget(executed.account, call.region)
 
 
+_EC2_REFERENCES = ("vpc_refs", "vpc_pcx_refs", "backend_refs")
+"""Attributes of EC2's class that refer to the backends of all regions: peerings look there."""
+
+
 def _reset() -> None:
     """Forget every backend. moto's own reset first fills each of them again, among them EC2's with 1,300 images."""
     from moto.core.base_backend import BackendDict, BaseBackend
@@ -237,6 +241,9 @@ def _reset() -> None:
             for backend in dict.values(regional):
                 if type(backend).reset is not BaseBackend.reset:
                     backend.reset()  # S3 closes files, Batch ends jobs
+                for name in _EC2_REFERENCES:
+                    if (references := getattr(backend, name, None)) is not None:
+                        references.clear()
                 vars(backend).clear()
         kind.clear()
     kinds.clear()
