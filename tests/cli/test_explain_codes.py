@@ -78,10 +78,10 @@ def test_every_code_is_explained_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["PR805"], "PR805 is not a code of podrole doctor.\n  expected: PR801, PR802, PR803\n"),
-        (["PR204", "pr1"], "PR1 is not a code of podrole doctor.\n  expected: PR101, PR102, "),
+        (["PR805"], "PR805 is not a code of podrole doctor.\n  expected: one of PR801, PR802, PR803\n"),
+        (["PR204", "pr1"], "PR1 is not a code of podrole doctor.\n  expected: one of PR101, PR102, "),
         (["PR999"], "PR999 is not a code of podrole doctor.\n  expected: a code from PR101 to PR803\n"),
-        (["PR204", "last"], "Only codes, such as PR204, can be explained together"),
+        (["PR204", "last"], "Give one request id, or codes of podrole doctor"),
     ],
     ids=" ".join,
 )

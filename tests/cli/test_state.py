@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from podrole.base.errors import PodroleError
+from podrole.world import saved_state
+from podrole.world.state import WorldDirectory
 from support.world import (
     FREE_PORTS,
     PODROLE,
@@ -86,7 +89,7 @@ def test_end_of_an_ephemeral_world_says_what_is_gone(tmp_path: Path, has_content
             subprocess.run(["sh", "-c", script], cwd=tmp_path, check=True, env=clean_environment(), capture_output=True)
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
-    assert ("podrole up without --ephemeral keeps it." in rest) == has_content
+    assert ("A world that is started without --ephemeral keeps its state." in rest) == has_content
     assert not (tmp_path / ".podrole" / "state.db").exists()
 
 
@@ -314,3 +317,18 @@ def test_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "nowhere" in refused.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("content", "says"), [("my notes\n", "is not a saved state"), (None, "is a directory")])
+def test_save_replaces_nothing_but_a_saved_state(tmp_path: Path, content: str | None, says: str) -> None:
+    world, file = WorldDirectory(tmp_path / "world"), tmp_path / "file"
+    world.path.mkdir()
+    world.state.touch()
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_text(content)
+    with pytest.raises(PodroleError, match=says):
+        saved_state.save(world, file, 0.0)
+    if content is not None:
+        assert file.read_text() == content

@@ -314,7 +314,7 @@ def on_identity(
             {"Action": "s3:GetObjects", "Resource": "*"},
             "s3:GetObject",
             "arn:aws:s3:::b/k",
-            "s3:GetObjects is spelt almost as s3:GetObject",
+            "s3:GetObjects looks like a misspelling of s3:GetObject",
         ),
         (
             {"NotAction": "s3:GetObject", "Resource": "*"},
@@ -387,3 +387,9 @@ def test_not_principal_names_what_is_not_listed(policy: Any) -> None:
     ):
         policies = PolicySet(resource=policy(deny, kind=PolicyKind.RESOURCE), boundaries=boundaries)
         assert note in hints(explain(request, policies, evaluate(request, policies)))
+
+
+def test_another_action_that_exists_is_no_misspelling(policy: Any) -> None:
+    request = Request(USER, "s3:GetObject", "arn:aws:s3:::b/k")
+    policies = PolicySet(identity=(policy({"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}),))
+    assert not any("misspelling" in hint for hint in hints(explain(request, policies, evaluate(request, policies))))

@@ -88,7 +88,7 @@ def test_annotation_stays_until_every_pod_has_been_created_again() -> None:
 def test_without_pods_the_annotation_goes_in_the_second_run() -> None:
     found, notes = run_once(START, Method.POD_IDENTITY, [])
     assert found.service_accounts[A].annotations == ANNOTATIONS
-    assert notes == ("shop/a: run the same command again, and the annotation goes.",)
+    assert notes == ("shop/a: run the same command again to remove the annotation.",)
     found, _ = run_once(found, Method.POD_IDENTITY, [])
     assert found.service_accounts[A].annotations == {"podrole.dev/managed": "prod"}
 

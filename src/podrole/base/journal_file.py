@@ -62,8 +62,8 @@ class JournalDamaged(JournalError):
 
     def __init__(self, path: Path, set_aside: Path, problem: str) -> None:
         super().__init__(
-            f"{path} cannot be read: {problem}.",
-            next_step=f"The damaged file is kept as {set_aside}. Start again to begin with an empty state.",
+            f"{path} cannot be read: {problem}. It is kept as {set_aside}.",
+            next_step="start again with an empty state, or load a state that you saved",
         )
         self.set_aside = set_aside
 

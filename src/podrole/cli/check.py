@@ -59,8 +59,8 @@ def text(checked: FileCheck) -> Iterator[str]:
         yield ""
     risks = len(checked.findings) - checked.faults
     yield (
-        f"{checked.service_accounts} service accounts with a role and {checked.roles} roles checked: "
-        f"{checked.faults} faults, {risks} risks"
+        f"{_counted(checked.service_accounts, 'service account')} with a role and {_counted(checked.roles, 'role')} "
+        f"checked: {_counted(checked.faults, 'fault')}, {_counted(risks, 'risk')}"
     )
     if checked.read == 0:
         yield "nothing to check: the files have no manifest, role, policy or provider"
@@ -69,6 +69,10 @@ def text(checked: FileCheck) -> Iterator[str]:
     elif checked.findings:
         yield f"next: {checked.findings[0].finding.remedy.what} ({checked.findings[0].finding.code})"
     yield from read_more((finding.finding.code for finding in checked.findings), look)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _block(file_finding: FileFinding, look: Style) -> Iterator[str]:

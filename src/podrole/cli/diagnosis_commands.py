@@ -110,7 +110,7 @@ def explain(
     if explain_codes.are_codes(words):
         raise typer.Exit(explain_codes.run(words, as_json=as_json))
     if len(words) > 1:
-        raise typer.BadParameter("Only codes, such as PR204, can be explained together: expected one REQUEST-ID.")
+        raise typer.BadParameter("Give one request id, or codes of podrole doctor, such as PR204 PR601.")
     raise typer.Exit(run(directory, ExplainQuery(words[0]), as_json=as_json))
 
 

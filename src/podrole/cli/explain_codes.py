@@ -25,7 +25,7 @@ def are_codes(words: Sequence[str]) -> bool:
 def run(words: Sequence[str], *, as_json: bool) -> int:
     """Print the codes' texts. Returns 0, or 2 if there is no such code."""
     try:
-        codes = [_known(word.upper()) for word in words]
+        codes = [_known(code) for code in dict.fromkeys(word.upper() for word in words)]
         look = style(documentation_site())
     except PodroleError as fault:
         complain(fault.diagnostics())
@@ -43,7 +43,7 @@ def _known(name: str) -> Code:
     alike = [code for code in CODES if code[2] == name[2]]
     raise BadTarget(
         f"{name} is not a code of podrole doctor.",
-        expected=", ".join(alike) or f"a code from {min(CODES)} to {max(CODES)}",
+        expected=f"one of {', '.join(alike)}" if alike else f"a code from {min(CODES)} to {max(CODES)}",
     )
 
 

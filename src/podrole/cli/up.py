@@ -38,7 +38,7 @@ INTERRUPTED = 130
 """The exit code of a program that Ctrl-C ended."""
 POLL_SECONDS = 0.02
 _UP = "podrole is up"
-_GONE = "This world was ephemeral: what was in it is gone. podrole up without --ephemeral keeps it."
+_GONE = "This world was ephemeral: what was in it is gone. A world that is started without --ephemeral keeps its state."
 _NEXT = """\
 {where}:
 

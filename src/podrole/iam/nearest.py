@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from podrole.iam.actions.reference import service
 from podrole.iam.elements import ARNPattern, ResourceElement
 from podrole.iam.patterns import glob
 from podrole.iam.policy import CURRENT_VERSION, OLD_VERSION, Policy, Statement
@@ -101,7 +102,10 @@ def action_hint(statement: Statement, facts: Facts) -> Hint | None:
     if not similar:
         return None
     written = statement.actions.actions[listed.index(similar)]
-    return Hint(Near.ACTION_MISSPELT, f"{written} is spelt almost as {facts.request.action}")
+    known = service(facts.service)
+    if known is not None and known.action(written.partition(":")[2]) is not None:
+        return None  # another action, and no misspelling
+    return Hint(Near.ACTION_MISSPELT, f"{written} looks like a misspelling of {facts.request.action}")
 
 
 def resource_hint(statement: Statement, facts: Facts, policy: Policy) -> Hint | None:

@@ -96,7 +96,7 @@ def _to_associations(
         elif older:
             notes.append(_recreate(account, older))
         else:
-            notes.append(f"{account}: run the same command again, and the annotation goes.")
+            notes.append(f"{account}: run the same command again to remove the annotation.")
         groups[arn] = group
     return groups, notes
 

@@ -26,7 +26,7 @@ from podrole.base.files import FileProblem, write_private
 from podrole.base.journal import Journal, Write
 from podrole.cluster.kinds.stored import faults_of_stored
 from podrole.cluster.store.durable import DurableStore, kept_objects
-from podrole.world.errors import NotRunning, StateRefused
+from podrole.world.errors import AlreadyRunning, NotRunning, StateRefused
 from podrole.world.kept import Kept
 from podrole.world.secrets import check_secrets
 from podrole.world.state import WorldDirectory
@@ -54,14 +54,16 @@ class _Content(msgspec.Struct, frozen=True):
 def save(directory: WorldDirectory, file: Path, now: float) -> None:
     """Write the state of a stopped world to ``file``, mode 0600.
 
-    Raises AlreadyRunning, NotRunning if there is no state, JournalError, FileProblem.
+    A file that is replaced must be a saved state. Raises AlreadyRunning, NotRunning if there is no state, StateRefused,
+    JournalError, FileProblem.
     """
     if not directory.state.exists():
         raise NotRunning(
             f"There is no state of a world in {directory.path}.",
             next_step="start a world with podrole up, or name another directory with --dir",
         )
-    with directory.lock(), contextlib.closing(Journal(directory.state)) as journal:
+    _check_replaceable(file)
+    with _stopped(directory), contextlib.closing(Journal(directory.state)) as journal:
         services = directory.services.read_bytes() if directory.services.exists() else None
         content = _Content(directory.stored_secrets(), dict(journal.tables()), services)
     header = Header(_KIND, FORMAT, __version__, now)
@@ -102,8 +104,34 @@ def reset(directory: WorldDirectory) -> None:
             f"There is no world in {directory.path}.",
             next_step="name its directory with --dir",
         )
-    with directory.lock():
+    with _stopped(directory):
         _delete_state(directory)
+
+
+def _stopped(directory: WorldDirectory) -> contextlib.AbstractContextManager[object]:
+    try:
+        return directory.lock()
+    except AlreadyRunning:
+        raise AlreadyRunning(
+            f"A world is running in {directory.path}: only the state of a stopped world can be saved or emptied.",
+            next_step="stop it with podrole down",
+        ) from None
+
+
+def _check_replaceable(file: Path) -> None:
+    """Raise StateRefused for a file that holds something else, FileProblem for a directory."""
+    if file.is_dir():
+        raise FileProblem(f"{file} is a directory.", next_step=f"name a file in it, such as {file / 'world.state'}")
+    if file.is_file() and file.stat().st_size:
+        try:
+            with file.open("rb") as opened:
+                kind = msgspec.json.decode(opened.readline(_HEADER_BYTES), type=Header).kind
+        except (OSError, msgspec.MsgspecError):
+            kind = None
+        if kind != _KIND:
+            raise StateRefused(
+                f"{file} exists and is not a saved state.", next_step="name another file, or delete this one"
+            )
 
 
 def _delete_state(directory: WorldDirectory) -> None:
@@ -178,10 +206,14 @@ def _write_journal(path: Path, tables: Mapping[str, Mapping[str, bytes]], file: 
         except Exception as problem:  # a damaged or made-up record can fail in any way
             raise _damaged(file, problem) from problem
     if faults:
-        raise StateRefused(f"{file} has an object that a cluster would refuse.", got=faults[0])
+        raise StateRefused(
+            f"{file} has an object that a cluster would refuse.", got=faults[0], next_step="save the state again"
+        )
 
 
 def _damaged(file: Path, problem: Exception) -> StateRefused:
     return StateRefused(
-        f"{file} is damaged: it begins like a saved state, but cannot be read.", got=type(problem).__name__
+        f"{file} is damaged: it begins like a saved state, but cannot be read.",
+        got="the end is missing" if isinstance(problem, EOFError) else "a part of another form",
+        next_step="save the state again",
     )

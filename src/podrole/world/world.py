@@ -455,7 +455,10 @@ class World:
         if self.kept.origin is None:
             if journal is not None and self._directory.services.exists():
                 aside = set_aside(self._directory.services)
-                _log.warning("the saved services belong to a state that is gone; they are kept as %s", aside)
+                _log.warning(
+                    "The saved state of the other services is another world's, so they start empty. It is kept as %s.",
+                    aside,
+                )
             await self.kept.keep_origin(Origin(place, now))
         return self.kept.origin or Origin(place, now)
 

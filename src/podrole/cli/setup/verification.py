@@ -117,5 +117,5 @@ def verification_text(plan: SetupPlan, outcome: SetupOutcome, checks: list[Chain
     pods = [f"{check.account.namespace}/{name}" for check in checks for name in check.older_pods]
     if pods:
         shown = ", ".join(pods[:10]) + (f" and {len(pods) - 10} more" if len(pods) > 10 else "")
-        lines += ["", f"Create these pods again, they are older: {shown}."]
+        lines += ["", f"These pods are older than the change; create them again: {shown}."]
     return "\n".join(lines)

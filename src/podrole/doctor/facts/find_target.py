@@ -57,6 +57,7 @@ async def _no_such_pod(cluster: Cluster, namespace: str, name: str, pods: list[O
         step = f"to examine the service account with this name: {namespace}/serviceaccount/{name}"
     return BadTarget(
         f"There is no pod {namespace}/{name}.",
-        got="the pods " + ", ".join(sorted(names)[:10]) if names else "no pods in this namespace",
+        expected="one of " + ", ".join(sorted(names)[:10]) if names else None,
+        got=None if names else "no pods in this namespace",
         next_step=step,
     )
