@@ -11,8 +11,8 @@ from typing import Any
 from podrole.cluster.core.errors import FieldError, invalid
 from podrole.cluster.kinds.registry import BY_NAME, kind_of
 from podrole.cluster.validation.metadata import validate_metadata
+from podrole.kube.names import is_label
 
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -27,8 +27,10 @@ def faults_of_stored(resource: str, place: str, obj: Any) -> list[FieldError]:
     if place != f"{metadata.get('namespace', '')}/{metadata['name']}":
         errors.append(invalid("metadata.name", metadata["name"], f"the object is stored as {place}"))
     namespace, is_namespaced = metadata.get("namespace"), resource not in BY_NAME or BY_NAME[resource].namespaced
-    if namespace is not None and not (is_namespaced and _LABEL.fullmatch(namespace)):
-        errors.append(invalid("metadata.namespace", namespace, "must be a DNS label, of an object in a namespace"))
+    if namespace is not None and not (is_namespaced and is_label(namespace)):
+        errors.append(
+            invalid("metadata.namespace", namespace, "must be a DNS label; only objects in a namespace have it")
+        )
     elif namespace is None and resource in BY_NAME and is_namespaced:
         errors.append(invalid("metadata.namespace", namespace, "an object of this kind is in a namespace"))
     if "/" in metadata["name"] or metadata["name"] in ("", ".", ".."):
